@@ -1,0 +1,142 @@
+//! Flags that both binaries share, with the same names and meanings.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::console::{Console, Talk};
+use crate::failure::{Failure, Outcome};
+use crate::state::store::Store;
+
+/// The form of a result on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON document with a `version` field.
+    Json,
+}
+
+/// The shared flags.
+#[derive(Debug, Clone, Args)]
+pub struct CommonArgs {
+    /// State file of the cluster
+    #[arg(
+        long,
+        global = true,
+        env = "AKSBACKUP_STATE",
+        default_value = "aksbackup.toml",
+        value_name = "FILE"
+    )]
+    pub state: PathBuf,
+    /// Do not ask before changing anything
+    #[arg(long, short = 'y', global = true)]
+    pub yes: bool,
+    /// How long to wait for Azure or the cluster in all, such as 90s, 45m or 2h
+    #[arg(long, global = true, default_value = "90m", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+    /// How long to wait for another process that holds the state file
+    #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    pub lock_timeout: Duration,
+    /// Work without a lock, where the file system has none and nobody else works on the file
+    #[arg(long, global = true)]
+    pub no_lock: bool,
+    /// Form of the result
+    #[arg(long, short = 'o', global = true, default_value = "text", value_name = "FORMAT")]
+    pub output: Format,
+    /// Say results and errors only
+    #[arg(long, short = 'q', global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say each request too
+    #[arg(long, short = 'v', global = true)]
+    pub verbose: bool,
+    /// No colour
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+impl CommonArgs {
+    /// The console that these flags ask for.
+    #[must_use]
+    pub fn console(&self) -> Console {
+        let talk = match (self.quiet, self.verbose) {
+            (true, _) => Talk::Quiet,
+            (false, true) => Talk::Verbose,
+            (false, false) => Talk::Normal,
+        };
+        Console::new(talk, self.no_color)
+    }
+
+    /// The state file that these flags name. `tool` is the program's name and version.
+    #[must_use]
+    pub fn store(&self, tool: &str) -> Store {
+        Store::new(&self.state, tool, self.lock_timeout, !self.no_lock)
+    }
+
+    /// The `--state` flag for a command line that is printed, empty for the default file.
+    #[must_use]
+    pub fn state_flag(&self) -> String {
+        if self.state.as_os_str() == "aksbackup.toml" {
+            return String::new();
+        }
+        format!(" --state {}", quoted(&self.state.display().to_string()))
+    }
+
+    /// A failure for a command that needs a state file which is not there.
+    ///
+    /// # Errors
+    /// Always: exit 7 is kept for unreadable files, a missing one is exit 3.
+    pub fn no_state<T>(&self) -> Outcome<T> {
+        Failure::missing(format!("there is no state file {}", self.state.display()))
+            .hint("begin with: az aksbackup init")
+            .hint("or name the file that the other team gave you: --state FILE")
+            .err()
+    }
+}
+
+/// A shell word for a printed command line.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Reads `90s`, `45m`, `2h`, `1h30m`; a bare number is seconds.
+///
+/// # Errors
+/// The text that is no duration, with an example of one.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    text.parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or_else(|| format!("{text:?} is no duration; write 90s, 45m or 2h"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
+        assert!(duration("soon").is_err());
+        assert!(duration("-5s").is_err());
+    }
+
+    #[test]
+    fn printed_words_survive_a_shell() {
+        assert_eq!(quoted("a/b.toml"), "a/b.toml");
+        assert_eq!(quoted("my file"), "'my file'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

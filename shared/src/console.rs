@@ -1,0 +1,293 @@
+//! The only place that talks to a person: progress and questions on standard error, results on standard output.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::failure::{Failure, Outcome};
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Talk {
+    /// Results and errors only.
+    Quiet,
+    /// What is being done.
+    Normal,
+    /// Also each request, without any token.
+    Verbose,
+}
+
+/// A person's terminal, or a pipe.
+pub struct Console {
+    talk: Talk,
+    terminal: bool,
+    color: bool,
+    bars: MultiProgress,
+    tasks: RefCell<HashMap<String, Task>>,
+}
+
+struct Task {
+    started: Instant,
+    said: String,
+    bar: Option<ProgressBar>,
+}
+
+/// Green, yellow, red, dim: what a word's colour says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// All is well.
+    Good,
+    /// Somebody has to do something.
+    Attention,
+    /// Something failed.
+    Bad,
+    /// Less important.
+    Faint,
+}
+
+impl Console {
+    /// A console for this process. Spinners and colour only on a terminal; `NO_COLOR`, `TERM=dumb` and `no_color` switch
+    /// colour off.
+    #[must_use]
+    pub fn new(talk: Talk, no_color: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let plain = no_color || dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            talk,
+            terminal: terminal && !dumb,
+            color: terminal && !plain,
+            bars: MultiProgress::new(),
+            tasks: RefCell::new(HashMap::new()),
+        }
+    }
+
+    /// Whether questions can be asked: standard input and standard error are terminals.
+    #[must_use]
+    pub fn can_ask(&self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Colours a word, where colour is on.
+    #[must_use]
+    pub fn paint(&self, tone: Tone, text: &str) -> String {
+        if !self.color {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Attention => "33",
+            Tone::Bad => "31",
+            Tone::Faint => "2",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// Says a line on standard error, unless quiet.
+    pub fn say(&self, line: impl AsRef<str>) {
+        if self.talk >= Talk::Normal {
+            self.line(line.as_ref());
+        }
+    }
+
+    /// Says a line on standard error, where asked for more.
+    pub fn detail(&self, line: impl AsRef<str>) {
+        if self.talk >= Talk::Verbose {
+            self.line(line.as_ref());
+        }
+    }
+
+    fn line(&self, text: &str) {
+        self.bars.suspend(|| eprintln!("{text}"));
+    }
+
+    /// Writes a result on standard output. A reader that went away is no error.
+    pub fn result(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
+        let _ = out.flush();
+    }
+
+    /// Shows that `task` is at `status`: a spinner with its time on a terminal, else a line when the status changed.
+    pub fn progress(&self, task: &str, status: &str) {
+        if self.talk < Talk::Normal {
+            return;
+        }
+        let mut tasks = self.tasks.borrow_mut();
+        let entry = tasks.entry(task.to_owned()).or_insert_with(|| Task {
+            started: Instant::now(),
+            said: String::new(),
+            bar: self.terminal.then(|| self.spinner(task)),
+        });
+        if entry.said == status {
+            return;
+        }
+        status.clone_into(&mut entry.said);
+        match &entry.bar {
+            Some(bar) => bar.set_message(format!("{task}: {status}")),
+            None => eprintln!("  {task}: {status}"),
+        }
+    }
+
+    fn spinner(&self, task: &str) -> ProgressBar {
+        let template = if self.color {
+            "{spinner:.cyan} {wide_msg} {elapsed:.dim}"
+        } else {
+            "{spinner} {wide_msg} {elapsed}"
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = self.bars.add(
+            ProgressBar::new_spinner()
+                .with_style(style)
+                .with_message(task.to_owned()),
+        );
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+
+    /// Ends `task` with a line: a mark in its tone, the task, its result, and how long it took if that was noticeable.
+    pub fn finish(&self, task: &str, tone: Tone, result: &str) {
+        let known = self.tasks.borrow_mut().remove(task);
+        let took = known
+            .as_ref()
+            .map(|task| task.started.elapsed())
+            .filter(|time| time.as_secs() >= 1);
+        if let Some(bar) = known.and_then(|task| task.bar) {
+            bar.finish_and_clear();
+        }
+        let mark = match tone {
+            Tone::Good => "✓",
+            Tone::Attention => "!",
+            Tone::Bad => "✗",
+            Tone::Faint => "·",
+        };
+        let took = took
+            .map(|time| self.paint(Tone::Faint, &format!(" ({})", human(time))))
+            .unwrap_or_default();
+        self.say(format!("{} {task}: {result}{took}", self.paint(tone, mark)));
+    }
+
+    /// Ends every spinner, for the end of a command.
+    pub fn clear(&self) {
+        for (_, task) in self.tasks.borrow_mut().drain() {
+            if let Some(bar) = task.bar {
+                bar.finish_and_clear();
+            }
+        }
+    }
+
+    /// Asks for a yes. Without a terminal the question is refused, not hung.
+    ///
+    /// # Errors
+    /// Exit 2 without a terminal; exit 130 if the person pressed Ctrl-C.
+    pub fn confirm(&self, question: &str) -> Outcome<bool> {
+        self.need_terminal(question, "--yes")?;
+        let answer = dialoguer::Confirm::with_theme(&*self.theme())
+            .with_prompt(question)
+            .default(false)
+            .interact_opt();
+        answered(answer).map(|answer| answer.unwrap_or(false))
+    }
+
+    /// Asks for one of `items`; gives its index.
+    ///
+    /// # Errors
+    /// As [`Console::confirm`]; `flag` is named as the way to answer beforehand.
+    pub fn choose(&self, question: &str, items: &[String], default: usize, flag: &str) -> Outcome<usize> {
+        self.need_terminal(question, flag)?;
+        answered(
+            dialoguer::Select::with_theme(&*self.theme())
+                .with_prompt(question)
+                .items(items)
+                .default(default)
+                .interact(),
+        )
+    }
+
+    /// Asks for a text that `check` accepts; `check` returns the reason for its refusal.
+    ///
+    /// # Errors
+    /// As [`Console::choose`].
+    pub fn ask(
+        &self,
+        question: &str,
+        default: &str,
+        flag: &str,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Outcome<String> {
+        self.need_terminal(question, flag)?;
+        let theme = self.theme();
+        let mut input = dialoguer::Input::<String>::with_theme(&*theme).with_prompt(question);
+        if !default.is_empty() {
+            input = input.default(default.to_owned());
+        }
+        answered(input.validate_with(|text: &String| check(text)).interact_text())
+    }
+
+    fn need_terminal(&self, question: &str, flag: &str) -> Outcome<()> {
+        if self.can_ask() {
+            self.clear();
+            return Ok(());
+        }
+        Failure::usage(format!("cannot ask without a terminal: {question}"))
+            .hint(format!("answer beforehand: {flag}"))
+            .err()
+    }
+
+    fn theme(&self) -> Box<dyn Theme> {
+        if self.color {
+            Box::new(ColorfulTheme::default())
+        } else {
+            Box::new(SimpleTheme)
+        }
+    }
+}
+
+fn answered<T>(answer: dialoguer::Result<T>) -> Outcome<T> {
+    answer.or_else(|dialoguer::Error::IO(error)| {
+        if error.kind() == std::io::ErrorKind::Interrupted {
+            return Failure::new(crate::exit::Exit::Interrupted, "interrupted; nothing was changed").err();
+        }
+        Failure::failed("cannot read the answer")
+            .because(error.to_string())
+            .err()
+    })
+}
+
+/// A duration as people say it: `4m12s`, `38s`.
+#[must_use]
+pub fn human(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m{s:02}s"),
+        (h, m, _) => format!("{h}h{m:02}m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        assert_eq!(human(Duration::from_millis(900)), "0s");
+        assert_eq!(human(Duration::from_secs(252)), "4m12s");
+        assert_eq!(human(Duration::from_secs(3720)), "1h02m");
+    }
+
+    #[test]
+    fn a_question_without_a_terminal_is_refused_with_the_flag_that_answers_it() {
+        let console = Console::new(Talk::Normal, true);
+        if console.can_ask() {
+            return;
+        }
+        let failure = console.confirm("Go on?").unwrap_err();
+        assert_eq!(failure.exit, crate::exit::Exit::Usage);
+        assert!(failure.hints[0].contains("--yes"));
+    }
+}

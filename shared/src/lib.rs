@@ -1,0 +1,22 @@
+//! What both planes of aksbackup share.
+//!
+//! * [`guide`]: the steps as data; [`step`]: the shape of one; [`runner`]: the only loop.
+//! * [`state`]: the file that the planes hand to each other; [`status`]: what it says is done, and who is next.
+//! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
+//! * [`console`], [`failure`], [`exit`], [`args`], [`process`]: everything that a person or a script meets.
+//!
+//! It knows neither Azure's API nor that of Kubernetes.
+
+pub mod args;
+pub mod console;
+pub mod exit;
+pub mod failure;
+pub mod guide;
+pub mod ids;
+pub mod names;
+pub mod pace;
+pub mod process;
+pub mod runner;
+pub mod state;
+pub mod status;
+pub mod step;

@@ -1,0 +1,35 @@
+//! What both planes must spell alike.
+
+/// Namespace that Microsoft's extension installs itself into; it cannot be chosen.
+pub const NAMESPACE: &str = "dataprotection-microsoft";
+
+/// Type of the Azure Backup extension.
+pub const EXTENSION_TYPE: &str = "microsoft.dataprotection.kubernetes";
+
+/// Annotation of a service account: the client id that its pods are to use.
+pub const CLIENT_ID_ANNOTATION: &str = "azure.workload.identity/client-id";
+
+/// Pod label that the workload identity webhook selects pods by; its value is the string `true`.
+pub const USE_LABEL: &str = "azure.workload.identity/use";
+
+/// Audience of the tokens that Entra exchanges, and of every federated credential.
+pub const AUDIENCE: &str = "api://AzureADTokenExchange";
+
+/// The service accounts of the guide, used until the cluster side has recorded the real ones, each with the name of
+/// its federated credential.
+pub const GUIDE_SERVICE_ACCOUNTS: [(&str, &str); 3] = [
+    ("dataprotection-microsoft-controller-sa", "dataprotection-controller"),
+    (
+        "dataprotection-microsoft-kubernetes-agent-server",
+        "dataprotection-agent",
+    ),
+    ("dataprotection-microsoft-geneva-sa", "dataprotection-geneva"),
+];
+
+/// Deployment that runs Velero, and Velero's container in it.
+pub const AGENT_DEPLOYMENT: &str = "dataprotection-microsoft-kubernetes-agent";
+/// The container of [`AGENT_DEPLOYMENT`] whose logs tell of storage errors.
+pub const VELERO_CONTAINER: &str = "velero";
+
+/// The backup storage location that the extension makes.
+pub const STORAGE_LOCATION: &str = "default";

@@ -1,0 +1,74 @@
+//! From `main` to the exit code: one runtime, one place where Ctrl-C is noticed and errors are printed.
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::args::Format;
+use crate::console::{Console, Tone};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+
+/// Runs a command to its end. Ctrl-C and SIGTERM end it with 130; what was under way is found again by the next run.
+/// An error goes to standard error, and with `-o json` also to standard output as the one document.
+pub fn run(console: &Console, format: Format, command: impl Future<Output = Outcome<Exit>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let failure = Failure::failed("cannot start").because(error.to_string());
+            return report(console, format, &failure).into();
+        }
+    };
+    let ending = runtime.block_on(async {
+        tokio::select! {
+            ending = command => ending,
+            () = interrupted() => Failure::new(Exit::Interrupted, "interrupted; nothing is lost")
+                .hint("run the same command again to go on").err(),
+        }
+    });
+    console.clear();
+    // A signal must not wait for a helper process or a name look-up that is still under way.
+    runtime.shutdown_background();
+    match ending {
+        Ok(exit) => exit.into(),
+        Err(failure) => report(console, format, &failure).into(),
+    }
+}
+
+fn report(console: &Console, format: Format, failure: &Failure) -> Exit {
+    eprintln!("{} {failure}", console.paint(Tone::Bad, "error:"));
+    if format == Format::Json {
+        console.result(&document(json!({ "exit": failure.exit, "error": failure })));
+    }
+    failure.exit
+}
+
+/// A JSON document of the command line's interface: `fields` with the number of its format.
+#[must_use]
+pub fn document(fields: serde_json::Value) -> String {
+    let mut document = serde_json::Map::new();
+    document.insert("version".into(), 1.into());
+    if let serde_json::Value::Object(fields) = fields {
+        document.extend(fields);
+    }
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = match signal(SignalKind::terminate()) {
+        Ok(signal) => signal,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}

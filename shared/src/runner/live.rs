@@ -1,0 +1,258 @@
+//! One step on its way through observe, decide, apply, record.
+
+use std::time::Instant;
+
+use crate::failure::{Failure, Outcome};
+use crate::guide::StepName;
+use crate::runner::report::Ending;
+use crate::runner::session::Session;
+use crate::step::{Applied, Change as _, ChangeNote, Decision, Local, Operation, Plane, Progress, Step, Turn, Wait};
+
+/// A step whose type is forgotten, so that a command is a plain list of them.
+pub trait Guided<P: Plane> {
+    /// Which step it is.
+    fn name(&self) -> StepName;
+    /// Observes and decides; changes nothing but what is known.
+    fn look<'a>(&'a mut self, session: &'a Session<P>) -> Local<'a, Ending>;
+    /// Takes the step as far as it goes.
+    fn act<'a>(&'a mut self, session: &'a Session<P>) -> Local<'a, Ending>;
+    /// Forgets what was seen, so that the next act looks again.
+    fn forget(&mut self);
+    /// The changes to expect while what it needs is not there.
+    fn foresee(&self, session: &Session<P>) -> Vec<ChangeNote>;
+}
+
+/// Makes a step ready to run.
+pub fn step<S: Step>(step: S) -> Box<dyn Guided<S::Plane>> {
+    Box::new(Live {
+        step,
+        view: None,
+        changed: Vec::new(),
+        asked: Vec::new(),
+    })
+}
+
+struct View<S: Step> {
+    seen: S::Seen,
+    decision: Decision<S::Change>,
+}
+
+struct Live<S: Step> {
+    step: S,
+    view: Option<View<S>>,
+    changed: Vec<ChangeNote>,
+    asked: Vec<String>,
+}
+
+impl<S: Step> Guided<S::Plane> for Live<S> {
+    fn name(&self) -> StepName {
+        self.step.name()
+    }
+
+    fn look<'a>(&'a mut self, session: &'a Session<S::Plane>) -> Local<'a, Ending> {
+        Box::pin(async move {
+            match self.glance(session).await {
+                Ok(view) => {
+                    let ending = self.ending_of(&view, session);
+                    self.view = Some(view);
+                    ending
+                }
+                Err(error) => Ending::Failed {
+                    error,
+                    changed: Vec::new(),
+                },
+            }
+        })
+    }
+
+    fn act<'a>(&'a mut self, session: &'a Session<S::Plane>) -> Local<'a, Ending> {
+        Box::pin(async move {
+            let ending = self.pursue(session).await;
+            ending.unwrap_or_else(|error| Ending::Failed {
+                error,
+                changed: std::mem::take(&mut self.changed),
+            })
+        })
+    }
+
+    fn forget(&mut self) {
+        self.view = None;
+    }
+
+    fn foresee(&self, session: &Session<S::Plane>) -> Vec<ChangeNote> {
+        self.step.foresee(&session.state())
+    }
+}
+
+impl<S: Step> Live<S> {
+    async fn glance(&self, session: &Session<S::Plane>) -> Outcome<View<S>> {
+        let state = session.state();
+        let seen = self.step.observe(&session.reader, &state).await?;
+        let decision = self.step.decide(&seen, &state)?;
+        Ok(View { seen, decision })
+    }
+
+    /// What a look at the step comes to. A step that is done is recorded, so that the next ones can build on it.
+    fn ending_of(&self, view: &View<S>, session: &Session<S::Plane>) -> Ending {
+        match &view.decision {
+            Decision::Done(evidence) => match self.record(&view.seen, session) {
+                Ok(()) => Ending::Done {
+                    evidence: evidence.clone(),
+                    changed: Vec::new(),
+                },
+                Err(error) => Ending::Failed {
+                    error,
+                    changed: Vec::new(),
+                },
+            },
+            Decision::Change(changes) => Ending::Due {
+                changes: changes.iter().map(|change| change.note()).collect(),
+                turns: Vec::new(),
+            },
+            Decision::Wait(wait) => Ending::Waiting { why: wait.why.clone() },
+            Decision::Blocked(changes, turns) => Ending::Due {
+                changes: changes.iter().map(|change| change.note()).collect(),
+                turns: turns.clone(),
+            },
+        }
+    }
+
+    async fn pursue(&mut self, session: &Session<S::Plane>) -> Outcome<Ending> {
+        let begun = Instant::now();
+        loop {
+            let view = match self.view.take() {
+                Some(view) => view,
+                None => self.glance(session).await?,
+            };
+            match view.decision {
+                Decision::Done(evidence) => {
+                    self.record(&view.seen, session)?;
+                    return Ok(Ending::Done {
+                        evidence,
+                        changed: std::mem::take(&mut self.changed),
+                    });
+                }
+                Decision::Wait(wait) => {
+                    let stirred = self.step.stirred(&session.reader, &view.seen);
+                    session.wait(self.step.name(), &wait, begun.elapsed(), stirred).await?;
+                }
+                Decision::Blocked(changes, turns) if changes.is_empty() => {
+                    return self.blocked(&view.seen, turns, session);
+                }
+                Decision::Change(changes) | Decision::Blocked(changes, _) => {
+                    let refused = self.make(&changes, begun, session).await?;
+                    if !refused.is_empty() {
+                        let view = self.glance(session).await?;
+                        let turns = match view.decision {
+                            Decision::Blocked(_, turns) => [refused, turns].concat(),
+                            Decision::Done(_) | Decision::Change(_) | Decision::Wait(_) => refused,
+                        };
+                        return self.blocked(&view.seen, turns, session);
+                    }
+                }
+            }
+        }
+    }
+
+    fn blocked(&mut self, seen: &S::Seen, turns: Vec<Turn>, session: &Session<S::Plane>) -> Outcome<Ending> {
+        session.record(|state| self.step.record_blocked(seen, S::Plane::tables(state)))?;
+        Ok(Ending::TheirTurn {
+            changed: std::mem::take(&mut self.changed),
+            turns,
+        })
+    }
+
+    /// Makes the changes one after the other. Those that the caller may not make become turns of others.
+    async fn make(&mut self, changes: &[S::Change], begun: Instant, session: &Session<S::Plane>) -> Outcome<Vec<Turn>> {
+        let (name, mut refused) = (self.step.name(), Vec::new());
+        let Some(writer) = &session.writer else {
+            return Failure::failed(format!("{name}: a reading command tried to write")).err();
+        };
+        if changes.iter().all(|change| self.asked.contains(&change.note().summary)) {
+            return self.not_seen_yet(changes, begun, session).await;
+        }
+        for (at, change) in changes.iter().enumerate() {
+            let note = change.note();
+            session.console.progress(&name.to_string(), &note.summary);
+            if let Some(object) = &note.creates {
+                session.record(|state| S::Plane::intend(state, name, object))?;
+            }
+            match self.step.apply(writer, change).await {
+                Ok(Applied::Done) => self.made(note),
+                Ok(Applied::Running(operation)) => {
+                    self.made(note);
+                    follow(name, operation, session).await?;
+                }
+                Ok(Applied::Rest(pause)) => {
+                    self.made(note);
+                    if at + 1 < changes.len() {
+                        let rest = Wait {
+                            why: "pausing between two writes".into(),
+                            retry_after: Some(session.pace.scaled(pause)),
+                        };
+                        session
+                            .wait(name, &rest, begun.elapsed(), std::future::pending())
+                            .await?;
+                    }
+                }
+                Ok(Applied::Busy(wait)) => {
+                    session
+                        .wait(name, &wait, begun.elapsed(), std::future::pending())
+                        .await?;
+                    break;
+                }
+                Err(failure) => match self.step.hand_over(change, &failure) {
+                    Some(turn) => refused.push(turn),
+                    None => return Err(failure),
+                },
+            }
+        }
+        Ok(refused)
+    }
+
+    fn made(&mut self, note: ChangeNote) {
+        self.asked.push(note.summary.clone());
+        self.changed.push(note);
+    }
+
+    /// Every change was made already and does not show yet: the world needs a moment, not another request.
+    async fn not_seen_yet(
+        &self,
+        changes: &[S::Change],
+        begun: Instant,
+        session: &Session<S::Plane>,
+    ) -> Outcome<Vec<Turn>> {
+        let summary = changes.first().map(|change| change.note().summary).unwrap_or_default();
+        let wait = Wait::for_(format!("made, not seen yet: {summary}"));
+        session
+            .wait(self.step.name(), &wait, begun.elapsed(), std::future::pending())
+            .await?;
+        Ok(Vec::new())
+    }
+
+    fn record(&self, seen: &S::Seen, session: &Session<S::Plane>) -> Outcome<()> {
+        session.record(|state| {
+            self.step.record(seen, S::Plane::tables(state));
+            S::Plane::confirm(state, self.step.name());
+        })?;
+        Ok(())
+    }
+}
+
+async fn follow<P: Plane>(name: StepName, mut operation: Box<dyn Operation>, session: &Session<P>) -> Outcome<()> {
+    let begun = Instant::now();
+    loop {
+        match operation.check().await? {
+            Progress::Finished => return Ok(()),
+            Progress::Running { retry_after, status } => {
+                let wait = Wait {
+                    why: format!("{}: {status}", operation.title()),
+                    retry_after,
+                };
+                session
+                    .wait(name, &wait, begun.elapsed(), std::future::pending())
+                    .await?;
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The only loop: it alone waits, asks, shows progress and saves.
+//!
+//! [`session`] is what a command works with, [`live`] takes one step through observe, decide, apply, record, and [`walk`]
+//! runs steps that need nothing of each other at the same time; [`report`] is what came of it.
+
+mod live;
+pub mod report;
+pub mod session;
+mod walk;
+
+pub use live::{Guided, step};
+pub use walk::{look, run};

@@ -1,0 +1,193 @@
+//! What came of each step, for people and for machines.
+
+use serde::Serialize;
+
+use crate::console::{Console, Tone};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::guide::StepName;
+use crate::step::{ChangeNote, Turn};
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+pub enum Ending {
+    /// It is as it should be.
+    Done {
+        /// What proves it.
+        evidence: String,
+        /// What this command changed to get there.
+        changed: Vec<ChangeNote>,
+    },
+    /// Changes are pending; only looked at.
+    Due {
+        /// The changes.
+        changes: Vec<ChangeNote>,
+        /// Whose turn it is besides.
+        turns: Vec<Turn>,
+    },
+    /// Only time will bring it; only looked at.
+    Waiting {
+        /// For what.
+        why: String,
+    },
+    /// It is the turn of others.
+    TheirTurn {
+        /// What this command changed nevertheless.
+        changed: Vec<ChangeNote>,
+        /// Whose.
+        turns: Vec<Turn>,
+    },
+    /// What it needs is not there yet.
+    Held {
+        /// The steps that it needs.
+        by: Vec<StepName>,
+        /// The changes to expect then.
+        foreseen: Vec<ChangeNote>,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        error: Box<Failure>,
+        /// What this command changed before.
+        changed: Vec<ChangeNote>,
+    },
+}
+
+impl Ending {
+    /// How a command that ends so exits.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Done { .. } => Exit::Done,
+            Self::Due { turns, .. } if !turns.is_empty() => Exit::TheirTurn,
+            Self::Due { .. } | Self::Waiting { .. } => Exit::Pending,
+            Self::TheirTurn { .. } => Exit::TheirTurn,
+            // What holds it up has its own ending.
+            Self::Held { .. } => Exit::Done,
+            Self::Failed { error, .. } => error.exit,
+        }
+    }
+
+    /// Whether the step needs nothing any more.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done { .. })
+    }
+}
+
+/// A step with its ending.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepReport {
+    /// The step.
+    pub step: StepName,
+    /// Its ending.
+    #[serde(flatten)]
+    pub ending: Ending,
+}
+
+/// What came of a command's steps.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// In the guide's order.
+    pub steps: Vec<StepReport>,
+}
+
+impl Report {
+    /// The exit code of the whole.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.steps
+            .iter()
+            .map(|step| step.ending.exit())
+            .fold(Exit::Done, Exit::worse)
+    }
+
+    /// Whether nothing was changed and nothing is left.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.steps
+            .iter()
+            .all(|step| matches!(&step.ending, Ending::Done { changed, .. } if changed.is_empty()))
+    }
+
+    /// Every change that is pending or foreseen, with its step.
+    #[must_use]
+    pub fn pending(&self) -> Vec<(StepName, &ChangeNote)> {
+        self.steps
+            .iter()
+            .flat_map(|step| {
+                let changes = match &step.ending {
+                    Ending::Due { changes, .. } => changes.as_slice(),
+                    Ending::Held { foreseen, .. } => foreseen.as_slice(),
+                    Ending::Done { .. } | Ending::Waiting { .. } | Ending::TheirTurn { .. } | Ending::Failed { .. } => {
+                        &[]
+                    }
+                };
+                changes.iter().map(|change| (step.step, change))
+            })
+            .collect()
+    }
+
+    /// Whose turn it is, without repetition.
+    #[must_use]
+    pub fn turns(&self) -> Vec<&Turn> {
+        let mut turns: Vec<&Turn> = Vec::new();
+        for step in &self.steps {
+            if let Ending::Due { turns: own, .. } | Ending::TheirTurn { turns: own, .. } = &step.ending {
+                for turn in own {
+                    if !turns.contains(&turn) {
+                        turns.push(turn);
+                    }
+                }
+            }
+        }
+        turns
+    }
+
+    /// The pending changes as lines for people: the change, the right it needs, and its warning.
+    #[must_use]
+    pub fn plan(&self, console: &Console) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (step, change) in self.pending() {
+            lines.push(format!(
+                "{} {step}: {}",
+                console.paint(Tone::Attention, "+"),
+                change.summary
+            ));
+            lines.push(format!(
+                "    {}",
+                console.paint(Tone::Faint, &format!("needs {}", change.right))
+            ));
+            if let Some(warning) = &change.warning {
+                lines.push(format!("    {}", console.paint(Tone::Attention, warning)));
+            }
+        }
+        lines
+    }
+
+    /// What others have to do, as lines for people.
+    #[must_use]
+    pub fn handover(&self, console: &Console) -> Vec<String> {
+        self.turns()
+            .into_iter()
+            .flat_map(|turn| turn_lines(console, turn))
+            .collect()
+    }
+}
+
+/// A turn as lines for people: who and why, the right, the command.
+#[must_use]
+pub fn turn_lines(console: &Console, turn: &Turn) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} {}: {}",
+        console.paint(Tone::Attention, "→"),
+        turn.who,
+        turn.why
+    )];
+    if let Some(right) = &turn.right {
+        lines.push(format!("    needs {right}"));
+    }
+    lines.push(format!("    run   {}", turn.command));
+    lines
+}

@@ -1,0 +1,113 @@
+//! What a command works with: the world, the state file, the person, and one deadline.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::guide::StepName;
+use crate::pace::Pace;
+use crate::state::schema::State;
+use crate::state::store::Store;
+use crate::step::{Plane, Wait};
+
+/// A command's session.
+pub struct Session<P: Plane> {
+    /// Reads the world.
+    pub reader: P::Reader,
+    /// Writes the world; `None` in a dry run and in commands that only read, which then also leave the file alone.
+    pub writer: Option<P::Writer>,
+    /// The person.
+    pub console: Console,
+    /// The state file.
+    pub store: Store,
+    /// How fast time runs.
+    pub pace: Pace,
+    /// Whether the person agreed beforehand (`--yes`).
+    pub yes: bool,
+    state: RefCell<State>,
+    deadline: Instant,
+    timeout: Duration,
+}
+
+impl<P: Plane> Session<P> {
+    /// A session that begins now and may wait for `timeout` in all. `state` is what the file held.
+    #[must_use]
+    pub fn new(
+        reader: P::Reader,
+        writer: Option<P::Writer>,
+        console: Console,
+        store: Store,
+        state: State,
+        timeout: Duration,
+    ) -> Self {
+        let deadline = Instant::now() + timeout;
+        let (pace, state) = (Pace::real(), RefCell::new(state));
+        Self {
+            reader,
+            writer,
+            console,
+            store,
+            pace,
+            yes: false,
+            state,
+            deadline,
+            timeout,
+        }
+    }
+
+    /// The state as it is known now: the file's, with what this command has seen since.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// Changes what is known, and the file with it unless this session only reads. Returns whether the file was written.
+    ///
+    /// # Errors
+    /// As [`Store::update`].
+    pub fn record(&self, change: impl Fn(&mut State)) -> Outcome<bool> {
+        let mut known = self.state();
+        change(&mut known);
+        if known.same_values(&self.state.borrow()) {
+            return Ok(false);
+        }
+        if self.writer.is_none() {
+            self.state.replace(known);
+            return Ok(false);
+        }
+        let (state, written) = self.store.update(change)?;
+        self.state.replace(state);
+        Ok(written)
+    }
+
+    /// Waits until it is time to look again, `stirred` ends, or the deadline is reached.
+    ///
+    /// # Errors
+    /// Exit 124 at the deadline, with the last state seen.
+    pub async fn wait(
+        &self,
+        step: StepName,
+        wait: &Wait,
+        waited: Duration,
+        stirred: impl Future<Output = ()>,
+    ) -> Outcome<()> {
+        self.console.progress(&step.to_string(), &wait.why);
+        let pause = self.pace.next_look(waited, wait.retry_after);
+        let until = (Instant::now() + pause).min(self.deadline);
+        tokio::select! {
+            () = tokio::time::sleep_until(until.into()) => {}
+            () = stirred => {}
+        }
+        if Instant::now() < self.deadline {
+            return Ok(());
+        }
+        let timeout = crate::console::human(self.timeout);
+        Failure::new(Exit::Deadline, format!("{step}: not done within {timeout}"))
+            .because(format!("last seen: {}", wait.why))
+            .hint("nothing is lost: run the same command again to go on, or give it longer with --timeout")
+            .err()
+    }
+}

@@ -1,0 +1,215 @@
+//! Runs a list of steps: each as soon as what it needs is done, and all that need nothing of each other together.
+
+use std::collections::HashMap;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+
+use crate::console::Tone;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::guide::StepName;
+use crate::runner::live::Guided;
+use crate::runner::report::{Ending, Report, StepReport};
+use crate::runner::session::Session;
+use crate::step::{Local, Plane};
+
+type Endings = HashMap<StepName, Ending>;
+
+/// Looks at every step and changes nothing.
+pub async fn look<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Report {
+    let endings = walk(steps, session, Endings::new(), Mode::Look).await;
+    report(steps, endings)
+}
+
+/// Looks at every step, shows what would change, asks, and then changes it.
+///
+/// # Errors
+/// The person said no, or could not be asked. What goes wrong in a step is in the report.
+pub async fn run<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<Report> {
+    let seen = look(steps, session).await;
+    let failed = seen
+        .steps
+        .iter()
+        .any(|step| matches!(step.ending, Ending::Failed { .. }) && step.step == StepName::Preflight);
+    let to_do = seen.steps.iter().any(|step| match &step.ending {
+        Ending::Due { changes, .. } => !changes.is_empty(),
+        Ending::Waiting { .. } => true,
+        Ending::Done { .. } | Ending::TheirTurn { .. } | Ending::Held { .. } | Ending::Failed { .. } => false,
+    });
+    if failed || !to_do {
+        let finished = seen
+            .steps
+            .iter()
+            .map(|step| (step.step, settled(&step.ending)))
+            .collect::<Endings>();
+        show(session, steps.iter().map(|step| step.name()), &finished);
+        return Ok(report(steps, finished));
+    }
+    agree(&seen, steps, session)?;
+    let done = seen
+        .steps
+        .into_iter()
+        .filter(|step| step.ending.is_done())
+        .map(|step| (step.step, step.ending))
+        .collect();
+    show(session, steps.iter().map(|step| step.name()), &done);
+    let endings = walk(steps, session, done, Mode::Act).await;
+    session.console.clear();
+    Ok(report(steps, endings))
+}
+
+/// What was only looked at, and needs no change of ours, is what it is.
+fn settled(ending: &Ending) -> Ending {
+    match ending {
+        Ending::Due { changes, turns } if changes.is_empty() => Ending::TheirTurn {
+            changed: Vec::new(),
+            turns: turns.clone(),
+        },
+        other => other.clone(),
+    }
+}
+
+fn agree<P: Plane>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<()> {
+    let plan = seen.plan(&session.console);
+    if plan.is_empty() {
+        return Ok(());
+    }
+    session.console.clear();
+    session.console.say("to be changed:");
+    for line in plan {
+        session.console.say(format!("  {line}"));
+    }
+    if session.yes {
+        return Ok(());
+    }
+    if !session.console.confirm("Make these changes?")? {
+        return Failure::new(Exit::Pending, "nothing was changed: the changes above are pending").err();
+    }
+    // The answer may have taken a while: what was seen before it is stale.
+    for step in steps.iter_mut() {
+        step.forget();
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Look,
+    Act,
+}
+
+async fn walk<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>, done: Endings, mode: Mode) -> Endings {
+    let names: Vec<StepName> = steps.iter().map(|step| step.name()).collect();
+    let mut waiting: Vec<&mut Box<dyn Guided<P>>> = steps
+        .iter_mut()
+        .filter(|step| !done.contains_key(&step.name()))
+        .collect();
+    let mut endings = done;
+    let mut running: FuturesUnordered<Local<'_, (StepName, Ending)>> = FuturesUnordered::new();
+    loop {
+        let mut held = Vec::new();
+        for step in waiting {
+            match ready(step.name(), &names, &endings) {
+                Ready::Yes => running.push(Box::pin(async move {
+                    let name = step.name();
+                    let ending = match mode {
+                        Mode::Look => step.look(session).await,
+                        Mode::Act => step.act(session).await,
+                    };
+                    (name, ending)
+                })),
+                Ready::NotYet => held.push(step),
+                Ready::Never(by) => {
+                    let foreseen = if mode == Mode::Look {
+                        step.foresee(session)
+                    } else {
+                        Vec::new()
+                    };
+                    let ending = Ending::Held { by, foreseen };
+                    if mode == Mode::Act {
+                        show_one(session, step.name(), &ending);
+                    }
+                    endings.insert(step.name(), ending);
+                }
+            }
+        }
+        waiting = held;
+        let Some((name, ending)) = running.next().await else {
+            if waiting.is_empty() {
+                return endings;
+            }
+            continue;
+        };
+        if mode == Mode::Act {
+            show_one(session, name, &ending);
+        }
+        endings.insert(name, ending);
+    }
+}
+
+enum Ready {
+    Yes,
+    NotYet,
+    Never(Vec<StepName>),
+}
+
+/// Whether everything that a step needs, and that is part of this command, is done.
+fn ready(step: StepName, names: &[StepName], endings: &Endings) -> Ready {
+    let mut waiting = false;
+    let mut never = Vec::new();
+    for need in std::iter::once(&StepName::Preflight).chain(step.needs()) {
+        if *need == step || !names.contains(need) {
+            continue;
+        }
+        match endings.get(need) {
+            None => waiting = true,
+            Some(ending) if ending.is_done() => {}
+            Some(_) => never.push(*need),
+        }
+    }
+    match (never.is_empty(), waiting) {
+        (false, _) => Ready::Never(never),
+        (true, true) => Ready::NotYet,
+        (true, false) => Ready::Yes,
+    }
+}
+
+fn show<P: Plane>(session: &Session<P>, names: impl Iterator<Item = StepName>, endings: &Endings) {
+    for name in names {
+        if let Some(ending) = endings.get(&name) {
+            show_one(session, name, ending);
+        }
+    }
+}
+
+fn show_one<P: Plane>(session: &Session<P>, name: StepName, ending: &Ending) {
+    let console = &session.console;
+    let task = name.to_string();
+    match ending {
+        Ending::Done { evidence, .. } => console.finish(&task, Tone::Good, evidence),
+        Ending::Waiting { why } => console.finish(&task, Tone::Attention, why),
+        Ending::TheirTurn { turns, .. } | Ending::Due { turns, .. } => {
+            let who = turns.first().map(|turn| turn.who.to_string()).unwrap_or_default();
+            console.finish(&task, Tone::Attention, &format!("turn of the {who}"));
+        }
+        Ending::Held { by, .. } => {
+            let by = by.iter().map(|step| step.title()).collect::<Vec<_>>().join(", ");
+            console.finish(&task, Tone::Faint, &format!("after {by}"));
+        }
+        Ending::Failed { error, .. } => console.finish(&task, Tone::Bad, &error.what),
+    }
+}
+
+fn report<P: Plane>(steps: &[Box<dyn Guided<P>>], mut endings: Endings) -> Report {
+    let steps = steps
+        .iter()
+        .filter_map(|step| {
+            endings.remove(&step.name()).map(|ending| StepReport {
+                step: step.name(),
+                ending,
+            })
+        })
+        .collect();
+    Report { steps }
+}

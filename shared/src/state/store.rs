@@ -1,0 +1,504 @@
+//! Reads and writes the state file: a lock beside it, held for the read-change-write only, and an atomic replace.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fs4::{FileExt, TryLockError};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use toml_edit::DocumentMut;
+use uuid::Uuid;
+
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::state::document;
+use crate::state::schema::{SCHEMA, State, Written};
+
+/// First lines of a file that is made anew.
+const HEADER: &str = "# State of one cluster's backup set-up, handed from team to team. It holds no secret.\n\
+# `az aksbackup` writes [target] and [cloud], `kubectl aksbackup` writes [cluster]; comments and unknown keys survive.\n\n";
+
+/// The state file of one cluster.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    lock_timeout: Duration,
+    locking: bool,
+    author: String,
+    tool: String,
+}
+
+/// Who holds the lock, as the holder wrote it into the lock file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    command: String,
+    since: Timestamp,
+}
+
+impl Store {
+    /// The store at `path`. `tool` is name and version of the program; `lock_timeout` bounds the wait for another
+    /// process; `locking` is off only where the file system has no locks and the caller said so.
+    #[must_use]
+    pub fn new(path: &Path, tool: &str, lock_timeout: Duration, locking: bool) -> Self {
+        Self {
+            path: path.to_owned(),
+            lock_timeout,
+            locking,
+            author: "unknown".into(),
+            tool: tool.to_owned(),
+        }
+    }
+
+    /// Names the signed-in principal or Kubernetes user that writes from now on.
+    pub fn set_author(&mut self, author: impl Into<String>) {
+        self.author = author.into();
+    }
+
+    /// Where the file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the file exists.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Reads the file; `None` where there is none. Takes no lock, since a rename is atomic.
+    ///
+    /// # Errors
+    /// Exit 7: not readable, not TOML, a value of the wrong type, or written by a newer program.
+    pub fn load(&self) -> Outcome<Option<State>> {
+        Ok(self.read()?.map(|(_, state)| state))
+    }
+
+    /// Reads the file, changes it, and writes it if anything is different. Returns the state as it now stands, and
+    /// whether the file was written.
+    ///
+    /// # Errors
+    /// Exit 6: another process holds the file for longer than the lock timeout. Exit 7: as [`Store::load`], or the file
+    /// cannot be written; the old file is then intact.
+    pub fn update(&self, change: impl FnOnce(&mut State)) -> Outcome<(State, bool)> {
+        let _lock = self.lock()?;
+        let (text, before) = self.read()?.unwrap_or_default();
+        let mut after = before.clone();
+        change(&mut after);
+        let fresh = !self.exists();
+        if after == before && !fresh {
+            return Ok((after, false));
+        }
+        let old = if fresh {
+            toml::Table::new()
+        } else {
+            self.table(&before)?
+        };
+        let mut new = self.table(&after)?;
+        self.sign(&old, &mut new);
+        let mut edited: DocumentMut = text.parse().map_err(|error| self.unreadable(&text, &error))?;
+        document::carry_over(&mut edited, &old, &new);
+        let edited = format!("{}{edited}", if fresh { HEADER } else { "" });
+        let state = self.parse(&edited)?;
+        let changed = fresh || edited != text;
+        if changed {
+            self.replace(edited.as_bytes())?;
+        }
+        Ok((state, changed))
+    }
+
+    fn read(&self) -> Outcome<Option<(String, State)>> {
+        let bytes = match std::fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return self.failure("cannot read").because(error.to_string()).err(),
+        };
+        let text =
+            String::from_utf8(bytes).or_else(|_| self.failure("cannot read").because("it is not UTF-8").err())?;
+        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+        let state = self.parse(&text)?;
+        Ok(Some((text, state)))
+    }
+
+    fn parse(&self, text: &str) -> Outcome<State> {
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let version: Version = toml::from_str(text).map_err(|error| self.unreadable(text, &error))?;
+        if version.schema != SCHEMA {
+            return self
+                .failure("cannot use")
+                .because(format!(
+                    "it has schema {}, this program knows schema {SCHEMA}",
+                    version.schema
+                ))
+                .hint("install the version of aksbackup that wrote it, or a later one")
+                .err();
+        }
+        toml::from_str(text).map_err(|error| self.unreadable(text, &error))
+    }
+
+    fn table(&self, state: &State) -> Outcome<toml::Table> {
+        toml::Table::try_from(state).or_else(|error| self.failure("cannot write").because(error.to_string()).err())
+    }
+
+    /// Every table whose values differ gets a new note of who wrote it and which writing it replaces.
+    fn sign(&self, old: &toml::Table, new: &mut toml::Table) {
+        let previous = |path: &[&str]| {
+            path.iter()
+                .try_fold(toml::Value::from(old.clone()), |value, key| value.get(key).cloned())
+        };
+        if let Some(target) = new.get_mut("target").and_then(toml::Value::as_table_mut) {
+            self.sign_table(previous(&["target"]).as_ref(), target);
+        }
+        for plane in ["cloud", "cluster"] {
+            let Some(tables) = new.get_mut(plane).and_then(toml::Value::as_table_mut) else {
+                continue;
+            };
+            for (name, value) in tables.iter_mut() {
+                if let Some(table) = value.as_table_mut() {
+                    self.sign_table(previous(&[plane, name]).as_ref(), table);
+                }
+            }
+        }
+    }
+
+    fn sign_table(&self, old: Option<&toml::Value>, new: &mut toml::Table) {
+        let mut values = old.and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        let parent = values
+            .remove("written")
+            .and_then(|written| written.get("id")?.as_str().map(str::to_owned));
+        new.remove("written");
+        if values == *new
+            && let Some(written) = old.and_then(|old| old.get("written"))
+        {
+            new.insert("written".into(), written.clone());
+            return;
+        }
+        let written = Written {
+            id: Uuid::new_v4().to_string(),
+            parent,
+            observed_at: now(),
+            by: self.author.clone(),
+            tool: self.tool.clone(),
+        };
+        if let Ok(written) = toml::Value::try_from(written) {
+            new.insert("written".into(), written);
+        }
+    }
+
+    fn lock(&self) -> Outcome<Option<File>> {
+        if !self.locking {
+            return Ok(None);
+        }
+        let path = self.lock_path();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .or_else(|error| {
+                self.failure("cannot lock")
+                    .because(format!("{}: {error}", path.display()))
+                    .err()
+            })?;
+        let start = Instant::now();
+        let mut said = false;
+        loop {
+            match FileExt::try_lock(&file) {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if start.elapsed() < self.lock_timeout => {
+                    if !said {
+                        eprintln!("waiting for the state file: {}", describe_holder(&mut file));
+                        said = true;
+                    }
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Err(TryLockError::WouldBlock) => return self.held(&mut file).err(),
+                Err(TryLockError::Error(error)) => {
+                    return self
+                        .failure("cannot lock")
+                        .because(format!("{}: {error}", path.display()))
+                        .hint("where the file system has no locks and nobody else works on the file: --no-lock")
+                        .err();
+                }
+            }
+        }
+        let holder = Holder {
+            pid: std::process::id(),
+            command: command_line(),
+            since: now(),
+        };
+        if let Ok(text) = serde_json::to_string(&holder) {
+            let _ = file.set_len(0);
+            let _ = file.rewind();
+            let _ = file.write_all(text.as_bytes());
+        }
+        Ok(Some(file))
+    }
+
+    fn held(&self, file: &mut File) -> Failure {
+        Failure::new(
+            Exit::StateHeld,
+            format!("state file {} is held by another process", self.path.display()),
+        )
+        .because(describe_holder(file))
+        .hint("wait for it to end, or give it longer: --lock-timeout 5m")
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".lock");
+        self.path.with_file_name(name)
+    }
+
+    /// Writes beside the file, makes it durable, and renames it over the old one, whose mode it takes.
+    fn replace(&self, bytes: &[u8]) -> Outcome<()> {
+        let target = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let folder = match target.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            Some(_) | None => Path::new("."),
+        };
+        let write = || -> std::io::Result<()> {
+            let mut file = tempfile::Builder::new()
+                .prefix(".aksbackup-")
+                .suffix(".tmp")
+                .tempfile_in(folder)?;
+            file.write_all(bytes)?;
+            if let Ok(metadata) = std::fs::metadata(&target) {
+                file.as_file().set_permissions(metadata.permissions())?;
+            } else {
+                make_shareable(file.as_file())?;
+            }
+            file.as_file().sync_all()?;
+            file.persist(&target).map_err(|error| error.error)?;
+            sync_folder(folder)
+        };
+        write().or_else(|error| {
+            self.failure("cannot write")
+                .because(error.to_string())
+                .because("the old file is intact; what was achieved is found again by the next run")
+                .err()
+        })
+    }
+
+    fn failure(&self, verb: &str) -> Failure {
+        Failure::new(
+            Exit::StateUnreadable,
+            format!("{verb} state file {}", self.path.display()),
+        )
+    }
+
+    fn unreadable(&self, text: &str, error: &impl TomlError) -> Box<Failure> {
+        let place = error.start().map(|at| place(text, at));
+        let what = match place {
+            Some((line, column)) => format!("cannot read state file {}:{line}:{column}", self.path.display()),
+            None => format!("cannot read state file {}", self.path.display()),
+        };
+        Box::new(
+            Failure::new(Exit::StateUnreadable, what)
+                .because(error.text().trim_end().to_owned())
+                .hint("restore it from the last good copy, or mend the line named above"),
+        )
+    }
+}
+
+/// The two TOML crates' errors, which have the same questions under two types.
+trait TomlError {
+    fn start(&self) -> Option<usize>;
+    fn text(&self) -> String;
+}
+
+impl TomlError for toml::de::Error {
+    fn start(&self) -> Option<usize> {
+        self.span().map(|span| span.start)
+    }
+    fn text(&self) -> String {
+        self.message().to_owned()
+    }
+}
+
+impl TomlError for toml_edit::TomlError {
+    fn start(&self) -> Option<usize> {
+        self.span().map(|span| span.start)
+    }
+    fn text(&self) -> String {
+        self.message().to_owned()
+    }
+}
+
+/// Line and column, both from 1, of a byte offset.
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+fn describe_holder(file: &mut File) -> String {
+    let mut text = String::new();
+    let _ = file.rewind();
+    let _ = file.read_to_string(&mut text);
+    match serde_json::from_str::<Holder>(&text) {
+        Ok(holder) => {
+            let age = now().as_second().saturating_sub(holder.since.as_second());
+            format!("held by process {} for {age}s: {}", holder.pid, holder.command)
+        }
+        Err(_) => "held by a process that left no name".to_owned(),
+    }
+}
+
+fn command_line() -> String {
+    std::env::args().take(3).collect::<Vec<_>>().join(" ")
+}
+
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+#[cfg(unix)]
+fn make_shareable(file: &File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_shareable(_file: &File) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::schema::{WorkloadIdentityTable, WorkloadsTable};
+
+    fn store(folder: &tempfile::TempDir) -> Store {
+        Store::new(&folder.path().join("s.toml"), "test 0", Duration::ZERO, true)
+    }
+
+    fn workloads() -> WorkloadsTable {
+        WorkloadsTable {
+            namespace: "ns".parse().unwrap(),
+            deployments: vec!["d".parse().unwrap()],
+            service_accounts: vec!["a".parse().unwrap(), "b".parse().unwrap()],
+            written: None,
+        }
+    }
+
+    #[test]
+    fn an_update_that_changes_nothing_does_not_touch_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        store
+            .update(|state| state.cluster.workloads = Some(workloads()))
+            .unwrap();
+        let before = (
+            std::fs::read(store.path()).unwrap(),
+            std::fs::metadata(store.path()).unwrap().modified().unwrap(),
+        );
+        let (_, written) = store
+            .update(|state| {
+                state.cluster.workloads = Some(workloads());
+            })
+            .unwrap();
+        let after = (
+            std::fs::read(store.path()).unwrap(),
+            std::fs::metadata(store.path()).unwrap().modified().unwrap(),
+        );
+        assert!(!written);
+        assert_eq!(before, after);
+    }
+
+    #[test]
+    fn only_the_changed_table_is_signed_anew_and_names_its_parent() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        let (first, _) = store
+            .update(|state| state.cluster.workloads = Some(workloads()))
+            .unwrap();
+        let identity = WorkloadIdentityTable {
+            client_id: "0b1f6471-1bf0-4dda-aec3-cb9272f09590".parse().unwrap(),
+            service_accounts: vec![],
+            written: None,
+        };
+        let (second, _) = store
+            .update(|state| state.cluster.workload_identity = Some(identity))
+            .unwrap();
+        assert_eq!(first.cluster.workloads, second.cluster.workloads);
+        let (third, _) = store
+            .update(|state| {
+                if let Some(workloads) = &mut state.cluster.workloads {
+                    workloads.service_accounts.pop();
+                }
+            })
+            .unwrap();
+        let id = |state: &State| state.cluster.workloads.clone().unwrap().written.unwrap();
+        assert_eq!(id(&third).parent, Some(id(&second).id));
+    }
+
+    #[test]
+    fn bad_toml_is_exit_7_with_its_place_and_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        for (text, at) in [
+            ("schema = 1\nx = \n", ":2:5"),
+            ("schema = \"one\"\n", ":1:10"),
+            ("schema = 1\n[cluster.workloads]\nnamespace = \"A b\"\n", ":3:13"),
+        ] {
+            std::fs::write(store.path(), text).unwrap();
+            let failure = store.update(|_| {}).unwrap_err();
+            assert_eq!(failure.exit, Exit::StateUnreadable);
+            assert!(failure.what.ends_with(at), "{} does not end with {at}", failure.what);
+            assert_eq!(std::fs::read_to_string(store.path()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        std::fs::write(store.path(), "schema = 99\nanything = true\n").unwrap();
+        assert_eq!(store.load().unwrap_err().exit, Exit::StateUnreadable);
+    }
+
+    #[test]
+    fn a_held_file_is_exit_6_and_names_its_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        let _held = store.lock().unwrap();
+        let failure = store.update(|_| {}).unwrap_err();
+        assert_eq!(failure.exit, Exit::StateHeld);
+        assert!(failure.why[0].contains(&std::process::id().to_string()));
+    }
+
+    #[test]
+    fn windows_line_ends_and_a_byte_order_mark_are_accepted() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        std::fs::write(store.path(), "\u{feff}schema = 1\r\n# mine\r\n").unwrap();
+        store
+            .update(|state| state.cluster.workloads = Some(workloads()))
+            .unwrap();
+        let text = std::fs::read_to_string(store.path()).unwrap();
+        assert!(
+            text.starts_with("schema = 1\n") && text.contains("\n# mine\n") && !text.contains('\r'),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! The shape of a step: observe, decide, apply, record.
+//!
+//! A step never waits, asks, prints or saves; the [`runner`](crate::runner) does. `decide` is a pure function of what was
+//! seen, so that it can be tested without a server. What is recorded was seen, never hoped for.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::failure::{Failure, Outcome};
+use crate::guide::{Person, StepName};
+use crate::state::schema::State;
+
+/// A future that stays on its thread.
+pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// One side of the tool: what its steps read with, write with, and record into.
+pub trait Plane: 'static {
+    /// Reads the world; cannot write.
+    type Reader: 'static;
+    /// Writes the world; a dry run never holds one.
+    type Writer: 'static;
+    /// The tables of the state file that belong to this plane.
+    type Tables;
+
+    /// This plane's tables.
+    fn tables(state: &mut State) -> &mut Self::Tables;
+    /// Notes a creation that is about to be asked for.
+    fn intend(state: &mut State, step: StepName, object: &str);
+    /// Turns the step's intents into objects that this tool made.
+    fn confirm(state: &mut State, step: StepName);
+}
+
+/// A right that somebody needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Right {
+    /// The action: of ARM such as `Microsoft.Storage/storageAccounts/write`, or of Kubernetes such as `patch
+    /// deployments`.
+    pub action: String,
+    /// Where: an ARM scope or a namespace.
+    pub scope: String,
+}
+
+impl Right {
+    /// The right to `action` on `scope`.
+    #[must_use]
+    pub fn new(action: impl Into<String>, scope: impl fmt::Display) -> Self {
+        Self {
+            action: action.into(),
+            scope: scope.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.action, self.scope)
+    }
+}
+
+/// A change as people read it before they agree to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangeNote {
+    /// Verb and object, such as `create storage account stbackup in group rg-backup`.
+    pub summary: String,
+    /// The right that it needs.
+    pub right: Right,
+    /// The object's id or name if this creates it: its intent goes into the state file first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creates: Option<String>,
+    /// What the person should know before agreeing, such as an outage or that it cannot be undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// One change that a step can make.
+pub trait Change {
+    /// How people read it.
+    fn note(&self) -> ChangeNote;
+}
+
+/// For steps that only read: a change that cannot exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Never {}
+
+impl Change for Never {
+    fn note(&self) -> ChangeNote {
+        match *self {}
+    }
+}
+
+/// Somebody else's turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    /// Who.
+    pub who: Person,
+    /// Why it is theirs, and what it is about.
+    pub why: String,
+    /// The command that they run, ready to paste.
+    pub command: String,
+    /// The right that they need and the caller lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right: Option<Right>,
+}
+
+/// Something that only time will bring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// What is waited for, with the last state seen: `extension azure-aks-backup: Creating`.
+    pub why: String,
+    /// When the remote wants to be asked again.
+    pub retry_after: Option<Duration>,
+}
+
+impl Wait {
+    /// A wait without a wish of the remote.
+    #[must_use]
+    pub fn for_(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            retry_after: None,
+        }
+    }
+}
+
+/// What is to be done, as far as has been seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision<C> {
+    /// Nothing. The text is the evidence, such as `container aks-backups in account stbackup`.
+    Done(String),
+    /// These changes, in this order.
+    Change(Vec<C>),
+    /// Look again later.
+    Wait(Wait),
+    /// These changes first (possibly none), and then it is the turn of others.
+    Blocked(Vec<C>, Vec<Turn>),
+}
+
+/// What came of a change that was asked for.
+pub enum Applied {
+    /// It is made.
+    Done,
+    /// It is accepted and goes on; the operation tells when it is over.
+    Running(Box<dyn Operation>),
+    /// It is made; leave the remote alone for so long before the next change of this step (time of the remote).
+    Rest(Duration),
+    /// It was refused for now; look again later.
+    Busy(Wait),
+}
+
+/// A long-running operation of the remote.
+pub trait Operation {
+    /// What it is, such as `install extension azure-aks-backup`.
+    fn title(&self) -> String;
+    /// Asks once how it goes.
+    fn check(&mut self) -> Local<'_, Outcome<Progress>>;
+}
+
+/// How an operation goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// It goes on; when the remote wants to be asked again, and its own word for the state.
+    Running {
+        /// When the remote wants to be asked again.
+        retry_after: Option<Duration>,
+        /// The remote's own word.
+        status: String,
+    },
+    /// It ended well.
+    Finished,
+}
+
+/// One step of the guide.
+pub trait Step: 'static {
+    /// The side it belongs to.
+    type Plane: Plane;
+    /// What it saw.
+    type Seen;
+    /// What it can change.
+    type Change: Change;
+
+    /// Which step it is.
+    fn name(&self) -> StepName;
+
+    /// Reads the world. Reads that need nothing of each other go at the same time.
+    fn observe(
+        &self,
+        reader: &<Self::Plane as Plane>::Reader,
+        state: &State,
+    ) -> impl Future<Output = Outcome<Self::Seen>>;
+
+    /// Decides from what was seen. Reads no world, no clock, no environment.
+    ///
+    /// # Errors
+    /// What was seen can never lead to the goal: the failure says why and what cures it.
+    fn decide(&self, seen: &Self::Seen, state: &State) -> Outcome<Decision<Self::Change>>;
+
+    /// Makes one change.
+    fn apply(
+        &self,
+        writer: &<Self::Plane as Plane>::Writer,
+        change: &Self::Change,
+    ) -> impl Future<Output = Outcome<Applied>>;
+
+    /// Fills this step's own table from what was seen when it was done.
+    fn record(&self, seen: &Self::Seen, tables: &mut <Self::Plane as Plane>::Tables);
+
+    /// Records what others need to know although the step is not done.
+    fn record_blocked(&self, _seen: &Self::Seen, _tables: &mut <Self::Plane as Plane>::Tables) {}
+
+    /// Whose turn a refused change is; `None` means that the failure stands.
+    fn hand_over(&self, _change: &Self::Change, _failure: &Failure) -> Option<Turn> {
+        None
+    }
+
+    /// The changes to expect while what the step needs is not there yet, for a dry run.
+    fn foresee(&self, _state: &State) -> Vec<ChangeNote> {
+        Vec::new()
+    }
+
+    /// Ends when something that was seen has changed; a step that can watch the world ends its waits by it.
+    fn stirred(&self, _reader: &<Self::Plane as Plane>::Reader, _seen: &Self::Seen) -> impl Future<Output = ()> {
+        std::future::pending()
+    }
+}
