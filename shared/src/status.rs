@@ -2,8 +2,14 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 
+use crate::args::Format;
+use crate::console::{Console, Tone};
+use crate::exit::Exit;
 use crate::guide::StepName;
+use crate::process::document;
+use crate::runner::report::{Ending, Report, turn_lines};
 use crate::state::schema::{State, Written};
 use crate::step::Turn;
 
@@ -130,10 +136,164 @@ pub fn next(state: &State, state_flag: &str) -> Option<Turn> {
     })
 }
 
+/// How a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Seen as done just now.
+    Done,
+    /// The file says that it was done; this binary cannot see it, or did not look.
+    Recorded,
+    /// Something is left to do.
+    Open,
+    /// The file says that it was done, and the world says otherwise.
+    Drifted,
+    /// Could not be looked at.
+    Unknown,
+}
+
+impl Standing {
+    const fn word(self) -> (&'static str, Tone) {
+        match self {
+            Self::Done => ("done", Tone::Good),
+            Self::Recorded => ("recorded", Tone::Good),
+            Self::Open => ("open", Tone::Attention),
+            Self::Drifted => ("drifted", Tone::Bad),
+            Self::Unknown => ("unknown", Tone::Faint),
+        }
+    }
+}
+
+/// A line of the status table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The step.
+    pub step: StepName,
+    /// The guide's number.
+    pub number: Option<u8>,
+    /// How it stands.
+    pub standing: Standing,
+    /// What proves it, or what is missing.
+    pub evidence: String,
+    /// Since when, as the file has it.
+    pub since: Option<Timestamp>,
+    /// By whom, as the file has it.
+    pub by: Option<String>,
+}
+
+/// The status table: what the file says, and what was `seen` of the world where somebody looked.
+#[must_use]
+pub fn rows(state: &State, seen: Option<&Report>) -> Vec<Row> {
+    let looked = |step| {
+        seen.and_then(|report| report.steps.iter().find(|own| own.step == step))
+            .map(|own| &own.ending)
+    };
+    StepName::ALL
+        .into_iter()
+        .filter(|step| *step != StepName::Preflight || looked(*step).is_some())
+        .map(|step| row(step, record(state, step), looked(step)))
+        .collect()
+}
+
+fn row(step: StepName, record: Option<Record>, ending: Option<&Ending>) -> Row {
+    let (standing, evidence) = match (ending, &record) {
+        (Some(Ending::Done { evidence, .. }), _) => (Standing::Done, evidence.clone()),
+        (Some(Ending::Failed { error, .. }), _) => (Standing::Unknown, error.what.clone()),
+        (None | Some(Ending::Held { .. }), Some(record)) => (Standing::Recorded, record.evidence.clone()),
+        (Some(ending), Some(_)) => (Standing::Drifted, left(ending)),
+        (Some(ending), None) => (Standing::Open, left(ending)),
+        (None, None) => (Standing::Open, String::new()),
+    };
+    let (since, by) = record.map_or((None, None), |record| (record.since, record.by));
+    Row {
+        step,
+        number: step.number(),
+        standing,
+        evidence,
+        since,
+        by,
+    }
+}
+
+fn left(ending: &Ending) -> String {
+    match ending {
+        Ending::Due { changes, turns }
+        | Ending::TheirTurn {
+            changed: changes,
+            turns,
+        } => {
+            let changes = changes.iter().map(|change| change.summary.clone());
+            let turns = turns.iter().map(|turn| turn.why.clone());
+            changes.chain(turns).collect::<Vec<_>>().join("; ")
+        }
+        Ending::Waiting { why } => why.clone(),
+        Ending::Held { by, .. } => {
+            format!(
+                "after {}",
+                by.iter().map(|step| step.title()).collect::<Vec<_>>().join(", ")
+            )
+        }
+        Ending::Done { evidence, .. } => evidence.clone(),
+        Ending::Failed { error, .. } => error.what.clone(),
+    }
+}
+
+/// Prints the status table and whose turn is next. With `check` anything that is left ends 8.
+#[must_use]
+pub fn show(console: &Console, format: Format, rows: &[Row], next: Option<&Turn>, check: bool) -> Exit {
+    let settled = rows
+        .iter()
+        .filter(|row| row.step != StepName::Backup)
+        .all(|row| matches!(row.standing, Standing::Done | Standing::Recorded));
+    let exit = if check && !settled { Exit::Pending } else { Exit::Done };
+    if format == Format::Json {
+        console.result(&document(
+            json!({ "command": "status", "exit": exit, "steps": rows, "next": next }),
+        ));
+        return exit;
+    }
+    for row in rows {
+        let (word, tone) = row.standing.word();
+        let number = row.number.map_or_else(|| "+".to_owned(), |number| number.to_string());
+        let since = row
+            .since
+            .map(|since| format!("  {}", since.strftime("%Y-%m-%d %H:%MZ")))
+            .unwrap_or_default();
+        let by = row.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let word = console.paint(tone, &format!("{word:<8}"));
+        let note = console.paint(Tone::Faint, &format!("{since}{by}"));
+        console.result(format!("{number:>2}  {:<22} {word}  {}{note}", row.step.title(), row.evidence).trim_end());
+    }
+    match next {
+        Some(turn) => turn_lines(console, turn).iter().for_each(|line| console.result(line)),
+        None => console.result("nothing is left: the cluster is protected"),
+    }
+    exit
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::guide::Person;
+
+    #[test]
+    fn what_the_file_has_and_the_world_has_not_is_drifted() {
+        let record = Record {
+            evidence: "there".into(),
+            since: None,
+            by: None,
+        };
+        let gone = Ending::Due {
+            changes: vec![],
+            turns: vec![],
+        };
+        assert_eq!(
+            row(StepName::Storage, Some(record.clone()), Some(&gone)).standing,
+            Standing::Drifted
+        );
+        assert_eq!(row(StepName::Storage, Some(record), None).standing, Standing::Recorded);
+        assert_eq!(row(StepName::Storage, None, Some(&gone)).standing, Standing::Open);
+    }
 
     #[test]
     fn an_empty_file_is_the_platform_team_s_turn() {

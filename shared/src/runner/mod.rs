@@ -1,12 +1,15 @@
 //! The only loop: it alone waits, asks, shows progress and saves.
 //!
 //! [`session`] is what a command works with, [`live`] takes one step through observe, decide, apply, record, and [`walk`]
-//! runs steps that need nothing of each other at the same time; [`report`] is what came of it.
+//! runs steps that need nothing of each other at the same time; [`report`] is what came of it, and [`conclude`]
+//! tells it at the end of a command.
 
+mod conclude;
 mod live;
 pub mod report;
 pub mod session;
 mod walk;
 
+pub use conclude::conclude;
 pub use live::{Guided, step};
 pub use walk::{look, run};

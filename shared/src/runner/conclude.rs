@@ -1,0 +1,186 @@
+//! The end of a command: what was done, what is left, and for whom.
+
+use serde_json::json;
+
+use crate::args::Format;
+use crate::console::{Console, Tone};
+use crate::exit::Exit;
+use crate::process::document;
+use crate::runner::report::{Ending, Report, turn_lines};
+use crate::step::Turn;
+
+/// Prints the end of `command` and gives its exit code. `next` is whose turn it is once nothing is left here.
+#[must_use]
+pub fn conclude(
+    console: &Console,
+    format: Format,
+    command: &str,
+    dry_run: bool,
+    report: &Report,
+    next: Option<&Turn>,
+) -> Exit {
+    console.clear();
+    let exit = exit(report, dry_run);
+    for step in &report.steps {
+        if let Ending::Failed { error, .. } = &step.ending {
+            eprintln!("{} {}: {error}", console.paint(Tone::Bad, "error:"), step.step);
+        }
+    }
+    match format {
+        Format::Json => console.result(&document(json!({
+            "command": command,
+            "exit": exit,
+            "dry_run": dry_run,
+            "steps": report.steps,
+            "turns": report.turns(),
+            "next": next,
+        }))),
+        Format::Text => {
+            for line in text(console, command, dry_run, report, next) {
+                console.result(&line);
+            }
+        }
+    }
+    exit
+}
+
+/// A dry run that would change something says so by its code; otherwise the worst step decides.
+fn exit(report: &Report, dry_run: bool) -> Exit {
+    let exit = report.exit();
+    let only_turns = exit == Exit::TheirTurn;
+    if dry_run && (only_turns || exit == Exit::Done) && !report.pending().is_empty() {
+        Exit::Pending
+    } else {
+        exit
+    }
+}
+
+fn text(console: &Console, command: &str, dry_run: bool, report: &Report, next: Option<&Turn>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let pending = report.pending().len();
+    if dry_run {
+        lines.extend(report.plan(console));
+    }
+    lines.extend(report.handover(console));
+    lines.push(match (dry_run, pending) {
+        (true, 0) => format!("{command}: dry run: nothing to change"),
+        (true, count) => format!("{command}: dry run: {} pending, nothing was changed", changes(count)),
+        (false, _) => summary(command, report),
+    });
+    if let (Exit::Done, Some(turn)) = (report.exit(), next) {
+        lines.extend(turn_lines(console, turn));
+    }
+    lines
+}
+
+fn summary(command: &str, report: &Report) -> String {
+    if report.is_unchanged() {
+        return format!("{command}: nothing to do, all {} steps are done", report.steps.len());
+    }
+    let done = report.steps.iter().filter(|step| step.ending.is_done()).count();
+    let made: usize = report
+        .steps
+        .iter()
+        .map(|step| match &step.ending {
+            Ending::Done { changed, .. } | Ending::TheirTurn { changed, .. } | Ending::Failed { changed, .. } => {
+                changed.len()
+            }
+            Ending::Due { .. } | Ending::Waiting { .. } | Ending::Held { .. } => 0,
+        })
+        .sum();
+    let steps = report.steps.len();
+    match done == steps {
+        true => format!("{command}: done, {steps} of {steps} steps, {}", changes(made)),
+        false => format!(
+            "{command}: not finished, {done} of {steps} steps are done, {}",
+            changes(made)
+        ),
+    }
+}
+
+fn changes(count: usize) -> String {
+    match count {
+        0 => "no change".to_owned(),
+        1 => "1 change".to_owned(),
+        count => format!("{count} changes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::Talk;
+    use crate::guide::{Person, StepName};
+    use crate::runner::report::StepReport;
+    use crate::step::{ChangeNote, Right};
+
+    fn report(ending: Ending) -> Report {
+        Report {
+            steps: vec![StepReport {
+                step: StepName::Storage,
+                ending,
+            }],
+        }
+    }
+
+    fn note() -> ChangeNote {
+        ChangeNote {
+            summary: "create x".into(),
+            right: Right::new("a", "b"),
+            creates: None,
+            warning: None,
+        }
+    }
+
+    fn lines(dry_run: bool, report: &Report) -> Vec<String> {
+        text(&Console::new(Talk::Quiet, true), "prepare", dry_run, report, None)
+    }
+
+    #[test]
+    fn nothing_to_do_is_one_line() {
+        let report = report(Ending::Done {
+            evidence: "there".into(),
+            changed: vec![],
+        });
+        assert_eq!(lines(false, &report), ["prepare: nothing to do, all 1 steps are done"]);
+        assert_eq!(exit(&report, false), Exit::Done);
+    }
+
+    #[test]
+    fn a_dry_run_lists_each_change_with_its_right_and_ends_8() {
+        let report = report(Ending::Due {
+            changes: vec![note()],
+            turns: vec![],
+        });
+        let expected = [
+            "+ 2 storage: create x",
+            "    needs a on b",
+            "prepare: dry run: 1 change pending, nothing was changed",
+        ];
+        assert_eq!(lines(true, &report), expected);
+        assert_eq!(exit(&report, true), Exit::Pending);
+    }
+
+    #[test]
+    fn another_person_s_turn_names_who_why_and_the_command() {
+        let turn = Turn {
+            who: Person::SubscriptionOwner,
+            why: "roles are missing".into(),
+            command: "az aksbackup grant".into(),
+            right: Some(Right::new("Microsoft.Authorization/roleAssignments/write", "/s")),
+        };
+        let report = report(Ending::TheirTurn {
+            changed: vec![],
+            turns: vec![turn],
+        });
+        assert_eq!(
+            lines(false, &report)[..3],
+            [
+                "→ subscription owner: roles are missing",
+                "    needs Microsoft.Authorization/roleAssignments/write on /s",
+                "    run   az aksbackup grant"
+            ]
+        );
+        assert_eq!(exit(&report, false), Exit::TheirTurn);
+    }
+}
