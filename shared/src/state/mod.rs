@@ -4,5 +4,7 @@
 //! document without losing comments, order or keys that this program does not know.
 
 pub mod document;
+mod lock;
+mod replace;
 pub mod schema;
 pub mod store;

@@ -1,19 +1,18 @@
 //! Reads and writes the state file: a lock beside it, held for the read-change-write only, and an atomic replace.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use fs4::{FileExt, TryLockError};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use toml_edit::DocumentMut;
 use uuid::Uuid;
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::state::document;
+use crate::state::lock::Lock;
+use crate::state::replace::replace;
 use crate::state::schema::{SCHEMA, State, Written};
 
 /// First lines of a file that is made anew.
@@ -28,14 +27,6 @@ pub struct Store {
     locking: bool,
     author: String,
     tool: String,
-}
-
-/// Who holds the lock, as the holder wrote it into the lock file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Holder {
-    pid: u32,
-    command: String,
-    since: Timestamp,
 }
 
 impl Store {
@@ -84,7 +75,10 @@ impl Store {
     /// Exit 6: another process holds the file for longer than the lock timeout. Exit 7: as [`Store::load`], or the file
     /// cannot be written; the old file is then intact.
     pub fn update(&self, change: impl FnOnce(&mut State)) -> Outcome<(State, bool)> {
-        let _lock = self.lock()?;
+        let _lock = self
+            .locking
+            .then(|| Lock::take(&self.path, self.lock_timeout))
+            .transpose()?;
         let (text, before) = self.read()?.unwrap_or_default();
         let mut after = before.clone();
         change(&mut after);
@@ -105,7 +99,12 @@ impl Store {
         let state = self.parse(&edited)?;
         let changed = fresh || edited != text;
         if changed {
-            self.replace(edited.as_bytes())?;
+            replace(&self.path, edited.as_bytes()).or_else(|error| {
+                self.failure("cannot write")
+                    .because(error.to_string())
+                    .because("the old file is intact; what was achieved is found again by the next run")
+                    .err()
+            })?;
         }
         Ok((state, changed))
     }
@@ -191,102 +190,6 @@ impl Store {
         }
     }
 
-    fn lock(&self) -> Outcome<Option<File>> {
-        if !self.locking {
-            return Ok(None);
-        }
-        let path = self.lock_path();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .or_else(|error| {
-                self.failure("cannot lock")
-                    .because(format!("{}: {error}", path.display()))
-                    .err()
-            })?;
-        let start = Instant::now();
-        let mut said = false;
-        loop {
-            match FileExt::try_lock(&file) {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if start.elapsed() < self.lock_timeout => {
-                    if !said {
-                        eprintln!("waiting for the state file: {}", describe_holder(&mut file));
-                        said = true;
-                    }
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-                Err(TryLockError::WouldBlock) => return self.held(&mut file).err(),
-                Err(TryLockError::Error(error)) => {
-                    return self
-                        .failure("cannot lock")
-                        .because(format!("{}: {error}", path.display()))
-                        .hint("where the file system has no locks and nobody else works on the file: --no-lock")
-                        .err();
-                }
-            }
-        }
-        let holder = Holder {
-            pid: std::process::id(),
-            command: command_line(),
-            since: now(),
-        };
-        if let Ok(text) = serde_json::to_string(&holder) {
-            let _ = file.set_len(0);
-            let _ = file.rewind();
-            let _ = file.write_all(text.as_bytes());
-        }
-        Ok(Some(file))
-    }
-
-    fn held(&self, file: &mut File) -> Failure {
-        Failure::new(
-            Exit::StateHeld,
-            format!("state file {} is held by another process", self.path.display()),
-        )
-        .because(describe_holder(file))
-        .hint("wait for it to end, or give it longer: --lock-timeout 5m")
-    }
-
-    fn lock_path(&self) -> PathBuf {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(".lock");
-        self.path.with_file_name(name)
-    }
-
-    /// Writes beside the file, makes it durable, and renames it over the old one, whose mode it takes.
-    fn replace(&self, bytes: &[u8]) -> Outcome<()> {
-        let target = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let folder = match target.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            Some(_) | None => Path::new("."),
-        };
-        let write = || -> std::io::Result<()> {
-            let mut file = tempfile::Builder::new()
-                .prefix(".aksbackup-")
-                .suffix(".tmp")
-                .tempfile_in(folder)?;
-            file.write_all(bytes)?;
-            if let Ok(metadata) = std::fs::metadata(&target) {
-                file.as_file().set_permissions(metadata.permissions())?;
-            } else {
-                make_shareable(file.as_file())?;
-            }
-            file.as_file().sync_all()?;
-            file.persist(&target).map_err(|error| error.error)?;
-            sync_folder(folder)
-        };
-        write().or_else(|error| {
-            self.failure("cannot write")
-                .because(error.to_string())
-                .because("the old file is intact; what was achieved is found again by the next run")
-                .err()
-        })
-    }
-
     fn failure(&self, verb: &str) -> Failure {
         Failure::new(
             Exit::StateUnreadable,
@@ -340,47 +243,9 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (line, column)
 }
 
-fn describe_holder(file: &mut File) -> String {
-    let mut text = String::new();
-    let _ = file.rewind();
-    let _ = file.read_to_string(&mut text);
-    match serde_json::from_str::<Holder>(&text) {
-        Ok(holder) => {
-            let age = now().as_second().saturating_sub(holder.since.as_second());
-            format!("held by process {} for {age}s: {}", holder.pid, holder.command)
-        }
-        Err(_) => "held by a process that left no name".to_owned(),
-    }
-}
-
-fn command_line() -> String {
-    std::env::args().take(3).collect::<Vec<_>>().join(" ")
-}
-
 fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
-#[cfg(unix)]
-fn make_shareable(file: &File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_shareable(_file: &File) -> std::io::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -481,7 +346,7 @@ mod tests {
     fn a_held_file_is_exit_6_and_names_its_holder() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
-        let _held = store.lock().unwrap();
+        let _held = Lock::take(store.path(), Duration::ZERO).unwrap();
         let failure = store.update(|_| {}).unwrap_err();
         assert_eq!(failure.exit, Exit::StateHeld);
         assert!(failure.why[0].contains(&std::process::id().to_string()));

@@ -1,0 +1,84 @@
+//! What stands in the state file. Each table belongs to one plane: `target` and `cloud` to `az aksbackup`, `cluster`
+//! to `kubectl aksbackup`.
+
+mod cloud;
+mod cluster;
+mod target;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use cloud::{
+    BackupTable, CloudTables, CredentialRecord, ExtensionTable, FederationTable, IdentityTable, InstanceTable, Intent,
+    PrerequisitesTable, RoleRecord, RolesTable, StorageTable, TrustedAccessTable, VaultTable,
+};
+pub use cluster::{ClusterTables, RolloutTable, VerificationTable, WorkloadIdentityTable, WorkloadsTable};
+pub use target::{ExtensionTarget, InstanceTarget, PolicyTarget, SnapshotTarget, StorageTarget, Target, VaultTarget};
+
+/// The number of the format that this program writes.
+pub const SCHEMA: u32 = 1;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Number of the format.
+    pub schema: u32,
+    /// What is wanted: written by `az aksbackup init`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// What the cloud plane saw.
+    #[serde(default)]
+    pub cloud: CloudTables,
+    /// What the cluster plane saw.
+    #[serde(default)]
+    pub cluster: ClusterTables,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            schema: SCHEMA,
+            target: None,
+            cloud: CloudTables::default(),
+            cluster: ClusterTables::default(),
+        }
+    }
+}
+
+/// Who wrote a table, when, and which writing it replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Unique to this writing.
+    pub id: String,
+    /// The writing that it replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// When the values were seen, UTC.
+    pub observed_at: Timestamp,
+    /// The signed-in principal or Kubernetes user.
+    pub by: String,
+    /// Program and version.
+    pub tool: String,
+}
+
+impl State {
+    /// Whether both say the same, whoever wrote it and when.
+    #[must_use]
+    pub fn same_values(&self, other: &Self) -> bool {
+        let values = |state: &Self| {
+            let mut table = toml::Table::try_from(state).unwrap_or_default();
+            forget_writers(&mut table);
+            table
+        };
+        self == other || values(self) == values(other)
+    }
+}
+
+fn forget_writers(table: &mut toml::Table) {
+    table.remove("written");
+    for (_, value) in table.iter_mut() {
+        if let toml::Value::Table(table) = value {
+            forget_writers(table);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! `[target]`: what is wanted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{
+    BackupInstanceName, CloudName, ContainerName, ExtensionName, NamespaceName, PolicyName, Region, ResourceGroupName,
+    ResourceId, StorageAccountName, SubscriptionId, TenantId, VaultName,
+};
+use crate::state::schema::Written;
+
+/// What is to be protected, with what, under which names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// The cloud, by name.
+    pub cloud: CloudName,
+    /// Tenant of the subscription.
+    pub tenant: TenantId,
+    /// Subscription of the cluster.
+    pub subscription: SubscriptionId,
+    /// The AKS cluster.
+    pub cluster: ResourceId,
+    /// Its region.
+    pub region: Region,
+    /// Where backups are stored.
+    pub storage: StorageTarget,
+    /// Where disk snapshots are kept.
+    pub snapshots: SnapshotTarget,
+    /// The Backup vault.
+    pub vault: VaultTarget,
+    /// The backup policy.
+    pub policy: PolicyTarget,
+    /// The extension.
+    pub extension: ExtensionTarget,
+    /// The backup instance.
+    pub instance: InstanceTarget,
+    /// Who wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Written>,
+}
+
+/// Storage account and container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StorageTarget {
+    /// The account.
+    pub account: StorageAccountName,
+    /// Its resource group, in the cluster's subscription.
+    pub resource_group: ResourceGroupName,
+    /// The container, of this cluster alone.
+    pub container: ContainerName,
+    /// SKU of an account that has to be made, such as `Standard_LRS`.
+    pub sku: String,
+}
+
+/// The snapshot group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SnapshotTarget {
+    /// A resource group in the cluster's subscription; it cannot be changed once the cluster is protected.
+    pub resource_group: ResourceGroupName,
+}
+
+/// The Backup vault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VaultTarget {
+    /// The vault.
+    pub name: VaultName,
+    /// Its resource group.
+    pub resource_group: ResourceGroupName,
+    /// `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`, for a vault that has to be made.
+    pub redundancy: String,
+    /// `On` or `Off`, for a vault that has to be made; never `AlwaysOn`, which cannot be undone.
+    pub soft_delete: String,
+    /// Days that deleted backups are kept, for a vault that has to be made.
+    pub soft_delete_days: u32,
+}
+
+/// The backup policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyTarget {
+    /// The policy.
+    pub name: PolicyName,
+    /// Interval of backups as an ISO 8601 duration, such as `P1D`, for a policy that has to be made.
+    pub schedule: String,
+    /// How long backups are kept as an ISO 8601 duration, such as `P7D`, for a policy that has to be made.
+    pub retention: String,
+    /// How long the vault tier keeps a daily copy, where there is to be one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_tier_retention: Option<String>,
+    /// A policy of one's own as JSON, relative to the state file, instead of the two above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// The extension.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExtensionTarget {
+    /// Name of an extension that has to be installed.
+    pub name: ExtensionName,
+}
+
+/// The backup instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceTarget {
+    /// The instance.
+    pub name: BackupInstanceName,
+    /// Name shown in the portal.
+    pub friendly_name: String,
+    /// Whether persistent volumes are backed up as disk snapshots.
+    pub snapshot_volumes: bool,
+    /// Whether cluster-scoped resources are backed up.
+    pub include_cluster_scope_resources: bool,
+    /// Namespaces to back up; empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub included_namespaces: Vec<NamespaceName>,
+    /// Namespaces to leave out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_namespaces: Vec<NamespaceName>,
+}
