@@ -1,0 +1,38 @@
+//! The Kubernetes half: a small but honest API server, the controllers that an extension's roll-out needs, the workload
+//! identity webhook, Helm's hand on the extension, and Velero's storage location.
+
+mod access;
+mod admission;
+mod chart;
+mod cluster;
+mod controllers;
+mod deployments;
+mod discovery;
+mod events;
+mod extension;
+mod fields;
+mod kubeconfig;
+mod kubelet;
+mod logs;
+mod patch;
+mod replicasets;
+mod resources;
+mod reviews;
+mod server;
+mod settings;
+mod status;
+mod store;
+mod target;
+mod tokens;
+#[cfg(test)]
+mod trial;
+mod velero;
+mod verbs;
+mod watch;
+mod webhook;
+mod words;
+
+pub use access::{Persona, Rule};
+pub use cluster::{Fault, Kubernetes};
+pub use kubeconfig::{kubeconfig, kubeconfig_of};
+pub use settings::{Dialect, Settings};

@@ -1,0 +1,260 @@
+//! Velero: when it validates the storage location, which way it takes to Azure, and what it writes down.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::cluster::Kubernetes;
+use super::controllers::{Memory, place, uid};
+use super::replicasets::ready;
+use super::resources;
+use super::store::{self, Options};
+use super::words::{self, Failure};
+use crate::planes::{ServiceAccountToken, Workload};
+
+const CONTAINER: &str = "velero";
+
+/// What the Velero servers remember.
+#[derive(Debug, Default)]
+pub(crate) struct Validation {
+    /// First validation of each running pod, by uid; `None` once it is done.
+    starts: BTreeMap<String, Option<Instant>>,
+    /// The last validation by anybody, with the specification that it was about.
+    last: Option<(Instant, Value)>,
+}
+
+/// Does what is due for every running Velero.
+pub(crate) fn step(cluster: &Kubernetes, memory: &mut Memory) {
+    let (mut pods, _) = cluster.store.list("pods", None);
+    pods.retain(|pod| runs_velero(pod) && ready(pod) && pod["metadata"]["deletionTimestamp"].is_null());
+    memory
+        .velero
+        .starts
+        .retain(|known, _| pods.iter().any(|pod| uid(pod) == *known));
+    for pod in &pods {
+        let now = Instant::now();
+        let fresh = now + cluster.clock.real(cluster.settings.validation_start);
+        let known = memory.velero.starts.contains_key(&uid(pod));
+        let first = *memory.velero.starts.entry(uid(pod)).or_insert(Some(fresh));
+        if !known {
+            words::greeting(place(pod).0)
+                .into_iter()
+                .for_each(|line| cluster.logs.push(&uid(pod), CONTAINER, line));
+        }
+        let due = match first {
+            Some(at) => Some(at),
+            None => periodic(cluster, memory, pod),
+        };
+        match due {
+            Some(at) if at <= now => {
+                memory.velero.starts.insert(uid(pod), None);
+                let spec = validate(cluster, pod);
+                memory.velero.last = Some((Instant::now(), spec));
+                memory.wake_at(Instant::now() + period(cluster, pod).unwrap_or(Duration::from_secs(3600)));
+            }
+            Some(at) => memory.wake_at(at),
+            None => {}
+        }
+    }
+}
+
+/// When the next periodical validation is due: at once after a change of the specification, never with a period of
+/// zero.
+fn periodic(cluster: &Kubernetes, memory: &Memory, pod: &Value) -> Option<Instant> {
+    let spec = cluster
+        .store
+        .get("backupstoragelocations", place(pod).0, "default")
+        .unwrap_or_default()["spec"]
+        .clone();
+    match &memory.velero.last {
+        Some((_, known)) if *known != spec => Some(Instant::now()),
+        Some((at, _)) => period(cluster, pod).map(|period| *at + period),
+        None => Some(Instant::now()),
+    }
+}
+
+fn period(cluster: &Kubernetes, pod: &Value) -> Option<Duration> {
+    let location = cluster
+        .store
+        .get("backupstoragelocations", place(pod).0, "default")
+        .unwrap_or_default();
+    let own = location["spec"]["validationFrequency"].as_str().and_then(seconds);
+    let seconds = own.unwrap_or(cluster.settings.validation_period);
+    (seconds > 0.0).then(|| cluster.clock.real(seconds))
+}
+
+/// A duration as Go writes it (`1m30s`), in seconds.
+fn seconds(text: &str) -> Option<f64> {
+    let mut total = 0.0;
+    let mut number = String::new();
+    for letter in text.chars() {
+        let unit = match letter {
+            'h' => 3600.0,
+            'm' => 60.0,
+            's' => 1.0,
+            _ => {
+                number.push(letter);
+                continue;
+            }
+        };
+        total += number.parse::<f64>().ok()? * unit;
+        number.clear();
+    }
+    number.is_empty().then_some(total)
+}
+
+fn runs_velero(pod: &Value) -> bool {
+    pod["spec"]["containers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|container| container["name"] == CONTAINER)
+}
+
+/// One validation, written to the location and to the log; gives the specification that it was about.
+fn validate(cluster: &Kubernetes, pod: &Value) -> Value {
+    let namespace = place(pod).0;
+    let say = |line: String| cluster.logs.push(&uid(pod), CONTAINER, line);
+    let Some(location) = cluster.store.get("backupstoragelocations", namespace, "default") else {
+        say(words::no_location());
+        return Value::Null;
+    };
+    let dialect = cluster.state().dialect;
+    let outcome = reach(cluster, pod, &location["spec"]);
+    words::report(namespace, &outcome).into_iter().for_each(say);
+    let Some(resource) = resources::named("backupstoragelocations") else {
+        return Value::Null;
+    };
+    let options = Options::by("velero-server", None);
+    let _ = cluster.store.modify(resource, namespace, "default", &options, |live| {
+        let mut live = live.clone();
+        let mut status = live["status"].as_object().cloned().unwrap_or_default();
+        status.insert("lastValidationTime".to_owned(), json!(store::now()));
+        match &outcome {
+            Ok(()) => {
+                status.insert("phase".to_owned(), json!("Available"));
+                status.remove("message");
+            }
+            Err(failure) => {
+                status.insert("phase".to_owned(), json!("Unavailable"));
+                status.insert("message".to_owned(), json!(failure.stored(dialect)));
+            }
+        }
+        live["status"] = Value::Object(status);
+        Ok(live)
+    });
+    location["spec"].clone()
+}
+
+/// Goes to the container in the way that Velero's Azure plugin does.
+fn reach(cluster: &Kubernetes, pod: &Value, spec: &Value) -> Result<(), Failure> {
+    let config = |key: &str| spec["config"][key].as_str().unwrap_or_default();
+    let account = config("storageAccount");
+    if account.is_empty() {
+        return Err(Failure::early("storageAccount is required in BSL"));
+    }
+    let by_key = match config("useAAD") {
+        "" => true,
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => false,
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => true,
+        other => {
+            return Err(Failure::early(&format!(
+                "failed to parse bool from useAAD string: {other}"
+            )));
+        }
+    };
+    if by_key && config("resourceGroup").is_empty() {
+        let why = "resource group is required in BSL or credential to exchange the storage account access key";
+        return Err(Failure::early(&format!(
+            "failed to get storage account access key: {why}"
+        )));
+    }
+    let workload = sign_in(cluster, pod)?;
+    if by_key {
+        return Err(words::keys_denied(
+            &workload,
+            config("subscriptionId"),
+            config("resourceGroup"),
+            account,
+        ));
+    }
+    let bucket = spec["objectStorage"]["bucket"].as_str().unwrap_or_default();
+    let touched = cluster.cloud.0.touch_container(&workload.principal_id, account, bucket);
+    touched.map_err(|text| words::storage(&text, config("storageAccountURI"), account, bucket))
+}
+
+/// Velero's order of credentials: a token file means workload identity and nothing else; without one the instance
+/// metadata service is asked for the identity of the credentials file.
+fn sign_in(cluster: &Kubernetes, pod: &Value) -> Result<Workload, Failure> {
+    let containers = pod["spec"]["containers"].as_array();
+    let velero = containers
+        .into_iter()
+        .flatten()
+        .find(|container| container["name"] == CONTAINER);
+    let variable = |name: &str| {
+        let env = velero.and_then(|container| container["env"].as_array());
+        let found = env.into_iter().flatten().find(|variable| variable["name"] == name);
+        found
+            .and_then(|variable| variable["value"].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    if variable("AZURE_FEDERATED_TOKEN_FILE").is_empty() {
+        let own = cluster
+            .state()
+            .release
+            .clone()
+            .map(|installed| installed.release.client_id);
+        let own = own.filter(|client_id| !client_id.is_empty());
+        return cluster
+            .cloud
+            .0
+            .instance_metadata(own.as_deref())
+            .map_err(|text| words::metadata(&text));
+    }
+    let (client_id, tenant_id) = (variable("AZURE_CLIENT_ID"), variable("AZURE_TENANT_ID"));
+    for (value, what, field) in [
+        (&client_id, "client ID", "ClientID"),
+        (&tenant_id, "tenant ID", "TenantID"),
+    ] {
+        if value.is_empty() {
+            let why = format!("no {what} specified. Check pod configuration or set {field} in the options");
+            return Err(Failure::early(&why));
+        }
+    }
+    let account = pod["spec"]["serviceAccountName"].as_str().unwrap_or_default();
+    let token = ServiceAccountToken {
+        issuer: cluster.issuer(),
+        subject: format!("system:serviceaccount:{}:{account}", place(pod).0),
+        audience: audience(pod),
+    };
+    let host = variable("AZURE_AUTHORITY_HOST");
+    let exchanged = cluster.cloud.0.exchange(&client_id, &tenant_id, &token);
+    exchanged.map_err(|text| words::exchange(&text, &host, &tenant_id))
+}
+
+/// The audience of the pod's projected token for Azure.
+fn audience(pod: &Value) -> String {
+    let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
+    let sources = volumes.flat_map(|volume| volume["projected"]["sources"].as_array().into_iter().flatten());
+    let tokens = sources.map(|source| &source["serviceAccountToken"]);
+    let own = tokens
+        .into_iter()
+        .find(|token| token["path"].as_str().is_some_and(|path| path.contains("azure")));
+    own.and_then(|token| token["audience"].as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_go_writes_them() {
+        assert_eq!(seconds("1m30s"), Some(90.0));
+        assert_eq!(seconds("0s"), Some(0.0));
+        assert_eq!(seconds("5"), None);
+    }
+}

@@ -1,0 +1,299 @@
+//! Velero's own words: log lines, and what it stores in `status.message`.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::settings::Dialect;
+use super::store;
+use crate::planes::Workload;
+
+const RULE: &str = "--------------------------------------------------------------------------------";
+const CONTROLLER: &str = "pkg/controller/backup_storage_location_controller.go";
+
+/// Why a storage location is not available.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The error as the plugin gives it.
+    raw: String,
+    /// `CODE: message`, where the error is an answer of a service with an `ERROR CODE:` line.
+    short: Option<String>,
+    /// It happened before Velero even had a store to validate.
+    early: bool,
+}
+
+impl Failure {
+    /// A failure while the storage client is made.
+    pub(crate) fn early(text: &str) -> Self {
+        Self {
+            raw: text.to_owned(),
+            short: None,
+            early: true,
+        }
+    }
+
+    fn full(&self) -> String {
+        format!("rpc error: code = Unknown desc = {}", self.raw)
+    }
+
+    /// What Velero stores in `status.message`.
+    pub(crate) fn stored(&self, dialect: Dialect) -> String {
+        let text = match (dialect, &self.short) {
+            (Dialect::Newer, Some(short)) => format!("rpc error: code = Unknown desc = {short}"),
+            _ => self.full(),
+        };
+        format!("BackupStorageLocation \"default\" is unavailable: {text}")
+    }
+}
+
+/// The exchange of a service account token was refused by Entra with `text`.
+pub(crate) fn exchange(text: &str, host: &str, tenant: &str) -> Failure {
+    let code = text
+        .strip_prefix("AADSTS")
+        .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
+    let code: String = code.unwrap_or_default();
+    let description = serde_json::Value::from(text);
+    let raw = format!(
+        "WorkloadIdentityCredential authentication failed. \n\
+         POST {}/{tenant}/oauth2/v2.0/token\n{RULE}\nRESPONSE 400: 400 Bad Request\n{RULE}\n\
+         {{\n  \"error\": \"invalid_client\",\n  \"error_description\": {description},\n  \"error_codes\": [\n    {code}\n  ]\n}}\n\
+         {RULE}\nTo troubleshoot, visit https://aka.ms/azsdk/go/identity/troubleshoot#workload",
+        host.trim_end_matches('/')
+    );
+    Failure {
+        raw,
+        short: None,
+        early: false,
+    }
+}
+
+/// The instance metadata service answered `text`.
+pub(crate) fn metadata(text: &str) -> Failure {
+    let description = serde_json::Value::from(text);
+    let raw = format!(
+        "ManagedIdentityCredential authentication failed. ManagedIdentityCredential authentication failed. \
+         the requested identity isn't assigned to this resource\n\
+         GET http://169.254.169.254/metadata/identity/oauth2/token\n{RULE}\nRESPONSE 400: 400 Bad Request\n{RULE}\n\
+         {{\n  \"error\": \"invalid_request\",\n  \"error_description\": {description}\n}}\n\
+         {RULE}\nTo troubleshoot, visit https://aka.ms/azsdk/go/identity/troubleshoot#managed-id"
+    );
+    Failure {
+        raw,
+        short: None,
+        early: false,
+    }
+}
+
+/// The blob service answered `text`, which is `CODE: message` after whatever stands before it.
+pub(crate) fn storage(text: &str, endpoint: &str, account: &str, bucket: &str) -> Failure {
+    let text = text.rsplit_once("desc = ").map_or(text, |(_, rest)| rest);
+    let Some((code, message)) = text.split_once(": ").filter(|(code, _)| !code.contains(' ')) else {
+        return Failure {
+            raw: text.to_owned(),
+            short: None,
+            early: false,
+        };
+    };
+    let default = format!("https://{account}.blob.core.windows.net");
+    let host = if endpoint.is_empty() {
+        &default
+    } else {
+        endpoint.trim_end_matches('/')
+    };
+    let status = if code.ends_with("NotFound") { 404 } else { 403 };
+    let request = Uuid::new_v4();
+    let raw = format!(
+        "GET {host}/{bucket}\n{RULE}\nRESPONSE {status}: {status} {message}\nERROR CODE: {code}\n{RULE}\n\
+         \u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>{message}\n\
+         RequestId:{request}\nTime:{}</Message></Error>\n{RULE}\n",
+        Timestamp::now()
+    );
+    Failure {
+        raw,
+        short: Some(format!("{code}: {message}")),
+        early: false,
+    }
+}
+
+/// Without `useAAD` Velero asks Resource Manager for the account's keys, which a data role does not allow.
+pub(crate) fn keys_denied(workload: &Workload, subscription: &str, group: &str, account: &str) -> Failure {
+    let scope = format!(
+        "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/{account}"
+    );
+    let message = format!(
+        "The client '{}' with object id '{}' does not have authorization to perform action \
+         'Microsoft.Storage/storageAccounts/listKeys/action' over scope '{scope}' or the scope is invalid. \
+         If access was recently granted, please refresh your credentials.",
+        workload.client_id, workload.principal_id
+    );
+    let body = serde_json::json!({ "error": { "code": "AuthorizationFailed", "message": message } });
+    let raw = format!(
+        "failed to get storage account access key: failed to list storage account access keys: \
+         POST https://management.azure.com{scope}/listKeys\n{RULE}\nRESPONSE 403: 403 Forbidden\n\
+         ERROR CODE: AuthorizationFailed\n{RULE}\n{body:#}\n{RULE}\n"
+    );
+    Failure {
+        raw,
+        short: Some(format!("AuthorizationFailed: {message}")),
+        early: true,
+    }
+}
+
+/// A line as logrus writes text.
+fn line(level: &str, message: &str, fields: &[(&str, &str)], source: &str) -> String {
+    let mut text = format!("time=\"{}\" level={level} msg={message:?}", store::now());
+    for (key, value) in fields {
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/@^+".contains(letter);
+        if value.chars().all(plain) {
+            text.push_str(&format!(" {key}={value}"));
+        } else {
+            text.push_str(&format!(" {key}={}", quoted(value)));
+        }
+    }
+    text.push_str(&format!(" logSource={source:?}"));
+    text
+}
+
+/// Go's quoting of a text with control characters.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{feff}' => quoted.push_str("\\ufeff"),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// The first lines of a Velero server.
+pub(crate) fn greeting(namespace: &str) -> Vec<String> {
+    vec![
+        line("info", "setting log-level to INFO", &[], "pkg/cmd/server/server.go:191"),
+        line(
+            "info",
+            "Starting Velero server v1.16.2-AKS",
+            &[],
+            "pkg/cmd/server/server.go:193",
+        ),
+        line(
+            "info",
+            "Namespace exists",
+            &[("namespace", namespace)],
+            "pkg/cmd/server/server.go:420",
+        ),
+        line(
+            "info",
+            "All Velero custom resource definitions exist",
+            &[],
+            "pkg/cmd/server/server.go:475",
+        ),
+        line("info", "Starting controllers", &[], "pkg/cmd/server/server.go:560"),
+    ]
+}
+
+/// No storage location is there at all.
+pub(crate) fn no_location() -> String {
+    let fields = [
+        ("controller", "backup-storage-location"),
+        ("error", "No BackupStorageLocations found"),
+    ];
+    let message = "No backup storage locations found, at least one is required";
+    line("error", message, &fields, &format!("{CONTROLLER}:92"))
+}
+
+/// What Velero logs about one validation.
+pub(crate) fn report(namespace: &str, outcome: &Result<(), Failure>) -> Vec<String> {
+    let name = format!("{namespace}/default");
+    let fields = [
+        ("backup-storage-location", name.as_str()),
+        ("controller", "backup-storage-location"),
+    ];
+    let at = |number: u32| format!("{CONTROLLER}:{number}");
+    let failure = match outcome {
+        Ok(()) => {
+            return vec![
+                line("info", "Validating BackupStorageLocation", &fields, &at(145)),
+                line(
+                    "info",
+                    "BackupStorageLocations is valid, marking as available",
+                    &fields,
+                    &at(130),
+                ),
+            ];
+        }
+        Err(failure) => failure,
+    };
+    let full = failure.full();
+    let with_error = [fields[0], fields[1], ("error", full.as_str())];
+    let what = if failure.early {
+        "Error getting a backup store"
+    } else {
+        "fail to validate backup store"
+    };
+    let summary = format!(
+        "Current BackupStorageLocations available/unavailable/unknown: 0/1/0, \
+         BackupStorageLocation \"default\" is unavailable: {full})"
+    );
+    vec![
+        line("error", what, &with_error, &at(if failure.early { 140 } else { 149 })),
+        line(
+            "info",
+            "BackupStorageLocation is invalid, marking as unavailable",
+            &fields,
+            &at(121),
+        ),
+        line("error", &summary, &fields[1..], &at(178)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newer_dialect_keeps_code_and_message_only() {
+        let failure = storage(
+            "AuthorizationFailure: This request is not authorized.",
+            "",
+            "acc",
+            "box",
+        );
+        let start = "BackupStorageLocation \"default\" is unavailable: rpc error: code = Unknown desc = ";
+        assert_eq!(
+            failure.stored(Dialect::Newer),
+            format!("{start}AuthorizationFailure: This request is not authorized.")
+        );
+        let older = failure.stored(Dialect::Older);
+        assert!(older.contains("ERROR CODE: AuthorizationFailure") && older.contains("acc.blob.core.windows.net/box"));
+    }
+
+    #[test]
+    fn what_the_cloud_has_already_framed_is_not_framed_twice() {
+        let failure = storage(
+            "rpc error: code = Unknown desc = ContainerNotFound: gone",
+            "",
+            "acc",
+            "box",
+        );
+        assert!(
+            failure
+                .stored(Dialect::Newer)
+                .ends_with("desc = ContainerNotFound: gone")
+        );
+    }
+
+    #[test]
+    fn texts_of_entra_pass_unchanged_in_both_dialects() {
+        let failure = exchange("AADSTS70021: No matching record.", "https://login.example/", "tenant");
+        for dialect in [Dialect::Newer, Dialect::Older] {
+            assert!(failure.stored(dialect).contains("AADSTS70021: No matching record."));
+        }
+        let log = report("ns", &Err(failure));
+        assert!(log[0].contains("level=error") && !log[0].contains('\n'));
+    }
+}

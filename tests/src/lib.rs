@@ -1,0 +1,11 @@
+//! The sandbox: an Azure and a Kubernetes on loopback that behave like the real ones where it matters to a hand-off.
+//!
+//! It shares no type, path or constant with the binaries that it judges.
+
+pub mod azure;
+pub mod kubernetes;
+pub mod log;
+pub mod planes;
+pub mod sandbox;
+pub mod settings;
+pub mod tls;
