@@ -1,0 +1,184 @@
+//! ARM itself: which route answers a call, and what stands in front of every route.
+
+use super::answer::{Answer, Outcome};
+use super::call::{Call, Right, Route};
+use super::entra::arm_audiences;
+use super::ids;
+use super::path::{covers, group_of};
+use super::providers;
+use super::rights::Principal;
+use super::tokens::{Mint, Refusal};
+use super::versions;
+use super::world::World;
+
+/// Who sent this request.
+///
+/// # Errors
+/// 401 in ARM's words.
+pub(crate) fn authenticate(mint: &Mint, endpoint: &str, authorization: &str) -> Result<Principal, Answer> {
+    let refuse = |code: &str, message: &str| {
+        let challenge = format!(
+            "Bearer authorization_uri=\"{endpoint}/{}\", error=\"invalid_token\", error_description=\"{message}\"",
+            ids::TENANT
+        );
+        Answer::error(401, code, message).with("WWW-Authenticate", challenge)
+    };
+    let Some(token) = authorization
+        .strip_prefix("Bearer ")
+        .or_else(|| authorization.strip_prefix("bearer "))
+    else {
+        let message = "Authentication failed. The 'Authorization' header is missing.";
+        return Err(refuse("AuthenticationFailed", message));
+    };
+    let claims = mint.open(token).map_err(|refusal| match refusal {
+        Refusal::Malformed => refuse("InvalidAuthenticationToken", "The access token is invalid."),
+        Refusal::Expired { expired } => {
+            let message = format!("The access token expiry UTC time '{expired}' is earlier than current UTC time.");
+            refuse("ExpiredAuthenticationToken", &message)
+        }
+    })?;
+    let text = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
+    if !arm_audiences(endpoint)
+        .iter()
+        .any(|known| known == text("aud").trim_end_matches('/'))
+    {
+        let message = format!(
+            "The access token has been obtained for wrong audience or resource '{}'. It should exactly match with one of the \
+             allowed audiences '{endpoint}/','https://management.azure.com/'.",
+            text("aud")
+        );
+        return Err(refuse("InvalidAuthenticationTokenAudience", &message));
+    }
+    if text("tid") != ids::TENANT {
+        let message = format!(
+            "The access token is from the wrong issuer. It must match the tenant '{}'.",
+            ids::TENANT
+        );
+        return Err(refuse("InvalidAuthenticationTokenTenant", &message));
+    }
+    Ok(Principal {
+        name: text("name"),
+        client_id: text("appid"),
+        object_id: text("oid"),
+    })
+}
+
+/// Answers a call to ARM by an authenticated caller.
+pub(crate) fn answer(world: &mut World, call: Call) -> Answer {
+    dispatch(world, call).unwrap_or_else(|refusal| refusal)
+}
+
+fn dispatch(world: &mut World, mut call: Call) -> Outcome {
+    let (route, captures) = find(&call)?;
+    call.captures = captures;
+    let (path, scope) = (call.target.path(), call.captures.scope.clone());
+    subscription(world, &call, &path)?;
+    versions::check(&call, &world.settings.withdrawn_api_versions)?;
+    let headers = throttle(world, &call)?;
+    if let Right::Action(action) = route.right {
+        world.authorize(
+            &call.caller,
+            action,
+            &scope,
+            action_scope(&scope, &path, call.method == "POST"),
+        )?;
+    }
+    prerequisites(world, &call, &path)?;
+    let mut answer = (route.act)(world, &call)?;
+    answer.headers.extend(headers);
+    Ok(answer)
+}
+
+/// The scope that a refusal names: the resource itself, also where the right is looked up above it.
+fn action_scope<'a>(scope: &'a str, path: &'a str, action: bool) -> &'a str {
+    let list = path.split('/').count().is_multiple_of(2);
+    if action || list { scope } else { path }
+}
+
+fn find(call: &Call) -> Result<(&'static Route, super::path::Captures), Answer> {
+    let all = providers::ROUTES.iter().flat_map(|table| table.iter());
+    let matching = all.filter_map(|route| Some((route, call.target.matches(route.pattern)?)));
+    let mut matching: Vec<_> = matching.collect();
+    matching.sort_by_key(|(_, captures)| std::cmp::Reverse(captures.literals));
+    if let Some(position) = matching.iter().position(|(route, _)| route.method == call.method) {
+        return Ok(matching.swap_remove(position));
+    }
+    let path = call.target.path();
+    if matching.is_empty() {
+        let message = format!("The sandbox has nothing at '{path}'.");
+        return Err(Answer::error(404, "InvalidResourceType", &message));
+    }
+    let message = format!("The requested resource does not support http method '{}'.", call.method);
+    Err(Answer::error(405, "HttpMethodNotAllowed", &message))
+}
+
+fn subscription(world: &World, call: &Call, path: &str) -> Result<(), Answer> {
+    let subscription = path.split('/').nth(2).unwrap_or_default();
+    if !path.to_ascii_lowercase().starts_with("/subscriptions/") || subscription.is_empty() {
+        return Ok(());
+    }
+    let id = format!("/subscriptions/{subscription}");
+    if World::has_subscription(subscription) && (world.sees(&call.caller.object_id, &id) || path.len() > id.len()) {
+        return Ok(());
+    }
+    let message = format!("The subscription '{subscription}' could not be found.");
+    Err(Answer::error(404, "SubscriptionNotFound", &message))
+}
+
+/// What must be there before a provider sees the call: the group, and for a write the registration.
+fn prerequisites(world: &World, call: &Call, path: &str) -> Result<(), Answer> {
+    let makes = |group: &str| call.method == "HEAD" || (call.method == "PUT" && covers(path, group));
+    if let Some(group) = group_of(path).filter(|group| world.get(group).is_none() && !makes(group)) {
+        let message = format!("Resource group '{}' could not be found.", super::path::name_of(&group));
+        return Err(Answer::error(404, "ResourceGroupNotFound", &message));
+    }
+    let lower = path.to_ascii_lowercase();
+    let namespace = lower
+        .rsplit("/providers/")
+        .next()
+        .filter(|_| lower.contains("/providers/"));
+    let namespace = namespace
+        .and_then(|rest| rest.split('/').next())
+        .unwrap_or_default()
+        .to_owned();
+    let key = (
+        path.split('/').nth(2).unwrap_or_default().to_ascii_lowercase(),
+        namespace.clone(),
+    );
+    match world.registrations.get(&key) {
+        Some(state) if state != "Registered" && matches!(call.method.as_str(), "PUT" | "PATCH") => {
+            let message = format!(
+                "The subscription is not registered to use namespace '{}'. See https://aka.ms/rps-not-found for how to \
+                 register subscriptions.",
+                providers::registration::proper(&namespace)
+            );
+            Err(Answer::error(409, "MissingSubscriptionRegistration", &message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// ARM's token buckets per subscription, principal and kind of request.
+fn throttle(world: &mut World, call: &Call) -> Result<Vec<(&'static str, String)>, Answer> {
+    let (kind, header, capacity, rate) = match call.method.as_str() {
+        "GET" | "HEAD" => ("reads", "x-ms-ratelimit-remaining-subscription-reads", 250.0, 25.0),
+        "DELETE" => ("deletes", "x-ms-ratelimit-remaining-subscription-deletes", 200.0, 10.0),
+        _ => ("writes", "x-ms-ratelimit-remaining-subscription-writes", 200.0, 10.0),
+    };
+    let bucket = format!("arm/{}/{kind}", call.caller.object_id);
+    let now = world.now();
+    match world.buckets.take(&bucket, capacity, rate, now) {
+        Ok(left) => Ok(vec![(header, format!("{}", left.floor()))]),
+        Err(wait) if world.settings.arm_throttling => {
+            let message = format!(
+                "Number of '{kind}' for subscription '{}' actor '{}' exceeded. Please try again after '{}' seconds after \
+                 additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information.",
+                ids::SUBSCRIPTION,
+                call.caller.object_id,
+                wait.ceil()
+            );
+            Err(world.retry_after(Answer::error(429, "SubscriptionRequestsThrottled", &message), wait))
+        }
+        Err(_) => Ok(vec![(header, "0".to_owned())]),
+    }
+}

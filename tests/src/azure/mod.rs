@@ -1,0 +1,28 @@
+//! The Azure half: Entra, ARM with its providers, the metadata document and the blob data plane.
+
+pub mod faults;
+pub mod ids;
+pub mod personas;
+
+mod answer;
+mod arm;
+mod blob;
+mod call;
+mod cloud;
+mod control;
+mod engine;
+mod entra;
+mod metadata;
+mod operations;
+mod path;
+mod providers;
+mod rights;
+mod roles;
+mod seed;
+mod server;
+mod throttle;
+mod tokens;
+mod versions;
+mod world;
+
+pub use engine::Azure;

@@ -1,0 +1,41 @@
+//! The resource providers, one file each, with their tables of operations.
+
+pub(crate) mod accounts;
+pub(crate) mod assignments;
+pub(crate) mod cluster_body;
+pub(crate) mod clusters;
+pub(crate) mod containers;
+pub(crate) mod extensions;
+pub(crate) mod federation;
+pub(crate) mod groups;
+pub(crate) mod identities;
+pub(crate) mod locks;
+pub(crate) mod permissions;
+pub(crate) mod policies;
+pub(crate) mod registration;
+pub(crate) mod subscriptions;
+pub(crate) mod trusted_access;
+pub(crate) mod vault_operations;
+pub(crate) mod vaults;
+
+use super::call::Route;
+
+/// All operations of all providers.
+pub(crate) const ROUTES: &[&[Route]] = &[
+    accounts::ROUTES,
+    assignments::ROUTES,
+    clusters::ROUTES,
+    containers::ROUTES,
+    extensions::ROUTES,
+    federation::ROUTES,
+    groups::ROUTES,
+    identities::ROUTES,
+    locks::ROUTES,
+    permissions::ROUTES,
+    policies::ROUTES,
+    registration::ROUTES,
+    subscriptions::ROUTES,
+    trusted_access::ROUTES,
+    vault_operations::ROUTES,
+    vaults::ROUTES,
+];

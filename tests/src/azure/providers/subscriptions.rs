@@ -1,0 +1,130 @@
+//! Tenants, subscriptions, and all resources of a scope.
+
+use serde_json::{Value, json};
+
+use crate::azure::answer::{Answer, Outcome};
+use crate::azure::call::{Call, Route};
+use crate::azure::ids;
+use crate::azure::path::{group_of, name_of};
+use crate::azure::world::{World, text};
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::open("GET", "/tenants", tenants),
+    Route::open("GET", "/subscriptions", list),
+    Route::open("GET", "/subscriptions/{s}", get),
+    Route::new(
+        "GET",
+        "/subscriptions/{s}/locations",
+        "Microsoft.Resources/subscriptions/locations/read",
+        locations,
+    ),
+    Route::open("GET", "/subscriptions/{s}/resources", resources),
+    Route::open("GET", "/subscriptions/{s}/resourceGroups/{g}/resources", resources),
+];
+
+fn tenants(_: &mut World, call: &Call) -> Outcome {
+    let tenant = json!({
+        "id": format!("/tenants/{}", ids::TENANT), "tenantId": ids::TENANT, "countryCode": "NL",
+        "displayName": "Contoso", "domains": ["contoso.example"], "tenantCategory": "Home",
+        "defaultDomain": "contoso.example", "tenantType": "AAD",
+    });
+    Ok(if call.version().is_empty() {
+        Answer::empty(400)
+    } else {
+        Answer::ok(json!({ "value": [tenant] }))
+    })
+}
+
+fn subscription(id: &str) -> Value {
+    let name = if id.eq_ignore_ascii_case(ids::SUBSCRIPTION) {
+        "Contoso Backup"
+    } else {
+        "Contoso Other"
+    };
+    json!({
+        "id": format!("/subscriptions/{id}"), "subscriptionId": id, "tenantId": ids::TENANT, "displayName": name,
+        "state": "Enabled", "authorizationSource": "RoleBased",
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off",
+        },
+    })
+}
+
+fn list(world: &mut World, call: &Call) -> Outcome {
+    let all = [ids::SUBSCRIPTION, ids::OTHER_SUBSCRIPTION];
+    let seen = all
+        .iter()
+        .filter(|id| world.sees(&call.caller.object_id, &format!("/subscriptions/{id}")));
+    let items = seen.map(|id| subscription(id)).collect();
+    Ok(call.page(world, items))
+}
+
+fn get(_: &mut World, call: &Call) -> Outcome {
+    Ok(Answer::ok(subscription(&call.get("s").to_ascii_lowercase())))
+}
+
+fn locations(_: &mut World, call: &Call) -> Outcome {
+    let one = |(name, display): (&str, &str)| {
+        json!({
+            "id": format!("/subscriptions/{}/locations/{name}", call.get("s")), "name": name, "displayName": display,
+            "regionalDisplayName": format!("(Europe) {display}"), "type": "Region",
+        })
+    };
+    let all = [
+        ("westeurope", "West Europe"),
+        ("northeurope", "North Europe"),
+        ("swedencentral", "Sweden Central"),
+    ];
+    Ok(Answer::ok(json!({ "value": all.map(one) })))
+}
+
+/// Every tracked resource that the caller may read, filtered by `resourceType eq '…'` and `name eq '…'`.
+fn resources(world: &mut World, call: &Call) -> Outcome {
+    let scope = call.target.path();
+    let scope = &scope[..scope.len() - "/resources".len()];
+    let filter = call.target.query("$filter").unwrap_or_default().to_owned();
+    let wanted = |field: &str| quoted(&filter, field);
+    let (kind, name) = (wanted("resourceType"), wanted("name"));
+    let mut items = Vec::new();
+    for (key, resource) in &world.resources {
+        let body = &resource.body;
+        let (id, own) = (text(body, "/id"), text(body, "/type"));
+        let fits = crate::azure::path::covers(scope, key)
+            && group_of(id).is_some()
+            && !text(body, "/location").is_empty()
+            && own.contains('/')
+            && !own.starts_with("Microsoft.Resources/")
+            && kind.as_ref().is_none_or(|kind| kind.eq_ignore_ascii_case(own))
+            && name.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(name_of(id)));
+        if fits && world.may(&call.caller.object_id, &format!("{own}/read"), id) {
+            let mut item = json!({ "id": id, "name": name_of(id), "type": own, "location": body["location"] });
+            for field in ["tags", "identity", "kind", "sku"] {
+                if let Some(value) = body.get(field) {
+                    item[field] = value.clone();
+                }
+            }
+            items.push(item);
+        }
+    }
+    Ok(call.page(world, items))
+}
+
+/// The text that `field eq 'text'` compares with in an OData filter.
+pub(crate) fn quoted(filter: &str, field: &str) -> Option<String> {
+    let lower = filter.to_ascii_lowercase();
+    let start = lower.find(&format!("{} eq '", field.to_ascii_lowercase()))?;
+    let rest = &filter[start + field.len() + " eq '".len()..];
+    Some(rest[..rest.find('\'')?].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_filter_gives_its_text() {
+        let filter = "resourceType eq 'Microsoft.Storage/storageAccounts' and Name eq 'x'";
+        assert_eq!(quoted(filter, "name").as_deref(), Some("x"));
+        assert_eq!(quoted(filter, "principalId"), None);
+    }
+}

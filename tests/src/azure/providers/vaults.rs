@@ -1,0 +1,202 @@
+//! Backup vaults.
+
+use serde_json::{Value, json};
+
+use super::vault_operations::asynchronous;
+use crate::azure::answer::{Answer, Outcome, missing, not_found};
+use crate::azure::call::{Call, Route};
+use crate::azure::ids;
+use crate::azure::operations::End;
+use crate::azure::world::{World, text};
+
+/// Type of a vault.
+pub(crate) const KIND: &str = "Microsoft.DataProtection/backupVaults";
+const READ: &str = "Microsoft.DataProtection/backupVaults/read";
+const WRITE: &str = "Microsoft.DataProtection/backupVaults/write";
+const ONE: &str = "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}";
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::new(
+        "GET",
+        "/subscriptions/{s}|/providers/Microsoft.DataProtection/backupVaults",
+        READ,
+        list,
+    ),
+    Route::new(
+        "GET",
+        "/subscriptions/{s}/resourceGroups/{g}|/providers/Microsoft.DataProtection/backupVaults",
+        READ,
+        list,
+    ),
+    Route::new("GET", ONE, READ, get),
+    Route::new("PUT", ONE, WRITE, put),
+    Route::new("PATCH", ONE, WRITE, patch),
+    Route::new("DELETE", ONE, "Microsoft.DataProtection/backupVaults/delete", delete),
+    Route::new(
+        "POST",
+        "/subscriptions/{s}/resourceGroups/{g}|/providers/Microsoft.DataProtection/locations/{l}/checkNameAvailability",
+        "Microsoft.DataProtection/locations/checkNameAvailability/action",
+        check_name,
+    ),
+];
+
+/// The id of the vault in a call's path, spelt as asked.
+pub(crate) fn id(call: &Call) -> String {
+    format!("{}/providers/{KIND}/{}", call.group_id(), call.get("v"))
+}
+
+/// The vault in a call's path, or 404.
+pub(crate) fn find<'a>(world: &'a World, call: &Call) -> Result<&'a Value, Answer> {
+    world
+        .get(&id(call))
+        .ok_or_else(|| not_found(KIND, call.get("v"), call.get("g")))
+}
+
+/// The provider answers with `Backupvaults` where it was asked for `backupVaults`.
+pub(crate) fn spelt(body: &Value) -> Value {
+    let mut body = body.clone();
+    for name in ["id", "type"] {
+        body[name] = json!(text(&body, &format!("/{name}")).replace("/backupVaults", "/Backupvaults"));
+    }
+    body
+}
+
+fn list(world: &mut World, call: &Call) -> Outcome {
+    let scope = call.captures.scope.clone();
+    let items = world.list(&scope, KIND).into_iter().map(spelt).collect();
+    Ok(call.page(world, items))
+}
+
+fn get(world: &mut World, call: &Call) -> Outcome {
+    Ok(Answer::ok(spelt(find(world, call)?)))
+}
+
+fn check_name(world: &mut World, call: &Call) -> Outcome {
+    let vault = format!("{}/providers/{KIND}/{}", call.group_id(), call.text("/name"));
+    if world.get(&vault).is_none() {
+        return Ok(Answer::ok(
+            json!({ "nameAvailable": true, "reason": "", "message": "" }),
+        ));
+    }
+    let message = format!("The name '{}' is in use already.", call.text("/name"));
+    Ok(Answer::ok(
+        json!({ "nameAvailable": false, "reason": "AlreadyExists", "message": message }),
+    ))
+}
+
+fn name_fits(name: &str) -> bool {
+    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
+    first && (2..=50).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn identity(sent: &Value, old: &Value) -> Value {
+    let wanted = text(sent, "/type").to_ascii_lowercase();
+    if !wanted.contains("systemassigned") {
+        return Value::Null;
+    }
+    if !text(old, "/principalId").is_empty() {
+        return old.clone();
+    }
+    json!({ "type": "SystemAssigned", "principalId": ids::fresh(), "tenantId": ids::TENANT })
+}
+
+fn put(world: &mut World, call: &Call) -> Outcome {
+    if call.text("/location").is_empty() {
+        return Err(missing("location"));
+    }
+    if !call.body["properties"]["storageSettings"].is_array() {
+        return Err(missing("properties.storageSettings"));
+    }
+    if !name_fits(call.get("v")) {
+        let message = format!("The vault name '{}' is invalid.", call.get("v"));
+        return Err(Answer::error(400, "BMSUserErrorInvalidInput", &message));
+    }
+    let old = world.get(&id(call)).cloned();
+    let created = old.is_none();
+    let mut body = new(call, old.as_ref().unwrap_or(&Value::Null));
+    soft_delete(call, &mut body);
+    let delay = world.settings.principal_replication;
+    world.put(body.clone(), delay);
+    Ok(provision(
+        world,
+        call,
+        Answer::new(if created { 201 } else { 200 }, spelt(&body)),
+    ))
+}
+
+fn new(call: &Call, old: &Value) -> Value {
+    let mut properties = call.body["properties"].clone();
+    if let Some(properties) = properties.as_object_mut() {
+        properties
+            .retain(|name, value| !value.is_null() && !matches!(name.as_str(), "provisioningState" | "secureScore"));
+    }
+    properties["provisioningState"] = json!("Provisioning");
+    properties["secureScore"] = json!("Adequate");
+    let mut body = json!({
+        "id": id(call), "name": call.get("v"), "type": KIND,
+        "location": call.text("/location").replace(' ', "").to_ascii_lowercase(), "properties": properties,
+    });
+    if call.body["tags"].is_object() {
+        body["tags"] = call.body["tags"].clone();
+    }
+    let identity = identity(&call.body["identity"], &old["identity"]);
+    if !identity.is_null() {
+        body["identity"] = identity;
+    }
+    body
+}
+
+/// From 2025-09-01 on soft delete is always on, which cannot be undone; before, it is On unless the request says Off.
+fn soft_delete(call: &Call, body: &mut Value) {
+    let settings = &mut body["properties"]["securitySettings"]["softDeleteSettings"];
+    if settings["state"].is_null() {
+        settings["state"] = json!("On");
+        settings["retentionDurationInDays"] = json!(14.0);
+    }
+    if call.version() >= "2025-09-01" {
+        settings["state"] = json!("AlwaysOn");
+    }
+}
+
+fn provision(world: &mut World, call: &Call, answer: Answer) -> Answer {
+    let (key, seconds) = (id(call), world.settings.vault_create);
+    let operation = world.start(&key.clone(), "vault", None, seconds, move |world, _| {
+        world.set_state(&key, "Succeeded");
+        End::default()
+    });
+    let vault = text(answer.body.as_ref().unwrap_or(&Value::Null), "/id").to_owned();
+    let vault = if vault.is_empty() { id(call) } else { vault };
+    asynchronous(world, call, &vault, &operation, answer)
+}
+
+fn patch(world: &mut World, call: &Call) -> Outcome {
+    let mut body = find(world, call)?.clone();
+    if call.body["identity"].is_object() {
+        let identity = identity(&call.body["identity"], &body["identity"]);
+        body["identity"] = identity;
+    }
+    if call.body["tags"].is_object() {
+        body["tags"] = call.body["tags"].clone();
+    }
+    for (name, value) in call.body["properties"].as_object().into_iter().flatten() {
+        body["properties"][name] = value.clone();
+    }
+    body["properties"]["provisioningState"] = json!("Updating");
+    world.put(body.clone(), 0.0);
+    Ok(provision(world, call, Answer::ok(spelt(&body))))
+}
+
+fn delete(world: &mut World, call: &Call) -> Outcome {
+    let Ok(vault) = find(world, call).map(|vault| text(vault, "/id").to_owned()) else {
+        return Ok(Answer::empty(204));
+    };
+    if !world
+        .list(&vault, "Microsoft.DataProtection/backupVaults/backupInstances")
+        .is_empty()
+    {
+        let message = "The vault cannot be deleted: it has backup instances.";
+        return Err(Answer::error(400, "BMSUserErrorVaultHasBackupInstances", message));
+    }
+    world.remove(&vault);
+    Ok(Answer::empty(200))
+}

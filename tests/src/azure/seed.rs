@@ -1,0 +1,170 @@
+//! The world at the start, and what a switch changes in it later.
+
+use serde_json::{Value, json};
+
+use super::ids;
+use super::personas;
+use super::providers::{cluster_body, extensions, groups, identities, locks, registration};
+use super::roles;
+use super::world::World;
+
+/// Fills an empty world.
+pub(crate) fn seed(world: &mut World) {
+    let settings = world.settings.clone();
+    registration::seed(world, ids::SUBSCRIPTION, settings.providers_registered);
+    registration::seed(world, ids::OTHER_SUBSCRIPTION, true);
+    let mut all = vec![
+        (ids::CLUSTER_GROUP, ids::LOCATION),
+        (ids::NODE_GROUP, ids::LOCATION),
+        (ids::BACKUP_GROUP, ids::LOCATION),
+        (ids::ELSEWHERE_GROUP, "northeurope"),
+    ];
+    if !settings.no_snapshot_group {
+        all.push((ids::SNAPSHOT_GROUP, ids::LOCATION));
+    }
+    for (group, location) in all {
+        world.put(
+            groups::body(&ids::group_id(group), location, &json!({ "owner": "contoso" })),
+            0.0,
+        );
+    }
+    world.put(cluster_body::body(&settings), 0.0);
+    nodes(world);
+    if settings.snapshot_group_lock {
+        lock(world);
+    }
+    if settings.protected_elsewhere {
+        protect_elsewhere(world);
+    }
+    for name in personas::NAMES {
+        for (role, scope) in personas::rights(name) {
+            hand(world, &personas::persona(name).object_id, role, &scope);
+        }
+    }
+}
+
+/// A role assignment of the world's past.
+fn hand(world: &mut World, principal: &str, role: &str, scope: &str) {
+    if let Some(role) = roles::find(role) {
+        let name = ids::named(&format!("{principal}/{}/{scope}", role.id));
+        world.assign(&name, principal, "ServicePrincipal", role, scope, true);
+    }
+}
+
+/// The node group holds the kubelet's identity and one of an add-on, so that nobody takes the only one there.
+fn nodes(world: &mut World) {
+    let group = ids::group_id(ids::NODE_GROUP);
+    for (name, seed) in [("aks-demo-agentpool", "kubelet"), ("azurepolicy-aks-demo", "policy")] {
+        let (principal, client) = (
+            ids::named(&format!("{seed}/principal")),
+            ids::named(&format!("{seed}/client")),
+        );
+        world.put(identities::body(&group, name, ids::LOCATION, &principal, &client), 0.0);
+    }
+}
+
+fn lock(world: &mut World) {
+    let scope = ids::group_id(ids::SNAPSHOT_GROUP);
+    world.put(
+        locks::body(&scope, "keep", "CanNotDelete", &json!("Do not delete snapshots.")),
+        0.0,
+    );
+}
+
+/// A vault and an instance in rg-elsewhere that protect the cluster.
+fn protect_elsewhere(world: &mut World) {
+    let vault = format!(
+        "{}/providers/Microsoft.DataProtection/backupVaults/vault-elsewhere",
+        ids::group_id(ids::ELSEWHERE_GROUP)
+    );
+    world.put(
+        json!({
+            "id": vault, "name": "vault-elsewhere", "type": "Microsoft.DataProtection/backupVaults",
+            "location": "northeurope",
+            "identity": { "type": "SystemAssigned", "principalId": ids::named("elsewhere"), "tenantId": ids::TENANT },
+            "properties": {
+                "provisioningState": "Succeeded",
+                "storageSettings": [{ "datastoreType": "VaultStore", "type": "LocallyRedundant" }],
+            },
+        }),
+        0.0,
+    );
+    let source = |kind: &str| {
+        json!({
+            "objectType": kind, "resourceID": ids::cluster_id(), "resourceName": ids::CLUSTER,
+            "resourceType": "Microsoft.ContainerService/managedClusters", "resourceLocation": ids::LOCATION,
+            "datasourceType": "Microsoft.ContainerService/managedClusters", "resourceUri": "",
+        })
+    };
+    world.put(
+        json!({
+            "id": format!("{vault}/backupInstances/aks-demo-old"), "name": "aks-demo-old",
+            "type": "Microsoft.DataProtection/backupVaults/backupInstances",
+            "properties": {
+                "objectType": "BackupInstance", "friendlyName": "aks-demo", "provisioningState": "Succeeded",
+                "currentProtectionState": "ProtectionConfigured",
+                "protectionStatus": { "status": "ProtectionConfigured" },
+                "dataSourceInfo": source("Datasource"), "dataSourceSetInfo": source("DatasourceSet"),
+                "policyInfo": { "policyId": format!("{vault}/backupPolicies/old") },
+            },
+        }),
+        0.0,
+    );
+}
+
+/// Brings a switch of the initial state into a world that runs already.
+pub(crate) fn switched(world: &mut World, key: &str) {
+    let settings = world.settings.clone();
+    let cluster = ids::cluster_id();
+    match key {
+        "cluster_stopped" => {
+            let code = if settings.cluster_stopped { "Stopped" } else { "Running" };
+            change(world, &cluster, "powerState", json!({ "code": code }));
+        }
+        "locked_node_group" => {
+            let level = if settings.locked_node_group {
+                "ReadOnly"
+            } else {
+                "Unrestricted"
+            };
+            change(
+                world,
+                &cluster,
+                "nodeResourceGroupProfile",
+                json!({ "restrictionLevel": level }),
+            );
+        }
+        "snapshot_group_lock" if settings.snapshot_group_lock => lock(world),
+        "snapshot_group_lock" => {
+            let scope = ids::group_id(ids::SNAPSHOT_GROUP);
+            world.remove(&format!("{scope}/providers/Microsoft.Authorization/locks/keep"));
+        }
+        "protected_elsewhere" if settings.protected_elsewhere => protect_elsewhere(world),
+        "storage_default_action" => {
+            let accounts = world.list("/", super::providers::accounts::KIND).into_iter();
+            let ids: Vec<String> = accounts
+                .map(|account| super::world::text(account, "/id").to_owned())
+                .collect();
+            for id in ids {
+                if let Some(account) = world.get_mut(&id) {
+                    account["properties"]["networkAcls"]["defaultAction"] = json!(settings.storage_default_action);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn change(world: &mut World, id: &str, member: &str, value: Value) {
+    if let Some(body) = world.get_mut(id) {
+        body["properties"][member] = value;
+    }
+}
+
+/// The settings of the extension that is installed, if one is.
+pub(crate) fn backup_extension(world: &World) -> Option<&Value> {
+    let all = world.list(&ids::cluster_id(), extensions::KIND).into_iter();
+    let mut backup = all
+        .filter(|body| super::world::text(body, "/properties/extensionType").eq_ignore_ascii_case(extensions::BACKUP));
+    backup.next()
+}

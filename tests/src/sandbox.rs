@@ -1,0 +1,212 @@
+//! A whole sandbox: both planes on loopback ports, and the files that clients need.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::azure::personas::{self, Persona};
+use crate::azure::{Azure, ids};
+use crate::kubernetes::{Kubernetes, kubeconfig_of};
+use crate::log::RequestLog;
+use crate::planes::{Clock, Cloud, Cluster};
+use crate::settings::Settings;
+use crate::tls::Authority;
+
+/// A sandbox that answers until it is dropped. It runs on threads of its own.
+pub struct Sandbox {
+    runtime: Option<Runtime>,
+    azure: Arc<Azure>,
+    kubernetes: Arc<Kubernetes>,
+    other: Arc<Kubernetes>,
+    log: RequestLog,
+    dir: PathBuf,
+    endpoint: String,
+    servers: [String; 2],
+    time_scale: f64,
+}
+
+/// Issuer of the second, empty cluster.
+const OTHER_ISSUER: &str = "https://westeurope.oic.prod-aks.azure.com/4f1c6c9a-0d1f-4b1e-9b57-3c1f6a7d2e10/00000000-0000-0000-0000-0000000000aa/";
+
+impl Sandbox {
+    /// Starts a sandbox and writes what its clients need into `dir`, which has to exist: `ca.pem`, `kubeconfig`,
+    /// `requests.jsonl`, `sandbox.json`, and `env/PERSONA.sh` for each Azure persona.
+    ///
+    /// # Errors
+    /// No port is free, or a file cannot be written.
+    pub fn start(settings: Settings, dir: &Path) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let log = RequestLog::new(Some(&dir.join("requests.jsonl")))?;
+        let authority = Authority::new()?;
+        fs::write(dir.join("ca.pem"), authority.pem())?;
+        let listener = runtime.block_on(authority.listen())?;
+        let endpoint = format!("https://{}", listener.address());
+        let (time_scale, cluster_settings) = (settings.time_scale, settings.kubernetes.clone());
+        let personas = cluster_settings.personas.clone();
+        let clock = Clock { scale: time_scale };
+        let azure = Azure::new(settings, &endpoint);
+        let cloud: Arc<dyn Cloud> = Arc::clone(&azure) as Arc<dyn Cloud>;
+        let (kubernetes, other, servers) = {
+            // The cluster may start tasks of its own while it is built.
+            let _entered = runtime.enter();
+            let kubernetes = Kubernetes::new(clock, cluster_settings, cloud);
+            let other = Kubernetes::empty(clock, OTHER_ISSUER);
+            let listeners = (
+                runtime.block_on(authority.listen())?,
+                runtime.block_on(authority.listen())?,
+            );
+            let servers = [&listeners.0, &listeners.1].map(|listener| format!("https://{}", listener.address()));
+            for (cluster, listener) in [(&kubernetes, listeners.0), (&other, listeners.1)] {
+                let (cluster, log) = (Arc::clone(cluster), log.clone());
+                runtime.spawn(async move { cluster.serve(listener, log).await });
+            }
+            azure.attach(&(Arc::clone(&kubernetes) as Arc<dyn Cluster>));
+            (kubernetes, other, servers)
+        };
+        let kubeconfig = kubeconfig_of(&servers[0], &servers[1], authority.pem(), &personas);
+        azure.set_kubeconfig(&kubeconfig);
+        fs::write(dir.join("kubeconfig"), kubeconfig)?;
+        runtime.spawn(Arc::clone(&azure).run());
+        runtime.spawn(Arc::clone(&azure).serve(listener, log.clone()));
+        let dir = dir.to_owned();
+        let sandbox = Self {
+            runtime: Some(runtime),
+            azure,
+            kubernetes,
+            other,
+            log,
+            dir,
+            endpoint,
+            servers,
+            time_scale,
+        };
+        sandbox.write_files()?;
+        Ok(sandbox)
+    }
+
+    fn write_files(&self) -> io::Result<()> {
+        let all = personas::all();
+        let folder = self.dir.join("env");
+        fs::create_dir_all(&folder)?;
+        for persona in &all {
+            let lines = self
+                .env(&persona.name)
+                .into_iter()
+                .map(|(key, value)| format!("export {key}='{value}'\n"));
+            fs::write(folder.join(format!("{}.sh", persona.name)), lines.collect::<String>())?;
+        }
+        let description = serde_json::to_string_pretty(&self.description(&all)).map_err(io::Error::other)?;
+        fs::write(self.dir.join("sandbox.json"), description)
+    }
+
+    fn description(&self, all: &[Persona]) -> Value {
+        json!({
+            "pid": std::process::id(),
+            "endpoint": self.endpoint,
+            "timeScale": self.time_scale,
+            "kubernetes": { "server": self.servers[0], "other": self.servers[1] },
+            "tenant": ids::TENANT,
+            "subscription": ids::SUBSCRIPTION,
+            "otherSubscription": ids::OTHER_SUBSCRIPTION,
+            "location": ids::LOCATION,
+            "cluster": ids::cluster_id(),
+            "nodeGroup": ids::group_id(ids::NODE_GROUP),
+            "backupGroup": ids::group_id(ids::BACKUP_GROUP),
+            "snapshotGroup": ids::group_id(ids::SNAPSHOT_GROUP),
+            "personas": all,
+        })
+    }
+
+    /// The environment of a client that works as `persona`.
+    #[must_use]
+    pub fn env(&self, persona: &str) -> Vec<(String, String)> {
+        let persona = personas::persona(persona);
+        let file = |name: &str| self.dir.join(name).display().to_string();
+        let pairs = [
+            ("SSL_CERT_FILE", file("ca.pem")),
+            (
+                "ARM_CLOUD_METADATA_URL",
+                format!("{}/metadata/endpoints?api-version=2022-09-01", self.endpoint),
+            ),
+            ("AZURE_AUTHORITY_HOST", format!("{}/", self.endpoint)),
+            ("AZURE_TENANT_ID", ids::TENANT.to_owned()),
+            ("AZURE_CLIENT_ID", persona.client_id),
+            ("AZURE_CLIENT_SECRET", persona.secret),
+            ("KUBECONFIG", file("kubeconfig")),
+            ("AKSBACKUP_TIME_SCALE", self.time_scale.to_string()),
+        ];
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// Every request that was answered so far.
+    #[must_use]
+    pub fn log(&self) -> RequestLog {
+        self.log.clone()
+    }
+
+    /// `https://127.0.0.1:PORT` of Entra and ARM, without a slash at the end.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The folder with the files that clients need.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The Azure half, for looking into the model and for changes behind the clients' backs.
+    #[must_use]
+    pub fn azure(&self) -> &Azure {
+        &self.azure
+    }
+
+    /// The Kubernetes half, for looking into the cluster and for changes behind the clients' backs.
+    #[must_use]
+    pub fn kubernetes(&self) -> &Kubernetes {
+        &self.kubernetes
+    }
+
+    /// Assigns a role by name to a persona or an object id, in force at once.
+    ///
+    /// # Errors
+    /// The model knows no such role.
+    pub fn assign_role(&self, principal: &str, role: &str, scope: &str) -> Result<(), String> {
+        self.azure.assign(principal, role, scope)
+    }
+
+    /// Sets a switch (`key=value`) while the sandbox runs.
+    ///
+    /// # Errors
+    /// No such switch, or a wrong value.
+    pub fn set(&self, assignment: &str) -> Result<(), String> {
+        self.azure.set(assignment)
+    }
+
+    /// The body of a resource by its ARM id.
+    #[must_use]
+    pub fn resource(&self, id: &str) -> Option<Value> {
+        self.azure.resource(id)
+    }
+
+    /// All role assignments, as ARM shows them.
+    #[must_use]
+    pub fn role_assignments(&self) -> Vec<Value> {
+        self.azure.role_assignments()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.kubernetes.shut_down();
+        self.other.shut_down();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
