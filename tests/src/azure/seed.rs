@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::ids;
 use super::personas;
-use super::providers::{cluster_body, extensions, groups, identities, locks, registration};
+use super::providers::{cluster_body, groups, identities, locks, registration};
 use super::roles;
 use super::world::World;
 
@@ -159,12 +159,4 @@ fn change(world: &mut World, id: &str, member: &str, value: Value) {
     if let Some(body) = world.get_mut(id) {
         body["properties"][member] = value;
     }
-}
-
-/// The settings of the extension that is installed, if one is.
-pub(crate) fn backup_extension(world: &World) -> Option<&Value> {
-    let all = world.list(&ids::cluster_id(), extensions::KIND).into_iter();
-    let mut backup = all
-        .filter(|body| super::world::text(body, "/properties/extensionType").eq_ignore_ascii_case(extensions::BACKUP));
-    backup.next()
 }

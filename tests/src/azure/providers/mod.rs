@@ -9,12 +9,16 @@ pub(crate) mod extensions;
 pub(crate) mod federation;
 pub(crate) mod groups;
 pub(crate) mod identities;
+pub(crate) mod instances;
+pub(crate) mod jobs;
 pub(crate) mod locks;
 pub(crate) mod permissions;
 pub(crate) mod policies;
+pub(crate) mod readiness;
 pub(crate) mod registration;
 pub(crate) mod subscriptions;
 pub(crate) mod trusted_access;
+pub(crate) mod validation;
 pub(crate) mod vault_operations;
 pub(crate) mod vaults;
 
@@ -30,12 +34,15 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     federation::ROUTES,
     groups::ROUTES,
     identities::ROUTES,
+    instances::ROUTES,
+    jobs::ROUTES,
     locks::ROUTES,
     permissions::ROUTES,
     policies::ROUTES,
     registration::ROUTES,
     subscriptions::ROUTES,
     trusted_access::ROUTES,
+    validation::ROUTES,
     vault_operations::ROUTES,
     vaults::ROUTES,
 ];

@@ -9,7 +9,8 @@ use crate::azure::operations::End;
 use crate::azure::path::group_of;
 use crate::azure::world::{World, text};
 
-const KIND: &str = "Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings";
+/// Type of a binding.
+pub(crate) const KIND: &str = "Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings";
 const ONE: &str = "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.ContainerService/managedClusters/{c}/trustedAccessRoleBindings/{b}";
 
 pub(crate) const ROUTES: &[Route] = &[

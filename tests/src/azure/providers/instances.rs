@@ -1,0 +1,300 @@
+//! Backup instances.
+
+use serde_json::{Value, json};
+
+use super::readiness::{self, UserError};
+use super::vault_operations::asynchronous;
+use super::{validation, vaults};
+use crate::azure::answer::{Answer, Outcome};
+use crate::azure::call::{Call, Route};
+use crate::azure::operations::End;
+use crate::azure::path::name_of;
+use crate::azure::world::{World, text};
+
+/// Type of an instance.
+pub(crate) const KIND: &str = "Microsoft.DataProtection/backupVaults/backupInstances";
+const DELETED: &str = "Microsoft.DataProtection/backupVaults/deletedBackupInstances";
+const READ: &str = "Microsoft.DataProtection/backupVaults/backupInstances/read";
+const ONE: &str =
+    "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/backupInstances/{i}";
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::new(
+        "GET",
+        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}|/backupInstances",
+        READ,
+        list,
+    ),
+    Route::new("GET", ONE, READ, get),
+    Route::new(
+        "PUT",
+        ONE,
+        "Microsoft.DataProtection/backupVaults/backupInstances/write",
+        put,
+    ),
+    Route::new(
+        "DELETE",
+        ONE,
+        "Microsoft.DataProtection/backupVaults/backupInstances/delete",
+        delete,
+    ),
+    Route::new(
+        "GET",
+        "/{*scope}|/providers/Microsoft.DataProtection/backupInstances",
+        "Microsoft.DataProtection/backupInstances/read",
+        of_source,
+    ),
+    Route::new(
+        "POST",
+        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/backupInstances/{i}|/stopProtection",
+        "Microsoft.DataProtection/backupVaults/backupInstances/stopProtection/action",
+        stop,
+    ),
+    Route::new(
+        "POST",
+        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/backupInstances/{i}|/resumeProtection",
+        "Microsoft.DataProtection/backupVaults/backupInstances/resumeProtection/action",
+        resume,
+    ),
+    Route::new(
+        "GET",
+        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}|/deletedBackupInstances",
+        "Microsoft.DataProtection/backupVaults/deletedBackupInstances/read",
+        list_deleted,
+    ),
+    Route::new(
+        "POST",
+        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/deletedBackupInstances/{i}|/undelete",
+        "Microsoft.DataProtection/backupVaults/deletedBackupInstances/undelete/action",
+        undelete,
+    ),
+];
+
+fn vault_id(world: &World, call: &Call) -> Result<String, Answer> {
+    Ok(text(vaults::find(world, call)?, "/id").to_owned())
+}
+
+fn id(world: &World, call: &Call) -> Result<String, Answer> {
+    Ok(format!("{}/backupInstances/{}", vault_id(world, call)?, call.get("i")))
+}
+
+fn gone(call: &Call) -> Answer {
+    let message = format!("The backup instance '{}' was not found.", call.get("i"));
+    Answer::error(404, "ResourceNotFound", &message)
+}
+
+/// The id of the instance in a call's path, or 404.
+pub(crate) fn find(world: &World, call: &Call) -> Result<String, Answer> {
+    let id = id(world, call)?;
+    if world.get(&id).is_some() {
+        Ok(id)
+    } else {
+        Err(gone(call))
+    }
+}
+
+fn list(world: &mut World, call: &Call) -> Outcome {
+    let vault = vault_id(world, call)?;
+    let items = world.list(&vault, KIND).into_iter().cloned().collect();
+    Ok(call.page(world, items))
+}
+
+fn list_deleted(world: &mut World, call: &Call) -> Outcome {
+    let vault = vault_id(world, call)?;
+    let items = world.list(&vault, DELETED).into_iter().cloned().collect();
+    Ok(call.page(world, items))
+}
+
+fn get(world: &mut World, call: &Call) -> Outcome {
+    let id = find(world, call)?;
+    world.get(&id).cloned().map(Answer::ok).ok_or_else(|| gone(call))
+}
+
+/// The instances that protect a resource, in any vault.
+fn of_source(world: &mut World, call: &Call) -> Outcome {
+    let source = call.get("scope");
+    let all = world.list("/", KIND).into_iter();
+    let own = all.filter(|known| readiness::source(&known["properties"]).eq_ignore_ascii_case(source));
+    let items = own.cloned().collect();
+    Ok(call.page(world, items))
+}
+
+fn put(world: &mut World, call: &Call) -> Outcome {
+    let (vault, id) = (vault_id(world, call)?, id(world, call)?);
+    let sent = &call.body["properties"];
+    validation::check(world, sent)?;
+    validation::unprotected(world, sent, &id)?;
+    let old = world.get(&id).cloned();
+    if let Some(old) = old
+        .as_ref()
+        .filter(|old| old["properties"]["currentProtectionState"] == "ProtectionConfigured")
+    {
+        let groups = (
+            readiness::snapshot_group(&old["properties"]),
+            readiness::snapshot_group(sent),
+        );
+        if !groups.0.eq_ignore_ascii_case(groups.1) {
+            let message = "The snapshot resource group of a protected cluster cannot be changed.";
+            return Err(Answer::error(
+                400,
+                "UserErrorSnapshotResourceGroupCannotBeChanged",
+                message,
+            ));
+        }
+    }
+    let created = old.is_none();
+    let body = new(
+        call,
+        &id,
+        if created {
+            "ConfiguringProtection"
+        } else {
+            "UpdatingProtection"
+        },
+    );
+    world.put(body.clone(), 0.0);
+    let operation = configure(world, &vault, &id);
+    Ok(asynchronous(
+        world,
+        call,
+        &vault,
+        &operation,
+        Answer::new(if created { 201 } else { 200 }, body),
+    ))
+}
+
+fn new(call: &Call, id: &str, state: &str) -> Value {
+    let mut properties = call.body["properties"].clone();
+    if let Some(properties) = properties.as_object_mut() {
+        properties.retain(|name, value| !value.is_null() && name != "validationType");
+    }
+    for name in ["dataSourceInfo", "dataSourceSetInfo"] {
+        if let Some(info) = properties[name].as_object_mut() {
+            if let Some(source) = info.remove("resourceId") {
+                info.entry("resourceID").or_insert(source);
+            }
+        } else if let Some(properties) = properties.as_object_mut() {
+            properties.remove(name);
+        }
+    }
+    properties["policyInfo"]["policyVersion"] = json!("");
+    properties["currentProtectionState"] = json!(state);
+    properties["protectionStatus"] = json!({ "status": "ConfiguringProtection" });
+    properties["provisioningState"] = json!("Provisioning");
+    let mut body = json!({ "id": id, "name": name_of(id), "type": KIND, "properties": properties });
+    if call.body["tags"].is_object() {
+        body["tags"] = call.body["tags"].clone();
+    }
+    body
+}
+
+/// The operation succeeds while protection is still being configured; only later it turns out whether it worked.
+fn configure(world: &mut World, vault: &str, id: &str) -> String {
+    let (vault, id, seconds) = (vault.to_owned(), id.to_owned(), world.settings.instance_create);
+    world.start(&id.clone(), "backupInstance", None, seconds, move |world, _| {
+        world.set_state(&id, "Succeeded");
+        let seconds = world.settings.instance_configure;
+        world.after(seconds, move |world, view| {
+            let Some(instance) = world.get(&id).map(|body| body["properties"].clone()) else {
+                return;
+            };
+            let verdict = if instance["dataSourceSetInfo"].is_object() {
+                readiness::check(world, view, &vault, &instance)
+            } else {
+                let message = "The workflow data request of the scenario plugin is invalid.";
+                let action = "Retry the operation. If the issue persists, contact Microsoft support.";
+                Err(UserError::new(
+                    "ScenarioPluginInvalidWorkflowDataRequest",
+                    message,
+                    action,
+                ))
+            };
+            settle(world, &id, verdict);
+        });
+        End::default()
+    })
+}
+
+fn settle(world: &mut World, id: &str, verdict: Result<(), UserError>) {
+    let Some(body) = world.get_mut(id) else { return };
+    let properties = &mut body["properties"];
+    match verdict {
+        Ok(()) => {
+            properties["currentProtectionState"] = json!("ProtectionConfigured");
+            properties["protectionStatus"] = json!({ "status": "ProtectionConfigured" });
+            if let Some(properties) = properties.as_object_mut() {
+                properties.remove("protectionErrorDetails");
+            }
+        }
+        Err(error) => {
+            properties["currentProtectionState"] = json!("ProtectionError");
+            properties["protectionStatus"] =
+                json!({ "status": "ConfiguringProtectionFailed", "errorDetails": error.body() });
+            properties["protectionErrorDetails"] = error.body();
+        }
+    }
+}
+
+fn stop(world: &mut World, call: &Call) -> Outcome {
+    let (vault, id) = (vault_id(world, call)?, find(world, call)?);
+    let (key, seconds) = (id.clone(), world.settings.instance_create);
+    let operation = world.start(&id, "stopProtection", None, seconds, move |world, _| {
+        if let Some(body) = world.get_mut(&key) {
+            body["properties"]["currentProtectionState"] = json!("ProtectionStopped");
+            body["properties"]["protectionStatus"] = json!({ "status": "ProtectionStopped" });
+        }
+        End::default()
+    });
+    Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))
+}
+
+fn resume(world: &mut World, call: &Call) -> Outcome {
+    let (vault, id) = (vault_id(world, call)?, find(world, call)?);
+    if let Some(body) = world.get_mut(&id) {
+        body["properties"]["currentProtectionState"] = json!("ConfiguringProtection");
+    }
+    let operation = configure(world, &vault, &id);
+    Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))
+}
+
+/// Deletes softly, unless the vault's soft delete is off.
+fn delete(world: &mut World, call: &Call) -> Outcome {
+    let vault = vault_id(world, call)?;
+    let Ok(id) = find(world, call) else {
+        return Ok(Answer::empty(204));
+    };
+    let soft = world.text(&vault, "/properties/securitySettings/softDeleteSettings/state") != "Off";
+    let (key, seconds) = (id.clone(), world.settings.instance_create);
+    let operation = world.start(&id, "deleteBackupInstance", None, seconds, move |world, _| {
+        let body = world.get(&key).cloned();
+        world.remove(&key);
+        if let Some(mut body) = body.filter(|_| soft) {
+            body["id"] = json!(key.replace("/backupInstances/", "/deletedBackupInstances/"));
+            body["type"] = json!(DELETED);
+            body["properties"]["currentProtectionState"] = json!("SoftDeleted");
+            body["properties"]["protectionStatus"] = json!({ "status": "SoftDeleted" });
+            world.put(body, 0.0);
+        }
+        End::default()
+    });
+    Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))
+}
+
+fn undelete(world: &mut World, call: &Call) -> Outcome {
+    let vault = vault_id(world, call)?;
+    let id = format!("{vault}/deletedBackupInstances/{}", call.get("i"));
+    world.get(&id).ok_or_else(|| gone(call))?;
+    let seconds = world.settings.instance_create;
+    let operation = world.start(&id.clone(), "undelete", None, seconds, move |world, _| {
+        if let Some(mut body) = world.get(&id).cloned() {
+            world.remove(&id);
+            body["id"] = json!(id.replace("/deletedBackupInstances/", "/backupInstances/"));
+            body["type"] = json!(KIND);
+            body["properties"]["currentProtectionState"] = json!("ProtectionStopped");
+            body["properties"]["protectionStatus"] = json!({ "status": "ProtectionStopped" });
+            world.put(body, 0.0);
+        }
+        End::default()
+    });
+    Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))
+}

@@ -1,0 +1,195 @@
+//! Ad-hoc backups, their jobs, and the recovery points that they leave.
+
+use serde_json::{Value, json};
+
+use super::readiness::{self, UserError};
+use super::vault_operations::asynchronous;
+use super::{instances, vaults};
+use crate::azure::answer::{Answer, Outcome, missing};
+use crate::azure::call::{Call, Route};
+use crate::azure::ids;
+use crate::azure::operations::End;
+use crate::azure::path::name_of;
+use crate::azure::world::{World, stamp, text};
+
+const KIND: &str = "Microsoft.DataProtection/backupVaults/backupJobs";
+const POINT: &str = "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints";
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route::new(
+        "POST",
+        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/backupInstances/{i}|/backup",
+        "Microsoft.DataProtection/backupVaults/backupInstances/backup/action",
+        backup,
+    ),
+    Route::new(
+        "GET",
+        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/backupInstances/{i}|/recoveryPoints",
+        "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints/read",
+        points,
+    ),
+    Route::new(
+        "GET",
+        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}|/backupJobs",
+        "Microsoft.DataProtection/backupVaults/backupJobs/read",
+        list,
+    ),
+    Route::new(
+        "GET",
+        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/backupJobs/{j}",
+        "Microsoft.DataProtection/backupVaults/backupJobs/read",
+        get,
+    ),
+];
+
+fn list(world: &mut World, call: &Call) -> Outcome {
+    let vault = text(vaults::find(world, call)?, "/id").to_owned();
+    let items = world.list(&vault, KIND).into_iter().cloned().collect();
+    Ok(call.page(world, items))
+}
+
+fn get(world: &mut World, call: &Call) -> Outcome {
+    let id = format!(
+        "{}/backupJobs/{}",
+        text(vaults::find(world, call)?, "/id"),
+        call.get("j")
+    );
+    let missing = || {
+        Answer::error(
+            404,
+            "ResourceNotFound",
+            &format!("The job '{}' was not found.", call.get("j")),
+        )
+    };
+    world.get(&id).cloned().map(Answer::ok).ok_or_else(missing)
+}
+
+fn points(world: &mut World, call: &Call) -> Outcome {
+    let instance = instances::find(world, call)?;
+    let items = world.list(&instance, POINT).into_iter().cloned().collect();
+    Ok(call.page(world, items))
+}
+
+fn backup(world: &mut World, call: &Call) -> Outcome {
+    let vault = text(vaults::find(world, call)?, "/id").to_owned();
+    let instance = instances::find(world, call)?;
+    let rule = call.text("/backupRuleOptions/ruleName").to_owned();
+    if rule.is_empty() || !call.body["backupRuleOptions"]["triggerOption"].is_object() {
+        return Err(missing("backupRuleOptions.triggerOption"));
+    }
+    let body = world.get(&instance).cloned().unwrap_or(Value::Null);
+    if text(&body, "/properties/currentProtectionState") != "ProtectionConfigured" {
+        let message = "The operation is not allowed: protection of the backup instance is not configured.";
+        return Err(Answer::error(400, "UserErrorBackupInstanceNotProtected", message));
+    }
+    let policy = world
+        .get(text(&body, "/properties/policyInfo/policyId"))
+        .cloned()
+        .unwrap_or(Value::Null);
+    let rules = policy["properties"]["policyRules"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let known = rules
+        .iter()
+        .any(|known| text(known, "/objectType") == "AzureBackupRule" && text(known, "/name") == rule);
+    if !known {
+        let message = format!("The policy has no backup rule '{rule}'.");
+        return Err(Answer::error(400, "BMSUserErrorPolicyRuleNotFound", &message));
+    }
+    let job = job(world, &vault, &body, &policy, &rule);
+    let (key, seconds) = (text(&job, "/id").to_owned(), world.settings.backup_trigger);
+    world.put(job, 0.0);
+    run(world, &vault, &instance, &key);
+    let operation = world.start(&instance, "backup", None, seconds, move |_, _| {
+        let properties = json!({ "objectType": "OperationJobExtendedInfo", "jobId": key });
+        End {
+            error: None,
+            properties: Some(properties),
+        }
+    });
+    Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))
+}
+
+fn job(world: &World, vault: &str, instance: &Value, policy: &Value, rule: &str) -> Value {
+    let (name, activity) = (ids::fresh(), ids::fresh());
+    let properties = &instance["properties"];
+    let source = readiness::source(properties);
+    let vault_spelt = vault.replace("/backupVaults/", "/Backupvaults/");
+    json!({
+        "id": format!("{vault_spelt}/backupJobs/{name}"), "name": name, "type": KIND.replace("backupVaults", "Backupvaults"),
+        "properties": {
+            "activityID": activity, "subscriptionId": ids::SUBSCRIPTION, "backupInstanceId": instance["id"],
+            "policyId": policy["id"], "dataSourceId": source, "vaultName": name_of(vault),
+            "backupInstanceFriendlyName": name_of(source), "policyName": policy["name"],
+            "sourceResourceGroup": source.split('/').nth(4).unwrap_or_default(), "dataSourceSetName": name_of(source),
+            "dataSourceName": name_of(source), "progressEnabled": false, "sourceSubscriptionID": ids::SUBSCRIPTION,
+            "startTime": stamp(), "dataSourceType": "Microsoft.ContainerService/managedClusters",
+            "operationCategory": "Backup", "operation": "Backup", "status": "InProgress", "isUserTriggered": true,
+            "supportedActions": [""], "duration": "00:00:00", "dataSourceLocation": world.text(source, "/location"),
+            "extendedInfo": {
+                "subTasks": [{ "taskId": 1, "taskName": "Trigger Backup", "taskStatus": "InProgress" }],
+                "additionalDetails": { "RetentionTag": "Default", "PolicyRuleName": rule, "TaskId": activity },
+            },
+        },
+    })
+}
+
+/// Lets the job end: it fails where the prerequisites went away, or where the settings say so.
+fn run(world: &mut World, vault: &str, instance: &str, job: &str) {
+    let (vault, instance, job) = (vault.to_owned(), instance.to_owned(), job.to_owned());
+    let seconds = world.settings.backup_job;
+    world.after(seconds, move |world, view| {
+        let properties = world
+            .get(&instance)
+            .map_or(Value::Null, |body| body["properties"].clone());
+        let verdict = if world.settings.job_failures > 0 {
+            world.settings.job_failures -= 1;
+            let message = "The backup plug-in's pod was restarted during the backup.";
+            let action = "Raise resources.limits.memory of the backup extension and retry.";
+            Err(UserError::new(
+                "UserErrorBackupPluginPodRestartedDuringBackup",
+                message,
+                action,
+            ))
+        } else {
+            readiness::check(world, view, &vault, &properties)
+        };
+        finish(world, &instance, &job, seconds, verdict);
+    });
+}
+
+fn finish(world: &mut World, instance: &str, job: &str, seconds: f64, verdict: Result<(), UserError>) {
+    let status = if verdict.is_ok() { "Completed" } else { "Failed" };
+    if let Some(body) = world.get_mut(job) {
+        let properties = &mut body["properties"];
+        properties["status"] = json!(status);
+        properties["endTime"] = json!(stamp());
+        properties["duration"] = json!(format!(
+            "00:{:02}:{:02}",
+            (seconds / 60.0).floor(),
+            (seconds % 60.0).floor()
+        ));
+        properties["extendedInfo"]["subTasks"][0]["taskStatus"] = json!(status);
+        properties["errorDetails"] = verdict
+            .as_ref()
+            .err()
+            .map_or_else(|| json!([]), |error| json!([error.body()]));
+    }
+    if verdict.is_ok() {
+        let name = ids::fresh();
+        let point = json!({
+            "id": format!("{instance}/recoveryPoints/{name}"), "name": name, "type": POINT,
+            "properties": {
+                "objectType": "AzureBackupDiscreteRecoveryPoint", "recoveryPointId": name, "recoveryPointTime": stamp(),
+                "recoveryPointType": "Incremental", "recoveryPointState": "Completed", "friendlyName": name,
+                "retentionTagName": "Default", "retentionTagVersion": "1", "policyName": "", "policyVersion": "",
+                "recoveryPointDataStoresDetails": [{
+                    "id": ids::fresh(), "type": "OperationalStore", "creationTime": stamp(), "state": "COMMITTED",
+                    "visible": true, "metaData": "",
+                }],
+            },
+        });
+        world.put(point, 0.0);
+    }
+}
