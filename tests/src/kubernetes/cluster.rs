@@ -174,7 +174,7 @@ impl Kubernetes {
     /// Whether no webhook pod answers; its failure policy is Fail, so labelled pods are then not created at all.
     pub fn set_webhook_down(&self, down: bool) {
         self.state().webhook_down = down;
-        self.stir();
+        webhook::set_down(self, down);
     }
 
     /// How many seconds of the model the webhook's service account cache lags behind.
@@ -263,7 +263,12 @@ impl Kubernetes {
 
 impl Cluster for Kubernetes {
     fn install(&self, release: ExtensionRelease) {
-        let version = self.settings.chart_version.clone();
+        let installed = self
+            .state()
+            .release
+            .as_ref()
+            .map(|installed| installed.chart_version.clone());
+        let version = installed.unwrap_or_else(|| self.settings.chart_version.clone());
         extension::install(self, release, &version);
     }
 

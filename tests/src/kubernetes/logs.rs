@@ -1,7 +1,7 @@
 //! What containers have written, and `pods/log`.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -16,11 +16,20 @@ use super::server::{Answer, Request};
 use super::status::Refusal;
 use super::target::Named;
 
+/// How many lines of one container are kept; the kubelet rotates logs as well.
+const KEPT: usize = 5000;
+
 /// The lines of every container of every pod that is still there.
 #[derive(Debug, Default)]
 pub(crate) struct Logs {
-    lines: Mutex<BTreeMap<(String, String), Vec<Line>>>,
+    containers: Mutex<BTreeMap<(String, String), Lines>>,
     changed: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    kept: VecDeque<Line>,
+    dropped: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -30,33 +39,43 @@ struct Line {
 }
 
 impl Logs {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Lines>> {
+        self.containers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds a line to the log of a container, by the uid of its pod.
     pub(crate) fn push(&self, uid: &str, container: &str, text: String) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (uid.to_owned(), container.to_owned());
-        lines.entry(key).or_default().push(Line {
+        let mut containers = self.lock();
+        let lines = containers.entry((uid.to_owned(), container.to_owned())).or_default();
+        lines.kept.push_back(Line {
             time: Timestamp::now(),
             text,
         });
-        drop(lines);
+        if lines.kept.len() > KEPT {
+            lines.kept.pop_front();
+            lines.dropped += 1;
+        }
+        drop(containers);
         self.changed.send_modify(|count| *count += 1);
     }
 
     /// Forgets a pod; followers of its log end.
     pub(crate) fn forget(&self, uid: &str) {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(own, _), _| own != uid);
+        self.lock().retain(|(own, _), _| own != uid);
         self.changed.send_modify(|count| *count += 1);
     }
 
-    fn read(&self, uid: &str, container: &str) -> Vec<Line> {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines
-            .get(&(uid.to_owned(), container.to_owned()))
+    /// The lines after the first `read` ones, and how many there are with them; `None` for a container without a log.
+    fn read(&self, uid: &str, container: &str, read: usize) -> Option<(Vec<Line>, usize)> {
+        let containers = self.lock();
+        let lines = containers.get(&(uid.to_owned(), container.to_owned()))?;
+        let fresh = lines
+            .kept
+            .iter()
+            .skip(read.saturating_sub(lines.dropped))
             .cloned()
-            .unwrap_or_default()
+            .collect();
+        Some((fresh, lines.dropped + lines.kept.len()))
     }
 }
 
@@ -126,11 +145,11 @@ pub(crate) fn answer(cluster: &Arc<Kubernetes>, request: &Request, named: &Named
     }
     let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
     let wanted = Wanted::parse(request);
-    let lines = cluster.logs.read(&uid, &container);
+    let (lines, total) = cluster.logs.read(&uid, &container, 0).unwrap_or_default();
     let skipped = wanted.tail.map_or(0, |tail| lines.len().saturating_sub(tail));
     let first = wanted.text(&lines[skipped..]);
     let body = if request.query.flag("follow") {
-        follow(Arc::clone(cluster), wanted, (uid, container), (lines.len(), first))
+        follow(Arc::clone(cluster), wanted, (uid, container), (total, first))
     } else {
         Body::from(first)
     };
@@ -174,12 +193,12 @@ fn follow(cluster: Arc<Kubernetes>, wanted: Wanted, key: (String, String), begun
                 return Some((Ok::<_, std::convert::Infallible>(bytes), state));
             }
             changed.borrow_and_update();
-            let lines = cluster.logs.read(&key.0, &key.1);
-            if lines.len() < *read || *stopping.borrow() {
+            let (lines, total) = cluster.logs.read(&key.0, &key.1, *read)?;
+            if *stopping.borrow() {
                 return None;
             }
-            *text = wanted.text(&lines[*read..]);
-            *read = lines.len();
+            *text = wanted.text(&lines);
+            *read = total;
             if text.is_empty() {
                 tokio::select! {
                     _ = changed.changed() => {}

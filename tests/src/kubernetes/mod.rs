@@ -3,6 +3,9 @@
 
 mod access;
 mod admission;
+#[cfg(test)]
+mod behaviour;
+mod changes;
 mod chart;
 mod cluster;
 mod controllers;
@@ -15,13 +18,16 @@ mod kubeconfig;
 mod kubelet;
 mod logs;
 mod patch;
+mod protobuf;
 mod replicasets;
 mod resources;
 mod reviews;
+mod selectors;
 mod server;
 mod settings;
 mod status;
 mod store;
+mod tables;
 mod target;
 mod tokens;
 #[cfg(test)]
@@ -30,6 +36,8 @@ mod velero;
 mod verbs;
 mod watch;
 mod webhook;
+#[cfg(test)]
+mod with_kubectl;
 mod words;
 
 pub use access::{Persona, Rule};

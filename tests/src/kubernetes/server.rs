@@ -13,7 +13,7 @@ use super::access::{Attributes, User};
 use super::cluster::Kubernetes;
 use super::status::Refusal;
 use super::target::{self, Named, Query, Target};
-use super::{controllers, discovery, logs, reviews, tokens, verbs, watch};
+use super::{controllers, discovery, logs, protobuf, reviews, tokens, verbs, watch};
 use crate::log::{Entry, RequestLog};
 use crate::tls::TlsListener;
 
@@ -41,7 +41,7 @@ impl Request {
     /// 415 for another format, 400 for broken JSON.
     pub(crate) fn json(&self) -> Result<Value, Refusal> {
         if self.header("content-type").contains("protobuf") {
-            return Err(Refusal::unsupported_media_type());
+            return protobuf::decode(&self.body).ok_or_else(Refusal::unsupported_media_type);
         }
         serde_json::from_slice(&self.body).map_err(|error| Refusal::bad_request(&format!("invalid JSON: {error}")))
     }

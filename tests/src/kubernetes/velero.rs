@@ -44,7 +44,7 @@ pub(crate) fn step(cluster: &Kubernetes, memory: &mut Memory) {
         }
         let due = match first {
             Some(at) => Some(at),
-            None => periodic(cluster, memory, pod),
+            None => periodic(cluster, memory, pod, now),
         };
         match due {
             Some(at) if at <= now => {
@@ -61,16 +61,16 @@ pub(crate) fn step(cluster: &Kubernetes, memory: &mut Memory) {
 
 /// When the next periodical validation is due: at once after a change of the specification, never with a period of
 /// zero.
-fn periodic(cluster: &Kubernetes, memory: &Memory, pod: &Value) -> Option<Instant> {
+fn periodic(cluster: &Kubernetes, memory: &Memory, pod: &Value, now: Instant) -> Option<Instant> {
     let spec = cluster
         .store
         .get("backupstoragelocations", place(pod).0, "default")
         .unwrap_or_default()["spec"]
         .clone();
     match &memory.velero.last {
-        Some((_, known)) if *known != spec => Some(Instant::now()),
+        Some((_, known)) if *known != spec => Some(now),
         Some((at, _)) => period(cluster, pod).map(|period| *at + period),
-        None => Some(Instant::now()),
+        None => Some(now),
     }
 }
 

@@ -4,7 +4,7 @@ use rustls::SupportedCipherSuite;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use serde_json::{Value, json};
 
-use super::cluster::Kubernetes;
+use super::cluster::{Fault, Kubernetes};
 use super::resources;
 use super::status::Refusal;
 use super::store::Options;
@@ -174,6 +174,18 @@ pub(crate) fn furnish(cluster: &Kubernetes, on: bool) {
             let _ = cluster.create(resource, object, &Options::by("addon-manager", None));
         } else {
             cluster.store.remove(resource.plural, namespace, name);
+        }
+    }
+}
+
+/// Takes the webhook's pods down, or lets them come up again.
+pub(crate) fn set_down(cluster: &Kubernetes, down: bool) {
+    cluster.set_fault(MANAGER, down.then_some(Fault::CrashLoopBackOff));
+    if down {
+        for pod in cluster.store.list("pods", Some(NAMESPACE)).0 {
+            if pod["spec"]["serviceAccountName"] == ACCOUNT {
+                let _ = cluster.end_pod(NAMESPACE, pod["metadata"]["name"].as_str().unwrap_or_default(), None);
+            }
         }
     }
 }

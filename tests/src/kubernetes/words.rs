@@ -1,6 +1,7 @@
 //! Velero's own words: log lines, and what it stores in `status.message`.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::settings::Dialect;
@@ -51,7 +52,7 @@ pub(crate) fn exchange(text: &str, host: &str, tenant: &str) -> Failure {
         .strip_prefix("AADSTS")
         .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
     let code: String = code.unwrap_or_default();
-    let description = serde_json::Value::from(text);
+    let description = Value::from(text);
     let raw = format!(
         "WorkloadIdentityCredential authentication failed. \n\
          POST {}/{tenant}/oauth2/v2.0/token\n{RULE}\nRESPONSE 400: 400 Bad Request\n{RULE}\n\
@@ -66,15 +67,24 @@ pub(crate) fn exchange(text: &str, host: &str, tenant: &str) -> Failure {
     }
 }
 
-/// The instance metadata service answered `text`.
+/// The instance metadata service answered `text`, which may be its whole JSON body or only the description in it.
 pub(crate) fn metadata(text: &str) -> Failure {
-    let description = serde_json::Value::from(text);
+    let body = text
+        .find('{')
+        .and_then(|start| serde_json::from_str::<Value>(&text[start..]).ok())
+        .unwrap_or_default();
+    let description = body["error_description"].as_str().unwrap_or(text);
+    let assigned = if description.contains("Identity not found") {
+        " the requested identity isn't assigned to this resource"
+    } else {
+        ""
+    };
     let raw = format!(
-        "ManagedIdentityCredential authentication failed. ManagedIdentityCredential authentication failed. \
-         the requested identity isn't assigned to this resource\n\
+        "ManagedIdentityCredential authentication failed. ManagedIdentityCredential authentication failed.{assigned}\n\
          GET http://169.254.169.254/metadata/identity/oauth2/token\n{RULE}\nRESPONSE 400: 400 Bad Request\n{RULE}\n\
-         {{\n  \"error\": \"invalid_request\",\n  \"error_description\": {description}\n}}\n\
-         {RULE}\nTo troubleshoot, visit https://aka.ms/azsdk/go/identity/troubleshoot#managed-id"
+         {{\n  \"error\": \"invalid_request\",\n  \"error_description\": {}\n}}\n\
+         {RULE}\nTo troubleshoot, visit https://aka.ms/azsdk/go/identity/troubleshoot#managed-id",
+        Value::from(description)
     );
     Failure {
         raw,
@@ -99,6 +109,15 @@ pub(crate) fn storage(text: &str, endpoint: &str, account: &str, bucket: &str) -
     } else {
         endpoint.trim_end_matches('/')
     };
+    if message.starts_with("dial tcp") {
+        // Nobody answered, so there is no code either: the text is that of Go's HTTP client.
+        let raw = format!("Get \"{host}/{bucket}?comp=list&delimiter=%2F&restype=container\": {message}");
+        return Failure {
+            raw,
+            short: None,
+            early: false,
+        };
+    }
     let status = if code.ends_with("NotFound") { 404 } else { 403 };
     let request = Uuid::new_v4();
     let raw = format!(
@@ -125,7 +144,7 @@ pub(crate) fn keys_denied(workload: &Workload, subscription: &str, group: &str, 
          If access was recently granted, please refresh your credentials.",
         workload.client_id, workload.principal_id
     );
-    let body = serde_json::json!({ "error": { "code": "AuthorizationFailed", "message": message } });
+    let body = json!({ "error": { "code": "AuthorizationFailed", "message": message } });
     let raw = format!(
         "failed to get storage account access key: failed to list storage account access keys: \
          POST https://management.azure.com{scope}/listKeys\n{RULE}\nRESPONSE 403: 403 Forbidden\n\
