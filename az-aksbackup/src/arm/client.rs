@@ -1,0 +1,325 @@
+//! Reads and writes ARM. A reader cannot write: a dry run holds only that.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::pace::Pace;
+use azure_core::credentials::TokenCredential;
+use azure_core::http::headers::{ACCEPT, CONTENT_TYPE, IF_MATCH};
+use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
+use azure_core::http::{
+    ClientOptions, Context, Method, Pipeline, PipelineSendOptions, Request, RetryOptions, Transport, Url,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::answer::Answer;
+use super::attempts::{Attempts, Once, Trace};
+use super::call::{Call, Raw};
+use super::{error, versions};
+use crate::cloud::Cloud;
+use crate::login::{Caller, Login};
+
+/// The longest that one call may take with all its tries and pauses.
+const CALL_LIMIT: Duration = Duration::from_secs(420);
+
+/// Reads ARM: GETs, and POSTs that only read.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pipeline: Pipeline,
+    cloud: Cloud,
+    caller: Caller,
+    pace: Pace,
+    /// Versions that stand in for those that Azure did not offer, by kind and version.
+    replaced: Mutex<HashMap<(String, String), &'static str>>,
+}
+
+/// Writes ARM.
+#[derive(Debug, Clone)]
+pub(crate) struct Writer {
+    reader: Reader,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader")
+            .field("cloud", &self.inner.cloud.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// A reader of `cloud` for `caller`, who is signed in by `login`. `trace` hears of each request.
+    pub(crate) fn new(
+        client: &Arc<reqwest::Client>,
+        cloud: Cloud,
+        login: &Arc<Login>,
+        caller: Caller,
+        trace: Trace,
+    ) -> Self {
+        let pace = cloud.pace();
+        let credential: Arc<dyn TokenCredential> = login.clone();
+        let bearer = BearerTokenAuthorizationPolicy::new(credential, [cloud.scope()]);
+        let options = ClientOptions {
+            retry: RetryOptions::none(),
+            transport: Some(Transport::new(client.clone())),
+            ..ClientOptions::default()
+        };
+        let attempts = Attempts::new(pace, Some(login.clone()), trace);
+        let pipeline = Pipeline::new(
+            option_env!("CARGO_PKG_NAME"),
+            option_env!("CARGO_PKG_VERSION"),
+            options,
+            Vec::new(),
+            vec![Arc::new(attempts), Arc::new(bearer)],
+            None,
+        );
+        let replaced = Mutex::new(HashMap::new());
+        Self {
+            inner: Arc::new(Inner {
+                pipeline,
+                cloud,
+                caller,
+                pace,
+                replaced,
+            }),
+        }
+    }
+
+    /// Reads the resource at `path`: absolute, without api-version, perhaps with a query. `None` where there is none.
+    ///
+    /// # Errors
+    /// Exit 4: not permitted, with action and scope. Exit 1: everything else.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, version: &str) -> Outcome<Option<T>> {
+        let call = Call::new(Method::Get, path, version, None);
+        let raw = self.send(&call).await?;
+        match raw.status {
+            404 => Ok(None),
+            200..300 => understood(&raw, &call).map(Some),
+            _ => raw.refused(&call.what()).err(),
+        }
+    }
+
+    /// Reads all pages of the list at `path`. Further pages are read from the ARM host only.
+    ///
+    /// # Errors
+    /// As [`Reader::get`]; a list that is not there (a missing group) is exit 3.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, path: &str, version: &str) -> Outcome<Vec<T>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase", bound = "T: DeserializeOwned")]
+        struct Page<T> {
+            #[serde(default = "Vec::new")]
+            value: Vec<T>,
+            next_link: Option<String>,
+        }
+        let call = Call::new(Method::Get, path, version, None);
+        let mut raw = self.send(&call).await?;
+        let mut items = Vec::new();
+        loop {
+            if !(200..300).contains(&raw.status) {
+                return raw.refused(&call.what()).err();
+            }
+            let page: Page<T> = understood(&raw, &call)?;
+            items.extend(page.value);
+            let Some(link) = page.next_link.filter(|link| !link.is_empty()) else {
+                return Ok(items);
+            };
+            let next = Url::parse(&link).ok().filter(|url| self.is_arm(url));
+            let Some(next) = next else {
+                return Failure::failed(call.what())
+                    .because("the next page is not on the host of Azure Resource Manager")
+                    .err();
+            };
+            raw = self.fetch(&next, &call.object().words).await?;
+        }
+    }
+
+    /// Asks a question by POST that changes nothing, such as whether a name is free.
+    ///
+    /// # Errors
+    /// As [`Reader::get`]; an object that is not there is exit 3.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, path: &str, version: &str, body: &Value) -> Outcome<T> {
+        let call = Call::new(Method::Post, path, version, Some(body));
+        let raw = self.send(&call).await?;
+        match raw.status {
+            200..300 => understood(&raw, &call),
+            _ => raw.refused(&call.what()).err(),
+        }
+    }
+
+    /// Who is signed in.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.inner.caller
+    }
+
+    /// The cloud.
+    pub(crate) fn cloud(&self) -> &Cloud {
+        &self.inner.cloud
+    }
+
+    /// How fast time runs.
+    pub(crate) fn pace(&self) -> Pace {
+        self.inner.pace
+    }
+
+    /// Whether a URL is on the ARM host: tokens go nowhere else.
+    pub(crate) fn is_arm(&self, url: &Url) -> bool {
+        url.scheme() == "https" && url.origin() == self.inner.cloud.arm.origin() && url.username().is_empty()
+    }
+
+    /// Reads a URL of ARM's own, verbatim. The caller has seen to it that it is on the ARM host.
+    pub(crate) async fn fetch(&self, url: &Url, what: &str) -> Outcome<Raw> {
+        let what = format!("cannot read {what}");
+        if !self.is_arm(url) {
+            return Failure::failed(what)
+                .because("it is not on the host of Azure Resource Manager")
+                .err();
+        }
+        self.transfer(Request::new(url.clone(), Method::Get), &Context::new(), &what)
+            .await
+    }
+
+    async fn send(&self, call: &Call<'_>) -> Outcome<Raw> {
+        let kind = call.object().kind;
+        let mut version = self.replacement(&kind, call.version).unwrap_or(call.version).to_owned();
+        loop {
+            let raw = self.send_as(call, &version).await?;
+            if raw.status != 400 && raw.status != 404 {
+                return Ok(raw);
+            }
+            let failure = raw.refused("");
+            let offered = failure.code.as_deref().filter(|code| versions::is_refusal(code));
+            let Some(next) = offered.and_then(|_| versions::fallback(&kind, &version, &failure.why.join(" "))) else {
+                return Ok(raw);
+            };
+            if let Ok(mut replaced) = self.inner.replaced.lock() {
+                replaced.insert((kind.clone(), call.version.to_owned()), next);
+            }
+            next.clone_into(&mut version);
+        }
+    }
+
+    fn replacement(&self, kind: &str, version: &str) -> Option<&'static str> {
+        let replaced = self.inner.replaced.lock().ok()?;
+        replaced.get(&(kind.to_owned(), version.to_owned())).copied()
+    }
+
+    async fn send_as(&self, call: &Call<'_>, version: &str) -> Outcome<Raw> {
+        let mut request = Request::new(self.url(call.path, version)?, call.method);
+        if let Some(body) = call.body {
+            request.insert_header(CONTENT_TYPE, "application/json");
+            request.set_body(body.to_string());
+        }
+        if let Some(tag) = call.if_match {
+            request.insert_header(IF_MATCH, tag.to_owned());
+        }
+        let mut context = Context::new();
+        if call.once {
+            context.insert(Once);
+        }
+        self.transfer(request, &context, &call.what()).await
+    }
+
+    fn url(&self, path: &str, version: &str) -> Outcome<Url> {
+        let base = self.inner.cloud.arm.as_str().trim_end_matches('/');
+        let url = Url::parse(&format!("{base}{path}"))
+            .ok()
+            .filter(|url| path.starts_with('/') && self.is_arm(url));
+        let Some(mut url) = url else {
+            return Failure::failed(format!("cannot ask for {path}"))
+                .because("it is no path of ARM")
+                .err();
+        };
+        url.query_pairs_mut().append_pair("api-version", version);
+        Ok(url)
+    }
+
+    async fn transfer(&self, mut request: Request, context: &Context<'_>, what: &str) -> Outcome<Raw> {
+        request.insert_header(ACCEPT, "application/json");
+        let options = PipelineSendOptions {
+            skip_checks: true,
+            ..PipelineSendOptions::default()
+        };
+        let sending = self.inner.pipeline.send(context, &mut request, Some(options));
+        let host = self.inner.cloud.arm.host_str().unwrap_or_default();
+        match tokio::time::timeout(CALL_LIMIT, sending).await {
+            Ok(Ok(response)) => {
+                let (status, headers, body) = response.deconstruct();
+                Ok(Raw::new(u16::from(status), headers, Vec::from(body.as_ref())))
+            }
+            Ok(Err(error)) => error::from_transport(what, host, &error).err(),
+            Err(_) => Failure::new(Exit::Deadline, what)
+                .because(format!("{host} gave no answer within {}s", CALL_LIMIT.as_secs()))
+                .err(),
+        }
+    }
+}
+
+fn understood<T: DeserializeOwned>(raw: &Raw, call: &Call<'_>) -> Outcome<T> {
+    serde_json::from_slice(raw.body()).or_else(|error| {
+        Failure::failed(call.what())
+            .because(format!("Azure's answer is not what it should be: {error}"))
+            .request_id(raw.request_id())
+            .err()
+    })
+}
+
+impl Writer {
+    /// A writer beside `reader`.
+    pub(crate) fn new(reader: Reader) -> Self {
+        Self { reader }
+    }
+
+    /// The reader beside it.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Creates or replaces the resource at `path`; with `if_match` only the state with that tag.
+    ///
+    /// # Errors
+    /// Exit 4: not permitted, with action and scope. Exit 1: everything else; the code says what.
+    pub(crate) async fn put(&self, path: &str, version: &str, body: &Value, if_match: Option<&str>) -> Outcome<Answer> {
+        let mut call = Call::new(Method::Put, path, version, Some(body));
+        call.if_match = if_match;
+        self.write(&call).await
+    }
+
+    /// Changes parts of the resource at `path`.
+    ///
+    /// # Errors
+    /// As [`Writer::put`].
+    pub(crate) async fn patch(&self, path: &str, version: &str, body: &Value) -> Outcome<Answer> {
+        self.write(&Call::new(Method::Patch, path, version, Some(body))).await
+    }
+
+    /// Asks for the action that is the last segment of `path`. It is not sent again once it may have arrived.
+    ///
+    /// # Errors
+    /// As [`Writer::put`].
+    pub(crate) async fn post(&self, path: &str, version: &str, body: Option<&Value>) -> Outcome<Answer> {
+        let mut call = Call::new(Method::Post, path, version, body);
+        call.once = true;
+        self.write(&call).await
+    }
+
+    async fn write(&self, call: &Call<'_>) -> Outcome<Answer> {
+        let raw = self.reader.send(call).await?;
+        match raw.status {
+            200..300 => Ok(Answer {
+                status: raw.status,
+                body: raw.json(),
+                headers: raw.headers,
+            }),
+            _ => raw.refused(&call.what()).err(),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Azure's words, as failures: kept whole, with code, request ids and what Azure recommends.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::Failure;
+use azure_core::http::headers::{HeaderName, Headers};
+use serde_json::Value;
+
+use crate::login;
+
+/// How deep nested errors are followed; deeper ones repeat what their wrappers say.
+const DEPTH: u8 = 6;
+
+/// The failure that an answer of ARM is. `what` begins the report, such as `cannot read cluster aks`.
+pub(crate) fn from_answer(what: &str, status: u16, headers: &Headers, body: &[u8]) -> Failure {
+    let exit = match status {
+        401 | 403 => Exit::NotPermitted,
+        404 => Exit::Missing,
+        _ => Exit::Failed,
+    };
+    let failure = Failure::new(exit, what).request_id(request_id(headers));
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let mut failure = match parsed.as_ref().and_then(error_object) {
+        Some(error) => with_error(failure, error),
+        None => failure.because(plain(status, body)),
+    };
+    failure = match status {
+        401 => failure.hint("sign in again: az login"),
+        429 => throttled(failure, headers),
+        _ => failure,
+    };
+    failure
+}
+
+/// Adds what an error object says (`code`, `message`, `details`, `innererror`, `additionalInfo`) to `failure`.
+pub(crate) fn with_error(mut failure: Failure, error: &Value) -> Failure {
+    if let Some(code) = text(error, "code") {
+        failure = failure.code(code);
+        if failure.has_code("AuthorizationFailed") || failure.has_code("LinkedAuthorizationFailed") {
+            failure.exit = Exit::NotPermitted;
+        }
+    }
+    failure = walk(failure, error, DEPTH);
+    match missing_right(error.get("message").and_then(Value::as_str).unwrap_or_default()) {
+        Some((action, scope)) => failure.hint(format!("needs {action} on {scope}")),
+        None => failure,
+    }
+}
+
+/// The action and scope that a refusal names, such as `… to perform action 'A' over scope 'S' …`.
+pub(crate) fn missing_right(message: &str) -> Option<(&str, &str)> {
+    let quoted = |after: &str| {
+        let (_, rest) = message.split_once(after)?;
+        rest.split_once('\'').map(|(text, _)| text)
+    };
+    let action = quoted("action '").or_else(|| quoted("action(s) '"))?;
+    Some((action, quoted("scope '").or_else(|| quoted("scope(s) '"))?))
+}
+
+/// Errors without repeats and noise, outermost first.
+pub(crate) fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    const NOISE: [&str; 6] = [
+        "non-transport error occurred",
+        "retry policy expired",
+        "failed to execute `reqwest` request",
+        "error converting `reqwest` request",
+        // It names the URL, which may be signed.
+        "error sending request",
+        "client error (",
+    ];
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        let said = texts.iter().any(|own| own.contains(&text));
+        if !said && !NOISE.iter().any(|noise| text.starts_with(noise)) {
+            texts.push(text);
+        }
+        next = error.source();
+    }
+    texts
+}
+
+/// The failure that a request without an answer is.
+pub(crate) fn from_transport(what: &str, host: &str, error: &azure_core::Error) -> Failure {
+    if let Some(failure) = login::refusal(error) {
+        return failure;
+    }
+    let texts = chain(error);
+    let certificate = texts.iter().any(|text| text.contains("certificate"));
+    let failure = texts.into_iter().fold(
+        Failure::failed(what).because(format!("cannot reach {host}")),
+        Failure::because,
+    );
+    match certificate {
+        true => failure.hint("trust the certificate authority of your proxy: SSL_CERT_FILE=FILE"),
+        false => failure.hint("check the network, and the proxy if there is one: HTTPS_PROXY, NO_PROXY"),
+    }
+}
+
+fn error_object(body: &Value) -> Option<&Value> {
+    let error = body.get("error").or_else(|| body.get("Error")).unwrap_or(body);
+    (error.get("code").is_some() || error.get("message").is_some()).then_some(error)
+}
+
+fn walk(mut failure: Failure, error: &Value, depth: u8) -> Failure {
+    if depth == 0 {
+        return failure;
+    }
+    if let Some(message) = text(error, "message") {
+        failure = match text(error, "code") {
+            Some(code) if depth < DEPTH && !message.contains(code) => failure.because(format!("{code}: {message}")),
+            Some(_) | None => failure.because(message),
+        };
+    }
+    for note in list(error, "additionalInfo") {
+        failure = noted(failure, note, depth - 1);
+    }
+    for detail in list(error, "details") {
+        failure = walk(failure, detail, depth - 1);
+    }
+    for name in ["innererror", "innerError", "embeddedInnerError"] {
+        if let Some(inner) = error.get(name) {
+            failure = walk(failure, inner, depth - 1);
+        }
+    }
+    if let Some(message) = error
+        .pointer("/additionalInfo/DetailedNonLocalisedMessage")
+        .and_then(Value::as_str)
+    {
+        failure = failure.because(message);
+    }
+    recommended(failure, error)
+}
+
+/// An entry of `additionalInfo`: the user facing error of Azure Backup, or the policy that refused.
+fn noted(mut failure: Failure, note: &Value, depth: u8) -> Failure {
+    let info = note.get("info").unwrap_or(&Value::Null);
+    let policy = text(info, "policyAssignmentDisplayName").or_else(|| text(info, "policyDefinitionDisplayName"));
+    if let Some(policy) = policy {
+        failure = failure.because(format!("Azure Policy: {policy}"));
+    }
+    walk(failure, info, depth)
+}
+
+/// What Azure recommends, as a list or as one text.
+fn recommended(failure: Failure, error: &Value) -> Failure {
+    let advice = error.get("recommendedAction").unwrap_or(&Value::Null);
+    let own = match advice {
+        Value::String(advice) => vec![advice.as_str()],
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let mut failure = failure;
+    for advice in own {
+        if !advice.is_empty() && !failure.hints.iter().any(|hint| hint == advice) {
+            failure = failure.hint(advice);
+        }
+    }
+    failure
+}
+
+fn throttled(failure: Failure, headers: &Headers) -> Failure {
+    match super::attempts::retry_after(headers) {
+        Some(wish) => failure.hint(format!(
+            "Azure asks to be left alone for {}s: run again then",
+            wish.as_secs()
+        )),
+        None => failure.hint("Azure refuses so many requests: run again in some minutes"),
+    }
+}
+
+/// What an answer that is no JSON says: its status, and the beginning of its text.
+fn plain(status: u16, body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let begin: String = text.trim().chars().take(300).collect();
+    match begin.is_empty() {
+        true => format!("HTTP {status}"),
+        false => format!("HTTP {status}: {begin}"),
+    }
+}
+
+fn request_id(headers: &Headers) -> Option<String> {
+    let text = |name: &'static str| headers.get_optional_string(&HeaderName::from_static(name));
+    match (text("x-ms-request-id"), text("x-ms-correlation-request-id")) {
+        (Some(id), Some(correlation)) if id != correlation => Some(format!("{id}, correlation {correlation}")),
+        (id, correlation) => id.or(correlation),
+    }
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn failure(status: u16, body: &Value) -> Failure {
+        let mut headers = Headers::new();
+        headers.insert("x-ms-request-id", "r-1");
+        headers.insert("x-ms-correlation-request-id", "c-1");
+        from_answer("cannot read cluster aks", status, &headers, body.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_missing_right_is_exit_4_with_action_and_scope() {
+        let message = "The client 'x' with object id 'y' does not have authorization to perform action 'A/read' over scope \
+                       '/subscriptions/s' or the scope is invalid. \"quoted\"";
+        let failure = failure(
+            403,
+            &json!({"error": {"code": "AuthorizationFailed", "message": message}}),
+        );
+        assert_eq!(failure.exit, Exit::NotPermitted);
+        assert_eq!(failure.why, [message]);
+        assert_eq!(failure.hints, ["needs A/read on /subscriptions/s"]);
+        assert_eq!(failure.request_id.as_deref(), Some("r-1, correlation c-1"));
+        assert!(failure.has_code("authorizationfailed"));
+    }
+
+    #[test]
+    fn nested_errors_and_recommendations_of_azure_backup_are_kept() {
+        let failure = failure(
+            400,
+            &json!({"error": {"code": "Outer", "message": "outer", "details": [{"code": "Inner", "message": "inner"}],
+                "additionalInfo": [{"type": "UserFacingError", "info": {"code": "UserErrorX", "message": "rights are missing",
+                    "recommendedAction": ["grant them"],
+                    "innerError": {"code": "Z", "additionalInfo": {"DetailedNonLocalisedMessage": "the very reason"}}}}]}}),
+        );
+        assert_eq!(failure.code.as_deref(), Some("Outer"));
+        let expected = [
+            "outer",
+            "UserErrorX: rights are missing",
+            "the very reason",
+            "Inner: inner",
+        ];
+        assert_eq!(failure.why, expected);
+        assert_eq!(failure.hints, ["grant them"]);
+    }
+
+    #[test]
+    fn a_policy_is_named() {
+        let failure = failure(
+            403,
+            &json!({"error": {"code": "RequestDisallowedByPolicy", "message": "no", "additionalInfo":
+                [{"type": "PolicyViolation", "info": {"policyAssignmentDisplayName": "No storage"}}]}}),
+        );
+        assert_eq!(failure.why, ["no", "Azure Policy: No storage"]);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_json_is_quoted() {
+        let failure = from_answer("cannot x", 502, &Headers::new(), b"<html>bad gateway</html>");
+        assert_eq!(failure.why, ["HTTP 502: <html>bad gateway</html>"]);
+        let empty = from_answer("cannot x", 404, &Headers::new(), b"");
+        assert_eq!((empty.exit, empty.why), (Exit::Missing, vec!["HTTP 404".to_owned()]));
+    }
+}

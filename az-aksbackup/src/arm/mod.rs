@@ -1,0 +1,27 @@
+//! Azure Resource Manager: the only code that knows its URLs, versions, errors and operations.
+//!
+//! [`client`] reads and writes, [`attempts`] repeats what failed for a moment, [`answer`] and [`operation`] follow what was
+//! accepted, [`error`] turns Azure's words into failures, [`versions`] has every api-version with its reason, and
+//! [`object`] names what a path points at.
+
+pub(crate) mod answer;
+pub(crate) mod attempts;
+pub(crate) mod backups;
+mod call;
+pub(crate) mod client;
+pub(crate) mod cluster_body;
+pub(crate) mod clusters;
+pub(crate) mod error;
+pub(crate) mod extensions;
+pub(crate) mod groups;
+pub(crate) mod identities;
+pub(crate) mod object;
+pub(crate) mod operation;
+pub(crate) mod providers;
+pub(crate) mod region;
+pub(crate) mod roles;
+pub(crate) mod storage;
+pub(crate) mod transport;
+pub(crate) mod trusted_access;
+pub(crate) mod vaults;
+pub(crate) mod versions;

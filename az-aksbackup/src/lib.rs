@@ -1,0 +1,5 @@
+//! The cloud plane of aksbackup: `az aksbackup`.
+
+mod arm;
+mod cloud;
+mod login;

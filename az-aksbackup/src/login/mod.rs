@@ -1,0 +1,16 @@
+//! Who is signed in, and how: tokens come from azure_identity, are kept in memory only, and go to ARM alone.
+//!
+//! [`way`] chooses how to sign in, [`token`] keeps the token, [`cli`] runs az within bounds, [`certificate`] signs with a
+//! certificate's key, [`caller`] reads who it is, and [`refused`] puts Entra's words into a failure.
+
+mod caller;
+mod certificate;
+mod cli;
+mod refused;
+mod token;
+mod way;
+
+pub(crate) use caller::Caller;
+pub(crate) use refused::refusal;
+pub(crate) use token::Login;
+pub(crate) use way::{Auth, Way};

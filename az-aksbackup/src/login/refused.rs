@@ -1,0 +1,141 @@
+//! A login that failed, in Entra's own words.
+
+use aksbackup_shared::failure::Failure;
+use azure_core::error::ErrorKind;
+
+use crate::arm::error::chain;
+
+/// The failure of a credential, or nothing where the error is of another kind.
+pub(crate) fn refusal(error: &azure_core::Error) -> Option<Failure> {
+    let credential = matches!(error.kind(), ErrorKind::Credential);
+    (credential || chain(error).iter().any(|text| text.contains("AADSTS"))).then(|| failure(error))
+}
+
+/// The failure that a credential's error is.
+pub(super) fn failure(error: &azure_core::Error) -> Failure {
+    let texts: Vec<String> = chain(error).iter().map(|text| unescaped(text)).collect();
+    let failure = Failure::not_permitted("cannot sign in to Azure");
+    let Some(entra) = texts.iter().find_map(|text| entra_words(text)) else {
+        return explained(failure, &texts);
+    };
+    let code = entra.split(':').next().unwrap_or_default().to_owned();
+    let trace = entra
+        .lines()
+        .find_map(|line| line.strip_prefix("Trace ID: "))
+        .map(|id| id.trim().to_owned());
+    failure.because(entra).hint(cure(&code)).code(code).request_id(trace)
+}
+
+/// What to do about an error of Entra.
+fn cure(code: &str) -> &'static str {
+    match code {
+        "AADSTS7000215" | "AADSTS7000222" => {
+            "set AZURE_CLIENT_SECRET to a secret of the application that has not expired"
+        }
+        "AADSTS700016" | "AADSTS90002" | "AADSTS900023" => {
+            "check AZURE_CLIENT_ID and AZURE_TENANT_ID, or: az login --tenant TENANT"
+        }
+        "AADSTS700027" => "check that the certificate of AZURE_CLIENT_CERTIFICATE_PATH is one of the application's",
+        _ => "sign in again: az login",
+    }
+}
+
+fn explained(failure: Failure, texts: &[String]) -> Failure {
+    let all = texts.join("\n");
+    let failure = texts
+        .iter()
+        .map(|text| without_advertisement(text))
+        .fold(failure, Failure::because);
+    if all.contains("not found on PATH") {
+        return failure
+            .hint("install the Azure CLI and sign in: az login")
+            .hint("or sign in as an application: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET");
+    }
+    match all.contains("az login") {
+        true => failure.hint("az login"),
+        false => failure.hint(
+            "sign in (az login), or choose another way: --auth cli|environment|managed-identity|workload-identity",
+        ),
+    }
+}
+
+/// The library ends its errors with a link; az's own words suffice.
+fn without_advertisement(text: &str) -> String {
+    let text = text.split("\nTo troubleshoot, visit").next().unwrap_or_default();
+    let text = text
+        .split_once(" authentication failed.")
+        .map_or(text, |(_, rest)| rest);
+    text.trim().trim_start_matches("ERROR: ").to_owned()
+}
+
+/// Entra's words within a text, from the code on: to the end of its JSON string, or of the text.
+fn entra_words(text: &str) -> Option<String> {
+    let at = text.find("AADSTS")?;
+    let rest = text.get(at..)?;
+    let end = ["\",\"", "\", expected", "\"}", "\nTo troubleshoot"]
+        .iter()
+        .filter_map(|mark| rest.find(mark))
+        .min()
+        .unwrap_or(rest.len());
+    let words = rest.get(..end)?;
+    Some(
+        words
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
+}
+
+/// Undoes the escapes of JSON and of debug output.
+fn unescaped(text: &str) -> String {
+    text.replace("\\r\\n", "\n")
+        .replace("\\n", "\n")
+        .replace("\r\n", "\n")
+        .replace("\\\"", "\"")
+        .replace("\\u0027", "'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aksbackup_shared::exit::Exit;
+    use azure_core::Error;
+
+    fn of(text: &str) -> Failure {
+        failure(&Error::with_message(ErrorKind::Credential, text.to_owned()))
+    }
+
+    #[test]
+    fn entra_s_words_are_whole_and_readable() {
+        let failure = of(
+            "ClientSecretCredential authentication failed. invalid type: string \"AADSTS7000215: Invalid client \
+             secret.\\r\\nTrace ID: t-1\\r\\nCorrelation ID: c-1\", expected a borrowed string at line 1",
+        );
+        assert_eq!(failure.exit, Exit::NotPermitted);
+        assert_eq!(failure.code.as_deref(), Some("AADSTS7000215"));
+        assert_eq!(failure.request_id.as_deref(), Some("t-1"));
+        assert_eq!(
+            failure.why,
+            ["AADSTS7000215: Invalid client secret.\nTrace ID: t-1\nCorrelation ID: c-1"]
+        );
+    }
+
+    #[test]
+    fn az_s_words_are_kept_without_the_library_s() {
+        let failure = of(
+            "AzureCliCredential authentication failed. ERROR: Please run 'az login' to setup account.\n\
+             \nTo troubleshoot, visit https://aka.ms/x",
+        );
+        assert_eq!(failure.why, ["Please run 'az login' to setup account."]);
+        assert_eq!(failure.hints, ["az login"]);
+    }
+
+    #[test]
+    fn without_az_the_other_ways_are_named() {
+        let failure = of("AzureCliCredential authentication failed. az not found on PATH");
+        assert_eq!(failure.exit, Exit::NotPermitted);
+        assert!(failure.hints.iter().any(|hint| hint.contains("AZURE_CLIENT_SECRET")));
+    }
+}

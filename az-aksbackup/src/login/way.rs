@@ -1,0 +1,224 @@
+//! The ways to sign in, and which of them is taken.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::SubscriptionId;
+use azure_core::cloud::CustomConfiguration;
+use azure_core::credentials::{AccessToken, Secret, TokenCredential};
+use azure_core::error::ErrorKind;
+use azure_core::http::ClientOptions;
+use azure_identity::{
+    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential, ClientAssertionCredentialOptions,
+    ClientSecretCredential, ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+};
+use clap::ValueEnum;
+
+use super::certificate::Certificate;
+use super::cli::Bounded;
+use crate::arm::transport::credential_options;
+use crate::cloud::Cloud;
+
+/// The metadata service of a virtual machine answers at once or not at all.
+const LIMIT: Duration = Duration::from_secs(75);
+
+/// How to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Auth {
+    /// By what the AZURE_ variables say, else by the Azure CLI
+    Auto,
+    /// The Azure CLI's login (az login)
+    Cli,
+    /// AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH
+    Environment,
+    /// The managed identity of this machine; AZURE_CLIENT_ID chooses among several
+    ManagedIdentity,
+    /// The federated token of this pod (AZURE_FEDERATED_TOKEN_FILE)
+    WorkloadIdentity,
+}
+
+/// A way to sign in, with all that it takes.
+pub(crate) struct Way {
+    kind: Kind,
+    client: Arc<reqwest::Client>,
+    login: Option<String>,
+}
+
+enum Kind {
+    Cli {
+        subscription: Option<SubscriptionId>,
+    },
+    Secret {
+        tenant: String,
+        client_id: String,
+        secret: Secret,
+    },
+    Certificate {
+        tenant: String,
+        client_id: String,
+        file: PathBuf,
+    },
+    ManagedIdentity {
+        client_id: Option<String>,
+    },
+    WorkloadIdentity,
+}
+
+impl Way {
+    /// The way that `auth` and the environment choose. az is asked for the account that has `subscription`.
+    ///
+    /// # Errors
+    /// Exit 2: a variable that the chosen way needs is not set.
+    pub(crate) fn choose(
+        auth: Auth,
+        client: &Arc<reqwest::Client>,
+        subscription: Option<&SubscriptionId>,
+    ) -> Outcome<Self> {
+        let cli = || Kind::Cli {
+            subscription: subscription.cloned(),
+        };
+        let managed = || Kind::ManagedIdentity {
+            client_id: variable("AZURE_CLIENT_ID"),
+        };
+        let has = |name| variable(name).is_some();
+        let kind = match auth {
+            Auth::Cli => cli(),
+            Auth::ManagedIdentity => managed(),
+            Auth::WorkloadIdentity => Kind::WorkloadIdentity,
+            Auth::Environment => environment()?,
+            Auth::Auto if has("AZURE_FEDERATED_TOKEN_FILE") => Kind::WorkloadIdentity,
+            Auth::Auto if has("AZURE_CLIENT_SECRET") || has("AZURE_CLIENT_CERTIFICATE_PATH") => environment()?,
+            Auth::Auto if has("IDENTITY_ENDPOINT") => managed(),
+            Auth::Auto => cli(),
+        };
+        Ok(Self {
+            kind,
+            client: client.clone(),
+            login: None,
+        })
+    }
+
+    /// Whether az signs in, so that its own settings count.
+    pub(crate) fn is_cli(&self) -> bool {
+        matches!(self.kind, Kind::Cli { .. })
+    }
+
+    /// Signs in where `cloud` does.
+    pub(crate) fn at(mut self, cloud: &Cloud) -> Self {
+        self.login = Some(cloud.login.clone());
+        self
+    }
+
+    /// A credential of this way.
+    ///
+    /// # Errors
+    /// A variable or file that it needs is not there or not usable.
+    pub(super) fn credential(&self) -> azure_core::Result<Arc<dyn TokenCredential>> {
+        let client_options = self.options();
+        Ok(match &self.kind {
+            Kind::Cli { subscription } => AzureCliCredential::new(Some(AzureCliCredentialOptions {
+                subscription: subscription.as_ref().map(ToString::to_string),
+                executor: Some(Arc::new(Bounded)),
+                ..AzureCliCredentialOptions::default()
+            }))?,
+            Kind::Secret {
+                tenant,
+                client_id,
+                secret,
+            } => {
+                let options = ClientSecretCredentialOptions { client_options };
+                ClientSecretCredential::new(tenant, client_id.clone(), secret.clone(), Some(options))?
+            }
+            Kind::Certificate {
+                tenant,
+                client_id,
+                file,
+            } => {
+                let audience = format!(
+                    "{}/{tenant}/oauth2/v2.0/token",
+                    self.login.as_deref().unwrap_or_default()
+                );
+                let assertion = Certificate::read(file, client_id, audience)?;
+                let options = ClientAssertionCredentialOptions { client_options };
+                ClientAssertionCredential::new(tenant.clone(), client_id.clone(), assertion, Some(options))?
+            }
+            Kind::ManagedIdentity { client_id } => {
+                ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+                    user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
+                    client_options,
+                }))?
+            }
+            Kind::WorkloadIdentity => WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
+                credential_options: ClientAssertionCredentialOptions { client_options },
+                ..WorkloadIdentityCredentialOptions::default()
+            }))?,
+        })
+    }
+
+    fn options(&self) -> ClientOptions {
+        let mut options = credential_options(&self.client);
+        if let Some(login) = &self.login {
+            let mut cloud = CustomConfiguration::default();
+            login.clone_into(&mut cloud.authority_host);
+            options.cloud = Some(Arc::new(cloud.into()));
+        }
+        options
+    }
+
+    /// Gives up on a credential that does not answer.
+    pub(super) async fn within_bounds(
+        &self,
+        asking: impl Future<Output = azure_core::Result<AccessToken>>,
+    ) -> azure_core::Result<AccessToken> {
+        tokio::time::timeout(LIMIT, asking).await.unwrap_or_else(|_| {
+            let text = format!("{} gave no token within {}s", self.source(), LIMIT.as_secs());
+            Err(azure_core::Error::with_message(ErrorKind::Credential, text))
+        })
+    }
+
+    fn source(&self) -> &'static str {
+        match self.kind {
+            Kind::Cli { .. } => "az",
+            Kind::Secret { .. } | Kind::Certificate { .. } | Kind::WorkloadIdentity => "Entra",
+            Kind::ManagedIdentity { .. } => "the managed identity of this machine",
+        }
+    }
+}
+
+fn environment() -> Outcome<Kind> {
+    let tenant = needed("AZURE_TENANT_ID")?;
+    let client_id = needed("AZURE_CLIENT_ID")?;
+    if let Some(secret) = variable("AZURE_CLIENT_SECRET") {
+        return Ok(Kind::Secret {
+            tenant,
+            client_id,
+            secret: Secret::new(secret),
+        });
+    }
+    let file = PathBuf::from(needed("AZURE_CLIENT_CERTIFICATE_PATH")?);
+    Ok(Kind::Certificate {
+        tenant,
+        client_id,
+        file,
+    })
+}
+
+fn needed(name: &str) -> Outcome<String> {
+    variable(name).map_or_else(
+        || {
+            Failure::usage(format!("{name} is not set"))
+                .hint("an application signs in by AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH")
+                .hint("or sign in with the Azure CLI: --auth cli")
+                .err()
+        },
+        Ok,
+    )
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
