@@ -1,0 +1,265 @@
+//! Operations that Azure answers and that its published definitions lack, each with the reason why it is let through.
+//!
+//! They are checked as far as their documentation goes.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::bundle::{Bundle, Operation, Origin};
+use super::template::Template;
+
+/// One row: methods and path, the api-versions it is known in, the schemas of request and answers by their name in
+/// [`definitions`], and why it is here.
+struct Row {
+    id: &'static str,
+    method: &'static str,
+    path: &'static str,
+    versions: &'static [&'static str],
+    /// A published operation of the same definition file: newer api-versions of that file hold here as well.
+    beside: &'static str,
+    request: Option<&'static str>,
+    answers: &'static [(&'static str, Option<&'static str>)],
+    reason: &'static str,
+}
+
+const LOCK: &str = "/{scope}/providers/Microsoft.Authorization/locks/{lockName}";
+const LOCK_VERSIONS: &[&str] = &["2016-09-01", "2020-05-01"];
+const LOCK_REASON: &str = "management locks are defined in a file that the bundle does not hold";
+const RESOURCES: &[&str] = &["2021-04-01", "2024-07-01"];
+const RESOURCES_REASON: &str = "the bundle leaves out the list of all resources";
+
+const ROWS: &[Row] = &[
+    Row {
+        id: "ManagedClusters_OperationStatus",
+        method: "GET",
+        path: "/subscriptions/{subscriptionId}/providers/Microsoft.ContainerService/locations/{location}/operations/{operationId}",
+        versions: &["2016-03-30"],
+        beside: "",
+        request: None,
+        answers: &[("200", Some("AsyncOperation"))],
+        reason: "AKS hands out this URL in Azure-AsyncOperation, with this api-version whatever the request's was",
+    },
+    Row {
+        id: "Permissions_ListForScope",
+        method: "GET",
+        path: "/{scope}/providers/Microsoft.Authorization/permissions",
+        versions: &["2022-04-01"],
+        beside: "",
+        request: None,
+        answers: &[("200", Some("res.authorization-RoleDefinitionsCalls@2022-04-01.PermissionGetResult"))],
+        reason: "published for groups and resources only; Azure answers it for subscriptions too",
+    },
+    Row {
+        id: "CheckAccess",
+        method: "POST",
+        path: "/{scope}/providers/Microsoft.Authorization/checkAccess",
+        versions: &["2018-09-01-preview"],
+        beside: "",
+        request: Some("CheckAccessRequest"),
+        answers: &[("200", Some("CheckAccessResult"))],
+        reason: "undocumented; shape as public clients use it",
+    },
+    Row {
+        id: "BackupVaults_CheckNameAvailability",
+        method: "POST",
+        path: "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.DataProtection/locations/{location}/checkNameAvailability",
+        versions: &["2024-04-01", "2025-07-01"],
+        beside: "BackupVaults_Get",
+        request: Some("CheckNameAvailabilityRequest"),
+        answers: &[("200", Some("CheckNameAvailabilityResult"))],
+        reason: "published, but left out of the bundle",
+    },
+    Row {
+        id: "StorageAccounts_AsyncOperation",
+        method: "GET",
+        path: "/subscriptions/{subscriptionId}/providers/Microsoft.Storage/locations/{location}/asyncoperations/{operationId}",
+        versions: &["2023-05-01"],
+        beside: "StorageAccounts_Create",
+        request: None,
+        answers: &[("200", Some("res.storage@2023-05-01.StorageAccount")), ("202", None)],
+        reason: "Location of a storage account that is being created; its end is the account",
+    },
+    Row {
+        id: "Resources_List",
+        method: "GET",
+        path: "/subscriptions/{subscriptionId}/resources",
+        versions: RESOURCES,
+        beside: "ResourceGroups_Get",
+        request: None,
+        answers: &[("200", Some("ResourceList"))],
+        reason: RESOURCES_REASON,
+    },
+    Row {
+        id: "Resources_ListByResourceGroup",
+        method: "GET",
+        path: "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/resources",
+        versions: RESOURCES,
+        beside: "ResourceGroups_Get",
+        request: None,
+        answers: &[("200", Some("ResourceList"))],
+        reason: RESOURCES_REASON,
+    },
+    Row {
+        id: "ManagementLocks_List",
+        method: "GET",
+        path: "/{scope}/providers/Microsoft.Authorization/locks",
+        versions: LOCK_VERSIONS,
+        beside: "",
+        request: None,
+        answers: &[("200", Some("LockList"))],
+        reason: LOCK_REASON,
+    },
+    Row {
+        id: "ManagementLocks_Get",
+        method: "GET",
+        path: LOCK,
+        versions: LOCK_VERSIONS,
+        beside: "",
+        request: None,
+        answers: &[("200", Some("Lock"))],
+        reason: LOCK_REASON,
+    },
+    Row {
+        id: "ManagementLocks_CreateOrUpdate",
+        method: "PUT",
+        path: LOCK,
+        versions: LOCK_VERSIONS,
+        beside: "",
+        request: Some("LockRequest"),
+        answers: &[("200", Some("Lock")), ("201", Some("Lock"))],
+        reason: LOCK_REASON,
+    },
+    Row {
+        id: "ManagementLocks_Delete",
+        method: "DELETE",
+        path: LOCK,
+        versions: LOCK_VERSIONS,
+        beside: "",
+        request: None,
+        answers: &[("200", None), ("204", None)],
+        reason: LOCK_REASON,
+    },
+];
+
+/// Adds the table to a bundle.
+pub(crate) fn extend(bundle: &mut Bundle) {
+    let operations: Vec<Operation> = ROWS
+        .iter()
+        .flat_map(|row| row.versions.iter().map(|version| row.operation(version, bundle)))
+        .collect();
+    bundle.operations.extend(operations);
+    bundle.definitions.extend(definitions());
+}
+
+impl Row {
+    fn operation(&self, version: &str, bundle: &Bundle) -> Operation {
+        let sibling = bundle.operations.iter().find(|operation| operation.id == self.beside);
+        let answers = self.answers.iter().map(|(status, name)| ((*status).to_owned(), name.map(str::to_owned)));
+        let odata = ["$filter", "$top", "$expand"];
+        let odata = odata.into_iter().filter(|_| self.method == "GET").map(str::to_owned);
+        Operation {
+            id: self.id.to_owned(),
+            method: self.method.to_owned(),
+            template: Template::parse(self.path),
+            version: version.to_owned(),
+            family: sibling.map_or_else(|| self.id.to_owned(), |operation| operation.family.clone()),
+            query: odata.map(|name| (name, super::bundle::Parameter { required: false, schema: Map::new() })).collect(),
+            path: BTreeMap::new(),
+            request: self.request.map(str::to_owned),
+            request_required: self.request.is_some(),
+            answers: answers.collect(),
+            origin: Origin::Unpublished(self.reason),
+        }
+    }
+}
+
+/// The schemas of the table, and the shape of every error.
+pub(crate) fn definitions() -> Map<String, Value> {
+    let text = json!({ "type": "string" });
+    let schemas = [
+        ("ArmError", error()),
+        // https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
+        (
+            "AsyncOperation",
+            closed(
+                &["status"],
+                json!({
+                    "id": text, "name": text, "status": { "type": "string", "minLength": 1 }, "properties": { "type": "object" },
+                    "startTime": { "type": "string", "format": "date-time" }, "percentComplete": { "type": "number" },
+                    "endTime": { "type": "string", "format": "date-time" }, "error": { "$ref": "#/$defs/ArmErrorDetail" },
+                }),
+            ),
+        ),
+        ("ArmErrorDetail", detail()),
+        ("CheckNameAvailabilityRequest", closed(&[], json!({ "name": text, "type": text }))),
+        (
+            "CheckNameAvailabilityResult",
+            closed(&[], json!({ "message": text, "nameAvailable": { "type": "boolean" }, "reason": text })),
+        ),
+        ("CheckAccessRequest", json!({ "type": "object", "required": ["Subject", "Actions"] })),
+        ("CheckAccessResult", json!({ "type": "array", "items": { "required": ["actionId", "accessDecision"] } })),
+        ("ResourceList", list("Resource")),
+        ("Resource", resource()),
+        ("LockList", list("Lock")),
+    ];
+    let schemas = schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema));
+    schemas.chain(locks()).collect()
+}
+
+/// A closed object.
+fn closed(required: &[&str], properties: Value) -> Value {
+    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
+}
+
+/// A page of a list.
+pub(crate) fn list(item: &str) -> Value {
+    let items = json!({ "type": "array", "items": { "$ref": format!("#/$defs/{item}") } });
+    closed(&["value"], json!({ "value": items, "nextLink": { "type": "string" } }))
+}
+
+/// ARM's error: code and message are always there.
+/// <https://learn.microsoft.com/azure/azure-resource-manager/management/common-deployment-errors>
+fn error() -> Value {
+    let filled = json!({ "type": "string", "minLength": 1 });
+    let named = json!({ "required": ["code", "message"], "properties": { "code": filled, "message": filled } });
+    closed(&["error"], json!({ "error": { "allOf": [{ "$ref": "#/$defs/ArmErrorDetail" }, named] } }))
+}
+
+fn detail() -> Value {
+    let text = json!({ "type": "string" });
+    closed(
+        &[],
+        json!({
+            "code": text, "message": text, "target": { "type": ["string", "null"] }, "innererror": { "type": "object" },
+            "details": { "type": ["array", "null"], "items": { "$ref": "#/$defs/ArmErrorDetail" } },
+            "additionalInfo": { "type": "array", "items": { "required": ["type", "info"] } },
+        }),
+    )
+}
+
+/// A resource as lists of all resources show it: without `properties`.
+fn resource() -> Value {
+    let (text, any) = (json!({ "type": "string" }), json!({ "type": "object" }));
+    closed(
+        &["id", "name", "type"],
+        json!({
+            "id": text, "name": text, "type": text, "location": text, "kind": text, "managedBy": text, "sku": any,
+            "plan": any, "identity": any, "extendedLocation": any, "tags": { "type": "object", "additionalProperties": text },
+            "createdTime": text, "changedTime": text, "provisioningState": text,
+        }),
+    )
+}
+
+/// Locks, as <https://learn.microsoft.com/rest/api/resources/management-locks> describes them.
+fn locks() -> [(String, Value); 2] {
+    let text = json!({ "type": "string" });
+    let level = json!({ "enum": ["NotSpecified", "CanNotDelete", "ReadOnly"] });
+    let owners = json!({ "type": "array", "items": closed(&[], json!({ "applicationId": text })) });
+    let properties = closed(&["level"], json!({ "level": level, "notes": text, "owners": owners }));
+    let answer = json!({ "id": text, "name": text, "type": text, "systemData": { "type": "object" }, "properties": properties });
+    [
+        ("LockRequest".to_owned(), closed(&["properties"], json!({ "properties": answer["properties"] }))),
+        ("Lock".to_owned(), closed(&["properties"], answer)),
+    ]
+}
