@@ -23,6 +23,8 @@ pub struct Settings {
     pub cluster_update: f64,
     /// Extension PUT until Succeeded.
     pub extension_install: f64,
+    /// How long the cluster stays occupied after an extension has Succeeded, by work that nobody is told of.
+    pub extension_background: f64,
     /// Extension DELETE until it is gone.
     pub extension_delete: f64,
     /// Trusted access PUT until Succeeded.
@@ -82,6 +84,8 @@ pub struct Settings {
     pub no_csi_driver: bool,
     /// The cluster answers without an eTag, as older api-versions did.
     pub no_etag: bool,
+    /// After so many reads of the cluster its eTag moves, as if an autoscaler had been at work.
+    pub etag_moves: u32,
     /// The cluster is protected already, by a vault in rg-elsewhere.
     pub protected_elsewhere: bool,
 
@@ -128,6 +132,7 @@ impl Default for Settings {
             token_lifetime: 3599.0,
             cluster_update: 129.0,
             extension_install: 238.0,
+            extension_background: 0.0,
             extension_delete: 60.0,
             trusted_access_write: 30.0,
             trusted_access_effect: 120.0,
@@ -157,6 +162,7 @@ impl Default for Settings {
             snapshot_group_lock: false,
             no_csi_driver: false,
             no_etag: false,
+            etag_moves: 0,
             protected_elsewhere: false,
             extension_failures: 0,
             extension_names_identity: true,

@@ -41,7 +41,7 @@ fn discovery(endpoint: &str, tenant: &str) -> Answer {
     if let Err(refusal) = known_tenant(tenant) {
         return refusal;
     }
-    let base = format!("{endpoint}/{}", ids::TENANT);
+    let base = format!("{endpoint}/{tenant}");
     Answer::ok(json!({
         "token_endpoint": format!("{base}/oauth2/v2.0/token"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
@@ -69,7 +69,10 @@ fn instance(endpoint: &str) -> Answer {
 }
 
 fn known_tenant(tenant: &str) -> Result<(), Answer> {
-    if tenant.eq_ignore_ascii_case(ids::TENANT) {
+    if [ids::TENANT, ids::OTHER_TENANT]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(tenant))
+    {
         return Ok(());
     }
     let text = format!(
@@ -117,7 +120,7 @@ fn token(
     prove(settings, &persona, field("client_secret"), field("client_assertion"))?;
     let audience = audience(endpoint, field("scope"))?;
     let lifetime = settings.token_lifetime;
-    let token = mint.token(endpoint, &persona, &audience, lifetime);
+    let token = mint.token(endpoint, tenant, &persona, &audience, lifetime);
     Ok(Answer::ok(json!({
         "token_type": "Bearer", "expires_in": lifetime.floor(), "ext_expires_in": lifetime.floor(), "access_token": token,
     })))

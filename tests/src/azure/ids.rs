@@ -4,6 +4,8 @@ use uuid::Uuid;
 
 /// The tenant of everything.
 pub const TENANT: &str = "4f1c6c9a-0d1f-4b1e-9b57-3c1f6a7d2e10";
+/// A second tenant that people can sign in to by mistake; nothing lies in it.
+pub const OTHER_TENANT: &str = "72d0c9b4-1f55-4a0e-9d3b-8f0e5b6c7a11";
 /// "Contoso Backup": the subscription that everything lies in.
 pub const SUBSCRIPTION: &str = "0b1f6471-1bf0-4dda-aec3-cb9272f09590";
 /// "Contoso Other": an empty second subscription.

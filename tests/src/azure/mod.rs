@@ -12,6 +12,7 @@ mod cloud;
 mod control;
 mod engine;
 mod entra;
+mod front;
 mod metadata;
 mod operations;
 mod path;

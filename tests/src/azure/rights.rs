@@ -47,9 +47,7 @@ impl Assignment {
             "id": id, "name": self.name, "type": "Microsoft.Authorization/roleAssignments",
             "properties": {
                 "roleDefinitionId": role, "principalId": self.principal, "principalType": self.principal_type,
-                "scope": self.scope, "condition": null, "conditionVersion": null, "createdOn": self.created,
-                "updatedOn": self.created, "createdBy": "", "updatedBy": "",
-                "delegatedManagedIdentityResourceId": null, "description": null,
+                "scope": self.scope, "createdOn": self.created, "updatedOn": self.created, "createdBy": "", "updatedBy": "",
             },
         })
     }

@@ -1,21 +1,17 @@
 //! The HTTPS port of Entra, ARM, the metadata document and the blob data plane.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
-use serde_json::Value;
 
-use super::answer::Answer;
-use super::arm::authenticate;
-use super::call::Call;
 use super::engine::Azure;
 use super::faults::{Kind, strike};
+use super::front::{Asked, Given, answer, struck};
 use super::path::Target;
-use super::{blob, control, entra, ids, metadata};
+use super::{control, ids};
 use crate::log::{Entry, RequestLog};
 use crate::planes::Clock;
 use crate::tls::{Breaker, TlsListener};
@@ -25,23 +21,6 @@ use crate::tls::{Breaker, TlsListener};
 struct Site {
     azure: Arc<Azure>,
     log: RequestLog,
-}
-
-/// A request, taken apart.
-struct Asked {
-    method: String,
-    target: String,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
-}
-
-/// An answer with what the log wants to know.
-struct Given {
-    answer: Answer,
-    service: &'static str,
-    persona: String,
-    /// Body in another type than JSON, with that type.
-    text: Option<(&'static str, String)>,
 }
 
 impl Azure {
@@ -100,9 +79,9 @@ async fn handle(
     }
     let fault = strike(&mut site.azure.lock().settings.faults, &asked.method, &asked.target);
     let given = match fault {
-        Some(Kind::Status(status)) => struck(&site, &asked, status),
-        Some(Kind::ResetBefore) => struck(&site, &asked, 0),
-        Some(Kind::ResetAfter) | None => answer(&site, &asked),
+        Some(Kind::Status(status, ref code)) => struck(&site.azure, &asked, status, code),
+        Some(Kind::ResetBefore) => struck(&site.azure, &asked, 0, ""),
+        Some(Kind::ResetAfter) | None => answer(&site.azure, &asked),
     };
     let (latency, scale) = {
         let world = site.azure.lock();
@@ -117,139 +96,6 @@ async fn handle(
         breaker.trip();
     }
     response(&asked, given)
-}
-
-fn service(target: &str) -> &'static str {
-    let lower = target.to_ascii_lowercase();
-    if lower.starts_with("/blob/") {
-        "storage"
-    } else if lower.starts_with("/subscriptions")
-        || lower.starts_with("/providers")
-        || lower.starts_with("/tenants")
-        || lower.starts_with("/metadata")
-    {
-        "arm"
-    } else {
-        "entra"
-    }
-}
-
-fn struck(site: &Site, asked: &Asked, status: u16) -> Given {
-    let code = match status {
-        429 => "TooManyRequests",
-        500 => "InternalServerError",
-        502 => "BadGateway",
-        503 => "ServiceUnavailable",
-        _ => "SandboxFault",
-    };
-    let mut answer = Answer::error(status, code, "The request was struck by a fault of the sandbox.");
-    if matches!(status, 429 | 503) {
-        answer = site.azure.lock().retry_after(answer, 5.0);
-    }
-    Given {
-        answer,
-        service: service(&asked.target),
-        persona: String::new(),
-        text: None,
-    }
-}
-
-fn answer(site: &Site, asked: &Asked) -> Given {
-    let target = Target::parse(&asked.target);
-    let azure = &site.azure;
-    let service = service(&asked.target);
-    let plain = |answer: Answer| Given {
-        answer,
-        service,
-        persona: String::new(),
-        text: None,
-    };
-    if service == "storage" {
-        let blob = blob::answer(azure, &asked.method, &target, &asked.headers);
-        let mut answer = Answer::empty(blob.status);
-        if !blob.code.is_empty() {
-            answer = answer.with("x-ms-error-code", blob.code);
-        }
-        return Given {
-            answer,
-            service,
-            persona: blob.persona,
-            text: Some(("application/xml", blob.body)),
-        };
-    }
-    if target.path().eq_ignore_ascii_case("/metadata/endpoints") {
-        let shape = azure.lock().settings.metadata_shape.clone();
-        return plain(metadata::answer(&azure.endpoint, &target, &shape));
-    }
-    if service == "entra" {
-        let settings = azure.lock().settings.clone();
-        let path = target.path();
-        let answer = entra::answer(
-            &settings,
-            &azure.endpoint,
-            &azure.mint,
-            &asked.method,
-            &path,
-            &asked.body,
-        );
-        let persona = client_of(&asked.body);
-        let answer = answer.unwrap_or_else(|| Answer::error(404, "NotFound", "There is nothing here."));
-        return Given {
-            answer,
-            service,
-            persona,
-            text: None,
-        };
-    }
-    arm(azure, asked, target)
-}
-
-fn client_of(form: &[u8]) -> String {
-    let client = url::form_urlencoded::parse(form)
-        .find(|(key, _)| key == "client_id")
-        .map(|(_, value)| value.into_owned());
-    let all = super::personas::all();
-    all.into_iter()
-        .find(|persona| Some(&persona.client_id) == client.as_ref())
-        .map_or_else(String::new, |persona| persona.name)
-}
-
-fn arm(azure: &Azure, asked: &Asked, target: Target) -> Given {
-    let given = |answer, persona| Given {
-        answer,
-        service: "arm",
-        persona,
-        text: None,
-    };
-    let authorization = asked.headers.get("authorization").map_or("", String::as_str);
-    let caller = match authenticate(&azure.mint, &azure.endpoint, authorization) {
-        Ok(caller) => caller,
-        Err(refusal) => return given(refusal, String::new()),
-    };
-    let persona = caller.name.clone();
-    // DataProtection answers a bare 406 where the Accept header carries parameters.
-    let accept = asked.headers.get("accept").map_or("", String::as_str);
-    if accept.contains(';') && asked.target.to_ascii_lowercase().contains("/microsoft.dataprotection/") {
-        return given(Answer::empty(406), persona);
-    }
-    let body = if asked.body.is_empty() {
-        Ok(Value::Null)
-    } else {
-        serde_json::from_slice(&asked.body)
-    };
-    let Ok(body) = body else {
-        let message = "The request content was invalid and could not be deserialized.";
-        return given(Answer::error(400, "InvalidRequestContent", message), persona);
-    };
-    let call = Call {
-        method: asked.method.clone(),
-        target,
-        headers: asked.headers.clone(),
-        body,
-        caller,
-        ..Call::default()
-    };
-    given(azure.answer(call), persona)
 }
 
 /// Whether a request asks for a change of the world: the POSTs that only ask do not.

@@ -28,7 +28,7 @@ impl Mint {
     }
 
     /// A token for `audience` that lives so many seconds.
-    pub(crate) fn token(&self, login: &str, persona: &Persona, audience: &str, seconds: f64) -> String {
+    pub(crate) fn token(&self, login: &str, tenant: &str, persona: &Persona, audience: &str, seconds: f64) -> String {
         let now = Timestamp::now().as_second();
         #[expect(
             clippy::cast_possible_truncation,
@@ -36,9 +36,9 @@ impl Mint {
         )]
         let expires = now + seconds as i64;
         let claims = json!({
-            "aud": audience, "iss": format!("{login}/{}/", ids::TENANT), "iat": now, "nbf": now, "exp": expires,
-            "appid": persona.client_id, "appidacr": "1", "idp": format!("{login}/{}/", ids::TENANT), "idtyp": "app",
-            "oid": persona.object_id, "sub": persona.object_id, "tid": ids::TENANT, "uti": ids::fresh(), "ver": "1.0",
+            "aud": audience, "iss": format!("{login}/{tenant}/"), "iat": now, "nbf": now, "exp": expires,
+            "appid": persona.client_id, "appidacr": "1", "idp": format!("{login}/{tenant}/"), "idtyp": "app",
+            "oid": persona.object_id, "sub": persona.object_id, "tid": tenant, "uti": ids::fresh(), "ver": "1.0",
             "name": persona.name,
         });
         self.seal(&claims)
@@ -84,10 +84,10 @@ mod tests {
     #[test]
     fn a_token_opens_only_where_it_was_sealed_and_while_it_lives() {
         let (mint, other) = (Mint::new(), Mint::new());
-        let token = mint.token("https://login", &persona("reader"), "https://arm", 60.0);
+        let token = mint.token("https://login", "tenant", &persona("reader"), "https://arm", 60.0);
         assert_eq!(mint.open(&token).unwrap()["oid"], persona("reader").object_id);
         assert_eq!(other.open(&token), Err(Refusal::Malformed));
-        let old = mint.token("https://login", &persona("reader"), "https://arm", -1.0);
+        let old = mint.token("https://login", "tenant", &persona("reader"), "https://arm", -1.0);
         assert!(matches!(mint.open(&old), Err(Refusal::Expired { .. })));
     }
 }

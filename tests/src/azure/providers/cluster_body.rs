@@ -88,8 +88,8 @@ fn properties(settings: &Settings) -> Value {
         "servicePrincipalProfile": { "clientId": "msi" },
         "nodeResourceGroup": ids::NODE_GROUP, "enableRBAC": true, "supportPlan": "KubernetesOfficial",
         "addonProfiles": {
-            "azurepolicy": { "enabled": true, "config": null },
-            "omsagent": { "enabled": false, "config": null },
+            "azurepolicy": { "enabled": true, "config": { "version": "v2" } },
+            "omsagent": { "enabled": false },
         },
         "maxAgentPools": 100,
         "identityProfile": {
@@ -122,17 +122,20 @@ fn properties(settings: &Settings) -> Value {
 }
 
 fn pool(name: &str, count: u32, mode: &str) -> Value {
-    json!({
+    let mut pool = json!({
         "name": name, "count": count, "vmSize": "Standard_D4s_v5", "osDiskSizeGB": 128, "osDiskType": "Ephemeral",
         "kubeletDiskType": "OS", "maxPods": 110, "type": "VirtualMachineScaleSets", "enableAutoScaling": mode == "User",
-        "minCount": if mode == "User" { json!(3) } else { Value::Null },
-        "maxCount": if mode == "User" { json!(9) } else { Value::Null },
         "provisioningState": "Succeeded", "powerState": { "code": "Running" }, "orchestratorVersion": "1.33",
         "currentOrchestratorVersion": "1.33.3", "enableNodePublicIP": false, "mode": mode, "osType": "Linux",
         "osSKU": "Ubuntu", "nodeImageVersion": "AKSUbuntu-2204gen2containerd-202510.03.0",
         "upgradeSettings": { "maxSurge": "10%" }, "enableFIPS": false, "availabilityZones": ["1", "2", "3"],
         "eTag": ids::named(&format!("etag/{name}")),
-    })
+    });
+    if mode == "User" {
+        pool["minCount"] = json!(3);
+        pool["maxCount"] = json!(9);
+    }
+    pool
 }
 
 fn network() -> Value {
@@ -145,7 +148,7 @@ fn network() -> Value {
         "loadBalancerSku": "standard",
         "loadBalancerProfile": {
             "managedOutboundIPs": { "count": 1 }, "effectiveOutboundIPs": [{ "id": address }],
-            "backendPoolType": "nodeIPConfiguration",
+            "backendPoolType": "NodeIPConfiguration",
         },
         "podCidr": "10.244.0.0/16", "serviceCidr": "10.0.0.0/16", "dnsServiceIP": "10.0.0.10",
         "outboundType": "loadBalancer", "podCidrs": ["10.244.0.0/16"], "serviceCidrs": ["10.0.0.0/16"],

@@ -73,8 +73,14 @@ pub(crate) fn find<'a>(world: &'a World, call: &Call) -> Result<&'a Value, Answe
 /// What an api-version shows of a cluster.
 fn shown(body: &Value, version: &str) -> Value {
     let mut body = body.clone();
-    if let Some(properties) = body["properties"].as_object_mut().filter(|_| version < "2025-04-01") {
-        properties.retain(|name, _| !NEWER.contains(&name.as_str()));
+    if version < "2025-04-01" {
+        let hide = |object: &mut Value, names: &[&str]| {
+            if let Some(object) = object.as_object_mut() {
+                object.retain(|name, _| !names.contains(&name.as_str()));
+            }
+        };
+        hide(&mut body["properties"], &NEWER);
+        hide(&mut body, &["kind"]);
     }
     body
 }
@@ -92,6 +98,12 @@ fn list(world: &mut World, call: &Call) -> Outcome {
 fn get(world: &mut World, call: &Call) -> Outcome {
     let body = shown(find(world, call)?, call.version());
     let etag = text(&body, "/eTag").to_owned();
+    if world.settings.etag_moves > 0 && !etag.is_empty() {
+        world.settings.etag_moves -= 1;
+        if let Some(body) = world.get_mut(&id(call)) {
+            body["eTag"] = json!(ids::fresh());
+        }
+    }
     let answer = Answer::ok(body);
     Ok(if etag.is_empty() {
         answer

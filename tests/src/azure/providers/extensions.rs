@@ -165,21 +165,24 @@ fn new(id: &str, call: &Call) -> Value {
     } else {
         json!("0.0.3100-1201")
     };
-    json!({
+    let mut body = json!({
         "id": id, "name": call.get("e"), "type": KIND,
         "properties": {
             "extensionType": text(sent, "/extensionType"),
             "autoUpgradeMinorVersion": sent["autoUpgradeMinorVersion"].as_bool().unwrap_or(true),
             "autoUpgradeMode": "compatible",
             "releaseTrain": if sent["releaseTrain"].is_string() { sent["releaseTrain"].clone() } else { json!("Stable") },
-            "version": sent["version"],
             "currentVersion": current, "scope": { "cluster": { "releaseNamespace": namespace } },
             "configurationSettings": settings, "configurationProtectedSettings": {}, "provisioningState": "Creating",
             "statuses": [], "aksAssignedIdentity": null, "isSystemExtension": false,
             "extensionState": "Pending",
         },
         "systemData": { "createdAt": stamp(), "createdByType": "Application", "createdBy": call.caller.client_id },
-    })
+    });
+    if sent["version"].is_string() {
+        body["properties"]["version"] = sent["version"].clone();
+    }
+    body
 }
 
 /// The existing body with the settings of the request merged into it.
@@ -228,6 +231,17 @@ fn finish(world: &mut World, id: &str) -> End {
     if world.settings.extension_failures > 0 {
         world.settings.extension_failures -= 1;
         return fail(world, id);
+    }
+    let background = world.settings.extension_background;
+    if background > 0.0 {
+        let cluster = cluster_of(id);
+        world.start(
+            id,
+            "PutExtensionAddonHandler.PUT",
+            Some(&cluster),
+            background,
+            |_, _| End::default(),
+        );
     }
     let identity = identities::of_extension(world, id);
     let names = world.settings.extension_names_identity;

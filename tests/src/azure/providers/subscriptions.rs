@@ -56,7 +56,12 @@ fn list(world: &mut World, call: &Call) -> Outcome {
         .iter()
         .filter(|id| world.sees(&call.caller.object_id, &format!("/subscriptions/{id}")));
     let items = seen.map(|id| subscription(id)).collect();
-    Ok(call.page(world, items))
+    let mut answer = call.page(world, items);
+    // Microsoft's schema requires the member here, also where no page follows.
+    if let Some(body) = answer.body.as_mut().filter(|body| body["nextLink"].is_null()) {
+        body["nextLink"] = json!("");
+    }
+    Ok(answer)
 }
 
 fn get(_: &mut World, call: &Call) -> Outcome {
