@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::admission;
+use super::apply;
 use super::cluster::Kubernetes;
-use super::fields;
 use super::patch;
 use super::resources::Resource;
 use super::server::Request;
@@ -116,7 +116,7 @@ pub(crate) fn patch(cluster: &Kubernetes, request: &Request, named: &Named) -> R
         .store
         .modify(resource, named.store_namespace(), named.name(), &options, |live| {
             let after = match kind.as_str() {
-                "application/apply-patch+yaml" => fields::apply(live, &body, &writer, request.query.flag("force"))?,
+                "application/apply-patch+yaml" => apply::apply(live, &body, &writer, request.query.flag("force"))?,
                 _ => changed(resource, live, &body, &kind)?,
             };
             check_metadata(resource, live, &after)?;
@@ -126,7 +126,7 @@ pub(crate) fn patch(cluster: &Kubernetes, request: &Request, named: &Named) -> R
         });
     match outcome {
         Err(refusal) if refusal.code == 404 && options.applies => {
-            let mut object = fields::apply(&json!({}), &body, &writer, false)?;
+            let mut object = apply::apply(&json!({}), &body, &writer, false)?;
             object["metadata"]["name"] = json!(named.name());
             if resource.namespaced {
                 object["metadata"]["namespace"] = json!(named.namespace());

@@ -124,10 +124,10 @@ pub(crate) fn answer(cluster: &Arc<Kubernetes>, request: &Request, named: &Named
     let pod = cluster.store.get("pods", named.namespace(), named.name());
     let pod = pod.ok_or_else(|| Refusal::not_found(named.resource, named.name()))?;
     let container = container(&pod, request.query.get("container"))?;
-    let waiting = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
-    let status = waiting
-        .cloned()
+    let mut statuses = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
+    let status = statuses
         .find(|status| status["name"] == container.as_str())
+        .cloned()
         .unwrap_or_default();
     if request.query.flag("previous") && status["lastState"]["terminated"].is_null() {
         return Err(Refusal::bad_request(&format!(

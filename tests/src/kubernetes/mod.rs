@@ -3,12 +3,14 @@
 
 mod access;
 mod admission;
+mod apply;
 #[cfg(test)]
 mod behaviour;
 mod changes;
 mod chart;
 mod cluster;
 mod controllers;
+mod deployment_status;
 mod deployments;
 mod discovery;
 mod events;
@@ -17,7 +19,10 @@ mod fields;
 mod kubeconfig;
 mod kubelet;
 mod logs;
+mod metadata;
+mod orders;
 mod patch;
+mod pod_status;
 mod protobuf;
 mod replicasets;
 mod resources;
@@ -33,9 +38,12 @@ mod tokens;
 #[cfg(test)]
 mod trial;
 mod velero;
+mod velero_log;
 mod verbs;
 mod watch;
 mod webhook;
+#[cfg(test)]
+mod with_identity;
 #[cfg(test)]
 mod with_kubectl;
 mod words;

@@ -67,12 +67,14 @@ pub(crate) fn reconcile(cluster: &Kubernetes, memory: &mut Memory, set: &Value) 
 
 /// Creates one pod: `Ok(None)` while the controller holds back after a failure.
 fn create(cluster: &Kubernetes, memory: &mut Memory, set: &Value) -> Result<Option<Value>, String> {
-    if let Some((next, _)) = memory.retries.get(&uid(set)) {
-        if Instant::now() < *next {
-            let next = *next;
-            memory.wake_at(next);
-            return Err(String::new());
-        }
+    let held_back = memory
+        .retries
+        .get(&uid(set))
+        .map(|(next, _)| *next)
+        .filter(|next| Instant::now() < *next);
+    if let Some(next) = held_back {
+        memory.wake_at(next);
+        return Err(String::new());
     }
     let (namespace, name) = place(set);
     let template = &set["spec"]["template"];

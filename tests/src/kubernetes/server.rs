@@ -212,10 +212,9 @@ fn dispatch(cluster: &Arc<Kubernetes>, request: &Request, target: &Target) -> An
 
 /// The verb of role-based access control that a request stands for.
 fn verb(request: &Request, named: &Named) -> Result<&'static str, Refusal> {
-    if let Some(subresource) = named.subresource.as_deref() {
-        if !named.resource.subresources.iter().any(|(own, _)| *own == subresource) {
-            return Err(Refusal::no_such_path());
-        }
+    let known = |wanted: &str| named.resource.subresources.iter().any(|(own, _)| *own == wanted);
+    if named.subresource.as_deref().is_some_and(|wanted| !known(wanted)) {
+        return Err(Refusal::no_such_path());
     }
     match (request.method.as_str(), named.name.is_some()) {
         ("GET" | "HEAD", _) if request.query.flag("watch") => Ok("watch"),

@@ -5,9 +5,11 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Kubernetes, Settings, kubeconfig_of};
+use super::resources;
+use super::store::Options;
+use super::{Kubernetes, Settings, deployments, kubeconfig_of};
 use crate::log::RequestLog;
 use crate::planes::{Clock, Cloud, Cluster as _, ExtensionRelease, ServiceAccountToken, Workload};
 use crate::tls::Authority;
@@ -152,6 +154,70 @@ impl Trial {
     }
 }
 
+impl Trial {
+    pub(crate) fn change(&self, plural: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        let resource = resources::named(plural).unwrap();
+        let options = Options::by("test", None);
+        let outcome = self.cluster.store.modify(resource, NAMESPACE, name, &options, |live| {
+            let mut live = live.clone();
+            change(&mut live);
+            Ok(live)
+        });
+        outcome.unwrap();
+    }
+
+    pub(crate) fn annotate(&self) {
+        self.change("serviceaccounts", AGENT_ACCOUNT, |account| {
+            account["metadata"]["annotations"]["azure.workload.identity/client-id"] = json!(CLIENT_ID);
+        });
+    }
+
+    pub(crate) fn label(&self) {
+        self.change("deployments", AGENT, |deployment| {
+            deployment["spec"]["template"]["metadata"]["labels"]["azure.workload.identity/use"] = json!("true");
+        });
+    }
+
+    pub(crate) fn restart(&self, mark: &str) {
+        self.change("deployments", AGENT, |deployment| {
+            deployment["spec"]["template"]["metadata"]["annotations"]["restartedAt"] = json!(mark);
+        });
+    }
+
+    pub(crate) fn variable(&self, name: &str) -> Value {
+        let pods = self.agents();
+        assert_eq!(pods.len(), 1);
+        let env = pods[0]["spec"]["containers"][0]["env"].as_array().unwrap().clone();
+        env.into_iter()
+            .find(|variable| variable["name"] == name)
+            .unwrap_or_default()["value"]
+            .clone()
+    }
+
+    pub(crate) fn rolled(&self, what: &str) {
+        self.until(what, |cluster| {
+            let deployment = cluster.object("Deployment", NAMESPACE, AGENT).unwrap();
+            deployments::complete(&deployment)
+        });
+    }
+
+    pub(crate) fn message(&self) -> String {
+        self.location()["message"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn condition(&self, kind: &str) -> Value {
+        let deployment = self.cluster.object("Deployment", NAMESPACE, AGENT).unwrap();
+        let conditions = deployment["status"]["conditions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        conditions
+            .into_iter()
+            .find(|condition| condition["type"] == kind)
+            .unwrap_or_default()
+    }
+}
+
 impl Drop for Trial {
     fn drop(&mut self) {
         self.cluster.shut_down();
@@ -168,6 +234,14 @@ pub(crate) fn kubectl(kubeconfig: &Path, persona: &str, arguments: &[&str]) -> O
         .env("HOME", kubeconfig.parent().unwrap())
         .output()
         .expect("kubectl is on PATH")
+}
+
+/// Settings without a lag between an annotation and the webhook.
+pub(crate) fn prompt() -> Settings {
+    Settings {
+        webhook_lag: 0.0,
+        ..Settings::default()
+    }
 }
 
 /// A release with a usable storage location.

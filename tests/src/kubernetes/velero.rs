@@ -10,6 +10,7 @@ use super::controllers::{Memory, place, uid};
 use super::replicasets::ready;
 use super::resources;
 use super::store::{self, Options};
+use super::velero_log;
 use super::words::{self, Failure};
 use crate::planes::{ServiceAccountToken, Workload};
 
@@ -38,7 +39,7 @@ pub(crate) fn step(cluster: &Kubernetes, memory: &mut Memory) {
         let known = memory.velero.starts.contains_key(&uid(pod));
         let first = *memory.velero.starts.entry(uid(pod)).or_insert(Some(fresh));
         if !known {
-            words::greeting(place(pod).0)
+            velero_log::greeting(place(pod).0)
                 .into_iter()
                 .for_each(|line| cluster.logs.push(&uid(pod), CONTAINER, line));
         }
@@ -117,12 +118,12 @@ fn validate(cluster: &Kubernetes, pod: &Value) -> Value {
     let namespace = place(pod).0;
     let say = |line: String| cluster.logs.push(&uid(pod), CONTAINER, line);
     let Some(location) = cluster.store.get("backupstoragelocations", namespace, "default") else {
-        say(words::no_location());
+        say(velero_log::no_location());
         return Value::Null;
     };
     let dialect = cluster.state().dialect;
     let outcome = reach(cluster, pod, &location["spec"]);
-    words::report(namespace, &outcome).into_iter().for_each(say);
+    velero_log::report(namespace, &outcome).into_iter().for_each(say);
     let Some(resource) = resources::named("backupstoragelocations") else {
         return Value::Null;
     };

@@ -1,0 +1,82 @@
+//! What a test can do to the cluster while it runs.
+
+use serde_json::Value;
+
+use super::access::Persona;
+use super::cluster::{Fault, Kubernetes};
+use super::settings::Dialect;
+use super::{extension, resources, webhook};
+
+impl Kubernetes {
+    /// Orders (or with `None` ends) what goes wrong with new pods of `deployment`.
+    pub fn set_fault(&self, deployment: &str, fault: Option<Fault>) {
+        let mut state = self.state();
+        match fault {
+            Some(fault) => state.faults.insert(deployment.to_owned(), fault),
+            None => state.faults.remove(deployment),
+        };
+        drop(state);
+        self.stir();
+    }
+
+    /// Whether no webhook pod answers; its failure policy is Fail, so labelled pods are then not created at all.
+    pub fn set_webhook_down(&self, down: bool) {
+        self.state().webhook_down = down;
+        webhook::set_down(self, down);
+    }
+
+    /// How many seconds of the model the webhook's service account cache lags behind.
+    pub fn set_webhook_lag(&self, seconds: f64) {
+        self.state().webhook_lag = seconds;
+    }
+
+    /// How Velero words `status.message` from now on.
+    pub fn set_dialect(&self, dialect: Dialect) {
+        self.state().dialect = dialect;
+    }
+
+    /// Adds a persona, or gives one of that name other rights.
+    pub fn set_persona(&self, persona: Persona) {
+        let mut state = self.state();
+        state.personas.retain(|own| own.name != persona.name);
+        state.personas.push(persona);
+    }
+
+    /// Makes every watch from an older revision end in 410 Gone.
+    pub fn forget_history(&self) {
+        self.store.compact();
+    }
+
+    /// One object by kind, namespace (empty for cluster-wide ones) and name.
+    #[must_use]
+    pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        resources::of_kind(kind).and_then(|resource| self.store.get(resource.plural, namespace, name))
+    }
+
+    /// Every object of a kind.
+    #[must_use]
+    pub fn objects(&self, kind: &str) -> Vec<Value> {
+        resources::of_kind(kind)
+            .map(|resource| self.store.list(resource.plural, None).0)
+            .unwrap_or_default()
+    }
+
+    /// Deletes a service account of the extension and makes it anew as the chart has it: annotations are gone.
+    pub fn recreate_service_account(&self, name: &str) {
+        extension::recreate(self, "ServiceAccount", name);
+    }
+
+    /// An upgrade of the extension whose chart has begun to own the label `azure.workload.identity/use`: the label
+    /// goes from the pod template of `deployment`, and the deployment rolls.
+    pub fn helm_upgrade_drops_label(&self, deployment: &str) {
+        extension::drop_label(self, deployment);
+    }
+
+    /// An unattended upgrade of the extension to another chart version.
+    pub fn helm_upgrade(&self, chart_version: &str) {
+        let Some(installed) = self.state().release.clone() else {
+            return;
+        };
+        extension::install(self, installed.release, chart_version);
+    }
+}
