@@ -90,19 +90,23 @@ impl Console {
     /// Says a line on standard error, unless quiet.
     pub fn say(&self, line: impl AsRef<str>) {
         if self.talk >= Talk::Normal {
-            self.line(line.as_ref());
+            self.bars.suspend(|| eprintln!("{}", line.as_ref()));
         }
     }
 
     /// Says a line on standard error, where asked for more.
     pub fn detail(&self, line: impl AsRef<str>) {
-        if self.talk >= Talk::Verbose {
-            self.line(line.as_ref());
-        }
+        self.detailer()(line.as_ref().to_owned());
     }
 
-    fn line(&self, text: &str) {
-        self.bars.suspend(|| eprintln!("{text}"));
+    /// As [`Console::detail`], for code that cannot hold a console because it may run on any thread.
+    pub fn detailer(&self) -> impl Fn(String) + Send + Sync + use<> {
+        let (verbose, bars) = (self.talk >= Talk::Verbose, self.bars.clone());
+        move |line| {
+            if verbose {
+                bars.suspend(|| eprintln!("{line}"));
+            }
+        }
     }
 
     /// Writes a result on standard output. A reader that went away is no error.

@@ -49,6 +49,11 @@ impl Login {
         Caller::of(token.token.secret())
     }
 
+    /// The same login, with whatever account az has chosen; `None` where it makes no difference.
+    pub(crate) fn without_subscription(&self) -> Option<Arc<Self>> {
+        self.way.without_subscription().map(Self::new)
+    }
+
     /// Forgets the token and the credential, which may keep one of its own: Azure has refused it.
     pub(crate) async fn renew(&self) {
         *self.kept.lock().await = Kept::default();

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::SubscriptionId;
 use azure_core::cloud::CustomConfiguration;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential};
 use azure_core::error::ErrorKind;
@@ -50,7 +49,7 @@ pub(crate) struct Way {
 
 enum Kind {
     Cli {
-        subscription: Option<SubscriptionId>,
+        subscription: Option<String>,
     },
     Secret {
         tenant: String,
@@ -73,13 +72,9 @@ impl Way {
     ///
     /// # Errors
     /// Exit 2: a variable that the chosen way needs is not set.
-    pub(crate) fn choose(
-        auth: Auth,
-        client: &Arc<reqwest::Client>,
-        subscription: Option<&SubscriptionId>,
-    ) -> Outcome<Self> {
+    pub(crate) fn choose(auth: Auth, client: &Arc<reqwest::Client>, subscription: Option<String>) -> Outcome<Self> {
         let cli = || Kind::Cli {
-            subscription: subscription.cloned(),
+            subscription: subscription.clone(),
         };
         let managed = || Kind::ManagedIdentity {
             client_id: variable("AZURE_CLIENT_ID"),
@@ -113,6 +108,18 @@ impl Way {
         self
     }
 
+    /// The same way, with whatever account az has chosen; `None` where it makes no difference.
+    pub(super) fn without_subscription(&self) -> Option<Self> {
+        match &self.kind {
+            Kind::Cli { subscription: Some(_) } => Some(Self {
+                kind: Kind::Cli { subscription: None },
+                client: self.client.clone(),
+                login: self.login.clone(),
+            }),
+            _ => None,
+        }
+    }
+
     /// A credential of this way.
     ///
     /// # Errors
@@ -121,7 +128,7 @@ impl Way {
         let client_options = self.options();
         Ok(match &self.kind {
             Kind::Cli { subscription } => AzureCliCredential::new(Some(AzureCliCredentialOptions {
-                subscription: subscription.as_ref().map(ToString::to_string),
+                subscription: subscription.clone(),
                 executor: Some(Arc::new(Bounded)),
                 ..AzureCliCredentialOptions::default()
             }))?,
