@@ -7,5 +7,6 @@ pub mod kubernetes;
 pub mod log;
 pub mod planes;
 pub mod sandbox;
+pub mod schema;
 pub mod settings;
 pub mod tls;

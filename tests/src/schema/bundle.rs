@@ -132,7 +132,10 @@ const GENERIC: &[&str] = &[
 pub(crate) fn load(folder: &Path) -> Result<Bundle, String> {
     let arm: ArmFile = read(&folder.join("arm-bundle.json"))?;
     let bicep: BicepFile = read(&folder.join("bicep-bundle.json"))?;
-    let operations = arm.operations.into_iter().filter(|one| !GENERIC.contains(&one.operation_id.as_str()));
+    let operations = arm
+        .operations
+        .into_iter()
+        .filter(|one| !GENERIC.contains(&one.operation_id.as_str()));
     let mut definitions = arm.definitions;
     definitions.extend(bicep.definitions);
     Ok(Bundle {
@@ -181,7 +184,9 @@ impl From<ArmOperation> for Operation {
             path: read.path_params,
             request: read.request.map(Reference::name),
             request_required: read.request_required,
-            answers: answers.map(|(status, answer)| (status, answer.schema.map(Reference::name))).collect(),
+            answers: answers
+                .map(|(status, answer)| (status, answer.schema.map(Reference::name)))
+                .collect(),
             origin: Origin::Published,
         }
     }

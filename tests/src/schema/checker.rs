@@ -30,7 +30,11 @@ impl Checker {
         let mut bundle = bundle::load(folder)?;
         unpublished::extend(&mut bundle);
         let index = Index::new(&mut bundle);
-        Ok(Self { bundle, index, validators: Validators::default() })
+        Ok(Self {
+            bundle,
+            index,
+            validators: Validators::default(),
+        })
     }
 
     /// What is wrong with a request; empty if nothing is. `target` is path and query without host, `body` the JSON that was
@@ -41,7 +45,14 @@ impl Checker {
         let target = Target::parse(target);
         let found = match self.index.find(method, &target) {
             Ok(found) => found,
-            Err(reason) => return vec![problem::at("request", "path", &reason, &unknown(method, &target))],
+            Err(error) => {
+                return vec![problem::at(
+                    "request",
+                    error.place,
+                    &error.reason,
+                    &unknown(method, &target),
+                )];
+            }
         };
         let mut problems = self.path(&found);
         problems.extend(self.query(&found, &target));
@@ -64,12 +75,26 @@ impl Checker {
         let body = body.filter(|body| !body.is_null());
         let side = format!("response {status}");
         let found = match (self.index.find(method, &target), body) {
-            (found, Some(body)) if status >= 400 => return self.error(&side, method, &target, body, found.as_ref().ok()),
+            (found, Some(body)) if status >= 400 => {
+                return self.error(&side, method, &target, body, found.as_ref().ok());
+            }
             (_, None) if status >= 400 && method.eq_ignore_ascii_case("HEAD") => return Vec::new(),
             (_, None) if status >= 400 => {
-                return vec![problem::at(&side, "body", "ARM's error is missing", &unknown(method, &target))];
+                return vec![problem::at(
+                    &side,
+                    "body",
+                    "ARM's error is missing",
+                    &unknown(method, &target),
+                )];
             }
-            (Err(reason), _) => return vec![problem::at(&side, "path", &reason, &unknown(method, &target))],
+            (Err(error), _) => {
+                return vec![problem::at(
+                    &side,
+                    error.place,
+                    &error.reason,
+                    &unknown(method, &target),
+                )];
+            }
             (Ok(found), _) => found,
         };
         let problem = |message: &str| vec![problem::at(&side, "body", message, &found.name())];
@@ -88,7 +113,9 @@ impl Checker {
     /// How well the operation of a request is defined in its api-version.
     #[must_use]
     pub fn coverage(&self, method: &str, target: &str) -> Coverage {
-        let Ok(found) = self.index.find(method, &Target::parse(target)) else { return Coverage::None };
+        let Ok(found) = self.index.find(method, &Target::parse(target)) else {
+            return Coverage::None;
+        };
         match found.operation.origin {
             Origin::Published if found.version == found.operation.version => Coverage::Strict,
             Origin::Bicep => Coverage::Bicep,
@@ -107,7 +134,11 @@ impl Checker {
 
     fn body(&self, side: &str, schema: &str, body: &Value, found: &Found<'_>) -> Vec<String> {
         let validator = self.validators.get(&format!("{schema} {}", found.version), || {
-            document(schema, &self.bundle.definitions, &self.index.grafts(found, &self.bundle))
+            document(
+                schema,
+                &self.bundle.definitions,
+                &self.index.grafts(found, &self.bundle),
+            )
         });
         match validator {
             Ok(validator) => problem::all(side, &validator, body, &found.name()),
@@ -118,7 +149,11 @@ impl Checker {
     /// An answer as far as its definition can judge it: bicep does not say which members may be null.
     fn answer<'a>(&self, body: &'a Value, found: &Found<'_>) -> Cow<'a, Value> {
         let published = found.operation.origin == Origin::Published && found.version == found.operation.version;
-        if published { Cow::Borrowed(body) } else { Cow::Owned(without_nulls(body)) }
+        if published {
+            Cow::Borrowed(body)
+        } else {
+            Cow::Owned(without_nulls(body))
+        }
     }
 
     fn error(&self, side: &str, method: &str, target: &Target, body: &Value, found: Option<&Found<'_>>) -> Vec<String> {
@@ -138,15 +173,15 @@ impl Checker {
     fn path(&self, found: &Found<'_>) -> Vec<String> {
         let captures = found.captures.iter();
         let checked = captures.filter_map(|(name, value)| Some((name, value, found.operation.path.get(name)?)));
-        let problems = checked.flat_map(|(name, value, parameter)| {
-            self.parameter(&format!("path {{{name}}}"), parameter, value, found)
-        });
+        let problems = checked
+            .flat_map(|(name, value, parameter)| self.parameter(&format!("path {{{name}}}"), parameter, value, found));
         problems.collect()
     }
 
     fn query(&self, found: &Found<'_>, target: &Target) -> Vec<String> {
         let mut problems = Vec::new();
-        let problem = |name: &str, message: &str| problem::at("request", &format!("query {name}"), message, &found.name());
+        let problem =
+            |name: &str, message: &str| problem::at("request", &format!("query {name}"), message, &found.name());
         for (name, parameter) in &found.operation.query {
             match target.query(name) {
                 Some(value) => problems.extend(self.parameter(&format!("query {name}"), parameter, value, found)),
@@ -155,7 +190,11 @@ impl Checker {
             }
         }
         for (name, _) in target.query.iter().filter(|_| !target.is_opaque()) {
-            let known = found.operation.query.keys().any(|known| known.eq_ignore_ascii_case(name));
+            let known = found
+                .operation
+                .query
+                .keys()
+                .any(|known| known.eq_ignore_ascii_case(name));
             if !known && name != "api-version" {
                 problems.push(problem(name, "the operation knows no such parameter"));
             }
@@ -168,7 +207,10 @@ impl Checker {
         let problem = |message: &str| problem::at("request", place, message, &found.name());
         let value = typed(&parameter.schema, value);
         match self.validators.get(&schema.to_string(), || schema.clone()) {
-            Ok(validator) => validator.iter_errors(&value).map(|error| problem(&error.to_string())).collect(),
+            Ok(validator) => validator
+                .iter_errors(&value)
+                .map(|error| problem(&error.to_string()))
+                .collect(),
             Err(reason) => vec![problem(&reason)],
         }
     }

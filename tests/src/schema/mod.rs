@@ -12,13 +12,14 @@
 //!    inside `validateForBackup`; what bicep has no body for (actions' own members, operation statuses, PATCH) stays with
 //!    the nearest older definition.
 //! 3. Only bicep knows the type in this version: its body for GET and PUT.
-//! 4. [`unpublished`]: operations that Azure has and its definitions lack, each with its reason.
+//! 4. `unpublished`: operations that Azure has and its definitions lack, each with its reason.
 //! 5. Anything else is a violation.
 
 mod bundle;
 mod checker;
 mod newer;
 mod problem;
+mod shapes;
 mod target;
 mod template;
 mod unpublished;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::json;
 
 use super::bundle::{Bodies, Bundle, Operation, Origin, Parameter, definition};
+use super::shapes;
 use super::target::Target;
 use super::template::{Captures, Template};
-use super::unpublished;
 
 /// How well an operation is defined in one api-version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,11 +33,24 @@ pub(crate) struct Found<'a> {
     pub(crate) captures: Captures,
 }
 
+/// Why a request is none of the operations.
+#[derive(Debug)]
+pub(crate) struct Unknown {
+    /// The part of the request that fits none.
+    pub(crate) place: &'static str,
+    pub(crate) reason: String,
+}
+
 impl Found<'_> {
-    /// Operation and api-version, as messages name them.
+    /// Operation and api-version, as messages name them, and what the judgement rests on where it is not the published
+    /// definition.
     pub(crate) fn name(&self) -> String {
         let (id, own, version) = (&self.operation.id, &self.operation.version, &self.version);
-        let basis = if own == version { String::new() } else { format!(", by {own} with bicep's bodies") };
+        let basis = match self.operation.origin {
+            Origin::Unpublished(reason) => format!(", hand-written: {reason}"),
+            Origin::Published if own != version => format!(", by {own} with bicep's bodies"),
+            Origin::Published | Origin::Bicep => String::new(),
+        };
         format!("{id} {version}{basis}")
     }
 }
@@ -59,62 +72,107 @@ impl Index {
     /// schemas that those need into its definitions.
     pub(crate) fn new(bundle: &mut Bundle) -> Self {
         let mut operations = std::mem::take(&mut bundle.operations);
-        let types: BTreeSet<String> = operations.iter().filter_map(|one| one.template.resource_type()).collect();
+        let types: BTreeSet<String> = operations
+            .iter()
+            .filter_map(|one| one.template.resource_type())
+            .collect();
         let mut newer: HashMap<String, BTreeSet<String>> = HashMap::new();
         for operation in &operations {
-            let Some(kind) = operation.template.resource_type() else { continue };
-            let own = bundle.bodies.iter().filter(|bodies| bodies.kind.eq_ignore_ascii_case(&kind));
-            newer.entry(operation.family.clone()).or_default().extend(own.map(|bodies| bodies.version.clone()));
+            let Some(kind) = operation.template.resource_type() else {
+                continue;
+            };
+            let own = bundle
+                .bodies
+                .iter()
+                .filter(|bodies| bodies.kind.eq_ignore_ascii_case(&kind));
+            newer
+                .entry(operation.family.clone())
+                .or_default()
+                .extend(own.map(|bodies| bodies.version.clone()));
         }
         for bodies in &bundle.bodies {
             if !types.contains(&bodies.kind.to_ascii_lowercase()) {
                 operations.extend(bicep_operations(bodies));
             }
-            let answer = bodies.answer.iter().map(|answer| (format!("{answer}.list"), unpublished::list(answer)));
+            let answer = bodies
+                .answer
+                .iter()
+                .map(|answer| (format!("{answer}.list"), shapes::list(answer)));
             bundle.definitions.extend(answer);
         }
         let bodies = std::mem::take(&mut bundle.bodies).into_iter();
-        let bodies = bodies.map(|bodies| ((bodies.kind.to_ascii_lowercase(), bodies.version.clone()), bodies)).collect();
-        Self { operations, bodies, newer }
+        let bodies = bodies
+            .map(|bodies| ((bodies.kind.to_ascii_lowercase(), bodies.version.clone()), bodies))
+            .collect();
+        Self {
+            operations,
+            bodies,
+            newer,
+        }
     }
 
     /// The operation that holds for a method and a target.
     ///
     /// # Errors
     /// Why there is none: no such path, no such method on it, or no such api-version.
-    pub(crate) fn find(&self, method: &str, target: &Target) -> Result<Found<'_>, String> {
+    pub(crate) fn find(&self, method: &str, target: &Target) -> Result<Found<'_>, Unknown> {
+        let own = self.candidates(method, target)?;
+        let version = target.version();
+        let exact = own.iter().find(|one| one.version == version);
+        let older = own.iter().filter(|one| self.stands_in(one, version));
+        let operation = exact.or_else(|| older.max_by(|a, b| a.version.cmp(&b.version)));
+        let Some(operation) = operation.copied() else {
+            let known: BTreeSet<&str> = own.iter().flat_map(|one| self.versions(one)).collect();
+            let known: Vec<&str> = known.into_iter().collect();
+            let reason = format!(
+                "{} is not defined in '{version}' (but in {})",
+                own[0].id,
+                known.join(", ")
+            );
+            return Err(Unknown {
+                place: "query api-version",
+                reason,
+            });
+        };
+        let captures = operation.template.captures(&target.segments).unwrap_or_default();
+        Ok(Found {
+            operation,
+            version: version.to_owned(),
+            captures,
+        })
+    }
+
+    /// One operation in all its api-versions: of those that match, the one with the most literals. Never empty.
+    fn candidates(&self, method: &str, target: &Target) -> Result<Vec<&Operation>, Unknown> {
         let fits = |one: &&Operation| one.template.captures(&target.segments).is_some();
         let matching: Vec<&Operation> = self.operations.iter().filter(fits).collect();
         let own = matching.iter().filter(|one| one.method.eq_ignore_ascii_case(method));
-        let heaviest = own.clone().map(|one| one.template.weight()).max();
-        let own: Vec<&Operation> = own.copied().filter(|one| Some(one.template.weight()) == heaviest).collect();
-        let version = target.version();
-        if own.is_empty() {
-            let methods: BTreeSet<&str> = matching.iter().map(|one| one.method.as_str()).collect();
-            let path = target.segments.join("/");
-            let methods: Vec<&str> = methods.into_iter().collect();
-            return Err(format!("no operation {method} /{path} is defined (methods there: [{}])", methods.join(", ")));
+        if let Some(heaviest) = own.clone().map(|one| one.template.weight()).max() {
+            return Ok(own.copied().filter(|one| one.template.weight() == heaviest).collect());
         }
-        let exact = own.iter().find(|one| one.version == version);
-        let older = || own.iter().filter(|one| self.stands_in(one, version)).max_by(|a, b| a.version.cmp(&b.version));
-        let Some(operation) = exact.or_else(older).copied() else {
-            let versions: BTreeSet<&str> = own.iter().flat_map(|one| self.versions(one)).collect();
-            let versions: Vec<&str> = versions.into_iter().collect();
-            let id = &own[0].id;
-            return Err(format!("{id} is not defined in api-version '{version}' (but in {})", versions.join(", ")));
-        };
-        let captures = operation.template.captures(&target.segments).unwrap_or_default();
-        Ok(Found { operation, version: version.to_owned(), captures })
+        let methods: BTreeSet<&str> = matching.iter().map(|one| one.method.as_str()).collect();
+        let methods: Vec<&str> = methods.into_iter().collect();
+        let path = target.segments.join("/");
+        let reason = format!(
+            "no operation {method} /{path} is defined (methods there: [{}])",
+            methods.join(", ")
+        );
+        Err(Unknown { place: "path", reason })
     }
 
     fn versions<'a>(&'a self, operation: &'a Operation) -> Vec<&'a str> {
         let newer = self.newer.get(&operation.family).into_iter().flatten();
-        let newer = newer.filter(|version| **version > operation.version).map(String::as_str);
+        let newer = newer
+            .filter(|version| **version > operation.version)
+            .map(String::as_str);
         newer.chain([operation.version.as_str()]).collect()
     }
 
     fn stands_in(&self, operation: &Operation, version: &str) -> bool {
-        let known = self.newer.get(&operation.family).is_some_and(|versions| versions.contains(version));
+        let known = self
+            .newer
+            .get(&operation.family)
+            .is_some_and(|versions| versions.contains(version));
         known && operation.version.as_str() < version
     }
 
@@ -128,11 +186,19 @@ impl Index {
         for operation in &self.operations {
             let results = |kind: &String| kind.ends_with("/operationresults") || kind.ends_with("/operationstatus");
             let kind = operation.template.resource_type().filter(|kind| !results(kind));
-            let Some(kind) = kind.filter(|_| operation.version == *older && operation.origin == Origin::Published) else {
+            let Some(kind) = kind.filter(|_| operation.version == *older && operation.origin == Origin::Published)
+            else {
                 continue;
             };
-            let Some(bodies) = self.bodies.get(&(kind, found.version.clone())) else { continue };
-            let answer = operation.answers.get("200").cloned().flatten().filter(|_| operation.method != "DELETE");
+            let Some(bodies) = self.bodies.get(&(kind, found.version.clone())) else {
+                continue;
+            };
+            let answer = operation
+                .answers
+                .get("200")
+                .cloned()
+                .flatten()
+                .filter(|_| operation.method != "DELETE");
             let request = operation.request.clone().filter(|_| operation.method == "PUT");
             for (old, new) in [(answer, &bodies.answer), (request, &bodies.request)] {
                 if let (Some(old), Some(new)) = (old, new) {
@@ -147,7 +213,11 @@ impl Index {
 
 /// The definition of a resource's `properties`, where it is one of its own.
 fn properties(bundle: &Bundle, resource: &str) -> Option<String> {
-    let reference = bundle.definitions.get(resource)?.pointer("/properties/properties/$ref")?.as_str()?;
+    let reference = bundle
+        .definitions
+        .get(resource)?
+        .pointer("/properties/properties/$ref")?
+        .as_str()?;
     definition(reference).map(str::to_owned)
 }
 
@@ -166,11 +236,16 @@ fn bicep_operations(bodies: &Bodies) -> Vec<Operation> {
         template: Template::parse(path),
         version: bodies.version.clone(),
         family: bodies.kind.clone(),
-        query: ["api-version", "$expand", "$filter", "$top"].map(|name| (name.to_owned(), text())).into(),
+        query: ["api-version", "$expand", "$filter", "$top"]
+            .map(|name| (name.to_owned(), text()))
+            .into(),
         path: BTreeMap::new(),
         request: bodies.request.clone().filter(|_| method == "PUT"),
         request_required: method == "PUT",
-        answers: statuses.iter().map(|status| ((*status).to_owned(), answer.clone())).collect(),
+        answers: statuses
+            .iter()
+            .map(|status| ((*status).to_owned(), answer.clone()))
+            .collect(),
         origin: Origin::Bicep,
     };
     let mut operations = Vec::new();
@@ -187,5 +262,8 @@ fn bicep_operations(bodies: &Bodies) -> Vec<Operation> {
 
 fn text() -> Parameter {
     let schema = json!({ "type": "string" });
-    Parameter { required: false, schema: schema.as_object().cloned().unwrap_or_default() }
+    Parameter {
+        required: false,
+        schema: schema.as_object().cloned().unwrap_or_default(),
+    }
 }

@@ -17,7 +17,12 @@ pub(crate) fn at(side: &str, place: &str, message: &str, operation: &str) -> Str
 pub(crate) fn all(side: &str, validator: &Validator, body: &Value, operation: &str) -> Vec<String> {
     let errors = validator.iter_errors(body).map(|error| {
         let place = error.instance_path().as_str();
-        at(side, if place.is_empty() { "body" } else { place }, &error.to_string(), operation)
+        at(
+            side,
+            if place.is_empty() { "body" } else { place },
+            &error.to_string(),
+            operation,
+        )
     });
     let mut messages: Vec<String> = errors.collect();
     messages.sort();
@@ -32,7 +37,10 @@ mod tests {
     #[test]
     fn a_long_message_is_cut_between_characters() {
         let message = at("request", "/a", &"ö".repeat(500), "Op 2024-04-01");
-        assert!(message.starts_with("request /a: öö") && message.ends_with("ö… [Op 2024-04-01]"), "{message}");
+        assert!(
+            message.starts_with("request /a: öö") && message.ends_with("ö… [Op 2024-04-01]"),
+            "{message}"
+        );
         assert_eq!(message.matches('ö').count(), super::LIMIT);
     }
 }

@@ -14,15 +14,27 @@ impl Target {
     /// Takes a target apart. Empty segments are dropped: ids that begin with a slash are often appended to one.
     pub(crate) fn parse(target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let segments = path.split('/').filter(|segment| !segment.is_empty()).map(decode).collect();
+        let segments = path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(decode)
+            .collect();
         let query = form_urlencoded::parse(query.as_bytes());
-        Self { segments, query: query.map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned())).collect() }
+        Self {
+            segments,
+            query: query
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned()))
+                .collect(),
+        }
     }
 
     /// A query parameter, by its name in any case.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         let name = name.to_ascii_lowercase();
-        self.query.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(own, _)| *own == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of `api-version`; empty where there is none.
@@ -34,15 +46,22 @@ impl Target {
     /// of a list's next page.
     pub(crate) fn is_opaque(&self) -> bool {
         let names = ["operations", "operationStatus", "operationResults", "asyncoperations"];
-        self.segments.iter().any(|segment| names.iter().any(|name| name.eq_ignore_ascii_case(segment)))
-            || self.query.iter().any(|(name, _)| name.trim_start_matches('$') == "skiptoken")
+        self.segments
+            .iter()
+            .any(|segment| names.iter().any(|name| name.eq_ignore_ascii_case(segment)))
+            || self
+                .query
+                .iter()
+                .any(|(name, _)| name.trim_start_matches('$') == "skiptoken")
     }
 }
 
 /// Decodes percent signs alone: a plus sign of a path is a plus sign.
 fn decode(segment: &str) -> String {
     let form = format!("x={}", segment.replace('+', "%2B").replace('&', "%26"));
-    form_urlencoded::parse(form.as_bytes()).next().map_or_else(String::new, |(_, value)| value.into_owned())
+    form_urlencoded::parse(form.as_bytes())
+        .next()
+        .map_or_else(String::new, |(_, value)| value.into_owned())
 }
 
 #[cfg(test)]

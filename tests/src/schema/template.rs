@@ -27,7 +27,13 @@ impl Template {
             Some(name) => Token::Parameter(name.to_owned()),
             None => Token::Literal(segment.to_owned()),
         };
-        Self { tokens: path.split('/').filter(|segment| !segment.is_empty()).map(token).collect() }
+        Self {
+            tokens: path
+                .split('/')
+                .filter(|segment| !segment.is_empty())
+                .map(token)
+                .collect(),
+        }
     }
 
     /// Matches decoded segments, literals without regard to case.
@@ -80,7 +86,11 @@ fn capture(tokens: &[Token], segments: &[String]) -> Option<Captures> {
     match token {
         Token::Literal(text) => {
             let (segment, segments) = segments.split_first()?;
-            if text.eq_ignore_ascii_case(segment) { capture(tokens, segments) } else { None }
+            if text.eq_ignore_ascii_case(segment) {
+                capture(tokens, segments)
+            } else {
+                None
+            }
         }
         Token::Parameter(name) => {
             let (segment, segments) = segments.split_first()?;
@@ -101,18 +111,29 @@ mod tests {
     use super::Template;
 
     fn segments(path: &str) -> Vec<String> {
-        path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
+        path.split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     fn captured(template: &str, path: &str) -> Option<Vec<String>> {
         let captures = Template::parse(template).captures(&segments(path))?;
-        Some(captures.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
+        Some(
+            captures
+                .into_iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
+        )
     }
 
     #[test]
     fn literals_match_without_regard_to_case() {
         let template = "/subscriptions/{s}/resourceGroups/{g}";
-        assert_eq!(captured(template, "/SUBSCRIPTIONS/a/resourcegroups/B"), Some(vec!["s=a".into(), "g=B".into()]));
+        assert_eq!(
+            captured(template, "/SUBSCRIPTIONS/a/resourcegroups/B"),
+            Some(vec!["s=a".into(), "g=B".into()])
+        );
         assert_eq!(captured(template, "/subscriptions/a/resourceGroups"), None);
         assert_eq!(captured(template, "/subscriptions/a/resourceGroups/b/c"), None);
         assert_eq!(captured(template, "/subscriptions/a/groups/b"), None);
@@ -121,7 +142,12 @@ mod tests {
     #[test]
     fn a_scope_takes_any_number_of_segments() {
         let template = "/{scope}/providers/Microsoft.Authorization/roleAssignments/{name}";
-        let at = |scope: &str| captured(template, &format!("{scope}/providers/microsoft.authorization/roleassignments/n"));
+        let at = |scope: &str| {
+            captured(
+                template,
+                &format!("{scope}/providers/microsoft.authorization/roleassignments/n"),
+            )
+        };
         let scope = |scope: &str| Some(vec![format!("scope={scope}"), "name=n".to_owned()]);
         assert_eq!(at(""), scope(""));
         assert_eq!(at("/subscriptions/s"), scope("subscriptions/s"));
@@ -147,13 +173,25 @@ mod tests {
     #[test]
     fn the_type_is_read_from_the_template() {
         let kind = |template: &str| Template::parse(template).resource_type();
-        assert_eq!(kind("/subscriptions/{s}/resourcegroups/{g}").as_deref(), Some("microsoft.resources/resourcegroups"));
+        assert_eq!(
+            kind("/subscriptions/{s}/resourcegroups/{g}").as_deref(),
+            Some("microsoft.resources/resourcegroups")
+        );
         let containers = "/s/providers/Microsoft.Storage/storageAccounts/{a}/blobServices/default/containers/{c}";
-        assert_eq!(kind(containers).as_deref(), Some("microsoft.storage/storageaccounts/blobservices/containers"));
+        assert_eq!(
+            kind(containers).as_deref(),
+            Some("microsoft.storage/storageaccounts/blobservices/containers")
+        );
         let extension = "/s/providers/{rp}/{t}/{n}/providers/Microsoft.KubernetesConfiguration/extensions/{e}";
-        assert_eq!(kind(extension).as_deref(), Some("microsoft.kubernetesconfiguration/extensions"));
+        assert_eq!(
+            kind(extension).as_deref(),
+            Some("microsoft.kubernetesconfiguration/extensions")
+        );
         assert_eq!(kind("/s/providers/Microsoft.Storage/storageAccounts"), None);
-        assert_eq!(kind("/s/providers/Microsoft.Storage/storageAccounts/{a}/listKeys"), None);
+        assert_eq!(
+            kind("/s/providers/Microsoft.Storage/storageAccounts/{a}/listKeys"),
+            None
+        );
         assert_eq!(kind("/s/providers/{ns}/{type}/{name}"), None);
     }
 }

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 
-use super::bundle::{Bundle, Operation, Origin};
+use super::bundle::{Bundle, Operation, Origin, Parameter};
+use super::shapes;
 use super::template::Template;
 
 /// One row: methods and path, the api-versions it is known in, the schemas of request and answers by their name in
-/// [`definitions`], and why it is here.
+/// [`shapes`], and why it is here.
 struct Row {
     id: &'static str,
     method: &'static str,
@@ -47,7 +48,10 @@ const ROWS: &[Row] = &[
         versions: &["2022-04-01"],
         beside: "",
         request: None,
-        answers: &[("200", Some("res.authorization-RoleDefinitionsCalls@2022-04-01.PermissionGetResult"))],
+        answers: &[(
+            "200",
+            Some("res.authorization-RoleDefinitionsCalls@2022-04-01.PermissionGetResult"),
+        )],
         reason: "published for groups and resources only; Azure answers it for subscriptions too",
     },
     Row {
@@ -149,13 +153,16 @@ pub(crate) fn extend(bundle: &mut Bundle) {
         .flat_map(|row| row.versions.iter().map(|version| row.operation(version, bundle)))
         .collect();
     bundle.operations.extend(operations);
-    bundle.definitions.extend(definitions());
+    bundle.definitions.extend(shapes::definitions());
 }
 
 impl Row {
     fn operation(&self, version: &str, bundle: &Bundle) -> Operation {
         let sibling = bundle.operations.iter().find(|operation| operation.id == self.beside);
-        let answers = self.answers.iter().map(|(status, name)| ((*status).to_owned(), name.map(str::to_owned)));
+        let answers = self
+            .answers
+            .iter()
+            .map(|(status, name)| ((*status).to_owned(), name.map(str::to_owned)));
         let odata = ["$filter", "$top", "$expand"];
         let odata = odata.into_iter().filter(|_| self.method == "GET").map(str::to_owned);
         Operation {
@@ -164,7 +171,17 @@ impl Row {
             template: Template::parse(self.path),
             version: version.to_owned(),
             family: sibling.map_or_else(|| self.id.to_owned(), |operation| operation.family.clone()),
-            query: odata.map(|name| (name, super::bundle::Parameter { required: false, schema: Map::new() })).collect(),
+            query: odata
+                .map(|name| {
+                    (
+                        name,
+                        Parameter {
+                            required: false,
+                            schema: Map::new(),
+                        },
+                    )
+                })
+                .collect(),
             path: BTreeMap::new(),
             request: self.request.map(str::to_owned),
             request_required: self.request.is_some(),
@@ -172,94 +189,4 @@ impl Row {
             origin: Origin::Unpublished(self.reason),
         }
     }
-}
-
-/// The schemas of the table, and the shape of every error.
-pub(crate) fn definitions() -> Map<String, Value> {
-    let text = json!({ "type": "string" });
-    let schemas = [
-        ("ArmError", error()),
-        // https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
-        (
-            "AsyncOperation",
-            closed(
-                &["status"],
-                json!({
-                    "id": text, "name": text, "status": { "type": "string", "minLength": 1 }, "properties": { "type": "object" },
-                    "startTime": { "type": "string", "format": "date-time" }, "percentComplete": { "type": "number" },
-                    "endTime": { "type": "string", "format": "date-time" }, "error": { "$ref": "#/$defs/ArmErrorDetail" },
-                }),
-            ),
-        ),
-        ("ArmErrorDetail", detail()),
-        ("CheckNameAvailabilityRequest", closed(&[], json!({ "name": text, "type": text }))),
-        (
-            "CheckNameAvailabilityResult",
-            closed(&[], json!({ "message": text, "nameAvailable": { "type": "boolean" }, "reason": text })),
-        ),
-        ("CheckAccessRequest", json!({ "type": "object", "required": ["Subject", "Actions"] })),
-        ("CheckAccessResult", json!({ "type": "array", "items": { "required": ["actionId", "accessDecision"] } })),
-        ("ResourceList", list("Resource")),
-        ("Resource", resource()),
-        ("LockList", list("Lock")),
-    ];
-    let schemas = schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema));
-    schemas.chain(locks()).collect()
-}
-
-/// A closed object.
-fn closed(required: &[&str], properties: Value) -> Value {
-    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
-}
-
-/// A page of a list.
-pub(crate) fn list(item: &str) -> Value {
-    let items = json!({ "type": "array", "items": { "$ref": format!("#/$defs/{item}") } });
-    closed(&["value"], json!({ "value": items, "nextLink": { "type": "string" } }))
-}
-
-/// ARM's error: code and message are always there.
-/// <https://learn.microsoft.com/azure/azure-resource-manager/management/common-deployment-errors>
-fn error() -> Value {
-    let filled = json!({ "type": "string", "minLength": 1 });
-    let named = json!({ "required": ["code", "message"], "properties": { "code": filled, "message": filled } });
-    closed(&["error"], json!({ "error": { "allOf": [{ "$ref": "#/$defs/ArmErrorDetail" }, named] } }))
-}
-
-fn detail() -> Value {
-    let text = json!({ "type": "string" });
-    closed(
-        &[],
-        json!({
-            "code": text, "message": text, "target": { "type": ["string", "null"] }, "innererror": { "type": "object" },
-            "details": { "type": ["array", "null"], "items": { "$ref": "#/$defs/ArmErrorDetail" } },
-            "additionalInfo": { "type": "array", "items": { "required": ["type", "info"] } },
-        }),
-    )
-}
-
-/// A resource as lists of all resources show it: without `properties`.
-fn resource() -> Value {
-    let (text, any) = (json!({ "type": "string" }), json!({ "type": "object" }));
-    closed(
-        &["id", "name", "type"],
-        json!({
-            "id": text, "name": text, "type": text, "location": text, "kind": text, "managedBy": text, "sku": any,
-            "plan": any, "identity": any, "extendedLocation": any, "tags": { "type": "object", "additionalProperties": text },
-            "createdTime": text, "changedTime": text, "provisioningState": text,
-        }),
-    )
-}
-
-/// Locks, as <https://learn.microsoft.com/rest/api/resources/management-locks> describes them.
-fn locks() -> [(String, Value); 2] {
-    let text = json!({ "type": "string" });
-    let level = json!({ "enum": ["NotSpecified", "CanNotDelete", "ReadOnly"] });
-    let owners = json!({ "type": "array", "items": closed(&[], json!({ "applicationId": text })) });
-    let properties = closed(&["level"], json!({ "level": level, "notes": text, "owners": owners }));
-    let answer = json!({ "id": text, "name": text, "type": text, "systemData": { "type": "object" }, "properties": properties });
-    [
-        ("LockRequest".to_owned(), closed(&["properties"], json!({ "properties": answer["properties"] }))),
-        ("Lock".to_owned(), closed(&["properties"], answer)),
-    ]
 }

@@ -41,8 +41,12 @@ impl Validators {
 }
 
 fn compile(schema: &Value) -> Result<Validator, String> {
-    let mut options = jsonschema::options().with_draft(Draft::Draft7).should_validate_formats(true);
-    options = options.with_format("uuid", |text: &str| uuid::Uuid::try_parse(text).is_ok() && text.len() == 36);
+    let mut options = jsonschema::options()
+        .with_draft(Draft::Draft7)
+        .should_validate_formats(true);
+    options = options.with_format("uuid", |text: &str| {
+        uuid::Uuid::try_parse(text).is_ok() && text.len() == 36
+    });
     let definitions = schema["$defs"].as_object().into_iter().flat_map(Map::values);
     for format in definitions.filter_map(|one| one.pointer("/properties/type/format")?.as_str()) {
         if let Some(kind) = format.strip_prefix(TYPE).map(str::to_owned) {
@@ -103,7 +107,11 @@ pub(crate) fn without_nulls(body: &Value) -> Value {
     match body {
         Value::Object(members) => {
             let there = members.iter().filter(|(_, value)| !value.is_null());
-            Value::Object(there.map(|(name, value)| (name.clone(), without_nulls(value))).collect())
+            Value::Object(
+                there
+                    .map(|(name, value)| (name.clone(), without_nulls(value)))
+                    .collect(),
+            )
         }
         Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
         other => other.clone(),
@@ -153,6 +161,9 @@ mod tests {
 
     #[test]
     fn nulls_go_and_all_else_stays() {
-        assert_eq!(without_nulls(&json!({ "a": null, "b": [{ "c": null }, 1] })), json!({ "b": [{}, 1] }));
+        assert_eq!(
+            without_nulls(&json!({ "a": null, "b": [{ "c": null }, 1] })),
+            json!({ "b": [{}, 1] })
+        );
     }
 }
