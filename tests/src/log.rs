@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -36,12 +36,19 @@ pub struct Entry {
 #[derive(Debug, Clone)]
 pub struct RequestLog {
     start: Instant,
-    inner: Arc<Mutex<Inner>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    inner: Mutex<Inner>,
+    complete: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     entries: Vec<Entry>,
+    pending: usize,
     file: Option<File>,
 }
 
@@ -52,12 +59,16 @@ impl RequestLog {
     /// The file cannot be created.
     pub fn new(file: Option<&Path>) -> std::io::Result<Self> {
         let file = file.map(File::create).transpose()?;
+        let inner = Mutex::new(Inner {
+            file,
+            ..Inner::default()
+        });
         Ok(Self {
             start: Instant::now(),
-            inner: Arc::new(Mutex::new(Inner {
-                entries: Vec::new(),
-                file,
-            })),
+            shared: Arc::new(Shared {
+                inner,
+                complete: Condvar::new(),
+            }),
         })
     }
 
@@ -67,22 +78,74 @@ impl RequestLog {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Adds an entry. A full disk loses the line in the file, never the entry in memory.
-    pub fn push(&self, entry: Entry) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(file), Ok(line)) = (&mut inner.file, serde_json::to_string(&entry)) {
-            let _ = writeln!(file, "{line}");
-        }
-        inner.entries.push(entry);
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A copy of all entries so far.
+    /// Adds an entry. A full disk loses the line in the file, never the entry in memory.
+    pub fn push(&self, entry: Entry) {
+        let number = self.open(entry);
+        self.close(number, Vec::new());
+    }
+
+    /// Adds an entry whose violations are still being looked for. Gives its number for [`RequestLog::close`].
+    pub fn open(&self, entry: Entry) -> usize {
+        let mut inner = self.lock();
+        inner.entries.push(entry);
+        inner.pending += 1;
+        inner.entries.len() - 1
+    }
+
+    /// Completes an entry with what was found.
+    pub fn close(&self, number: usize, violations: Vec<String>) {
+        let mut inner = self.lock();
+        if let Some(entry) = inner.entries.get_mut(number) {
+            entry.violations = violations;
+            let line = serde_json::to_string(entry);
+            if let (Some(file), Ok(line)) = (&mut inner.file, line) {
+                let _ = writeln!(file, "{line}");
+            }
+        }
+        inner.pending = inner.pending.saturating_sub(1);
+        self.shared.complete.notify_all();
+    }
+
+    /// A copy of all entries so far, once all of them are complete.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
-        self.inner
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entries
-            .clone()
+        let waiting = self.shared.complete.wait_while(self.lock(), |inner| inner.pending > 0);
+        waiting.unwrap_or_else(PoisonError::into_inner).entries.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, RequestLog};
+
+    fn entry(target: &str) -> Entry {
+        Entry {
+            arrived_ms: 0,
+            answered_ms: 0,
+            service: "arm".to_owned(),
+            persona: String::new(),
+            method: "GET".to_owned(),
+            target: target.to_owned(),
+            status: 200,
+            write: false,
+            violations: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn readers_wait_for_what_is_still_being_checked() {
+        let log = RequestLog::new(None).unwrap();
+        log.push(entry("/a"));
+        let number = log.open(entry("/b"));
+        let other = log.clone();
+        let reader = std::thread::spawn(move || other.entries());
+        log.close(number, vec!["wrong".to_owned()]);
+        let entries = reader.join().unwrap();
+        assert_eq!(entries.len(), 2);
+        assert_eq!(entries[1].violations, ["wrong"]);
     }
 }

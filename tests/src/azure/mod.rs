@@ -9,6 +9,7 @@ mod arm;
 mod blob;
 mod call;
 mod cloud;
+mod conformance;
 mod control;
 mod engine;
 mod entra;
@@ -23,6 +24,8 @@ mod seed;
 mod server;
 mod throttle;
 mod tokens;
+#[cfg(test)]
+mod trials;
 mod versions;
 mod world;
 

@@ -7,6 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 
+use super::conformance::{Case, judge};
 use super::engine::Azure;
 use super::faults::{Kind, strike};
 use super::front::{Asked, Given, answer, struck};
@@ -91,7 +92,7 @@ async fn handle(
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    record(&site, &asked, &given, arrived);
+    record(&site, &asked, &given, arrived, fault.is_some());
     if matches!(fault, Some(Kind::ResetBefore | Kind::ResetAfter)) {
         breaker.trip();
     }
@@ -114,8 +115,9 @@ fn is_write(service: &str, asked: &Asked) -> bool {
     }
 }
 
-fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64) {
-    site.log.push(Entry {
+/// Writes the log. Requests to ARM are judged there, unless a fault of the sandbox answered.
+fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64, struck: bool) {
+    let number = site.log.open(Entry {
         arrived_ms: arrived,
         answered_ms: site.log.now_ms(),
         service: given.service.to_owned(),
@@ -125,6 +127,19 @@ fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64) {
         status: given.answer.status,
         write: is_write(given.service, asked),
         violations: Vec::new(),
+    });
+    let metadata = asked.target.to_ascii_lowercase().starts_with("/metadata");
+    if given.service != "arm" || metadata || struck {
+        return site.log.close(number, Vec::new());
+    }
+    judge(Case {
+        log: site.log.clone(),
+        number,
+        method: asked.method.clone(),
+        target: asked.target.clone(),
+        sent: serde_json::from_slice(&asked.body).ok(),
+        status: given.answer.status,
+        answered: given.answer.body.clone(),
     });
 }
 

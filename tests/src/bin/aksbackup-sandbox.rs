@@ -76,6 +76,9 @@ fn serve(dir: &PathBuf, time_scale: f64, switches: &[String]) -> io::Result<()> 
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        Ok(())
-    })
+        io::Result::Ok(())
+    })?;
+    // The last entries may still wait for their verdict; reading the log waits with them.
+    let _ = sandbox.log().entries();
+    Ok(())
 }

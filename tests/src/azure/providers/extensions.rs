@@ -360,5 +360,11 @@ fn operation(world: &mut World, call: &Call) -> Outcome {
         )
     };
     let operation = world.operations.get(call.get("o")).ok_or_else(missing)?;
-    Ok(world.paced(Answer::ok(operation.body("Creating"))))
+    let mut body = operation.body("Creating");
+    // This provider tells no times.
+    if let Some(body) = body.as_object_mut() {
+        body.retain(|name, _| !matches!(name.as_str(), "startTime" | "endTime"));
+    }
+    body["id"] = json!(call.target.path());
+    Ok(world.paced(Answer::ok(body)))
 }

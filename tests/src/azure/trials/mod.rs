@@ -1,0 +1,10 @@
+//! Trials of the model: calls as clients make them, with the clock moved by hand.
+
+mod clusters;
+mod extensions;
+mod federation;
+mod manners;
+mod protection;
+mod rights;
+mod stage;
+mod storage;
