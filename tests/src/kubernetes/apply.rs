@@ -13,40 +13,33 @@ use super::status::Refusal;
 /// # Errors
 /// 409 where another manager owns a field that `applied` would change, unless `force`.
 pub(crate) fn apply(live: &Value, applied: &Value, writer: &Writer, force: bool) -> Result<Value, Refusal> {
-    let wanted = leaves(applied);
-    let present = leaves(live);
+    let (wanted, present) = (leaves(applied), leaves(live));
     let mut entries = read(live);
     let mut own = Entry::new(writer, "Apply", &applied["apiVersion"]);
     if let Some(index) = entries.iter().position(|entry| entry.same_as(&own)) {
         own = entries.remove(index);
     }
-    let changes = |path: &Path| {
-        present
-            .get(path)
-            .is_some_and(|value| wanted.get(path).is_some_and(|own| own != value))
-    };
+    let changes =
+        |path: &&Path| matches!((present.get(*path), wanted.get(*path)), (Some(old), Some(new)) if old != new);
     let conflicts: Vec<(&Entry, &Path)> = entries
         .iter()
-        .flat_map(|entry| {
-            entry
-                .paths
-                .iter()
-                .filter(|path| changes(path))
-                .map(move |path| (entry, path))
-        })
+        .flat_map(|entry| entry.paths.iter().filter(changes).map(move |path| (entry, path)))
         .collect();
     if !conflicts.is_empty() && !force {
         return Err(conflict(&conflicts));
     }
     for entry in &mut entries {
-        entry.paths.retain(|path| !changes(path));
+        entry.paths.retain(|path| !changes(&path));
     }
     let mut result = live.clone();
     strategic(&mut result, applied);
-    for path in &own.paths {
-        if !wanted.contains_key(path) && !entries.iter().any(|entry| entry.paths.contains(path)) {
-            remove(&mut result, path);
-        }
+    let shared = |path: &Path| entries.iter().any(|entry| entry.paths.contains(path));
+    for path in own
+        .paths
+        .iter()
+        .filter(|path| !wanted.contains_key(*path) && !shared(path))
+    {
+        remove(&mut result, path);
     }
     let paths: BTreeSet<Path> = wanted.into_keys().collect();
     if own.paths != paths || leaves(&result) != present {

@@ -140,17 +140,13 @@ fn an_upgrade_keeps_foreign_keys_and_a_reinstall_loses_them() {
 #[test]
 fn custom_resources_are_there_only_with_their_definition() {
     let trial = Trial::start(prompt());
-    let missing = trial.kubectl("cluster-admin", &["get", "bsl", "-n", "default"]);
+    let missing = trial.kubectl("cluster-admin", "get bsl -n default");
     assert!(!missing.status.success(), "no definition yet");
     assert_eq!(
         chart::definition()["metadata"]["name"],
         "backupstoragelocations.velero.io"
     );
     trial.cluster.install(release());
-    assert!(
-        trial
-            .kubectl("cluster-admin", &["get", "bsl", "-n", NAMESPACE])
-            .status
-            .success()
-    );
+    let there = trial.kubectl("cluster-admin", &format!("get bsl -n {NAMESPACE}"));
+    assert!(there.status.success());
 }

@@ -99,12 +99,7 @@ pub(crate) fn patch(cluster: &Kubernetes, request: &Request, named: &Named) -> R
     let (resource, sub) = (named.resource, subresource(named));
     let mut options = options(request, sub);
     let body = request.json()?;
-    let kind = request
-        .header("content-type")
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let kind = request.header("content-type").split(';').next().unwrap_or_default();
     options.applies = kind == "application/apply-patch+yaml";
     if options.applies && request.query.get("fieldManager").is_none() {
         return Err(Refusal::bad_request(
@@ -115,9 +110,9 @@ pub(crate) fn patch(cluster: &Kubernetes, request: &Request, named: &Named) -> R
     let outcome = cluster
         .store
         .modify(resource, named.store_namespace(), named.name(), &options, |live| {
-            let after = match kind.as_str() {
+            let after = match kind {
                 "application/apply-patch+yaml" => apply::apply(live, &body, &writer, request.query.flag("force"))?,
-                _ => changed(resource, live, &body, &kind)?,
+                _ => changed(resource, live, &body, kind)?,
             };
             check_metadata(resource, live, &after)?;
             let after = confine(live, after, sub);

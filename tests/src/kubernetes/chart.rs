@@ -10,46 +10,26 @@ const REGISTRY: &str = "mcr.microsoft.com/azurebackup/dataprotection-microsoft";
 /// Every object of the release, without what the API server adds.
 pub(crate) fn manifest(release: &ExtensionRelease, version: &str, sets_client_id: bool) -> Vec<Value> {
     let chart = Chart { release, version };
-    let plain = |container: &str| json!({ "name": container, "image": format!("{REGISTRY}/{container}:{version}") });
-    let mut velero = plain("velero");
-    velero["args"] = json!(["server", "--features=EnableCSI", "--log-format=text"]);
-    velero["volumeMounts"] = json!([{ "name": "plugins", "mountPath": "/plugins" }]);
-    velero["env"] = json!([{ "name": "VELERO_SCRATCH_DIR", "value": "/scratch" }]);
-    if sets_client_id {
-        let variable = json!({ "name": "AZURE_CLIENT_ID", "value": release.client_id });
-        velero["env"] = json!([{ "name": "VELERO_SCRATCH_DIR", "value": "/scratch" }, variable]);
-    }
-    velero["resources"] = chart.resources();
-    let mut agent = chart.deployment(
-        "dataprotection-microsoft-kubernetes-agent",
-        "dataprotection-microsoft-kubernetes-agent-server",
-        &json!({ "name": "velero" }),
-        vec![velero, plain("kubernetes-agent")],
+    let controller = chart.deployment(
+        "dataprotection-microsoft-controller",
+        "dataprotection-microsoft-controller-sa",
+        &json!({ "control-plane": "dataprotection-microsoft-controller" }),
+        vec![chart.container("manager"), chart.container("kube-rbac-proxy")],
     );
-    let plugin = json!({
-        "name": "velero-plugin-for-microsoft-azure", "image": format!("{REGISTRY}/velero-plugin-for-microsoft-azure:{version}"),
-        "volumeMounts": [{ "name": "plugins", "mountPath": "/target" }],
-    });
-    agent["spec"]["template"]["spec"]["initContainers"] = json!([plugin]);
-    agent["spec"]["template"]["spec"]["volumes"] = json!([{ "name": "plugins", "emptyDir": {} }]);
+    let geneva = chart.deployment(
+        "dataprotection-microsoft-geneva-service",
+        "dataprotection-microsoft-geneva-sa",
+        &json!({ "app.kubernetes.io/component": "geneva-service" }),
+        vec![chart.container("geneva"), chart.container("fluentd")],
+    );
     vec![
         chart.account("dataprotection-microsoft-controller-sa"),
         chart.account("dataprotection-microsoft-kubernetes-agent-server"),
         chart.account("dataprotection-microsoft-geneva-sa"),
         chart.location(),
-        chart.deployment(
-            "dataprotection-microsoft-controller",
-            "dataprotection-microsoft-controller-sa",
-            &json!({ "control-plane": "dataprotection-microsoft-controller" }),
-            vec![plain("manager"), plain("kube-rbac-proxy")],
-        ),
-        agent,
-        chart.deployment(
-            "dataprotection-microsoft-geneva-service",
-            "dataprotection-microsoft-geneva-sa",
-            &json!({ "app.kubernetes.io/component": "geneva-service" }),
-            vec![plain("geneva"), plain("fluentd")],
-        ),
+        controller,
+        chart.agent(sets_client_id),
+        geneva,
     ]
 }
 
@@ -109,6 +89,35 @@ impl Chart<'_> {
                 },
             },
         })
+    }
+
+    fn container(&self, name: &str) -> Value {
+        json!({ "name": name, "image": format!("{REGISTRY}/{name}:{}", self.version) })
+    }
+
+    /// The deployment that Velero runs in.
+    fn agent(&self, sets_client_id: bool) -> Value {
+        let mut velero = self.container("velero");
+        velero["args"] = json!(["server", "--features=EnableCSI", "--log-format=text"]);
+        velero["volumeMounts"] = json!([{ "name": "plugins", "mountPath": "/plugins" }]);
+        let mut env = vec![json!({ "name": "VELERO_SCRATCH_DIR", "value": "/scratch" })];
+        if sets_client_id {
+            env.push(json!({ "name": "AZURE_CLIENT_ID", "value": self.release.client_id }));
+        }
+        velero["env"] = json!(env);
+        velero["resources"] = self.resources();
+        let mut plugin = self.container("velero-plugin-for-microsoft-azure");
+        plugin["volumeMounts"] = json!([{ "name": "plugins", "mountPath": "/target" }]);
+        let mut agent = self.deployment(
+            "dataprotection-microsoft-kubernetes-agent",
+            "dataprotection-microsoft-kubernetes-agent-server",
+            &json!({ "name": "velero" }),
+            vec![velero, self.container("kubernetes-agent")],
+        );
+        let pod = &mut agent["spec"]["template"]["spec"];
+        pod["initContainers"] = json!([plugin]);
+        pod["volumes"] = json!([{ "name": "plugins", "emptyDir": {} }]);
+        agent
     }
 
     fn resources(&self) -> Value {

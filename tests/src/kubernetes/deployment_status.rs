@@ -19,25 +19,8 @@ pub(crate) fn write_status(
     all: &[Value],
 ) {
     let (namespace, name) = place(deployment);
-    let sum = |key: &str| -> i64 { all.iter().map(|set| set["status"][key].as_i64().unwrap_or(0)).sum() };
-    let updated = current.map_or(0, |set| set["status"]["replicas"].as_i64().unwrap_or(0));
-    let total = sum("replicas");
-    let counts = [
-        ("replicas", total),
-        ("updatedReplicas", updated),
-        ("readyReplicas", sum("readyReplicas")),
-        ("availableReplicas", sum("availableReplicas")),
-        (
-            "unavailableReplicas",
-            (all.iter().map(replicas).sum::<i64>() - sum("availableReplicas")).max(0),
-        ),
-    ];
-    // A count of zero is left out.
-    let mut status = json!({ "observedGeneration": deployment["metadata"]["generation"] });
-    for (key, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        status[key] = json!(count);
-    }
-    let fresh = current.filter(|set| set["status"]["observedGeneration"] == set["metadata"]["generation"]);
+    let status = counts(deployment, current, all);
+    let fresh = current.is_some_and(|set| set["status"]["observedGeneration"] == set["metadata"]["generation"]);
     let late = late(cluster, memory, deployment, &json!([current.map(uid), status]));
     let Some(resource) = resources::named("deployments") else {
         return;
@@ -47,12 +30,32 @@ pub(crate) fn write_status(
         let mut after = live.clone();
         let mut conditions = live["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let observed = json!({ "metadata": live["metadata"], "spec": deployment["spec"], "status": status });
-        let done = fresh.is_some() && complete(&observed);
+        let done = fresh && complete(&observed);
         set_conditions(&mut conditions, &observed, current, (done, late));
         after["status"] = status.clone();
         after["status"]["conditions"] = json!(conditions);
         Ok(after)
     });
+}
+
+/// The status without its conditions; a count of zero is left out.
+fn counts(deployment: &Value, current: Option<&Value>, all: &[Value]) -> Value {
+    let sum = |key: &str| -> i64 { all.iter().map(|set| set["status"][key].as_i64().unwrap_or(0)).sum() };
+    let updated = current.map_or(0, |set| set["status"]["replicas"].as_i64().unwrap_or(0));
+    let serving = sum("availableReplicas");
+    let mut status = json!({ "observedGeneration": deployment["metadata"]["generation"] });
+    for (key, count) in [
+        ("replicas", sum("replicas")),
+        ("updatedReplicas", updated),
+        ("readyReplicas", sum("readyReplicas")),
+        ("availableReplicas", serving),
+        ("unavailableReplicas", all.iter().map(replicas).sum::<i64>() - serving),
+    ] {
+        if count > 0 {
+            status[key] = json!(count);
+        }
+    }
+    status
 }
 
 /// Whether nothing has moved for longer than the progress deadline.
@@ -78,35 +81,29 @@ fn late(cluster: &Kubernetes, memory: &mut Memory, deployment: &Value, picture: 
 
 /// The conditions of `observed`: the deployment with the status that it now has.
 fn set_conditions(list: &mut Vec<Value>, observed: &Value, current: Option<&Value>, (done, late): (bool, bool)) {
-    let wanted = observed["spec"]["replicas"].as_i64().unwrap_or(1);
-    let missing = share(
-        &observed["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"],
-        wanted,
-        false,
+    let (spec, status) = (&observed["spec"], &observed["status"]);
+    let wanted = spec["replicas"].as_i64().unwrap_or(1);
+    let missing = share(&spec["strategy"]["rollingUpdate"]["maxUnavailable"], wanted, false);
+    let enough = (
+        "True",
+        "MinimumReplicasAvailable",
+        "Deployment has minimum availability.",
     );
-    let available = if available(observed) >= wanted - missing {
-        (
-            "True",
-            "MinimumReplicasAvailable",
-            "Deployment has minimum availability.",
-        )
-    } else {
-        (
-            "False",
-            "MinimumReplicasUnavailable",
-            "Deployment does not have minimum availability.",
-        )
-    };
-    condition(list, "Available", Some(available));
+    let too_few = (
+        "False",
+        "MinimumReplicasUnavailable",
+        "Deployment does not have minimum availability.",
+    );
+    let serves = available(observed) >= wanted - missing;
+    condition(list, "Available", Some(if serves { enough } else { too_few }));
     let failure = current.and_then(|set| find(set["status"]["conditions"].as_array()?, "ReplicaFailure"));
     let why = failure.and_then(|failure| failure["message"].as_str());
     condition(list, "ReplicaFailure", why.map(|why| ("True", "FailedCreate", why)));
     let reason = find(list, "Progressing").and_then(|condition| condition["reason"].as_str());
-    let status = &observed["status"];
     let settled = reason == Some("NewReplicaSetAvailable") && status["replicas"] == status["updatedReplicas"];
     let name = current.map(|set| place(set).1).unwrap_or_default();
     let text = |tail: &str| format!("ReplicaSet \"{name}\" {tail}");
-    let progressing = if observed["spec"]["paused"] == true {
+    let (status, reason, message) = if spec["paused"] == true {
         ("Unknown", "DeploymentPaused", "Deployment is paused".to_owned())
     } else if settled {
         return;
@@ -117,11 +114,7 @@ fn set_conditions(list: &mut Vec<Value>, observed: &Value, current: Option<&Valu
     } else {
         ("True", "ReplicaSetUpdated", text("is progressing."))
     };
-    condition(
-        list,
-        "Progressing",
-        Some((progressing.0, progressing.1, &progressing.2)),
-    );
+    condition(list, "Progressing", Some((status, reason, &message)));
 }
 
 fn find<'a>(list: &'a [Value], kind: &str) -> Option<&'a Value> {

@@ -137,30 +137,16 @@ pub(crate) fn share(value: &Value, replicas: i64, up: bool) -> i64 {
 /// available.
 fn roll(cluster: &Kubernetes, deployment: &Value, current: &Value, old: &[Value]) {
     let wanted = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
-    let rules = &deployment["spec"]["strategy"]["rollingUpdate"];
     let recreate = deployment["spec"]["strategy"]["type"] == "Recreate";
-    let (surge, missing) = match (
-        share(&rules["maxSurge"], wanted, true),
-        share(&rules["maxUnavailable"], wanted, false),
-    ) {
-        _ if recreate => (0, wanted),
-        (0, 0) => (0, 1),
-        both => both,
-    };
+    let (surge, missing) = slack(deployment, wanted);
     let total: i64 = old.iter().chain([current]).map(replicas).sum();
-    let waiting = recreate
-        && old
-            .iter()
-            .any(|set| set["status"]["replicas"].as_i64().unwrap_or(0) > 0);
+    let running = |set: &Value| set["status"]["replicas"].as_i64().unwrap_or(0) > 0;
+    let waiting = recreate && old.iter().any(running);
     if replicas(current) > wanted {
         scale(cluster, deployment, current, wanted);
     } else if replicas(current) < wanted && total < wanted + surge && !waiting {
-        scale(
-            cluster,
-            deployment,
-            current,
-            wanted.min(replicas(current) + wanted + surge - total),
-        );
+        let more = wanted + surge - total;
+        scale(cluster, deployment, current, wanted.min(replicas(current) + more));
     }
     // What is sick may go first: all pods less those that must serve and those of the new set that do not serve yet.
     let mut sick_spare = total - (wanted - missing) - (replicas(current) - available(current));
@@ -174,6 +160,21 @@ fn roll(cluster: &Kubernetes, deployment: &Value, current: &Value, old: &[Value]
         if sick + well > 0 {
             scale(cluster, deployment, set, replicas(set) - sick - well);
         }
+    }
+}
+
+/// How many pods more than wanted may be there, and how many fewer may serve.
+fn slack(deployment: &Value, wanted: i64) -> (i64, i64) {
+    let strategy = &deployment["spec"]["strategy"];
+    if strategy["type"] == "Recreate" {
+        return (0, wanted);
+    }
+    let surge = share(&strategy["rollingUpdate"]["maxSurge"], wanted, true);
+    let missing = share(&strategy["rollingUpdate"]["maxUnavailable"], wanted, false);
+    if surge == 0 {
+        (0, missing.max(1))
+    } else {
+        (surge, missing)
     }
 }
 

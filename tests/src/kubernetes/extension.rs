@@ -24,42 +24,41 @@ pub(crate) fn install(cluster: &Kubernetes, release: ExtensionRelease, chart_ver
         let _ = cluster.create(definitions, chart::definition(), &options);
     }
     cluster.create_namespace(&release.namespace, &options);
-    let before = cluster
-        .state()
-        .release
-        .clone()
-        .map(|installed| installed.manifest)
-        .unwrap_or_default();
+    let installed = cluster.state().release.clone();
+    let before = installed.map(|installed| installed.manifest).unwrap_or_default();
     let manifest = chart::manifest(&release, chart_version, cluster.settings.chart_sets_client_id);
+    let same = |one: &Value, other: &Value| one["kind"] == other["kind"] && place(one) == place(other);
     for object in &manifest {
-        let Some(resource) = resource(object) else { continue };
-        let (namespace, name) = place(object);
-        let known = before
-            .iter()
-            .find(|old| old["kind"] == object["kind"] && place(old) == place(object));
-        let outcome = cluster.store.modify(resource, namespace, name, &options, |live| {
-            let mut live = live.clone();
-            patch::three_way(&mut live, known.unwrap_or(&Value::Null), object);
-            Ok(live)
-        });
-        if outcome.is_err() {
-            let _ = cluster.create(resource, object.clone(), &options);
-        }
+        let known = before.iter().find(|old| same(old, object));
+        put(cluster, object, known.unwrap_or(&Value::Null), &options);
     }
-    for old in &before {
-        if !manifest
-            .iter()
-            .any(|object| object["kind"] == old["kind"] && place(object) == place(old))
-        {
-            remove(cluster, old);
-        }
+    for old in before
+        .iter()
+        .filter(|old| !manifest.iter().any(|object| same(object, old)))
+    {
+        remove(cluster, old);
     }
+    let chart_version = chart_version.to_owned();
     cluster.state().release = Some(Installed {
         release,
-        chart_version: chart_version.to_owned(),
+        chart_version,
         manifest,
     });
     cluster.stir();
+}
+
+/// Creates an object of the chart, or merges it into the live one.
+fn put(cluster: &Kubernetes, object: &Value, known: &Value, options: &Options) {
+    let Some(resource) = resource(object) else { return };
+    let (namespace, name) = place(object);
+    let outcome = cluster.store.modify(resource, namespace, name, options, |live| {
+        let mut live = live.clone();
+        patch::three_way(&mut live, known, object);
+        Ok(live)
+    });
+    if outcome.is_err() {
+        let _ = cluster.create(resource, object.clone(), options);
+    }
 }
 
 /// Takes everything of the release away; the namespace and the definitions of custom resources stay, as with Helm.

@@ -56,47 +56,38 @@ fn pull_error(image: &str) -> String {
 /// The status of a pod in its stage.
 pub(crate) fn status(pod: &Value, known: &Known) -> Value {
     let before = &pod["status"];
-    let running = known.stage == Stage::Running;
-    let containers: Vec<Value> = pod["spec"]["containers"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .enumerate()
+    let started = matches!(known.stage, Stage::Running | Stage::Crashing);
+    let phase = if started { "Running" } else { "Pending" };
+    if known.stage == Stage::Unschedulable {
+        let unplaced = flag(before, "PodScheduled", false, "Unschedulable", UNSCHEDULABLE);
+        return json!({ "phase": phase, "conditions": [unplaced], "qosClass": "Burstable" });
+    }
+    let answers = |kind: &str| {
+        let running = known.stage == Stage::Running;
+        flag(
+            before,
+            kind,
+            running,
+            "ContainersNotReady",
+            "containers with unready status",
+        )
+    };
+    let done = |kind: &str| flag(before, kind, true, "", "");
+    let conditions = [
+        done("PodScheduled"),
+        done("Initialized"),
+        answers("Ready"),
+        answers("ContainersReady"),
+    ];
+    let containers = pod["spec"]["containers"].as_array().into_iter().flatten().enumerate();
+    let containers: Vec<Value> = containers
         .map(|(index, container)| container_status(pod, container, index, known))
         .collect();
-    let unready = if known.stage == Stage::Unschedulable {
-        ""
-    } else {
-        "ContainersNotReady"
-    };
-    let scheduled = known.stage != Stage::Unschedulable;
-    let mut conditions = vec![flag(before, "PodScheduled", scheduled, "Unschedulable", UNSCHEDULABLE)];
-    if scheduled {
-        conditions.push(flag(before, "Initialized", true, "", ""));
-        conditions.push(flag(
-            before,
-            "Ready",
-            running,
-            unready,
-            "containers with unready status",
-        ));
-        conditions.push(flag(
-            before,
-            "ContainersReady",
-            running,
-            unready,
-            "containers with unready status",
-        ));
-    }
-    let started = matches!(known.stage, Stage::Running | Stage::Crashing);
+    let since = before.get("startTime").cloned().unwrap_or_else(|| json!(store::now()));
     let mut status = json!({
-        "phase": if started { "Running" } else { "Pending" }, "conditions": conditions, "qosClass": "Burstable",
+        "phase": phase, "conditions": conditions, "qosClass": "Burstable", "containerStatuses": containers,
+        "hostIP": "10.224.0.4", "startTime": since,
     });
-    if scheduled {
-        status["containerStatuses"] = json!(containers);
-        status["hostIP"] = json!("10.224.0.4");
-        status["startTime"] = before.get("startTime").cloned().unwrap_or_else(|| json!(store::now()));
-    }
     if started {
         let last = uid(pod).bytes().fold(0_u8, u8::wrapping_add).max(2);
         status["podIP"] = json!(format!("10.244.0.{last}"));

@@ -1,5 +1,6 @@
 //! The replica set controller: as many pods as asked for.
 
+use std::cmp::Reverse;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -36,29 +37,14 @@ pub(crate) fn reconcile(cluster: &Kubernetes, memory: &mut Memory, set: &Value) 
             }
         }
     }
-    // The newest and the unready go first.
-    pods.sort_by_key(|pod| {
-        (
-            !ready(pod),
-            pod["metadata"]["creationTimestamp"].as_str().map(str::to_owned),
-        )
-    });
-    let surplus = pods.len().saturating_sub(wanted);
-    for pod in pods
-        .iter()
-        .filter(|pod| !ready(pod))
-        .chain(pods.iter().filter(|pod| ready(pod)).rev())
-        .take(surplus)
-    {
+    // What does not answer goes first, then the newest.
+    let born = |pod: &Value| pod["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
+    pods.sort_by_key(|pod| (ready(pod), Reverse(born(pod))));
+    for pod in pods.iter().take(pods.len().saturating_sub(wanted)) {
         let (namespace, name) = place(pod);
         if cluster.end_pod(namespace, name, None).is_ok() {
-            events::record(
-                cluster,
-                set,
-                COMPONENT,
-                "SuccessfulDelete",
-                &format!("Deleted pod: {name}"),
-            );
+            let message = format!("Deleted pod: {name}");
+            events::record(cluster, set, COMPONENT, "SuccessfulDelete", &message);
         }
     }
     let waiting = pods.len() < wanted && failure.is_none();
@@ -67,54 +53,42 @@ pub(crate) fn reconcile(cluster: &Kubernetes, memory: &mut Memory, set: &Value) 
 
 /// Creates one pod: `Ok(None)` while the controller holds back after a failure.
 fn create(cluster: &Kubernetes, memory: &mut Memory, set: &Value) -> Result<Option<Value>, String> {
-    let held_back = memory
-        .retries
-        .get(&uid(set))
-        .map(|(next, _)| *next)
-        .filter(|next| Instant::now() < *next);
-    if let Some(next) = held_back {
+    let (held_back, failures) = memory.retries.get(&uid(set)).copied().unzip();
+    if let Some(next) = held_back.filter(|next| Instant::now() < *next) {
         memory.wake_at(next);
         return Err(String::new());
     }
+    let Some(resource) = resources::named("pods") else {
+        return Ok(None);
+    };
+    let tell = |reason: &str, message: &str| events::record(cluster, set, COMPONENT, reason, message);
+    match cluster.create(resource, pod_of(set), &Options::by(MANAGER, None)) {
+        Ok(pod) => {
+            memory.retries.remove(&uid(set));
+            tell("SuccessfulCreate", &format!("Created pod: {}", place(&pod).1));
+            Ok(Some(pod))
+        }
+        Err(refusal) => {
+            let failures: u32 = failures.unwrap_or(0);
+            let next = Instant::now() + cluster.clock.real(f64::from(1_u32 << failures.min(6)));
+            memory.retries.insert(uid(set), (next, failures + 1));
+            memory.wake_at(next);
+            let why = refusal.message().to_owned();
+            tell("FailedCreate", &format!("Error creating: {why}"));
+            Err(why)
+        }
+    }
+}
+
+/// A pod from the template of a replica set.
+fn pod_of(set: &Value) -> Value {
     let (namespace, name) = place(set);
     let template = &set["spec"]["template"];
     let mut metadata = template["metadata"].clone();
     metadata["generateName"] = json!(format!("{name}-"));
     metadata["namespace"] = json!(namespace);
     metadata["ownerReferences"] = reference(set);
-    let pod = json!({ "metadata": metadata, "spec": template["spec"] });
-    let Some(resource) = resources::named("pods") else {
-        return Ok(None);
-    };
-    match cluster.create(resource, pod, &Options::by(MANAGER, None)) {
-        Ok(pod) => {
-            memory.retries.remove(&uid(set));
-            events::record(
-                cluster,
-                set,
-                COMPONENT,
-                "SuccessfulCreate",
-                &format!("Created pod: {}", place(&pod).1),
-            );
-            Ok(Some(pod))
-        }
-        Err(refusal) => {
-            let failures = memory.retries.get(&uid(set)).map_or(0, |(_, failures)| *failures);
-            let pause = cluster.clock.real(f64::from(1_u32 << failures.min(6)));
-            let next = Instant::now() + pause;
-            memory.retries.insert(uid(set), (next, failures + 1));
-            memory.wake_at(next);
-            let why = refusal.message().to_owned();
-            events::record(
-                cluster,
-                set,
-                COMPONENT,
-                "FailedCreate",
-                &format!("Error creating: {why}"),
-            );
-            Err(why)
-        }
-    }
+    json!({ "metadata": metadata, "spec": template["spec"] })
 }
 
 /// `failure` empty: the last failure still stands.

@@ -78,37 +78,27 @@ impl Kubernetes {
     }
 
     fn user(&self, headers: &HeaderMap) -> Result<User, Refusal> {
-        let text = |name: &str| {
-            headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-        };
-        let token = text("authorization")
-            .strip_prefix("Bearer ")
-            .unwrap_or_default()
-            .to_owned();
-        let state = self.state();
-        let known = state
-            .personas
-            .iter()
-            .find(|persona| persona.token == token)
-            .map(User::from_persona);
-        let caller = known
-            .or_else(|| state.tokens.get(&token).cloned())
-            .ok_or_else(Refusal::unauthorized)?;
+        let of = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name: &str| of(name).unwrap_or_default();
+        let token = text("authorization").strip_prefix("Bearer ").unwrap_or_default();
+        let state = self.state().clone();
+        let persona = state.personas.iter().find(|persona| persona.token == token);
+        let known = persona
+            .map(User::from_persona)
+            .or_else(|| state.tokens.get(token).cloned());
+        let caller = known.ok_or_else(Refusal::unauthorized)?;
         let wanted = text("impersonate-user");
         if wanted.is_empty() {
             return Ok(caller);
         }
-        let asked = Attributes {
-            verb: "impersonate",
+        let (verb, resource) = ("impersonate", "users");
+        if !caller.may(&Attributes {
+            verb,
             group: "",
-            resource: "users",
+            resource,
             namespace: None,
             name: Some(wanted),
-        };
-        if !caller.may(&asked) {
+        }) {
             let why = format!(
                 "users \"{wanted}\" is forbidden: User \"{}\" cannot impersonate resource \"users\" \
                  in API group \"\" at the cluster scope",
@@ -116,11 +106,11 @@ impl Kubernetes {
             );
             return Err(Refusal::new(403, "Forbidden", &why, Value::Null));
         }
-        let groups = headers.get_all("impersonate-group").iter();
-        let groups = groups
-            .filter_map(|value| value.to_str().ok())
-            .map(str::to_owned)
-            .collect();
+        let groups = headers
+            .get_all("impersonate-group")
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let groups = groups.map(str::to_owned).collect();
         let persona = state.personas.iter().find(|persona| persona.name == wanted);
         Ok(persona.map_or_else(|| User::named(wanted, groups), User::from_persona))
     }
@@ -136,38 +126,38 @@ async fn answer(
     let arrived_ms = log.now_ms();
     let target = target::parse(uri.path());
     let query = Query::parse(uri.query().unwrap_or_default());
-    let user = cluster.user(&headers);
-    let persona = user.as_ref().map(|user| user.name.clone()).unwrap_or_default();
-    let request = user.map(|user| Request {
-        method: method.clone(),
+    let name = method.to_string();
+    let request = cluster.user(&headers).map(|user| Request {
+        method,
         query,
         headers,
         body,
         user,
     });
+    let persona = request
+        .as_ref()
+        .map(|request| request.user.name.clone())
+        .unwrap_or_default();
     let write = request.as_ref().is_ok_and(|request| is_write(request, &target));
-    let outcome = match request {
-        Ok(request) => dispatch(&cluster, &request, &target),
-        Err(refusal) => Err(refusal),
-    };
-    let response = outcome.unwrap_or_else(|refusal| {
-        json(
-            StatusCode::from_u16(refusal.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            &refusal.body,
-        )
-    });
+    let outcome = request.and_then(|request| dispatch(&cluster, &request, &target));
+    let response = outcome.unwrap_or_else(refused);
     log.push(Entry {
         arrived_ms,
         answered_ms: log.now_ms(),
         service: "kubernetes".to_owned(),
         persona,
-        method: method.to_string(),
+        method: name,
         target: uri.to_string(),
         status: response.status().as_u16(),
         write,
         violations: Vec::new(),
     });
     response
+}
+
+fn refused(refusal: Refusal) -> Response {
+    let code = StatusCode::from_u16(refusal.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    json(code, &refusal.body)
 }
 
 fn is_write(request: &Request, target: &Target) -> bool {

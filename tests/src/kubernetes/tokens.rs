@@ -103,36 +103,24 @@ pub(crate) fn request(cluster: &Kubernetes, request: &Request, named: &Named) ->
         let why = format!("Invalid value: {seconds}: may not specify a duration less than 10 minutes");
         return Err(Refusal::invalid(named.resource, name, "spec.expirationSeconds", &why));
     }
-    let issuer = cluster.issuer();
-    let stated = answer["spec"]["audiences"]
-        .as_array()
-        .filter(|list| !list.is_empty())
-        .cloned();
-    let audiences = stated.unwrap_or_else(|| vec![json!(issuer)]);
+    let stated = answer["spec"]["audiences"].as_array().filter(|list| !list.is_empty());
+    let audiences = stated.cloned().unwrap_or_else(|| vec![json!(cluster.issuer())]);
     let now = Timestamp::now();
     let expiry = now + SignedDuration::from_secs(seconds);
-    let subject = format!("system:serviceaccount:{namespace}:{name}");
     let claims = json!({
-        "iss": issuer, "sub": subject, "aud": audiences, "iat": now.as_second(), "nbf": now.as_second(),
-        "exp": expiry.as_second(), "jti": Uuid::new_v4().to_string(),
+        "iss": cluster.issuer(), "sub": format!("system:serviceaccount:{namespace}:{name}"), "aud": audiences,
+        "iat": now.as_second(), "nbf": now.as_second(), "exp": expiry.as_second(), "jti": Uuid::new_v4().to_string(),
         "kubernetes.io": {
             "namespace": namespace, "serviceaccount": { "name": name, "uid": account["metadata"]["uid"] },
         },
     });
     let token = cluster.signer.sign(&claims)?;
-    let groups = vec![
-        "system:serviceaccounts".to_owned(),
-        format!("system:serviceaccounts:{namespace}"),
-    ];
-    if audiences.iter().any(|audience| *audience == issuer) && !request.query.dry_run() {
-        cluster
-            .state()
-            .tokens
-            .insert(token.clone(), User::named(&subject, groups));
+    if !request.query.dry_run() {
+        remember(cluster, &token, &claims, namespace);
     }
     answer["kind"] = json!("TokenRequest");
     answer["apiVersion"] = json!("authentication.k8s.io/v1");
-    answer["metadata"] = json!({ "name": name, "namespace": namespace, "creationTimestamp": now_text() });
+    answer["metadata"] = json!({ "name": name, "namespace": namespace, "creationTimestamp": super::store::now() });
     answer["spec"]["audiences"] = json!(audiences);
     answer["spec"]["expirationSeconds"] = json!(seconds);
     let until = expiry.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -140,8 +128,19 @@ pub(crate) fn request(cluster: &Kubernetes, request: &Request, named: &Named) ->
     Ok(json_answer(StatusCode::CREATED, &answer))
 }
 
-fn now_text() -> String {
-    super::store::now()
+/// A token that is meant for the API server itself is good for calling it.
+fn remember(cluster: &Kubernetes, token: &str, claims: &Value, namespace: &str) {
+    let meant = claims["aud"]
+        .as_array()
+        .is_some_and(|list| list.contains(&claims["iss"]));
+    if meant {
+        let groups = vec![
+            "system:serviceaccounts".to_owned(),
+            format!("system:serviceaccounts:{namespace}"),
+        ];
+        let user = User::named(claims["sub"].as_str().unwrap_or_default(), groups);
+        cluster.state().tokens.insert(token.to_owned(), user);
+    }
 }
 
 #[cfg(test)]

@@ -113,16 +113,16 @@ impl Trial {
         self.folder.path().join("kubeconfig")
     }
 
-    /// Runs kubectl as `persona`.
-    pub(crate) fn kubectl(&self, persona: &str, arguments: &[&str]) -> Output {
-        kubectl(&self.kubeconfig(), persona, arguments)
+    /// Runs kubectl as `persona` with the words of `line`.
+    pub(crate) fn kubectl(&self, persona: &str, line: &str) -> Output {
+        kubectl(&self.kubeconfig(), persona, line)
     }
 
     /// Runs kubectl as the cluster's administrator, which must succeed; gives what it printed.
-    pub(crate) fn run(&self, arguments: &[&str]) -> String {
-        let output = self.kubectl("cluster-admin", arguments);
+    pub(crate) fn run(&self, line: &str) -> String {
+        let output = self.kubectl("cluster-admin", line);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "kubectl {arguments:?}: {errors}");
+        assert!(output.status.success(), "kubectl {line}: {errors}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -225,11 +225,11 @@ impl Drop for Trial {
 }
 
 /// Runs the real kubectl with `kubeconfig` as `persona`.
-pub(crate) fn kubectl(kubeconfig: &Path, persona: &str, arguments: &[&str]) -> Output {
+pub(crate) fn kubectl(kubeconfig: &Path, persona: &str, line: &str) -> Output {
     Command::new("kubectl")
         .arg("--context")
         .arg(persona)
-        .args(arguments)
+        .args(line.split_whitespace())
         .env("KUBECONFIG", kubeconfig)
         .env("HOME", kubeconfig.parent().unwrap())
         .output()

@@ -188,19 +188,7 @@ fn reach(cluster: &Kubernetes, pod: &Value, spec: &Value) -> Result<(), Failure>
 /// Velero's order of credentials: a token file means workload identity and nothing else; without one the instance
 /// metadata service is asked for the identity of the credentials file.
 fn sign_in(cluster: &Kubernetes, pod: &Value) -> Result<Workload, Failure> {
-    let containers = pod["spec"]["containers"].as_array();
-    let velero = containers
-        .into_iter()
-        .flatten()
-        .find(|container| container["name"] == CONTAINER);
-    let variable = |name: &str| {
-        let env = velero.and_then(|container| container["env"].as_array());
-        let found = env.into_iter().flatten().find(|variable| variable["name"] == name);
-        found
-            .and_then(|variable| variable["value"].as_str())
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let variable = |name: &str| variable(pod, name);
     if variable("AZURE_FEDERATED_TOKEN_FILE").is_empty() {
         let own = cluster
             .state()
@@ -208,21 +196,19 @@ fn sign_in(cluster: &Kubernetes, pod: &Value) -> Result<Workload, Failure> {
             .clone()
             .map(|installed| installed.release.client_id);
         let own = own.filter(|client_id| !client_id.is_empty());
-        return cluster
-            .cloud
-            .0
-            .instance_metadata(own.as_deref())
-            .map_err(|text| words::metadata(&text));
+        let answer = cluster.cloud.0.instance_metadata(own.as_deref());
+        return answer.map_err(|text| words::metadata(&text));
     }
+    let missing = |what: &str, field: &str| {
+        let why = format!("no {what} specified. Check pod configuration or set {field} in the options");
+        Err(Failure::early(&why))
+    };
     let (client_id, tenant_id) = (variable("AZURE_CLIENT_ID"), variable("AZURE_TENANT_ID"));
-    for (value, what, field) in [
-        (&client_id, "client ID", "ClientID"),
-        (&tenant_id, "tenant ID", "TenantID"),
-    ] {
-        if value.is_empty() {
-            let why = format!("no {what} specified. Check pod configuration or set {field} in the options");
-            return Err(Failure::early(&why));
-        }
+    if client_id.is_empty() {
+        return missing("client ID", "ClientID");
+    }
+    if tenant_id.is_empty() {
+        return missing("tenant ID", "TenantID");
     }
     let account = pod["spec"]["serviceAccountName"].as_str().unwrap_or_default();
     let token = ServiceAccountToken {
@@ -230,9 +216,23 @@ fn sign_in(cluster: &Kubernetes, pod: &Value) -> Result<Workload, Failure> {
         subject: format!("system:serviceaccount:{}:{account}", place(pod).0),
         audience: audience(pod),
     };
-    let host = variable("AZURE_AUTHORITY_HOST");
     let exchanged = cluster.cloud.0.exchange(&client_id, &tenant_id, &token);
-    exchanged.map_err(|text| words::exchange(&text, &host, &tenant_id))
+    exchanged.map_err(|text| words::exchange(&text, &variable("AZURE_AUTHORITY_HOST"), &tenant_id))
+}
+
+/// A variable of velero's container, empty where it is not set.
+fn variable(pod: &Value, name: &str) -> String {
+    let mut containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+    let velero = containers.find(|container| container["name"] == CONTAINER);
+    let mut env = velero
+        .and_then(|container| container["env"].as_array())
+        .into_iter()
+        .flatten();
+    let found = env.find(|variable| variable["name"] == name);
+    found
+        .and_then(|variable| variable["value"].as_str())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The audience of the pod's projected token for Azure.

@@ -81,39 +81,27 @@ pub(crate) fn report(namespace: &str, outcome: &Result<(), Failure>) -> Vec<Stri
         ("controller", "backup-storage-location"),
     ];
     let at = |number: u32| format!("{CONTROLLER}:{number}");
-    let failure = match outcome {
-        Ok(()) => {
-            return vec![
-                line("info", "Validating BackupStorageLocation", &fields, &at(145)),
-                line(
-                    "info",
-                    "BackupStorageLocations is valid, marking as available",
-                    &fields,
-                    &at(130),
-                ),
-            ];
-        }
-        Err(failure) => failure,
+    let told = |message: &str, number: u32| line("info", message, &fields, &at(number));
+    let Err(failure) = outcome else {
+        return vec![
+            told("Validating BackupStorageLocation", 145),
+            told("BackupStorageLocations is valid, marking as available", 130),
+        ];
     };
     let full = failure.full();
     let with_error = [fields[0], fields[1], ("error", full.as_str())];
-    let what = if failure.early {
-        "Error getting a backup store"
+    let first = if failure.early {
+        line("error", "Error getting a backup store", &with_error, &at(140))
     } else {
-        "fail to validate backup store"
+        line("error", "fail to validate backup store", &with_error, &at(149))
     };
     let summary = format!(
         "Current BackupStorageLocations available/unavailable/unknown: 0/1/0, \
          BackupStorageLocation \"default\" is unavailable: {full})"
     );
     vec![
-        line("error", what, &with_error, &at(if failure.early { 140 } else { 149 })),
-        line(
-            "info",
-            "BackupStorageLocation is invalid, marking as unavailable",
-            &fields,
-            &at(121),
-        ),
+        first,
+        told("BackupStorageLocation is invalid, marking as unavailable", 121),
         line("error", &summary, &fields[1..], &at(178)),
     ]
 }

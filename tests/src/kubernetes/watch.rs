@@ -38,37 +38,13 @@ struct Stream {
 
 /// Opens a watch.
 pub(crate) fn answer(cluster: &Arc<Kubernetes>, request: &Request, named: &Named) -> Answer {
-    let mut selector = Selector::parse(named.resource, &request.query)?;
-    selector.only(named.name.as_deref());
-    let namespace = if named.resource.namespaced {
-        named.namespace.clone()
-    } else {
-        None
-    };
-    // Without a number of its own the API server ends a watch after 30 to 60 minutes.
-    let seconds = request.query.number("timeoutSeconds").unwrap_or(1800);
-    let revisions = cluster.store.subscribe();
-    let mut stream = Stream {
-        cluster: Arc::clone(cluster),
-        resource: named.resource,
-        namespace,
-        selector,
-        revision: 0,
-        bookmarks: request.query.flag("allowWatchBookmarks"),
-        table: Table::asked(request),
-        ready: VecDeque::new(),
-        deadline: Instant::now() + Duration::from_secs(seconds),
-        revisions,
-        stopping: cluster.stopping(),
-        ended: false,
-    };
+    let mut stream = Stream::new(cluster, request, named)?;
     let initial = request.query.flag("sendInitialEvents");
     match request.query.get("resourceVersion").unwrap_or("0") {
         text if text == "0" || initial => stream.begin(initial),
         text => {
-            stream.revision = text
-                .parse()
-                .map_err(|_| Refusal::bad_request(&format!("resourceVersion: Invalid value: \"{text}\"")))?;
+            let wrong = |_| Refusal::bad_request(&format!("resourceVersion: Invalid value: \"{text}\""));
+            stream.revision = text.parse().map_err(wrong)?;
         }
     }
     let lines = stream::unfold(stream, |mut stream| async move {
@@ -76,13 +52,33 @@ pub(crate) fn answer(cluster: &Arc<Kubernetes>, request: &Request, named: &Named
         Some((Ok::<_, std::convert::Infallible>(line), stream))
     });
     let mut response = Response::new(Body::from_stream(lines));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     Ok(response)
 }
 
 impl Stream {
+    fn new(cluster: &Arc<Kubernetes>, request: &Request, named: &Named) -> Result<Self, Refusal> {
+        let mut selector = Selector::parse(named.resource, &request.query)?;
+        selector.only(named.name.as_deref());
+        // Without a number of its own the API server ends a watch after 30 to 60 minutes.
+        let seconds = request.query.number("timeoutSeconds").unwrap_or(1800);
+        Ok(Self {
+            cluster: Arc::clone(cluster),
+            resource: named.resource,
+            namespace: named.namespace.clone().filter(|_| named.resource.namespaced),
+            selector,
+            revision: 0,
+            bookmarks: request.query.flag("allowWatchBookmarks"),
+            table: Table::asked(request),
+            ready: VecDeque::new(),
+            deadline: Instant::now() + Duration::from_secs(seconds),
+            revisions: cluster.store.subscribe(),
+            stopping: cluster.stopping(),
+            ended: false,
+        })
+    }
+
     /// Begins with everything there is.
     fn begin(&mut self, initial: bool) {
         let (objects, revision) = self.cluster.store.list(self.resource.plural, self.namespace.as_deref());

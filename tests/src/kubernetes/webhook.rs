@@ -15,6 +15,12 @@ const ACCOUNT: &str = "azure-wi-webhook-admin";
 const CONFIGURATION: &str = "azure-wi-webhook-mutating-webhook-configuration";
 const VOLUME_PREFIX: &str = "azure-workload-identity-reserved-";
 const MOUNT: &str = "/var/run/secrets/azure/wi";
+const TOKEN: &str = "token/azure-identity-token";
+const UNREACHABLE: &str = concat!(
+    "failed calling webhook \"mutation.azure-workload-identity.io\": failed to call webhook: ",
+    "Post \"https://azure-wi-webhook-webhook-service.kube-system.svc:443/mutate-v1-pod?timeout=10s\": ",
+    "no endpoints available for service \"azure-wi-webhook-webhook-service\""
+);
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 const EXPIRATION: &str = "azure.workload.identity/service-account-token-expiration";
 
@@ -23,65 +29,48 @@ const EXPIRATION: &str = "azure.workload.identity/service-account-token-expirati
 /// # Errors
 /// 500 where no webhook pod answers, 400 where the webhook refuses the pod.
 pub(crate) fn mutate(cluster: &Kubernetes, mut pod: Value, generated: bool) -> Result<Value, Refusal> {
-    let (on, down, lag) = {
-        let state = cluster.state();
-        (
-            state.workload_identity,
-            state.webhook_down,
-            cluster.clock.real(state.webhook_lag),
-        )
-    };
-    let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
+    let state = cluster.state().clone();
+    let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
+    let (namespace, name, prefix) = (text("namespace"), text("name"), text("generateName"));
     let selected = pod["metadata"]["labels"]["azure.workload.identity/use"] == "true";
-    if !on || !selected || namespace == NAMESPACE {
+    if !state.workload_identity || !selected || namespace == NAMESPACE {
         return Ok(pod);
     }
-    if down {
-        return Err(Refusal::internal(
-            "failed calling webhook \"mutation.azure-workload-identity.io\": failed to call webhook: \
-             Post \"https://azure-wi-webhook-webhook-service.kube-system.svc:443/mutate-v1-pod?timeout=10s\": \
-             no endpoints available for service \"azure-wi-webhook-webhook-service\"",
-        ));
+    if state.webhook_down {
+        return Err(Refusal::internal(UNREACHABLE));
     }
-    let name = pod["spec"]["serviceAccountName"]
-        .as_str()
-        .unwrap_or("default")
-        .to_owned();
-    let cached = cluster.store.lagging_account(&namespace, &name, lag);
-    let account = cached
-        .or_else(|| cluster.store.get("serviceaccounts", &namespace, &name))
-        .unwrap_or_default();
+    let own = pod["spec"]["serviceAccountName"].as_str().unwrap_or("default");
+    let cached = cluster
+        .store
+        .lagging_account(&namespace, own, cluster.clock.real(state.webhook_lag));
+    let live = || cluster.store.get("serviceaccounts", &namespace, own);
+    let account = cached.or_else(live).unwrap_or_default();
     let expiration = expiration(&pod, &account)?;
-    let identity = if generated {
-        format!(
-            "{} (prefix)",
-            pod["metadata"]["generateName"].as_str().unwrap_or_default()
-        )
-    } else {
-        pod["metadata"]["name"].as_str().unwrap_or_default().to_owned()
-    };
-    let volume = volume_name(&identity);
-    let annotation = |key: &str| account["metadata"]["annotations"][key].as_str().map(str::to_owned);
-    let tenant = annotation("azure.workload.identity/tenant-id").unwrap_or_else(|| cluster.settings.tenant_id.clone());
-    let variables = [
-        (
-            "AZURE_CLIENT_ID",
-            annotation("azure.workload.identity/client-id").unwrap_or_default(),
-        ),
-        ("AZURE_TENANT_ID", tenant),
-        (
-            "AZURE_FEDERATED_TOKEN_FILE",
-            format!("{MOUNT}/token/azure-identity-token"),
-        ),
-        ("AZURE_AUTHORITY_HOST", cluster.settings.authority_host.clone()),
-    ];
-    inject(&mut pod, &variables, &volume);
-    let token = json!({ "path": "token/azure-identity-token", "expirationSeconds": expiration, "audience": AUDIENCE });
-    let projected = json!({ "name": volume, "projected": {
-        "sources": [{ "serviceAccountToken": token }], "defaultMode": 420,
-    } });
+    // A name that the API server will only generate is not there yet when the webhook is asked.
+    let volume = volume_name(&if generated { format!("{prefix} (prefix)") } else { name });
+    inject(&mut pod, &variables(cluster, &account), &volume);
+    let token = json!({ "path": TOKEN, "expirationSeconds": expiration, "audience": AUDIENCE });
+    let sources = json!([{ "serviceAccountToken": token }]);
+    let projected = json!({ "name": volume, "projected": { "sources": sources, "defaultMode": 420 } });
     push(&mut pod["spec"]["volumes"], projected);
     Ok(pod)
+}
+
+/// What a container is told about its identity.
+fn variables(cluster: &Kubernetes, account: &Value) -> [(&'static str, String); 4] {
+    let annotation = |key: &str| {
+        let key = format!("azure.workload.identity/{key}");
+        account["metadata"]["annotations"][key.as_str()]
+            .as_str()
+            .map(str::to_owned)
+    };
+    let tenant = annotation("tenant-id").unwrap_or_else(|| cluster.settings.tenant_id.clone());
+    [
+        ("AZURE_CLIENT_ID", annotation("client-id").unwrap_or_default()),
+        ("AZURE_TENANT_ID", tenant),
+        ("AZURE_FEDERATED_TOKEN_FILE", format!("{MOUNT}/{TOKEN}")),
+        ("AZURE_AUTHORITY_HOST", cluster.settings.authority_host.clone()),
+    ]
 }
 
 /// Seconds that the projected token lives: the pod's annotation before the service account's.

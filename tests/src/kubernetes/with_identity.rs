@@ -65,7 +65,7 @@ fn a_fresh_annotation_is_missed_by_a_cache_that_lags() {
         .as_str()
         .unwrap_or_default()
         .to_owned();
-    trial.run(&["delete", "pod", "-n", NAMESPACE, &pod]);
+    trial.run(&format!("delete pod -n {NAMESPACE} {pod}"));
     trial.until("another pod", |_| {
         trial.agents().len() == 1 && trial.agents()[0]["metadata"]["name"] != pod.as_str()
     });
@@ -110,15 +110,7 @@ fn a_dry_run_shows_the_injected_pod_and_keeps_nothing() {
     let file = trial.kubeconfig().with_file_name("pod.json");
     std::fs::write(&file, pod.to_string()).unwrap();
     let path = file.to_string_lossy().into_owned();
-    let create = [
-        "create",
-        "--validate=false",
-        "--dry-run=server",
-        "-o",
-        "json",
-        "-f",
-        &path,
-    ];
+    let create = format!("create --validate=false --dry-run=server -o json -f {path}");
     let made: Value = serde_json::from_str(&trial.run(&create)).unwrap();
     assert_eq!(
         made["spec"]["containers"][0]["env"][0],
