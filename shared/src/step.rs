@@ -221,6 +221,11 @@ pub trait Step: 'static {
         Vec::new()
     }
 
+    /// The changes that follow once a wait is over: they are shown and agreed to before it begins.
+    fn after_wait(&self, _seen: &Self::Seen, _state: &State) -> Vec<ChangeNote> {
+        Vec::new()
+    }
+
     /// Ends when something that was seen has changed; a step that can watch the world ends its waits by it.
     fn stirred(&self, _reader: &<Self::Plane as Plane>::Reader, _seen: &Self::Seen) -> impl Future<Output = ()> {
         std::future::pending()

@@ -53,7 +53,7 @@ impl<S: Step> Guided<S::Plane> for Live<S> {
         Box::pin(async move {
             match self.glance(session).await {
                 Ok(view) => {
-                    let ending = self.ending_of(&view, session);
+                    let ending = self.ending_of(&view, session).await;
                     self.view = Some(view);
                     ending
                 }
@@ -93,9 +93,9 @@ impl<S: Step> Live<S> {
     }
 
     /// What a look at the step comes to. A step that is done is recorded, so that the next ones can build on it.
-    fn ending_of(&self, view: &View<S>, session: &Session<S::Plane>) -> Ending {
+    async fn ending_of(&self, view: &View<S>, session: &Session<S::Plane>) -> Ending {
         match &view.decision {
-            Decision::Done(evidence) => match self.record(&view.seen, session) {
+            Decision::Done(evidence) => match self.record(&view.seen, session).await {
                 Ok(()) => Ending::Done {
                     evidence: evidence.clone(),
                     changed: Vec::new(),
@@ -109,7 +109,10 @@ impl<S: Step> Live<S> {
                 changes: changes.iter().map(|change| change.note()).collect(),
                 turns: Vec::new(),
             },
-            Decision::Wait(wait) => Ending::Waiting { why: wait.why.clone() },
+            Decision::Wait(wait) => Ending::Waiting {
+                why: wait.why.clone(),
+                foreseen: self.step.after_wait(&view.seen, &session.state()),
+            },
             Decision::Blocked(changes, turns) => Ending::Due {
                 changes: changes.iter().map(|change| change.note()).collect(),
                 turns: turns.clone(),
@@ -126,7 +129,7 @@ impl<S: Step> Live<S> {
             };
             match view.decision {
                 Decision::Done(evidence) => {
-                    self.record(&view.seen, session)?;
+                    self.record(&view.seen, session).await?;
                     return Ok(Ending::Done {
                         evidence,
                         changed: std::mem::take(&mut self.changed),
@@ -137,7 +140,7 @@ impl<S: Step> Live<S> {
                     session.wait(self.step.name(), &wait, begun.elapsed(), stirred).await?;
                 }
                 Decision::Blocked(changes, turns) if changes.is_empty() => {
-                    return self.blocked(&view.seen, turns, session);
+                    return self.blocked(&view.seen, turns, session).await;
                 }
                 Decision::Change(changes) | Decision::Blocked(changes, _) => {
                     let refused = self.make(&changes, begun, session).await?;
@@ -147,15 +150,17 @@ impl<S: Step> Live<S> {
                             Decision::Blocked(_, turns) => [refused, turns].concat(),
                             Decision::Done(_) | Decision::Change(_) | Decision::Wait(_) => refused,
                         };
-                        return self.blocked(&view.seen, turns, session);
+                        return self.blocked(&view.seen, turns, session).await;
                     }
                 }
             }
         }
     }
 
-    fn blocked(&mut self, seen: &S::Seen, turns: Vec<Turn>, session: &Session<S::Plane>) -> Outcome<Ending> {
-        session.record(|state| self.step.record_blocked(seen, S::Plane::tables(state)))?;
+    async fn blocked(&mut self, seen: &S::Seen, turns: Vec<Turn>, session: &Session<S::Plane>) -> Outcome<Ending> {
+        session
+            .record(|state| self.step.record_blocked(seen, S::Plane::tables(state)))
+            .await?;
         Ok(Ending::TheirTurn {
             changed: std::mem::take(&mut self.changed),
             turns,
@@ -175,7 +180,7 @@ impl<S: Step> Live<S> {
             let note = change.note();
             session.console.progress(&name.to_string(), &note.summary);
             if let Some(object) = &note.creates {
-                session.record(|state| S::Plane::intend(state, name, object))?;
+                session.record(|state| S::Plane::intend(state, name, object)).await?;
             }
             match self.step.apply(writer, change).await {
                 Ok(Applied::Done) => self.made(note),
@@ -230,11 +235,13 @@ impl<S: Step> Live<S> {
         Ok(Vec::new())
     }
 
-    fn record(&self, seen: &S::Seen, session: &Session<S::Plane>) -> Outcome<()> {
-        session.record(|state| {
-            self.step.record(seen, S::Plane::tables(state));
-            S::Plane::confirm(state, self.step.name());
-        })?;
+    async fn record(&self, seen: &S::Seen, session: &Session<S::Plane>) -> Outcome<()> {
+        session
+            .record(|state| {
+                self.step.record(seen, S::Plane::tables(state));
+                S::Plane::confirm(state, self.step.name());
+            })
+            .await?;
         Ok(())
     }
 }

@@ -30,6 +30,9 @@ pub enum Ending {
     Waiting {
         /// For what.
         why: String,
+        /// The changes that follow then.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        foreseen: Vec<ChangeNote>,
     },
     /// It is the turn of others.
     TheirTurn {
@@ -119,10 +122,8 @@ impl Report {
             .flat_map(|step| {
                 let changes = match &step.ending {
                     Ending::Due { changes, .. } => changes.as_slice(),
-                    Ending::Held { foreseen, .. } => foreseen.as_slice(),
-                    Ending::Done { .. } | Ending::Waiting { .. } | Ending::TheirTurn { .. } | Ending::Failed { .. } => {
-                        &[]
-                    }
+                    Ending::Held { foreseen, .. } | Ending::Waiting { foreseen, .. } => foreseen.as_slice(),
+                    Ending::Done { .. } | Ending::TheirTurn { .. } | Ending::Failed { .. } => &[],
                 };
                 changes.iter().map(|change| (step.step, change))
             })

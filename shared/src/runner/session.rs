@@ -68,7 +68,7 @@ impl<P: Plane> Session<P> {
     ///
     /// # Errors
     /// As [`Store::update`].
-    pub fn record(&self, change: impl Fn(&mut State)) -> Outcome<bool> {
+    pub async fn record(&self, change: impl Fn(&mut State)) -> Outcome<bool> {
         let mut known = self.state();
         change(&mut known);
         if known.same_values(&self.state.borrow()) {
@@ -78,7 +78,7 @@ impl<P: Plane> Session<P> {
             self.state.replace(known);
             return Ok(false);
         }
-        let (state, written) = self.store.update(change)?;
+        let (state, written) = self.store.update(change).await?;
         self.state.replace(state);
         Ok(written)
     }

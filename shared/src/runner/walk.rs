@@ -188,7 +188,7 @@ fn show_one<P: Plane>(session: &Session<P>, name: StepName, ending: &Ending) {
     let task = name.to_string();
     match ending {
         Ending::Done { evidence, .. } => console.finish(&task, Tone::Good, evidence),
-        Ending::Waiting { why } => console.finish(&task, Tone::Attention, why),
+        Ending::Waiting { why, .. } => console.finish(&task, Tone::Attention, why),
         Ending::TheirTurn { turns, .. } | Ending::Due { turns, .. } => {
             let who = turns.first().map(|turn| turn.who.to_string()).unwrap_or_default();
             console.finish(&task, Tone::Attention, &format!("turn of the {who}"));

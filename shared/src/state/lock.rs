@@ -32,7 +32,7 @@ impl Lock {
     ///
     /// # Errors
     /// Exit 6: held for longer. Exit 7: the lock file cannot be made, or the file system has no locks.
-    pub(super) fn take(state: &Path, timeout: Duration) -> Outcome<Self> {
+    pub(super) async fn take(state: &Path, timeout: Duration) -> Outcome<Self> {
         let path = lock_path(state);
         let mut file = OpenOptions::new()
             .read(true)
@@ -55,7 +55,7 @@ impl Lock {
                         );
                         said = true;
                     }
-                    std::thread::sleep(Duration::from_millis(50));
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(TryLockError::WouldBlock) => return held(state, &mut file).err(),
                 Err(TryLockError::Error(error)) => {

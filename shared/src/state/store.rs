@@ -74,11 +74,12 @@ impl Store {
     /// # Errors
     /// Exit 6: another process holds the file for longer than the lock timeout. Exit 7: as [`Store::load`], or the file
     /// cannot be written; the old file is then intact.
-    pub fn update(&self, change: impl FnOnce(&mut State)) -> Outcome<(State, bool)> {
-        let _lock = self
-            .locking
-            .then(|| Lock::take(&self.path, self.lock_timeout))
-            .transpose()?;
+    pub async fn update(&self, change: impl FnOnce(&mut State)) -> Outcome<(State, bool)> {
+        let _lock = if self.locking {
+            Some(Lock::take(&self.path, self.lock_timeout).await?)
+        } else {
+            None
+        };
         let (text, before) = self.read()?.unwrap_or_default();
         let mut after = before.clone();
         change(&mut after);
@@ -266,12 +267,13 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_update_that_changes_nothing_does_not_touch_the_file() {
+    #[tokio::test]
+    async fn an_update_that_changes_nothing_does_not_touch_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         store
             .update(|state| state.cluster.workloads = Some(workloads()))
+            .await
             .unwrap();
         let before = (
             std::fs::read(store.path()).unwrap(),
@@ -281,6 +283,7 @@ mod tests {
             .update(|state| {
                 state.cluster.workloads = Some(workloads());
             })
+            .await
             .unwrap();
         let after = (
             std::fs::read(store.path()).unwrap(),
@@ -290,12 +293,13 @@ mod tests {
         assert_eq!(before, after);
     }
 
-    #[test]
-    fn only_the_changed_table_is_signed_anew_and_names_its_parent() {
+    #[tokio::test]
+    async fn only_the_changed_table_is_signed_anew_and_names_its_parent() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         let (first, _) = store
             .update(|state| state.cluster.workloads = Some(workloads()))
+            .await
             .unwrap();
         let identity = WorkloadIdentityTable {
             client_id: "0b1f6471-1bf0-4dda-aec3-cb9272f09590".parse().unwrap(),
@@ -304,6 +308,7 @@ mod tests {
         };
         let (second, _) = store
             .update(|state| state.cluster.workload_identity = Some(identity))
+            .await
             .unwrap();
         assert_eq!(first.cluster.workloads, second.cluster.workloads);
         let (third, _) = store
@@ -312,13 +317,14 @@ mod tests {
                     workloads.service_accounts.pop();
                 }
             })
+            .await
             .unwrap();
         let id = |state: &State| state.cluster.workloads.clone().unwrap().written.unwrap();
         assert_eq!(id(&third).parent, Some(id(&second).id));
     }
 
-    #[test]
-    fn bad_toml_is_exit_7_with_its_place_and_stays_as_it_was() {
+    #[tokio::test]
+    async fn bad_toml_is_exit_7_with_its_place_and_stays_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         for (text, at) in [
@@ -327,38 +333,39 @@ mod tests {
             ("schema = 1\n[cluster.workloads]\nnamespace = \"A b\"\n", ":3:13"),
         ] {
             std::fs::write(store.path(), text).unwrap();
-            let failure = store.update(|_| {}).unwrap_err();
+            let failure = store.update(|_| {}).await.unwrap_err();
             assert_eq!(failure.exit, Exit::StateUnreadable);
             assert!(failure.what.ends_with(at), "{} does not end with {at}", failure.what);
             assert_eq!(std::fs::read_to_string(store.path()).unwrap(), text);
         }
     }
 
-    #[test]
-    fn a_newer_schema_is_refused() {
+    #[tokio::test]
+    async fn a_newer_schema_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         std::fs::write(store.path(), "schema = 99\nanything = true\n").unwrap();
         assert_eq!(store.load().unwrap_err().exit, Exit::StateUnreadable);
     }
 
-    #[test]
-    fn a_held_file_is_exit_6_and_names_its_holder() {
+    #[tokio::test]
+    async fn a_held_file_is_exit_6_and_names_its_holder() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
-        let _held = Lock::take(store.path(), Duration::ZERO).unwrap();
-        let failure = store.update(|_| {}).unwrap_err();
+        let _held = Lock::take(store.path(), Duration::ZERO).await.unwrap();
+        let failure = store.update(|_| {}).await.unwrap_err();
         assert_eq!(failure.exit, Exit::StateHeld);
         assert!(failure.why[0].contains(&std::process::id().to_string()));
     }
 
-    #[test]
-    fn windows_line_ends_and_a_byte_order_mark_are_accepted() {
+    #[tokio::test]
+    async fn windows_line_ends_and_a_byte_order_mark_are_accepted() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         std::fs::write(store.path(), "\u{feff}schema = 1\r\n# mine\r\n").unwrap();
         store
             .update(|state| state.cluster.workloads = Some(workloads()))
+            .await
             .unwrap();
         let text = std::fs::read_to_string(store.path()).unwrap();
         assert!(
