@@ -150,3 +150,82 @@ fn custom_resources_are_there_only_with_their_definition() {
     let there = trial.kubectl("cluster-admin", &format!("get bsl -n {NAMESPACE}"));
     assert!(there.status.success());
 }
+
+#[test]
+fn a_deleted_namespace_takes_everything_with_it() {
+    let trial = Trial::with_extension(prompt());
+    trial.run(&format!("delete namespace {NAMESPACE}"));
+    trial.until("nothing is left in it", |cluster| {
+        [
+            "ServiceAccount",
+            "Deployment",
+            "ReplicaSet",
+            "Pod",
+            "BackupStorageLocation",
+        ]
+        .iter()
+        .all(|kind| {
+            cluster
+                .objects(kind)
+                .iter()
+                .all(|object| object["metadata"]["namespace"] != NAMESPACE)
+        })
+    });
+    let account =
+        json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "late", "namespace": NAMESPACE } });
+    let file = trial.kubeconfig().with_file_name("late.json");
+    std::fs::write(&file, account.to_string()).unwrap();
+    let made = trial.kubectl("cluster-admin", &format!("create -f {}", file.display()));
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(
+        said.contains(&format!("namespaces \"{NAMESPACE}\" not found")),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_watch_shows_what_passes_its_selector_and_ends_in_410_when_the_past_is_forgotten() {
+    let trial = Trial::with_extension(prompt());
+    let before = trial.cluster.store.list("serviceaccounts", None).1;
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts");
+    trial.run(&format!("label sa -n {NAMESPACE} {AGENT_ACCOUNT} mark=one"));
+    trial.run(&format!("label sa -n {NAMESPACE} {AGENT_ACCOUNT} mark=two --overwrite"));
+    let watch =
+        format!("get --raw {path}?watch=true&resourceVersion={before}&labelSelector=mark%3Done&timeoutSeconds=1");
+    let events: Vec<Value> = trial
+        .run(&watch)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_default())
+        .collect();
+    let kinds: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+    assert_eq!(kinds, ["ADDED", "DELETED"]);
+    trial.cluster.forget_history();
+    let gone: Value = serde_json::from_str(trial.run(&watch).trim()).unwrap();
+    assert_eq!((&gone["type"], &gone["object"]["code"]), (&json!("ERROR"), &json!(410)));
+    assert_eq!(gone["object"]["reason"], "Expired");
+}
+
+#[test]
+fn an_update_from_an_old_reading_is_a_conflict() {
+    let trial = Trial::with_extension(prompt());
+    let old = trial.run(&format!(
+        "get deployment -n {NAMESPACE} {AGENT} -o json --show-managed-fields"
+    ));
+    trial.run(&format!("label deployment -n {NAMESPACE} {AGENT} mark=one"));
+    let file = trial.kubeconfig().with_file_name("old.json");
+    std::fs::write(&file, &old).unwrap();
+    let replace = |path: &str| trial.kubectl("cluster-admin", &format!("replace -f {path}"));
+    let refused = replace(&file.to_string_lossy());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("the object has been modified; please apply your changes to the latest version"),
+        "{said}"
+    );
+    let mut other: Value = serde_json::from_str(&old).unwrap();
+    other["metadata"]["resourceVersion"] = Value::Null;
+    other["spec"]["selector"]["matchLabels"] = json!({ "name": "another" });
+    std::fs::write(&file, other.to_string()).unwrap();
+    let refused = replace(&file.to_string_lossy());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("field is immutable"), "{said}");
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -17,7 +18,8 @@ use super::webhook;
 use crate::planes::{Clock, Cloud, Cluster, ExtensionRelease, ServiceAccountToken, StorageLocationStatus, Workload};
 
 /// What goes wrong with the next pods of a deployment. Pods that run already are left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// The image cannot be pulled.
     ImagePullBackOff,
@@ -100,7 +102,7 @@ impl Kubernetes {
             webhook_down: settings.webhook_down,
             webhook_lag: settings.webhook_lag,
             dialect: settings.dialect,
-            faults: BTreeMap::new(),
+            faults: settings.faults.clone(),
             personas: settings.personas.clone(),
             tokens: BTreeMap::new(),
             release: None,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::cluster::Kubernetes;
+use super::resources::RESOURCES;
 use super::velero::Validation;
 use super::{deployments, kubelet, replicasets, velero};
 
@@ -48,7 +49,23 @@ pub(crate) async fn run(cluster: &Arc<Kubernetes>) {
     }
 }
 
+/// Takes away what is left in a namespace that is gone.
+fn empty_namespaces(cluster: &Kubernetes) {
+    for resource in RESOURCES
+        .iter()
+        .filter(|resource| resource.namespaced && !resource.review)
+    {
+        for object in cluster.store.list(resource.plural, None).0 {
+            let (namespace, name) = place(&object);
+            if cluster.store.get("namespaces", "", namespace).is_none() {
+                cluster.store.remove(resource.plural, namespace, name);
+            }
+        }
+    }
+}
+
 fn step(cluster: &Kubernetes, memory: &mut Memory) {
+    empty_namespaces(cluster);
     collect_orphans(cluster);
     for deployment in cluster.store.list("deployments", None).0 {
         deployments::reconcile(cluster, memory, &deployment);

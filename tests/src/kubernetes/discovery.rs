@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::cluster::Kubernetes;
+use super::openapi;
 use super::resources::{RESOURCES, Resource};
 use super::server::{Answer, json as json_answer};
 use super::status::Refusal;
@@ -38,6 +39,10 @@ pub(crate) fn answer(cluster: &Kubernetes, path: &str) -> Answer {
             group
         }
         ["apis", group, version] => resource_list(cluster, group, version)?,
+        ["openapi", "v3"] => openapi::index(cluster),
+        ["openapi", "v3", rest @ ..] => {
+            openapi::document(cluster, &rest.join("/")).ok_or_else(Refusal::no_such_path)?
+        }
         [".well-known", "openid-configuration"] => tokens::configuration(cluster),
         ["openid", "v1", "jwks"] => tokens::keys(cluster)?,
         _ => return Err(Refusal::no_such_path()),

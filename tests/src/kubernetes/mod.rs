@@ -20,6 +20,7 @@ mod kubeconfig;
 mod kubelet;
 mod logs;
 mod metadata;
+mod openapi;
 mod orders;
 mod patch;
 mod pod_status;

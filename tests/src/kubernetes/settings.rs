@@ -1,8 +1,11 @@
 //! What can be chosen about the cluster before it starts.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::access::{Persona, Rule};
+use super::cluster::Fault;
 
 /// Everything about the cluster that can be chosen before it starts. All durations are seconds of the model.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,6 +41,8 @@ pub struct Settings {
     pub chart_version: String,
     /// Whether the chart itself sets `AZURE_CLIENT_ID` on velero's container, which the webhook never overwrites.
     pub chart_sets_client_id: bool,
+    /// What goes wrong with the new pods of a deployment, by its name.
+    pub faults: BTreeMap<String, Fault>,
     /// How many changes a watch can look back on before it is told 410 Gone.
     pub watch_history: usize,
     /// Who may call, with which rights.
@@ -77,7 +82,8 @@ impl Default for Settings {
             dialect: Dialect::Newer,
             chart_version: "0.0.3180".to_owned(),
             chart_sets_client_id: false,
-            watch_history: 5000,
+            faults: BTreeMap::new(),
+            watch_history: 1000,
             personas: personas(),
         }
     }

@@ -269,12 +269,3 @@ pub(crate) fn release() -> ExtensionRelease {
         tenant_id: Settings::default().tenant_id,
     }
 }
-
-#[test]
-#[ignore = "serves for trying things out by hand"]
-fn serve() {
-    let trial = Trial::with_extension(Settings::default());
-    trial.cluster.set_workload_identity(true);
-    std::fs::copy(trial.kubeconfig(), std::env::var("TRIAL").unwrap()).unwrap();
-    std::thread::sleep(Duration::from_secs(900));
-}

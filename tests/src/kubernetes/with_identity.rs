@@ -110,7 +110,7 @@ fn a_dry_run_shows_the_injected_pod_and_keeps_nothing() {
     let file = trial.kubeconfig().with_file_name("pod.json");
     std::fs::write(&file, pod.to_string()).unwrap();
     let path = file.to_string_lossy().into_owned();
-    let create = format!("create --validate=false --dry-run=server -o json -f {path}");
+    let create = format!("create --dry-run=server -o json -f {path}");
     let made: Value = serde_json::from_str(&trial.run(&create)).unwrap();
     assert_eq!(
         made["spec"]["containers"][0]["env"][0],

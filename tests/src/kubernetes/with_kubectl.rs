@@ -157,10 +157,7 @@ fn an_apply_from_the_server_side_meets_helms_fields() {
         });
         std::fs::write(&file, account.to_string()).unwrap();
     };
-    let apply = format!(
-        "apply --server-side --validate=false --field-manager=ours -f {}",
-        file.display()
-    );
+    let apply = format!("apply --server-side --field-manager=ours -f {}", file.display());
     write("other");
     let refused = said(&trial.kubectl("cluster-admin", &apply));
     assert!(
