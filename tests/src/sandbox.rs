@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::azure::personas::{self, Persona};
 use crate::azure::{Azure, ids};
-use crate::kubernetes::{Kubernetes, kubeconfig_of};
+use crate::kubernetes::{self, Kubernetes, kubeconfig_of};
 use crate::log::RequestLog;
 use crate::planes::{Clock, Cloud, Cluster};
 use crate::settings::Settings;
@@ -20,21 +20,63 @@ use crate::tls::Authority;
 pub struct Sandbox {
     runtime: Option<Runtime>,
     azure: Arc<Azure>,
-    kubernetes: Arc<Kubernetes>,
-    other: Arc<Kubernetes>,
+    clusters: Clusters,
     log: RequestLog,
     dir: PathBuf,
     endpoint: String,
-    servers: [String; 2],
     time_scale: f64,
 }
 
 /// Issuer of the second, empty cluster.
 const OTHER_ISSUER: &str = "https://westeurope.oic.prod-aks.azure.com/4f1c6c9a-0d1f-4b1e-9b57-3c1f6a7d2e10/00000000-0000-0000-0000-0000000000aa/";
 
+/// The cluster of the world, and the second, empty one.
+struct Clusters {
+    kubernetes: Arc<Kubernetes>,
+    other: Arc<Kubernetes>,
+    /// Addresses of both API servers.
+    servers: [String; 2],
+}
+
+impl Clusters {
+    fn start(
+        runtime: &Runtime,
+        authority: &Authority,
+        scale: f64,
+        settings: kubernetes::Settings,
+        azure: &Arc<Azure>,
+        log: &RequestLog,
+    ) -> io::Result<Self> {
+        // A cluster may start tasks of its own while it is built.
+        let _entered = runtime.enter();
+        let clock = Clock { scale };
+        let kubernetes = Kubernetes::new(clock, settings, Arc::clone(azure) as Arc<dyn Cloud>);
+        let other = Kubernetes::empty(clock, OTHER_ISSUER);
+        let mut addresses = Vec::new();
+        for cluster in [&kubernetes, &other] {
+            let listener = runtime.block_on(authority.listen())?;
+            addresses.push(format!("https://{}", listener.address()));
+            let (cluster, log) = (Arc::clone(cluster), log.clone());
+            runtime.spawn(async move { cluster.serve(listener, log).await });
+        }
+        azure.attach(&(Arc::clone(&kubernetes) as Arc<dyn Cluster>));
+        let mut addresses = addresses.into_iter();
+        let servers = [
+            addresses.next().unwrap_or_default(),
+            addresses.next().unwrap_or_default(),
+        ];
+        Ok(Self {
+            kubernetes,
+            other,
+            servers,
+        })
+    }
+}
+
 impl Sandbox {
     /// Starts a sandbox and writes what its clients need into `dir`, which has to exist: `ca.pem`, `kubeconfig`,
-    /// `requests.jsonl`, `sandbox.json`, and `env/PERSONA.sh` for each Azure persona.
+    /// `requests.jsonl`, `sandbox.json`, and `env/PERSONA.sh` for each Azure persona. Not to be called from a task of an
+    /// async runtime: it waits for its own.
     ///
     /// # Errors
     /// No port is free, or a file cannot be written.
@@ -47,41 +89,21 @@ impl Sandbox {
         let endpoint = format!("https://{}", listener.address());
         let (time_scale, cluster_settings) = (settings.time_scale, settings.kubernetes.clone());
         let personas = cluster_settings.personas.clone();
-        let clock = Clock { scale: time_scale };
         let azure = Azure::new(settings, &endpoint);
-        let cloud: Arc<dyn Cloud> = Arc::clone(&azure) as Arc<dyn Cloud>;
-        let (kubernetes, other, servers) = {
-            // The cluster may start tasks of its own while it is built.
-            let _entered = runtime.enter();
-            let kubernetes = Kubernetes::new(clock, cluster_settings, cloud);
-            let other = Kubernetes::empty(clock, OTHER_ISSUER);
-            let listeners = (
-                runtime.block_on(authority.listen())?,
-                runtime.block_on(authority.listen())?,
-            );
-            let servers = [&listeners.0, &listeners.1].map(|listener| format!("https://{}", listener.address()));
-            for (cluster, listener) in [(&kubernetes, listeners.0), (&other, listeners.1)] {
-                let (cluster, log) = (Arc::clone(cluster), log.clone());
-                runtime.spawn(async move { cluster.serve(listener, log).await });
-            }
-            azure.attach(&(Arc::clone(&kubernetes) as Arc<dyn Cluster>));
-            (kubernetes, other, servers)
-        };
-        let kubeconfig = kubeconfig_of(&servers[0], &servers[1], authority.pem(), &personas);
+        let clusters = Clusters::start(&runtime, &authority, time_scale, cluster_settings, &azure, &log)?;
+        let [server, other] = &clusters.servers;
+        let kubeconfig = kubeconfig_of(server, other, authority.pem(), &personas);
         azure.set_kubeconfig(&kubeconfig);
         fs::write(dir.join("kubeconfig"), kubeconfig)?;
         runtime.spawn(Arc::clone(&azure).run());
         runtime.spawn(Arc::clone(&azure).serve(listener, log.clone()));
-        let dir = dir.to_owned();
         let sandbox = Self {
             runtime: Some(runtime),
             azure,
-            kubernetes,
-            other,
+            clusters,
             log,
-            dir,
+            dir: dir.to_owned(),
             endpoint,
-            servers,
             time_scale,
         };
         sandbox.write_files()?;
@@ -108,7 +130,7 @@ impl Sandbox {
             "pid": std::process::id(),
             "endpoint": self.endpoint,
             "timeScale": self.time_scale,
-            "kubernetes": { "server": self.servers[0], "other": self.servers[1] },
+            "kubernetes": { "server": self.clusters.servers[0], "other": self.clusters.servers[1] },
             "tenant": ids::TENANT,
             "subscription": ids::SUBSCRIPTION,
             "otherSubscription": ids::OTHER_SUBSCRIPTION,
@@ -169,7 +191,7 @@ impl Sandbox {
     /// The Kubernetes half, for looking into the cluster and for changes behind the clients' backs.
     #[must_use]
     pub fn kubernetes(&self) -> &Kubernetes {
-        &self.kubernetes
+        &self.clusters.kubernetes
     }
 
     /// Assigns a role by name to a persona or an object id, in force at once.
@@ -203,8 +225,8 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.kubernetes.shut_down();
-        self.other.shut_down();
+        self.clusters.kubernetes.shut_down();
+        self.clusters.other.shut_down();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

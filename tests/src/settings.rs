@@ -6,19 +6,62 @@ use serde_json::Value;
 use crate::azure::faults::Fault;
 use crate::kubernetes;
 
-/// How the sandbox behaves. Durations are model seconds; the wall-clock time is the duration times `time_scale`.
-///
-/// The defaults are what Azure was seen to take in recorded traffic, or what its documentation promises.
+/// How the sandbox behaves. All switches have one flat name space, whichever struct they are in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Settings {
+    /// How long things take.
+    #[serde(flatten)]
+    pub durations: Durations,
+    /// What the world looks like at the start.
+    #[serde(flatten)]
+    pub start: Start,
     /// Real seconds for one second of the model.
     pub time_scale: f64,
     /// Added to every answer.
     pub latency: f64,
     /// What an access token lives, in real seconds: clients reckon with their own clock.
     pub token_lifetime: f64,
+    /// Federated credential writes per second and identity; 0 is no limit.
+    pub credential_rate: f64,
+    /// After so many reads of the cluster its eTag moves, as if an autoscaler had been at work.
+    pub etag_moves: u32,
+    /// So many extension installs fail before one succeeds.
+    pub extension_failures: u32,
+    /// Under 2025-03-01 the extension names its identity's client id and resource id.
+    pub extension_names_identity: bool,
+    /// So many jobs fail before one completes.
+    pub job_failures: u32,
+    /// Role assignments without effect for ever: nothing is propagated.
+    pub roles_never_effective: bool,
+    /// `PrincipalNotFound` even where `principalType` is given, for so many writes.
+    pub principal_not_found: u32,
+    /// Trusted access answers without operation headers.
+    pub trusted_access_no_headers: bool,
+    /// `Retry-After`, in model seconds, on operations whose provider sends none of its own; 0 is none.
+    pub retry_after: f64,
+    /// Items of one page of a list; 0 is everything at once.
+    pub page_size: usize,
+    /// Versions that the region does not offer, `type@version`, lower case, comma-separated.
+    pub withdrawn_api_versions: String,
+    /// `object` or `list`: shape of the metadata document under 2022-09-01.
+    pub metadata_shape: String,
+    /// ARM's own token buckets (reads 250/25, writes 200/10, deletes 200/10 per second) are enforced.
+    pub arm_throttling: bool,
+    /// Subject of the federated assertion that each persona may sign in with; `{persona}` stands for its name.
+    pub federated_subject: String,
+    /// Faults that wait for their request.
+    pub faults: Vec<Fault>,
+    /// The Kubernetes half's own switches: `kubernetes.SWITCH`.
+    pub kubernetes: kubernetes::Settings,
+}
 
+/// How long things take, in model seconds; the wall-clock time is the duration times `time_scale`.
+///
+/// The defaults are what Azure was seen to take in recorded traffic, or what its documentation promises.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Durations {
     /// Cluster PUT until its operation has Succeeded.
     pub cluster_update: f64,
     /// Extension PUT until Succeeded.
@@ -57,11 +100,14 @@ pub struct Settings {
     pub credential_negative_cache: f64,
     /// How long one write of a federated credential occupies its identity.
     pub credential_write: f64,
-    /// Federated credential writes per second and identity; 0 is no limit.
-    pub credential_rate: f64,
     /// Fresh principals are unknown to role assignments without `principalType` for so long.
     pub principal_replication: f64,
+}
 
+/// What the world looks like at the start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Start {
     /// The OIDC issuer is on from the start.
     pub issuer_on: bool,
     /// Workload identity is on from the start.
@@ -84,52 +130,45 @@ pub struct Settings {
     pub no_csi_driver: bool,
     /// The cluster answers without an eTag, as older api-versions did.
     pub no_etag: bool,
-    /// After so many reads of the cluster its eTag moves, as if an autoscaler had been at work.
-    pub etag_moves: u32,
     /// The cluster is protected already, by a vault in rg-elsewhere.
     pub protected_elsewhere: bool,
-
-    /// So many extension installs fail before one succeeds.
-    pub extension_failures: u32,
-    /// Under 2025-03-01 the extension names its identity's client id and resource id.
-    pub extension_names_identity: bool,
     /// The storage account name that somebody else owns.
     pub taken_account: String,
     /// `defaultAction` of the storage account's network rules.
     pub storage_default_action: String,
-    /// So many jobs fail before one completes.
-    pub job_failures: u32,
-    /// Role assignments without effect for ever: nothing is propagated.
-    pub roles_never_effective: bool,
-    /// `PrincipalNotFound` even where `principalType` is given, for so many writes.
-    pub principal_not_found: u32,
-    /// Trusted access answers without operation headers.
-    pub trusted_access_no_headers: bool,
-    /// `Retry-After`, in model seconds, on operations whose provider sends none of its own; 0 is none.
-    pub retry_after: f64,
-    /// Items of one page of a list; 0 is everything at once.
-    pub page_size: usize,
-    /// Versions that the region does not offer, `type@version`, lower case, comma-separated.
-    pub withdrawn_api_versions: String,
-    /// `object` or `list`: shape of the metadata document under 2022-09-01.
-    pub metadata_shape: String,
-    /// ARM's own token buckets (reads 250/25, writes 200/10, deletes 200/10 per second) are enforced.
-    pub arm_throttling: bool,
-    /// Subject of the federated assertion that each persona may sign in with; `{persona}` stands for its name.
-    pub federated_subject: String,
-
-    /// Faults that wait for their request.
-    pub faults: Vec<Fault>,
-    /// The Kubernetes half's own switches: `kubernetes.SWITCH`.
-    pub kubernetes: kubernetes::Settings,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            durations: Durations::default(),
+            start: Start::default(),
             time_scale: 1.0,
             latency: 0.0,
             token_lifetime: 3599.0,
+            credential_rate: 0.25,
+            etag_moves: 0,
+            extension_failures: 0,
+            extension_names_identity: true,
+            job_failures: 0,
+            roles_never_effective: false,
+            principal_not_found: 0,
+            trusted_access_no_headers: false,
+            retry_after: 0.0,
+            page_size: 0,
+            withdrawn_api_versions: String::new(),
+            metadata_shape: "object".to_owned(),
+            arm_throttling: false,
+            federated_subject: "repo:contoso/backup:environment:{persona}".to_owned(),
+            faults: Vec::new(),
+            kubernetes: kubernetes::Settings::default(),
+        }
+    }
+}
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self {
             cluster_update: 129.0,
             extension_install: 238.0,
             extension_background: 0.0,
@@ -149,8 +188,14 @@ impl Default for Settings {
             credential_propagation: 30.0,
             credential_negative_cache: 0.0,
             credential_write: 0.5,
-            credential_rate: 0.25,
             principal_replication: 60.0,
+        }
+    }
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
             issuer_on: false,
             workload_identity_on: false,
             providers_registered: true,
@@ -162,24 +207,9 @@ impl Default for Settings {
             snapshot_group_lock: false,
             no_csi_driver: false,
             no_etag: false,
-            etag_moves: 0,
             protected_elsewhere: false,
-            extension_failures: 0,
-            extension_names_identity: true,
             taken_account: "contosobackups".to_owned(),
             storage_default_action: "Allow".to_owned(),
-            job_failures: 0,
-            roles_never_effective: false,
-            principal_not_found: 0,
-            trusted_access_no_headers: false,
-            retry_after: 0.0,
-            page_size: 0,
-            withdrawn_api_versions: String::new(),
-            metadata_shape: "object".to_owned(),
-            arm_throttling: false,
-            federated_subject: "repo:contoso/backup:environment:{persona}".to_owned(),
-            faults: Vec::new(),
-            kubernetes: kubernetes::Settings::default(),
         }
     }
 }
@@ -221,9 +251,9 @@ mod tests {
         settings.set("issuer_on=true").unwrap();
         settings.set("extension-install=5").unwrap();
         settings.set("taken_account=123").unwrap();
-        assert!(settings.issuer_on);
-        assert!((settings.extension_install - 5.0).abs() < f64::EPSILON);
-        assert_eq!(settings.taken_account, "123");
+        assert!(settings.start.issuer_on);
+        assert!((settings.durations.extension_install - 5.0).abs() < f64::EPSILON);
+        assert_eq!(settings.start.taken_account, "123");
     }
 
     #[test]
@@ -231,7 +261,7 @@ mod tests {
         let mut settings = Settings::default();
         assert!(settings.set("no_such_switch=1").unwrap_err().contains("no_such_switch"));
         assert!(settings.set("issuer_on=maybe").unwrap_err().contains("maybe"));
-        assert!(!settings.issuer_on);
+        assert!(!settings.start.issuer_on);
     }
 
     #[test]

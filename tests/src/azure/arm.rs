@@ -11,56 +11,54 @@ use super::tokens::{Mint, Refusal};
 use super::versions;
 use super::world::World;
 
+/// 401 in ARM's words.
+fn refuse(endpoint: &str, code: &str, message: &str) -> Answer {
+    let challenge = format!(
+        "Bearer authorization_uri=\"{endpoint}/{}\", error=\"invalid_token\", error_description=\"{message}\"",
+        ids::TENANT
+    );
+    Answer::error(401, code, message).with("WWW-Authenticate", challenge)
+}
+
 /// Who sent this request.
 ///
 /// # Errors
 /// 401 in ARM's words.
 pub(crate) fn authenticate(mint: &Mint, endpoint: &str, authorization: &str) -> Result<Principal, Answer> {
-    let refuse = |code: &str, message: &str| {
-        let challenge = format!(
-            "Bearer authorization_uri=\"{endpoint}/{}\", error=\"invalid_token\", error_description=\"{message}\"",
-            ids::TENANT
-        );
-        Answer::error(401, code, message).with("WWW-Authenticate", challenge)
-    };
-    let Some(token) = authorization
+    let bearer = authorization
         .strip_prefix("Bearer ")
-        .or_else(|| authorization.strip_prefix("bearer "))
-    else {
+        .or_else(|| authorization.strip_prefix("bearer "));
+    let token = bearer.ok_or_else(|| {
         let message = "Authentication failed. The 'Authorization' header is missing.";
-        return Err(refuse("AuthenticationFailed", message));
-    };
+        refuse(endpoint, "AuthenticationFailed", message)
+    })?;
     let claims = mint.open(token).map_err(|refusal| match refusal {
-        Refusal::Malformed => refuse("InvalidAuthenticationToken", "The access token is invalid."),
+        Refusal::Malformed => refuse(endpoint, "InvalidAuthenticationToken", "The access token is invalid."),
         Refusal::Expired { expired } => {
             let message = format!("The access token expiry UTC time '{expired}' is earlier than current UTC time.");
-            refuse("ExpiredAuthenticationToken", &message)
+            refuse(endpoint, "ExpiredAuthenticationToken", &message)
         }
     })?;
     let text = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
+    let audience = text("aud");
     if !arm_audiences(endpoint)
         .iter()
-        .any(|known| known == text("aud").trim_end_matches('/'))
+        .any(|known| known == audience.trim_end_matches('/'))
     {
         let message = format!(
-            "The access token has been obtained for wrong audience or resource '{}'. It should exactly match with one of the \
-             allowed audiences '{endpoint}/','https://management.azure.com/'.",
-            text("aud")
+            "The access token has been obtained for wrong audience or resource '{audience}'. It should exactly match with \
+             one of the allowed audiences '{endpoint}/','https://management.azure.com/'."
         );
-        return Err(refuse("InvalidAuthenticationTokenAudience", &message));
+        return Err(refuse(endpoint, "InvalidAuthenticationTokenAudience", &message));
     }
     if text("tid") != ids::TENANT {
         let message = format!(
             "The access token is from the wrong issuer. It must match the tenant '{}'.",
             ids::TENANT
         );
-        return Err(refuse("InvalidAuthenticationTokenTenant", &message));
+        return Err(refuse(endpoint, "InvalidAuthenticationTokenTenant", &message));
     }
-    Ok(Principal {
-        name: text("name"),
-        client_id: text("appid"),
-        object_id: text("oid"),
-    })
+    Ok(Principal::new(&text("name"), &text("appid"), &text("oid")))
 }
 
 /// Answers a call to ARM by an authenticated caller.

@@ -34,65 +34,49 @@ fn refuse(status: u16, code: &'static str, message: &str, persona: &str) -> Blob
 /// Answers `/blob/{account}/{container}?restype=container`.
 pub(crate) fn answer(azure: &Azure, method: &str, target: &Target, headers: &BTreeMap<String, String>) -> BlobAnswer {
     azure.settle();
-    let token = headers
-        .get("authorization")
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .unwrap_or_default();
-    let Ok(claims) = azure.mint.open(token) else {
-        return refuse(
-            401,
-            "NoAuthenticationInformation",
-            "Server failed to authenticate the request.",
-            "",
-        );
+    let (persona, principal) = match caller(azure, headers) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
     };
-    let persona = text(&claims, "/name").to_owned();
-    if text(&claims, "/aud").trim_end_matches('/') != STORAGE_AUDIENCE {
-        return refuse(
-            401,
-            "InvalidAuthenticationInfo",
-            "Authentication scheme Bearer: audience validation failed.",
-            &persona,
-        );
-    }
     let Some(captures) = target.matches("/blob/{account}/{container}") else {
-        return refuse(
-            400,
-            "InvalidUri",
-            "The requested URI does not represent any resource on the server.",
-            &persona,
-        );
+        let message = "The requested URI does not represent any resource on the server.";
+        return refuse(400, "InvalidUri", message, &persona);
     };
-    let (principal, account, container) = (
-        text(&claims, "/oid"),
-        captures.get("account"),
-        captures.get("container"),
-    );
-    let seen = touch_container(&azure.lock(), principal, account, container);
+    let (account, container) = (captures.get("account"), captures.get("container"));
+    let seen = touch_container(&azure.lock(), &principal, account, container);
     match (method, seen) {
         ("GET" | "HEAD", Ok(())) => listing(account, container, &persona),
-        ("PUT", Ok(())) => refuse(
-            409,
-            "ContainerAlreadyExists",
-            "The specified container already exists.",
-            &persona,
-        ),
+        ("PUT", Ok(())) => {
+            let message = "The specified container already exists.";
+            refuse(409, "ContainerAlreadyExists", message, &persona)
+        }
         ("PUT", Err(("ContainerNotFound", _))) => make(azure, account, container, &persona),
         (_, Err((code, message))) => {
-            let status = if matches!(code, "ContainerNotFound" | "InvalidUri") {
-                404
-            } else {
-                403
-            };
-            refuse(status, code, &message, &persona)
+            let missing = matches!(code, "ContainerNotFound" | "InvalidUri");
+            refuse(if missing { 404 } else { 403 }, code, &message, &persona)
         }
-        _ => refuse(
-            405,
-            "UnsupportedHttpVerb",
-            "The resource doesn't support specified Http Verb.",
-            &persona,
-        ),
+        _ => {
+            let message = "The resource doesn't support specified Http Verb.";
+            refuse(405, "UnsupportedHttpVerb", message, &persona)
+        }
     }
+}
+
+/// Name and object id of the caller.
+fn caller(azure: &Azure, headers: &BTreeMap<String, String>) -> Result<(String, String), BlobAnswer> {
+    let token = headers
+        .get("authorization")
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let claims = azure.mint.open(token.unwrap_or_default()).map_err(|_| {
+        let message = "Server failed to authenticate the request.";
+        refuse(401, "NoAuthenticationInformation", message, "")
+    })?;
+    let persona = text(&claims, "/name").to_owned();
+    if text(&claims, "/aud").trim_end_matches('/') != STORAGE_AUDIENCE {
+        let message = "Authentication scheme Bearer: audience validation failed.";
+        return Err(refuse(401, "InvalidAuthenticationInfo", message, &persona));
+    }
+    Ok((persona, text(&claims, "/oid").to_owned()))
 }
 
 fn listing(account: &str, container: &str, persona: &str) -> BlobAnswer {

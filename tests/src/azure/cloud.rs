@@ -81,7 +81,7 @@ fn matching(world: &mut World, identity: &str, token: &ServiceAccountToken) -> R
     } else {
         compare(&known, token)
     };
-    let lasts = world.settings.credential_negative_cache;
+    let lasts = world.settings.durations.credential_negative_cache;
     if verdict.is_err() && !remembered && lasts > 0.0 {
         world.unknown_credentials.insert(memory, now + lasts);
     }

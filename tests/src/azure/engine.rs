@@ -49,9 +49,9 @@ impl Azure {
             return;
         }
         let settings = self.lock().settings.clone();
-        let issuer = settings.issuer_on.then(super::providers::cluster_body::issuer);
+        let issuer = settings.start.issuer_on.then(super::providers::cluster_body::issuer);
         cluster.set_issuer(issuer);
-        cluster.set_workload_identity(settings.workload_identity_on);
+        cluster.set_workload_identity(settings.start.workload_identity_on);
     }
 
     /// What `listClusterUserCredential` hands out.

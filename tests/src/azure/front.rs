@@ -43,68 +43,70 @@ fn service(target: &str) -> &'static str {
     }
 }
 
+impl Given {
+    /// An answer without a known caller.
+    pub(crate) fn plain(service: &'static str, answer: Answer) -> Self {
+        Self {
+            answer,
+            service,
+            persona: String::new(),
+            text: None,
+        }
+    }
+}
+
 /// The answer to a request that a fault strikes.
 pub(crate) fn struck(azure: &Azure, asked: &Asked, status: u16, code: &str) -> Given {
     let mut answer = Answer::error(status, code, "The request was struck by a fault of the sandbox.");
     if matches!(status, 429 | 503) {
         answer = azure.lock().retry_after(answer, 5.0);
     }
-    Given {
-        answer,
-        service: service(&asked.target),
-        persona: String::new(),
-        text: None,
-    }
+    Given::plain(service(&asked.target), answer)
 }
 
 /// The answer of the service that the path belongs to.
 pub(crate) fn answer(azure: &Azure, asked: &Asked) -> Given {
     let target = Target::parse(&asked.target);
-    let service = service(&asked.target);
-    let plain = |answer: Answer| Given {
-        answer,
-        service,
-        persona: String::new(),
-        text: None,
-    };
-    if service == "storage" {
-        let blob = blob::answer(azure, &asked.method, &target, &asked.headers);
-        let mut answer = Answer::empty(blob.status);
-        if !blob.code.is_empty() {
-            answer = answer.with("x-ms-error-code", blob.code);
-        }
-        return Given {
-            answer,
-            service,
-            persona: blob.persona,
-            text: Some(("application/xml", blob.body)),
-        };
-    }
     if target.path().eq_ignore_ascii_case("/metadata/endpoints") {
         let shape = azure.lock().settings.metadata_shape.clone();
-        return plain(metadata::answer(&azure.endpoint, &target, &shape));
+        return Given::plain("arm", metadata::answer(&azure.endpoint, &target, &shape));
     }
-    if service == "entra" {
-        let settings = azure.lock().settings.clone();
-        let path = target.path();
-        let answer = entra::answer(
-            &settings,
-            &azure.endpoint,
-            &azure.mint,
-            &asked.method,
-            &path,
-            &asked.body,
-        );
-        let persona = client_of(&asked.body);
-        let answer = answer.unwrap_or_else(|| Answer::error(404, "NotFound", "There is nothing here."));
-        return Given {
-            answer,
-            service,
-            persona,
-            text: None,
-        };
+    match service(&asked.target) {
+        "storage" => storage(azure, asked, &target),
+        "entra" => sign_in(azure, asked, &target),
+        _ => arm(azure, asked, target),
     }
-    arm(azure, asked, target)
+}
+
+fn storage(azure: &Azure, asked: &Asked, target: &Target) -> Given {
+    let blob = blob::answer(azure, &asked.method, target, &asked.headers);
+    let mut answer = Answer::empty(blob.status);
+    if !blob.code.is_empty() {
+        answer = answer.with("x-ms-error-code", blob.code);
+    }
+    Given {
+        answer,
+        service: "storage",
+        persona: blob.persona,
+        text: Some(("application/xml", blob.body)),
+    }
+}
+
+fn sign_in(azure: &Azure, asked: &Asked, target: &Target) -> Given {
+    let (settings, path) = (azure.lock().settings.clone(), target.path());
+    let answer = entra::answer(
+        &settings,
+        &azure.endpoint,
+        &azure.mint,
+        &asked.method,
+        &path,
+        &asked.body,
+    );
+    let answer = answer.unwrap_or_else(|| Answer::error(404, "NotFound", "There is nothing here."));
+    Given {
+        persona: client_of(&asked.body),
+        ..Given::plain("entra", answer)
+    }
 }
 
 fn client_of(form: &[u8]) -> String {

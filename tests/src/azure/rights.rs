@@ -31,6 +31,17 @@ pub(crate) struct Principal {
     pub(crate) object_id: String,
 }
 
+impl Principal {
+    pub(crate) fn new(name: &str, client_id: &str, object_id: &str) -> Self {
+        let [name, client_id, object_id] = [name, client_id, object_id].map(str::to_owned);
+        Self {
+            name,
+            client_id,
+            object_id,
+        }
+    }
+}
+
 impl Assignment {
     /// As the API shows it.
     pub(crate) fn body(&self) -> Value {
@@ -64,7 +75,10 @@ impl World {
         scope: &str,
         at_once: bool,
     ) {
-        let (mut control, mut data) = (self.settings.role_propagation, self.settings.data_role_propagation);
+        let (mut control, mut data) = (
+            self.settings.durations.role_propagation,
+            self.settings.durations.data_role_propagation,
+        );
         if at_once {
             (control, data) = (0.0, 0.0);
         } else if self.settings.roles_never_effective {

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::ids;
 use super::personas;
-use super::providers::{cluster_body, groups, identities, locks, registration};
+use super::providers::{accounts, cluster_body, groups, identities, locks, registration};
 use super::roles;
-use super::world::World;
+use super::world::{World, text};
 
 /// Fills an empty world.
 pub(crate) fn seed(world: &mut World) {
     let settings = world.settings.clone();
-    registration::seed(world, ids::SUBSCRIPTION, settings.providers_registered);
+    registration::seed(world, ids::SUBSCRIPTION, settings.start.providers_registered);
     registration::seed(world, ids::OTHER_SUBSCRIPTION, true);
     let mut all = vec![
         (ids::CLUSTER_GROUP, ids::LOCATION),
@@ -19,7 +19,7 @@ pub(crate) fn seed(world: &mut World) {
         (ids::BACKUP_GROUP, ids::LOCATION),
         (ids::ELSEWHERE_GROUP, "northeurope"),
     ];
-    if !settings.no_snapshot_group {
+    if !settings.start.no_snapshot_group {
         all.push((ids::SNAPSHOT_GROUP, ids::LOCATION));
     }
     for (group, location) in all {
@@ -30,10 +30,10 @@ pub(crate) fn seed(world: &mut World) {
     }
     world.put(cluster_body::body(&settings), 0.0);
     nodes(world);
-    if settings.snapshot_group_lock {
+    if settings.start.snapshot_group_lock {
         lock(world);
     }
-    if settings.protected_elsewhere {
+    if settings.start.protected_elsewhere {
         protect_elsewhere(world);
     }
     for name in personas::NAMES {
@@ -118,11 +118,15 @@ pub(crate) fn switched(world: &mut World, key: &str) {
     let cluster = ids::cluster_id();
     match key {
         "cluster_stopped" => {
-            let code = if settings.cluster_stopped { "Stopped" } else { "Running" };
+            let code = if settings.start.cluster_stopped {
+                "Stopped"
+            } else {
+                "Running"
+            };
             change(world, &cluster, "powerState", json!({ "code": code }));
         }
         "locked_node_group" => {
-            let level = if settings.locked_node_group {
+            let level = if settings.start.locked_node_group {
                 "ReadOnly"
             } else {
                 "Unrestricted"
@@ -134,24 +138,25 @@ pub(crate) fn switched(world: &mut World, key: &str) {
                 json!({ "restrictionLevel": level }),
             );
         }
-        "snapshot_group_lock" if settings.snapshot_group_lock => lock(world),
+        "snapshot_group_lock" if settings.start.snapshot_group_lock => lock(world),
         "snapshot_group_lock" => {
             let scope = ids::group_id(ids::SNAPSHOT_GROUP);
             world.remove(&format!("{scope}/providers/Microsoft.Authorization/locks/keep"));
         }
-        "protected_elsewhere" if settings.protected_elsewhere => protect_elsewhere(world),
-        "storage_default_action" => {
-            let accounts = world.list("/", super::providers::accounts::KIND).into_iter();
-            let ids: Vec<String> = accounts
-                .map(|account| super::world::text(account, "/id").to_owned())
-                .collect();
-            for id in ids {
-                if let Some(account) = world.get_mut(&id) {
-                    account["properties"]["networkAcls"]["defaultAction"] = json!(settings.storage_default_action);
-                }
-            }
-        }
+        "protected_elsewhere" if settings.start.protected_elsewhere => protect_elsewhere(world),
+        "storage_default_action" => network_rules(world),
         _ => {}
+    }
+}
+
+fn network_rules(world: &mut World) {
+    let accounts = world.list("/", accounts::KIND).into_iter();
+    let ids: Vec<String> = accounts.map(|account| text(account, "/id").to_owned()).collect();
+    for id in ids {
+        let action = json!(world.settings.start.storage_default_action);
+        if let Some(account) = world.get_mut(&id) {
+            account["properties"]["networkAcls"]["defaultAction"] = action;
+        }
     }
 }
 

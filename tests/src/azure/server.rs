@@ -40,43 +40,12 @@ async fn handle(
     request: Request,
 ) -> Response<Body> {
     let arrived = site.log.now_ms();
-    let (parts, body) = request.into_parts();
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or_else(|| "/".to_owned(), ToString::to_string);
-    let headers = parts
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
-    let body = to_bytes(body, 4 << 20)
-        .await
-        .map(|bytes| bytes.to_vec())
-        .unwrap_or_default();
-    let asked = Asked {
-        method: parts.method.to_string(),
-        target,
-        headers: headers.collect(),
-        body,
-    };
+    let asked = take(request).await;
     if asked.target.starts_with("/_sandbox/") {
         let body = String::from_utf8_lossy(&asked.body).into_owned();
-        let answer = control::answer(
-            &site.azure,
-            &site.log,
-            &asked.method,
-            &Target::parse(&asked.target),
-            &body,
-        );
-        return response(
-            &asked,
-            Given {
-                answer,
-                service: "",
-                persona: String::new(),
-                text: None,
-            },
-        );
+        let target = Target::parse(&asked.target);
+        let answer = control::answer(&site.azure, &site.log, &asked.method, &target, &body);
+        return response(&asked, Given::plain("", answer));
     }
     let fault = strike(&mut site.azure.lock().settings.faults, &asked.method, &asked.target);
     let given = match fault {
@@ -84,19 +53,44 @@ async fn handle(
         Some(Kind::ResetBefore) => struck(&site.azure, &asked, 0, ""),
         Some(Kind::ResetAfter) | None => answer(&site.azure, &asked),
     };
-    let (latency, scale) = {
-        let world = site.azure.lock();
-        (world.settings.latency, world.settings.time_scale)
-    };
-    let delay = Clock { scale }.real(latency + given.answer.delay);
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
+    linger(&site.azure, given.answer.delay).await;
     record(&site, &asked, &given, arrived, fault.is_some());
     if matches!(fault, Some(Kind::ResetBefore | Kind::ResetAfter)) {
         breaker.trip();
     }
     response(&asked, given)
+}
+
+async fn take(request: Request) -> Asked {
+    let (parts, body) = request.into_parts();
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or_else(|| "/".to_owned(), ToString::to_string);
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let headers = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), text(value)));
+    let body = to_bytes(body, 4 << 20).await.map(|bytes| bytes.to_vec());
+    Asked {
+        method: parts.method.to_string(),
+        target,
+        headers: headers.collect(),
+        body: body.unwrap_or_default(),
+    }
+}
+
+/// Lets an answer wait for the model's latency and for what its provider took.
+async fn linger(azure: &Azure, delay: f64) {
+    let (latency, scale) = {
+        let world = azure.lock();
+        (world.settings.latency, world.settings.time_scale)
+    };
+    let delay = Clock { scale }.real(latency + delay);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
 }
 
 /// Whether a request asks for a change of the world: the POSTs that only ask do not.

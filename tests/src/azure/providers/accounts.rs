@@ -89,7 +89,7 @@ fn check_name(world: &mut World, call: &Call) -> Outcome {
             json!({ "nameAvailable": false, "reason": "AccountNameInvalid", "message": message }),
         ));
     }
-    if by_name(world, name).is_some() || world.settings.taken_account == name {
+    if by_name(world, name).is_some() || world.settings.start.taken_account == name {
         let message = format!("The storage account named {name} is already taken.");
         return Ok(Answer::ok(
             json!({ "nameAvailable": false, "reason": "AlreadyExists", "message": message }),
@@ -118,14 +118,14 @@ fn put(world: &mut World, call: &Call) -> Outcome {
         }
         return Ok(update(world, call));
     }
-    if by_name(world, name).is_some() || world.settings.taken_account == name {
+    if by_name(world, name).is_some() || world.settings.start.taken_account == name {
         let message = format!("The storage account named {name} is already taken.");
         return Err(Answer::error(409, "StorageAccountAlreadyTaken", &message));
     }
     let body = new(world, call);
     let key = id(call);
     world.put(body, 0.0);
-    let seconds = world.settings.storage_create;
+    let seconds = world.settings.durations.storage_create;
     let operation = world.start(&key.clone(), "storageAccounts.PUT", None, seconds, move |world, _| {
         world.set_state(&key, "Succeeded");
         End::default()
@@ -187,7 +187,7 @@ fn new(world: &World, call: &Call) -> Value {
             "primaryLocation": location, "statusOfPrimary": "available", "supportsHttpsTrafficOnly": true,
             "minimumTlsVersion": "TLS1_0", "allowBlobPublicAccess": false, "allowSharedKeyAccess": true,
             "networkAcls": {
-                "bypass": "AzureServices", "defaultAction": world.settings.storage_default_action,
+                "bypass": "AzureServices", "defaultAction": world.settings.start.storage_default_action,
                 "virtualNetworkRules": [], "ipRules": [],
             },
             "primaryEndpoints": { "blob": format!("https://{host}/blob/{name}/") },

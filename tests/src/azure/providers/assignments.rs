@@ -83,27 +83,8 @@ fn get(world: &mut World, call: &Call) -> Outcome {
 }
 
 fn put(world: &mut World, call: &Call) -> Outcome {
-    let (principal, wanted) = (
-        call.text("/properties/principalId").to_ascii_lowercase(),
-        call.text("/properties/roleDefinitionId"),
-    );
-    if principal.is_empty() || wanted.is_empty() {
-        return Err(missing("properties.principalId"));
-    }
-    if !is_guid(call.get("name")) {
-        let message = format!(
-            "The role assignment ID '{}' is not valid. The role assignment ID must be a GUID.",
-            call.get("name")
-        );
-        return Err(Answer::error(400, "InvalidRoleAssignmentId", &message));
-    }
-    let role = roles::find(wanted).ok_or_else(|| {
-        let message = format!(
-            "The specified role definition with ID '{}' does not exist.",
-            wanted.rsplit('/').next().unwrap_or(wanted)
-        );
-        Answer::error(400, "RoleDefinitionDoesNotExist", &message)
-    })?;
+    let principal = call.text("/properties/principalId").to_ascii_lowercase();
+    let role = wanted(call)?;
     exists(world, call)?;
     if let Some(index) = position(world, call) {
         let known = &world.assignments[index];
@@ -118,10 +99,8 @@ fn put(world: &mut World, call: &Call) -> Outcome {
         known.principal == principal && known.role.id == role.id && known.scope.eq_ignore_ascii_case(scope)
     };
     if let Some(twin) = world.assignments.iter().find(same) {
-        let message = format!(
-            "The role assignment already exists. The ID of the existing role assignment is {}.",
-            twin.name.replace('-', "")
-        );
+        let twin = twin.name.replace('-', "");
+        let message = format!("The role assignment already exists. The ID of the existing role assignment is {twin}.");
         return Err(Answer::error(409, "RoleAssignmentExists", &message));
     }
     let kind = call.text("/properties/principalType").to_owned();
@@ -130,6 +109,24 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     world.assign(call.get("name"), &principal, kind, role, scope, false);
     let body = world.assignments.last().map_or(Value::Null, Assignment::body);
     Ok(Answer::new(201, body))
+}
+
+/// The role that a well-formed request asks for.
+fn wanted(call: &Call) -> Result<&'static Role, Answer> {
+    let wanted = call.text("/properties/roleDefinitionId");
+    if call.text("/properties/principalId").is_empty() || wanted.is_empty() {
+        return Err(missing("properties.principalId"));
+    }
+    let name = call.get("name");
+    if !is_guid(name) {
+        let message = format!("The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID.");
+        return Err(Answer::error(400, "InvalidRoleAssignmentId", &message));
+    }
+    roles::find(wanted).ok_or_else(|| {
+        let id = wanted.rsplit('/').next().unwrap_or(wanted);
+        let message = format!("The specified role definition with ID '{id}' does not exist.");
+        Answer::error(400, "RoleDefinitionDoesNotExist", &message)
+    })
 }
 
 fn is_guid(name: &str) -> bool {
@@ -173,7 +170,7 @@ fn replicated(world: &mut World, principal: &str, kind: &str) -> Result<(), Answ
             text(&resource.body, "/properties/principalId"),
             text(&resource.body, "/identity/principalId"),
         ];
-        own.contains(&principal) && resource.born + world.settings.principal_replication > now
+        own.contains(&principal) && resource.born + world.settings.durations.principal_replication > now
     });
     if kind.is_empty() && fresh { refuse() } else { Ok(()) }
 }

@@ -28,18 +28,20 @@ pub(crate) fn wire_id() -> String {
 /// The whole body.
 pub(crate) fn body(settings: &Settings) -> Value {
     let mut properties = properties(settings);
-    let network = network();
-    properties["networkProfile"] = network;
-    if settings.issuer_on {
+    properties["networkProfile"] = network();
+    for (name, profile) in profiles(settings).as_object().into_iter().flatten() {
+        properties[name] = profile.clone();
+    }
+    if settings.start.issuer_on {
         properties["oidcIssuerProfile"] = json!({ "enabled": true, "issuerURL": issuer() });
     }
-    if settings.workload_identity_on {
+    if settings.start.workload_identity_on {
         properties["securityProfile"] = json!({ "workloadIdentity": { "enabled": true } });
     }
-    if settings.locked_node_group {
+    if settings.start.locked_node_group {
         properties["nodeResourceGroupProfile"] = json!({ "restrictionLevel": "ReadOnly" });
     }
-    if settings.service_principal {
+    if settings.start.service_principal {
         properties["servicePrincipalProfile"] = json!({ "clientId": ids::named("cluster/service-principal") });
     }
     let mut body = json!({
@@ -47,7 +49,7 @@ pub(crate) fn body(settings: &Settings) -> Value {
         "location": ids::LOCATION, "tags": { "team": "platform", "cost-centre": "4711" },
         "sku": { "name": "Base", "tier": "Standard" }, "kind": "Base", "properties": properties,
     });
-    if !settings.no_etag {
+    if !settings.start.no_etag {
         body["eTag"] = json!(ids::named("etag"));
     }
     if let Some(identity) = identity(settings) {
@@ -57,10 +59,10 @@ pub(crate) fn body(settings: &Settings) -> Value {
 }
 
 fn identity(settings: &Settings) -> Option<Value> {
-    if settings.service_principal {
+    if settings.start.service_principal {
         return None;
     }
-    if settings.user_assigned_cluster_identity {
+    if settings.start.user_assigned_cluster_identity {
         let id = format!(
             "{}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/aks-demo-identity",
             ids::group_id(ids::CLUSTER_GROUP)
@@ -73,10 +75,9 @@ fn identity(settings: &Settings) -> Option<Value> {
 
 fn properties(settings: &Settings) -> Value {
     let host = "aks-demo-rg-aks-0b1f64-x7k2p9qd";
-    let driver = json!({ "enabled": !settings.no_csi_driver });
     json!({
         "provisioningState": "Succeeded",
-        "powerState": { "code": if settings.cluster_stopped { "Stopped" } else { "Running" } },
+        "powerState": { "code": if settings.start.cluster_stopped { "Stopped" } else { "Running" } },
         "kubernetesVersion": "1.33", "currentKubernetesVersion": "1.33.3", "dnsPrefix": "aks-demo-rg-aks-0b1f64",
         "fqdn": format!("{host}.hcp.westeurope.azmk8s.io"),
         "azurePortalFQDN": format!("{host}.portal.hcp.westeurope.azmk8s.io"),
@@ -108,6 +109,12 @@ fn properties(settings: &Settings) -> Value {
             "managed": true, "enableAzureRBAC": false, "tenantID": ids::TENANT,
             "adminGroupObjectIDs": [ids::named("cluster-admins")],
         },
+    })
+}
+
+fn profiles(settings: &Settings) -> Value {
+    let driver = json!({ "enabled": !settings.start.no_csi_driver });
+    json!({
         "securityProfile": {},
         "storageProfile": {
             "diskCSIDriver": driver, "fileCSIDriver": { "enabled": true }, "snapshotController": driver,

@@ -154,11 +154,11 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     let mut new = merged(&old, call);
     switches(&old, &mut new)?;
     new["properties"]["provisioningState"] = json!("Updating");
-    if !world.settings.no_etag {
+    if !world.settings.start.no_etag {
         new["eTag"] = json!(ids::fresh());
     }
     world.put(new.clone(), 0.0);
-    let seconds = world.settings.cluster_update;
+    let seconds = world.settings.durations.cluster_update;
     let operation = world.start(&key, "Updating", Some(&key), seconds, {
         let (key, old) = (key.clone(), old.clone());
         move |world, _| finish(world, &key, &old)

@@ -1,17 +1,14 @@
 //! Cluster extensions.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::clusters::find;
-use super::identities;
+use super::{identities, installation};
 use crate::azure::answer::{Answer, Outcome, busy, missing};
 use crate::azure::call::{Call, Route};
 use crate::azure::ids;
 use crate::azure::operations::End;
 use crate::azure::world::{Effect, World, stamp, text};
-use crate::planes::ExtensionRelease;
 
 /// Type of an extension.
 pub(crate) const KIND: &str = "Microsoft.KubernetesConfiguration/extensions";
@@ -53,7 +50,8 @@ fn id(world: &World, call: &Call) -> Result<String, Answer> {
     Ok(format!("{cluster}/providers/{KIND}/{}", call.get("e")))
 }
 
-fn cluster_of(id: &str) -> String {
+/// The id of the cluster that an extension lies in.
+pub(crate) fn cluster_of(id: &str) -> String {
     id[..id
         .find("/providers/Microsoft.KubernetesConfiguration")
         .unwrap_or(id.len())]
@@ -205,15 +203,7 @@ fn changed(old: Option<&Value>, call: &Call) -> Value {
 }
 
 fn install(world: &mut World, call: &Call, id: &str, answer: Answer) -> Answer {
-    let (key, cluster) = (id.to_owned(), cluster_of(id));
-    let seconds = world.settings.extension_install;
-    let operation = world.start(
-        id,
-        "PutExtensionAddonHandler.PUT",
-        Some(&cluster),
-        seconds,
-        move |world, _| finish(world, &key),
-    );
+    let operation = installation::install(world, id);
     asynchronous(world, call, id, &operation, answer)
 }
 
@@ -225,89 +215,6 @@ fn asynchronous(world: &World, call: &Call, id: &str, operation: &str, answer: A
         ids::LOCATION
     );
     world.paced(answer.with("Azure-AsyncOperation", url).with("Location", location))
-}
-
-fn finish(world: &mut World, id: &str) -> End {
-    if world.settings.extension_failures > 0 {
-        world.settings.extension_failures -= 1;
-        return fail(world, id);
-    }
-    let background = world.settings.extension_background;
-    if background > 0.0 {
-        let cluster = cluster_of(id);
-        world.start(
-            id,
-            "PutExtensionAddonHandler.PUT",
-            Some(&cluster),
-            background,
-            |_, _| End::default(),
-        );
-    }
-    let identity = identities::of_extension(world, id);
-    let names = world.settings.extension_names_identity;
-    let Some(body) = world.get_mut(id) else {
-        return End::default();
-    };
-    let properties = &mut body["properties"];
-    properties["provisioningState"] = json!("Succeeded");
-    properties["extensionState"] = json!("Succeeded");
-    let mut assigned = json!({
-        "principalId": identity["properties"]["principalId"], "tenantId": ids::TENANT, "type": "SystemAssigned",
-    });
-    if names {
-        assigned["clientId"] = identity["properties"]["clientId"].clone();
-        assigned["objectId"] = identity["properties"]["principalId"].clone();
-        assigned["resourceId"] = identity["id"].clone();
-    }
-    properties["aksAssignedIdentity"] = assigned;
-    if text(properties, "/extensionType").eq_ignore_ascii_case(BACKUP) {
-        let release = release(
-            properties,
-            crate::azure::path::name_of(id),
-            text(&identity, "/properties/clientId"),
-        );
-        world.effects.push(Effect::Install(release));
-    }
-    End::default()
-}
-
-fn release(properties: &Value, name: &str, client: &str) -> ExtensionRelease {
-    let all = properties["configurationSettings"].as_object().into_iter().flatten();
-    let settings: BTreeMap<String, String> = all
-        .map(|(key, value)| {
-            (
-                key.clone(),
-                value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-            )
-        })
-        .collect();
-    ExtensionRelease {
-        name: name.to_owned(),
-        namespace: text(properties, "/scope/cluster/releaseNamespace").to_owned(),
-        settings,
-        client_id: client.to_owned(),
-        tenant_id: ids::TENANT.to_owned(),
-    }
-}
-
-fn fail(world: &mut World, id: &str) -> End {
-    let message = "Error: [ InnerError: [Helm installation failed : Timed out waiting for the resource to come to a \
-                   ready/completed state :  Resource geneva-service is not ready: InnerError [release azure-aks-backup \
-                   failed, and has been uninstalled due to atomic being set: timed out waiting for the condition]]] \
-                   occurred while doing the operation : [Create] on the config";
-    let error = json!({ "code": "ExtensionOperationFailed", "message": message });
-    if let Some(body) = world.get_mut(id) {
-        body["properties"]["provisioningState"] = json!("Failed");
-        body["properties"]["errorInfo"] =
-            json!({ "code": "ExtensionOperationFailed", "message": message, "details": [] });
-        body["properties"]["statuses"] = json!([{
-            "code": "InstallationFailed", "displayStatus": "Failed", "level": "Error", "message": message, "time": stamp(),
-        }]);
-    }
-    End {
-        error: Some(error),
-        properties: None,
-    }
 }
 
 fn patch(world: &mut World, call: &Call) -> Outcome {
@@ -335,7 +242,7 @@ fn delete(world: &mut World, call: &Call) -> Outcome {
         return Err(busy(running));
     }
     world.set_state(&id, "Deleting");
-    let (seconds, key) = (world.settings.extension_delete, id.clone());
+    let (seconds, key) = (world.settings.durations.extension_delete, id.clone());
     let operation = world.start(
         &id,
         "DeleteExtensionAddonHandler.DELETE",

@@ -91,7 +91,7 @@ fn occupy(world: &mut World, identity: &str, limited: bool) -> Result<f64, Answe
             return Err(world.retry_after(Answer::error(429, "TooManyRequests", message), wait.max(1.0)));
         }
     }
-    let lasts = world.settings.credential_write;
+    let lasts = world.settings.durations.credential_write;
     world.identity_writes.insert(key, now + lasts);
     Ok(lasts)
 }
@@ -127,7 +127,7 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     if !created && !same {
         world.remove(&id);
     }
-    let delay = world.settings.credential_propagation;
+    let delay = world.settings.durations.credential_propagation;
     world.put(body.clone(), delay);
     let mut answer = Answer::new(if created { 201 } else { 200 }, body);
     answer.delay = lasts;

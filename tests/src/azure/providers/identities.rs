@@ -73,7 +73,7 @@ pub(crate) fn of_extension(world: &mut World, extension: &str) -> Value {
     if let Some(known) = world.get(&id) {
         return known.clone();
     }
-    let delay = world.settings.principal_replication;
+    let delay = world.settings.durations.principal_replication;
     world.put(body.clone(), delay);
     body
 }
@@ -123,7 +123,7 @@ fn put(world: &mut World, call: &Call) -> Outcome {
         &ids::fresh(),
         &ids::fresh(),
     );
-    let delay = world.settings.principal_replication;
+    let delay = world.settings.durations.principal_replication;
     world.put(body.clone(), delay);
     Ok(Answer::new(201, body))
 }

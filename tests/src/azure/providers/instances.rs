@@ -125,41 +125,32 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     validation::check(world, sent)?;
     validation::unprotected(world, sent, &id)?;
     let old = world.get(&id).cloned();
-    if let Some(old) = old
-        .as_ref()
-        .filter(|old| old["properties"]["currentProtectionState"] == "ProtectionConfigured")
-    {
-        let groups = (
-            readiness::snapshot_group(&old["properties"]),
-            readiness::snapshot_group(sent),
-        );
-        if !groups.0.eq_ignore_ascii_case(groups.1) {
-            let message = "The snapshot resource group of a protected cluster cannot be changed.";
-            return Err(Answer::error(
-                400,
-                "UserErrorSnapshotResourceGroupCannotBeChanged",
-                message,
-            ));
-        }
-    }
+    keeps_snapshot_group(old.as_ref(), sent)?;
     let created = old.is_none();
-    let body = new(
-        call,
-        &id,
-        if created {
-            "ConfiguringProtection"
-        } else {
-            "UpdatingProtection"
-        },
-    );
+    let state = if created {
+        "ConfiguringProtection"
+    } else {
+        "UpdatingProtection"
+    };
+    let body = new(call, &id, state);
     world.put(body.clone(), 0.0);
     let operation = configure(world, &vault, &id);
-    Ok(asynchronous(
-        world,
-        call,
-        &vault,
-        &operation,
-        Answer::new(if created { 201 } else { 200 }, body),
+    let answer = Answer::new(if created { 201 } else { 200 }, body);
+    Ok(asynchronous(world, call, &vault, &operation, answer))
+}
+
+/// The snapshot resource group of a protected cluster stays what it is.
+fn keeps_snapshot_group(old: Option<&Value>, sent: &Value) -> Result<(), Answer> {
+    let protected = old.filter(|old| text(old, "/properties/currentProtectionState") == "ProtectionConfigured");
+    let group = readiness::snapshot_group(sent);
+    if protected.is_none_or(|old| readiness::snapshot_group(&old["properties"]).eq_ignore_ascii_case(group)) {
+        return Ok(());
+    }
+    let message = "The snapshot resource group of a protected cluster cannot be changed.";
+    Err(Answer::error(
+        400,
+        "UserErrorSnapshotResourceGroupCannotBeChanged",
+        message,
     ))
 }
 
@@ -190,10 +181,14 @@ fn new(call: &Call, id: &str, state: &str) -> Value {
 
 /// The operation succeeds while protection is still being configured; only later it turns out whether it worked.
 fn configure(world: &mut World, vault: &str, id: &str) -> String {
-    let (vault, id, seconds) = (vault.to_owned(), id.to_owned(), world.settings.instance_create);
+    let (vault, id, seconds) = (
+        vault.to_owned(),
+        id.to_owned(),
+        world.settings.durations.instance_create,
+    );
     world.start(&id.clone(), "backupInstance", None, seconds, move |world, _| {
         world.set_state(&id, "Succeeded");
-        let seconds = world.settings.instance_configure;
+        let seconds = world.settings.durations.instance_configure;
         world.after(seconds, move |world, view| {
             let Some(instance) = world.get(&id).map(|body| body["properties"].clone()) else {
                 return;
@@ -237,7 +232,7 @@ fn settle(world: &mut World, id: &str, verdict: Result<(), UserError>) {
 
 fn stop(world: &mut World, call: &Call) -> Outcome {
     let (vault, id) = (vault_id(world, call)?, find(world, call)?);
-    let (key, seconds) = (id.clone(), world.settings.instance_create);
+    let (key, seconds) = (id.clone(), world.settings.durations.instance_create);
     let operation = world.start(&id, "stopProtection", None, seconds, move |world, _| {
         if let Some(body) = world.get_mut(&key) {
             body["properties"]["currentProtectionState"] = json!("ProtectionStopped");
@@ -264,7 +259,7 @@ fn delete(world: &mut World, call: &Call) -> Outcome {
         return Ok(Answer::empty(204));
     };
     let soft = world.text(&vault, "/properties/securitySettings/softDeleteSettings/state") != "Off";
-    let (key, seconds) = (id.clone(), world.settings.instance_create);
+    let (key, seconds) = (id.clone(), world.settings.durations.instance_create);
     let operation = world.start(&id, "deleteBackupInstance", None, seconds, move |world, _| {
         let body = world.get(&key).cloned();
         world.remove(&key);
@@ -284,7 +279,7 @@ fn undelete(world: &mut World, call: &Call) -> Outcome {
     let vault = vault_id(world, call)?;
     let id = format!("{vault}/deletedBackupInstances/{}", call.get("i"));
     world.get(&id).ok_or_else(|| gone(call))?;
-    let seconds = world.settings.instance_create;
+    let seconds = world.settings.durations.instance_create;
     let operation = world.start(&id.clone(), "undelete", None, seconds, move |world, _| {
         if let Some(mut body) = world.get(&id).cloned() {
             world.remove(&id);

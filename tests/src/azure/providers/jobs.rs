@@ -98,7 +98,7 @@ fn backup(world: &mut World, call: &Call) -> Outcome {
         return Err(Answer::error(400, "BMSUserErrorPolicyRuleNotFound", &message));
     }
     let job = job(world, &vault, &body, &policy, &rule);
-    let (key, seconds) = (text(&job, "/id").to_owned(), world.settings.backup_trigger);
+    let (key, seconds) = (text(&job, "/id").to_owned(), world.settings.durations.backup_trigger);
     world.put(job, 0.0);
     run(world, &vault, &instance, &key);
     let operation = world.start(&instance, "backup", None, seconds, move |_, _| {
@@ -138,7 +138,7 @@ fn job(world: &World, vault: &str, instance: &Value, policy: &Value, rule: &str)
 /// Lets the job end: it fails where the prerequisites went away, or where the settings say so.
 fn run(world: &mut World, vault: &str, instance: &str, job: &str) {
     let (vault, instance, job) = (vault.to_owned(), instance.to_owned(), job.to_owned());
-    let seconds = world.settings.backup_job;
+    let seconds = world.settings.durations.backup_job;
     world.after(seconds, move |world, view| {
         let properties = world
             .get(&instance)

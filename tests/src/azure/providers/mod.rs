@@ -9,6 +9,7 @@ pub(crate) mod extensions;
 pub(crate) mod federation;
 pub(crate) mod groups;
 pub(crate) mod identities;
+pub(crate) mod installation;
 pub(crate) mod instances;
 pub(crate) mod jobs;
 pub(crate) mod locks;

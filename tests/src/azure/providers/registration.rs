@@ -152,7 +152,7 @@ fn register(world: &mut World, call: &Call) -> Outcome {
     let state = world.registrations.get(&key).ok_or_else(|| unknown(call.get("ns")))?;
     if state == "NotRegistered" || state == "Unregistered" {
         world.registrations.insert(key.clone(), "Registering".to_owned());
-        world.after(world.settings.registration, move |world, _| {
+        world.after(world.settings.durations.registration, move |world, _| {
             world.registrations.insert(key, "Registered".to_owned());
         });
     }

@@ -75,23 +75,9 @@ fn name_fits(name: &str) -> bool {
 fn put(world: &mut World, call: &Call) -> Outcome {
     let cluster = cluster(world, call)?;
     let source = call.text("/properties/sourceResourceId").to_owned();
-    if source.is_empty() || !call.body["properties"]["roles"].is_array() {
-        return Err(missing("properties.sourceResourceId"));
-    }
-    if !name_fits(call.get("b")) {
-        let message =
-            "The trusted access role binding's name must match '^([A-Za-z0-9-])+$' and be of 1 to 24 characters.";
-        return Err(Answer::error(400, "InvalidParameter", message));
-    }
-    if let Some(running) = world.occupied_by(&cluster) {
-        return Err(busy(running));
-    }
-    check_source(world, &source)?;
     let id = format!("{cluster}/trustedAccessRoleBindings/{}", call.get("b"));
-    if world.get(&id).is_none() && world.list(&cluster, KIND).len() >= 8 {
-        let message = "The number of trusted access role bindings exceeds the limit of 8.";
-        return Err(Answer::error(400, "BadRequest", message));
-    }
+    check(world, call, &cluster, &id)?;
+    check_source(world, &source)?;
     let created = world.get(&id).is_none();
     let body = json!({
         "id": id, "name": call.get("b"), "type": KIND,
@@ -100,8 +86,8 @@ fn put(world: &mut World, call: &Call) -> Outcome {
         },
     });
     let (write, effect) = (
-        world.settings.trusted_access_write,
-        world.settings.trusted_access_effect,
+        world.settings.durations.trusted_access_write,
+        world.settings.durations.trusted_access_effect,
     );
     world.put(body.clone(), write + effect);
     let operation = world.start(
@@ -115,11 +101,32 @@ fn put(world: &mut World, call: &Call) -> Outcome {
         },
     );
     let answer = Answer::new(if created { 201 } else { 200 }, body);
-    Ok(if world.settings.trusted_access_no_headers {
+    let silent = world.settings.trusted_access_no_headers;
+    Ok(if silent {
         answer
     } else {
         asynchronous(world, answer, &operation)
     })
+}
+
+/// Body, name, a free cluster, and no more than eight bindings in it.
+fn check(world: &World, call: &Call, cluster: &str, id: &str) -> Result<(), Answer> {
+    if call.text("/properties/sourceResourceId").is_empty() || !call.body["properties"]["roles"].is_array() {
+        return Err(missing("properties.sourceResourceId"));
+    }
+    if !name_fits(call.get("b")) {
+        let message =
+            "A trusted access role binding's name must match '^([A-Za-z0-9-])+$' and have 1 to 24 characters.";
+        return Err(Answer::error(400, "InvalidParameter", message));
+    }
+    if let Some(running) = world.occupied_by(cluster) {
+        return Err(busy(running));
+    }
+    if world.get(id).is_none() && world.list(cluster, KIND).len() >= 8 {
+        let message = "The number of trusted access role bindings exceeds the limit of 8.";
+        return Err(Answer::error(400, "BadRequest", message));
+    }
+    Ok(())
 }
 
 fn check_source(world: &World, source: &str) -> Result<(), Answer> {
@@ -147,7 +154,7 @@ fn delete(world: &mut World, call: &Call) -> Outcome {
         return Err(busy(running));
     }
     world.set_state(&id, "Deleting");
-    let seconds = world.settings.trusted_access_write;
+    let seconds = world.settings.durations.trusted_access_write;
     let operation = world.start(
         &id.clone(),
         "DeleteTrustedAccessRoleBinding",

@@ -25,7 +25,7 @@ fn validate(world: &mut World, call: &Call) -> Outcome {
     }
     check(world, &instance)?;
     unprotected(world, &instance, "")?;
-    let (key, seconds) = (vault.clone(), world.settings.validation);
+    let (key, seconds) = (vault.clone(), world.settings.durations.validation);
     let operation = world.start(&vault, "validateForBackup", None, seconds, move |world, view| {
         let verdict = readiness::check(world, view, &key, &instance);
         End {

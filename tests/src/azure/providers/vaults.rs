@@ -115,7 +115,7 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     let created = old.is_none();
     let mut body = new(call, old.as_ref().unwrap_or(&Value::Null));
     soft_delete(call, &mut body);
-    let delay = world.settings.principal_replication;
+    let delay = world.settings.durations.principal_replication;
     world.put(body.clone(), delay);
     Ok(provision(
         world,
@@ -159,7 +159,7 @@ fn soft_delete(call: &Call, body: &mut Value) {
 }
 
 fn provision(world: &mut World, call: &Call, answer: Answer) -> Answer {
-    let (key, seconds) = (id(call), world.settings.vault_create);
+    let (key, seconds) = (id(call), world.settings.durations.vault_create);
     let operation = world.start(&key.clone(), "vault", None, seconds, move |world, _| {
         world.set_state(&key, "Succeeded");
         End::default()

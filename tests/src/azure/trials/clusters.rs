@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{Stage, binding, binding_body, cluster, header, vault, vault_body};
+use super::bodies::{binding, binding_body, cluster, vault, vault_body};
+use super::stage::{Stage, header};
 use crate::azure::ids;
 use crate::azure::providers::cluster_body::issuer;
 
@@ -116,8 +117,8 @@ fn a_stopped_cluster_and_one_with_a_service_principal_take_no_extension() {
         let answer = stage.call(
             "everything",
             "PUT",
-            &super::stage::extension(),
-            super::stage::extension_body(),
+            &super::bodies::extension(),
+            super::bodies::extension_body(),
         );
         assert!(answer.status >= 400, "{switch}");
     }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{Stage, extension, extension_body, header};
+use super::bodies::{extension, extension_body};
+use super::stage::{Stage, header};
 use crate::azure::ids;
 
 fn principal(stage: &Stage) -> Value {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{Stage, extension, header};
+use super::bodies::extension;
+use super::stage::{Stage, header};
 use crate::azure::ids;
 use crate::planes::{Cloud, ServiceAccountToken};
 

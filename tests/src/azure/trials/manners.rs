@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{Stage, account, account_body, cluster, extension, header, vault, vault_body};
+use super::bodies::{account, account_body, cluster, extension, vault, vault_body};
+use super::stage::{Stage, header};
 use crate::azure::ids;
 
 #[test]

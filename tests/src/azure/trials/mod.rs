@@ -1,5 +1,6 @@
 //! Trials of the model: calls as clients make them, with the clock moved by hand.
 
+mod bodies;
 mod clusters;
 mod extensions;
 mod federation;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{Stage, binding, extension, header, id, instance, vault, vault_body};
+use super::bodies::{binding, extension, instance, vault, vault_body};
+use super::stage::{Stage, header, id};
 use crate::azure::ids;
 use crate::planes::StorageLocationStatus;
 

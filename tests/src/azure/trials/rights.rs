@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{Stage, account, account_body, assignment, assignment_body, cluster, id, vault, vault_body};
+use super::bodies::{account, account_body, assignment, assignment_body, cluster, vault, vault_body};
+use super::stage::{Stage, id};
 use crate::azure::ids;
 use crate::azure::personas::persona;
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{Stage, account, account_body, extension, id};
+use super::bodies::{account, account_body, extension};
+use super::stage::{Stage, id};
 use crate::azure::ids;
 use crate::planes::Cloud;
 
