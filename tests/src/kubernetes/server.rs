@@ -62,7 +62,7 @@ pub(crate) fn json(code: StatusCode, value: &Value) -> Response {
 }
 
 impl Kubernetes {
-    /// Answers API requests on `listener` and runs the controllers, until `shut_down` or until the future is dropped.
+    /// Answers API requests on `listener` and runs the controllers (so once for each cluster), until `shut_down` or until the future is dropped.
     pub async fn serve(self: &Arc<Self>, listener: TlsListener, log: RequestLog) {
         let mut stopping = self.stopping();
         let router = Router::new().fallback(answer).with_state((Arc::clone(self), log));
