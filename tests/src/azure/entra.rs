@@ -121,8 +121,10 @@ fn token(
     let audience = audience(endpoint, field("scope"))?;
     let lifetime = settings.token_lifetime;
     let token = mint.token(endpoint, tenant, &persona, &audience, lifetime);
+    // Clients take a whole number only.
+    let seconds = std::time::Duration::from_secs_f64(lifetime).as_secs();
     Ok(Answer::ok(json!({
-        "token_type": "Bearer", "expires_in": lifetime.floor(), "ext_expires_in": lifetime.floor(), "access_token": token,
+        "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token,
     })))
 }
 
