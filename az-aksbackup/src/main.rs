@@ -1,5 +1,5 @@
 //! `az-aksbackup`: the cloud plane of aksbackup.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    az_aksbackup::main()
 }

@@ -1,0 +1,284 @@
+//! The command line: `az aksbackup COMMAND`.
+
+use aksbackup_shared::args::CommonArgs;
+use aksbackup_shared::ids::{CloudName, ResourceGroupName, VaultName};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::commands::init::flags::InitArgs;
+use crate::login::Auth;
+
+/// Set up keyless Azure Backup for an AKS cluster: the cloud side
+///
+/// The work is handed from team to team by a state file: `az aksbackup` does what Azure Resource Manager does, `kubectl
+/// aksbackup` what the cluster's API server does. Every command looks before it writes, and can be run again at any time.
+#[derive(Debug, Parser)]
+#[command(
+    name = "az aksbackup",
+    bin_name = "az aksbackup",
+    version,
+    disable_help_subcommand = true,
+    after_help = EXAMPLES,
+    after_long_help = concat!(
+        "Examples:\n",
+        "  az aksbackup init -g rg-aks -n aks-demo   # what to protect, and with what\n",
+        "  az aksbackup prepare                      # platform team\n",
+        "  az aksbackup grant                        # subscription owner\n",
+        "  kubectl aksbackup configure               # cluster admin\n",
+        "  az aksbackup protect                      # platform team\n",
+        "  az aksbackup status                       # anyone\n\n",
+        "Exit codes:\n",
+        "    0  done; nothing left for this command\n",
+        "    1  failed\n",
+        "    2  wrong usage\n",
+        "    3  the named resource does not exist\n",
+        "    4  not permitted, or not signed in\n",
+        "    5  someone else's turn: what, who, and the exact command are printed\n",
+        "    6  the state file is held by another process\n",
+        "    7  the state file is unreadable, newer, or in conflict\n",
+        "    8  changes pending (--dry-run, status --check)\n",
+        "  124  deadline reached while waiting; run again to go on\n",
+        "  130  interrupted; nothing is lost",
+    ),
+)]
+pub(crate) struct Cli {
+    /// Flags of both binaries.
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// Flags of this one.
+    #[command(flatten)]
+    pub(crate) azure: AzureArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  az aksbackup init -g rg-aks -n aks-demo   # what to protect, and with what
+  az aksbackup prepare                      # platform team
+  az aksbackup grant                        # subscription owner
+  kubectl aksbackup configure               # cluster admin
+  az aksbackup protect                      # platform team
+  az aksbackup status                       # anyone
+
+More: az aksbackup --help";
+
+/// Which Azure, and who.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AzureArgs {
+    /// Subscription of the cluster, by id or name
+    #[arg(long, global = true, value_name = "SUBSCRIPTION")]
+    pub(crate) subscription: Option<String>,
+    /// Cloud, by its name in az: AzureCloud, AzureUSGovernment, AzureChinaCloud, or one of ARM_CLOUD_METADATA_URL
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) cloud: Option<CloudName>,
+    /// How to sign in
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WAY")]
+    pub(crate) auth: Auth,
+}
+
+/// A command that changes something.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct WriteArgs {
+    /// Show what would change, with the right that each change needs, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Choose what to protect and with what, and write it into the state file
+    #[command(after_help = "Examples:
+  az aksbackup init                                   # asks
+  az aksbackup init -g rg-aks -n aks-demo --yes       # with defaults
+  az aksbackup init --cluster-id /subscriptions/.../managedClusters/aks-demo \\
+      --storage-account stbackup --storage-resource-group rg-backup --container aks-demo \\
+      --vault bv-demo --vault-resource-group rg-backup --snapshot-group rg-snapshots --retention 30d
+  az aksbackup init --retention 30d --dry-run         # shows the difference to the state file")]
+    Init(Box<InitArgs>),
+    /// Create storage, vault, policy, extension and federated credentials (platform team)
+    #[command(after_help = "Examples:
+  az aksbackup prepare --dry-run
+  az aksbackup prepare --yes
+  az aksbackup prepare --subject system:serviceaccount:dataprotection-microsoft:my-account")]
+    Prepare(PrepareArgs),
+    /// Assign the roles that backup needs (subscription owner)
+    #[command(after_help = "Examples:
+  az aksbackup grant --dry-run
+  az aksbackup grant --vault bv-demo --snapshot-group rg-snapshots --yes
+  az aksbackup grant --on-container                   # the narrower scope")]
+    Grant(GrantArgs),
+    /// Put the cluster under protection: the backup instance (platform team)
+    #[command(after_help = "Examples:
+  az aksbackup protect
+  az aksbackup protect --without-verification         # although the cluster side has not reported yet")]
+    Protect(ProtectArgs),
+    /// Take a backup now, and wait for it (platform team)
+    #[command(after_help = "Examples:
+  az aksbackup backup
+  az aksbackup backup --rule BackupDaily --retention-tag Default --timeout 2h")]
+    Backup(BackupArgs),
+    /// List backup jobs, or show one
+    #[command(after_help = "Examples:
+  az aksbackup jobs
+  az aksbackup jobs --all -o json
+  az aksbackup jobs 11111111-2222-3333-4444-555555555555")]
+    Jobs(JobsArgs),
+    /// Do every cloud step that you may, and say what is left for whom
+    #[command(after_help = "Examples:
+  az aksbackup up --dry-run
+  az aksbackup up --yes")]
+    Up(UpArgs),
+    /// Show what is done, what is next, and whose turn it is
+    #[command(after_help = "Examples:
+  az aksbackup status
+  az aksbackup status --offline                       # from the state file alone, without a login
+  az aksbackup status --check                         # exit 8 if anything is left")]
+    Status(StatusArgs),
+    /// Print the completion script of a shell
+    #[command(after_help = "Examples:
+  source <(az-aksbackup completion bash)
+  az-aksbackup completion zsh > ~/.zfunc/_az-aksbackup")]
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the version
+    #[command(after_help = "Examples:
+  az aksbackup version
+  az aksbackup version -o json")]
+    Version,
+}
+
+/// Flags of `prepare`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PrepareArgs {
+    /// Subject that needs a federated credential as well (repeatable): system:serviceaccount:NAMESPACE:NAME
+    #[arg(long = "subject", value_name = "SUBJECT")]
+    pub(crate) subjects: Vec<String>,
+    /// Flags of writing commands.
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+/// Flags of `grant`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GrantArgs {
+    /// Assign the storage role on the container alone, not on the account
+    #[arg(long)]
+    pub(crate) on_container: bool,
+    /// Vouch for the vault that gets roles (asked for otherwise)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) vault: Option<VaultName>,
+    /// Vouch for the snapshot group that roles are assigned on (asked for otherwise)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) snapshot_group: Option<ResourceGroupName>,
+    /// Flags of writing commands.
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+/// Flags of `protect`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ProtectArgs {
+    /// Do not wait for the cluster side's verification
+    #[arg(long)]
+    pub(crate) without_verification: bool,
+    /// Flags of writing commands.
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+/// Flags of `backup`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BackupArgs {
+    /// Backup rule of the policy, if it has several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rule: Option<String>,
+    /// Retention tag of this backup, if not the policy's default
+    #[arg(long, value_name = "TAG")]
+    pub(crate) retention_tag: Option<String>,
+    /// Flags of writing commands.
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+/// Flags of `up`: those of all that it does.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UpArgs {
+    /// Subject that needs a federated credential as well (repeatable): system:serviceaccount:NAMESPACE:NAME
+    #[arg(long = "subject", value_name = "SUBJECT")]
+    pub(crate) subjects: Vec<String>,
+    /// Assign the storage role on the container alone, not on the account
+    #[arg(long)]
+    pub(crate) on_container: bool,
+    /// Vouch for the vault that gets roles (asked for otherwise)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) vault: Option<VaultName>,
+    /// Vouch for the snapshot group that roles are assigned on (asked for otherwise)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) snapshot_group: Option<ResourceGroupName>,
+    /// Do not wait for the cluster side's verification
+    #[arg(long)]
+    pub(crate) without_verification: bool,
+    /// Flags of writing commands.
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+/// Flags of `jobs`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct JobsArgs {
+    /// Job to show, by its id
+    #[arg(value_name = "JOBID")]
+    pub(crate) job: Option<String>,
+    /// All jobs of the vault, not only those of this cluster
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Vault, by its ARM id, where there is no state file
+    #[arg(long, value_name = "ID")]
+    pub(crate) vault_id: Option<aksbackup_shared::ids::ResourceId>,
+    /// At most so many, the latest first
+    #[arg(long, default_value = "20", value_name = "COUNT")]
+    pub(crate) limit: usize,
+}
+
+/// Flags of `status`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct StatusArgs {
+    /// Show what the state file says, without looking at Azure
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// End with 8 if anything is left
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Examples:"), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn every_exit_code_is_in_the_help() {
+        let help = Cli::command().render_long_help().to_string();
+        for (exit, _) in aksbackup_shared::exit::Exit::ALL {
+            assert!(help.contains(&format!("{:>5}  ", exit.code())), "{exit:?}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Asks Azure whether a target can work, before it is written down.
+
+use std::path::{Path, PathBuf};
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::state::schema::Target;
+use serde_json::Value;
+
+use super::world::{World, group_of};
+use crate::arm::client::Reader;
+use crate::arm::vaults::Vault;
+use crate::arm::{inventory, region, storage, vaults};
+use crate::steps::{account, wanted};
+
+/// What of a target is there already; `None` where the caller may not see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Existing {
+    pub(super) account: Option<bool>,
+    pub(super) vault: Option<bool>,
+    pub(super) policy: Option<bool>,
+    pub(super) snapshot_group: Option<bool>,
+}
+
+/// Checks names, regions and kinds of what the target names.
+///
+/// # Errors
+/// Something that exists will not do, or a name is taken by somebody else.
+pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Outcome<Existing> {
+    let (vault_id, policy_id) = (wanted::vault(target), wanted::policy(target));
+    let (account, vault, policy) = futures::join!(
+        check_account(reader, target, world),
+        vaults::vault(reader, &vault_id),
+        vaults::policy(reader, &policy_id),
+    );
+    let vault = seen(vault)?;
+    let policy = seen(policy)?;
+    if let Some(Some(vault)) = &vault {
+        usable_vault(vault, target)?;
+    }
+    if let Some(Some(policy)) = &policy {
+        usable_policy(policy, target)?;
+    }
+    let groups = (!world.groups.is_empty()).then(|| world.has_group(&target.snapshots.resource_group));
+    Ok(Existing {
+        account: account?,
+        vault: vault.map(|vault| vault.is_some()),
+        policy: policy.map(|policy| policy.is_some()),
+        snapshot_group: groups,
+    })
+}
+
+/// A read, `None` where the caller may not.
+fn seen<T>(read: Outcome<T>) -> Outcome<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(failure) if failure.exit == Exit::NotPermitted => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outcome<Option<bool>> {
+    match seen(storage::account(reader, &wanted::account(target)).await)? {
+        None => Ok(None),
+        Some(Some(account)) => account::usable(&account, target).map(|()| Some(true)),
+        Some(None) => {
+            let name = &target.storage.account;
+            if let Some(group) = group_of(&world.accounts, name.as_str()) {
+                return Failure::missing(format!(
+                    "storage account {name} is not in resource group {}, but in {group}",
+                    target.storage.resource_group
+                ))
+                .hint(format!("az aksbackup init --storage-account {name} --storage-resource-group {group}"))
+                .err();
+            }
+            let refusal = seen(storage::refusal_of_name(reader, &target.subscription, name).await)?;
+            match refusal.flatten() {
+                None => Ok(Some(false)),
+                Some(why) => {
+                    let failure = Failure::failed(format!("storage account name {name} cannot be had")).because(why);
+                    account::other_name(failure).err()
+                }
+            }
+        }
+    }
+}
+
+fn usable_vault(vault: &Vault, target: &Target) -> Outcome<()> {
+    if region::is(&vault.location, &target.region) {
+        return Ok(());
+    }
+    let (name, own, wanted) = (&target.vault.name, &vault.location, &target.region);
+    Failure::failed(format!("vault {name} cannot protect the cluster"))
+        .because(format!("it is in region {own}, the cluster is in {wanted}; Azure Backup wants both in the same"))
+        .hint("choose another vault, or a new name: az aksbackup init --vault NAME")
+        .err()
+}
+
+fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
+    if inventory::is_for_clusters(policy) {
+        return Ok(());
+    }
+    Failure::failed(format!("policy {} of vault {} is not for AKS clusters", target.policy.name, target.vault.name))
+        .because(format!("it is for {}", policy["datasourceTypes"]))
+        .hint("choose another policy, or a new name: az aksbackup init --policy NAME")
+        .err()
+}
+
+/// Checks a policy file, and gives its path as the state file keeps it: relative to the state file where it can be.
+///
+/// # Errors
+/// Exit 2: it cannot be read, is no JSON, or is no policy for AKS clusters.
+pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<String> {
+    let unusable = |why: String| Failure::usage(format!("cannot use policy file {}", file.display())).because(why);
+    let text = std::fs::read(file).or_else(|error| unusable(error.to_string()).err())?;
+    let json: Value = serde_json::from_slice(&text).or_else(|error| unusable(error.to_string()).err())?;
+    let properties = json.get("properties").unwrap_or(&json);
+    if !inventory::is_for_clusters(properties) || !properties["policyRules"].is_array() {
+        return unusable("it needs policyRules, and Microsoft.ContainerService/managedClusters in datasourceTypes".into())
+            .hint("see the policy of another cluster: az dataprotection backup-policy show")
+            .err();
+    }
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = absolute(state).parent().map(Path::to_owned).unwrap_or_else(PathBuf::new);
+    let file = absolute(file);
+    Ok(file.strip_prefix(&folder).unwrap_or(&file).display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_vault_of_another_region_is_refused_with_both_regions() {
+        let target = wanted::tests::example();
+        let vault = |location: &str| serde_json::from_value(json!({ "location": location })).unwrap();
+        assert!(usable_vault(&vault("West Europe"), &target).is_ok());
+        let failure = usable_vault(&vault("northeurope"), &target).unwrap_err();
+        assert!(failure.why[0].contains("northeurope") && failure.why[0].contains("westeurope"));
+    }
+
+    #[test]
+    fn a_policy_for_disks_is_refused() {
+        let target = wanted::tests::example();
+        assert!(usable_policy(&json!({ "datasourceTypes": ["Microsoft.Compute/disks"] }), &target).is_err());
+    }
+
+    #[test]
+    fn a_policy_file_is_checked_and_kept_relative_to_the_state_file() {
+        let folder = std::env::temp_dir().join(format!("aksbackup-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(folder.join("policies")).unwrap();
+        let (file, state) = (folder.join("policies/own.json"), folder.join("aksbackup.toml"));
+        let policy = json!({ "datasourceTypes": ["Microsoft.ContainerService/managedClusters"], "policyRules": [] });
+        std::fs::write(&file, policy.to_string()).unwrap();
+        assert_eq!(policy_file(&file, &state).unwrap(), "policies/own.json");
+        std::fs::write(&file, "{}").unwrap();
+        assert_eq!(policy_file(&file, &state).unwrap_err().exit, Exit::Usage);
+        assert_eq!(policy_file(&folder.join("none"), &state).unwrap_err().exit, Exit::Usage);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

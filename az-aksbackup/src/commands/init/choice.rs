@@ -1,0 +1,265 @@
+//! Decides each value of `[target]`: what was said, else what the file has, else what exists or is chosen, else a default.
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::ids::{PolicyName, Region, ResourceGroupName, ResourceId, StorageAccountName, VaultName};
+use aksbackup_shared::state::schema::{
+    ExtensionTarget, InstanceTarget, PolicyTarget, SnapshotTarget, StorageTarget, Target, VaultTarget,
+};
+
+use super::flags::{InitArgs, either};
+use super::names::{self, Names};
+use super::pick::Picker;
+use super::world::{World, group_of};
+use crate::arm::client::Reader;
+use crate::arm::inventory::{self, Listed};
+use crate::arm::vaults;
+use crate::steps::settings;
+
+/// All that a choice is made from.
+pub(super) struct Choice<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) picker: &'a Picker<'a>,
+    pub(super) flags: &'a InitArgs,
+    /// What the file has for the same cluster.
+    pub(super) base: Option<&'a Target>,
+    pub(super) world: &'a World,
+    pub(super) cluster: &'a ResourceId,
+    pub(super) region: &'a Region,
+    pub(super) names: Names,
+    /// The policy file, as it is written into the state file.
+    pub(super) policy_file: Option<String>,
+}
+
+impl Choice<'_> {
+    /// The whole target.
+    ///
+    /// # Errors
+    /// A question could not be asked, or was interrupted; or the vault's policies cannot be listed.
+    pub(super) async fn target(&self) -> Outcome<Target> {
+        let storage = self.storage()?;
+        let vault = self.vault(&storage.resource_group)?;
+        let policy = self.policy(&vault).await?;
+        Ok(Target {
+            cloud: self.reader.cloud().name.clone(),
+            tenant: self.reader.caller().tenant.clone(),
+            subscription: self.cluster.subscription(),
+            cluster: self.cluster.clone(),
+            region: self.region.clone(),
+            snapshots: SnapshotTarget { resource_group: self.snapshot_group()? },
+            extension: self.extension()?,
+            instance: self.instance()?,
+            storage,
+            vault,
+            policy,
+            written: None,
+        })
+    }
+
+    fn storage(&self) -> Outcome<StorageTarget> {
+        let base = self.base.map(|base| &base.storage);
+        let (account, resource_group) = self.account()?;
+        let installed = self.installed(settings::BUCKET).and_then(|text| text.parse().ok());
+        let container = self.flags.container.clone().or_else(|| base.map(|base| base.container.clone())).or(installed);
+        let container = match container {
+            Some(container) => container,
+            None => Picker::silent().name("Container", &self.names.container(), "--container")?,
+        };
+        let sku = self.flags.sku.clone().or_else(|| base.map(|base| base.sku.clone()));
+        Ok(StorageTarget { account, resource_group, container, sku: sku.unwrap_or_else(|| "Standard_LRS".to_owned()) })
+    }
+
+    /// A setting of the extension that is there.
+    fn installed(&self, key: &str) -> Option<&str> {
+        let extension = self.world.extension.as_ref()?;
+        Some(extension.setting(key)).filter(|text| !text.is_empty())
+    }
+
+    fn account(&self) -> Outcome<(StorageAccountName, ResourceGroupName)> {
+        let flags = self.flags;
+        let base = self.base.map(|base| (&base.storage.account, &base.storage.resource_group));
+        let installed = self.installed(settings::ACCOUNT).and_then(|name| name.parse().ok());
+        let known = flags.storage_account.clone().or_else(|| base.map(|(name, _)| name.clone())).or(installed);
+        if let Some(name) = known {
+            let own = base.filter(|(account, _)| **account == name).map(|(_, group)| group.clone());
+            let group = flags.storage_resource_group.clone().or(own).or_else(|| group_of(&self.world.accounts, name.as_str()));
+            return Ok((name, self.group(group)?));
+        }
+        let existing: Vec<&Listed> = self.world.accounts_in(self.region).collect();
+        let items = offered(&format!("a new one, {}", self.names.account()), &existing);
+        let at = self.picker.choose("Which storage account is to hold the backups?", &items, "--storage-account NAME")?;
+        if let Some((Ok(name), group)) = at.checked_sub(1).and_then(|at| existing.get(at)).map(|own| taken(own)) {
+            return Ok((name, group));
+        }
+        let flag = "--storage-account NAME";
+        let name = self.picker.name("Name of the new storage account", &self.names.account(), flag)?;
+        Ok((name, self.group(flags.storage_resource_group.clone())?))
+    }
+
+    /// The group of account and vault.
+    fn group(&self, known: Option<ResourceGroupName>) -> Outcome<ResourceGroupName> {
+        let said = known.or_else(|| self.flags.vault_resource_group.clone());
+        match said {
+            Some(group) => Ok(group),
+            None => self.any_group(
+                "Which resource group is to hold storage account and vault?",
+                &self.names.group(),
+                "--storage-resource-group NAME",
+            ),
+        }
+    }
+
+    fn any_group(&self, question: &str, default: &str, flag: &str) -> Outcome<ResourceGroupName> {
+        let mut items = vec![format!("a new one, {default}")];
+        items.extend(self.world.groups.iter().map(|group| format!("{} ({})", group.name, group.location)));
+        let at = self.picker.choose(question, &items, flag)?;
+        match at.checked_sub(1).and_then(|at| self.world.groups.get(at)) {
+            Some(group) => Picker::silent().name(question, &group.name, flag),
+            None => self.picker.name("Name of the new resource group", default, flag),
+        }
+    }
+
+    fn snapshot_group(&self) -> Outcome<ResourceGroupName> {
+        let protected = self.world.protected.as_ref().and_then(|own| own.snapshot_group.clone());
+        let base = self.base.map(|base| base.snapshots.resource_group.clone());
+        match self.flags.snapshot_group.clone().or(base).or(protected) {
+            Some(group) => Ok(group),
+            None => self.any_group(
+                "Which resource group is to hold disk snapshots? (It cannot be changed later.)",
+                &self.names.snapshot_group(),
+                "--snapshot-group NAME",
+            ),
+        }
+    }
+
+    fn vault(&self, storage_group: &ResourceGroupName) -> Outcome<VaultTarget> {
+        let (flags, base) = (self.flags, self.base.map(|base| &base.vault));
+        let (name, resource_group) = self.vault_place(storage_group)?;
+        let word = |said: Option<&'static str>, had: Option<&String>, default: &str| {
+            said.map(str::to_owned).or_else(|| had.cloned()).unwrap_or_else(|| default.to_owned())
+        };
+        Ok(VaultTarget {
+            name,
+            resource_group,
+            redundancy: word(
+                flags.redundancy.map(|own| own.word()),
+                base.map(|base| &base.redundancy),
+                "LocallyRedundant",
+            ),
+            soft_delete: word(flags.soft_delete.map(|own| own.word()), base.map(|base| &base.soft_delete), "On"),
+            soft_delete_days: flags.soft_delete_days.or_else(|| base.map(|base| base.soft_delete_days)).unwrap_or(14),
+        })
+    }
+
+    fn vault_place(&self, storage_group: &ResourceGroupName) -> Outcome<(VaultName, ResourceGroupName)> {
+        let flags = self.flags;
+        let protected = self.world.protected.as_ref().map(|own| (&own.vault, &own.vault_group));
+        let known = self.base.map(|base| (&base.vault.name, &base.vault.resource_group)).or(protected);
+        if let Some(name) = flags.vault.clone().or_else(|| known.map(|(name, _)| name.clone())) {
+            let own = known.filter(|(vault, _)| **vault == name).map(|(_, group)| group.clone());
+            let group = flags.vault_resource_group.clone().or(own).or_else(|| group_of(&self.world.vaults, name.as_str()));
+            return Ok((name, group.unwrap_or_else(|| storage_group.clone())));
+        }
+        let existing: Vec<&Listed> = self.world.vaults_in(self.region).collect();
+        let items = offered(&format!("a new one, {}", self.names.vault()), &existing);
+        let at = self.picker.choose("Which Backup vault?", &items, "--vault NAME")?;
+        if let Some((Ok(name), group)) = at.checked_sub(1).and_then(|at| existing.get(at)).map(|own| taken(own)) {
+            return Ok((name, group));
+        }
+        let name = self.picker.name("Name of the new vault", &self.names.vault(), "--vault NAME")?;
+        Ok((name, flags.vault_resource_group.clone().unwrap_or_else(|| storage_group.clone())))
+    }
+
+    async fn policy(&self, vault: &VaultTarget) -> Outcome<PolicyTarget> {
+        let (flags, base) = (self.flags, self.base.map(|base| &base.policy));
+        let preset = flags.schedule.is_some() || flags.retention.is_some() || flags.vault_tier_retention.is_some();
+        let had = |value: Option<&String>, default: &str| value.cloned().unwrap_or_else(|| default.to_owned());
+        let schedule = flags.schedule.clone().unwrap_or_else(|| had(base.map(|base| &base.schedule), "P1D"));
+        let retention = flags.retention.clone().unwrap_or_else(|| had(base.map(|base| &base.retention), "P7D"));
+        let old = base.and_then(|base| base.vault_tier_retention.clone());
+        let vault_tier_retention = flags.vault_tier_retention.clone().or(old);
+        let file = self.policy_file.clone().or_else(|| base.filter(|_| !preset).and_then(|base| base.file.clone()));
+        let default = match &file {
+            Some(_) => "aks-own".to_owned(),
+            None => names::policy(&schedule, &retention, vault_tier_retention.as_deref()),
+        };
+        let name = self.policy_name(vault, &default, preset || self.policy_file.is_some()).await?;
+        Ok(PolicyTarget { name, schedule, retention, vault_tier_retention, file })
+    }
+
+    /// The policy's name. Azure does not let a policy for AKS be changed, so that other rules make another default name.
+    async fn policy_name(&self, vault: &VaultTarget, default: &str, preset: bool) -> Outcome<PolicyName> {
+        let flag = "--policy NAME";
+        let base = self.base.map(|base| &base.policy);
+        let automatic = base.is_some_and(|base| {
+            let own = names::policy(&base.schedule, &base.retention, base.vault_tier_retention.as_deref());
+            base.name.as_str() == own
+        });
+        let had = base.filter(|_| !(preset && automatic)).map(|base| base.name.clone());
+        let protected = self.world.protected.as_ref().filter(|own| !preset && own.vault == vault.name);
+        let protected = protected.and_then(|own| own.policy.clone());
+        if let Some(name) = self.flags.policy.clone().or(had).or(protected) {
+            return Ok(name);
+        }
+        let exists = group_of(&self.world.vaults, vault.name.as_str()).is_some();
+        if preset || !exists {
+            return Picker::silent().name("Policy", default, flag);
+        }
+        let id = ResourceId::group(&self.cluster.subscription(), &vault.resource_group)
+            .resource(vaults::KIND, vault.name.as_str());
+        let mut items: Vec<String> = inventory::policies(self.reader, &id)
+            .await?
+            .into_iter()
+            .filter(|policy| policy.is_for_clusters() && policy.name != default)
+            .map(|policy| policy.name)
+            .collect();
+        items.insert(0, default.to_owned());
+        let at = self.picker.choose("Which policy?", &items, flag)?;
+        Picker::silent().name("Policy", items.get(at).map_or(default, String::as_str), flag)
+    }
+
+    fn extension(&self) -> Outcome<ExtensionTarget> {
+        let installed = self.world.extension.as_ref().and_then(|own| own.name.parse().ok());
+        let base = self.base.map(|base| base.extension.name.clone());
+        let name = match self.flags.extension.clone().or(base).or(installed) {
+            Some(name) => name,
+            None => Picker::silent().name("Extension", "azure-aks-backup", "--extension NAME")?,
+        };
+        Ok(ExtensionTarget { name })
+    }
+
+    fn instance(&self) -> Outcome<InstanceTarget> {
+        let (flags, base) = (self.flags, self.base.map(|base| &base.instance));
+        let protected = self.world.protected.as_ref().map(|own| own.instance.clone());
+        let name = match flags.instance.clone().or_else(|| base.map(|base| base.name.clone())).or(protected) {
+            Some(name) => name,
+            None => Picker::silent().name("Backup instance", &self.names.instance(), "--instance NAME")?,
+        };
+        let friendly = flags.friendly_name.clone().or_else(|| base.map(|base| base.friendly_name.clone()));
+        let volumes = either(flags.snapshot_volumes, flags.no_snapshot_volumes);
+        let scope = either(flags.cluster_scope_resources, flags.no_cluster_scope_resources);
+        let said = !flags.include_namespace.is_empty() || !flags.exclude_namespace.is_empty();
+        let base_names = base.filter(|_| !said);
+        Ok(InstanceTarget {
+            name,
+            friendly_name: friendly.unwrap_or_else(|| format!("{}/aks-backup", self.cluster.name())),
+            snapshot_volumes: volumes.or_else(|| base.map(|base| base.snapshot_volumes)).unwrap_or(true),
+            include_cluster_scope_resources: scope
+                .or_else(|| base.map(|base| base.include_cluster_scope_resources))
+                .unwrap_or(true),
+            included_namespaces: base_names
+                .map_or_else(|| flags.include_namespace.clone(), |base| base.included_namespaces.clone()),
+            excluded_namespaces: base_names
+                .map_or_else(|| flags.exclude_namespace.clone(), |base| base.excluded_namespaces.clone()),
+        })
+    }
+}
+
+/// The new one first, then what exists.
+fn offered(new: &str, existing: &[&Listed]) -> Vec<String> {
+    let existing = existing.iter().map(|own| format!("{} in {}", own.name, own.id.resource_group()));
+    std::iter::once(new.to_owned()).chain(existing).collect()
+}
+
+fn taken<T: std::str::FromStr>(own: &Listed) -> (Result<T, T::Err>, ResourceGroupName) {
+    (own.name.parse(), own.id.resource_group())
+}

@@ -1,0 +1,114 @@
+//! The flags of `init`.
+
+use std::path::PathBuf;
+
+use aksbackup_shared::ids::{
+    BackupInstanceName, ClusterName, ContainerName, ExtensionName, NamespaceName, PolicyName, ResourceGroupName,
+    ResourceId, StorageAccountName, VaultName,
+};
+use clap::Args;
+
+use super::values::{self, Redundancy, SoftDelete};
+use crate::cli::WriteArgs;
+
+/// Flags of `init`. What is not said is taken from the state file, from what exists in Azure, or has a default.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InitArgs {
+    /// Cluster, by its ARM id
+    #[arg(long, value_name = "ID", conflicts_with_all = ["resource_group", "cluster_name"], help_heading = "Cluster")]
+    pub(crate) cluster_id: Option<ResourceId>,
+    /// Resource group of the cluster
+    #[arg(long, short = 'g', value_name = "NAME", help_heading = "Cluster")]
+    pub(crate) resource_group: Option<ResourceGroupName>,
+    /// Name of the cluster
+    #[arg(long, short = 'n', value_name = "NAME", help_heading = "Cluster")]
+    pub(crate) cluster_name: Option<ClusterName>,
+
+    /// Storage account for backups
+    #[arg(long, value_name = "NAME", help_heading = "Storage")]
+    pub(crate) storage_account: Option<StorageAccountName>,
+    /// Its resource group, in the cluster's subscription
+    #[arg(long, value_name = "NAME", help_heading = "Storage")]
+    pub(crate) storage_resource_group: Option<ResourceGroupName>,
+    /// Blob container, of this cluster alone
+    #[arg(long, value_name = "NAME", help_heading = "Storage")]
+    pub(crate) container: Option<ContainerName>,
+    /// SKU of an account that has to be made [default: Standard_LRS]
+    #[arg(long, value_name = "SKU", value_parser = values::sku, help_heading = "Storage")]
+    pub(crate) sku: Option<String>,
+    /// Resource group for disk snapshots; it cannot be changed once the cluster is protected
+    #[arg(long, value_name = "NAME", help_heading = "Storage")]
+    pub(crate) snapshot_group: Option<ResourceGroupName>,
+
+    /// Backup vault
+    #[arg(long, value_name = "NAME", help_heading = "Vault and policy")]
+    pub(crate) vault: Option<VaultName>,
+    /// Its resource group
+    #[arg(long, value_name = "NAME", help_heading = "Vault and policy")]
+    pub(crate) vault_resource_group: Option<ResourceGroupName>,
+    /// Redundancy of a vault that has to be made [default: LocallyRedundant]
+    #[arg(long, value_enum, ignore_case = true, value_name = "REDUNDANCY", help_heading = "Vault and policy")]
+    pub(crate) redundancy: Option<Redundancy>,
+    /// Soft delete of a vault that has to be made [default: On]
+    #[arg(long, value_enum, ignore_case = true, value_name = "STATE", help_heading = "Vault and policy")]
+    pub(crate) soft_delete: Option<SoftDelete>,
+    /// Days that such a vault keeps what was deleted [default: 14]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(14..=180), help_heading = "Vault and policy")]
+    pub(crate) soft_delete_days: Option<u32>,
+    /// Backup policy
+    #[arg(long, value_name = "NAME", help_heading = "Vault and policy")]
+    pub(crate) policy: Option<PolicyName>,
+    /// Interval of a policy that has to be made: 4h, 6h, 8h, 12h or daily [default: daily]
+    #[arg(long, value_name = "INTERVAL", value_parser = values::schedule, conflicts_with = "policy_file", help_heading = "Vault and policy")]
+    pub(crate) schedule: Option<String>,
+    /// How long such a policy keeps backups: 7d, 30d or P7D [default: 7d]
+    #[arg(long, value_name = "PERIOD", value_parser = values::retention, conflicts_with = "policy_file", help_heading = "Vault and policy")]
+    pub(crate) retention: Option<String>,
+    /// Copy a daily backup to the vault tier too, and keep it so long: 30d or P30D
+    #[arg(long, value_name = "PERIOD", value_parser = values::retention, conflicts_with = "policy_file", help_heading = "Vault and policy")]
+    pub(crate) vault_tier_retention: Option<String>,
+    /// Policy of your own as JSON, for a policy that has to be made
+    #[arg(long, value_name = "FILE", help_heading = "Vault and policy")]
+    pub(crate) policy_file: Option<PathBuf>,
+
+    /// Name of an extension that has to be installed [default: azure-aks-backup]
+    #[arg(long, value_name = "NAME", help_heading = "Backup instance")]
+    pub(crate) extension: Option<ExtensionName>,
+    /// Backup instance
+    #[arg(long, value_name = "NAME", help_heading = "Backup instance")]
+    pub(crate) instance: Option<BackupInstanceName>,
+    /// Name of the instance in the portal
+    #[arg(long, value_name = "TEXT", value_parser = values::friendly_name, help_heading = "Backup instance")]
+    pub(crate) friendly_name: Option<String>,
+    /// Back up persistent volumes as disk snapshots [default]
+    #[arg(long, overrides_with = "no_snapshot_volumes", help_heading = "Backup instance")]
+    pub(crate) snapshot_volumes: bool,
+    /// Leave persistent volumes out
+    #[arg(long, overrides_with = "snapshot_volumes", help_heading = "Backup instance")]
+    pub(crate) no_snapshot_volumes: bool,
+    /// Back up cluster-scoped resources [default]
+    #[arg(long, overrides_with = "no_cluster_scope_resources", help_heading = "Backup instance")]
+    pub(crate) cluster_scope_resources: bool,
+    /// Leave cluster-scoped resources out
+    #[arg(long, overrides_with = "cluster_scope_resources", help_heading = "Backup instance")]
+    pub(crate) no_cluster_scope_resources: bool,
+    /// Back up this namespace only (repeatable) [default: all]
+    #[arg(long, value_name = "NAME", help_heading = "Backup instance")]
+    pub(crate) include_namespace: Vec<NamespaceName>,
+    /// Leave this namespace out (repeatable)
+    #[arg(long, value_name = "NAME", conflicts_with = "include_namespace", help_heading = "Backup instance")]
+    pub(crate) exclude_namespace: Vec<NamespaceName>,
+
+    /// Flags of writing commands.
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+/// A pair of flags that say yes and no: `None` where neither was given.
+pub(super) fn either(yes: bool, no: bool) -> Option<bool> {
+    match (yes, no) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        (false, false) => None,
+    }
+}

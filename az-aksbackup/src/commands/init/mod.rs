@@ -1,0 +1,18 @@
+//! `init`: chooses what to protect and with what, and writes `[target]`.
+//!
+//! [`flags`] and [`values`] are what can be said beforehand, [`place`] finds subscription and cluster, [`world`] looks up
+//! what exists, [`choice`] decides each value, [`names`] has the defaults, [`check`] asks Azure whether it can work, and
+//! [`show`] tells it.
+
+mod check;
+mod choice;
+pub(crate) mod flags;
+mod names;
+mod place;
+mod pick;
+mod run;
+mod show;
+mod values;
+mod world;
+
+pub(crate) use run::run;

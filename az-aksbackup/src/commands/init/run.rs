@@ -1,0 +1,159 @@
+//! The course of `init`.
+
+use aksbackup_shared::args::Format;
+use aksbackup_shared::console::Console;
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::Region;
+use aksbackup_shared::process::document;
+use aksbackup_shared::runner::report::turn_lines;
+use aksbackup_shared::state::schema::{CloudTables, ClusterTables, State, Target};
+use aksbackup_shared::status;
+use serde_json::json;
+
+use super::check::{self, Existing};
+use super::choice::Choice;
+use super::flags::InitArgs;
+use super::names::Names;
+use super::pick::Picker;
+use super::place::{self, Place};
+use super::show::{self, Difference};
+use super::world::World;
+use crate::cli::Cli;
+use crate::commands::session;
+use crate::commands::version::TOOL;
+
+/// What was found out: the target, how it differs from the file's, and what of it exists.
+struct Plan {
+    target: Target,
+    differences: Vec<Difference>,
+    existing: Existing,
+    by: String,
+}
+
+/// Chooses the target and writes it into the state file.
+///
+/// # Errors
+/// Exit 2: a question that could not be asked, or another cluster's file. Exit 3: subscription, group or cluster do not
+/// exist. Exit 4: not signed in or not permitted. Exit 1: what exists will not do.
+pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
+    let console = cli.common.console();
+    let before = cli.common.store(TOOL).load()?.unwrap_or_default();
+    let plan = plan(cli, flags, &console, &before).await?;
+    console.clear();
+    let changed = !plan.differences.is_empty();
+    for line in show::summary(&console, &plan.target, plan.existing) {
+        console.say(line);
+    }
+    if changed && !flags.write.dry_run {
+        agree(cli, &console, before.target.is_some(), &plan)?;
+        let mut store = cli.common.store(TOOL);
+        store.set_author(plan.by.clone());
+        store.update(|state| state.target = Some(plan.target.clone())).await?;
+    }
+    Ok(tell(cli, &console, flags.write.dry_run, &before, &plan))
+}
+
+async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) -> Outcome<Plan> {
+    let named = flags.cluster_id.is_some() || flags.resource_group.is_some() || flags.cluster_name.is_some();
+    let known = before.target.as_ref().filter(|_| !named && cli.azure.subscription.is_none());
+    let policy_file = flags.policy_file.as_deref().map(|file| check::policy_file(file, &cli.common.state)).transpose()?;
+    let reader = session::sign_in(cli, console, known).await?;
+    let picker = Picker::new(console, cli.common.yes);
+    let known = known.map(|target| &target.cluster);
+    let place = place::find(&reader, &picker, cli.azure.subscription.as_deref(), flags, known).await?;
+    let base = before.target.as_ref().filter(|target| target.cluster == place.id);
+    if base.is_none() {
+        must_be_free(cli, before)?;
+    }
+    let region = region(&place)?;
+    let world = World::look(&reader, console, &place.id).await?;
+    let choice = Choice {
+        reader: &reader,
+        picker: &picker,
+        flags,
+        base,
+        world: &world,
+        cluster: &place.id,
+        region: &region,
+        names: Names::of(&place.id),
+        policy_file,
+    };
+    let target = choice.target().await?;
+    let existing = check::check(&reader, &target, &world).await?;
+    let differences = show::differences(before.target.as_ref(), &target)?;
+    Ok(Plan { target, differences, existing, by: reader.caller().name.clone() })
+}
+
+fn region(place: &Place) -> Outcome<Region> {
+    match place.cluster.region() {
+        Some(region) => Ok(region),
+        None => Failure::failed(format!("cluster {} names no region that can be used", place.id.name())).err(),
+    }
+}
+
+/// One file, one cluster: what was achieved for another one is not overwritten.
+fn must_be_free(cli: &Cli, before: &State) -> Outcome<()> {
+    let untouched = before.cloud == CloudTables::default() && before.cluster == ClusterTables::default();
+    let other = before.target.as_ref().filter(|_| !untouched);
+    match other {
+        None => Ok(()),
+        Some(other) => Failure::usage(format!(
+            "state file {} belongs to cluster {}, and has results for it",
+            cli.common.state.display(),
+            other.cluster.name()
+        ))
+        .hint("use a file of its own for each cluster: --state FILE")
+        .err(),
+    }
+}
+
+fn agree(cli: &Cli, console: &Console, replaces: bool, plan: &Plan) -> Outcome<()> {
+    let file = cli.common.state.display();
+    if replaces {
+        console.say(format!("what differs from {file}:"));
+        for line in show::lines(console, &plan.differences) {
+            console.say(format!("  {line}"));
+        }
+    }
+    // A new file takes nothing from anybody: it is asked for only where somebody is there.
+    if cli.common.yes || (!replaces && !console.can_ask()) || console.confirm(&format!("Write {file}?"))? {
+        return Ok(());
+    }
+    Failure::new(Exit::Pending, format!("state file {file} was not changed")).err()
+}
+
+fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan) -> Exit {
+    let changed = !plan.differences.is_empty();
+    let exit = if dry_run && changed { Exit::Pending } else { Exit::Done };
+    let after = State { target: Some(plan.target.clone()), ..before.clone() };
+    let next = status::next(&after, &cli.common.state_flag());
+    let file = cli.common.state.display().to_string();
+    if cli.common.output == Format::Json {
+        let differences: Vec<_> = plan
+            .differences
+            .iter()
+            .map(|(key, old, new)| json!({ "key": key, "old": old, "new": new }))
+            .collect();
+        console.result(&document(json!({
+            "command": "init", "exit": exit, "dry_run": dry_run, "changed": changed && !dry_run, "state": file,
+            "target": plan.target, "differences": differences, "next": next,
+        })));
+        return exit;
+    }
+    let said = match (changed, dry_run) {
+        (false, _) => format!("init: nothing to do, {file} has it all"),
+        (true, true) => {
+            for line in show::lines(console, &plan.differences) {
+                console.result(&line);
+            }
+            format!("init: dry run: {} values pending, {file} was not changed", plan.differences.len())
+        }
+        (true, false) => format!("init: wrote {file}"),
+    };
+    console.result(&said);
+    for line in next.iter().flat_map(|turn| turn_lines(console, turn)) {
+        console.result(&line);
+    }
+    exit
+}

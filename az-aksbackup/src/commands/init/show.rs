@@ -1,0 +1,119 @@
+//! What `init` tells: the target in words, and what differs from the file.
+
+use aksbackup_shared::console::{Console, Tone};
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::state::schema::Target;
+
+use super::check::Existing;
+
+/// The target in words, one line a part.
+pub(super) fn summary(console: &Console, target: &Target, existing: Existing) -> Vec<String> {
+    let made = |exists: Option<bool>| {
+        let word = match exists {
+            Some(true) => "exists",
+            Some(false) => "new",
+            None => "not visible to you",
+        };
+        console.paint(Tone::Faint, &format!("({word})"))
+    };
+    let (storage, vault, instance) = (&target.storage, &target.vault, &target.instance);
+    let rows = [
+        ("cluster", format!("{} in {} ({})", target.cluster.name(), target.cluster.resource_group(), target.region)),
+        ("subscription", format!("{} of {}", target.subscription, target.cloud)),
+        (
+            "storage",
+            format!("container {} in account {} in {} {}", storage.container, storage.account, storage.resource_group, made(existing.account)),
+        ),
+        ("snapshots", format!("in {} {}", target.snapshots.resource_group, made(existing.snapshot_group))),
+        ("vault", format!("{} in {} {}", vault.name, vault.resource_group, made(existing.vault))),
+        ("policy", format!("{} {}", policy(target), made(existing.policy))),
+        ("extension", target.extension.name.to_string()),
+        ("instance", format!("{} ({})", instance.name, instance.friendly_name)),
+    ];
+    rows.iter().map(|(title, text)| format!("{title:<13} {text}")).collect()
+}
+
+fn policy(target: &Target) -> String {
+    let policy = &target.policy;
+    let vault = policy
+        .vault_tier_retention
+        .as_ref()
+        .map(|kept| format!(", a daily copy in the vault tier for {kept}"))
+        .unwrap_or_default();
+    match &policy.file {
+        Some(file) => format!("{} from {file}", policy.name),
+        None => format!("{}: every {}, kept {}{vault}", policy.name, policy.schedule, policy.retention),
+    }
+}
+
+/// A value that differs: its key, what the file has, what is wanted.
+pub(super) type Difference = (String, Option<String>, Option<String>);
+
+/// What differs between two targets, by key.
+///
+/// # Errors
+/// A target that cannot be written as TOML.
+pub(super) fn differences(old: Option<&Target>, new: &Target) -> Outcome<Vec<Difference>> {
+    let (before, after) = (old.map(flat).transpose()?.unwrap_or_default(), flat(new)?);
+    let mut keys: Vec<&String> = after.keys().chain(before.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let differing = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
+    Ok(differing.map(|key| (key.clone(), before.get(key).cloned(), after.get(key).cloned())).collect())
+}
+
+type Flat = std::collections::BTreeMap<String, String>;
+
+fn flat(target: &Target) -> Outcome<Flat> {
+    let bare = Target { written: None, ..target.clone() };
+    let table = toml::Table::try_from(bare)
+        .or_else(|error| Failure::failed("cannot write the target").because(error.to_string()).err())?;
+    let mut all = Flat::new();
+    flatten("", &toml::Value::Table(table), &mut all);
+    Ok(all)
+}
+
+fn flatten(prefix: &str, value: &toml::Value, all: &mut Flat) {
+    let toml::Value::Table(table) = value else {
+        all.insert(prefix.to_owned(), value.to_string());
+        return;
+    };
+    for (key, value) in table {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        flatten(&path, value, all);
+    }
+}
+
+/// Differences as lines for people.
+pub(super) fn lines(console: &Console, differences: &[Difference]) -> Vec<String> {
+    let line = |(key, old, new): &Difference| {
+        let removed = old.iter().map(|old| console.paint(Tone::Bad, &format!("- {key} = {old}")));
+        let added = new.iter().map(|new| console.paint(Tone::Good, &format!("+ {key} = {new}")));
+        removed.chain(added).collect::<Vec<_>>()
+    };
+    differences.iter().flat_map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::wanted::tests::example;
+
+    #[test]
+    fn the_same_target_has_no_differences() {
+        assert_eq!(differences(Some(&example()), &example()).unwrap(), []);
+    }
+
+    #[test]
+    fn a_difference_has_its_key_and_both_values() {
+        let mut new = example();
+        new.policy.retention = "P30D".into();
+        new.policy.vault_tier_retention = Some("P90D".into());
+        let differences = differences(Some(&example()), &new).unwrap();
+        let expected: [Difference; 2] = [
+            ("policy.retention".into(), Some("\"P7D\"".into()), Some("\"P30D\"".into())),
+            ("policy.vault_tier_retention".into(), None, Some("\"P90D\"".into())),
+        ];
+        assert_eq!(differences, expected);
+    }
+}

@@ -1,0 +1,122 @@
+//! Values as people type them, and as Azure wants them.
+
+use clap::ValueEnum;
+
+/// Redundancy of a new vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum Redundancy {
+    /// Three copies in one zone
+    #[value(alias = "LRS")]
+    LocallyRedundant,
+    /// Copies in three zones
+    #[value(alias = "ZRS")]
+    ZoneRedundant,
+    /// Copies in the paired region too
+    #[value(alias = "GRS")]
+    GeoRedundant,
+}
+
+impl Redundancy {
+    /// Azure's word.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::LocallyRedundant => "LocallyRedundant",
+            Self::ZoneRedundant => "ZoneRedundant",
+            Self::GeoRedundant => "GeoRedundant",
+        }
+    }
+}
+
+/// Soft delete of a new vault. `AlwaysOn` is not offered: it cannot be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum SoftDelete {
+    /// What was deleted is kept for a while
+    On,
+    /// What was deleted is gone
+    Off,
+}
+
+impl SoftDelete {
+    /// Azure's word.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::On => "On",
+            Self::Off => "Off",
+        }
+    }
+}
+
+/// SKUs of general purpose v2 accounts. Azure Backup takes no premium ones.
+const SKUS: [&str; 6] =
+    ["Standard_LRS", "Standard_ZRS", "Standard_GRS", "Standard_RAGRS", "Standard_GZRS", "Standard_RAGZRS"];
+
+/// A SKU in Azure's spelling.
+pub(super) fn sku(text: &str) -> Result<String, String> {
+    let known = SKUS.iter().find(|sku| sku.eq_ignore_ascii_case(text));
+    known
+        .map(|sku| (*sku).to_owned())
+        .ok_or_else(|| format!("Azure Backup takes standard accounts: {}", SKUS.join(", ")))
+}
+
+/// An interval as an ISO 8601 duration. Azure Backup takes these five for AKS.
+pub(super) fn schedule(text: &str) -> Result<String, String> {
+    let lower = text.to_ascii_lowercase();
+    let hours = lower.trim_start_matches("pt").trim_end_matches('h');
+    match (lower.as_str(), hours) {
+        ("daily" | "1d" | "p1d" | "24h", _) => Ok("P1D".to_owned()),
+        (_, "4" | "6" | "8" | "12") if lower.ends_with('h') => Ok(format!("PT{hours}H")),
+        _ => Err("AKS is backed up every 4h, 6h, 8h, 12h, or daily".to_owned()),
+    }
+}
+
+/// A period in days, weeks, months or years as an ISO 8601 duration.
+pub(super) fn retention(text: &str) -> Result<String, String> {
+    let upper = text.to_ascii_uppercase();
+    let bare = upper.strip_prefix('P').unwrap_or(&upper);
+    let refused = || format!("{text:?} is no period; write 7d, 4w, 3m, 1y or P7D");
+    let unit = bare.chars().last().filter(|unit| "DWMY".contains(*unit)).ok_or_else(refused)?;
+    let number: u32 = bare.trim_end_matches(unit).parse().map_err(|_| refused())?;
+    if number == 0 || number > 9999 {
+        return Err(refused());
+    }
+    Ok(format!("P{number}{unit}"))
+}
+
+/// A name for people.
+pub(super) fn friendly_name(text: &str) -> Result<String, String> {
+    let fits = !text.trim().is_empty() && text.len() <= 200 && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned()).ok_or_else(|| "1 to 200 characters on one line".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_those_that_azure_backup_takes() {
+        for (text, value) in [("daily", "P1D"), ("P1D", "P1D"), ("4h", "PT4H"), ("PT12H", "PT12H"), ("24h", "P1D")] {
+            assert_eq!(schedule(text).as_deref(), Ok(value));
+        }
+        for text in ["5h", "hourly", "4", "PT4M", ""] {
+            assert!(schedule(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn periods_become_iso_durations() {
+        for (text, value) in [("7d", "P7D"), ("P30D", "P30D"), ("p3m", "P3M"), ("1Y", "P1Y")] {
+            assert_eq!(retention(text).as_deref(), Ok(value));
+        }
+        for text in ["", "P", "7", "0d", "-1d", "PT7H", "7dd", "d"] {
+            assert!(retention(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_premium_sku_is_refused() {
+        assert_eq!(sku("standard_lrs").as_deref(), Ok("Standard_LRS"));
+        assert!(sku("Premium_LRS").is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! What exists already: it is offered before anything new.
+
+use aksbackup_shared::console::Console;
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::ids::{BackupInstanceName, PolicyName, Region, ResourceGroupName, ResourceId, VaultName};
+
+use crate::arm::backups::{self, Instance};
+use crate::arm::client::Reader;
+use crate::arm::extensions::{self, Extension};
+use crate::arm::inventory::{self, Listed};
+use crate::arm::{region, storage, vaults};
+
+/// What exists, as far as the caller may see it.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    /// The cluster's backup extension.
+    pub(super) extension: Option<Extension>,
+    /// How the cluster is protected already.
+    pub(super) protected: Option<Protected>,
+    /// All storage accounts of the subscription.
+    pub(super) accounts: Vec<Listed>,
+    /// All vaults of the subscription.
+    pub(super) vaults: Vec<Listed>,
+    /// All groups of the subscription.
+    pub(super) groups: Vec<Listed>,
+}
+
+/// A backup instance that protects the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Protected {
+    pub(super) instance: BackupInstanceName,
+    pub(super) vault: VaultName,
+    pub(super) vault_group: ResourceGroupName,
+    pub(super) policy: Option<PolicyName>,
+    pub(super) snapshot_group: Option<ResourceGroupName>,
+}
+
+impl World {
+    /// Looks at all of it at once. What the caller may not see is as if it were not there.
+    ///
+    /// # Errors
+    /// Azure cannot be asked.
+    pub(super) async fn look(reader: &Reader, console: &Console, cluster: &ResourceId) -> Outcome<Self> {
+        let subscription = cluster.subscription();
+        let (found, instances, accounts, vaults, groups) = futures::join!(
+            extensions::of_backup(reader, cluster),
+            backups::of_cluster(reader, cluster),
+            inventory::resources(reader, &subscription, storage::KIND),
+            inventory::resources(reader, &subscription, vaults::KIND),
+            inventory::groups(reader, &subscription),
+        );
+        Ok(Self {
+            extension: visible(found, console)?.into_iter().next(),
+            protected: visible(instances, console)?.iter().find_map(protected),
+            accounts: visible(accounts, console)?,
+            vaults: visible(vaults, console)?,
+            groups: visible(groups, console)?,
+        })
+    }
+
+    /// The general purpose accounts in `wanted`.
+    pub(super) fn accounts_in(&self, wanted: &Region) -> impl Iterator<Item = &Listed> {
+        let general = |account: &&Listed| account.kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("StorageV2"));
+        in_region(&self.accounts, wanted).filter(general)
+    }
+
+    /// The vaults in `wanted`.
+    pub(super) fn vaults_in(&self, wanted: &Region) -> impl Iterator<Item = &Listed> {
+        in_region(&self.vaults, wanted)
+    }
+
+    /// Whether a group of this name is there.
+    pub(super) fn has_group(&self, name: &ResourceGroupName) -> bool {
+        self.groups.iter().any(|group| group.name.eq_ignore_ascii_case(name.as_str()))
+    }
+}
+
+/// The group of the listed resource of this name.
+pub(super) fn group_of(listed: &[Listed], name: &str) -> Option<ResourceGroupName> {
+    let found = listed.iter().find(|resource| resource.name.eq_ignore_ascii_case(name));
+    found.map(|resource| resource.id.resource_group())
+}
+
+fn in_region<'a>(listed: &'a [Listed], wanted: &Region) -> impl Iterator<Item = &'a Listed> {
+    listed.iter().filter(|resource| region::is(&resource.location, wanted))
+}
+
+/// A list, empty where the caller may not see it or Azure has no such list yet.
+fn visible<T>(listed: Outcome<Vec<T>>, console: &Console) -> Outcome<Vec<T>> {
+    match listed {
+        Err(failure) if matches!(failure.exit, Exit::NotPermitted | Exit::Missing) => {
+            console.detail(format!("not seen: {}", failure.what));
+            Ok(Vec::new())
+        }
+        other => other,
+    }
+}
+
+fn protected(instance: &Instance) -> Option<Protected> {
+    let vault = instance.vault()?;
+    let last = |id: &str| id.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    Some(Protected {
+        instance: instance.id.name().parse().ok()?,
+        vault: vault.name().parse().ok()?,
+        vault_group: vault.resource_group(),
+        policy: last(&instance.properties.policy_info.policy_id).parse().ok(),
+        snapshot_group: instance.snapshot_group().and_then(|id| last(id).parse().ok()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aksbackup_shared::console::Talk;
+    use aksbackup_shared::failure::Failure;
+    use serde_json::json;
+
+    const GROUP: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg";
+
+    #[test]
+    fn a_protected_cluster_tells_its_vault_policy_and_snapshot_group() {
+        let vault = format!("{GROUP}/providers/Microsoft.DataProtection/backupVaults/bv");
+        let instance: Instance = serde_json::from_value(json!({
+            "id": format!("{vault}/backupInstances/aks-1"),
+            "properties": {
+                "dataSourceInfo": { "resourceID": "x" },
+                "policyInfo": {
+                    "policyId": format!("{vault}/backupPolicies/daily"),
+                    "policyParameters": { "dataStoreParametersList": [{ "resourceGroupId": "/subscriptions/s/resourceGroups/snaps" }] },
+                },
+            },
+        }))
+        .unwrap();
+        let protected = protected(&instance).unwrap();
+        assert_eq!((protected.vault.as_str(), protected.vault_group.as_str()), ("bv", "rg"));
+        assert_eq!(protected.policy.unwrap().as_str(), "daily");
+        assert_eq!(protected.snapshot_group.unwrap().as_str(), "snaps");
+    }
+
+    #[test]
+    fn what_may_not_be_seen_is_as_if_it_were_not_there_but_an_outage_is_not() {
+        let console = Console::new(Talk::Quiet, true);
+        let hidden: Outcome<Vec<u8>> = Failure::not_permitted("x").err();
+        assert_eq!(visible(hidden, &console).unwrap(), Vec::<u8>::new());
+        assert!(visible::<u8>(Failure::failed("x").err(), &console).is_err());
+    }
+}

@@ -1,0 +1,195 @@
+//! `jobs`: backup jobs, as Azure has them.
+
+use aksbackup_shared::args::Format;
+use aksbackup_shared::console::{Console, Tone, human};
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::process::document;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::arm::backups::{self, Job, JobState, UserError};
+use crate::arm::vaults;
+use crate::cli::{Cli, JobsArgs};
+use crate::commands::session;
+use crate::steps::wanted;
+
+/// Lists jobs, or shows one.
+///
+/// # Errors
+/// Exit 2: neither state file nor vault. Exit 3: no such job or vault. Exit 4: not permitted or not signed in.
+pub(crate) async fn run(cli: &Cli, args: &JobsArgs) -> Outcome<Exit> {
+    let console = cli.common.console();
+    let (target, vault) = match &args.vault_id {
+        Some(vault) => (None, vault.clone()),
+        None => {
+            let state = session::state(cli)?;
+            let target = wanted::target(&state)?.clone();
+            let vault = state.cloud.vault.map_or_else(|| wanted::vault(&target), |table| table.vault);
+            (Some(target), vault)
+        }
+    };
+    if !vault.is_kind(vaults::KIND) {
+        return Failure::usage(format!("{vault} is not the id of a Backup vault")).err();
+    }
+    let reader = session::sign_in(cli, &console, target.as_ref()).await?;
+    if let Some(name) = &args.job {
+        let job = backups::job(&reader, &backups::job_path(&vault, name)?).await?;
+        return match job {
+            Some(job) => Ok(show(&console, cli.common.output, &job)),
+            None => Failure::missing(format!("vault {} has no backup job {name}", vault.name()))
+                .hint("az aksbackup jobs --all")
+                .err(),
+        };
+    }
+    let mut jobs = backups::jobs(&reader, &vault).await?;
+    if let Some(target) = target.filter(|_| !args.all) {
+        jobs.retain(|job| concerns(job, &target.cluster));
+    }
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.properties.start_time));
+    jobs.truncate(args.limit);
+    Ok(list(&console, cli.common.output, &vault, &jobs))
+}
+
+fn concerns(job: &Job, cluster: &ResourceId) -> bool {
+    let source = job.properties.data_source_id.as_deref().unwrap_or_default();
+    source.trim_end_matches('/').eq_ignore_ascii_case(cluster.as_str())
+}
+
+fn list(console: &Console, format: Format, vault: &ResourceId, jobs: &[Job]) -> Exit {
+    if format == Format::Json {
+        let jobs: Vec<Value> = jobs.iter().map(machine).collect();
+        console.result(&document(json!({ "command": "jobs", "exit": Exit::Done, "vault": vault, "jobs": jobs })));
+        return Exit::Done;
+    }
+    if jobs.is_empty() {
+        console.say(format!("vault {} has no such backup jobs", vault.name()));
+        return Exit::Done;
+    }
+    console.result(&format!("{:<36}  {:<12}  {:<16}  {:<7}  STATUS", "JOB", "OPERATION", "STARTED", "TOOK"));
+    for job in jobs {
+        console.result(&line(console, job));
+    }
+    Exit::Done
+}
+
+fn line(console: &Console, job: &Job) -> String {
+    let properties = &job.properties;
+    let operation = properties.operation_category.as_deref().unwrap_or_default();
+    let started = properties.start_time.map(minute).unwrap_or_default();
+    let status = console.paint(tone(job.state()), &properties.status);
+    format!("{:<36}  {operation:<12}  {started:<16}  {:<7}  {status}", name(job), took(job))
+}
+
+fn show(console: &Console, format: Format, job: &Job) -> Exit {
+    if format == Format::Json {
+        console.result(&document(json!({ "command": "jobs", "exit": Exit::Done, "job": machine(job) })));
+        return Exit::Done;
+    }
+    let properties = &job.properties;
+    let row = |title: &str, text: &str| {
+        if !text.is_empty() {
+            console.result(&format!("{title:<10} {text}"));
+        }
+    };
+    row("job", name(job));
+    row("status", &console.paint(tone(job.state()), &properties.status));
+    row("operation", properties.operation_category.as_deref().unwrap_or_default());
+    row("instance", properties.backup_instance_id.as_deref().unwrap_or_default());
+    row("cluster", properties.data_source_id.as_deref().unwrap_or_default());
+    row("started", &properties.start_time.map(minute).unwrap_or_default());
+    row("ended", &properties.end_time.map(minute).unwrap_or_default());
+    row("took", &took(job));
+    for warning in job.warnings() {
+        row("warning", &warning);
+    }
+    for error in errors(job) {
+        row("error", format!("{}: {}", error.code, error.message).trim_start_matches(": "));
+        for advice in &error.advice {
+            row("advice", advice);
+        }
+    }
+    Exit::Done
+}
+
+fn machine(job: &Job) -> Value {
+    let properties = &job.properties;
+    let errors: Vec<Value> = errors(job)
+        .iter()
+        .map(|error| json!({ "code": error.code, "message": error.message, "advice": error.advice }))
+        .collect();
+    json!({
+        "id": job.id,
+        "name": name(job),
+        "status": properties.status,
+        "operation": properties.operation_category,
+        "instance": properties.backup_instance_id,
+        "cluster": properties.data_source_id,
+        "user_triggered": properties.is_user_triggered,
+        "started_at": properties.start_time,
+        "ended_at": properties.end_time,
+        "warnings": job.warnings(),
+        "errors": errors,
+    })
+}
+
+fn errors(job: &Job) -> Vec<UserError> {
+    job.properties.error_details.as_ref().map(UserError::all).unwrap_or_default()
+}
+
+fn name(job: &Job) -> &str {
+    job.id.rsplit('/').next().unwrap_or_default()
+}
+
+fn minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+fn took(job: &Job) -> String {
+    let (Some(start), Some(end)) = (job.properties.start_time, job.properties.end_time) else {
+        return String::new();
+    };
+    std::time::Duration::try_from(end.duration_since(start)).map(human).unwrap_or_default()
+}
+
+const fn tone(state: JobState) -> Tone {
+    match state {
+        JobState::Running => Tone::Attention,
+        JobState::Completed => Tone::Good,
+        JobState::Failed => Tone::Bad,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> Job {
+        serde_json::from_value(json!({
+            "id": "/subscriptions/s/x/backupJobs/j-1",
+            "properties": {
+                "status": "Failed", "operationCategory": "Backup", "dataSourceId": "/Subscriptions/S/aks/",
+                "startTime": "2026-01-02T03:04:05Z", "endTime": "2026-01-02T03:07:16Z",
+                "errorDetails": [{"code": "UserErrorX", "message": "no", "recommendedAction": ["do"]}],
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_line_has_name_time_duration_and_azure_s_word() {
+        let console = Console::new(aksbackup_shared::console::Talk::Quiet, true);
+        let line = line(&console, &job());
+        for part in ["j-1", "Backup", "2026-01-02 03:04", "3m11s", "Failed"] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+    }
+
+    #[test]
+    fn a_machine_gets_errors_with_their_advice() {
+        let machine = machine(&job());
+        assert_eq!(machine["errors"][0]["advice"][0], "do");
+        assert_eq!(machine["started_at"], "2026-01-02T03:04:05Z");
+    }
+}

@@ -1,0 +1,103 @@
+//! From the flags to a session: state file, cloud, login.
+
+use aksbackup_shared::console::Console;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::SubscriptionId;
+use aksbackup_shared::runner::session::Session;
+use aksbackup_shared::state::schema::{State, Target};
+
+use crate::arm::client::{Reader, Writer};
+use crate::arm::{groups, transport};
+use crate::cli::Cli;
+use crate::cloud::{self, Cloud};
+use crate::commands::version::TOOL;
+use crate::login::{Caller, Login, Way};
+use crate::plane::Azure;
+
+/// Signs in. With a `target`, only to its cloud and tenant.
+///
+/// # Errors
+/// Exit 2: another cloud, or a way to sign in that lacks something. Exit 4: not signed in, or to another tenant.
+pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target>) -> Outcome<Reader> {
+    let client = transport::http_client()?;
+    let named = target.map(|target| target.subscription.to_string());
+    let way = Way::choose(cli.azure.auth, &client, named.or_else(|| cli.azure.subscription.clone()))?;
+    let configured = way.is_cli().then(cloud::az_setting).flatten();
+    let cloud = Cloud::in_force(&client, cli.azure.cloud.as_ref(), configured.as_deref()).await?;
+    if let Some(target) = target {
+        cloud.must_be(&target.cloud)?;
+    }
+    let mut login = Login::new(way.at(&cloud));
+    let caller = match (login.caller(&cloud.scope()).await, login.without_subscription()) {
+        (Ok(caller), _) => caller,
+        // az knows no such subscription: whoever it is signed in as shows whether that is the wrong tenant.
+        (Err(failure), Some(other)) => {
+            let caller = other.caller(&cloud.scope()).await.map_err(|_| failure)?;
+            login = other;
+            caller
+        }
+        (Err(failure), None) => return Err(failure),
+    };
+    if let Some(target) = target {
+        caller.must_be_in(&target.tenant)?;
+    }
+    console.detail(signed_in(&caller, &cloud));
+    let trace = console.detailer();
+    Ok(Reader::new(&client, cloud, &login, caller, std::sync::Arc::new(trace)))
+}
+
+fn signed_in(caller: &Caller, cloud: &Cloud) -> String {
+    format!("signed in as {} ({}) to {} of {}", caller.name, caller.object_id, caller.tenant, cloud.name)
+}
+
+/// The state of the file that the flags name.
+///
+/// # Errors
+/// Exit 3: there is none. Exit 7: it cannot be read.
+pub(crate) fn state(cli: &Cli) -> Outcome<State> {
+    match cli.common.store(TOOL).load()? {
+        Some(state) => Ok(state),
+        None => cli.common.no_state(),
+    }
+}
+
+/// A session on the state file's target. `writes` gives it a writer; without one nothing is changed, neither Azure nor
+/// the file.
+///
+/// # Errors
+/// As [`state`] and [`sign_in`]; exit 2 where the file has no target, or `--subscription` is another than the target's.
+pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
+    let state = state(cli)?;
+    let Some(target) = state.target.clone() else {
+        return Failure::missing(format!("state file {} says nothing of what to protect", cli.common.state.display()))
+            .hint(format!("az aksbackup init{}", cli.common.state_flag()))
+            .err();
+    };
+    let console = cli.common.console();
+    let reader = sign_in(cli, &console, Some(&target)).await?;
+    must_be(&reader, cli.azure.subscription.as_deref(), &target.subscription).await?;
+    let mut store = cli.common.store(TOOL);
+    store.set_author(reader.caller().name.clone());
+    let writer = writes.then(|| Writer::new(reader.clone()));
+    let pace = reader.pace();
+    let mut session = Session::new(reader, writer, console, store, state, cli.common.timeout);
+    session.pace = pace;
+    session.yes = cli.common.yes;
+    Ok(session)
+}
+
+/// Refuses a `--subscription` that is not the state file's.
+async fn must_be(reader: &Reader, flag: Option<&str>, target: &SubscriptionId) -> Outcome<()> {
+    let Some(flag) = flag.filter(|flag| !flag.eq_ignore_ascii_case(target.as_str())) else {
+        return Ok(());
+    };
+    if flag.parse::<SubscriptionId>().is_err() {
+        let own = groups::subscription(reader, target).await?;
+        if own.is_some_and(|own| own.display_name.eq_ignore_ascii_case(flag)) {
+            return Ok(());
+        }
+    }
+    Failure::usage(format!("the state file is for subscription {target}, not for {flag}"))
+        .hint("leave --subscription away, or name another file: --state FILE")
+        .err()
+}

@@ -1,0 +1,16 @@
+//! `version`.
+
+use aksbackup_shared::args::Format;
+use aksbackup_shared::process::document;
+use serde_json::json;
+
+/// Name and version of this program, for notes in the state file.
+pub(crate) const TOOL: &str = concat!("az-aksbackup ", env!("CARGO_PKG_VERSION"));
+
+/// What `version` prints.
+pub(crate) fn text(format: Format) -> String {
+    match format {
+        Format::Text => TOOL.to_owned(),
+        Format::Json => document(json!({ "command": "version", "aksbackup": env!("CARGO_PKG_VERSION") })),
+    }
+}
