@@ -15,7 +15,7 @@ pub struct Entry {
     pub arrived_ms: u64,
     /// Milliseconds since the sandbox started, when the answer was ready.
     pub answered_ms: u64,
-    /// `arm`, `entra`, `storage` or `kubernetes`.
+    /// `arm`, `entra`, `graph`, `storage` or `kubernetes`.
     pub service: String,
     /// Name of the persona that the token stands for; empty where none was needed or known.
     pub persona: String,

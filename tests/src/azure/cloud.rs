@@ -10,19 +10,17 @@ use crate::planes::{Cloud, ServiceAccountToken, Workload};
 const HINT: &str = "Please check your federated identity credential Subject, Audience and Issuer against the presented \
                     assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
 
+// Nothing here may let events happen: they ask the cluster, which may be waiting for this very answer.
 impl Cloud for Azure {
     fn exchange(&self, client_id: &str, tenant_id: &str, token: &ServiceAccountToken) -> Result<Workload, String> {
-        self.settle();
         exchange(&mut self.lock(), client_id, tenant_id, token)
     }
 
     fn instance_metadata(&self, client_id: Option<&str>) -> Result<Workload, String> {
-        self.settle();
         instance_metadata(&self.lock(), client_id)
     }
 
     fn touch_container(&self, principal_id: &str, account: &str, container: &str) -> Result<(), String> {
-        self.settle();
         touch_container(&self.lock(), principal_id, account, container)
             .map_err(|(code, message)| format!("rpc error: code = Unknown desc = {code}: {message}"))
     }

@@ -182,7 +182,10 @@ fn audience(endpoint: &str, scope: &str) -> Result<String, Answer> {
     let first = scopes.find(|scope| scope.contains("://")).unwrap_or_default();
     let resource = first.strip_suffix("/.default").unwrap_or(first);
     let bare = resource.trim_end_matches('/');
-    if arm_audiences(endpoint).iter().any(|known| known == bare) || bare == STORAGE_AUDIENCE {
+    if arm_audiences(endpoint).iter().any(|known| known == bare)
+        || bare == STORAGE_AUDIENCE
+        || bare == format!("{endpoint}{}", super::graph::PREFIX)
+    {
         return Ok(resource.to_owned());
     }
     let text = format!(

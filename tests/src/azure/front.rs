@@ -9,7 +9,7 @@ use super::arm::authenticate;
 use super::call::Call;
 use super::engine::Azure;
 use super::path::Target;
-use super::{blob, entra, metadata, personas};
+use super::{blob, entra, graph, metadata, personas};
 
 /// A request, taken apart.
 pub(crate) struct Asked {
@@ -32,6 +32,8 @@ fn service(target: &str) -> &'static str {
     let lower = target.to_ascii_lowercase();
     if lower.starts_with("/blob/") {
         "storage"
+    } else if lower.starts_with(graph::PREFIX) {
+        "graph"
     } else if lower.starts_with("/subscriptions")
         || lower.starts_with("/providers")
         || lower.starts_with("/tenants")
@@ -74,6 +76,7 @@ pub(crate) fn answer(azure: &Azure, asked: &Asked) -> Given {
     match service(&asked.target) {
         "storage" => storage(azure, asked, &target),
         "entra" => sign_in(azure, asked, &target),
+        "graph" => directory(azure, asked, &target),
         _ => arm(azure, asked, target),
     }
 }
@@ -89,6 +92,17 @@ fn storage(azure: &Azure, asked: &Asked, target: &Target) -> Given {
         service: "storage",
         persona: blob.persona,
         text: Some(("application/xml", blob.body)),
+    }
+}
+
+fn directory(azure: &Azure, asked: &Asked, target: &Target) -> Given {
+    let authorization = asked.headers.get("authorization").map_or("", String::as_str);
+    let token = authorization.strip_prefix("Bearer ").unwrap_or_default();
+    let body = serde_json::from_slice(&asked.body).unwrap_or(Value::Null);
+    let (answer, persona) = graph::answer(azure, &asked.method, target, token, &body);
+    Given {
+        persona,
+        ..Given::plain("graph", answer)
     }
 }
 

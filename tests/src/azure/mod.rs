@@ -14,6 +14,7 @@ mod control;
 mod engine;
 mod entra;
 mod front;
+mod graph;
 mod metadata;
 mod operations;
 mod path;

@@ -132,10 +132,12 @@ fn result(world: &mut World, call: &Call) -> Outcome {
     if let Some(error) = &end.error {
         return Err(Answer::new(400, json!({ "error": error })));
     }
-    let body = end
-        .properties
-        .clone()
-        .or_else(|| world.get(&operation.resource).cloned());
+    // At the location only jobs are told of; the resource itself is behind the vault's own routes.
+    let other = || match call.get("l") {
+        "" => world.get(&operation.resource).cloned(),
+        _ => Some(json!({ "objectType": "OperationJobExtendedInfo" })),
+    };
+    let body = end.properties.clone().or_else(other);
     Ok(body
         .filter(|body: &Value| !body.is_null())
         .map_or_else(|| Answer::empty(204), Answer::ok))
