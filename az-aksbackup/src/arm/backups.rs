@@ -1,0 +1,303 @@
+//! Backup instances, on-demand backups, and jobs.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::ResourceId;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::arm::answer::Answer;
+use crate::arm::client::{Reader, Writer};
+use crate::arm::versions;
+
+/// The type under which Azure Backup knows a cluster.
+pub(crate) const DATASOURCE_TYPE: &str = "Microsoft.ContainerService/managedClusters";
+
+/// A backup instance.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Instance {
+    /// Its id, in Azure's spelling.
+    pub(crate) id: ResourceId,
+    /// The rest.
+    pub(crate) properties: InstanceProperties,
+}
+
+/// Properties of a backup instance.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InstanceProperties {
+    /// What it protects.
+    pub(crate) data_source_info: Datasource,
+    /// With which policy.
+    pub(crate) policy_info: PolicyInfo,
+    /// Azure's word for how that stands.
+    pub(crate) current_protection_state: Option<String>,
+    /// Errors, newer place.
+    pub(crate) protection_error_details: Option<Value>,
+    /// Errors, older place.
+    pub(crate) protection_status: Option<ProtectionStatus>,
+}
+
+/// What an instance protects.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Datasource {
+    /// The resource; Azure writes `resourceID`, and read `resourceId` too.
+    #[serde(rename = "resourceID", alias = "resourceId")]
+    pub(crate) resource_id: String,
+}
+
+/// The policy of an instance.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PolicyInfo {
+    /// The policy.
+    pub(crate) policy_id: String,
+    /// Its parameters for this instance.
+    pub(crate) policy_parameters: Option<Value>,
+}
+
+/// How protection stands.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProtectionStatus {
+    /// The error.
+    pub(crate) error_details: Option<Value>,
+}
+
+impl Instance {
+    /// The vault that it is in.
+    pub(crate) fn vault(&self) -> Option<ResourceId> {
+        let id = self.id.as_str();
+        let end = id.to_ascii_lowercase().rfind("/backupinstances/")?;
+        id.get(..end)?.parse().ok()
+    }
+
+    /// Whether it protects this cluster.
+    pub(crate) fn protects(&self, cluster: &ResourceId) -> bool {
+        self.properties
+            .data_source_info
+            .resource_id
+            .trim_end_matches('/')
+            .eq_ignore_ascii_case(cluster.as_str())
+    }
+
+    /// Azure's word for how its protection stands.
+    pub(crate) fn protection(&self) -> &str {
+        self.properties.current_protection_state.as_deref().unwrap_or("Unknown")
+    }
+
+    /// The group that its snapshots go to.
+    pub(crate) fn snapshot_group(&self) -> Option<&str> {
+        let parameters = self.properties.policy_info.policy_parameters.as_ref()?;
+        let stores = parameters.get("dataStoreParametersList")?.as_array()?;
+        stores.iter().find_map(|store| store.get("resourceGroupId")?.as_str())
+    }
+
+    /// The errors of its protection.
+    pub(crate) fn errors(&self) -> Vec<UserError> {
+        let older = self
+            .properties
+            .protection_status
+            .iter()
+            .filter_map(|status| status.error_details.as_ref());
+        let mut errors: Vec<UserError> = Vec::new();
+        for error in self.properties.protection_error_details.iter().chain(older) {
+            for error in UserError::all(error) {
+                if !errors.contains(&error) {
+                    errors.push(error);
+                }
+            }
+        }
+        errors
+    }
+}
+
+/// An error that Azure Backup words for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UserError {
+    /// Such as `UserErrorMissingRequiredPermissions`.
+    pub(crate) code: String,
+    /// What happened.
+    pub(crate) message: String,
+    /// What Microsoft advises.
+    pub(crate) advice: Vec<String>,
+}
+
+impl UserError {
+    /// The errors of an answer: one, or a list.
+    pub(crate) fn all(value: &Value) -> Vec<Self> {
+        match value {
+            Value::Array(items) => items.iter().flat_map(Self::all).collect(),
+            Value::Object(error) => {
+                let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let advice = error.get("recommendedAction").and_then(Value::as_array);
+                let advice = advice.into_iter().flatten().filter_map(Value::as_str);
+                let own = Self {
+                    code: text("code"),
+                    message: text("message"),
+                    advice: advice.map(str::to_owned).collect(),
+                };
+                if own.code.is_empty() && own.message.is_empty() {
+                    Vec::new()
+                } else {
+                    vec![own]
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+        }
+    }
+
+    /// Adds errors to a failure: code, words and advice.
+    pub(crate) fn explain(errors: &[Self], failure: Failure) -> Failure {
+        let mut failure = failure;
+        for error in errors {
+            if failure.code.is_none() && !error.code.is_empty() {
+                failure = failure.code(error.code.clone());
+            }
+            failure = failure.because(format!("{}: {}", error.code, error.message).trim_start_matches(": "));
+            for advice in &error.advice {
+                failure = failure.hint(advice.clone());
+            }
+        }
+        failure
+    }
+}
+
+/// The instances that protect a cluster, in whatever vault.
+pub(crate) async fn of_cluster(reader: &Reader, cluster: &ResourceId) -> Outcome<Vec<Instance>> {
+    let path = format!("{cluster}/providers/Microsoft.DataProtection/backupInstances");
+    reader.list(&path, versions::DATA_PROTECTION).await
+}
+
+/// An instance; `None` where there is none.
+pub(crate) async fn instance(reader: &Reader, instance: &ResourceId) -> Outcome<Option<Instance>> {
+    reader.get(instance.as_str(), versions::DATA_PROTECTION).await
+}
+
+/// Asks a vault whether an instance with these `properties` would work.
+pub(crate) async fn validate(writer: &Writer, vault: &ResourceId, properties: &Value) -> Outcome<Answer> {
+    let path = format!("{vault}/validateForBackup");
+    let body = json!({ "backupInstance": properties });
+    writer.post(&path, versions::DATA_PROTECTION, Some(&body)).await
+}
+
+/// Makes an instance with these `properties`.
+pub(crate) async fn put(writer: &Writer, instance: &ResourceId, properties: &Value) -> Outcome<Answer> {
+    let body = json!({ "properties": properties });
+    writer
+        .put(instance.as_str(), versions::DATA_PROTECTION, &body, None)
+        .await
+}
+
+/// Starts a backup on demand by this rule of the policy; `tag` decides how long it is kept.
+pub(crate) async fn start(writer: &Writer, instance: &ResourceId, rule: &str, tag: &str) -> Outcome<Answer> {
+    let path = format!("{instance}/backup");
+    let body = json!({ "backupRuleOptions": {
+        "ruleName": rule, "triggerOption": { "retentionTagOverride": tag },
+    } });
+    writer.post(&path, versions::DATA_PROTECTION, Some(&body)).await
+}
+
+/// A job of a vault.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Job {
+    /// Its id.
+    pub(crate) id: String,
+    /// The rest.
+    pub(crate) properties: JobProperties,
+}
+
+/// Properties of a job.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct JobProperties {
+    /// Azure's word for how it goes.
+    pub(crate) status: String,
+    /// Such as `Backup`.
+    pub(crate) operation_category: Option<String>,
+    /// Whether a person asked for it.
+    pub(crate) is_user_triggered: Option<bool>,
+    /// The instance that it is about.
+    pub(crate) backup_instance_id: Option<String>,
+    /// The resource that it is about.
+    pub(crate) data_source_id: Option<String>,
+    /// When it began.
+    pub(crate) start_time: Option<Timestamp>,
+    /// When it ended.
+    pub(crate) end_time: Option<Timestamp>,
+    /// Why it failed.
+    pub(crate) error_details: Option<Value>,
+    /// What else Azure tells.
+    pub(crate) extended_info: Option<Value>,
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JobState {
+    /// It goes on, or says what this program does not know.
+    Running,
+    /// It ended well.
+    Completed,
+    /// It ended without a complete backup.
+    Failed,
+}
+
+impl Job {
+    /// How it stands. A word that Azure may invent means that it goes on.
+    pub(crate) fn state(&self) -> JobState {
+        match self.properties.status.to_ascii_lowercase().as_str() {
+            "completed" | "success" | "succeeded" | "completedwithwarnings" | "successwithwarning" => {
+                JobState::Completed
+            }
+            "failed" | "cancelled" | "canceled" => JobState::Failed,
+            _ => JobState::Running,
+        }
+    }
+
+    /// Its warnings.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let details = self
+            .properties
+            .extended_info
+            .as_ref()
+            .and_then(|info| info.get("warningDetails"));
+        let details = details.and_then(Value::as_array).into_iter().flatten();
+        details
+            .filter_map(|detail| {
+                let warning = detail.get("warning")?;
+                let text = warning
+                    .get("message")
+                    .and_then(Value::as_str)
+                    .or_else(|| warning.as_str())?;
+                let about = detail.get("resourceName").and_then(Value::as_str).unwrap_or_default();
+                Some(format!("{about}: {text}").trim_start_matches(": ").to_owned())
+            })
+            .collect()
+    }
+}
+
+/// The id of a job: Azure gives either a full id or its name.
+pub(crate) fn job_path(vault: &ResourceId, job: &str) -> Outcome<ResourceId> {
+    let path = if job.starts_with('/') {
+        job.to_owned()
+    } else {
+        format!("{vault}/backupJobs/{job}")
+    };
+    path.parse().or_else(|error| {
+        Failure::failed(format!("cannot look up backup job {job}"))
+            .because(format!("{error}"))
+            .err()
+    })
+}
+
+/// A job; `None` where there is none.
+pub(crate) async fn job(reader: &Reader, job: &ResourceId) -> Outcome<Option<Job>> {
+    reader.get(job.as_str(), versions::DATA_PROTECTION).await
+}
+
+/// The jobs of a vault.
+pub(crate) async fn jobs(reader: &Reader, vault: &ResourceId) -> Outcome<Vec<Job>> {
+    reader
+        .list(&format!("{vault}/backupJobs"), versions::DATA_PROTECTION)
+        .await
+}

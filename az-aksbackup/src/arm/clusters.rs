@@ -1,0 +1,280 @@
+//! AKS clusters.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::{IssuerUrl, PrincipalId, Region, ResourceGroupName, ResourceId};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::arm::answer::Answer;
+use crate::arm::client::{Reader, Writer};
+use crate::arm::{cluster_body, region, versions};
+
+/// An AKS cluster: what the steps read of it, and the whole body as Azure gave it.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    view: View,
+    body: Value,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct View {
+    location: String,
+    e_tag: Option<String>,
+    identity: Option<Identity>,
+    properties: Properties,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    principal_id: Option<PrincipalId>,
+    user_assigned_identities: Option<serde_json::Map<String, Value>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Properties {
+    provisioning_state: Option<String>,
+    power_state: Option<PowerState>,
+    node_resource_group: Option<ResourceGroupName>,
+    oidc_issuer_profile: Option<IssuerProfile>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct PowerState {
+    code: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct IssuerProfile {
+    enabled: Option<bool>,
+    #[serde(rename = "issuerURL")]
+    issuer_url: Option<IssuerUrl>,
+}
+
+impl Cluster {
+    /// Reads a cluster's body.
+    ///
+    /// # Errors
+    /// The body lacks what every cluster has, or an identifier in it breaks its rule.
+    pub(crate) fn parse(body: Value) -> Outcome<Self> {
+        match View::deserialize(&body) {
+            Ok(view) => Ok(Self { view, body }),
+            Err(error) => Failure::failed("cannot read the AKS cluster that Azure describes")
+                .because(error.to_string())
+                .err(),
+        }
+    }
+
+    /// Its region in programmatic form, as far as Azure's text is one.
+    pub(crate) fn region(&self) -> Option<Region> {
+        region::parse(&self.view.location)
+    }
+
+    /// Azure's word for what goes on with it, `Succeeded` when nothing does.
+    pub(crate) fn provisioning_state(&self) -> &str {
+        self.view
+            .properties
+            .provisioning_state
+            .as_deref()
+            .unwrap_or("Succeeded")
+    }
+
+    /// Whether no operation on it is under way.
+    pub(crate) fn is_settled(&self) -> bool {
+        ["Succeeded", "Failed", "Canceled"]
+            .iter()
+            .any(|state| self.provisioning_state().eq_ignore_ascii_case(state))
+    }
+
+    /// Whether its nodes are switched on.
+    pub(crate) fn is_running(&self) -> bool {
+        let code = self
+            .view
+            .properties
+            .power_state
+            .as_ref()
+            .and_then(|state| state.code.as_deref());
+        code.is_none_or(|code| code.eq_ignore_ascii_case("Running"))
+    }
+
+    /// Its version for `If-Match`; older api-versions give none.
+    pub(crate) fn etag(&self) -> Option<&str> {
+        self.view.e_tag.as_deref()
+    }
+
+    /// Whether it has a managed identity, and no service principal.
+    pub(crate) fn has_managed_identity(&self) -> bool {
+        let kind = self
+            .view
+            .identity
+            .as_ref()
+            .and_then(|identity| identity.kind.as_deref());
+        kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("None"))
+    }
+
+    /// The principal of its own identity: the system-assigned one, else the first user-assigned one.
+    pub(crate) fn principal(&self) -> Option<PrincipalId> {
+        let identity = self.view.identity.as_ref()?;
+        let assigned = || {
+            let first = identity.user_assigned_identities.as_ref()?.values().next()?;
+            first.get("principalId")?.as_str()?.parse().ok()
+        };
+        identity.principal_id.clone().or_else(assigned)
+    }
+
+    /// The group of its nodes.
+    pub(crate) fn node_resource_group(&self) -> Option<&ResourceGroupName> {
+        self.view.properties.node_resource_group.as_ref()
+    }
+
+    /// Whether a deny assignment keeps everybody from changing what is in the node group.
+    pub(crate) fn has_locked_node_group(&self) -> bool {
+        self.says("/properties/nodeResourceGroupProfile/restrictionLevel", &["ReadOnly"])
+    }
+
+    /// The issuer of its service account tokens, byte for byte, where it is on.
+    pub(crate) fn issuer(&self) -> Option<&IssuerUrl> {
+        let profile = self.view.properties.oidc_issuer_profile.as_ref()?;
+        profile
+            .enabled
+            .unwrap_or_default()
+            .then_some(profile.issuer_url.as_ref())?
+    }
+
+    /// Whether the OIDC issuer is on.
+    pub(crate) fn has_issuer(&self) -> bool {
+        let profile = self.view.properties.oidc_issuer_profile.as_ref();
+        profile.and_then(|profile| profile.enabled).unwrap_or_default()
+    }
+
+    /// Whether workload identity is on.
+    pub(crate) fn has_workload_identity(&self) -> bool {
+        self.is_on("/properties/securityProfile/workloadIdentity/enabled")
+            .unwrap_or_default()
+    }
+
+    /// Whether the CSI disk driver is on; `None` where Azure does not say.
+    pub(crate) fn has_disk_driver(&self) -> Option<bool> {
+        self.is_on("/properties/storageProfile/diskCSIDriver/enabled")
+    }
+
+    /// Whether the snapshot controller is on; `None` where Azure does not say.
+    pub(crate) fn has_snapshot_controller(&self) -> Option<bool> {
+        self.is_on("/properties/storageProfile/snapshotController/enabled")
+    }
+
+    /// Whether pods are kept from the instance metadata service.
+    pub(crate) fn is_imds_restricted(&self) -> bool {
+        self.says("/properties/networkProfile/podLinkLocalAccess", &["None"])
+    }
+
+    /// Whether it has no way out to the internet.
+    pub(crate) fn is_isolated(&self) -> bool {
+        self.says("/properties/networkProfile/outboundType", &["none", "block"])
+    }
+
+    fn says(&self, pointer: &str, words: &[&str]) -> bool {
+        let own = self.at(pointer).and_then(Value::as_str).unwrap_or_default();
+        words.iter().any(|word| own.eq_ignore_ascii_case(word))
+    }
+
+    fn is_on(&self, pointer: &str) -> Option<bool> {
+        self.at(pointer).and_then(Value::as_bool)
+    }
+
+    fn at(&self, pointer: &str) -> Option<&Value> {
+        self.body.pointer(pointer)
+    }
+
+    /// The whole body to send back, with OIDC issuer and workload identity on.
+    pub(crate) fn with_workload_identity(&self) -> Value {
+        cluster_body::with_workload_identity(&self.body)
+    }
+}
+
+/// A cluster; `None` where there is none.
+pub(crate) async fn get(reader: &Reader, cluster: &ResourceId) -> Outcome<Option<Cluster>> {
+    let body = reader
+        .get::<Value>(cluster.as_str(), versions::MANAGED_CLUSTERS)
+        .await?;
+    body.map(Cluster::parse).transpose()
+}
+
+/// A cluster that has to exist.
+///
+/// # Errors
+/// Exit 3 where it does not.
+pub(crate) async fn existing(reader: &Reader, cluster: &ResourceId) -> Outcome<Cluster> {
+    match get(reader, cluster).await? {
+        Some(cluster) => Ok(cluster),
+        None => Failure::missing(format!(
+            "AKS cluster {} does not exist in group {}",
+            cluster.name(),
+            cluster.resource_group()
+        ))
+        .because(format!("Azure knows no {cluster}"))
+        .hint(format!(
+            "az aks list --subscription {} --output table",
+            cluster.subscription()
+        ))
+        .err(),
+    }
+}
+
+/// Writes a whole cluster, unless it has changed since `etag` was read.
+pub(crate) async fn put(writer: &Writer, cluster: &ResourceId, body: &Value, etag: Option<&str>) -> Outcome<Answer> {
+    writer
+        .put(cluster.as_str(), versions::MANAGED_CLUSTERS, body, etag)
+        .await
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A cluster as Azure describes one, with what a test wants otherwise.
+    pub(crate) fn cluster(change: impl FnOnce(&mut Value)) -> Cluster {
+        let mut body = json!({
+            "id": "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourcegroups/rg-aks/providers/Microsoft.ContainerService/managedClusters/aks",
+            "name": "aks", "type": "Microsoft.ContainerService/ManagedClusters", "location": "westeurope", "eTag": "e-1",
+            "identity": { "type": "SystemAssigned", "principalId": "11111111-1111-4111-8111-111111111111", "tenantId": "t" },
+            "properties": {
+                "provisioningState": "Succeeded", "powerState": { "code": "Running" }, "nodeResourceGroup": "MC_rg-aks_aks",
+                "oidcIssuerProfile": { "enabled": true, "issuerURL": "https://oidc.example/t/g/" },
+                "securityProfile": { "workloadIdentity": { "enabled": true }, "defender": { "unknown": 1 } },
+                "storageProfile": { "diskCSIDriver": { "enabled": true }, "snapshotController": { "enabled": true } },
+                "agentPoolProfiles": [{ "name": "p", "count": 3, "provisioningState": "Succeeded", "future": "kept" }],
+            },
+        });
+        change(&mut body);
+        Cluster::parse(body).unwrap()
+    }
+
+    #[test]
+    fn the_issuer_keeps_its_trailing_slash() {
+        assert_eq!(cluster(|_| ()).issuer().unwrap().as_str(), "https://oidc.example/t/g/");
+    }
+
+    #[test]
+    fn a_user_assigned_identity_is_the_cluster_s_own_where_there_is_no_other() {
+        let cluster = cluster(|body| {
+            body["identity"] = json!({ "type": "UserAssigned", "userAssignedIdentities": {
+                "/subscriptions/x": { "principalId": "22222222-2222-4222-8222-222222222222", "clientId": "c" } } });
+        });
+        assert_eq!(
+            cluster.principal().unwrap().as_str(),
+            "22222222-2222-4222-8222-222222222222"
+        );
+        let sent = cluster.with_workload_identity();
+        assert_eq!(
+            sent["identity"]["userAssignedIdentities"],
+            json!({ "/subscriptions/x": {} })
+        );
+    }
+}

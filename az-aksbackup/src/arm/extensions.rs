@@ -1,0 +1,183 @@
+//! Cluster extensions.
+
+use std::collections::BTreeMap;
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::ids::{ClientId, PrincipalId, ResourceId};
+use aksbackup_shared::names::{EXTENSION_TYPE, NAMESPACE};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::arm::answer::Answer;
+use crate::arm::client::{Reader, Writer};
+use crate::arm::versions;
+
+/// Type of an extension, as an extension resource of a cluster.
+pub(crate) const KIND: &str = "Microsoft.KubernetesConfiguration/extensions";
+
+/// An extension of a cluster.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Extension {
+    /// Its name, which is also Helm's release name.
+    pub(crate) name: String,
+    /// The rest.
+    #[serde(default)]
+    pub(crate) properties: ExtensionProperties,
+}
+
+/// Properties of an extension.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ExtensionProperties {
+    /// Such as `microsoft.dataprotection.kubernetes`, in any case.
+    pub(crate) extension_type: Option<String>,
+    /// Azure's word for what goes on with it.
+    pub(crate) provisioning_state: Option<String>,
+    /// The chart's settings under their wire names.
+    pub(crate) configuration_settings: Option<BTreeMap<String, Option<String>>>,
+    /// Why it failed.
+    pub(crate) error_info: Option<ErrorInfo>,
+    /// What its agents report.
+    pub(crate) statuses: Option<Vec<Status>>,
+    /// The version that runs.
+    pub(crate) current_version: Option<String>,
+    /// Where it is installed.
+    pub(crate) scope: Option<Scope>,
+    /// The identity that came with it; none while it is being created.
+    pub(crate) aks_assigned_identity: Option<AssignedIdentity>,
+}
+
+/// An error of an extension.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ErrorInfo {
+    /// Such as `ExtensionOperationFailed`.
+    pub(crate) code: Option<String>,
+    /// What Helm or the agent said.
+    pub(crate) message: Option<String>,
+}
+
+/// What an agent reports.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Status {
+    /// `Error`, `Warning` or `Information`.
+    pub(crate) level: Option<String>,
+    /// The text.
+    pub(crate) message: Option<String>,
+}
+
+/// Where an extension is installed.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Scope {
+    /// The whole cluster.
+    pub(crate) cluster: Option<ClusterScope>,
+}
+
+/// Installation for a whole cluster.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClusterScope {
+    /// Namespace of the Helm release.
+    pub(crate) release_namespace: Option<String>,
+}
+
+/// The identity that AKS gave an extension. Newer api-versions name more than the principal.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AssignedIdentity {
+    /// Its principal.
+    pub(crate) principal_id: Option<PrincipalId>,
+    /// Its client id.
+    pub(crate) client_id: Option<ClientId>,
+    /// The user-assigned identity.
+    pub(crate) resource_id: Option<ResourceId>,
+}
+
+impl Extension {
+    /// Whether it is Azure Backup's. Its name does not matter, and Azure does not keep the case of types.
+    pub(crate) fn is_backup(&self) -> bool {
+        let kind = self.properties.extension_type.as_deref().unwrap_or_default();
+        kind.eq_ignore_ascii_case(EXTENSION_TYPE)
+    }
+
+    /// Azure's word for what goes on with it.
+    pub(crate) fn provisioning_state(&self) -> &str {
+        self.properties.provisioning_state.as_deref().unwrap_or("Unknown")
+    }
+
+    /// Whether it is installed and well.
+    pub(crate) fn is_installed(&self) -> bool {
+        self.provisioning_state().eq_ignore_ascii_case("Succeeded")
+    }
+
+    /// A setting, empty where it is not set.
+    pub(crate) fn setting(&self, key: &str) -> &str {
+        let settings = self.properties.configuration_settings.as_ref();
+        let value = settings.and_then(|settings| settings.get(key));
+        value.and_then(Option::as_deref).unwrap_or_default()
+    }
+
+    /// The principal of its identity.
+    pub(crate) fn principal(&self) -> Option<&PrincipalId> {
+        self.properties.aks_assigned_identity.as_ref()?.principal_id.as_ref()
+    }
+
+    /// Why it failed, in Azure's words: the error first, then what the agents report.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let properties = &self.properties;
+        let error = properties.error_info.iter().filter_map(|error| error.message.clone());
+        let statuses = properties.statuses.iter().flatten();
+        let reported = statuses
+            .filter(|status| {
+                status
+                    .level
+                    .as_deref()
+                    .is_some_and(|level| level.eq_ignore_ascii_case("Error"))
+            })
+            .filter_map(|status| status.message.clone());
+        error.chain(reported).collect()
+    }
+}
+
+/// The id of an extension of `cluster`.
+pub(crate) fn extension_id(cluster: &ResourceId, name: &str) -> ResourceId {
+    cluster.extension(KIND, name)
+}
+
+/// The Azure Backup extensions of a cluster, whatever their names.
+pub(crate) async fn of_backup(reader: &Reader, cluster: &ResourceId) -> Outcome<Vec<Extension>> {
+    let path = format!("{cluster}/providers/{KIND}");
+    let all: Vec<Extension> = reader.list(&path, versions::EXTENSIONS).await?;
+    Ok(all.into_iter().filter(Extension::is_backup).collect())
+}
+
+/// An extension; `None` where there is none.
+pub(crate) async fn extension(reader: &Reader, extension: &ResourceId) -> Outcome<Option<Extension>> {
+    reader.get(extension.as_str(), versions::EXTENSIONS).await
+}
+
+/// Installs Azure Backup's extension with these settings under their wire names. For AKS the body has no identity
+/// block: the service makes the identity itself.
+pub(crate) async fn install(
+    writer: &Writer,
+    extension: &ResourceId,
+    settings: &BTreeMap<String, String>,
+) -> Outcome<Answer> {
+    let body = json!({ "properties": {
+        "extensionType": EXTENSION_TYPE,
+        "autoUpgradeMinorVersion": true,
+        "releaseTrain": "stable",
+        "scope": { "cluster": { "releaseNamespace": NAMESPACE } },
+        "configurationSettings": settings,
+    } });
+    writer.put(extension.as_str(), versions::EXTENSIONS, &body, None).await
+}
+
+/// Sets these settings and leaves all others as they are.
+pub(crate) async fn set(
+    writer: &Writer,
+    extension: &ResourceId,
+    settings: &BTreeMap<String, String>,
+) -> Outcome<Answer> {
+    let body = json!({ "properties": { "configurationSettings": settings } });
+    writer.patch(extension.as_str(), versions::EXTENSIONS, &body).await
+}

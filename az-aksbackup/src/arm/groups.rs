@@ -1,0 +1,70 @@
+//! Subscriptions, resource groups, and management locks.
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::arm::answer::Answer;
+use crate::arm::client::{Reader, Writer};
+use crate::arm::versions;
+
+/// A subscription.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Subscription {
+    /// Its name for people.
+    #[serde(default)]
+    pub(crate) display_name: String,
+    /// `Enabled`, `Warned`, `PastDue`, `Disabled` or `Deleted`.
+    pub(crate) state: Option<String>,
+    /// Its tenant.
+    pub(crate) tenant_id: Option<String>,
+}
+
+/// A resource group.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Group {
+    /// Where its metadata lives; resources in it may be elsewhere.
+    pub(crate) location: String,
+}
+
+/// A management lock.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Lock {
+    /// Its id, which shows what it lies on.
+    pub(crate) id: String,
+    /// Its kind.
+    pub(crate) properties: LockProperties,
+}
+
+/// Properties of a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct LockProperties {
+    /// `CanNotDelete` or `ReadOnly`.
+    pub(crate) level: String,
+}
+
+/// A subscription; `None` where the caller sees none of this id.
+pub(crate) async fn subscription(reader: &Reader, id: &SubscriptionId) -> Outcome<Option<Subscription>> {
+    reader
+        .get(&format!("/subscriptions/{id}"), versions::SUBSCRIPTIONS)
+        .await
+}
+
+/// A group; `None` where there is none.
+pub(crate) async fn group(reader: &Reader, group: &ResourceId) -> Outcome<Option<Group>> {
+    reader.get(group.as_str(), versions::RESOURCES).await
+}
+
+/// Makes a group. On an existing one this would replace its tags.
+pub(crate) async fn put_group(writer: &Writer, group: &ResourceId, region: &Region) -> Outcome<Answer> {
+    let body = json!({ "location": region.as_str() });
+    writer.put(group.as_str(), versions::RESOURCES, &body, None).await
+}
+
+/// The locks on a scope and above it, not those on single resources within.
+pub(crate) async fn locks(reader: &Reader, scope: &ResourceId) -> Outcome<Vec<Lock>> {
+    let path = format!("{scope}/providers/Microsoft.Authorization/locks?$filter=atScope()");
+    reader.list(&path, versions::LOCKS).await
+}

@@ -1,0 +1,131 @@
+//! Backup vaults and their policies.
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::ids::{PrincipalId, Region, ResourceId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::arm::answer::Answer;
+use crate::arm::client::{Reader, Writer};
+use crate::arm::versions;
+
+/// Type of a Backup vault.
+pub(crate) const KIND: &str = "Microsoft.DataProtection/backupVaults";
+
+/// A Backup vault.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Vault {
+    /// Its region as Azure writes it.
+    pub(crate) location: String,
+    /// Its own identity, where it has one.
+    pub(crate) identity: Option<VaultIdentity>,
+    /// The rest.
+    #[serde(default)]
+    pub(crate) properties: VaultProperties,
+}
+
+/// The identity of a vault.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VaultIdentity {
+    /// Principal of the system-assigned identity.
+    pub(crate) principal_id: Option<PrincipalId>,
+}
+
+/// Properties of a vault.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct VaultProperties {
+    /// Azure's word for what goes on with it.
+    pub(crate) provisioning_state: Option<String>,
+    /// One for each data store.
+    pub(crate) storage_settings: Option<Vec<StorageSetting>>,
+    /// Soft delete and immutability.
+    pub(crate) security_settings: Option<Value>,
+}
+
+/// The redundancy of one data store.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct StorageSetting {
+    /// `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`.
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+}
+
+/// What a new vault is made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewVault {
+    /// Its region.
+    pub(crate) region: Region,
+    /// `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`.
+    pub(crate) redundancy: String,
+    /// `On` or `Off`.
+    pub(crate) soft_delete: String,
+    /// Days that deleted backups are kept.
+    pub(crate) soft_delete_days: u32,
+}
+
+impl Vault {
+    /// Principal of its system-assigned identity.
+    pub(crate) fn principal(&self) -> Option<&PrincipalId> {
+        self.identity.as_ref()?.principal_id.as_ref()
+    }
+
+    /// Its redundancy.
+    pub(crate) fn redundancy(&self) -> Option<&str> {
+        self.properties.storage_settings.as_ref()?.first()?.kind.as_deref()
+    }
+
+    /// Its soft delete state: `On`, `Off` or `AlwaysOn`.
+    pub(crate) fn soft_delete(&self) -> Option<&str> {
+        self.properties
+            .security_settings
+            .as_ref()?
+            .pointer("/softDeleteSettings/state")?
+            .as_str()
+    }
+}
+
+/// A vault; `None` where there is none.
+pub(crate) async fn vault(reader: &Reader, vault: &ResourceId) -> Outcome<Option<Vault>> {
+    reader.get(vault.as_str(), versions::DATA_PROTECTION).await
+}
+
+/// Makes a vault with a system-assigned identity.
+pub(crate) async fn put_vault(writer: &Writer, vault: &ResourceId, new: &NewVault) -> Outcome<Answer> {
+    let mut soft_delete = json!({ "state": new.soft_delete });
+    if !new.soft_delete.eq_ignore_ascii_case("Off") {
+        soft_delete["retentionDurationInDays"] = json!(new.soft_delete_days);
+    }
+    let body = json!({
+        "location": new.region.as_str(),
+        "identity": { "type": "SystemAssigned" },
+        "properties": {
+            "storageSettings": [{ "datastoreType": "VaultStore", "type": new.redundancy }],
+            "securitySettings": { "softDeleteSettings": soft_delete },
+        },
+    });
+    writer
+        .put(vault.as_str(), versions::BACKUP_VAULT_WRITE, &body, None)
+        .await
+}
+
+/// Gives a vault a system-assigned identity.
+pub(crate) async fn add_identity(writer: &Writer, vault: &ResourceId) -> Outcome<Answer> {
+    let body = json!({ "identity": { "type": "SystemAssigned" } });
+    writer.patch(vault.as_str(), versions::BACKUP_VAULT_WRITE, &body).await
+}
+
+/// A policy's `properties`; `None` where there is no such policy, or no vault.
+pub(crate) async fn policy(reader: &Reader, policy: &ResourceId) -> Outcome<Option<Value>> {
+    let body = reader.get::<Value>(policy.as_str(), versions::DATA_PROTECTION).await?;
+    Ok(body.map(|mut body| body["properties"].take()))
+}
+
+/// Makes a policy from its `properties`. Azure does not let one for AKS be changed later.
+pub(crate) async fn put_policy(writer: &Writer, policy: &ResourceId, properties: &Value) -> Outcome<Answer> {
+    let body = json!({ "properties": properties });
+    writer
+        .put(policy.as_str(), versions::DATA_PROTECTION, &body, None)
+        .await
+}

@@ -1,0 +1,137 @@
+//! Whether a storage account that exists will do, and what it has otherwise.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::state::schema::Target;
+use aksbackup_shared::step::Wait;
+
+use crate::arm::region;
+use crate::arm::storage::Account;
+
+/// A failure about an account's name, with its cure.
+pub(crate) fn other_name(failure: Failure) -> Failure {
+    failure.hint(
+        "storage account names are unique in all of Azure; choose another: az aksbackup init --storage-account NAME",
+    )
+}
+
+/// Checks that an account that exists can hold the backups of a cluster in the target's region.
+///
+/// # Errors
+/// Another region, or a kind of account that Azure Backup does not take.
+pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
+    let failure = |why: String| {
+        Failure::failed(format!(
+            "storage account {} cannot hold the cluster's backups",
+            target.storage.account
+        ))
+        .because(why)
+        .hint("choose another account, or a new name: az aksbackup init --storage-account NAME")
+        .err()
+    };
+    if !region::is(&account.location, &target.region) {
+        return failure(format!(
+            "it is in region {}, the cluster is in {}; Azure Backup wants both in the same",
+            account.location, target.region
+        ));
+    }
+    let kind = account.kind.as_deref().unwrap_or_default();
+    let sku = account.sku.as_ref().map(|sku| sku.name.as_str()).unwrap_or_default();
+    if !kind.eq_ignore_ascii_case("StorageV2") || sku.to_ascii_lowercase().starts_with("premium") {
+        return failure(format!(
+            "its kind is {kind} {sku}; Azure Backup wants StorageV2 with a standard SKU"
+        ));
+    }
+    Ok(())
+}
+
+/// What an account that is not ready yet is waited for with.
+pub(crate) fn not_ready(account: &Account, target: &Target) -> Option<Wait> {
+    let state = account.properties.provisioning_state.as_deref().unwrap_or("Succeeded");
+    let ready = state.eq_ignore_ascii_case("Succeeded") && account.blob_endpoint().is_some();
+    (!ready).then(|| Wait::for_(format!("storage account {}: {state}", target.storage.account)))
+}
+
+/// What an account that exists has otherwise than one that this tool would make.
+pub(crate) fn remarks(account: &Account) -> Vec<&'static str> {
+    let own = &account.properties;
+    let firewall = own
+        .network_acls
+        .as_ref()
+        .and_then(|rules| rules.default_action.as_deref());
+    let remarks = [
+        (
+            own.allow_shared_key_access != Some(false),
+            "the account still takes shared keys",
+        ),
+        (
+            own.allow_blob_public_access == Some(true),
+            "the account allows public blobs",
+        ),
+        (
+            own.is_hns_enabled == Some(true),
+            "the account has a hierarchical namespace",
+        ),
+        (
+            firewall.is_some_and(|action| action.eq_ignore_ascii_case("Deny")),
+            "the account's firewall must let the cluster's network in",
+        ),
+    ];
+    remarks
+        .into_iter()
+        .filter(|(applies, _)| *applies)
+        .map(|(_, remark)| remark)
+        .collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::steps::wanted::tests::example;
+
+    /// An account as this tool makes one, with what a test wants otherwise.
+    pub(crate) fn account(change: impl FnOnce(&mut Value)) -> Account {
+        let mut body = json!({
+            "location": "westeurope", "kind": "StorageV2", "sku": { "name": "Standard_LRS" },
+            "properties": { "provisioningState": "Succeeded", "allowSharedKeyAccess": false,
+                "primaryEndpoints": { "blob": "https://stbackup.blob.core.windows.net/" } },
+        });
+        change(&mut body);
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn an_account_as_this_tool_makes_one_will_do() {
+        assert!(usable(&account(|_| ()), &example()).is_ok());
+        assert!(remarks(&account(|_| ())).is_empty());
+    }
+
+    #[test]
+    fn an_account_elsewhere_or_of_another_kind_will_not() {
+        let changes: [fn(&mut Value); 3] = [
+            |body| body["location"] = json!("North Europe"),
+            |body| body["kind"] = json!("BlobStorage"),
+            |body| body["sku"]["name"] = json!("Premium_LRS"),
+        ];
+        for change in changes {
+            let failure = usable(&account(change), &example()).unwrap_err();
+            assert!(failure.hints[0].contains("--storage-account"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn differences_are_said() {
+        let open = account(|body| {
+            body["properties"]["allowSharedKeyAccess"] = json!(true);
+            body["properties"]["networkAcls"] = json!({ "defaultAction": "Deny" });
+        });
+        assert_eq!(
+            remarks(&open),
+            [
+                "the account still takes shared keys",
+                "the account's firewall must let the cluster's network in"
+            ]
+        );
+    }
+}

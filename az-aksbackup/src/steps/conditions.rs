@@ -1,0 +1,185 @@
+//! What has to hold of subscription and cluster, each with its cure.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::state::schema::Target;
+
+use crate::arm::clusters::Cluster;
+use crate::arm::groups::Subscription;
+
+/// The subscription is not there for the caller.
+pub(crate) fn no_subscription(target: &Target) -> Failure {
+    Failure::missing(format!(
+        "subscription {} does not exist, or the signed-in account does not see it",
+        target.subscription
+    ))
+    .hint("az account list --output table")
+    .hint(format!("az login --tenant {}", target.tenant))
+}
+
+/// Checks that the subscription takes writes, and is the cluster's.
+///
+/// # Errors
+/// It does not, or is not.
+pub(crate) fn subscription(target: &Target, subscription: Option<&Subscription>) -> Outcome<()> {
+    if target.cluster.subscription() != target.subscription {
+        return Failure::usage("the state file names two subscriptions")
+            .because(format!(
+                "the cluster is in {}, the target in {}; storage and snapshots have to be in the cluster's",
+                target.cluster.subscription(),
+                target.subscription
+            ))
+            .hint("az aksbackup init")
+            .err();
+    }
+    let state = subscription.and_then(|own| own.state.as_deref()).unwrap_or("Enabled");
+    if ["Disabled", "Deleted"].contains(&state) {
+        return Failure::failed(format!("subscription {} is {state}", target.subscription))
+            .hint("enable it in the portal, or choose a cluster elsewhere: az aksbackup init")
+            .err();
+    }
+    Ok(())
+}
+
+/// Checks that the cluster is where the target says.
+///
+/// # Errors
+/// It is not; everything else has to be in its region.
+pub(crate) fn region(target: &Target, cluster: &Cluster) -> Outcome<()> {
+    match cluster.region() {
+        Some(region) if region != target.region => Failure::usage(format!(
+            "the state file has another region than cluster {}",
+            target.cluster.name()
+        ))
+        .because(format!("the file says {}, the cluster is in {region}", target.region))
+        .hint("az aksbackup init")
+        .err(),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Checks that Microsoft's extension can work in the cluster:
+/// <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>.
+///
+/// # Errors
+/// It never can as the cluster is now.
+pub(crate) fn cluster(target: &Target, cluster: &Cluster) -> Outcome<()> {
+    let (name, group) = (target.cluster.name(), target.cluster.resource_group());
+    let place = format!(
+        "--name {name} --resource-group {group} --subscription {}",
+        target.cluster.subscription()
+    );
+    let failure = |what: String, cure: String| Failure::failed(what).hint(cure).err();
+    if !cluster.is_running() {
+        return failure(format!("cluster {name} is stopped"), format!("az aks start {place}"));
+    }
+    if !cluster.has_managed_identity() {
+        return failure(
+            format!("cluster {name} runs as a service principal; backup needs a managed identity"),
+            format!("az aks update {place} --enable-managed-identity"),
+        );
+    }
+    if target.instance.snapshot_volumes && cluster.has_disk_driver() == Some(false) {
+        return failure(
+            format!("the CSI disk driver of cluster {name} is off; volumes cannot be backed up without it"),
+            format!("az aks update {place} --enable-disk-driver"),
+        );
+    }
+    if target.instance.snapshot_volumes && cluster.has_snapshot_controller() == Some(false) {
+        return failure(
+            format!("the snapshot controller of cluster {name} is off; volumes cannot be backed up without it"),
+            format!("az aks update {place} --enable-snapshot-controller"),
+        );
+    }
+    if cluster.is_imds_restricted() {
+        return failure(
+            format!(
+                "cluster {name} keeps pods from the instance metadata service, which the extension cannot do without"
+            ),
+            format!("az aks update {place} --disable-imds-restriction"),
+        );
+    }
+    Ok(())
+}
+
+/// What may become a problem.
+pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {
+    let remarks = [
+        (
+            cluster.has_locked_node_group(),
+            "the node group is locked: federated credentials cannot be written there",
+        ),
+        (
+            cluster.is_isolated(),
+            "the cluster has no way out: the extension is not supported there",
+        ),
+    ];
+    remarks
+        .into_iter()
+        .filter(|(applies, _)| *applies)
+        .map(|(_, remark)| remark)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::arm::clusters::tests::cluster as described;
+    use crate::steps::wanted::tests::example;
+
+    #[test]
+    fn each_condition_has_its_cure() {
+        let cases: [(fn(&mut Value), &str); 5] = [
+            (
+                |body| body["properties"]["powerState"]["code"] = json!("Stopped"),
+                "az aks start",
+            ),
+            (|body| body["identity"] = Value::Null, "--enable-managed-identity"),
+            (
+                |body| body["properties"]["storageProfile"]["diskCSIDriver"]["enabled"] = json!(false),
+                "--enable-disk-driver",
+            ),
+            (
+                |body| body["properties"]["storageProfile"]["snapshotController"]["enabled"] = json!(false),
+                "--enable-snapshot-controller",
+            ),
+            (
+                |body| body["properties"]["networkProfile"] = json!({ "podLinkLocalAccess": "None" }),
+                "--disable-imds-restriction",
+            ),
+        ];
+        for (change, cure) in cases {
+            let failure = cluster(&example(), &described(change)).unwrap_err();
+            assert!(failure.hints[0].contains(cure), "{failure}");
+        }
+        assert!(cluster(&example(), &described(|_| ())).is_ok());
+    }
+
+    #[test]
+    fn volumes_that_are_not_backed_up_need_no_driver() {
+        let mut target = example();
+        target.instance.snapshot_volumes = false;
+        let without =
+            described(|body| body["properties"]["storageProfile"] = json!({ "diskCSIDriver": { "enabled": false } }));
+        assert!(cluster(&target, &without).is_ok());
+    }
+
+    #[test]
+    fn another_region_or_subscription_than_the_cluster_s_is_refused() {
+        let mut target = example();
+        assert!(region(&target, &described(|body| body["location"] = json!("northeurope"))).is_err());
+        assert!(subscription(&target, None).is_ok());
+        target.subscription = "5d2e9f0a-7c3b-4e61-8a55-0f4c1b7e9d22".parse().unwrap();
+        assert!(subscription(&target, None).is_err());
+    }
+
+    #[test]
+    fn a_locked_node_group_is_remarked() {
+        let locked = described(|body| {
+            body["properties"]["nodeResourceGroupProfile"] = json!({ "restrictionLevel": "ReadOnly" })
+        });
+        assert_eq!(remarks(&locked).len(), 1);
+        assert!(remarks(&described(|_| ())).is_empty());
+    }
+}

@@ -1,0 +1,50 @@
+//! What preflight has just read, for the step that would read it again a moment later.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Longer ago is not a moment any more.
+const MOMENT: Duration = Duration::from_secs(20);
+
+/// A value that can be taken once, and only soon after it was read.
+#[derive(Debug)]
+pub(crate) struct Fresh<T>(Rc<RefCell<Option<(Instant, T)>>>);
+
+impl<T> Fresh<T> {
+    /// Keeps what was just read.
+    pub(crate) fn put(&self, value: T) {
+        *self.0.borrow_mut() = Some((Instant::now(), value));
+    }
+
+    /// What was just read, if it was.
+    pub(crate) fn take(&self) -> Option<T> {
+        let (at, value) = self.0.borrow_mut().take()?;
+        (at.elapsed() < MOMENT).then_some(value)
+    }
+}
+
+impl<T> Clone for Fresh<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Fresh<T> {
+    fn default() -> Self {
+        Self(Rc::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fresh;
+
+    #[test]
+    fn a_value_is_taken_once_by_whoever_shares_it() {
+        let fresh = Fresh::default();
+        let other = fresh.clone();
+        fresh.put(1);
+        assert_eq!((other.take(), fresh.take()), (Some(1), None));
+    }
+}

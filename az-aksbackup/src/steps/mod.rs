@@ -1,0 +1,30 @@
+//! One step a file, each told in the same order: what it stands for, what it sees, what it can change, observe, decide,
+//! apply, record. The files without a number hold what a step knows beside that: bodies, comparisons, proofs.
+
+pub(crate) mod account;
+pub(crate) mod conditions;
+pub(crate) mod fresh;
+pub(crate) mod instance_body;
+pub(crate) mod jobs;
+pub(crate) mod needed;
+pub(crate) mod policy;
+pub(crate) mod protection;
+pub(crate) mod rights;
+pub(crate) mod settings;
+pub(crate) mod subjects;
+pub(crate) mod turns;
+pub(crate) mod validation;
+pub(crate) mod wanted;
+pub(crate) mod world;
+
+pub(crate) mod preflight;
+pub(crate) mod step01_cluster_prerequisites;
+pub(crate) mod step02_storage;
+pub(crate) mod step03_vault_and_policy;
+pub(crate) mod step04_extension;
+pub(crate) mod step05_extension_identity;
+pub(crate) mod step07_federated_credentials;
+pub(crate) mod step08_roles;
+pub(crate) mod step11_backup_instance;
+pub(crate) mod step12_backup;
+pub(crate) mod trusted_access;

@@ -1,0 +1,306 @@
+//! Backup policies: made from presets or from a file, and read.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::state::schema::PolicyTarget;
+use serde_json::{Value, json};
+
+use crate::arm::backups::DATASOURCE_TYPE;
+
+/// The intervals that Azure Backup takes for AKS.
+const SCHEDULES: [&str; 6] = ["PT4H", "PT6H", "PT8H", "PT12H", "P1D", "P1W"];
+
+/// What later steps need to know of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// Name of its backup rule.
+    pub(crate) rule: String,
+    /// Its default retention tag.
+    pub(crate) retention_tag: String,
+    /// Whether it copies backups to the vault tier.
+    pub(crate) vault_tier: bool,
+    /// Its interval, such as `P1D`.
+    pub(crate) schedule: String,
+    /// How long its default retention keeps, such as `P7D`.
+    pub(crate) retention: String,
+}
+
+/// The `properties` of a policy by the target's schedule and retention.
+///
+/// # Errors
+/// Exit 2: an interval that Azure Backup does not take for AKS.
+pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
+    if !SCHEDULES.contains(&target.schedule.as_str()) {
+        return Failure::usage(format!("{} is no interval of backups", target.schedule))
+            .because(format!("Azure Backup takes {} for AKS", SCHEDULES.join(", ")))
+            .hint("az aksbackup init --schedule P1D")
+            .err();
+    }
+    let rule = if target.schedule == "P1D" {
+        "BackupDaily"
+    } else {
+        "BackupHourly"
+    };
+    let rule = if target.schedule == "P1W" { "BackupWeekly" } else { rule };
+    let mut tags = vec![json!({ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Default" } })];
+    let mut rules = Vec::new();
+    if let Some(vault_tier) = &target.vault_tier_retention {
+        tags.push(
+            json!({ "isDefault": false, "taggingPriority": 25, "tagInfo": { "tagName": "Daily" },
+            "criteria": [{ "objectType": "ScheduleBasedBackupCriteria", "absoluteCriteria": ["FirstOfDay"] }] }),
+        );
+        rules.push(retention(
+            "Daily",
+            false,
+            &[
+                keep(&target.retention, "OperationalStore", true),
+                keep(vault_tier, "VaultStore", false),
+            ],
+        ));
+    }
+    rules.push(retention(
+        "Default",
+        true,
+        &[keep(&target.retention, "OperationalStore", false)],
+    ));
+    rules.push(json!({
+        "name": rule,
+        "objectType": "AzureBackupRule",
+        "backupParameters": { "objectType": "AzureBackupParams", "backupType": "Incremental" },
+        "dataStore": store("OperationalStore"),
+        "trigger": {
+            "objectType": "ScheduleBasedTriggerContext",
+            "schedule": {
+                "repeatingTimeIntervals": [format!("R/2024-01-01T06:00:00+00:00/{}", target.schedule)],
+                "timeZone": "UTC",
+            },
+            "taggingCriteria": tags,
+        },
+    }));
+    Ok(json!({ "objectType": "BackupPolicy", "datasourceTypes": [DATASOURCE_TYPE], "policyRules": rules }))
+}
+
+fn retention(name: &str, default: bool, lifecycles: &[Value]) -> Value {
+    json!({ "name": name, "objectType": "AzureRetentionRule", "isDefault": default, "lifecycles": lifecycles })
+}
+
+fn keep(duration: &str, place: &str, copied: bool) -> Value {
+    let copies = match copied {
+        true => json!([{ "copyAfter": { "objectType": "ImmediateCopyOption" }, "dataStore": store("VaultStore") }]),
+        false => json!([]),
+    };
+    json!({
+        "deleteAfter": { "objectType": "AbsoluteDeleteOption", "duration": duration },
+        "sourceDataStore": store(place),
+        "targetDataStoreCopySettings": copies,
+    })
+}
+
+fn store(kind: &str) -> Value {
+    json!({ "objectType": "DataStoreInfoBase", "dataStoreType": kind })
+}
+
+/// The `properties` of a policy from a file's JSON, bare or under `properties`. What only Azure writes is dropped, and
+/// tagging criteria are put where Azure looks for them.
+///
+/// # Errors
+/// Exit 2: no JSON, or no policy for AKS.
+pub(crate) fn parse(text: &str, name: &str) -> Outcome<Value> {
+    let unusable = |why: String| {
+        Failure::usage(format!("policy file {name} cannot be used"))
+            .because(why)
+            .hint(
+                "az dataprotection backup-policy get-default-policy-template --datasource-type AzureKubernetesService",
+            )
+            .err()
+    };
+    let mut policy: Value = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
+        Ok(policy) => policy,
+        Err(error) => return unusable(error.to_string()),
+    };
+    if let Some(properties) = policy.get_mut("properties") {
+        policy = properties.take();
+    }
+    let rules = policy.get_mut("policyRules").and_then(Value::as_array_mut);
+    for rule in rules.into_iter().flatten() {
+        tidy(rule);
+    }
+    match facts(&policy, name) {
+        Ok(_) => Ok(policy),
+        Err(failure) => unusable(failure.why.join("; ")),
+    }
+}
+
+fn tidy(rule: &mut Value) {
+    let outside = rule.as_object_mut().and_then(|rule| rule.remove("taggingCriteria"));
+    let Some(trigger) = rule.get_mut("trigger").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let schedule = trigger.get_mut("schedule").and_then(Value::as_object_mut);
+    let inside = schedule.and_then(|schedule| schedule.remove("taggingCriteria"));
+    if let Some(criteria) = outside.or(inside) {
+        trigger.entry("taggingCriteria").or_insert(criteria);
+    }
+    let criteria = trigger.get_mut("taggingCriteria").and_then(Value::as_array_mut);
+    for tag in criteria.into_iter().flatten().filter_map(Value::as_object_mut) {
+        tag.retain(|_, value| !value.is_null());
+        if let Some(info) = tag.get_mut("tagInfo").and_then(Value::as_object_mut) {
+            info.retain(|key, _| key == "tagName");
+        }
+    }
+}
+
+/// Reads a policy's `properties`.
+///
+/// # Errors
+/// It is not for AKS, or has no backup rule.
+pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
+    let failure = |why: &str| {
+        Failure::failed(format!("policy {name} cannot protect a cluster"))
+            .because(why)
+            .hint("choose another policy, or a new name: az aksbackup init --policy NAME")
+            .err()
+    };
+    let texts = |value: Option<&Value>| -> Vec<String> {
+        let items = value.and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let types = texts(policy.get("datasourceTypes"));
+    if !types.iter().any(|kind| kind.eq_ignore_ascii_case(DATASOURCE_TYPE)) {
+        return failure(&format!("it is for {}, not for {DATASOURCE_TYPE}", types.join(", ")));
+    }
+    let rules: Vec<&Value> = policy
+        .get("policyRules")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .collect();
+    let is = |rule: &&&Value, kind: &str| text(rule, "/objectType").eq_ignore_ascii_case(kind);
+    let Some(rule) = rules.iter().find(|rule| is(rule, "AzureBackupRule")) else {
+        return failure("it has no backup rule");
+    };
+    let default = rules
+        .iter()
+        .filter(|rule| is(rule, "AzureRetentionRule"))
+        .find(|rule| is_default(rule));
+    let tags = rule.pointer("/trigger/taggingCriteria").and_then(Value::as_array);
+    let tag = tags
+        .into_iter()
+        .flatten()
+        .find(|tag| is_default(tag))
+        .map(|tag| text(tag, "/tagInfo/tagName"));
+    let tag = tag
+        .filter(|tag| !tag.is_empty())
+        .or_else(|| default.map(|rule| text(rule, "/name")));
+    let interval = texts(rule.pointer("/trigger/schedule/repeatingTimeIntervals"));
+    let schedule = interval
+        .first()
+        .and_then(|interval| interval.rsplit('/').next())
+        .unwrap_or_default();
+    Ok(Facts {
+        rule: text(rule, "/name").to_owned(),
+        retention_tag: tag.unwrap_or("Default").to_owned(),
+        vault_tier: has_vault_tier(policy),
+        schedule: schedule.to_owned(),
+        retention: default
+            .map(|rule| text(rule, "/lifecycles/0/deleteAfter/duration"))
+            .unwrap_or_default()
+            .to_owned(),
+    })
+}
+
+fn is_default(value: &Value) -> bool {
+    value.get("isDefault").and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether a policy's `properties` keep copies in the vault tier.
+pub(crate) fn has_vault_tier(policy: &Value) -> bool {
+    let rules = policy
+        .get("policyRules")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let mut lifecycles = rules.filter_map(|rule| rule.get("lifecycles")?.as_array()).flatten();
+    lifecycles.any(|lifecycle| {
+        let in_vault = |value: &Value| text(value, "/dataStoreType").eq_ignore_ascii_case("VaultStore");
+        let copies = lifecycle.get("targetDataStoreCopySettings").and_then(Value::as_array);
+        lifecycle.get("sourceDataStore").is_some_and(in_vault)
+            || copies
+                .into_iter()
+                .flatten()
+                .any(|copy| copy.get("dataStore").is_some_and(in_vault))
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::steps::wanted::tests::example;
+
+    /// The example's policy as Azure gives it back.
+    pub(crate) fn made(change: impl FnOnce(&mut PolicyTarget)) -> Value {
+        let mut target = example().policy;
+        change(&mut target);
+        preset(&target).unwrap()
+    }
+
+    #[test]
+    fn a_preset_says_what_later_steps_need() {
+        let facts = facts(&made(|_| ()), "p").unwrap();
+        assert_eq!(
+            (facts.rule.as_str(), facts.retention_tag.as_str(), facts.vault_tier),
+            ("BackupDaily", "Default", false)
+        );
+        assert_eq!((facts.schedule.as_str(), facts.retention.as_str()), ("P1D", "P7D"));
+    }
+
+    #[test]
+    fn a_vault_tier_is_an_own_rule_that_copies() {
+        let tiered = made(|target| target.vault_tier_retention = Some("P84D".into()));
+        let facts = facts(&tiered, "p").unwrap();
+        assert!(facts.vault_tier);
+        assert_eq!(
+            (facts.retention_tag.as_str(), facts.retention.as_str()),
+            ("Default", "P7D")
+        );
+        assert_eq!(tiered["policyRules"].as_array().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn an_interval_that_azure_does_not_take_is_refused() {
+        let mut target = example().policy;
+        target.schedule = "PT5H".into();
+        assert!(preset(&target).unwrap_err().why[0].contains("PT4H"));
+    }
+
+    #[test]
+    fn the_guide_s_file_is_taken_bare_or_wrapped_and_tagging_criteria_find_their_place() {
+        let tag = json!([{ "criteria": null, "isDefault": true, "taggingPriority": 99,
+            "tagInfo": { "eTag": null, "id": "Default_", "tagName": "Kept" } }]);
+        let mut rule = made(|_| ())["policyRules"][1].clone();
+        rule["trigger"].as_object_mut().unwrap().remove("taggingCriteria");
+        rule["taggingCriteria"] = tag;
+        let bare = json!({ "objectType": "BackupPolicy", "datasourceTypes": [DATASOURCE_TYPE], "policyRules": [rule] });
+        for file in [bare.clone(), json!({ "properties": bare })] {
+            let policy = parse(&file.to_string(), "p.json").unwrap();
+            let criteria = &policy["policyRules"][0]["trigger"]["taggingCriteria"];
+            assert_eq!(
+                *criteria,
+                json!([{ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Kept" } }])
+            );
+            assert_eq!(facts(&policy, "p").unwrap().retention_tag, "Kept");
+        }
+    }
+
+    #[test]
+    fn a_policy_for_disks_or_no_json_is_refused() {
+        let mut disks = made(|_| ());
+        disks["datasourceTypes"] = json!(["Microsoft.Compute/disks"]);
+        assert!(parse(&disks.to_string(), "p.json").unwrap_err().why[0].contains("Microsoft.Compute/disks"));
+        assert!(parse("{", "p.json").is_err());
+        assert!(facts(&json!({ "datasourceTypes": [DATASOURCE_TYPE] }), "p").is_err());
+    }
+}

@@ -1,0 +1,245 @@
+//! Before anything is written: subscription, cluster, and what the caller may do.
+//!
+//! It fails only for what can never work, each with its cure. A missing right does not fail it: the step that needs the
+//! right says whose turn it is. What Azure does not show is *unknown*, and said to be.
+//!
+//! Rights: read on the subscription and the cluster.
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::state::schema::{CloudTables, State, Target};
+use aksbackup_shared::step::{Applied, Decision, Never, Step};
+
+use crate::arm::backups::{self, Instance};
+use crate::arm::client::{Reader, Writer};
+use crate::arm::clusters::{self, Cluster};
+use crate::arm::groups::{self, Subscription};
+use crate::arm::roles::{self, Permission};
+use crate::plane::Azure;
+use crate::steps::fresh::Fresh;
+use crate::steps::rights::{self, Comparison, Purpose};
+use crate::steps::turns::Sight;
+use crate::steps::{conditions, protection, wanted};
+
+/// Preflight.
+pub(crate) struct Preflight {
+    /// What the caller is about to do.
+    pub(crate) purpose: Purpose,
+    /// Takes the cluster for the step that needs it next.
+    pub(crate) cluster: Fresh<Cluster>,
+    /// Takes the instances of the cluster for the step that needs them next.
+    pub(crate) instances: Fresh<Vec<Instance>>,
+}
+
+/// What is there.
+pub(crate) struct Seen {
+    target: Target,
+    caller: String,
+    subscription: Sight<Subscription>,
+    cluster: Cluster,
+    instances: Sight<Vec<Instance>>,
+    rights: Comparison,
+}
+
+impl Step for Preflight {
+    type Plane = Azure;
+    type Seen = Seen;
+    type Change = Never;
+
+    fn name(&self) -> StepName {
+        StepName::Preflight
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let target = wanted::target(state)?.clone();
+        let recorded = state
+            .cloud
+            .prerequisites
+            .as_ref()
+            .map(|table| &table.node_resource_group);
+        let nodes = recorded.map(|group| ResourceId::group(&target.cluster.subscription(), group));
+        let needed = rights::needed(self.purpose, &target, nodes.as_ref());
+        let (subscription, cluster, instances, own) = futures::join!(
+            groups::subscription(reader, &target.subscription),
+            clusters::existing(reader, &target.cluster),
+            backups::of_cluster(reader, &target.cluster),
+            permissions(reader, rights::scopes(&needed)),
+        );
+        // Who does not see the subscription is not helped by hearing that the cluster is missing.
+        let subscription = Sight::of(subscription)?;
+        if let Sight::Absent = subscription {
+            return Err(Box::new(conditions::no_subscription(&target)));
+        }
+        let cluster = cluster?;
+        let (mut needed, mut own) = (needed, own?);
+        if let (None, Some(group)) = (&nodes, cluster.node_resource_group()) {
+            let group = ResourceId::group(&target.cluster.subscription(), group);
+            needed = rights::needed(self.purpose, &target, Some(&group));
+            if rights::scopes(&needed).contains(&group) {
+                own.extend(permissions(reader, vec![group]).await?);
+            }
+        }
+        let instances = Sight::of(instances.map(Some))?;
+        self.cluster.put(cluster.clone());
+        if let Some(instances) = instances.here() {
+            self.instances.put(instances.clone());
+        }
+        let rights = rights::compare(needed, &own);
+        Ok(Seen {
+            caller: reader.caller().name.clone(),
+            subscription,
+            cluster,
+            instances,
+            rights,
+            target,
+        })
+    }
+
+    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<Never>> {
+        let target = &seen.target;
+        conditions::subscription(target, seen.subscription.here())?;
+        conditions::region(target, &seen.cluster)?;
+        if self.purpose != Purpose::Grant {
+            conditions::cluster(target, &seen.cluster)?;
+            let vault = wanted::vault(target);
+            let others = |own: &&Instance| own.vault().is_some_and(|own| own != vault);
+            if let Some(other) = seen.instances.here().into_iter().flatten().find(others) {
+                return Err(Box::new(protection::elsewhere(target, other)));
+            }
+        }
+        Ok(Decision::Done(evidence(seen)))
+    }
+
+    async fn apply(&self, _writer: &Writer, change: &Never) -> Outcome<Applied> {
+        match *change {}
+    }
+
+    fn record(&self, _seen: &Seen, _tables: &mut CloudTables) {}
+}
+
+async fn permissions(reader: &Reader, scopes: Vec<ResourceId>) -> Outcome<Vec<(ResourceId, Sight<Vec<Permission>>)>> {
+    let reads = scopes.iter().map(|scope| roles::permissions(reader, scope));
+    let reads = futures::future::join_all(reads).await;
+    // Azure has no permissions to show on what does not exist yet.
+    let sight = |read: Outcome<Vec<Permission>>| match read {
+        Err(failure) if failure.exit == aksbackup_shared::exit::Exit::Missing => Ok(Sight::Absent),
+        read => Sight::of(read.map(Some)),
+    };
+    let sights = reads.into_iter().map(sight).collect::<Outcome<Vec<_>>>()?;
+    Ok(scopes.into_iter().zip(sights).collect())
+}
+
+fn evidence(seen: &Seen) -> String {
+    let name = match seen.subscription.here() {
+        Some(subscription) => subscription.display_name.as_str(),
+        None => seen.target.subscription.as_str(),
+    };
+    let Comparison { held, missing, unknown } = &seen.rights;
+    let mut text = format!(
+        "{} in subscription {name}, cluster {}; {held} of {} rights there",
+        seen.caller,
+        seen.target.cluster.name(),
+        held + missing.len()
+    );
+    for right in missing {
+        text.push_str(&format!("; lacks {} on {}", right.action, right.scope.name()));
+    }
+    if !unknown.is_empty() {
+        let names: Vec<&str> = unknown.iter().map(ResourceId::name).collect();
+        text.push_str(&format!("; unknown on {}", names.join(", ")));
+    }
+    for remark in conditions::remarks(&seen.cluster) {
+        text.push_str("; ");
+        text.push_str(remark);
+    }
+    if let Sight::Hidden(_) = seen.instances {
+        text.push_str("; whether another vault protects the cluster: unknown");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::arm::clusters::tests::cluster;
+    use crate::steps::protection::tests::instance;
+    use crate::steps::turns::tests::refusal;
+    use crate::steps::wanted::tests::{example, state};
+
+    fn step(purpose: Purpose) -> Preflight {
+        Preflight {
+            purpose,
+            cluster: Fresh::default(),
+            instances: Fresh::default(),
+        }
+    }
+
+    fn seen() -> Seen {
+        let subscription = json!({ "displayName": "Contoso", "state": "Enabled" });
+        Seen {
+            target: example(),
+            caller: "platform@contoso".into(),
+            subscription: Sight::Here(serde_json::from_value(subscription).unwrap()),
+            cluster: cluster(|_| ()),
+            instances: Sight::Here(vec![]),
+            rights: Comparison {
+                held: 9,
+                ..Comparison::default()
+            },
+        }
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        let evidence = "platform@contoso in subscription Contoso, cluster aks; 9 of 9 rights there";
+        assert_eq!(
+            step(Purpose::Prepare).decide(&seen(), &state()).unwrap(),
+            Decision::Done(evidence.into())
+        );
+    }
+
+    #[test]
+    fn missing_and_unknown_rights_are_said_and_stop_nobody() {
+        let mut seen = seen();
+        let scope = example().cluster;
+        seen.rights.missing = vec![rights::Needed {
+            action: "A/write",
+            scope: scope.clone(),
+        }];
+        seen.rights.unknown = vec![wanted::vault_group(&example())];
+        seen.instances = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));
+        let Decision::Done(evidence) = step(Purpose::Prepare).decide(&seen, &state()).unwrap() else {
+            panic!("not done")
+        };
+        for part in [
+            "9 of 10 rights",
+            "lacks A/write on aks",
+            "unknown on rg-backup",
+            "another vault protects",
+        ] {
+            assert!(evidence.contains(part), "{part} in {evidence}");
+        }
+    }
+
+    #[test]
+    fn a_stopped_cluster_stops_everything_but_the_granting_of_roles() {
+        let mut seen = seen();
+        seen.cluster = cluster(|body| body["properties"]["powerState"]["code"] = json!("Stopped"));
+        let failure = step(Purpose::Prepare).decide(&seen, &state()).unwrap_err();
+        assert!(failure.hints[0].starts_with("az aks start"));
+        assert!(step(Purpose::Grant).decide(&seen, &state()).is_ok());
+    }
+
+    #[test]
+    fn a_cluster_that_another_vault_protects_is_found_before_anything_is_made() {
+        let mut seen = seen();
+        let other = instance("ProtectionConfigured", |body| {
+            body["id"] = body["id"].as_str().unwrap().replace("bv-aks", "bv-other").into();
+        });
+        seen.instances = Sight::Here(vec![other]);
+        assert!(step(Purpose::Prepare).decide(&seen, &state()).is_err());
+    }
+}

@@ -1,0 +1,177 @@
+//! How the protection of a cluster stands, in Azure's words, and what cures it.
+
+use aksbackup_shared::failure::Failure;
+use aksbackup_shared::state::schema::Target;
+
+use crate::arm::backups::{Instance, UserError};
+use crate::steps::wanted;
+
+/// How the protection of an instance stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protection {
+    /// All is well.
+    Configured,
+    /// Azure works on it, or says what this program does not know.
+    Changing,
+    /// Somebody stopped or deleted it.
+    Paused,
+    /// It failed, or never began.
+    Broken,
+}
+
+/// Reads Azure's word.
+pub(crate) fn of(instance: &Instance) -> Protection {
+    match instance.protection() {
+        "ProtectionConfigured" => Protection::Configured,
+        "ProtectionStopped"
+        | "BackupSchedulesSuspended"
+        | "RetentionSchedulesSuspended"
+        | "SoftDeleted"
+        | "SoftDeleting" => Protection::Paused,
+        "ProtectionError" | "ConfiguringProtectionFailed" | "NotProtected" | "Invalid" => Protection::Broken,
+        _ => Protection::Changing,
+    }
+}
+
+/// What proves that the cluster is protected, with what is otherwise than the target says.
+pub(crate) fn evidence(target: &Target, instance: &Instance) -> String {
+    let policy = &instance.properties.policy_info.policy_id;
+    let name = policy.rsplit('/').next().unwrap_or_default();
+    let mut text = format!(
+        "backup instance {}: {} with policy {name}",
+        instance.id.name(),
+        instance.protection()
+    );
+    if !policy.eq_ignore_ascii_case(wanted::policy(target).as_str()) {
+        text.push_str(&format!(" (the target says {})", target.policy.name));
+    }
+    let snapshots = wanted::snapshot_group(target);
+    let own = instance.snapshot_group().unwrap_or_default();
+    if !own.is_empty() && !own.trim_end_matches('/').eq_ignore_ascii_case(snapshots.as_str()) {
+        text.push_str(&format!(
+            "; snapshots go to group {} (the target says {}), which cannot be changed any more",
+            own.rsplit('/').next().unwrap_or_default(),
+            snapshots.name()
+        ));
+    }
+    text
+}
+
+/// What Azure says of an instance that failed.
+pub(crate) fn said(instance: &Instance) -> String {
+    let errors: Vec<String> = instance
+        .errors()
+        .iter()
+        .map(|error| format!("{}: {}", error.code, error.message))
+        .collect();
+    match errors.is_empty() {
+        true => format!("Azure says: {}", instance.protection()),
+        false => format!("Azure says: {}", errors.join("; ")),
+    }
+}
+
+/// An instance that failed.
+pub(crate) fn broken(instance: &Instance) -> Failure {
+    let failure = Failure::failed(format!(
+        "backup instance {} is in state {}",
+        instance.id.name(),
+        instance.protection()
+    ));
+    UserError::explain(&instance.errors(), failure).hint("once that is cured: az aksbackup protect")
+}
+
+/// An instance that somebody stopped or deleted.
+pub(crate) fn paused(instance: &Instance) -> Failure {
+    let (name, state) = (instance.id.name(), instance.protection());
+    let vault = instance.vault();
+    let vault = vault.as_ref();
+    let place = format!(
+        "--backup-instance-name {name} --resource-group {} --vault-name {}",
+        vault
+            .map(|vault| vault.resource_group().to_string())
+            .unwrap_or_default(),
+        vault.map(|vault| vault.name().to_owned()).unwrap_or_default()
+    );
+    let command = match state.starts_with("SoftDelet") {
+        true => format!("az dataprotection backup-instance deleted-backup-instance undelete {place}"),
+        false => format!("az dataprotection backup-instance resume-protection {place}"),
+    };
+    Failure::failed(format!("backup instance {name} is in state {state}"))
+        .because("somebody stopped the protection of the cluster on purpose")
+        .hint(format!("if it is to be protected again: {command}"))
+}
+
+/// A cluster that another vault protects.
+pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
+    let vault = instance.vault();
+    let (name, group) = match &vault {
+        Some(vault) => (vault.name().to_owned(), vault.resource_group().to_string()),
+        None => (instance.id.to_string(), String::new()),
+    };
+    Failure::failed(format!(
+        "cluster {} is protected by another vault",
+        target.cluster.name()
+    ))
+    .because(format!(
+        "backup instance {} in vault {name} (group {group}) is {}; a cluster can be in one vault only",
+        instance.id.name(),
+        instance.protection()
+    ))
+    .hint(format!(
+        "to go on with that vault: az aksbackup init --vault {name} --vault-resource-group {group}"
+    ))
+    .hint(format!(
+        "to leave it, with the loss of its backups: az dataprotection backup-instance delete --backup-instance-name {} \
+             --vault-name {name} --resource-group {group}",
+        instance.id.name()
+    ))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::steps::wanted::tests::example;
+
+    /// The example's instance in this state, with what a test wants otherwise.
+    pub(crate) fn instance(state: &str, change: impl FnOnce(&mut Value)) -> Instance {
+        let target = example();
+        let mut body = json!({ "id": wanted::instance(&target).as_str().replace("/backupVaults/", "/Backupvaults/"), "properties": {
+            "currentProtectionState": state,
+            "dataSourceInfo": { "resourceID": target.cluster.as_str() },
+            "policyInfo": { "policyId": wanted::policy(&target).as_str(), "policyParameters": { "dataStoreParametersList": [
+                { "resourceGroupId": wanted::snapshot_group(&target).as_str() } ] } },
+        } });
+        change(&mut body);
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn every_word_of_azure_has_its_meaning_and_an_unknown_one_means_patience() {
+        let of = |state| of(&instance(state, |_| ()));
+        assert_eq!(of("ProtectionConfigured"), Protection::Configured);
+        assert_eq!(of("ConfiguringProtection"), Protection::Changing);
+        assert_eq!(of("ConfiguringProtectionFailed"), Protection::Broken);
+        assert_eq!(of("SoftDeleted"), Protection::Paused);
+        assert_eq!(of("Inventing"), Protection::Changing);
+    }
+
+    #[test]
+    fn another_snapshot_group_is_said() {
+        let other = instance("ProtectionConfigured", |body| {
+            body["properties"]["policyInfo"]["policyParameters"]["dataStoreParametersList"][0]["resourceGroupId"] =
+                json!("/subscriptions/s/resourceGroups/rg-old");
+        });
+        assert!(evidence(&example(), &other).contains("rg-old (the target says rg-snapshots)"));
+    }
+
+    #[test]
+    fn what_somebody_stopped_names_the_command_that_resumes_it() {
+        let hint = |state| paused(&instance(state, |_| ())).hints[0].clone();
+        assert!(hint("ProtectionStopped").contains(
+            "resume-protection --backup-instance-name aks-instance --resource-group rg-backup --vault-name bv-aks"
+        ));
+        assert!(hint("SoftDeleted").contains("undelete"));
+    }
+}

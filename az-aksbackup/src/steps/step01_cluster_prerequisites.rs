@@ -1,0 +1,413 @@
+//! Step 1, "Verify AKS Cluster Prerequisites": OIDC issuer and workload identity, and the resource providers that the guide
+//! takes for registered.
+//!
+//! Stands for `az provider register` and `az aks update --enable-oidc-issuer --enable-workload-identity`, as one change of
+//! the cluster instead of two. It restarts the API server, and the issuer cannot be switched off again:
+//! <https://learn.microsoft.com/azure/aks/use-oidc-issuer>. The issuer's text is kept byte for byte.
+//!
+//! Rights: `Microsoft.ContainerService/managedClusters/{read,write}` on the cluster, `NAMESPACE/register/action` on the
+//! subscription where one is not registered.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::ids::{IssuerUrl, PrincipalId, ResourceGroupName, ResourceId, SubscriptionId};
+use aksbackup_shared::state::schema::{CloudTables, PrerequisitesTable, State, Target};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+use serde_json::Value;
+
+use crate::arm::client::{Reader, Writer};
+use crate::arm::clusters::{self, Cluster};
+use crate::arm::providers::{self, Provider};
+use crate::arm::versions;
+use crate::plane::Azure;
+use crate::steps::fresh::Fresh;
+use crate::steps::turns::{self, Sight};
+use crate::steps::wanted;
+
+/// The resource providers that the set-up uses.
+const PROVIDERS: [&str; 5] = [
+    "Microsoft.ContainerService",
+    "Microsoft.DataProtection",
+    "Microsoft.KubernetesConfiguration",
+    "Microsoft.ManagedIdentity",
+    "Microsoft.Storage",
+];
+
+/// Step 1.
+pub(crate) struct ClusterPrerequisites {
+    /// The cluster as preflight has just seen it.
+    pub(crate) cluster: Fresh<Cluster>,
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
+
+/// What is there.
+pub(crate) struct Seen {
+    target: Target,
+    cluster: Cluster,
+    /// Each provider with its registration state; hidden ones are unknown.
+    providers: Vec<(&'static str, Sight<Provider>)>,
+}
+
+/// What can be changed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum PrerequisiteChange {
+    /// Registers a resource provider.
+    Register {
+        namespace: &'static str,
+        subscription: SubscriptionId,
+    },
+    /// Switches on what is off, by writing the whole cluster.
+    Enable {
+        cluster: ResourceId,
+        body: Value,
+        etag: Option<String>,
+        issuer: bool,
+        workload_identity: bool,
+    },
+}
+
+impl Change for PrerequisiteChange {
+    fn note(&self) -> ChangeNote {
+        match self {
+            Self::Register {
+                namespace,
+                subscription,
+            } => ChangeNote {
+                summary: format!("register resource provider {namespace} in subscription {subscription}"),
+                right: Right::new(
+                    format!("{namespace}/register/action"),
+                    format!("/subscriptions/{subscription}"),
+                ),
+                creates: None,
+                warning: None,
+            },
+            Self::Enable {
+                cluster,
+                issuer,
+                workload_identity,
+                ..
+            } => {
+                let flags = [(*issuer, "OIDC issuer"), (*workload_identity, "workload identity")];
+                let flags: Vec<&str> = flags.iter().filter(|(on, _)| *on).map(|(_, flag)| *flag).collect();
+                let warning = "the API server restarts, which is a short outage";
+                let undo = if *issuer {
+                    ", and the OIDC issuer cannot be switched off again"
+                } else {
+                    ""
+                };
+                ChangeNote {
+                    summary: format!("switch on {} of cluster {}", flags.join(" and "), cluster.name()),
+                    right: Right::new("Microsoft.ContainerService/managedClusters/write", cluster),
+                    creates: None,
+                    warning: Some(format!("{warning}{undo}")),
+                }
+            }
+        }
+    }
+}
+
+impl Step for ClusterPrerequisites {
+    type Plane = Azure;
+    type Seen = Seen;
+    type Change = PrerequisiteChange;
+
+    fn name(&self) -> StepName {
+        StepName::ClusterPrerequisites
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let target = wanted::target(state)?.clone();
+        let states = PROVIDERS.map(|namespace| providers::provider(reader, &target.subscription, namespace));
+        let cluster = async {
+            match self.cluster.take() {
+                Some(cluster) => Ok(cluster),
+                None => clusters::existing(reader, &target.cluster).await,
+            }
+        };
+        let (cluster, states) = futures::join!(cluster, futures::future::join_all(states));
+        let sights = states.into_iter().map(Sight::of).collect::<Outcome<Vec<_>>>()?;
+        let providers = PROVIDERS.into_iter().zip(sights).collect();
+        Ok(Seen {
+            cluster: cluster?,
+            providers,
+            target,
+        })
+    }
+
+    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<PrerequisiteChange>> {
+        let (cluster, name) = (&seen.cluster, seen.target.cluster.name());
+        let mut changes = registrations(seen);
+        let on = cluster.has_issuer() && cluster.has_workload_identity();
+        if !on && cluster.is_settled() {
+            changes.push(PrerequisiteChange::Enable {
+                cluster: seen.target.cluster.clone(),
+                body: cluster.with_workload_identity(),
+                etag: cluster.etag().map(str::to_owned),
+                issuer: !cluster.has_issuer(),
+                workload_identity: !cluster.has_workload_identity(),
+            });
+        }
+        if !changes.is_empty() {
+            return Ok(Decision::Change(changes));
+        }
+        if !cluster.is_settled() || !on {
+            return Ok(Decision::Wait(Wait::for_(format!(
+                "cluster {name}: {}",
+                cluster.provisioning_state()
+            ))));
+        }
+        if let Some((namespace, state)) = unregistered(seen).next() {
+            return Ok(Decision::Wait(Wait::for_(format!(
+                "resource provider {namespace}: {state}"
+            ))));
+        }
+        let (issuer, ..) = facts(seen)?;
+        Ok(Decision::Done(format!(
+            "issuer {issuer}, workload identity on, {}",
+            told(seen)
+        )))
+    }
+
+    async fn apply(&self, writer: &Writer, change: &PrerequisiteChange) -> Outcome<Applied> {
+        let title = change.note().summary;
+        match change {
+            PrerequisiteChange::Register {
+                namespace,
+                subscription,
+            } => {
+                providers::register(writer, subscription, namespace).await?;
+                Ok(Applied::Done)
+            }
+            PrerequisiteChange::Enable {
+                cluster, body, etag, ..
+            } => match clusters::put(writer, cluster, body, etag.as_deref()).await {
+                Ok(answer) => Ok(answer.applied(writer, title, (cluster.to_string(), versions::MANAGED_CLUSTERS))),
+                Err(failure) if is_stale(&failure) => Ok(Applied::Busy(turns::look_again(format!(
+                    "cluster {} has changed",
+                    cluster.name()
+                )))),
+                Err(failure) => turns::busy(failure, &turns::CLUSTER_BUSY, &title).map(Applied::Busy),
+            },
+        }
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        let Ok((issuer, node_resource_group, cluster_principal)) = facts(seen) else {
+            return;
+        };
+        let registered = seen
+            .providers
+            .iter()
+            .filter(|(_, sight)| registration(sight) == Some("Registered"));
+        tables.prerequisites = Some(PrerequisitesTable {
+            issuer,
+            node_resource_group,
+            cluster_principal,
+            providers: registered.map(|(namespace, _)| (*namespace).to_owned()).collect(),
+            written: None,
+        });
+    }
+
+    fn hand_over(&self, change: &PrerequisiteChange, failure: &Failure) -> Option<Turn> {
+        turns::is_refused(failure).then(|| {
+            let note = change.note();
+            let command = match change {
+                PrerequisiteChange::Register {
+                    namespace,
+                    subscription,
+                } => {
+                    format!("az provider register --namespace {namespace} --subscription {subscription} --wait")
+                }
+                PrerequisiteChange::Enable { .. } => format!("az aksbackup prepare{}", self.state_flag),
+            };
+            turns::contributor(
+                format!("the signed-in account may not {}", note.summary),
+                command,
+                note.right,
+            )
+        })
+    }
+}
+
+fn registration(sight: &Sight<Provider>) -> Option<&str> {
+    sight.here()?.registration_state.as_deref()
+}
+
+/// The providers that are not registered, with their states.
+fn unregistered(seen: &Seen) -> impl Iterator<Item = (&'static str, &str)> {
+    let states = seen
+        .providers
+        .iter()
+        .filter_map(|(namespace, sight)| Some((*namespace, registration(sight)?)));
+    states.filter(|(_, state)| !state.eq_ignore_ascii_case("Registered"))
+}
+
+fn registrations(seen: &Seen) -> Vec<PrerequisiteChange> {
+    unregistered(seen)
+        .filter(|(_, state)| !state.eq_ignore_ascii_case("Registering"))
+        .map(|(namespace, _)| PrerequisiteChange::Register {
+            namespace,
+            subscription: seen.target.subscription.clone(),
+        })
+        .collect()
+}
+
+fn told(seen: &Seen) -> String {
+    let unknown: Vec<&str> = seen
+        .providers
+        .iter()
+        .filter(|(_, sight)| registration(sight).is_none())
+        .map(|(name, _)| *name)
+        .collect();
+    match unknown.is_empty() {
+        true => format!("{} resource providers registered", seen.providers.len()),
+        false => format!("registration of {}: unknown", unknown.join(", ")),
+    }
+}
+
+/// Whether somebody changed the cluster after it was read.
+fn is_stale(failure: &Failure) -> bool {
+    ["PreConditionFailed", "EtagMismatch", "412"]
+        .iter()
+        .any(|code| failure.has_code(code))
+}
+
+/// What later steps build on.
+fn facts(seen: &Seen) -> Outcome<(IssuerUrl, ResourceGroupName, PrincipalId)> {
+    let cluster = &seen.cluster;
+    let facts = (
+        cluster.issuer().cloned(),
+        cluster.node_resource_group().cloned(),
+        cluster.principal(),
+    );
+    match facts {
+        (Some(issuer), Some(group), Some(principal)) => Ok((issuer, group, principal)),
+        (issuer, group, principal) => {
+            let missing = [
+                (issuer.is_none(), "an issuer URL"),
+                (group.is_none(), "a node group"),
+                (principal.is_none(), "a managed identity"),
+            ];
+            let missing = missing
+                .iter()
+                .filter(|(missing, _)| *missing)
+                .map(|(_, what)| *what)
+                .collect::<Vec<_>>();
+            Failure::failed(format!(
+                "cluster {} has not what backup needs",
+                seen.target.cluster.name()
+            ))
+            .because(format!("Azure names no {} for it", missing.join(" and no ")))
+            .err()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::arm::clusters::tests::cluster;
+    use crate::steps::turns::tests::refusal;
+    use crate::steps::wanted::tests::{example, state};
+
+    fn step() -> ClusterPrerequisites {
+        ClusterPrerequisites {
+            cluster: Fresh::default(),
+            state_flag: String::new(),
+        }
+    }
+
+    fn provider(state: &str) -> Sight<Provider> {
+        Sight::Here(Provider {
+            registration_state: Some(state.into()),
+        })
+    }
+
+    fn seen(change: impl FnOnce(&mut Value)) -> Seen {
+        let providers = PROVIDERS
+            .iter()
+            .map(|namespace| (*namespace, provider("Registered")))
+            .collect();
+        Seen {
+            target: example(),
+            cluster: cluster(change),
+            providers,
+        }
+    }
+
+    fn off(body: &mut Value) {
+        body["properties"]["oidcIssuerProfile"] = json!({ "enabled": false });
+        body["properties"]["securityProfile"] = json!({});
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        let seen = seen(|_| ());
+        let evidence = "issuer https://oidc.example/t/g/, workload identity on, 5 resource providers registered";
+        assert_eq!(step().decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
+        let mut tables = CloudTables::default();
+        step().record(&seen, &mut tables);
+        let table = tables.prerequisites.unwrap();
+        assert_eq!(
+            (table.issuer.as_str(), table.providers.len()),
+            ("https://oidc.example/t/g/", 5)
+        );
+    }
+
+    #[test]
+    fn both_flags_are_one_change_that_warns() {
+        let Decision::Change(changes) = step().decide(&seen(off), &state()).unwrap() else {
+            panic!("no change")
+        };
+        let note = changes[0].note();
+        assert_eq!(
+            (changes.len(), note.summary.as_str()),
+            (1, "switch on OIDC issuer and workload identity of cluster aks")
+        );
+        let warning = note.warning.unwrap();
+        assert!(warning.contains("API server restarts") && warning.contains("cannot be switched off again"));
+        assert!(matches!(&changes[0], PrerequisiteChange::Enable { etag: Some(etag), .. } if etag == "e-1"));
+    }
+
+    #[test]
+    fn a_cluster_that_is_busy_is_waited_for() {
+        let busy = seen(|body| {
+            off(body);
+            body["properties"]["provisioningState"] = json!("Updating");
+        });
+        assert_eq!(
+            step().decide(&busy, &state()).unwrap(),
+            Decision::Wait(Wait::for_("cluster aks: Updating"))
+        );
+    }
+
+    #[test]
+    fn a_provider_is_registered_then_waited_for_and_an_unknown_one_is_said() {
+        let mut seen = seen(|_| ());
+        seen.providers[1].1 = provider("NotRegistered");
+        let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
+            panic!("no change")
+        };
+        let turn = step().hand_over(&changes[0], &refusal("AuthorizationFailed")).unwrap();
+        assert!(
+            turn.command
+                .starts_with("az provider register --namespace Microsoft.DataProtection")
+        );
+        seen.providers[1].1 = provider("Registering");
+        assert!(matches!(step().decide(&seen, &state()), Ok(Decision::Wait(_))));
+        seen.providers[1].1 = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));
+        let Decision::Done(evidence) = step().decide(&seen, &state()).unwrap() else {
+            panic!("not done")
+        };
+        assert!(evidence.ends_with("registration of Microsoft.DataProtection: unknown"));
+    }
+
+    #[test]
+    fn a_service_principal_cannot_be_built_on() {
+        let seen = seen(|body| body["identity"] = Value::Null);
+        assert!(step().decide(&seen, &state()).unwrap_err().why[0].contains("managed identity"));
+    }
+}

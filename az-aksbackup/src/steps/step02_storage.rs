@@ -1,0 +1,414 @@
+//! Step 2, "Prepare Storage Infrastructure": the storage account, the container of this cluster alone, and the snapshot
+//! group that the guide leaves to chance.
+//!
+//! Stands for `az group create`, `az storage account create`, `az storage container create --auth-mode login`. What exists
+//! is adopted by name after comparing it. Everything goes through ARM, so that neither an account key nor a data role is
+//! needed.
+//!
+//! Rights: `Microsoft.Storage/storageAccounts/{read,write}` and `…/blobServices/containers/{read,write}` on the account's
+//! group; `Microsoft.Resources/subscriptions/resourceGroups/write` where a group has to be made. Microsoft's constraints:
+//! <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>.
+
+use aksbackup_shared::args::quoted;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::ids::{Region, ResourceId};
+use aksbackup_shared::state::schema::{CloudTables, State, StorageTable, Target};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
+
+use crate::arm::client::{Reader, Writer};
+use crate::arm::groups::{self, Group, Lock};
+use crate::arm::storage::{self, Account};
+use crate::arm::versions;
+use crate::plane::Azure;
+use crate::steps::turns::{self, Sight};
+use crate::steps::{account, wanted};
+
+/// Step 2.
+pub(crate) struct Storage {
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
+
+/// What is there.
+pub(crate) struct Seen {
+    target: Target,
+    account: Option<Account>,
+    container: bool,
+    group: Sight<Group>,
+    snapshot_group: Sight<Group>,
+    /// Locks on the snapshot group and above; hidden ones are unknown.
+    locks: Sight<Vec<Lock>>,
+    /// Why the name of a missing account cannot be had.
+    refused_name: Option<String>,
+}
+
+/// What can be made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum StorageChange {
+    /// A resource group.
+    CreateGroup { group: ResourceId, region: Region },
+    /// The account; `group` where its group has to be made first.
+    CreateAccount {
+        account: ResourceId,
+        region: Region,
+        sku: String,
+        group: Option<Turn>,
+    },
+    /// The container; `group` as above.
+    CreateContainer {
+        container: ResourceId,
+        account: ResourceId,
+        group: Option<Turn>,
+    },
+}
+
+impl Change for StorageChange {
+    fn note(&self) -> ChangeNote {
+        let (summary, action, scope, creates) = match self {
+            Self::CreateGroup { group, region } => (
+                format!("create resource group {} in {region}", group.name()),
+                "Microsoft.Resources/subscriptions/resourceGroups/write",
+                format!("/subscriptions/{}", group.subscription()),
+                group,
+            ),
+            Self::CreateAccount {
+                account, region, sku, ..
+            } => (
+                format!(
+                    "create storage account {} ({sku}, no shared keys, no public blobs) in group {}, {region}",
+                    account.name(),
+                    account.resource_group()
+                ),
+                "Microsoft.Storage/storageAccounts/write",
+                account.resource_group_id().to_string(),
+                account,
+            ),
+            Self::CreateContainer { container, account, .. } => (
+                format!(
+                    "create container {} in storage account {}",
+                    container.name(),
+                    account.name()
+                ),
+                "Microsoft.Storage/storageAccounts/blobServices/containers/write",
+                account.to_string(),
+                container,
+            ),
+        };
+        ChangeNote {
+            summary,
+            right: Right::new(action, scope),
+            creates: Some(creates.to_string()),
+            warning: None,
+        }
+    }
+}
+
+impl Step for Storage {
+    type Plane = Azure;
+    type Seen = Seen;
+    type Change = StorageChange;
+
+    fn name(&self) -> StepName {
+        StepName::Storage
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let target = wanted::target(state)?.clone();
+        let (account_id, container_id) = (wanted::account(&target), wanted::container(&target));
+        let (group_id, snapshot_id) = (wanted::storage_group(&target), wanted::snapshot_group(&target));
+        let (account, container, group, snapshot_group, locks) = futures::join!(
+            storage::account(reader, &account_id),
+            storage::has_container(reader, &container_id),
+            groups::group(reader, &group_id),
+            groups::group(reader, &snapshot_id),
+            groups::locks(reader, &snapshot_id),
+        );
+        let account = account?;
+        let refused_name = match &account {
+            Some(_) => None,
+            None => {
+                let asked = storage::refusal_of_name(reader, &target.subscription, &target.storage.account).await;
+                // Who may not ask finds out by trying.
+                Sight::of(asked)?.here().cloned()
+            }
+        };
+        Ok(Seen {
+            account,
+            container: container?,
+            group: Sight::of(group)?,
+            snapshot_group: Sight::of(snapshot_group)?,
+            locks: Sight::of(locks.map(Some))?,
+            refused_name,
+            target,
+        })
+    }
+
+    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<StorageChange>> {
+        if let Some(account) = &seen.account {
+            account::usable(account, &seen.target)?;
+            if let Some(wait) = account::not_ready(account, &seen.target) {
+                return Ok(Decision::Wait(wait));
+            }
+        }
+        let changes = Self::changes(seen)?;
+        let locks: Vec<Turn> = seen.locks.here().into_iter().flatten().map(unlock).collect();
+        Ok(match (changes.is_empty(), locks.is_empty()) {
+            (true, true) => Decision::Done(evidence(seen)),
+            (_, false) => Decision::Blocked(changes, locks),
+            (false, true) => Decision::Change(changes),
+        })
+    }
+
+    async fn apply(&self, writer: &Writer, change: &StorageChange) -> Outcome<Applied> {
+        let note = change.note();
+        let answer = match change {
+            StorageChange::CreateGroup { group, region } => groups::put_group(writer, group, region).await,
+            StorageChange::CreateAccount {
+                account, region, sku, ..
+            } => storage::put_account(writer, account, region, sku).await,
+            StorageChange::CreateContainer { container, .. } => storage::put_container(writer, container).await,
+        };
+        match answer {
+            Ok(answer) => match change {
+                StorageChange::CreateAccount { account, .. } => {
+                    Ok(answer.applied(writer, note.summary, (account.to_string(), versions::STORAGE)))
+                }
+                StorageChange::CreateGroup { .. } | StorageChange::CreateContainer { .. } => Ok(Applied::Done),
+            },
+            Err(failure) if failure.has_code("StorageAccountAlreadyTaken") => {
+                Err(Box::new(account::other_name(*failure)))
+            }
+            Err(failure) => {
+                const CODES: [&str; 4] = [
+                    "StorageAccountBeingCreated",
+                    "StorageAccountIsNotProvisioned",
+                    "StorageAccountOperationInProgress",
+                    "ResourceGroupBeingDeleted",
+                ];
+                turns::busy(failure, &CODES, &note.summary).map(Applied::Busy)
+            }
+        }
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        let endpoint = seen.account.as_ref().and_then(Account::blob_endpoint);
+        tables.storage = endpoint.map(|endpoint| StorageTable {
+            account: wanted::account(&seen.target),
+            container: seen.target.storage.container.clone(),
+            blob_endpoint: endpoint.to_owned(),
+            snapshot_group: wanted::snapshot_group(&seen.target),
+            written: None,
+        });
+    }
+
+    fn hand_over(&self, change: &StorageChange, failure: &Failure) -> Option<Turn> {
+        let refused = turns::is_refused(failure);
+        match change {
+            StorageChange::CreateGroup { group, region } => refused.then(|| turns::create_group(group, region)),
+            StorageChange::CreateAccount { group, .. } | StorageChange::CreateContainer { group, .. } => {
+                turns::without_group(group.as_ref(), failure).or_else(|| refused.then(|| self.not_ours(change)))
+            }
+        }
+    }
+}
+
+impl Storage {
+    fn not_ours(&self, change: &StorageChange) -> Turn {
+        let note = change.note();
+        let command = format!("az aksbackup prepare{}", self.state_flag);
+        turns::contributor(
+            format!("the signed-in account may not {}", note.summary),
+            command,
+            note.right,
+        )
+    }
+
+    fn changes(seen: &Seen) -> Outcome<Vec<StorageChange>> {
+        let (target, mut changes) = (&seen.target, Vec::new());
+        let region = target.region.clone();
+        let (group, snapshot_group) = (wanted::storage_group(target), wanted::snapshot_group(target));
+        let mut new_group = None;
+        if seen.account.is_none() && seen.group.here().is_none() {
+            new_group = Some(turns::create_group(&group, &region));
+            changes.push(StorageChange::CreateGroup {
+                group: group.clone(),
+                region: region.clone(),
+            });
+        }
+        if seen.snapshot_group.here().is_none() && (snapshot_group != group || new_group.is_none()) {
+            changes.push(StorageChange::CreateGroup {
+                group: snapshot_group,
+                region: region.clone(),
+            });
+        }
+        let account = wanted::account(target);
+        if seen.account.is_none() {
+            if let Some(refusal) = &seen.refused_name {
+                return Err(Box::new(account::other_name(
+                    Failure::failed(format!("cannot create storage account {}", account.name()))
+                        .because(refusal.clone()),
+                )));
+            }
+            let (account, sku, group) = (account.clone(), target.storage.sku.clone(), new_group.clone());
+            changes.push(StorageChange::CreateAccount {
+                account,
+                region,
+                sku,
+                group,
+            });
+        }
+        if !seen.container {
+            let container = wanted::container(target);
+            changes.push(StorageChange::CreateContainer {
+                container,
+                account,
+                group: new_group,
+            });
+        }
+        Ok(changes)
+    }
+}
+
+fn unlock(lock: &Lock) -> Turn {
+    Turn {
+        who: Person::SubscriptionOwner,
+        why: format!(
+            "lock {} ({}) keeps Azure Backup from removing old snapshots",
+            lock.id, lock.properties.level
+        ),
+        command: format!("az lock delete --ids {}", quoted(&lock.id)),
+        right: Some(Right::new("Microsoft.Authorization/locks/delete", &lock.id)),
+    }
+}
+
+fn evidence(seen: &Seen) -> String {
+    let target = &seen.target;
+    let mut text = format!(
+        "container {} in account {}, snapshots in group {}",
+        target.storage.container, target.storage.account, target.snapshots.resource_group
+    );
+    for remark in seen.account.iter().flat_map(account::remarks) {
+        text.push_str("; ");
+        text.push_str(remark);
+    }
+    if let Sight::Hidden(_) = seen.locks {
+        text.push_str("; locks on the snapshot group: unknown");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use aksbackup_shared::step::Wait;
+    use serde_json::json;
+
+    use super::*;
+    use crate::steps::account::tests::account;
+    use crate::steps::turns::tests::refusal;
+    use crate::steps::wanted::tests::{example, state};
+
+    fn there() -> Seen {
+        let group = || {
+            Sight::Here(Group {
+                location: "westeurope".into(),
+            })
+        };
+        Seen {
+            target: example(),
+            account: Some(account(|_| ())),
+            container: true,
+            group: group(),
+            snapshot_group: group(),
+            locks: Sight::Here(vec![]),
+            refused_name: None,
+        }
+    }
+
+    const STEP: Storage = Storage {
+        state_flag: String::new(),
+    };
+
+    fn decide(seen: &Seen) -> Outcome<Decision<StorageChange>> {
+        STEP.decide(seen, &state())
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        let evidence = "container aks in account stbackup, snapshots in group rg-snapshots";
+        assert_eq!(decide(&there()).unwrap(), Decision::Done(evidence.into()));
+        let mut tables = CloudTables::default();
+        STEP.record(&there(), &mut tables);
+        assert_eq!(
+            tables.storage.unwrap().blob_endpoint,
+            "https://stbackup.blob.core.windows.net/"
+        );
+    }
+
+    #[test]
+    fn an_empty_world_gets_groups_then_account_then_container() {
+        let mut seen = there();
+        (seen.account, seen.container) = (None, false);
+        (seen.group, seen.snapshot_group) = (Sight::Absent, Sight::Absent);
+        let Decision::Change(changes) = decide(&seen).unwrap() else {
+            panic!("no change")
+        };
+        let summaries: Vec<String> = changes.iter().map(|change| change.note().summary).collect();
+        assert_eq!(summaries.len(), 4, "{summaries:?}");
+        assert!(summaries[0].contains("group rg-backup") && summaries[1].contains("group rg-snapshots"));
+        assert!(summaries[2].contains("account stbackup") && summaries[3].contains("container aks"));
+    }
+
+    #[test]
+    fn a_name_that_somebody_else_has_is_refused_before_anything_is_made() {
+        let mut seen = there();
+        (seen.account, seen.container) = (None, false);
+        seen.refused_name = Some("The storage account named stbackup is already taken.".into());
+        assert!(decide(&seen).unwrap_err().why[0].contains("already taken"));
+    }
+
+    #[test]
+    fn a_lock_on_the_snapshot_group_is_the_owner_s_turn() {
+        let mut seen = there();
+        let lock = json!([{ "id": "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Authorization/locks/keep",
+            "properties": { "level": "CanNotDelete" } }]);
+        seen.locks = Sight::Here(serde_json::from_value(lock).unwrap());
+        let Decision::Blocked(changes, turns) = decide(&seen).unwrap() else {
+            panic!("not blocked")
+        };
+        assert!(changes.is_empty());
+        assert_eq!(turns[0].who, Person::SubscriptionOwner);
+    }
+
+    #[test]
+    fn an_account_that_is_being_made_is_waited_for() {
+        let mut seen = there();
+        seen.account = Some(account(|body| {
+            body["properties"]["provisioningState"] = json!("Creating")
+        }));
+        assert_eq!(
+            decide(&seen).unwrap(),
+            Decision::Wait(Wait::for_("storage account stbackup: Creating"))
+        );
+    }
+
+    #[test]
+    fn a_group_that_may_not_be_made_is_one_turn_with_its_command() {
+        let mut seen = there();
+        (seen.account, seen.container, seen.group) = (None, false, Sight::Absent);
+        let Decision::Change(changes) = decide(&seen).unwrap() else {
+            panic!("no change")
+        };
+        let refusals = ["AuthorizationFailed", "AuthorizationFailed", "ResourceGroupNotFound"];
+        let turns: Vec<Turn> = changes
+            .iter()
+            .zip(refusals)
+            .map(|(change, code)| STEP.hand_over(change, &refusal(code)).unwrap())
+            .collect();
+        assert!(turns.iter().all(|turn| *turn == turns[0]));
+        assert_eq!(
+            turns[0].command,
+            "az group create --name rg-backup --location westeurope --subscription 0b1f6471-1bf0-4dda-aec3-cb9272f09590"
+        );
+    }
+}

@@ -1,0 +1,384 @@
+//! Step 4, "Install AKS Backup Extension": Microsoft's extension `microsoft.dataprotection.kubernetes`, whatever its name.
+//!
+//! Stands for `az k8s-extension create --extension-type microsoft.dataprotection.kubernetes …` and the polling of its
+//! `provisioningState`. The guide's short setting names, `useAAD`, `storageAccountURI` and the tenant are additions of the
+//! Azure CLI: the service takes settings as they come, so the wire names are written here. An extension that exists is
+//! compared, not trusted.
+//!
+//! Rights: `Microsoft.KubernetesConfiguration/extensions/{read,write}`, `…/extensions/operations/read` on the cluster.
+
+use std::collections::BTreeMap;
+
+use aksbackup_shared::args::quoted;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::names::NAMESPACE;
+use aksbackup_shared::state::schema::{CloudTables, ExtensionTable, State, Target};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+
+use crate::arm::client::{Reader, Writer};
+use crate::arm::extensions::{self, Extension};
+use crate::arm::versions;
+use crate::plane::Azure;
+use crate::steps::settings::{self, Settings};
+use crate::steps::{turns, wanted};
+
+/// Step 4.
+pub(crate) struct BackupExtension {
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
+
+/// What is there.
+pub(crate) struct Seen {
+    target: Target,
+    /// Those of Azure Backup.
+    extensions: Vec<Extension>,
+}
+
+/// What can be made of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ExtensionChange {
+    /// A new extension.
+    Install { extension: ResourceId, settings: Settings },
+    /// Access without keys for one that points at the right container.
+    Rekey { extension: ResourceId, settings: Settings },
+}
+
+impl ExtensionChange {
+    fn extension(&self) -> &ResourceId {
+        match self {
+            Self::Install { extension, .. } | Self::Rekey { extension, .. } => extension,
+        }
+    }
+}
+
+impl Change for ExtensionChange {
+    fn note(&self) -> ChangeNote {
+        let name = self.extension().name();
+        let (summary, creates, warning) = match self {
+            Self::Install { extension, .. } => (format!("install extension {name}"), Some(extension.to_string()), None),
+            Self::Rekey { .. } => (
+                format!("switch extension {name} from account keys to Entra"),
+                None,
+                Some("the extension's pods restart".to_owned()),
+            ),
+        };
+        let right = Right::new(
+            "Microsoft.KubernetesConfiguration/extensions/write",
+            cluster_of(self.extension()),
+        );
+        ChangeNote {
+            summary,
+            right,
+            creates,
+            warning,
+        }
+    }
+}
+
+/// The cluster that an extension is on.
+fn cluster_of(extension: &ResourceId) -> &str {
+    let id = extension.as_str();
+    id.rfind("/providers/").map_or(id, |end| &id[..end])
+}
+
+impl Step for BackupExtension {
+    type Plane = Azure;
+    type Seen = Seen;
+    type Change = ExtensionChange;
+
+    fn name(&self) -> StepName {
+        StepName::Extension
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let target = wanted::target(state)?.clone();
+        let extensions = extensions::of_backup(reader, &target.cluster).await?;
+        Ok(Seen { target, extensions })
+    }
+
+    fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<ExtensionChange>> {
+        let target = &seen.target;
+        let endpoint = state
+            .cloud
+            .storage
+            .as_ref()
+            .map(|storage| storage.blob_endpoint.as_str());
+        let Some(extension) = chosen(seen) else {
+            let Some(endpoint) = endpoint else { return no_storage() };
+            let settings = settings::wanted(target, endpoint);
+            let extension = wanted::extension(target);
+            return Ok(Decision::Change(vec![ExtensionChange::Install { extension, settings }]));
+        };
+        match extension.provisioning_state() {
+            "Succeeded" => {}
+            "Failed" | "Canceled" => return Err(Box::new(broken(target, extension))),
+            other => {
+                return Ok(Decision::Wait(Wait::for_(format!(
+                    "extension {}: {other}",
+                    extension.name
+                ))));
+            }
+        }
+        settings::same_storage(target, extension).map_err(|failure| self.two_cures(failure, target, extension))?;
+        let Some(endpoint) = endpoint else { return no_storage() };
+        let settings = settings::keyless(target, extension, endpoint);
+        if settings.is_empty() {
+            return Ok(Decision::Done(evidence(target, extension)));
+        }
+        let extension = extensions::extension_id(&target.cluster, &extension.name);
+        Ok(Decision::Change(vec![ExtensionChange::Rekey { extension, settings }]))
+    }
+
+    async fn apply(&self, writer: &Writer, change: &ExtensionChange) -> Outcome<Applied> {
+        let note = change.note();
+        let answer = match change {
+            ExtensionChange::Install { extension, settings } => extensions::install(writer, extension, settings).await,
+            ExtensionChange::Rekey { extension, settings } => extensions::set(writer, extension, settings).await,
+        };
+        match answer {
+            Ok(answer) => {
+                let resource = (change.extension().to_string(), versions::EXTENSIONS);
+                Ok(answer.applied(writer, note.summary, resource))
+            }
+            Err(failure) => turns::busy(failure, &turns::CLUSTER_BUSY, &note.summary).map(Applied::Busy),
+        }
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        let Some(extension) = chosen(seen) else { return };
+        let scope = extension
+            .properties
+            .scope
+            .as_ref()
+            .and_then(|scope| scope.cluster.as_ref());
+        let namespace = scope
+            .and_then(|cluster| cluster.release_namespace.as_deref())
+            .unwrap_or(NAMESPACE);
+        tables.extension = namespace.parse().ok().map(|namespace| ExtensionTable {
+            extension: extensions::extension_id(&seen.target.cluster, &extension.name),
+            version: extension.properties.current_version.clone(),
+            namespace,
+            written: None,
+        });
+    }
+
+    fn hand_over(&self, change: &ExtensionChange, failure: &Failure) -> Option<Turn> {
+        turns::is_refused(failure).then(|| {
+            let note = change.note();
+            let command = format!("az aksbackup prepare{}", self.state_flag);
+            turns::contributor(
+                format!("the signed-in account may not {}", note.summary),
+                command,
+                note.right,
+            )
+        })
+    }
+
+    fn foresee(&self, state: &State) -> Vec<ChangeNote> {
+        let target = state.target.as_ref().filter(|_| state.cloud.extension.is_none());
+        let install = target.map(|target| ExtensionChange::Install {
+            extension: wanted::extension(target),
+            settings: BTreeMap::new(),
+        });
+        install.iter().map(Change::note).collect()
+    }
+}
+
+impl BackupExtension {
+    fn two_cures(&self, failure: Box<Failure>, target: &Target, extension: &Extension) -> Box<Failure> {
+        let flag = &self.state_flag;
+        let (account, group) = (extension.setting(settings::ACCOUNT), extension.setting(settings::GROUP));
+        let container = extension.setting(settings::BUCKET);
+        let adopt = format!(
+            "to keep the extension's storage: az aksbackup init --storage-account {} --storage-resource-group {} --container {}{flag}",
+            quoted(account),
+            quoted(group),
+            quoted(container)
+        );
+        Box::new(failure.hint(adopt).hint(format!(
+            "to install it anew for the wanted storage: {} && az aksbackup prepare{flag}",
+            delete(target, extension)
+        )))
+    }
+}
+
+/// The extension of Azure Backup; of several the one that the target names.
+fn chosen(seen: &Seen) -> Option<&Extension> {
+    let named = |extension: &&Extension| extension.name.eq_ignore_ascii_case(seen.target.extension.name.as_str());
+    seen.extensions.iter().find(named).or_else(|| seen.extensions.first())
+}
+
+fn no_storage<T>() -> Outcome<T> {
+    Failure::failed("cannot tell the extension where to store backups")
+        .because("the storage account has not been seen")
+        .err()
+}
+
+fn broken(target: &Target, extension: &Extension) -> Failure {
+    let (name, state) = (&extension.name, extension.provisioning_state());
+    let failure = Failure::failed(format!(
+        "extension {name} of cluster {} is {state}",
+        target.cluster.name()
+    ));
+    let failure = extension.complaints().into_iter().fold(failure, Failure::because);
+    let code = extension
+        .properties
+        .error_info
+        .as_ref()
+        .and_then(|error| error.code.clone());
+    let failure = match code {
+        Some(code) => failure.code(code),
+        None => failure,
+    };
+    failure
+        .hint("see what its pods say: kubectl get events -n dataprotection-microsoft --sort-by=.lastTimestamp")
+        .hint(format!(
+            "once the cause is gone, remove the extension and prepare again: {}",
+            delete(target, extension)
+        ))
+}
+
+fn delete(target: &Target, extension: &Extension) -> String {
+    let cluster = &target.cluster;
+    format!(
+        "az k8s-extension delete --name {} --cluster-name {} --cluster-type managedClusters --resource-group {} --yes",
+        extension.name,
+        cluster.name(),
+        cluster.resource_group()
+    )
+}
+
+fn evidence(target: &Target, extension: &Extension) -> String {
+    let version = extension.properties.current_version.as_deref().unwrap_or_default();
+    format!(
+        "extension {} {version} on cluster {}",
+        extension.name,
+        target.cluster.name()
+    )
+    .replace("  ", " ")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use aksbackup_shared::state::schema::StorageTable;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::steps::wanted::tests::{example, state};
+
+    const STEP: BackupExtension = BackupExtension {
+        state_flag: String::new(),
+    };
+    const ENDPOINT: &str = "https://stbackup.blob.core.windows.net/";
+
+    fn prepared() -> State {
+        let target = example();
+        let mut state = state();
+        state.cloud.storage = Some(StorageTable {
+            account: wanted::account(&target),
+            container: target.storage.container.clone(),
+            blob_endpoint: ENDPOINT.into(),
+            snapshot_group: wanted::snapshot_group(&target),
+            written: None,
+        });
+        state
+    }
+
+    /// An extension as this tool installs one, with what a test wants otherwise.
+    pub(crate) fn extension(change: impl FnOnce(&mut Value)) -> Extension {
+        let mut body = json!({ "name": "by-hand", "properties": {
+            "extensionType": "Microsoft.DataProtection.Kubernetes", "provisioningState": "Succeeded",
+            "configurationSettings": settings::wanted(&example(), ENDPOINT), "currentVersion": "0.1.2",
+            "aksAssignedIdentity": { "principalId": "33333333-3333-4333-8333-333333333333" },
+        } });
+        change(&mut body);
+        serde_json::from_value(body).unwrap()
+    }
+
+    fn seen(extensions: Vec<Extension>) -> Seen {
+        Seen {
+            target: example(),
+            extensions,
+        }
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing_whatever_the_extension_is_called() {
+        let seen = seen(vec![extension(|_| ())]);
+        let decision = STEP.decide(&seen, &prepared()).unwrap();
+        assert_eq!(
+            decision,
+            Decision::Done("extension by-hand 0.1.2 on cluster aks".into())
+        );
+        let mut tables = CloudTables::default();
+        STEP.record(&seen, &mut tables);
+        assert_eq!(tables.extension.unwrap().extension.name(), "by-hand");
+    }
+
+    #[test]
+    fn a_missing_extension_is_installed_with_wire_names() {
+        let Decision::Change(changes) = STEP.decide(&seen(vec![]), &prepared()).unwrap() else {
+            panic!("no change")
+        };
+        let ExtensionChange::Install { settings, .. } = &changes[0] else {
+            panic!("no install")
+        };
+        assert_eq!(settings["configuration.backupStorageLocation.config.useAAD"], "true");
+        assert_eq!(
+            settings["configuration.backupStorageLocation.config.storageAccountURI"],
+            ENDPOINT
+        );
+        assert!(changes[0].note().right.scope.ends_with("/managedClusters/aks"));
+    }
+
+    #[test]
+    fn an_extension_that_is_being_installed_is_waited_for() {
+        let creating = extension(|body| body["properties"]["provisioningState"] = json!("Creating"));
+        let decision = STEP.decide(&seen(vec![creating]), &prepared()).unwrap();
+        assert_eq!(decision, Decision::Wait(Wait::for_("extension by-hand: Creating")));
+    }
+
+    #[test]
+    fn a_failed_extension_fails_with_helm_s_words_and_the_cure() {
+        let failed = extension(|body| {
+            body["properties"]["provisioningState"] = json!("Failed");
+            body["properties"]["errorInfo"] =
+                json!({ "code": "ExtensionOperationFailed", "message": "geneva not ready" });
+        });
+        let failure = STEP.decide(&seen(vec![failed]), &prepared()).unwrap_err();
+        assert_eq!(failure.code.as_deref(), Some("ExtensionOperationFailed"));
+        assert_eq!(failure.why, ["geneva not ready"]);
+        assert!(
+            failure
+                .hints
+                .iter()
+                .any(|hint| hint.contains("az k8s-extension delete"))
+        );
+    }
+
+    #[test]
+    fn another_container_is_refused_with_both_cures() {
+        let other = extension(|body| body["properties"]["configurationSettings"][settings::BUCKET] = json!("other"));
+        let failure = STEP.decide(&seen(vec![other]), &prepared()).unwrap_err();
+        assert!(
+            failure.why[0].contains("other") && failure.why[0].contains("aks"),
+            "{failure}"
+        );
+        assert_eq!(failure.hints.len(), 2);
+    }
+
+    #[test]
+    fn an_extension_with_account_keys_is_switched_to_entra() {
+        let keys = extension(|body| {
+            let settings = body["properties"]["configurationSettings"].as_object_mut().unwrap();
+            settings.retain(|key, _| !key.ends_with("useAAD"));
+        });
+        let Decision::Change(changes) = STEP.decide(&seen(vec![keys]), &prepared()).unwrap() else {
+            panic!("no change")
+        };
+        assert!(matches!(&changes[..], [ExtensionChange::Rekey { settings, .. }] if settings.len() == 1));
+    }
+}

@@ -1,0 +1,263 @@
+//! Step 5, "Identify Extension Managed Identity": the identity that the extension brought along, with its client id.
+//!
+//! Stands for `az k8s-extension show --query aksAssignedIdentity.principalId` and `az identity list`. Newer answers name the
+//! identity themselves; else it is found by its principal in the group of the nodes, and only then in the subscription.
+//! It only reads. A reinstalled extension has a new identity, so what the file says is compared.
+//!
+//! Rights: `Microsoft.ManagedIdentity/userAssignedIdentities/read` on the node group.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::ids::{PrincipalId, ResourceGroupName, ResourceId};
+use aksbackup_shared::state::schema::{CloudTables, IdentityTable, State, Target};
+use aksbackup_shared::step::{Applied, Decision, Never, Right, Step};
+
+use crate::arm::client::{Reader, Writer};
+use crate::arm::extensions::Extension;
+use crate::arm::identities::{self, Identity, IdentityProperties};
+use crate::arm::{clusters, extensions};
+use crate::plane::Azure;
+use crate::steps::turns::{self, Sight};
+use crate::steps::wanted;
+
+/// Step 5.
+pub(crate) struct ExtensionIdentity {
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
+
+/// What is there.
+pub(crate) struct Seen {
+    extension: String,
+    principal: PrincipalId,
+    node_group: ResourceId,
+    identity: Sight<Identity>,
+}
+
+impl Step for ExtensionIdentity {
+    type Plane = Azure;
+    type Seen = Seen;
+    type Change = Never;
+
+    fn name(&self) -> StepName {
+        StepName::ExtensionIdentity
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let target = wanted::target(state)?;
+        let recorded = state.cloud.identity.as_ref().map(|table| &table.identity);
+        let (extension, known, node_group) = futures::join!(
+            installed(reader, state, target),
+            known(reader, recorded),
+            node_group(reader, state, target),
+        );
+        let (extension, node_group) = (
+            extension?,
+            ResourceId::group(&target.cluster.subscription(), &node_group?),
+        );
+        let Some(principal) = extension.principal().cloned() else {
+            return Failure::failed(format!("extension {} has no identity", extension.name))
+                .because("Azure names no principal for it")
+                .hint("install it anew: az k8s-extension delete, then az aksbackup prepare")
+                .err();
+        };
+        let of_extension = |identity: &Identity| identity.properties.principal_id == principal;
+        let identity = match (named_by(&extension), known.filter(of_extension)) {
+            (Some(identity), _) | (None, Some(identity)) => Sight::Here(identity),
+            (None, None) => search(reader, &extension, &principal, &node_group).await?,
+        };
+        Ok(Seen {
+            extension: extension.name,
+            principal,
+            node_group,
+            identity,
+        })
+    }
+
+    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<Never>> {
+        match &seen.identity {
+            Sight::Here(identity) => Ok(Decision::Done(format!(
+                "identity {} with client id {}",
+                identity.id.name(),
+                identity.properties.client_id
+            ))),
+            Sight::Hidden(_) => Ok(Decision::Blocked(
+                vec![],
+                vec![turns::contributor(
+                    format!(
+                        "the signed-in account may not read the identities in group {}",
+                        seen.node_group.name()
+                    ),
+                    format!("az aksbackup prepare{}", self.state_flag),
+                    Right::new(
+                        "Microsoft.ManagedIdentity/userAssignedIdentities/read",
+                        &seen.node_group,
+                    ),
+                )],
+            )),
+            Sight::Absent => Failure::failed(format!("the identity of extension {} does not exist", seen.extension))
+                .because(format!(
+                    "no identity in group {} or in the subscription has principal {}",
+                    seen.node_group.name(),
+                    seen.principal
+                ))
+                .hint("somebody removed it: delete the extension and run az aksbackup prepare again")
+                .err(),
+        }
+    }
+
+    async fn apply(&self, _writer: &Writer, change: &Never) -> Outcome<Applied> {
+        match *change {}
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        tables.identity = seen.identity.here().map(|identity| IdentityTable {
+            identity: identity.id.clone(),
+            client_id: identity.properties.client_id.clone(),
+            principal: identity.properties.principal_id.clone(),
+            written: None,
+        });
+    }
+}
+
+async fn installed(reader: &Reader, state: &State, target: &Target) -> Outcome<Extension> {
+    let id = match &state.cloud.extension {
+        Some(table) => table.extension.clone(),
+        None => wanted::extension(target),
+    };
+    match extensions::extension(reader, &id).await? {
+        Some(extension) => Ok(extension),
+        None => Failure::missing(format!(
+            "extension {} does not exist on cluster {}",
+            id.name(),
+            target.cluster.name()
+        ))
+        .hint("install it: az aksbackup prepare")
+        .err(),
+    }
+}
+
+/// The identity that the file names, if it can be read.
+async fn known(reader: &Reader, recorded: Option<&ResourceId>) -> Option<Identity> {
+    identities::identity(reader, recorded?).await.ok()?
+}
+
+async fn node_group(reader: &Reader, state: &State, target: &Target) -> Outcome<ResourceGroupName> {
+    if let Some(table) = &state.cloud.prerequisites {
+        return Ok(table.node_resource_group.clone());
+    }
+    let cluster = clusters::existing(reader, &target.cluster).await?;
+    match cluster.node_resource_group() {
+        Some(group) => Ok(group.clone()),
+        None => Failure::failed(format!("cluster {} has no node group", target.cluster.name())).err(),
+    }
+}
+
+/// The identity as newer api-versions name it.
+fn named_by(extension: &Extension) -> Option<Identity> {
+    let own = extension.properties.aks_assigned_identity.as_ref()?;
+    let properties = IdentityProperties {
+        principal_id: own.principal_id.clone()?,
+        client_id: own.client_id.clone()?,
+    };
+    Some(Identity {
+        id: own.resource_id.clone()?,
+        properties,
+    })
+}
+
+async fn search(
+    reader: &Reader,
+    extension: &Extension,
+    principal: &PrincipalId,
+    node_group: &ResourceId,
+) -> Outcome<Sight<Identity>> {
+    let own = extension.properties.aks_assigned_identity.as_ref();
+    if let Some(id) = own.and_then(|own| own.resource_id.as_ref()) {
+        return Sight::of(identities::identity(reader, id).await);
+    }
+    let of_extension = |all: Vec<Identity>| {
+        all.into_iter()
+            .find(|identity| identity.properties.principal_id == *principal)
+    };
+    let nearby = Sight::of(identities::in_group(reader, node_group).await.map(of_extension))?;
+    if let Sight::Here(_) = nearby {
+        return Ok(nearby);
+    }
+    let anywhere = identities::in_subscription(reader, &node_group.subscription()).await;
+    match Sight::of(anywhere.map(of_extension))? {
+        Sight::Here(identity) => Ok(Sight::Here(identity)),
+        // The group of the nodes is where it belongs: what was seen there decides.
+        Sight::Absent | Sight::Hidden(_) => Ok(nearby),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aksbackup_shared::guide::Person;
+    use serde_json::json;
+
+    use super::*;
+    use crate::steps::step04_extension::tests::extension;
+    use crate::steps::turns::tests::refusal;
+    use crate::steps::wanted::tests::state;
+
+    const STEP: ExtensionIdentity = ExtensionIdentity {
+        state_flag: String::new(),
+    };
+    const GROUP: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/MC_rg-aks_aks";
+
+    fn identity() -> Identity {
+        let id = format!("{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ext-1");
+        serde_json::from_value(json!({ "id": id, "properties": {
+            "principalId": "33333333-3333-4333-8333-333333333333", "clientId": "44444444-4444-4444-8444-444444444444",
+        } }))
+        .unwrap()
+    }
+
+    fn seen(identity: Sight<Identity>) -> Seen {
+        Seen {
+            extension: "azure-aks-backup".into(),
+            principal: "33333333-3333-4333-8333-333333333333".parse().unwrap(),
+            node_group: GROUP.parse().unwrap(),
+            identity,
+        }
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        let seen = seen(Sight::Here(identity()));
+        let evidence = "identity ext-1 with client id 44444444-4444-4444-8444-444444444444";
+        assert_eq!(STEP.decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
+        let mut tables = CloudTables::default();
+        STEP.record(&seen, &mut tables);
+        assert_eq!(tables.identity.unwrap().identity, identity().id);
+    }
+
+    #[test]
+    fn an_identity_that_may_not_be_read_is_the_turn_of_who_may() {
+        let hidden = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));
+        let Decision::Blocked(_, turns) = STEP.decide(&seen(hidden), &state()).unwrap() else {
+            panic!("not blocked")
+        };
+        assert_eq!(turns[0].who, Person::SubscriptionContributor);
+        assert_eq!(turns[0].command, "az aksbackup prepare");
+        assert_eq!(turns[0].right.as_ref().unwrap().scope, GROUP);
+    }
+
+    #[test]
+    fn an_identity_that_is_gone_is_a_failure() {
+        assert!(STEP.decide(&seen(Sight::Absent), &state()).is_err());
+    }
+
+    #[test]
+    fn newer_answers_name_the_identity_and_older_ones_only_its_principal() {
+        assert_eq!(named_by(&extension(|_| ())), None);
+        let newer = extension(|body| {
+            let own = &mut body["properties"]["aksAssignedIdentity"];
+            own["clientId"] = json!("44444444-4444-4444-8444-444444444444");
+            own["resourceId"] = json!(identity().id.as_str());
+        });
+        assert_eq!(named_by(&newer), Some(identity()));
+    }
+}

@@ -1,0 +1,392 @@
+//! Step 7, "Create Federated Identity Credentials": one for each service account of the extension, on its identity.
+//!
+//! Stands for three times `az identity federated-credential create --issuer … --subject … --audience …`. A credential is
+//! found by issuer and subject, whatever its name: Entra takes no second one for the same pair. Issuer, subject and audience
+//! are compared byte for byte. Azure takes one write at a time for an identity, and a quarter of one in a second.
+//!
+//! Rights: `Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/{read,write}` on the identity,
+//! which lies in the group of the nodes.
+
+use std::time::Duration;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::ids::{FederatedCredentialName, IssuerUrl, ResourceId};
+use aksbackup_shared::names::AUDIENCE;
+use aksbackup_shared::state::schema::{CloudTables, CredentialRecord, FederationTable, State, Target};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
+
+use crate::arm::client::{Reader, Writer};
+use crate::arm::identities::{self, CREDENTIAL_LIMIT, FederatedCredential};
+use crate::plane::Azure;
+use crate::steps::subjects::{self, Wish};
+use crate::steps::turns::{self, Sight};
+use crate::steps::wanted;
+
+const ACTION: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials";
+
+/// Azure takes 0.25 writes a second for one identity.
+const REST: Duration = Duration::from_secs(4);
+
+/// Step 7.
+pub(crate) struct FederatedCredentials {
+    /// Subjects that the caller names besides.
+    pub(crate) subjects: Vec<String>,
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
+
+/// What is there, and what is wanted.
+pub(crate) struct Seen {
+    target: Target,
+    identity: ResourceId,
+    issuer: IssuerUrl,
+    wishes: Vec<Wish>,
+    credentials: Sight<Vec<FederatedCredential>>,
+}
+
+/// A credential to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CredentialChange {
+    identity: ResourceId,
+    name: String,
+    issuer: IssuerUrl,
+    subject: String,
+    /// Whether it exists with another audience.
+    exists: bool,
+    cluster: ResourceId,
+}
+
+impl Change for CredentialChange {
+    fn note(&self) -> ChangeNote {
+        let id = identities::credential_id(&self.identity, &self.name);
+        let (verb, creates) = match self.exists {
+            true => ("correct the audience of", None),
+            false => ("create", Some(id.to_string())),
+        };
+        ChangeNote {
+            summary: format!("{verb} federated credential {} for {}", self.name, self.subject),
+            right: Right::new(format!("{ACTION}/write"), &self.identity),
+            creates,
+            warning: None,
+        }
+    }
+}
+
+impl Step for FederatedCredentials {
+    type Plane = Azure;
+    type Seen = Seen;
+    type Change = CredentialChange;
+
+    fn name(&self) -> StepName {
+        StepName::FederatedCredentials
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let target = wanted::target(state)?.clone();
+        let wishes = subjects::wishes(state, &self.subjects)?;
+        let (Some(identity), Some(prerequisites)) = (&state.cloud.identity, &state.cloud.prerequisites) else {
+            return Failure::failed("cannot compare federated credentials")
+                .because("the extension's identity or the cluster's issuer has not been seen")
+                .hint(format!("az aksbackup prepare{}", self.state_flag))
+                .err();
+        };
+        let (identity, issuer) = (identity.identity.clone(), prerequisites.issuer.clone());
+        let credentials = Sight::of(identities::credentials(reader, &identity).await.map(Some))?;
+        Ok(Seen {
+            target,
+            identity,
+            issuer,
+            wishes,
+            credentials,
+        })
+    }
+
+    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<CredentialChange>> {
+        let Sight::Here(credentials) = &seen.credentials else {
+            let why = "the signed-in account may not read the federated credentials of identity";
+            let why = format!("{why} {}", seen.identity.name());
+            let turn = turns::contributor(
+                why,
+                self.command(),
+                Right::new(format!("{ACTION}/read"), &seen.identity),
+            );
+            return Ok(Decision::Blocked(vec![], vec![turn]));
+        };
+        let changes = changes(seen, credentials);
+        let new = changes.iter().filter(|change| !change.exists).count();
+        if credentials.len() + new > CREDENTIAL_LIMIT {
+            return Err(Box::new(too_many(seen, credentials, new)));
+        }
+        if changes.is_empty() {
+            let evidence = format!("{} credentials on identity {}", seen.wishes.len(), seen.identity.name());
+            return Ok(Decision::Done(evidence));
+        }
+        Ok(Decision::Change(changes))
+    }
+
+    async fn apply(&self, writer: &Writer, change: &CredentialChange) -> Outcome<Applied> {
+        const BUSY: [&str; 3] = [
+            "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",
+            "TooManyRequests",
+            "Conflict",
+        ];
+        let id = identities::credential_id(&change.identity, &change.name);
+        match identities::put_credential(writer, &id, &change.issuer, &change.subject).await {
+            Ok(_) => Ok(Applied::Rest(REST)),
+            Err(failure) if is_taken(&failure) => {
+                let why = format!("somebody else made a credential for {}", change.subject);
+                Ok(Applied::Busy(turns::look_again(why)))
+            }
+            Err(failure) => turns::busy(failure, &BUSY, &change.note().summary).map(Applied::Busy),
+        }
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        let credentials = seen.credentials.here().map(Vec::as_slice).unwrap_or_default();
+        let records = seen.wishes.iter().filter_map(|wish| {
+            let own = credentials
+                .iter()
+                .find(|own| is_for(own, &seen.issuer, &wish.subject))?;
+            let name: FederatedCredentialName = own.name.parse().ok()?;
+            Some(CredentialRecord {
+                name,
+                subject: wish.subject.clone(),
+            })
+        });
+        tables.federation = Some(FederationTable {
+            identity: seen.identity.clone(),
+            issuer: seen.issuer.clone(),
+            credentials: records.collect(),
+            written: None,
+        });
+    }
+
+    fn hand_over(&self, change: &CredentialChange, failure: &Failure) -> Option<Turn> {
+        if turns::is_denied(failure) {
+            return Some(unlock(&change.cluster));
+        }
+        turns::is_refused(failure).then(|| {
+            let why = "the signed-in account may not write federated credentials on identity";
+            let right = Right::new(format!("{ACTION}/write"), &change.identity);
+            turns::contributor(format!("{why} {}", change.identity.name()), self.command(), right)
+        })
+    }
+
+    fn foresee(&self, state: &State) -> Vec<ChangeNote> {
+        let Some(target) = state.target.as_ref().filter(|_| state.cloud.federation.is_none()) else {
+            return Vec::new();
+        };
+        let wishes = subjects::wishes(state, &self.subjects).unwrap_or_default();
+        let note = |wish: Wish| ChangeNote {
+            summary: format!("create federated credential {} for {}", wish.name, wish.subject),
+            right: Right::new(
+                format!("{ACTION}/write"),
+                format!("the node group of {}", target.cluster),
+            ),
+            creates: None,
+            warning: None,
+        };
+        wishes.into_iter().map(note).collect()
+    }
+}
+
+impl FederatedCredentials {
+    /// The line that does this step with the rights it needs.
+    fn command(&self) -> String {
+        let subjects: String = self
+            .subjects
+            .iter()
+            .map(|subject| format!(" --subject {subject}"))
+            .collect();
+        format!("az aksbackup prepare{subjects}{}", self.state_flag)
+    }
+}
+
+fn is_for(credential: &FederatedCredential, issuer: &IssuerUrl, subject: &str) -> bool {
+    credential.properties.issuer == issuer.as_str() && credential.properties.subject == subject
+}
+
+fn changes(seen: &Seen, credentials: &[FederatedCredential]) -> Vec<CredentialChange> {
+    let change = |wish: &Wish| {
+        let own = credentials.iter().find(|own| is_for(own, &seen.issuer, &wish.subject));
+        let name = match own {
+            Some(own) if own.properties.audiences == [AUDIENCE] => return None,
+            Some(own) => own.name.clone(),
+            None => subjects::free_name(wish, &seen.issuer, credentials),
+        };
+        Some(CredentialChange {
+            identity: seen.identity.clone(),
+            name,
+            issuer: seen.issuer.clone(),
+            subject: wish.subject.clone(),
+            exists: own.is_some(),
+            cluster: seen.target.cluster.clone(),
+        })
+    };
+    seen.wishes.iter().filter_map(change).collect()
+}
+
+/// Azure refuses a second credential for the same issuer and subject.
+fn is_taken(failure: &Failure) -> bool {
+    failure
+        .why
+        .iter()
+        .any(|why| why.contains("subject combination already exists"))
+}
+
+fn too_many(seen: &Seen, credentials: &[FederatedCredential], new: usize) -> Failure {
+    let name = seen.identity.name();
+    let failure = Failure::failed(format!(
+        "identity {name} has no room for {new} more federated credentials"
+    ))
+    .because(format!("it has {}, Azure allows {CREDENTIAL_LIMIT}", credentials.len()));
+    let stale = credentials
+        .iter()
+        .filter(|own| own.properties.issuer != seen.issuer.as_str());
+    stale.take(new).fold(failure, |failure, own| {
+        failure.hint(format!(
+            "remove one of another issuer: az identity federated-credential delete --name {} --identity-name {name} \
+             --resource-group {}",
+            own.name,
+            seen.identity.resource_group()
+        ))
+    })
+}
+
+/// No role helps against the lock of a node group; only the cluster itself can lift it.
+fn unlock(cluster: &ResourceId) -> Turn {
+    Turn {
+        who: Person::PlatformTeam,
+        why: format!(
+            "the node group of cluster {} is locked against every change",
+            cluster.name()
+        ),
+        command: format!(
+            "az aks update --name {} --resource-group {} --subscription {} --nrg-lockdown-restriction-level Unrestricted",
+            cluster.name(),
+            cluster.resource_group(),
+            cluster.subscription()
+        ),
+        right: Some(Right::new("Microsoft.ContainerService/managedClusters/write", cluster)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::steps::turns::tests::refusal;
+    use crate::steps::wanted::tests::{example, state};
+
+    const STEP: FederatedCredentials = FederatedCredentials {
+        subjects: Vec::new(),
+        state_flag: String::new(),
+    };
+    const ISSUER: &str = "https://oidc.example/t/g/";
+
+    fn seen(credentials: Sight<Vec<FederatedCredential>>) -> Seen {
+        let target = example();
+        Seen {
+            identity: target
+                .cluster
+                .resource("Microsoft.ManagedIdentity/userAssignedIdentities", "ext-1"),
+            issuer: ISSUER.parse().unwrap(),
+            wishes: subjects::wishes(&state(), &[]).unwrap(),
+            credentials,
+            target,
+        }
+    }
+
+    fn credential(name: &str, change: impl FnOnce(&mut Value)) -> FederatedCredential {
+        let account = aksbackup_shared::names::GUIDE_SERVICE_ACCOUNTS
+            .iter()
+            .find(|(_, own)| *own == name)
+            .unwrap()
+            .0;
+        let mut body = json!({ "name": format!("by-hand-{name}"), "properties": {
+            "issuer": ISSUER, "subject": format!("system:serviceaccount:dataprotection-microsoft:{account}"),
+            "audiences": ["api://AzureADTokenExchange"] } });
+        change(&mut body["properties"]);
+        serde_json::from_value(body).unwrap()
+    }
+
+    fn all() -> Vec<FederatedCredential> {
+        let names = [
+            "dataprotection-controller",
+            "dataprotection-agent",
+            "dataprotection-geneva",
+        ];
+        names.map(|name| credential(name, |_| ())).into()
+    }
+
+    fn changes(credentials: Vec<FederatedCredential>) -> Vec<CredentialChange> {
+        match STEP.decide(&seen(Sight::Here(credentials)), &state()).unwrap() {
+            Decision::Change(changes) => changes,
+            Decision::Done(_) | Decision::Wait(_) | Decision::Blocked(..) => panic!("no change"),
+        }
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing_whatever_the_names() {
+        let seen = seen(Sight::Here(all()));
+        let decision = STEP.decide(&seen, &state()).unwrap();
+        assert_eq!(decision, Decision::Done("3 credentials on identity ext-1".into()));
+        let mut tables = CloudTables::default();
+        STEP.record(&seen, &mut tables);
+        let table = tables.federation.unwrap();
+        assert_eq!(table.credentials.len(), 3);
+        assert_eq!(table.issuer.as_str(), ISSUER);
+    }
+
+    #[test]
+    fn an_issuer_without_its_slash_is_another_one() {
+        let mut credentials = all();
+        credentials[0] = credential("dataprotection-controller", |own| {
+            own["issuer"] = json!("https://oidc.example/t/g")
+        });
+        let changes = changes(credentials);
+        assert_eq!((changes.len(), changes[0].exists), (1, false));
+    }
+
+    #[test]
+    fn a_wrong_audience_is_corrected_under_the_credential_s_own_name() {
+        let mut credentials = all();
+        credentials[1] = credential("dataprotection-agent", |own| own["audiences"] = json!(["api://other"]));
+        let changes = changes(credentials);
+        assert_eq!((changes.len(), changes[0].exists), (1, true));
+        assert_eq!(changes[0].name, "by-hand-dataprotection-agent");
+    }
+
+    #[test]
+    fn a_full_identity_fails_with_what_may_be_removed() {
+        let stale = |_| credential("dataprotection-agent", |own| own["issuer"] = json!("https://old/"));
+        let credentials = (0..18).map(stale).collect();
+        let failure = STEP.decide(&seen(Sight::Here(credentials)), &state()).unwrap_err();
+        assert_eq!(failure.hints.len(), 3);
+    }
+
+    #[test]
+    fn a_missing_right_is_one_turn_and_a_locked_node_group_another() {
+        let changes = changes(vec![]);
+        let turns = changes
+            .iter()
+            .map(|change| STEP.hand_over(change, &refusal("AuthorizationFailed")).unwrap());
+        assert!(turns.clone().all(|turn| turn == turns.clone().next().unwrap()));
+        let locked = STEP
+            .hand_over(&changes[0], &refusal("DenyAssignmentAuthorizationFailed"))
+            .unwrap();
+        assert_eq!(locked.who, Person::PlatformTeam);
+        assert!(locked.command.contains("--nrg-lockdown-restriction-level Unrestricted"));
+    }
+
+    #[test]
+    fn credentials_that_may_not_be_read_are_the_turn_of_who_may() {
+        let hidden = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));
+        let Decision::Blocked(_, turns) = STEP.decide(&seen(hidden), &state()).unwrap() else {
+            panic!("not blocked")
+        };
+        assert_eq!(turns[0].command, "az aksbackup prepare");
+    }
+}

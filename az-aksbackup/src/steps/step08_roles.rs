@@ -1,0 +1,319 @@
+//! Step 8, "Grant Storage Permissions", and the roles that the guide forgot: of the vault on the cluster and the snapshot
+//! group, and of the cluster on the snapshot group.
+//!
+//! Stands for `az role assignment create --assignee-object-id … --assignee-principal-type ServicePrincipal` once a row.
+//! Who runs it may do more than who wrote the state file. So it assigns only roles that are constants of this program, to
+//! principals that Azure itself has just named, on scopes that belong together according to Azure; vault and snapshot group
+//! are vouched for by the person, at the prompt or by flags. An inherited assignment counts.
+//!
+//! Rights: `Microsoft.Authorization/roleAssignments/{read,write}` on the storage account, the cluster, the snapshot group.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::ids::SubscriptionId;
+use aksbackup_shared::state::schema::{CloudTables, RolesTable, State, Target};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+
+use crate::arm::client::{Reader, Writer};
+use crate::arm::roles;
+use crate::plane::Azure;
+use crate::steps::needed::{self, Checked, Need};
+use crate::steps::world::{self, Proof};
+use crate::steps::{turns, wanted};
+
+const ACTION: &str = "Microsoft.Authorization/roleAssignments/write";
+
+/// Step 8.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Roles {
+    /// Assign the role for blobs on the container instead of the account.
+    pub(crate) on_container: bool,
+    /// The vault that the person vouches for.
+    pub(crate) vault: Option<String>,
+    /// The snapshot group that the person vouches for.
+    pub(crate) snapshot_group: Option<String>,
+    /// Whether the person is shown the changes and asked before they are made.
+    pub(crate) vouched_by_prompt: bool,
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
+
+/// What is there.
+pub(crate) struct Seen {
+    target: Target,
+    /// The needs with what Azure lists for them, or whose turn it is before they can be known.
+    roles: Result<Vec<Checked>, Turn>,
+}
+
+/// A role to be assigned.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Assign {
+    need: Need,
+    holder: String,
+    subscription: SubscriptionId,
+}
+
+impl Change for Assign {
+    fn note(&self) -> ChangeNote {
+        let Need {
+            role, principal, scope, ..
+        } = &self.need;
+        let kind = match scope.kind().rsplit('/').next() {
+            Some("storageAccounts") => "storage account",
+            Some("containers") => "container",
+            Some("managedClusters") => "cluster",
+            Some(_) | None => "group",
+        };
+        let name = roles::assignment_name(*role, principal, scope);
+        ChangeNote {
+            summary: format!(
+                "assign {} to {} (principal {principal}) on {kind} {}",
+                role.name,
+                self.holder,
+                scope.name()
+            ),
+            right: Right::new(ACTION, scope),
+            creates: Some(format!(
+                "{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
+            )),
+            warning: None,
+        }
+    }
+}
+
+impl Step for Roles {
+    type Plane = Azure;
+    type Seen = Seen;
+    type Change = Assign;
+
+    fn name(&self) -> StepName {
+        StepName::Roles
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let target = wanted::target(state)?.clone();
+        self.as_vouched(&target)?;
+        // What the file claims is only good for asking early: a claim that Azure does not confirm is asked for again.
+        let claim = world::claim(state);
+        let early = async {
+            match &claim {
+                Some(claim) => needed::check(reader, needed::needs(&target, claim, self.on_container))
+                    .await
+                    .ok(),
+                None => None,
+            }
+        };
+        let (world, early) = futures::join!(world::look(reader, &target), early);
+        let roles = match world::prove(&world?, state, &target, &self.state_flag)? {
+            Proof::Proven(proven) => match early.filter(|_| claim.as_ref() == Some(&proven)) {
+                Some(checked) => Ok(checked),
+                None => Ok(needed::check(reader, needed::needs(&target, &proven, self.on_container)).await?),
+            },
+            Proof::NotYet(turn) => Err(turn),
+        };
+        Ok(Seen { target, roles })
+    }
+
+    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<Assign>> {
+        let checked = match &seen.roles {
+            Ok(checked) => checked,
+            Err(turn) => return Ok(Decision::Blocked(vec![], vec![turn.clone()])),
+        };
+        let missing: Vec<Assign> = checked
+            .iter()
+            .filter(|own| own.met.is_none())
+            .map(|own| assign(&own.need, &seen.target))
+            .collect();
+        if missing.is_empty() {
+            return Ok(Decision::Done(format!("{} role assignments", checked.len())));
+        }
+        self.vouched(&seen.target)?;
+        Ok(Decision::Change(missing))
+    }
+
+    async fn apply(&self, writer: &Writer, change: &Assign) -> Outcome<Applied> {
+        let Need {
+            role, principal, scope, ..
+        } = &change.need;
+        match roles::assign(writer, *role, principal, scope, &change.subscription).await {
+            Ok(_) => Ok(Applied::Done),
+            Err(failure) if failure.has_code("RoleAssignmentExists") => Ok(Applied::Done),
+            // A fresh principal takes a moment until every part of Entra knows it.
+            Err(failure) if failure.has_code("PrincipalNotFound") => Ok(Applied::Busy(Wait::for_(format!(
+                "{}: Entra does not know the principal yet",
+                change.holder
+            )))),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        let checked = seen.roles.as_ref().map(Vec::as_slice).unwrap_or_default();
+        let assignments = checked.iter().map(Checked::record).collect();
+        tables.roles = Some(RolesTable {
+            assignments,
+            written: None,
+        });
+    }
+
+    fn hand_over(&self, change: &Assign, failure: &Failure) -> Option<Turn> {
+        turns::is_refused(failure).then(|| {
+            let note = change.note();
+            let container = if self.on_container { " --on-container" } else { "" };
+            Turn {
+                who: Person::SubscriptionOwner,
+                why: format!("the signed-in account may not {}", note.summary),
+                command: format!("az aksbackup grant{container}{}", self.state_flag),
+                right: Some(note.right),
+            }
+        })
+    }
+}
+
+impl Roles {
+    /// Compares what the person named with the file.
+    fn as_vouched(&self, target: &Target) -> Outcome<()> {
+        let pairs = [
+            ("--vault", "vault", &self.vault, target.vault.name.as_str()),
+            (
+                "--snapshot-group",
+                "snapshot group",
+                &self.snapshot_group,
+                target.snapshots.resource_group.as_str(),
+            ),
+        ];
+        for (flag, what, named, claim) in pairs {
+            if let Some(named) = named.as_ref().filter(|named| !named.eq_ignore_ascii_case(claim)) {
+                return Failure::usage(format!("{flag} says {named}, the state file says {what} {claim}"))
+                    .because("no role was assigned")
+                    .hint("ask where the file comes from")
+                    .err();
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that a person stands for the two names that Azure cannot prove.
+    fn vouched(&self, target: &Target) -> Outcome<()> {
+        if self.vouched_by_prompt || (self.vault.is_some() && self.snapshot_group.is_some()) {
+            return Ok(());
+        }
+        Failure::usage("nobody vouches for the vault and the snapshot group of the state file")
+            .because("roles are given on what the file names, and nobody is asked")
+            .hint(format!(
+                "if they are right: az aksbackup grant --vault {} --snapshot-group {} --yes{}",
+                target.vault.name, target.snapshots.resource_group, self.state_flag
+            ))
+            .err()
+    }
+}
+
+fn assign(need: &Need, target: &Target) -> Assign {
+    let holder = match need.holder {
+        needed::Holder::ExtensionIdentity => "the extension's identity".to_owned(),
+        needed::Holder::Vault => format!("vault {}", target.vault.name),
+        needed::Holder::Cluster => format!("cluster {}", target.cluster.name()),
+    };
+    Assign {
+        need: need.clone(),
+        holder,
+        subscription: target.subscription.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::needed::tests::checked;
+    use crate::steps::turns::tests::refusal;
+    use crate::steps::wanted::tests::{example, state};
+
+    fn step() -> Roles {
+        Roles {
+            vouched_by_prompt: true,
+            ..Roles::default()
+        }
+    }
+
+    fn seen(roles: Result<Vec<Checked>, Turn>) -> Seen {
+        Seen {
+            target: example(),
+            roles,
+        }
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        let seen = seen(Ok(checked(true)));
+        let nobody = Roles::default();
+        assert_eq!(
+            nobody.decide(&seen, &state()).unwrap(),
+            Decision::Done("4 role assignments".into())
+        );
+        let mut tables = CloudTables::default();
+        nobody.record(&seen, &mut tables);
+        let roles = tables.roles.unwrap().assignments;
+        assert_eq!((roles.len(), roles[0].holder.as_str()), (4, "extension identity"));
+    }
+
+    #[test]
+    fn missing_roles_are_assigned_once_each_and_name_vault_and_snapshot_group() {
+        let Decision::Change(changes) = step().decide(&seen(Ok(checked(false))), &state()).unwrap() else {
+            panic!("no change")
+        };
+        let notes: Vec<String> = changes.iter().map(|change| change.note().summary).collect();
+        assert_eq!(notes.len(), 4);
+        assert!(
+            notes[2].contains("vault bv-aks") && notes[2].ends_with("on group rg-snapshots"),
+            "{notes:?}"
+        );
+    }
+
+    #[test]
+    fn nobody_vouching_is_refused_with_the_exact_flags() {
+        let missing = seen(Ok(checked(false)));
+        let failure = Roles::default().decide(&missing, &state()).unwrap_err();
+        assert!(failure.hints[0].contains("--vault bv-aks --snapshot-group rg-snapshots"));
+        let flags = Roles {
+            vault: Some("bv-aks".into()),
+            snapshot_group: Some("rg-snapshots".into()),
+            ..Roles::default()
+        };
+        assert!(flags.decide(&missing, &state()).is_ok());
+    }
+
+    #[test]
+    fn a_vouched_name_that_the_file_does_not_have_is_refused() {
+        let other = Roles {
+            vault: Some("other".into()),
+            ..step()
+        };
+        assert!(other.as_vouched(&example()).unwrap_err().what.contains("bv-aks"));
+        let same = Roles {
+            vault: Some("BV-AKS".into()),
+            ..step()
+        };
+        assert!(same.as_vouched(&example()).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_the_platform_team_s_turn() {
+        let turn = Turn {
+            who: Person::PlatformTeam,
+            why: "x".into(),
+            command: "y".into(),
+            right: None,
+        };
+        let decision = step().decide(&seen(Err(turn.clone())), &state()).unwrap();
+        assert_eq!(decision, Decision::Blocked(vec![], vec![turn]));
+    }
+
+    #[test]
+    fn a_scope_without_the_right_is_handed_over_by_name() {
+        let change = assign(&checked(false)[1].need, &example());
+        let turn = step().hand_over(&change, &refusal("AuthorizationFailed")).unwrap();
+        assert_eq!(turn.who, Person::SubscriptionOwner);
+        assert_eq!(turn.right.unwrap(), Right::new(ACTION, &example().cluster));
+        assert!(step().hand_over(&change, &Failure::failed("x")).is_none());
+    }
+}

@@ -1,0 +1,385 @@
+//! Step 11, "Create Backup Instance": the cluster under the protection of the vault.
+//!
+//! Stands for `az dataprotection backup-instance validate-for-backup` and `… create`. The guide takes `ConfiguringProtection`
+//! for good; only `ProtectionConfigured` is. A cluster that is protected in another vault is found by asking the cluster, not
+//! the vault.
+//!
+//! Rights: `Microsoft.DataProtection/backupVaults/validateForBackup/action` and `…/backupInstances/{read,write}` on the
+//! vault, `Microsoft.DataProtection/backupInstances/read` on the cluster.
+
+use std::cell::Cell;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::state::schema::{CloudTables, InstanceTable, State, Target};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+use jiff::Timestamp;
+
+use crate::arm::backups::{self, Instance};
+use crate::arm::client::{Reader, Writer};
+use crate::arm::versions;
+use crate::plane::Azure;
+use crate::steps::fresh::Fresh;
+use crate::steps::needed;
+use crate::steps::protection::{self, Protection};
+use crate::steps::validation::Validation;
+use crate::steps::world::{self, Proof};
+use crate::steps::{instance_body, turns, wanted};
+
+/// Step 11.
+#[derive(Debug, Default)]
+pub(crate) struct BackupInstance {
+    /// Do not wait for the cluster side's report.
+    pub(crate) without_verification: bool,
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+    /// The instances of the cluster as preflight has just seen them.
+    pub(crate) instances: Fresh<Vec<Instance>>,
+    /// Whether this run has written the instance: what is wrong with it then is not cured by writing it again.
+    pub(crate) written: Cell<bool>,
+}
+
+/// What is there.
+pub(crate) struct Seen {
+    target: Target,
+    /// Those of the cluster, in whatever vault.
+    instances: Vec<Instance>,
+    roles: RolesSeen,
+    written: bool,
+}
+
+/// What is known of the roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RolesSeen {
+    /// They are assigned; since when, as far as that is known.
+    Assigned(Option<Timestamp>),
+    /// Somebody has to do something first.
+    Open(Turn),
+}
+
+/// What can be done.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum InstanceChange {
+    /// Ask the vault whether it would work.
+    Validate {
+        target: Target,
+        roles_since: Option<Timestamp>,
+    },
+    /// Make the instance, or write it again because of `error`.
+    Protect {
+        target: Target,
+        instance: ResourceId,
+        error: Option<String>,
+    },
+}
+
+impl Change for InstanceChange {
+    fn note(&self) -> ChangeNote {
+        let vault = |target| wanted::vault(target).to_string();
+        match self {
+            Self::Validate { target, .. } => ChangeNote {
+                summary: format!(
+                    "let vault {} validate the backup of cluster {}",
+                    target.vault.name,
+                    target.cluster.name()
+                ),
+                right: Right::new(
+                    "Microsoft.DataProtection/backupVaults/validateForBackup/action",
+                    vault(target),
+                ),
+                creates: None,
+                warning: None,
+            },
+            Self::Protect {
+                target,
+                instance,
+                error,
+            } => ChangeNote {
+                summary: format!(
+                    "protect cluster {} by backup instance {} with policy {}",
+                    target.cluster.name(),
+                    instance.name(),
+                    target.policy.name
+                ),
+                right: Right::new(
+                    "Microsoft.DataProtection/backupVaults/backupInstances/write",
+                    vault(target),
+                ),
+                creates: error.is_none().then(|| instance.to_string()),
+                warning: error.clone(),
+            },
+        }
+    }
+}
+
+impl Step for BackupInstance {
+    type Plane = Azure;
+    type Seen = Seen;
+    type Change = InstanceChange;
+
+    fn name(&self) -> StepName {
+        StepName::BackupInstance
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let target = wanted::target(state)?.clone();
+        let instances = async {
+            match self.instances.take() {
+                Some(instances) => Ok(instances),
+                None => backups::of_cluster(reader, &target.cluster).await,
+            }
+        };
+        let (instances, roles) = futures::join!(instances, roles_seen(reader, state, &target, &self.state_flag),);
+        Ok(Seen {
+            instances: instances?,
+            roles: roles?,
+            target,
+            written: self.written.get(),
+        })
+    }
+
+    fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<InstanceChange>> {
+        let (target, vault) = (&seen.target, wanted::vault(&seen.target));
+        if let Some(other) = seen
+            .instances
+            .iter()
+            .find(|own| own.vault().is_some_and(|own| own != vault))
+        {
+            return Err(Box::new(protection::elsewhere(target, other)));
+        }
+        let mut instance = wanted::instance(target);
+        let mut error = None;
+        if let Some(own) = seen.instances.first() {
+            match protection::of(own) {
+                Protection::Configured => return Ok(Decision::Done(protection::evidence(target, own))),
+                Protection::Changing => {
+                    let why = format!("backup instance {}: {}", own.id.name(), own.protection());
+                    return Ok(Decision::Wait(Wait::for_(why)));
+                }
+                Protection::Paused => return Err(Box::new(protection::paused(own))),
+                Protection::Broken if seen.written => return Err(Box::new(protection::broken(own))),
+                Protection::Broken => {
+                    instance = vault.child("backupInstances", own.id.name());
+                    error = Some(protection::said(own));
+                }
+            }
+        }
+        let mut turns = Vec::new();
+        if let RolesSeen::Open(turn) = &seen.roles {
+            turns.push(turn.clone());
+        }
+        if state.cluster.verification.is_none() && !self.without_verification {
+            turns.push(self.unverified(target));
+        }
+        if !turns.is_empty() {
+            return Ok(Decision::Blocked(vec![], turns));
+        }
+        let roles_since = match seen.roles {
+            RolesSeen::Assigned(since) => since,
+            RolesSeen::Open(_) => None,
+        };
+        Ok(Decision::Change(vec![
+            InstanceChange::Validate {
+                target: target.clone(),
+                roles_since,
+            },
+            InstanceChange::Protect {
+                target: target.clone(),
+                instance,
+                error,
+            },
+        ]))
+    }
+
+    async fn apply(&self, writer: &Writer, change: &InstanceChange) -> Outcome<Applied> {
+        let title = change.note().summary;
+        match change {
+            InstanceChange::Validate { target, roles_since } => {
+                let (vault, properties) = (wanted::vault(target), instance_body::properties(target));
+                let validation = Validation::begin(writer, &vault, &properties, title, *roles_since).await?;
+                Ok(Applied::Running(Box::new(validation)))
+            }
+            InstanceChange::Protect { target, instance, .. } => {
+                let answer = backups::put(writer, instance, &instance_body::properties(target)).await?;
+                self.written.set(true);
+                Ok(answer.applied(writer, title, (instance.to_string(), versions::DATA_PROTECTION)))
+            }
+        }
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        tables.instance = seen.instances.first().map(|instance| InstanceTable {
+            instance: wanted::vault(&seen.target).child("backupInstances", instance.id.name()),
+            protection: instance.protection().to_owned(),
+            written: None,
+        });
+    }
+
+    fn hand_over(&self, change: &InstanceChange, failure: &Failure) -> Option<Turn> {
+        turns::is_refused(failure).then(|| {
+            let note = change.note();
+            let command = format!("az aksbackup protect{}", self.state_flag);
+            turns::contributor(
+                format!("the signed-in account may not {}", note.summary),
+                command,
+                note.right,
+            )
+        })
+    }
+
+    fn foresee(&self, state: &State) -> Vec<ChangeNote> {
+        let target = state.target.as_ref().filter(|_| state.cloud.instance.is_none());
+        let changes = target.map(|target| InstanceChange::Protect {
+            target: target.clone(),
+            instance: wanted::instance(target),
+            error: None,
+        });
+        changes.iter().map(Change::note).collect()
+    }
+}
+
+impl BackupInstance {
+    fn unverified(&self, target: &Target) -> Turn {
+        Turn {
+            who: Person::ClusterAdmin,
+            why: format!(
+                "nobody has verified the extension's access to storage in cluster {} yet",
+                target.cluster.name()
+            ),
+            command: format!("kubectl aksbackup configure{}", self.state_flag),
+            right: None,
+        }
+    }
+}
+
+/// The file's word for the roles is enough, since the vault validates them; without it Azure is asked.
+async fn roles_seen(reader: &Reader, state: &State, target: &Target, state_flag: &str) -> Outcome<RolesSeen> {
+    if let Some(table) = &state.cloud.roles {
+        return Ok(RolesSeen::Assigned(
+            table.written.as_ref().map(|written| written.observed_at),
+        ));
+    }
+    let world = world::look(reader, target).await?;
+    let proven = match world::prove(&world, state, target, state_flag)? {
+        Proof::Proven(proven) => proven,
+        Proof::NotYet(turn) => return Ok(RolesSeen::Open(turn)),
+    };
+    let checked = needed::check(reader, needed::needs(target, &proven, false)).await?;
+    if checked.iter().all(|own| own.met.is_some()) {
+        return Ok(RolesSeen::Assigned(needed::youngest(&checked)));
+    }
+    let missing = checked.iter().filter(|own| own.met.is_none()).count();
+    Ok(RolesSeen::Open(Turn {
+        who: Person::SubscriptionOwner,
+        why: format!("{missing} role assignments are missing"),
+        command: format!("az aksbackup grant{state_flag}"),
+        right: Some(Right::new(
+            "Microsoft.Authorization/roleAssignments/write",
+            wanted::account(target),
+        )),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::protection::tests::instance;
+    use crate::steps::turns::tests::refusal;
+    use crate::steps::wanted::tests::{example, state};
+
+    fn step() -> BackupInstance {
+        BackupInstance {
+            without_verification: true,
+            ..BackupInstance::default()
+        }
+    }
+
+    fn seen(instances: Vec<Instance>) -> Seen {
+        Seen {
+            target: example(),
+            instances,
+            roles: RolesSeen::Assigned(None),
+            written: false,
+        }
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        let seen = seen(vec![instance("ProtectionConfigured", |_| ())]);
+        let evidence = "backup instance aks-instance: ProtectionConfigured with policy policy-aks";
+        assert_eq!(step().decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
+        let mut tables = CloudTables::default();
+        step().record(&seen, &mut tables);
+        assert_eq!(tables.instance.unwrap().protection, "ProtectionConfigured");
+    }
+
+    #[test]
+    fn an_unprotected_cluster_is_validated_and_then_protected() {
+        let Decision::Change(changes) = step().decide(&seen(vec![]), &state()).unwrap() else {
+            panic!("no change")
+        };
+        assert!(matches!(
+            &changes[..],
+            [
+                InstanceChange::Validate { .. },
+                InstanceChange::Protect { error: None, .. }
+            ]
+        ));
+        assert!(step().hand_over(&changes[1], &refusal("AuthorizationFailed")).is_some());
+    }
+
+    #[test]
+    fn configuring_is_not_configured() {
+        let seen = seen(vec![instance("ConfiguringProtection", |_| ())]);
+        assert!(matches!(step().decide(&seen, &state()).unwrap(), Decision::Wait(_)));
+    }
+
+    #[test]
+    fn another_vault_is_refused_by_name() {
+        let other = instance("ProtectionConfigured", |body| {
+            body["id"] = body["id"].as_str().unwrap().replace("bv-aks", "bv-other").into();
+        });
+        let failure = step().decide(&seen(vec![other]), &state()).unwrap_err();
+        assert!(failure.to_string().contains("bv-other"), "{failure}");
+    }
+
+    #[test]
+    fn an_error_is_repaired_once_and_then_reported_with_azure_s_advice() {
+        let mut seen = seen(vec![instance("ProtectionError", |body| {
+            body["properties"]["protectionErrorDetails"] = serde_json::json!(
+                { "code": "UserErrorX", "message": "no", "recommendedAction": ["do this"] });
+        })]);
+        let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
+            panic!("no change")
+        };
+        assert_eq!(changes[1].note().warning.as_deref(), Some("Azure says: UserErrorX: no"));
+        seen.written = true;
+        let failure = step().decide(&seen, &state()).unwrap_err();
+        assert_eq!(
+            (failure.code.as_deref(), failure.hints[0].as_str()),
+            (Some("UserErrorX"), "do this")
+        );
+    }
+
+    #[test]
+    fn without_verification_or_roles_it_is_others_turn() {
+        let mut seen = seen(vec![]);
+        let turn = Turn {
+            who: Person::SubscriptionOwner,
+            why: "x".into(),
+            command: "y".into(),
+            right: None,
+        };
+        seen.roles = RolesSeen::Open(turn);
+        let Decision::Blocked(changes, turns) = BackupInstance::default().decide(&seen, &state()).unwrap() else {
+            panic!("not blocked")
+        };
+        assert!(changes.is_empty());
+        assert_eq!(
+            turns.iter().map(|turn| turn.who).collect::<Vec<_>>(),
+            [Person::SubscriptionOwner, Person::ClusterAdmin]
+        );
+        assert_eq!(turns[1].command, "kubectl aksbackup configure");
+    }
+}

@@ -1,0 +1,310 @@
+//! Step 12, "Test Backup Operation": a backup on demand, followed to its end.
+//!
+//! Stands for `az dataprotection backup-instance adhoc-backup --rule-name … --retention-tag-override …` and the look-ups of
+//! its job. It is an action: each run takes a backup, except that a run which was interrupted is taken up again, and that a
+//! backup which is still running is followed instead of starting a second one.
+//!
+//! Rights: `Microsoft.DataProtection/backupVaults/backupInstances/backup/action` and `…/backupJobs/read` on the vault.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::state::schema::{BackupTable, CloudTables, State};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+
+use crate::arm::backups::{self, Job, JobState, UserError};
+use crate::arm::client::{Reader, Writer};
+use crate::plane::Azure;
+use crate::steps::jobs::{self, Started};
+use crate::steps::{turns, wanted};
+
+/// Step 12.
+#[derive(Debug, Default)]
+pub(crate) struct Backup {
+    /// The rule of the policy to back up by, instead of the policy's own.
+    pub(crate) rule: Option<String>,
+    /// The retention tag, instead of the policy's default.
+    pub(crate) retention_tag: Option<String>,
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+    /// The job that this run has started or found.
+    pub(crate) job: Rc<RefCell<Option<ResourceId>>>,
+}
+
+/// What is there.
+pub(crate) struct Seen {
+    vault: ResourceId,
+    /// The protected instance; none means that there is nothing to back up yet.
+    instance: Option<ResourceId>,
+    rule: String,
+    tag: String,
+    /// The job of this run, or one that is taken up.
+    job: Option<Job>,
+}
+
+/// A backup to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StartBackup {
+    vault: ResourceId,
+    instance: ResourceId,
+    rule: String,
+    tag: String,
+}
+
+impl Change for StartBackup {
+    fn note(&self) -> ChangeNote {
+        ChangeNote {
+            summary: format!(
+                "back up {} now by rule {}, kept as {}",
+                self.instance.name(),
+                self.rule,
+                self.tag
+            ),
+            right: Right::new(
+                "Microsoft.DataProtection/backupVaults/backupInstances/backup/action",
+                &self.vault,
+            ),
+            creates: Some(self.instance.to_string()),
+            warning: None,
+        }
+    }
+}
+
+impl Step for Backup {
+    type Plane = Azure;
+    type Seen = Seen;
+    type Change = StartBackup;
+
+    fn name(&self) -> StepName {
+        StepName::Backup
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let target = wanted::target(state)?;
+        let vault = wanted::vault(target);
+        let known = self.job.borrow().clone();
+        let (job, instance, (rule, tag)) = match &state.cloud.instance {
+            Some(table) => {
+                let (job, names) = futures::join!(
+                    jobs::of_interest(reader, &vault, &table.instance, known, state),
+                    jobs::rule_and_tag(reader, target, state),
+                );
+                (job?, Some(table.instance.clone()), names?)
+            }
+            None => {
+                let all = backups::of_cluster(reader, &target.cluster).await?;
+                let own = all.into_iter().find(|own| own.vault().as_ref() == Some(&vault));
+                let own = own.filter(|own| own.protection() == "ProtectionConfigured");
+                let instance = own.map(|own| vault.child("backupInstances", own.id.name()));
+                let job = match &instance {
+                    Some(instance) => jobs::of_interest(reader, &vault, instance, known, state).await?,
+                    None => None,
+                };
+                (job, instance, jobs::rule_and_tag(reader, target, state).await?)
+            }
+        };
+        if let Some(job) = &job {
+            *self.job.borrow_mut() = Some(backups::job_path(&vault, &job.id)?);
+        }
+        let rule = self.rule.clone().unwrap_or(rule);
+        let tag = self.retention_tag.clone().unwrap_or(tag);
+        Ok(Seen {
+            vault,
+            instance,
+            rule,
+            tag,
+            job,
+        })
+    }
+
+    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<StartBackup>> {
+        let Some(instance) = &seen.instance else {
+            return Ok(Decision::Blocked(vec![], vec![self.unprotected()]));
+        };
+        let Some(job) = &seen.job else {
+            let (vault, instance) = (seen.vault.clone(), instance.clone());
+            let (rule, tag) = (seen.rule.clone(), seen.tag.clone());
+            return Ok(Decision::Change(vec![StartBackup {
+                vault,
+                instance,
+                rule,
+                tag,
+            }]));
+        };
+        match job.state() {
+            JobState::Running => Ok(Decision::Wait(Wait::for_(format!(
+                "backup job {}: {}",
+                name(job),
+                job.properties.status
+            )))),
+            JobState::Completed => Ok(Decision::Done(evidence(job))),
+            JobState::Failed => Err(Box::new(failed(job, &self.state_flag))),
+        }
+    }
+
+    async fn apply(&self, writer: &Writer, change: &StartBackup) -> Outcome<Applied> {
+        let note = change.note();
+        let answer = backups::start(writer, &change.instance, &change.rule, &change.tag).await?;
+        match answer.operation(writer, note.summary) {
+            Some(operation) => Ok(Applied::Running(Box::new(Started::new(
+                operation,
+                change.vault.clone(),
+                &self.job,
+            )))),
+            None => Ok(Applied::Done),
+        }
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        tables.backup = seen.job.as_ref().map(|job| BackupTable {
+            job: job.id.clone(),
+            status: job.properties.status.clone(),
+            started_at: job.properties.start_time,
+            ended_at: job.properties.end_time,
+            written: None,
+        });
+    }
+
+    fn hand_over(&self, change: &StartBackup, failure: &Failure) -> Option<Turn> {
+        turns::is_refused(failure).then(|| {
+            let note = change.note();
+            let command = format!("az aksbackup backup{}", self.state_flag);
+            turns::contributor(
+                format!("the signed-in account may not {}", note.summary),
+                command,
+                note.right,
+            )
+        })
+    }
+}
+
+impl Backup {
+    fn unprotected(&self) -> Turn {
+        Turn {
+            who: Person::PlatformTeam,
+            why: "the cluster is not protected yet, so there is nothing to back up with".into(),
+            command: format!("az aksbackup protect{}", self.state_flag),
+            right: None,
+        }
+    }
+}
+
+fn name(job: &Job) -> &str {
+    job.id.rsplit('/').next().unwrap_or_default()
+}
+
+fn evidence(job: &Job) -> String {
+    let warnings = job.warnings();
+    let status = format!("backup job {}: {}", name(job), job.properties.status);
+    match warnings.is_empty() {
+        true => status,
+        false => format!("{status}; {}", warnings.join("; ")),
+    }
+}
+
+fn failed(job: &Job, state_flag: &str) -> Failure {
+    let errors = job
+        .properties
+        .error_details
+        .as_ref()
+        .map(UserError::all)
+        .unwrap_or_default();
+    let failure = Failure::failed(format!("backup job {} is {}", name(job), job.properties.status));
+    UserError::explain(&errors, failure)
+        .hint(format!("once that is cured: az aksbackup backup{state_flag}"))
+        .hint(format!(
+            "all that Azure knows of it: az aksbackup jobs {}{state_flag}",
+            name(job)
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::steps::turns::tests::refusal;
+    use crate::steps::wanted::tests::{example, state};
+
+    fn job(status: &str) -> Job {
+        let id = format!("{}/backupJobs/j-1", wanted::vault(&example()));
+        serde_json::from_value(json!({ "id": id, "properties": { "status": status,
+            "errorDetails": [{ "code": "UserErrorX", "message": "no", "recommendedAction": ["do this"] }],
+            "extendedInfo": { "warningDetails": [{ "resourceName": "pvc", "warning": { "message": "skipped" } }] } } }))
+        .unwrap()
+    }
+
+    fn seen(job: Option<Job>) -> Seen {
+        let target = example();
+        let instance = Some(wanted::instance(&target));
+        Seen {
+            vault: wanted::vault(&target),
+            instance,
+            rule: "BackupDaily".into(),
+            tag: "Default".into(),
+            job,
+        }
+    }
+
+    fn decide(seen: &Seen) -> Outcome<Decision<StartBackup>> {
+        Backup::default().decide(seen, &state())
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        let seen = seen(Some(job("CompletedWithWarnings")));
+        let evidence = "backup job j-1: CompletedWithWarnings; pvc: skipped";
+        assert_eq!(decide(&seen).unwrap(), Decision::Done(evidence.into()));
+        let mut tables = CloudTables::default();
+        Backup::default().record(&seen, &mut tables);
+        assert_eq!(tables.backup.unwrap().status, "CompletedWithWarnings");
+    }
+
+    #[test]
+    fn without_a_job_one_is_started() {
+        let Decision::Change(changes) = decide(&seen(None)).unwrap() else {
+            panic!("no change")
+        };
+        assert_eq!(
+            changes[0].note().summary,
+            "back up aks-instance now by rule BackupDaily, kept as Default"
+        );
+        assert!(
+            Backup::default()
+                .hand_over(&changes[0], &refusal("AuthorizationFailed"))
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_running_job_is_followed_and_an_unknown_word_means_that_it_runs() {
+        for status in ["InProgress", "Started", "Cancelling", "Inventing"] {
+            assert!(
+                matches!(decide(&seen(Some(job(status)))).unwrap(), Decision::Wait(_)),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failed_job_fails_with_azure_s_code_and_advice() {
+        let failure = decide(&seen(Some(job("Failed")))).unwrap_err();
+        assert_eq!(
+            (failure.code.as_deref(), failure.hints[0].as_str()),
+            (Some("UserErrorX"), "do this")
+        );
+    }
+
+    #[test]
+    fn an_unprotected_cluster_is_not_backed_up() {
+        let mut seen = seen(None);
+        seen.instance = None;
+        let Decision::Blocked(_, turns) = decide(&seen).unwrap() else {
+            panic!("not blocked")
+        };
+        assert_eq!(turns[0].command, "az aksbackup protect");
+    }
+}

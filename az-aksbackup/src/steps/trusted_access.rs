@@ -1,0 +1,269 @@
+//! Trusted access, which the guide forgot: without it the vault cannot reach the cluster.
+//!
+//! Stands for `az aks trustedaccess rolebinding create --roles Microsoft.DataProtection/backupVaults/backup-operator`. A
+//! binding of the vault is taken whatever its name. It is an operation of the cluster, so it waits for any other.
+//!
+//! Rights: `Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings/{read,write}` on the cluster.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::state::schema::{CloudTables, State, Target, TrustedAccessTable};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+use uuid::Uuid;
+
+use crate::arm::client::{Reader, Writer};
+use crate::arm::trusted_access::{self, BACKUP_OPERATOR, Binding, LIMIT};
+use crate::arm::versions;
+use crate::plane::Azure;
+use crate::steps::{turns, wanted};
+
+/// Trusted access.
+pub(crate) struct TrustedAccess {
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
+
+/// What is there.
+pub(crate) struct Seen {
+    target: Target,
+    bindings: Vec<Binding>,
+}
+
+/// A binding to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bind {
+    binding: ResourceId,
+    cluster: ResourceId,
+    vault: ResourceId,
+    roles: Vec<String>,
+}
+
+impl Change for Bind {
+    fn note(&self) -> ChangeNote {
+        ChangeNote {
+            summary: format!(
+                "let Backup vault {} into cluster {} by trusted access binding {}",
+                self.vault.name(),
+                self.cluster.name(),
+                self.binding.name()
+            ),
+            right: Right::new(
+                "Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings/write",
+                &self.cluster,
+            ),
+            creates: Some(self.binding.to_string()),
+            warning: None,
+        }
+    }
+}
+
+impl Step for TrustedAccess {
+    type Plane = Azure;
+    type Seen = Seen;
+    type Change = Bind;
+
+    fn name(&self) -> StepName {
+        StepName::TrustedAccess
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let target = wanted::target(state)?.clone();
+        let bindings = trusted_access::bindings(reader, &target.cluster).await?;
+        Ok(Seen { target, bindings })
+    }
+
+    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<Bind>> {
+        let (cluster, vault) = (seen.target.cluster.clone(), wanted::vault(&seen.target));
+        let Some(binding) = of_vault(seen) else {
+            if seen.bindings.len() >= LIMIT {
+                return Err(Box::new(full(&cluster)));
+            }
+            let binding = trusted_access::binding_id(&cluster, &new_name(&vault));
+            let roles = vec![BACKUP_OPERATOR.to_owned()];
+            return Ok(Decision::Change(vec![Bind {
+                binding,
+                cluster,
+                vault,
+                roles,
+            }]));
+        };
+        let state = binding.properties.provisioning_state.as_deref().unwrap_or("Succeeded");
+        match state {
+            "Succeeded" if binding.lets_back_up() => Ok(Decision::Done(format!(
+                "binding {} lets vault {} into cluster {}",
+                binding.name,
+                vault.name(),
+                cluster.name()
+            ))),
+            "Succeeded" | "Failed" | "Canceled" => {
+                let mut roles = binding.properties.roles.clone();
+                if !binding.lets_back_up() {
+                    roles.push(BACKUP_OPERATOR.to_owned());
+                }
+                let binding = trusted_access::binding_id(&cluster, &binding.name);
+                Ok(Decision::Change(vec![Bind {
+                    binding,
+                    cluster,
+                    vault,
+                    roles,
+                }]))
+            }
+            other => Ok(Decision::Wait(Wait::for_(format!(
+                "trusted access binding {}: {other}",
+                binding.name
+            )))),
+        }
+    }
+
+    async fn apply(&self, writer: &Writer, change: &Bind) -> Outcome<Applied> {
+        let title = change.note().summary;
+        match trusted_access::put_binding(writer, &change.binding, &change.vault, &change.roles).await {
+            Ok(answer) => Ok(answer.applied(writer, title, (change.binding.to_string(), versions::MANAGED_CLUSTERS))),
+            Err(failure) => turns::busy(failure, &turns::CLUSTER_BUSY, &title).map(Applied::Busy),
+        }
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        tables.trusted_access = of_vault(seen).map(|binding| TrustedAccessTable {
+            binding: trusted_access::binding_id(&seen.target.cluster, &binding.name),
+            vault: wanted::vault(&seen.target),
+            written: None,
+        });
+    }
+
+    fn hand_over(&self, change: &Bind, failure: &Failure) -> Option<Turn> {
+        turns::is_refused(failure).then(|| {
+            let note = change.note();
+            let command = format!("az aksbackup prepare{}", self.state_flag);
+            turns::contributor(
+                format!("the signed-in account may not {}", note.summary),
+                command,
+                note.right,
+            )
+        })
+    }
+
+    fn foresee(&self, state: &State) -> Vec<ChangeNote> {
+        let target = state.target.as_ref().filter(|_| state.cloud.trusted_access.is_none());
+        let bind = target.map(|target| {
+            let (cluster, vault) = (target.cluster.clone(), wanted::vault(target));
+            let binding = trusted_access::binding_id(&cluster, &new_name(&vault));
+            Bind {
+                binding,
+                cluster,
+                vault,
+                roles: Vec::new(),
+            }
+        });
+        bind.iter().map(Change::note).collect()
+    }
+}
+
+/// The binding of the vault, one with the right role first.
+fn of_vault(seen: &Seen) -> Option<&Binding> {
+    let vault = wanted::vault(&seen.target);
+    let mut own = seen.bindings.iter().filter(|binding| binding.is_of(&vault));
+    own.clone()
+        .find(|binding| binding.lets_back_up())
+        .or_else(|| own.next())
+}
+
+/// A name of at most 24 letters, digits and hyphens, the same for the same vault.
+fn new_name(vault: &ResourceId) -> String {
+    let hash = Uuid::new_v5(&Uuid::NAMESPACE_URL, vault.as_str().to_ascii_lowercase().as_bytes());
+    format!("backup-{}", &hash.simple().to_string()[..8])
+}
+
+fn full(cluster: &ResourceId) -> Failure {
+    let place = format!(
+        "--cluster-name {} --resource-group {}",
+        cluster.name(),
+        cluster.resource_group()
+    );
+    Failure::failed(format!(
+        "cluster {} has no room for another trusted access binding",
+        cluster.name()
+    ))
+    .because(format!("it has {LIMIT}, the most that Azure allows"))
+    .hint(format!(
+        "see which one is not needed: az aks trustedaccess rolebinding list {place}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::steps::turns::tests::refusal;
+    use crate::steps::wanted::tests::{example, state};
+
+    const STEP: TrustedAccess = TrustedAccess {
+        state_flag: String::new(),
+    };
+
+    fn binding(change: impl FnOnce(&mut Value)) -> Binding {
+        let mut body = json!({ "name": "by-hand", "properties": {
+            "sourceResourceId": wanted::vault(&example()).as_str().to_lowercase(), "provisioningState": "Succeeded",
+            "roles": [BACKUP_OPERATOR] } });
+        change(&mut body["properties"]);
+        serde_json::from_value(body).unwrap()
+    }
+
+    fn seen(bindings: Vec<Binding>) -> Seen {
+        Seen {
+            target: example(),
+            bindings,
+        }
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing_whatever_the_binding_is_called() {
+        let seen = seen(vec![binding(|_| ())]);
+        let evidence = "binding by-hand lets vault bv-aks into cluster aks";
+        assert_eq!(STEP.decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
+        let mut tables = CloudTables::default();
+        STEP.record(&seen, &mut tables);
+        assert_eq!(tables.trusted_access.unwrap().binding.name(), "by-hand");
+    }
+
+    #[test]
+    fn a_missing_binding_is_made_under_a_name_that_fits() {
+        let other = binding(|own| own["sourceResourceId"] = json!("/subscriptions/x/other"));
+        let Decision::Change(changes) = STEP.decide(&seen(vec![other]), &state()).unwrap() else {
+            panic!("no change")
+        };
+        let name = changes[0].binding.name();
+        assert!(
+            name.len() <= 24 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),
+            "{name}"
+        );
+        assert!(STEP.hand_over(&changes[0], &refusal("AuthorizationFailed")).is_some());
+    }
+
+    #[test]
+    fn a_binding_with_another_role_keeps_it() {
+        let other = binding(|own| own["roles"] = json!(["Some/other"]));
+        let Decision::Change(changes) = STEP.decide(&seen(vec![other]), &state()).unwrap() else {
+            panic!("no change")
+        };
+        assert_eq!(changes[0].roles, ["Some/other", BACKUP_OPERATOR]);
+        assert_eq!(changes[0].binding.name(), "by-hand");
+    }
+
+    #[test]
+    fn one_that_is_being_made_is_waited_for() {
+        let updating = binding(|own| own["provisioningState"] = json!("Updating"));
+        assert!(matches!(
+            STEP.decide(&seen(vec![updating]), &state()),
+            Ok(Decision::Wait(_))
+        ));
+    }
+
+    #[test]
+    fn a_full_cluster_fails() {
+        let other = || binding(|own| own["sourceResourceId"] = json!("/subscriptions/x/other"));
+        assert!(STEP.decide(&seen((0..8).map(|_| other()).collect()), &state()).is_err());
+    }
+}

@@ -1,0 +1,182 @@
+//! `validateForBackup` as an operation that goes on while roles are too young to be in force.
+
+use std::time::{Duration, Instant};
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::step::{Local, Operation, Progress};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::arm::answer::Answer;
+use crate::arm::backups;
+use crate::arm::client::Writer;
+use crate::arm::operation::{ArmOperation, Polled};
+
+/// Microsoft: a role is in force after up to ten minutes.
+const ROLES_IN_FORCE: Duration = Duration::from_secs(600);
+/// Microsoft: on the first installation the storage location may take up to an hour.
+const STORAGE_READY: Duration = Duration::from_secs(3600);
+/// Between two validations, each of which takes Azure about two minutes.
+const PAUSE: Duration = Duration::from_secs(15);
+
+/// A validation of a backup instance.
+pub(crate) struct Validation {
+    writer: Writer,
+    vault: ResourceId,
+    properties: Value,
+    title: String,
+    running: Option<ArmOperation>,
+    patience: Patience,
+}
+
+/// Until when which refusals are only a matter of time.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    roles: Instant,
+    storage: Instant,
+}
+
+/// What a refusal of Azure Backup comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// A role or the trusted access is missing, or not in force.
+    Rights,
+    /// The storage location in the cluster is not ready.
+    Storage,
+    /// Something that waiting does not cure.
+    Other,
+}
+
+impl Validation {
+    /// Asks `vault` whether an instance with these `properties` would work. `roles_since` is when the last role was
+    /// assigned, as far as that is known.
+    ///
+    /// # Errors
+    /// Azure refused at once, and waiting does not help.
+    pub(crate) async fn begin(
+        writer: &Writer,
+        vault: &ResourceId,
+        properties: &Value,
+        title: String,
+        roles_since: Option<Timestamp>,
+    ) -> Outcome<Self> {
+        let writer = Writer::new(writer.reader().clone());
+        let (pace, now) = (writer.reader().pace(), Instant::now());
+        let age = roles_since.map(|since| Timestamp::now().duration_since(since));
+        let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
+        let patience = Patience {
+            roles: now + pace.scaled(ROLES_IN_FORCE).saturating_sub(age),
+            storage: now + pace.scaled(STORAGE_READY),
+        };
+        let (vault, properties) = (vault.clone(), properties.clone());
+        let mut validation = Self {
+            writer,
+            vault,
+            properties,
+            title,
+            running: None,
+            patience,
+        };
+        validation.ask().await?;
+        Ok(validation)
+    }
+
+    async fn ask(&mut self) -> Outcome<Progress> {
+        match backups::validate(&self.writer, &self.vault, &self.properties).await {
+            Ok(answer) => Ok(self.accepted(answer)),
+            Err(failure) => self.later(failure),
+        }
+    }
+
+    fn accepted(&mut self, answer: Answer) -> Progress {
+        self.running = answer.operation(&self.writer, self.title.clone());
+        match self.running {
+            Some(_) => Progress::Running {
+                retry_after: None,
+                status: "asked".into(),
+            },
+            None => Progress::Finished,
+        }
+    }
+
+    /// Takes a refusal as a matter of time while it can be one.
+    fn later(&mut self, failure: Box<Failure>) -> Outcome<Progress> {
+        self.running = None;
+        let until = match cause(&failure) {
+            Cause::Rights => self.patience.roles,
+            Cause::Storage => self.patience.storage,
+            Cause::Other => return Err(failure),
+        };
+        if Instant::now() >= until {
+            return Err(failure);
+        }
+        Ok(Progress::Running {
+            retry_after: Some(self.writer.reader().pace().scaled(PAUSE)),
+            status: failure.why.first().cloned().unwrap_or_default(),
+        })
+    }
+}
+
+impl Operation for Validation {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn check(&mut self) -> Local<'_, Outcome<Progress>> {
+        Box::pin(async move {
+            let Some(operation) = &mut self.running else {
+                return self.ask().await;
+            };
+            match operation.poll().await {
+                Ok(Polled::Running { retry_after, status }) => Ok(Progress::Running { retry_after, status }),
+                Ok(Polled::Finished(_)) => Ok(Progress::Finished),
+                Err(failure) => self.later(failure),
+            }
+        })
+    }
+}
+
+/// Azure Backup words the same cause in several codes, and wraps them in others.
+fn cause(failure: &Failure) -> Cause {
+    const RIGHTS: [&str; 5] = [
+        "MissingRequiredPermissions",
+        "MissingPermissions",
+        "KubernetesBackupListExtensionsError",
+        "KubernetesBackupExtensionUnhealthy",
+        "LinkedAuthorizationFailed",
+    ];
+    let says = |text: &str| {
+        failure.code.as_deref().is_some_and(|code| code.contains(text))
+            || failure.why.iter().any(|why| why.contains(text))
+    };
+    if says("BackupStorageLocationNotReady") || says("MissingPermissionsOnBackupStorageLocation") {
+        Cause::Storage
+    } else if RIGHTS.iter().any(|code| says(code)) {
+        Cause::Rights
+    } else {
+        Cause::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_and_storage_are_a_matter_of_time_and_nothing_else_is() {
+        let code = |code: &str| cause(&Failure::failed("x").code(code));
+        assert_eq!(code("UserErrorMissingRequiredPermissions"), Cause::Rights);
+        assert_eq!(code("KubernetesBackupListExtensionsError"), Cause::Rights);
+        assert_eq!(code("UserErrorBackupStorageLocationNotReady"), Cause::Storage);
+        assert_eq!(
+            code("UserErrorExtensionMSIMissingPermissionsOnBackupStorageLocation"),
+            Cause::Storage
+        );
+        assert_eq!(code("UserErrorDppDatasourceAlreadyProtected"), Cause::Other);
+        let wrapped = Failure::failed("x")
+            .code("Outer")
+            .because("UserErrorMissingRequiredPermissions: rights");
+        assert_eq!(cause(&wrapped), Cause::Rights);
+    }
+}

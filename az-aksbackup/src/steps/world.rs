@@ -1,0 +1,296 @@
+//! What Azure itself says about the parts that roles connect. `grant` trusts nothing else: the state file may come from
+//! somebody with fewer rights than its reader.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::Person;
+use aksbackup_shared::ids::PrincipalId;
+use aksbackup_shared::state::schema::{State, Target};
+use aksbackup_shared::step::Turn;
+use serde_json::Value;
+
+use crate::arm::client::Reader;
+use crate::arm::clusters::{self, Cluster};
+use crate::arm::extensions::{self, Extension};
+use crate::arm::groups::{self, Group};
+use crate::arm::storage::{self, Account};
+use crate::arm::trusted_access::{self, Binding};
+use crate::arm::vaults::{self, Vault};
+use crate::steps::{policy, settings, wanted};
+
+/// The parts as Azure has them.
+pub(crate) struct World {
+    pub(crate) cluster: Cluster,
+    pub(crate) extensions: Vec<Extension>,
+    pub(crate) bindings: Vec<Binding>,
+    pub(crate) vault: Option<Vault>,
+    pub(crate) policy: Option<Value>,
+    pub(crate) account: Option<Account>,
+    pub(crate) snapshot_group: Option<Group>,
+}
+
+/// The principals that roles are for, read from Azure and proven to belong to the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proven {
+    /// Of the extension's identity.
+    pub(crate) extension: PrincipalId,
+    /// Of the vault.
+    pub(crate) vault: PrincipalId,
+    /// Of the cluster.
+    pub(crate) cluster: PrincipalId,
+    /// Whether the policy copies backups to the vault tier.
+    pub(crate) vault_tier: bool,
+}
+
+/// Whether everything is there to be proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// It is, and it is proven.
+    Proven(Proven),
+    /// Something has to be made first.
+    NotYet(Turn),
+}
+
+/// Reads the parts that `target` names, all at the same time.
+pub(crate) async fn look(reader: &Reader, target: &Target) -> Outcome<World> {
+    let (vault, policy) = (wanted::vault(target), wanted::policy(target));
+    let (account, snapshot_group) = (wanted::account(target), wanted::snapshot_group(target));
+    let (cluster, extensions, bindings, vault, policy, account, snapshot_group) = futures::join!(
+        clusters::existing(reader, &target.cluster),
+        extensions::of_backup(reader, &target.cluster),
+        trusted_access::bindings(reader, &target.cluster),
+        vaults::vault(reader, &vault),
+        vaults::policy(reader, &policy),
+        storage::account(reader, &account),
+        groups::group(reader, &snapshot_group),
+    );
+    Ok(World {
+        // A missing cluster explains every other failure.
+        cluster: cluster?,
+        extensions: extensions?,
+        bindings: bindings?,
+        vault: vault?,
+        policy: policy?,
+        account: account?,
+        snapshot_group: snapshot_group?,
+    })
+}
+
+/// Proves that the parts belong together and are what the file claims.
+///
+/// # Errors
+/// They do not, or are not: claim and reality are named.
+pub(crate) fn prove(world: &World, state: &State, target: &Target, state_flag: &str) -> Outcome<Proof> {
+    let not_yet = |why: String| {
+        Ok(Proof::NotYet(Turn {
+            who: Person::PlatformTeam,
+            why,
+            command: format!("az aksbackup prepare{state_flag}"),
+            right: None,
+        }))
+    };
+    let Some(extension) = world.extensions.iter().find(|own| own.is_installed()) else {
+        return not_yet(format!(
+            "the extension on cluster {} is not installed yet",
+            target.cluster.name()
+        ));
+    };
+    settings::same_storage(target, extension)?;
+    let (vault, name) = (wanted::vault(target), &target.vault.name);
+    let Some(vault_principal) = world.vault.as_ref().and_then(Vault::principal) else {
+        return not_yet(format!("vault {name} does not exist yet, or has no identity"));
+    };
+    let operators: Vec<&Binding> = world.bindings.iter().filter(|binding| binding.lets_back_up()).collect();
+    if operators.is_empty() {
+        return not_yet(format!(
+            "vault {name} has no trusted access to cluster {} yet",
+            target.cluster.name()
+        ));
+    }
+    if !operators.iter().any(|binding| binding.is_of(&vault)) {
+        let reality: Vec<&str> = operators
+            .iter()
+            .map(|own| own.properties.source_resource_id.as_str())
+            .collect();
+        return differs("vault", vault.as_str(), &reality.join(", "));
+    }
+    if world.account.is_none() || world.snapshot_group.is_none() {
+        return not_yet(format!(
+            "storage account {} or snapshot group {} does not exist yet",
+            target.storage.account, target.snapshots.resource_group
+        ));
+    }
+    let (Some(extension), Some(cluster)) = (extension.principal(), world.cluster.principal()) else {
+        return Failure::failed("the extension or the cluster has no identity that roles could be given to")
+            .hint("see what is wrong: az aksbackup prepare --dry-run")
+            .err();
+    };
+    let vault_tier = world.policy.as_ref().is_some_and(policy::has_vault_tier);
+    let proven = Proven {
+        extension: extension.clone(),
+        vault: vault_principal.clone(),
+        cluster,
+        vault_tier,
+    };
+    claims(state, target, &proven)?;
+    Ok(Proof::Proven(proven))
+}
+
+/// What the file's tables claim the principals to be, where it has all of them.
+pub(crate) fn claim(state: &State) -> Option<Proven> {
+    let cloud = &state.cloud;
+    Some(Proven {
+        extension: cloud.identity.as_ref()?.principal.clone(),
+        vault: cloud.vault.as_ref()?.principal.clone(),
+        cluster: cloud.prerequisites.as_ref()?.cluster_principal.clone(),
+        vault_tier: cloud.vault.as_ref()?.vault_tier,
+    })
+}
+
+/// Compares what the file's tables claim.
+fn claims(state: &State, target: &Target, proven: &Proven) -> Outcome<()> {
+    let cloud = &state.cloud;
+    if let Some(table) = &cloud.identity {
+        same(
+            "principal of the extension",
+            table.principal.as_str(),
+            proven.extension.as_str(),
+        )?;
+    }
+    if let Some(table) = &cloud.vault {
+        same(
+            "principal of the vault",
+            table.principal.as_str(),
+            proven.vault.as_str(),
+        )?;
+        same("vault", table.vault.as_str(), wanted::vault(target).as_str())?;
+    }
+    if let Some(table) = &cloud.prerequisites {
+        same(
+            "principal of the cluster",
+            table.cluster_principal.as_str(),
+            proven.cluster.as_str(),
+        )?;
+    }
+    if let Some(table) = &cloud.storage {
+        same(
+            "storage account",
+            table.account.as_str(),
+            wanted::account(target).as_str(),
+        )?;
+        same(
+            "snapshot group",
+            table.snapshot_group.as_str(),
+            wanted::snapshot_group(target).as_str(),
+        )?;
+    }
+    same(
+        "subscription of the cluster",
+        target.subscription.as_str(),
+        target.cluster.subscription().as_str(),
+    )
+}
+
+fn same(what: &str, claim: &str, reality: &str) -> Outcome<()> {
+    match claim.eq_ignore_ascii_case(reality) {
+        true => Ok(()),
+        false => differs(what, claim, reality),
+    }
+}
+
+fn differs<T>(what: &str, claim: &str, reality: &str) -> Outcome<T> {
+    Failure::failed("the state file claims what Azure denies; no role was assigned")
+        .because(format!("{what}: the file says {claim}, Azure says {reality}"))
+        .hint("ask where the file comes from; whoever runs az aksbackup prepare again brings it up to date")
+        .err()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::steps::account::tests::account;
+    use crate::steps::step04_extension::tests::extension;
+    use crate::steps::wanted::tests::{example, state};
+
+    /// A world in which everything is as the target says.
+    pub(crate) fn world() -> World {
+        let vault = json!({ "location": "westeurope",
+            "identity": { "principalId": "55555555-5555-4555-8555-555555555555" } });
+        World {
+            cluster: clusters::tests::cluster(|_| ()),
+            extensions: vec![extension(|_| ())],
+            bindings: vec![binding(wanted::vault(&example()).as_str())],
+            vault: Some(serde_json::from_value(vault).unwrap()),
+            policy: None,
+            account: Some(account(|_| ())),
+            snapshot_group: Some(Group {
+                location: "westeurope".into(),
+            }),
+        }
+    }
+
+    fn binding(source: &str) -> Binding {
+        let body = json!({ "name": "b", "properties": { "sourceResourceId": source.to_lowercase(),
+            "roles": ["Microsoft.DataProtection/backupvaults/backup-operator"] } });
+        serde_json::from_value(body).unwrap()
+    }
+
+    fn prove_it(world: &World, state: &State) -> Outcome<Proof> {
+        prove(world, state, &example(), "")
+    }
+
+    #[test]
+    fn what_fits_is_proven_without_any_table_of_the_file() {
+        let Proof::Proven(proven) = prove_it(&world(), &state()).unwrap() else {
+            panic!("not proven")
+        };
+        assert_eq!(proven.vault.as_str(), "55555555-5555-4555-8555-555555555555");
+        assert!(!proven.vault_tier);
+    }
+
+    #[test]
+    fn another_principal_in_the_file_is_refused_by_name() {
+        let mut state = state();
+        state.cloud.vault = Some(
+            serde_json::from_value(json!({
+            "vault": wanted::vault(&example()).as_str(), "principal": "66666666-6666-4666-8666-666666666666",
+            "policy": wanted::policy(&example()).as_str(), "rule": "r", "retention_tag": "t", "vault_tier": false }))
+            .unwrap(),
+        );
+        let failure = prove_it(&world(), &state).unwrap_err();
+        assert!(
+            failure.why[0].contains("66666666") && failure.why[0].contains("55555555"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn a_vault_that_the_cluster_does_not_let_in_is_refused_and_a_missing_binding_is_not_yet() {
+        let mut other = world();
+        other.bindings = vec![binding("/subscriptions/x/other")];
+        assert!(prove_it(&other, &state()).unwrap_err().why[0].contains("/subscriptions/x/other"));
+        other.bindings.clear();
+        assert!(
+            matches!(prove_it(&other, &state()), Ok(Proof::NotYet(turn)) if turn.command == "az aksbackup prepare")
+        );
+    }
+
+    #[test]
+    fn storage_that_the_extension_does_not_use_is_refused() {
+        let mut other = world();
+        other.extensions = vec![extension(|body| {
+            body["properties"]["configurationSettings"][settings::ACCOUNT] = json!("stother")
+        })];
+        assert!(prove_it(&other, &state()).unwrap_err().why[0].contains("stother"));
+    }
+
+    #[test]
+    fn without_extension_or_vault_it_is_the_platform_team_s_turn() {
+        let mut empty = world();
+        empty.vault = None;
+        assert!(matches!(prove_it(&empty, &state()), Ok(Proof::NotYet(_))));
+        empty.extensions.clear();
+        assert!(matches!(prove_it(&empty, &state()), Ok(Proof::NotYet(_))));
+    }
+}
