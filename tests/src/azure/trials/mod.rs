@@ -9,3 +9,4 @@ mod protection;
 mod rights;
 mod stage;
 mod storage;
+mod wire;
