@@ -58,19 +58,13 @@ impl std::fmt::Debug for Reader {
 
 impl Reader {
     /// A reader of `cloud` for `caller`, who is signed in by `login`. `trace` hears of each request.
-    pub(crate) fn new(
-        client: &Arc<reqwest::Client>,
-        cloud: Cloud,
-        login: &Arc<Login>,
-        caller: Caller,
-        trace: Trace,
-    ) -> Self {
+    pub(crate) fn new(transport: Transport, cloud: Cloud, login: &Arc<Login>, caller: Caller, trace: Trace) -> Self {
         let pace = cloud.pace();
         let credential: Arc<dyn TokenCredential> = login.clone();
         let bearer = BearerTokenAuthorizationPolicy::new(credential, [cloud.scope()]);
         let options = ClientOptions {
             retry: RetryOptions::none(),
-            transport: Some(Transport::new(client.clone())),
+            transport: Some(transport),
             ..ClientOptions::default()
         };
         let attempts = Attempts::new(pace, Some(login.clone()), trace);
@@ -323,3 +317,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

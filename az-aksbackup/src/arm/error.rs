@@ -56,23 +56,28 @@ pub(crate) fn missing_right(message: &str) -> Option<(&str, &str)> {
     Some((action, quoted("scope '").or_else(|| quoted("scope(s) '"))?))
 }
 
+/// What libraries say around an error's own words. The URL of a request may be signed.
+const NOISE: [&str; 6] = [
+    "non-transport error occurred",
+    "retry policy expired",
+    "failed to execute `reqwest` request",
+    "error converting `reqwest` request",
+    "error sending request",
+    "client error (",
+];
+
+/// Whether a text only wraps an error's own words.
+pub(crate) fn is_noise(text: &str) -> bool {
+    NOISE.iter().any(|noise| text.starts_with(noise))
+}
+
 /// Errors without repeats and noise, outermost first.
 pub(crate) fn chain(error: &dyn std::error::Error) -> Vec<String> {
-    const NOISE: [&str; 6] = [
-        "non-transport error occurred",
-        "retry policy expired",
-        "failed to execute `reqwest` request",
-        "error converting `reqwest` request",
-        // It names the URL, which may be signed.
-        "error sending request",
-        "client error (",
-    ];
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
-        let said = texts.iter().any(|own| own.contains(&text));
-        if !said && !NOISE.iter().any(|noise| text.starts_with(noise)) {
+        if !is_noise(&text) && !texts.iter().any(|own| own.contains(&text)) {
             texts.push(text);
         }
         next = error.source();
@@ -85,13 +90,16 @@ pub(crate) fn from_transport(what: &str, host: &str, error: &azure_core::Error) 
     if let Some(failure) = login::refusal(error) {
         return failure;
     }
-    let texts = chain(error);
-    let certificate = texts.iter().any(|text| text.contains("certificate"));
-    let failure = texts.into_iter().fold(
+    unreachable(
         Failure::failed(what).because(format!("cannot reach {host}")),
-        Failure::because,
-    );
-    match certificate {
+        &chain(error),
+    )
+}
+
+/// Adds why a host could not be reached, and what can be done about it.
+pub(crate) fn unreachable(failure: Failure, texts: &[String]) -> Failure {
+    let failure = texts.iter().cloned().fold(failure, Failure::because);
+    match texts.iter().any(|text| text.contains("certificate")) {
         true => failure.hint("trust the certificate authority of your proxy: SSL_CERT_FILE=FILE"),
         false => failure.hint("check the network, and the proxy if there is one: HTTPS_PROXY, NO_PROXY"),
     }

@@ -41,8 +41,8 @@ pub(crate) fn http_client() -> Outcome<Arc<reqwest::Client>> {
         })
 }
 
-/// Options for credentials: this client, and retries that give up within half a minute.
-pub(crate) fn credential_options(client: &Arc<reqwest::Client>) -> ClientOptions {
+/// Options for credentials: this transport, and retries that give up within half a minute.
+pub(crate) fn credential_options(transport: &Transport) -> ClientOptions {
     let retries = ExponentialRetryOptions {
         initial_delay: azure_core::time::Duration::milliseconds(500),
         max_retries: 3,
@@ -51,7 +51,7 @@ pub(crate) fn credential_options(client: &Arc<reqwest::Client>) -> ClientOptions
     };
     ClientOptions {
         retry: RetryOptions::exponential(retries),
-        transport: Some(Transport::new(client.clone())),
+        transport: Some(transport.clone()),
         ..ClientOptions::default()
     }
 }

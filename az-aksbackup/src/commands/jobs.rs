@@ -26,7 +26,10 @@ pub(crate) async fn run(cli: &Cli, args: &JobsArgs) -> Outcome<Exit> {
         None => {
             let state = session::state(cli)?;
             let target = wanted::target(&state)?.clone();
-            let vault = state.cloud.vault.map_or_else(|| wanted::vault(&target), |table| table.vault);
+            let vault = state
+                .cloud
+                .vault
+                .map_or_else(|| wanted::vault(&target), |table| table.vault);
             (Some(target), vault)
         }
     };
@@ -43,13 +46,29 @@ pub(crate) async fn run(cli: &Cli, args: &JobsArgs) -> Outcome<Exit> {
                 .err(),
         };
     }
-    let mut jobs = backups::jobs(&reader, &vault).await?;
+    let mut jobs = backups::jobs(&reader, &vault)
+        .await
+        .map_err(|failure| unmade(failure, &vault))?;
     if let Some(target) = target.filter(|_| !args.all) {
         jobs.retain(|job| concerns(job, &target.cluster));
     }
     jobs.sort_by_key(|job| std::cmp::Reverse(job.properties.start_time));
     jobs.truncate(args.limit);
     Ok(list(&console, cli.common.output, &vault, &jobs))
+}
+
+/// A list that is not there means that the vault is not.
+fn unmade(failure: Box<Failure>, vault: &ResourceId) -> Box<Failure> {
+    match failure.exit {
+        Exit::Missing => Box::new(
+            Failure {
+                what: format!("vault {} in {} does not exist", vault.name(), vault.resource_group()),
+                ..*failure
+            }
+            .hint("make it: az aksbackup prepare"),
+        ),
+        _ => failure,
+    }
 }
 
 fn concerns(job: &Job, cluster: &ResourceId) -> bool {
@@ -60,14 +79,19 @@ fn concerns(job: &Job, cluster: &ResourceId) -> bool {
 fn list(console: &Console, format: Format, vault: &ResourceId, jobs: &[Job]) -> Exit {
     if format == Format::Json {
         let jobs: Vec<Value> = jobs.iter().map(machine).collect();
-        console.result(&document(json!({ "command": "jobs", "exit": Exit::Done, "vault": vault, "jobs": jobs })));
+        console.result(&document(
+            json!({ "command": "jobs", "exit": Exit::Done, "vault": vault, "jobs": jobs }),
+        ));
         return Exit::Done;
     }
     if jobs.is_empty() {
         console.say(format!("vault {} has no such backup jobs", vault.name()));
         return Exit::Done;
     }
-    console.result(&format!("{:<36}  {:<12}  {:<16}  {:<7}  STATUS", "JOB", "OPERATION", "STARTED", "TOOK"));
+    console.result(&format!(
+        "{:<36}  {:<12}  {:<16}  {:<7}  STATUS",
+        "JOB", "OPERATION", "STARTED", "TOOK"
+    ));
     for job in jobs {
         console.result(&line(console, job));
     }
@@ -79,12 +103,18 @@ fn line(console: &Console, job: &Job) -> String {
     let operation = properties.operation_category.as_deref().unwrap_or_default();
     let started = properties.start_time.map(minute).unwrap_or_default();
     let status = console.paint(tone(job.state()), &properties.status);
-    format!("{:<36}  {operation:<12}  {started:<16}  {:<7}  {status}", name(job), took(job))
+    format!(
+        "{:<36}  {operation:<12}  {started:<16}  {:<7}  {status}",
+        name(job),
+        took(job)
+    )
 }
 
 fn show(console: &Console, format: Format, job: &Job) -> Exit {
     if format == Format::Json {
-        console.result(&document(json!({ "command": "jobs", "exit": Exit::Done, "job": machine(job) })));
+        console.result(&document(
+            json!({ "command": "jobs", "exit": Exit::Done, "job": machine(job) }),
+        ));
         return Exit::Done;
     }
     let properties = &job.properties;
@@ -95,7 +125,10 @@ fn show(console: &Console, format: Format, job: &Job) -> Exit {
     };
     row("job", name(job));
     row("status", &console.paint(tone(job.state()), &properties.status));
-    row("operation", properties.operation_category.as_deref().unwrap_or_default());
+    row(
+        "operation",
+        properties.operation_category.as_deref().unwrap_or_default(),
+    );
     row("instance", properties.backup_instance_id.as_deref().unwrap_or_default());
     row("cluster", properties.data_source_id.as_deref().unwrap_or_default());
     row("started", &properties.start_time.map(minute).unwrap_or_default());
@@ -105,7 +138,10 @@ fn show(console: &Console, format: Format, job: &Job) -> Exit {
         row("warning", &warning);
     }
     for error in errors(job) {
-        row("error", format!("{}: {}", error.code, error.message).trim_start_matches(": "));
+        row(
+            "error",
+            format!("{}: {}", error.code, error.message).trim_start_matches(": "),
+        );
         for advice in &error.advice {
             row("advice", advice);
         }
@@ -135,7 +171,11 @@ fn machine(job: &Job) -> Value {
 }
 
 fn errors(job: &Job) -> Vec<UserError> {
-    job.properties.error_details.as_ref().map(UserError::all).unwrap_or_default()
+    job.properties
+        .error_details
+        .as_ref()
+        .map(UserError::all)
+        .unwrap_or_default()
 }
 
 fn name(job: &Job) -> &str {
@@ -150,7 +190,9 @@ fn took(job: &Job) -> String {
     let (Some(start), Some(end)) = (job.properties.start_time, job.properties.end_time) else {
         return String::new();
     };
-    std::time::Duration::try_from(end.duration_since(start)).map(human).unwrap_or_default()
+    std::time::Duration::try_from(end.duration_since(start))
+        .map(human)
+        .unwrap_or_default()
 }
 
 const fn tone(state: JobState) -> Tone {

@@ -1,10 +1,14 @@
 //! From the flags to a session: state file, cloud, login.
 
+use std::sync::Arc;
+
 use aksbackup_shared::console::Console;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::SubscriptionId;
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::state::schema::{State, Target};
+
+use azure_core::http::Transport;
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::{groups, transport};
@@ -20,8 +24,13 @@ use crate::plane::Azure;
 /// Exit 2: another cloud, or a way to sign in that lacks something. Exit 4: not signed in, or to another tenant.
 pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target>) -> Outcome<Reader> {
     let client = transport::http_client()?;
+    let transport = Transport::new(client.clone());
     let named = target.map(|target| target.subscription.to_string());
-    let way = Way::choose(cli.azure.auth, &client, named.or_else(|| cli.azure.subscription.clone()))?;
+    let way = Way::choose(
+        cli.azure.auth,
+        &transport,
+        named.or_else(|| cli.azure.subscription.clone()),
+    )?;
     let configured = way.is_cli().then(cloud::az_setting).flatten();
     let cloud = Cloud::in_force(&client, cli.azure.cloud.as_ref(), configured.as_deref()).await?;
     if let Some(target) = target {
@@ -32,7 +41,10 @@ pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target
         (Ok(caller), _) => caller,
         // az knows no such subscription: whoever it is signed in as shows whether that is the wrong tenant.
         (Err(failure), Some(other)) => {
-            let caller = other.caller(&cloud.scope()).await.map_err(|_| failure)?;
+            let caller = other
+                .caller(&cloud.scope())
+                .await
+                .map_err(|_| to_tenant(failure, target))?;
             login = other;
             caller
         }
@@ -43,11 +55,22 @@ pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target
     }
     console.detail(signed_in(&caller, &cloud));
     let trace = console.detailer();
-    Ok(Reader::new(&client, cloud, &login, caller, std::sync::Arc::new(trace)))
+    Ok(Reader::new(transport, cloud, &login, caller, Arc::new(trace)))
+}
+
+/// Names the tenant to sign in to, where it is known.
+fn to_tenant(mut failure: Box<Failure>, target: Option<&Target>) -> Box<Failure> {
+    if let Some(target) = target {
+        failure.hints = vec![format!("az login --tenant {}", target.tenant)];
+    }
+    failure
 }
 
 fn signed_in(caller: &Caller, cloud: &Cloud) -> String {
-    format!("signed in as {} ({}) to {} of {}", caller.name, caller.object_id, caller.tenant, cloud.name)
+    format!(
+        "signed in as {} ({}) to {} of {}",
+        caller.name, caller.object_id, caller.tenant, cloud.name
+    )
 }
 
 /// The state of the file that the flags name.
@@ -69,9 +92,12 @@ pub(crate) fn state(cli: &Cli) -> Outcome<State> {
 pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
     let state = state(cli)?;
     let Some(target) = state.target.clone() else {
-        return Failure::missing(format!("state file {} says nothing of what to protect", cli.common.state.display()))
-            .hint(format!("az aksbackup init{}", cli.common.state_flag()))
-            .err();
+        return Failure::missing(format!(
+            "state file {} says nothing of what to protect",
+            cli.common.state.display()
+        ))
+        .hint(format!("az aksbackup init{}", cli.common.state_flag()))
+        .err();
     };
     let console = cli.common.console();
     let reader = sign_in(cli, &console, Some(&target)).await?;

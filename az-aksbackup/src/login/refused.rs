@@ -3,7 +3,7 @@
 use aksbackup_shared::failure::Failure;
 use azure_core::error::ErrorKind;
 
-use crate::arm::error::chain;
+use crate::arm::error::{chain, is_noise, unreachable};
 
 /// The failure of a credential, or nothing where the error is of another kind.
 pub(crate) fn refusal(error: &azure_core::Error) -> Option<Failure> {
@@ -13,7 +13,14 @@ pub(crate) fn refusal(error: &azure_core::Error) -> Option<Failure> {
 
 /// The failure that a credential's error is.
 pub(super) fn failure(error: &azure_core::Error) -> Failure {
-    let texts: Vec<String> = chain(error).iter().map(|text| unescaped(text)).collect();
+    let texts: Vec<String> = chain(error)
+        .iter()
+        .map(|text| without_advertisement(&unescaped(text)))
+        .filter(|text| !is_noise(text))
+        .collect();
+    if is_network(error) {
+        return unreachable(Failure::failed("cannot reach the login of Azure"), &texts);
+    }
     let failure = Failure::not_permitted("cannot sign in to Azure");
     let Some(entra) = texts.iter().find_map(|text| entra_words(text)) else {
         return explained(failure, &texts);
@@ -24,6 +31,19 @@ pub(super) fn failure(error: &azure_core::Error) -> Failure {
         .find_map(|line| line.strip_prefix("Trace ID: "))
         .map(|id| id.trim().to_owned());
     failure.because(entra).hint(cure(&code)).code(code).request_id(trace)
+}
+
+/// Whether the login host gave no answer at all.
+fn is_network(error: &azure_core::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        let own = error.downcast_ref::<azure_core::Error>();
+        if own.is_some_and(|own| matches!(own.kind(), ErrorKind::Connection | ErrorKind::Io)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// What to do about an error of Entra.
@@ -42,10 +62,7 @@ fn cure(code: &str) -> &'static str {
 
 fn explained(failure: Failure, texts: &[String]) -> Failure {
     let all = texts.join("\n");
-    let failure = texts
-        .iter()
-        .map(|text| without_advertisement(text))
-        .fold(failure, Failure::because);
+    let failure = texts.iter().cloned().fold(failure, Failure::because);
     if all.contains("not found on PATH") {
         return failure
             .hint("install the Azure CLI and sign in: az login")
@@ -130,6 +147,21 @@ mod tests {
         );
         assert_eq!(failure.why, ["Please run 'az login' to setup account."]);
         assert_eq!(failure.hints, ["az login"]);
+    }
+
+    #[test]
+    fn a_login_that_cannot_be_reached_is_no_missing_right() {
+        let refused = std::io::Error::other("Connection refused");
+        let inner = Error::with_error(ErrorKind::Connection, refused, "failed to execute `reqwest` request");
+        let failure = failure(&Error::with_error(
+            ErrorKind::Credential,
+            inner,
+            "x authentication failed. retry policy expired",
+        ));
+        assert_eq!(
+            (failure.exit, failure.why),
+            (Exit::Failed, vec!["Connection refused".to_owned()])
+        );
     }
 
     #[test]

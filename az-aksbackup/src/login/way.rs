@@ -9,7 +9,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use azure_core::cloud::CustomConfiguration;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential};
 use azure_core::error::ErrorKind;
-use azure_core::http::ClientOptions;
+use azure_core::http::{ClientOptions, Transport};
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential, ClientAssertionCredentialOptions,
     ClientSecretCredential, ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
@@ -43,7 +43,7 @@ pub(crate) enum Auth {
 /// A way to sign in, with all that it takes.
 pub(crate) struct Way {
     kind: Kind,
-    client: Arc<reqwest::Client>,
+    transport: Transport,
     login: Option<String>,
 }
 
@@ -67,12 +67,29 @@ enum Kind {
     WorkloadIdentity,
 }
 
+#[cfg(test)]
+impl Way {
+    /// A way for tests: an application with a secret.
+    pub(crate) fn with_secret(transport: &Transport) -> Self {
+        let kind = Kind::Secret {
+            tenant: "4f1c6c9a-0d1f-4b1e-9b57-3c1f6a7d2e10".into(),
+            client_id: "client".into(),
+            secret: Secret::new("secret"),
+        };
+        Self {
+            kind,
+            transport: transport.clone(),
+            login: None,
+        }
+    }
+}
+
 impl Way {
     /// The way that `auth` and the environment choose. az is asked for the account that has `subscription`.
     ///
     /// # Errors
     /// Exit 2: a variable that the chosen way needs is not set.
-    pub(crate) fn choose(auth: Auth, client: &Arc<reqwest::Client>, subscription: Option<String>) -> Outcome<Self> {
+    pub(crate) fn choose(auth: Auth, transport: &Transport, subscription: Option<String>) -> Outcome<Self> {
         let cli = || Kind::Cli {
             subscription: subscription.clone(),
         };
@@ -92,7 +109,7 @@ impl Way {
         };
         Ok(Self {
             kind,
-            client: client.clone(),
+            transport: transport.clone(),
             login: None,
         })
     }
@@ -113,7 +130,7 @@ impl Way {
         match &self.kind {
             Kind::Cli { subscription: Some(_) } => Some(Self {
                 kind: Kind::Cli { subscription: None },
-                client: self.client.clone(),
+                transport: self.transport.clone(),
                 login: self.login.clone(),
             }),
             _ => None,
@@ -167,7 +184,7 @@ impl Way {
     }
 
     fn options(&self) -> ClientOptions {
-        let mut options = credential_options(&self.client);
+        let mut options = credential_options(&self.transport);
         if let Some(login) = &self.login {
             let mut cloud = CustomConfiguration::default();
             login.clone_into(&mut cloud.authority_host);

@@ -49,8 +49,14 @@ impl SoftDelete {
 }
 
 /// SKUs of general purpose v2 accounts. Azure Backup takes no premium ones.
-const SKUS: [&str; 6] =
-    ["Standard_LRS", "Standard_ZRS", "Standard_GRS", "Standard_RAGRS", "Standard_GZRS", "Standard_RAGZRS"];
+const SKUS: [&str; 6] = [
+    "Standard_LRS",
+    "Standard_ZRS",
+    "Standard_GRS",
+    "Standard_RAGRS",
+    "Standard_GZRS",
+    "Standard_RAGZRS",
+];
 
 /// A SKU in Azure's spelling.
 pub(super) fn sku(text: &str) -> Result<String, String> {
@@ -76,8 +82,11 @@ pub(super) fn retention(text: &str) -> Result<String, String> {
     let upper = text.to_ascii_uppercase();
     let bare = upper.strip_prefix('P').unwrap_or(&upper);
     let refused = || format!("{text:?} is no period; write 7d, 4w, 3m, 1y or P7D");
-    let unit = bare.chars().last().filter(|unit| "DWMY".contains(*unit)).ok_or_else(refused)?;
-    let number: u32 = bare.trim_end_matches(unit).parse().map_err(|_| refused())?;
+    let (unit, number) = "DWMY"
+        .chars()
+        .find_map(|unit| bare.strip_suffix(unit).map(|number| (unit, number)))
+        .ok_or_else(refused)?;
+    let number: u32 = number.parse().map_err(|_| refused())?;
     if number == 0 || number > 9999 {
         return Err(refused());
     }
@@ -87,7 +96,8 @@ pub(super) fn retention(text: &str) -> Result<String, String> {
 /// A name for people.
 pub(super) fn friendly_name(text: &str) -> Result<String, String> {
     let fits = !text.trim().is_empty() && text.len() <= 200 && !text.chars().any(char::is_control);
-    fits.then(|| text.to_owned()).ok_or_else(|| "1 to 200 characters on one line".to_owned())
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "1 to 200 characters on one line".to_owned())
 }
 
 #[cfg(test)]
@@ -96,7 +106,13 @@ mod tests {
 
     #[test]
     fn intervals_are_those_that_azure_backup_takes() {
-        for (text, value) in [("daily", "P1D"), ("P1D", "P1D"), ("4h", "PT4H"), ("PT12H", "PT12H"), ("24h", "P1D")] {
+        for (text, value) in [
+            ("daily", "P1D"),
+            ("P1D", "P1D"),
+            ("4h", "PT4H"),
+            ("PT12H", "PT12H"),
+            ("24h", "P1D"),
+        ] {
             assert_eq!(schedule(text).as_deref(), Ok(value));
         }
         for text in ["5h", "hourly", "4", "PT4M", ""] {

@@ -1,0 +1,399 @@
+//! The client against a transport that answers from a script.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::step::Applied;
+use async_trait::async_trait;
+use azure_core::error::ErrorKind;
+use azure_core::http::headers::Headers;
+use azure_core::http::{AsyncRawResponse, HttpClient, Request, StatusCode, Transport, Url};
+use serde_json::{Value, json};
+
+use super::{Reader, Writer};
+use crate::arm::operation::Polled;
+use crate::arm::versions;
+use crate::cloud::Cloud;
+use crate::login::{Caller, Login, Way};
+
+const GROUP: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg";
+const ARM: &str = "https://management.azure.com";
+
+/// One answer of the script.
+struct Line {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Value,
+}
+
+fn line(status: u16, body: Value) -> Line {
+    Line {
+        status,
+        headers: Vec::new(),
+        body,
+    }
+}
+
+impl Line {
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// Answers ARM from the script and Entra with a new token each time; notes what was asked. Status 0 breaks the connection.
+struct Script {
+    lines: Mutex<VecDeque<Line>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Script").finish_non_exhaustive()
+    }
+}
+
+impl Script {
+    fn new(lines: impl IntoIterator<Item = Line>) -> Arc<Self> {
+        Arc::new(Self {
+            lines: Mutex::new(lines.into_iter().collect()),
+            asked: Mutex::default(),
+        })
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn reader(self: &Arc<Self>) -> Reader {
+        let transport = Transport::new(self.clone());
+        let cloud = Cloud::known("AzureCloud").unwrap();
+        let login = Login::new(Way::with_secret(&transport).at(&cloud));
+        let id = "0b1f6471-1bf0-4dda-aec3-cb9272f09590";
+        let caller = Caller {
+            object_id: id.parse().unwrap(),
+            tenant: id.parse().unwrap(),
+            name: "ada".into(),
+        };
+        Reader::new(transport, cloud, &login, caller, Arc::new(|_| {}))
+    }
+
+    fn writer(self: &Arc<Self>) -> Writer {
+        Writer::new(self.reader())
+    }
+}
+
+#[async_trait]
+impl HttpClient for Script {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let mut asked = self.asked.lock().unwrap();
+        let url = request.url();
+        if url.host_str() == Some("login.microsoftonline.com") {
+            let number = asked.iter().filter(|line| line.starts_with("token")).count() + 1;
+            asked.push(format!("token {number}"));
+            let body = json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": format!("t{number}") });
+            return Ok(AsyncRawResponse::from_bytes(
+                StatusCode::Ok,
+                Headers::new(),
+                body.to_string(),
+            ));
+        }
+        let bearer = request
+            .headers()
+            .get_optional_string(&"authorization".into())
+            .unwrap_or_default();
+        let bearer = bearer.trim_start_matches("Bearer ");
+        asked.push(format!("{} {}{} {bearer}", request.method(), url.path(), query(url)));
+        let line = self
+            .lines
+            .lock()
+            .unwrap()
+            .pop_front()
+            .expect("the script has no more lines");
+        if line.status == 0 {
+            return Err(azure_core::Error::with_message(ErrorKind::Io, "connection reset"));
+        }
+        let mut headers = Headers::new();
+        for (name, value) in line.headers {
+            headers.insert(name, value);
+        }
+        let body = if line.body.is_null() {
+            String::new()
+        } else {
+            line.body.to_string()
+        };
+        Ok(AsyncRawResponse::from_bytes(line.status.into(), headers, body))
+    }
+}
+
+fn query(url: &Url) -> String {
+    url.query()
+        .map(|query| format!("?{}", query.trim_start_matches("api-version=")))
+        .unwrap_or_default()
+}
+
+fn account() -> String {
+    format!("{GROUP}/providers/Microsoft.Storage/storageAccounts/st1")
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_none_and_one_token_serves_all() {
+    let script = Script::new([
+        line(404, json!({ "error": { "code": "ResourceNotFound" } })),
+        line(200, json!({ "name": "x" })),
+    ]);
+    let reader = script.reader();
+    assert_eq!(reader.get::<Value>(&account(), "v1").await.unwrap(), None);
+    assert_eq!(
+        reader.get::<Value>(&account(), "v1").await.unwrap().unwrap()["name"],
+        "x"
+    );
+    let expected = [
+        "token 1".to_owned(),
+        format!("GET {}?v1 t1", account()),
+        format!("GET {}?v1 t1", account()),
+    ];
+    assert_eq!(script.asked(), expected);
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once() {
+    let refused = || {
+        line(
+            401,
+            json!({ "error": { "code": "ExpiredAuthenticationToken", "message": "old" } }),
+        )
+    };
+    let script = Script::new([refused(), line(200, json!({}))]);
+    assert!(script.reader().get::<Value>(&account(), "v1").await.unwrap().is_some());
+    assert!(script.asked().last().unwrap().ends_with(" t2"));
+    let script = Script::new([refused(), refused()]);
+    let failure = script.reader().get::<Value>(&account(), "v1").await.unwrap_err();
+    assert_eq!(failure.exit, Exit::NotPermitted);
+    assert!(failure.has_code("ExpiredAuthenticationToken"));
+}
+
+#[tokio::test]
+async fn pages_are_followed_on_the_arm_host_only() {
+    let page = |link: &str| line(200, json!({ "value": [1], "nextLink": link }));
+    let script = Script::new([
+        page(&format!("{ARM}/next?api-version=v1&$skipToken=a%2Fb")),
+        line(200, json!({ "value": [2] })),
+    ]);
+    assert_eq!(
+        script
+            .reader()
+            .list::<i32>(&format!("{GROUP}/resources"), "v1")
+            .await
+            .unwrap(),
+        [1, 2]
+    );
+    assert!(script.asked()[2].contains("/next?v1&$skipToken=a%2Fb"));
+    for elsewhere in [
+        "https://evil.example/next",
+        "http://management.azure.com/next",
+        "https://x@management.azure.com/next",
+    ] {
+        let script = Script::new([page(elsewhere)]);
+        assert!(script.reader().list::<i32>(GROUP, "v1").await.is_err(), "{elsewhere}");
+        assert_eq!(script.asked().len(), 2, "{elsewhere}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_offered_is_replaced_for_the_whole_run() {
+    let message = "The supported api-versions are '2021-09-01, 2023-05-01'.";
+    let refusal = line(
+        400,
+        json!({ "error": { "code": "NoRegisteredProviderFound", "message": message } }),
+    );
+    let script = Script::new([refusal, line(200, json!({})), line(200, json!({}))]);
+    let reader = script.reader();
+    for _ in 0..2 {
+        assert!(
+            reader
+                .get::<Value>(&account(), versions::STORAGE)
+                .await
+                .unwrap()
+                .is_some()
+        );
+    }
+    let asked: Vec<String> = script
+        .asked()
+        .iter()
+        .skip(1)
+        .map(|line| line.split(['?', ' ']).nth(2).unwrap().to_owned())
+        .collect();
+    assert_eq!(asked, [versions::STORAGE, "2023-05-01", "2023-05-01"]);
+}
+
+#[tokio::test]
+async fn a_post_is_not_sent_again_once_it_may_have_arrived_but_a_put_is() {
+    let script = Script::new([line(0, Value::Null)]);
+    assert!(
+        script
+            .writer()
+            .post(&format!("{}/act", account()), "v1", None)
+            .await
+            .is_err()
+    );
+    assert_eq!(script.asked().len(), 2);
+    let script = Script::new([line(0, Value::Null), line(200, json!({}))]);
+    assert!(
+        script
+            .writer()
+            .put(&account(), "v1", &json!({}), Some("tag"))
+            .await
+            .is_ok()
+    );
+    assert_eq!(script.asked().len(), 3);
+}
+
+fn accepted(header: &'static str, url: &str) -> Line {
+    line(202, Value::Null).with(header, url)
+}
+
+async fn operation(
+    lines: impl IntoIterator<Item = Line>,
+) -> (Vec<aksbackup_shared::failure::Outcome<Polled>>, Arc<Script>) {
+    let script = Script::new(lines);
+    let writer = script.writer();
+    let answer = writer.put(&account(), "v1", &json!({}), None).await.unwrap();
+    let Applied::Running(mut running) = answer.applied(&writer, "create x".into(), (account(), "v1")) else {
+        panic!("it is not running");
+    };
+    let mut polls = Vec::new();
+    loop {
+        match running.check().await {
+            Ok(aksbackup_shared::step::Progress::Running { retry_after, status }) => {
+                polls.push(Ok(Polled::Running { retry_after, status }));
+            }
+            Ok(aksbackup_shared::step::Progress::Finished) => {
+                polls.push(Ok(Polled::Finished(Value::Null)));
+                return (polls, script);
+            }
+            Err(failure) => {
+                polls.push(Err(failure));
+                return (polls, script);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_operation_goes_on_until_one_of_azure_s_three_words() {
+    let url = format!("{ARM}/operations/1?t=1&c=%2B&s=SIG");
+    let (polls, script) = operation([
+        accepted("azure-asyncoperation", &url).with("location", format!("{ARM}/results/1")),
+        line(200, json!({ "status": "Fancy" })).with("retry-after", "3"),
+        line(200, json!({ "status": "succeeded" })),
+    ])
+    .await;
+    assert_eq!(polls.len(), 2);
+    assert!(
+        matches!(&polls[0], Ok(Polled::Running { retry_after: Some(wish), status }) if wish.as_secs() == 3 && status == "Fancy")
+    );
+    assert!(
+        script.asked()[2].starts_with("GET /operations/1?t=1&c=%2B&s=SIG "),
+        "{:?}",
+        script.asked()
+    );
+}
+
+#[tokio::test]
+async fn an_operation_that_failed_keeps_azure_s_reason_although_http_says_200() {
+    let error =
+        json!({ "code": "Outer", "message": "it failed", "details": [{ "code": "Inner", "message": "because" }] });
+    let (polls, _) = operation([
+        accepted("azure-asyncoperation", &format!("{ARM}/operations/1")),
+        line(200, json!({ "status": "Failed", "error": error })),
+    ])
+    .await;
+    let failure = polls.into_iter().next().unwrap().unwrap_err();
+    assert_eq!(
+        (failure.what.as_str(), failure.code.as_deref()),
+        ("cannot create x", Some("Outer"))
+    );
+    assert_eq!(failure.why, ["it failed", "Inner: because"]);
+}
+
+#[tokio::test]
+async fn an_operation_that_may_not_be_seen_or_is_elsewhere_is_followed_by_its_resource() {
+    let state = |word: &str| line(200, json!({ "properties": { "provisioningState": word } }));
+    let refused = line(
+        403,
+        json!({ "error": { "code": "AuthorizationFailed", "message": "no" } }),
+    );
+    let (polls, script) = operation([
+        accepted("azure-asyncoperation", &format!("{ARM}/o")),
+        refused,
+        state("Succeeded"),
+    ])
+    .await;
+    assert!(matches!(polls.as_slice(), [Ok(Polled::Finished(_))]));
+    assert!(
+        script
+            .asked()
+            .last()
+            .unwrap()
+            .starts_with(&format!("GET {}", account()))
+    );
+    let created = line(201, json!({ "properties": { "provisioningState": "Creating" } }))
+        .with("azure-asyncoperation", "https://evil.example/o");
+    let (polls, script) = operation([created, state("Creating"), state("Failed")]).await;
+    assert!(polls.last().unwrap().is_err());
+    assert!(
+        script
+            .asked()
+            .iter()
+            .all(|line| !line.contains("/o?") && !line.contains(" /o "))
+    );
+}
+
+#[tokio::test]
+async fn a_location_runs_while_it_answers_202() {
+    let (polls, _) = operation([
+        accepted("location", &format!("{ARM}/results/1")).with("retry-after", "17"),
+        line(202, Value::Null),
+        line(200, json!({})),
+    ])
+    .await;
+    assert!(matches!(&polls[0], Ok(Polled::Running { retry_after: Some(wish), .. }) if wish.as_secs() == 17));
+    assert!(matches!(
+        polls.as_slice(),
+        [_, Ok(Polled::Running { .. }), Ok(Polled::Finished(_))]
+    ));
+}
+
+#[tokio::test]
+async fn the_result_of_a_post_is_in_its_operation_or_behind_its_location() {
+    let url = format!("{ARM}/operations/1");
+    let post = || accepted("azure-asyncoperation", &url).with("location", format!("{ARM}/results/1"));
+    for (lines, expected) in [
+        (
+            vec![
+                post(),
+                line(200, json!({ "status": "Succeeded", "properties": { "jobId": "j" } })),
+            ],
+            "/properties/jobId",
+        ),
+        (
+            vec![
+                post(),
+                line(200, json!({ "status": "Succeeded" })),
+                line(200, json!({ "jobId": "j" })),
+            ],
+            "/jobId",
+        ),
+    ] {
+        let script = Script::new(lines);
+        let writer = script.writer();
+        let answer = writer.post(&format!("{}/backup", account()), "v1", None).await.unwrap();
+        let mut operation = answer.operation(&writer, "back up".into()).unwrap();
+        let Polled::Finished(body) = operation.poll().await.unwrap() else {
+            panic!("it is not finished");
+        };
+        assert_eq!(body.pointer(expected), Some(&json!("j")));
+    }
+}
