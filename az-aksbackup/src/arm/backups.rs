@@ -35,7 +35,7 @@ pub(crate) struct InstanceProperties {
     /// Errors, newer place.
     pub(crate) protection_error_details: Option<Value>,
     /// Errors, older place.
-    pub(crate) protection_status: Option<ProtectionStatus>,
+    pub(crate) protection_status: Option<Value>,
 }
 
 /// What an instance protects.
@@ -54,14 +54,6 @@ pub(crate) struct PolicyInfo {
     pub(crate) policy_id: String,
     /// Its parameters for this instance.
     pub(crate) policy_parameters: Option<Value>,
-}
-
-/// How protection stands.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ProtectionStatus {
-    /// The error.
-    pub(crate) error_details: Option<Value>,
 }
 
 impl Instance {
@@ -98,8 +90,8 @@ impl Instance {
         let older = self
             .properties
             .protection_status
-            .iter()
-            .filter_map(|status| status.error_details.as_ref());
+            .as_ref()
+            .and_then(|status| status.get("errorDetails"));
         let mut errors: Vec<UserError> = Vec::new();
         for error in self.properties.protection_error_details.iter().chain(older) {
             for error in UserError::all(error) {

@@ -14,6 +14,7 @@ pub(crate) mod settings;
 pub(crate) mod subjects;
 pub(crate) mod turns;
 pub(crate) mod validation;
+pub(crate) mod vault;
 pub(crate) mod wanted;
 pub(crate) mod world;
 

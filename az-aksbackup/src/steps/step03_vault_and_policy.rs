@@ -19,11 +19,11 @@ use serde_json::Value;
 use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Group};
 use crate::arm::vaults::{self, NewVault, Vault};
-use crate::arm::{region, versions};
+use crate::arm::versions;
 use crate::plane::Azure;
 use crate::steps::policy::{self, Facts};
 use crate::steps::turns::{self, Sight};
-use crate::steps::wanted;
+use crate::steps::{vault, wanted};
 
 /// Step 3.
 pub(crate) struct VaultAndPolicy {
@@ -148,7 +148,7 @@ impl Step for VaultAndPolicy {
 
     fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<VaultChange>> {
         if let Some(vault) = &seen.vault {
-            usable(vault, &seen.target)?;
+            vault::usable(vault, &seen.target)?;
             let state = vault.properties.provisioning_state.as_deref().unwrap_or("Succeeded");
             if ["Provisioning", "Updating"].contains(&state) {
                 return Ok(Decision::Wait(Wait::for_(format!(
@@ -159,7 +159,7 @@ impl Step for VaultAndPolicy {
         }
         let changes = changes(seen);
         Ok(match changes.is_empty() {
-            true => Decision::Done(evidence(seen)),
+            true => Decision::Done(vault::evidence(&seen.target, seen.vault.as_ref(), seen.policy.as_ref())),
             false => Decision::Change(changes),
         })
     }
@@ -208,15 +208,8 @@ impl Step for VaultAndPolicy {
             VaultChange::AddIdentity { .. } => None,
         };
         turns::without_group(group, failure).or_else(|| {
-            turns::is_refused(failure).then(|| {
-                let note = change.note();
-                let command = format!("az aksbackup prepare{}", self.state_flag);
-                turns::contributor(
-                    format!("the signed-in account may not {}", note.summary),
-                    command,
-                    note.right,
-                )
-            })
+            turns::is_refused(failure)
+                .then(|| turns::not_ours(change.note(), format!("az aksbackup prepare{}", self.state_flag)))
         })
     }
 }
@@ -276,170 +269,5 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
     changes
 }
 
-/// Checks that a vault that exists can protect a cluster in the target's region.
-fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
-    let name = &target.vault.name;
-    if !region::is(&vault.location, &target.region) {
-        return Failure::failed(format!("Backup vault {name} cannot protect the cluster"))
-            .because(format!(
-                "it is in region {}, the cluster is in {}; Azure Backup wants both in the same",
-                vault.location, target.region
-            ))
-            .hint("choose another vault, or a new name: az aksbackup init --vault NAME")
-            .err();
-    }
-    if vault.properties.provisioning_state.as_deref() == Some("Failed") {
-        return Failure::failed(format!("Backup vault {name} is in state Failed"))
-            .hint("see what is wrong with it in the portal, or choose another: az aksbackup init --vault NAME")
-            .err();
-    }
-    Ok(())
-}
-
-/// What proves both, with what is otherwise than the target says.
-fn evidence(seen: &Seen) -> String {
-    let target = &seen.target;
-    let mut text = format!("vault {}, policy {}", target.vault.name, target.policy.name);
-    let mut differs = |what: &str, own: &str, wanted: &str| {
-        if !own.is_empty() && !own.eq_ignore_ascii_case(wanted) {
-            text.push_str(&format!("; {what} is {own} (the target says {wanted})"));
-        }
-    };
-    if let Some(vault) = &seen.vault {
-        differs(
-            "redundancy",
-            vault.redundancy().unwrap_or_default(),
-            &target.vault.redundancy,
-        );
-        differs(
-            "soft delete",
-            vault.soft_delete().unwrap_or_default(),
-            &target.vault.soft_delete,
-        );
-    }
-    if let Some(facts) = seen.policy.as_ref().filter(|_| target.policy.file.is_none()) {
-        differs("schedule", &facts.schedule, &target.policy.schedule);
-        differs("retention", &facts.retention, &target.policy.retention);
-        if facts.vault_tier != target.policy.vault_tier_retention.is_some() {
-            let tier = |on: bool| if on { "in use" } else { "not in use" };
-            differs("the vault tier", tier(facts.vault_tier), tier(!facts.vault_tier));
-        }
-    }
-    text
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::steps::turns::tests::refusal;
-    use crate::steps::wanted::tests::{example, state};
-
-    fn step() -> VaultAndPolicy {
-        VaultAndPolicy {
-            folder: PathBuf::new(),
-            state_flag: String::new(),
-        }
-    }
-
-    fn vault(change: impl FnOnce(&mut Value)) -> Vault {
-        let mut body = json!({
-            "location": "West Europe", "identity": { "principalId": "55555555-5555-4555-8555-555555555555" },
-            "properties": { "provisioningState": "Succeeded", "storageSettings": [{ "type": "LocallyRedundant" }],
-                "securitySettings": { "softDeleteSettings": { "state": "On" } } },
-        });
-        change(&mut body);
-        serde_json::from_value(body).unwrap()
-    }
-
-    fn there() -> Seen {
-        Seen {
-            target: example(),
-            group: Sight::Here(Group {
-                location: "westeurope".into(),
-            }),
-            vault: Some(vault(|_| ())),
-            policy: Some(policy::facts(&policy::tests::made(|_| ()), "p").unwrap()),
-            new_policy: None,
-        }
-    }
-
-    #[test]
-    fn satisfied_world_needs_nothing() {
-        let decision = step().decide(&there(), &state()).unwrap();
-        assert_eq!(decision, Decision::Done("vault bv-aks, policy policy-aks".into()));
-        let mut tables = CloudTables::default();
-        step().record(&there(), &mut tables);
-        let table = tables.vault.unwrap();
-        assert_eq!(
-            (table.rule.as_str(), table.retention_tag.as_str(), table.vault_tier),
-            ("BackupDaily", "Default", false)
-        );
-    }
-
-    #[test]
-    fn an_empty_world_gets_group_vault_and_policy() {
-        let mut seen = there();
-        (seen.group, seen.vault, seen.policy) = (Sight::Absent, None, None);
-        seen.new_policy = Some(policy::tests::made(|_| ()));
-        let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
-            panic!("no change")
-        };
-        assert!(matches!(
-            &changes[..],
-            [
-                VaultChange::CreateGroup { .. },
-                VaultChange::CreateVault { .. },
-                VaultChange::CreatePolicy { .. }
-            ]
-        ));
-        let codes = ["AuthorizationFailed", "ResourceGroupNotFound", "ResourceNotFound"];
-        let turns = changes
-            .iter()
-            .zip(codes)
-            .map(|(change, code)| step().hand_over(change, &refusal(code)).unwrap());
-        assert!(
-            turns
-                .into_iter()
-                .all(|turn| turn.command.starts_with("az group create --name rg-backup"))
-        );
-    }
-
-    #[test]
-    fn a_vault_without_an_identity_gets_one() {
-        let mut seen = there();
-        seen.vault = Some(vault(|body| body["identity"] = Value::Null));
-        let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
-            panic!("no change")
-        };
-        assert!(matches!(&changes[..], [VaultChange::AddIdentity { .. }]));
-        assert!(step().hand_over(&changes[0], &refusal("AuthorizationFailed")).is_some());
-    }
-
-    #[test]
-    fn a_vault_elsewhere_is_refused_and_one_that_is_being_made_waited_for() {
-        let mut seen = there();
-        seen.vault = Some(vault(|body| body["location"] = json!("northeurope")));
-        assert!(step().decide(&seen, &state()).is_err());
-        seen.vault = Some(vault(|body| {
-            body["properties"]["provisioningState"] = json!("Provisioning")
-        }));
-        assert!(matches!(step().decide(&seen, &state()), Ok(Decision::Wait(_))));
-    }
-
-    #[test]
-    fn settings_of_what_exists_are_kept_and_said() {
-        let mut seen = there();
-        seen.vault = Some(vault(|body| {
-            body["properties"]["storageSettings"][0]["type"] = json!("GeoRedundant")
-        }));
-        let Decision::Done(evidence) = step().decide(&seen, &state()).unwrap() else {
-            panic!("not done")
-        };
-        assert!(
-            evidence.ends_with("redundancy is GeoRedundant (the target says LocallyRedundant)"),
-            "{evidence}"
-        );
-    }
-}
+mod tests;

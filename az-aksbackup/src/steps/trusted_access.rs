@@ -133,15 +133,8 @@ impl Step for TrustedAccess {
     }
 
     fn hand_over(&self, change: &Bind, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure).then(|| {
-            let note = change.note();
-            let command = format!("az aksbackup prepare{}", self.state_flag);
-            turns::contributor(
-                format!("the signed-in account may not {}", note.summary),
-                command,
-                note.right,
-            )
-        })
+        turns::is_refused(failure)
+            .then(|| turns::not_ours(change.note(), format!("az aksbackup prepare{}", self.state_flag)))
     }
 
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {

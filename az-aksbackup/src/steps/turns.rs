@@ -6,7 +6,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::{Region, ResourceId};
-use aksbackup_shared::step::{Right, Turn, Wait};
+use aksbackup_shared::step::{ChangeNote, Right, Turn, Wait};
 
 /// Something that the caller may not be allowed to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +93,15 @@ pub(crate) fn contributor(why: impl Into<String>, command: impl Into<String>, ri
         command: command.into(),
         right: Some(right),
     }
+}
+
+/// The turn of whoever may make a change that the caller may not, with `command` to run.
+pub(crate) fn not_ours(note: ChangeNote, command: String) -> Turn {
+    contributor(
+        format!("the signed-in account may not {}", note.summary),
+        command,
+        note.right,
+    )
 }
 
 /// The turn of whoever may make a resource group.

@@ -1,0 +1,112 @@
+use serde_json::json;
+
+use super::*;
+use crate::steps::turns::tests::refusal;
+use crate::steps::wanted::tests::{example, state};
+
+fn step() -> VaultAndPolicy {
+    VaultAndPolicy {
+        folder: PathBuf::new(),
+        state_flag: String::new(),
+    }
+}
+
+fn vault(change: impl FnOnce(&mut Value)) -> Vault {
+    let mut body = json!({
+        "location": "West Europe", "identity": { "principalId": "55555555-5555-4555-8555-555555555555" },
+        "properties": { "provisioningState": "Succeeded", "storageSettings": [{ "type": "LocallyRedundant" }],
+            "securitySettings": { "softDeleteSettings": { "state": "On" } } },
+    });
+    change(&mut body);
+    serde_json::from_value(body).unwrap()
+}
+
+fn there() -> Seen {
+    Seen {
+        target: example(),
+        group: Sight::Here(Group {
+            location: "westeurope".into(),
+        }),
+        vault: Some(vault(|_| ())),
+        policy: Some(policy::facts(&policy::tests::made(|_| ()), "p").unwrap()),
+        new_policy: None,
+    }
+}
+
+#[test]
+fn satisfied_world_needs_nothing() {
+    let decision = step().decide(&there(), &state()).unwrap();
+    assert_eq!(decision, Decision::Done("vault bv-aks, policy policy-aks".into()));
+    let mut tables = CloudTables::default();
+    step().record(&there(), &mut tables);
+    let table = tables.vault.unwrap();
+    assert_eq!(
+        (table.rule.as_str(), table.retention_tag.as_str(), table.vault_tier),
+        ("BackupDaily", "Default", false)
+    );
+}
+
+#[test]
+fn an_empty_world_gets_group_vault_and_policy() {
+    let mut seen = there();
+    (seen.group, seen.vault, seen.policy) = (Sight::Absent, None, None);
+    seen.new_policy = Some(policy::tests::made(|_| ()));
+    let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
+        panic!("no change")
+    };
+    assert!(matches!(
+        &changes[..],
+        [
+            VaultChange::CreateGroup { .. },
+            VaultChange::CreateVault { .. },
+            VaultChange::CreatePolicy { .. }
+        ]
+    ));
+    let codes = ["AuthorizationFailed", "ResourceGroupNotFound", "ResourceNotFound"];
+    let turns = changes
+        .iter()
+        .zip(codes)
+        .map(|(change, code)| step().hand_over(change, &refusal(code)).unwrap());
+    assert!(
+        turns
+            .into_iter()
+            .all(|turn| turn.command.starts_with("az group create --name rg-backup"))
+    );
+}
+
+#[test]
+fn a_vault_without_an_identity_gets_one() {
+    let mut seen = there();
+    seen.vault = Some(vault(|body| body["identity"] = Value::Null));
+    let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
+        panic!("no change")
+    };
+    assert!(matches!(&changes[..], [VaultChange::AddIdentity { .. }]));
+    assert!(step().hand_over(&changes[0], &refusal("AuthorizationFailed")).is_some());
+}
+
+#[test]
+fn a_vault_elsewhere_is_refused_and_one_that_is_being_made_waited_for() {
+    let mut seen = there();
+    seen.vault = Some(vault(|body| body["location"] = json!("northeurope")));
+    assert!(step().decide(&seen, &state()).is_err());
+    seen.vault = Some(vault(|body| {
+        body["properties"]["provisioningState"] = json!("Provisioning")
+    }));
+    assert!(matches!(step().decide(&seen, &state()), Ok(Decision::Wait(_))));
+}
+
+#[test]
+fn settings_of_what_exists_are_kept_and_said() {
+    let mut seen = there();
+    seen.vault = Some(vault(|body| {
+        body["properties"]["storageSettings"][0]["type"] = json!("GeoRedundant")
+    }));
+    let Decision::Done(evidence) = step().decide(&seen, &state()).unwrap() else {
+        panic!("not done")
+    };
+    assert!(
+        evidence.ends_with("redundancy is GeoRedundant (the target says LocallyRedundant)"),
+        "{evidence}"
+    );
+}

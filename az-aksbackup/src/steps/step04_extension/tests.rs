@@ -1,0 +1,117 @@
+use aksbackup_shared::state::schema::StorageTable;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::steps::wanted::tests::{example, state};
+
+const STEP: BackupExtension = BackupExtension {
+    state_flag: String::new(),
+};
+const ENDPOINT: &str = "https://stbackup.blob.core.windows.net/";
+
+fn prepared() -> State {
+    let target = example();
+    let mut state = state();
+    state.cloud.storage = Some(StorageTable {
+        account: wanted::account(&target),
+        container: target.storage.container.clone(),
+        blob_endpoint: ENDPOINT.into(),
+        snapshot_group: wanted::snapshot_group(&target),
+        written: None,
+    });
+    state
+}
+
+/// An extension as this tool installs one, with what a test wants otherwise.
+pub(crate) fn extension(change: impl FnOnce(&mut Value)) -> Extension {
+    let mut body = json!({ "name": "by-hand", "properties": {
+        "extensionType": "Microsoft.DataProtection.Kubernetes", "provisioningState": "Succeeded",
+        "configurationSettings": settings::wanted(&example(), ENDPOINT), "currentVersion": "0.1.2",
+        "aksAssignedIdentity": { "principalId": "33333333-3333-4333-8333-333333333333" },
+    } });
+    change(&mut body);
+    serde_json::from_value(body).unwrap()
+}
+
+fn seen(extensions: Vec<Extension>) -> Seen {
+    Seen {
+        target: example(),
+        extensions,
+    }
+}
+
+#[test]
+fn satisfied_world_needs_nothing_whatever_the_extension_is_called() {
+    let seen = seen(vec![extension(|_| ())]);
+    let decision = STEP.decide(&seen, &prepared()).unwrap();
+    assert_eq!(
+        decision,
+        Decision::Done("extension by-hand 0.1.2 on cluster aks".into())
+    );
+    let mut tables = CloudTables::default();
+    STEP.record(&seen, &mut tables);
+    assert_eq!(tables.extension.unwrap().extension.name(), "by-hand");
+}
+
+#[test]
+fn a_missing_extension_is_installed_with_wire_names() {
+    let Decision::Change(changes) = STEP.decide(&seen(vec![]), &prepared()).unwrap() else {
+        panic!("no change")
+    };
+    let ExtensionChange::Install { settings, .. } = &changes[0] else {
+        panic!("no install")
+    };
+    assert_eq!(settings["configuration.backupStorageLocation.config.useAAD"], "true");
+    assert_eq!(
+        settings["configuration.backupStorageLocation.config.storageAccountURI"],
+        ENDPOINT
+    );
+    assert!(changes[0].note().right.scope.ends_with("/managedClusters/aks"));
+}
+
+#[test]
+fn an_extension_that_is_being_installed_is_waited_for() {
+    let creating = extension(|body| body["properties"]["provisioningState"] = json!("Creating"));
+    let decision = STEP.decide(&seen(vec![creating]), &prepared()).unwrap();
+    assert_eq!(decision, Decision::Wait(Wait::for_("extension by-hand: Creating")));
+}
+
+#[test]
+fn a_failed_extension_fails_with_helm_s_words_and_the_cure() {
+    let failed = extension(|body| {
+        body["properties"]["provisioningState"] = json!("Failed");
+        body["properties"]["errorInfo"] = json!({ "code": "ExtensionOperationFailed", "message": "geneva not ready" });
+    });
+    let failure = STEP.decide(&seen(vec![failed]), &prepared()).unwrap_err();
+    assert_eq!(failure.code.as_deref(), Some("ExtensionOperationFailed"));
+    assert_eq!(failure.why, ["geneva not ready"]);
+    assert!(
+        failure
+            .hints
+            .iter()
+            .any(|hint| hint.contains("az k8s-extension delete"))
+    );
+}
+
+#[test]
+fn another_container_is_refused_with_both_cures() {
+    let other = extension(|body| body["properties"]["configurationSettings"][settings::BUCKET] = json!("other"));
+    let failure = STEP.decide(&seen(vec![other]), &prepared()).unwrap_err();
+    assert!(
+        failure.why[0].contains("other") && failure.why[0].contains("aks"),
+        "{failure}"
+    );
+    assert_eq!(failure.hints.len(), 2);
+}
+
+#[test]
+fn an_extension_with_account_keys_is_switched_to_entra() {
+    let keys = extension(|body| {
+        let settings = body["properties"]["configurationSettings"].as_object_mut().unwrap();
+        settings.retain(|key, _| !key.ends_with("useAAD"));
+    });
+    let Decision::Change(changes) = STEP.decide(&seen(vec![keys]), &prepared()).unwrap() else {
+        panic!("no change")
+    };
+    assert!(matches!(&changes[..], [ExtensionChange::Rekey { settings, .. }] if settings.len() == 1));
+}

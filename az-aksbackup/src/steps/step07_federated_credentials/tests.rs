@@ -1,0 +1,115 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::steps::turns::tests::refusal;
+use crate::steps::wanted::tests::{example, state};
+
+const STEP: FederatedCredentials = FederatedCredentials {
+    subjects: Vec::new(),
+    state_flag: String::new(),
+};
+const ISSUER: &str = "https://oidc.example/t/g/";
+
+fn seen(credentials: Sight<Vec<FederatedCredential>>) -> Seen {
+    let target = example();
+    Seen {
+        identity: target
+            .cluster
+            .resource("Microsoft.ManagedIdentity/userAssignedIdentities", "ext-1"),
+        issuer: ISSUER.parse().unwrap(),
+        wishes: subjects::wishes(&state(), &[]).unwrap(),
+        credentials,
+        target,
+    }
+}
+
+fn credential(name: &str, change: impl FnOnce(&mut Value)) -> FederatedCredential {
+    let account = aksbackup_shared::names::GUIDE_SERVICE_ACCOUNTS
+        .iter()
+        .find(|(_, own)| *own == name)
+        .unwrap()
+        .0;
+    let mut body = json!({ "name": format!("by-hand-{name}"), "properties": {
+        "issuer": ISSUER, "subject": format!("system:serviceaccount:dataprotection-microsoft:{account}"),
+        "audiences": ["api://AzureADTokenExchange"] } });
+    change(&mut body["properties"]);
+    serde_json::from_value(body).unwrap()
+}
+
+fn all() -> Vec<FederatedCredential> {
+    let names = [
+        "dataprotection-controller",
+        "dataprotection-agent",
+        "dataprotection-geneva",
+    ];
+    names.map(|name| credential(name, |_| ())).into()
+}
+
+fn changes(credentials: Vec<FederatedCredential>) -> Vec<CredentialChange> {
+    match STEP.decide(&seen(Sight::Here(credentials)), &state()).unwrap() {
+        Decision::Change(changes) => changes,
+        Decision::Done(_) | Decision::Wait(_) | Decision::Blocked(..) => panic!("no change"),
+    }
+}
+
+#[test]
+fn satisfied_world_needs_nothing_whatever_the_names() {
+    let seen = seen(Sight::Here(all()));
+    let decision = STEP.decide(&seen, &state()).unwrap();
+    assert_eq!(decision, Decision::Done("3 credentials on identity ext-1".into()));
+    let mut tables = CloudTables::default();
+    STEP.record(&seen, &mut tables);
+    let table = tables.federation.unwrap();
+    assert_eq!(table.credentials.len(), 3);
+    assert_eq!(table.issuer.as_str(), ISSUER);
+}
+
+#[test]
+fn an_issuer_without_its_slash_is_another_one() {
+    let mut credentials = all();
+    credentials[0] = credential("dataprotection-controller", |own| {
+        own["issuer"] = json!("https://oidc.example/t/g")
+    });
+    let changes = changes(credentials);
+    assert_eq!((changes.len(), changes[0].exists), (1, false));
+}
+
+#[test]
+fn a_wrong_audience_is_corrected_under_the_credential_s_own_name() {
+    let mut credentials = all();
+    credentials[1] = credential("dataprotection-agent", |own| own["audiences"] = json!(["api://other"]));
+    let changes = changes(credentials);
+    assert_eq!((changes.len(), changes[0].exists), (1, true));
+    assert_eq!(changes[0].name, "by-hand-dataprotection-agent");
+}
+
+#[test]
+fn a_full_identity_fails_with_what_may_be_removed() {
+    let stale = |_| credential("dataprotection-agent", |own| own["issuer"] = json!("https://old/"));
+    let credentials = (0..18).map(stale).collect();
+    let failure = STEP.decide(&seen(Sight::Here(credentials)), &state()).unwrap_err();
+    assert_eq!(failure.hints.len(), 3);
+}
+
+#[test]
+fn a_missing_right_is_one_turn_and_a_locked_node_group_another() {
+    let changes = changes(vec![]);
+    let turns = changes
+        .iter()
+        .map(|change| STEP.hand_over(change, &refusal("AuthorizationFailed")).unwrap());
+    assert!(turns.clone().all(|turn| turn == turns.clone().next().unwrap()));
+    let locked = STEP
+        .hand_over(&changes[0], &refusal("DenyAssignmentAuthorizationFailed"))
+        .unwrap();
+    assert_eq!(locked.who, Person::PlatformTeam);
+    assert!(locked.command.contains("--nrg-lockdown-restriction-level Unrestricted"));
+}
+
+#[test]
+fn credentials_that_may_not_be_read_are_the_turn_of_who_may() {
+    let hidden = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));
+    let Decision::Blocked(_, turns) = STEP.decide(&seen(hidden), &state()).unwrap() else {
+        panic!("not blocked")
+    };
+    assert_eq!(turns[0].command, "az aksbackup prepare");
+}

@@ -1,0 +1,93 @@
+use super::*;
+use crate::steps::needed::tests::checked;
+use crate::steps::turns::tests::refusal;
+use crate::steps::wanted::tests::{example, state};
+
+fn step() -> Roles {
+    Roles {
+        vouched_by_prompt: true,
+        ..Roles::default()
+    }
+}
+
+fn seen(roles: Result<Vec<Checked>, Turn>) -> Seen {
+    Seen {
+        target: example(),
+        roles,
+    }
+}
+
+#[test]
+fn satisfied_world_needs_nothing() {
+    let seen = seen(Ok(checked(true)));
+    let nobody = Roles::default();
+    assert_eq!(
+        nobody.decide(&seen, &state()).unwrap(),
+        Decision::Done("4 role assignments".into())
+    );
+    let mut tables = CloudTables::default();
+    nobody.record(&seen, &mut tables);
+    let roles = tables.roles.unwrap().assignments;
+    assert_eq!((roles.len(), roles[0].holder.as_str()), (4, "extension identity"));
+}
+
+#[test]
+fn missing_roles_are_assigned_once_each_and_name_vault_and_snapshot_group() {
+    let Decision::Change(changes) = step().decide(&seen(Ok(checked(false))), &state()).unwrap() else {
+        panic!("no change")
+    };
+    let notes: Vec<String> = changes.iter().map(|change| change.note().summary).collect();
+    assert_eq!(notes.len(), 4);
+    assert!(
+        notes[2].contains("vault bv-aks") && notes[2].ends_with("on group rg-snapshots"),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn nobody_vouching_is_refused_with_the_exact_flags() {
+    let missing = seen(Ok(checked(false)));
+    let failure = Roles::default().decide(&missing, &state()).unwrap_err();
+    assert!(failure.hints[0].contains("--vault bv-aks --snapshot-group rg-snapshots"));
+    let flags = Roles {
+        vault: Some("bv-aks".into()),
+        snapshot_group: Some("rg-snapshots".into()),
+        ..Roles::default()
+    };
+    assert!(flags.decide(&missing, &state()).is_ok());
+}
+
+#[test]
+fn a_vouched_name_that_the_file_does_not_have_is_refused() {
+    let other = Roles {
+        vault: Some("other".into()),
+        ..step()
+    };
+    assert!(other.as_vouched(&example()).unwrap_err().what.contains("bv-aks"));
+    let same = Roles {
+        vault: Some("BV-AKS".into()),
+        ..step()
+    };
+    assert!(same.as_vouched(&example()).is_ok());
+}
+
+#[test]
+fn what_is_not_there_yet_is_the_platform_team_s_turn() {
+    let turn = Turn {
+        who: Person::PlatformTeam,
+        why: "x".into(),
+        command: "y".into(),
+        right: None,
+    };
+    let decision = step().decide(&seen(Err(turn.clone())), &state()).unwrap();
+    assert_eq!(decision, Decision::Blocked(vec![], vec![turn]));
+}
+
+#[test]
+fn a_scope_without_the_right_is_handed_over_by_name() {
+    let change = assign(&checked(false)[1].need, &example());
+    let turn = step().hand_over(&change, &refusal("AuthorizationFailed")).unwrap();
+    assert_eq!(turn.who, Person::SubscriptionOwner);
+    assert_eq!(turn.right.unwrap(), Right::new(ACTION, &example().cluster));
+    assert!(step().hand_over(&change, &Failure::failed("x")).is_none());
+}

@@ -1,0 +1,99 @@
+use super::*;
+use crate::steps::protection::tests::instance;
+use crate::steps::turns::tests::refusal;
+use crate::steps::wanted::tests::{example, state};
+
+fn step() -> BackupInstance {
+    BackupInstance {
+        without_verification: true,
+        ..BackupInstance::default()
+    }
+}
+
+fn seen(instances: Vec<Instance>) -> Seen {
+    Seen {
+        target: example(),
+        instances,
+        roles: RolesSeen::Assigned(None),
+        written: false,
+    }
+}
+
+#[test]
+fn satisfied_world_needs_nothing() {
+    let seen = seen(vec![instance("ProtectionConfigured", |_| ())]);
+    let evidence = "backup instance aks-instance: ProtectionConfigured with policy policy-aks";
+    assert_eq!(step().decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
+    let mut tables = CloudTables::default();
+    step().record(&seen, &mut tables);
+    assert_eq!(tables.instance.unwrap().protection, "ProtectionConfigured");
+}
+
+#[test]
+fn an_unprotected_cluster_is_validated_and_then_protected() {
+    let Decision::Change(changes) = step().decide(&seen(vec![]), &state()).unwrap() else {
+        panic!("no change")
+    };
+    assert!(matches!(
+        &changes[..],
+        [
+            InstanceChange::Validate { .. },
+            InstanceChange::Protect { error: None, .. }
+        ]
+    ));
+    assert!(step().hand_over(&changes[1], &refusal("AuthorizationFailed")).is_some());
+}
+
+#[test]
+fn configuring_is_not_configured() {
+    let seen = seen(vec![instance("ConfiguringProtection", |_| ())]);
+    assert!(matches!(step().decide(&seen, &state()).unwrap(), Decision::Wait(_)));
+}
+
+#[test]
+fn another_vault_is_refused_by_name() {
+    let other = instance("ProtectionConfigured", |body| {
+        body["id"] = body["id"].as_str().unwrap().replace("bv-aks", "bv-other").into();
+    });
+    let failure = step().decide(&seen(vec![other]), &state()).unwrap_err();
+    assert!(failure.to_string().contains("bv-other"), "{failure}");
+}
+
+#[test]
+fn an_error_is_repaired_once_and_then_reported_with_azure_s_advice() {
+    let mut seen = seen(vec![instance("ProtectionError", |body| {
+        body["properties"]["protectionErrorDetails"] = serde_json::json!(
+            { "code": "UserErrorX", "message": "no", "recommendedAction": ["do this"] });
+    })]);
+    let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
+        panic!("no change")
+    };
+    assert_eq!(changes[1].note().warning.as_deref(), Some("Azure says: UserErrorX: no"));
+    seen.written = true;
+    let failure = step().decide(&seen, &state()).unwrap_err();
+    assert_eq!(
+        (failure.code.as_deref(), failure.hints[0].as_str()),
+        (Some("UserErrorX"), "do this")
+    );
+}
+
+#[test]
+fn without_verification_or_roles_it_is_others_turn() {
+    let mut seen = seen(vec![]);
+    let turn = Turn {
+        who: Person::SubscriptionOwner,
+        why: "x".into(),
+        command: "y".into(),
+        right: None,
+    };
+    seen.roles = RolesSeen::Open(turn);
+    let Decision::Blocked(changes, turns) = BackupInstance::default().decide(&seen, &state()).unwrap() else {
+        panic!("not blocked")
+    };
+    assert!(changes.is_empty());
+    assert_eq!(
+        turns.iter().map(|turn| turn.who).collect::<Vec<_>>(),
+        [Person::SubscriptionOwner, Person::ClusterAdmin]
+    );
+    assert_eq!(turns[1].command, "kubectl aksbackup configure");
+}

@@ -1,0 +1,84 @@
+use serde_json::json;
+
+use super::*;
+use crate::steps::turns::tests::refusal;
+use crate::steps::wanted::tests::{example, state};
+
+fn job(status: &str) -> Job {
+    let id = format!("{}/backupJobs/j-1", wanted::vault(&example()));
+    serde_json::from_value(json!({ "id": id, "properties": { "status": status,
+        "errorDetails": [{ "code": "UserErrorX", "message": "no", "recommendedAction": ["do this"] }],
+        "extendedInfo": { "warningDetails": [{ "resourceName": "pvc", "warning": { "message": "skipped" } }] } } }))
+    .unwrap()
+}
+
+fn seen(job: Option<Job>) -> Seen {
+    let target = example();
+    let instance = Some(wanted::instance(&target));
+    Seen {
+        vault: wanted::vault(&target),
+        instance,
+        rule: "BackupDaily".into(),
+        tag: "Default".into(),
+        job,
+    }
+}
+
+fn decide(seen: &Seen) -> Outcome<Decision<StartBackup>> {
+    Backup::default().decide(seen, &state())
+}
+
+#[test]
+fn satisfied_world_needs_nothing() {
+    let seen = seen(Some(job("CompletedWithWarnings")));
+    let evidence = "backup job j-1: CompletedWithWarnings; pvc: skipped";
+    assert_eq!(decide(&seen).unwrap(), Decision::Done(evidence.into()));
+    let mut tables = CloudTables::default();
+    Backup::default().record(&seen, &mut tables);
+    assert_eq!(tables.backup.unwrap().status, "CompletedWithWarnings");
+}
+
+#[test]
+fn without_a_job_one_is_started() {
+    let Decision::Change(changes) = decide(&seen(None)).unwrap() else {
+        panic!("no change")
+    };
+    assert_eq!(
+        changes[0].note().summary,
+        "back up aks-instance now by rule BackupDaily, kept as Default"
+    );
+    assert!(
+        Backup::default()
+            .hand_over(&changes[0], &refusal("AuthorizationFailed"))
+            .is_some()
+    );
+}
+
+#[test]
+fn a_running_job_is_followed_and_an_unknown_word_means_that_it_runs() {
+    for status in ["InProgress", "Started", "Cancelling", "Inventing"] {
+        assert!(
+            matches!(decide(&seen(Some(job(status)))).unwrap(), Decision::Wait(_)),
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn a_failed_job_fails_with_azure_s_code_and_advice() {
+    let failure = decide(&seen(Some(job("Failed")))).unwrap_err();
+    assert_eq!(
+        (failure.code.as_deref(), failure.hints[0].as_str()),
+        (Some("UserErrorX"), "do this")
+    );
+}
+
+#[test]
+fn an_unprotected_cluster_is_not_backed_up() {
+    let mut seen = seen(None);
+    seen.instance = None;
+    let Decision::Blocked(_, turns) = decide(&seen).unwrap() else {
+        panic!("not blocked")
+    };
+    assert_eq!(turns[0].command, "az aksbackup protect");
+}

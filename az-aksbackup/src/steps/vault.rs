@@ -1,0 +1,62 @@
+//! Whether a Backup vault that exists will do, and what vault and policy have otherwise.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::state::schema::Target;
+
+use crate::arm::region;
+use crate::arm::vaults::Vault;
+use crate::steps::policy::Facts;
+
+/// Checks that a vault that exists can protect a cluster in the target's region.
+///
+/// # Errors
+/// Another region, or a vault that failed.
+pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
+    let name = &target.vault.name;
+    if !region::is(&vault.location, &target.region) {
+        return Failure::failed(format!("Backup vault {name} cannot protect the cluster"))
+            .because(format!(
+                "it is in region {}, the cluster is in {}; Azure Backup wants both in the same",
+                vault.location, target.region
+            ))
+            .hint("choose another vault, or a new name: az aksbackup init --vault NAME")
+            .err();
+    }
+    if vault.properties.provisioning_state.as_deref() == Some("Failed") {
+        return Failure::failed(format!("Backup vault {name} is in state Failed"))
+            .hint("see what is wrong with it in the portal, or choose another: az aksbackup init --vault NAME")
+            .err();
+    }
+    Ok(())
+}
+
+/// What proves both, with what is otherwise than the target says.
+pub(crate) fn evidence(target: &Target, vault: Option<&Vault>, policy: Option<&Facts>) -> String {
+    let mut text = format!("vault {}, policy {}", target.vault.name, target.policy.name);
+    let mut differs = |what: &str, own: &str, wanted: &str| {
+        if !own.is_empty() && !own.eq_ignore_ascii_case(wanted) {
+            text.push_str(&format!("; {what} is {own} (the target says {wanted})"));
+        }
+    };
+    if let Some(vault) = vault {
+        differs(
+            "redundancy",
+            vault.redundancy().unwrap_or_default(),
+            &target.vault.redundancy,
+        );
+        differs(
+            "soft delete",
+            vault.soft_delete().unwrap_or_default(),
+            &target.vault.soft_delete,
+        );
+    }
+    if let Some(facts) = policy.filter(|_| target.policy.file.is_none()) {
+        differs("schedule", &facts.schedule, &target.policy.schedule);
+        differs("retention", &facts.retention, &target.policy.retention);
+        if facts.vault_tier != target.policy.vault_tier_retention.is_some() {
+            let tier = |on: bool| if on { "in use" } else { "not in use" };
+            differs("the vault tier", tier(facts.vault_tier), tier(!facts.vault_tier));
+        }
+    }
+    text
+}
