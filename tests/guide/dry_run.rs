@@ -1,0 +1,77 @@
+//! `--dry-run` lists each change with its right, and writes nothing.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::harness::{INIT, Run, Stage};
+
+fn lists_only(stage: &Stage, run: impl FnOnce() -> Run, expected: &[&str]) {
+    let before = stage.state_text();
+    let mark = stage.mark();
+    let run = run().ends(Exit::Pending.code());
+    assert_eq!(
+        stage.writes_since(mark),
+        Vec::<String>::new(),
+        "a dry run sends no write\n{run}"
+    );
+    assert_eq!(stage.state_text(), before, "a dry run does not touch the file\n{run}");
+    for text in expected {
+        assert!(run.stdout.contains(text), "the plan lacks {text:?}\n{run}");
+    }
+}
+
+#[test]
+fn every_writing_command_has_a_dry_run_that_writes_nothing() {
+    let stage = Stage::new().unwrap();
+    lists_only(
+        &stage,
+        || stage.az("platform", &[INIT.as_slice(), &["--dry-run"]].concat()),
+        &[],
+    );
+    stage.init("platform").ok();
+    let prepare = [
+        "managedClusters/write",
+        "storageAccounts/write",
+        "backupVaults/write",
+        "extensions/write",
+        "federatedIdentityCredentials/write",
+        "trustedAccessRoleBindings/write",
+    ];
+    lists_only(&stage, || stage.az("platform", &["prepare", "--dry-run"]), &prepare);
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    stage
+        .az("platform", &["prepare", "--dry-run"])
+        .ok()
+        .says("nothing to change");
+    lists_only(
+        &stage,
+        || stage.az("owner", &["grant", "--dry-run"]),
+        &[
+            "Storage Blob Data Contributor",
+            "Microsoft.Authorization/roleAssignments/write",
+            "rg-snapshots",
+        ],
+    );
+    stage.grant("owner").ok();
+    lists_only(
+        &stage,
+        || stage.kubectl("cluster-admin", &["configure", "--dry-run"]),
+        &["dataprotection-microsoft-controller-sa", "patch"],
+    );
+    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.kubectl("cluster-admin", &["configure", "--dry-run"]).ok();
+    lists_only(
+        &stage,
+        || stage.az("platform", &["protect", "--dry-run"]),
+        &["backupInstances/write"],
+    );
+    stage.az("platform", &["protect", "--yes"]).ok();
+    lists_only(
+        &stage,
+        || stage.az("platform", &["backup", "--dry-run"]),
+        &["backupInstances/backup/action"],
+    );
+    lists_only(
+        &stage,
+        || stage.kubectl("cluster-admin", &["unconfigure", "--dry-run"]),
+        &["patch"],
+    );
+}

@@ -1,0 +1,102 @@
+//! Help, versions and JSON: what people and scripts see first.
+
+use std::process::Command;
+
+use aksbackup_tests::harness::{Stage, binary, finish};
+
+const AZ: [&str; 8] = ["init", "prepare", "grant", "protect", "backup", "jobs", "up", "status"];
+const KUBECTL: [&str; 5] = ["configure", "verify", "status", "logs", "unconfigure"];
+
+#[test]
+fn every_command_explains_itself_with_examples() {
+    for (program, spoken, commands) in [
+        ("az-aksbackup", "az aksbackup", AZ.as_slice()),
+        ("kubectl-aksbackup", "kubectl aksbackup", KUBECTL.as_slice()),
+    ] {
+        let help = finish(Command::new(binary(program)).arg("--help"))
+            .ok()
+            .says(&format!("Usage: {spoken}"));
+        for command in commands {
+            assert!(help.stdout.contains(command), "{program} --help names {command}");
+            let help = finish(Command::new(binary(program)).args([command, "--help"])).ok();
+            help.says("Examples:").says(&format!("{spoken} {command}"));
+        }
+        finish(Command::new(binary(program)).arg("--version"))
+            .ok()
+            .says(env!("CARGO_PKG_VERSION"));
+        finish(Command::new(binary(program)).args(["no-such-command"]))
+            .ends(2)
+            .says("no-such-command");
+        for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+            finish(Command::new(binary(program)).args(["completion", shell]))
+                .ok()
+                .says(program);
+        }
+    }
+}
+
+fn json<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &["-o", "json"]].concat()
+}
+
+#[test]
+fn every_command_speaks_json() {
+    let stage = Stage::new().unwrap();
+    let az = |persona: &str, arguments: &[&str]| stage.az(persona, &json(arguments)).ok().json();
+    az("platform", &aksbackup_tests::harness::INIT);
+    az("platform", &["prepare", "--yes"]);
+    let vault = stage.value("/target/vault/name");
+    az(
+        "owner",
+        &["grant", "--vault", &vault, "--snapshot-group", "rg-snapshots", "--yes"],
+    );
+    let kubectl = |persona: &str, arguments: &[&str]| stage.kubectl(persona, &json(arguments)).ok().json();
+    kubectl("cluster-admin", &["configure", "--yes"]);
+    az("platform", &["protect", "--yes"]);
+    az("platform", &["backup", "--yes"]);
+    let jobs = az("platform", &["jobs"]);
+    assert_eq!(jobs["jobs"].as_array().map(Vec::len), Some(1), "{jobs}");
+    let status = az("reader", &["status"]);
+    assert!(
+        status["steps"].as_array().is_some_and(|steps| steps.len() >= 13),
+        "{status}"
+    );
+    kubectl("viewer", &["status"]);
+    kubectl("viewer", &["verify"]);
+    kubectl("cluster-admin", &["unconfigure", "--yes"]);
+    let error = stage
+        .az("platform", &json(&["prepare", "--state", "none.toml", "--yes"]))
+        .ends(3)
+        .json();
+    assert!(
+        error["error"]["what"]
+            .as_str()
+            .is_some_and(|what| what.contains("none.toml")),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_velero_log_can_be_read() {
+    let stage = Stage::new().unwrap();
+    stage.configured();
+    let logs = stage.kubectl("viewer", &["logs", "--tail", "5"]).ok();
+    assert!((1..=5).contains(&logs.stdout.lines().count()), "{logs}");
+}
+
+#[test]
+fn unconfigure_takes_back_what_configure_did() {
+    let stage = Stage::new().unwrap();
+    stage.configured();
+    stage.kubectl("cluster-admin", &["unconfigure", "--yes"]).ok();
+    stage.kubectl("viewer", &["verify"]).ends(8);
+    for deployment in stage.sandbox.kubernetes().objects("deployments") {
+        let label = deployment.pointer("/spec/template/metadata/labels/azure.workload.identity~1use");
+        assert_eq!(label, None, "{deployment}");
+    }
+    stage
+        .kubectl("cluster-admin", &["unconfigure"])
+        .ok()
+        .says("nothing to do");
+    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+}

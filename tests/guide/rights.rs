@@ -1,0 +1,129 @@
+//! Each person with their own rights only: what they may not do is named, with who may, and the rest is done.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::harness::Stage;
+
+const THEIRS: u8 = Exit::TheirTurn.code();
+
+#[test]
+fn unregistered_providers_are_the_subscription_contributor_s_and_the_rest_is_done() {
+    let stage = Stage::with(&["providers_registered=false"]).unwrap();
+    stage.init("platform").ok();
+    let run = stage.az("platform", &["prepare", "--yes"]).ends(THEIRS);
+    assert!(run.stdout.contains("subscription contributor"), "{run}");
+    assert!(run.stdout.contains("/register/action"), "{run}");
+    assert!(
+        !stage.value("/cloud/storage/account").is_empty() || run.stdout.contains("Microsoft.Storage"),
+        "{run}"
+    );
+    stage.az("contributor", &["prepare", "--yes"]).ok();
+}
+
+#[test]
+fn a_missing_group_is_the_subscription_contributor_s() {
+    let stage = Stage::with(&["no_snapshot_group=true"]).unwrap();
+    stage.init("platform").ok();
+    stage
+        .az("platform", &["prepare", "--yes"])
+        .ends(THEIRS)
+        .says("subscription contributor")
+        .says("az group create")
+        .says("rg-snapshots")
+        .says("Microsoft.Resources/subscriptions/resourceGroups/write");
+    assert!(
+        !stage.value("/cloud/vault/vault").is_empty(),
+        "the vault needs no snapshot group\n{}",
+        stage.state_text()
+    );
+}
+
+#[test]
+fn a_node_group_of_others_leaves_only_the_federated_credentials() {
+    let stage = Stage::new().unwrap();
+    stage.init("platform-no-node").ok();
+    let run = stage.az("platform-no-node", &["prepare", "--yes"]).ends(THEIRS);
+    assert!(
+        run.stdout.contains("federatedIdentityCredentials/write") || run.stdout.contains("userAssignedIdentities/read"),
+        "{run}"
+    );
+    assert!(
+        !stage.value("/cloud/trusted_access/binding").is_empty(),
+        "trusted access is done all the same\n{run}"
+    );
+    stage.az("contributor", &["prepare", "--yes"]).ok();
+}
+
+#[test]
+fn an_owner_of_one_scope_assigns_there_and_the_others_are_listed() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    let run = stage.grant("owner-storage-only").ends(THEIRS);
+    assert_eq!(stage.writes_refused(), 3, "three assignments were refused\n{run}");
+    assert!(
+        run.stdout
+            .matches("Microsoft.Authorization/roleAssignments/write")
+            .count()
+            >= 2,
+        "{run}"
+    );
+    assert!(
+        run.stdout.contains("rg-snapshots") && run.stdout.contains("aks-demo"),
+        "{run}"
+    );
+    stage.grant("owner").ok();
+}
+
+#[test]
+fn grant_needs_a_word_for_vault_and_snapshot_group() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    let mark = stage.mark();
+    let vault = stage.value("/target/vault/name");
+    stage
+        .az("owner", &["grant", "--yes"])
+        .ends(Exit::Usage.code())
+        .says(&format!("--vault {vault}"))
+        .says("--snapshot-group rg-snapshots");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+#[test]
+fn grant_refuses_a_file_that_claims_another_principal() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    let principal = stage.value("/cloud/identity/principal");
+    let foreign = "0b1f6471-1bf0-4dda-aec3-000000000666";
+    std::fs::write(stage.state(), stage.state_text().replace(&principal, foreign)).unwrap();
+    let mark = stage.mark();
+    let run = stage.grant("owner");
+    assert_ne!(run.code, 0, "{run}");
+    assert!(run.stderr.contains(foreign), "the claim is named\n{run}");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+#[test]
+fn nobody_is_told_what_they_may_not_read_as_if_it_were_missing() {
+    let stage = Stage::new().unwrap();
+    stage.init("platform").ok();
+    stage
+        .az("stranger", &["prepare", "--yes"])
+        .ends(Exit::NotPermitted.code());
+}
+
+#[test]
+fn kubernetes_rights_that_lack_are_all_named_before_anything_is_written() {
+    let stage = Stage::new().unwrap();
+    stage.granted();
+    let mark = stage.mark();
+    let run = stage
+        .kubectl("viewer", &["configure", "--yes"])
+        .ends(Exit::NotPermitted.code());
+    assert!(
+        run.stderr.contains("patch") && run.stderr.contains("serviceaccounts") && run.stderr.contains("deployments"),
+        "{run}"
+    );
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    stage
+        .kubectl("nobody", &["configure", "--yes"])
+        .ends(Exit::NotPermitted.code());
+}

@@ -1,0 +1,316 @@
+//! What the tests of the real binaries stand on: a sandbox, a folder, and a way to be one of its people.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::log::Entry;
+use crate::sandbox::Sandbox;
+use crate::settings::Settings;
+
+/// How fast time runs in tests, unless one asks for something else: Azure's four minutes are half a second.
+pub const TIME_SCALE: f64 = 0.002;
+
+/// Where the binaries under test are: beside the test's own executable.
+///
+/// # Panics
+/// The binary was not built; `tests/run` does that first.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    let folder = own.ancestors().find(|folder| folder.join(name).is_file());
+    let Some(folder) = folder else {
+        panic!(
+            "there is no {name} beside {}: run tests/run, or cargo build --workspace first",
+            own.display()
+        )
+    };
+    folder.join(name)
+}
+
+/// A sandbox with a folder for the state file.
+pub struct Stage {
+    /// The simulated Azure and Kubernetes.
+    pub sandbox: Sandbox,
+    folder: TempDir,
+}
+
+/// What a finished process left behind.
+#[derive(Debug)]
+pub struct Run {
+    /// The command line, for messages.
+    pub line: String,
+    /// Exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Stage {
+    /// A sandbox with the default world.
+    ///
+    /// # Errors
+    /// The sandbox does not start.
+    pub fn new() -> io::Result<Self> {
+        Self::with(&[])
+    }
+
+    /// A sandbox with `switches` such as `issuer_on=true`.
+    ///
+    /// # Errors
+    /// A switch is unknown, or the sandbox does not start.
+    pub fn with(switches: &[&str]) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut settings = Settings {
+            time_scale: TIME_SCALE,
+            ..Settings::default()
+        };
+        for switch in switches {
+            settings.set(switch).map_err(io::Error::other)?;
+        }
+        let sandbox = Sandbox::start(settings, folder.path())?;
+        Ok(Self { sandbox, folder })
+    }
+
+    /// The folder of the sandbox's files and of the state file.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The state file that every command uses unless it names another.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("aksbackup.toml")
+    }
+
+    /// The state file's bytes, empty if there is none.
+    #[must_use]
+    pub fn state_text(&self) -> String {
+        std::fs::read_to_string(self.state()).unwrap_or_default()
+    }
+
+    /// A command as `persona` of Azure, ready for more.
+    #[must_use]
+    pub fn az_command(&self, persona: &str, arguments: &[&str]) -> Command {
+        let mut command = self.bare("az-aksbackup", arguments);
+        command.envs(self.sandbox.env(persona));
+        command
+    }
+
+    /// A command as `persona` of Kubernetes, who has no Azure login.
+    #[must_use]
+    pub fn kubectl_command(&self, persona: &str, arguments: &[&str]) -> Command {
+        let mut command = self.bare("kubectl-aksbackup", arguments);
+        command
+            .env("KUBECONFIG", self.folder.path().join("kubeconfig"))
+            .env("AKSBACKUP_TIME_SCALE", TIME_SCALE.to_string());
+        if !arguments.contains(&"--context") {
+            command.args(["--context", persona]);
+        }
+        command
+    }
+
+    fn bare(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary(name));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .env("AKSBACKUP_STATE", self.state())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `az aksbackup ARGUMENTS` as `persona`.
+    pub fn az(&self, persona: &str, arguments: &[&str]) -> Run {
+        finish(&mut self.az_command(persona, arguments))
+    }
+
+    /// Runs `kubectl aksbackup ARGUMENTS` as `persona`.
+    pub fn kubectl(&self, persona: &str, arguments: &[&str]) -> Run {
+        finish(&mut self.kubectl_command(persona, arguments))
+    }
+
+    /// `init` with the flags that name the demo world.
+    pub fn init(&self, persona: &str) -> Run {
+        self.az(persona, &INIT)
+    }
+
+    /// The hand-off up to and including `prepare`.
+    pub fn prepared(&self) -> Run {
+        self.init("platform").ok();
+        self.az("platform", &["prepare", "--yes"]).ok()
+    }
+
+    /// The hand-off up to and including `grant`.
+    pub fn granted(&self) -> Run {
+        self.prepared();
+        self.grant("owner").ok()
+    }
+
+    /// `grant` as `persona`, who vouches for vault and snapshot group by their flags.
+    pub fn grant(&self, persona: &str) -> Run {
+        let vault = self.value("/target/vault/name");
+        self.az(
+            persona,
+            &["grant", "--vault", &vault, "--snapshot-group", "rg-snapshots", "--yes"],
+        )
+    }
+
+    /// The hand-off up to and including `configure`.
+    pub fn configured(&self) -> Run {
+        self.granted();
+        self.kubectl("cluster-admin", &["configure", "--yes"]).ok()
+    }
+
+    /// A text of the state file by its JSON pointer, empty if it is not there.
+    #[must_use]
+    pub fn value(&self, pointer: &str) -> String {
+        let state: Value = toml::from_str(&self.state_text()).unwrap_or_default();
+        state
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// A place in the request log to count from.
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.sandbox.log().entries().len()
+    }
+
+    /// How many writes Azure refused for lack of rights.
+    #[must_use]
+    pub fn writes_refused(&self) -> usize {
+        self.since(0)
+            .iter()
+            .filter(|entry| entry.write && entry.status == 403)
+            .count()
+    }
+
+    /// The requests since `mark`.
+    #[must_use]
+    pub fn since(&self, mark: usize) -> Vec<Entry> {
+        self.sandbox.log().entries().split_off(mark)
+    }
+
+    /// The writes since `mark`, each as `METHOD target`.
+    #[must_use]
+    pub fn writes_since(&self, mark: usize) -> Vec<String> {
+        let writes = self.since(mark).into_iter().filter(|entry| entry.write);
+        writes
+            .map(|entry| format!("{} {}", entry.method, entry.target))
+            .collect()
+    }
+}
+
+/// `init` for the demo world without a question.
+pub const INIT: [&str; 12] = [
+    "init",
+    "--resource-group",
+    "rg-aks",
+    "--cluster-name",
+    "aks-demo",
+    "--storage-resource-group",
+    "rg-backup",
+    "--vault-resource-group",
+    "rg-backup",
+    "--snapshot-group",
+    "rg-snapshots",
+    "--yes",
+];
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// The command cannot be started.
+pub fn finish(command: &mut Command) -> Run {
+    let line = format!("{command:?}");
+    let line = line
+        .rsplit_once("env -i")
+        .map_or(line.clone(), |(_, rest)| rest.to_owned());
+    match command.output() {
+        Ok(output) => Run::from_output(line, &output),
+        Err(error) => panic!("{line}: {error}"),
+    }
+}
+
+impl Run {
+    /// What `output` holds.
+    #[must_use]
+    pub fn from_output(line: String, output: &Output) -> Self {
+        Self {
+            line,
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The run, if it ended 0.
+    ///
+    /// # Panics
+    /// It did not.
+    pub fn ok(self) -> Self {
+        self.ends(0)
+    }
+
+    /// The run, if it ended with `code`.
+    ///
+    /// # Panics
+    /// It did not; the message holds both streams.
+    pub fn ends(self, code: u8) -> Self {
+        assert!(self.code == i32::from(code), "expected exit {code}\n{self}");
+        self
+    }
+
+    /// The run, if one of its streams holds `text`.
+    ///
+    /// # Panics
+    /// Neither does.
+    pub fn says(self, text: &str) -> Self {
+        assert!(
+            self.stdout.contains(text) || self.stderr.contains(text),
+            "expected {text:?}\n{self}"
+        );
+        self
+    }
+
+    /// The one JSON document on standard output.
+    ///
+    /// # Panics
+    /// It is not one document, or has no `version`.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let document: Value = match serde_json::from_str(&self.stdout) {
+            Ok(document) => document,
+            Err(error) => panic!("standard output is not one JSON document: {error}\n{self}"),
+        };
+        assert!(
+            document.get("version").is_some_and(Value::is_u64),
+            "the document has no version\n{self}"
+        );
+        document
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            line,
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(f, "{line}\nexit {code}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+    }
+}
