@@ -162,9 +162,9 @@ pub(crate) struct PrepareArgs {
     pub(crate) write: WriteArgs,
 }
 
-/// Flags of `grant`.
+/// Which roles are assigned, and what is vouched for.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct GrantArgs {
+pub(crate) struct RoleArgs {
     /// Assign the storage role on the container alone, not on the account
     #[arg(long)]
     pub(crate) on_container: bool,
@@ -174,6 +174,14 @@ pub(crate) struct GrantArgs {
     /// Vouch for the snapshot group that roles are assigned on (asked for otherwise)
     #[arg(long, value_name = "NAME")]
     pub(crate) snapshot_group: Option<ResourceGroupName>,
+}
+
+/// Flags of `grant`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GrantArgs {
+    /// Which roles.
+    #[command(flatten)]
+    pub(crate) roles: RoleArgs,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,
@@ -210,15 +218,9 @@ pub(crate) struct UpArgs {
     /// Subject that needs a federated credential as well (repeatable): system:serviceaccount:NAMESPACE:NAME
     #[arg(long = "subject", value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
-    /// Assign the storage role on the container alone, not on the account
-    #[arg(long)]
-    pub(crate) on_container: bool,
-    /// Vouch for the vault that gets roles (asked for otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) vault: Option<VaultName>,
-    /// Vouch for the snapshot group that roles are assigned on (asked for otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) snapshot_group: Option<ResourceGroupName>,
+    /// Which roles.
+    #[command(flatten)]
+    pub(crate) roles: RoleArgs,
     /// Do not wait for the cluster side's verification
     #[arg(long)]
     pub(crate) without_verification: bool,

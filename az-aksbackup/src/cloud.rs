@@ -1,15 +1,16 @@
 //! Which Azure: the public cloud, a sovereign one, or one that describes itself by ARM's metadata endpoint.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::CloudName;
 use aksbackup_shared::pace::Pace;
 use azure_core::http::Url;
-use serde::Deserialize;
 
-use crate::arm::error::chain;
+mod az;
+mod metadata;
+
+pub(crate) use az::{az_folder, az_setting};
 
 /// The environment variable that az knows too: URL of a cloud's metadata document.
 pub(crate) const METADATA_VARIABLE: &str = "ARM_CLOUD_METADATA_URL";
@@ -54,38 +55,6 @@ const CLOUDS: [(&str, &str, &str, &str); 3] = [
     ),
 ];
 
-/// A cloud's own description.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    name: Option<String>,
-    resource_manager: Option<String>,
-    authentication: Authentication,
-    #[serde(default)]
-    suffixes: Suffixes,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Authentication {
-    login_endpoint: String,
-    #[serde(default)]
-    audiences: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Suffixes {
-    storage: Option<String>,
-}
-
-/// ARM describes one cloud, or under older versions all that it knows.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Document {
-    One(Box<Metadata>),
-    Many(Vec<Metadata>),
-}
-
 impl Cloud {
     /// The cloud of a known name.
     pub(crate) fn known(name: &str) -> Option<Self> {
@@ -125,65 +94,6 @@ impl Cloud {
         Self::known(&name).map_or_else(|| unknown(&name).err(), Ok)
     }
 
-    async fn describe(client: &reqwest::Client, url: &str, wanted: Option<&CloudName>) -> Outcome<Self> {
-        let document = fetch(client, url).await?;
-        let metadata = match document {
-            Document::One(metadata) => vec![*metadata],
-            Document::Many(all) => all,
-        };
-        let fits = |cloud: &&Metadata| match (wanted, &cloud.name) {
-            (Some(wanted), Some(name)) => wanted.as_str().eq_ignore_ascii_case(name),
-            (Some(_), None) => false,
-            (None, _) => true,
-        };
-        match metadata.iter().find(fits) {
-            Some(metadata) => Self::from_metadata(metadata, url),
-            None => match wanted.and_then(|name| Self::known(name.as_str())) {
-                Some(cloud) => Ok(cloud),
-                None => Failure::usage(format!(
-                    "{METADATA_VARIABLE} does not describe the cloud that --cloud names"
-                ))
-                .because(format!("it has {}", names(&metadata)))
-                .err(),
-            },
-        }
-    }
-
-    fn from_metadata(metadata: &Metadata, url: &str) -> Outcome<Self> {
-        let host = |text: &str| Url::parse(text).ok().filter(|url| url.scheme() == "https");
-        let name = metadata.name.as_deref().and_then(|name| name.parse().ok());
-        let arm = metadata.resource_manager.as_deref().map_or_else(
-            || {
-                Url::parse(url)
-                    .ok()
-                    .and_then(|url| host(&url.origin().ascii_serialization()))
-            },
-            host,
-        );
-        let login = host(&metadata.authentication.login_endpoint);
-        let (Some(name), Some(arm), Some(login)) = (name, arm, login) else {
-            return undescribed(url)
-                .because("it lacks a name, or an https address of its Resource Manager or its login")
-                .err();
-        };
-        let audience = metadata
-            .authentication
-            .audiences
-            .first()
-            .map_or(arm.as_str(), String::as_str);
-        Ok(Self {
-            name,
-            audience: audience.trim_end_matches('/').to_owned(),
-            login: login.as_str().trim_end_matches('/').to_owned(),
-            storage_suffix: metadata
-                .suffixes
-                .storage
-                .clone()
-                .unwrap_or_else(|| "core.windows.net".to_owned()),
-            arm,
-        })
-    }
-
     /// The scope that tokens are asked for.
     pub(crate) fn scope(&self) -> String {
         format!("{}/.default", self.audience)
@@ -212,62 +122,11 @@ impl Cloud {
     }
 }
 
-async fn fetch(client: &reqwest::Client, url: &str) -> Outcome<Document> {
-    if !url.starts_with("https://") {
-        return undescribed(url).because("it is no https URL").err();
-    }
-    let answer = async {
-        let response = client.get(url).header("accept", "application/json").send().await?;
-        response.error_for_status()?.bytes().await
-    };
-    let body = answer
-        .await
-        .map_err(reqwest::Error::without_url)
-        .or_else(|error| chain(&error).into_iter().fold(undescribed(url), Failure::because).err())?;
-    serde_json::from_slice(&body).or_else(|error| undescribed(url).because(error.to_string()).err())
-}
-
-fn undescribed(url: &str) -> Failure {
-    let place = url.split('?').next().unwrap_or_default();
-    Failure::usage(format!(
-        "cannot use the cloud metadata of {METADATA_VARIABLE} ({place})"
-    ))
-}
-
-fn names(all: &[Metadata]) -> String {
-    let names: Vec<&str> = all.iter().filter_map(|cloud| cloud.name.as_deref()).collect();
-    names.join(", ")
-}
-
 fn unknown(name: &str) -> Failure {
     let known: Vec<&str> = CLOUDS.iter().map(|(name, ..)| *name).collect();
     Failure::usage(format!("cloud {name} is not known"))
         .because(format!("known are {}", known.join(", ")))
         .hint(format!("describe any other by ARM's metadata: {METADATA_VARIABLE}=https://HOST/metadata/endpoints?api-version=2022-09-01"))
-}
-
-/// The cloud that az is set to, from its own configuration file.
-pub(crate) fn az_setting() -> Option<String> {
-    let text = std::fs::read_to_string(az_folder()?.join("config")).ok()?;
-    setting(&text, "cloud", "name").map(str::to_owned)
-}
-
-/// The folder of az's configuration.
-pub(crate) fn az_folder() -> Option<PathBuf> {
-    let own = std::env::var_os("AZURE_CONFIG_DIR").filter(|folder| !folder.is_empty());
-    own.map(PathBuf::from)
-        .or_else(|| std::env::home_dir().map(|home| home.join(".azure")))
-}
-
-/// `key` of `[section]` in an INI file.
-fn setting<'a>(text: &'a str, section: &str, key: &str) -> Option<&'a str> {
-    let header = format!("[{section}]");
-    let lines = text.lines().map(str::trim).skip_while(|line| *line != header).skip(1);
-    lines
-        .take_while(|line| !line.starts_with('['))
-        .filter_map(|line| line.split_once('='))
-        .find(|(own, _)| own.trim() == key)
-        .map(|(_, value)| value.trim())
 }
 
 #[cfg(test)]
@@ -284,53 +143,11 @@ mod tests {
         assert_eq!(Cloud::known("https://evil"), None);
     }
 
-    fn described(json: &str) -> Outcome<Cloud> {
-        Cloud::from_metadata(
-            &serde_json::from_str(json).unwrap(),
-            "https://arm.local/metadata/endpoints",
-        )
-    }
-
-    #[test]
-    fn a_cloud_describes_itself() {
-        let cloud = described(
-            r#"{"name":"Own","resourceManager":"https://arm.local:1/","suffixes":{"storage":"s.local"},
-                "authentication":{"loginEndpoint":"https://login.local/","audiences":["https://aud.local/"]}}"#,
-        )
-        .unwrap();
-        assert_eq!(
-            (cloud.login.as_str(), cloud.audience.as_str()),
-            ("https://login.local", "https://aud.local")
-        );
-        assert_eq!(
-            (cloud.storage_suffix.as_str(), cloud.arm.as_str()),
-            ("s.local", "https://arm.local:1/")
-        );
-    }
-
-    #[test]
-    fn a_description_without_tls_or_name_is_refused() {
-        for json in [
-            r#"{"name":"Own","resourceManager":"http://arm.local","authentication":{"loginEndpoint":"https://l"}}"#,
-            r#"{"name":"Own","resourceManager":"https://arm.local","authentication":{"loginEndpoint":"http://l"}}"#,
-            r#"{"resourceManager":"https://arm.local","authentication":{"loginEndpoint":"https://l"}}"#,
-        ] {
-            assert!(described(json).is_err(), "{json}");
-        }
-    }
-
     #[test]
     fn a_file_of_another_cloud_is_refused_with_both_names() {
         let cloud = Cloud::known("AzureCloud").unwrap();
         assert!(cloud.must_be(&"azurecloud".parse().unwrap()).is_ok());
         let failure = cloud.must_be(&"AzureChinaCloud".parse().unwrap()).unwrap_err();
         assert!(failure.what.contains("AzureChinaCloud") && failure.what.contains("AzureCloud"));
-    }
-
-    #[test]
-    fn az_s_setting_is_read_from_its_section() {
-        let text = "[defaults]\nname = no\n\n[cloud]\nname = AzureChinaCloud\n[other]\nname=no\n";
-        assert_eq!(setting(text, "cloud", "name"), Some("AzureChinaCloud"));
-        assert_eq!(setting("[core]\nx = y", "cloud", "name"), None);
     }
 }

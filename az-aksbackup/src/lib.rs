@@ -1,5 +1,73 @@
 //! The cloud plane of aksbackup: `az aksbackup`.
+//!
+//! [`cli`] is the command line, [`commands`] has one module a command, [`guide`] the lists of steps; [`arm`] is the only
+//! code that knows Azure Resource Manager, [`login`] the only one that handles tokens.
 
 mod arm;
+mod cli;
 mod cloud;
+mod commands;
+mod guide;
 mod login;
+mod plane;
+mod steps;
+
+use std::process::ExitCode;
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::process;
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use commands::steps::run_list;
+use commands::{completion, init, jobs, options, status, version};
+
+/// Parses the command line and runs the command. Gives the exit code of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = cli.common.console();
+    match &cli.command {
+        Command::Completion { shell } => console.result(&completion::script(*shell)),
+        Command::Version => console.result(&version::text(cli.common.output)),
+        _ => {
+            arm::transport::install_crypto();
+            return process::run(&console, cli.common.output, run(&cli));
+        }
+    }
+    Exit::Done.into()
+}
+
+async fn run(cli: &Cli) -> Outcome<Exit> {
+    match &cli.command {
+        Command::Init(args) => init::run(cli, args).await,
+        Command::Prepare(args) => {
+            let steps = guide::prepare(options::prepare(cli, &args.subjects));
+            run_list(cli, "prepare", args.write.dry_run, steps).await
+        }
+        Command::Grant(args) => {
+            let steps = guide::grant(options::grant(cli, &args.roles, args.write));
+            run_list(cli, "grant", args.write.dry_run, steps).await
+        }
+        Command::Protect(args) => {
+            let steps = guide::protect(options::protect(cli, args.without_verification));
+            run_list(cli, "protect", args.write.dry_run, steps).await
+        }
+        Command::Backup(args) => {
+            let steps = guide::backup(options::backup(cli, args));
+            run_list(cli, "backup", args.write.dry_run, steps).await
+        }
+        Command::Up(args) => {
+            let steps = guide::up(
+                options::prepare(cli, &args.subjects),
+                options::grant(cli, &args.roles, args.write),
+                options::protect(cli, args.without_verification),
+            );
+            run_list(cli, "up", args.write.dry_run, steps).await
+        }
+        Command::Jobs(args) => jobs::run(cli, args).await,
+        Command::Status(args) => status::run(cli, *args).await,
+        Command::Completion { .. } | Command::Version => Ok(Exit::Done),
+    }
+}

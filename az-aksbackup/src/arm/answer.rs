@@ -5,9 +5,9 @@ use azure_core::http::Url;
 use azure_core::http::headers::{HeaderName, Headers};
 use serde_json::Value;
 
-use super::attempts::retry_after;
 use super::client::Writer;
 use super::operation::{ArmOperation, Place};
+use super::wish::retry_after;
 
 /// An accepted write.
 #[derive(Debug, Clone)]

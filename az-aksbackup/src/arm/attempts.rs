@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use aksbackup_shared::pace::Pace;
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
-use azure_core::http::headers::{HeaderName, Headers, USER_AGENT};
+use azure_core::http::headers::USER_AGENT;
 use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{Context, Request, Url};
 
 use super::transport;
+use super::wish::retry_after;
 use crate::login::Login;
 
 /// Says a line where the person asked for each request.
@@ -168,22 +169,6 @@ fn is_certificate(error: &azure_core::Error) -> bool {
     false
 }
 
-/// How long the remote wants to be left alone. Milliseconds are looked at first: they are the finer wish.
-pub(crate) fn retry_after(headers: &Headers) -> Option<Duration> {
-    let text = |name: &'static str| headers.get_optional_str(&HeaderName::from_static(name));
-    let milliseconds = text("retry-after-ms").or_else(|| text("x-ms-retry-after-ms"));
-    if let Some(milliseconds) = milliseconds.and_then(|text| text.parse().ok()) {
-        return Some(Duration::from_millis(milliseconds));
-    }
-    let text = text("retry-after")?;
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    let wait = at.duration_since(jiff::Timestamp::now());
-    Some(Duration::try_from(wait).unwrap_or_default())
-}
-
 fn judge(seen: Seen, effort: Effort, pace: Pace) -> Verdict {
     let growing = pace.scaled(Duration::from_millis(500)) * 2_u32.pow(effort.tries.min(6));
     let short = |pause: Duration| {
@@ -294,14 +279,5 @@ mod tests {
             readable(&url),
             "https://arm/operations/1?api-version=2024-04-01&s=...&h=..."
         );
-    }
-
-    #[test]
-    fn milliseconds_are_the_finer_wish() {
-        let mut headers = Headers::new();
-        headers.insert("retry-after", "1");
-        assert_eq!(retry_after(&headers), Some(Duration::from_secs(1)));
-        headers.insert("x-ms-retry-after-ms", "20");
-        assert_eq!(retry_after(&headers), Some(Duration::from_millis(20)));
     }
 }

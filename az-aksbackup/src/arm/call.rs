@@ -7,7 +7,7 @@ use azure_core::http::Method;
 use azure_core::http::headers::{HeaderName, Headers};
 use serde_json::Value;
 
-use super::attempts::retry_after;
+use super::wish::retry_after;
 use super::{error, object};
 
 /// An answer as it came.

@@ -168,7 +168,7 @@ fn recommended(failure: Failure, error: &Value) -> Failure {
 }
 
 fn throttled(failure: Failure, headers: &Headers) -> Failure {
-    match super::attempts::retry_after(headers) {
+    match super::wish::retry_after(headers) {
         Some(wish) => failure.hint(format!(
             "Azure asks to be left alone for {}s: run again then",
             wish.as_secs()

@@ -1,7 +1,7 @@
 //! What there is: lists to choose from.
 
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::ids::{ResourceId, SubscriptionId, TenantId};
+use aksbackup_shared::ids::{ResourceId, SubscriptionId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -17,8 +17,6 @@ pub(crate) struct Visible {
     /// Its name for people.
     #[serde(default)]
     pub(crate) display_name: String,
-    /// Its tenant.
-    pub(crate) tenant_id: Option<TenantId>,
 }
 
 /// A resource as ARM lists it.
@@ -78,7 +76,9 @@ pub(crate) async fn resources(reader: &Reader, subscription: &SubscriptionId, ki
 
 /// The policies of a vault.
 pub(crate) async fn policies(reader: &Reader, vault: &ResourceId) -> Outcome<Vec<ListedPolicy>> {
-    reader.list(&format!("{vault}/backupPolicies"), versions::DATA_PROTECTION).await
+    reader
+        .list(&format!("{vault}/backupPolicies"), versions::DATA_PROTECTION)
+        .await
 }
 
 #[cfg(test)]
@@ -88,8 +88,12 @@ mod tests {
 
     #[test]
     fn a_policy_for_disks_is_not_for_clusters() {
-        assert!(is_for_clusters(&json!({"datasourceTypes": ["microsoft.containerservice/managedclusters"]})));
-        assert!(!is_for_clusters(&json!({"datasourceTypes": ["Microsoft.Compute/disks"]})));
+        assert!(is_for_clusters(
+            &json!({"datasourceTypes": ["microsoft.containerservice/managedclusters"]})
+        ));
+        assert!(!is_for_clusters(
+            &json!({"datasourceTypes": ["Microsoft.Compute/disks"]})
+        ));
         assert!(!is_for_clusters(&json!({})));
     }
 }

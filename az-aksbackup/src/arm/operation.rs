@@ -92,7 +92,7 @@ impl ArmOperation {
             Some(Place::Status(url)) => {
                 let raw = self.reader.fetch(&url, "operation").await?;
                 match raw.status {
-                    403 | 404 if self.resource.is_some() => self.from_resource().await,
+                    403 | 404 if self.resource.is_some() => self.by_resource().await,
                     200..300 => self.by_status(raw).await,
                     _ => raw.refused(&self.cannot()).err(),
                 }
@@ -105,11 +105,11 @@ impl ArmOperation {
                         status: "running".into(),
                     }),
                     200..300 => Ok(Polled::Finished(raw.json())),
-                    403 | 404 if self.resource.is_some() => self.from_resource().await,
+                    403 | 404 if self.resource.is_some() => self.by_resource().await,
                     _ => raw.refused(&self.cannot()).err(),
                 }
             }
-            None => self.from_resource().await,
+            None => self.by_resource().await,
         }
     }
 
@@ -149,7 +149,7 @@ impl ArmOperation {
     }
 
     /// What the resource itself says; a caller may see it who may not see the operation.
-    async fn from_resource(&self) -> Outcome<Polled> {
+    async fn by_resource(&self) -> Outcome<Polled> {
         let Some((path, version)) = &self.resource else {
             return Failure::failed(self.cannot())
                 .because("Azure named no operation that could be followed")

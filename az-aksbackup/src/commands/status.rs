@@ -25,12 +25,20 @@ pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
         }
     };
     let next = next(&rows, &cli.common.state_flag());
-    Ok(status::show(&console, cli.common.output, &rows, next.as_ref(), args.check))
+    Ok(status::show(
+        &console,
+        cli.common.output,
+        &rows,
+        next.as_ref(),
+        args.check,
+    ))
 }
 
 /// Whose turn it is: that of the first step which is open, or which the world no longer has.
 fn next(rows: &[Row], state_flag: &str) -> Option<Turn> {
-    let row = rows.iter().find(|row| matches!(row.standing, Standing::Open | Standing::Drifted))?;
+    let row = rows
+        .iter()
+        .find(|row| matches!(row.standing, Standing::Open | Standing::Drifted))?;
     let (who, command) = row.step.turn();
     let why = match row.standing {
         Standing::Drifted => format!("{} was done and is not any more", row.step.title()),
@@ -38,7 +46,12 @@ fn next(rows: &[Row], state_flag: &str) -> Option<Turn> {
             format!("{} is next", row.step.title())
         }
     };
-    Some(Turn { who, why, command: format!("{command}{state_flag}"), right: None })
+    Some(Turn {
+        who,
+        why,
+        command: format!("{command}{state_flag}"),
+        right: None,
+    })
 }
 
 #[cfg(test)]
@@ -47,7 +60,14 @@ mod tests {
     use aksbackup_shared::guide::StepName;
 
     fn row(step: StepName, standing: Standing) -> Row {
-        Row { step, number: None, standing, evidence: String::new(), since: None, by: None }
+        Row {
+            step,
+            number: None,
+            standing,
+            evidence: String::new(),
+            since: None,
+            by: None,
+        }
     }
 
     #[test]

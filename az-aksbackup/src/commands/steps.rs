@@ -25,5 +25,12 @@ pub(crate) async fn run_list(
         false => run(&mut steps, &session).await?,
     };
     let next = status::next(&session.state(), &cli.common.state_flag());
-    Ok(conclude(&session.console, cli.common.output, command, dry_run, &report, next.as_ref()))
+    Ok(conclude(
+        &session.console,
+        cli.common.output,
+        command,
+        dry_run,
+        &report,
+        next.as_ref(),
+    ))
 }

@@ -70,7 +70,9 @@ async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outco
                     "storage account {name} is not in resource group {}, but in {group}",
                     target.storage.resource_group
                 ))
-                .hint(format!("az aksbackup init --storage-account {name} --storage-resource-group {group}"))
+                .hint(format!(
+                    "az aksbackup init --storage-account {name} --storage-resource-group {group}"
+                ))
                 .err();
             }
             let refusal = seen(storage::refusal_of_name(reader, &target.subscription, name).await)?;
@@ -91,7 +93,9 @@ fn usable_vault(vault: &Vault, target: &Target) -> Outcome<()> {
     }
     let (name, own, wanted) = (&target.vault.name, &vault.location, &target.region);
     Failure::failed(format!("vault {name} cannot protect the cluster"))
-        .because(format!("it is in region {own}, the cluster is in {wanted}; Azure Backup wants both in the same"))
+        .because(format!(
+            "it is in region {own}, the cluster is in {wanted}; Azure Backup wants both in the same"
+        ))
         .hint("choose another vault, or a new name: az aksbackup init --vault NAME")
         .err()
 }
@@ -100,10 +104,13 @@ fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
     if inventory::is_for_clusters(policy) {
         return Ok(());
     }
-    Failure::failed(format!("policy {} of vault {} is not for AKS clusters", target.policy.name, target.vault.name))
-        .because(format!("it is for {}", policy["datasourceTypes"]))
-        .hint("choose another policy, or a new name: az aksbackup init --policy NAME")
-        .err()
+    Failure::failed(format!(
+        "policy {} of vault {} is not for AKS clusters",
+        target.policy.name, target.vault.name
+    ))
+    .because(format!("it is for {}", policy["datasourceTypes"]))
+    .hint("choose another policy, or a new name: az aksbackup init --policy NAME")
+    .err()
 }
 
 /// Checks a policy file, and gives its path as the state file keeps it: relative to the state file where it can be.
@@ -116,12 +123,17 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<String> {
     let json: Value = serde_json::from_slice(&text).or_else(|error| unusable(error.to_string()).err())?;
     let properties = json.get("properties").unwrap_or(&json);
     if !inventory::is_for_clusters(properties) || !properties["policyRules"].is_array() {
-        return unusable("it needs policyRules, and Microsoft.ContainerService/managedClusters in datasourceTypes".into())
-            .hint("see the policy of another cluster: az dataprotection backup-policy show")
-            .err();
+        return unusable(
+            "it needs policyRules, and Microsoft.ContainerService/managedClusters in datasourceTypes".into(),
+        )
+        .hint("see the policy of another cluster: az dataprotection backup-policy show")
+        .err();
     }
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let folder = absolute(state).parent().map(Path::to_owned).unwrap_or_else(PathBuf::new);
+    let folder = absolute(state)
+        .parent()
+        .map(Path::to_owned)
+        .unwrap_or_else(PathBuf::new);
     let file = absolute(file);
     Ok(file.strip_prefix(&folder).unwrap_or(&file).display().to_string())
 }

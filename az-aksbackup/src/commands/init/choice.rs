@@ -45,7 +45,9 @@ impl Choice<'_> {
             subscription: self.cluster.subscription(),
             cluster: self.cluster.clone(),
             region: self.region.clone(),
-            snapshots: SnapshotTarget { resource_group: self.snapshot_group()? },
+            snapshots: SnapshotTarget {
+                resource_group: self.snapshot_group()?,
+            },
             extension: self.extension()?,
             instance: self.instance()?,
             storage,
@@ -59,13 +61,23 @@ impl Choice<'_> {
         let base = self.base.map(|base| &base.storage);
         let (account, resource_group) = self.account()?;
         let installed = self.installed(settings::BUCKET).and_then(|text| text.parse().ok());
-        let container = self.flags.container.clone().or_else(|| base.map(|base| base.container.clone())).or(installed);
+        let container = self
+            .flags
+            .container
+            .clone()
+            .or_else(|| base.map(|base| base.container.clone()))
+            .or(installed);
         let container = match container {
             Some(container) => container,
             None => Picker::silent().name("Container", &self.names.container(), "--container")?,
         };
         let sku = self.flags.sku.clone().or_else(|| base.map(|base| base.sku.clone()));
-        Ok(StorageTarget { account, resource_group, container, sku: sku.unwrap_or_else(|| "Standard_LRS".to_owned()) })
+        Ok(StorageTarget {
+            account,
+            resource_group,
+            container,
+            sku: sku.unwrap_or_else(|| "Standard_LRS".to_owned()),
+        })
     }
 
     /// A setting of the extension that is there.
@@ -76,22 +88,40 @@ impl Choice<'_> {
 
     fn account(&self) -> Outcome<(StorageAccountName, ResourceGroupName)> {
         let flags = self.flags;
-        let base = self.base.map(|base| (&base.storage.account, &base.storage.resource_group));
+        let base = self
+            .base
+            .map(|base| (&base.storage.account, &base.storage.resource_group));
         let installed = self.installed(settings::ACCOUNT).and_then(|name| name.parse().ok());
-        let known = flags.storage_account.clone().or_else(|| base.map(|(name, _)| name.clone())).or(installed);
+        let known = flags
+            .storage_account
+            .clone()
+            .or_else(|| base.map(|(name, _)| name.clone()))
+            .or(installed);
         if let Some(name) = known {
-            let own = base.filter(|(account, _)| **account == name).map(|(_, group)| group.clone());
-            let group = flags.storage_resource_group.clone().or(own).or_else(|| group_of(&self.world.accounts, name.as_str()));
+            let own = base
+                .filter(|(account, _)| **account == name)
+                .map(|(_, group)| group.clone());
+            let group = flags
+                .storage_resource_group
+                .clone()
+                .or(own)
+                .or_else(|| group_of(&self.world.accounts, name.as_str()));
             return Ok((name, self.group(group)?));
         }
         let existing: Vec<&Listed> = self.world.accounts_in(self.region).collect();
         let items = offered(&format!("a new one, {}", self.names.account()), &existing);
-        let at = self.picker.choose("Which storage account is to hold the backups?", &items, "--storage-account NAME")?;
+        let at = self.picker.choose(
+            "Which storage account is to hold the backups?",
+            &items,
+            "--storage-account NAME",
+        )?;
         if let Some((Ok(name), group)) = at.checked_sub(1).and_then(|at| existing.get(at)).map(|own| taken(own)) {
             return Ok((name, group));
         }
         let flag = "--storage-account NAME";
-        let name = self.picker.name("Name of the new storage account", &self.names.account(), flag)?;
+        let name = self
+            .picker
+            .name("Name of the new storage account", &self.names.account(), flag)?;
         Ok((name, self.group(flags.storage_resource_group.clone())?))
     }
 
@@ -110,7 +140,12 @@ impl Choice<'_> {
 
     fn any_group(&self, question: &str, default: &str, flag: &str) -> Outcome<ResourceGroupName> {
         let mut items = vec![format!("a new one, {default}")];
-        items.extend(self.world.groups.iter().map(|group| format!("{} ({})", group.name, group.location)));
+        items.extend(
+            self.world
+                .groups
+                .iter()
+                .map(|group| format!("{} ({})", group.name, group.location)),
+        );
         let at = self.picker.choose(question, &items, flag)?;
         match at.checked_sub(1).and_then(|at| self.world.groups.get(at)) {
             Some(group) => Picker::silent().name(question, &group.name, flag),
@@ -135,7 +170,9 @@ impl Choice<'_> {
         let (flags, base) = (self.flags, self.base.map(|base| &base.vault));
         let (name, resource_group) = self.vault_place(storage_group)?;
         let word = |said: Option<&'static str>, had: Option<&String>, default: &str| {
-            said.map(str::to_owned).or_else(|| had.cloned()).unwrap_or_else(|| default.to_owned())
+            said.map(str::to_owned)
+                .or_else(|| had.cloned())
+                .unwrap_or_else(|| default.to_owned())
         };
         Ok(VaultTarget {
             name,
@@ -145,18 +182,34 @@ impl Choice<'_> {
                 base.map(|base| &base.redundancy),
                 "LocallyRedundant",
             ),
-            soft_delete: word(flags.soft_delete.map(|own| own.word()), base.map(|base| &base.soft_delete), "On"),
-            soft_delete_days: flags.soft_delete_days.or_else(|| base.map(|base| base.soft_delete_days)).unwrap_or(14),
+            soft_delete: word(
+                flags.soft_delete.map(|own| own.word()),
+                base.map(|base| &base.soft_delete),
+                "On",
+            ),
+            soft_delete_days: flags
+                .soft_delete_days
+                .or_else(|| base.map(|base| base.soft_delete_days))
+                .unwrap_or(14),
         })
     }
 
     fn vault_place(&self, storage_group: &ResourceGroupName) -> Outcome<(VaultName, ResourceGroupName)> {
         let flags = self.flags;
         let protected = self.world.protected.as_ref().map(|own| (&own.vault, &own.vault_group));
-        let known = self.base.map(|base| (&base.vault.name, &base.vault.resource_group)).or(protected);
+        let known = self
+            .base
+            .map(|base| (&base.vault.name, &base.vault.resource_group))
+            .or(protected);
         if let Some(name) = flags.vault.clone().or_else(|| known.map(|(name, _)| name.clone())) {
-            let own = known.filter(|(vault, _)| **vault == name).map(|(_, group)| group.clone());
-            let group = flags.vault_resource_group.clone().or(own).or_else(|| group_of(&self.world.vaults, name.as_str()));
+            let own = known
+                .filter(|(vault, _)| **vault == name)
+                .map(|(_, group)| group.clone());
+            let group = flags
+                .vault_resource_group
+                .clone()
+                .or(own)
+                .or_else(|| group_of(&self.world.vaults, name.as_str()));
             return Ok((name, group.unwrap_or_else(|| storage_group.clone())));
         }
         let existing: Vec<&Listed> = self.world.vaults_in(self.region).collect();
@@ -165,25 +218,50 @@ impl Choice<'_> {
         if let Some((Ok(name), group)) = at.checked_sub(1).and_then(|at| existing.get(at)).map(|own| taken(own)) {
             return Ok((name, group));
         }
-        let name = self.picker.name("Name of the new vault", &self.names.vault(), "--vault NAME")?;
-        Ok((name, flags.vault_resource_group.clone().unwrap_or_else(|| storage_group.clone())))
+        let name = self
+            .picker
+            .name("Name of the new vault", &self.names.vault(), "--vault NAME")?;
+        Ok((
+            name,
+            flags
+                .vault_resource_group
+                .clone()
+                .unwrap_or_else(|| storage_group.clone()),
+        ))
     }
 
     async fn policy(&self, vault: &VaultTarget) -> Outcome<PolicyTarget> {
         let (flags, base) = (self.flags, self.base.map(|base| &base.policy));
         let preset = flags.schedule.is_some() || flags.retention.is_some() || flags.vault_tier_retention.is_some();
         let had = |value: Option<&String>, default: &str| value.cloned().unwrap_or_else(|| default.to_owned());
-        let schedule = flags.schedule.clone().unwrap_or_else(|| had(base.map(|base| &base.schedule), "P1D"));
-        let retention = flags.retention.clone().unwrap_or_else(|| had(base.map(|base| &base.retention), "P7D"));
+        let schedule = flags
+            .schedule
+            .clone()
+            .unwrap_or_else(|| had(base.map(|base| &base.schedule), "P1D"));
+        let retention = flags
+            .retention
+            .clone()
+            .unwrap_or_else(|| had(base.map(|base| &base.retention), "P7D"));
         let old = base.and_then(|base| base.vault_tier_retention.clone());
         let vault_tier_retention = flags.vault_tier_retention.clone().or(old);
-        let file = self.policy_file.clone().or_else(|| base.filter(|_| !preset).and_then(|base| base.file.clone()));
+        let file = self
+            .policy_file
+            .clone()
+            .or_else(|| base.filter(|_| !preset).and_then(|base| base.file.clone()));
         let default = match &file {
             Some(_) => "aks-own".to_owned(),
             None => names::policy(&schedule, &retention, vault_tier_retention.as_deref()),
         };
-        let name = self.policy_name(vault, &default, preset || self.policy_file.is_some()).await?;
-        Ok(PolicyTarget { name, schedule, retention, vault_tier_retention, file })
+        let name = self
+            .policy_name(vault, &default, preset || self.policy_file.is_some())
+            .await?;
+        Ok(PolicyTarget {
+            name,
+            schedule,
+            retention,
+            vault_tier_retention,
+            file,
+        })
     }
 
     /// The policy's name. Azure does not let a policy for AKS be changed, so that other rules make another default name.
@@ -195,7 +273,11 @@ impl Choice<'_> {
             base.name.as_str() == own
         });
         let had = base.filter(|_| !(preset && automatic)).map(|base| base.name.clone());
-        let protected = self.world.protected.as_ref().filter(|own| !preset && own.vault == vault.name);
+        let protected = self
+            .world
+            .protected
+            .as_ref()
+            .filter(|own| !preset && own.vault == vault.name);
         let protected = protected.and_then(|own| own.policy.clone());
         if let Some(name) = self.flags.policy.clone().or(had).or(protected) {
             return Ok(name);
@@ -230,11 +312,19 @@ impl Choice<'_> {
     fn instance(&self) -> Outcome<InstanceTarget> {
         let (flags, base) = (self.flags, self.base.map(|base| &base.instance));
         let protected = self.world.protected.as_ref().map(|own| own.instance.clone());
-        let name = match flags.instance.clone().or_else(|| base.map(|base| base.name.clone())).or(protected) {
+        let name = match flags
+            .instance
+            .clone()
+            .or_else(|| base.map(|base| base.name.clone()))
+            .or(protected)
+        {
             Some(name) => name,
             None => Picker::silent().name("Backup instance", &self.names.instance(), "--instance NAME")?,
         };
-        let friendly = flags.friendly_name.clone().or_else(|| base.map(|base| base.friendly_name.clone()));
+        let friendly = flags
+            .friendly_name
+            .clone()
+            .or_else(|| base.map(|base| base.friendly_name.clone()));
         let volumes = either(flags.snapshot_volumes, flags.no_snapshot_volumes);
         let scope = either(flags.cluster_scope_resources, flags.no_cluster_scope_resources);
         let said = !flags.include_namespace.is_empty() || !flags.exclude_namespace.is_empty();
@@ -242,21 +332,29 @@ impl Choice<'_> {
         Ok(InstanceTarget {
             name,
             friendly_name: friendly.unwrap_or_else(|| format!("{}/aks-backup", self.cluster.name())),
-            snapshot_volumes: volumes.or_else(|| base.map(|base| base.snapshot_volumes)).unwrap_or(true),
+            snapshot_volumes: volumes
+                .or_else(|| base.map(|base| base.snapshot_volumes))
+                .unwrap_or(true),
             include_cluster_scope_resources: scope
                 .or_else(|| base.map(|base| base.include_cluster_scope_resources))
                 .unwrap_or(true),
-            included_namespaces: base_names
-                .map_or_else(|| flags.include_namespace.clone(), |base| base.included_namespaces.clone()),
-            excluded_namespaces: base_names
-                .map_or_else(|| flags.exclude_namespace.clone(), |base| base.excluded_namespaces.clone()),
+            included_namespaces: base_names.map_or_else(
+                || flags.include_namespace.clone(),
+                |base| base.included_namespaces.clone(),
+            ),
+            excluded_namespaces: base_names.map_or_else(
+                || flags.exclude_namespace.clone(),
+                |base| base.excluded_namespaces.clone(),
+            ),
         })
     }
 }
 
 /// The new one first, then what exists.
 fn offered(new: &str, existing: &[&Listed]) -> Vec<String> {
-    let existing = existing.iter().map(|own| format!("{} in {}", own.name, own.id.resource_group()));
+    let existing = existing
+        .iter()
+        .map(|own| format!("{} in {}", own.name, own.id.resource_group()));
     std::iter::once(new.to_owned()).chain(existing).collect()
 }
 

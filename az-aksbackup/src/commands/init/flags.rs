@@ -47,10 +47,22 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "NAME", help_heading = "Vault and policy")]
     pub(crate) vault_resource_group: Option<ResourceGroupName>,
     /// Redundancy of a vault that has to be made [default: LocallyRedundant]
-    #[arg(long, value_enum, ignore_case = true, value_name = "REDUNDANCY", help_heading = "Vault and policy")]
+    #[arg(
+        long,
+        value_enum,
+        ignore_case = true,
+        value_name = "REDUNDANCY",
+        help_heading = "Vault and policy"
+    )]
     pub(crate) redundancy: Option<Redundancy>,
     /// Soft delete of a vault that has to be made [default: On]
-    #[arg(long, value_enum, ignore_case = true, value_name = "STATE", help_heading = "Vault and policy")]
+    #[arg(
+        long,
+        value_enum,
+        ignore_case = true,
+        value_name = "STATE",
+        help_heading = "Vault and policy"
+    )]
     pub(crate) soft_delete: Option<SoftDelete>,
     /// Days that such a vault keeps what was deleted [default: 14]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(14..=180), help_heading = "Vault and policy")]
@@ -87,7 +99,11 @@ pub(crate) struct InitArgs {
     #[arg(long, overrides_with = "snapshot_volumes", help_heading = "Backup instance")]
     pub(crate) no_snapshot_volumes: bool,
     /// Back up cluster-scoped resources [default]
-    #[arg(long, overrides_with = "no_cluster_scope_resources", help_heading = "Backup instance")]
+    #[arg(
+        long,
+        overrides_with = "no_cluster_scope_resources",
+        help_heading = "Backup instance"
+    )]
     pub(crate) cluster_scope_resources: bool,
     /// Leave cluster-scoped resources out
     #[arg(long, overrides_with = "cluster_scope_resources", help_heading = "Backup instance")]
@@ -96,7 +112,12 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "NAME", help_heading = "Backup instance")]
     pub(crate) include_namespace: Vec<NamespaceName>,
     /// Leave this namespace out (repeatable)
-    #[arg(long, value_name = "NAME", conflicts_with = "include_namespace", help_heading = "Backup instance")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with = "include_namespace",
+        help_heading = "Backup instance"
+    )]
     pub(crate) exclude_namespace: Vec<NamespaceName>,
 
     /// Flags of writing commands.

@@ -17,12 +17,20 @@ impl Names {
     pub(super) fn of(cluster: &ResourceId) -> Self {
         let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, cluster.as_str().to_ascii_lowercase().as_bytes());
         let mark: String = id.simple().to_string().chars().take(8).collect();
-        Self { plain: plain(cluster.name()), mark }
+        Self {
+            plain: plain(cluster.name()),
+            mark,
+        }
     }
 
     /// A storage account: unique in all of Azure, so with the mark.
     pub(super) fn account(&self) -> String {
-        let letters: String = self.plain.chars().filter(char::is_ascii_alphanumeric).take(14).collect();
+        let letters: String = self
+            .plain
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(14)
+            .collect();
         format!("st{letters}{}", self.mark)
     }
 
@@ -55,7 +63,11 @@ impl Names {
 /// The policy for an interval and a period, such as `aks-daily-7d`.
 pub(super) fn policy(schedule: &str, retention: &str, vault_tier: Option<&str>) -> String {
     let short = |iso: &str| iso.trim_start_matches('P').trim_start_matches('T').to_ascii_lowercase();
-    let interval = if schedule == "P1D" { "daily".to_owned() } else { short(schedule) };
+    let interval = if schedule == "P1D" {
+        "daily".to_owned()
+    } else {
+        short(schedule)
+    };
     match vault_tier {
         Some(vault) => format!("aks-{interval}-{}-vault-{}", short(retention), short(vault)),
         None => format!("aks-{interval}-{}", short(retention)),
@@ -93,14 +105,32 @@ mod tests {
     #[test]
     fn every_default_keeps_the_rule_of_its_type() {
         let long = format!("a{}z", "-_".repeat(30));
-        for cluster in ["aks-demo", "A", "9__9", "x1234567890123456789012345678901234567890123456789012345678901", &long] {
+        for cluster in [
+            "aks-demo",
+            "A",
+            "9__9",
+            "x1234567890123456789012345678901234567890123456789012345678901",
+            &long,
+        ] {
             let names = names("rg", cluster);
-            assert!(names.account().parse::<StorageAccountName>().is_ok(), "{}", names.account());
-            assert!(names.container().parse::<ContainerName>().is_ok(), "{}", names.container());
+            assert!(
+                names.account().parse::<StorageAccountName>().is_ok(),
+                "{}",
+                names.account()
+            );
+            assert!(
+                names.container().parse::<ContainerName>().is_ok(),
+                "{}",
+                names.container()
+            );
             assert!(names.group().parse::<ResourceGroupName>().is_ok());
             assert!(names.snapshot_group().parse::<ResourceGroupName>().is_ok());
             assert!(names.vault().parse::<VaultName>().is_ok(), "{}", names.vault());
-            assert!(names.instance().parse::<BackupInstanceName>().is_ok(), "{}", names.instance());
+            assert!(
+                names.instance().parse::<BackupInstanceName>().is_ok(),
+                "{}",
+                names.instance()
+            );
         }
         assert!(policy("PT4H", "P30D", Some("P90D")).parse::<PolicyName>().is_ok());
     }

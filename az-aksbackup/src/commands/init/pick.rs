@@ -12,14 +12,20 @@ pub(super) struct Picker<'a> {
 impl Picker<'static> {
     /// A picker that never asks.
     pub(super) fn silent() -> Self {
-        Self { console: None, asks: false }
+        Self {
+            console: None,
+            asks: false,
+        }
     }
 }
 
 impl<'a> Picker<'a> {
     /// A picker that asks unless the person agreed beforehand to the defaults, or cannot be asked.
     pub(super) fn new(console: &'a Console, yes: bool) -> Self {
-        Self { console: Some(console), asks: !yes && console.can_ask() }
+        Self {
+            console: Some(console),
+            asks: !yes && console.can_ask(),
+        }
     }
 
     /// One of `items`; the first where nobody can be asked, or there is only one.
@@ -55,7 +61,9 @@ impl<'a> Picker<'a> {
             None => default.to_owned(),
         };
         text.parse().or_else(|error: T::Err| {
-            Failure::usage(error.to_string()).hint(format!("answer beforehand: {flag}")).err()
+            Failure::usage(error.to_string())
+                .hint(format!("answer beforehand: {flag}"))
+                .err()
         })
     }
 }

@@ -32,7 +32,10 @@ pub(super) async fn find(
     known: Option<&ResourceId>,
 ) -> Outcome<Place> {
     let named = flags.resource_group.is_some() || flags.cluster_name.is_some();
-    let id = flags.cluster_id.as_ref().or_else(|| known.filter(|_| !named && subscription.is_none()));
+    let id = flags
+        .cluster_id
+        .as_ref()
+        .or_else(|| known.filter(|_| !named && subscription.is_none()));
     if let Some(id) = id {
         return by_id(reader, id, subscription).await;
     }
@@ -55,7 +58,10 @@ async fn by_id(reader: &Reader, id: &ResourceId, subscription: Option<&str>) -> 
         }
     }
     match clusters::get(reader, id).await? {
-        Some(cluster) => Ok(Place { id: id.clone(), cluster }),
+        Some(cluster) => Ok(Place {
+            id: id.clone(),
+            cluster,
+        }),
         None => absent(reader, &[own], &id.resource_group(), id.name()).await,
     }
 }
@@ -64,7 +70,10 @@ async fn by_id(reader: &Reader, id: &ResourceId, subscription: Option<&str>) -> 
 async fn subscriptions(reader: &Reader, wanted: Option<&str>) -> Outcome<Vec<Visible>> {
     if let Some(id) = wanted.and_then(|wanted| wanted.parse::<SubscriptionId>().ok()) {
         return match groups::subscription(reader, &id).await? {
-            Some(own) => Ok(vec![Visible { subscription_id: id, display_name: own.display_name, tenant_id: None }]),
+            Some(own) => Ok(vec![Visible {
+                subscription_id: id,
+                display_name: own.display_name,
+            }]),
             None => unknown(reader, id.as_str()).err(),
         };
     }
@@ -81,7 +90,10 @@ async fn subscriptions(reader: &Reader, wanted: Option<&str>) -> Outcome<Vec<Vis
     }
     if visible.is_empty() {
         return Failure::missing(format!("{} sees no subscription", reader.caller().name))
-            .hint(format!("sign in to the subscription's tenant: az login --tenant TENANT (now {})", reader.caller().tenant))
+            .hint(format!(
+                "sign in to the subscription's tenant: az login --tenant TENANT (now {})",
+                reader.caller().tenant
+            ))
             .err();
     }
     let preferred = az_default();
@@ -90,8 +102,11 @@ async fn subscriptions(reader: &Reader, wanted: Option<&str>) -> Outcome<Vec<Vis
 }
 
 fn unknown(reader: &Reader, subscription: &str) -> Failure {
-    Failure::missing(format!("subscription {subscription} does not exist, or {} may not see it", reader.caller().name))
-        .hint("az account list --output table")
+    Failure::missing(format!(
+        "subscription {subscription} does not exist, or {} may not see it",
+        reader.caller().name
+    ))
+    .hint("az account list --output table")
 }
 
 /// The default subscription of az, from its own profile.
@@ -113,7 +128,11 @@ fn default_of(profile: &str) -> Option<SubscriptionId> {
         is_default: bool,
     }
     let profile: Profile = serde_json::from_str(profile.trim_start_matches('\u{feff}')).ok()?;
-    profile.subscriptions.into_iter().find(|entry| entry.is_default).map(|entry| entry.id)
+    profile
+        .subscriptions
+        .into_iter()
+        .find(|entry| entry.is_default)
+        .map(|entry| entry.id)
 }
 
 async fn by_name(
@@ -143,20 +162,31 @@ async fn absent<T>(
     group: &ResourceGroupName,
     name: &str,
 ) -> Outcome<T> {
-    let places = subscriptions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let places = subscriptions
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
     if let [subscription] = subscriptions {
         if groups::subscription(reader, subscription).await?.is_none() {
             return unknown(reader, subscription.as_str()).err();
         }
-        if groups::group(reader, &ResourceId::group(subscription, group)).await?.is_none() {
-            return Failure::missing(format!("resource group {group} does not exist in subscription {subscription}"))
-                .hint(format!("az group list --subscription {subscription} --output table"))
-                .err();
+        if groups::group(reader, &ResourceId::group(subscription, group))
+            .await?
+            .is_none()
+        {
+            return Failure::missing(format!(
+                "resource group {group} does not exist in subscription {subscription}"
+            ))
+            .hint(format!("az group list --subscription {subscription} --output table"))
+            .err();
         }
     }
-    Failure::missing(format!("there is no cluster {name} in resource group {group} of subscription {places}"))
-        .hint("az aks list --output table")
-        .err()
+    Failure::missing(format!(
+        "there is no cluster {name} in resource group {group} of subscription {places}"
+    ))
+    .hint("az aks list --output table")
+    .err()
 }
 
 /// A cluster of the lists, by what is known of it.
@@ -179,7 +209,9 @@ async fn listed(
     }
     let labels: Vec<String> = found
         .iter()
-        .map(|(id, location, subscription)| format!("{} in {} ({location}, {subscription})", id.name(), id.resource_group()))
+        .map(|(id, location, subscription)| {
+            format!("{} in {} ({location}, {subscription})", id.name(), id.resource_group())
+        })
         .collect();
     let at = match found.len() {
         0 => {

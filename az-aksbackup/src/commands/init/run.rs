@@ -56,8 +56,15 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
 
 async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) -> Outcome<Plan> {
     let named = flags.cluster_id.is_some() || flags.resource_group.is_some() || flags.cluster_name.is_some();
-    let known = before.target.as_ref().filter(|_| !named && cli.azure.subscription.is_none());
-    let policy_file = flags.policy_file.as_deref().map(|file| check::policy_file(file, &cli.common.state)).transpose()?;
+    let known = before
+        .target
+        .as_ref()
+        .filter(|_| !named && cli.azure.subscription.is_none());
+    let policy_file = flags
+        .policy_file
+        .as_deref()
+        .map(|file| check::policy_file(file, &cli.common.state))
+        .transpose()?;
     let reader = session::sign_in(cli, console, known).await?;
     let picker = Picker::new(console, cli.common.yes);
     let known = known.map(|target| &target.cluster);
@@ -82,7 +89,12 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     let target = choice.target().await?;
     let existing = check::check(&reader, &target, &world).await?;
     let differences = show::differences(before.target.as_ref(), &target)?;
-    Ok(Plan { target, differences, existing, by: reader.caller().name.clone() })
+    Ok(Plan {
+        target,
+        differences,
+        existing,
+        by: reader.caller().name.clone(),
+    })
 }
 
 fn region(place: &Place) -> Outcome<Region> {
@@ -126,7 +138,10 @@ fn agree(cli: &Cli, console: &Console, replaces: bool, plan: &Plan) -> Outcome<(
 fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan) -> Exit {
     let changed = !plan.differences.is_empty();
     let exit = if dry_run && changed { Exit::Pending } else { Exit::Done };
-    let after = State { target: Some(plan.target.clone()), ..before.clone() };
+    let after = State {
+        target: Some(plan.target.clone()),
+        ..before.clone()
+    };
     let next = status::next(&after, &cli.common.state_flag());
     let file = cli.common.state.display().to_string();
     if cli.common.output == Format::Json {
@@ -147,7 +162,10 @@ fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan
             for line in show::lines(console, &plan.differences) {
                 console.result(&line);
             }
-            format!("init: dry run: {} values pending, {file} was not changed", plan.differences.len())
+            format!(
+                "init: dry run: {} values pending, {file} was not changed",
+                plan.differences.len()
+            )
         }
         (true, false) => format!("init: wrote {file}"),
     };

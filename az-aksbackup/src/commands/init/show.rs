@@ -18,14 +18,38 @@ pub(super) fn summary(console: &Console, target: &Target, existing: Existing) ->
     };
     let (storage, vault, instance) = (&target.storage, &target.vault, &target.instance);
     let rows = [
-        ("cluster", format!("{} in {} ({})", target.cluster.name(), target.cluster.resource_group(), target.region)),
+        (
+            "cluster",
+            format!(
+                "{} in {} ({})",
+                target.cluster.name(),
+                target.cluster.resource_group(),
+                target.region
+            ),
+        ),
         ("subscription", format!("{} of {}", target.subscription, target.cloud)),
         (
             "storage",
-            format!("container {} in account {} in {} {}", storage.container, storage.account, storage.resource_group, made(existing.account)),
+            format!(
+                "container {} in account {} in {} {}",
+                storage.container,
+                storage.account,
+                storage.resource_group,
+                made(existing.account)
+            ),
         ),
-        ("snapshots", format!("in {} {}", target.snapshots.resource_group, made(existing.snapshot_group))),
-        ("vault", format!("{} in {} {}", vault.name, vault.resource_group, made(existing.vault))),
+        (
+            "snapshots",
+            format!(
+                "in {} {}",
+                target.snapshots.resource_group,
+                made(existing.snapshot_group)
+            ),
+        ),
+        (
+            "vault",
+            format!("{} in {} {}", vault.name, vault.resource_group, made(existing.vault)),
+        ),
         ("policy", format!("{} {}", policy(target), made(existing.policy))),
         ("extension", target.extension.name.to_string()),
         ("instance", format!("{} ({})", instance.name, instance.friendly_name)),
@@ -42,7 +66,10 @@ fn policy(target: &Target) -> String {
         .unwrap_or_default();
     match &policy.file {
         Some(file) => format!("{} from {file}", policy.name),
-        None => format!("{}: every {}, kept {}{vault}", policy.name, policy.schedule, policy.retention),
+        None => format!(
+            "{}: every {}, kept {}{vault}",
+            policy.name, policy.schedule, policy.retention
+        ),
     }
 }
 
@@ -59,15 +86,23 @@ pub(super) fn differences(old: Option<&Target>, new: &Target) -> Outcome<Vec<Dif
     keys.sort();
     keys.dedup();
     let differing = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
-    Ok(differing.map(|key| (key.clone(), before.get(key).cloned(), after.get(key).cloned())).collect())
+    Ok(differing
+        .map(|key| (key.clone(), before.get(key).cloned(), after.get(key).cloned()))
+        .collect())
 }
 
 type Flat = std::collections::BTreeMap<String, String>;
 
 fn flat(target: &Target) -> Outcome<Flat> {
-    let bare = Target { written: None, ..target.clone() };
-    let table = toml::Table::try_from(bare)
-        .or_else(|error| Failure::failed("cannot write the target").because(error.to_string()).err())?;
+    let bare = Target {
+        written: None,
+        ..target.clone()
+    };
+    let table = toml::Table::try_from(bare).or_else(|error| {
+        Failure::failed("cannot write the target")
+            .because(error.to_string())
+            .err()
+    })?;
     let mut all = Flat::new();
     flatten("", &toml::Value::Table(table), &mut all);
     Ok(all)
@@ -79,7 +114,11 @@ fn flatten(prefix: &str, value: &toml::Value, all: &mut Flat) {
         return;
     };
     for (key, value) in table {
-        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let path = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
         flatten(&path, value, all);
     }
 }
@@ -87,8 +126,12 @@ fn flatten(prefix: &str, value: &toml::Value, all: &mut Flat) {
 /// Differences as lines for people.
 pub(super) fn lines(console: &Console, differences: &[Difference]) -> Vec<String> {
     let line = |(key, old, new): &Difference| {
-        let removed = old.iter().map(|old| console.paint(Tone::Bad, &format!("- {key} = {old}")));
-        let added = new.iter().map(|new| console.paint(Tone::Good, &format!("+ {key} = {new}")));
+        let removed = old
+            .iter()
+            .map(|old| console.paint(Tone::Bad, &format!("- {key} = {old}")));
+        let added = new
+            .iter()
+            .map(|new| console.paint(Tone::Good, &format!("+ {key} = {new}")));
         removed.chain(added).collect::<Vec<_>>()
     };
     differences.iter().flat_map(line).collect()
@@ -111,7 +154,11 @@ mod tests {
         new.policy.vault_tier_retention = Some("P90D".into());
         let differences = differences(Some(&example()), &new).unwrap();
         let expected: [Difference; 2] = [
-            ("policy.retention".into(), Some("\"P7D\"".into()), Some("\"P30D\"".into())),
+            (
+                "policy.retention".into(),
+                Some("\"P7D\"".into()),
+                Some("\"P30D\"".into()),
+            ),
             ("policy.vault_tier_retention".into(), None, Some("\"P90D\"".into())),
         ];
         assert_eq!(differences, expected);

@@ -4,26 +4,25 @@ use clap::ValueEnum;
 
 /// Redundancy of a new vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "PascalCase")]
 pub(crate) enum Redundancy {
     /// Three copies in one zone
-    #[value(alias = "LRS")]
-    LocallyRedundant,
+    #[value(name = "LocallyRedundant", alias = "LRS")]
+    Local,
     /// Copies in three zones
-    #[value(alias = "ZRS")]
-    ZoneRedundant,
+    #[value(name = "ZoneRedundant", alias = "ZRS")]
+    Zone,
     /// Copies in the paired region too
-    #[value(alias = "GRS")]
-    GeoRedundant,
+    #[value(name = "GeoRedundant", alias = "GRS")]
+    Geo,
 }
 
 impl Redundancy {
     /// Azure's word.
     pub(super) const fn word(self) -> &'static str {
         match self {
-            Self::LocallyRedundant => "LocallyRedundant",
-            Self::ZoneRedundant => "ZoneRedundant",
-            Self::GeoRedundant => "GeoRedundant",
+            Self::Local => "LocallyRedundant",
+            Self::Zone => "ZoneRedundant",
+            Self::Geo => "GeoRedundant",
         }
     }
 }

@@ -52,7 +52,10 @@ impl World {
         );
         Ok(Self {
             extension: visible(found, console)?.into_iter().next(),
-            protected: visible(instances, console)?.iter().find_map(protected),
+            protected: visible(instances, console)?
+                .iter()
+                .filter(|own| own.protects(cluster))
+                .find_map(protected),
             accounts: visible(accounts, console)?,
             vaults: visible(vaults, console)?,
             groups: visible(groups, console)?,
@@ -61,7 +64,12 @@ impl World {
 
     /// The general purpose accounts in `wanted`.
     pub(super) fn accounts_in(&self, wanted: &Region) -> impl Iterator<Item = &Listed> {
-        let general = |account: &&Listed| account.kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("StorageV2"));
+        let general = |account: &&Listed| {
+            account
+                .kind
+                .as_deref()
+                .is_none_or(|kind| kind.eq_ignore_ascii_case("StorageV2"))
+        };
         in_region(&self.accounts, wanted).filter(general)
     }
 
@@ -72,7 +80,9 @@ impl World {
 
     /// Whether a group of this name is there.
     pub(super) fn has_group(&self, name: &ResourceGroupName) -> bool {
-        self.groups.iter().any(|group| group.name.eq_ignore_ascii_case(name.as_str()))
+        self.groups
+            .iter()
+            .any(|group| group.name.eq_ignore_ascii_case(name.as_str()))
     }
 }
 
@@ -99,7 +109,13 @@ fn visible<T>(listed: Outcome<Vec<T>>, console: &Console) -> Outcome<Vec<T>> {
 
 fn protected(instance: &Instance) -> Option<Protected> {
     let vault = instance.vault()?;
-    let last = |id: &str| id.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    let last = |id: &str| {
+        id.trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
     Some(Protected {
         instance: instance.id.name().parse().ok()?,
         vault: vault.name().parse().ok()?,

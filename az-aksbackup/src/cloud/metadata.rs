@@ -1,0 +1,173 @@
+//! A cloud that describes itself by ARM's metadata endpoint.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::CloudName;
+use azure_core::http::Url;
+use serde::Deserialize;
+
+use super::{Cloud, METADATA_VARIABLE};
+use crate::arm::error::chain;
+
+/// A cloud's own description.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: Option<String>,
+    resource_manager: Option<String>,
+    authentication: Authentication,
+    #[serde(default)]
+    suffixes: Suffixes,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Authentication {
+    login_endpoint: String,
+    #[serde(default)]
+    audiences: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Suffixes {
+    storage: Option<String>,
+}
+
+/// ARM describes one cloud, or under older versions all that it knows.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Document {
+    One(Box<Metadata>),
+    Many(Vec<Metadata>),
+}
+
+impl Cloud {
+    /// The cloud that the document at `url` describes, or of several the `wanted` one.
+    ///
+    /// # Errors
+    /// Exit 2: no https, no such document, or none of a usable cloud.
+    pub(super) async fn describe(client: &reqwest::Client, url: &str, wanted: Option<&CloudName>) -> Outcome<Self> {
+        let document = fetch(client, url).await?;
+        let metadata = match document {
+            Document::One(metadata) => vec![*metadata],
+            Document::Many(all) => all,
+        };
+        let fits = |cloud: &&Metadata| match (wanted, &cloud.name) {
+            (Some(wanted), Some(name)) => wanted.as_str().eq_ignore_ascii_case(name),
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        match metadata.iter().find(fits) {
+            Some(metadata) => Self::from_metadata(metadata, url),
+            None => match wanted.and_then(|name| Self::known(name.as_str())) {
+                Some(cloud) => Ok(cloud),
+                None => Failure::usage(format!(
+                    "{METADATA_VARIABLE} does not describe the cloud that --cloud names"
+                ))
+                .because(format!("it has {}", names(&metadata)))
+                .err(),
+            },
+        }
+    }
+
+    fn from_metadata(metadata: &Metadata, url: &str) -> Outcome<Self> {
+        let host = |text: &str| Url::parse(text).ok().filter(|url| url.scheme() == "https");
+        let name = metadata.name.as_deref().and_then(|name| name.parse().ok());
+        let arm = metadata.resource_manager.as_deref().map_or_else(
+            || {
+                Url::parse(url)
+                    .ok()
+                    .and_then(|url| host(&url.origin().ascii_serialization()))
+            },
+            host,
+        );
+        let login = host(&metadata.authentication.login_endpoint);
+        let (Some(name), Some(arm), Some(login)) = (name, arm, login) else {
+            return undescribed(url)
+                .because("it lacks a name, or an https address of its Resource Manager or its login")
+                .err();
+        };
+        let audience = metadata
+            .authentication
+            .audiences
+            .first()
+            .map_or(arm.as_str(), String::as_str);
+        Ok(Self {
+            name,
+            audience: audience.trim_end_matches('/').to_owned(),
+            login: login.as_str().trim_end_matches('/').to_owned(),
+            storage_suffix: metadata
+                .suffixes
+                .storage
+                .clone()
+                .unwrap_or_else(|| "core.windows.net".to_owned()),
+            arm,
+        })
+    }
+}
+
+async fn fetch(client: &reqwest::Client, url: &str) -> Outcome<Document> {
+    if !url.starts_with("https://") {
+        return undescribed(url).because("it is no https URL").err();
+    }
+    let answer = async {
+        let response = client.get(url).header("accept", "application/json").send().await?;
+        response.error_for_status()?.bytes().await
+    };
+    let body = answer
+        .await
+        .map_err(reqwest::Error::without_url)
+        .or_else(|error| chain(&error).into_iter().fold(undescribed(url), Failure::because).err())?;
+    serde_json::from_slice(&body).or_else(|error| undescribed(url).because(error.to_string()).err())
+}
+
+fn undescribed(url: &str) -> Failure {
+    let place = url.split('?').next().unwrap_or_default();
+    Failure::usage(format!(
+        "cannot use the cloud metadata of {METADATA_VARIABLE} ({place})"
+    ))
+}
+
+fn names(all: &[Metadata]) -> String {
+    let names: Vec<&str> = all.iter().filter_map(|cloud| cloud.name.as_deref()).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(json: &str) -> Outcome<Cloud> {
+        Cloud::from_metadata(
+            &serde_json::from_str(json).unwrap(),
+            "https://arm.local/metadata/endpoints",
+        )
+    }
+
+    #[test]
+    fn a_cloud_describes_itself() {
+        let cloud = described(
+            r#"{"name":"Own","resourceManager":"https://arm.local:1/","suffixes":{"storage":"s.local"},
+                "authentication":{"loginEndpoint":"https://login.local/","audiences":["https://aud.local/"]}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (cloud.login.as_str(), cloud.audience.as_str()),
+            ("https://login.local", "https://aud.local")
+        );
+        assert_eq!(
+            (cloud.storage_suffix.as_str(), cloud.arm.as_str()),
+            ("s.local", "https://arm.local:1/")
+        );
+    }
+
+    #[test]
+    fn a_description_without_tls_or_name_is_refused() {
+        for json in [
+            r#"{"name":"Own","resourceManager":"http://arm.local","authentication":{"loginEndpoint":"https://l"}}"#,
+            r#"{"name":"Own","resourceManager":"https://arm.local","authentication":{"loginEndpoint":"http://l"}}"#,
+            r#"{"resourceManager":"https://arm.local","authentication":{"loginEndpoint":"https://l"}}"#,
+        ] {
+            assert!(described(json).is_err(), "{json}");
+        }
+    }
+}
