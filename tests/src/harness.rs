@@ -213,6 +213,20 @@ impl Stage {
     }
 }
 
+impl Drop for Stage {
+    /// Whatever a test was about: no request and no answer may break Microsoft's own definitions.
+    fn drop(&mut self) {
+        let entries = self.sandbox.log().entries();
+        let broken: Vec<_> = entries.iter().filter(|entry| !entry.violations.is_empty()).collect();
+        if !std::thread::panicking() {
+            assert!(
+                broken.is_empty(),
+                "these break Microsoft's definitions of ARM:\n{broken:#?}"
+            );
+        }
+    }
+}
+
 /// `init` for the demo world without a question.
 pub const INIT: [&str; 12] = [
     "init",

@@ -65,6 +65,16 @@ const ROWS: &[Row] = &[
         reason: "undocumented; shape as public clients use it",
     },
     Row {
+        id: "BackupInstancesExtensionRouting_List",
+        method: "GET",
+        path: "/{scope}/providers/Microsoft.DataProtection/backupInstances",
+        versions: &["2024-04-01", "2025-07-01"],
+        beside: "BackupInstances_List",
+        request: None,
+        answers: &[("200", Some("res.dataprotection@2024-04-01.BackupInstanceResourceList"))],
+        reason: "published, but left out of the bundle: a cluster's instances in whatever vault",
+    },
+    Row {
         id: "BackupVaults_CheckNameAvailability",
         method: "POST",
         path: "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.DataProtection/locations/{location}/checkNameAvailability",
