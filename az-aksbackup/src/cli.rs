@@ -43,10 +43,10 @@ use crate::login::Auth;
 )]
 pub(crate) struct Cli {
     /// Flags of both binaries.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Global options")]
     pub(crate) common: CommonArgs,
     /// Flags of this one.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Global options")]
     pub(crate) azure: AzureArgs,
     /// What to do.
     #[command(subcommand)]

@@ -5,10 +5,14 @@ use clap_complete::Shell;
 
 use crate::cli::Cli;
 
+/// What a shell calls this program.
+const PROGRAM: &str = "az-aksbackup";
+
 /// The script that completes `az-aksbackup` in `shell`. Within `az` it is az that completes.
 pub(crate) fn script(shell: Shell) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "az-aksbackup", &mut script);
+    let mut command = Cli::command().name(PROGRAM);
+    clap_complete::generate(shell, &mut command, PROGRAM, &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }
 

@@ -10,7 +10,7 @@ pub(crate) const TOOL: &str = concat!("az-aksbackup ", env!("CARGO_PKG_VERSION")
 /// What `version` prints.
 pub(crate) fn text(format: Format) -> String {
     match format {
-        Format::Text => TOOL.to_owned(),
+        Format::Text => concat!("az aksbackup ", env!("CARGO_PKG_VERSION")).to_owned(),
         Format::Json => document(json!({ "command": "version", "aksbackup": env!("CARGO_PKG_VERSION") })),
     }
 }

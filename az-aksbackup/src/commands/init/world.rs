@@ -52,10 +52,7 @@ impl World {
         );
         Ok(Self {
             extension: visible(found, console)?.into_iter().next(),
-            protected: visible(instances, console)?
-                .iter()
-                .filter(|own| own.protects(cluster))
-                .find_map(protected),
+            protected: visible(instances, console)?.iter().find_map(protected),
             accounts: visible(accounts, console)?,
             vaults: visible(vaults, console)?,
             groups: visible(groups, console)?,
