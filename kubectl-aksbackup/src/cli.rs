@@ -1,0 +1,228 @@
+//! The command line: `kubectl aksbackup COMMAND`.
+
+use std::time::Duration;
+
+use aksbackup_shared::args::{CommonArgs, duration};
+use aksbackup_shared::names::VELERO_CONTAINER;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::cluster::flags::ConnectionFlags;
+
+/// Set up keyless Azure Backup for an AKS cluster: the cluster side
+///
+/// The work is handed from team to team by a state file: `az aksbackup` does what Azure Resource Manager does, `kubectl
+/// aksbackup` what the cluster's API server does. Every command looks before it writes, and can be run again at any time.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl aksbackup",
+    bin_name = "kubectl aksbackup",
+    version,
+    disable_help_subcommand = true,
+    after_help = EXAMPLES,
+    after_long_help = concat!(
+        "Examples:\n",
+        "  kubectl aksbackup configure               # cluster admin, after: az aksbackup grant\n",
+        "  kubectl aksbackup configure --dry-run     # what would change, with the right for each change\n",
+        "  kubectl aksbackup verify                  # proof that workload identity works; needs no state file\n",
+        "  kubectl aksbackup logs --follow           # what Velero says\n",
+        "  kubectl aksbackup status                  # what is done, and whose turn it is\n\n",
+        "Exit codes:\n",
+        "    0  done; nothing left for this command\n",
+        "    1  failed\n",
+        "    2  wrong usage\n",
+        "    3  the named resource does not exist\n",
+        "    4  not permitted, or not signed in\n",
+        "    5  someone else's turn: what, who, and the exact command are printed\n",
+        "    6  the state file is held by another process\n",
+        "    7  the state file is unreadable, newer, or in conflict\n",
+        "    8  changes pending (--dry-run, status --check) or findings (verify)\n",
+        "  124  deadline reached while waiting; run again to go on\n",
+        "  130  interrupted; nothing is lost",
+    ),
+)]
+pub(crate) struct Cli {
+    /// Flags of both binaries.
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// kubectl's flags.
+    #[command(flatten)]
+    pub(crate) connection: ConnectionFlags,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  kubectl aksbackup configure               # cluster admin, after: az aksbackup grant
+  kubectl aksbackup verify                  # proof that workload identity works; needs no state file
+  kubectl aksbackup logs --follow           # what Velero says
+  kubectl aksbackup status                  # what is done, and whose turn it is
+
+More: kubectl aksbackup --help";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Let the extension's pods use workload identity: annotations, one rollout, proof (steps 6, 9, 10)
+    #[command(after_help = "Examples:
+  kubectl aksbackup configure
+  kubectl aksbackup configure --context aks-demo --state aks-demo.toml --yes
+  kubectl aksbackup configure --dry-run          # list the changes, send nothing
+  kubectl aksbackup configure --dry-run=server   # let the cluster's admission judge them too")]
+    Configure(ConfigureArgs),
+    /// Prove that the running pods use workload identity and reach their storage (step 10); changes nothing
+    #[command(after_help = "Examples:
+  kubectl aksbackup verify
+  kubectl aksbackup verify --context aks-demo -o json   # findings end 8")]
+    Verify,
+    /// Show which steps are done, and whose turn it is
+    #[command(after_help = "Examples:
+  kubectl aksbackup status
+  kubectl aksbackup status --offline   # the state file alone
+  kubectl aksbackup status --check     # ends 8 if anything is left")]
+    Status(StatusArgs),
+    /// Print the log of Velero in the extension's agent
+    #[command(after_help = "Examples:
+  kubectl aksbackup logs
+  kubectl aksbackup logs --tail 200 --since 1h
+  kubectl aksbackup logs --follow -c kubernetes-agent")]
+    Logs(LogsArgs),
+    /// Take back what `configure` changed, and only that
+    #[command(after_help = "Examples:
+  kubectl aksbackup unconfigure
+  kubectl aksbackup unconfigure --dry-run")]
+    Unconfigure(DryRunArgs),
+    /// Print the completion script of a shell
+    #[command(after_help = "Examples:
+  kubectl aksbackup completion bash > /etc/bash_completion.d/kubectl-aksbackup
+  kubectl aksbackup completion zsh > \"${fpath[1]}/_kubectl-aksbackup\"")]
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the version
+    #[command(after_help = "Examples:
+  kubectl aksbackup version -o json")]
+    Version,
+}
+
+/// How far a dry run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum DryRun {
+    /// None: change what has to be changed
+    #[default]
+    None,
+    /// Send no change
+    Client,
+    /// Send each change with dryRun=All: admission and validation run, nothing is kept
+    Server,
+}
+
+impl DryRun {
+    /// Whether nothing is to be changed.
+    pub(crate) fn is_dry(self) -> bool {
+        self != Self::None
+    }
+}
+
+/// Flags of commands that change something.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct DryRunArgs {
+    /// Show what would change, with the right that each change needs, and change nothing
+    #[arg(
+        long,
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "none",
+        default_missing_value = "client",
+        value_name = "HOW"
+    )]
+    pub(crate) dry_run: DryRun,
+}
+
+/// Flags of `configure`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ConfigureArgs {
+    /// How far to go.
+    #[command(flatten)]
+    pub(crate) dry: DryRunArgs,
+    /// Take fields over that another field manager has set to another value
+    #[arg(long)]
+    pub(crate) force_conflicts: bool,
+}
+
+/// Flags of `status`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct StatusArgs {
+    /// Show what the state file says, without a look at the cluster
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// End 8 if anything is left to do
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// Flags of `logs`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogsArgs {
+    /// Lines from the end of each pod's log
+    #[arg(long, default_value_t = 20, value_name = "LINES")]
+    pub(crate) tail: u32,
+    /// Lines that are not older, such as 5m or 1h
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub(crate) since: Option<Duration>,
+    /// Go on with what is written from now on
+    #[arg(long, short = 'f')]
+    pub(crate) follow: bool,
+    /// The container
+    #[arg(long, short = 'c', default_value = VELERO_CONTAINER, value_name = "NAME")]
+    pub(crate) container: String,
+    /// Of the container that ran before
+    #[arg(long, short = 'p')]
+    pub(crate) previous: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    fn dry_run(arguments: &[&str]) -> DryRun {
+        let cli = Cli::try_parse_from([&["x", "configure"], arguments].concat()).unwrap();
+        match cli.command {
+            Command::Configure(arguments) => arguments.dry.dry_run,
+            _ => panic!("another command"),
+        }
+    }
+
+    #[test]
+    fn dry_run_takes_kubectl_s_words_and_none_is_client() {
+        assert_eq!(dry_run(&[]), DryRun::None);
+        assert_eq!(dry_run(&["--dry-run"]), DryRun::Client);
+        assert_eq!(dry_run(&["--dry-run=server"]), DryRun::Server);
+        assert_eq!(dry_run(&["--dry-run=none"]), DryRun::None);
+    }
+
+    #[test]
+    fn help_speaks_of_kubectl_aksbackup_under_any_name() {
+        let error = Cli::try_parse_from(["/opt/kubectl-aksbackup", "configure", "--help"]).unwrap_err();
+        let help = error.to_string();
+        assert!(help.contains("Usage: kubectl aksbackup configure"), "{help}");
+        for flag in [
+            "--kubeconfig",
+            "--context",
+            "--as-group",
+            "--request-timeout",
+            "--namespace",
+        ] {
+            assert!(help.contains(flag), "{flag}");
+        }
+    }
+}

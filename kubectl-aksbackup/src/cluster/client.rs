@@ -1,0 +1,238 @@
+//! Reading and writing as two types: whoever holds a [`Reader`] cannot change the cluster.
+
+use std::rc::Rc;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::NamespaceName;
+use aksbackup_shared::names::{CLIENT_ID_ANNOTATION, NAMESPACE, USE_LABEL};
+use k8s_openapi::api::apps::v1::Deployment as LiveDeployment;
+use k8s_openapi::api::core::v1::{Pod as LivePod, ServiceAccount as LiveServiceAccount};
+use kube::api::{Api, DeleteParams, ObjectList, Patch, PatchParams, Preconditions};
+use serde_json::{Value, json};
+
+use crate::cluster::connection::Connection;
+use crate::cluster::deployments::{CAUSE_ANNOTATION, Deployment};
+use crate::cluster::error::Doing;
+use crate::cluster::flags::ConnectionFlags;
+use crate::cluster::kubeconfig::resolve;
+use crate::cluster::ownership::MANAGER;
+use crate::cluster::pods::Pod;
+use crate::cluster::service_accounts::ServiceAccount;
+
+/// A list with the version from which it can be watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed<T> {
+    /// The objects.
+    pub(crate) items: Vec<T>,
+    /// The list's version.
+    pub(crate) version: String,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            version: String::new(),
+        }
+    }
+}
+
+impl<T> Listed<T> {
+    /// Converts what the API server listed.
+    pub(crate) fn convert<K: Clone>(list: ObjectList<K>, convert: impl Fn(K) -> Outcome<T>) -> Outcome<Self> {
+        let version = list.metadata.resource_version.unwrap_or_default();
+        let items = list.items.into_iter().map(convert).collect::<Outcome<_>>()?;
+        Ok(Self { items, version })
+    }
+}
+
+/// Reads the cluster.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    connection: Rc<Connection>,
+    namespace: NamespaceName,
+}
+
+impl Reader {
+    /// A reader for the cluster that `flags` name; nothing is sent yet. `credentials` is the command that would write a
+    /// missing kubeconfig, where it is known.
+    ///
+    /// # Errors
+    /// No such kubeconfig, context or cluster, or a namespace that is none.
+    pub(crate) fn new(flags: &ConnectionFlags, credentials: Option<&str>) -> Outcome<Self> {
+        let namespace = flags.namespace.as_deref().unwrap_or(NAMESPACE);
+        let namespace = namespace
+            .parse()
+            .or_else(|error| Failure::usage(format!("{error}")).err())?;
+        install_crypto();
+        Ok(Self {
+            connection: Connection::new(resolve(flags, credentials)?, flags.request_timeout)?,
+            namespace,
+        })
+    }
+
+    /// The way to the API server.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Namespace of the extension.
+    pub(crate) fn namespace(&self) -> &str {
+        self.namespace.as_str()
+    }
+
+    /// The same as a name.
+    pub(crate) fn namespace_name(&self) -> &NamespaceName {
+        &self.namespace
+    }
+
+    /// Whether the API server is on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let server = self.connection.server();
+        let host = server.split_once("://").map_or(server, |(_, rest)| rest);
+        ["127.", "localhost", "[::1]"].iter().any(|own| host.starts_with(own))
+    }
+}
+
+/// ring is the only backend in the tree; rustls must be told all the same. A second call changes nothing.
+fn install_crypto() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Changes the cluster: always by patches under one field manager, never by replacing an object.
+pub(crate) struct Writer {
+    patcher: Patcher,
+}
+
+/// Sends the same changes with `dryRun=All`: admission and validation run, nothing is kept.
+pub(crate) struct Rehearsal {
+    patcher: Patcher,
+}
+
+impl Writer {
+    /// A writer beside `reader`. `force` takes fields over from other field managers.
+    pub(crate) fn new(reader: &Reader, force: bool) -> Self {
+        Self {
+            patcher: Patcher::new(reader, force, false),
+        }
+    }
+
+    /// The patches.
+    pub(crate) fn patcher(&self) -> &Patcher {
+        &self.patcher
+    }
+
+    /// Deletes a pod, and only this one: not one of the same name that came after it.
+    ///
+    /// # Errors
+    /// As the API server says. That it is gone already is no error.
+    pub(crate) async fn delete_pod(&self, pod: &Pod) -> Outcome<()> {
+        let Patcher { reader, .. } = &self.patcher;
+        let doing = Doing::new("delete", "pods", format!("pod {}", pod.name), reader.namespace());
+        let parameters = DeleteParams::default().preconditions(Preconditions {
+            uid: Some(pod.uid.clone()),
+            resource_version: None,
+        });
+        let deleted = reader
+            .connection()
+            .write(&doing, async |client| {
+                Api::<LivePod>::namespaced(client, reader.namespace())
+                    .delete(&pod.name, &parameters)
+                    .await
+            })
+            .await;
+        match deleted {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.has_code("NotFound") || failure.has_code("Conflict") => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+impl Rehearsal {
+    /// A rehearsal beside `reader`; `force` as for [`Writer::new`].
+    pub(crate) fn new(reader: &Reader, force: bool) -> Self {
+        Self {
+            patcher: Patcher::new(reader, force, true),
+        }
+    }
+
+    /// The patches.
+    pub(crate) fn patcher(&self) -> &Patcher {
+        &self.patcher
+    }
+}
+
+/// Server-side apply of the few fields that are this program's. What is left out of an apply is given up, so that the
+/// same request with less in it takes the fields back, and only those that nobody else has set.
+pub(crate) struct Patcher {
+    reader: Reader,
+    parameters: PatchParams,
+}
+
+impl Patcher {
+    fn new(reader: &Reader, force: bool, dry_run: bool) -> Self {
+        let mut parameters = PatchParams::apply(MANAGER);
+        parameters.force = force;
+        parameters.dry_run = dry_run;
+        Self {
+            reader: reader.clone(),
+            parameters,
+        }
+    }
+
+    /// Sets the client id of a service account, or takes it back with `None`.
+    ///
+    /// # Errors
+    /// As the API server says; a field of another manager is a conflict unless forced.
+    pub(crate) async fn annotate(&self, account: &ServiceAccount, client_id: Option<&str>) -> Outcome<()> {
+        let annotations = client_id.map(|id| json!({ CLIENT_ID_ANNOTATION: id }));
+        let mut body = self.object("v1", "ServiceAccount", account.name.as_str(), &account.uid);
+        if let Some(annotations) = annotations {
+            body["metadata"]["annotations"] = annotations;
+        }
+        let object = format!("service account {}", account.name);
+        let doing = Doing::new("patch", "serviceaccounts", object, self.reader.namespace());
+        self.reader
+            .connection()
+            .write(&doing, async |client| {
+                let api = Api::<LiveServiceAccount>::namespaced(client, self.reader.namespace());
+                api.patch(account.name.as_str(), &self.parameters, &Patch::Apply(&body))
+                    .await
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Puts label and cause onto a pod template in one patch, which is one rollout; `None` takes both back.
+    ///
+    /// # Errors
+    /// As for [`Patcher::annotate`].
+    pub(crate) async fn label_template(&self, deployment: &Deployment, cause: Option<&str>) -> Outcome<()> {
+        let mut body = self.object("apps/v1", "Deployment", deployment.name.as_str(), &deployment.uid);
+        if let Some(cause) = cause {
+            let metadata = json!({ "labels": { USE_LABEL: "true" }, "annotations": { CAUSE_ANNOTATION: cause } });
+            body["spec"] = json!({ "template": { "metadata": metadata } });
+        }
+        let object = format!("deployment {}", deployment.name);
+        let doing = Doing::new("patch", "deployments.apps", object, self.reader.namespace());
+        self.reader
+            .connection()
+            .write(&doing, async |client| {
+                let api = Api::<LiveDeployment>::namespaced(client, self.reader.namespace());
+                api.patch(deployment.name.as_str(), &self.parameters, &Patch::Apply(&body))
+                    .await
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The object to apply to. Its uid keeps an apply from making a new object where the old one is gone.
+    fn object(&self, version: &str, kind: &str, name: &str, uid: &str) -> Value {
+        let namespace = self.reader.namespace();
+        json!({
+            "apiVersion": version, "kind": kind,
+            "metadata": { "name": name, "namespace": namespace, "uid": uid },
+        })
+    }
+}

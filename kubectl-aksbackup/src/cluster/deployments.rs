@@ -1,0 +1,290 @@
+//! The extension's deployments: whose they are, what their pod templates carry, how far their rollouts are.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::ObjectName;
+use aksbackup_shared::names::{AGENT_DEPLOYMENT, USE_LABEL};
+use k8s_openapi::api::apps::v1::{Deployment as Live, DeploymentStatus};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use kube::api::{Api, ListParams};
+
+use crate::cluster::client::{Listed, Reader};
+use crate::cluster::error::Doing;
+use crate::cluster::ownership::{self, Field};
+
+/// Annotation of a pod template: what its rollout depended on, so that a new client id is a cause of its own.
+pub(crate) const CAUSE_ANNOTATION: &str = "aksbackup.io/workload-identity";
+
+/// Name of Helm's release on every object of it.
+const RELEASE_ANNOTATION: &str = "meta.helm.sh/release-name";
+/// The same by the common labels, for charts whose objects lack the annotation.
+const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
+/// How the names of the extension's deployments begin.
+const NAME_PREFIX: &str = "dataprotection-microsoft";
+
+/// A deployment as the steps need it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Deployment {
+    /// Its name.
+    pub(crate) name: ObjectName,
+    /// Its uid.
+    pub(crate) uid: String,
+    /// Helm's release, where it names one.
+    pub(crate) release: Option<String>,
+    /// The service account of its pods.
+    pub(crate) service_account: ObjectName,
+    /// The template's value of `azure.workload.identity/use`.
+    pub(crate) label: Option<String>,
+    /// The template's note of what its rollout depended on.
+    pub(crate) cause: Option<String>,
+    /// Whether label or note of the template are this program's.
+    pub(crate) ours: bool,
+    /// The whole pod template.
+    pub(crate) template: PodTemplateSpec,
+    /// How far its rollout is.
+    pub(crate) rollout: Rollout,
+}
+
+/// How far a rollout is, as `kubectl rollout status` tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rollout {
+    /// Every pod is of the current template, and available.
+    Complete,
+    /// It goes on; what is missing.
+    Going(String),
+    /// Kubernetes gave up waiting for it.
+    Stuck(String),
+    /// Somebody has paused it: nothing will happen.
+    Paused,
+}
+
+impl Deployment {
+    /// Whether the webhook selects this deployment's new pods: the label's value is exactly `true`.
+    pub(crate) fn is_labelled(&self) -> bool {
+        self.label.as_deref() == Some("true")
+    }
+
+    /// A value of `AZURE_CLIENT_ID` that the chart itself sets on a container, which the webhook never overwrites.
+    pub(crate) fn preset_client_id(&self) -> Option<(&str, &str)> {
+        let containers = self.template.spec.iter().flat_map(|spec| &spec.containers);
+        containers
+            .flat_map(|container| {
+                container
+                    .env
+                    .iter()
+                    .flatten()
+                    .map(|variable| (container.name.as_str(), variable))
+            })
+            .find(|(_, variable)| variable.name == "AZURE_CLIENT_ID")
+            .and_then(|(container, variable)| Some((container, variable.value.as_deref()?)))
+    }
+
+    fn from_live(live: Live) -> Outcome<Self> {
+        let meta = live.metadata;
+        let spec = live.spec.unwrap_or_default();
+        let name = meta.name.clone().unwrap_or_default();
+        let annotation = |key: &str| meta.annotations.as_ref().and_then(|all| all.get(key)).cloned();
+        let release = annotation(RELEASE_ANNOTATION)
+            .or_else(|| meta.labels.as_ref().and_then(|all| all.get(INSTANCE_LABEL)).cloned());
+        let template = spec.template;
+        let account = template.spec.as_ref().and_then(|pod| pod.service_account_name.clone());
+        let of_template = template.metadata.clone().unwrap_or_default();
+        let goal = Goal {
+            generation: meta.generation.unwrap_or(0),
+            replicas: spec.replicas.unwrap_or(1),
+            paused: spec.paused.unwrap_or(false),
+        };
+        let fields = meta.managed_fields.as_deref().unwrap_or_default();
+        let ours = ownership::owns(fields, &Field::template_label(USE_LABEL))
+            || ownership::owns(fields, &Field::template_annotation(CAUSE_ANNOTATION));
+        Ok(Self {
+            name: object_name(&name)?,
+            uid: meta.uid.clone().unwrap_or_default(),
+            release,
+            service_account: object_name(account.as_deref().unwrap_or("default"))?,
+            label: of_template.labels.and_then(|mut all| all.remove(USE_LABEL)),
+            cause: of_template.annotations.and_then(|mut all| all.remove(CAUSE_ANNOTATION)),
+            ours,
+            template,
+            rollout: rollout(&goal, &live.status.unwrap_or_default()),
+        })
+    }
+}
+
+/// A name that Kubernetes gave, as a type.
+///
+/// # Errors
+/// It is none: the API server is not what it claims to be.
+pub(crate) fn object_name(name: &str) -> Outcome<ObjectName> {
+    name.parse().or_else(|error| {
+        Failure::failed(format!("the API server names an object {name:?}"))
+            .because(format!("{error}"))
+            .err()
+    })
+}
+
+struct Goal {
+    generation: i64,
+    replicas: i32,
+    paused: bool,
+}
+
+/// The conditions of `kubectl rollout status`, in its order. The `Progressing` condition alone is still that of the
+/// rollout before until the controller has seen the new template.
+fn rollout(goal: &Goal, status: &DeploymentStatus) -> Rollout {
+    if goal.paused {
+        return Rollout::Paused;
+    }
+    if status.observed_generation.unwrap_or(0) < goal.generation {
+        return Rollout::Going("the deployment controller has not seen the new template yet".into());
+    }
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let refused = conditions
+        .iter()
+        .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
+        .and_then(|condition| condition.message.clone());
+    let exceeded = conditions
+        .iter()
+        .any(|own| own.type_ == "Progressing" && own.reason.as_deref() == Some("ProgressDeadlineExceeded"));
+    if exceeded {
+        return Rollout::Stuck(refused.unwrap_or_else(|| "its progress deadline is exceeded".into()));
+    }
+    let count = |number: Option<i32>| number.unwrap_or(0);
+    let updated = count(status.updated_replicas);
+    let going = if updated < goal.replicas {
+        Some(format!("{updated} of {} pods are updated", goal.replicas))
+    } else if count(status.replicas) > updated {
+        Some(format!("{} old pods are left", count(status.replicas) - updated))
+    } else if count(status.available_replicas) < updated {
+        Some(format!(
+            "{} of {updated} updated pods are available",
+            count(status.available_replicas)
+        ))
+    } else {
+        None
+    };
+    match (going, refused) {
+        (None, _) => Rollout::Complete,
+        (Some(going), None) => Rollout::Going(going),
+        (Some(going), Some(refused)) => Rollout::Going(format!("{going}: {refused}")),
+    }
+}
+
+/// The deployments of the extension's release: the agent, and all that Helm installed with it.
+pub(crate) fn of_release(all: &[Deployment]) -> Vec<Deployment> {
+    let Some(agent) = all.iter().find(|own| own.name.as_str() == AGENT_DEPLOYMENT) else {
+        return Vec::new();
+    };
+    let belongs = |own: &&Deployment| match (&agent.release, &own.release) {
+        (Some(agent), Some(own)) => agent == own,
+        _ => own.name.as_str().starts_with(NAME_PREFIX),
+    };
+    all.iter().filter(belongs).cloned().collect()
+}
+
+impl Reader {
+    /// Every deployment of the namespace; none where the namespace does not exist.
+    ///
+    /// # Errors
+    /// As the API server says.
+    pub(crate) async fn deployments(&self) -> Outcome<Listed<Deployment>> {
+        let doing = Doing::new("list", "deployments", "deployments", self.namespace());
+        let list = self
+            .connection()
+            .read(&doing, async |client| {
+                Api::<Live>::namespaced(client, self.namespace())
+                    .list(&ListParams::default())
+                    .await
+            })
+            .await?;
+        Listed::convert(list, Deployment::from_live)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn goal() -> Goal {
+        Goal {
+            generation: 2,
+            replicas: 1,
+            paused: false,
+        }
+    }
+
+    fn status(observed: i64, updated: i32, replicas: i32, available: i32) -> DeploymentStatus {
+        DeploymentStatus {
+            observed_generation: Some(observed),
+            updated_replicas: Some(updated),
+            replicas: Some(replicas),
+            available_replicas: Some(available),
+            ..DeploymentStatus::default()
+        }
+    }
+
+    #[test]
+    fn a_rollout_is_complete_when_only_new_pods_are_left_and_available() {
+        assert_eq!(rollout(&goal(), &status(2, 1, 1, 1)), Rollout::Complete);
+        for unfinished in [
+            status(1, 1, 1, 1),
+            status(2, 0, 1, 1),
+            status(2, 1, 2, 2),
+            status(2, 1, 1, 0),
+        ] {
+            assert!(
+                matches!(rollout(&goal(), &unfinished), Rollout::Going(_)),
+                "{unfinished:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rollout_that_kubernetes_gave_up_is_stuck_and_tells_why() {
+        let mut stuck = status(2, 0, 1, 1);
+        stuck.conditions = serde_json::from_value(serde_json::json!([
+            { "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded" },
+            { "type": "ReplicaFailure", "status": "True", "message": "exceeded quota" },
+        ]))
+        .unwrap();
+        assert_eq!(rollout(&goal(), &stuck), Rollout::Stuck("exceeded quota".into()));
+        stuck.observed_generation = Some(1);
+        assert!(
+            matches!(rollout(&goal(), &stuck), Rollout::Going(_)),
+            "that was the rollout before"
+        );
+    }
+
+    #[test]
+    fn a_paused_deployment_never_finishes() {
+        let paused = Goal { paused: true, ..goal() };
+        assert_eq!(rollout(&paused, &status(2, 1, 1, 1)), Rollout::Paused);
+    }
+
+    fn live(name: &str, release: Option<&str>) -> Deployment {
+        let annotations = release.map(|release| serde_json::json!({ RELEASE_ANNOTATION: release }));
+        let live = serde_json::json!({
+            "metadata": { "name": name, "annotations": annotations },
+            "spec": { "selector": {}, "template": { "spec": { "containers": [] } } },
+        });
+        Deployment::from_live(serde_json::from_value(live).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_release_s_deployments_are_found_by_the_agent_s_release() {
+        let names = |found: Vec<Deployment>| found.iter().map(|own| own.name.to_string()).collect::<Vec<_>>();
+        let all = [
+            live(AGENT_DEPLOYMENT, Some("r")),
+            live("new-one", Some("r")),
+            live("other", Some("x")),
+            live("own", None),
+        ];
+        assert_eq!(names(of_release(&all)), [AGENT_DEPLOYMENT, "new-one"]);
+        let plain = [
+            live(AGENT_DEPLOYMENT, None),
+            live("dataprotection-microsoft-controller", None),
+            live("own", None),
+        ];
+        assert_eq!(of_release(&plain).len(), 2);
+        assert!(of_release(&[live("other", Some("x"))]).is_empty());
+    }
+}

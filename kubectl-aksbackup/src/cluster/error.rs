@@ -1,0 +1,182 @@
+//! From an error of the Kubernetes API to what a person needs: the object with its kind, the verb, Kubernetes' own words.
+
+use std::error::Error as _;
+
+use aksbackup_shared::failure::Failure;
+use kube::core::Status;
+
+/// What was asked of the API server.
+#[derive(Debug, Clone)]
+pub(crate) struct Doing {
+    /// Verb of role-based access control, such as `patch`.
+    pub(crate) verb: &'static str,
+    /// Plural name of the resource, such as `deployments`.
+    pub(crate) resource: &'static str,
+    /// The object with its kind, or what else it is about: `deployment web`.
+    pub(crate) object: String,
+    /// Its namespace; empty for what has none.
+    pub(crate) namespace: String,
+}
+
+impl Doing {
+    /// `verb` on `object`, which is one of `resource`.
+    pub(crate) fn new(verb: &'static str, resource: &'static str, object: impl Into<String>, namespace: &str) -> Self {
+        let (object, namespace) = (object.into(), namespace.to_owned());
+        Self {
+            verb,
+            resource,
+            object,
+            namespace,
+        }
+    }
+
+    fn place(&self) -> String {
+        match self.namespace.is_empty() {
+            true => String::new(),
+            false => format!(" in namespace {}", self.namespace),
+        }
+    }
+
+    fn what(&self) -> String {
+        format!("cannot {} {}{}", self.verb, self.object, self.place())
+    }
+
+    fn right(&self) -> String {
+        format!("{} {}{}", self.verb, self.resource, self.place())
+    }
+}
+
+/// Makes a failure of `error`. `server` is the API server's address.
+pub(crate) fn failure(error: &kube::Error, doing: &Doing, server: &str) -> Failure {
+    match error {
+        kube::Error::Api(status) => refused(status, doing, server),
+        kube::Error::SerdeError(why) => Failure::failed(doing.what())
+            .because(format!("the answer of {server} is not what Kubernetes answers: {why}"))
+            .hint("is there a proxy or a login page in between? Try: kubectl get --raw /version"),
+        kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => {
+            unreachable_server(error, doing, server)
+        }
+        // The other errors may quote a credential plugin's environment or a proxy's password.
+        _ => Failure::failed(doing.what()).because(format!("the client for {server} cannot be used")),
+    }
+}
+
+fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
+    let admission =
+        status.message.contains("admission webhook") || status.message.contains("ValidatingAdmissionPolicy");
+    let failure = match status.code {
+        401 => Failure::not_permitted(format!("{server} does not accept this login"))
+            .hint("sign in again; for AKS with Microsoft Entra: kubelogin convert-kubeconfig -l azurecli"),
+        403 if admission => Failure::failed(doing.what())
+            .hint("a policy of the cluster refuses it: exempt the namespace, or ask who runs the policy"),
+        403 => {
+            Failure::not_permitted(doing.what()).hint(format!("ask a cluster admin for the right to {}", doing.right()))
+        }
+        404 => Failure::missing(doing.what()),
+        409 if !conflicts(status).is_empty() => Failure::failed(doing.what())
+            .because("another field manager has set the same field to another value")
+            .hint("look at who that is, then take the field over with --force-conflicts"),
+        _ => Failure::failed(doing.what()),
+    };
+    let failure = failure.because(status.message.clone());
+    let failure = conflicts(status).into_iter().fold(failure, Failure::because);
+    match status.reason.as_str() {
+        "" => failure,
+        reason => failure.code(reason),
+    }
+}
+
+/// The conflicts of a server-side apply: manager and field.
+fn conflicts(status: &Status) -> Vec<String> {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes
+        .filter(|cause| cause.reason == "FieldManagerConflict")
+        .map(|cause| format!("{}: {}", cause.message, cause.field))
+        .collect()
+}
+
+fn unreachable_server(error: &kube::Error, doing: &Doing, server: &str) -> Failure {
+    let mut words: Vec<String> = Vec::new();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let text = inner.to_string();
+        if !text.is_empty() && !words.iter().any(|known| known.contains(&text)) {
+            words.push(text);
+        }
+        source = inner.source();
+    }
+    let mut failure = Failure::failed(format!(
+        "cannot reach the API server {server} to {} {}",
+        doing.verb, doing.object
+    ));
+    for word in words {
+        failure = failure.because(word);
+    }
+    failure.hint("is the cluster running, and is its API server open to this machine (private cluster, authorised IP ranges, proxy)?")
+}
+
+/// Whether the API server said that the object, or its whole kind, is not there.
+pub(crate) fn is_missing(failure: &Failure) -> bool {
+    failure.exit == aksbackup_shared::exit::Exit::Missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aksbackup_shared::exit::Exit;
+
+    fn doing() -> Doing {
+        Doing::new("patch", "deployments", "deployment agent", "ns")
+    }
+
+    fn status(code: u16, reason: &str, message: &str) -> Status {
+        Status {
+            code,
+            reason: reason.into(),
+            message: message.into(),
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn a_missing_right_is_exit_4_with_verb_resource_and_namespace() {
+        let failure = refused(
+            &status(403, "Forbidden", "deployments is forbidden"),
+            &doing(),
+            "https://a",
+        );
+        assert_eq!(failure.exit, Exit::NotPermitted);
+        assert_eq!(failure.what, "cannot patch deployment agent in namespace ns");
+        assert!(failure.hints[0].contains("patch deployments in namespace ns"));
+        assert_eq!(failure.code.as_deref(), Some("Forbidden"));
+    }
+
+    #[test]
+    fn a_policy_s_refusal_is_no_missing_right() {
+        let text = "admission webhook \"validation.gatekeeper.sh\" denied the request: [no]";
+        let failure = refused(&status(403, "Forbidden", text), &doing(), "https://a");
+        assert_eq!(failure.exit, Exit::Failed);
+        assert!(failure.why[0].contains("gatekeeper"));
+    }
+
+    #[test]
+    fn a_conflict_names_the_other_manager_and_the_way_to_win() {
+        let mut conflict = status(409, "Conflict", "Apply failed with 1 conflict");
+        conflict.details = serde_json::from_value(serde_json::json!({
+            "causes": [{ "reason": "FieldManagerConflict", "message": "conflict with \"kubectl-annotate\"", "field": ".a" }]
+        }))
+        .unwrap();
+        let failure = refused(&conflict, &doing(), "https://a");
+        assert!(failure.why.iter().any(|why| why.contains("kubectl-annotate")));
+        assert!(failure.hints[0].contains("--force-conflicts"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_exit_3() {
+        assert!(is_missing(&refused(
+            &status(404, "NotFound", "not found"),
+            &doing(),
+            "https://a"
+        )));
+    }
+}

@@ -1,0 +1,364 @@
+//! Which API server, as whom: the kubeconfig with kubectl's flags over it.
+
+use std::path::PathBuf;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use kube::Config;
+use kube::config::{AuthInfo, Cluster, ExecConfig, Kubeconfig, KubeconfigError};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::cluster::flags::ConnectionFlags;
+use crate::cluster::proxy::proxy_for;
+
+/// How to reach the cluster, before anything was sent.
+pub(crate) struct Access {
+    /// The client's configuration, without credential plugin.
+    pub(crate) config: Config,
+    /// The credential plugin to run for it.
+    pub(crate) plugin: Option<ExecConfig>,
+    /// Address of the API server.
+    pub(crate) server: String,
+    /// Name of the kubeconfig's user, where there is one.
+    pub(crate) user: Option<String>,
+}
+
+/// What the kubeconfig says of one context.
+struct Chosen {
+    cluster: Cluster,
+    auth: AuthInfo,
+    user: Option<String>,
+}
+
+/// Finds cluster and login. `credentials` is the command that would write the missing kubeconfig, where it is known.
+///
+/// # Errors
+/// Exit 3: no kubeconfig, or no such context, cluster or user in it, with those that exist. Exit 2: it cannot be read, or
+/// has no current context.
+pub(crate) fn resolve(flags: &ConnectionFlags, credentials: Option<&str>) -> Outcome<Access> {
+    resolved(flags).map_err(|failure| {
+        Box::new(match credentials {
+            Some(command) => failure.hint(format!("for the cluster of the state file: {command}")),
+            None => *failure,
+        })
+    })
+}
+
+fn resolved(flags: &ConnectionFlags) -> Outcome<Access> {
+    let Some(kubeconfig) = read(flags)? else {
+        return match (&flags.server, Config::incluster()) {
+            (Some(_), _) => configured(flags, Chosen::nothing()),
+            (None, Ok(config)) => in_cluster(flags, config),
+            (None, Err(_)) => Failure::missing("there is no kubeconfig")
+                .because("neither --kubeconfig nor KUBECONFIG names one, and ~/.kube/config does not exist")
+                .err(),
+        };
+    };
+    configured(flags, choose(&kubeconfig, flags)?)
+}
+
+/// Every kubeconfig file that exists, merged; `None` where there is none. As with kubectl, only the file of the flag must
+/// exist.
+fn read(flags: &ConnectionFlags) -> Outcome<Option<Kubeconfig>> {
+    if let Some(path) = &flags.kubeconfig {
+        if !path.is_file() {
+            return Failure::missing(format!("there is no kubeconfig {}", path.display())).err();
+        }
+        return read_all(std::slice::from_ref(path));
+    }
+    let listed: Vec<PathBuf> = std::env::var_os("KUBECONFIG")
+        .map(|list| {
+            std::env::split_paths(&list)
+                .filter(|path| !path.as_os_str().is_empty())
+                .collect()
+        })
+        .unwrap_or_default();
+    if !listed.is_empty() {
+        return read_all(&listed);
+    }
+    let home = std::env::home_dir().map(|home| home.join(".kube").join("config"));
+    read_all(home.as_slice())
+}
+
+fn read_all(paths: &[PathBuf]) -> Outcome<Option<Kubeconfig>> {
+    let mut merged = None;
+    for path in paths.iter().filter(|path| path.exists()) {
+        let one = Kubeconfig::read_from(path).or_else(|error| unreadable(path, &error))?;
+        merged = Some(match merged {
+            None => one,
+            Some(earlier) => Kubeconfig::merge(earlier, one).or_else(|error| unreadable(path, &error))?,
+        });
+    }
+    Ok(merged)
+}
+
+/// The parser's own text quotes the file, which may hold tokens: only the place is told.
+fn unreadable<T>(path: &std::path::Path, error: &KubeconfigError) -> Outcome<T> {
+    let failure = Failure::usage(format!("cannot read kubeconfig {}", path.display()));
+    match error {
+        KubeconfigError::ReadConfig(why, _) => failure.because(why.to_string()),
+        KubeconfigError::Parse(why) => match why.location() {
+            Some(at) => failure.because(format!("it is not valid at line {}, column {}", at.line(), at.column())),
+            None => failure.because("it is not a valid kubeconfig"),
+        },
+        KubeconfigError::KindMismatch | KubeconfigError::ApiVersionMismatch => {
+            failure.because("it is of another kind than the files before it")
+        }
+        _ => failure.because("it is not a valid kubeconfig"),
+    }
+    .err()
+}
+
+impl Chosen {
+    fn nothing() -> Self {
+        Self {
+            cluster: Cluster::default(),
+            auth: AuthInfo::default(),
+            user: None,
+        }
+    }
+}
+
+fn choose(kubeconfig: &Kubeconfig, flags: &ConnectionFlags) -> Outcome<Chosen> {
+    let names: Vec<&str> = kubeconfig.contexts.iter().map(|named| named.name.as_str()).collect();
+    let current = kubeconfig.current_context.as_ref().filter(|name| !name.is_empty());
+    let context = match flags.context.as_ref().or(current) {
+        Some(wanted) => match kubeconfig.contexts.iter().find(|named| named.name == *wanted) {
+            Some(named) => named.context.clone().unwrap_or_default(),
+            None => return absent("context", wanted, &names),
+        },
+        None if flags.cluster.is_some() || flags.server.is_some() => Default::default(),
+        None => {
+            return Failure::usage("the kubeconfig has no current context")
+                .because(listing("context", &names))
+                .hint("choose one: --context NAME, or kubectl config use-context NAME")
+                .err();
+        }
+    };
+    let cluster_name = flags.cluster.as_ref().unwrap_or(&context.cluster);
+    let cluster = kubeconfig.clusters.iter().find(|named| named.name == *cluster_name);
+    let cluster = match cluster {
+        Some(named) => named.cluster.clone().unwrap_or_default(),
+        None if flags.server.is_some() && flags.cluster.is_none() => Cluster::default(),
+        None => {
+            let names: Vec<&str> = kubeconfig.clusters.iter().map(|named| named.name.as_str()).collect();
+            return absent("cluster", cluster_name, &names);
+        }
+    };
+    let user = flags.user.clone().or(context.user);
+    let found = user
+        .as_ref()
+        .and_then(|user| kubeconfig.auth_infos.iter().find(|named| named.name == *user));
+    if let (Some(wanted), None) = (&flags.user, found) {
+        let names: Vec<&str> = kubeconfig.auth_infos.iter().map(|named| named.name.as_str()).collect();
+        return absent("user", wanted, &names);
+    }
+    let auth = found.and_then(|named| named.auth_info.clone()).unwrap_or_default();
+    Ok(Chosen { cluster, auth, user })
+}
+
+fn absent<T>(kind: &str, name: &str, names: &[&str]) -> Outcome<T> {
+    Failure::missing(format!("the kubeconfig has no {kind} {name:?}"))
+        .because(listing(kind, names))
+        .err()
+}
+
+fn listing(kind: &str, names: &[&str]) -> String {
+    match names {
+        [] => format!("it has no {kind} at all"),
+        names => format!("it has: {}", names.join(", ")),
+    }
+}
+
+/// The client's configuration out of the chosen cluster and user, with the flags over both.
+fn configured(flags: &ConnectionFlags, chosen: Chosen) -> Outcome<Access> {
+    let Chosen { cluster, auth, user } = chosen;
+    let Some(server) = flags.server.clone().or_else(|| cluster.server.clone()) else {
+        return Failure::usage("the kubeconfig's cluster has no server").err();
+    };
+    let full = if server.contains("://") {
+        server
+    } else {
+        format!("https://{server}")
+    };
+    let Ok(url) = full.parse() else {
+        return Failure::usage(format!("{full:?} is no address of an API server")).err();
+    };
+    let mut config = Config::new(url);
+    config.root_cert = authority(flags, &cluster)?;
+    config.accept_invalid_certs = flags.insecure_skip_tls_verify || cluster.insecure_skip_tls_verify.unwrap_or(false);
+    config.tls_server_name = flags
+        .tls_server_name
+        .clone()
+        .or_else(|| cluster.tls_server_name.clone());
+    let environment = |name: &str| std::env::var(name).ok();
+    let https = config.cluster_url.scheme_str() != Some("http");
+    let host = config.cluster_url.host().unwrap_or_default().to_owned();
+    let port = config.cluster_url.port_u16().unwrap_or(if https { 443 } else { 80 });
+    let own = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
+    if let Some(proxy) = own.or_else(|| proxy_for(https, &host, port, &environment)) {
+        let Ok(proxy) = proxy.parse() else {
+            return Failure::usage("the proxy of the kubeconfig or the environment is no URL").err();
+        };
+        config.proxy_url = Some(proxy);
+    }
+    finished(flags, config, auth, &cluster, user)
+}
+
+fn in_cluster(flags: &ConnectionFlags, mut config: Config) -> Outcome<Access> {
+    let auth = std::mem::take(&mut config.auth_info);
+    finished(flags, config, auth, &Cluster::default(), None)
+}
+
+fn finished(
+    flags: &ConnectionFlags,
+    mut config: Config,
+    auth: AuthInfo,
+    cluster: &Cluster,
+    user: Option<String>,
+) -> Outcome<Access> {
+    config.auth_info = with_flags(flags, auth);
+    let mut plugin = config.auth_info.exec.take();
+    if let Some(plugin) = plugin.as_mut().filter(|plugin| plugin.provide_cluster_info) {
+        plugin.cluster = cluster.try_into().ok();
+    }
+    if let Some(provider) = &config.auth_info.auth_provider {
+        return Failure::not_permitted(format!(
+            "the kubeconfig's user relies on auth-provider {:?}",
+            provider.name
+        ))
+        .because("Kubernetes has removed such providers")
+        .hint("kubelogin convert-kubeconfig -l azurecli")
+        .err();
+    }
+    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    Ok(Access {
+        config,
+        plugin,
+        server,
+        user,
+    })
+}
+
+/// A login given by flags replaces that of the kubeconfig.
+fn with_flags(flags: &ConnectionFlags, mut auth: AuthInfo) -> AuthInfo {
+    if let Some(token) = &flags.token {
+        auth = AuthInfo {
+            token: Some(token.clone().into()),
+            ..AuthInfo::default()
+        };
+    }
+    if let (Some(certificate), Some(key)) = (&flags.client_certificate, &flags.client_key) {
+        auth.client_certificate = Some(certificate.clone());
+        auth.client_certificate_data = None;
+        auth.client_key = Some(key.clone());
+        auth.client_key_data = None;
+        auth.exec = None;
+    }
+    if flags.impersonate.is_some() {
+        auth.impersonate.clone_from(&flags.impersonate);
+        auth.impersonate_groups = None;
+    }
+    if !flags.impersonate_groups.is_empty() {
+        auth.impersonate_groups = Some(flags.impersonate_groups.clone());
+    }
+    if flags.impersonate_uid.is_some() {
+        auth.impersonate_uid.clone_from(&flags.impersonate_uid);
+    }
+    auth
+}
+
+/// The certificate authority as DER, from the flag's file, else the kubeconfig's data or file.
+fn authority(flags: &ConnectionFlags, cluster: &Cluster) -> Outcome<Option<Vec<Vec<u8>>>> {
+    use base64::Engine as _;
+    let bad = |why: String| Failure::usage("cannot read the certificate authority of the cluster").because(why);
+    let data = cluster
+        .certificate_authority_data
+        .as_ref()
+        .filter(|_| flags.certificate_authority.is_none());
+    let path = flags
+        .certificate_authority
+        .as_ref()
+        .or(cluster.certificate_authority.as_ref());
+    let pem = match (data, path) {
+        (Some(data), _) => base64::engine::general_purpose::STANDARD
+            .decode(data.trim())
+            .or_else(|error| bad(error.to_string()).err())?,
+        (None, Some(path)) => std::fs::read(path).or_else(|error| bad(format!("{path}: {error}")).err())?,
+        (None, None) => return Ok(None),
+    };
+    let certificates: Vec<Vec<u8>> = CertificateDer::pem_slice_iter(&pem)
+        .map(|certificate| certificate.map(|der| der.to_vec()))
+        .collect::<Result<_, _>>()
+        .or_else(|error| bad(error.to_string()).err())?;
+    Ok(Some(certificates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aksbackup_shared::exit::Exit;
+
+    fn kubeconfig() -> Kubeconfig {
+        serde_json::from_value(serde_json::json!({
+            "current-context": "one",
+            "contexts": [
+                { "name": "one", "context": { "cluster": "c", "user": "u" } },
+                { "name": "two", "context": { "cluster": "gone", "user": "u" } },
+            ],
+            "clusters": [{ "name": "c", "cluster": { "server": "https://a:6443" } }],
+            "users": [{ "name": "u", "user": { "token": "secret", "exec": null } }],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_current_context_is_taken() {
+        let access = configured(
+            &ConnectionFlags::default(),
+            choose(&kubeconfig(), &ConnectionFlags::default()).unwrap(),
+        );
+        assert_eq!(access.unwrap().server, "https://a:6443");
+    }
+
+    #[test]
+    fn a_context_that_is_not_there_is_exit_3_with_those_that_are() {
+        let flags = ConnectionFlags {
+            context: Some("three".into()),
+            ..ConnectionFlags::default()
+        };
+        let failure = choose(&kubeconfig(), &flags).err().unwrap();
+        assert_eq!(failure.exit, Exit::Missing);
+        assert!(failure.why[0].contains("one, two"));
+    }
+
+    #[test]
+    fn a_context_whose_cluster_is_gone_says_so() {
+        let flags = ConnectionFlags {
+            context: Some("two".into()),
+            ..ConnectionFlags::default()
+        };
+        assert!(
+            choose(&kubeconfig(), &flags)
+                .err()
+                .unwrap()
+                .what
+                .contains("cluster \"gone\"")
+        );
+    }
+
+    #[test]
+    fn flags_win_over_the_kubeconfig() {
+        let flags = ConnectionFlags {
+            server: Some("b.example:443".into()),
+            token: Some("other".into()),
+            impersonate: Some("jane".into()),
+            impersonate_groups: vec!["g1".into(), "g2".into()],
+            ..ConnectionFlags::default()
+        };
+        let access = configured(&flags, choose(&kubeconfig(), &flags).unwrap()).unwrap();
+        assert_eq!(access.server, "https://b.example:443");
+        assert_eq!(access.config.auth_info.impersonate.as_deref(), Some("jane"));
+        assert_eq!(access.config.auth_info.impersonate_groups.unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,24 @@
+//! The only code that speaks to Kubernetes.
+//!
+//! * [`flags`], [`kubeconfig`], [`proxy`], [`plugin`]: which API server, as whom; [`connection`]: the one client.
+//! * [`client`]: [`Reader`](client::Reader) and [`Writer`](client::Writer); [`error`]: what goes wrong, in Kubernetes' words.
+//! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`]: objects; [`watch`]: their changes.
+//! * [`issuer`], [`rights`], [`rehearsal`], [`ownership`]: what is asked before anything is written.
+
+pub(crate) mod client;
+pub(crate) mod connection;
+pub(crate) mod deployments;
+pub(crate) mod error;
+pub(crate) mod flags;
+pub(crate) mod issuer;
+pub(crate) mod kubeconfig;
+pub(crate) mod logs;
+pub(crate) mod ownership;
+pub(crate) mod plugin;
+pub(crate) mod pods;
+pub(crate) mod proxy;
+pub(crate) mod rehearsal;
+pub(crate) mod rights;
+pub(crate) mod service_accounts;
+pub(crate) mod storage_locations;
+pub(crate) mod watch;

@@ -1,0 +1,167 @@
+//! A kubeconfig's credential plugin, such as kubelogin: run once, and again when what it gave is about to expire.
+//!
+//! It is run here and not by the client library, which runs it three times for each client and quotes the plugin's
+//! environment, secrets included, when it fails.
+
+use std::process::{Command, Stdio};
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use jiff::Timestamp;
+use kube::config::{ExecAuthCluster, ExecConfig, ExecInteractiveMode};
+use serde::{Deserialize, Serialize};
+
+/// What a plugin gave.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Credential {
+    /// Bearer token.
+    pub(crate) token: Option<String>,
+    /// Client certificate, PEM.
+    pub(crate) client_certificate_data: Option<String>,
+    /// Its key, PEM.
+    pub(crate) client_key_data: Option<String>,
+    /// Until when it is good.
+    pub(crate) expiration_timestamp: Option<Timestamp>,
+}
+
+/// `ExecCredential` of client.authentication.k8s.io, as it goes to the plugin.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    kind: &'static str,
+    api_version: Option<&'a str>,
+    spec: Specification<'a>,
+}
+
+#[derive(Serialize)]
+struct Specification<'a> {
+    interactive: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a ExecAuthCluster>,
+}
+
+/// `ExecCredential` as it comes back.
+#[derive(Deserialize)]
+struct Answer {
+    status: Option<Credential>,
+}
+
+/// Runs the plugin. What it says on standard error goes to the person, as with kubectl; what it prints on standard
+/// output is never shown.
+///
+/// # Errors
+/// It cannot be started, ends badly, or answers something else: exit 4, without a word of its environment.
+pub(crate) async fn run(plugin: ExecConfig) -> Outcome<Credential> {
+    let name = plugin.command.clone().unwrap_or_default();
+    let done = tokio::task::spawn_blocking(move || credential(&plugin)).await;
+    done.unwrap_or_else(|_| Failure::failed(format!("credential plugin {name} was interrupted")).err())
+}
+
+fn credential(plugin: &ExecConfig) -> Outcome<Credential> {
+    let name = plugin.command.as_deref().unwrap_or_default();
+    let mut command = prepared(plugin, name);
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => return not_started(plugin, name, &error),
+    };
+    if !output.status.success() {
+        return Failure::not_permitted(format!("credential plugin {name} of the kubeconfig failed"))
+            .because(format!("it ended with {}; its own words are above", output.status))
+            .hint("sign in as the plugin asks, for AKS: az login, then kubelogin convert-kubeconfig -l azurecli")
+            .err();
+    }
+    let answer = serde_json::from_slice::<Answer>(&output.stdout)
+        .ok()
+        .and_then(|answer| answer.status);
+    answer.map_or_else(
+        || {
+            Failure::not_permitted(format!("credential plugin {name} of the kubeconfig gave no credential"))
+                .because("its output is no ExecCredential in JSON with a status")
+                .err()
+        },
+        Ok,
+    )
+}
+
+fn prepared(plugin: &ExecConfig, name: &str) -> Command {
+    let interactive = plugin.interactive_mode != Some(ExecInteractiveMode::Never);
+    let request = Request {
+        kind: "ExecCredential",
+        api_version: plugin.api_version.as_deref(),
+        spec: Specification {
+            interactive,
+            cluster: plugin.cluster.as_ref().filter(|_| plugin.provide_cluster_info),
+        },
+    };
+    let mut command = Command::new(name);
+    command.args(plugin.args.iter().flatten());
+    for variable in plugin.env.iter().flatten() {
+        if let (Some(name), Some(value)) = (variable.get("name"), variable.get("value")) {
+            command.env(name, value);
+        }
+    }
+    command
+        .env(
+            "KUBERNETES_EXEC_INFO",
+            serde_json::to_string(&request).unwrap_or_default(),
+        )
+        .stdin(if interactive { Stdio::inherit() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit());
+    command
+}
+
+fn not_started(plugin: &ExecConfig, name: &str, error: &std::io::Error) -> Outcome<Credential> {
+    let mut failure = Failure::not_permitted(format!("cannot start credential plugin {name} of the kubeconfig"))
+        .because(error.to_string());
+    if let Some(hint) = &plugin.install_hint {
+        failure = failure.hint(hint.trim().to_owned());
+    } else if name.ends_with("kubelogin") {
+        failure = failure.hint("install it: az aks install-cli");
+    }
+    failure.err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aksbackup_shared::exit::Exit;
+
+    fn shell(script: &str) -> ExecConfig {
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "args": ["-c", script],
+            "env": [{ "name": "PLUGIN_SECRET", "value": "do-not-print" }], "interactiveMode": "Never",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_credential_with_its_expiry_is_read() {
+        let script = r#"printf '{"kind":"ExecCredential","status":{"token":"t-%s","expirationTimestamp":"2030-01-01T00:00:00Z"}}' "$PLUGIN_SECRET""#;
+        let credential = credential(&shell(script)).unwrap();
+        assert_eq!(credential.token.as_deref(), Some("t-do-not-print"));
+        assert_eq!(credential.expiration_timestamp, "2030-01-01T00:00:00Z".parse().ok());
+    }
+
+    #[test]
+    fn a_failing_plugin_tells_nothing_of_its_environment_or_output() {
+        for script in ["echo token-in-output; exit 3", "echo token-in-output"] {
+            let failure = credential(&shell(script)).unwrap_err();
+            assert_eq!(failure.exit, Exit::NotPermitted);
+            let text = failure.to_string();
+            assert!(
+                !text.contains("do-not-print") && !text.contains("token-in-output"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_plugin_is_named_with_the_way_to_install_it() {
+        let mut plugin = shell("");
+        plugin.command = Some("/nowhere/kubelogin".into());
+        let failure = credential(&plugin).unwrap_err();
+        assert!(failure.what.contains("/nowhere/kubelogin"));
+        assert!(failure.hints[0].contains("az aks install-cli"));
+    }
+}

@@ -1,0 +1,275 @@
+//! Pods: whose they are, what the webhook put into them, and what keeps them from running.
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod as Live, PodSpec, PodStatus};
+use kube::api::{Api, ListParams};
+
+use crate::cluster::client::{Listed, Reader};
+use crate::cluster::deployments::CAUSE_ANNOTATION;
+use crate::cluster::error::Doing;
+
+/// Annotation of a pod: containers that the webhook leaves alone, separated by `;`.
+const SKIP_ANNOTATION: &str = "azure.workload.identity/skip-containers";
+
+/// A pod as the steps need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pod {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its uid.
+    pub(crate) uid: String,
+    /// The deployment that it belongs to, where it belongs to one.
+    pub(crate) deployment: Option<String>,
+    /// Whether it carries the label that the webhook selects pods by.
+    pub(crate) labelled: bool,
+    /// What the rollout that made it depended on.
+    pub(crate) cause: Option<String>,
+    /// Whether it is on its way out, or has ended.
+    pub(crate) ending: bool,
+    /// Whether all its containers are ready.
+    pub(crate) ready: bool,
+    /// What the webhook put into each of its containers that it does not skip.
+    pub(crate) containers: Vec<Injected>,
+    /// Since when Velero runs in it, by the cluster's clock.
+    pub(crate) velero_since: Option<Timestamp>,
+    /// What keeps it from running, in Kubernetes' words.
+    pub(crate) trouble: Option<String>,
+}
+
+/// What the workload identity webhook put into a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Injected {
+    /// The container.
+    pub(crate) container: String,
+    /// Value of `AZURE_CLIENT_ID`.
+    pub(crate) client_id: Option<String>,
+    /// Whether `AZURE_FEDERATED_TOKEN_FILE` is set. Volume and path of the token changed between versions of the
+    /// webhook; the variable did not.
+    pub(crate) token_file: bool,
+}
+
+impl Pod {
+    /// Whether every container uses `client_id` by workload identity.
+    pub(crate) fn uses(&self, client_id: &str) -> bool {
+        let right = |own: &Injected| own.token_file && own.client_id.as_deref() == Some(client_id);
+        !self.containers.is_empty() && self.containers.iter().all(right)
+    }
+
+    /// Whether any container has a token file: its programs use workload identity and nothing else.
+    pub(crate) fn is_injected(&self) -> bool {
+        self.containers.iter().any(|own| own.token_file)
+    }
+
+    /// Whether Velero is one of its containers.
+    pub(crate) fn runs_velero(&self) -> bool {
+        self.containers.iter().any(|own| own.container == VELERO_CONTAINER)
+    }
+
+    fn from_live(live: Live) -> Self {
+        let meta = live.metadata;
+        let (spec, status) = (live.spec.unwrap_or_default(), live.status.unwrap_or_default());
+        let label = |key: &str| meta.labels.as_ref().and_then(|all| all.get(key)).map(String::as_str);
+        let annotation = |key: &str| meta.annotations.as_ref().and_then(|all| all.get(key)).cloned();
+        let set = meta
+            .owner_references
+            .iter()
+            .flatten()
+            .find(|owner| owner.kind == "ReplicaSet")
+            .map(|owner| owner.name.as_str());
+        let deployment = set
+            .zip(label("pod-template-hash"))
+            .and_then(|(set, hash)| deployment_of(set, hash));
+        let skipped = annotation(SKIP_ANNOTATION).unwrap_or_default();
+        let phase = status.phase.as_deref().unwrap_or_default();
+        Self {
+            ending: meta.deletion_timestamp.is_some() || matches!(phase, "Succeeded" | "Failed"),
+            deployment: deployment.map(str::to_owned),
+            labelled: label(USE_LABEL) == Some("true"),
+            cause: annotation(CAUSE_ANNOTATION),
+            ready: condition(&status, "Ready").is_some_and(|own| own == "True"),
+            containers: injected(&spec, &skipped),
+            velero_since: velero_since(&status),
+            trouble: trouble(&status),
+            name: meta.name.clone().unwrap_or_default(),
+            uid: meta.uid.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// A replica set's name is that of its deployment, a dash, and the hash that its pods carry as a label.
+fn deployment_of<'a>(replica_set: &'a str, hash: &str) -> Option<&'a str> {
+    replica_set.strip_suffix(hash)?.strip_suffix('-')
+}
+
+/// What a pod's containers carry, without those that the webhook was told to skip. Velero's is never left out: it is
+/// the one that needs it.
+pub(crate) fn injected(spec: &PodSpec, skipped: &str) -> Vec<Injected> {
+    let skips = |name: &str| name != VELERO_CONTAINER && skipped.split(';').any(|own| own.trim() == name);
+    let containers = spec.containers.iter().filter(|container| !skips(&container.name));
+    containers
+        .map(|container| {
+            let variables = container.env.as_deref().unwrap_or_default();
+            let find = |name: &str| variables.iter().find(|own| own.name == name);
+            Injected {
+                container: container.name.clone(),
+                client_id: find("AZURE_CLIENT_ID").and_then(|own| own.value.clone()),
+                token_file: find("AZURE_FEDERATED_TOKEN_FILE").is_some(),
+            }
+        })
+        .collect()
+}
+
+fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a str> {
+    let conditions = status.conditions.iter().flatten();
+    conditions
+        .into_iter()
+        .find(|own| own.type_ == kind)
+        .map(|own| own.status.as_str())
+}
+
+fn velero_since(status: &PodStatus) -> Option<Timestamp> {
+    let velero = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .find(|own| own.name == VELERO_CONTAINER)?;
+    let running = velero.state.as_ref()?.running.as_ref()?;
+    running.started_at.as_ref().map(|time| time.0)
+}
+
+/// Why a pod does not run: the scheduler's reason, or what a container waits for.
+fn trouble(status: &PodStatus) -> Option<String> {
+    let unscheduled = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|own| own.type_ == "PodScheduled" && own.status == "False")
+        .map(|own| told(own.reason.as_deref(), own.message.as_deref()));
+    let containers = status
+        .init_container_statuses
+        .iter()
+        .flatten()
+        .chain(status.container_statuses.iter().flatten());
+    unscheduled.or_else(|| containers.into_iter().find_map(container_trouble))
+}
+
+fn container_trouble(container: &ContainerStatus) -> Option<String> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    if matches!(reason, "" | "ContainerCreating" | "PodInitializing") {
+        return None;
+    }
+    let ended = container
+        .last_state
+        .as_ref()
+        .and_then(|last| last.terminated.as_ref())
+        .map(|last| {
+            let reason = last.reason.as_deref().unwrap_or("Error");
+            format!(" (last ended with code {}, {reason})", last.exit_code)
+        });
+    let told = told(Some(reason), waiting.message.as_deref());
+    Some(format!(
+        "container {}: {told}{}",
+        container.name,
+        ended.unwrap_or_default()
+    ))
+}
+
+fn told(reason: Option<&str>, message: Option<&str>) -> String {
+    match (reason.unwrap_or_default(), message.unwrap_or_default()) {
+        (reason, "") => reason.to_owned(),
+        (reason, message) => format!("{reason}: {message}"),
+    }
+}
+
+impl Reader {
+    /// Every pod of the namespace.
+    ///
+    /// # Errors
+    /// As the API server says.
+    pub(crate) async fn pods(&self) -> Outcome<Listed<Pod>> {
+        let doing = Doing::new("list", "pods", "pods", self.namespace());
+        let list = self
+            .connection()
+            .read(&doing, async |client| {
+                Api::<Live>::namespaced(client, self.namespace())
+                    .list(&ListParams::default())
+                    .await
+            })
+            .await?;
+        Listed::convert(list, |live| Ok(Pod::from_live(live)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(value: serde_json::Value) -> Pod {
+        Pod::from_live(serde_json::from_value(value).unwrap())
+    }
+
+    #[test]
+    fn a_pod_belongs_to_the_deployment_of_its_replica_set() {
+        assert_eq!(deployment_of("agent-7d4b9c", "7d4b9c"), Some("agent"));
+        assert_eq!(deployment_of("agent-extra-7d4b9c", "7d4b9c"), Some("agent-extra"));
+        assert_eq!(deployment_of("agent-7d4b9c", "other"), None);
+        let own = pod(json!({ "metadata": {
+            "name": "a", "labels": { "pod-template-hash": "1" },
+            "ownerReferences": [{ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "agent-1", "uid": "u" }],
+        } }));
+        assert_eq!(own.deployment.as_deref(), Some("agent"));
+    }
+
+    fn container(name: &str, client_id: &str) -> serde_json::Value {
+        json!({ "name": name, "env": [
+            { "name": "AZURE_CLIENT_ID", "value": client_id }, { "name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/x" },
+        ] })
+    }
+
+    #[test]
+    fn a_pod_uses_an_identity_when_every_container_that_is_not_skipped_has_it() {
+        let both = pod(json!({ "spec": { "containers": [container("velero", "id"), container("b", "id")] } }));
+        assert!(both.uses("id") && !both.uses("other"));
+        let bare = json!({ "name": "b" });
+        let one = pod(json!({ "spec": { "containers": [container("velero", "id"), bare] } }));
+        assert!(!one.uses("id") && one.is_injected());
+        let skipping = json!({
+            "metadata": { "annotations": { SKIP_ANNOTATION: "b;velero" } },
+            "spec": { "containers": [container("velero", "id"), bare] },
+        });
+        assert!(pod(skipping).uses("id"));
+        let skipped = json!({
+            "metadata": { "annotations": { SKIP_ANNOTATION: "velero" } },
+            "spec": { "containers": [{ "name": "velero" }] },
+        });
+        assert!(!pod(skipped).uses("id"), "velero cannot be skipped");
+    }
+
+    #[test]
+    fn what_keeps_a_pod_from_running_is_told_in_kubernetes_words() {
+        let pending = pod(json!({ "status": { "conditions": [
+            { "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes: Insufficient cpu" },
+        ] } }));
+        assert_eq!(
+            pending.trouble.as_deref(),
+            Some("Unschedulable: 0/3 nodes: Insufficient cpu")
+        );
+        let image = json!({ "name": "velero", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+            "state": { "waiting": { "reason": "ImagePullBackOff", "message": "Back-off pulling image" } } });
+        let pulling = pod(json!({ "status": { "containerStatuses": [image] } }));
+        assert_eq!(
+            pulling.trouble.as_deref(),
+            Some("container velero: ImagePullBackOff: Back-off pulling image")
+        );
+        let creating = json!({ "name": "velero", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+            "state": { "waiting": { "reason": "ContainerCreating" } } });
+        assert_eq!(
+            pod(json!({ "status": { "containerStatuses": [creating] } })).trouble,
+            None
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! Service accounts and the annotation that names the identity of their pods.
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::ids::ObjectName;
+use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
+use k8s_openapi::api::core::v1::ServiceAccount as Live;
+use kube::api::{Api, ListParams};
+
+use crate::cluster::client::{Listed, Reader};
+use crate::cluster::deployments::object_name;
+use crate::cluster::error::Doing;
+use crate::cluster::ownership::{self, Field};
+
+/// A service account as the steps need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServiceAccount {
+    /// Its name.
+    pub(crate) name: ObjectName,
+    /// Its uid.
+    pub(crate) uid: String,
+    /// Value of `azure.workload.identity/client-id`.
+    pub(crate) client_id: Option<String>,
+    /// Whether this program set that annotation.
+    pub(crate) ours: bool,
+    /// Another field manager that set it.
+    pub(crate) other_manager: Option<String>,
+}
+
+impl ServiceAccount {
+    fn from_live(live: Live) -> Outcome<Self> {
+        let meta = live.metadata;
+        let fields = meta.managed_fields.as_deref().unwrap_or_default();
+        let field = Field::annotation(CLIENT_ID_ANNOTATION);
+        Ok(Self {
+            name: object_name(meta.name.as_deref().unwrap_or_default())?,
+            uid: meta.uid.clone().unwrap_or_default(),
+            client_id: meta
+                .annotations
+                .as_ref()
+                .and_then(|all| all.get(CLIENT_ID_ANNOTATION))
+                .cloned(),
+            ours: ownership::owns(fields, &field),
+            other_manager: ownership::other_owner(fields, &field).map(str::to_owned),
+        })
+    }
+}
+
+impl Reader {
+    /// Every service account of the namespace.
+    ///
+    /// # Errors
+    /// As the API server says.
+    pub(crate) async fn service_accounts(&self) -> Outcome<Listed<ServiceAccount>> {
+        let doing = Doing::new("list", "serviceaccounts", "service accounts", self.namespace());
+        let list = self
+            .connection()
+            .read(&doing, async |client| {
+                Api::<Live>::namespaced(client, self.namespace())
+                    .list(&ListParams::default())
+                    .await
+            })
+            .await?;
+        Listed::convert(list, ServiceAccount::from_live)
+    }
+}

@@ -1,0 +1,163 @@
+//! Velero's backup storage location: where backups go, and what Velero last found when it looked there.
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::names::STORAGE_LOCATION;
+use jiff::Timestamp;
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use serde::Deserialize;
+
+use crate::cluster::client::{Listed, Reader};
+use crate::cluster::error::{Doing, is_missing};
+
+/// A backup storage location as the steps need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StorageLocation {
+    /// Its name.
+    pub(crate) name: String,
+    /// Velero's word: `Available`, `Unavailable`, or empty before its first look.
+    pub(crate) phase: String,
+    /// Velero's reason, without the secrets that older versions left in it.
+    pub(crate) message: String,
+    /// When Velero last looked, by the cluster's clock.
+    pub(crate) validated: Option<Timestamp>,
+    /// The container.
+    pub(crate) container: String,
+    /// The storage account.
+    pub(crate) account: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Live {
+    spec: Specification,
+    status: Status,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Specification {
+    object_storage: Bucket,
+    config: Settings,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Bucket {
+    bucket: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Settings {
+    storage_account: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Status {
+    phase: String,
+    message: String,
+    last_validation_time: Option<Timestamp>,
+}
+
+impl StorageLocation {
+    /// Whether Velero found it usable.
+    pub(crate) fn is_available(&self) -> bool {
+        self.phase == "Available"
+    }
+
+    fn from_live(object: DynamicObject) -> Self {
+        let live: Live = serde_json::from_value(object.data).unwrap_or_default();
+        Self {
+            name: object.metadata.name.unwrap_or_default(),
+            phase: live.status.phase,
+            message: scrubbed(&live.status.message),
+            validated: live.status.last_validation_time,
+            container: live.spec.object_storage.bucket,
+            account: live.spec.config.storage_account,
+        }
+    }
+}
+
+/// The text without the signatures of shared access URLs, which older versions of Velero left in their messages and logs.
+pub(crate) fn scrubbed(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("sig=") {
+        let (before, secret) = rest.split_at(at + "sig=".len());
+        let end = secret
+            .find(|c: char| c.is_whitespace() || "&\"'<>\\".contains(c))
+            .unwrap_or(secret.len());
+        clean.push_str(before);
+        clean.push_str("REDACTED");
+        rest = secret.get(end..).unwrap_or_default();
+    }
+    clean.push_str(rest);
+    clean
+}
+
+/// The resource, which needs no discovery.
+pub(crate) fn resource() -> ApiResource {
+    let kind = GroupVersionKind::gvk("velero.io", "v1", "BackupStorageLocation");
+    ApiResource::from_gvk_with_plural(&kind, "backupstoragelocations")
+}
+
+/// The location that the extension makes.
+pub(crate) fn default_of(all: &[StorageLocation]) -> Option<&StorageLocation> {
+    all.iter().find(|own| own.name == STORAGE_LOCATION)
+}
+
+impl Reader {
+    /// Every storage location of the namespace; none where Velero's kinds are not installed.
+    ///
+    /// # Errors
+    /// As the API server says.
+    pub(crate) async fn storage_locations(&self) -> Outcome<Listed<StorageLocation>> {
+        let doing = Doing::new(
+            "list",
+            "backupstoragelocations.velero.io",
+            "backup storage locations",
+            self.namespace(),
+        );
+        let list = self
+            .connection()
+            .read(&doing, async |client| {
+                let api = Api::<DynamicObject>::namespaced_with(client, self.namespace(), &resource());
+                api.list(&ListParams::default()).await
+            })
+            .await;
+        match list {
+            Ok(list) => Listed::convert(list, |object| Ok(StorageLocation::from_live(object))),
+            Err(failure) if is_missing(&failure) => Ok(Listed::default()),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_read_with_velero_s_words() {
+        let object = serde_json::json!({
+            "apiVersion": "velero.io/v1", "kind": "BackupStorageLocation", "metadata": { "name": "default" },
+            "spec": { "objectStorage": { "bucket": "b" }, "config": { "storageAccount": "a", "useAAD": "true" } },
+            "status": { "phase": "Unavailable", "message": "m", "lastValidationTime": "2026-01-01T00:00:00Z" },
+        });
+        let location = StorageLocation::from_live(serde_json::from_value(object).unwrap());
+        assert_eq!((location.container.as_str(), location.account.as_str()), ("b", "a"));
+        assert!(!location.is_available());
+        assert_eq!(location.validated, "2026-01-01T00:00:00Z".parse().ok());
+    }
+
+    #[test]
+    fn signatures_are_taken_out_of_messages() {
+        assert_eq!(
+            scrubbed("GET https://a/b?se=1&sig=abc%2F==&sp=r x"),
+            "GET https://a/b?se=1&sig=REDACTED&sp=r x"
+        );
+        assert_eq!(scrubbed("two sig=a sig=b"), "two sig=REDACTED sig=REDACTED");
+        assert_eq!(scrubbed("none"), "none");
+    }
+}

@@ -1,0 +1,337 @@
+//! What `verify` checks, as a pure function of what was seen.
+
+use std::collections::BTreeSet;
+
+use aksbackup_shared::ids::NamespaceName;
+use aksbackup_shared::names::{AGENT_DEPLOYMENT, STORAGE_LOCATION, USE_LABEL};
+use aksbackup_shared::state::schema::State;
+use serde::Serialize;
+
+use crate::cluster::deployments::{Deployment, Rollout};
+use crate::cluster::pods::Pod;
+use crate::cluster::service_accounts::ServiceAccount;
+use crate::cluster::storage_locations::StorageLocation;
+use crate::steps::step06_workload_identity::{covered, used};
+use crate::steps::step10_verification::unproven;
+use crate::steps::storage::{Access, access, cure, told};
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Verdict {
+    /// As it should be.
+    Good,
+    /// Not as it should be.
+    Finding,
+    /// Could not be seen.
+    Unknown,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Check {
+    /// What is checked.
+    pub(crate) check: &'static str,
+    /// How it ended.
+    pub(crate) verdict: Verdict,
+    /// What was seen.
+    pub(crate) says: String,
+    /// What to type or to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cure: Option<String>,
+}
+
+impl Check {
+    fn good(check: &'static str, says: impl Into<String>) -> Self {
+        Self {
+            check,
+            verdict: Verdict::Good,
+            says: says.into(),
+            cure: None,
+        }
+    }
+
+    fn finding(check: &'static str, says: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self {
+            check,
+            verdict: Verdict::Finding,
+            says: says.into(),
+            cure: Some(cure.into()),
+        }
+    }
+
+    fn unknown(check: &'static str, says: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Unknown,
+            ..Self::good(check, says)
+        }
+    }
+}
+
+/// What was seen of the cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Sight {
+    /// Namespace of the extension.
+    pub(crate) namespace: NamespaceName,
+    /// The issuer that the API server names, where the caller may know it.
+    pub(crate) issuer: Option<String>,
+    /// The extension's deployments.
+    pub(crate) deployments: Vec<Deployment>,
+    /// The namespace's service accounts.
+    pub(crate) accounts: Vec<ServiceAccount>,
+    /// The namespace's pods.
+    pub(crate) pods: Vec<Pod>,
+    /// The namespace's storage locations.
+    pub(crate) locations: Vec<StorageLocation>,
+}
+
+const CONFIGURE: &str = "kubectl aksbackup configure";
+const PREPARE: &str = "az aksbackup prepare";
+
+/// Every check, in the order in which one builds on the other.
+pub(crate) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
+    let identity = cluster(sight, state);
+    if sight.deployments.is_empty() {
+        let says = format!(
+            "there is no deployment {AGENT_DEPLOYMENT} in namespace {}",
+            sight.namespace
+        );
+        return vec![identity, Check::finding("extension", says, PREPARE)];
+    }
+    let installed = Check::good("extension", format!("{} deployments", sight.deployments.len()));
+    let mut all = vec![
+        identity,
+        installed,
+        annotations(sight, state),
+        credentials(sight, state),
+        templates(sight),
+    ];
+    all.extend([rollouts(sight), pods(sight, state), storage(sight)]);
+    all
+}
+
+fn cluster(sight: &Sight, state: &State) -> Check {
+    let wanted = state.cloud.prerequisites.as_ref().map(|table| table.issuer.as_str());
+    match (wanted, sight.issuer.as_deref()) {
+        (Some(wanted), Some(own)) if wanted == own => Check::good("cluster", format!("issuer {own}")),
+        (Some(wanted), Some(own)) => Check::finding(
+            "cluster",
+            format!("the API server names issuer {own}, the state file {wanted}: this is another cluster"),
+            "choose the right one: --context NAME, or --state FILE",
+        ),
+        (Some(_), None) => Check::unknown(
+            "cluster",
+            "the issuer may not be read: it cannot be proved that this is the state file's cluster",
+        ),
+        (None, Some(own)) => Check::good(
+            "cluster",
+            format!("issuer {own}; there is no state file to compare it with"),
+        ),
+        (None, None) => Check::unknown("cluster", "neither the API server nor a state file names an issuer"),
+    }
+}
+
+/// The client id that pods should use: the file's, else that of the annotations.
+fn expected(sight: &Sight, state: &State) -> Option<String> {
+    let of_file = state.cloud.identity.as_ref().map(|table| table.client_id.to_string());
+    let names = used(&sight.deployments);
+    let annotated = || {
+        let own = sight.accounts.iter().filter(|own| names.contains(&own.name));
+        own.into_iter().find_map(|own| own.client_id.clone())
+    };
+    of_file.or_else(annotated)
+}
+
+fn annotations(sight: &Sight, state: &State) -> Check {
+    const NAME: &str = "service accounts";
+    let names = used(&sight.deployments);
+    let Some(wanted) = expected(sight, state) else {
+        let says = format!("none of {} service accounts carries a client id", names.len());
+        return Check::finding(NAME, says, CONFIGURE);
+    };
+    let bad: Vec<String> = names
+        .iter()
+        .filter_map(|name| match sight.accounts.iter().find(|own| own.name == *name) {
+            None => Some(format!("{name} does not exist")),
+            Some(own) => match own.client_id.as_deref() {
+                Some(client_id) if client_id == wanted => None,
+                Some(other) => Some(format!("{name} carries client id {other} and not {wanted}")),
+                None => Some(format!("{name} carries no client id")),
+            },
+        })
+        .collect();
+    match bad.is_empty() {
+        true => Check::good(NAME, format!("{} carry client id {wanted}", names.len())),
+        false => Check::finding(NAME, bad.join("; "), CONFIGURE),
+    }
+}
+
+fn credentials(sight: &Sight, state: &State) -> Check {
+    const NAME: &str = "federated credentials";
+    if state.cloud.federation.is_none() {
+        return Check::unknown(NAME, "no state file says which there are");
+    }
+    let names = used(&sight.deployments);
+    let bare: Vec<String> = names
+        .iter()
+        .filter(|name| !covered(state, &sight.namespace, name))
+        .map(ToString::to_string)
+        .collect();
+    match bare.is_empty() {
+        true => Check::good(
+            NAME,
+            format!("the state file has one for each of {} service accounts", names.len()),
+        ),
+        false => Check::finding(
+            NAME,
+            format!("the state file has none for {}", bare.join(", ")),
+            PREPARE,
+        ),
+    }
+}
+
+fn templates(sight: &Sight) -> Check {
+    const NAME: &str = "pod templates";
+    let bad: Vec<String> = sight
+        .deployments
+        .iter()
+        .filter(|own| !own.is_labelled())
+        .map(|own| match &own.label {
+            Some(value) => format!("{} has {USE_LABEL}={value:?} and not \"true\"", own.name),
+            None => format!("{} lacks label {USE_LABEL}", own.name),
+        })
+        .collect();
+    match bad.is_empty() {
+        true => Check::good(NAME, format!("{} carry label {USE_LABEL}", sight.deployments.len())),
+        false => Check::finding(NAME, bad.join("; "), CONFIGURE),
+    }
+}
+
+fn rollouts(sight: &Sight) -> Check {
+    const NAME: &str = "rollouts";
+    let bad: Vec<String> = sight
+        .deployments
+        .iter()
+        .filter_map(|own| match &own.rollout {
+            Rollout::Complete => None,
+            Rollout::Going(why) | Rollout::Stuck(why) => Some(format!("{}: {why}", own.name)),
+            Rollout::Paused => Some(format!("{} is paused", own.name)),
+        })
+        .collect();
+    match bad.is_empty() {
+        true => Check::good(NAME, "complete"),
+        false => Check::finding(
+            NAME,
+            bad.join("; "),
+            format!("kubectl describe pods --namespace {}", sight.namespace),
+        ),
+    }
+}
+
+fn pods(sight: &Sight, state: &State) -> Check {
+    const NAME: &str = "running pods";
+    let Some(client_id) = expected(sight, state) else {
+        return Check::finding(NAME, "they cannot use workload identity without a client id", CONFIGURE);
+    };
+    let bad: BTreeSet<String> = sight
+        .deployments
+        .iter()
+        .filter_map(|own| unproven(own, &sight.pods, &client_id))
+        .collect();
+    match bad.is_empty() {
+        true => Check::good(NAME, format!("use client id {client_id} with a token file")),
+        false => Check::finding(NAME, bad.into_iter().collect::<Vec<_>>().join("; "), CONFIGURE),
+    }
+}
+
+fn storage(sight: &Sight) -> Check {
+    const NAME: &str = "storage location";
+    match access(&sight.locations, &sight.pods) {
+        Access::Proven(location) => Check::good(
+            NAME,
+            format!(
+                "{}: container {} in account {}, seen since the pods started",
+                told(location),
+                location.container,
+                location.account
+            ),
+        ),
+        Access::Denied(location) => {
+            Check::finding(NAME, told(location), cure(location).unwrap_or("kubectl aksbackup logs"))
+        }
+        Access::Unknown(why) => Check::finding(NAME, why, "run this again in a minute; then: kubectl aksbackup logs"),
+        Access::Absent => Check::finding(
+            NAME,
+            format!("there is no storage location {STORAGE_LOCATION}"),
+            PREPARE,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing;
+
+    fn sight() -> Sight {
+        Sight {
+            namespace: "ns".parse().unwrap(),
+            issuer: Some(testing::ISSUER.into()),
+            deployments: vec![testing::deployment()],
+            accounts: vec![testing::account()],
+            pods: vec![testing::pod()],
+            locations: vec![testing::location()],
+        }
+    }
+
+    fn findings(sight: &Sight, state: &State) -> Vec<&'static str> {
+        let all = checks(sight, state).into_iter();
+        all.filter(|check| check.verdict == Verdict::Finding)
+            .map(|check| check.check)
+            .collect()
+    }
+
+    #[test]
+    fn a_good_world_has_no_finding_with_or_without_a_file() {
+        assert!(findings(&sight(), &testing::state()).is_empty());
+        assert!(findings(&sight(), &State::default()).is_empty());
+    }
+
+    #[test]
+    fn a_green_location_with_bare_pods_is_a_finding() {
+        let mut sight = sight();
+        sight.pods = vec![testing::bare_pod()];
+        assert_eq!(findings(&sight, &testing::state()), ["running pods"]);
+    }
+
+    #[test]
+    fn each_thing_that_drifts_is_found() {
+        let mut bare = sight();
+        bare.deployments = vec![testing::bare_deployment()];
+        assert_eq!(findings(&bare, &testing::state()), ["pod templates"]);
+        let mut other = sight();
+        other.accounts[0].client_id = Some("other".into());
+        assert_eq!(findings(&other, &testing::state()), ["service accounts"]);
+        let mut denied = sight();
+        denied.locations = vec![testing::unavailable("AADSTS700213")];
+        assert_eq!(findings(&denied, &testing::state()), ["storage location"]);
+        let mut foreign = sight();
+        foreign.issuer = Some("https://other/".into());
+        assert_eq!(findings(&foreign, &testing::state()), ["cluster"]);
+        let none = Sight {
+            deployments: vec![],
+            ..sight()
+        };
+        assert_eq!(findings(&none, &testing::state()), ["extension"]);
+    }
+
+    #[test]
+    fn what_may_not_be_seen_is_unknown_and_no_finding() {
+        let closed = Sight {
+            issuer: None,
+            ..sight()
+        };
+        assert!(findings(&closed, &testing::state()).is_empty());
+        assert_eq!(checks(&closed, &testing::state())[0].verdict, Verdict::Unknown);
+    }
+}

@@ -1,0 +1,80 @@
+//! `configure`: steps 6, 9 and 10.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::runner::report::Report;
+use aksbackup_shared::runner::session::Session;
+use aksbackup_shared::runner::{conclude, look, run as act};
+use aksbackup_shared::status;
+
+use crate::cli::{Cli, ConfigureArgs, DryRun};
+use crate::cluster::client::{Reader, Rehearsal};
+use crate::commands::session::{self, Access};
+use crate::guide;
+use crate::plane::Cluster;
+use crate::steps::context::Context;
+use crate::steps::goal::Goal;
+use crate::steps::step06_workload_identity::used;
+
+/// Runs the steps, or only looks at them in a dry run.
+///
+/// # Errors
+/// As [`session::open`]; or the person said no. What goes wrong in a step is in the report.
+pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
+    let dry_run = arguments.dry.dry_run;
+    let force = arguments.force_conflicts;
+    let access = match dry_run.is_dry() {
+        true => Access::Read,
+        false => Access::Write { force },
+    };
+    let (session, context) = session::open(cli, session::state(cli)?, access).await?;
+    let mut steps = guide::configure(&context, dry_run.is_dry());
+    let report = match dry_run {
+        DryRun::None => act(&mut steps, &session).await?,
+        DryRun::Client => look(&mut steps, &session).await,
+        DryRun::Server => rehearsed(look(&mut steps, &session).await, &session, &context, force).await?,
+    };
+    let next = status::next(&session.state(), &cli.common.state_flag());
+    Ok(conclude(
+        &session.console,
+        cli.common.output,
+        "configure",
+        dry_run.is_dry(),
+        &report,
+        next.as_ref(),
+    ))
+}
+
+/// Lets the API server judge each pending change, without keeping any.
+///
+/// # Errors
+/// What it would refuse.
+async fn rehearsed(report: Report, session: &Session<Cluster>, context: &Context, force: bool) -> Outcome<Report> {
+    let reader: &Reader = &session.reader;
+    let (state, rehearsal) = (session.state(), Rehearsal::new(reader, force));
+    let Some(goal) = Goal::of(&state).filter(|_| !report.pending().is_empty()) else {
+        return Ok(report);
+    };
+    let deployments = context.deployments.borrow().clone();
+    let wanted = used(&deployments);
+    for account in reader.service_accounts().await?.items {
+        if wanted.contains(&account.name) && account.client_id.as_deref() != Some(goal.client_id.as_str()) {
+            rehearsal.patcher().annotate(&account, Some(&goal.client_id)).await?;
+            session.console.say(format!(
+                "service account {}: the API server would accept it",
+                account.name
+            ));
+        }
+    }
+    for deployment in deployments.iter().filter(|own| goal.is_due(own, None)) {
+        rehearsal
+            .patcher()
+            .label_template(deployment, Some(&goal.cause(deployment)))
+            .await?;
+        session.console.say(format!(
+            "deployment {}: the API server would accept it",
+            deployment.name
+        ));
+    }
+    Ok(report)
+}

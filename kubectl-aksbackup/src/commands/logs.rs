@@ -1,0 +1,81 @@
+//! `logs`: what Velero says.
+
+use aksbackup_shared::args::Format;
+use aksbackup_shared::console::Console;
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::names::AGENT_DEPLOYMENT;
+use aksbackup_shared::process::document;
+use futures::future::try_join_all;
+use serde_json::json;
+
+use crate::cli::{Cli, LogsArgs};
+use crate::cluster::client::Reader;
+use crate::cluster::logs::Lines;
+use crate::commands::session;
+
+/// Prints the log of a container in each pod of the agent's deployment.
+///
+/// # Errors
+/// Exit 2: `--follow` as JSON, which has no end. Exit 3: no such pod or container. As the API server says.
+pub(crate) async fn run(cli: &Cli, arguments: &LogsArgs) -> Outcome<Exit> {
+    if arguments.follow && cli.common.output == Format::Json {
+        return Failure::usage("--follow has no end, and -o json prints one document at the end").err();
+    }
+    let reader = session::reader(cli, &session::state_or_none(cli)?)?;
+    let pods = agents(&reader).await?;
+    let lines = Lines {
+        container: arguments.container.clone(),
+        tail: Some(arguments.tail),
+        since: arguments.since,
+        previous: arguments.previous,
+        follow: arguments.follow,
+    };
+    let console = cli.common.console();
+    match cli.common.output {
+        Format::Text => print(&reader, &pods, &lines, &console).await?,
+        Format::Json => {
+            let logs = try_join_all(pods.iter().map(|pod| collected(&reader, pod, &lines))).await?;
+            console.result(&document(
+                json!({ "command": "logs", "exit": Exit::Done, "logs": logs }),
+            ));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The pods of the agent's deployment that are not on their way out.
+async fn agents(reader: &Reader) -> Outcome<Vec<String>> {
+    let pods = reader.pods().await?.items;
+    let own = pods
+        .into_iter()
+        .filter(|pod| pod.deployment.as_deref() == Some(AGENT_DEPLOYMENT) && !pod.ending);
+    let names: Vec<String> = own.map(|pod| pod.name).collect();
+    if names.is_empty() {
+        return Failure::missing(format!(
+            "deployment {AGENT_DEPLOYMENT} has no pod in namespace {}",
+            reader.namespace()
+        ))
+        .hint("is the backup extension installed? kubectl aksbackup status")
+        .err();
+    }
+    Ok(names)
+}
+
+async fn print(reader: &Reader, pods: &[String], lines: &Lines, console: &Console) -> Outcome<()> {
+    let several = pods.len() > 1;
+    let each = pods.iter().map(|pod| {
+        reader.log(pod, lines, move |line| match several {
+            true => console.result(&format!("[{pod}] {line}")),
+            false => console.result(line),
+        })
+    });
+    try_join_all(each).await?;
+    Ok(())
+}
+
+async fn collected(reader: &Reader, pod: &str, lines: &Lines) -> Outcome<serde_json::Value> {
+    let mut all = Vec::new();
+    reader.log(pod, lines, |line| all.push(line.to_owned())).await?;
+    Ok(json!({ "pod": pod, "container": lines.container, "lines": all }))
+}

@@ -1,0 +1,11 @@
+//! One module for each command, and what they share: [`session`] meets the cluster, [`checks`] is what `verify` looks at.
+
+pub(crate) mod checks;
+pub(crate) mod completion;
+pub(crate) mod configure;
+pub(crate) mod logs;
+pub(crate) mod session;
+pub(crate) mod status;
+pub(crate) mod unconfigure;
+pub(crate) mod verify;
+pub(crate) mod version;

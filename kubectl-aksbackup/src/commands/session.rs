@@ -1,0 +1,100 @@
+//! From the flags to a session: state file, kubeconfig, first contact with the cluster.
+
+use std::rc::Rc;
+
+use aksbackup_shared::args::quoted;
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::runner::session::Session;
+use aksbackup_shared::state::schema::State;
+
+use crate::cli::Cli;
+use crate::cluster::client::{Reader, Writer};
+use crate::plane::Cluster;
+use crate::steps::context::Context;
+
+/// Name and version of this program, for notes in the state file.
+pub(crate) const TOOL: &str = concat!("kubectl-aksbackup ", env!("CARGO_PKG_VERSION"));
+
+/// What a command may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nothing: neither the cluster nor the file.
+    Read,
+    /// The cluster, by force over other field managers where `force` is set, and the file.
+    Write {
+        /// Whether fields are taken over.
+        force: bool,
+    },
+}
+
+/// The state of the file that the flags name.
+///
+/// # Errors
+/// Exit 3: there is none. Exit 7: it cannot be read.
+pub(crate) fn state(cli: &Cli) -> Outcome<State> {
+    match cli.common.store(TOOL).load()? {
+        Some(state) => Ok(state),
+        None => cli.common.no_state(),
+    }
+}
+
+/// The same for a command that works without a file too.
+///
+/// # Errors
+/// Exit 7: it cannot be read.
+pub(crate) fn state_or_none(cli: &Cli) -> Outcome<State> {
+    Ok(cli.common.store(TOOL).load()?.unwrap_or_default())
+}
+
+/// The command that writes a kubeconfig for the cluster of the state file.
+pub(crate) fn credentials(state: &State) -> Option<String> {
+    let target = state.target.as_ref()?;
+    let (group, name) = (target.cluster.resource_group(), target.cluster.name());
+    Some(format!(
+        "az aks get-credentials --resource-group {} --name {} --subscription {}",
+        quoted(group.as_str()),
+        quoted(name),
+        target.cluster.subscription()
+    ))
+}
+
+/// A reader for the cluster that the flags name.
+///
+/// # Errors
+/// As [`Reader::new`].
+pub(crate) fn reader(cli: &Cli, state: &State) -> Outcome<Reader> {
+    Reader::new(&cli.connection, credentials(state).as_deref())
+}
+
+/// A session on the cluster, and what its steps share.
+///
+/// # Errors
+/// As [`Reader::new`] and [`Context::new`].
+pub(crate) async fn open(cli: &Cli, state: State, access: Access) -> Outcome<(Session<Cluster>, Rc<Context>)> {
+    let console = cli.common.console();
+    let reader = reader(cli, &state)?;
+    console.detail(format!("API server {}", reader.connection().server()));
+    let context = Context::new(&reader, cli.common.state_flag()).await?;
+    console.detail(format!("signed in as {}", context.caller));
+    let mut store = cli.common.store(TOOL);
+    store.set_author(context.caller.clone());
+    let writer = match access {
+        Access::Read => None,
+        Access::Write { force } => Some(Writer::new(&reader, force)),
+    };
+    let pace = context.pace;
+    let mut session = Session::new(reader, writer, console, store, state, cli.common.timeout);
+    session.pace = pace;
+    session.yes = cli.common.yes;
+    Ok((session, Rc::new(context)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kubeconfig_s_command_names_group_cluster_and_subscription() {
+        assert_eq!(credentials(&State::default()), None);
+    }
+}

@@ -1,0 +1,44 @@
+//! The cluster plane of aksbackup: `kubectl aksbackup`.
+
+mod cli;
+mod cluster;
+mod commands;
+mod guide;
+mod plane;
+mod steps;
+
+use std::process::ExitCode;
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::process;
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use commands::{completion, configure, logs, status, unconfigure, verify, version};
+
+/// Parses the command line and runs the command. Gives the exit code of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = cli.common.console();
+    process::run(&console, cli.common.output, run(&cli))
+}
+
+async fn run(cli: &Cli) -> Outcome<Exit> {
+    match &cli.command {
+        Command::Configure(arguments) => configure::run(cli, *arguments).await,
+        Command::Verify => verify::run(cli).await,
+        Command::Status(arguments) => status::run(cli, *arguments).await,
+        Command::Logs(arguments) => logs::run(cli, arguments).await,
+        Command::Unconfigure(arguments) => unconfigure::run(cli, *arguments).await,
+        Command::Completion { shell } => {
+            cli.common.console().result(&completion::script(*shell));
+            Ok(Exit::Done)
+        }
+        Command::Version => {
+            cli.common.console().result(&version::text(cli.common.output));
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What the steps of one run share.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::guide::Person;
+use aksbackup_shared::names::AGENT_DEPLOYMENT;
+use aksbackup_shared::pace::Pace;
+use aksbackup_shared::step::Turn;
+
+use crate::cluster::client::Reader;
+use crate::cluster::deployments::{Deployment, of_release};
+
+/// Facts of one run.
+pub(crate) struct Context {
+    /// The caller, as the API server names them.
+    pub(crate) caller: String,
+    /// The issuer that the API server advertises; `None` where the caller may not read it.
+    pub(crate) issuer: Option<String>,
+    /// The extension's deployments, as they were last seen.
+    pub(crate) deployments: RefCell<Vec<Deployment>>,
+    /// The `--state` flag for commands of others, with a space before it; empty for the default file.
+    pub(crate) state_flag: String,
+    /// How fast time runs.
+    pub(crate) pace: Pace,
+}
+
+impl Context {
+    /// The first three questions to the cluster, all at once: who is calling, which issuer, which deployments. A caller
+    /// who may not list deployments is told so by the step that needs them.
+    ///
+    /// # Errors
+    /// The API server cannot be reached, or does not accept the login.
+    pub(crate) async fn new(reader: &Reader, state_flag: String) -> Outcome<Self> {
+        let listed = async { Ok(reader.deployments().await.map(|list| list.items).unwrap_or_default()) };
+        let (caller, issuer, all) =
+            futures::future::try_join3(reader.caller(), reader.advertised_issuer(), listed).await?;
+        Ok(Self {
+            caller,
+            issuer,
+            deployments: RefCell::new(of_release(&all)),
+            state_flag,
+            pace: Pace::from_environment(reader.is_loopback()),
+        })
+    }
+
+    /// A command line of somebody else, with the state file that this command was given.
+    pub(crate) fn command(&self, command: &str) -> String {
+        format!("{command}{}", self.state_flag)
+    }
+
+    /// The turn of the platform team, which has to run `prepare` because of `why`.
+    pub(crate) fn prepare(&self, why: impl Into<String>) -> Turn {
+        Turn {
+            who: Person::PlatformTeam,
+            why: why.into(),
+            command: self.command("az aksbackup prepare"),
+            right: None,
+        }
+    }
+
+    /// The turn of the platform team where the extension is not in the cluster.
+    pub(crate) fn not_installed(&self, namespace: &str) -> Turn {
+        self.prepare(format!(
+            "the backup extension is not installed: there is no deployment {AGENT_DEPLOYMENT} in namespace {namespace}"
+        ))
+    }
+
+    /// How long Entra may take to honour a new credential before its refusal counts as final: ten minutes, of Azure's
+    /// time, and never less than two seconds of ours.
+    pub(crate) fn patience(&self) -> Duration {
+        self.pace.scaled(Duration::from_secs(600)).max(Duration::from_secs(2))
+    }
+}

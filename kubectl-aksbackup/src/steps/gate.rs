@@ -1,0 +1,111 @@
+//! Whether the storage is ready for pods that use workload identity, as far as it can be known before there are any.
+
+use aksbackup_shared::guide::Person;
+use aksbackup_shared::names::STORAGE_LOCATION;
+use aksbackup_shared::state::schema::State;
+use aksbackup_shared::step::Turn;
+
+use crate::cluster::pods::Pod;
+use crate::cluster::storage_locations::{StorageLocation, default_of};
+use crate::steps::context::Context;
+use crate::steps::storage::{Access, access, cure, told};
+use crate::steps::velero_words::{Fault, meaning};
+
+/// What stands before the rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Nothing.
+    Open,
+    /// Time will open it.
+    Closed(String),
+    /// Somebody else has to do something.
+    Turn(Turn),
+}
+
+/// While Velero runs without token file, it signs in by the node with the same identity: an available storage location
+/// then proves role and network. Once a token file is there it proves nothing beforehand, and neither does it where the
+/// node's identity cannot be used at all, which workload identity is the cure for.
+pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, context: &Context) -> Gate {
+    if pods
+        .iter()
+        .any(|pod| !pod.ending && pod.runs_velero() && pod.is_injected())
+    {
+        return Gate::Open;
+    }
+    let Some(location) = default_of(locations) else {
+        return Gate::Turn(context.prepare(format!(
+            "the extension has no backup storage location {STORAGE_LOCATION}"
+        )));
+    };
+    if meaning(&location.message).is_some_and(|known| known.fault == Fault::NodeIdentity) {
+        return Gate::Open;
+    }
+    if !location.is_available() && state.cloud.roles.is_none() {
+        return Gate::Turn(Turn {
+            who: Person::SubscriptionOwner,
+            why: format!("{}, and the state file names no role assignment", told(location)),
+            command: context.command("az aksbackup grant"),
+            right: None,
+        });
+    }
+    match access(locations, pods) {
+        Access::Proven(_) => Gate::Open,
+        Access::Unknown(why) => Gate::Closed(why),
+        Access::Denied(_) | Access::Absent => {
+            let cure = cure(location).map(|cure| format!(" - {cure}")).unwrap_or_default();
+            Gate::Closed(format!("{}{cure}", told(location)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing;
+
+    fn judged(location: Option<StorageLocation>, pod: Pod, state: &State) -> Gate {
+        let locations: Vec<StorageLocation> = location.into_iter().collect();
+        gate(&locations, &[pod], state, &testing::context())
+    }
+
+    #[test]
+    fn an_available_location_opens_it() {
+        let state = State::default();
+        assert_eq!(
+            judged(Some(testing::location()), testing::bare_pod(), &state),
+            Gate::Open
+        );
+    }
+
+    #[test]
+    fn a_location_that_waits_for_its_role_closes_it() {
+        let denied = testing::unavailable("AuthorizationPermissionMismatch");
+        let gate = judged(Some(denied), testing::bare_pod(), &testing::state());
+        assert!(matches!(gate, Gate::Closed(why) if why.contains("az aksbackup grant")));
+    }
+
+    #[test]
+    fn a_node_identity_that_cannot_be_used_is_no_reason_to_wait() {
+        let denied = testing::unavailable("ManagedIdentityCredential authentication failed");
+        assert_eq!(judged(Some(denied), testing::bare_pod(), &testing::state()), Gate::Open);
+    }
+
+    #[test]
+    fn pods_with_a_token_file_prove_nothing_beforehand() {
+        assert_eq!(
+            judged(
+                Some(testing::unavailable("AADSTS700213")),
+                testing::pod(),
+                &testing::state()
+            ),
+            Gate::Open
+        );
+    }
+
+    #[test]
+    fn no_location_at_all_is_the_platform_team_s_turn() {
+        assert!(
+            matches!(judged(None, testing::bare_pod(), &testing::state()), Gate::Turn(turn) if turn.who == Person::PlatformTeam)
+        );
+    }
+}

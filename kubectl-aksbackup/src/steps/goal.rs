@@ -1,0 +1,41 @@
+//! What the pods are to run with, out of the state file.
+
+use aksbackup_shared::state::schema::State;
+
+use crate::cluster::deployments::Deployment;
+use crate::cluster::pods::Pod;
+use crate::steps::cause::cause;
+
+/// Client id and issuer that rollouts depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Goal {
+    /// Client id of the extension's identity.
+    pub(crate) client_id: String,
+    /// Issuer of the cluster's tokens.
+    pub(crate) issuer: String,
+}
+
+impl Goal {
+    /// The file's goal; `None` while the cloud plane has not recorded it.
+    pub(crate) fn of(state: &State) -> Option<Self> {
+        Some(Self {
+            client_id: state.cloud.identity.as_ref()?.client_id.to_string(),
+            issuer: state.cloud.prerequisites.as_ref()?.issuer.to_string(),
+        })
+    }
+
+    /// What the rollout of `deployment` depends on.
+    pub(crate) fn cause(&self, deployment: &Deployment) -> String {
+        cause(&self.client_id, &self.issuer, deployment.service_account.as_str())
+    }
+
+    /// Whether `deployment` needs its one rollout. Somebody else may have labelled it: then its live pods decide, where
+    /// they were looked at.
+    pub(crate) fn is_due(&self, deployment: &Deployment, live: Option<&[&Pod]>) -> bool {
+        match &deployment.cause {
+            _ if !deployment.is_labelled() => true,
+            Some(own) => *own != self.cause(deployment),
+            None => live.is_some_and(|pods| pods.is_empty() || !pods.iter().all(|pod| pod.uses(&self.client_id))),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The steps of the cluster plane, named after the guide's numbers.
+//!
+//! [`preflight`] proves the cluster and the caller's rights; [`unconfiguration`] is the way back. What several steps need:
+//! [`context`] (one run), [`goal`] and [`cause`] (what pods are to run with), [`gate`] and [`storage`] (what the storage
+//! location tells), [`injection`] (what pods carry), [`velero_words`] (what Velero's messages mean).
+
+pub(crate) mod cause;
+pub(crate) mod context;
+pub(crate) mod gate;
+pub(crate) mod goal;
+pub(crate) mod injection;
+pub(crate) mod preflight;
+pub(crate) mod step06_workload_identity;
+pub(crate) mod step09_rollout;
+pub(crate) mod step10_verification;
+pub(crate) mod storage;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod unconfiguration;
+pub(crate) mod velero_words;

@@ -1,0 +1,237 @@
+//! Before anything is written: this is the cluster of the state file, and the caller may do what has to be done.
+
+use std::rc::Rc;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::names::AGENT_DEPLOYMENT;
+use aksbackup_shared::state::schema::{ClusterTables, State};
+use aksbackup_shared::step::{Applied, Decision, Never, Step, Turn};
+use futures::future::try_join;
+
+use crate::cluster::client::{Reader, Writer};
+use crate::cluster::rights::Permission;
+use crate::plane::Cluster;
+use crate::steps::context::Context;
+
+/// The right that lets a caller prove which cluster this is where the discovery document is closed.
+const TOKEN: Permission = Permission::new("create", "", "serviceaccounts").of("token");
+
+/// The step.
+pub(crate) struct Preflight {
+    context: Rc<Context>,
+    rights: &'static [Permission],
+}
+
+impl Preflight {
+    /// The preflight of a command that needs `rights`. A command that needs none only reads, and goes on where the
+    /// cluster cannot be proved; one that is another cluster is refused all the same.
+    pub(crate) fn new(context: Rc<Context>, rights: &'static [Permission]) -> Self {
+        Self { context, rights }
+    }
+}
+
+/// What was seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// The issuer that the API server itself names, where the caller may know it.
+    issuer: Option<String>,
+    /// Rights that the caller lacks.
+    lacks: Vec<Permission>,
+    /// The caller.
+    caller: String,
+    server: String,
+    namespace: String,
+}
+
+impl Step for Preflight {
+    type Plane = Cluster;
+    type Seen = Seen;
+    type Change = Never;
+
+    fn name(&self) -> StepName {
+        StepName::Preflight
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let (issuer, lacks) = try_join(self.issuer(reader, state), reader.lacks(self.rights)).await?;
+        Ok(Seen {
+            issuer,
+            lacks,
+            caller: self.context.caller.clone(),
+            server: reader.connection().server().to_owned(),
+            namespace: reader.namespace().to_owned(),
+        })
+    }
+
+    fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<Never>> {
+        let writes = !self.rights.is_empty();
+        let wanted = state.cloud.prerequisites.as_ref().map(|table| table.issuer.as_str());
+        if let (Some(wanted), Some(own)) = (wanted, seen.issuer.as_deref())
+            && wanted != own
+        {
+            return other_cluster(wanted, own, seen, state);
+        }
+        let unproven = seen.issuer.is_none() && writes && wanted.is_some();
+        if unproven || !seen.lacks.is_empty() {
+            return lacking(seen, unproven);
+        }
+        let who = format!("{} on {}", seen.caller, seen.server);
+        match (wanted, &seen.issuer) {
+            (None, _) if writes => Ok(Decision::Blocked(Vec::new(), vec![self.no_issuer()])),
+            (None, _) => Ok(Decision::Done(format!(
+                "{who}; the state file names no issuer to compare it with"
+            ))),
+            (Some(_), None) => Ok(Decision::Done(format!(
+                "{who}; whether it is the state file's cluster cannot be proved without the right to {TOKEN}"
+            ))),
+            (Some(wanted), Some(_)) => Ok(Decision::Done(format!("{who}, issuer {wanted}"))),
+        }
+    }
+
+    async fn apply(&self, _: &Writer, change: &Never) -> Outcome<Applied> {
+        match *change {}
+    }
+
+    fn record(&self, _: &Seen, _: &mut ClusterTables) {}
+}
+
+impl Preflight {
+    /// What the API server advertises, else what it puts into a token of one of the extension's service accounts.
+    async fn issuer(&self, reader: &Reader, state: &State) -> Outcome<Option<String>> {
+        let needed = state.cloud.prerequisites.is_some();
+        if self.context.issuer.is_some() || !needed || !reader.may(TOKEN).await? {
+            return Ok(self.context.issuer.clone());
+        }
+        let deployments = self.context.deployments.borrow().clone();
+        let agent = deployments.iter().find(|own| own.name.as_str() == AGENT_DEPLOYMENT);
+        let account = agent.map_or("default", |agent| agent.service_account.as_str());
+        reader.issuer_of_token(account).await
+    }
+
+    fn no_issuer(&self) -> Turn {
+        Turn {
+            who: Person::PlatformTeam,
+            why: "the state file has no issuer yet, so that nothing proves which cluster it is about".into(),
+            command: self.context.command("az aksbackup prepare"),
+            right: None,
+        }
+    }
+}
+
+fn other_cluster<T>(wanted: &str, own: &str, seen: &Seen, state: &State) -> Outcome<T> {
+    let cluster = state
+        .target
+        .as_ref()
+        .map(|target| target.cluster.name())
+        .unwrap_or_default();
+    let mut failure = Failure::failed(format!(
+        "{} is not the cluster {cluster} of the state file",
+        seen.server
+    ))
+    .because(format!("issuer of the state file: {wanted}"))
+    .because(format!("issuer of the API server:  {own}"));
+    if wanted.trim_end_matches('/') == own.trim_end_matches('/') {
+        failure = failure
+            .because("they differ in the trailing slash alone, which counts: Entra compares byte for byte")
+            .hint("az aksbackup prepare (reads the issuer from Azure again)");
+    }
+    failure
+        .hint("choose the right context: --context NAME; kubectl config get-contexts lists them")
+        .hint("or name the state file of this cluster: --state FILE")
+        .err()
+}
+
+fn lacking<T>(seen: &Seen, unproven: bool) -> Outcome<T> {
+    let namespace = &seen.namespace;
+    let mut failure = Failure::not_permitted(format!("{} lacks rights that this command needs", seen.caller));
+    for permission in &seen.lacks {
+        failure = failure.because(format!("{permission} in namespace {namespace}"));
+    }
+    if unproven {
+        failure = failure.because(format!(
+            "get /.well-known/openid-configuration, or {TOKEN} in namespace {namespace}: either proves which cluster this is"
+        ));
+    }
+    failure
+        .hint(
+            "nothing was written; ask a cluster admin for these rights, or use a context that has them: --context NAME",
+        )
+        .hint(format!(
+            "to see one's rights: kubectl auth can-i --list --namespace {namespace}"
+        ))
+        .err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing;
+    use aksbackup_shared::exit::Exit;
+
+    const RIGHTS: &[Permission] = &[Permission::new("patch", "apps", "deployments")];
+
+    fn seen(issuer: Option<&str>) -> Seen {
+        Seen {
+            issuer: issuer.map(str::to_owned),
+            lacks: Vec::new(),
+            caller: "jane".into(),
+            server: "https://a".into(),
+            namespace: "ns".into(),
+        }
+    }
+
+    fn decide(rights: &'static [Permission], seen: &Seen, state: &State) -> Outcome<Decision<Never>> {
+        Preflight::new(testing::context(), rights).decide(seen, state)
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        let decision = decide(RIGHTS, &seen(Some(testing::ISSUER)), &testing::state()).unwrap();
+        assert!(matches!(decision, Decision::Done(_)), "{decision:?}");
+    }
+
+    #[test]
+    fn another_cluster_is_refused_with_both_issuers_even_for_reading() {
+        for rights in [RIGHTS, &[]] {
+            for other in ["https://other/", testing::ISSUER.trim_end_matches('/')] {
+                let failure = decide(rights, &seen(Some(other)), &testing::state()).unwrap_err();
+                assert_eq!(failure.exit, Exit::Failed);
+                let text = failure.to_string();
+                assert!(
+                    text.contains(other) && text.contains(testing::ISSUER) && text.contains("--context"),
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_missing_right_is_named_at_once() {
+        let mut seen = seen(None);
+        seen.lacks = RIGHTS.to_vec();
+        let failure = decide(RIGHTS, &seen, &testing::state()).unwrap_err();
+        assert_eq!(failure.exit, Exit::NotPermitted);
+        let text = failure.to_string();
+        assert!(
+            text.contains("patch deployments.apps in namespace ns") && text.contains("serviceaccounts/token"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn reading_goes_on_where_the_cluster_cannot_be_proved() {
+        let decision = decide(&[], &seen(None), &testing::state()).unwrap();
+        assert!(matches!(decision, Decision::Done(text) if text.contains("cannot be proved")));
+    }
+
+    #[test]
+    fn a_file_without_issuer_is_the_platform_team_s_turn() {
+        let decision = decide(RIGHTS, &seen(Some("https://x/")), &State::default()).unwrap();
+        let Decision::Blocked(changes, turns) = decision else {
+            panic!("{decision:?}")
+        };
+        assert!(changes.is_empty());
+        assert_eq!(turns[0].command, "az aksbackup prepare --state s.toml");
+    }
+}

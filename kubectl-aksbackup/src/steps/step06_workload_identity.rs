@@ -1,0 +1,311 @@
+//! Step 6: the service accounts of the extension carry the client id of its identity.
+//!
+//! The service accounts are those that the deployments really use. One that has no federated credential yet is only
+//! recorded: annotated too early, its pods would lose their storage.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::ids::{IssuerUrl, NamespaceName, ObjectName};
+use aksbackup_shared::state::schema::{ClusterTables, State, WorkloadIdentityTable, WorkloadsTable};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
+use futures::future::try_join;
+
+use crate::cluster::client::{Reader, Writer};
+use crate::cluster::deployments::{Deployment, of_release};
+use crate::cluster::service_accounts::ServiceAccount;
+use crate::plane::Cluster;
+use crate::steps::context::Context;
+
+/// The step.
+pub(crate) struct WorkloadIdentity {
+    context: Rc<Context>,
+}
+
+impl WorkloadIdentity {
+    /// The step of one run.
+    pub(crate) fn new(context: Rc<Context>) -> Self {
+        Self { context }
+    }
+}
+
+/// What was seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    namespace: NamespaceName,
+    deployments: Vec<Deployment>,
+    accounts: Vec<ServiceAccount>,
+}
+
+/// Sets the annotation of one service account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Annotate {
+    /// The service account as it was seen.
+    pub(crate) account: ServiceAccount,
+    /// The client id that it is to carry.
+    pub(crate) client_id: String,
+    /// Its namespace.
+    pub(crate) namespace: NamespaceName,
+}
+
+impl Change for Annotate {
+    fn note(&self) -> ChangeNote {
+        let Self { account, client_id, .. } = self;
+        let warning = account.client_id.as_ref().map(|old| match &account.other_manager {
+            Some(manager) => {
+                format!("replaces client id {old}, set by {manager}; it has to be forced: --force-conflicts")
+            }
+            None => format!("replaces client id {old}"),
+        });
+        ChangeNote {
+            summary: format!("annotate service account {} with client id {client_id}", account.name),
+            right: Right::new("patch serviceaccounts", format!("namespace {}", self.namespace)),
+            creates: None,
+            warning,
+        }
+    }
+}
+
+impl Step for WorkloadIdentity {
+    type Plane = Cluster;
+    type Seen = Seen;
+    type Change = Annotate;
+
+    fn name(&self) -> StepName {
+        StepName::WorkloadIdentity
+    }
+
+    async fn observe(&self, reader: &Reader, _: &State) -> Outcome<Seen> {
+        let (deployments, accounts) = try_join(reader.deployments(), reader.service_accounts()).await?;
+        let deployments = of_release(&deployments.items);
+        self.context.deployments.replace(deployments.clone());
+        Ok(Seen {
+            namespace: reader.namespace_name().clone(),
+            deployments,
+            accounts: accounts.items,
+        })
+    }
+
+    fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<Annotate>> {
+        if seen.deployments.is_empty() {
+            let turn = self.context.not_installed(seen.namespace.as_str());
+            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+        }
+        let Some(identity) = &state.cloud.identity else {
+            let turn = self
+                .context
+                .prepare("the state file does not name the extension's identity yet");
+            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+        };
+        let wanted = used(&seen.deployments);
+        let absent: Vec<&ObjectName> = wanted.iter().filter(|name| seen.account(name).is_none()).collect();
+        if !absent.is_empty() {
+            let why = format!(
+                "{} of the extension does not exist in namespace {}",
+                named(&absent),
+                seen.namespace
+            );
+            return Ok(Decision::Blocked(Vec::new(), vec![self.context.prepare(why)]));
+        }
+        let uncovered: Vec<&ObjectName> = wanted
+            .iter()
+            .filter(|name| !covered(state, &seen.namespace, name))
+            .collect();
+        if !uncovered.is_empty() {
+            return Ok(Decision::Blocked(
+                Vec::new(),
+                vec![self.no_credential(&uncovered, &seen.namespace)],
+            ));
+        }
+        let client_id = identity.client_id.as_str();
+        let accounts = wanted.iter().filter_map(|name| seen.account(name));
+        let changes: Vec<Annotate> = accounts
+            .filter(|account| account.client_id.as_deref() != Some(client_id))
+            .map(|account| Annotate {
+                account: account.clone(),
+                client_id: client_id.to_owned(),
+                namespace: seen.namespace.clone(),
+            })
+            .collect();
+        Ok(match changes.is_empty() {
+            true => Decision::Done(format!("{} service accounts carry client id {client_id}", wanted.len())),
+            false => Decision::Change(changes),
+        })
+    }
+
+    async fn apply(&self, writer: &Writer, change: &Annotate) -> Outcome<Applied> {
+        writer
+            .patcher()
+            .annotate(&change.account, Some(&change.client_id))
+            .await?;
+        Ok(Applied::Done)
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut ClusterTables) {
+        self.record_blocked(seen, tables);
+        let wanted = used(&seen.deployments);
+        let annotated = wanted
+            .iter()
+            .find_map(|name| seen.account(name)?.client_id.as_deref()?.parse().ok());
+        if let Some(client_id) = annotated {
+            tables.workload_identity = Some(WorkloadIdentityTable {
+                client_id,
+                service_accounts: wanted.into_iter().collect(),
+                written: None,
+            });
+        }
+    }
+
+    fn record_blocked(&self, seen: &Seen, tables: &mut ClusterTables) {
+        if seen.deployments.is_empty() {
+            return;
+        }
+        tables.workloads = Some(WorkloadsTable {
+            namespace: seen.namespace.clone(),
+            deployments: seen.deployments.iter().map(|own| own.name.clone()).collect(),
+            service_accounts: used(&seen.deployments).into_iter().collect(),
+            written: None,
+        });
+    }
+}
+
+impl WorkloadIdentity {
+    fn no_credential(&self, uncovered: &[&ObjectName], namespace: &NamespaceName) -> Turn {
+        let subjects: String = uncovered
+            .iter()
+            .map(|name| format!(" --subject {}", IssuerUrl::subject(namespace, name)))
+            .collect();
+        Turn {
+            who: Person::PlatformTeam,
+            why: format!("{} has no federated credential", named(uncovered)),
+            command: self.context.command(&format!("az aksbackup prepare{subjects}")),
+            right: None,
+        }
+    }
+}
+
+impl Seen {
+    fn account(&self, name: &ObjectName) -> Option<&ServiceAccount> {
+        self.accounts.iter().find(|own| own.name == *name)
+    }
+}
+
+fn named(names: &[&ObjectName]) -> String {
+    let list = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        1 => format!("service account {list}"),
+        _ => format!("each of the service accounts {list}"),
+    }
+}
+
+/// The service accounts that deployments use, without repetition.
+pub(crate) fn used(deployments: &[Deployment]) -> BTreeSet<ObjectName> {
+    deployments.iter().map(|own| own.service_account.clone()).collect()
+}
+
+/// Whether the file has a credential for a service account, on the identity and under the issuer that count now.
+pub(crate) fn covered(state: &State, namespace: &NamespaceName, account: &ObjectName) -> bool {
+    let cloud = &state.cloud;
+    let (Some(table), Some(identity), Some(prerequisites)) = (&cloud.federation, &cloud.identity, &cloud.prerequisites)
+    else {
+        return false;
+    };
+    let subject = IssuerUrl::subject(namespace, account);
+    table.identity == identity.identity
+        && table.issuer == prerequisites.issuer
+        && table.credentials.iter().any(|own| own.subject == subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing;
+
+    fn seen() -> Seen {
+        Seen {
+            namespace: "ns".parse().unwrap(),
+            deployments: vec![testing::deployment()],
+            accounts: vec![testing::account()],
+        }
+    }
+
+    fn decide(seen: &Seen, state: &State) -> Decision<Annotate> {
+        WorkloadIdentity::new(testing::context()).decide(seen, state).unwrap()
+    }
+
+    fn turn(decision: Decision<Annotate>) -> Turn {
+        match decision {
+            Decision::Blocked(changes, mut turns) if changes.is_empty() => turns.remove(0),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        assert!(matches!(decide(&seen(), &testing::state()), Decision::Done(_)));
+    }
+
+    #[test]
+    fn a_missing_or_other_client_id_is_annotated_and_the_old_one_named() {
+        for old in [None, Some("old")] {
+            let mut seen = seen();
+            seen.accounts[0].client_id = old.map(str::to_owned);
+            seen.accounts[0].other_manager = old.map(|_| "kubectl-annotate".to_owned());
+            let Decision::Change(changes) = decide(&seen, &testing::state()) else {
+                panic!("no change")
+            };
+            assert_eq!(changes.len(), 1);
+            let note = changes[0].note();
+            assert!(note.summary.contains(testing::ACCOUNT) && note.summary.contains(testing::CLIENT_ID));
+            assert_eq!(
+                note.warning.is_some_and(|text| text.contains("kubectl-annotate")),
+                old.is_some()
+            );
+        }
+    }
+
+    #[test]
+    fn a_service_account_without_credential_is_recorded_and_handed_over_with_its_subject() {
+        let mut seen = seen();
+        seen.accounts[0].client_id = None;
+        let mut state = testing::state();
+        state.cloud.federation.as_mut().unwrap().credentials.clear();
+        assert_eq!(
+            turn(decide(&seen, &state)).command,
+            "az aksbackup prepare --subject system:serviceaccount:ns:agent-sa --state s.toml"
+        );
+        let mut tables = ClusterTables::default();
+        WorkloadIdentity::new(testing::context()).record_blocked(&seen, &mut tables);
+        assert_eq!(
+            tables.workloads.unwrap().service_accounts,
+            [testing::ACCOUNT.parse().unwrap()]
+        );
+        assert!(tables.workload_identity.is_none());
+    }
+
+    #[test]
+    fn credentials_of_another_identity_or_issuer_do_not_count() {
+        let mut state = testing::state();
+        state.cloud.federation.as_mut().unwrap().issuer = "https://other/".parse().unwrap();
+        assert!(turn(decide(&seen(), &state)).command.contains("--subject"));
+    }
+
+    #[test]
+    fn without_the_extension_or_its_identity_it_is_the_platform_team_s_turn() {
+        let none = Seen {
+            deployments: vec![],
+            ..seen()
+        };
+        assert!(turn(decide(&none, &testing::state())).why.contains("not installed"));
+        let mut state = testing::state();
+        state.cloud.identity = None;
+        assert!(turn(decide(&seen(), &state)).why.contains("identity"));
+        let gone = Seen {
+            accounts: vec![],
+            ..seen()
+        };
+        assert!(turn(decide(&gone, &testing::state())).why.contains(testing::ACCOUNT));
+    }
+}

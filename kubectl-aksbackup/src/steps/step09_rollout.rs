@@ -1,0 +1,324 @@
+//! Step 9: the pods run with workload identity, after exactly one rollout of each deployment.
+//!
+//! Label and cause of the rollout go into the pod template in one patch. Before it, the storage location proves role and
+//! network by the node's identity, which is the same one, and a trial pod proves that the webhook sees the annotation. A
+//! pod that missed the injection all the same is deleted; its deployment is not rolled again.
+
+use std::rc::Rc;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::names::AGENT_DEPLOYMENT;
+use aksbackup_shared::state::schema::{ClusterTables, RolloutTable, State};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Wait};
+use futures::future::{try_join_all, try_join3};
+
+use crate::cluster::client::{Reader, Writer};
+use crate::cluster::deployments::{Deployment, Rollout as Progress, of_release};
+use crate::cluster::pods::Pod;
+use crate::cluster::rehearsal::Trial;
+use crate::cluster::storage_locations::StorageLocation;
+use crate::cluster::watch::Since;
+use crate::plane::Cluster;
+use crate::steps::context::Context;
+use crate::steps::gate::{Gate, gate};
+use crate::steps::goal::Goal;
+use crate::steps::injection::{Webhook, live, refuse_preset, webhook};
+
+/// The step.
+pub(crate) struct Rollout {
+    context: Rc<Context>,
+    trials: bool,
+}
+
+impl Rollout {
+    /// The step of one run. `trials` allows trial pods; a command that only reads goes without.
+    pub(crate) fn new(context: Rc<Context>, trials: bool) -> Self {
+        Self { context, trials }
+    }
+}
+
+/// What was seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    namespace: String,
+    deployments: Vec<Deployment>,
+    pods: Vec<Pod>,
+    locations: Vec<StorageLocation>,
+    trials: Vec<Trial>,
+    since: Since,
+}
+
+/// What the step changes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RolloutChange {
+    /// Puts label and cause onto a pod template, which rolls the deployment out.
+    Label {
+        /// The deployment as it was seen.
+        deployment: Box<Deployment>,
+        /// What the rollout depends on.
+        cause: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// Deletes a pod that missed the injection.
+    Replace {
+        /// The pod as it was seen.
+        pod: Box<Pod>,
+        /// Its namespace.
+        namespace: String,
+    },
+}
+
+impl Change for RolloutChange {
+    fn note(&self) -> ChangeNote {
+        let note = |summary, action: &str, namespace: &str, warning| ChangeNote {
+            summary,
+            right: Right::new(action, format!("namespace {namespace}")),
+            creates: None,
+            warning,
+        };
+        match self {
+            Self::Label {
+                deployment, namespace, ..
+            } => {
+                let agent = deployment.name.as_str() == AGENT_DEPLOYMENT;
+                let warning = agent.then(|| "its pods are replaced; a backup that runs just then fails".to_owned());
+                let summary = format!("label the pods of deployment {} and roll it out once", deployment.name);
+                note(summary, "patch deployments.apps", namespace, warning)
+            }
+            Self::Replace { pod, namespace } => {
+                let summary = format!("delete pod {}, which missed the injection", pod.name);
+                note(summary, "delete pods", namespace, None)
+            }
+        }
+    }
+}
+
+impl Step for Rollout {
+    type Plane = Cluster;
+    type Seen = Seen;
+    type Change = RolloutChange;
+
+    fn name(&self) -> StepName {
+        StepName::Rollout
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let lists = try_join3(reader.deployments(), reader.pods(), reader.storage_locations());
+        let (deployments, pods, locations) = lists.await?;
+        let mut seen = Seen {
+            namespace: reader.namespace().to_owned(),
+            deployments: of_release(&deployments.items),
+            pods: pods.items,
+            locations: locations.items,
+            trials: Vec::new(),
+            since: Since {
+                deployments: deployments.version,
+                pods: pods.version,
+                storage_locations: locations.version,
+            },
+        };
+        self.context.deployments.replace(seen.deployments.clone());
+        if self.trials
+            && let Some(goal) = Goal::of(state)
+        {
+            let tried = self.to_try(&seen, &goal, state);
+            seen.trials = try_join_all(tried.into_iter().map(|deployment| reader.trial(deployment))).await?;
+        }
+        Ok(seen)
+    }
+
+    fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<RolloutChange>> {
+        if seen.deployments.is_empty() {
+            let turn = self.context.not_installed(&seen.namespace);
+            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+        }
+        let Some(goal) = Goal::of(state) else {
+            let turn = self
+                .context
+                .prepare("the state file names neither identity nor issuer yet");
+            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+        };
+        refuse_preset(&seen.deployments, &goal.client_id)?;
+        let due = seen.due(&goal);
+        if !due.is_empty() {
+            return match gate(&seen.locations, &seen.pods, state, &self.context) {
+                Gate::Turn(turn) => Ok(Decision::Blocked(Vec::new(), vec![turn])),
+                Gate::Closed(why) => Ok(Decision::Wait(Wait::for_(why))),
+                Gate::Open => self.unless_behind(seen, &goal, seen.labels(&due, &goal)),
+            };
+        }
+        let missed = seen.missed(&goal);
+        if !missed.is_empty() {
+            return self.unless_behind(seen, &goal, seen.replacements(&missed));
+        }
+        seen.finished(&goal)
+    }
+
+    async fn apply(&self, writer: &Writer, change: &RolloutChange) -> Outcome<Applied> {
+        match change {
+            RolloutChange::Label { deployment, cause, .. } => {
+                writer.patcher().label_template(deployment, Some(cause)).await?;
+            }
+            RolloutChange::Replace { pod, .. } => writer.delete_pod(pod).await?,
+        }
+        Ok(Applied::Done)
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut ClusterTables) {
+        tables.rollout = Some(RolloutTable {
+            deployments: seen.deployments.iter().map(|own| own.name.clone()).collect(),
+            written: None,
+        });
+    }
+
+    fn foresee(&self, state: &State) -> Vec<ChangeNote> {
+        let Some(goal) = Goal::of(state) else {
+            return Vec::new();
+        };
+        let deployments = self.context.deployments.borrow().clone();
+        let namespace = state
+            .cluster
+            .workloads
+            .as_ref()
+            .map_or(aksbackup_shared::names::NAMESPACE, |own| own.namespace.as_str());
+        let due = deployments.iter().filter(|own| goal.is_due(own, None));
+        due.map(|own| label(own, &goal, namespace).note()).collect()
+    }
+
+    fn after_wait(&self, seen: &Seen, state: &State) -> Vec<ChangeNote> {
+        let goal = Goal::of(state);
+        let due = goal.iter().flat_map(|goal| seen.labels(&seen.due(goal), goal));
+        due.map(|change| change.note()).collect()
+    }
+
+    async fn stirred(&self, reader: &Reader, seen: &Seen) {
+        reader.stirred(&seen.since).await;
+    }
+}
+
+impl Rollout {
+    /// The deployments whose webhook has to be tried: those that are about to be rolled out once the storage is proved,
+    /// and those with a pod that missed the injection.
+    fn to_try<'a>(&self, seen: &'a Seen, goal: &Goal, state: &State) -> Vec<&'a Deployment> {
+        let due = seen.due(goal);
+        if !due.is_empty() {
+            let open = matches!(gate(&seen.locations, &seen.pods, state, &self.context), Gate::Open);
+            return if open { due } else { Vec::new() };
+        }
+        let missed = seen.missed(goal);
+        let has_missed = |own: &&Deployment| {
+            missed
+                .iter()
+                .any(|pod| pod.deployment.as_deref() == Some(own.name.as_str()))
+        };
+        seen.deployments.iter().filter(has_missed).collect()
+    }
+
+    fn unless_behind(&self, seen: &Seen, goal: &Goal, changes: Vec<RolloutChange>) -> Outcome<Decision<RolloutChange>> {
+        Ok(match webhook(&seen.trials, &goal.client_id, &self.context)? {
+            Webhook::Ready => Decision::Change(changes),
+            Webhook::Behind(why) => Decision::Wait(Wait::for_(why)),
+        })
+    }
+}
+
+fn label(deployment: &Deployment, goal: &Goal, namespace: &str) -> RolloutChange {
+    RolloutChange::Label {
+        deployment: Box::new(deployment.clone()),
+        cause: goal.cause(deployment),
+        namespace: namespace.to_owned(),
+    }
+}
+
+impl Seen {
+    fn due(&self, goal: &Goal) -> Vec<&Deployment> {
+        self.deployments
+            .iter()
+            .filter(|own| goal.is_due(own, Some(&live(own, &self.pods))))
+            .collect()
+    }
+
+    fn labels(&self, due: &[&Deployment], goal: &Goal) -> Vec<RolloutChange> {
+        due.iter().map(|own| label(own, goal, &self.namespace)).collect()
+    }
+
+    /// The pods of the current templates that the webhook did not give the identity to.
+    fn missed(&self, goal: &Goal) -> Vec<&Pod> {
+        let of = |own: &Deployment| {
+            let cause = own.cause.clone();
+            live(own, &self.pods)
+                .into_iter()
+                .filter(move |pod| pod.labelled && pod.cause == cause)
+        };
+        self.deployments
+            .iter()
+            .flat_map(of)
+            .filter(|pod| !pod.uses(&goal.client_id))
+            .collect()
+    }
+
+    fn replacements(&self, missed: &[&Pod]) -> Vec<RolloutChange> {
+        let replace = |pod: &&Pod| RolloutChange::Replace {
+            pod: Box::new((*pod).clone()),
+            namespace: self.namespace.clone(),
+        };
+        missed.iter().map(replace).collect()
+    }
+
+    fn finished(&self, goal: &Goal) -> Outcome<Decision<RolloutChange>> {
+        let mut going = Vec::new();
+        for deployment in &self.deployments {
+            let name = &deployment.name;
+            match &deployment.rollout {
+                Progress::Complete => {}
+                Progress::Going(why) => going.push(format!("deployment {name}: {why}{}", self.troubles(deployment))),
+                Progress::Paused => {
+                    return Failure::failed(format!("deployment {name} is paused, its new pods are not made"))
+                        .hint(format!(
+                            "kubectl rollout resume deployment {name} --namespace {}",
+                            self.namespace
+                        ))
+                        .err();
+                }
+                Progress::Stuck(why) => return self.stuck(deployment, why),
+            }
+        }
+        Ok(match going.is_empty() {
+            true => Decision::Done(format!(
+                "{} deployments run with client id {}",
+                self.deployments.len(),
+                goal.client_id
+            )),
+            false => Decision::Wait(Wait::for_(going.join("; "))),
+        })
+    }
+
+    fn troubles(&self, deployment: &Deployment) -> String {
+        let pods = live(deployment, &self.pods);
+        let told = pods
+            .iter()
+            .filter_map(|pod| Some(format!(" (pod {}: {})", pod.name, pod.trouble.as_ref()?)));
+        told.collect()
+    }
+
+    fn stuck<T>(&self, deployment: &Deployment, why: &str) -> Outcome<T> {
+        let name = &deployment.name;
+        let mut failure = Failure::failed(format!("deployment {name} does not get its new pods running"))
+            .because(why.to_owned())
+            .code("ProgressDeadlineExceeded");
+        for pod in live(deployment, &self.pods) {
+            if let Some(trouble) = &pod.trouble {
+                failure = failure.because(format!("pod {}: {trouble}", pod.name));
+            }
+        }
+        failure
+            .hint(format!("kubectl describe pods --namespace {}", self.namespace))
+            .hint("the old pods go on; once the cause is gone, run this again")
+            .err()
+    }
+}
+
+#[cfg(test)]
+mod tests;

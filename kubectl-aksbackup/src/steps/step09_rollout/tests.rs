@@ -1,0 +1,159 @@
+use super::*;
+use crate::cluster::rehearsal::TrialOutcome;
+use crate::steps::testing;
+use aksbackup_shared::guide::Person;
+
+fn seen() -> Seen {
+    Seen {
+        namespace: "ns".into(),
+        deployments: vec![testing::deployment()],
+        pods: vec![testing::pod()],
+        locations: vec![testing::location()],
+        trials: vec![],
+        since: Since::default(),
+    }
+}
+
+/// The world as the extension leaves it, with all annotations made.
+fn bare() -> Seen {
+    Seen {
+        deployments: vec![testing::bare_deployment()],
+        pods: vec![testing::bare_pod()],
+        ..seen()
+    }
+}
+
+fn step() -> Rollout {
+    Rollout::new(testing::context(), true)
+}
+
+fn decide(seen: &Seen) -> Decision<RolloutChange> {
+    step().decide(seen, &testing::state()).unwrap()
+}
+
+fn trial(outcome: TrialOutcome) -> Trial {
+    Trial {
+        deployment: testing::deployment().name,
+        service_account: testing::ACCOUNT.parse().unwrap(),
+        outcome,
+    }
+}
+
+#[test]
+fn satisfied_world_needs_nothing() {
+    assert!(matches!(decide(&seen()), Decision::Done(_)));
+}
+
+#[test]
+fn a_bare_template_is_patched_once_with_its_cause() {
+    let mut bare = bare();
+    bare.trials = vec![trial(TrialOutcome::Injected(Some(testing::CLIENT_ID.into())))];
+    let Decision::Change(changes) = decide(&bare) else {
+        panic!("no change")
+    };
+    let expected = RolloutChange::Label {
+        deployment: Box::new(testing::bare_deployment()),
+        cause: testing::deployment().cause.unwrap(),
+        namespace: "ns".into(),
+    };
+    assert_eq!(changes, [expected]);
+}
+
+#[test]
+fn a_new_client_id_is_one_more_cause() {
+    let mut seen = seen();
+    seen.deployments[0].cause = Some("another".into());
+    seen.pods[0].cause = Some("another".into());
+    assert!(matches!(decide(&seen), Decision::Change(changes) if changes.len() == 1));
+}
+
+#[test]
+fn what_was_labelled_by_hand_and_works_is_not_rolled_out_again() {
+    let mut seen = seen();
+    seen.deployments[0].cause = None;
+    seen.pods[0].cause = None;
+    assert!(matches!(decide(&seen), Decision::Done(_)));
+    seen.pods[0].containers[0].client_id = None;
+    assert!(
+        matches!(decide(&seen), Decision::Change(_)),
+        "labelled before it was annotated"
+    );
+}
+
+#[test]
+fn before_the_patch_the_storage_must_be_available() {
+    let mut bare = bare();
+    bare.locations = vec![testing::unavailable("AuthorizationPermissionMismatch")];
+    assert!(matches!(decide(&bare), Decision::Wait(wait) if wait.why.contains("AuthorizationPermissionMismatch")));
+    assert_eq!(
+        step().after_wait(&bare, &testing::state()).len(),
+        1,
+        "what follows is shown"
+    );
+    let mut state = testing::state();
+    state.cloud.roles = None;
+    let decision = step().decide(&bare, &state).unwrap();
+    let Decision::Blocked(changes, turns) = decision else {
+        panic!("{decision:?}")
+    };
+    assert!(changes.is_empty() && turns[0].who == Person::SubscriptionOwner);
+    assert_eq!(turns[0].command, "az aksbackup grant --state s.toml");
+}
+
+#[test]
+fn the_webhook_must_see_the_annotation_first() {
+    let mut bare = bare();
+    bare.trials = vec![trial(TrialOutcome::Injected(None))];
+    assert!(matches!(decide(&bare), Decision::Wait(_)));
+    bare.trials = vec![trial(TrialOutcome::Untouched)];
+    assert!(step().decide(&bare, &testing::state()).is_err());
+}
+
+#[test]
+fn a_pod_that_missed_the_injection_is_deleted_and_nothing_rolled() {
+    let mut seen = seen();
+    seen.pods[0].containers[0].client_id = None;
+    let expected = RolloutChange::Replace {
+        pod: Box::new(seen.pods[0].clone()),
+        namespace: "ns".into(),
+    };
+    assert_eq!(decide(&seen), Decision::Change(vec![expected]));
+}
+
+#[test]
+fn a_rollout_under_way_is_waited_for_with_what_its_pods_say() {
+    let mut seen = seen();
+    seen.deployments[0].rollout = Progress::Going("0 of 1".into());
+    seen.pods[0].trouble = Some("container velero: ImagePullBackOff".into());
+    assert!(matches!(decide(&seen), Decision::Wait(wait) if wait.why.contains("ImagePullBackOff")));
+}
+
+#[test]
+fn a_stuck_or_paused_rollout_fails_with_its_reason() {
+    let mut seen = seen();
+    seen.deployments[0].rollout = Progress::Stuck("deadline".into());
+    seen.pods[0].trouble = Some("Unschedulable: Insufficient cpu".into());
+    let failure = step().decide(&seen, &testing::state()).unwrap_err();
+    assert!(failure.to_string().contains("Insufficient cpu"));
+    seen.deployments[0].rollout = Progress::Paused;
+    let failure = step().decide(&seen, &testing::state()).unwrap_err();
+    assert!(failure.hints[0].starts_with("kubectl rollout resume"));
+}
+
+#[test]
+fn a_dry_run_foresees_the_patches_of_the_deployments_that_were_seen() {
+    let context = testing::context();
+    context.deployments.replace(vec![testing::bare_deployment()]);
+    let notes = Rollout::new(context, false).foresee(&testing::state());
+    assert_eq!(notes.len(), 1);
+    assert_eq!(notes[0].right.action, "patch deployments.apps");
+}
+
+#[test]
+fn without_the_extension_it_is_the_platform_team_s_turn() {
+    let none = Seen {
+        deployments: vec![],
+        ..seen()
+    };
+    assert!(matches!(decide(&none), Decision::Blocked(_, turns) if turns[0].who == Person::PlatformTeam));
+}

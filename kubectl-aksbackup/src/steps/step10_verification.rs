@@ -1,0 +1,265 @@
+//! Step 10: the running pods use workload identity, and Velero has reached the container since they run.
+//!
+//! An available storage location alone proves nothing: without a token file Velero signs in by the node and succeeds.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::names::STORAGE_LOCATION;
+use aksbackup_shared::state::schema::{ClusterTables, State, VerificationTable};
+use aksbackup_shared::step::{Applied, Decision, Never, Step, Wait};
+use futures::future::try_join3;
+
+use crate::cluster::client::{Reader, Writer};
+use crate::cluster::deployments::{Deployment, of_release};
+use crate::cluster::pods::Pod;
+use crate::cluster::storage_locations::{StorageLocation, default_of};
+use crate::cluster::watch::Since;
+use crate::plane::Cluster;
+use crate::steps::context::Context;
+use crate::steps::injection::{lack, live};
+use crate::steps::storage::{Access, access, cure, told, velero_since};
+
+/// The step.
+pub(crate) struct Verification {
+    context: Rc<Context>,
+}
+
+impl Verification {
+    /// The step of one run.
+    pub(crate) fn new(context: Rc<Context>) -> Self {
+        Self { context }
+    }
+}
+
+/// What was seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    namespace: String,
+    deployments: Vec<Deployment>,
+    pods: Vec<Pod>,
+    locations: Vec<StorageLocation>,
+    since: Since,
+}
+
+impl Step for Verification {
+    type Plane = Cluster;
+    type Seen = Seen;
+    type Change = Never;
+
+    fn name(&self) -> StepName {
+        StepName::Verification
+    }
+
+    async fn observe(&self, reader: &Reader, _: &State) -> Outcome<Seen> {
+        let lists = try_join3(reader.deployments(), reader.pods(), reader.storage_locations());
+        let (deployments, pods, locations) = lists.await?;
+        Ok(Seen {
+            namespace: reader.namespace().to_owned(),
+            deployments: of_release(&deployments.items),
+            pods: pods.items,
+            locations: locations.items,
+            since: Since {
+                deployments: String::new(),
+                pods: pods.version,
+                storage_locations: locations.version,
+            },
+        })
+    }
+
+    fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<Never>> {
+        if seen.deployments.is_empty() {
+            let turn = self.context.not_installed(&seen.namespace);
+            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+        }
+        let Some(identity) = &state.cloud.identity else {
+            let turn = self
+                .context
+                .prepare("the state file does not name the extension's identity yet");
+            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+        };
+        let client_id = identity.client_id.as_str();
+        if let Some(why) = seen
+            .deployments
+            .iter()
+            .find_map(|own| unproven(own, &seen.pods, client_id))
+        {
+            return Ok(Decision::Wait(Wait::for_(why)));
+        }
+        match access(&seen.locations, &seen.pods) {
+            Access::Proven(location) => Ok(Decision::Done(format!(
+                "storage location {} is Available to pods that use client id {client_id}",
+                location.name
+            ))),
+            Access::Unknown(why) => Ok(Decision::Wait(Wait::for_(why))),
+            Access::Denied(location) if seen.is_young(location, self.context.patience()) => {
+                Ok(Decision::Wait(Wait::for_(told(location))))
+            }
+            Access::Denied(location) => self.denied(location),
+            Access::Absent => {
+                let why = format!("the extension has no backup storage location {STORAGE_LOCATION}");
+                Ok(Decision::Blocked(Vec::new(), vec![self.context.prepare(why)]))
+            }
+        }
+    }
+
+    async fn apply(&self, _: &Writer, change: &Never) -> Outcome<Applied> {
+        match *change {}
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut ClusterTables) {
+        let velero = seen.pods.iter().filter(|pod| !pod.ending && pod.runs_velero());
+        let client_id = velero
+            .flat_map(|pod| &pod.containers)
+            .find_map(|own| own.client_id.as_deref()?.parse().ok());
+        let location = default_of(&seen.locations);
+        let pods = seen
+            .deployments
+            .iter()
+            .map(|own| live(own, &seen.pods).len())
+            .sum::<usize>();
+        if let (Some(client_id), Some(location)) = (client_id, location)
+            && let Ok(name) = location.name.parse()
+        {
+            tables.verification = Some(VerificationTable {
+                client_id,
+                storage_location: name,
+                container: location.container.clone(),
+                account: location.account.clone(),
+                pods: u32::try_from(pods).unwrap_or(u32::MAX),
+                written: None,
+            });
+        }
+    }
+
+    async fn stirred(&self, reader: &Reader, seen: &Seen) {
+        reader.stirred(&seen.since).await;
+    }
+}
+
+/// What a deployment's pods leave unproved, for people.
+pub(crate) fn unproven(deployment: &Deployment, pods: &[Pod], client_id: &str) -> Option<String> {
+    let live = live(deployment, pods);
+    if live.is_empty() {
+        return Some(format!("deployment {} has no running pod", deployment.name));
+    }
+    live.iter()
+        .find_map(|pod| lack(pod, client_id).or_else(|| unready(pod)))
+}
+
+/// Why a pod is not ready.
+fn unready(pod: &Pod) -> Option<String> {
+    if pod.ready {
+        return None;
+    }
+    let trouble = pod
+        .trouble
+        .as_ref()
+        .map(|trouble| format!(": {trouble}"))
+        .unwrap_or_default();
+    Some(format!("pod {} is not ready yet{trouble}", pod.name))
+}
+
+impl Seen {
+    /// Whether Velero has not been refused for long enough to blame anybody: a new federated credential takes its time.
+    fn is_young(&self, location: &StorageLocation, patience: Duration) -> bool {
+        match (location.validated, velero_since(&self.pods)) {
+            (Some(validated), Some(since)) => validated.duration_since(since).unsigned_abs() < patience,
+            (None, _) | (_, None) => true,
+        }
+    }
+}
+
+impl Verification {
+    fn denied<T>(&self, location: &StorageLocation) -> Outcome<T> {
+        let mut failure = Failure::failed(format!(
+            "storage location {} is {} to pods that use workload identity",
+            location.name, location.phase
+        ))
+        .because(location.message.clone());
+        if let Some(known) = crate::steps::velero_words::meaning(&location.message) {
+            failure = failure.code(known.code);
+        }
+        if let Some(cure) = cure(location) {
+            failure = failure.hint(cure);
+        }
+        failure
+            .hint("what Velero says: kubectl aksbackup logs")
+            .hint(format!(
+                "until it is mended, back to how it was: {}",
+                self.context.command("kubectl aksbackup unconfigure")
+            ))
+            .err()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing;
+
+    fn seen() -> Seen {
+        Seen {
+            namespace: "ns".into(),
+            deployments: vec![testing::deployment()],
+            pods: vec![testing::pod()],
+            locations: vec![testing::location()],
+            since: Since::default(),
+        }
+    }
+
+    fn decide(seen: &Seen) -> Outcome<Decision<Never>> {
+        Verification::new(testing::context()).decide(seen, &testing::state())
+    }
+
+    fn waits(seen: &Seen) -> String {
+        match decide(seen) {
+            Ok(Decision::Wait(wait)) => wait.why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        assert!(matches!(decide(&seen()), Ok(Decision::Done(_))));
+        let mut tables = ClusterTables::default();
+        Verification::new(testing::context()).record(&seen(), &mut tables);
+        let table = tables.verification.unwrap();
+        assert_eq!((table.client_id.as_str(), table.pods), (testing::CLIENT_ID, 1));
+    }
+
+    #[test]
+    fn a_green_location_with_bare_pods_proves_nothing() {
+        let mut seen = seen();
+        seen.pods = vec![testing::bare_pod()];
+        assert!(waits(&seen).contains("without workload identity"));
+        seen.pods.clear();
+        assert!(waits(&seen).contains("no running pod"));
+    }
+
+    #[test]
+    fn a_look_from_before_the_pods_started_proves_nothing() {
+        let mut seen = seen();
+        seen.locations[0].validated = seen.pods[0].velero_since;
+        assert!(waits(&seen).contains("since its start"));
+    }
+
+    #[test]
+    fn a_refusal_is_waited_out_while_it_is_young_and_then_told_with_its_cure() {
+        let mut seen = seen();
+        seen.locations = vec![testing::unavailable("AADSTS700213: No match")];
+        assert!(waits(&seen).contains("AADSTS700213"));
+        seen.locations[0].validated = "2026-01-01T00:11:00Z".parse().ok();
+        let failure = decide(&seen).unwrap_err();
+        assert_eq!(failure.code.as_deref(), Some("AADSTS700213"));
+        assert!(failure.hints[0].contains("az aksbackup prepare"));
+        assert!(
+            failure
+                .hints
+                .iter()
+                .any(|hint| hint.contains("unconfigure --state s.toml"))
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! What the storage location tells about the running Velero, by the cluster's clocks alone.
+
+use jiff::Timestamp;
+
+use crate::cluster::pods::Pod;
+use crate::cluster::storage_locations::{StorageLocation, default_of};
+use crate::steps::velero_words::meaning;
+
+/// What is known of the way from Velero to the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Access<'a> {
+    /// Velero, as it runs now, has reached the container.
+    Proven(&'a StorageLocation),
+    /// Velero, as it runs now, could not.
+    Denied(&'a StorageLocation),
+    /// Nothing yet: Velero has not looked since it started, or does not run.
+    Unknown(String),
+    /// There is no storage location.
+    Absent,
+}
+
+/// When the newest running Velero started; `None` while one of them does not run.
+pub(crate) fn velero_since(pods: &[Pod]) -> Option<Timestamp> {
+    let velero: Vec<&Pod> = pods.iter().filter(|pod| !pod.ending && pod.runs_velero()).collect();
+    let times: Option<Vec<Timestamp>> = velero.iter().map(|pod| pod.velero_since).collect();
+    times?.into_iter().max()
+}
+
+/// What the location says of the Velero that runs now. Times of the cluster have whole seconds, so that a look in the
+/// second of the start may still have been that of the Velero before.
+pub(crate) fn access<'a>(locations: &'a [StorageLocation], pods: &[Pod]) -> Access<'a> {
+    let Some(location) = default_of(locations) else {
+        return Access::Absent;
+    };
+    let Some(since) = velero_since(pods) else {
+        let trouble = pods
+            .iter()
+            .filter(|pod| !pod.ending && pod.runs_velero())
+            .find_map(|pod| pod.trouble.clone());
+        let why = trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+        return Access::Unknown(format!("Velero does not run yet{why}"));
+    };
+    if location.validated.is_none_or(|validated| validated <= since) {
+        let name = &location.name;
+        return Access::Unknown(format!(
+            "Velero has not validated storage location {name} since its start"
+        ));
+    }
+    match location.is_available() {
+        true => Access::Proven(location),
+        false => Access::Denied(location),
+    }
+}
+
+/// A location's state as one line: phase, Velero's reason, and what cures it where that is known.
+pub(crate) fn told(location: &StorageLocation) -> String {
+    let phase = match location.phase.as_str() {
+        "" => "not validated yet",
+        phase => phase,
+    };
+    let reason = location.message.lines().next().unwrap_or_default();
+    let mut text = format!("storage location {} is {phase}", location.name);
+    if !reason.is_empty() {
+        text.push_str(": ");
+        text.extend(reason.chars().take(300));
+    }
+    text
+}
+
+/// What cures a location's state, where its message is known.
+pub(crate) fn cure(location: &StorageLocation) -> Option<&'static str> {
+    meaning(&location.message).map(|meaning| meaning.cure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing;
+
+    #[test]
+    fn only_a_look_after_velero_s_start_proves_anything() {
+        let (mut pod, location) = (testing::pod(), testing::location());
+        assert_eq!(access(&[location.clone()], &[pod.clone()]), Access::Proven(&location));
+        pod.velero_since = location.validated;
+        assert!(matches!(
+            access(&[location.clone()], &[pod.clone()]),
+            Access::Unknown(_)
+        ));
+        pod.velero_since = None;
+        assert!(matches!(access(&[location.clone()], &[pod]), Access::Unknown(_)));
+        assert_eq!(access(&[], &[testing::pod()]), Access::Absent);
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_velero_s_words() {
+        let denied = testing::unavailable("AADSTS700213: No match\nmore");
+        assert_eq!(
+            access(std::slice::from_ref(&denied), &[testing::pod()]),
+            Access::Denied(&denied)
+        );
+        assert_eq!(
+            told(&denied),
+            "storage location default is Unavailable: AADSTS700213: No match"
+        );
+        assert!(cure(&denied).unwrap().contains("prepare"));
+    }
+
+    #[test]
+    fn the_newest_velero_counts_and_one_that_ends_does_not() {
+        let mut old = testing::pod();
+        old.velero_since = "2025-01-01T00:00:00Z".parse().ok();
+        assert_eq!(
+            velero_since(&[old.clone(), testing::pod()]),
+            testing::pod().velero_since
+        );
+        let mut ending = testing::pod();
+        ending.ending = true;
+        assert_eq!(velero_since(&[old.clone(), ending]), old.velero_since);
+        assert_eq!(velero_since(&[]), None);
+    }
+}

@@ -1,0 +1,150 @@
+//! A world in which everything is done, for the tests of the steps.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use aksbackup_shared::names::{AGENT_DEPLOYMENT, VELERO_CONTAINER};
+use aksbackup_shared::pace::Pace;
+use aksbackup_shared::state::schema::{
+    CredentialRecord, FederationTable, IdentityTable, PrerequisitesTable, RolesTable, State,
+};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+
+use crate::cluster::deployments::{Deployment, Rollout};
+use crate::cluster::pods::{Injected, Pod};
+use crate::cluster::service_accounts::ServiceAccount;
+use crate::cluster::storage_locations::StorageLocation;
+use crate::steps::cause::cause;
+use crate::steps::context::Context;
+
+pub(crate) const ISSUER: &str = "https://westeurope.oic.prod-aks.azure.com/t/c/";
+pub(crate) const CLIENT_ID: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+pub(crate) const ACCOUNT: &str = "agent-sa";
+const GUID: &str = "0b1f6471-1bf0-4dda-aec3-cb9272f09590";
+
+pub(crate) fn context() -> Rc<Context> {
+    Rc::new(Context {
+        caller: "jane".into(),
+        issuer: Some(ISSUER.into()),
+        deployments: RefCell::default(),
+        state_flag: " --state s.toml".into(),
+        pace: Pace::real(),
+    })
+}
+
+pub(crate) fn state() -> State {
+    let identity =
+        format!("/subscriptions/{GUID}/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i");
+    let mut state = State::default();
+    state.cloud.prerequisites = Some(PrerequisitesTable {
+        issuer: ISSUER.parse().unwrap(),
+        node_resource_group: "nodes".parse().unwrap(),
+        cluster_principal: GUID.parse().unwrap(),
+        providers: vec![],
+        written: None,
+    });
+    state.cloud.identity = Some(IdentityTable {
+        identity: identity.parse().unwrap(),
+        client_id: CLIENT_ID.parse().unwrap(),
+        principal: GUID.parse().unwrap(),
+        written: None,
+    });
+    state.cloud.federation = Some(FederationTable {
+        identity: identity.parse().unwrap(),
+        issuer: ISSUER.parse().unwrap(),
+        credentials: vec![CredentialRecord {
+            name: "dataprotection-agent".parse().unwrap(),
+            subject: format!("system:serviceaccount:ns:{ACCOUNT}"),
+        }],
+        written: None,
+    });
+    state.cloud.roles = Some(RolesTable {
+        assignments: vec![],
+        written: None,
+    });
+    state
+}
+
+pub(crate) fn account() -> ServiceAccount {
+    ServiceAccount {
+        name: ACCOUNT.parse().unwrap(),
+        uid: "sa-uid".into(),
+        client_id: Some(CLIENT_ID.into()),
+        ours: true,
+        other_manager: None,
+    }
+}
+
+pub(crate) fn deployment() -> Deployment {
+    Deployment {
+        name: AGENT_DEPLOYMENT.parse().unwrap(),
+        uid: "d-uid".into(),
+        release: Some("azure-aks-backup".into()),
+        service_account: ACCOUNT.parse().unwrap(),
+        label: Some("true".into()),
+        cause: Some(cause(CLIENT_ID, ISSUER, ACCOUNT)),
+        ours: true,
+        template: PodTemplateSpec::default(),
+        rollout: Rollout::Complete,
+    }
+}
+
+/// A deployment as the extension installs it.
+pub(crate) fn bare_deployment() -> Deployment {
+    Deployment {
+        label: None,
+        cause: None,
+        ours: false,
+        ..deployment()
+    }
+}
+
+pub(crate) fn pod() -> Pod {
+    Pod {
+        name: "agent-1".into(),
+        uid: "p-uid".into(),
+        deployment: Some(AGENT_DEPLOYMENT.into()),
+        labelled: true,
+        cause: Some(cause(CLIENT_ID, ISSUER, ACCOUNT)),
+        ending: false,
+        ready: true,
+        containers: vec![Injected {
+            container: VELERO_CONTAINER.into(),
+            client_id: Some(CLIENT_ID.into()),
+            token_file: true,
+        }],
+        velero_since: "2026-01-01T00:00:00Z".parse().ok(),
+        trouble: None,
+    }
+}
+
+/// A pod of a deployment as the extension installs it.
+pub(crate) fn bare_pod() -> Pod {
+    let mut pod = Pod {
+        labelled: false,
+        cause: None,
+        ..pod()
+    };
+    pod.containers[0].client_id = None;
+    pod.containers[0].token_file = false;
+    pod
+}
+
+pub(crate) fn location() -> StorageLocation {
+    StorageLocation {
+        name: "default".into(),
+        phase: "Available".into(),
+        message: String::new(),
+        validated: "2026-01-01T00:01:00Z".parse().ok(),
+        container: "aks-backups".into(),
+        account: "stbackup".into(),
+    }
+}
+
+pub(crate) fn unavailable(message: &str) -> StorageLocation {
+    StorageLocation {
+        phase: "Unavailable".into(),
+        message: message.into(),
+        ..location()
+    }
+}

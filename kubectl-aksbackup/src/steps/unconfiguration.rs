@@ -1,0 +1,238 @@
+//! The way back: label, cause and annotations that this program set are taken off again, and nothing else.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::state::schema::{ClusterTables, State};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Wait};
+use futures::future::try_join;
+
+use crate::cluster::client::{Reader, Writer};
+use crate::cluster::deployments::{Deployment, Rollout};
+use crate::cluster::service_accounts::ServiceAccount;
+use crate::cluster::watch::Since;
+use crate::plane::Cluster;
+
+/// The step.
+pub(crate) struct Unconfiguration;
+
+/// What was seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    namespace: String,
+    deployments: Vec<Deployment>,
+    accounts: Vec<ServiceAccount>,
+    since: Since,
+}
+
+/// What is taken back.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum TakeBack {
+    /// Label and cause of a pod template, which rolls the deployment out.
+    Label {
+        /// The deployment as it was seen.
+        deployment: Box<Deployment>,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// The annotation of a service account.
+    Annotation {
+        /// The service account as it was seen.
+        account: ServiceAccount,
+        /// Its namespace.
+        namespace: String,
+    },
+}
+
+impl Change for TakeBack {
+    fn note(&self) -> ChangeNote {
+        let (summary, action, namespace, warning) = match self {
+            Self::Label { deployment, namespace } => (
+                format!(
+                    "take the label off the pods of deployment {} and roll it out once",
+                    deployment.name
+                ),
+                "patch deployments.apps",
+                namespace,
+                Some("its pods go back to the node's identity".to_owned()),
+            ),
+            Self::Annotation { account, namespace } => (
+                format!("take the client id off service account {}", account.name),
+                "patch serviceaccounts",
+                namespace,
+                None,
+            ),
+        };
+        ChangeNote {
+            summary,
+            right: Right::new(action, format!("namespace {namespace}")),
+            creates: None,
+            warning,
+        }
+    }
+}
+
+impl Step for Unconfiguration {
+    type Plane = Cluster;
+    type Seen = Seen;
+    type Change = TakeBack;
+
+    fn name(&self) -> StepName {
+        StepName::WorkloadIdentity
+    }
+
+    async fn observe(&self, reader: &Reader, _: &State) -> Outcome<Seen> {
+        let (deployments, accounts) = try_join(reader.deployments(), reader.service_accounts()).await?;
+        Ok(Seen {
+            namespace: reader.namespace().to_owned(),
+            deployments: deployments.items,
+            accounts: accounts.items,
+            since: Since {
+                deployments: deployments.version,
+                ..Since::default()
+            },
+        })
+    }
+
+    /// The labels go first: a pod that is made with the label but without the annotation would have no identity at all.
+    fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<TakeBack>> {
+        let labels = seen
+            .deployments
+            .iter()
+            .filter(|own| own.ours)
+            .map(|own| TakeBack::Label {
+                deployment: Box::new(own.clone()),
+                namespace: seen.namespace.clone(),
+            });
+        let annotations = seen
+            .accounts
+            .iter()
+            .filter(|own| own.ours)
+            .map(|own| TakeBack::Annotation {
+                account: own.clone(),
+                namespace: seen.namespace.clone(),
+            });
+        let changes: Vec<TakeBack> = labels.chain(annotations).collect();
+        if !changes.is_empty() {
+            return Ok(Decision::Change(changes));
+        }
+        if state.cluster.rollout.is_some()
+            && let Some(wait) = seen.rolling()?
+        {
+            return Ok(Decision::Wait(wait));
+        }
+        Ok(Decision::Done(format!(
+            "nothing of ours is left in namespace {}",
+            seen.namespace
+        )))
+    }
+
+    async fn apply(&self, writer: &Writer, change: &TakeBack) -> Outcome<Applied> {
+        match change {
+            TakeBack::Label { deployment, .. } => writer.patcher().label_template(deployment, None).await?,
+            TakeBack::Annotation { account, .. } => writer.patcher().annotate(account, None).await?,
+        }
+        Ok(Applied::Done)
+    }
+
+    fn record(&self, _: &Seen, tables: &mut ClusterTables) {
+        tables.workload_identity = None;
+        tables.rollout = None;
+        tables.verification = None;
+    }
+
+    async fn stirred(&self, reader: &Reader, seen: &Seen) {
+        reader.stirred(&seen.since).await;
+    }
+}
+
+impl Seen {
+    fn rolling(&self) -> Outcome<Option<Wait>> {
+        for deployment in &self.deployments {
+            let name = &deployment.name;
+            match &deployment.rollout {
+                Rollout::Going(why) => return Ok(Some(Wait::for_(format!("deployment {name}: {why}")))),
+                Rollout::Stuck(why) => {
+                    return Failure::failed(format!("deployment {name} does not get its new pods running"))
+                        .because(why.clone())
+                        .hint(format!("kubectl describe pods --namespace {}", self.namespace))
+                        .err();
+                }
+                Rollout::Complete | Rollout::Paused => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing;
+    use aksbackup_shared::state::schema::RolloutTable;
+
+    fn seen() -> Seen {
+        Seen {
+            namespace: "ns".into(),
+            deployments: vec![testing::bare_deployment()],
+            accounts: vec![ServiceAccount {
+                client_id: None,
+                ours: false,
+                ..testing::account()
+            }],
+            since: Since::default(),
+        }
+    }
+
+    #[test]
+    fn satisfied_world_needs_nothing() {
+        let decision = Unconfiguration.decide(&seen(), &testing::state());
+        assert!(matches!(decision, Ok(Decision::Done(_))));
+    }
+
+    #[test]
+    fn only_what_is_ours_is_taken_back_labels_first() {
+        let mut seen = seen();
+        let theirs = ServiceAccount {
+            ours: false,
+            ..testing::account()
+        };
+        seen.accounts = vec![testing::account(), theirs];
+        seen.deployments = vec![
+            testing::deployment(),
+            Deployment {
+                ours: false,
+                ..testing::deployment()
+            },
+        ];
+        let Ok(Decision::Change(changes)) = Unconfiguration.decide(&seen, &testing::state()) else {
+            panic!("no change")
+        };
+        assert!(
+            matches!(changes[..], [TakeBack::Label { .. }, TakeBack::Annotation { .. }]),
+            "{changes:?}"
+        );
+    }
+
+    #[test]
+    fn the_rollout_that_follows_is_waited_for() {
+        let mut seen = seen();
+        seen.deployments[0].rollout = Rollout::Going("1 old pod".into());
+        let mut state = testing::state();
+        state.cluster.rollout = Some(RolloutTable {
+            deployments: vec![],
+            written: None,
+        });
+        assert!(matches!(Unconfiguration.decide(&seen, &state), Ok(Decision::Wait(_))));
+    }
+
+    #[test]
+    fn the_file_forgets_what_is_no_longer_true() {
+        let mut tables = ClusterTables::default();
+        tables.rollout = Some(RolloutTable {
+            deployments: vec![],
+            written: None,
+        });
+        Unconfiguration.record(&seen(), &mut tables);
+        assert_eq!(tables.rollout, None);
+    }
+}

@@ -1,0 +1,159 @@
+//! What Velero's messages about a storage location mean: Entra's and Azure Storage's codes within them.
+
+/// Where the fault lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The federated credential does not fit the pod's token, or is not in force yet.
+    Federation,
+    /// The identity may not write to the storage account, or not yet.
+    Role,
+    /// The node's identity could not be used: there is no token file in the pod.
+    NodeIdentity,
+    /// The pod's own settings.
+    Pod,
+    /// The storage account or its network.
+    Storage,
+}
+
+/// What a message means, and what cures it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    /// The code in the message.
+    pub(crate) code: &'static str,
+    /// Where the fault lies.
+    pub(crate) fault: Fault,
+    /// The cure: a command, or what a person has to do.
+    pub(crate) cure: &'static str,
+}
+
+const PREPARE: &str = "az aksbackup prepare (writes the federated credentials anew where they differ)";
+const GRANT: &str =
+    "az aksbackup grant (the role Storage Blob Data Contributor; it takes minutes until it is in force)";
+const CONFIGURE: &str = "kubectl aksbackup configure";
+const NETWORK: &str =
+    "the storage account's firewall refuses the cluster: allow its network, or add a private endpoint";
+const SETTINGS: &str = "az aksbackup prepare (compares the extension's settings: useAAD and storageAccountURI)";
+
+/// The codes, longest first where one begins another; codes of Microsoft Entra from its error reference, codes of Azure
+/// Storage from its REST reference, texts from azure-sdk-for-go and Velero's plugin for Azure.
+const MEANINGS: [(&str, Fault, &str); 21] = [
+    ("AADSTS7002138", Fault::Federation, PREPARE),
+    ("AADSTS700213", Fault::Federation, PREPARE),
+    ("AADSTS700212", Fault::Federation, PREPARE),
+    ("AADSTS700211", Fault::Federation, PREPARE),
+    ("AADSTS70021", Fault::Federation, PREPARE),
+    (
+        "AADSTS700016",
+        Fault::Federation,
+        "az aksbackup prepare, then kubectl aksbackup configure (the client id is of no identity)",
+    ),
+    (
+        "AADSTS700024",
+        Fault::Pod,
+        "kubectl aksbackup configure (the pod's token has expired)",
+    ),
+    (
+        "AADSTS90061",
+        Fault::Federation,
+        "Entra cannot read the cluster's issuer: az aks update, then support",
+    ),
+    ("AuthorizationPermissionMismatch", Fault::Role, GRANT),
+    ("AuthorizationFailure", Fault::Storage, NETWORK),
+    ("PublicAccessNotPermitted", Fault::Storage, NETWORK),
+    ("AuthorizationFailed", Fault::Role, SETTINGS),
+    ("KeyBasedAuthenticationNotPermitted", Fault::Storage, SETTINGS),
+    (
+        "ContainerNotFound",
+        Fault::Storage,
+        "az aksbackup prepare (makes the container)",
+    ),
+    (
+        "ContainerBeingDeleted",
+        Fault::Storage,
+        "wait until the container is gone, then: az aksbackup prepare",
+    ),
+    (
+        "ManagedIdentityCredential authentication failed",
+        Fault::NodeIdentity,
+        CONFIGURE,
+    ),
+    (
+        "Multiple user assigned identities exist",
+        Fault::NodeIdentity,
+        CONFIGURE,
+    ),
+    ("Identity not found", Fault::NodeIdentity, CONFIGURE),
+    ("no client ID specified", Fault::Pod, CONFIGURE),
+    (
+        "no tenant ID specified",
+        Fault::Pod,
+        "the workload identity webhook has no tenant: az aks update",
+    ),
+    (
+        "no such host",
+        Fault::Storage,
+        "the cluster cannot resolve the storage account's name: look at its DNS and private endpoints",
+    ),
+];
+
+/// What a message means, where it is known.
+pub(crate) fn meaning(message: &str) -> Option<Meaning> {
+    let known = MEANINGS.iter().find(|(code, _, _)| contains_word(message, code));
+    known.map(|(code, fault, cure)| Meaning {
+        code,
+        fault: *fault,
+        cure,
+    })
+}
+
+/// Whether `word` stands in `text` and does not go on: `AuthorizationFailure` is not `AuthorizationFailed`, `AADSTS70021`
+/// not `AADSTS700211`.
+fn contains_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let after = text.get(at + word.len()..).and_then(|rest| rest.chars().next());
+        let before = text.get(..at).and_then(|rest| rest.chars().next_back());
+        let goes_on = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        !goes_on(after) && !goes_on(before)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(message: &str) -> Option<&'static str> {
+        meaning(message).map(|meaning| meaning.code)
+    }
+
+    #[test]
+    fn codes_that_begin_alike_are_told_apart() {
+        assert_eq!(
+            code("AADSTS700213: No matching federated identity record"),
+            Some("AADSTS700213")
+        );
+        assert_eq!(code("AADSTS7002138: x"), Some("AADSTS7002138"));
+        assert_eq!(code("AADSTS70021: x"), Some("AADSTS70021"));
+        assert_eq!(code("desc = AuthorizationFailure: x"), Some("AuthorizationFailure"));
+        assert_eq!(
+            code("<Code>AuthorizationPermissionMismatch</Code>"),
+            Some("AuthorizationPermissionMismatch")
+        );
+        assert_eq!(code("all is well"), None);
+    }
+
+    #[test]
+    fn a_missing_role_is_the_owner_s_and_a_missing_credential_the_platform_team_s() {
+        assert!(
+            meaning("AuthorizationPermissionMismatch")
+                .unwrap()
+                .cure
+                .contains("az aksbackup grant")
+        );
+        assert!(
+            meaning("AADSTS700213: x")
+                .unwrap()
+                .cure
+                .contains("az aksbackup prepare")
+        );
+    }
+}
