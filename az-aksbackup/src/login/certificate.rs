@@ -88,3 +88,73 @@ impl ClientAssertion for Certificate {
             .ok_or_else(|| Error::with_message(ErrorKind::Credential, "the certificate's key cannot sign"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// A self-signed certificate with its key, made for this test alone; the thumbprint is openssl's.
+    const EXAMPLE: &str = include_str!("certificate/example.pem");
+    const THUMBPRINT: &str = "3TSaH4mp479Nb9i7McVomuHAkEfmyjLk3EzYgdgVoIE";
+
+    fn file(text: &str) -> std::path::PathBuf {
+        let file = std::env::temp_dir().join(format!("aksbackup-{}.pem", uuid::Uuid::new_v4()));
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    fn read(text: &str) -> azure_core::Result<Certificate> {
+        let file = file(text);
+        let certificate = Certificate::read(&file, "client", "https://login/t/oauth2/v2.0/token".into());
+        std::fs::remove_file(&file).unwrap();
+        certificate
+    }
+
+    fn part(text: &str) -> Value {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_assertion_names_certificate_and_application_and_its_signature_holds() {
+        let certificate = read(EXAMPLE).unwrap();
+        let assertion = certificate.sign(1_000).unwrap();
+        let parts: Vec<&str> = assertion.split('.').collect();
+        let (header, claims) = (part(parts[0]), part(parts[1]));
+        assert_eq!(
+            (&header["alg"], &header["x5t#S256"]),
+            (&json!("PS256"), &json!(THUMBPRINT))
+        );
+        assert_eq!((&claims["iss"], &claims["sub"]), (&json!("client"), &json!("client")));
+        assert_eq!(
+            (&claims["aud"], &claims["exp"]),
+            (&json!("https://login/t/oauth2/v2.0/token"), &json!(1_600))
+        );
+        let content = format!("{}.{}", parts[0], parts[1]);
+        let signature = URL_SAFE_NO_PAD.decode(parts[2]).unwrap();
+        assert!(holds(&certificate, content.as_bytes(), &signature));
+        assert!(!holds(&certificate, b"something else", &signature));
+    }
+
+    fn holds(certificate: &Certificate, content: &[u8], signature: &[u8]) -> bool {
+        let key = certificate.key.public_key().unwrap();
+        // The key itself is behind the 24 bytes that say that it is an RSA key of 2048 bits.
+        let key = key.as_ref().get(24..).unwrap();
+        let known = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+        let mut fitting = known
+            .mapping
+            .iter()
+            .filter(|(scheme, _)| *scheme == SignatureScheme::RSA_PSS_SHA256);
+        let algorithm = fitting.next().unwrap().1.first().unwrap();
+        algorithm.verify_signature(key, content, signature).is_ok()
+    }
+
+    #[test]
+    fn what_cannot_sign_is_refused_with_the_file_s_name() {
+        let end = EXAMPLE.find("-----BEGIN PRIVATE KEY").unwrap();
+        for text in ["", "no pem", &EXAMPLE[..end], &EXAMPLE[end..]] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains("aksbackup-") && !error.contains("BEGIN"), "{error}");
+        }
+    }
+}
