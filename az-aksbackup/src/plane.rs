@@ -41,6 +41,14 @@ impl Plane for Azure {
     }
 }
 
+/// Sorts the intents of a step that nothing is under way for any more: what is there was made by this tool, what is not
+/// was refused.
+pub(crate) fn settle(tables: &mut CloudTables, step: StepName, is_there: impl Fn(&str) -> bool) {
+    let CloudTables { intents, created, .. } = tables;
+    let own = intents.extract_if(.., |intent| intent.step == step);
+    created.extend(own.filter(|intent| is_there(&intent.object)));
+}
+
 fn is(intent: &Intent, step: StepName, object: &str) -> bool {
     intent.step == step && intent.object.eq_ignore_ascii_case(object)
 }
@@ -60,6 +68,17 @@ mod tests {
         assert_eq!(state.cloud.created.len(), 1);
         assert_eq!(state.cloud.intents.len(), 1);
         assert_eq!(state.cloud.intents[0].step, StepName::Extension);
+    }
+
+    #[test]
+    fn what_was_refused_is_no_creation() {
+        let mut state = State::default();
+        Azure::intend(&mut state, StepName::Storage, "/made");
+        Azure::intend(&mut state, StepName::Storage, "/refused");
+        Azure::intend(&mut state, StepName::Extension, "/e");
+        settle(&mut state.cloud, StepName::Storage, |object| object == "/made");
+        assert_eq!(state.cloud.created.len(), 1);
+        assert_eq!(state.cloud.intents.len(), 1);
     }
 
     #[test]

@@ -26,8 +26,6 @@ pub(crate) struct Instance {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct InstanceProperties {
-    /// What it protects.
-    pub(crate) data_source_info: Datasource,
     /// With which policy.
     pub(crate) policy_info: PolicyInfo,
     /// Azure's word for how that stands.
@@ -36,14 +34,6 @@ pub(crate) struct InstanceProperties {
     pub(crate) protection_error_details: Option<Value>,
     /// Errors, older place.
     pub(crate) protection_status: Option<Value>,
-}
-
-/// What an instance protects.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Datasource {
-    /// The resource; Azure writes `resourceID`, and read `resourceId` too.
-    #[serde(rename = "resourceID", alias = "resourceId")]
-    pub(crate) resource_id: String,
 }
 
 /// The policy of an instance.
@@ -62,15 +52,6 @@ impl Instance {
         let id = self.id.as_str();
         let end = id.to_ascii_lowercase().rfind("/backupinstances/")?;
         id.get(..end)?.parse().ok()
-    }
-
-    /// Whether it protects this cluster.
-    pub(crate) fn protects(&self, cluster: &ResourceId) -> bool {
-        self.properties
-            .data_source_info
-            .resource_id
-            .trim_end_matches('/')
-            .eq_ignore_ascii_case(cluster.as_str())
     }
 
     /// Azure's word for how its protection stands.
@@ -159,11 +140,6 @@ impl UserError {
 pub(crate) async fn of_cluster(reader: &Reader, cluster: &ResourceId) -> Outcome<Vec<Instance>> {
     let path = format!("{cluster}/providers/Microsoft.DataProtection/backupInstances");
     reader.list(&path, versions::DATA_PROTECTION).await
-}
-
-/// An instance; `None` where there is none.
-pub(crate) async fn instance(reader: &Reader, instance: &ResourceId) -> Outcome<Option<Instance>> {
-    reader.get(instance.as_str(), versions::DATA_PROTECTION).await
 }
 
 /// Asks a vault whether an instance with these `properties` would work.

@@ -18,16 +18,11 @@ pub(crate) struct Subscription {
     pub(crate) display_name: String,
     /// `Enabled`, `Warned`, `PastDue`, `Disabled` or `Deleted`.
     pub(crate) state: Option<String>,
-    /// Its tenant.
-    pub(crate) tenant_id: Option<String>,
 }
 
-/// A resource group.
+/// A resource group. Its location is only that of its metadata: resources in it may be elsewhere.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Group {
-    /// Where its metadata lives; resources in it may be elsewhere.
-    pub(crate) location: String,
-}
+pub(crate) struct Group {}
 
 /// A management lock.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn each_condition_has_its_cure() {
-        let cases: [(fn(&mut Value), &str); 5] = [
+        type Case = (fn(&mut Value), &'static str);
+        let cases: [Case; 5] = [
             (
                 |body| body["properties"]["powerState"]["code"] = json!("Stopped"),
                 "az aks start",
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn a_locked_node_group_is_remarked() {
         let locked = described(|body| {
-            body["properties"]["nodeResourceGroupProfile"] = json!({ "restrictionLevel": "ReadOnly" })
+            body["properties"]["nodeResourceGroupProfile"] = json!({ "restrictionLevel": "ReadOnly" });
         });
         assert_eq!(remarks(&locked).len(), 1);
         assert!(remarks(&described(|_| ())).is_empty());

@@ -207,7 +207,7 @@ mod tests {
         let scope = example().cluster;
         seen.rights.missing = vec![rights::Needed {
             action: "A/write",
-            scope: scope.clone(),
+            scope,
         }];
         seen.rights.unknown = vec![wanted::vault_group(&example())];
         seen.instances = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));

@@ -9,9 +9,8 @@
 //! group; `Microsoft.Resources/subscriptions/resourceGroups/write` where a group has to be made. Microsoft's constraints:
 //! <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>.
 
-use aksbackup_shared::args::quoted;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{Region, ResourceId};
 use aksbackup_shared::state::schema::{CloudTables, State, StorageTable, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
@@ -20,7 +19,7 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Group, Lock};
 use crate::arm::storage::{self, Account};
 use crate::arm::versions;
-use crate::plane::Azure;
+use crate::plane::{self, Azure};
 use crate::steps::turns::{self, Sight};
 use crate::steps::{account, wanted};
 
@@ -43,20 +42,20 @@ pub(crate) struct Seen {
     refused_name: Option<String>,
 }
 
-/// What can be made.
+/// What can be made: each creates one thing.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum StorageChange {
     /// A resource group.
-    CreateGroup { group: ResourceId, region: Region },
+    Group { group: ResourceId, region: Region },
     /// The account; `group` where its group has to be made first.
-    CreateAccount {
+    Account {
         account: ResourceId,
         region: Region,
         sku: String,
         group: Option<Turn>,
     },
     /// The container; `group` as above.
-    CreateContainer {
+    Container {
         container: ResourceId,
         account: ResourceId,
         group: Option<Turn>,
@@ -66,13 +65,13 @@ pub(crate) enum StorageChange {
 impl Change for StorageChange {
     fn note(&self) -> ChangeNote {
         let (summary, action, scope, creates) = match self {
-            Self::CreateGroup { group, region } => (
+            Self::Group { group, region } => (
                 format!("create resource group {} in {region}", group.name()),
                 "Microsoft.Resources/subscriptions/resourceGroups/write",
                 format!("/subscriptions/{}", group.subscription()),
                 group,
             ),
-            Self::CreateAccount {
+            Self::Account {
                 account, region, sku, ..
             } => (
                 format!(
@@ -84,7 +83,7 @@ impl Change for StorageChange {
                 account.resource_group_id().to_string(),
                 account,
             ),
-            Self::CreateContainer { container, account, .. } => (
+            Self::Container { container, account, .. } => (
                 format!(
                     "create container {} in storage account {}",
                     container.name(),
@@ -152,7 +151,7 @@ impl Step for Storage {
             }
         }
         let changes = Self::changes(seen)?;
-        let locks: Vec<Turn> = seen.locks.here().into_iter().flatten().map(unlock).collect();
+        let locks: Vec<Turn> = seen.locks.here().into_iter().flatten().map(turns::unlock).collect();
         Ok(match (changes.is_empty(), locks.is_empty()) {
             (true, true) => Decision::Done(evidence(seen)),
             (_, false) => Decision::Blocked(changes, locks),
@@ -163,18 +162,18 @@ impl Step for Storage {
     async fn apply(&self, writer: &Writer, change: &StorageChange) -> Outcome<Applied> {
         let note = change.note();
         let answer = match change {
-            StorageChange::CreateGroup { group, region } => groups::put_group(writer, group, region).await,
-            StorageChange::CreateAccount {
+            StorageChange::Group { group, region } => groups::put_group(writer, group, region).await,
+            StorageChange::Account {
                 account, region, sku, ..
             } => storage::put_account(writer, account, region, sku).await,
-            StorageChange::CreateContainer { container, .. } => storage::put_container(writer, container).await,
+            StorageChange::Container { container, .. } => storage::put_container(writer, container).await,
         };
         match answer {
             Ok(answer) => match change {
-                StorageChange::CreateAccount { account, .. } => {
+                StorageChange::Account { account, .. } => {
                     Ok(answer.applied(writer, note.summary, (account.to_string(), versions::STORAGE)))
                 }
-                StorageChange::CreateGroup { .. } | StorageChange::CreateContainer { .. } => Ok(Applied::Done),
+                StorageChange::Group { .. } | StorageChange::Container { .. } => Ok(Applied::Done),
             },
             Err(failure) if failure.has_code("StorageAccountAlreadyTaken") => {
                 Err(Box::new(account::other_name(*failure)))
@@ -202,22 +201,34 @@ impl Step for Storage {
         });
     }
 
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        let target = &seen.target;
+        let account = seen.account.is_some();
+        let there = [
+            (wanted::storage_group(target), account || seen.group.here().is_some()),
+            (wanted::snapshot_group(target), seen.snapshot_group.here().is_some()),
+            (wanted::account(target), account),
+            (wanted::container(target), seen.container),
+        ];
+        plane::settle(tables, StepName::Storage, |object| {
+            there.iter().any(|(id, there)| *there && object == id.as_str())
+        });
+    }
+
     fn hand_over(&self, change: &StorageChange, failure: &Failure) -> Option<Turn> {
         let refused = turns::is_refused(failure);
         match change {
-            StorageChange::CreateGroup { group, region } => refused.then(|| turns::create_group(group, region)),
-            StorageChange::CreateAccount { group, .. } | StorageChange::CreateContainer { group, .. } => {
-                turns::without_group(group.as_ref(), failure).or_else(|| refused.then(|| self.not_ours(change)))
+            StorageChange::Group { group, region } => refused.then(|| turns::create_group(group, region)),
+            StorageChange::Account { group, .. } | StorageChange::Container { group, .. } => {
+                let command = format!("az aksbackup prepare{}", self.state_flag);
+                turns::without_group(group.as_ref(), failure)
+                    .or_else(|| refused.then(|| turns::not_ours(change.note(), command)))
             }
         }
     }
 }
 
 impl Storage {
-    fn not_ours(&self, change: &StorageChange) -> Turn {
-        turns::not_ours(change.note(), format!("az aksbackup prepare{}", self.state_flag))
-    }
-
     fn changes(seen: &Seen) -> Outcome<Vec<StorageChange>> {
         let (target, mut changes) = (&seen.target, Vec::new());
         let region = target.region.clone();
@@ -225,13 +236,13 @@ impl Storage {
         let mut new_group = None;
         if seen.account.is_none() && seen.group.here().is_none() {
             new_group = Some(turns::create_group(&group, &region));
-            changes.push(StorageChange::CreateGroup {
+            changes.push(StorageChange::Group {
                 group: group.clone(),
                 region: region.clone(),
             });
         }
         if seen.snapshot_group.here().is_none() && (snapshot_group != group || new_group.is_none()) {
-            changes.push(StorageChange::CreateGroup {
+            changes.push(StorageChange::Group {
                 group: snapshot_group,
                 region: region.clone(),
             });
@@ -245,7 +256,7 @@ impl Storage {
                 )));
             }
             let (account, sku, group) = (account.clone(), target.storage.sku.clone(), new_group.clone());
-            changes.push(StorageChange::CreateAccount {
+            changes.push(StorageChange::Account {
                 account,
                 region,
                 sku,
@@ -254,25 +265,13 @@ impl Storage {
         }
         if !seen.container {
             let container = wanted::container(target);
-            changes.push(StorageChange::CreateContainer {
+            changes.push(StorageChange::Container {
                 container,
                 account,
                 group: new_group,
             });
         }
         Ok(changes)
-    }
-}
-
-fn unlock(lock: &Lock) -> Turn {
-    Turn {
-        who: Person::SubscriptionOwner,
-        why: format!(
-            "lock {} ({}) keeps Azure Backup from removing old snapshots",
-            lock.id, lock.properties.level
-        ),
-        command: format!("az lock delete --ids {}", quoted(&lock.id)),
-        right: Some(Right::new("Microsoft.Authorization/locks/delete", &lock.id)),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Group};
 use crate::arm::vaults::{self, NewVault, Vault};
 use crate::arm::versions;
-use crate::plane::Azure;
+use crate::plane::{self, Azure};
 use crate::steps::policy::{self, Facts};
 use crate::steps::turns::{self, Sight};
 use crate::steps::{vault, wanted};
@@ -196,6 +196,21 @@ impl Step for VaultAndPolicy {
             retention_tag: facts.retention_tag.clone(),
             vault_tier: facts.vault_tier,
             written: None,
+        });
+    }
+
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        let target = &seen.target;
+        let there = [
+            (
+                wanted::vault_group(target),
+                seen.vault.is_some() || seen.group.here().is_some(),
+            ),
+            (wanted::vault(target), seen.vault.is_some()),
+            (wanted::policy(target), seen.policy.is_some()),
+        ];
+        plane::settle(tables, StepName::VaultAndPolicy, |object| {
+            there.iter().any(|(id, there)| *there && object == id.as_str())
         });
     }
 

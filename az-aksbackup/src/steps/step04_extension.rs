@@ -20,7 +20,7 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step,
 use crate::arm::client::{Reader, Writer};
 use crate::arm::extensions::{self, Extension};
 use crate::arm::versions;
-use crate::plane::Azure;
+use crate::plane::{self, Azure};
 use crate::steps::settings::{self, Settings};
 use crate::steps::{turns, wanted};
 
@@ -122,7 +122,7 @@ impl Step for BackupExtension {
                 ))));
             }
         }
-        settings::same_storage(target, extension).map_err(|failure| self.two_cures(failure, target, extension))?;
+        settings::same_storage(target, extension).map_err(|failure| self.two_cures(*failure, target, extension))?;
         let Some(endpoint) = endpoint else { return no_storage() };
         let settings = settings::keyless(target, extension, endpoint);
         if settings.is_empty() {
@@ -165,6 +165,10 @@ impl Step for BackupExtension {
         });
     }
 
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        plane::settle(tables, StepName::Extension, |_| chosen(seen).is_some());
+    }
+
     fn hand_over(&self, change: &ExtensionChange, failure: &Failure) -> Option<Turn> {
         turns::is_refused(failure)
             .then(|| turns::not_ours(change.note(), format!("az aksbackup prepare{}", self.state_flag)))
@@ -181,7 +185,7 @@ impl Step for BackupExtension {
 }
 
 impl BackupExtension {
-    fn two_cures(&self, failure: Box<Failure>, target: &Target, extension: &Extension) -> Box<Failure> {
+    fn two_cures(&self, failure: Failure, target: &Target, extension: &Extension) -> Box<Failure> {
         let flag = &self.state_flag;
         let (account, group) = (extension.setting(settings::ACCOUNT), extension.setting(settings::GROUP));
         let container = extension.setting(settings::BUCKET);

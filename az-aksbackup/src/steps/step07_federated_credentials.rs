@@ -18,7 +18,7 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step,
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::identities::{self, CREDENTIAL_LIMIT, FederatedCredential};
-use crate::plane::Azure;
+use crate::plane::{self, Azure};
 use crate::steps::subjects::{self, Wish};
 use crate::steps::turns::{self, Sight};
 use crate::steps::wanted;
@@ -159,6 +159,17 @@ impl Step for FederatedCredentials {
             issuer: seen.issuer.clone(),
             credentials: records.collect(),
             written: None,
+        });
+    }
+
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        let credentials = seen.credentials.here().map(Vec::as_slice).unwrap_or_default();
+        let ids = credentials
+            .iter()
+            .map(|own| identities::credential_id(&seen.identity, &own.name).to_string());
+        let ids: Vec<String> = ids.collect();
+        plane::settle(tables, StepName::FederatedCredentials, |object| {
+            ids.iter().any(|id| id == object)
         });
     }
 

@@ -16,7 +16,7 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step,
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::roles;
-use crate::plane::Azure;
+use crate::plane::{self, Azure};
 use crate::steps::needed::{self, Checked, Need};
 use crate::steps::world::{self, Proof};
 use crate::steps::{turns, wanted};
@@ -64,7 +64,6 @@ impl Change for Assign {
             Some("managedClusters") => "cluster",
             Some(_) | None => "group",
         };
-        let name = roles::assignment_name(*role, principal, scope);
         ChangeNote {
             summary: format!(
                 "assign {} to {} (principal {principal}) on {kind} {}",
@@ -73,9 +72,7 @@ impl Change for Assign {
                 scope.name()
             ),
             right: Right::new(ACTION, scope),
-            creates: Some(format!(
-                "{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
-            )),
+            creates: Some(assignment_id(&self.need)),
             warning: None,
         }
     }
@@ -156,6 +153,16 @@ impl Step for Roles {
         });
     }
 
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        let checked = seen.roles.as_ref().map(Vec::as_slice).unwrap_or_default();
+        let met: Vec<String> = checked
+            .iter()
+            .filter(|own| own.met.is_some())
+            .map(|own| assignment_id(&own.need))
+            .collect();
+        plane::settle(tables, StepName::Roles, |object| met.iter().any(|id| id == object));
+    }
+
     fn hand_over(&self, change: &Assign, failure: &Failure) -> Option<Turn> {
         turns::is_refused(failure).then(|| {
             let note = change.note();
@@ -206,6 +213,14 @@ impl Roles {
             ))
             .err()
     }
+}
+
+fn assignment_id(need: &Need) -> String {
+    let name = roles::assignment_name(need.role, &need.principal, &need.scope);
+    format!(
+        "{}/providers/Microsoft.Authorization/roleAssignments/{name}",
+        need.scope
+    )
 }
 
 fn assign(need: &Need, target: &Target) -> Assign {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::arm::client::{Reader, Writer};
 use crate::arm::trusted_access::{self, BACKUP_OPERATOR, Binding, LIMIT};
 use crate::arm::versions;
-use crate::plane::Azure;
+use crate::plane::{self, Azure};
 use crate::steps::{turns, wanted};
 
 /// Trusted access.
@@ -130,6 +130,10 @@ impl Step for TrustedAccess {
             vault: wanted::vault(&seen.target),
             written: None,
         });
+    }
+
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        plane::settle(tables, StepName::TrustedAccess, |_| of_vault(seen).is_some());
     }
 
     fn hand_over(&self, change: &Bind, failure: &Failure) -> Option<Turn> {

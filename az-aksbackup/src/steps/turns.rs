@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use aksbackup_shared::args::quoted;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::{Region, ResourceId};
 use aksbackup_shared::step::{ChangeNote, Right, Turn, Wait};
+
+use crate::arm::groups::Lock;
 
 /// Something that the caller may not be allowed to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +95,19 @@ pub(crate) fn contributor(why: impl Into<String>, command: impl Into<String>, ri
         why: why.into(),
         command: command.into(),
         right: Some(right),
+    }
+}
+
+/// The turn of whoever may remove a lock.
+pub(crate) fn unlock(lock: &Lock) -> Turn {
+    Turn {
+        who: Person::SubscriptionOwner,
+        why: format!(
+            "lock {} ({}) keeps Azure Backup from removing old snapshots",
+            lock.id, lock.properties.level
+        ),
+        command: format!("az lock delete --ids {}", quoted(&lock.id)),
+        right: Some(Right::new("Microsoft.Authorization/locks/delete", &lock.id)),
     }
 }
 

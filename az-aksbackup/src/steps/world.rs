@@ -224,9 +224,7 @@ pub(crate) mod tests {
             vault: Some(serde_json::from_value(vault).unwrap()),
             policy: None,
             account: Some(account(|_| ())),
-            snapshot_group: Some(Group {
-                location: "westeurope".into(),
-            }),
+            snapshot_group: Some(Group {}),
         }
     }
 
@@ -280,7 +278,7 @@ pub(crate) mod tests {
     fn storage_that_the_extension_does_not_use_is_refused() {
         let mut other = world();
         other.extensions = vec![extension(|body| {
-            body["properties"]["configurationSettings"][settings::ACCOUNT] = json!("stother")
+            body["properties"]["configurationSettings"][settings::ACCOUNT] = json!("stother");
         })];
         assert!(prove_it(&other, &state()).unwrap_err().why[0].contains("stother"));
     }

@@ -1,3 +1,4 @@
+use aksbackup_shared::guide::Person;
 use aksbackup_shared::step::Wait;
 use serde_json::json;
 
@@ -7,11 +8,7 @@ use crate::steps::turns::tests::refusal;
 use crate::steps::wanted::tests::{example, state};
 
 fn there() -> Seen {
-    let group = || {
-        Sight::Here(Group {
-            location: "westeurope".into(),
-        })
-    };
+    let group = || Sight::Here(Group {});
     Seen {
         target: example(),
         account: Some(account(|_| ())),
@@ -82,7 +79,7 @@ fn a_lock_on_the_snapshot_group_is_the_owner_s_turn() {
 fn an_account_that_is_being_made_is_waited_for() {
     let mut seen = there();
     seen.account = Some(account(|body| {
-        body["properties"]["provisioningState"] = json!("Creating")
+        body["properties"]["provisioningState"] = json!("Creating");
     }));
     assert_eq!(
         decide(&seen).unwrap(),

@@ -24,9 +24,7 @@ fn vault(change: impl FnOnce(&mut Value)) -> Vault {
 fn there() -> Seen {
     Seen {
         target: example(),
-        group: Sight::Here(Group {
-            location: "westeurope".into(),
-        }),
+        group: Sight::Here(Group {}),
         vault: Some(vault(|_| ())),
         policy: Some(policy::facts(&policy::tests::made(|_| ()), "p").unwrap()),
         new_policy: None,
@@ -91,7 +89,7 @@ fn a_vault_elsewhere_is_refused_and_one_that_is_being_made_waited_for() {
     seen.vault = Some(vault(|body| body["location"] = json!("northeurope")));
     assert!(step().decide(&seen, &state()).is_err());
     seen.vault = Some(vault(|body| {
-        body["properties"]["provisioningState"] = json!("Provisioning")
+        body["properties"]["provisioningState"] = json!("Provisioning");
     }));
     assert!(matches!(step().decide(&seen, &state()), Ok(Decision::Wait(_))));
 }
@@ -100,7 +98,7 @@ fn a_vault_elsewhere_is_refused_and_one_that_is_being_made_waited_for() {
 fn settings_of_what_exists_are_kept_and_said() {
     let mut seen = there();
     seen.vault = Some(vault(|body| {
-        body["properties"]["storageSettings"][0]["type"] = json!("GeoRedundant")
+        body["properties"]["storageSettings"][0]["type"] = json!("GeoRedundant");
     }));
     let Decision::Done(evidence) = step().decide(&seen, &state()).unwrap() else {
         panic!("not done")

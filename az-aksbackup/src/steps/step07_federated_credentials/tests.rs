@@ -68,7 +68,7 @@ fn satisfied_world_needs_nothing_whatever_the_names() {
 fn an_issuer_without_its_slash_is_another_one() {
     let mut credentials = all();
     credentials[0] = credential("dataprotection-controller", |own| {
-        own["issuer"] = json!("https://oidc.example/t/g")
+        own["issuer"] = json!("https://oidc.example/t/g");
     });
     let changes = changes(credentials);
     assert_eq!((changes.len(), changes[0].exists), (1, false));
