@@ -1,12 +1,13 @@
 //! A cloud that describes itself by ARM's metadata endpoint.
 
+use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::CloudName;
 use azure_core::http::Url;
 use serde::Deserialize;
 
 use super::{Cloud, METADATA_VARIABLE};
-use crate::arm::error::chain;
+use crate::arm::error::{chain, unreachable};
 
 /// A cloud's own description.
 #[derive(Debug, Deserialize)]
@@ -44,7 +45,7 @@ impl Cloud {
     /// The cloud that the document at `url` describes, or of several the `wanted` one.
     ///
     /// # Errors
-    /// Exit 2: no https, no such document, or none of a usable cloud.
+    /// Exit 2: no https, or no document of a usable cloud. Exit 1: nobody answers there.
     pub(super) async fn describe(client: &reqwest::Client, url: &str, wanted: Option<&CloudName>) -> Outcome<Self> {
         let document = fetch(client, url).await?;
         let metadata = match document {
@@ -113,10 +114,13 @@ async fn fetch(client: &reqwest::Client, url: &str) -> Outcome<Document> {
         let response = client.get(url).header("accept", "application/json").send().await?;
         response.error_for_status()?.bytes().await
     };
-    let body = answer
-        .await
-        .map_err(reqwest::Error::without_url)
-        .or_else(|error| chain(&error).into_iter().fold(undescribed(url), Failure::because).err())?;
+    let body = answer.await.map_err(reqwest::Error::without_url).or_else(|error| {
+        let failure = Failure {
+            exit: Exit::Failed,
+            ..undescribed(url)
+        };
+        unreachable(failure, &chain(&error)).err()
+    })?;
     serde_json::from_slice(&body).or_else(|error| undescribed(url).because(error.to_string()).err())
 }
 

@@ -57,11 +57,10 @@ async fn by_id(reader: &Reader, id: &ResourceId, subscription: Option<&str>) -> 
             return Failure::usage(format!("the cluster is in subscription {own}, not in {wanted}")).err();
         }
     }
-    match clusters::get(reader, id).await? {
-        Some(cluster) => Ok(Place {
-            id: id.clone(),
-            cluster,
-        }),
+    // Azure lists ids in whatever case; the file has one spelling.
+    let id = id.resource_group_id().resource(backups::DATASOURCE_TYPE, id.name());
+    match clusters::get(reader, &id).await? {
+        Some(cluster) => Ok(Place { id, cluster }),
         None => absent(reader, &[own], &id.resource_group(), id.name()).await,
     }
 }

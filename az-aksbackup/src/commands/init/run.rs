@@ -74,7 +74,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         must_be_free(cli, before)?;
     }
     let region = region(&place)?;
-    let world = World::look(&reader, console, &place.id).await?;
+    let world = World::look(&reader, console, &place).await?;
     let choice = Choice {
         reader: &reader,
         picker: &picker,

@@ -3,8 +3,9 @@
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::ids::{BackupInstanceName, PolicyName, Region, ResourceGroupName, ResourceId, VaultName};
+use aksbackup_shared::ids::{BackupInstanceName, PolicyName, Region, ResourceGroupName, VaultName};
 
+use super::place::Place;
 use crate::arm::backups::{self, Instance};
 use crate::arm::client::Reader;
 use crate::arm::extensions::{self, Extension};
@@ -22,7 +23,7 @@ pub(super) struct World {
     pub(super) accounts: Vec<Listed>,
     /// All vaults of the subscription.
     pub(super) vaults: Vec<Listed>,
-    /// All groups of the subscription.
+    /// All groups of the subscription but that of the cluster's nodes.
     pub(super) groups: Vec<Listed>,
 }
 
@@ -41,8 +42,8 @@ impl World {
     ///
     /// # Errors
     /// Azure cannot be asked.
-    pub(super) async fn look(reader: &Reader, console: &Console, cluster: &ResourceId) -> Outcome<Self> {
-        let subscription = cluster.subscription();
+    pub(super) async fn look(reader: &Reader, console: &Console, place: &Place) -> Outcome<Self> {
+        let (cluster, subscription) = (&place.id, place.id.subscription());
         let (found, instances, accounts, vaults, groups) = futures::join!(
             extensions::of_backup(reader, cluster),
             backups::of_cluster(reader, cluster),
@@ -55,7 +56,7 @@ impl World {
             protected: visible(instances, console)?.iter().find_map(protected),
             accounts: visible(accounts, console)?,
             vaults: visible(vaults, console)?,
-            groups: visible(groups, console)?,
+            groups: chooseable(visible(groups, console)?, place.cluster.node_resource_group()),
         })
     }
 
@@ -91,6 +92,12 @@ pub(super) fn group_of(listed: &[Listed], name: &str) -> Option<ResourceGroupNam
 
 fn in_region<'a>(listed: &'a [Listed], wanted: &Region) -> impl Iterator<Item = &'a Listed> {
     listed.iter().filter(|resource| region::is(&resource.location, wanted))
+}
+
+/// AKS owns the group of the nodes, and deletes it with the cluster.
+fn chooseable(mut groups: Vec<Listed>, nodes: Option<&ResourceGroupName>) -> Vec<Listed> {
+    groups.retain(|group| nodes.is_none_or(|nodes| !group.name.eq_ignore_ascii_case(nodes.as_str())));
+    groups
 }
 
 /// A list, empty where the caller may not see it or Azure has no such list yet.
