@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::versions;
+use crate::arm::{registered, versions};
 
 /// The type under which Azure Backup knows a cluster.
 pub(crate) const DATASOURCE_TYPE: &str = "Microsoft.ContainerService/managedClusters";
@@ -139,7 +139,7 @@ impl UserError {
 /// The instances that protect a cluster, in whatever vault.
 pub(crate) async fn of_cluster(reader: &Reader, cluster: &ResourceId) -> Outcome<Vec<Instance>> {
     let path = format!("{cluster}/providers/Microsoft.DataProtection/backupInstances");
-    reader.list(&path, versions::DATA_PROTECTION).await
+    registered::or_nothing(reader.list(&path, versions::DATA_PROTECTION).await)
 }
 
 /// Asks a vault whether an instance with these `properties` would work.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::versions;
+use crate::arm::{registered, versions};
 
 /// Type of an extension, as an extension resource of a cluster.
 pub(crate) const KIND: &str = "Microsoft.KubernetesConfiguration/extensions";
@@ -146,7 +146,7 @@ pub(crate) fn extension_id(cluster: &ResourceId, name: &str) -> ResourceId {
 /// The Azure Backup extensions of a cluster, whatever their names.
 pub(crate) async fn of_backup(reader: &Reader, cluster: &ResourceId) -> Outcome<Vec<Extension>> {
     let path = format!("{cluster}/providers/{KIND}");
-    let all: Vec<Extension> = reader.list(&path, versions::EXTENSIONS).await?;
+    let all: Vec<Extension> = registered::or_nothing(reader.list(&path, versions::EXTENSIONS).await)?;
     Ok(all.into_iter().filter(Extension::is_backup).collect())
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::versions;
+use crate::arm::{registered, versions};
 
 /// Type of a storage account.
 pub(crate) const KIND: &str = "Microsoft.Storage/storageAccounts";
@@ -73,7 +73,7 @@ impl Account {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Availability {
     name_available: Option<bool>,
@@ -91,13 +91,13 @@ pub(crate) fn container_id(account: &ResourceId, container: &str) -> ResourceId 
 
 /// An account; `None` where there is none.
 pub(crate) async fn account(reader: &Reader, account: &ResourceId) -> Outcome<Option<Account>> {
-    reader.get(account.as_str(), versions::STORAGE).await
+    registered::or_nothing(reader.get(account.as_str(), versions::STORAGE).await)
 }
 
 /// Whether a container exists. Without its account it does not.
 pub(crate) async fn has_container(reader: &Reader, container: &ResourceId) -> Outcome<bool> {
-    let found = reader.get::<Container>(container.as_str(), versions::STORAGE).await?;
-    Ok(found.is_some())
+    let found = reader.get::<Container>(container.as_str(), versions::STORAGE).await;
+    Ok(registered::or_nothing(found)?.is_some())
 }
 
 /// Why an account name cannot be had, in Azure's words; `None` where it can. Account names are unique in the world.
@@ -108,7 +108,7 @@ pub(crate) async fn refusal_of_name(
 ) -> Outcome<Option<String>> {
     let path = format!("/subscriptions/{subscription}/providers/Microsoft.Storage/checkNameAvailability");
     let body = json!({ "name": name.as_str(), "type": KIND });
-    let answer: Availability = reader.ask(&path, versions::STORAGE, &body).await?;
+    let answer: Availability = registered::or_nothing(reader.ask(&path, versions::STORAGE, &body).await)?;
     Ok(match answer.name_available {
         Some(false) => Some(answer.message.unwrap_or_else(|| "the name is not available".into())),
         Some(true) | None => None,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::versions;
+use crate::arm::{registered, versions};
 
 /// Type of a Backup vault.
 pub(crate) const KIND: &str = "Microsoft.DataProtection/backupVaults";
@@ -88,7 +88,7 @@ impl Vault {
 
 /// A vault; `None` where there is none.
 pub(crate) async fn vault(reader: &Reader, vault: &ResourceId) -> Outcome<Option<Vault>> {
-    reader.get(vault.as_str(), versions::DATA_PROTECTION).await
+    registered::or_nothing(reader.get(vault.as_str(), versions::DATA_PROTECTION).await)
 }
 
 /// Makes a vault with a system-assigned identity.
@@ -118,7 +118,7 @@ pub(crate) async fn add_identity(writer: &Writer, vault: &ResourceId) -> Outcome
 
 /// A policy's `properties`; `None` where there is no such policy, or no vault.
 pub(crate) async fn policy(reader: &Reader, policy: &ResourceId) -> Outcome<Option<Value>> {
-    let body = reader.get::<Value>(policy.as_str(), versions::DATA_PROTECTION).await?;
+    let body = registered::or_nothing(reader.get::<Value>(policy.as_str(), versions::DATA_PROTECTION).await)?;
     Ok(body.map(|mut body| body["properties"].take()))
 }
 

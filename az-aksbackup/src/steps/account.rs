@@ -51,8 +51,24 @@ pub(crate) fn not_ready(account: &Account, target: &Target) -> Option<Wait> {
     (!ready).then(|| Wait::for_(format!("storage account {}: {state}", target.storage.account)))
 }
 
+/// What proves storage and snapshot group, with what is otherwise than this tool would make it.
+pub(crate) fn evidence(account: Option<&Account>, target: &Target, locks_known: bool) -> String {
+    let mut text = format!(
+        "container {} in account {}, snapshots in group {}",
+        target.storage.container, target.storage.account, target.snapshots.resource_group
+    );
+    for remark in account.into_iter().flat_map(remarks) {
+        text.push_str("; ");
+        text.push_str(remark);
+    }
+    if !locks_known {
+        text.push_str("; locks on the snapshot group: unknown");
+    }
+    text
+}
+
 /// What an account that exists has otherwise than one that this tool would make.
-pub(crate) fn remarks(account: &Account) -> Vec<&'static str> {
+fn remarks(account: &Account) -> Vec<&'static str> {
     let own = &account.properties;
     let firewall = own
         .network_acls

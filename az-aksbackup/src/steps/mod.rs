@@ -9,6 +9,7 @@ pub(crate) mod jobs;
 pub(crate) mod needed;
 pub(crate) mod policy;
 pub(crate) mod protection;
+pub(crate) mod registration;
 pub(crate) mod rights;
 pub(crate) mod settings;
 pub(crate) mod subjects;

@@ -1,5 +1,7 @@
 //! Backup policies: made from presets or from a file, and read.
 
+use std::path::Path;
+
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::state::schema::PolicyTarget;
 use serde_json::{Value, json};
@@ -22,6 +24,23 @@ pub(crate) struct Facts {
     pub(crate) schedule: String,
     /// How long its default retention keeps, such as `P7D`.
     pub(crate) retention: String,
+}
+
+/// The `properties` of the target's policy: from its file, which is relative to `folder`, else by schedule and retention.
+///
+/// # Errors
+/// Exit 2: as [`parse`] and [`preset`], or the file cannot be read.
+pub(crate) fn new(target: &PolicyTarget, folder: &Path) -> Outcome<Value> {
+    let Some(file) = &target.file else {
+        return preset(target);
+    };
+    let path = folder.join(file);
+    let text = std::fs::read_to_string(&path).or_else(|error| {
+        Failure::usage(format!("cannot read policy file {}", path.display()))
+            .because(error.to_string())
+            .err()
+    })?;
+    parse(&text, file)
 }
 
 /// The `properties` of a policy by the target's schedule and retention.

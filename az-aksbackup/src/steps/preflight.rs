@@ -121,11 +121,7 @@ impl Step for Preflight {
 async fn permissions(reader: &Reader, scopes: Vec<ResourceId>) -> Outcome<Vec<(ResourceId, Sight<Vec<Permission>>)>> {
     let reads = scopes.iter().map(|scope| roles::permissions(reader, scope));
     let reads = futures::future::join_all(reads).await;
-    // Azure has no permissions to show on what does not exist yet.
-    let sight = |read: Outcome<Vec<Permission>>| match read {
-        Err(failure) if failure.exit == aksbackup_shared::exit::Exit::Missing => Ok(Sight::Absent),
-        read => Sight::of(read.map(Some)),
-    };
+    let sight = |read: Outcome<Vec<Permission>>| Sight::of(read.map(Some));
     let sights = reads.into_iter().map(sight).collect::<Outcome<Vec<_>>>()?;
     Ok(scopes.into_iter().zip(sights).collect())
 }

@@ -21,7 +21,7 @@ use crate::arm::versions;
 use crate::plane::Azure;
 use crate::steps::fresh::Fresh;
 use crate::steps::turns::{self, Sight};
-use crate::steps::wanted;
+use crate::steps::{registration, wanted};
 
 /// The resource providers that the set-up uses.
 const PROVIDERS: [&str; 5] = [
@@ -164,7 +164,7 @@ impl Step for ClusterPrerequisites {
         let (issuer, ..) = facts(seen)?;
         Ok(Decision::Done(format!(
             "issuer {issuer}, workload identity on, {}",
-            told(seen)
+            registration::told(&seen.providers)
         )))
     }
 
@@ -186,7 +186,10 @@ impl Step for ClusterPrerequisites {
                     "cluster {} has changed",
                     cluster.name()
                 )))),
-                Err(failure) => turns::busy(failure, &turns::CLUSTER_BUSY, &title).map(Applied::Busy),
+                Err(failure) => {
+                    let refused = (failure, &turns::CLUSTER_BUSY[..], title.as_str());
+                    registration::patience(writer, &cluster.subscription(), PROVIDERS[0], refused).await
+                }
             },
         }
     }
@@ -198,7 +201,7 @@ impl Step for ClusterPrerequisites {
         let registered = seen
             .providers
             .iter()
-            .filter(|(_, sight)| registration(sight) == Some("Registered"));
+            .filter(|(_, sight)| registration::state(sight) == Some("Registered"));
         tables.prerequisites = Some(PrerequisitesTable {
             issuer,
             node_resource_group,
@@ -209,21 +212,20 @@ impl Step for ClusterPrerequisites {
     }
 
     fn hand_over(&self, change: &PrerequisiteChange, failure: &Failure) -> Option<Turn> {
-        let command = match change {
+        let refused = turns::is_refused(failure);
+        match change {
             PrerequisiteChange::Register {
                 namespace,
                 subscription,
-            } => {
-                format!("az provider register --namespace {namespace} --subscription {subscription} --wait")
+            } => refused.then(|| registration::turn(namespace, subscription)),
+            PrerequisiteChange::Enable { cluster, .. } => {
+                registration::of_failure(failure, PROVIDERS[0], &cluster.subscription()).or_else(|| {
+                    let command = format!("az aksbackup prepare{}", self.state_flag);
+                    refused.then(|| turns::not_ours(change.note(), command))
+                })
             }
-            PrerequisiteChange::Enable { .. } => format!("az aksbackup prepare{}", self.state_flag),
-        };
-        turns::is_refused(failure).then(|| turns::not_ours(change.note(), command))
+        }
     }
-}
-
-fn registration(sight: &Sight<Provider>) -> Option<&str> {
-    sight.here()?.registration_state.as_deref()
 }
 
 /// The providers that are not registered, with their states.
@@ -231,7 +233,7 @@ fn unregistered(seen: &Seen) -> impl Iterator<Item = (&'static str, &str)> {
     let states = seen
         .providers
         .iter()
-        .filter_map(|(namespace, sight)| Some((*namespace, registration(sight)?)));
+        .filter_map(|(namespace, sight)| Some((*namespace, registration::state(sight)?)));
     states.filter(|(_, state)| !state.eq_ignore_ascii_case("Registered"))
 }
 
@@ -243,19 +245,6 @@ fn registrations(seen: &Seen) -> Vec<PrerequisiteChange> {
             subscription: seen.target.subscription.clone(),
         })
         .collect()
-}
-
-fn told(seen: &Seen) -> String {
-    let unknown: Vec<&str> = seen
-        .providers
-        .iter()
-        .filter(|(_, sight)| registration(sight).is_none())
-        .map(|(name, _)| *name)
-        .collect();
-    match unknown.is_empty() {
-        true => format!("{} resource providers registered", seen.providers.len()),
-        false => format!("registration of {}: unknown", unknown.join(", ")),
-    }
 }
 
 /// Whether somebody changed the cluster after it was read.

@@ -11,7 +11,7 @@
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::{Region, ResourceId};
+use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
 use aksbackup_shared::state::schema::{CloudTables, State, StorageTable, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 
@@ -21,7 +21,9 @@ use crate::arm::storage::{self, Account};
 use crate::arm::versions;
 use crate::plane::{self, Azure};
 use crate::steps::turns::{self, Sight};
-use crate::steps::{account, wanted};
+use crate::steps::{account, registration, wanted};
+
+const NAMESPACE: &str = "Microsoft.Storage";
 
 /// Step 2.
 pub(crate) struct Storage {
@@ -60,6 +62,16 @@ pub(crate) enum StorageChange {
         account: ResourceId,
         group: Option<Turn>,
     },
+}
+
+impl StorageChange {
+    fn subscription(&self) -> SubscriptionId {
+        match self {
+            Self::Group { group: id, .. } | Self::Account { account: id, .. } | Self::Container { account: id, .. } => {
+                id.subscription()
+            }
+        }
+    }
 }
 
 impl Change for StorageChange {
@@ -153,7 +165,11 @@ impl Step for Storage {
         let changes = Self::changes(seen)?;
         let locks: Vec<Turn> = seen.locks.here().into_iter().flatten().map(turns::unlock).collect();
         Ok(match (changes.is_empty(), locks.is_empty()) {
-            (true, true) => Decision::Done(evidence(seen)),
+            (true, true) => Decision::Done(account::evidence(
+                seen.account.as_ref(),
+                &seen.target,
+                seen.locks.here().is_some(),
+            )),
             (_, false) => Decision::Blocked(changes, locks),
             (false, true) => Decision::Change(changes),
         })
@@ -185,7 +201,8 @@ impl Step for Storage {
                     "StorageAccountOperationInProgress",
                     "ResourceGroupBeingDeleted",
                 ];
-                turns::busy(failure, &CODES, &note.summary).map(Applied::Busy)
+                let refused = (failure, &CODES[..], note.summary.as_str());
+                registration::patience(writer, &change.subscription(), NAMESPACE, refused).await
             }
         }
     }
@@ -222,6 +239,7 @@ impl Step for Storage {
             StorageChange::Account { group, .. } | StorageChange::Container { group, .. } => {
                 let command = format!("az aksbackup prepare{}", self.state_flag);
                 turns::without_group(group.as_ref(), failure)
+                    .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
                     .or_else(|| refused.then(|| turns::not_ours(change.note(), command)))
             }
         }
@@ -273,22 +291,6 @@ impl Storage {
         }
         Ok(changes)
     }
-}
-
-fn evidence(seen: &Seen) -> String {
-    let target = &seen.target;
-    let mut text = format!(
-        "container {} in account {}, snapshots in group {}",
-        target.storage.container, target.storage.account, target.snapshots.resource_group
-    );
-    for remark in seen.account.iter().flat_map(account::remarks) {
-        text.push_str("; ");
-        text.push_str(remark);
-    }
-    if let Sight::Hidden(_) = seen.locks {
-        text.push_str("; locks on the snapshot group: unknown");
-    }
-    text
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::{Region, ResourceId};
+use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
 use aksbackup_shared::state::schema::{CloudTables, State, Target, VaultTable};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 use serde_json::Value;
@@ -23,7 +23,9 @@ use crate::arm::versions;
 use crate::plane::{self, Azure};
 use crate::steps::policy::{self, Facts};
 use crate::steps::turns::{self, Sight};
-use crate::steps::{vault, wanted};
+use crate::steps::{registration, vault, wanted};
+
+const NAMESPACE: &str = "Microsoft.DataProtection";
 
 /// Step 3.
 pub(crate) struct VaultAndPolicy {
@@ -64,6 +66,17 @@ pub(crate) enum VaultChange {
         properties: Value,
         group: Option<Turn>,
     },
+}
+
+impl VaultChange {
+    fn subscription(&self) -> SubscriptionId {
+        match self {
+            Self::CreateGroup { group: id, .. }
+            | Self::CreateVault { vault: id, .. }
+            | Self::AddIdentity { vault: id }
+            | Self::CreatePolicy { vault: id, .. } => id.subscription(),
+        }
+    }
 }
 
 impl Change for VaultChange {
@@ -135,7 +148,7 @@ impl Step for VaultAndPolicy {
         let policy = policy?.map(|own| policy::facts(&own, policy_id.name())).transpose()?;
         let new_policy = match policy {
             Some(_) => None,
-            None => Some(self.new_policy(&target)?),
+            None => Some(policy::new(&target.policy, &self.folder)?),
         };
         Ok(Seen {
             group: Sight::of(group)?,
@@ -179,7 +192,10 @@ impl Step for VaultAndPolicy {
                 Ok(answer.applied(writer, title, (vault.to_string(), versions::DATA_PROTECTION)))
             }
             (Ok(_), VaultChange::CreateGroup { .. } | VaultChange::CreatePolicy { .. }) => Ok(Applied::Done),
-            (Err(failure), _) => turns::busy(failure, &["ResourceGroupBeingDeleted"], &title).map(Applied::Busy),
+            (Err(failure), _) => {
+                let refused = (failure, &["ResourceGroupBeingDeleted"][..], title.as_str());
+                registration::patience(writer, &change.subscription(), NAMESPACE, refused).await
+            }
         }
     }
 
@@ -222,25 +238,10 @@ impl Step for VaultAndPolicy {
             VaultChange::CreateVault { group, .. } | VaultChange::CreatePolicy { group, .. } => group.as_ref(),
             VaultChange::AddIdentity { .. } => None,
         };
-        turns::without_group(group, failure).or_else(|| {
-            turns::is_refused(failure)
-                .then(|| turns::not_ours(change.note(), format!("az aksbackup prepare{}", self.state_flag)))
-        })
-    }
-}
-
-impl VaultAndPolicy {
-    fn new_policy(&self, target: &Target) -> Outcome<Value> {
-        let Some(file) = &target.policy.file else {
-            return policy::preset(&target.policy);
-        };
-        let path = self.folder.join(file);
-        let text = std::fs::read_to_string(&path).or_else(|error| {
-            Failure::usage(format!("cannot read policy file {}", path.display()))
-                .because(error.to_string())
-                .err()
-        })?;
-        policy::parse(&text, file)
+        let command = format!("az aksbackup prepare{}", self.state_flag);
+        turns::without_group(group, failure)
+            .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
+            .or_else(|| turns::is_refused(failure).then(|| turns::not_ours(change.note(), command)))
     }
 }
 

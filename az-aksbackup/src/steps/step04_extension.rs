@@ -22,7 +22,9 @@ use crate::arm::extensions::{self, Extension};
 use crate::arm::versions;
 use crate::plane::{self, Azure};
 use crate::steps::settings::{self, Settings};
-use crate::steps::{turns, wanted};
+use crate::steps::{registration, turns, wanted};
+
+const PROVIDER: &str = "Microsoft.KubernetesConfiguration";
 
 /// Step 4.
 pub(crate) struct BackupExtension {
@@ -143,7 +145,10 @@ impl Step for BackupExtension {
                 let resource = (change.extension().to_string(), versions::EXTENSIONS);
                 Ok(answer.applied(writer, note.summary, resource))
             }
-            Err(failure) => turns::busy(failure, &turns::CLUSTER_BUSY, &note.summary).map(Applied::Busy),
+            Err(failure) => {
+                let refused = (failure, &turns::CLUSTER_BUSY[..], note.summary.as_str());
+                registration::patience(writer, &change.extension().subscription(), PROVIDER, refused).await
+            }
         }
     }
 
@@ -170,8 +175,9 @@ impl Step for BackupExtension {
     }
 
     fn hand_over(&self, change: &ExtensionChange, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure)
-            .then(|| turns::not_ours(change.note(), format!("az aksbackup prepare{}", self.state_flag)))
+        let command = format!("az aksbackup prepare{}", self.state_flag);
+        registration::of_failure(failure, PROVIDER, &change.extension().subscription())
+            .or_else(|| turns::is_refused(failure).then(|| turns::not_ours(change.note(), command)))
     }
 
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {

@@ -45,10 +45,10 @@ impl Step for ExtensionIdentity {
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let target = wanted::target(state)?;
-        let recorded = state.cloud.identity.as_ref().map(|table| &table.identity);
+        let known_id = state.cloud.identity.as_ref().map(|table| &table.identity);
         let (extension, known, node_group) = futures::join!(
             installed(reader, state, target),
-            known(reader, recorded),
+            known(reader, known_id),
             node_group(reader, state, target),
         );
         let (extension, node_group) = (
@@ -64,7 +64,11 @@ impl Step for ExtensionIdentity {
         let of_extension = |identity: &Identity| identity.properties.principal_id == principal;
         let identity = match (named_by(&extension), known.filter(of_extension)) {
             (Some(identity), _) | (None, Some(identity)) => Sight::Here(identity),
-            (None, None) => search(reader, &extension, &principal, &node_group).await?,
+            (None, None) => match search(reader, &extension, &principal, &node_group).await? {
+                // Who may not look takes the file's word for the principal that Azure itself names.
+                Sight::Hidden(refusal) => recorded(state, &principal).map_or(Sight::Hidden(refusal), Sight::Here),
+                sight => sight,
+            },
         };
         Ok(Seen {
             extension: extension.name,
@@ -135,6 +139,23 @@ async fn installed(reader: &Reader, state: &State, target: &Target) -> Outcome<E
         .hint("install it: az aksbackup prepare")
         .err(),
     }
+}
+
+/// The identity that the file has for this principal.
+fn recorded(state: &State, principal: &PrincipalId) -> Option<Identity> {
+    let table = state
+        .cloud
+        .identity
+        .as_ref()
+        .filter(|table| table.principal == *principal)?;
+    let properties = IdentityProperties {
+        principal_id: table.principal.clone(),
+        client_id: table.client_id.clone(),
+    };
+    Some(Identity {
+        id: table.identity.clone(),
+        properties,
+    })
 }
 
 /// The identity that the file names, if it can be read.

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{FederatedCredentialName, IssuerUrl, ResourceId};
 use aksbackup_shared::names::AUDIENCE;
 use aksbackup_shared::state::schema::{CloudTables, CredentialRecord, FederationTable, State, Target};
@@ -43,6 +43,8 @@ pub(crate) struct Seen {
     issuer: IssuerUrl,
     wishes: Vec<Wish>,
     credentials: Sight<Vec<FederatedCredential>>,
+    /// What the file says, for who may not look.
+    recorded: Option<FederationTable>,
 }
 
 /// A credential to be written.
@@ -99,11 +101,19 @@ impl Step for FederatedCredentials {
             issuer,
             wishes,
             credentials,
+            recorded: state.cloud.federation.clone(),
         })
     }
 
     fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<CredentialChange>> {
         let Sight::Here(credentials) = &seen.credentials else {
+            if is_recorded(seen) {
+                return Ok(Decision::Done(format!(
+                    "{} credentials on identity {}, as the state file says: the signed-in account may not look",
+                    seen.wishes.len(),
+                    seen.identity.name()
+                )));
+            }
             let why = "the signed-in account may not read the federated credentials of identity";
             let why = format!("{why} {}", seen.identity.name());
             let turn = turns::contributor(
@@ -143,7 +153,9 @@ impl Step for FederatedCredentials {
     }
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
-        let credentials = seen.credentials.here().map(Vec::as_slice).unwrap_or_default();
+        let Some(credentials) = seen.credentials.here() else {
+            return;
+        };
         let records = seen.wishes.iter().filter_map(|wish| {
             let own = credentials
                 .iter()
@@ -175,7 +187,7 @@ impl Step for FederatedCredentials {
 
     fn hand_over(&self, change: &CredentialChange, failure: &Failure) -> Option<Turn> {
         if turns::is_denied(failure) {
-            return Some(unlock(&change.cluster));
+            return Some(turns::unlock_nodes(&change.cluster));
         }
         turns::is_refused(failure).then(|| {
             let why = "the signed-in account may not write federated credentials on identity";
@@ -212,6 +224,15 @@ impl FederatedCredentials {
             .collect();
         format!("az aksbackup prepare{subjects}{}", self.state_flag)
     }
+}
+
+/// Whether the file has a credential for every wish, on this identity and of this issuer.
+fn is_recorded(seen: &Seen) -> bool {
+    let table = seen.recorded.as_ref();
+    table.is_some_and(|table| {
+        let has = |wish: &Wish| table.credentials.iter().any(|own| own.subject == wish.subject);
+        table.identity == seen.identity && table.issuer == seen.issuer && seen.wishes.iter().all(has)
+    })
 }
 
 fn is_for(credential: &FederatedCredential, issuer: &IssuerUrl, subject: &str) -> bool {
@@ -263,24 +284,6 @@ fn too_many(seen: &Seen, credentials: &[FederatedCredential], new: usize) -> Fai
             seen.identity.resource_group()
         ))
     })
-}
-
-/// No role helps against the lock of a node group; only the cluster itself can lift it.
-fn unlock(cluster: &ResourceId) -> Turn {
-    Turn {
-        who: Person::PlatformTeam,
-        why: format!(
-            "the node group of cluster {} is locked against every change",
-            cluster.name()
-        ),
-        command: format!(
-            "az aks update --name {} --resource-group {} --subscription {} --nrg-lockdown-restriction-level Unrestricted",
-            cluster.name(),
-            cluster.resource_group(),
-            cluster.subscription()
-        ),
-        right: Some(Right::new("Microsoft.ContainerService/managedClusters/write", cluster)),
-    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ impl<T> Sight<T> {
             Ok(Some(found)) => Ok(Self::Here(found)),
             Ok(None) => Ok(Self::Absent),
             Err(failure) if is_refused(&failure) => Ok(Self::Hidden(failure)),
+            // Of a parent that does not exist.
+            Err(failure) if failure.exit == Exit::Missing => Ok(Self::Absent),
             Err(failure) => Err(failure),
         }
     }
@@ -95,6 +97,24 @@ pub(crate) fn contributor(why: impl Into<String>, command: impl Into<String>, ri
         why: why.into(),
         command: command.into(),
         right: Some(right),
+    }
+}
+
+/// No role helps against the lock of a node group; only the cluster itself can lift it.
+pub(crate) fn unlock_nodes(cluster: &ResourceId) -> Turn {
+    Turn {
+        who: Person::PlatformTeam,
+        why: format!(
+            "the node group of cluster {} is locked against every change",
+            cluster.name()
+        ),
+        command: format!(
+            "az aks update --name {} --resource-group {} --subscription {} --nrg-lockdown-restriction-level Unrestricted",
+            cluster.name(),
+            cluster.resource_group(),
+            cluster.subscription()
+        ),
+        right: Some(Right::new("Microsoft.ContainerService/managedClusters/write", cluster)),
     }
 }
 

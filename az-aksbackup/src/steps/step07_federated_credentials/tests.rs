@@ -1,3 +1,4 @@
+use aksbackup_shared::guide::Person;
 use serde_json::{Value, json};
 
 use super::*;
@@ -19,6 +20,7 @@ fn seen(credentials: Sight<Vec<FederatedCredential>>) -> Seen {
         issuer: ISSUER.parse().unwrap(),
         wishes: subjects::wishes(&state(), &[]).unwrap(),
         credentials,
+        recorded: None,
         target,
     }
 }
@@ -112,4 +114,21 @@ fn credentials_that_may_not_be_read_are_the_turn_of_who_may() {
         panic!("not blocked")
     };
     assert_eq!(turns[0].command, "az aksbackup prepare");
+}
+
+#[test]
+fn who_may_not_look_takes_the_file_s_word_for_the_same_identity_and_issuer() {
+    let mut tables = CloudTables::default();
+    STEP.record(&seen(Sight::Here(all())), &mut tables);
+    let mut hidden = seen(Sight::Hidden(Box::new(refusal("AuthorizationFailed"))));
+    hidden.recorded = tables.federation.clone();
+    let Decision::Done(evidence) = STEP.decide(&hidden, &state()).unwrap() else {
+        panic!("not done")
+    };
+    assert!(evidence.contains("as the state file says"));
+    let mut kept = tables.clone();
+    STEP.record(&hidden, &mut kept);
+    assert_eq!(kept, tables);
+    hidden.issuer = "https://oidc.example/other/".parse().unwrap();
+    assert!(matches!(STEP.decide(&hidden, &state()), Ok(Decision::Blocked(..))));
 }
