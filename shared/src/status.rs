@@ -238,6 +238,28 @@ fn left(ending: &Ending) -> String {
     }
 }
 
+/// Whose turn it is by the table: that of the first step which is open, or which the world no longer has. `state_flag` as
+/// for [`next`].
+#[must_use]
+pub fn next_of(rows: &[Row], state_flag: &str) -> Option<Turn> {
+    let row = rows
+        .iter()
+        .find(|row| matches!(row.standing, Standing::Open | Standing::Drifted))?;
+    let (who, command) = row.step.turn();
+    let drifted = row.standing == Standing::Drifted;
+    let why = if drifted {
+        "was done and is not any more"
+    } else {
+        "is next"
+    };
+    Some(Turn {
+        who,
+        why: format!("{} {why}", row.step.title()),
+        command: format!("{command}{state_flag}"),
+        right: None,
+    })
+}
+
 /// Prints the status table and whose turn is next. With `check` anything that is left ends 8.
 #[must_use]
 pub fn show(console: &Console, format: Format, rows: &[Row], next: Option<&Turn>, check: bool) -> Exit {
@@ -272,33 +294,4 @@ pub fn show(console: &Console, format: Format, rows: &[Row], next: Option<&Turn>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::guide::Person;
-
-    #[test]
-    fn what_the_file_has_and_the_world_has_not_is_drifted() {
-        let record = Record {
-            evidence: "there".into(),
-            since: None,
-            by: None,
-        };
-        let gone = Ending::Due {
-            changes: vec![],
-            turns: vec![],
-        };
-        assert_eq!(
-            row(StepName::Storage, Some(record.clone()), Some(&gone)).standing,
-            Standing::Drifted
-        );
-        assert_eq!(row(StepName::Storage, Some(record), None).standing, Standing::Recorded);
-        assert_eq!(row(StepName::Storage, None, Some(&gone)).standing, Standing::Open);
-    }
-
-    #[test]
-    fn an_empty_file_is_the_platform_team_s_turn() {
-        let turn = next(&State::default(), " --state x.toml").unwrap();
-        assert_eq!(turn.who, Person::PlatformTeam);
-        assert_eq!(turn.command, "az aksbackup prepare --state x.toml");
-    }
-}
+mod tests;
