@@ -60,6 +60,6 @@ pub(crate) fn status(context: &Rc<Context>) -> Steps {
 pub(crate) fn unconfigure(context: &Rc<Context>) -> Steps {
     vec![
         step(Preflight::new(context.clone(), UNCONFIGURE)),
-        step(Unconfiguration),
+        step(Unconfiguration::new(context.clone())),
     ]
 }

@@ -100,7 +100,9 @@ fn unreachable_server(error: &kube::Error, doing: &Doing, server: &str) -> Failu
     let mut source = error.source();
     while let Some(inner) = source {
         let text = inner.to_string();
-        if !text.is_empty() && !words.iter().any(|known| known.contains(&text)) {
+        // hyper's outermost words only say that there is a reason within.
+        let empty = text.is_empty() || text.starts_with("client error (");
+        if !empty && !words.iter().any(|known| known.contains(&text)) {
             words.push(text);
         }
         source = inner.source();

@@ -62,7 +62,7 @@ impl Reader {
     /// # Errors
     /// The API server cannot be reached, or does not accept the login.
     pub(crate) async fn caller(&self) -> Outcome<String> {
-        let doing = Doing::new("create", "selfsubjectreviews", "the question who this is", "");
+        let doing = Doing::new("ask", "selfsubjectreviews", "who is calling", "");
         let answer = self
             .connection()
             .read(&doing, async |client| {
@@ -118,7 +118,7 @@ impl Reader {
             },
             ..SelfSubjectAccessReview::default()
         };
-        let doing = Doing::new("create", "selfsubjectaccessreviews", "the question for rights", "");
+        let doing = Doing::new("ask", "selfsubjectaccessreviews", "for the caller's rights", "");
         let answer = self
             .connection()
             .read(&doing, async |client| {

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -26,7 +27,9 @@ pub(crate) struct Since {
 impl Reader {
     /// Ends when a deployment, pod or storage location has changed since it was looked at. Where watching is not allowed,
     /// or breaks off, it never ends: the next look is then the only way to notice.
-    pub(crate) async fn stirred(&self, since: &Since) {
+    ///
+    /// Changes come in bursts; after the first one the others are waited for during `calm`, so that one look sees them all.
+    pub(crate) async fn stirred(&self, since: &Since, calm: Duration) {
         let Ok(client) = self.connection().client().await else {
             return std::future::pending().await;
         };
@@ -39,6 +42,7 @@ impl Reader {
             () = changed(&pods, &since.pods) => {}
             () = changed(&locations, &since.storage_locations) => {}
         }
+        tokio::time::sleep(calm).await;
     }
 }
 
@@ -54,5 +58,5 @@ where
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -250,10 +250,8 @@ fn storage(sight: &Sight) -> Check {
         Access::Proven(location) => Check::good(
             NAME,
             format!(
-                "{}: container {} in account {}, seen since the pods started",
-                told(location),
-                location.container,
-                location.account
+                "{} is Available, container {} in account {} was reached since the pods started",
+                location.name, location.container, location.account
             ),
         ),
         Access::Denied(location) => {
@@ -269,69 +267,4 @@ fn storage(sight: &Sight) -> Check {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::steps::testing;
-
-    fn sight() -> Sight {
-        Sight {
-            namespace: "ns".parse().unwrap(),
-            issuer: Some(testing::ISSUER.into()),
-            deployments: vec![testing::deployment()],
-            accounts: vec![testing::account()],
-            pods: vec![testing::pod()],
-            locations: vec![testing::location()],
-        }
-    }
-
-    fn findings(sight: &Sight, state: &State) -> Vec<&'static str> {
-        let all = checks(sight, state).into_iter();
-        all.filter(|check| check.verdict == Verdict::Finding)
-            .map(|check| check.check)
-            .collect()
-    }
-
-    #[test]
-    fn a_good_world_has_no_finding_with_or_without_a_file() {
-        assert!(findings(&sight(), &testing::state()).is_empty());
-        assert!(findings(&sight(), &State::default()).is_empty());
-    }
-
-    #[test]
-    fn a_green_location_with_bare_pods_is_a_finding() {
-        let mut sight = sight();
-        sight.pods = vec![testing::bare_pod()];
-        assert_eq!(findings(&sight, &testing::state()), ["running pods"]);
-    }
-
-    #[test]
-    fn each_thing_that_drifts_is_found() {
-        let mut bare = sight();
-        bare.deployments = vec![testing::bare_deployment()];
-        assert_eq!(findings(&bare, &testing::state()), ["pod templates"]);
-        let mut other = sight();
-        other.accounts[0].client_id = Some("other".into());
-        assert_eq!(findings(&other, &testing::state()), ["service accounts"]);
-        let mut denied = sight();
-        denied.locations = vec![testing::unavailable("AADSTS700213")];
-        assert_eq!(findings(&denied, &testing::state()), ["storage location"]);
-        let mut foreign = sight();
-        foreign.issuer = Some("https://other/".into());
-        assert_eq!(findings(&foreign, &testing::state()), ["cluster"]);
-        let none = Sight {
-            deployments: vec![],
-            ..sight()
-        };
-        assert_eq!(findings(&none, &testing::state()), ["extension"]);
-    }
-
-    #[test]
-    fn what_may_not_be_seen_is_unknown_and_no_finding() {
-        let closed = Sight {
-            issuer: None,
-            ..sight()
-        };
-        assert!(findings(&closed, &testing::state()).is_empty());
-        assert_eq!(checks(&closed, &testing::state())[0].verdict, Verdict::Unknown);
-    }
-}
+mod tests;

@@ -14,19 +14,19 @@ use crate::guide;
 /// # Errors
 /// Exit 3: no state file, where it is all there would be to show. Unless offline, as [`session::open`].
 pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
-    let (rows, state) = match arguments.offline {
+    let rows = match arguments.offline {
         true => {
             let state = session::state(cli)?;
-            (status::rows(&state, None), state)
+            status::rows(&state, None)
         }
         false => {
             let (session, context) = session::open(cli, session::state_or_none(cli)?, Access::Read).await?;
             let report = look(&mut guide::status(&context), &session).await;
             session.console.clear();
-            (status::rows(&session.state(), Some(&report)), session.state())
+            status::rows(&session.state(), Some(&report))
         }
     };
-    let next = status::next(&state, &cli.common.state_flag());
+    let next = status::next_of(&rows, &cli.common.state_flag());
     let console = cli.common.console();
     Ok(status::show(
         &console,

@@ -8,9 +8,8 @@ use std::rc::Rc;
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::names::AGENT_DEPLOYMENT;
 use aksbackup_shared::state::schema::{ClusterTables, RolloutTable, State};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Wait};
+use aksbackup_shared::step::{Applied, Change as _, ChangeNote, Decision, Step, Wait};
 use futures::future::{try_join_all, try_join3};
 
 use crate::cluster::client::{Reader, Writer};
@@ -24,6 +23,10 @@ use crate::steps::context::Context;
 use crate::steps::gate::{Gate, gate};
 use crate::steps::goal::Goal;
 use crate::steps::injection::{Webhook, live, refuse_preset, webhook};
+
+mod changes;
+
+pub(crate) use changes::RolloutChange;
 
 /// The step.
 pub(crate) struct Rollout {
@@ -47,52 +50,6 @@ pub(crate) struct Seen {
     locations: Vec<StorageLocation>,
     trials: Vec<Trial>,
     since: Since,
-}
-
-/// What the step changes.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum RolloutChange {
-    /// Puts label and cause onto a pod template, which rolls the deployment out.
-    Label {
-        /// The deployment as it was seen.
-        deployment: Box<Deployment>,
-        /// What the rollout depends on.
-        cause: String,
-        /// Its namespace.
-        namespace: String,
-    },
-    /// Deletes a pod that missed the injection.
-    Replace {
-        /// The pod as it was seen.
-        pod: Box<Pod>,
-        /// Its namespace.
-        namespace: String,
-    },
-}
-
-impl Change for RolloutChange {
-    fn note(&self) -> ChangeNote {
-        let note = |summary, action: &str, namespace: &str, warning| ChangeNote {
-            summary,
-            right: Right::new(action, format!("namespace {namespace}")),
-            creates: None,
-            warning,
-        };
-        match self {
-            Self::Label {
-                deployment, namespace, ..
-            } => {
-                let agent = deployment.name.as_str() == AGENT_DEPLOYMENT;
-                let warning = agent.then(|| "its pods are replaced; a backup that runs just then fails".to_owned());
-                let summary = format!("label the pods of deployment {} and roll it out once", deployment.name);
-                note(summary, "patch deployments.apps", namespace, warning)
-            }
-            Self::Replace { pod, namespace } => {
-                let summary = format!("delete pod {}, which missed the injection", pod.name);
-                note(summary, "delete pods", namespace, None)
-            }
-        }
-    }
 }
 
 impl Step for Rollout {
@@ -194,7 +151,7 @@ impl Step for Rollout {
     }
 
     async fn stirred(&self, reader: &Reader, seen: &Seen) {
-        reader.stirred(&seen.since).await;
+        reader.stirred(&seen.since, self.context.calm()).await;
     }
 }
 

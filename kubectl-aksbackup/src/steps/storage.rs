@@ -58,13 +58,18 @@ pub(crate) fn told(location: &StorageLocation) -> String {
         "" => "not validated yet",
         phase => phase,
     };
-    let reason = location.message.lines().next().unwrap_or_default();
+    let reason = innermost(&location.message).lines().next().unwrap_or_default();
     let mut text = format!("storage location {} is {phase}", location.name);
     if !reason.is_empty() {
         text.push_str(": ");
         text.extend(reason.chars().take(300));
     }
     text
+}
+
+/// What is left of a message of Velero's without what Velero and gRPC wrap around it.
+fn innermost(message: &str) -> &str {
+    message.rsplit_once("desc = ").map_or(message, |(_, inner)| inner)
 }
 
 /// What cures a location's state, where its message is known.
@@ -80,20 +85,24 @@ mod tests {
     #[test]
     fn only_a_look_after_velero_s_start_proves_anything() {
         let (mut pod, location) = (testing::pod(), testing::location());
-        assert_eq!(access(&[location.clone()], &[pod.clone()]), Access::Proven(&location));
+        assert_eq!(
+            access(std::slice::from_ref(&location), &[pod.clone()]),
+            Access::Proven(&location)
+        );
         pod.velero_since = location.validated;
         assert!(matches!(
-            access(&[location.clone()], &[pod.clone()]),
+            access(std::slice::from_ref(&location), &[pod.clone()]),
             Access::Unknown(_)
         ));
         pod.velero_since = None;
-        assert!(matches!(access(&[location.clone()], &[pod]), Access::Unknown(_)));
+        assert!(matches!(access(&[location], &[pod]), Access::Unknown(_)));
         assert_eq!(access(&[], &[testing::pod()]), Access::Absent);
     }
 
     #[test]
     fn a_refusal_is_told_in_velero_s_words() {
-        let denied = testing::unavailable("AADSTS700213: No match\nmore");
+        let wrapped = "BackupStorageLocation \"default\" is unavailable: rpc error: code = Unknown desc = AADSTS700213: No match\nmore";
+        let denied = testing::unavailable(wrapped);
         assert_eq!(
             access(std::slice::from_ref(&denied), &[testing::pod()]),
             Access::Denied(&denied)

@@ -1,5 +1,7 @@
 //! The way back: label, cause and annotations that this program set are taken off again, and nothing else.
 
+use std::rc::Rc;
+
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::state::schema::{ClusterTables, State};
@@ -11,9 +13,19 @@ use crate::cluster::deployments::{Deployment, Rollout};
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::cluster::watch::Since;
 use crate::plane::Cluster;
+use crate::steps::context::Context;
 
 /// The step.
-pub(crate) struct Unconfiguration;
+pub(crate) struct Unconfiguration {
+    context: Rc<Context>,
+}
+
+impl Unconfiguration {
+    /// The step of one run.
+    pub(crate) fn new(context: Rc<Context>) -> Self {
+        Self { context }
+    }
+}
 
 /// What was seen.
 #[derive(Debug, Clone)]
@@ -141,7 +153,7 @@ impl Step for Unconfiguration {
     }
 
     async fn stirred(&self, reader: &Reader, seen: &Seen) {
-        reader.stirred(&seen.since).await;
+        reader.stirred(&seen.since, self.context.calm()).await;
     }
 }
 
@@ -165,74 +177,4 @@ impl Seen {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::steps::testing;
-    use aksbackup_shared::state::schema::RolloutTable;
-
-    fn seen() -> Seen {
-        Seen {
-            namespace: "ns".into(),
-            deployments: vec![testing::bare_deployment()],
-            accounts: vec![ServiceAccount {
-                client_id: None,
-                ours: false,
-                ..testing::account()
-            }],
-            since: Since::default(),
-        }
-    }
-
-    #[test]
-    fn satisfied_world_needs_nothing() {
-        let decision = Unconfiguration.decide(&seen(), &testing::state());
-        assert!(matches!(decision, Ok(Decision::Done(_))));
-    }
-
-    #[test]
-    fn only_what_is_ours_is_taken_back_labels_first() {
-        let mut seen = seen();
-        let theirs = ServiceAccount {
-            ours: false,
-            ..testing::account()
-        };
-        seen.accounts = vec![testing::account(), theirs];
-        seen.deployments = vec![
-            testing::deployment(),
-            Deployment {
-                ours: false,
-                ..testing::deployment()
-            },
-        ];
-        let Ok(Decision::Change(changes)) = Unconfiguration.decide(&seen, &testing::state()) else {
-            panic!("no change")
-        };
-        assert!(
-            matches!(changes[..], [TakeBack::Label { .. }, TakeBack::Annotation { .. }]),
-            "{changes:?}"
-        );
-    }
-
-    #[test]
-    fn the_rollout_that_follows_is_waited_for() {
-        let mut seen = seen();
-        seen.deployments[0].rollout = Rollout::Going("1 old pod".into());
-        let mut state = testing::state();
-        state.cluster.rollout = Some(RolloutTable {
-            deployments: vec![],
-            written: None,
-        });
-        assert!(matches!(Unconfiguration.decide(&seen, &state), Ok(Decision::Wait(_))));
-    }
-
-    #[test]
-    fn the_file_forgets_what_is_no_longer_true() {
-        let mut tables = ClusterTables::default();
-        tables.rollout = Some(RolloutTable {
-            deployments: vec![],
-            written: None,
-        });
-        Unconfiguration.record(&seen(), &mut tables);
-        assert_eq!(tables.rollout, None);
-    }
-}
+mod tests;

@@ -1,0 +1,53 @@
+//! What the rollout changes, as people read it.
+
+use aksbackup_shared::names::AGENT_DEPLOYMENT;
+use aksbackup_shared::step::{Change, ChangeNote, Right};
+
+use crate::cluster::deployments::Deployment;
+use crate::cluster::pods::Pod;
+
+/// What the step changes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RolloutChange {
+    /// Puts label and cause onto a pod template, which rolls the deployment out.
+    Label {
+        /// The deployment as it was seen.
+        deployment: Box<Deployment>,
+        /// What the rollout depends on.
+        cause: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// Deletes a pod that missed the injection.
+    Replace {
+        /// The pod as it was seen.
+        pod: Box<Pod>,
+        /// Its namespace.
+        namespace: String,
+    },
+}
+
+impl Change for RolloutChange {
+    fn note(&self) -> ChangeNote {
+        let note = |summary, action: &str, namespace: &str, warning| ChangeNote {
+            summary,
+            right: Right::new(action, format!("namespace {namespace}")),
+            creates: None,
+            warning,
+        };
+        match self {
+            Self::Label {
+                deployment, namespace, ..
+            } => {
+                let agent = deployment.name.as_str() == AGENT_DEPLOYMENT;
+                let warning = agent.then(|| "its pods are replaced; a backup that runs just then fails".to_owned());
+                let summary = format!("label the pods of deployment {} and roll it out once", deployment.name);
+                note(summary, "patch deployments.apps", namespace, warning)
+            }
+            Self::Replace { pod, namespace } => {
+                let summary = format!("delete pod {}, which missed the injection", pod.name);
+                note(summary, "delete pods", namespace, None)
+            }
+        }
+    }
+}

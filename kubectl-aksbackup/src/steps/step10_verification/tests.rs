@@ -1,0 +1,65 @@
+use super::*;
+use crate::steps::testing;
+
+fn seen() -> Seen {
+    Seen {
+        namespace: "ns".into(),
+        deployments: vec![testing::deployment()],
+        pods: vec![testing::pod()],
+        locations: vec![testing::location()],
+        since: Since::default(),
+    }
+}
+
+fn decide(seen: &Seen) -> Outcome<Decision<Never>> {
+    Verification::new(testing::context()).decide(seen, &testing::state())
+}
+
+fn waits(seen: &Seen) -> String {
+    match decide(seen) {
+        Ok(Decision::Wait(wait)) => wait.why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn satisfied_world_needs_nothing() {
+    assert!(matches!(decide(&seen()), Ok(Decision::Done(_))));
+    let mut tables = ClusterTables::default();
+    Verification::new(testing::context()).record(&seen(), &mut tables);
+    let table = tables.verification.unwrap();
+    assert_eq!((table.client_id.as_str(), table.pods), (testing::CLIENT_ID, 1));
+}
+
+#[test]
+fn a_green_location_with_bare_pods_proves_nothing() {
+    let mut seen = seen();
+    seen.pods = vec![testing::bare_pod()];
+    assert!(waits(&seen).contains("without workload identity"));
+    seen.pods.clear();
+    assert!(waits(&seen).contains("no running pod"));
+}
+
+#[test]
+fn a_look_from_before_the_pods_started_proves_nothing() {
+    let mut seen = seen();
+    seen.locations[0].validated = seen.pods[0].velero_since;
+    assert!(waits(&seen).contains("since its start"));
+}
+
+#[test]
+fn a_refusal_is_waited_out_while_it_is_young_and_then_told_with_its_cure() {
+    let mut seen = seen();
+    seen.locations = vec![testing::unavailable("AADSTS700213: No match")];
+    assert!(waits(&seen).contains("AADSTS700213"));
+    seen.locations[0].validated = "2026-01-01T00:11:00Z".parse().ok();
+    let failure = decide(&seen).unwrap_err();
+    assert_eq!(failure.code.as_deref(), Some("AADSTS700213"));
+    assert!(failure.hints[0].contains("az aksbackup prepare"));
+    assert!(
+        failure
+            .hints
+            .iter()
+            .any(|hint| hint.contains("unconfigure --state s.toml"))
+    );
+}
