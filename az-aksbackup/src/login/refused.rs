@@ -13,7 +13,9 @@ pub(crate) fn refusal(error: &azure_core::Error) -> Option<Failure> {
 
 /// The failure that a credential's error is.
 pub(super) fn failure(error: &azure_core::Error) -> Failure {
-    let texts: Vec<String> = chain(error)
+    let raw = chain(error);
+    let az = raw.iter().any(|text| text.contains("AzureCliCredential"));
+    let texts: Vec<String> = raw
         .iter()
         .map(|text| without_advertisement(&unescaped(text)))
         .filter(|text| !is_noise(text))
@@ -30,7 +32,11 @@ pub(super) fn failure(error: &azure_core::Error) -> Failure {
         .lines()
         .find_map(|line| line.strip_prefix("Trace ID: "))
         .map(|id| id.trim().to_owned());
-    failure.because(entra).hint(cure(&code)).code(code).request_id(trace)
+    failure
+        .because(entra)
+        .hint(cure(&code, az))
+        .code(code)
+        .request_id(trace)
 }
 
 /// Whether the login host gave no answer at all.
@@ -46,8 +52,8 @@ fn is_network(error: &azure_core::Error) -> bool {
     false
 }
 
-/// What to do about an error of Entra.
-fn cure(code: &str) -> &'static str {
+/// What to do about an error of Entra. `az` says that the Azure CLI asked for the token.
+fn cure(code: &str, az: bool) -> &'static str {
     match code {
         "AADSTS7000215" | "AADSTS7000222" => {
             "set AZURE_CLIENT_SECRET to a secret of the application that has not expired"
@@ -56,7 +62,11 @@ fn cure(code: &str) -> &'static str {
             "check AZURE_CLIENT_ID and AZURE_TENANT_ID, or: az login --tenant TENANT"
         }
         "AADSTS700027" => "check that the certificate of AZURE_CLIENT_CERTIFICATE_PATH is one of the application's",
-        _ => "sign in again: az login",
+        "AADSTS700211" | "AADSTS700212" | "AADSTS700213" | "AADSTS70021" => {
+            "check issuer, subject and audience of the federated credential that the token is exchanged by"
+        }
+        _ if az => "sign in again: az login",
+        _ => "check AZURE_TENANT_ID, AZURE_CLIENT_ID and what they sign in with, or use the Azure CLI: --auth cli",
     }
 }
 
@@ -147,6 +157,17 @@ mod tests {
         );
         assert_eq!(failure.why, ["Please run 'az login' to setup account."]);
         assert_eq!(failure.hints, ["az login"]);
+    }
+
+    #[test]
+    fn the_cure_depends_on_who_asked_for_the_token() {
+        let cure = |text: &str| of(text).hints.join("");
+        assert_eq!(
+            cure("AzureCliCredential authentication failed. AADSTS700082: expired"),
+            "sign in again: az login"
+        );
+        assert!(cure("ClientSecretCredential authentication failed. AADSTS5: x").contains("AZURE_CLIENT_ID"));
+        assert!(cure("WorkloadIdentityCredential authentication failed. AADSTS700213: x").contains("subject"));
     }
 
     #[test]
