@@ -20,6 +20,7 @@ pub(crate) mod object;
 pub(crate) mod operation;
 pub(crate) mod providers;
 pub(crate) mod region;
+pub(crate) mod registered;
 pub(crate) mod roles;
 pub(crate) mod storage;
 pub(crate) mod transport;
