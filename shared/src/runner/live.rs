@@ -113,9 +113,15 @@ impl<S: Step> Live<S> {
                 why: wait.why.clone(),
                 foreseen: self.step.after_wait(&view.seen, &session.state()),
             },
-            Decision::Blocked(changes, turns) => Ending::Due {
-                changes: changes.iter().map(|change| change.note()).collect(),
-                turns: turns.clone(),
+            Decision::Blocked(changes, turns) => match self.record_blocked(&view.seen, session).await {
+                Ok(()) => Ending::Due {
+                    changes: changes.iter().map(|change| change.note()).collect(),
+                    turns: turns.clone(),
+                },
+                Err(error) => Ending::Failed {
+                    error,
+                    changed: Vec::new(),
+                },
             },
         }
     }
@@ -158,13 +164,19 @@ impl<S: Step> Live<S> {
     }
 
     async fn blocked(&mut self, seen: &S::Seen, turns: Vec<Turn>, session: &Session<S::Plane>) -> Outcome<Ending> {
-        session
-            .record(|state| self.step.record_blocked(seen, S::Plane::tables(state)))
-            .await?;
+        self.record_blocked(seen, session).await?;
         Ok(Ending::TheirTurn {
             changed: std::mem::take(&mut self.changed),
             turns,
         })
+    }
+
+    /// What others need to know is recorded even where nothing is to be changed, and so before anybody is asked.
+    async fn record_blocked(&self, seen: &S::Seen, session: &Session<S::Plane>) -> Outcome<()> {
+        session
+            .record(|state| self.step.record_blocked(seen, S::Plane::tables(state)))
+            .await?;
+        Ok(())
     }
 
     /// Makes the changes one after the other. Those that the caller may not make become turns of others.
