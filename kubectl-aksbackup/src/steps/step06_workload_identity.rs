@@ -100,24 +100,8 @@ impl Step for WorkloadIdentity {
             return Ok(Decision::Blocked(Vec::new(), vec![turn]));
         };
         let wanted = used(&seen.deployments);
-        let absent: Vec<&ObjectName> = wanted.iter().filter(|name| seen.account(name).is_none()).collect();
-        if !absent.is_empty() {
-            let why = format!(
-                "{} of the extension does not exist in namespace {}",
-                named(&absent),
-                seen.namespace
-            );
-            return Ok(Decision::Blocked(Vec::new(), vec![self.context.prepare(why)]));
-        }
-        let uncovered: Vec<&ObjectName> = wanted
-            .iter()
-            .filter(|name| !covered(state, &seen.namespace, name))
-            .collect();
-        if !uncovered.is_empty() {
-            return Ok(Decision::Blocked(
-                Vec::new(),
-                vec![self.no_credential(&uncovered, &seen.namespace)],
-            ));
+        if let Some(turn) = self.unready(seen, state, &wanted) {
+            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
         }
         let client_id = identity.client_id.as_str();
         let accounts = wanted.iter().filter_map(|name| seen.account(name));
@@ -172,6 +156,19 @@ impl Step for WorkloadIdentity {
 }
 
 impl WorkloadIdentity {
+    /// Whose turn it is before any of the service accounts may be annotated.
+    fn unready(&self, seen: &Seen, state: &State, wanted: &BTreeSet<ObjectName>) -> Option<Turn> {
+        let absent: Vec<&ObjectName> = wanted.iter().filter(|name| seen.account(name).is_none()).collect();
+        if !absent.is_empty() {
+            let (names, namespace) = (named(&absent), &seen.namespace);
+            let why = format!("{names} of the extension does not exist in namespace {namespace}");
+            return Some(self.context.prepare(why));
+        }
+        let bare = wanted.iter().filter(|name| !covered(state, &seen.namespace, name));
+        let uncovered: Vec<&ObjectName> = bare.collect();
+        (!uncovered.is_empty()).then(|| self.no_credential(&uncovered, &seen.namespace))
+    }
+
     fn no_credential(&self, uncovered: &[&ObjectName], namespace: &NamespaceName) -> Turn {
         let subjects: String = uncovered
             .iter()

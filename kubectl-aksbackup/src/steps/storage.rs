@@ -62,7 +62,7 @@ pub(crate) fn told(location: &StorageLocation) -> String {
     let mut text = format!("storage location {} is {phase}", location.name);
     if !reason.is_empty() {
         text.push_str(": ");
-        text.extend(reason.chars().take(300));
+        text.extend(reason.trim_end_matches('.').chars().take(300));
     }
     text
 }
