@@ -2,6 +2,7 @@
 //!
 //! An available storage location alone proves nothing: without a token file Velero signs in by the node and succeeds.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use aksbackup_shared::names::STORAGE_LOCATION;
 use aksbackup_shared::state::schema::{ClusterTables, State, VerificationTable};
 use aksbackup_shared::step::{Applied, Decision, Never, Step, Wait};
 use futures::future::try_join3;
+use jiff::Timestamp;
 
 use crate::cluster::client::{Reader, Writer};
 use crate::cluster::deployments::{Deployment, of_release};
@@ -25,12 +27,16 @@ use crate::steps::storage::{Access, access, cure, told, velero_since};
 /// The step.
 pub(crate) struct Verification {
     context: Rc<Context>,
+    first: Cell<Option<Timestamp>>,
 }
 
 impl Verification {
     /// The step of one run.
     pub(crate) fn new(context: Rc<Context>) -> Self {
-        Self { context }
+        Self {
+            context,
+            first: Cell::new(None),
+        }
     }
 }
 
@@ -42,6 +48,8 @@ pub(crate) struct Seen {
     pods: Vec<Pod>,
     locations: Vec<StorageLocation>,
     since: Since,
+    /// The validation that this run saw first.
+    first: Option<Timestamp>,
 }
 
 impl Step for Verification {
@@ -56,6 +64,8 @@ impl Step for Verification {
     async fn observe(&self, reader: &Reader, _: &State) -> Outcome<Seen> {
         let lists = try_join3(reader.deployments(), reader.pods(), reader.storage_locations());
         let (deployments, pods, locations) = lists.await?;
+        let validated = default_of(&locations.items).and_then(|own| own.validated);
+        self.first.set(self.first.get().or(validated));
         Ok(Seen {
             namespace: reader.namespace().to_owned(),
             deployments: of_release(&deployments.items),
@@ -66,6 +76,7 @@ impl Step for Verification {
                 pods: pods.version,
                 storage_locations: locations.version,
             },
+            first: self.first.get(),
         })
     }
 
@@ -163,8 +174,12 @@ fn unready(pod: &Pod) -> Option<String> {
 }
 
 impl Seen {
-    /// Whether Velero has not been refused for long enough to blame anybody: a new federated credential takes its time.
+    /// Whether it is too early to blame anybody: a new federated credential takes its time, and a refusal from before
+    /// this run may have been mended since.
     fn is_young(&self, location: &StorageLocation, patience: Duration) -> bool {
+        if location.validated == self.first {
+            return true;
+        }
         match (location.validated, velero_since(&self.pods)) {
             (Some(validated), Some(since)) => validated.duration_since(since).unsigned_abs() < patience,
             (None, _) | (_, None) => true,

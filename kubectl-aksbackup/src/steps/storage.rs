@@ -62,7 +62,12 @@ pub(crate) fn told(location: &StorageLocation) -> String {
     let mut text = format!("storage location {} is {phase}", location.name);
     if !reason.is_empty() {
         text.push_str(": ");
-        text.extend(reason.trim_end_matches('.').chars().take(300));
+        text.extend(reason.trim_end_matches([' ', '.']).chars().take(300));
+    }
+    if let Some(known) = meaning(&location.message)
+        && !text.contains(known.code)
+    {
+        text.push_str(&format!(" ({})", known.code));
     }
     text
 }

@@ -8,6 +8,7 @@ fn seen() -> Seen {
         pods: vec![testing::pod()],
         locations: vec![testing::location()],
         since: Since::default(),
+        first: None,
     }
 }
 
@@ -53,6 +54,12 @@ fn a_refusal_is_waited_out_while_it_is_young_and_then_told_with_its_cure() {
     seen.locations = vec![testing::unavailable("AADSTS700213: No match")];
     assert!(waits(&seen).contains("AADSTS700213"));
     seen.locations[0].validated = "2026-01-01T00:11:00Z".parse().ok();
+    seen.first = seen.locations[0].validated;
+    assert!(
+        waits(&seen).contains("AADSTS700213"),
+        "not looked at since this run began"
+    );
+    seen.first = testing::location().validated;
     let failure = decide(&seen).unwrap_err();
     assert_eq!(failure.code.as_deref(), Some("AADSTS700213"));
     assert!(failure.hints[0].contains("az aksbackup prepare"));
