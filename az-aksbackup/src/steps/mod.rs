@@ -3,6 +3,7 @@
 
 pub(crate) mod account;
 pub(crate) mod conditions;
+pub(crate) mod cured;
 pub(crate) mod fresh;
 pub(crate) mod instance_body;
 pub(crate) mod jobs;

@@ -21,6 +21,7 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::extensions::{self, Extension};
 use crate::arm::versions;
 use crate::plane::{self, Azure};
+use crate::steps::cured::Cured;
 use crate::steps::settings::{self, Settings};
 use crate::steps::{registration, turns, wanted};
 
@@ -143,7 +144,8 @@ impl Step for BackupExtension {
         match answer {
             Ok(answer) => {
                 let resource = (change.extension().to_string(), versions::EXTENSIONS);
-                Ok(answer.applied(writer, note.summary, resource))
+                let hints = cures(change.extension()).into();
+                Ok(Cured::by(answer.applied(writer, note.summary, resource), hints))
             }
             Err(failure) => {
                 let refused = (failure, &turns::CLUSTER_BUSY[..], note.summary.as_str());
@@ -203,7 +205,7 @@ impl BackupExtension {
         );
         Box::new(failure.hint(adopt).hint(format!(
             "to install it anew for the wanted storage: {} && az aksbackup prepare{flag}",
-            delete(target, extension)
+            delete(&extensions::extension_id(&target.cluster, &extension.name))
         )))
     }
 }
@@ -236,21 +238,28 @@ fn broken(target: &Target, extension: &Extension) -> Failure {
         Some(code) => failure.code(code),
         None => failure,
     };
-    failure
-        .hint("see what its pods say: kubectl get events -n dataprotection-microsoft --sort-by=.lastTimestamp")
-        .hint(format!(
-            "once the cause is gone, remove the extension and prepare again: {}",
-            delete(target, extension)
-        ))
+    cures(&extensions::extension_id(&target.cluster, name))
+        .into_iter()
+        .fold(failure, Failure::hint)
 }
 
-fn delete(target: &Target, extension: &Extension) -> String {
-    let cluster = &target.cluster;
+/// What to do about an extension that failed. Azure takes no second installation over it.
+fn cures(extension: &ResourceId) -> [String; 2] {
+    [
+        format!("see what its pods say: kubectl get events -n {NAMESPACE} --sort-by=.lastTimestamp"),
+        format!(
+            "once the cause is gone, remove the extension and prepare again: {}",
+            delete(extension)
+        ),
+    ]
+}
+
+fn delete(extension: &ResourceId) -> String {
+    let cluster = cluster_of(extension).rsplit('/').next().unwrap_or_default();
     format!(
-        "az k8s-extension delete --name {} --cluster-name {} --cluster-type managedClusters --resource-group {} --yes",
-        extension.name,
-        cluster.name(),
-        cluster.resource_group()
+        "az k8s-extension delete --name {} --cluster-name {cluster} --cluster-type managedClusters --resource-group {} --yes",
+        extension.name(),
+        extension.resource_group()
     )
 }
 

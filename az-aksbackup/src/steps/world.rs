@@ -111,7 +111,7 @@ pub(crate) fn prove(world: &World, state: &State, target: &Target, state_flag: &
             .iter()
             .map(|own| own.properties.source_resource_id.as_str())
             .collect();
-        return differs("vault", vault.as_str(), &reality.join(", "));
+        return differs("vault", vault.as_str(), "the cluster lets in", &reality.join(", "));
     }
     if world.account.is_none() || world.snapshot_group.is_none() {
         return not_yet(format!(
@@ -149,10 +149,12 @@ pub(crate) fn claim(state: &State) -> Option<Proven> {
 /// Compares what the file's tables claim.
 fn claims(state: &State, target: &Target, proven: &Proven) -> Outcome<()> {
     let cloud = &state.cloud;
+    let azure = "Azure says";
     if let Some(table) = &cloud.identity {
         same(
             "principal of the extension",
             table.principal.as_str(),
+            azure,
             proven.extension.as_str(),
         )?;
     }
@@ -160,14 +162,16 @@ fn claims(state: &State, target: &Target, proven: &Proven) -> Outcome<()> {
         same(
             "principal of the vault",
             table.principal.as_str(),
+            azure,
             proven.vault.as_str(),
         )?;
-        same("vault", table.vault.as_str(), wanted::vault(target).as_str())?;
+        same("vault", table.vault.as_str(), TARGET, wanted::vault(target).as_str())?;
     }
     if let Some(table) = &cloud.prerequisites {
         same(
             "principal of the cluster",
             table.cluster_principal.as_str(),
+            azure,
             proven.cluster.as_str(),
         )?;
     }
@@ -175,120 +179,41 @@ fn claims(state: &State, target: &Target, proven: &Proven) -> Outcome<()> {
         same(
             "storage account",
             table.account.as_str(),
+            TARGET,
             wanted::account(target).as_str(),
         )?;
         same(
             "snapshot group",
             table.snapshot_group.as_str(),
+            TARGET,
             wanted::snapshot_group(target).as_str(),
         )?;
     }
+    let subscription = target.cluster.subscription();
     same(
         "subscription of the cluster",
         target.subscription.as_str(),
-        target.cluster.subscription().as_str(),
+        azure,
+        subscription.as_str(),
     )
 }
 
-fn same(what: &str, claim: &str, reality: &str) -> Outcome<()> {
+/// A file whose tables contradict its target was tampered with, or its target was changed and nothing prepared since.
+const TARGET: &str = "its [target] says";
+
+fn same(what: &str, claim: &str, who: &str, reality: &str) -> Outcome<()> {
     match claim.eq_ignore_ascii_case(reality) {
         true => Ok(()),
-        false => differs(what, claim, reality),
+        false => differs(what, claim, who, reality),
     }
 }
 
-fn differs<T>(what: &str, claim: &str, reality: &str) -> Outcome<T> {
-    Failure::failed("the state file claims what Azure denies; no role was assigned")
-        .because(format!("{what}: the file says {claim}, Azure says {reality}"))
+fn differs<T>(what: &str, claim: &str, who: &str, reality: &str) -> Outcome<T> {
+    Failure::failed("the state file claims what is not so; no role was assigned")
+        .because(format!("{what}: the file says {claim}, {who} {reality}"))
         .hint("ask where the file comes from; whoever runs az aksbackup prepare again brings it up to date")
         .err()
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::steps::account::tests::account;
-    use crate::steps::step04_extension::tests::extension;
-    use crate::steps::wanted::tests::{example, state};
-
-    /// A world in which everything is as the target says.
-    pub(crate) fn world() -> World {
-        let vault = json!({ "location": "westeurope",
-            "identity": { "principalId": "55555555-5555-4555-8555-555555555555" } });
-        World {
-            cluster: clusters::tests::cluster(|_| ()),
-            extensions: vec![extension(|_| ())],
-            bindings: vec![binding(wanted::vault(&example()).as_str())],
-            vault: Some(serde_json::from_value(vault).unwrap()),
-            policy: None,
-            account: Some(account(|_| ())),
-            snapshot_group: Some(Group {}),
-        }
-    }
-
-    fn binding(source: &str) -> Binding {
-        let body = json!({ "name": "b", "properties": { "sourceResourceId": source.to_lowercase(),
-            "roles": ["Microsoft.DataProtection/backupvaults/backup-operator"] } });
-        serde_json::from_value(body).unwrap()
-    }
-
-    fn prove_it(world: &World, state: &State) -> Outcome<Proof> {
-        prove(world, state, &example(), "")
-    }
-
-    #[test]
-    fn what_fits_is_proven_without_any_table_of_the_file() {
-        let Proof::Proven(proven) = prove_it(&world(), &state()).unwrap() else {
-            panic!("not proven")
-        };
-        assert_eq!(proven.vault.as_str(), "55555555-5555-4555-8555-555555555555");
-        assert!(!proven.vault_tier);
-    }
-
-    #[test]
-    fn another_principal_in_the_file_is_refused_by_name() {
-        let mut state = state();
-        state.cloud.vault = Some(
-            serde_json::from_value(json!({
-            "vault": wanted::vault(&example()).as_str(), "principal": "66666666-6666-4666-8666-666666666666",
-            "policy": wanted::policy(&example()).as_str(), "rule": "r", "retention_tag": "t", "vault_tier": false }))
-            .unwrap(),
-        );
-        let failure = prove_it(&world(), &state).unwrap_err();
-        assert!(
-            failure.why[0].contains("66666666") && failure.why[0].contains("55555555"),
-            "{failure}"
-        );
-    }
-
-    #[test]
-    fn a_vault_that_the_cluster_does_not_let_in_is_refused_and_a_missing_binding_is_not_yet() {
-        let mut other = world();
-        other.bindings = vec![binding("/subscriptions/x/other")];
-        assert!(prove_it(&other, &state()).unwrap_err().why[0].contains("/subscriptions/x/other"));
-        other.bindings.clear();
-        assert!(
-            matches!(prove_it(&other, &state()), Ok(Proof::NotYet(turn)) if turn.command == "az aksbackup prepare")
-        );
-    }
-
-    #[test]
-    fn storage_that_the_extension_does_not_use_is_refused() {
-        let mut other = world();
-        other.extensions = vec![extension(|body| {
-            body["properties"]["configurationSettings"][settings::ACCOUNT] = json!("stother");
-        })];
-        assert!(prove_it(&other, &state()).unwrap_err().why[0].contains("stother"));
-    }
-
-    #[test]
-    fn without_extension_or_vault_it_is_the_platform_team_s_turn() {
-        let mut empty = world();
-        empty.vault = None;
-        assert!(matches!(prove_it(&empty, &state()), Ok(Proof::NotYet(_))));
-        empty.extensions.clear();
-        assert!(matches!(prove_it(&empty, &state()), Ok(Proof::NotYet(_))));
-    }
-}
+mod tests;
