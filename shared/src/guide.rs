@@ -182,7 +182,8 @@ impl StepName {
             Self::ExtensionIdentity => &[Self::Extension],
             Self::FederatedCredentials => &[Self::ClusterPrerequisites, Self::ExtensionIdentity],
             Self::TrustedAccess => &[Self::VaultAndPolicy, Self::Extension],
-            Self::Roles => &[Self::Storage, Self::VaultAndPolicy, Self::ExtensionIdentity],
+            // Whom the vault's roles are for is proven by its trusted access.
+            Self::Roles => &[Self::Storage, Self::VaultAndPolicy, Self::ExtensionIdentity, Self::TrustedAccess],
             Self::WorkloadIdentity => &[Self::ExtensionIdentity],
             Self::Rollout => &[Self::WorkloadIdentity, Self::FederatedCredentials, Self::Roles],
             Self::Verification => &[Self::Rollout],
