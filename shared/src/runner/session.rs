@@ -105,7 +105,7 @@ impl<P: Plane> Session<P> {
             return Ok(());
         }
         let timeout = crate::console::human(self.timeout);
-        Failure::new(Exit::Deadline, format!("{step}: not done within {timeout}"))
+        Failure::new(Exit::Deadline, format!("not done within {timeout}"))
             .because(format!("last seen: {}", wait.why))
             .hint("nothing is lost: run the same command again to go on, or give it longer with --timeout")
             .err()
