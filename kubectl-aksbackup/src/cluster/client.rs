@@ -55,18 +55,22 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// A reader for the cluster that `flags` name; nothing is sent yet. `credentials` is the command that would write a
-    /// missing kubeconfig, where it is known.
+    /// missing kubeconfig, where it is known; `trace` is told each request.
     ///
     /// # Errors
     /// No such kubeconfig, context or cluster, or a namespace that is none.
-    pub(crate) fn new(flags: &ConnectionFlags, credentials: Option<&str>) -> Outcome<Self> {
+    pub(crate) fn new(
+        flags: &ConnectionFlags,
+        credentials: Option<&str>,
+        trace: impl Fn(String) + 'static,
+    ) -> Outcome<Self> {
         let namespace = flags.namespace.as_deref().unwrap_or(NAMESPACE);
         let namespace = namespace
             .parse()
             .or_else(|error| Failure::usage(format!("{error}")).err())?;
         install_crypto();
         Ok(Self {
-            connection: Connection::new(resolve(flags, credentials)?, flags.request_timeout)?,
+            connection: Connection::new(resolve(flags, credentials)?, flags.request_timeout, trace),
             namespace,
         })
     }

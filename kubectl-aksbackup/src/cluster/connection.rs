@@ -23,6 +23,7 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 pub(crate) struct Connection {
     access: Access,
     timeout: Option<Duration>,
+    trace: Box<dyn Fn(String)>,
     current: Mutex<Option<Signed>>,
 }
 
@@ -32,8 +33,9 @@ struct Signed {
 }
 
 impl Connection {
-    /// A connection that nothing was sent over yet. A request may take `timeout`; zero is for ever.
-    pub(crate) fn new(mut access: Access, timeout: Duration) -> Outcome<Rc<Self>> {
+    /// A connection that nothing was sent over yet. A request may take `timeout`; zero is for ever. Each one is told to
+    /// `trace`.
+    pub(crate) fn new(mut access: Access, timeout: Duration, trace: impl Fn(String) + 'static) -> Rc<Self> {
         let config = &mut access.config;
         let agent = concat!("kubectl-aksbackup/", env!("CARGO_PKG_VERSION"));
         if let (Ok(name), Ok(value)) = ("user-agent".parse(), agent.parse()) {
@@ -41,11 +43,12 @@ impl Connection {
         }
         config.connect_timeout = Some(Duration::from_secs(10));
         config.default_retry = false;
-        Ok(Rc::new(Self {
+        Rc::new(Self {
             access,
+            trace: Box::new(trace),
             timeout: (!timeout.is_zero()).then_some(timeout),
             current: Mutex::new(None),
-        }))
+        })
     }
 
     /// Address of the API server.
@@ -136,6 +139,7 @@ impl Connection {
         let mut renewed = false;
         loop {
             let client = self.client().await?;
+            (self.trace)(format!("  {doing}"));
             let answer = match self.timeout {
                 Some(limit) => match tokio::time::timeout(limit, request(client)).await {
                     Ok(answer) => answer,

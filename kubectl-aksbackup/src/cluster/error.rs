@@ -1,6 +1,7 @@
 //! From an error of the Kubernetes API to what a person needs: the object with its kind, the verb, Kubernetes' own words.
 
 use std::error::Error as _;
+use std::fmt;
 
 use aksbackup_shared::failure::Failure;
 use kube::core::Status;
@@ -38,11 +39,18 @@ impl Doing {
     }
 
     fn what(&self) -> String {
-        format!("cannot {} {}{}", self.verb, self.object, self.place())
+        format!("cannot {self}")
     }
 
     fn right(&self) -> String {
         format!("{} {}{}", self.verb, self.resource, self.place())
+    }
+}
+
+/// `patch deployment web in namespace ns`.
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.verb, self.object, self.place())
     }
 }
 
@@ -62,13 +70,14 @@ pub(crate) fn failure(error: &kube::Error, doing: &Doing, server: &str) -> Failu
 }
 
 fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
-    let admission =
-        status.message.contains("admission webhook") || status.message.contains("ValidatingAdmissionPolicy");
+    // A missing right names the user and the verb; every other refusal with 403 comes from admission.
+    let admission = !status.message.is_empty() && !status.message.contains(" cannot ");
     let failure = match status.code {
         401 => Failure::not_permitted(format!("{server} does not accept this login"))
             .hint("sign in again; for AKS with Microsoft Entra: kubelogin convert-kubeconfig -l azurecli"),
-        403 if admission => Failure::failed(doing.what())
-            .hint("a policy of the cluster refuses it: exempt the namespace, or ask who runs the policy"),
+        403 if admission => {
+            Failure::failed(doing.what()).hint("a policy or quota of the cluster refuses it: ask who runs it")
+        }
         403 => {
             Failure::not_permitted(doing.what()).hint(format!("ask a cluster admin for the right to {}", doing.right()))
         }
@@ -107,6 +116,7 @@ fn unreachable_server(error: &kube::Error, doing: &Doing, server: &str) -> Failu
         }
         source = inner.source();
     }
+    let distrusted = words.iter().any(|word| word.contains("invalid peer certificate"));
     let mut failure = Failure::failed(format!(
         "cannot reach the API server {server} to {} {}",
         doing.verb, doing.object
@@ -114,7 +124,10 @@ fn unreachable_server(error: &kube::Error, doing: &Doing, server: &str) -> Failu
     for word in words {
         failure = failure.because(word);
     }
-    failure.hint("is the cluster running, and is its API server open to this machine (private cluster, authorised IP ranges, proxy)?")
+    failure.hint(match distrusted {
+        true => "its certificate is not of the authority that the kubeconfig names: is the kubeconfig outdated, or of another cluster?",
+        false => "is the cluster running, and is its API server open to this machine (private cluster, authorised IP ranges, proxy)?",
+    })
 }
 
 /// Whether the API server said that the object, or its whole kind, is not there.
@@ -143,7 +156,11 @@ mod tests {
     #[test]
     fn a_missing_right_is_exit_4_with_verb_resource_and_namespace() {
         let failure = refused(
-            &status(403, "Forbidden", "deployments is forbidden"),
+            &status(
+                403,
+                "Forbidden",
+                "deployments is forbidden: User \"u\" cannot patch resource \"deployments\"",
+            ),
             &doing(),
             "https://a",
         );
@@ -159,6 +176,11 @@ mod tests {
         let failure = refused(&status(403, "Forbidden", text), &doing(), "https://a");
         assert_eq!(failure.exit, Exit::Failed);
         assert!(failure.why[0].contains("gatekeeper"));
+        let text = "pods \"a\" is forbidden: exceeded quota: q";
+        assert_eq!(
+            refused(&status(403, "Forbidden", text), &doing(), "https://a").exit,
+            Exit::Failed
+        );
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) struct ConnectionFlags {
     #[arg(long = "as-uid", global = true, value_name = "UID")]
     pub(crate) impersonate_uid: Option<String>,
     /// Bearer token
-    #[arg(long, global = true, value_name = "TOKEN", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "TOKEN")]
     pub(crate) token: Option<String>,
     /// Client certificate file
     #[arg(long, global = true, value_name = "FILE")]

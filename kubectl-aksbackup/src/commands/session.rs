@@ -63,7 +63,8 @@ pub(crate) fn credentials(state: &State) -> Option<String> {
 /// # Errors
 /// As [`Reader::new`].
 pub(crate) fn reader(cli: &Cli, state: &State) -> Outcome<Reader> {
-    Reader::new(&cli.connection, credentials(state).as_deref())
+    let trace = cli.common.console().detailer();
+    Reader::new(&cli.connection, credentials(state).as_deref(), trace)
 }
 
 /// A session on the cluster, and what its steps share.

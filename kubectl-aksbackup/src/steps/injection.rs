@@ -68,6 +68,8 @@ pub(crate) fn webhook(trials: &[Trial], client_id: &str, context: &Context) -> O
                     .hint("or by hand: az aks update --enable-oidc-issuer --enable-workload-identity --resource-group GROUP --name CLUSTER")
                     .err();
             }
+            // Policies may refuse bare pods and let those of a deployment pass: only the rollout itself can tell.
+            TrialOutcome::Refused(why) if why.contains("denied the request") => {}
             TrialOutcome::Refused(why) => return refused(deployment.as_str(), why),
         }
     }
@@ -149,6 +151,13 @@ mod tests {
         let words = "failed calling webhook \"mutation.azure-workload-identity.io\": no endpoints available";
         let failure = judged(TrialOutcome::Refused(words.into())).unwrap_err();
         assert!(failure.why[0].contains("no endpoints") && failure.hints[0].contains("kube-system"));
+    }
+
+    #[test]
+    fn a_policy_against_bare_pods_proves_nothing() {
+        let words = "admission webhook \"validate.kyverno.svc\" denied the request: naked pods are not allowed";
+        assert_eq!(judged(TrialOutcome::Refused(words.into())), Ok(Webhook::Ready));
+        assert!(judged(TrialOutcome::Refused("exceeded quota: pods".into())).is_err());
     }
 
     #[test]

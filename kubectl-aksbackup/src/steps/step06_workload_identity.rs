@@ -105,7 +105,7 @@ impl Step for WorkloadIdentity {
         }
         let client_id = identity.client_id.as_str();
         let accounts = wanted.iter().filter_map(|name| seen.account(name));
-        let changes: Vec<Annotate> = accounts
+        let mut changes: Vec<Annotate> = accounts
             .filter(|account| account.client_id.as_deref() != Some(client_id))
             .map(|account| Annotate {
                 account: account.clone(),
@@ -113,6 +113,8 @@ impl Step for WorkloadIdentity {
                 namespace: seen.namespace.clone(),
             })
             .collect();
+        // What another manager may hold on to is asked for first: if that fails, nothing was written.
+        changes.sort_by_key(|change| change.account.other_manager.is_none());
         Ok(match changes.is_empty() {
             true => Decision::Done(format!("{} service accounts carry client id {client_id}", wanted.len())),
             false => Decision::Change(changes),
