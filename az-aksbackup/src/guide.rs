@@ -143,7 +143,7 @@ fn prepared(options: PrepareOptions, cluster: Fresh<crate::arm::clusters::Cluste
         folder,
         state_flag,
     } = options;
-    let flag = || state_flag.clone();
+    let (flag, extension) = (|| state_flag.clone(), Fresh::default());
     vec![
         step(ClusterPrerequisites {
             cluster,
@@ -154,8 +154,14 @@ fn prepared(options: PrepareOptions, cluster: Fresh<crate::arm::clusters::Cluste
             folder,
             state_flag: flag(),
         }),
-        step(BackupExtension { state_flag: flag() }),
-        step(ExtensionIdentity { state_flag: flag() }),
+        step(BackupExtension {
+            extension: extension.clone(),
+            state_flag: flag(),
+        }),
+        step(ExtensionIdentity {
+            extension,
+            state_flag: flag(),
+        }),
         step(FederatedCredentials {
             subjects,
             state_flag: flag(),

@@ -22,6 +22,7 @@ use crate::arm::extensions::{self, Extension};
 use crate::arm::versions;
 use crate::plane::{self, Azure};
 use crate::steps::cured::Cured;
+use crate::steps::fresh::Fresh;
 use crate::steps::settings::{self, Settings};
 use crate::steps::{registration, turns, wanted};
 
@@ -29,6 +30,8 @@ const PROVIDER: &str = "Microsoft.KubernetesConfiguration";
 
 /// Step 4.
 pub(crate) struct BackupExtension {
+    /// Takes the extension for the step that needs it next.
+    pub(crate) extension: Fresh<Extension>,
     /// The state flag for printed commands.
     pub(crate) state_flag: String,
 }
@@ -99,7 +102,11 @@ impl Step for BackupExtension {
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let target = wanted::target(state)?.clone();
         let extensions = extensions::of_backup(reader, &target.cluster).await?;
-        Ok(Seen { target, extensions })
+        let seen = Seen { target, extensions };
+        if let Some(extension) = chosen(&seen) {
+            self.extension.put(extension.clone());
+        }
+        Ok(seen)
     }
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<ExtensionChange>> {

@@ -17,11 +17,14 @@ use crate::arm::extensions::Extension;
 use crate::arm::identities::{self, Identity, IdentityProperties};
 use crate::arm::{clusters, extensions};
 use crate::plane::Azure;
+use crate::steps::fresh::Fresh;
 use crate::steps::turns::{self, Sight};
 use crate::steps::wanted;
 
 /// Step 5.
 pub(crate) struct ExtensionIdentity {
+    /// The extension as the step before has just seen it.
+    pub(crate) extension: Fresh<Extension>,
     /// The state flag for printed commands.
     pub(crate) state_flag: String,
 }
@@ -45,9 +48,17 @@ impl Step for ExtensionIdentity {
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let target = wanted::target(state)?;
+        let fresh = self.extension.take();
         let known_id = state.cloud.identity.as_ref().map(|table| &table.identity);
+        // An extension that names its identity leaves nothing to look up.
+        let known_id = known_id.filter(|_| fresh.as_ref().and_then(named_by).is_none());
         let (extension, known, node_group) = futures::join!(
-            installed(reader, state, target),
+            async {
+                match fresh {
+                    Some(extension) => Ok(extension),
+                    None => installed(reader, state, target).await,
+                }
+            },
             known(reader, known_id),
             node_group(reader, state, target),
         );
@@ -223,9 +234,12 @@ mod tests {
     use crate::steps::turns::tests::refusal;
     use crate::steps::wanted::tests::state;
 
-    const STEP: ExtensionIdentity = ExtensionIdentity {
-        state_flag: String::new(),
-    };
+    fn step() -> ExtensionIdentity {
+        ExtensionIdentity {
+            extension: Fresh::default(),
+            state_flag: String::new(),
+        }
+    }
     const GROUP: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/MC_rg-aks_aks";
 
     fn identity() -> Identity {
@@ -249,16 +263,16 @@ mod tests {
     fn satisfied_world_needs_nothing() {
         let seen = seen(Sight::Here(identity()));
         let evidence = "identity ext-1 with client id 44444444-4444-4444-8444-444444444444";
-        assert_eq!(STEP.decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
+        assert_eq!(step().decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
         let mut tables = CloudTables::default();
-        STEP.record(&seen, &mut tables);
+        step().record(&seen, &mut tables);
         assert_eq!(tables.identity.unwrap().identity, identity().id);
     }
 
     #[test]
     fn an_identity_that_may_not_be_read_is_the_turn_of_who_may() {
         let hidden = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));
-        let Decision::Blocked(_, turns) = STEP.decide(&seen(hidden), &state()).unwrap() else {
+        let Decision::Blocked(_, turns) = step().decide(&seen(hidden), &state()).unwrap() else {
             panic!("not blocked")
         };
         assert_eq!(turns[0].who, Person::SubscriptionContributor);
@@ -268,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_identity_that_is_gone_is_a_failure() {
-        assert!(STEP.decide(&seen(Sight::Absent), &state()).is_err());
+        assert!(step().decide(&seen(Sight::Absent), &state()).is_err());
     }
 
     #[test]

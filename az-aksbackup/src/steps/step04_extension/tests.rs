@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::steps::wanted::tests::{example, state};
 
-const STEP: BackupExtension = BackupExtension {
-    state_flag: String::new(),
-};
+fn step() -> BackupExtension {
+    BackupExtension {
+        extension: Fresh::default(),
+        state_flag: String::new(),
+    }
+}
 const ENDPOINT: &str = "https://stbackup.blob.core.windows.net/";
 
 fn prepared() -> State {
@@ -43,19 +46,19 @@ fn seen(extensions: Vec<Extension>) -> Seen {
 #[test]
 fn satisfied_world_needs_nothing_whatever_the_extension_is_called() {
     let seen = seen(vec![extension(|_| ())]);
-    let decision = STEP.decide(&seen, &prepared()).unwrap();
+    let decision = step().decide(&seen, &prepared()).unwrap();
     assert_eq!(
         decision,
         Decision::Done("extension by-hand 0.1.2 on cluster aks".into())
     );
     let mut tables = CloudTables::default();
-    STEP.record(&seen, &mut tables);
+    step().record(&seen, &mut tables);
     assert_eq!(tables.extension.unwrap().extension.name(), "by-hand");
 }
 
 #[test]
 fn a_missing_extension_is_installed_with_wire_names() {
-    let Decision::Change(changes) = STEP.decide(&seen(vec![]), &prepared()).unwrap() else {
+    let Decision::Change(changes) = step().decide(&seen(vec![]), &prepared()).unwrap() else {
         panic!("no change")
     };
     let ExtensionChange::Install { settings, .. } = &changes[0] else {
@@ -72,7 +75,7 @@ fn a_missing_extension_is_installed_with_wire_names() {
 #[test]
 fn an_extension_that_is_being_installed_is_waited_for() {
     let creating = extension(|body| body["properties"]["provisioningState"] = json!("Creating"));
-    let decision = STEP.decide(&seen(vec![creating]), &prepared()).unwrap();
+    let decision = step().decide(&seen(vec![creating]), &prepared()).unwrap();
     assert_eq!(decision, Decision::Wait(Wait::for_("extension by-hand: Creating")));
 }
 
@@ -82,7 +85,7 @@ fn a_failed_extension_fails_with_helm_s_words_and_the_cure() {
         body["properties"]["provisioningState"] = json!("Failed");
         body["properties"]["errorInfo"] = json!({ "code": "ExtensionOperationFailed", "message": "geneva not ready" });
     });
-    let failure = STEP.decide(&seen(vec![failed]), &prepared()).unwrap_err();
+    let failure = step().decide(&seen(vec![failed]), &prepared()).unwrap_err();
     assert_eq!(failure.code.as_deref(), Some("ExtensionOperationFailed"));
     assert_eq!(failure.why, ["geneva not ready"]);
     assert!(
@@ -96,7 +99,7 @@ fn a_failed_extension_fails_with_helm_s_words_and_the_cure() {
 #[test]
 fn another_container_is_refused_with_both_cures() {
     let other = extension(|body| body["properties"]["configurationSettings"][settings::BUCKET] = json!("other"));
-    let failure = STEP.decide(&seen(vec![other]), &prepared()).unwrap_err();
+    let failure = step().decide(&seen(vec![other]), &prepared()).unwrap_err();
     assert!(
         failure.why[0].contains("other") && failure.why[0].contains("aks"),
         "{failure}"
@@ -110,7 +113,7 @@ fn an_extension_with_account_keys_is_switched_to_entra() {
         let settings = body["properties"]["configurationSettings"].as_object_mut().unwrap();
         settings.retain(|key, _| !key.ends_with("useAAD"));
     });
-    let Decision::Change(changes) = STEP.decide(&seen(vec![keys]), &prepared()).unwrap() else {
+    let Decision::Change(changes) = step().decide(&seen(vec![keys]), &prepared()).unwrap() else {
         panic!("no change")
     };
     assert!(matches!(&changes[..], [ExtensionChange::Rekey { settings, .. }] if settings.len() == 1));
