@@ -12,7 +12,8 @@ use crate::cluster::flags::ConnectionFlags;
 /// Set up keyless Azure Backup for an AKS cluster: the cluster side
 ///
 /// The work is handed from team to team by a state file: `az aksbackup` does what Azure Resource Manager does, `kubectl
-/// aksbackup` what the cluster's API server does. Every command looks before it writes, and can be run again at any time.
+/// aksbackup` what the cluster's API server does. Every command looks before it writes, and can be run again at any
+/// time.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl aksbackup",

@@ -1,4 +1,5 @@
-//! From an error of the Kubernetes API to what a person needs: the object with its kind, the verb, Kubernetes' own words.
+//! From an error of the Kubernetes API to what a person needs: the object with its kind, the verb, Kubernetes' own
+//! words.
 
 use std::error::Error as _;
 use std::fmt;
@@ -125,8 +126,8 @@ fn unreachable_server(error: &kube::Error, doing: &Doing, server: &str) -> Failu
         failure = failure.because(word);
     }
     failure.hint(match distrusted {
-        true => "its certificate is not of the authority that the kubeconfig names: is the kubeconfig outdated, or of another cluster?",
-        false => "is the cluster running, and is its API server open to this machine (private cluster, authorised IP ranges, proxy)?",
+        true => "the kubeconfig does not trust its certificate: is the kubeconfig outdated, or of another cluster?",
+        false => "is the cluster running, and open to this machine (private cluster, authorised IP ranges, proxy)?",
     })
 }
 
@@ -187,7 +188,7 @@ mod tests {
     fn a_conflict_names_the_other_manager_and_the_way_to_win() {
         let mut conflict = status(409, "Conflict", "Apply failed with 1 conflict");
         conflict.details = serde_json::from_value(serde_json::json!({
-            "causes": [{ "reason": "FieldManagerConflict", "message": "conflict with \"kubectl-annotate\"", "field": ".a" }]
+            "causes": [{ "reason": "FieldManagerConflict", "message": "conflict with kubectl-annotate", "field": ".a" }]
         }))
         .unwrap();
         let failure = refused(&conflict, &doing(), "https://a");

@@ -20,8 +20,8 @@ struct Document {
 }
 
 impl Reader {
-    /// The issuer that the API server advertises at `/.well-known/openid-configuration`; `None` where the caller may not
-    /// read it, or it is not served.
+    /// The issuer that the API server advertises at `/.well-known/openid-configuration`; `None` where the caller may
+    /// not read it, or it is not served.
     ///
     /// # Errors
     /// The API server cannot be reached, or does not accept the login.

@@ -32,9 +32,8 @@ struct Chosen {
 
 /// Finds cluster and login. `credentials` is the command that would write the missing kubeconfig, where it is known.
 ///
-/// # Errors
-/// Exit 3: no kubeconfig, or no such context, cluster or user in it, with those that exist. Exit 2: it cannot be read, or
-/// has no current context.
+/// # Errors Exit 3: no kubeconfig, or no such context, cluster or user in it, with those that exist. Exit 2: it cannot
+/// be read, or has no current context.
 pub(crate) fn resolve(flags: &ConnectionFlags, credentials: Option<&str>) -> Outcome<Access> {
     resolved(flags).map_err(|failure| {
         Box::new(match credentials {
@@ -57,8 +56,8 @@ fn resolved(flags: &ConnectionFlags) -> Outcome<Access> {
     configured(flags, choose(&kubeconfig, flags)?)
 }
 
-/// Every kubeconfig file that exists, merged; `None` where there is none. As with kubectl, only the file of the flag must
-/// exist.
+/// Every kubeconfig file that exists, merged; `None` where there is none. As with kubectl, only the file of the flag
+/// must exist.
 fn read(flags: &ConnectionFlags) -> Outcome<Option<Kubeconfig>> {
     if let Some(path) = &flags.kubeconfig {
         if !path.is_file() {

@@ -1,8 +1,10 @@
 //! The only code that speaks to Kubernetes.
 //!
 //! * [`flags`], [`kubeconfig`], [`proxy`], [`plugin`]: which API server, as whom; [`connection`]: the one client.
-//! * [`client`]: [`Reader`](client::Reader) and [`Writer`](client::Writer); [`error`]: what goes wrong, in Kubernetes' words.
-//! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`]: objects; [`watch`]: their changes.
+//! * [`client`]: [`Reader`](client::Reader) and [`Writer`](client::Writer); [`error`]: what goes wrong, in Kubernetes'
+//!   words.
+//! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`]: objects; [`watch`]: their
+//!   changes.
 //! * [`issuer`], [`rights`], [`rehearsal`], [`ownership`]: what is asked before anything is written.
 
 pub(crate) mod client;

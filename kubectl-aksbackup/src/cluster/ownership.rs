@@ -64,10 +64,14 @@ fn has(entry: &ManagedFieldsEntry, field: &Field) -> bool {
 mod tests {
     use super::*;
 
+    fn annotation(key: &str) -> serde_json::Value {
+        serde_json::json!({ "f:metadata": { "f:annotations": { (format!("f:{key}")): {} } } })
+    }
+
     fn entries() -> Vec<ManagedFieldsEntry> {
         serde_json::from_value(serde_json::json!([
-            { "manager": "helm", "operation": "Update", "fieldsV1": { "f:metadata": { "f:annotations": { "f:a": {} } } } },
-            { "manager": MANAGER, "operation": "Apply", "fieldsV1": { "f:metadata": { "f:annotations": { "f:b": {} } } } },
+            { "manager": "helm", "operation": "Update", "fieldsV1": annotation("a") },
+            { "manager": MANAGER, "operation": "Apply", "fieldsV1": annotation("b") },
         ]))
         .unwrap()
     }

@@ -79,7 +79,8 @@ impl StorageLocation {
     }
 }
 
-/// The text without the signatures of shared access URLs, which older versions of Velero left in their messages and logs.
+/// The text without the signatures of shared access URLs, which older versions of Velero left in their messages and
+/// logs.
 pub(crate) fn scrubbed(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;

@@ -25,10 +25,11 @@ pub(crate) struct Since {
 }
 
 impl Reader {
-    /// Ends when a deployment, pod or storage location has changed since it was looked at. Where watching is not allowed,
-    /// or breaks off, it never ends: the next look is then the only way to notice.
+    /// Ends when a deployment, pod or storage location has changed since it was looked at. Where watching is not
+    /// allowed, or breaks off, it never ends: the next look is then the only way to notice.
     ///
-    /// Changes come in bursts; after the first one the others are waited for during `calm`, so that one look sees them all.
+    /// Changes come in bursts; after the first one the others are waited for during `calm`, so that one look sees them
+    /// all.
     pub(crate) async fn stirred(&self, since: &Since, calm: Duration) {
         let Ok(client) = self.connection().client().await else {
             return std::future::pending().await;

@@ -1,4 +1,5 @@
-//! One module for each command, and what they share: [`session`] meets the cluster, [`checks`] is what `verify` looks at.
+//! One module for each command, and what they share: [`session`] meets the cluster, [`checks`] is what `verify` looks
+//! at.
 
 pub(crate) mod checks;
 pub(crate) mod completion;

@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn no_location_at_all_is_the_platform_team_s_turn() {
         assert!(
-            matches!(judged(None, testing::bare_pod(), &testing::state()), Gate::Turn(turn) if turn.who == Person::PlatformTeam)
+            matches!(judged(None, testing::bare_pod(), &State::default()), Gate::Turn(turn) if turn.who == Person::PlatformTeam)
         );
     }
 }

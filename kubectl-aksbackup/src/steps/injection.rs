@@ -63,9 +63,9 @@ pub(crate) fn webhook(trials: &[Trial], client_id: &str, context: &Context) -> O
             }
             TrialOutcome::Untouched => {
                 return Failure::failed(format!("new pods of deployment {deployment} get no workload identity"))
-                    .because("the workload identity webhook left a trial pod alone: it is not installed, or not in charge of this namespace")
+                    .because("the workload identity webhook left a trial pod alone: it is not installed")
                     .hint(context.command("az aksbackup prepare"))
-                    .hint("or by hand: az aks update --enable-oidc-issuer --enable-workload-identity --resource-group GROUP --name CLUSTER")
+                    .hint("or: az aks update --enable-workload-identity --resource-group GROUP --name CLUSTER")
                     .err();
             }
             // Policies may refuse bare pods and let those of a deployment pass: only the rollout itself can tell.
@@ -81,7 +81,10 @@ fn refused<T>(deployment: &str, why: &str) -> Outcome<T> {
         Failure::failed(format!("new pods of deployment {deployment} would be refused")).because(why.to_owned());
     if why.contains(WEBHOOK) && why.contains("failed calling webhook") {
         return failure
-            .hint("the workload identity webhook does not answer; look at it: kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true")
+            .hint(
+                "the workload identity webhook does not answer; look at it: kubectl get pods --namespace kube-system \
+                 --selector azure-workload-identity.io/system=true",
+            )
             .hint("AKS sets it up anew with: az aks update --resource-group GROUP --name CLUSTER")
             .err();
     }

@@ -1,8 +1,8 @@
 //! The steps of the cluster plane, named after the guide's numbers.
 //!
-//! [`preflight`] proves the cluster and the caller's rights; [`unconfiguration`] is the way back. What several steps need:
-//! [`context`] (one run), [`goal`] and [`cause`] (what pods are to run with), [`gate`] and [`storage`] (what the storage
-//! location tells), [`injection`] (what pods carry), [`velero_words`] (what Velero's messages mean).
+//! [`preflight`] proves the cluster and the caller's rights; [`unconfiguration`] is the way back. What several steps
+//! need: [`context`] (one run), [`goal`] and [`cause`] (what pods are to run with), [`gate`] and [`storage`] (what the
+//! storage location tells), [`injection`] (what pods carry), [`velero_words`] (what Velero's messages mean).
 
 pub(crate) mod cause;
 pub(crate) mod context;

@@ -97,8 +97,8 @@ impl Step for Preflight {
 }
 
 impl Preflight {
-    /// What the API server advertises, else, where something is going to be written, what it puts into a token of one of
-    /// the extension's service accounts.
+    /// What the API server advertises, else, where something is going to be written, what it puts into a token of one
+    /// of the extension's service accounts.
     async fn issuer(&self, reader: &Reader, state: &State) -> Outcome<Option<String>> {
         let needed = state.cloud.prerequisites.is_some() && !self.rights.is_empty();
         if self.context.issuer.is_some() || !needed {
@@ -151,7 +151,8 @@ fn lacking<T>(seen: &Seen, unproven: bool) -> Outcome<T> {
     }
     if unproven {
         failure = failure.because(format!(
-            "get /.well-known/openid-configuration, or {TOKEN} in namespace {namespace}: either proves which cluster this is"
+            "get /.well-known/openid-configuration, or {TOKEN} in namespace {namespace}: \
+             either proves which cluster this is"
         ));
     }
     failure

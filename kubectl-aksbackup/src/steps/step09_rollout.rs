@@ -1,8 +1,8 @@
 //! Step 9: the pods run with workload identity, after exactly one rollout of each deployment.
 //!
-//! Label and cause of the rollout go into the pod template in one patch. Before it, the storage location proves role and
-//! network by the node's identity, which is the same one, and a trial pod proves that the webhook sees the annotation. A
-//! pod that missed the injection all the same is deleted; its deployment is not rolled again.
+//! Label and cause of the rollout go into the pod template in one patch. Before it, the storage location proves role
+//! and network by the node's identity, which is the same one, and a trial pod proves that the webhook sees the
+//! annotation. A pod that missed the injection all the same is deleted; its deployment is not rolled again.
 
 use std::rc::Rc;
 

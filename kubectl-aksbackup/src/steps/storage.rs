@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_velero_s_words() {
-        let wrapped = "BackupStorageLocation \"default\" is unavailable: rpc error: code = Unknown desc = AADSTS700213: No match\nmore";
+        let wrapped = "BackupStorageLocation \"default\" is unavailable: rpc error: code = Unknown \
+                       desc = AADSTS700213: No match\nmore";
         let denied = testing::unavailable(wrapped);
         assert_eq!(
             access(std::slice::from_ref(&denied), &[testing::pod()]),

@@ -106,8 +106,8 @@ pub(crate) fn meaning(message: &str) -> Option<Meaning> {
     })
 }
 
-/// Whether `word` stands in `text` and does not go on: `AuthorizationFailure` is not `AuthorizationFailed`, `AADSTS70021`
-/// not `AADSTS700211`.
+/// Whether `word` stands in `text` and does not go on: `AuthorizationFailure` is not `AuthorizationFailed`,
+/// `AADSTS70021` not `AADSTS700211`.
 fn contains_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let after = text.get(at + word.len()..).and_then(|rest| rest.chars().next());
