@@ -127,13 +127,18 @@ pub(crate) fn up(prepare: PrepareOptions, grant: GrantOptions, protect: ProtectO
 }
 
 /// All steps that can be looked at.
-pub(crate) fn status() -> Steps {
-    let mut steps = prepared(PrepareOptions::default(), Fresh::default());
+pub(crate) fn status(options: PrepareOptions) -> Steps {
+    let state_flag = options.state_flag.clone();
+    let mut steps = prepared(options, Fresh::default());
     steps.push(step(roles(GrantOptions {
         vouched_by_prompt: true,
+        state_flag: state_flag.clone(),
         ..GrantOptions::default()
     })));
-    steps.push(step(instance(ProtectOptions::default())));
+    steps.push(step(instance(ProtectOptions {
+        state_flag,
+        ..ProtectOptions::default()
+    })));
     steps
 }
 

@@ -7,7 +7,7 @@ use aksbackup_shared::status::{self, Row, Standing};
 use aksbackup_shared::step::Turn;
 
 use crate::cli::{Cli, StatusArgs};
-use crate::commands::session;
+use crate::commands::{options, session};
 use crate::guide;
 
 /// Shows the status table; writes nothing, neither Azure nor the file.
@@ -19,7 +19,7 @@ pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
         true => (cli.common.console(), status::rows(&session::state(cli)?, None)),
         false => {
             let session = session::open(cli, false).await?;
-            let report = look(&mut guide::status(), &session).await;
+            let report = look(&mut guide::status(options::prepare(cli, &[])), &session).await;
             session.console.clear();
             (cli.common.console(), status::rows(&session.state(), Some(&report)))
         }

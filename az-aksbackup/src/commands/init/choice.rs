@@ -119,10 +119,12 @@ impl Choice<'_> {
             return Ok((name, group));
         }
         let flag = "--storage-account NAME";
-        let name = self
-            .picker
-            .name("Name of the new storage account", &self.names.account(), flag)?;
-        Ok((name, self.group(flags.storage_resource_group.clone())?))
+        let name: StorageAccountName =
+            self.picker
+                .name("Name of the new storage account", &self.names.account(), flag)?;
+        let own = group_of(&self.world.accounts, name.as_str());
+        let group = self.group(flags.storage_resource_group.clone().or(own))?;
+        Ok((name, group))
     }
 
     /// The group of account and vault.
@@ -218,16 +220,11 @@ impl Choice<'_> {
         if let Some((Ok(name), group)) = at.checked_sub(1).and_then(|at| existing.get(at)).map(|own| taken(own)) {
             return Ok((name, group));
         }
-        let name = self
-            .picker
-            .name("Name of the new vault", &self.names.vault(), "--vault NAME")?;
-        Ok((
-            name,
-            flags
-                .vault_resource_group
-                .clone()
-                .unwrap_or_else(|| storage_group.clone()),
-        ))
+        let flag = "--vault NAME";
+        let name: VaultName = self.picker.name("Name of the new vault", &self.names.vault(), flag)?;
+        let own = group_of(&self.world.vaults, name.as_str());
+        let group = flags.vault_resource_group.clone().or(own);
+        Ok((name, group.unwrap_or_else(|| storage_group.clone())))
     }
 
     async fn policy(&self, vault: &VaultTarget) -> Outcome<PolicyTarget> {
