@@ -1,11 +1,10 @@
 //! The table of contents: each command is a list of steps, in order. What each step does is in its own file.
 
-use std::path::PathBuf;
-
 use aksbackup_shared::runner::{Guided, step};
 
 use crate::plane::Azure;
-use crate::steps::fresh::Fresh;
+use crate::steps::fresh::JustRead;
+pub(crate) use crate::steps::options::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions};
 use crate::steps::preflight::Preflight;
 use crate::steps::rights::Purpose;
 use crate::steps::step01_cluster_prerequisites::ClusterPrerequisites;
@@ -22,202 +21,84 @@ use crate::steps::trusted_access::TrustedAccess;
 /// A command's steps.
 pub(crate) type Steps = Vec<Box<dyn Guided<Azure>>>;
 
-/// What `prepare` was told.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct PrepareOptions {
-    /// Subjects that need a federated credential besides those that are known.
-    pub(crate) subjects: Vec<String>,
-    /// The folder of the state file, which a policy file is relative to.
-    pub(crate) folder: PathBuf,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
-}
-
-/// What `grant` was told.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct GrantOptions {
-    /// Assign the role for blobs on the container instead of the account.
-    pub(crate) on_container: bool,
-    /// The vault that the person vouches for.
-    pub(crate) vault: Option<String>,
-    /// The snapshot group that the person vouches for.
-    pub(crate) snapshot_group: Option<String>,
-    /// Whether the person is shown the changes and asked, or nothing will be changed.
-    pub(crate) vouched_by_prompt: bool,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
-}
-
-/// What `protect` was told.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ProtectOptions {
-    /// Do not wait for the cluster side's report.
-    pub(crate) without_verification: bool,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
-}
-
-/// What `backup` was told.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct BackupOptions {
-    /// The rule of the policy to back up by, instead of the policy's own.
-    pub(crate) rule: Option<String>,
-    /// The retention tag, instead of the policy's default.
-    pub(crate) retention_tag: Option<String>,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
-}
-
 /// Steps 1 to 5, 7, and trusted access.
 pub(crate) fn prepare(options: PrepareOptions) -> Steps {
-    let (preflight, cluster, _) = preflight(Purpose::Prepare);
-    let mut steps = vec![step(preflight)];
-    steps.extend(prepared(options, cluster));
+    let read = JustRead::default();
+    let mut steps = vec![step(Preflight::new(Purpose::Prepare, &read))];
+    steps.extend(prepared(&options, &read));
     steps
 }
 
 /// Step 8.
 pub(crate) fn grant(options: GrantOptions) -> Steps {
-    let (preflight, ..) = preflight(Purpose::Grant);
-    vec![step(preflight), step(roles(options))]
+    let read = JustRead::default();
+    vec![step(Preflight::new(Purpose::Grant, &read)), step(Roles { options })]
 }
 
 /// Step 11.
 pub(crate) fn protect(options: ProtectOptions) -> Steps {
-    let (preflight, _, instances) = preflight(Purpose::Protect);
+    let read = JustRead::default();
     vec![
-        step(preflight),
-        step(BackupInstance {
-            instances,
-            ..instance(options)
-        }),
+        step(Preflight::new(Purpose::Protect, &read)),
+        step(BackupInstance::new(options, &read)),
     ]
 }
 
 /// Step 12.
 pub(crate) fn backup(options: BackupOptions) -> Steps {
-    let (preflight, ..) = preflight(Purpose::Backup);
-    let BackupOptions {
-        rule,
-        retention_tag,
-        state_flag,
-    } = options;
-    vec![
-        step(preflight),
-        step(Backup {
-            rule,
-            retention_tag,
-            state_flag,
-            ..Backup::default()
-        }),
-    ]
+    let read = JustRead::default();
+    vec![step(Preflight::new(Purpose::Backup, &read)), step(Backup::new(options))]
 }
 
 /// All steps of the cloud side that set something up.
 pub(crate) fn up(prepare: PrepareOptions, grant: GrantOptions, protect: ProtectOptions) -> Steps {
-    let (preflight, cluster, instances) = preflight(Purpose::Everything);
-    let mut steps = vec![step(preflight)];
-    steps.extend(prepared(prepare, cluster));
-    steps.push(step(roles(grant)));
-    steps.push(step(BackupInstance {
-        instances,
-        ..instance(protect)
-    }));
+    let read = JustRead::default();
+    let mut steps = vec![step(Preflight::new(Purpose::Everything, &read))];
+    steps.extend(prepared(&prepare, &read));
+    steps.push(step(Roles { options: grant }));
+    steps.push(step(BackupInstance::new(protect, &read)));
     steps
 }
 
 /// All steps that can be looked at.
 pub(crate) fn status(options: PrepareOptions) -> Steps {
-    let state_flag = options.state_flag.clone();
-    let mut steps = prepared(options, Fresh::default());
-    steps.push(step(roles(GrantOptions {
+    let read = JustRead::default();
+    let mut steps = prepared(&options, &read);
+    let state_flag = || options.state_flag.clone();
+    let grant = GrantOptions {
         vouched_by_prompt: true,
-        state_flag: state_flag.clone(),
+        state_flag: state_flag(),
         ..GrantOptions::default()
-    })));
-    steps.push(step(instance(ProtectOptions {
-        state_flag,
+    };
+    steps.push(step(Roles { options: grant }));
+    let protect = ProtectOptions {
+        state_flag: state_flag(),
         ..ProtectOptions::default()
-    })));
+    };
+    steps.push(step(BackupInstance::new(protect, &read)));
     steps
 }
 
-fn prepared(options: PrepareOptions, cluster: Fresh<crate::arm::clusters::Cluster>) -> Steps {
-    let PrepareOptions {
-        subjects,
-        folder,
-        state_flag,
-    } = options;
-    let (flag, extension) = (|| state_flag.clone(), Fresh::default());
+fn prepared(options: &PrepareOptions, read: &JustRead) -> Steps {
+    let (options, read) = (|| options.clone(), || read.clone());
     vec![
         step(ClusterPrerequisites {
-            cluster,
-            state_flag: flag(),
+            options: options(),
+            read: read(),
         }),
-        step(Storage { state_flag: flag() }),
-        step(VaultAndPolicy {
-            folder,
-            state_flag: flag(),
-        }),
+        step(Storage { options: options() }),
+        step(VaultAndPolicy { options: options() }),
         step(BackupExtension {
-            extension: extension.clone(),
-            state_flag: flag(),
+            options: options(),
+            read: read(),
         }),
         step(ExtensionIdentity {
-            extension,
-            state_flag: flag(),
+            options: options(),
+            read: read(),
         }),
-        step(FederatedCredentials {
-            subjects,
-            state_flag: flag(),
-        }),
-        step(TrustedAccess { state_flag: flag() }),
+        step(FederatedCredentials { options: options() }),
+        step(TrustedAccess { options: options() }),
     ]
-}
-
-fn preflight(
-    purpose: Purpose,
-) -> (
-    Preflight,
-    Fresh<crate::arm::clusters::Cluster>,
-    Fresh<Vec<crate::arm::backups::Instance>>,
-) {
-    let (cluster, instances) = (Fresh::default(), Fresh::default());
-    let preflight = Preflight {
-        purpose,
-        cluster: cluster.clone(),
-        instances: instances.clone(),
-    };
-    (preflight, cluster, instances)
-}
-
-fn roles(options: GrantOptions) -> Roles {
-    let GrantOptions {
-        on_container,
-        vault,
-        snapshot_group,
-        vouched_by_prompt,
-        state_flag,
-    } = options;
-    Roles {
-        on_container,
-        vault,
-        snapshot_group,
-        vouched_by_prompt,
-        state_flag,
-    }
-}
-
-fn instance(options: ProtectOptions) -> BackupInstance {
-    let ProtectOptions {
-        without_verification,
-        state_flag,
-    } = options;
-    BackupInstance {
-        without_verification,
-        state_flag,
-        ..BackupInstance::default()
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,26 @@
-//! What preflight has just read, for the step that would read it again a moment later.
+//! What one step has just read, for another that would read it again a moment later.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::arm::backups::Instance;
+use crate::arm::clusters::Cluster;
+use crate::arm::extensions::Extension;
+
 /// Longer ago is not a moment any more.
 const MOMENT: Duration = Duration::from_secs(20);
+
+/// All that a command's steps read for one another.
+#[derive(Clone, Default)]
+pub(crate) struct JustRead {
+    /// The cluster.
+    pub(crate) cluster: Fresh<Cluster>,
+    /// The backup instances that protect it.
+    pub(crate) instances: Fresh<Vec<Instance>>,
+    /// Its extension.
+    pub(crate) extension: Fresh<Extension>,
+}
 
 /// A value that can be taken once, and only soon after it was read.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ pub(crate) mod fresh;
 pub(crate) mod instance_body;
 pub(crate) mod jobs;
 pub(crate) mod needed;
+pub(crate) mod options;
 pub(crate) mod policy;
 pub(crate) mod protection;
 pub(crate) mod registration;

@@ -17,7 +17,7 @@ use crate::arm::clusters::{self, Cluster};
 use crate::arm::groups::{self, Subscription};
 use crate::arm::roles::{self, Permission};
 use crate::plane::Azure;
-use crate::steps::fresh::Fresh;
+use crate::steps::fresh::JustRead;
 use crate::steps::rights::{self, Comparison, Purpose};
 use crate::steps::turns::Sight;
 use crate::steps::{conditions, protection, wanted};
@@ -25,11 +25,18 @@ use crate::steps::{conditions, protection, wanted};
 /// Preflight.
 pub(crate) struct Preflight {
     /// What the caller is about to do.
-    pub(crate) purpose: Purpose,
-    /// Takes the cluster for the step that needs it next.
-    pub(crate) cluster: Fresh<Cluster>,
-    /// Takes the instances of the cluster for the step that needs them next.
-    pub(crate) instances: Fresh<Vec<Instance>>,
+    purpose: Purpose,
+    read: JustRead,
+}
+
+impl Preflight {
+    /// For this purpose; keeps in `read` what the steps after it would read again.
+    pub(crate) fn new(purpose: Purpose, read: &JustRead) -> Self {
+        Self {
+            purpose,
+            read: read.clone(),
+        }
+    }
 }
 
 /// What is there.
@@ -81,9 +88,9 @@ impl Step for Preflight {
             }
         }
         let instances = Sight::of(instances.map(Some))?;
-        self.cluster.put(cluster.clone());
+        self.read.cluster.put(cluster.clone());
         if let Some(instances) = instances.here() {
-            self.instances.put(instances.clone());
+            self.read.instances.put(instances.clone());
         }
         let rights = rights::compare(needed, &own);
         Ok(Seen {
@@ -166,11 +173,7 @@ mod tests {
     use crate::steps::wanted::tests::{example, state};
 
     fn step(purpose: Purpose) -> Preflight {
-        Preflight {
-            purpose,
-            cluster: Fresh::default(),
-            instances: Fresh::default(),
-        }
+        Preflight::new(purpose, &JustRead::default())
     }
 
     fn seen() -> Seen {

@@ -19,7 +19,8 @@ use crate::arm::clusters::{self, Cluster};
 use crate::arm::providers::{self, Provider};
 use crate::arm::versions;
 use crate::plane::Azure;
-use crate::steps::fresh::Fresh;
+use crate::steps::fresh::JustRead;
+use crate::steps::options::PrepareOptions;
 use crate::steps::turns::{self, Sight};
 use crate::steps::{registration, wanted};
 
@@ -34,10 +35,10 @@ const PROVIDERS: [&str; 5] = [
 
 /// Step 1.
 pub(crate) struct ClusterPrerequisites {
-    /// The cluster as preflight has just seen it.
-    pub(crate) cluster: Fresh<Cluster>,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
+    /// What `prepare` was told.
+    pub(crate) options: PrepareOptions,
+    /// What the steps have just read for one another.
+    pub(crate) read: JustRead,
 }
 
 /// What is there.
@@ -119,7 +120,7 @@ impl Step for ClusterPrerequisites {
         let target = wanted::target(state)?.clone();
         let states = PROVIDERS.map(|namespace| providers::provider(reader, &target.subscription, namespace));
         let cluster = async {
-            match self.cluster.take() {
+            match self.read.cluster.take() {
                 Some(cluster) => Ok(cluster),
                 None => clusters::existing(reader, &target.cluster).await,
             }
@@ -220,7 +221,7 @@ impl Step for ClusterPrerequisites {
             } => refused.then(|| registration::turn(namespace, subscription)),
             PrerequisiteChange::Enable { cluster, .. } => {
                 registration::of_failure(failure, PROVIDERS[0], &cluster.subscription()).or_else(|| {
-                    let command = format!("az aksbackup prepare{}", self.state_flag);
+                    let command = format!("az aksbackup prepare{}", self.options.state_flag);
                     refused.then(|| turns::not_ours(change.note(), command))
                 })
             }

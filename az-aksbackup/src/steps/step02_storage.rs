@@ -20,6 +20,7 @@ use crate::arm::groups::{self, Group, Lock};
 use crate::arm::storage::{self, Account};
 use crate::arm::versions;
 use crate::plane::{self, Azure};
+use crate::steps::options::PrepareOptions;
 use crate::steps::turns::{self, Sight};
 use crate::steps::{account, registration, wanted};
 
@@ -27,8 +28,8 @@ const NAMESPACE: &str = "Microsoft.Storage";
 
 /// Step 2.
 pub(crate) struct Storage {
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
+    /// What `prepare` was told.
+    pub(crate) options: PrepareOptions,
 }
 
 /// What is there.
@@ -237,7 +238,7 @@ impl Step for Storage {
         match change {
             StorageChange::Group { group, region } => refused.then(|| turns::create_group(group, region)),
             StorageChange::Account { group, .. } | StorageChange::Container { group, .. } => {
-                let command = format!("az aksbackup prepare{}", self.state_flag);
+                let command = format!("az aksbackup prepare{}", self.options.state_flag);
                 turns::without_group(group.as_ref(), failure)
                     .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
                     .or_else(|| refused.then(|| turns::not_ours(change.note(), command)))

@@ -7,8 +7,6 @@
 //! Rights: `Microsoft.DataProtection/backupVaults/{read,write}`, `…/operationStatus/read`, `…/backupPolicies/{read,write}`
 //! on the vault's group.
 
-use std::path::PathBuf;
-
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
@@ -21,6 +19,7 @@ use crate::arm::groups::{self, Group};
 use crate::arm::vaults::{self, NewVault, Vault};
 use crate::arm::versions;
 use crate::plane::{self, Azure};
+use crate::steps::options::PrepareOptions;
 use crate::steps::policy::{self, Facts};
 use crate::steps::turns::{self, Sight};
 use crate::steps::{registration, vault, wanted};
@@ -29,10 +28,8 @@ const NAMESPACE: &str = "Microsoft.DataProtection";
 
 /// Step 3.
 pub(crate) struct VaultAndPolicy {
-    /// The folder of the state file, which a policy file is relative to.
-    pub(crate) folder: PathBuf,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
+    /// What `prepare` was told.
+    pub(crate) options: PrepareOptions,
 }
 
 /// What is there, and what a new policy would be.
@@ -148,7 +145,7 @@ impl Step for VaultAndPolicy {
         let policy = policy?.map(|own| policy::facts(&own, policy_id.name())).transpose()?;
         let new_policy = match policy {
             Some(_) => None,
-            None => Some(policy::new(&target.policy, &self.folder)?),
+            None => Some(policy::new(&target.policy, &self.options.folder)?),
         };
         Ok(Seen {
             group: Sight::of(group)?,
@@ -238,7 +235,7 @@ impl Step for VaultAndPolicy {
             VaultChange::CreateVault { group, .. } | VaultChange::CreatePolicy { group, .. } => group.as_ref(),
             VaultChange::AddIdentity { .. } => None,
         };
-        let command = format!("az aksbackup prepare{}", self.state_flag);
+        let command = format!("az aksbackup prepare{}", self.options.state_flag);
         turns::without_group(group, failure)
             .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
             .or_else(|| turns::is_refused(failure).then(|| turns::not_ours(change.note(), command)))

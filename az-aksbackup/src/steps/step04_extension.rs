@@ -22,7 +22,8 @@ use crate::arm::extensions::{self, Extension};
 use crate::arm::versions;
 use crate::plane::{self, Azure};
 use crate::steps::cured::Cured;
-use crate::steps::fresh::Fresh;
+use crate::steps::fresh::JustRead;
+use crate::steps::options::PrepareOptions;
 use crate::steps::settings::{self, Settings};
 use crate::steps::{registration, turns, wanted};
 
@@ -30,10 +31,10 @@ const PROVIDER: &str = "Microsoft.KubernetesConfiguration";
 
 /// Step 4.
 pub(crate) struct BackupExtension {
-    /// Takes the extension for the step that needs it next.
-    pub(crate) extension: Fresh<Extension>,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
+    /// What `prepare` was told.
+    pub(crate) options: PrepareOptions,
+    /// What the steps have just read for one another.
+    pub(crate) read: JustRead,
 }
 
 /// What is there.
@@ -104,7 +105,7 @@ impl Step for BackupExtension {
         let extensions = extensions::of_backup(reader, &target.cluster).await?;
         let seen = Seen { target, extensions };
         if let Some(extension) = chosen(&seen) {
-            self.extension.put(extension.clone());
+            self.read.extension.put(extension.clone());
         }
         Ok(seen)
     }
@@ -184,7 +185,7 @@ impl Step for BackupExtension {
     }
 
     fn hand_over(&self, change: &ExtensionChange, failure: &Failure) -> Option<Turn> {
-        let command = format!("az aksbackup prepare{}", self.state_flag);
+        let command = format!("az aksbackup prepare{}", self.options.state_flag);
         registration::of_failure(failure, PROVIDER, &change.extension().subscription())
             .or_else(|| turns::is_refused(failure).then(|| turns::not_ours(change.note(), command)))
     }
@@ -201,7 +202,7 @@ impl Step for BackupExtension {
 
 impl BackupExtension {
     fn two_cures(&self, failure: Failure, target: &Target, extension: &Extension) -> Box<Failure> {
-        let flag = &self.state_flag;
+        let flag = &self.options.state_flag;
         let (account, group) = (extension.setting(settings::ACCOUNT), extension.setting(settings::GROUP));
         let container = extension.setting(settings::BUCKET);
         let adopt = format!(

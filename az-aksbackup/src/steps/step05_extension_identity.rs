@@ -17,16 +17,17 @@ use crate::arm::extensions::Extension;
 use crate::arm::identities::{self, Identity, IdentityProperties};
 use crate::arm::{clusters, extensions};
 use crate::plane::Azure;
-use crate::steps::fresh::Fresh;
+use crate::steps::fresh::JustRead;
+use crate::steps::options::PrepareOptions;
 use crate::steps::turns::{self, Sight};
 use crate::steps::wanted;
 
 /// Step 5.
 pub(crate) struct ExtensionIdentity {
-    /// The extension as the step before has just seen it.
-    pub(crate) extension: Fresh<Extension>,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
+    /// What `prepare` was told.
+    pub(crate) options: PrepareOptions,
+    /// What the steps have just read for one another.
+    pub(crate) read: JustRead,
 }
 
 /// What is there.
@@ -48,7 +49,7 @@ impl Step for ExtensionIdentity {
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let target = wanted::target(state)?;
-        let fresh = self.extension.take();
+        let fresh = self.read.extension.take();
         let known_id = state.cloud.identity.as_ref().map(|table| &table.identity);
         // An extension that names its identity leaves nothing to look up.
         let known_id = known_id.filter(|_| fresh.as_ref().and_then(named_by).is_none());
@@ -103,7 +104,7 @@ impl Step for ExtensionIdentity {
                         "the signed-in account may not read the identities in group {}",
                         seen.node_group.name()
                     ),
-                    format!("az aksbackup prepare{}", self.state_flag),
+                    format!("az aksbackup prepare{}", self.options.state_flag),
                     Right::new(
                         "Microsoft.ManagedIdentity/userAssignedIdentities/read",
                         &seen.node_group,
@@ -236,8 +237,8 @@ mod tests {
 
     fn step() -> ExtensionIdentity {
         ExtensionIdentity {
-            extension: Fresh::default(),
-            state_flag: String::new(),
+            options: PrepareOptions::default(),
+            read: JustRead::default(),
         }
     }
     const GROUP: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/MC_rg-aks_aks";

@@ -19,6 +19,7 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step,
 use crate::arm::client::{Reader, Writer};
 use crate::arm::identities::{self, CREDENTIAL_LIMIT, FederatedCredential};
 use crate::plane::{self, Azure};
+use crate::steps::options::PrepareOptions;
 use crate::steps::subjects::{self, Wish};
 use crate::steps::turns::{self, Sight};
 use crate::steps::wanted;
@@ -30,10 +31,8 @@ const REST: Duration = Duration::from_secs(4);
 
 /// Step 7.
 pub(crate) struct FederatedCredentials {
-    /// Subjects that the caller names besides.
-    pub(crate) subjects: Vec<String>,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
+    /// What `prepare` was told.
+    pub(crate) options: PrepareOptions,
 }
 
 /// What is there, and what is wanted.
@@ -86,11 +85,11 @@ impl Step for FederatedCredentials {
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let target = wanted::target(state)?.clone();
-        let wishes = subjects::wishes(state, &self.subjects)?;
+        let wishes = subjects::wishes(state, &self.options.subjects)?;
         let (Some(identity), Some(prerequisites)) = (&state.cloud.identity, &state.cloud.prerequisites) else {
             return Failure::failed("cannot compare federated credentials")
                 .because("the extension's identity or the cluster's issuer has not been seen")
-                .hint(format!("az aksbackup prepare{}", self.state_flag))
+                .hint(format!("az aksbackup prepare{}", self.options.state_flag))
                 .err();
         };
         let (identity, issuer) = (identity.identity.clone(), prerequisites.issuer.clone());
@@ -200,7 +199,7 @@ impl Step for FederatedCredentials {
         let Some(target) = state.target.as_ref().filter(|_| state.cloud.federation.is_none()) else {
             return Vec::new();
         };
-        let wishes = subjects::wishes(state, &self.subjects).unwrap_or_default();
+        let wishes = subjects::wishes(state, &self.options.subjects).unwrap_or_default();
         let note = |wish: Wish| ChangeNote {
             summary: format!("create federated credential {} for {}", wish.name, wish.subject),
             right: Right::new(
@@ -218,11 +217,12 @@ impl FederatedCredentials {
     /// The line that does this step with the rights it needs.
     fn command(&self) -> String {
         let subjects: String = self
+            .options
             .subjects
             .iter()
             .map(|subject| format!(" --subject {subject}"))
             .collect();
-        format!("az aksbackup prepare{subjects}{}", self.state_flag)
+        format!("az aksbackup prepare{subjects}{}", self.options.state_flag)
     }
 }
 

@@ -18,24 +18,17 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::roles;
 use crate::plane::{self, Azure};
 use crate::steps::needed::{self, Checked, Need};
+use crate::steps::options::GrantOptions;
 use crate::steps::world::{self, Proof};
 use crate::steps::{turns, wanted};
 
 const ACTION: &str = "Microsoft.Authorization/roleAssignments/write";
 
 /// Step 8.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Roles {
-    /// Assign the role for blobs on the container instead of the account.
-    pub(crate) on_container: bool,
-    /// The vault that the person vouches for.
-    pub(crate) vault: Option<String>,
-    /// The snapshot group that the person vouches for.
-    pub(crate) snapshot_group: Option<String>,
-    /// Whether the person is shown the changes and asked before they are made.
-    pub(crate) vouched_by_prompt: bool,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
+    /// As `grant` was told.
+    pub(crate) options: GrantOptions,
 }
 
 /// What is there.
@@ -94,17 +87,17 @@ impl Step for Roles {
         let claim = world::claim(state);
         let early = async {
             match &claim {
-                Some(claim) => needed::check(reader, needed::needs(&target, claim, self.on_container))
+                Some(claim) => needed::check(reader, needed::needs(&target, claim, self.options.on_container))
                     .await
                     .ok(),
                 None => None,
             }
         };
         let (world, early) = futures::join!(world::look(reader, &target), early);
-        let roles = match world::prove(&world?, state, &target, &self.state_flag)? {
+        let roles = match world::prove(&world?, state, &target, &self.options.state_flag)? {
             Proof::Proven(proven) => match early.filter(|_| claim.as_ref() == Some(&proven)) {
                 Some(checked) => Ok(checked),
-                None => Ok(needed::check(reader, needed::needs(&target, &proven, self.on_container)).await?),
+                None => Ok(needed::check(reader, needed::needs(&target, &proven, self.options.on_container)).await?),
             },
             Proof::NotYet(turn) => Err(turn),
         };
@@ -166,11 +159,15 @@ impl Step for Roles {
     fn hand_over(&self, change: &Assign, failure: &Failure) -> Option<Turn> {
         turns::is_refused(failure).then(|| {
             let note = change.note();
-            let container = if self.on_container { " --on-container" } else { "" };
+            let container = if self.options.on_container {
+                " --on-container"
+            } else {
+                ""
+            };
             Turn {
                 who: Person::SubscriptionOwner,
                 why: format!("the signed-in account may not {}", note.summary),
-                command: format!("az aksbackup grant{container}{}", self.state_flag),
+                command: format!("az aksbackup grant{container}{}", self.options.state_flag),
                 right: Some(note.right),
             }
         })
@@ -181,11 +178,11 @@ impl Roles {
     /// Compares what the person named with the file.
     fn as_vouched(&self, target: &Target) -> Outcome<()> {
         let pairs = [
-            ("--vault", "vault", &self.vault, target.vault.name.as_str()),
+            ("--vault", "vault", &self.options.vault, target.vault.name.as_str()),
             (
                 "--snapshot-group",
                 "snapshot group",
-                &self.snapshot_group,
+                &self.options.snapshot_group,
                 target.snapshots.resource_group.as_str(),
             ),
         ];
@@ -202,14 +199,14 @@ impl Roles {
 
     /// Checks that a person stands for the two names that Azure cannot prove.
     fn vouched(&self, target: &Target) -> Outcome<()> {
-        if self.vouched_by_prompt || (self.vault.is_some() && self.snapshot_group.is_some()) {
+        if self.options.vouched_by_prompt || (self.options.vault.is_some() && self.options.snapshot_group.is_some()) {
             return Ok(());
         }
         Failure::usage("nobody vouches for the vault and the snapshot group of the state file")
             .because("roles are given on what the file names, and nobody is asked")
             .hint(format!(
                 "if they are right: az aksbackup grant --vault {} --snapshot-group {} --yes{}",
-                target.vault.name, target.snapshots.resource_group, self.state_flag
+                target.vault.name, target.snapshots.resource_group, self.options.state_flag
             ))
             .err()
     }

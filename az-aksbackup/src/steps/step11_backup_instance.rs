@@ -20,8 +20,9 @@ use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::versions;
 use crate::plane::Azure;
-use crate::steps::fresh::Fresh;
+use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::needed;
+use crate::steps::options::ProtectOptions;
 use crate::steps::protection::{self, Protection};
 use crate::steps::validation::Validation;
 use crate::steps::world::{self, Proof};
@@ -30,14 +31,22 @@ use crate::steps::{instance_body, turns, wanted};
 /// Step 11.
 #[derive(Debug, Default)]
 pub(crate) struct BackupInstance {
-    /// Do not wait for the cluster side's report.
-    pub(crate) without_verification: bool,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
+    options: ProtectOptions,
     /// The instances of the cluster as preflight has just seen them.
-    pub(crate) instances: Fresh<Vec<Instance>>,
+    instances: Fresh<Vec<Instance>>,
     /// Whether this run has written the instance: what is wrong with it then is not cured by writing it again.
-    pub(crate) written: Cell<bool>,
+    written: Cell<bool>,
+}
+
+impl BackupInstance {
+    /// As `protect` was told.
+    pub(crate) fn new(options: ProtectOptions, read: &JustRead) -> Self {
+        Self {
+            options,
+            instances: read.instances.clone(),
+            written: Cell::default(),
+        }
+    }
 }
 
 /// What is there.
@@ -130,7 +139,8 @@ impl Step for BackupInstance {
                 None => backups::of_cluster(reader, &target.cluster).await,
             }
         };
-        let (instances, roles) = futures::join!(instances, roles_seen(reader, state, &target, &self.state_flag),);
+        let (instances, roles) =
+            futures::join!(instances, roles_seen(reader, state, &target, &self.options.state_flag),);
         Ok(Seen {
             instances: instances?,
             roles: roles?,
@@ -169,7 +179,7 @@ impl Step for BackupInstance {
         if let RolesSeen::Open(turn) = &seen.roles {
             turns.push(turn.clone());
         }
-        if state.cluster.verification.is_none() && !self.without_verification {
+        if state.cluster.verification.is_none() && !self.options.without_verification {
             turns.push(self.unverified(target));
         }
         if !turns.is_empty() {
@@ -217,8 +227,12 @@ impl Step for BackupInstance {
     }
 
     fn hand_over(&self, change: &InstanceChange, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure)
-            .then(|| turns::not_ours(change.note(), format!("az aksbackup protect{}", self.state_flag)))
+        turns::is_refused(failure).then(|| {
+            turns::not_ours(
+                change.note(),
+                format!("az aksbackup protect{}", self.options.state_flag),
+            )
+        })
     }
 
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {
@@ -240,7 +254,7 @@ impl BackupInstance {
                 "nobody has verified the extension's access to storage in cluster {} yet",
                 target.cluster.name()
             ),
-            command: format!("kubectl aksbackup configure{}", self.state_flag),
+            command: format!("kubectl aksbackup configure{}", self.options.state_flag),
             right: None,
         }
     }

@@ -19,19 +19,25 @@ use crate::arm::backups::{self, Job, JobState, UserError};
 use crate::arm::client::{Reader, Writer};
 use crate::plane::Azure;
 use crate::steps::jobs::{self, Started};
+use crate::steps::options::BackupOptions;
 use crate::steps::{turns, wanted};
 
 /// Step 12.
 #[derive(Debug, Default)]
 pub(crate) struct Backup {
-    /// The rule of the policy to back up by, instead of the policy's own.
-    pub(crate) rule: Option<String>,
-    /// The retention tag, instead of the policy's default.
-    pub(crate) retention_tag: Option<String>,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
+    options: BackupOptions,
     /// The job that this run has started or found.
-    pub(crate) job: Rc<RefCell<Option<ResourceId>>>,
+    job: Rc<RefCell<Option<ResourceId>>>,
+}
+
+impl Backup {
+    /// As `backup` was told.
+    pub(crate) fn new(options: BackupOptions) -> Self {
+        Self {
+            options,
+            job: Rc::default(),
+        }
+    }
 }
 
 /// What is there.
@@ -109,8 +115,8 @@ impl Step for Backup {
         if let Some(job) = &job {
             *self.job.borrow_mut() = Some(backups::job_path(&vault, &job.id)?);
         }
-        let rule = self.rule.clone().unwrap_or(rule);
-        let tag = self.retention_tag.clone().unwrap_or(tag);
+        let rule = self.options.rule.clone().unwrap_or(rule);
+        let tag = self.options.retention_tag.clone().unwrap_or(tag);
         Ok(Seen {
             vault,
             instance,
@@ -141,7 +147,7 @@ impl Step for Backup {
                 job.properties.status
             )))),
             JobState::Completed => Ok(Decision::Done(evidence(job))),
-            JobState::Failed => Err(Box::new(failed(job, &self.state_flag))),
+            JobState::Failed => Err(Box::new(failed(job, &self.options.state_flag))),
         }
     }
 
@@ -170,7 +176,7 @@ impl Step for Backup {
 
     fn hand_over(&self, change: &StartBackup, failure: &Failure) -> Option<Turn> {
         turns::is_refused(failure)
-            .then(|| turns::not_ours(change.note(), format!("az aksbackup backup{}", self.state_flag)))
+            .then(|| turns::not_ours(change.note(), format!("az aksbackup backup{}", self.options.state_flag)))
     }
 }
 
@@ -179,7 +185,7 @@ impl Backup {
         Turn {
             who: Person::PlatformTeam,
             why: "the cluster is not protected yet, so there is nothing to back up with".into(),
-            command: format!("az aksbackup protect{}", self.state_flag),
+            command: format!("az aksbackup protect{}", self.options.state_flag),
             right: None,
         }
     }

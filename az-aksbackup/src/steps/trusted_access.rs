@@ -16,12 +16,13 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::trusted_access::{self, BACKUP_OPERATOR, Binding, LIMIT};
 use crate::arm::versions;
 use crate::plane::{self, Azure};
+use crate::steps::options::PrepareOptions;
 use crate::steps::{turns, wanted};
 
 /// Trusted access.
 pub(crate) struct TrustedAccess {
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
+    /// What `prepare` was told.
+    pub(crate) options: PrepareOptions,
 }
 
 /// What is there.
@@ -137,8 +138,12 @@ impl Step for TrustedAccess {
     }
 
     fn hand_over(&self, change: &Bind, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure)
-            .then(|| turns::not_ours(change.note(), format!("az aksbackup prepare{}", self.state_flag)))
+        turns::is_refused(failure).then(|| {
+            turns::not_ours(
+                change.note(),
+                format!("az aksbackup prepare{}", self.options.state_flag),
+            )
+        })
     }
 
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {
@@ -196,9 +201,11 @@ mod tests {
     use crate::steps::turns::tests::refusal;
     use crate::steps::wanted::tests::{example, state};
 
-    const STEP: TrustedAccess = TrustedAccess {
-        state_flag: String::new(),
-    };
+    fn step() -> TrustedAccess {
+        TrustedAccess {
+            options: PrepareOptions::default(),
+        }
+    }
 
     fn binding(change: impl FnOnce(&mut Value)) -> Binding {
         let mut body = json!({ "name": "by-hand", "properties": {
@@ -219,16 +226,16 @@ mod tests {
     fn satisfied_world_needs_nothing_whatever_the_binding_is_called() {
         let seen = seen(vec![binding(|_| ())]);
         let evidence = "binding by-hand lets vault bv-aks into cluster aks";
-        assert_eq!(STEP.decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
+        assert_eq!(step().decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
         let mut tables = CloudTables::default();
-        STEP.record(&seen, &mut tables);
+        step().record(&seen, &mut tables);
         assert_eq!(tables.trusted_access.unwrap().binding.name(), "by-hand");
     }
 
     #[test]
     fn a_missing_binding_is_made_under_a_name_that_fits() {
         let other = binding(|own| own["sourceResourceId"] = json!("/subscriptions/x/other"));
-        let Decision::Change(changes) = STEP.decide(&seen(vec![other]), &state()).unwrap() else {
+        let Decision::Change(changes) = step().decide(&seen(vec![other]), &state()).unwrap() else {
             panic!("no change")
         };
         let name = changes[0].binding.name();
@@ -236,13 +243,13 @@ mod tests {
             name.len() <= 24 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),
             "{name}"
         );
-        assert!(STEP.hand_over(&changes[0], &refusal("AuthorizationFailed")).is_some());
+        assert!(step().hand_over(&changes[0], &refusal("AuthorizationFailed")).is_some());
     }
 
     #[test]
     fn a_binding_with_another_role_keeps_it() {
         let other = binding(|own| own["roles"] = json!(["Some/other"]));
-        let Decision::Change(changes) = STEP.decide(&seen(vec![other]), &state()).unwrap() else {
+        let Decision::Change(changes) = step().decide(&seen(vec![other]), &state()).unwrap() else {
             panic!("no change")
         };
         assert_eq!(changes[0].roles, ["Some/other", BACKUP_OPERATOR]);
@@ -253,7 +260,7 @@ mod tests {
     fn one_that_is_being_made_is_waited_for() {
         let updating = binding(|own| own["provisioningState"] = json!("Updating"));
         assert!(matches!(
-            STEP.decide(&seen(vec![updating]), &state()),
+            step().decide(&seen(vec![updating]), &state()),
             Ok(Decision::Wait(_))
         ));
     }
@@ -261,6 +268,10 @@ mod tests {
     #[test]
     fn a_full_cluster_fails() {
         let other = || binding(|own| own["sourceResourceId"] = json!("/subscriptions/x/other"));
-        assert!(STEP.decide(&seen((0..8).map(|_| other()).collect()), &state()).is_err());
+        assert!(
+            step()
+                .decide(&seen((0..8).map(|_| other()).collect()), &state())
+                .is_err()
+        );
     }
 }

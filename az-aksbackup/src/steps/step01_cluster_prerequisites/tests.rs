@@ -7,8 +7,8 @@ use crate::steps::wanted::tests::{example, state};
 
 fn step() -> ClusterPrerequisites {
     ClusterPrerequisites {
-        cluster: Fresh::default(),
-        state_flag: String::new(),
+        options: PrepareOptions::default(),
+        read: JustRead::default(),
     }
 }
 

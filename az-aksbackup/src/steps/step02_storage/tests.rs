@@ -20,12 +20,14 @@ fn there() -> Seen {
     }
 }
 
-const STEP: Storage = Storage {
-    state_flag: String::new(),
-};
+fn step() -> Storage {
+    Storage {
+        options: PrepareOptions::default(),
+    }
+}
 
 fn decide(seen: &Seen) -> Outcome<Decision<StorageChange>> {
-    STEP.decide(seen, &state())
+    step().decide(seen, &state())
 }
 
 #[test]
@@ -33,7 +35,7 @@ fn satisfied_world_needs_nothing() {
     let evidence = "container aks in account stbackup, snapshots in group rg-snapshots";
     assert_eq!(decide(&there()).unwrap(), Decision::Done(evidence.into()));
     let mut tables = CloudTables::default();
-    STEP.record(&there(), &mut tables);
+    step().record(&there(), &mut tables);
     assert_eq!(
         tables.storage.unwrap().blob_endpoint,
         "https://stbackup.blob.core.windows.net/"
@@ -98,7 +100,7 @@ fn a_group_that_may_not_be_made_is_one_turn_with_its_command() {
     let turns: Vec<Turn> = changes
         .iter()
         .zip(refusals)
-        .map(|(change, code)| STEP.hand_over(change, &refusal(code)).unwrap())
+        .map(|(change, code)| step().hand_over(change, &refusal(code)).unwrap())
         .collect();
     assert!(turns.iter().all(|turn| *turn == turns[0]));
     assert_eq!(

@@ -6,8 +6,7 @@ use crate::steps::wanted::tests::{example, state};
 
 fn step() -> VaultAndPolicy {
     VaultAndPolicy {
-        folder: PathBuf::new(),
-        state_flag: String::new(),
+        options: PrepareOptions::default(),
     }
 }
 

@@ -6,8 +6,8 @@ use crate::steps::wanted::tests::{example, state};
 
 fn step() -> BackupExtension {
     BackupExtension {
-        extension: Fresh::default(),
-        state_flag: String::new(),
+        options: PrepareOptions::default(),
+        read: JustRead::default(),
     }
 }
 const ENDPOINT: &str = "https://stbackup.blob.core.windows.net/";

@@ -5,10 +5,11 @@ use super::*;
 use crate::steps::turns::tests::refusal;
 use crate::steps::wanted::tests::{example, state};
 
-const STEP: FederatedCredentials = FederatedCredentials {
-    subjects: Vec::new(),
-    state_flag: String::new(),
-};
+fn step() -> FederatedCredentials {
+    FederatedCredentials {
+        options: PrepareOptions::default(),
+    }
+}
 const ISSUER: &str = "https://oidc.example/t/g/";
 
 fn seen(credentials: Sight<Vec<FederatedCredential>>) -> Seen {
@@ -48,7 +49,7 @@ fn all() -> Vec<FederatedCredential> {
 }
 
 fn changes(credentials: Vec<FederatedCredential>) -> Vec<CredentialChange> {
-    match STEP.decide(&seen(Sight::Here(credentials)), &state()).unwrap() {
+    match step().decide(&seen(Sight::Here(credentials)), &state()).unwrap() {
         Decision::Change(changes) => changes,
         Decision::Done(_) | Decision::Wait(_) | Decision::Blocked(..) => panic!("no change"),
     }
@@ -57,10 +58,10 @@ fn changes(credentials: Vec<FederatedCredential>) -> Vec<CredentialChange> {
 #[test]
 fn satisfied_world_needs_nothing_whatever_the_names() {
     let seen = seen(Sight::Here(all()));
-    let decision = STEP.decide(&seen, &state()).unwrap();
+    let decision = step().decide(&seen, &state()).unwrap();
     assert_eq!(decision, Decision::Done("3 credentials on identity ext-1".into()));
     let mut tables = CloudTables::default();
-    STEP.record(&seen, &mut tables);
+    step().record(&seen, &mut tables);
     let table = tables.federation.unwrap();
     assert_eq!(table.credentials.len(), 3);
     assert_eq!(table.issuer.as_str(), ISSUER);
@@ -89,7 +90,7 @@ fn a_wrong_audience_is_corrected_under_the_credential_s_own_name() {
 fn a_full_identity_fails_with_what_may_be_removed() {
     let stale = |_| credential("dataprotection-agent", |own| own["issuer"] = json!("https://old/"));
     let credentials = (0..18).map(stale).collect();
-    let failure = STEP.decide(&seen(Sight::Here(credentials)), &state()).unwrap_err();
+    let failure = step().decide(&seen(Sight::Here(credentials)), &state()).unwrap_err();
     assert_eq!(failure.hints.len(), 3);
 }
 
@@ -98,9 +99,9 @@ fn a_missing_right_is_one_turn_and_a_locked_node_group_another() {
     let changes = changes(vec![]);
     let turns = changes
         .iter()
-        .map(|change| STEP.hand_over(change, &refusal("AuthorizationFailed")).unwrap());
+        .map(|change| step().hand_over(change, &refusal("AuthorizationFailed")).unwrap());
     assert!(turns.clone().all(|turn| turn == turns.clone().next().unwrap()));
-    let locked = STEP
+    let locked = step()
         .hand_over(&changes[0], &refusal("DenyAssignmentAuthorizationFailed"))
         .unwrap();
     assert_eq!(locked.who, Person::PlatformTeam);
@@ -110,7 +111,7 @@ fn a_missing_right_is_one_turn_and_a_locked_node_group_another() {
 #[test]
 fn credentials_that_may_not_be_read_are_the_turn_of_who_may() {
     let hidden = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));
-    let Decision::Blocked(_, turns) = STEP.decide(&seen(hidden), &state()).unwrap() else {
+    let Decision::Blocked(_, turns) = step().decide(&seen(hidden), &state()).unwrap() else {
         panic!("not blocked")
     };
     assert_eq!(turns[0].command, "az aksbackup prepare");
@@ -119,16 +120,16 @@ fn credentials_that_may_not_be_read_are_the_turn_of_who_may() {
 #[test]
 fn who_may_not_look_takes_the_file_s_word_for_the_same_identity_and_issuer() {
     let mut tables = CloudTables::default();
-    STEP.record(&seen(Sight::Here(all())), &mut tables);
+    step().record(&seen(Sight::Here(all())), &mut tables);
     let mut hidden = seen(Sight::Hidden(Box::new(refusal("AuthorizationFailed"))));
     hidden.recorded = tables.federation.clone();
-    let Decision::Done(evidence) = STEP.decide(&hidden, &state()).unwrap() else {
+    let Decision::Done(evidence) = step().decide(&hidden, &state()).unwrap() else {
         panic!("not done")
     };
     assert!(evidence.contains("as the state file says"));
     let mut kept = tables.clone();
-    STEP.record(&hidden, &mut kept);
+    step().record(&hidden, &mut kept);
     assert_eq!(kept, tables);
     hidden.issuer = "https://oidc.example/other/".parse().unwrap();
-    assert!(matches!(STEP.decide(&hidden, &state()), Ok(Decision::Blocked(..))));
+    assert!(matches!(step().decide(&hidden, &state()), Ok(Decision::Blocked(..))));
 }

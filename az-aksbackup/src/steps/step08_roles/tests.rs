@@ -3,11 +3,17 @@ use crate::steps::needed::tests::checked;
 use crate::steps::turns::tests::refusal;
 use crate::steps::wanted::tests::{example, state};
 
-fn step() -> Roles {
-    Roles {
+fn told(change: impl FnOnce(&mut GrantOptions)) -> Roles {
+    let mut options = GrantOptions {
         vouched_by_prompt: true,
-        ..Roles::default()
-    }
+        ..GrantOptions::default()
+    };
+    change(&mut options);
+    Roles { options }
+}
+
+fn step() -> Roles {
+    told(|_| ())
 }
 
 fn seen(roles: Result<Vec<Checked>, Turn>) -> Seen {
@@ -49,25 +55,19 @@ fn nobody_vouching_is_refused_with_the_exact_flags() {
     let missing = seen(Ok(checked(false)));
     let failure = Roles::default().decide(&missing, &state()).unwrap_err();
     assert!(failure.hints[0].contains("--vault bv-aks --snapshot-group rg-snapshots"));
-    let flags = Roles {
-        vault: Some("bv-aks".into()),
-        snapshot_group: Some("rg-snapshots".into()),
-        ..Roles::default()
-    };
+    let flags = told(|options| {
+        options.vouched_by_prompt = false;
+        options.vault = Some("bv-aks".into());
+        options.snapshot_group = Some("rg-snapshots".into());
+    });
     assert!(flags.decide(&missing, &state()).is_ok());
 }
 
 #[test]
 fn a_vouched_name_that_the_file_does_not_have_is_refused() {
-    let other = Roles {
-        vault: Some("other".into()),
-        ..step()
-    };
+    let other = told(|options| options.vault = Some("other".into()));
     assert!(other.as_vouched(&example()).unwrap_err().what.contains("bv-aks"));
-    let same = Roles {
-        vault: Some("BV-AKS".into()),
-        ..step()
-    };
+    let same = told(|options| options.vault = Some("BV-AKS".into()));
     assert!(same.as_vouched(&example()).is_ok());
 }
 

@@ -4,10 +4,11 @@ use crate::steps::turns::tests::refusal;
 use crate::steps::wanted::tests::{example, state};
 
 fn step() -> BackupInstance {
-    BackupInstance {
+    let options = ProtectOptions {
         without_verification: true,
-        ..BackupInstance::default()
-    }
+        ..ProtectOptions::default()
+    };
+    BackupInstance::new(options, &JustRead::default())
 }
 
 fn seen(instances: Vec<Instance>) -> Seen {

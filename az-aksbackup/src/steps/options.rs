@@ -1,0 +1,49 @@
+//! What the commands were told.
+
+use std::path::PathBuf;
+
+/// What `prepare` was told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PrepareOptions {
+    /// Subjects that need a federated credential besides those that are known.
+    pub(crate) subjects: Vec<String>,
+    /// The folder of the state file, which a policy file is relative to.
+    pub(crate) folder: PathBuf,
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
+
+/// What `grant` was told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GrantOptions {
+    /// Assign the role for blobs on the container instead of the account.
+    pub(crate) on_container: bool,
+    /// The vault that the person vouches for.
+    pub(crate) vault: Option<String>,
+    /// The snapshot group that the person vouches for.
+    pub(crate) snapshot_group: Option<String>,
+    /// Whether the person is shown the changes and asked, or nothing will be changed.
+    pub(crate) vouched_by_prompt: bool,
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
+
+/// What `protect` was told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ProtectOptions {
+    /// Do not wait for the cluster side's report.
+    pub(crate) without_verification: bool,
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
+
+/// What `backup` was told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BackupOptions {
+    /// The rule of the policy to back up by, instead of the policy's own.
+    pub(crate) rule: Option<String>,
+    /// The retention tag, instead of the policy's default.
+    pub(crate) retention_tag: Option<String>,
+    /// The state flag for printed commands.
+    pub(crate) state_flag: String,
+}
