@@ -104,7 +104,8 @@ impl Way {
             Auth::Environment => environment()?,
             Auth::Auto if has("AZURE_FEDERATED_TOKEN_FILE") => Kind::WorkloadIdentity,
             Auth::Auto if has("AZURE_CLIENT_SECRET") || has("AZURE_CLIENT_CERTIFICATE_PATH") => environment()?,
-            Auth::Auto if has("IDENTITY_ENDPOINT") => managed(),
+            // Alone it is the endpoint of Cloud Shell or Arc, where az is signed in and the library is not at home.
+            Auth::Auto if has("IDENTITY_ENDPOINT") && has("IDENTITY_HEADER") => managed(),
             Auth::Auto => cli(),
         };
         Ok(Self {
@@ -162,10 +163,8 @@ impl Way {
                 client_id,
                 file,
             } => {
-                let audience = format!(
-                    "{}/{tenant}/oauth2/v2.0/token",
-                    self.login.as_deref().unwrap_or_default()
-                );
+                let login = self.login.as_deref().unwrap_or_default();
+                let audience = format!("{login}/{tenant}/oauth2/v2.0/token");
                 let assertion = Certificate::read(file, client_id, audience)?;
                 let options = ClientAssertionCredentialOptions { client_options };
                 ClientAssertionCredential::new(tenant.clone(), client_id.clone(), assertion, Some(options))?

@@ -1,5 +1,7 @@
 //! The course of `init`.
 
+use std::path::Path;
+
 use aksbackup_shared::args::Format;
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
@@ -60,11 +62,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         .target
         .as_ref()
         .filter(|_| !named && cli.azure.subscription.is_none());
-    let policy_file = flags
-        .policy_file
-        .as_deref()
-        .map(|file| check::policy_file(file, &cli.common.state))
-        .transpose()?;
+    let policy_file = policy_file(cli, flags)?;
     let reader = session::sign_in(cli, console, known).await?;
     let picker = Picker::new(console, cli.common.yes);
     let known = known.map(|target| &target.cluster);
@@ -95,6 +93,11 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         existing,
         by: reader.caller().name.clone(),
     })
+}
+
+fn policy_file(cli: &Cli, flags: &InitArgs) -> Outcome<Option<String>> {
+    let checked = |file: &Path| check::policy_file(file, &cli.common.state);
+    flags.policy_file.as_deref().map(checked).transpose()
 }
 
 fn region(place: &Place) -> Outcome<Region> {

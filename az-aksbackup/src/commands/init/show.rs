@@ -8,35 +8,16 @@ use super::check::Existing;
 
 /// The target in words, one line a part.
 pub(super) fn summary(console: &Console, target: &Target, existing: Existing) -> Vec<String> {
-    let made = |exists: Option<bool>| {
-        let word = match exists {
-            Some(true) => "exists",
-            Some(false) => "new",
-            None => "not visible to you",
-        };
-        console.paint(Tone::Faint, &format!("({word})"))
-    };
     let (storage, vault, instance) = (&target.storage, &target.vault, &target.instance);
+    let (cluster, group) = (target.cluster.name(), target.cluster.resource_group());
+    let made = |exists| made(console, exists);
+    let place = format!("container {} in account {}", storage.container, storage.account);
     let rows = [
-        (
-            "cluster",
-            format!(
-                "{} in {} ({})",
-                target.cluster.name(),
-                target.cluster.resource_group(),
-                target.region
-            ),
-        ),
+        ("cluster", format!("{cluster} in {group} ({})", target.region)),
         ("subscription", format!("{} of {}", target.subscription, target.cloud)),
         (
             "storage",
-            format!(
-                "container {} in account {} in {} {}",
-                storage.container,
-                storage.account,
-                storage.resource_group,
-                made(existing.account)
-            ),
+            format!("{place} in {} {}", storage.resource_group, made(existing.account)),
         ),
         (
             "snapshots",
@@ -54,7 +35,17 @@ pub(super) fn summary(console: &Console, target: &Target, existing: Existing) ->
         ("extension", target.extension.name.to_string()),
         ("instance", format!("{} ({})", instance.name, instance.friendly_name)),
     ];
-    rows.iter().map(|(title, text)| format!("{title:<13} {text}")).collect()
+    let row = |(title, text): &(&str, String)| format!("{title:<13} {text}");
+    rows.iter().map(row).collect()
+}
+
+fn made(console: &Console, exists: Option<bool>) -> String {
+    let word = match exists {
+        Some(true) => "(exists)",
+        Some(false) => "(new)",
+        None => "(not visible to you)",
+    };
+    console.paint(Tone::Faint, word)
 }
 
 fn policy(target: &Target) -> String {
