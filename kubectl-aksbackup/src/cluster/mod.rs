@@ -3,11 +3,12 @@
 //! * [`flags`], [`kubeconfig`], [`proxy`], [`plugin`]: which API server, as whom; [`connection`]: the one client.
 //! * [`client`]: [`Reader`](client::Reader) and [`Writer`](client::Writer); [`error`]: what goes wrong, in Kubernetes'
 //!   words.
-//! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`]: objects; [`watch`]: their
-//!   changes.
+//! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`]: objects; [`watch`], [`clock`]: their
+//!   changes, and their time.
 //! * [`issuer`], [`rights`], [`rehearsal`], [`ownership`]: what is asked before anything is written.
 
 pub(crate) mod client;
+pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod deployments;
 pub(crate) mod error;

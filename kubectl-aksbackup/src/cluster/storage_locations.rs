@@ -20,6 +20,8 @@ pub(crate) struct StorageLocation {
     pub(crate) message: String,
     /// When Velero last looked, by the cluster's clock.
     pub(crate) validated: Option<Timestamp>,
+    /// How often Velero looks, as Go writes durations; `None` is Velero's default of a minute.
+    pub(crate) frequency: Option<String>,
     /// The container.
     pub(crate) container: String,
     /// The storage account.
@@ -37,6 +39,7 @@ struct Live {
 #[serde(rename_all = "camelCase", default)]
 struct Specification {
     object_storage: Bucket,
+    validation_frequency: Option<String>,
     config: Settings,
 }
 
@@ -73,6 +76,7 @@ impl StorageLocation {
             phase: live.status.phase,
             message: scrubbed(&live.status.message),
             validated: live.status.last_validation_time,
+            frequency: live.spec.validation_frequency,
             container: live.spec.object_storage.bucket,
             account: live.spec.config.storage_account,
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::names::{AGENT_DEPLOYMENT, STORAGE_LOCATION, USE_LABEL};
 use aksbackup_shared::state::schema::State;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cluster::deployments::{Deployment, Rollout};
@@ -13,7 +14,7 @@ use crate::cluster::service_accounts::ServiceAccount;
 use crate::cluster::storage_locations::StorageLocation;
 use crate::steps::step06_workload_identity::{covered, used};
 use crate::steps::step10_verification::unproven;
-use crate::steps::storage::{Access, access, cure, told};
+use crate::steps::storage::{Access, access, cure, overdue, told};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -83,6 +84,8 @@ pub(crate) struct Sight {
     pub(crate) pods: Vec<Pod>,
     /// The namespace's storage locations.
     pub(crate) locations: Vec<StorageLocation>,
+    /// The API server's time.
+    pub(crate) now: Option<Timestamp>,
 }
 
 const CONFIGURE: &str = "kubectl aksbackup configure";
@@ -246,7 +249,14 @@ fn pods(sight: &Sight, state: &State) -> Check {
 
 fn storage(sight: &Sight) -> Check {
     const NAME: &str = "storage location";
-    match access(&sight.locations, &sight.pods) {
+    const LOGS: &str = "kubectl aksbackup logs";
+    let access = access(&sight.locations, &sight.pods);
+    if let (Access::Proven(location), Some(now)) = (&access, sight.now)
+        && let Some(why) = overdue(location, now)
+    {
+        return Check::finding(NAME, why, LOGS);
+    }
+    match access {
         Access::Proven(location) => Check::good(
             NAME,
             format!(
@@ -254,9 +264,7 @@ fn storage(sight: &Sight) -> Check {
                 location.name, location.container, location.account
             ),
         ),
-        Access::Denied(location) => {
-            Check::finding(NAME, told(location), cure(location).unwrap_or("kubectl aksbackup logs"))
-        }
+        Access::Denied(location) => Check::finding(NAME, told(location), cure(location).unwrap_or(LOGS)),
         Access::Unknown(why) => Check::finding(NAME, why, "run this again in a minute; then: kubectl aksbackup logs"),
         Access::Absent => Check::finding(
             NAME,

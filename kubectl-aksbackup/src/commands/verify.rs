@@ -41,7 +41,8 @@ async fn sight(reader: &Reader) -> Outcome<Sight> {
         reader.pods(),
         reader.storage_locations(),
     );
-    let ((deployments, accounts, pods, locations), issuer) = try_join(lists, reader.advertised_issuer()).await?;
+    let facts = async { Ok((reader.advertised_issuer().await?, reader.now().await)) };
+    let ((deployments, accounts, pods, locations), (issuer, now)) = try_join(lists, facts).await?;
     Ok(Sight {
         namespace: reader.namespace_name().clone(),
         issuer,
@@ -49,6 +50,7 @@ async fn sight(reader: &Reader) -> Outcome<Sight> {
         accounts: accounts.items,
         pods: pods.items,
         locations: locations.items,
+        now,
     })
 }
 

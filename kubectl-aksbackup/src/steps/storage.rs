@@ -1,5 +1,9 @@
 //! What the storage location tells about the running Velero, by the cluster's clocks alone.
 
+use std::time::Duration;
+
+use aksbackup_shared::args::duration;
+use aksbackup_shared::console::human;
 use jiff::Timestamp;
 
 use crate::cluster::pods::Pod;
@@ -50,6 +54,32 @@ pub(crate) fn access<'a>(locations: &'a [StorageLocation], pods: &[Pod]) -> Acce
         true => Access::Proven(location),
         false => Access::Denied(location),
     }
+}
+
+/// Why the last validation is too old to count at `now`, the cluster's time: Velero looks every minute unless told
+/// otherwise, and one that hangs leaves its last verdict standing.
+pub(crate) fn overdue(location: &StorageLocation, now: Timestamp) -> Option<String> {
+    const ENOUGH: Duration = Duration::from_secs(300);
+    let own = location.frequency.as_deref().map(duration);
+    let frequency = match own {
+        Some(Ok(frequency)) if frequency.is_zero() => {
+            return Some(format!(
+                "storage location {} is never validated: its validationFrequency is 0",
+                location.name
+            ));
+        }
+        Some(Ok(frequency)) => frequency,
+        Some(Err(_)) | None => Duration::from_secs(60),
+    };
+    let age = now.duration_since(location.validated?).unsigned_abs();
+    let old = age > ENOUGH.max(frequency * 3);
+    old.then(|| {
+        format!(
+            "storage location {} was last validated {} ago",
+            location.name,
+            human(age)
+        )
+    })
 }
 
 /// A location's state as one line: phase, Velero's reason, and what cures it where that is known.
@@ -118,6 +148,26 @@ mod tests {
             "storage location default is Unavailable: AADSTS700213: No match"
         );
         assert!(cure(&denied).unwrap().contains("prepare"));
+    }
+
+    #[test]
+    fn a_verdict_that_velero_did_not_renew_is_overdue() {
+        let mut location = testing::location();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(overdue(&location, at("2026-01-01T00:05:00Z")), None);
+        assert!(
+            overdue(&location, at("2026-01-01T00:07:00Z"))
+                .unwrap()
+                .contains("6m00s")
+        );
+        location.frequency = Some("1h0m0s".into());
+        assert_eq!(overdue(&location, at("2026-01-01T00:07:00Z")), None);
+        location.frequency = Some("0s".into());
+        assert!(
+            overdue(&location, at("2026-01-01T00:01:01Z"))
+                .unwrap()
+                .contains("never")
+        );
     }
 
     #[test]

@@ -136,6 +136,7 @@ pub(crate) fn location() -> StorageLocation {
         phase: "Available".into(),
         message: String::new(),
         validated: "2026-01-01T00:01:00Z".parse().ok(),
+        frequency: None,
         container: "aks-backups".into(),
         account: "stbackup".into(),
     }

@@ -9,6 +9,7 @@ fn sight() -> Sight {
         accounts: vec![testing::account()],
         pods: vec![testing::pod()],
         locations: vec![testing::location()],
+        now: "2026-01-01T00:02:00Z".parse().ok(),
     }
 }
 
@@ -46,6 +47,11 @@ fn each_thing_that_drifts_is_found() {
     let mut foreign = sight();
     foreign.issuer = Some("https://other/".into());
     assert_eq!(findings(&foreign, &testing::state()), ["cluster"]);
+    let stale = Sight {
+        now: "2026-01-01T01:00:00Z".parse().ok(),
+        ..sight()
+    };
+    assert_eq!(findings(&stale, &testing::state()), ["storage location"]);
     let none = Sight {
         deployments: vec![],
         ..sight()
