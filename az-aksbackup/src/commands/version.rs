@@ -11,6 +11,8 @@ pub(crate) const TOOL: &str = concat!("az-aksbackup ", env!("CARGO_PKG_VERSION")
 pub(crate) fn text(format: Format) -> String {
     match format {
         Format::Text => concat!("az aksbackup ", env!("CARGO_PKG_VERSION")).to_owned(),
-        Format::Json => document(json!({ "command": "version", "aksbackup": env!("CARGO_PKG_VERSION") })),
+        Format::Json => document(
+            json!({ "command": "version", "exit": aksbackup_shared::exit::Exit::Done, "aksbackup": env!("CARGO_PKG_VERSION") }),
+        ),
     }
 }
