@@ -14,6 +14,7 @@ use crate::guide;
 use crate::plane::Cluster;
 use crate::steps::context::Context;
 use crate::steps::goal::Goal;
+use crate::steps::injection::live;
 use crate::steps::step06_workload_identity::used;
 
 /// Runs the steps, or only looks at them in a dry run.
@@ -66,7 +67,8 @@ async fn rehearsed(report: Report, session: &Session<Cluster>, context: &Context
             ));
         }
     }
-    for deployment in deployments.iter().filter(|own| goal.is_due(own, None)) {
+    let pods = context.pods.borrow().clone();
+    for deployment in deployments.iter().filter(|own| goal.is_due(own, &live(own, &pods))) {
         rehearsal
             .patcher()
             .label_template(deployment, Some(&goal.cause(deployment)))

@@ -11,6 +11,7 @@ use aksbackup_shared::step::Turn;
 
 use crate::cluster::client::Reader;
 use crate::cluster::deployments::{Deployment, of_release};
+use crate::cluster::pods::Pod;
 
 /// Facts of one run.
 pub(crate) struct Context {
@@ -18,8 +19,12 @@ pub(crate) struct Context {
     pub(crate) caller: String,
     /// The issuer that the API server advertises; `None` where the caller may not read it.
     pub(crate) issuer: Option<String>,
+    /// Namespace of the extension.
+    pub(crate) namespace: String,
     /// The extension's deployments, as they were last seen.
     pub(crate) deployments: RefCell<Vec<Deployment>>,
+    /// The namespace's pods, as they were last seen.
+    pub(crate) pods: RefCell<Vec<Pod>>,
     /// The `--state` flag for commands of others, with a space before it; empty for the default file.
     pub(crate) state_flag: String,
     /// How fast time runs.
@@ -39,7 +44,9 @@ impl Context {
         Ok(Self {
             caller,
             issuer,
+            namespace: reader.namespace().to_owned(),
             deployments: RefCell::new(of_release(&all)),
+            pods: RefCell::default(),
             state_flag,
             pace: Pace::from_environment(reader.is_loopback()),
         })

@@ -29,13 +29,12 @@ impl Goal {
         cause(&self.client_id, &self.issuer, deployment.service_account.as_str())
     }
 
-    /// Whether `deployment` needs its one rollout. Somebody else may have labelled it: then its live pods decide, where
-    /// they were looked at.
-    pub(crate) fn is_due(&self, deployment: &Deployment, live: Option<&[&Pod]>) -> bool {
+    /// Whether `deployment` needs its one rollout. Somebody else may have labelled it: then its live pods decide.
+    pub(crate) fn is_due(&self, deployment: &Deployment, live: &[&Pod]) -> bool {
         match &deployment.cause {
             _ if !deployment.is_labelled() => true,
             Some(own) => *own != self.cause(deployment),
-            None => live.is_some_and(|pods| pods.is_empty() || !pods.iter().all(|pod| pod.uses(&self.client_id))),
+            None => live.is_empty() || !live.iter().all(|pod| pod.uses(&self.client_id)),
         }
     }
 }

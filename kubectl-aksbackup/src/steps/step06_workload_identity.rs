@@ -11,7 +11,7 @@ use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{IssuerUrl, NamespaceName, ObjectName};
 use aksbackup_shared::state::schema::{ClusterTables, State, WorkloadIdentityTable, WorkloadsTable};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
-use futures::future::try_join;
+use futures::future::try_join3;
 
 use crate::cluster::client::{Reader, Writer};
 use crate::cluster::deployments::{Deployment, of_release};
@@ -78,7 +78,9 @@ impl Step for WorkloadIdentity {
     }
 
     async fn observe(&self, reader: &Reader, _: &State) -> Outcome<Seen> {
-        let (deployments, accounts) = try_join(reader.deployments(), reader.service_accounts()).await?;
+        let lists = try_join3(reader.deployments(), reader.service_accounts(), reader.pods());
+        let (deployments, accounts, pods) = lists.await?;
+        self.context.pods.replace(pods.items);
         let deployments = of_release(&deployments.items);
         self.context.deployments.replace(deployments.clone());
         Ok(Seen {

@@ -131,23 +131,27 @@ impl Step for Rollout {
     }
 
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {
-        let Some(goal) = Goal::of(state) else {
-            return Vec::new();
+        let (deployments, pods) = (self.context.deployments.borrow(), self.context.pods.borrow());
+        let seen = Seen {
+            namespace: self.context.namespace.clone(),
+            deployments: deployments.clone(),
+            pods: pods.clone(),
+            locations: Vec::new(),
+            trials: Vec::new(),
+            since: Since::default(),
         };
-        let deployments = self.context.deployments.borrow().clone();
-        let namespace = state
-            .cluster
-            .workloads
-            .as_ref()
-            .map_or(aksbackup_shared::names::NAMESPACE, |own| own.namespace.as_str());
-        let due = deployments.iter().filter(|own| goal.is_due(own, None));
-        due.map(|own| label(own, &goal, namespace).note()).collect()
+        self.after_wait(&seen, state)
     }
 
     fn after_wait(&self, seen: &Seen, state: &State) -> Vec<ChangeNote> {
-        let goal = Goal::of(state);
-        let due = goal.iter().flat_map(|goal| seen.labels(&seen.due(goal), goal));
-        due.map(|change| change.note()).collect()
+        let Some(goal) = Goal::of(state) else {
+            return Vec::new();
+        };
+        let mut changes = seen.labels(&seen.due(&goal), &goal);
+        if changes.is_empty() {
+            changes = seen.replacements(&seen.missed(&goal));
+        }
+        changes.iter().map(|change| change.note()).collect()
     }
 
     async fn stirred(&self, reader: &Reader, seen: &Seen) {
@@ -193,7 +197,7 @@ impl Seen {
     fn due(&self, goal: &Goal) -> Vec<&Deployment> {
         self.deployments
             .iter()
-            .filter(|own| goal.is_due(own, Some(&live(own, &self.pods))))
+            .filter(|own| goal.is_due(own, &live(own, &self.pods)))
             .collect()
     }
 

@@ -26,7 +26,9 @@ pub(crate) fn context() -> Rc<Context> {
     Rc::new(Context {
         caller: "jane".into(),
         issuer: Some(ISSUER.into()),
+        namespace: "ns".into(),
         deployments: RefCell::default(),
+        pods: RefCell::default(),
         state_flag: " --state s.toml".into(),
         pace: Pace::real(),
     })
