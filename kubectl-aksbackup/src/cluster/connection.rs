@@ -1,5 +1,7 @@
 //! The one client of the process: its login, its limits, and how often a request is tried again.
 
+use std::cell::Cell;
+use std::error::Error as _;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ pub(crate) struct Connection {
     access: Access,
     timeout: Option<Duration>,
     trace: Box<dyn Fn(String)>,
+    met: Cell<bool>,
     current: Mutex<Option<Signed>>,
 }
 
@@ -46,6 +49,7 @@ impl Connection {
         Rc::new(Self {
             access,
             trace: Box::new(trace),
+            met: Cell::new(false),
             timeout: (!timeout.is_zero()).then_some(timeout),
             current: Mutex::new(None),
         })
@@ -149,7 +153,10 @@ impl Connection {
             };
             tried += 1;
             let error = match answer {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.met.set(true);
+                    return Ok(answer);
+                }
                 Err(error) => error,
             };
             if is_unauthorized(&error) && self.access.plugin.is_some() && !renewed {
@@ -157,7 +164,7 @@ impl Connection {
                 *self.current.lock().await = None;
                 continue;
             }
-            match pause_after(&error, tried, repeatable) {
+            match pause_after(&error, tried, repeatable, self.met.get()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return failure(&error, doing, &self.access.server).err(),
             }
@@ -177,9 +184,9 @@ fn is_unauthorized(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 401)
 }
 
-/// How long to wait before the next try; `None` gives up. Connections that are refused or cannot be made are told at
-/// once.
-fn pause_after(error: &kube::Error, tried: u32, repeatable: bool) -> Option<Duration> {
+/// How long to wait before the next try; `None` gives up. An API server that was never reached is told at once; one that
+/// was `met` may be restarting.
+fn pause_after(error: &kube::Error, tried: u32, repeatable: bool, met: bool) -> Option<Duration> {
     if tried >= TRIES {
         return None;
     }
@@ -190,8 +197,23 @@ fn pause_after(error: &kube::Error, tried: u32, repeatable: bool) -> Option<Dura
             Some(Duration::from_secs(wish.into()).clamp(backoff, LONGEST_PAUSE.max(backoff)))
         }
         kube::Error::HyperError(_) if repeatable => Some(backoff),
+        kube::Error::Service(_) if is_connect(error) => met.then_some(backoff),
+        kube::Error::Service(_) if repeatable => Some(backoff),
         _ => None,
     }
+}
+
+/// Whether no connection was made, so that nothing was sent. The client library shows the kind of an error by its text
+/// alone.
+fn is_connect(error: &kube::Error) -> bool {
+    let mut source = error.source();
+    while let Some(inner) = source {
+        if inner.to_string().contains("(Connect)") {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -210,15 +232,28 @@ mod tests {
 
     #[test]
     fn a_busy_server_is_asked_again_a_few_times_within_bounds() {
-        assert_eq!(pause_after(&busy(429, 2), 1, false), Some(Duration::from_secs(2)));
-        assert_eq!(pause_after(&busy(503, 3600), 1, true), Some(LONGEST_PAUSE));
-        assert_eq!(pause_after(&busy(503, 0), 1, true), Some(Duration::from_millis(500)));
-        assert_eq!(pause_after(&busy(503, 0), TRIES, true), None);
+        assert_eq!(pause_after(&busy(429, 2), 1, false, true), Some(Duration::from_secs(2)));
+        assert_eq!(pause_after(&busy(503, 3600), 1, true, true), Some(LONGEST_PAUSE));
+        assert_eq!(
+            pause_after(&busy(503, 0), 1, true, true),
+            Some(Duration::from_millis(500))
+        );
+        assert_eq!(pause_after(&busy(503, 0), TRIES, true, true), None);
+    }
+
+    #[test]
+    fn a_server_that_was_never_reached_is_told_at_once_and_one_that_was_met_may_restart() {
+        let connect = || kube::Error::Service("client error (Connect)".into());
+        assert_eq!(pause_after(&connect(), 1, true, false), None);
+        assert!(pause_after(&connect(), 1, false, true).is_some());
+        let broken = kube::Error::Service("connection reset".into());
+        assert_eq!(pause_after(&broken, 1, false, true), None, "a write may have arrived");
+        assert!(pause_after(&broken, 1, true, false).is_some());
     }
 
     #[test]
     fn a_refusal_is_not_asked_again() {
-        assert_eq!(pause_after(&busy(403, 0), 1, true), None);
-        assert_eq!(pause_after(&busy(500, 0), 1, true), None);
+        assert_eq!(pause_after(&busy(403, 0), 1, true, true), None);
+        assert_eq!(pause_after(&busy(500, 0), 1, true, true), None);
     }
 }
