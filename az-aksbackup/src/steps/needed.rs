@@ -70,49 +70,79 @@ impl Checked {
     }
 }
 
+/// A row of Microsoft's table of roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// The role.
+    pub(crate) role: Role,
+    /// Whose.
+    pub(crate) holder: Holder,
+    /// Where it is assigned.
+    pub(crate) scope: ResourceId,
+    reach: ResourceId,
+}
+
 /// What a backup needs, as Microsoft documents it:
 /// <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-concept#required-roles-and-permissions>.
 /// With `on_container` the role for blobs is assigned on the container instead of the account.
-pub(crate) fn needs(target: &Target, proven: &Proven, on_container: bool) -> Vec<Need> {
+pub(crate) fn rows(target: &Target, vault_tier: bool, on_container: bool) -> Vec<Row> {
     let (account, container) = (wanted::account(target), wanted::container(target));
     let (cluster, snapshots) = (target.cluster.clone(), wanted::snapshot_group(target));
-    let blobs = if on_container {
-        container.clone()
-    } else {
-        account.clone()
+    let row = |role, holder, scope: &ResourceId, reach: &ResourceId| {
+        let (scope, reach) = (scope.clone(), reach.clone());
+        Row {
+            role,
+            holder,
+            scope,
+            reach,
+        }
     };
-    let need = |role, holder, scope: &ResourceId, reach: &ResourceId| Need {
-        role,
-        holder,
-        principal: match holder {
-            Holder::ExtensionIdentity => proven.extension.clone(),
-            Holder::Vault => proven.vault.clone(),
-            Holder::Cluster => proven.cluster.clone(),
-        },
-        scope: scope.clone(),
-        reach: reach.clone(),
-    };
-    let mut needs = vec![
-        need(
+    let on = |role, holder, scope: &ResourceId| row(role, holder, scope, scope);
+    let blobs = if on_container { &container } else { &account };
+    let mut rows = vec![
+        row(
             roles::STORAGE_BLOB_DATA_CONTRIBUTOR,
             Holder::ExtensionIdentity,
-            &blobs,
+            blobs,
             &container,
         ),
-        need(roles::READER, Holder::Vault, &cluster, &cluster),
-        need(roles::READER, Holder::Vault, &snapshots, &snapshots),
-        need(roles::CONTRIBUTOR, Holder::Cluster, &snapshots, &snapshots),
+        on(roles::READER, Holder::Vault, &cluster),
+        on(roles::READER, Holder::Vault, &snapshots),
+        on(roles::CONTRIBUTOR, Holder::Cluster, &snapshots),
     ];
-    if proven.vault_tier {
-        needs.push(need(
-            roles::DISK_SNAPSHOT_CONTRIBUTOR,
-            Holder::Vault,
-            &snapshots,
-            &snapshots,
-        ));
-        needs.push(need(roles::STORAGE_BLOB_DATA_READER, Holder::Vault, &account, &account));
+    if vault_tier {
+        rows.push(on(roles::DISK_SNAPSHOT_CONTRIBUTOR, Holder::Vault, &snapshots));
+        rows.push(on(roles::STORAGE_BLOB_DATA_READER, Holder::Vault, &account));
     }
-    needs
+    rows
+}
+
+/// The rows with the principals of their holders.
+pub(crate) fn needs(target: &Target, proven: &Proven, on_container: bool) -> Vec<Need> {
+    let principal = |holder| match holder {
+        Holder::ExtensionIdentity => proven.extension.clone(),
+        Holder::Vault => proven.vault.clone(),
+        Holder::Cluster => proven.cluster.clone(),
+    };
+    let need = |Row {
+                    role,
+                    holder,
+                    scope,
+                    reach,
+                }| {
+        let principal = principal(holder);
+        Need {
+            role,
+            holder,
+            principal,
+            scope,
+            reach,
+        }
+    };
+    rows(target, proven.vault_tier, on_container)
+        .into_iter()
+        .map(need)
+        .collect()
 }
 
 /// Asks Azure which of the needs are met, one list for each principal and scope, all at the same time.

@@ -10,14 +10,14 @@
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
-use aksbackup_shared::ids::SubscriptionId;
+use aksbackup_shared::ids::{ResourceId, SubscriptionId};
 use aksbackup_shared::state::schema::{CloudTables, RolesTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::roles;
 use crate::plane::{self, Azure};
-use crate::steps::needed::{self, Checked, Need};
+use crate::steps::needed::{self, Checked, Holder, Need, Row};
 use crate::steps::options::GrantOptions;
 use crate::steps::world::{self, Proof};
 use crate::steps::{turns, wanted};
@@ -51,18 +51,12 @@ impl Change for Assign {
         let Need {
             role, principal, scope, ..
         } = &self.need;
-        let kind = match scope.kind().rsplit('/').next() {
-            Some("storageAccounts") => "storage account",
-            Some("containers") => "container",
-            Some("managedClusters") => "cluster",
-            Some(_) | None => "group",
-        };
         ChangeNote {
             summary: format!(
-                "assign {} to {} (principal {principal}) on {kind} {}",
+                "assign {} to {} (principal {principal}) on {}",
                 role.name,
                 self.holder,
-                scope.name()
+                place(scope)
             ),
             right: Right::new(ACTION, scope),
             creates: Some(assignment_id(&self.need)),
@@ -172,6 +166,26 @@ impl Step for Roles {
             }
         })
     }
+
+    fn foresee(&self, state: &State) -> Vec<ChangeNote> {
+        let Some(target) = state.target.as_ref().filter(|_| state.cloud.roles.is_none()) else {
+            return Vec::new();
+        };
+        let vault_tier = target.policy.vault_tier_retention.is_some();
+        let note = |row: Row| ChangeNote {
+            summary: format!(
+                "assign {} to {} on {}",
+                row.role.name,
+                named(row.holder, target),
+                place(&row.scope)
+            ),
+            right: Right::new(ACTION, &row.scope),
+            creates: None,
+            warning: None,
+        };
+        let rows = needed::rows(target, vault_tier, self.options.on_container);
+        rows.into_iter().map(note).collect()
+    }
 }
 
 impl Roles {
@@ -220,15 +234,30 @@ fn assignment_id(need: &Need) -> String {
     )
 }
 
-fn assign(need: &Need, target: &Target) -> Assign {
-    let holder = match need.holder {
-        needed::Holder::ExtensionIdentity => "the extension's identity".to_owned(),
-        needed::Holder::Vault => format!("vault {}", target.vault.name),
-        needed::Holder::Cluster => format!("cluster {}", target.cluster.name()),
+/// The holder by name.
+fn named(holder: Holder, target: &Target) -> String {
+    match holder {
+        Holder::ExtensionIdentity => "the extension's identity".to_owned(),
+        Holder::Vault => format!("vault {}", target.vault.name),
+        Holder::Cluster => format!("cluster {}", target.cluster.name()),
+    }
+}
+
+/// The scope by kind and name.
+fn place(scope: &ResourceId) -> String {
+    let kind = match scope.kind().rsplit('/').next() {
+        Some("storageAccounts") => "storage account",
+        Some("containers") => "container",
+        Some("managedClusters") => "cluster",
+        Some(_) | None => "group",
     };
+    format!("{kind} {}", scope.name())
+}
+
+fn assign(need: &Need, target: &Target) -> Assign {
     Assign {
         need: need.clone(),
-        holder,
+        holder: named(need.holder, target),
         subscription: target.subscription.clone(),
     }
 }

@@ -103,13 +103,19 @@ impl Validation {
     /// Takes a refusal as a matter of time while it can be one.
     fn later(&mut self, failure: Box<Failure>) -> Outcome<Progress> {
         self.running = None;
-        let until = match cause(&failure) {
-            Cause::Rights => self.patience.roles,
-            Cause::Storage => self.patience.storage,
+        let (until, cure) = match cause(&failure) {
+            Cause::Rights => (
+                self.patience.roles,
+                "see which role or binding is missing: az aksbackup status",
+            ),
+            Cause::Storage => (
+                self.patience.storage,
+                "see what the cluster says: kubectl aksbackup verify",
+            ),
             Cause::Other => return Err(failure),
         };
         if Instant::now() >= until {
-            return Err(failure);
+            return Err(Box::new(failure.hint(cure)));
         }
         Ok(Progress::Running {
             retry_after: Some(self.writer.reader().pace().scaled(PAUSE)),
