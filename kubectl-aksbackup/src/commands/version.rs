@@ -1,6 +1,7 @@
 //! `version`.
 
 use aksbackup_shared::args::Format;
+use aksbackup_shared::exit::Exit;
 use aksbackup_shared::process::document;
 use serde_json::json;
 
@@ -10,6 +11,8 @@ use crate::commands::session::TOOL;
 pub(crate) fn text(format: Format) -> String {
     match format {
         Format::Text => TOOL.to_owned(),
-        Format::Json => document(json!({ "command": "version", "aksbackup": env!("CARGO_PKG_VERSION") })),
+        Format::Json => {
+            document(json!({ "command": "version", "exit": Exit::Done, "aksbackup": env!("CARGO_PKG_VERSION") }))
+        }
     }
 }
