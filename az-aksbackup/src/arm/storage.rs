@@ -94,10 +94,14 @@ pub(crate) async fn account(reader: &Reader, account: &ResourceId) -> Outcome<Op
     registered::or_nothing(reader.get(account.as_str(), versions::STORAGE).await)
 }
 
-/// Whether a container exists. Without its account it does not.
+/// Whether a container exists. Without its account, or while that is being made, it does not.
 pub(crate) async fn has_container(reader: &Reader, container: &ResourceId) -> Outcome<bool> {
     let found = reader.get::<Container>(container.as_str(), versions::STORAGE).await;
-    Ok(registered::or_nothing(found)?.is_some())
+    match registered::or_nothing(found) {
+        Ok(found) => Ok(found.is_some()),
+        Err(failure) if failure.has_code("StorageAccountIsNotProvisioned") => Ok(false),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Why an account name cannot be had, in Azure's words; `None` where it can. Account names are unique in the world.
