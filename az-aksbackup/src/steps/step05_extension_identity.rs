@@ -9,7 +9,7 @@
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{PrincipalId, ResourceGroupName, ResourceId};
-use aksbackup_shared::state::schema::{CloudTables, IdentityTable, State, Target};
+use aksbackup_shared::state::schema::{CloudTables, IdentityTable, RoleRecord, State, Target};
 use aksbackup_shared::step::{Applied, Decision, Never, Right, Step};
 
 use crate::arm::client::{Reader, Writer};
@@ -18,6 +18,7 @@ use crate::arm::identities::{self, Identity, IdentityProperties};
 use crate::arm::{clusters, extensions};
 use crate::plane::Azure;
 use crate::steps::fresh::JustRead;
+use crate::steps::needed::Holder;
 use crate::steps::options::PrepareOptions;
 use crate::steps::turns::{self, Sight};
 use crate::steps::wanted;
@@ -127,10 +128,19 @@ impl Step for ExtensionIdentity {
     }
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
-        tables.identity = seen.identity.here().map(|identity| IdentityTable {
+        let Some(identity) = seen.identity.here() else { return };
+        let IdentityProperties {
+            principal_id,
+            client_id,
+        } = identity.properties.clone();
+        // What the file says of roles is about the identity of an extension that is gone.
+        let holder = Holder::ExtensionIdentity.to_string();
+        let stale = |own: &RoleRecord| own.holder == holder && own.principal != principal_id;
+        tables.roles.take_if(|roles| roles.assignments.iter().any(stale));
+        tables.identity = Some(IdentityTable {
             identity: identity.id.clone(),
-            client_id: identity.properties.client_id.clone(),
-            principal: identity.properties.principal_id.clone(),
+            client_id,
+            principal: principal_id,
             written: None,
         });
     }
@@ -226,74 +236,4 @@ async fn search(
 }
 
 #[cfg(test)]
-mod tests {
-    use aksbackup_shared::guide::Person;
-    use serde_json::json;
-
-    use super::*;
-    use crate::steps::step04_extension::tests::extension;
-    use crate::steps::turns::tests::refusal;
-    use crate::steps::wanted::tests::state;
-
-    fn step() -> ExtensionIdentity {
-        ExtensionIdentity {
-            options: PrepareOptions::default(),
-            read: JustRead::default(),
-        }
-    }
-    const GROUP: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/MC_rg-aks_aks";
-
-    fn identity() -> Identity {
-        let id = format!("{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ext-1");
-        serde_json::from_value(json!({ "id": id, "properties": {
-            "principalId": "33333333-3333-4333-8333-333333333333", "clientId": "44444444-4444-4444-8444-444444444444",
-        } }))
-        .unwrap()
-    }
-
-    fn seen(identity: Sight<Identity>) -> Seen {
-        Seen {
-            extension: "azure-aks-backup".into(),
-            principal: "33333333-3333-4333-8333-333333333333".parse().unwrap(),
-            node_group: GROUP.parse().unwrap(),
-            identity,
-        }
-    }
-
-    #[test]
-    fn satisfied_world_needs_nothing() {
-        let seen = seen(Sight::Here(identity()));
-        let evidence = "identity ext-1 with client id 44444444-4444-4444-8444-444444444444";
-        assert_eq!(step().decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
-        let mut tables = CloudTables::default();
-        step().record(&seen, &mut tables);
-        assert_eq!(tables.identity.unwrap().identity, identity().id);
-    }
-
-    #[test]
-    fn an_identity_that_may_not_be_read_is_the_turn_of_who_may() {
-        let hidden = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));
-        let Decision::Blocked(_, turns) = step().decide(&seen(hidden), &state()).unwrap() else {
-            panic!("not blocked")
-        };
-        assert_eq!(turns[0].who, Person::SubscriptionContributor);
-        assert_eq!(turns[0].command, "az aksbackup prepare");
-        assert_eq!(turns[0].right.as_ref().unwrap().scope, GROUP);
-    }
-
-    #[test]
-    fn an_identity_that_is_gone_is_a_failure() {
-        assert!(step().decide(&seen(Sight::Absent), &state()).is_err());
-    }
-
-    #[test]
-    fn newer_answers_name_the_identity_and_older_ones_only_its_principal() {
-        assert_eq!(named_by(&extension(|_| ())), None);
-        let newer = extension(|body| {
-            let own = &mut body["properties"]["aksAssignedIdentity"];
-            own["clientId"] = json!("44444444-4444-4444-8444-444444444444");
-            own["resourceId"] = json!(identity().id.as_str());
-        });
-        assert_eq!(named_by(&newer), Some(identity()));
-    }
-}
+mod tests;

@@ -118,7 +118,7 @@ impl Step for FederatedCredentials {
             let turn = turns::contributor(
                 why,
                 self.command(),
-                Right::new(format!("{ACTION}/read"), &seen.identity),
+                Right::new(format!("{ACTION}/write"), &seen.identity),
             );
             return Ok(Decision::Blocked(vec![], vec![turn]));
         };

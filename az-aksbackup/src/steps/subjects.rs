@@ -41,6 +41,8 @@ pub(crate) fn wishes(state: &State, named: &[String]) -> Outcome<Vec<Wish>> {
             accounts.push(account);
         }
     }
+    // One order whatever the source: the table of the credentials must not change because the cluster's list came in.
+    accounts.sort();
     Ok(accounts.iter().map(|account| wish(account)).collect())
 }
 
@@ -101,8 +103,8 @@ mod tests {
             written: None,
         });
         let wishes = wishes(&state, &["system:serviceaccount:dataprotection-microsoft:more".into()]).unwrap();
-        assert_eq!(wishes[0].name, "sa-other-account");
-        assert_eq!(wishes[1].subject, "system:serviceaccount:dataprotection-microsoft:more");
+        assert_eq!(wishes[0].subject, "system:serviceaccount:dataprotection-microsoft:more");
+        assert_eq!(wishes[1].name, "sa-other-account");
         assert_eq!(wishes.len(), 2);
     }
 
