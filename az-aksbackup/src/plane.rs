@@ -25,7 +25,7 @@ impl Plane for Azure {
         intents.push(Intent {
             step,
             object: object.to_owned(),
-            at: Timestamp::now(),
+            at: second(Timestamp::now()),
         });
     }
 
@@ -47,6 +47,11 @@ pub(crate) fn settle(tables: &mut CloudTables, step: StepName, is_there: impl Fn
     let CloudTables { intents, created, .. } = tables;
     let own = intents.extract_if(.., |intent| intent.step == step);
     created.extend(own.filter(|intent| is_there(&intent.object)));
+}
+
+/// Whole seconds: nobody reads more out of the file.
+fn second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 fn is(intent: &Intent, step: StepName, object: &str) -> bool {

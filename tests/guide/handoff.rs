@@ -6,7 +6,7 @@ use serde_json::Value;
 const NAMESPACE: &str = "dataprotection-microsoft";
 
 fn replica_sets(stage: &Stage) -> usize {
-    stage.sandbox.kubernetes().objects("replicasets").len()
+    stage.sandbox.kubernetes().objects("ReplicaSet").len()
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn three_people_end_with_a_protected_cluster_and_a_completed_backup() {
     let location = stage
         .sandbox
         .kubernetes()
-        .object("backupstoragelocations", NAMESPACE, "default")
+        .object("BackupStorageLocation", NAMESPACE, "default")
         .unwrap();
     assert_eq!(location.pointer("/status/phase"), Some(&Value::from("Available")));
     assert_eq!(stage.value("/cloud/backup/status"), "Completed");
@@ -57,7 +57,7 @@ fn assert_protected(stage: &Stage) {
 /// Every running pod of the extension holds the identity's client id and a token file.
 fn assert_injected(stage: &Stage) {
     let client_id = stage.value("/cloud/identity/client_id");
-    let pods = stage.sandbox.kubernetes().objects("pods");
+    let pods = stage.sandbox.kubernetes().objects("Pod");
     let pods: Vec<_> = pods
         .iter()
         .filter(|pod| pod.pointer("/metadata/namespace") == Some(&Value::from(NAMESPACE)))
@@ -138,7 +138,7 @@ fn tables_that_the_file_lacks_are_looked_up_in_the_world() {
     let stage = Stage::new().unwrap();
     stage.prepared();
     let text = stage.state_text();
-    let target_only = text.split("[cloud").next().unwrap();
+    let target_only = text.split("\n[cloud").next().unwrap();
     std::fs::write(stage.state(), target_only).unwrap();
     stage.grant("owner").ok();
 }

@@ -90,7 +90,9 @@ fn unconfigure_takes_back_what_configure_did() {
     stage.configured();
     stage.kubectl("cluster-admin", &["unconfigure", "--yes"]).ok();
     stage.kubectl("viewer", &["verify"]).ends(8);
-    for deployment in stage.sandbox.kubernetes().objects("deployments") {
+    let deployments = stage.sandbox.kubernetes().objects("Deployment");
+    assert!(deployments.len() >= 3);
+    for deployment in deployments {
         let label = deployment.pointer("/spec/template/metadata/labels/azure.workload.identity~1use");
         assert_eq!(label, None, "{deployment}");
     }

@@ -27,10 +27,11 @@ fn init_with(flag: &str, value: &str) -> Vec<String> {
     arguments
 }
 
+/// As somebody who sees the whole subscription: who does not is told "not permitted" of what does not exist.
 fn init(stage: &Stage, flag: &str, value: &str) -> Run {
     let arguments = init_with(flag, value);
     untouched(stage, || {
-        stage.az("platform", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        stage.az("contributor", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
     })
 }
 
@@ -91,7 +92,7 @@ fn names_that_cannot_be_are_wrong_usage() {
         ("--container", "UPPER"),
         ("--vault", "-x"),
         ("--retention", "soon"),
-        ("--subscription", "x/../y"),
+        ("--cluster-id", "https://evil/x"),
     ] {
         init(&stage, flag, value).ends(Exit::Usage.code()).says(value);
     }
@@ -103,6 +104,20 @@ fn a_storage_name_of_somebody_else_is_refused() {
     init(&stage, "--storage-account", "contosobackups")
         .ends(Exit::Failed.code())
         .says("contosobackups");
+}
+
+#[test]
+fn a_name_that_could_not_be_checked_is_refused_by_azure_with_its_cure() {
+    let stage = Stage::new().unwrap();
+    let arguments = init_with("--storage-account", "contosobackups");
+    stage
+        .az("platform", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        .ok();
+    stage
+        .az("platform", &["prepare", "--yes"])
+        .ends(Exit::Failed.code())
+        .says("StorageAccountAlreadyTaken")
+        .says("az aksbackup init --storage-account");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use aksbackup_tests::harness::{INIT, Run, Stage};
 /// Runs a command again and holds it to what a second run may do.
 fn second_run(stage: &Stage, run: impl Fn() -> Run) -> Run {
     let before = (stage.state_text(), modified(stage));
-    let replica_sets = stage.sandbox.kubernetes().objects("replicasets").len();
+    let replica_sets = replica_sets(stage);
     let mark = stage.mark();
     let run = run().ok();
     assert_eq!(
@@ -18,10 +18,14 @@ fn second_run(stage: &Stage, run: impl Fn() -> Run) -> Run {
         before,
         "a second run does not touch the file\n{run}"
     );
-    assert_eq!(stage.sandbox.kubernetes().objects("replicasets").len(), replica_sets);
+    assert_eq!(self::replica_sets(stage), replica_sets);
     let said = run.stdout.lines().filter(|line| line.contains("nothing to do")).count();
     assert_eq!(said, 1, "a second run says so in one line\n{run}");
     run
+}
+
+fn replica_sets(stage: &Stage) -> usize {
+    stage.sandbox.kubernetes().objects("ReplicaSet").len()
 }
 
 fn modified(stage: &Stage) -> std::time::SystemTime {

@@ -38,6 +38,10 @@ pub(crate) fn seed(world: &mut World) {
     }
     for name in personas::NAMES {
         for (role, scope) in personas::rights(name) {
+            // An assignment on a group goes with the group.
+            if settings.start.no_snapshot_group && scope == ids::group_id(ids::SNAPSHOT_GROUP) {
+                continue;
+            }
             hand(world, &personas::persona(name).object_id, role, &scope);
         }
     }

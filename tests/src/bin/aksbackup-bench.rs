@@ -38,7 +38,11 @@ struct Figure {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = if arguments.peak.is_empty() { bench(&arguments) } else { peak(&arguments.peak) };
+    let result = if arguments.peak.is_empty() {
+        bench(&arguments)
+    } else {
+        peak(&arguments.peak)
+    };
     result.unwrap_or_else(|error| {
         eprintln!("bench: {error}");
         ExitCode::FAILURE
@@ -61,9 +65,16 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
         let bar = bar.map(|bar| format!(" (bar {bar})")).unwrap_or_default();
         println!("{name}: {value:.2}{bar}{}", if over { " MISSED" } else { "" });
     }
-    let values: BTreeMap<&str, f64> = figures.iter().map(|figure| (figure.name.as_str(), figure.value)).collect();
+    let values: BTreeMap<&str, f64> = figures
+        .iter()
+        .map(|figure| (figure.name.as_str(), figure.value))
+        .collect();
     std::fs::write(&arguments.json, serde_json::to_string_pretty(&values)?)?;
-    Ok(if missed && arguments.check { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if missed && arguments.check {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn figure(name: String, value: f64, bar: Option<f64>) -> Figure {
@@ -93,7 +104,10 @@ fn help(program: &Path) -> io::Result<f64> {
 fn hand_off(binaries: &Path) -> io::Result<Vec<Figure>> {
     let folder = std::env::temp_dir().join(format!("aksbackup-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let settings = Settings { time_scale: 0.01, ..Settings::default() };
+    let settings = Settings {
+        time_scale: 0.01,
+        ..Settings::default()
+    };
     let sandbox = Sandbox::start(settings, &folder)?;
     let mut peaks: BTreeMap<&str, f64> = BTreeMap::new();
     let mut figures = Vec::new();
@@ -105,7 +119,11 @@ fn hand_off(binaries: &Path) -> io::Result<Vec<Figure>> {
              --snapshot-group rg-snapshots --vault bv-bench --yes",
         ),
         ("platform", "az-aksbackup", "prepare --yes"),
-        ("owner", "az-aksbackup", "grant --vault bv-bench --snapshot-group rg-snapshots --yes"),
+        (
+            "owner",
+            "az-aksbackup",
+            "grant --vault bv-bench --snapshot-group rg-snapshots --yes",
+        ),
         ("", "kubectl-aksbackup", "configure --context cluster-admin --yes"),
         ("platform", "az-aksbackup", "protect --yes"),
         ("platform", "az-aksbackup", "backup --yes"),
@@ -114,7 +132,11 @@ fn hand_off(binaries: &Path) -> io::Result<Vec<Figure>> {
         let command = line.split_whitespace().collect::<Vec<_>>();
         let begun = Instant::now();
         let peak = measured(&sandbox, &folder, persona, &binaries.join(program), &command)?;
-        figures.push(figure(format!("{program} {} s", command[0]), begun.elapsed().as_secs_f64(), None));
+        figures.push(figure(
+            format!("{program} {} s", command[0]),
+            begun.elapsed().as_secs_f64(),
+            None,
+        ));
         let most = peaks.entry(program).or_default();
         *most = most.max(peak);
     }
@@ -130,18 +152,31 @@ fn hand_off(binaries: &Path) -> io::Result<Vec<Figure>> {
 fn measured(sandbox: &Sandbox, folder: &Path, persona: &str, program: &Path, line: &[&str]) -> io::Result<f64> {
     let program = std::fs::canonicalize(program)?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("--peak").arg(&program).args(line).current_dir(folder).env_clear();
+    command
+        .arg("--peak")
+        .arg(&program)
+        .args(line)
+        .current_dir(folder)
+        .env_clear();
     if persona.is_empty() {
-        command.env("KUBECONFIG", folder.join("kubeconfig")).env("AKSBACKUP_TIME_SCALE", "0.01");
+        command
+            .env("KUBECONFIG", folder.join("kubeconfig"))
+            .env("AKSBACKUP_TIME_SCALE", "0.01");
     } else {
         command.envs(sandbox.env(persona));
     }
     let output = command.stdin(Stdio::null()).output()?;
     let text = String::from_utf8_lossy(&output.stderr);
-    let peak = text.lines().find_map(|line| line.strip_prefix("peak KiB: ")?.parse::<f64>().ok());
+    let peak = text
+        .lines()
+        .find_map(|line| line.strip_prefix("peak KiB: ")?.parse::<f64>().ok());
     match (output.status.success(), peak) {
         (true, Some(kibibytes)) => Ok(kibibytes / 1024.0),
-        (_, _) => Err(io::Error::other(format!("{} {}\n{text}", program.display(), line.join(" ")))),
+        (_, _) => Err(io::Error::other(format!(
+            "{} {}\n{text}",
+            program.display(),
+            line.join(" ")
+        ))),
     }
 }
 
@@ -150,5 +185,9 @@ fn peak(line: &[String]) -> io::Result<ExitCode> {
     let status = Command::new(program).args(arguments).status()?;
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     eprintln!("peak KiB: {}", usage.max_rss());
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -42,6 +42,10 @@ pub(crate) fn leaves(value: &Value) -> BTreeMap<Path, Value> {
     }
     if let Some(metadata) = bare.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.retain(|key, _| !OWN_METADATA.contains(&key.as_str()));
+        if metadata.is_empty() {
+            // Who applies nothing but the object's name owns nothing of its metadata.
+            bare.as_object_mut().and_then(|map| map.remove("metadata"));
+        }
     }
     let mut found = BTreeMap::new();
     walk(&bare, "", &mut Vec::new(), &mut found);
