@@ -27,27 +27,28 @@ fn set(body: &mut Value, path: &[&str]) {
     set(&mut body[*key], rest);
 }
 
+const TOP: [&str; 6] = ["id", "name", "type", "eTag", "etag", "systemData"];
+const PROPERTIES: [&str; 9] = [
+    "provisioningState",
+    "powerState",
+    "maxAgentPools",
+    "currentKubernetesVersion",
+    "fqdn",
+    "privateFQDN",
+    "azurePortalFQDN",
+    "resourceUID",
+    "status",
+];
+const POOL: [&str; 5] = [
+    "eTag",
+    "currentOrchestratorVersion",
+    "nodeImageVersion",
+    "provisioningState",
+    "status",
+];
+
 /// Removes the fields that Microsoft's definition of `managedClusters` marks as read-only.
 fn strip_read_only(body: &mut Value) {
-    const TOP: [&str; 6] = ["id", "name", "type", "eTag", "etag", "systemData"];
-    const PROPERTIES: [&str; 9] = [
-        "provisioningState",
-        "powerState",
-        "maxAgentPools",
-        "currentKubernetesVersion",
-        "fqdn",
-        "privateFQDN",
-        "azurePortalFQDN",
-        "resourceUID",
-        "status",
-    ];
-    const POOL: [&str; 5] = [
-        "eTag",
-        "currentOrchestratorVersion",
-        "nodeImageVersion",
-        "provisioningState",
-        "status",
-    ];
     remove(body, "", &TOP);
     remove(body, "/properties", &PROPERTIES);
     remove(body, "/identity", &["principalId", "tenantId"]);

@@ -14,6 +14,20 @@ pub(crate) fn other_name(failure: Failure) -> Failure {
     )
 }
 
+/// Checks that the name of an account that is to be made can be had.
+///
+/// # Errors
+/// It cannot, for this reason of Azure.
+pub(crate) fn must_be_free(name: &str, refusal: Option<&str>) -> Outcome<()> {
+    match refusal {
+        Some(refusal) => {
+            let failure = Failure::failed(format!("cannot create storage account {name}"));
+            other_name(failure.because(refusal)).err()
+        }
+        None => Ok(()),
+    }
+}
+
 /// Checks that an account that exists can hold the backups of a cluster in the target's region.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ pub(crate) mod policy;
 pub(crate) mod protection;
 pub(crate) mod registration;
 pub(crate) mod rights;
+pub(crate) mod roles_seen;
 pub(crate) mod settings;
 pub(crate) mod subjects;
 pub(crate) mod turns;

@@ -54,12 +54,6 @@ pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
             .hint("az aksbackup init --schedule P1D")
             .err();
     }
-    let rule = if target.schedule == "P1D" {
-        "BackupDaily"
-    } else {
-        "BackupHourly"
-    };
-    let rule = if target.schedule == "P1W" { "BackupWeekly" } else { rule };
     let mut tags = vec![json!({ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Default" } })];
     let mut rules = Vec::new();
     if let Some(vault_tier) = &target.vault_tier_retention {
@@ -67,13 +61,11 @@ pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
             json!({ "isDefault": false, "taggingPriority": 25, "tagInfo": { "tagName": "Daily" },
             "criteria": [{ "objectType": "ScheduleBasedBackupCriteria", "absoluteCriteria": ["FirstOfDay"] }] }),
         );
+        let copied = keep(&target.retention, "OperationalStore", true);
         rules.push(retention(
             "Daily",
             false,
-            &[
-                keep(&target.retention, "OperationalStore", true),
-                keep(vault_tier, "VaultStore", false),
-            ],
+            &[copied, keep(vault_tier, "VaultStore", false)],
         ));
     }
     rules.push(retention(
@@ -81,21 +73,30 @@ pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
         true,
         &[keep(&target.retention, "OperationalStore", false)],
     ));
-    rules.push(json!({
-        "name": rule,
+    rules.push(backup(&target.schedule, &tags));
+    Ok(json!({ "objectType": "BackupPolicy", "datasourceTypes": [DATASOURCE_TYPE], "policyRules": rules }))
+}
+
+fn backup(schedule: &str, tags: &[Value]) -> Value {
+    let name = match schedule {
+        "P1D" => "BackupDaily",
+        "P1W" => "BackupWeekly",
+        _ => "BackupHourly",
+    };
+    json!({
+        "name": name,
         "objectType": "AzureBackupRule",
         "backupParameters": { "objectType": "AzureBackupParams", "backupType": "Incremental" },
         "dataStore": store("OperationalStore"),
         "trigger": {
             "objectType": "ScheduleBasedTriggerContext",
             "schedule": {
-                "repeatingTimeIntervals": [format!("R/2024-01-01T06:00:00+00:00/{}", target.schedule)],
+                "repeatingTimeIntervals": [format!("R/2024-01-01T06:00:00+00:00/{schedule}")],
                 "timeZone": "UTC",
             },
             "taggingCriteria": tags,
         },
-    }));
-    Ok(json!({ "objectType": "BackupPolicy", "datasourceTypes": [DATASOURCE_TYPE], "policyRules": rules }))
+    })
 }
 
 fn retention(name: &str, default: bool, lifecycles: &[Value]) -> Value {
@@ -173,19 +174,12 @@ fn tidy(rule: &mut Value) {
 /// # Errors
 /// It is not for AKS, or has no backup rule.
 pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
-    let failure = |why: &str| {
-        Failure::failed(format!("policy {name} cannot protect a cluster"))
-            .because(why)
-            .hint("choose another policy, or a new name: az aksbackup init --policy NAME")
-            .err()
-    };
-    let texts = |value: Option<&Value>| -> Vec<String> {
-        let items = value.and_then(Value::as_array).into_iter().flatten();
-        items.filter_map(Value::as_str).map(str::to_owned).collect()
-    };
     let types = texts(policy.get("datasourceTypes"));
     if !types.iter().any(|kind| kind.eq_ignore_ascii_case(DATASOURCE_TYPE)) {
-        return failure(&format!("it is for {}, not for {DATASOURCE_TYPE}", types.join(", ")));
+        return unusable(
+            name,
+            &format!("it is for {}, not for {DATASOURCE_TYPE}", types.join(", ")),
+        );
     }
     let rules: Vec<&Value> = policy
         .get("policyRules")
@@ -195,36 +189,49 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
         .collect();
     let is = |rule: &&&Value, kind: &str| text(rule, "/objectType").eq_ignore_ascii_case(kind);
     let Some(rule) = rules.iter().find(|rule| is(rule, "AzureBackupRule")) else {
-        return failure("it has no backup rule");
+        return unusable(name, "it has no backup rule");
     };
     let default = rules
         .iter()
         .filter(|rule| is(rule, "AzureRetentionRule"))
         .find(|rule| is_default(rule));
-    let tags = rule.pointer("/trigger/taggingCriteria").and_then(Value::as_array);
-    let tag = tags
-        .into_iter()
-        .flatten()
-        .find(|tag| is_default(tag))
-        .map(|tag| text(tag, "/tagInfo/tagName"));
-    let tag = tag
-        .filter(|tag| !tag.is_empty())
-        .or_else(|| default.map(|rule| text(rule, "/name")));
-    let interval = texts(rule.pointer("/trigger/schedule/repeatingTimeIntervals"));
-    let schedule = interval
-        .first()
-        .and_then(|interval| interval.rsplit('/').next())
-        .unwrap_or_default();
+    let default_text = |pointer| default.map(|rule| text(rule, pointer)).unwrap_or_default();
+    let intervals = texts(rule.pointer("/trigger/schedule/repeatingTimeIntervals"));
+    let tags = [default_tag(rule), default_text("/name"), "Default"];
     Ok(Facts {
         rule: text(rule, "/name").to_owned(),
-        retention_tag: tag.unwrap_or("Default").to_owned(),
-        vault_tier: has_vault_tier(policy),
-        schedule: schedule.to_owned(),
-        retention: default
-            .map(|rule| text(rule, "/lifecycles/0/deleteAfter/duration"))
+        retention_tag: tags
+            .into_iter()
+            .find(|tag| !tag.is_empty())
             .unwrap_or_default()
             .to_owned(),
+        vault_tier: has_vault_tier(policy),
+        schedule: intervals
+            .first()
+            .and_then(|interval| interval.rsplit('/').next())
+            .unwrap_or_default()
+            .to_owned(),
+        retention: default_text("/lifecycles/0/deleteAfter/duration").to_owned(),
     })
+}
+
+fn unusable<T>(name: &str, why: &str) -> Outcome<T> {
+    Failure::failed(format!("policy {name} cannot protect a cluster"))
+        .because(why)
+        .hint("choose another policy, or a new name: az aksbackup init --policy NAME")
+        .err()
+}
+
+/// The retention tag that backups of a rule get where no criterion says otherwise.
+fn default_tag(rule: &Value) -> &str {
+    let tags = rule.pointer("/trigger/taggingCriteria").and_then(Value::as_array);
+    let tag = tags.into_iter().flatten().find(|tag| is_default(tag));
+    tag.map(|tag| text(tag, "/tagInfo/tagName")).unwrap_or_default()
+}
+
+fn texts(value: Option<&Value>) -> Vec<&str> {
+    let items = value.and_then(Value::as_array).into_iter().flatten();
+    items.filter_map(Value::as_str).collect()
 }
 
 fn is_default(value: &Value) -> bool {

@@ -60,12 +60,7 @@ impl Step for Preflight {
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let target = wanted::target(state)?.clone();
-        let recorded = state
-            .cloud
-            .prerequisites
-            .as_ref()
-            .map(|table| &table.node_resource_group);
-        let nodes = recorded.map(|group| ResourceId::group(&target.cluster.subscription(), group));
+        let nodes = recorded_nodes(state, &target);
         let needed = rights::needed(self.purpose, &target, nodes.as_ref());
         let (subscription, cluster, instances, own) = futures::join!(
             groups::subscription(reader, &target.subscription),
@@ -123,6 +118,15 @@ impl Step for Preflight {
     }
 
     fn record(&self, _seen: &Seen, _tables: &mut CloudTables) {}
+}
+
+/// The group of the nodes, where the file has it.
+fn recorded_nodes(state: &State, target: &Target) -> Option<ResourceId> {
+    let table = state.cloud.prerequisites.as_ref()?;
+    Some(ResourceId::group(
+        &target.cluster.subscription(),
+        &table.node_resource_group,
+    ))
 }
 
 async fn permissions(reader: &Reader, scopes: Vec<ResourceId>) -> Outcome<Vec<(ResourceId, Sight<Vec<Permission>>)>> {

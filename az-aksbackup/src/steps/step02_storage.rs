@@ -268,12 +268,7 @@ impl Storage {
         }
         let account = wanted::account(target);
         if seen.account.is_none() {
-            if let Some(refusal) = &seen.refused_name {
-                return Err(Box::new(account::other_name(
-                    Failure::failed(format!("cannot create storage account {}", account.name()))
-                        .because(refusal.clone()),
-                )));
-            }
+            account::must_be_free(account.name(), seen.refused_name.as_deref())?;
             let (account, sku, group) = (account.clone(), target.storage.sku.clone(), new_group.clone());
             changes.push(StorageChange::Account {
                 account,

@@ -7,6 +7,8 @@
 //! Rights: `Microsoft.DataProtection/backupVaults/{read,write}`, `…/operationStatus/read`, `…/backupPolicies/{read,write}`
 //! on the vault's group.
 
+use std::fmt;
+
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
@@ -78,18 +80,11 @@ impl VaultChange {
 
 impl Change for VaultChange {
     fn note(&self) -> ChangeNote {
-        let note =
-            |summary: String, action: &str, scope: &dyn std::fmt::Display, creates: Option<&ResourceId>| ChangeNote {
-                summary,
-                right: Right::new(action, scope),
-                creates: creates.map(ToString::to_string),
-                warning: None,
-            };
         match self {
             Self::CreateGroup { group, region } => note(
                 format!("create resource group {} in {region}", group.name()),
                 "Microsoft.Resources/subscriptions/resourceGroups/write",
-                &format!("/subscriptions/{}", group.subscription()),
+                format!("/subscriptions/{}", group.subscription()),
                 Some(group),
             ),
             Self::CreateVault { vault, new, .. } => note(
@@ -102,7 +97,7 @@ impl Change for VaultChange {
                     new.region
                 ),
                 "Microsoft.DataProtection/backupVaults/write",
-                &vault.resource_group_id(),
+                vault.resource_group_id(),
                 Some(vault),
             ),
             Self::AddIdentity { vault } => note(
@@ -118,6 +113,15 @@ impl Change for VaultChange {
                 Some(policy),
             ),
         }
+    }
+}
+
+fn note(summary: String, action: &str, scope: impl fmt::Display, creates: Option<&ResourceId>) -> ChangeNote {
+    ChangeNote {
+        summary,
+        right: Right::new(action, scope),
+        creates: creates.map(ToString::to_string),
+        warning: None,
     }
 }
 

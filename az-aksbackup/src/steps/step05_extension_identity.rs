@@ -55,12 +55,7 @@ impl Step for ExtensionIdentity {
         // An extension that names its identity leaves nothing to look up.
         let known_id = known_id.filter(|_| fresh.as_ref().and_then(named_by).is_none());
         let (extension, known, node_group) = futures::join!(
-            async {
-                match fresh {
-                    Some(extension) => Ok(extension),
-                    None => installed(reader, state, target).await,
-                }
-            },
+            installed(reader, fresh, state, target),
             known(reader, known_id),
             node_group(reader, state, target),
         );
@@ -146,7 +141,11 @@ impl Step for ExtensionIdentity {
     }
 }
 
-async fn installed(reader: &Reader, state: &State, target: &Target) -> Outcome<Extension> {
+/// The extension: as it was just read, else as Azure has it.
+async fn installed(reader: &Reader, fresh: Option<Extension>, state: &State, target: &Target) -> Outcome<Extension> {
+    if let Some(extension) = fresh {
+        return Ok(extension);
+    }
     let id = match &state.cloud.extension {
         Some(table) => table.extension.clone(),
         None => wanted::extension(target),

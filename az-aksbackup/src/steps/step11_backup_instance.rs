@@ -21,11 +21,10 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::versions;
 use crate::plane::Azure;
 use crate::steps::fresh::{Fresh, JustRead};
-use crate::steps::needed;
 use crate::steps::options::ProtectOptions;
 use crate::steps::protection::{self, Protection};
+use crate::steps::roles_seen::{self, RolesSeen};
 use crate::steps::validation::Validation;
-use crate::steps::world::{self, Proof};
 use crate::steps::{instance_body, turns, wanted};
 
 /// Step 11.
@@ -56,15 +55,6 @@ pub(crate) struct Seen {
     instances: Vec<Instance>,
     roles: RolesSeen,
     written: bool,
-}
-
-/// What is known of the roles.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum RolesSeen {
-    /// They are assigned; since when, as far as that is known.
-    Assigned(Option<Timestamp>),
-    /// Somebody has to do something first.
-    Open(Turn),
 }
 
 /// What can be done.
@@ -139,8 +129,10 @@ impl Step for BackupInstance {
                 None => backups::of_cluster(reader, &target.cluster).await,
             }
         };
-        let (instances, roles) =
-            futures::join!(instances, roles_seen(reader, state, &target, &self.options.state_flag),);
+        let (instances, roles) = futures::join!(
+            instances,
+            roles_seen::look(reader, state, &target, &self.options.state_flag),
+        );
         Ok(Seen {
             instances: instances?,
             roles: roles?,
@@ -151,11 +143,8 @@ impl Step for BackupInstance {
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<InstanceChange>> {
         let (target, vault) = (&seen.target, wanted::vault(&seen.target));
-        if let Some(other) = seen
-            .instances
-            .iter()
-            .find(|own| own.vault().is_some_and(|own| own != vault))
-        {
+        let others = |own: &&Instance| own.vault().is_some_and(|own| own != vault);
+        if let Some(other) = seen.instances.iter().find(others) {
             return Err(Box::new(protection::elsewhere(target, other)));
         }
         let mut instance = wanted::instance(target);
@@ -175,31 +164,21 @@ impl Step for BackupInstance {
                 }
             }
         }
-        let mut turns = Vec::new();
-        if let RolesSeen::Open(turn) = &seen.roles {
-            turns.push(turn.clone());
-        }
-        if state.cluster.verification.is_none() && !self.options.without_verification {
-            turns.push(self.unverified(target));
-        }
+        let turns = self.turns(seen, state);
         if !turns.is_empty() {
             return Ok(Decision::Blocked(vec![], turns));
         }
-        let roles_since = match seen.roles {
-            RolesSeen::Assigned(since) => since,
-            RolesSeen::Open(_) => None,
+        let (target, roles_since) = (target.clone(), seen.roles.since());
+        let validate = InstanceChange::Validate {
+            target: target.clone(),
+            roles_since,
         };
-        Ok(Decision::Change(vec![
-            InstanceChange::Validate {
-                target: target.clone(),
-                roles_since,
-            },
-            InstanceChange::Protect {
-                target: target.clone(),
-                instance,
-                error,
-            },
-        ]))
+        let protect = InstanceChange::Protect {
+            target,
+            instance,
+            error,
+        };
+        Ok(Decision::Change(vec![validate, protect]))
     }
 
     async fn apply(&self, writer: &Writer, change: &InstanceChange) -> Outcome<Applied> {
@@ -247,6 +226,18 @@ impl Step for BackupInstance {
 }
 
 impl BackupInstance {
+    /// Whose turn it is before the cluster can be protected.
+    fn turns(&self, seen: &Seen, state: &State) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        if let RolesSeen::Open(turn) = &seen.roles {
+            turns.push(turn.clone());
+        }
+        if state.cluster.verification.is_none() && !self.options.without_verification {
+            turns.push(self.unverified(&seen.target));
+        }
+        turns
+    }
+
     fn unverified(&self, target: &Target) -> Turn {
         Turn {
             who: Person::ClusterAdmin,
@@ -258,34 +249,6 @@ impl BackupInstance {
             right: None,
         }
     }
-}
-
-/// The file's word for the roles is enough, since the vault validates them; without it Azure is asked.
-async fn roles_seen(reader: &Reader, state: &State, target: &Target, state_flag: &str) -> Outcome<RolesSeen> {
-    if let Some(table) = &state.cloud.roles {
-        return Ok(RolesSeen::Assigned(
-            table.written.as_ref().map(|written| written.observed_at),
-        ));
-    }
-    let world = world::look(reader, target).await?;
-    let proven = match world::prove(&world, state, target, state_flag)? {
-        Proof::Proven(proven) => proven,
-        Proof::NotYet(turn) => return Ok(RolesSeen::Open(turn)),
-    };
-    let checked = needed::check(reader, needed::needs(target, &proven, false)).await?;
-    if checked.iter().all(|own| own.met.is_some()) {
-        return Ok(RolesSeen::Assigned(needed::youngest(&checked)));
-    }
-    let missing = checked.iter().filter(|own| own.met.is_none()).count();
-    Ok(RolesSeen::Open(Turn {
-        who: Person::SubscriptionOwner,
-        why: format!("{missing} role assignments are missing"),
-        command: format!("az aksbackup grant{state_flag}"),
-        right: Some(Right::new(
-            "Microsoft.Authorization/roleAssignments/write",
-            wanted::account(target),
-        )),
-    }))
 }
 
 #[cfg(test)]

@@ -76,43 +76,39 @@ impl Step for TrustedAccess {
 
     fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<Bind>> {
         let (cluster, vault) = (seen.target.cluster.clone(), wanted::vault(&seen.target));
-        let Some(binding) = of_vault(seen) else {
-            if seen.bindings.len() >= LIMIT {
-                return Err(Box::new(full(&cluster)));
-            }
-            let binding = trusted_access::binding_id(&cluster, &new_name(&vault));
-            let roles = vec![BACKUP_OPERATOR.to_owned()];
-            return Ok(Decision::Change(vec![Bind {
+        let bind = |name: &str, roles: Vec<String>| {
+            let binding = trusted_access::binding_id(&cluster, name);
+            let (cluster, vault) = (cluster.clone(), vault.clone());
+            Ok(Decision::Change(vec![Bind {
                 binding,
                 cluster,
                 vault,
                 roles,
-            }]));
+            }]))
         };
-        let state = binding.properties.provisioning_state.as_deref().unwrap_or("Succeeded");
-        match state {
-            "Succeeded" if binding.lets_back_up() => Ok(Decision::Done(format!(
-                "binding {} lets vault {} into cluster {}",
-                binding.name,
-                vault.name(),
-                cluster.name()
-            ))),
+        let Some(binding) = of_vault(seen) else {
+            return match seen.bindings.len() < LIMIT {
+                true => bind(&new_name(&vault), vec![BACKUP_OPERATOR.to_owned()]),
+                false => Err(Box::new(full(&cluster))),
+            };
+        };
+        let (name, state) = (&binding.name, &binding.properties.provisioning_state);
+        match state.as_deref().unwrap_or("Succeeded") {
+            "Succeeded" if binding.lets_back_up() => {
+                let (vault, cluster) = (vault.name(), cluster.name());
+                Ok(Decision::Done(format!(
+                    "binding {name} lets vault {vault} into cluster {cluster}"
+                )))
+            }
             "Succeeded" | "Failed" | "Canceled" => {
                 let mut roles = binding.properties.roles.clone();
                 if !binding.lets_back_up() {
                     roles.push(BACKUP_OPERATOR.to_owned());
                 }
-                let binding = trusted_access::binding_id(&cluster, &binding.name);
-                Ok(Decision::Change(vec![Bind {
-                    binding,
-                    cluster,
-                    vault,
-                    roles,
-                }]))
+                bind(name, roles)
             }
             other => Ok(Decision::Wait(Wait::for_(format!(
-                "trusted access binding {}: {other}",
-                binding.name
+                "trusted access binding {name}: {other}"
             )))),
         }
     }

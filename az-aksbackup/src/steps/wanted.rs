@@ -72,13 +72,18 @@ pub(crate) mod tests {
 
     use super::*;
 
+    const CLUSTER: &str = concat!(
+        "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-aks",
+        "/providers/Microsoft.ContainerService/managedClusters/aks"
+    );
+
     /// A target for tests.
     pub(crate) fn example() -> Target {
         Target {
             cloud: "AzureCloud".parse().unwrap(),
             tenant: "4f1c6c9a-0d1f-4b1e-9b57-3c1f6a7d2e10".parse().unwrap(),
             subscription: "0b1f6471-1bf0-4dda-aec3-cb9272f09590".parse().unwrap(),
-            cluster: "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-aks/providers/Microsoft.ContainerService/managedClusters/aks".parse().unwrap(),
+            cluster: CLUSTER.parse().unwrap(),
             region: "westeurope".parse().unwrap(),
             storage: StorageTarget {
                 account: "stbackup".parse().unwrap(),
@@ -86,7 +91,9 @@ pub(crate) mod tests {
                 container: "aks".parse().unwrap(),
                 sku: "Standard_LRS".into(),
             },
-            snapshots: SnapshotTarget { resource_group: "rg-snapshots".parse().unwrap() },
+            snapshots: SnapshotTarget {
+                resource_group: "rg-snapshots".parse().unwrap(),
+            },
             vault: VaultTarget {
                 name: "bv-aks".parse().unwrap(),
                 resource_group: "rg-backup".parse().unwrap(),
@@ -101,7 +108,9 @@ pub(crate) mod tests {
                 vault_tier_retention: None,
                 file: None,
             },
-            extension: ExtensionTarget { name: "azure-aks-backup".parse().unwrap() },
+            extension: ExtensionTarget {
+                name: "azure-aks-backup".parse().unwrap(),
+            },
             instance: InstanceTarget {
                 name: "aks-instance".parse().unwrap(),
                 friendly_name: "aks".into(),

@@ -3,7 +3,7 @@
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Person;
-use aksbackup_shared::ids::PrincipalId;
+use aksbackup_shared::ids::{PrincipalId, ResourceId};
 use aksbackup_shared::state::schema::{State, Target};
 use aksbackup_shared::step::Turn;
 use serde_json::Value;
@@ -80,59 +80,70 @@ pub(crate) async fn look(reader: &Reader, target: &Target) -> Outcome<World> {
 /// # Errors
 /// They do not, or are not: claim and reality are named.
 pub(crate) fn prove(world: &World, state: &State, target: &Target, state_flag: &str) -> Outcome<Proof> {
-    let not_yet = |why: String| {
-        Ok(Proof::NotYet(Turn {
-            who: Person::PlatformTeam,
-            why,
-            command: format!("az aksbackup prepare{state_flag}"),
-            right: None,
-        }))
+    let parts = match parts(world, target)? {
+        Ok(parts) => parts,
+        Err(why) => {
+            let command = format!("az aksbackup prepare{state_flag}");
+            return Ok(Proof::NotYet(Turn {
+                who: Person::PlatformTeam,
+                why,
+                command,
+                right: None,
+            }));
+        }
     };
-    let Some(extension) = world.extensions.iter().find(|own| own.is_installed()) else {
-        return not_yet(format!(
-            "the extension on cluster {} is not installed yet",
-            target.cluster.name()
-        ));
-    };
-    settings::same_storage(target, extension)?;
-    let (vault, name) = (wanted::vault(target), &target.vault.name);
-    let Some(vault_principal) = world.vault.as_ref().and_then(Vault::principal) else {
-        return not_yet(format!("vault {name} does not exist yet, or has no identity"));
-    };
-    let operators: Vec<&Binding> = world.bindings.iter().filter(|binding| binding.lets_back_up()).collect();
-    if operators.is_empty() {
-        return not_yet(format!(
-            "vault {name} has no trusted access to cluster {} yet",
-            target.cluster.name()
-        ));
-    }
-    if !operators.iter().any(|binding| binding.is_of(&vault)) {
-        let reality: Vec<&str> = operators
-            .iter()
-            .map(|own| own.properties.source_resource_id.as_str())
-            .collect();
-        return differs("vault", vault.as_str(), "the cluster lets in", &reality.join(", "));
-    }
-    if world.account.is_none() || world.snapshot_group.is_none() {
-        return not_yet(format!(
-            "storage account {} or snapshot group {} does not exist yet",
-            target.storage.account, target.snapshots.resource_group
-        ));
-    }
-    let (Some(extension), Some(cluster)) = (extension.principal(), world.cluster.principal()) else {
+    let (Some(extension), Some(cluster)) = (parts.extension.principal(), world.cluster.principal()) else {
         return Failure::failed("the extension or the cluster has no identity that roles could be given to")
             .hint("see what is wrong: az aksbackup prepare --dry-run")
             .err();
     };
-    let vault_tier = world.policy.as_ref().is_some_and(policy::has_vault_tier);
     let proven = Proven {
         extension: extension.clone(),
-        vault: vault_principal.clone(),
+        vault: parts.vault.clone(),
         cluster,
-        vault_tier,
+        vault_tier: world.policy.as_ref().is_some_and(policy::has_vault_tier),
     };
     claims(state, target, &proven)?;
     Ok(Proof::Proven(proven))
+}
+
+/// Parts that are there and belong together.
+struct Parts<'a> {
+    extension: &'a Extension,
+    vault: &'a PrincipalId,
+}
+
+/// The parts of the target, or which of them is not there yet.
+fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, String>> {
+    let (cluster, vault, name) = (target.cluster.name(), wanted::vault(target), &target.vault.name);
+    let Some(extension) = world.extensions.iter().find(|own| own.is_installed()) else {
+        return Ok(Err(format!("the extension on cluster {cluster} is not installed yet")));
+    };
+    settings::same_storage(target, extension)?;
+    let Some(principal) = world.vault.as_ref().and_then(Vault::principal) else {
+        return Ok(Err(format!("vault {name} does not exist yet, or has no identity")));
+    };
+    let operators: Vec<&Binding> = world.bindings.iter().filter(|binding| binding.lets_back_up()).collect();
+    if operators.is_empty() {
+        return Ok(Err(format!(
+            "vault {name} has no trusted access to cluster {cluster} yet"
+        )));
+    }
+    if !operators.iter().any(|binding| binding.is_of(&vault)) {
+        let reality = operators.iter().map(|own| own.properties.source_resource_id.as_str());
+        let reality = reality.collect::<Vec<_>>().join(", ");
+        return differs("vault", vault.as_str(), "the cluster lets in", &reality);
+    }
+    if world.account.is_none() || world.snapshot_group.is_none() {
+        let (account, group) = (&target.storage.account, &target.snapshots.resource_group);
+        return Ok(Err(format!(
+            "storage account {account} or snapshot group {group} does not exist yet"
+        )));
+    }
+    Ok(Ok(Parts {
+        extension,
+        vault: principal,
+    }))
 }
 
 /// What the file's tables claim the principals to be, where it has all of them.
@@ -149,51 +160,38 @@ pub(crate) fn claim(state: &State) -> Option<Proven> {
 /// Compares what the file's tables claim.
 fn claims(state: &State, target: &Target, proven: &Proven) -> Outcome<()> {
     let cloud = &state.cloud;
-    let azure = "Azure says";
+    let of_azure = |what: &str, claim: &str, own: &str| same(what, claim, "Azure says", own);
+    let of_target = |what: &str, claim: &ResourceId, own: ResourceId| same(what, claim.as_str(), TARGET, own.as_str());
     if let Some(table) = &cloud.identity {
-        same(
+        of_azure(
             "principal of the extension",
             table.principal.as_str(),
-            azure,
             proven.extension.as_str(),
         )?;
     }
     if let Some(table) = &cloud.vault {
-        same(
+        of_azure(
             "principal of the vault",
             table.principal.as_str(),
-            azure,
             proven.vault.as_str(),
         )?;
-        same("vault", table.vault.as_str(), TARGET, wanted::vault(target).as_str())?;
+        of_target("vault", &table.vault, wanted::vault(target))?;
     }
     if let Some(table) = &cloud.prerequisites {
-        same(
+        of_azure(
             "principal of the cluster",
             table.cluster_principal.as_str(),
-            azure,
             proven.cluster.as_str(),
         )?;
     }
     if let Some(table) = &cloud.storage {
-        same(
-            "storage account",
-            table.account.as_str(),
-            TARGET,
-            wanted::account(target).as_str(),
-        )?;
-        same(
-            "snapshot group",
-            table.snapshot_group.as_str(),
-            TARGET,
-            wanted::snapshot_group(target).as_str(),
-        )?;
+        of_target("storage account", &table.account, wanted::account(target))?;
+        of_target("snapshot group", &table.snapshot_group, wanted::snapshot_group(target))?;
     }
     let subscription = target.cluster.subscription();
-    same(
+    of_azure(
         "subscription of the cluster",
         target.subscription.as_str(),
-        azure,
         subscription.as_str(),
     )
 }

@@ -1,0 +1,61 @@
+//! What is known of the roles before a cluster is protected.
+
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::guide::Person;
+use aksbackup_shared::state::schema::{State, Target};
+use aksbackup_shared::step::{Right, Turn};
+use jiff::Timestamp;
+
+use crate::arm::client::Reader;
+use crate::steps::world::{self, Proof};
+use crate::steps::{needed, wanted};
+
+/// What is known of the roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RolesSeen {
+    /// They are assigned; since when, as far as that is known.
+    Assigned(Option<Timestamp>),
+    /// Somebody has to do something first.
+    Open(Turn),
+}
+
+impl RolesSeen {
+    /// Since when they are assigned.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        match self {
+            Self::Assigned(since) => *since,
+            Self::Open(_) => None,
+        }
+    }
+}
+
+/// Looks at the roles. The file's word is enough, since the vault validates them; without it Azure is asked.
+///
+/// # Errors
+/// As the reads, or the file claims what is not so.
+pub(crate) async fn look(reader: &Reader, state: &State, target: &Target, state_flag: &str) -> Outcome<RolesSeen> {
+    if let Some(table) = &state.cloud.roles {
+        return Ok(RolesSeen::Assigned(
+            table.written.as_ref().map(|written| written.observed_at),
+        ));
+    }
+    let world = world::look(reader, target).await?;
+    let proven = match world::prove(&world, state, target, state_flag)? {
+        Proof::Proven(proven) => proven,
+        Proof::NotYet(turn) => return Ok(RolesSeen::Open(turn)),
+    };
+    let checked = needed::check(reader, needed::needs(target, &proven, false)).await?;
+    if checked.iter().all(|own| own.met.is_some()) {
+        return Ok(RolesSeen::Assigned(needed::youngest(&checked)));
+    }
+    let missing = checked.iter().filter(|own| own.met.is_none()).count();
+    Ok(RolesSeen::Open(Turn {
+        who: Person::SubscriptionOwner,
+        why: format!("{missing} role assignments are missing"),
+        command: format!("az aksbackup grant{state_flag}"),
+        right: Some(Right::new(
+            "Microsoft.Authorization/roleAssignments/write",
+            wanted::account(target),
+        )),
+    }))
+}
