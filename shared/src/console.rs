@@ -72,6 +72,12 @@ impl Console {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
+    /// Whether more than usual is asked for.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.talk == Talk::Verbose
+    }
+
     /// Colours a word, where colour is on.
     #[must_use]
     pub fn paint(&self, tone: Tone, text: &str) -> String {

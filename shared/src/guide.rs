@@ -133,6 +133,15 @@ impl StepName {
         }
     }
 
+    /// The step within a sentence: `step 4, extension`.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        match self.number() {
+            Some(number) => format!("step {number}, {}", self.title()),
+            None => self.title().to_owned(),
+        }
+    }
+
     /// Which binary does it.
     #[must_use]
     pub const fn plane(self) -> Plane {
@@ -183,7 +192,12 @@ impl StepName {
             Self::FederatedCredentials => &[Self::ClusterPrerequisites, Self::ExtensionIdentity],
             Self::TrustedAccess => &[Self::VaultAndPolicy, Self::Extension],
             // Whom the vault's roles are for is proven by its trusted access.
-            Self::Roles => &[Self::Storage, Self::VaultAndPolicy, Self::ExtensionIdentity, Self::TrustedAccess],
+            Self::Roles => &[
+                Self::Storage,
+                Self::VaultAndPolicy,
+                Self::ExtensionIdentity,
+                Self::TrustedAccess,
+            ],
             Self::WorkloadIdentity => &[Self::ExtensionIdentity],
             Self::Rollout => &[Self::WorkloadIdentity, Self::FederatedCredentials, Self::Roles],
             Self::Verification => &[Self::Rollout],
@@ -193,12 +207,12 @@ impl StepName {
     }
 }
 
-/// The number and the title, such as `4 extension`; a step that the guide forgot has `+` for its number.
+/// The number and the title, such as `4 extension`; a step that the guide forgot has its title alone.
 impl fmt::Display for StepName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.number() {
             Some(number) => write!(f, "{number} {}", self.title()),
-            None => write!(f, "+ {}", self.title()),
+            None => f.write_str(self.title()),
         }
     }
 }

@@ -130,7 +130,7 @@ pub fn next(state: &State, state_flag: &str) -> Option<Turn> {
     let (who, command) = step.turn();
     Some(Turn {
         who,
-        why: format!("{} is next", step.title()),
+        why: format!("next is {}", step.in_words()),
         command: format!("{command}{state_flag}"),
         right: None,
     })
@@ -247,14 +247,14 @@ pub fn next_of(rows: &[Row], state_flag: &str) -> Option<Turn> {
         .find(|row| matches!(row.standing, Standing::Open | Standing::Drifted))?;
     let (who, command) = row.step.turn();
     let drifted = row.standing == Standing::Drifted;
-    let why = if drifted {
-        "was done and is not any more"
-    } else {
-        "is next"
+    let step = row.step.in_words();
+    let why = match drifted {
+        true => format!("{step}, was done and is not any more"),
+        false => format!("next is {step}"),
     };
     Some(Turn {
         who,
-        why: format!("{} {why}", row.step.title()),
+        why,
         command: format!("{command}{state_flag}"),
         right: None,
     })

@@ -21,9 +21,10 @@ pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
         }
         false => {
             let (session, context) = session::open(cli, session::state_or_none(cli)?, Access::Read).await?;
+            let recorded = session.state();
             let report = look(&mut guide::status(&context), &session).await;
             session.console.clear();
-            status::rows(&session.state(), Some(&report))
+            status::rows(&recorded, Some(&report))
         }
     };
     let next = status::next_of(&rows, &cli.common.state_flag());

@@ -59,7 +59,7 @@ fn text(console: &Console, command: &str, dry_run: bool, report: &Report, next: 
     let mut lines = Vec::new();
     let pending = report.pending().len();
     if dry_run {
-        lines.extend(report.plan(console));
+        lines.extend(report.plan(console, true));
     }
     lines.extend(report.handover(console));
     lines.push(match (dry_run, pending) {
@@ -153,7 +153,7 @@ mod tests {
             turns: vec![],
         });
         let expected = [
-            "+ 2 storage: create x",
+            "2 storage: create x",
             "    needs a on b",
             "prepare: dry run: 1 change pending, nothing was changed",
         ];

@@ -146,20 +146,22 @@ impl Report {
         turns
     }
 
-    /// The pending changes as lines for people: the change, the right it needs, and its warning.
+    /// The pending changes as lines for people: the change and its warning, `with_rights` also the right that it needs.
     #[must_use]
-    pub fn plan(&self, console: &Console) -> Vec<String> {
+    pub fn plan(&self, console: &Console, with_rights: bool) -> Vec<String> {
         let mut lines = Vec::new();
         for (step, change) in self.pending() {
             lines.push(format!(
-                "{} {step}: {}",
-                console.paint(Tone::Attention, "+"),
+                "{} {}",
+                console.paint(Tone::Attention, &format!("{step}:")),
                 change.summary
             ));
-            lines.push(format!(
-                "    {}",
-                console.paint(Tone::Faint, &format!("needs {}", change.right))
-            ));
+            if with_rights {
+                lines.push(format!(
+                    "    {}",
+                    console.paint(Tone::Faint, &format!("needs {}", change.right))
+                ));
+            }
             if let Some(warning) = &change.warning {
                 lines.push(format!("    {}", console.paint(Tone::Attention, warning)));
             }

@@ -71,7 +71,7 @@ fn settled(ending: &Ending) -> Ending {
 }
 
 fn agree<P: Plane>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<()> {
-    let plan = seen.plan(&session.console);
+    let plan = seen.plan(&session.console, session.console.is_verbose());
     if plan.is_empty() {
         return Ok(());
     }
@@ -197,7 +197,7 @@ fn show_one<P: Plane>(session: &Session<P>, name: StepName, ending: &Ending) {
             let by = by.iter().map(|step| step.title()).collect::<Vec<_>>().join(", ");
             console.finish(&task, Tone::Faint, &format!("after {by}"));
         }
-        Ending::Failed { error, .. } => console.finish(&task, Tone::Bad, &error.what),
+        Ending::Failed { .. } => console.finish(&task, Tone::Bad, "failed"),
     }
 }
 
