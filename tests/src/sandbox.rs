@@ -75,7 +75,8 @@ impl Clusters {
 
 impl Sandbox {
     /// Starts a sandbox and writes what its clients need into `dir`, which has to exist: `ca.pem`, `kubeconfig`,
-    /// `requests.jsonl`, `sandbox.json`, and `env/PERSONA.sh` for each Azure persona. Not to be called from a task of an
+    /// `requests.jsonl`, `sandbox.json`, and `env/PERSONA.sh` for each persona of Azure and of
+    /// Kubernetes. Not to be called from a task of an
     /// async runtime: it waits for its own.
     ///
     /// # Errors
@@ -94,7 +95,7 @@ impl Sandbox {
         let [server, other] = &clusters.servers;
         let kubeconfig = kubeconfig_of(server, other, authority.pem(), &personas);
         azure.set_kubeconfig(&kubeconfig);
-        fs::write(dir.join("kubeconfig"), kubeconfig)?;
+        write_kubeconfigs(dir, &kubeconfig, time_scale)?;
         runtime.spawn(Arc::clone(&azure).run());
         runtime.spawn(Arc::clone(&azure).serve(listener, log.clone()));
         let sandbox = Self {
@@ -221,6 +222,26 @@ impl Sandbox {
     pub fn role_assignments(&self) -> Vec<Value> {
         self.azure.role_assignments()
     }
+}
+
+/// The kubeconfig with every context, and for each person one that begins with theirs, named by `env/PERSON.sh`. These
+/// people hold no Azure login.
+fn write_kubeconfigs(dir: &Path, kubeconfig: &str, time_scale: f64) -> io::Result<()> {
+    let (own, env) = (dir.join("kubeconfigs"), dir.join("env"));
+    fs::create_dir_all(&own)?;
+    fs::create_dir_all(&env)?;
+    fs::write(dir.join("kubeconfig"), kubeconfig)?;
+    let mut config: Value = serde_json::from_str(kubeconfig)?;
+    let contexts = config["contexts"].as_array().cloned().unwrap_or_default();
+    for name in contexts.iter().filter_map(|context| context["name"].as_str()) {
+        config["current-context"] = name.into();
+        let path = own.join(name);
+        fs::write(&path, serde_json::to_string_pretty(&config)?)?;
+        let path = path.display();
+        let lines = format!("export KUBECONFIG='{path}'\nexport AKSBACKUP_TIME_SCALE='{time_scale}'\n");
+        fs::write(env.join(format!("{name}.sh")), lines)?;
+    }
+    Ok(())
 }
 
 impl Drop for Sandbox {
