@@ -1,6 +1,7 @@
 //! `[target]`: what is wanted.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::{
     BackupInstanceName, CloudName, ContainerName, ExtensionName, NamespaceName, PolicyName, Region, ResourceGroupName,
@@ -18,6 +19,7 @@ pub struct Target {
     /// Subscription of the cluster.
     pub subscription: SubscriptionId,
     /// The AKS cluster.
+    #[serde(deserialize_with = "cluster")]
     pub cluster: ResourceId,
     /// Its region.
     pub region: Region,
@@ -36,6 +38,17 @@ pub struct Target {
     /// Who wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
+}
+
+/// Takes the id of an AKS cluster only: the file may come from anybody, and other kinds of resource answer to the same
+/// requests with whatever their owner likes.
+fn cluster<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceId, D::Error> {
+    const KIND: &str = "Microsoft.ContainerService/managedClusters";
+    let id = ResourceId::deserialize(deserializer)?;
+    match id == id.resource(KIND, id.name()) {
+        true => Ok(id),
+        false => Err(D::Error::custom(format!("{id} is not the id of an AKS cluster"))),
+    }
 }
 
 /// Storage account and container.
@@ -114,4 +127,35 @@ pub struct InstanceTarget {
     /// Namespaces to leave out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded_namespaces: Vec<NamespaceName>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Claim {
+        #[serde(deserialize_with = "cluster")]
+        cluster: ResourceId,
+    }
+
+    fn claim(tail: &str) -> Result<Claim, toml::de::Error> {
+        const GROUP: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg";
+        toml::from_str(&format!("cluster = \"{GROUP}{tail}\""))
+    }
+
+    #[test]
+    fn only_a_cluster_is_taken_for_one() {
+        let own = claim("/providers/microsoft.containerservice/managedclusters/aks").unwrap();
+        assert_eq!(own.cluster.name(), "aks");
+        for bad in [
+            "",
+            "/providers/Microsoft.CustomProviders/resourceProviders/evil",
+            "/providers/Microsoft.ContainerService/managedClusters/aks/agentPools/np",
+            "/providers/Evil.Kind/hosts/h/providers/Microsoft.ContainerService/managedClusters/aks",
+        ] {
+            let error = claim(bad).unwrap_err().to_string();
+            assert!(error.contains("not the id of an AKS cluster"), "{error}");
+        }
+    }
 }
