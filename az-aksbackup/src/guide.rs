@@ -47,7 +47,10 @@ pub(crate) fn protect(options: ProtectOptions) -> Steps {
 /// Step 12.
 pub(crate) fn backup(options: BackupOptions) -> Steps {
     let read = JustRead::default();
-    vec![step(Preflight::new(Purpose::Backup, &read)), step(Backup::new(options))]
+    vec![
+        step(Preflight::new(Purpose::Backup, &read)),
+        step(Backup::new(options, &read)),
+    ]
 }
 
 /// All steps of the cloud side that set something up.

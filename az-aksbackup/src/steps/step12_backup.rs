@@ -6,36 +6,43 @@
 //!
 //! Rights: `Microsoft.DataProtection/backupVaults/backupInstances/backup/action` and `…/backupJobs/read` on the vault.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::state::schema::{BackupTable, CloudTables, State};
+use aksbackup_shared::state::schema::{BackupTable, CloudTables, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 
-use crate::arm::backups::{self, Job, JobState, UserError};
+use crate::arm::backups::{self, Instance, Job, JobState, UserError};
 use crate::arm::client::{Reader, Writer};
 use crate::plane::Azure;
+use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::jobs::{self, Started};
 use crate::steps::options::BackupOptions;
-use crate::steps::{turns, wanted};
+use crate::steps::turns::{self, Sight};
+use crate::steps::wanted;
 
 /// Step 12.
 #[derive(Debug, Default)]
 pub(crate) struct Backup {
     options: BackupOptions,
+    /// The instances of the cluster as preflight has just seen them.
+    instances: Fresh<Vec<Instance>>,
+    /// The protected instance, once it was seen.
+    instance: OnceCell<ResourceId>,
     /// The job that this run has started or found.
     job: Rc<RefCell<Option<ResourceId>>>,
 }
 
 impl Backup {
     /// As `backup` was told.
-    pub(crate) fn new(options: BackupOptions) -> Self {
+    pub(crate) fn new(options: BackupOptions, read: &JustRead) -> Self {
         Self {
             options,
-            job: Rc::default(),
+            instances: read.instances.clone(),
+            ..Self::default()
         }
     }
 }
@@ -92,26 +99,15 @@ impl Step for Backup {
         let target = wanted::target(state)?;
         let vault = wanted::vault(target);
         let known = self.job.borrow().clone();
-        let (job, instance, (rule, tag)) = match &state.cloud.instance {
-            Some(table) => {
-                let (job, names) = futures::join!(
-                    jobs::of_interest(reader, &vault, &table.instance, known, state),
-                    jobs::rule_and_tag(reader, target, state),
-                );
-                (job?, Some(table.instance.clone()), names?)
-            }
-            None => {
-                let all = backups::of_cluster(reader, &target.cluster).await?;
-                let own = all.into_iter().find(|own| own.vault().as_ref() == Some(&vault));
-                let own = own.filter(|own| own.protection() == "ProtectionConfigured");
-                let instance = own.map(|own| vault.child("backupInstances", own.id.name()));
-                let job = match &instance {
-                    Some(instance) => jobs::of_interest(reader, &vault, instance, known, state).await?,
-                    None => None,
-                };
-                (job, instance, jobs::rule_and_tag(reader, target, state).await?)
+        let instance = self.protected(reader, state, target).await?;
+        let job = async {
+            match &instance {
+                Some(instance) => jobs::of_interest(reader, &vault, instance, known, state).await,
+                None => Ok(None),
             }
         };
+        let (job, names) = futures::join!(job, jobs::rule_and_tag(reader, target, state));
+        let (job, (rule, tag)) = (job?, names?);
         if let Some(job) = &job {
             *self.job.borrow_mut() = Some(backups::job_path(&vault, &job.id)?);
         }
@@ -181,6 +177,22 @@ impl Step for Backup {
 }
 
 impl Backup {
+    /// The instance that protects the cluster, as Azure has it.
+    async fn protected(&self, reader: &Reader, state: &State, target: &Target) -> Outcome<Option<ResourceId>> {
+        if let Some(instance) = self.instance.get() {
+            return Ok(Some(instance.clone()));
+        }
+        let instances = match self.instances.take() {
+            Some(instances) => Sight::Here(instances),
+            None => Sight::of(backups::of_cluster(reader, &target.cluster).await.map(Some))?,
+        };
+        let instance = match instances {
+            Sight::Hidden(refusal) => Some(recorded(state, target).ok_or(refusal)?),
+            seen => own(seen.here().map(Vec::as_slice).unwrap_or_default(), target),
+        };
+        Ok(instance.map(|instance| self.instance.get_or_init(|| instance).clone()))
+    }
+
     fn unprotected(&self) -> Turn {
         Turn {
             who: Person::PlatformTeam,
@@ -189,6 +201,23 @@ impl Backup {
             right: None,
         }
     }
+}
+
+/// The instance that protects the cluster in the target's vault.
+fn own(instances: &[Instance], target: &Target) -> Option<ResourceId> {
+    let vault = wanted::vault(target);
+    let of_vault = |own: &&Instance| own.vault().as_ref() == Some(&vault);
+    let mut own = instances.iter().filter(of_vault);
+    let own = own.find(|own| own.protection() == "ProtectionConfigured")?;
+    Some(vault.child("backupInstances", own.id.name()))
+}
+
+/// The instance as the file has it, for who may not ask the cluster; only one in the target's vault, since the file may
+/// come from anybody.
+fn recorded(state: &State, target: &Target) -> Option<ResourceId> {
+    let claim = &state.cloud.instance.as_ref()?.instance;
+    let own = wanted::vault(target).child("backupInstances", claim.name());
+    (own == *claim).then_some(own)
 }
 
 fn name(job: &Job) -> &str {

@@ -1,6 +1,8 @@
+use aksbackup_shared::state::schema::InstanceTable;
 use serde_json::json;
 
 use super::*;
+use crate::steps::protection::tests::instance;
 use crate::steps::turns::tests::refusal;
 use crate::steps::wanted::tests::{example, state};
 
@@ -81,4 +83,28 @@ fn an_unprotected_cluster_is_not_backed_up() {
         panic!("not blocked")
     };
     assert_eq!(turns[0].command, "az aksbackup protect");
+}
+
+#[test]
+fn only_an_instance_of_the_target_s_own_vault_is_backed_up_whatever_the_file_says() {
+    let target = example();
+    let elsewhere = instance("ProtectionConfigured", |body| {
+        body["id"] = body["id"].as_str().unwrap().replace("bv-aks", "bv-other").into();
+    });
+    let unfinished = instance("ConfiguringProtection", |_| ());
+    assert_eq!(own(&[elsewhere, unfinished], &target), None);
+    let configured = instance("ProtectionConfigured", |_| ());
+    assert_eq!(own(&[configured], &target), Some(wanted::instance(&target)));
+
+    let claim = |instance: ResourceId| {
+        let mut state = state();
+        state.cloud.instance = Some(InstanceTable {
+            instance,
+            protection: "ProtectionConfigured".into(),
+            written: None,
+        });
+        recorded(&state, &target)
+    };
+    assert_eq!(claim(wanted::instance(&target)), Some(wanted::instance(&target)));
+    assert_eq!(claim(target.cluster.resource("Microsoft.Web/sites", "x")), None);
 }
