@@ -59,22 +59,22 @@ impl Step for ExtensionIdentity {
             known(reader, known_id),
             node_group(reader, state, target),
         );
-        let (extension, node_group) = (
-            extension?,
-            ResourceId::group(&target.cluster.subscription(), &node_group?),
-        );
+        let extension = extension?;
+        let node_group = ResourceId::group(&target.cluster.subscription(), &node_group?);
         let Some(principal) = extension.principal().cloned() else {
             return Failure::failed(format!("extension {} has no identity", extension.name))
                 .because("Azure names no principal for it")
                 .hint("install it anew: az k8s-extension delete, then az aksbackup prepare")
                 .err();
         };
-        let of_extension = |identity: &Identity| identity.properties.principal_id == principal;
-        let identity = match (named_by(&extension), known.filter(of_extension)) {
-            (Some(identity), _) | (None, Some(identity)) => Sight::Here(identity),
+        let of_extension = |identity: &&Identity| identity.properties.principal_id == principal;
+        let identity = match (named_by(&extension), known.here().filter(of_extension)) {
+            (Some(identity), _) => Sight::Here(identity),
+            (None, Some(identity)) => Sight::Here(identity.clone()),
             (None, None) => match search(reader, &extension, &principal, &node_group).await? {
-                // Who may not look takes the file's word for the principal that Azure itself names.
-                Sight::Hidden(refusal) => recorded(state, &principal).map_or(Sight::Hidden(refusal), Sight::Here),
+                Sight::Hidden(refusal) => {
+                    believed(state, &principal, &known).map_or(Sight::Hidden(refusal), Sight::Here)
+                }
                 sight => sight,
             },
         };
@@ -162,8 +162,10 @@ async fn installed(reader: &Reader, fresh: Option<Extension>, state: &State, tar
     }
 }
 
-/// The identity that the file has for this principal.
-fn recorded(state: &State, principal: &PrincipalId) -> Option<Identity> {
+/// The identity that the file has for the principal that Azure itself names, for who may not look. An identity that was
+/// looked at, and has another principal or is gone, is not believed: the file may come from anybody.
+fn believed(state: &State, principal: &PrincipalId, looked: &Sight<Identity>) -> Option<Identity> {
+    let Sight::Hidden(_) = looked else { return None };
     let table = state
         .cloud
         .identity
@@ -179,9 +181,12 @@ fn recorded(state: &State, principal: &PrincipalId) -> Option<Identity> {
     })
 }
 
-/// The identity that the file names, if it can be read.
-async fn known(reader: &Reader, recorded: Option<&ResourceId>) -> Option<Identity> {
-    identities::identity(reader, recorded?).await.ok()?
+/// The identity that the file names, as Azure has it. What Azure makes nothing of is none.
+async fn known(reader: &Reader, recorded: Option<&ResourceId>) -> Sight<Identity> {
+    match recorded {
+        Some(recorded) => Sight::of(identities::identity(reader, recorded).await).unwrap_or(Sight::Absent),
+        None => Sight::Absent,
+    }
 }
 
 async fn node_group(reader: &Reader, state: &State, target: &Target) -> Outcome<ResourceGroupName> {

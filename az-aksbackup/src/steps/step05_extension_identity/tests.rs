@@ -67,6 +67,35 @@ fn newer_answers_name_the_identity_and_older_ones_only_its_principal() {
     });
     assert_eq!(named_by(&newer), Some(identity()));
 }
+
+#[test]
+fn the_file_is_believed_only_about_an_identity_that_may_not_be_looked_at() {
+    let own = identity();
+    let mut state = state();
+    state.cloud.identity = Some(IdentityTable {
+        identity: own.id.clone(),
+        client_id: own.properties.client_id.clone(),
+        principal: own.properties.principal_id.clone(),
+        written: None,
+    });
+    let principal = own.properties.principal_id.clone();
+    let hidden = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));
+    assert_eq!(believed(&state, &principal, &hidden), Some(own.clone()));
+    assert_eq!(
+        believed(
+            &state,
+            &"99999999-9999-4999-8999-999999999999".parse().unwrap(),
+            &hidden
+        ),
+        None
+    );
+
+    let mut victim = own;
+    victim.properties.principal_id = "99999999-9999-4999-8999-999999999999".parse().unwrap();
+    assert_eq!(believed(&state, &principal, &Sight::Here(victim)), None);
+    assert_eq!(believed(&state, &principal, &Sight::Absent), None);
+}
+
 #[test]
 fn a_new_identity_has_none_of_the_old_one_s_roles() {
     let assignments = json!({ "assignments": [{ "role": "r", "holder": Holder::ExtensionIdentity.to_string(),
