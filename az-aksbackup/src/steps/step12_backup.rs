@@ -100,13 +100,19 @@ impl Step for Backup {
         let vault = wanted::vault(target);
         let known = self.job.borrow().clone();
         let instance = self.protected(reader, state, target).await?;
-        let job = async {
-            match &instance {
-                Some(instance) => jobs::of_interest(reader, &vault, instance, known, state).await,
-                None => Ok(None),
-            }
+        let Some(own) = &instance else {
+            return Ok(Seen {
+                vault,
+                instance,
+                rule: String::new(),
+                tag: String::new(),
+                job: None,
+            });
         };
-        let (job, names) = futures::join!(job, jobs::rule_and_tag(reader, target, state));
+        let (job, names) = futures::join!(
+            jobs::of_interest(reader, &vault, own, known, state),
+            jobs::rule_and_tag(reader, target, state),
+        );
         let (job, (rule, tag)) = (job?, names?);
         if let Some(job) = &job {
             *self.job.borrow_mut() = Some(backups::job_path(&vault, &job.id)?);
