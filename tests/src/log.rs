@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +93,7 @@ impl RequestLog {
         let mut inner = self.lock();
         inner.entries.push(entry);
         inner.pending += 1;
+        self.shared.complete.notify_all();
         inner.entries.len() - 1
     }
 
@@ -110,6 +111,16 @@ impl RequestLog {
         self.shared.complete.notify_all();
     }
 
+    /// Waits, no longer than `patience`, until the entries so far, complete or not, satisfy `wanted`. Gives whether they do.
+    pub fn wait_until(&self, patience: Duration, wanted: impl Fn(&[Entry]) -> bool) -> bool {
+        let waiting = self
+            .shared
+            .complete
+            .wait_timeout_while(self.lock(), patience, |inner| !wanted(&inner.entries));
+        let (_guard, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
+        !waited.timed_out()
+    }
+
     /// A copy of all entries so far, once all of them are complete.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
@@ -120,6 +131,8 @@ impl RequestLog {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Entry, RequestLog};
 
     fn entry(target: &str) -> Entry {
@@ -147,5 +160,16 @@ mod tests {
         let entries = reader.join().unwrap();
         assert_eq!(entries.len(), 2);
         assert_eq!(entries[1].violations, ["wrong"]);
+    }
+
+    #[test]
+    fn an_entry_is_noticed_before_it_is_complete() {
+        let log = RequestLog::new(None).unwrap();
+        let other = log.clone();
+        let reader =
+            std::thread::spawn(move || other.wait_until(Duration::from_secs(60), |entries| entries.len() == 1));
+        log.open(entry("/a"));
+        assert!(reader.join().unwrap());
+        assert!(!log.wait_until(Duration::ZERO, |entries| entries.len() == 2));
     }
 }
