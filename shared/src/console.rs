@@ -143,11 +143,12 @@ impl Console {
         }
     }
 
+    // `msg`, not `wide_msg`: a line padded to the terminal's edge would make the `^C` of a person who stops us wrap.
     fn spinner(&self, task: &str) -> ProgressBar {
         let template = if self.color {
-            "{spinner:.cyan} {wide_msg} {elapsed:.dim}"
+            "{spinner:.cyan} {elapsed:>3.dim} {msg}"
         } else {
-            "{spinner} {wide_msg} {elapsed}"
+            "{spinner} {elapsed:>3} {msg}"
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = self.bars.add(
@@ -167,7 +168,7 @@ impl Console {
             .map(|task| task.started.elapsed())
             .filter(|time| time.as_secs() >= 1);
         if let Some(bar) = known.and_then(|task| task.bar) {
-            bar.finish_and_clear();
+            self.take_away(&bar);
         }
         let mark = match tone {
             Tone::Good => "✓",
@@ -185,9 +186,14 @@ impl Console {
     pub fn clear(&self) {
         for (_, task) in self.tasks.borrow_mut().drain() {
             if let Some(bar) = task.bar {
-                bar.finish_and_clear();
+                self.take_away(&bar);
             }
         }
+    }
+
+    fn take_away(&self, bar: &ProgressBar) {
+        bar.finish_and_clear();
+        self.bars.remove(bar);
     }
 
     /// Asks for a yes. Without a terminal the question is refused, not hung.
@@ -254,6 +260,13 @@ impl Console {
         } else {
             Box::new(SimpleTheme)
         }
+    }
+}
+
+/// A command that was interrupted leaves no spinner behind.
+impl Drop for Console {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
