@@ -1,0 +1,141 @@
+
+use super::*;
+use crate::state::schema::{WorkloadIdentityTable, WorkloadsTable};
+
+fn store(folder: &tempfile::TempDir) -> Store {
+    Store::new(&folder.path().join("s.toml"), "test 0", Duration::ZERO, true)
+}
+
+fn workloads() -> WorkloadsTable {
+    WorkloadsTable {
+        namespace: "ns".parse().unwrap(),
+        deployments: vec!["d".parse().unwrap()],
+        service_accounts: vec!["a".parse().unwrap(), "b".parse().unwrap()],
+        written: None,
+    }
+}
+
+#[tokio::test]
+async fn an_update_that_changes_nothing_does_not_touch_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    store
+        .update(|state| state.cluster.workloads = Some(workloads()))
+        .await
+        .unwrap();
+    let before = (
+        std::fs::read(store.path()).unwrap(),
+        std::fs::metadata(store.path()).unwrap().modified().unwrap(),
+    );
+    let (_, written) = store
+        .update(|state| {
+            state.cluster.workloads = Some(workloads());
+        })
+        .await
+        .unwrap();
+    let after = (
+        std::fs::read(store.path()).unwrap(),
+        std::fs::metadata(store.path()).unwrap().modified().unwrap(),
+    );
+    assert!(!written);
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn only_the_changed_table_is_signed_anew_and_names_its_parent() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let (first, _) = store
+        .update(|state| state.cluster.workloads = Some(workloads()))
+        .await
+        .unwrap();
+    let identity = WorkloadIdentityTable {
+        client_id: "0b1f6471-1bf0-4dda-aec3-cb9272f09590".parse().unwrap(),
+        service_accounts: vec![],
+        written: None,
+    };
+    let (second, _) = store
+        .update(|state| state.cluster.workload_identity = Some(identity))
+        .await
+        .unwrap();
+    assert_eq!(first.cluster.workloads, second.cluster.workloads);
+    let (third, _) = store
+        .update(|state| {
+            if let Some(workloads) = &mut state.cluster.workloads {
+                workloads.service_accounts.pop();
+            }
+        })
+        .await
+        .unwrap();
+    let id = |state: &State| state.cluster.workloads.clone().unwrap().written.unwrap();
+    assert_eq!(id(&third).parent, Some(id(&second).id));
+}
+
+#[tokio::test]
+async fn bad_toml_is_exit_7_with_its_place_and_stays_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    for (text, at) in [
+        ("schema = 1\nx = \n", ":2:5"),
+        ("schema = \"one\"\n", ":1:10"),
+        ("schema = 1\n[cluster.workloads]\nnamespace = \"A b\"\n", ":3:13"),
+    ] {
+        std::fs::write(store.path(), text).unwrap();
+        let failure = store.update(|_| {}).await.unwrap_err();
+        assert_eq!(failure.exit, Exit::StateUnreadable);
+        assert!(failure.what.ends_with(at), "{} does not end with {at}", failure.what);
+        assert_eq!(std::fs::read_to_string(store.path()).unwrap(), text);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_could_steer_the_terminal_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    for bad in [
+        "x = \"\\u001b[2J\"",
+        "[a]\nb = [\"ok\", \"\\u009b2J\"]",
+        "[a]\n\"\\u001bk\" = 1",
+    ] {
+        std::fs::write(store.path(), format!("schema = 1\n{bad}\n")).unwrap();
+        let failure = store.load().unwrap_err();
+        assert_eq!(failure.exit, Exit::StateUnreadable);
+        assert!(!failure.to_string().contains(['\u{1b}', '\u{9b}']), "{failure}");
+    }
+    std::fs::write(store.path(), "schema = 1\nnote = \"\"\"two\n\tlines\"\"\"\n").unwrap();
+    assert!(store.load().is_ok());
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    std::fs::write(store.path(), "schema = 99\nanything = true\n").unwrap();
+    assert_eq!(store.load().unwrap_err().exit, Exit::StateUnreadable);
+}
+
+#[tokio::test]
+async fn a_held_file_is_exit_6_and_names_its_holder() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let _held = Lock::take(store.path(), Duration::ZERO).await.unwrap();
+    let failure = store.update(|_| {}).await.unwrap_err();
+    assert_eq!(failure.exit, Exit::StateHeld);
+    assert!(failure.why[0].contains(&std::process::id().to_string()));
+}
+
+#[tokio::test]
+async fn windows_line_ends_and_a_byte_order_mark_are_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    std::fs::write(store.path(), "\u{feff}schema = 1\r\n# mine\r\n").unwrap();
+    store
+        .update(|state| state.cluster.workloads = Some(workloads()))
+        .await
+        .unwrap();
+    let text = std::fs::read_to_string(store.path()).unwrap();
+    assert!(
+        text.starts_with("schema = 1\n") && text.contains("\n# mine\n") && !text.contains('\r'),
+        "{text}"
+    );
+}
