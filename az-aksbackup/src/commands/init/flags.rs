@@ -92,13 +92,13 @@ pub(crate) struct InitArgs {
     /// Name of the instance in the portal
     #[arg(long, value_name = "TEXT", value_parser = values::friendly_name, help_heading = "Backup instance")]
     pub(crate) friendly_name: Option<String>,
-    /// Back up persistent volumes as disk snapshots [default]
+    /// Back up persistent volumes as disk snapshots (the default)
     #[arg(long, overrides_with = "no_snapshot_volumes", help_heading = "Backup instance")]
     pub(crate) snapshot_volumes: bool,
     /// Leave persistent volumes out
     #[arg(long, overrides_with = "snapshot_volumes", help_heading = "Backup instance")]
     pub(crate) no_snapshot_volumes: bool,
-    /// Back up cluster-scoped resources [default]
+    /// Back up cluster-scoped resources (the default)
     #[arg(
         long,
         overrides_with = "no_cluster_scope_resources",
