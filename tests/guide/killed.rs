@@ -3,10 +3,11 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use aksbackup_tests::harness::{Run, Stage, finish};
+use aksbackup_tests::harness::Stage;
 use aksbackup_tests::log::Entry;
 
 use crate::made;
+use crate::part::{PARTS, Part};
 
 /// How often it is looked whether a command has ended by itself.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -43,49 +44,6 @@ fn is_write(entry: &Entry) -> bool {
 
 fn is_request(entry: &Entry) -> bool {
     matches!(entry.service.as_str(), "arm" | "kubernetes")
-}
-
-/// A command of the hand-off, and what has to be done before it.
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    Prepare,
-    Grant,
-    Configure,
-    Protect,
-    Backup,
-}
-
-const PARTS: [Part; 5] = [Part::Prepare, Part::Grant, Part::Configure, Part::Protect, Part::Backup];
-
-impl Part {
-    fn command(self, stage: &Stage) -> Command {
-        let az = |arguments: &[&str]| stage.az_command("platform", arguments);
-        match self {
-            Self::Prepare => az(&["prepare", "--yes"]),
-            Self::Grant => {
-                let vault = stage.value("/target/vault/name");
-                let vouched = ["--vault", vault.as_str(), "--snapshot-group", "rg-snapshots", "--yes"];
-                stage.az_command("owner", &[["grant"].as_slice(), &vouched].concat())
-            }
-            Self::Configure => stage.kubectl_command("cluster-admin", &["configure", "--yes"]),
-            Self::Protect => az(&["protect", "--yes"]),
-            Self::Backup => az(&["backup", "--yes"]),
-        }
-    }
-
-    fn run(self, stage: &Stage) -> Run {
-        finish(&mut self.command(stage))
-    }
-
-    /// A stage where this is what comes next.
-    fn stage(self) -> Stage {
-        let stage = Stage::new().unwrap();
-        stage.init("platform").ok();
-        for part in PARTS.into_iter().take_while(|part| *part as u8 != self as u8) {
-            part.run(&stage).ok();
-        }
-        stage
-    }
 }
 
 fn replica_sets(stage: &Stage) -> usize {

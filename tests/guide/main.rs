@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
 mod dry_run;
+mod faults;
 mod handoff;
 mod help;
 mod killed;
 mod made;
+mod part;
 mod readme;
 mod refusals;
 mod rights;

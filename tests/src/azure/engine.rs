@@ -196,6 +196,12 @@ impl Azure {
         self.lock().remove(id);
     }
 
+    /// How often the faults on order are still going to strike.
+    #[must_use]
+    pub fn strikes_left(&self) -> u32 {
+        self.lock().settings.faults.iter().map(|fault| fault.times).sum()
+    }
+
     /// Sets a switch while the sandbox runs.
     ///
     /// # Errors
