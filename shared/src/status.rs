@@ -7,117 +7,16 @@ use serde_json::json;
 use crate::args::Format;
 use crate::console::{Console, Tone};
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::guide::StepName;
 use crate::process::document;
 use crate::runner::report::{Ending, Report, turn_lines};
-use crate::state::schema::{State, Written};
+use crate::state::schema::State;
 use crate::step::Turn;
 
-/// A step as the file has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Record {
-    /// What was seen.
-    pub evidence: String,
-    /// When.
-    pub since: Option<Timestamp>,
-    /// By whom.
-    pub by: Option<String>,
-}
+mod record;
 
-/// What the file says of a step; `None` where it says nothing.
-#[must_use]
-pub fn record(state: &State, step: StepName) -> Option<Record> {
-    let (cloud, cluster) = (&state.cloud, &state.cluster);
-    let (evidence, written) = match step {
-        StepName::Preflight => return None,
-        StepName::ClusterPrerequisites => {
-            let table = cloud.prerequisites.as_ref()?;
-            (format!("issuer {}", table.issuer), &table.written)
-        }
-        StepName::Storage => {
-            let table = cloud.storage.as_ref()?;
-            (
-                format!("container {} in account {}", table.container, table.account.name()),
-                &table.written,
-            )
-        }
-        StepName::VaultAndPolicy => {
-            let table = cloud.vault.as_ref()?;
-            (
-                format!("vault {}, policy {}", table.vault.name(), table.policy.name()),
-                &table.written,
-            )
-        }
-        StepName::Extension => {
-            let table = cloud.extension.as_ref()?;
-            (format!("extension {}", table.extension.name()), &table.written)
-        }
-        StepName::ExtensionIdentity => {
-            let table = cloud.identity.as_ref()?;
-            (format!("client id {}", table.client_id), &table.written)
-        }
-        StepName::FederatedCredentials => {
-            let table = cloud.federation.as_ref()?;
-            (
-                format!("{} credentials on {}", table.credentials.len(), table.identity.name()),
-                &table.written,
-            )
-        }
-        StepName::TrustedAccess => {
-            let table = cloud.trusted_access.as_ref()?;
-            (format!("binding {}", table.binding.name()), &table.written)
-        }
-        StepName::Roles => {
-            let table = cloud.roles.as_ref()?;
-            (format!("{} role assignments", table.assignments.len()), &table.written)
-        }
-        StepName::WorkloadIdentity => {
-            let table = cluster.workload_identity.as_ref()?;
-            (
-                format!("{} service accounts annotated", table.service_accounts.len()),
-                &table.written,
-            )
-        }
-        StepName::Rollout => {
-            let table = cluster.rollout.as_ref()?;
-            (
-                format!("{} deployments rolled out", table.deployments.len()),
-                &table.written,
-            )
-        }
-        StepName::Verification => {
-            let table = cluster.verification.as_ref()?;
-            (
-                format!("storage location {} Available", table.storage_location),
-                &table.written,
-            )
-        }
-        StepName::BackupInstance => {
-            let table = cloud.instance.as_ref()?;
-            (
-                format!("{}: {}", table.instance.name(), table.protection),
-                &table.written,
-            )
-        }
-        StepName::Backup => {
-            let table = cloud.backup.as_ref()?;
-            (
-                format!(
-                    "job {}: {}",
-                    table.job.rsplit('/').next().unwrap_or_default(),
-                    table.status
-                ),
-                &table.written,
-            )
-        }
-    };
-    let written: Option<&Written> = written.as_ref();
-    Some(Record {
-        evidence,
-        since: written.map(|written| written.observed_at),
-        by: written.map(|written| written.by.clone()),
-    })
-}
+pub use record::{Record, record};
 
 /// The first step that the file does not have although it has all that the step needs, with whose turn it is.
 /// `state_flag` is appended to the command (see [`CommonArgs::state_flag`](crate::args::CommonArgs::state_flag)).
@@ -198,7 +97,7 @@ pub fn rows(state: &State, seen: Option<&Report>) -> Vec<Row> {
 fn row(step: StepName, record: Option<Record>, ending: Option<&Ending>) -> Row {
     let (standing, evidence) = match (ending, &record) {
         (Some(Ending::Done { evidence, .. }), _) => (Standing::Done, evidence.clone()),
-        (Some(Ending::Failed { error, .. }), _) => (Standing::Unknown, error.what.clone()),
+        (Some(Ending::Failed { error, .. }), _) => (Standing::Unknown, unseen(error)),
         (None | Some(Ending::Held { .. }), Some(record)) => (Standing::Recorded, record.evidence.clone()),
         (Some(ending), Some(_)) => (Standing::Drifted, left(ending)),
         (Some(ending), None) => (Standing::Open, left(ending)),
@@ -212,6 +111,26 @@ fn row(step: StepName, record: Option<Record>, ending: Option<&Ending>) -> Row {
         evidence,
         since,
         by,
+    }
+}
+
+/// What could not be looked at, and why: Azure's and Kubernetes' codes are shorter than their words.
+fn unseen(error: &Failure) -> String {
+    match error.code.as_ref().or(error.why.first()) {
+        Some(why) => format!("{}: {why}", error.what),
+        None => error.what.clone(),
+    }
+}
+
+/// What a table comes to in which nothing is open.
+fn verdict(rows: &[Row]) -> &'static str {
+    let any = |standing| rows.iter().any(|row| row.standing == standing);
+    if any(Standing::Unknown) {
+        "the state file has every step, but what is unknown above could not be looked at"
+    } else if any(Standing::Done) {
+        "nothing is left: the cluster is protected"
+    } else {
+        "the state file has every step; nobody has looked whether that is still so"
     }
 }
 
@@ -288,7 +207,7 @@ pub fn show(console: &Console, format: Format, rows: &[Row], next: Option<&Turn>
     }
     match next {
         Some(turn) => turn_lines(console, turn).iter().for_each(|line| console.result(line)),
-        None => console.result("nothing is left: the cluster is protected"),
+        None => console.result(verdict(rows)),
     }
     exit
 }

@@ -51,3 +51,24 @@ fn the_first_step_that_is_left_decides_whose_turn_it_is() {
     assert!(turn.why.contains("not any more"));
     assert_eq!(next_of(&rows[..2], ""), None);
 }
+
+#[test]
+fn a_cluster_is_called_protected_only_by_who_has_looked() {
+    let recorded = standing(StepName::Rollout, Standing::Recorded);
+    let done = standing(StepName::BackupInstance, Standing::Done);
+    let unknown = standing(StepName::Storage, Standing::Unknown);
+    let of = |rows: &[&Row]| verdict(&rows.iter().copied().cloned().collect::<Vec<_>>());
+    assert!(of(&[&recorded, &done]).contains("is protected"));
+    assert!(of(&[&recorded]).contains("nobody has looked"));
+    assert!(of(&[&recorded, &done, &unknown]).contains("could not be looked at"));
+}
+
+#[test]
+fn what_could_not_be_looked_at_says_why() {
+    let failure = Failure::failed("cannot read cluster aks").because("long words");
+    assert_eq!(unseen(&failure), "cannot read cluster aks: long words");
+    assert_eq!(
+        unseen(&failure.code("AuthorizationFailed")),
+        "cannot read cluster aks: AuthorizationFailed"
+    );
+}
