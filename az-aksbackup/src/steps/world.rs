@@ -119,7 +119,7 @@ fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, Str
     let Some(extension) = world.extensions.iter().find(|own| own.is_installed()) else {
         return Ok(Err(format!("the extension on cluster {cluster} is not installed yet")));
     };
-    settings::same_storage(target, extension)?;
+    settings::same_storage(target, extension).map_err(|failure| failure.hint(ASK))?;
     let Some(principal) = world.vault.as_ref().and_then(Vault::principal) else {
         return Ok(Err(format!("vault {name} does not exist yet, or has no identity")));
     };
@@ -206,10 +206,12 @@ fn same(what: &str, claim: &str, who: &str, reality: &str) -> Outcome<()> {
     }
 }
 
+const ASK: &str = "ask where the file comes from; whoever runs az aksbackup prepare again brings it up to date";
+
 fn differs<T>(what: &str, claim: &str, who: &str, reality: &str) -> Outcome<T> {
     Failure::failed("the state file claims what is not so; no role was assigned")
         .because(format!("{what}: the file says {claim}, {who} {reality}"))
-        .hint("ask where the file comes from; whoever runs az aksbackup prepare again brings it up to date")
+        .hint(ASK)
         .err()
 }
 
