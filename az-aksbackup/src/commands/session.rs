@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aksbackup_shared::console::Console;
+use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::SubscriptionId;
 use aksbackup_shared::runner::session::Session;
@@ -99,6 +100,7 @@ pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
         .hint(format!("az aksbackup init{}", cli.common.state_flag()))
         .err();
     };
+    one_subscription(&target)?;
     let console = cli.common.console();
     let reader = sign_in(cli, &console, Some(&target)).await?;
     must_be(&reader, cli.azure.subscription.as_deref(), &target.subscription).await?;
@@ -110,6 +112,20 @@ pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
     session.pace = pace;
     session.yes = cli.common.yes;
     Ok(session)
+}
+
+/// Storage, vault and snapshots are made in the target's subscription, which is that of its cluster.
+fn one_subscription(target: &Target) -> Outcome<()> {
+    let (own, cluster) = (&target.subscription, target.cluster.subscription());
+    if own.as_str().eq_ignore_ascii_case(cluster.as_str()) {
+        return Ok(());
+    }
+    Failure::new(Exit::StateUnreadable, "the state file contradicts itself")
+        .because(format!(
+            "its subscription is {own}, its cluster is in subscription {cluster}"
+        ))
+        .hint("ask where the file comes from, or begin anew: az aksbackup init --state FILE")
+        .err()
 }
 
 /// Refuses a `--subscription` that is not the state file's.
@@ -126,4 +142,18 @@ async fn must_be(reader: &Reader, flag: Option<&str>, target: &SubscriptionId) -
     Failure::usage(format!("the state file is for subscription {target}, not for {flag}"))
         .hint("leave --subscription away, or name another file: --state FILE")
         .err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::wanted::tests::example;
+
+    #[test]
+    fn a_cluster_of_another_subscription_is_not_the_target() {
+        let mut target = example();
+        assert!(one_subscription(&target).is_ok());
+        target.subscription = "99999999-9999-4999-8999-999999999999".parse().unwrap();
+        assert_eq!(one_subscription(&target).unwrap_err().exit, Exit::StateUnreadable);
+    }
 }
