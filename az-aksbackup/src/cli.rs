@@ -1,6 +1,6 @@
 //! The command line: `az aksbackup COMMAND`.
 
-use aksbackup_shared::args::CommonArgs;
+use aksbackup_shared::args::{CommonArgs, StatusArgs};
 use aksbackup_shared::ids::{CloudName, ResourceGroupName, VaultName};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -244,17 +244,6 @@ pub(crate) struct JobsArgs {
     /// At most so many, the latest first
     #[arg(long, default_value = "20", value_name = "COUNT")]
     pub(crate) limit: usize,
-}
-
-/// Flags of `status`.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct StatusArgs {
-    /// Show what the state file says, without looking at Azure
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// End with 8 if anything is left
-    #[arg(long)]
-    pub(crate) check: bool,
 }
 
 #[cfg(test)]

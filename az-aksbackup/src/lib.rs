@@ -16,12 +16,12 @@ use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::process;
-use clap::Parser as _;
+use aksbackup_shared::{about, process};
+use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Command};
 use commands::steps::run_list;
-use commands::{completion, init, jobs, options, status, version};
+use commands::{init, jobs, options, status};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -29,8 +29,17 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let console = cli.common.console();
     match &cli.command {
-        Command::Completion { shell } => console.result(&completion::script(*shell)),
-        Command::Version => console.result(&version::text(cli.common.output)),
+        // Within `az` it is az that completes.
+        Command::Completion { shell } => {
+            console.result(&about::completion(Cli::command(), "az-aksbackup", *shell));
+        }
+        Command::Version => {
+            console.result(&about::version(
+                "az aksbackup",
+                env!("CARGO_PKG_VERSION"),
+                cli.common.output,
+            ));
+        }
         _ => {
             arm::transport::install_crypto();
             return process::run(&console, cli.common.output, run(&cli));

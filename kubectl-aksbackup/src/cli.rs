@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aksbackup_shared::args::{CommonArgs, duration};
+use aksbackup_shared::args::{CommonArgs, StatusArgs, duration};
 use aksbackup_shared::names::VELERO_CONTAINER;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -152,17 +152,6 @@ pub(crate) struct ConfigureArgs {
     /// Take fields over that another field manager has set to another value
     #[arg(long)]
     pub(crate) force_conflicts: bool,
-}
-
-/// Flags of `status`.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct StatusArgs {
-    /// Show what the state file says, without a look at the cluster
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// End 8 if anything is left to do
-    #[arg(long)]
-    pub(crate) check: bool,
 }
 
 /// Flags of `logs`.

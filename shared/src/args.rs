@@ -56,6 +56,17 @@ pub struct CommonArgs {
     pub no_color: bool,
 }
 
+/// Flags of `status`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct StatusArgs {
+    /// Show what the state file says, without a look at the world
+    #[arg(long)]
+    pub offline: bool,
+    /// End 8 if anything is left to do
+    #[arg(long)]
+    pub check: bool,
+}
+
 impl CommonArgs {
     /// The console that these flags ask for.
     #[must_use]

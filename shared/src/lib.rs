@@ -3,10 +3,11 @@
 //! * [`guide`]: the steps as data; [`step`]: the shape of one; [`runner`]: the only loop.
 //! * [`state`]: the file that the planes hand to each other; [`status`]: what it says is done, and who is next.
 //! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
-//! * [`console`], [`failure`], [`exit`], [`args`], [`process`]: everything that a person or a script meets.
+//! * [`console`], [`failure`], [`exit`], [`args`], [`about`], [`process`]: everything that a person or a script meets.
 //!
 //! It knows neither Azure's API nor that of Kubernetes.
 
+pub mod about;
 pub mod args;
 pub mod console;
 pub mod exit;

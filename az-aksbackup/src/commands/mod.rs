@@ -1,11 +1,9 @@
 //! One module for each command, and what they share: [`session`] signs in, [`steps`] runs the guide's lists
 //! with what [`options`] makes of the flags.
 
-pub(crate) mod completion;
 pub(crate) mod init;
 pub(crate) mod jobs;
 pub(crate) mod options;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod steps;
-pub(crate) mod version;

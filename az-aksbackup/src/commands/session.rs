@@ -8,16 +8,17 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::SubscriptionId;
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::state::schema::{State, Target};
-
 use azure_core::http::Transport;
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::{groups, transport};
 use crate::cli::Cli;
 use crate::cloud::{self, Cloud};
-use crate::commands::version::TOOL;
 use crate::login::{Caller, Login, Way};
 use crate::plane::Azure;
+
+/// Name and version of this program, for notes in the state file.
+pub(crate) const TOOL: &str = concat!("az-aksbackup ", env!("CARGO_PKG_VERSION"));
 
 /// Signs in. With a `target`, only to its cloud and tenant.
 ///

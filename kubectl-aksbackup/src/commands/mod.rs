@@ -2,11 +2,9 @@
 //! at.
 
 pub(crate) mod checks;
-pub(crate) mod completion;
 pub(crate) mod configure;
 pub(crate) mod logs;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod unconfigure;
 pub(crate) mod verify;
-pub(crate) mod version;

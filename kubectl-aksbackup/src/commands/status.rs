@@ -1,11 +1,12 @@
 //! `status`: what the file says, what the cluster shows, and whose turn is next.
 
+use aksbackup_shared::args::StatusArgs;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::runner::look;
 use aksbackup_shared::status;
 
-use crate::cli::{Cli, StatusArgs};
+use crate::cli::Cli;
 use crate::commands::session::{self, Access};
 use crate::guide;
 

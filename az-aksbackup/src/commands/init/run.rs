@@ -23,7 +23,7 @@ use super::show::{self, Difference};
 use super::world::World;
 use crate::cli::Cli;
 use crate::commands::session;
-use crate::commands::version::TOOL;
+use crate::commands::session::TOOL;
 
 /// What was found out: the target, how it differs from the file's, and what of it exists.
 struct Plan {

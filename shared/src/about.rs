@@ -1,0 +1,50 @@
+//! What both programs say of themselves in the same way: version and completion.
+
+use clap::Command;
+use clap_complete::Shell;
+use serde_json::json;
+
+use crate::args::Format;
+use crate::exit::Exit;
+use crate::process::document;
+
+/// What `version` prints: `spoken` is how people call the program.
+#[must_use]
+pub fn version(spoken: &str, version: &str, format: Format) -> String {
+    match format {
+        Format::Text => format!("{spoken} {version}"),
+        Format::Json => document(json!({ "command": "version", "exit": Exit::Done, "aksbackup": version })),
+    }
+}
+
+/// The script that completes `program` in `shell`.
+#[must_use]
+pub fn completion(command: Command, program: &'static str, shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command.name(program), program, &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shell_gets_the_commands_of_the_program() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell, Shell::Elvish] {
+            let script = completion(
+                Command::new("x").subcommand(Command::new("prepare")),
+                "az-aksbackup",
+                shell,
+            );
+            assert!(script.contains("az-aksbackup") && script.contains("prepare"), "{shell}");
+        }
+    }
+
+    #[test]
+    fn the_version_is_a_document_for_machines() {
+        let document: serde_json::Value = serde_json::from_str(&version("x", "1.2.3", Format::Json)).unwrap();
+        assert_eq!(document["aksbackup"], "1.2.3");
+        assert_eq!(document["version"], 1);
+    }
+}
