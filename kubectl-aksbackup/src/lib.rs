@@ -11,11 +11,11 @@ use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::process;
-use clap::Parser as _;
+use aksbackup_shared::{about, process};
+use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Command};
-use commands::{completion, configure, logs, status, unconfigure, verify, version};
+use commands::{configure, logs, status, unconfigure, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -33,11 +33,13 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Logs(arguments) => logs::run(cli, arguments).await,
         Command::Unconfigure(arguments) => unconfigure::run(cli, *arguments).await,
         Command::Completion { shell } => {
-            cli.common.console().result(&completion::script(*shell));
+            let script = about::completion(Cli::command(), "kubectl-aksbackup", *shell);
+            cli.common.console().result(&script);
             Ok(Exit::Done)
         }
         Command::Version => {
-            cli.common.console().result(&version::text(cli.common.output));
+            let version = about::version("kubectl aksbackup", env!("CARGO_PKG_VERSION"), cli.common.output);
+            cli.common.console().result(&version);
             Ok(Exit::Done)
         }
     }
