@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
-use crate::arm::client::{Reader, Writer};
+use crate::arm::client::{Reader, Told, Writer};
 use crate::arm::{registered, versions};
 
 /// The type under which Azure Backup knows a cluster.
@@ -157,13 +157,13 @@ pub(crate) async fn put(writer: &Writer, instance: &ResourceId, properties: &Val
         .await
 }
 
-/// Starts a backup on demand by this rule of the policy; `tag` decides how long it is kept.
-pub(crate) async fn start(writer: &Writer, instance: &ResourceId, rule: &str, tag: &str) -> Outcome<Answer> {
+/// Starts a backup on demand by this rule of the policy; `tag` decides how long it is kept. It is asked for once.
+pub(crate) async fn start(writer: &Writer, instance: &ResourceId, rule: &str, tag: &str) -> Outcome<Told> {
     let path = format!("{instance}/backup");
     let body = json!({ "backupRuleOptions": {
         "ruleName": rule, "triggerOption": { "retentionTagOverride": tag },
     } });
-    writer.post(&path, versions::DATA_PROTECTION, Some(&body)).await
+    writer.post_once(&path, versions::DATA_PROTECTION, Some(&body)).await
 }
 
 /// A job of a vault.

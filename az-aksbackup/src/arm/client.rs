@@ -28,7 +28,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(420);
 
 mod write;
 
-pub(crate) use write::Writer;
+pub(crate) use write::{Told, Writer};
 
 /// Reads ARM: GETs, and POSTs that only read.
 #[derive(Clone)]

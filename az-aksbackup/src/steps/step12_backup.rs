@@ -6,8 +6,9 @@
 //!
 //! Rights: `Microsoft.DataProtection/backupVaults/backupInstances/backup/action` and `…/backupJobs/read` on the vault.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
@@ -16,7 +17,7 @@ use aksbackup_shared::state::schema::{BackupTable, CloudTables, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 
 use crate::arm::backups::{self, Instance, Job, JobState, UserError};
-use crate::arm::client::{Reader, Writer};
+use crate::arm::client::{Reader, Told, Writer};
 use crate::plane::Azure;
 use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::jobs::{self, Started};
@@ -34,7 +35,14 @@ pub(crate) struct Backup {
     instance: OnceCell<ResourceId>,
     /// The job that this run has started or found.
     job: Rc<RefCell<Option<ResourceId>>>,
+    /// Until when the job of a request is looked for that Azure has left without an answer.
+    doubt: Cell<Option<Instant>>,
 }
+
+const UNANSWERED: &str = "Azure gave no answer to the request for a backup: looking for its job";
+
+/// How long a job may take to show.
+const SHOWING: Duration = Duration::from_secs(120);
 
 impl Backup {
     /// As `backup` was told.
@@ -56,6 +64,8 @@ pub(crate) struct Seen {
     tag: String,
     /// The job of this run, or one that is taken up.
     job: Option<Job>,
+    /// Azure gave no answer to the request for a job, which may show yet.
+    doubtful: bool,
 }
 
 /// A backup to be started.
@@ -107,6 +117,7 @@ impl Step for Backup {
                 rule: String::new(),
                 tag: String::new(),
                 job: None,
+                doubtful: false,
             });
         };
         let (job, names) = futures::join!(
@@ -125,6 +136,7 @@ impl Step for Backup {
             rule,
             tag,
             job,
+            doubtful: self.doubt.get().is_some_and(|until| Instant::now() < until),
         })
     }
 
@@ -133,6 +145,9 @@ impl Step for Backup {
             return Ok(Decision::Blocked(vec![], vec![self.unprotected()]));
         };
         let Some(job) = &seen.job else {
+            if seen.doubtful {
+                return Ok(Decision::Wait(Wait::for_(UNANSWERED)));
+            }
             let (vault, instance) = (seen.vault.clone(), instance.clone());
             let (rule, tag) = (seen.rule.clone(), seen.tag.clone());
             return Ok(Decision::Change(vec![StartBackup {
@@ -155,7 +170,15 @@ impl Step for Backup {
 
     async fn apply(&self, writer: &Writer, change: &StartBackup) -> Outcome<Applied> {
         let note = change.note();
-        let answer = backups::start(writer, &change.instance, &change.rule, &change.tag).await?;
+        let answer = match backups::start(writer, &change.instance, &change.rule, &change.tag).await? {
+            Told::Answer(answer) => answer,
+            Told::Nothing(failure) if self.doubt.get().is_some() => return Err(failure),
+            Told::Nothing(_) => {
+                let patience = writer.reader().pace().scaled(SHOWING);
+                self.doubt.set(Instant::now().checked_add(patience));
+                return Ok(Applied::Busy(turns::look_again(UNANSWERED)));
+            }
+        };
         match answer.operation(writer, note.summary) {
             Some(operation) => Ok(Applied::Running(Box::new(Started::new(
                 operation,

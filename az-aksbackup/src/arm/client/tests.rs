@@ -10,7 +10,7 @@ use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request, StatusCode, Transport, Url};
 use serde_json::{Value, json};
 
-use super::{Reader, Writer};
+use super::{Reader, Told, Writer};
 use crate::arm::versions;
 use crate::cloud::Cloud;
 use crate::login::{Caller, Login, Way};
@@ -229,16 +229,19 @@ async fn a_version_that_is_not_offered_is_replaced_for_the_whole_run() {
 }
 
 #[tokio::test]
-async fn a_post_is_not_sent_again_once_it_may_have_arrived_but_a_put_is() {
-    let script = Script::new([line(0, Value::Null)]);
-    assert!(
-        script
-            .writer()
-            .post(&format!("{}/act", account()), "v1", None)
-            .await
-            .is_err()
-    );
-    assert_eq!(script.asked().len(), 2);
+async fn an_action_that_counts_is_not_sent_again_once_it_may_have_arrived_but_others_are() {
+    let path = format!("{}/act", account());
+    for unclear in [line(0, Value::Null), line(503, json!({}))] {
+        let script = Script::new([unclear]);
+        let told = script.writer().post_once(&path, "v1", None).await.unwrap();
+        assert!(matches!(told, Told::Nothing(_)), "{told:?}");
+        assert_eq!(script.asked().len(), 2);
+    }
+    let script = Script::new([line(400, json!({}))]);
+    assert!(script.writer().post_once(&path, "v1", None).await.is_err());
+    let script = Script::new([line(503, json!({})), line(202, json!({}))]);
+    assert!(script.writer().post(&path, "v1", None).await.is_ok());
+    assert_eq!(script.asked().len(), 3);
     let script = Script::new([line(0, Value::Null), line(200, json!({}))]);
     assert!(
         script

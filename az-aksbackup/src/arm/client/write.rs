@@ -1,17 +1,27 @@
 //! Writes ARM.
 
-use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
 use azure_core::http::Method;
 use serde_json::Value;
 
 use super::Reader;
 use crate::arm::answer::Answer;
-use crate::arm::call::Call;
+use crate::arm::call::{Call, Raw};
 
 /// Writes ARM.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
     reader: Reader,
+}
+
+/// What came of a request that must not be sent twice.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// Azure took it.
+    Answer(Answer),
+    /// No answer came, or one that leaves open whether it was done.
+    Nothing(Box<Failure>),
 }
 
 impl Writer {
@@ -43,25 +53,44 @@ impl Writer {
         self.write(&Call::new(Method::Patch, path, version, Some(body))).await
     }
 
-    /// Asks for the action that is the last segment of `path`. It is not sent again once it may have arrived.
+    /// Asks for the action that is the last segment of `path`, which does no harm if it is done twice.
     ///
     /// # Errors
     /// As [`Writer::put`].
     pub(crate) async fn post(&self, path: &str, version: &str, body: Option<&Value>) -> Outcome<Answer> {
+        self.write(&Call::new(Method::Post, path, version, body)).await
+    }
+
+    /// Asks for the action that is the last segment of `path`. It is not sent again once it may have arrived.
+    ///
+    /// # Errors
+    /// As [`Writer::put`], where Azure has certainly not done it.
+    pub(crate) async fn post_once(&self, path: &str, version: &str, body: Option<&Value>) -> Outcome<Told> {
         let mut call = Call::new(Method::Post, path, version, body);
         call.once = true;
-        self.write(&call).await
+        let raw = match self.reader.send(&call).await {
+            Ok(raw) => raw,
+            Err(failure) if failure.exit == Exit::NotPermitted => return Err(failure),
+            Err(failure) => return Ok(Told::Nothing(failure)),
+        };
+        match raw.status {
+            408 | 500.. => Ok(Told::Nothing(Box::new(raw.refused(&call.what())))),
+            _ => answer(raw, &call).map(Told::Answer),
+        }
     }
 
     async fn write(&self, call: &Call<'_>) -> Outcome<Answer> {
-        let raw = self.reader.send(call).await?;
-        match raw.status {
-            200..300 => Ok(Answer {
-                status: raw.status,
-                body: raw.json(),
-                headers: raw.headers,
-            }),
-            _ => raw.refused(&call.what()).err(),
-        }
+        answer(self.reader.send(call).await?, call)
+    }
+}
+
+fn answer(raw: Raw, call: &Call<'_>) -> Outcome<Answer> {
+    match raw.status {
+        200..300 => Ok(Answer {
+            status: raw.status,
+            body: raw.json(),
+            headers: raw.headers,
+        }),
+        _ => raw.refused(&call.what()).err(),
     }
 }

@@ -23,6 +23,7 @@ fn seen(job: Option<Job>) -> Seen {
         rule: "BackupDaily".into(),
         tag: "Default".into(),
         job,
+        doubtful: false,
     }
 }
 
@@ -54,6 +55,17 @@ fn without_a_job_one_is_started() {
             .hand_over(&changes[0], &refusal("AuthorizationFailed"))
             .is_some()
     );
+}
+
+#[test]
+fn a_job_that_may_have_been_started_is_looked_for_before_another_one_is_asked_for() {
+    let mut doubtful = seen(None);
+    doubtful.doubtful = true;
+    assert!(matches!(decide(&doubtful).unwrap(), Decision::Wait(_)));
+    doubtful.job = Some(job("InProgress"));
+    assert!(matches!(decide(&doubtful).unwrap(), Decision::Wait(_)));
+    doubtful.job = Some(job("Completed"));
+    assert!(matches!(decide(&doubtful).unwrap(), Decision::Done(_)));
 }
 
 #[test]
