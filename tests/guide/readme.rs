@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, binary, finish};
 
 #[test]
@@ -29,4 +30,13 @@ fn the_tour_of_the_readme_runs_as_it_stands() {
         .env("PATH", path)
         .env_remove("AKSBACKUP_STATE");
     finish(&mut shell).ok().says("ProtectionConfigured");
+}
+
+#[test]
+fn the_readme_lists_every_exit_code_as_the_programs_mean_it() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let readme = readme.replace('`', "");
+    for (exit, sentence) in Exit::ALL {
+        assert!(readme.contains(&format!("| {} | {sentence} |", exit.code())), "{sentence}");
+    }
 }
