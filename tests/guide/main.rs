@@ -12,4 +12,5 @@ mod part;
 mod readme;
 mod refusals;
 mod rights;
+mod setbacks;
 mod twice;
