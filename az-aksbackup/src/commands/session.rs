@@ -62,8 +62,11 @@ pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target
 
 /// Names the tenant to sign in to, where it is known.
 fn to_tenant(mut failure: Box<Failure>, target: Option<&Target>) -> Box<Failure> {
-    if let Some(target) = target {
-        failure.hints = vec![format!("az login --tenant {}", target.tenant)];
+    let Some(target) = target else { return failure };
+    for hint in &mut failure.hints {
+        if !hint.contains("az login --tenant") {
+            *hint = hint.replacen("az login", &format!("az login --tenant {}", target.tenant), 1);
+        }
     }
     failure
 }
@@ -149,6 +152,17 @@ async fn must_be(reader: &Reader, flag: Option<&str>, target: &SubscriptionId) -
 mod tests {
     use super::*;
     use crate::steps::wanted::tests::example;
+
+    #[test]
+    fn the_tenant_is_named_and_no_other_advice_is_lost() {
+        let failure = Failure::not_permitted("cannot sign in")
+            .hint("install the Azure CLI and sign in: az login")
+            .hint("or sign in as an application");
+        let failure = to_tenant(Box::new(failure), Some(&example()));
+        let tenant = example().tenant;
+        let expected = format!("install the Azure CLI and sign in: az login --tenant {tenant}");
+        assert_eq!(failure.hints, [expected.as_str(), "or sign in as an application"]);
+    }
 
     #[test]
     fn a_cluster_of_another_subscription_is_not_the_target() {
