@@ -196,7 +196,12 @@ impl Step for BackupExtension {
             extension: wanted::extension(target),
             settings: BTreeMap::new(),
         });
-        install.iter().map(Change::note).collect()
+        // Nobody has looked yet: one that somebody else installed is taken.
+        let unless_there = |change: &ExtensionChange| ChangeNote {
+            summary: format!("{}, unless one is there", change.note().summary),
+            ..change.note()
+        };
+        install.iter().map(unless_there).collect()
     }
 }
 
