@@ -37,6 +37,9 @@ fn the_readme_lists_every_exit_code_as_the_programs_mean_it() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let readme = readme.replace('`', "");
     for (exit, sentence) in Exit::ALL {
-        assert!(readme.contains(&format!("| {} | {sentence} |", exit.code())), "{sentence}");
+        assert!(
+            readme.contains(&format!("| {} | {sentence} |", exit.code())),
+            "{sentence}"
+        );
     }
 }
