@@ -108,7 +108,7 @@ impl Choice<'_> {
             return Ok((name, self.group(group)?));
         }
         let existing: Vec<&Listed> = self.world.accounts_in(self.region).collect();
-        let items = offered(&format!("a new one, {}", self.names.account()), &existing);
+        let items = offered(&self.names.account(), &existing);
         let at = self.picker.choose(
             "Which storage account is to hold the backups?",
             &items,
@@ -218,12 +218,16 @@ impl Choice<'_> {
     }
 }
 
-/// The new one first, then what exists.
-fn offered(new: &str, existing: &[&Listed]) -> Vec<String> {
+/// A new one first, called `name` unless that is there, then what exists.
+fn offered(name: &str, existing: &[&Listed]) -> Vec<String> {
+    let new = match existing.iter().any(|own| own.name.eq_ignore_ascii_case(name)) {
+        true => "a new one".to_owned(),
+        false => format!("a new one, {name}"),
+    };
     let existing = existing
         .iter()
         .map(|own| format!("{} in {}", own.name, own.id.resource_group()));
-    std::iter::once(new.to_owned()).chain(existing).collect()
+    std::iter::once(new).chain(existing).collect()
 }
 
 fn taken<T: std::str::FromStr>(own: &Listed) -> (Result<T, T::Err>, ResourceGroupName) {

@@ -60,7 +60,7 @@ impl Choice<'_> {
             return Ok((name, group.unwrap_or_else(|| storage_group.clone())));
         }
         let existing: Vec<&Listed> = self.world.vaults_in(self.region).collect();
-        let items = offered(&format!("a new one, {}", self.names.vault()), &existing);
+        let items = offered(&self.names.vault(), &existing);
         let at = self.picker.choose("Which Backup vault?", &items, "--vault NAME")?;
         if let Some((Ok(name), group)) = at.checked_sub(1).and_then(|at| existing.get(at)).map(|own| taken(own)) {
             return Ok((name, group));
