@@ -234,12 +234,13 @@ fn assignment_id(need: &Need) -> String {
     )
 }
 
-/// The holder by name.
+/// The holder by name, with its group: who vouches for a vault must not take a namesake for it.
 fn named(holder: Holder, target: &Target) -> String {
+    let cluster = &target.cluster;
     match holder {
-        Holder::ExtensionIdentity => "the extension's identity".to_owned(),
-        Holder::Vault => format!("vault {}", target.vault.name),
-        Holder::Cluster => format!("cluster {}", target.cluster.name()),
+        Holder::ExtensionIdentity => format!("the extension's identity of cluster {}", cluster.name()),
+        Holder::Vault => format!("vault {} of group {}", target.vault.name, target.vault.resource_group),
+        Holder::Cluster => format!("cluster {} of group {}", cluster.name(), cluster.resource_group()),
     }
 }
 

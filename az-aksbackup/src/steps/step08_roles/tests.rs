@@ -96,5 +96,8 @@ fn a_scope_without_the_right_is_handed_over_by_name() {
 fn a_dry_run_foresees_the_roles_before_their_holders_exist() {
     let notes = step().foresee(&state());
     assert_eq!(notes.len(), 4);
-    assert_eq!(notes[2].summary, "assign Reader to vault bv-aks on group rg-snapshots");
+    assert_eq!(
+        notes[2].summary,
+        "assign Reader to vault bv-aks of group rg-backup on group rg-snapshots"
+    );
 }
