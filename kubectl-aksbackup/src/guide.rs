@@ -25,6 +25,14 @@ pub(crate) const CONFIGURE: &[Permission] = &[
     Permission::new("delete", "", "pods"),
 ];
 
+/// What `verify` looks at, in the extension's namespace.
+pub(crate) const VERIFY: &[Permission] = &[
+    Permission::new("list", "apps", "deployments"),
+    Permission::new("list", "", "serviceaccounts"),
+    Permission::new("list", "", "pods"),
+    Permission::new("list", "velero.io", "backupstoragelocations"),
+];
+
 /// What `unconfigure` may have to do, in the extension's namespace.
 pub(crate) const UNCONFIGURE: &[Permission] = &[
     Permission::new("list", "apps", "deployments"),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::failure::{Failure, Outcome};
 use futures::future::try_join_all;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
@@ -56,6 +56,22 @@ impl fmt::Display for Permission {
     }
 }
 
+/// Exit 4, with every right in `lacks` that `caller` is missing in `namespace`.
+pub(crate) fn lacking(caller: &str, lacks: &[Permission], namespace: &str) -> Failure {
+    let failure = Failure::not_permitted(format!("{caller} lacks rights that this command needs"));
+    let failure = lacks
+        .iter()
+        .map(|permission| format!("{permission} in namespace {namespace}"))
+        .fold(failure, Failure::because);
+    failure
+        .hint(
+            "nothing was written; ask a cluster admin for these rights, or use a context that has them: --context NAME",
+        )
+        .hint(format!(
+            "to see one's rights: kubectl auth can-i --list --namespace {namespace}"
+        ))
+}
+
 impl Reader {
     /// Name under which the API server knows the caller; that of the kubeconfig where it does not say.
     ///
@@ -65,7 +81,7 @@ impl Reader {
         let doing = Doing::new("ask", "selfsubjectreviews", "who is calling", "");
         let answer = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 let review = SelfSubjectReview::default();
                 Api::<SelfSubjectReview>::all(client)
                     .create(&PostParams::default(), &review)
@@ -121,7 +137,7 @@ impl Reader {
         let doing = Doing::new("ask", "selfsubjectaccessreviews", "for the caller's rights", "");
         let answer = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 Api::<SelfSubjectAccessReview>::all(client)
                     .create(&PostParams::default(), &review)
                     .await

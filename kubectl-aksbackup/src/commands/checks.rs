@@ -91,26 +91,41 @@ pub(crate) struct Sight {
 const CONFIGURE: &str = "kubectl aksbackup configure";
 const PREPARE: &str = "az aksbackup prepare";
 
-/// Every check, in the order in which one builds on the other.
-pub(crate) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
+/// Every check, in the order in which one builds on the other. `state_flag` goes behind the commands that cure.
+pub(crate) fn checks(sight: &Sight, state: &State, state_flag: &str) -> Vec<Check> {
     let identity = cluster(sight, state);
+    if identity.verdict == Verdict::Finding {
+        // What another cluster looks like says nothing about the state file's.
+        return vec![identity];
+    }
+    let mut all = of_extension(sight, state);
+    all.insert(0, identity);
+    for cure in all.iter_mut().filter_map(|check| check.cure.as_mut()) {
+        if cure == CONFIGURE || cure == PREPARE {
+            cure.push_str(state_flag);
+        }
+    }
+    all
+}
+
+fn of_extension(sight: &Sight, state: &State) -> Vec<Check> {
     if sight.deployments.is_empty() {
         let says = format!(
             "there is no deployment {AGENT_DEPLOYMENT} in namespace {}",
             sight.namespace
         );
-        return vec![identity, Check::finding("extension", says, PREPARE)];
+        return vec![Check::finding("extension", says, PREPARE)];
     }
     let installed = Check::good("extension", format!("{} deployments", sight.deployments.len()));
-    let mut all = vec![
-        identity,
+    vec![
         installed,
         annotations(sight, state),
         credentials(sight, state),
         templates(sight),
-    ];
-    all.extend([rollouts(sight), pods(sight, state), storage(sight)]);
-    all
+        rollouts(sight),
+        pods(sight, state),
+        storage(sight),
+    ]
 }
 
 fn cluster(sight: &Sight, state: &State) -> Check {

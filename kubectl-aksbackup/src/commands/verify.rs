@@ -3,7 +3,7 @@
 use aksbackup_shared::args::Format;
 use aksbackup_shared::console::{Console, Tone};
 use aksbackup_shared::exit::Exit;
-use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::process::document;
 use futures::future::{try_join, try_join4};
 use serde_json::json;
@@ -11,8 +11,10 @@ use serde_json::json;
 use crate::cli::Cli;
 use crate::cluster::client::Reader;
 use crate::cluster::deployments::of_release;
+use crate::cluster::rights::lacking;
 use crate::commands::checks::{Check, Sight, Verdict, checks};
 use crate::commands::session;
+use crate::guide::VERIFY;
 
 /// Checks the cluster against the state file, or against itself where there is none. Changes nothing; findings end 8.
 ///
@@ -21,7 +23,11 @@ use crate::commands::session;
 pub(crate) async fn run(cli: &Cli) -> Outcome<Exit> {
     let state = session::state_or_none(cli)?;
     let reader = session::reader(cli, &state)?;
-    let checks = checks(&sight(&reader).await?, &state);
+    let sight = match sight(&reader).await {
+        Ok(sight) => sight,
+        Err(failure) => return refused(&reader, failure).await,
+    };
+    let checks = checks(&sight, &state, &cli.common.state_flag());
     let findings = checks.iter().filter(|check| check.verdict == Verdict::Finding).count();
     let exit = if findings == 0 { Exit::Done } else { Exit::Pending };
     let console = cli.common.console();
@@ -32,6 +38,17 @@ pub(crate) async fn run(cli: &Cli) -> Outcome<Exit> {
         Format::Text => print(&console, &checks, findings),
     }
     Ok(exit)
+}
+
+/// The failure; where a right is missing, with all that are.
+async fn refused<T>(reader: &Reader, failure: Box<Failure>) -> Outcome<T> {
+    if failure.has_code("Forbidden") {
+        let lacks = reader.lacks(VERIFY).await?;
+        if !lacks.is_empty() {
+            return lacking(&reader.caller().await?, &lacks, reader.namespace()).err();
+        }
+    }
+    Err(failure)
 }
 
 async fn sight(reader: &Reader) -> Outcome<Sight> {

@@ -10,7 +10,7 @@ use aksbackup_shared::step::{Applied, Decision, Never, Step, Turn};
 use futures::future::try_join;
 
 use crate::cluster::client::{Reader, Writer};
-use crate::cluster::rights::Permission;
+use crate::cluster::rights::{self, Permission};
 use crate::plane::Cluster;
 use crate::steps::context::Context;
 
@@ -145,24 +145,14 @@ fn other_cluster<T>(wanted: &str, own: &str, seen: &Seen, state: &State) -> Outc
 
 fn lacking<T>(seen: &Seen, unproven: bool) -> Outcome<T> {
     let namespace = &seen.namespace;
-    let mut failure = Failure::not_permitted(format!("{} lacks rights that this command needs", seen.caller));
-    for permission in &seen.lacks {
-        failure = failure.because(format!("{permission} in namespace {namespace}"));
-    }
+    let mut failure = rights::lacking(&seen.caller, &seen.lacks, namespace);
     if unproven {
         failure = failure.because(format!(
             "get /.well-known/openid-configuration, or {TOKEN} in namespace {namespace}: \
              either proves which cluster this is"
         ));
     }
-    failure
-        .hint(
-            "nothing was written; ask a cluster admin for these rights, or use a context that has them: --context NAME",
-        )
-        .hint(format!(
-            "to see one's rights: kubectl auth can-i --list --namespace {namespace}"
-        ))
-        .err()
+    failure.err()
 }
 
 #[cfg(test)]

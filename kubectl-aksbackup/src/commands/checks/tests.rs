@@ -14,7 +14,7 @@ fn sight() -> Sight {
 }
 
 fn findings(sight: &Sight, state: &State) -> Vec<&'static str> {
-    let all = checks(sight, state).into_iter();
+    let all = checks(sight, state, "").into_iter();
     all.filter(|check| check.verdict == Verdict::Finding)
         .map(|check| check.check)
         .collect()
@@ -66,5 +66,26 @@ fn what_may_not_be_seen_is_unknown_and_no_finding() {
         ..sight()
     };
     assert!(findings(&closed, &testing::state()).is_empty());
-    assert_eq!(checks(&closed, &testing::state())[0].verdict, Verdict::Unknown);
+    assert_eq!(checks(&closed, &testing::state(), "")[0].verdict, Verdict::Unknown);
+}
+
+#[test]
+fn another_cluster_is_the_only_finding_about_it() {
+    let other = Sight {
+        issuer: Some("https://other/".into()),
+        deployments: vec![],
+        ..sight()
+    };
+    assert_eq!(findings(&other, &testing::state()), ["cluster"]);
+}
+
+#[test]
+fn a_cure_is_for_the_same_state_file() {
+    let bare = Sight {
+        deployments: vec![testing::bare_deployment()],
+        ..sight()
+    };
+    let all = checks(&bare, &testing::state(), " --state s.toml");
+    let cures: Vec<&str> = all.iter().filter_map(|check| check.cure.as_deref()).collect();
+    assert_eq!(cures, ["kubectl aksbackup configure --state s.toml"]);
 }
