@@ -139,7 +139,7 @@ impl Writer {
         });
         let deleted = reader
             .connection()
-            .write(&doing, async |client| {
+            .send(&doing, async |client| {
                 Api::<LivePod>::namespaced(client, reader.namespace())
                     .delete(&pod.name, &parameters)
                     .await
@@ -199,7 +199,7 @@ impl Patcher {
         let doing = Doing::new("patch", "serviceaccounts", object, self.reader.namespace());
         self.reader
             .connection()
-            .write(&doing, async |client| {
+            .send(&doing, async |client| {
                 let api = Api::<LiveServiceAccount>::namespaced(client, self.reader.namespace());
                 api.patch(account.name.as_str(), &self.parameters, &Patch::Apply(&body))
                     .await
@@ -222,7 +222,7 @@ impl Patcher {
         let doing = Doing::new("patch", "deployments.apps", object, self.reader.namespace());
         self.reader
             .connection()
-            .write(&doing, async |client| {
+            .send(&doing, async |client| {
                 let api = Api::<LiveDeployment>::namespaced(client, self.reader.namespace());
                 api.patch(deployment.name.as_str(), &self.parameters, &Patch::Apply(&body))
                     .await

@@ -15,7 +15,7 @@ impl Reader {
         let doing = Doing::new("get", "/version", "the API server's time", "");
         let date = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 let request = Request::new("").get("version", &GetParams::default());
                 let answer = client
                     .send(request.map_err(kube::Error::BuildRequest)?.map(Body::from))

@@ -116,29 +116,12 @@ impl Connection {
         .err()
     }
 
-    /// Sends a request that changes nothing, or may be repeated: a busy API server and a broken connection are tried
-    /// again.
+    /// Sends a request, which may be repeated: a busy API server and a broken connection are tried again. So can every
+    /// request of this program: an apply comes to the same, and a pod is deleted by its uid.
     ///
     /// # Errors
     /// What the API server refuses, or that it cannot be reached.
-    pub(crate) async fn read<T>(&self, doing: &Doing, request: impl AsyncFn(Client) -> kube::Result<T>) -> Outcome<T> {
-        self.send(doing, request, true).await
-    }
-
-    /// Sends a write: only what the API server refused because it is busy is tried again.
-    ///
-    /// # Errors
-    /// As [`Connection::read`].
-    pub(crate) async fn write<T>(&self, doing: &Doing, request: impl AsyncFn(Client) -> kube::Result<T>) -> Outcome<T> {
-        self.send(doing, request, false).await
-    }
-
-    async fn send<T>(
-        &self,
-        doing: &Doing,
-        request: impl AsyncFn(Client) -> kube::Result<T>,
-        repeatable: bool,
-    ) -> Outcome<T> {
+    pub(crate) async fn send<T>(&self, doing: &Doing, request: impl AsyncFn(Client) -> kube::Result<T>) -> Outcome<T> {
         let mut tried = 0;
         let mut renewed = false;
         loop {
@@ -164,7 +147,7 @@ impl Connection {
                 *self.current.lock().await = None;
                 continue;
             }
-            match pause_after(&error, tried, repeatable, self.met.get()) {
+            match pause_after(&error, tried, self.met.get()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return failure(&error, doing, &self.access.server).err(),
             }
@@ -186,7 +169,7 @@ fn is_unauthorized(error: &kube::Error) -> bool {
 
 /// How long to wait before the next try; `None` gives up. An API server that was never reached is told at once; one that
 /// was `met` may be restarting.
-fn pause_after(error: &kube::Error, tried: u32, repeatable: bool, met: bool) -> Option<Duration> {
+fn pause_after(error: &kube::Error, tried: u32, met: bool) -> Option<Duration> {
     if tried >= TRIES {
         return None;
     }
@@ -196,9 +179,8 @@ fn pause_after(error: &kube::Error, tried: u32, repeatable: bool, met: bool) -> 
             let wish = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
             Some(Duration::from_secs(wish.into()).clamp(backoff, LONGEST_PAUSE.max(backoff)))
         }
-        kube::Error::HyperError(_) if repeatable => Some(backoff),
         kube::Error::Service(_) if is_connect(error) => met.then_some(backoff),
-        kube::Error::Service(_) if repeatable => Some(backoff),
+        kube::Error::HyperError(_) | kube::Error::Service(_) => Some(backoff),
         _ => None,
     }
 }
@@ -232,28 +214,25 @@ mod tests {
 
     #[test]
     fn a_busy_server_is_asked_again_a_few_times_within_bounds() {
-        assert_eq!(pause_after(&busy(429, 2), 1, false, true), Some(Duration::from_secs(2)));
-        assert_eq!(pause_after(&busy(503, 3600), 1, true, true), Some(LONGEST_PAUSE));
-        assert_eq!(
-            pause_after(&busy(503, 0), 1, true, true),
-            Some(Duration::from_millis(500))
-        );
-        assert_eq!(pause_after(&busy(503, 0), TRIES, true, true), None);
+        assert_eq!(pause_after(&busy(429, 2), 1, true), Some(Duration::from_secs(2)));
+        assert_eq!(pause_after(&busy(503, 3600), 1, true), Some(LONGEST_PAUSE));
+        assert_eq!(pause_after(&busy(503, 0), 1, true), Some(Duration::from_millis(500)));
+        assert_eq!(pause_after(&busy(503, 0), TRIES, true), None);
     }
 
     #[test]
     fn a_server_that_was_never_reached_is_told_at_once_and_one_that_was_met_may_restart() {
         let connect = || kube::Error::Service("client error (Connect)".into());
-        assert_eq!(pause_after(&connect(), 1, true, false), None);
-        assert!(pause_after(&connect(), 1, false, true).is_some());
+        assert_eq!(pause_after(&connect(), 1, false), None);
+        assert!(pause_after(&connect(), 1, true).is_some());
         let broken = kube::Error::Service("connection reset".into());
-        assert_eq!(pause_after(&broken, 1, false, true), None, "a write may have arrived");
-        assert!(pause_after(&broken, 1, true, false).is_some());
+        assert!(pause_after(&broken, 1, false).is_some());
+        assert!(pause_after(&broken, TRIES, true).is_none());
     }
 
     #[test]
     fn a_refusal_is_not_asked_again() {
-        assert_eq!(pause_after(&busy(403, 0), 1, true, true), None);
-        assert_eq!(pause_after(&busy(500, 0), 1, true, true), None);
+        assert_eq!(pause_after(&busy(403, 0), 1, true), None);
+        assert_eq!(pause_after(&busy(500, 0), 1, true), None);
     }
 }

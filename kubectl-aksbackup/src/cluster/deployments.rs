@@ -190,7 +190,7 @@ impl Reader {
         let doing = Doing::new("list", "deployments", "deployments", self.namespace());
         let list = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 Api::<Live>::namespaced(client, self.namespace())
                     .list(&ListParams::default())
                     .await

@@ -34,7 +34,7 @@ impl Reader {
         );
         let answer = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 let request = Request::new("/.well-known").get("openid-configuration", &GetParams::default());
                 client
                     .request::<Document>(request.map_err(kube::Error::BuildRequest)?)
@@ -65,7 +65,7 @@ impl Reader {
         };
         let answer = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 let api = Api::<ServiceAccount>::namespaced(client, self.namespace());
                 api.create_token_request(service_account, &PostParams::default(), &request)
                     .await

@@ -52,7 +52,7 @@ impl Reader {
         let parameters = lines.parameters();
         let stream = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 Api::<Pod>::namespaced(client, self.namespace())
                     .log_stream(pod, &parameters)
                     .await

@@ -193,7 +193,7 @@ impl Reader {
         let doing = Doing::new("list", "pods", "pods", self.namespace());
         let list = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 Api::<Live>::namespaced(client, self.namespace())
                     .list(&ListParams::default())
                     .await

@@ -49,7 +49,7 @@ impl Reader {
         );
         let answer = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 let parameters = PostParams {
                     dry_run: true,
                     field_manager: Some(MANAGER.into()),

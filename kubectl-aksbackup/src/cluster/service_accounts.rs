@@ -54,7 +54,7 @@ impl Reader {
         let doing = Doing::new("list", "serviceaccounts", "service accounts", self.namespace());
         let list = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 Api::<Live>::namespaced(client, self.namespace())
                     .list(&ListParams::default())
                     .await

@@ -126,7 +126,7 @@ impl Reader {
         );
         let list = self
             .connection()
-            .read(&doing, async |client| {
+            .send(&doing, async |client| {
                 let api = Api::<DynamicObject>::namespaced_with(client, self.namespace(), &resource());
                 api.list(&ListParams::default()).await
             })
