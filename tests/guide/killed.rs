@@ -103,7 +103,10 @@ fn a_backup_killed_at_any_request_is_one_backup() {
     let stage = Part::Backup.stage();
     for number in 1..=10 {
         assert!(killed_at(&stage, Part::Backup.command(&stage), number, is_request));
-        // A job that the killed run has asked for is the one that this run waits for and reports.
+        // A job that the killed run has asked for is the one that this run waits for and reports, also if it is over.
+        if number % 2 == 0 {
+            stage.sandbox.azure().skip(600.0);
+        }
         Part::Backup.run(&stage).ok();
         let jobs = stage.sandbox.azure().resources(JOBS);
         let asked = made::makings(&stage)

@@ -15,3 +15,4 @@ mod refusals;
 mod rights;
 mod setbacks;
 mod twice;
+mod wire;

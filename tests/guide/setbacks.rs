@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use aksbackup_shared::exit::Exit;
-use aksbackup_tests::harness::{Run, Stage};
+use aksbackup_tests::harness::{Run, Stage, finish};
 use aksbackup_tests::kubernetes::Fault;
+use serde_json::Value;
 
 use crate::made;
 use crate::part::Part;
+use crate::wire::Wire;
 
 const AGENT: &str = "dataprotection-microsoft-kubernetes-agent";
 /// Nothing in here takes longer, in real time.
@@ -108,6 +110,46 @@ fn watches_that_are_too_old_are_begun_anew() {
     });
     assert_eq!(replica_sets(&stage), before + 3);
     stage.kubectl("viewer", &["verify"]).ok();
+}
+
+/// Runs `configure` over a wire that is cut at its request number `number`, until it has come twice in vain.
+fn cut_at(stage: &Stage, number: usize) -> Run {
+    let text = std::fs::read_to_string(stage.folder().join("kubeconfig")).unwrap();
+    let description = std::fs::read_to_string(stage.folder().join("sandbox.json")).unwrap();
+    let description: Value = serde_json::from_str(&description).unwrap();
+    let server = description["kubernetes"]["server"].as_str().unwrap();
+    let wire = Wire::to(server.trim_start_matches("https://").parse().unwrap());
+    let own = stage.folder().join(format!("kubeconfig-{number}"));
+    let wired = text.replace(server, &format!("https://{}", wire.address()));
+    assert_ne!(wired, text);
+    std::fs::write(&own, wired).unwrap();
+    let mut command = stage.kubectl_command("cluster-admin", &["configure", "--yes"]);
+    command.env("KUBECONFIG", own);
+    let (log, mark) = (stage.sandbox.log(), stage.mark());
+    std::thread::scope(|scope| {
+        let cut = scope.spawn(|| {
+            let reached = log.wait_until(SOON, |entries| entries.len() >= mark + number);
+            reached && wire.cut_until_came(2)
+        });
+        let run = finish(&mut command);
+        wire.end();
+        assert!(
+            cut.join().unwrap(),
+            "nobody was turned away after request {number}\n{run}"
+        );
+        run
+    })
+}
+
+#[test]
+fn an_api_server_that_restarts_is_borne_and_costs_no_second_rollout() {
+    made::beside_each_other(&[2, 15, 16, 17, 30], |number| {
+        let stage = Part::Configure.stage();
+        let before = replica_sets(&stage);
+        let run = cut_at(&stage, *number).ok();
+        assert_eq!(replica_sets(&stage), before + 3, "cut at request {number}\n{run}");
+        stage.kubectl("viewer", &["verify"]).ok();
+    });
 }
 
 #[test]
