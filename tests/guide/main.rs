@@ -8,6 +8,7 @@ mod faults;
 mod handoff;
 mod help;
 mod killed;
+mod least_rights;
 mod made;
 mod part;
 mod readme;
