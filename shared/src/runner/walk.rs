@@ -46,14 +46,14 @@ pub async fn run<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P
         show(session, steps.iter().map(|step| step.name()), &finished);
         return Ok(report(steps, finished));
     }
-    agree(&seen, steps, session)?;
     let done = seen
         .steps
-        .into_iter()
+        .iter()
         .filter(|step| step.ending.is_done())
-        .map(|step| (step.step, step.ending))
+        .map(|step| (step.step, step.ending.clone()))
         .collect();
     show(session, steps.iter().map(|step| step.name()), &done);
+    agree(&seen, steps, session)?;
     let endings = walk(steps, session, done, Mode::Act).await;
     session.console.clear();
     Ok(report(steps, endings))
@@ -193,6 +193,8 @@ fn show_one<P: Plane>(session: &Session<P>, name: StepName, ending: &Ending) {
             let who = turns.first().map(|turn| turn.who.to_string()).unwrap_or_default();
             console.finish(&task, Tone::Attention, &format!("turn of the {who}"));
         }
+        // Nothing can be done before preflight: its own line says it all.
+        Ending::Held { by, .. } if by.contains(&StepName::Preflight) => {}
         Ending::Held { by, .. } => {
             let by = by.iter().map(|step| step.title()).collect::<Vec<_>>().join(", ");
             console.finish(&task, Tone::Faint, &format!("after {by}"));
