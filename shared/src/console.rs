@@ -10,6 +10,11 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::failure::{Failure, Outcome};
 
+mod line;
+
+pub use line::{Tone, human};
+use line::{in_one_line, width};
+
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Talk {
@@ -34,19 +39,6 @@ struct Task {
     started: Instant,
     said: String,
     bar: Option<ProgressBar>,
-}
-
-/// Green, yellow, red, dim: what a word's colour says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    /// All is well.
-    Good,
-    /// Somebody has to do something.
-    Attention,
-    /// Something failed.
-    Bad,
-    /// Less important.
-    Faint,
 }
 
 impl Console {
@@ -138,7 +130,7 @@ impl Console {
         }
         status.clone_into(&mut entry.said);
         match &entry.bar {
-            Some(bar) => bar.set_message(format!("{task}: {status}")),
+            Some(bar) => bar.set_message(in_one_line(&format!("{task}: {status}"), width())),
             None => eprintln!("  {task}: {status}"),
         }
     }
@@ -281,27 +273,9 @@ fn answered<T>(answer: dialoguer::Result<T>) -> Outcome<T> {
     })
 }
 
-/// A duration as people say it: `4m12s`, `38s`.
-#[must_use]
-pub fn human(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s}s"),
-        (0, m, s) => format!("{m}m{s:02}s"),
-        (h, m, _) => format!("{h}h{m:02}m"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_read_as_people_say_them() {
-        assert_eq!(human(Duration::from_millis(900)), "0s");
-        assert_eq!(human(Duration::from_secs(252)), "4m12s");
-        assert_eq!(human(Duration::from_secs(3720)), "1h02m");
-    }
 
     #[test]
     fn a_question_without_a_terminal_is_refused_with_the_flag_that_answers_it() {
