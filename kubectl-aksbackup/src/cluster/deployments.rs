@@ -153,7 +153,10 @@ fn rollout(goal: &Goal, status: &DeploymentStatus) -> Rollout {
     let going = if updated < goal.replicas {
         Some(format!("{updated} of {} pods are updated", goal.replicas))
     } else if count(status.replicas) > updated {
-        Some(format!("{} old pods are left", count(status.replicas) - updated))
+        Some(match count(status.replicas) - updated {
+            1 => "1 old pod is left".to_owned(),
+            left => format!("{left} old pods are left"),
+        })
     } else if count(status.available_replicas) < updated {
         Some(format!(
             "{} of {updated} updated pods are available",

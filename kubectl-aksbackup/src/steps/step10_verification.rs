@@ -22,7 +22,8 @@ use crate::cluster::watch::Since;
 use crate::plane::Cluster;
 use crate::steps::context::Context;
 use crate::steps::injection::{lack, live};
-use crate::steps::storage::{Access, access, cure, told, velero_since};
+use crate::steps::storage::{Access, access, told, velero_since};
+use crate::steps::velero_words::{Fault, meaning};
 
 /// The step.
 pub(crate) struct Verification {
@@ -194,19 +195,19 @@ impl Verification {
             location.name, location.phase
         ))
         .because(location.message.clone());
-        if let Some(known) = crate::steps::velero_words::meaning(&location.message) {
-            failure = failure.code(known.code);
+        let known = meaning(&location.message);
+        if let Some(known) = known {
+            failure = failure.code(known.code).hint(known.cure);
         }
-        if let Some(cure) = cure(location) {
-            failure = failure.hint(cure);
-        }
-        failure
-            .hint("what Velero says: kubectl aksbackup logs")
-            .hint(format!(
+        failure = failure.hint("what Velero says: kubectl aksbackup logs");
+        // The node's identity meets the same role, the same container and the same firewall.
+        if known.is_none_or(|known| !matches!(known.fault, Fault::Role | Fault::Storage)) {
+            failure = failure.hint(format!(
                 "until it is mended, back to how it was: {}",
                 self.context.command("kubectl aksbackup unconfigure")
-            ))
-            .err()
+            ));
+        }
+        failure.err()
     }
 }
 

@@ -70,3 +70,21 @@ fn a_refusal_is_waited_out_while_it_is_young_and_then_told_with_its_cure() {
             .any(|hint| hint.contains("unconfigure --state s.toml"))
     );
 }
+
+#[test]
+fn what_the_node_s_identity_would_meet_too_is_no_reason_to_go_back_to_it() {
+    for code in [
+        "AuthorizationPermissionMismatch",
+        "AuthorizationFailure",
+        "ContainerNotFound",
+    ] {
+        let mut seen = seen();
+        seen.locations = vec![testing::unavailable(code)];
+        seen.locations[0].validated = "2026-01-01T00:11:00Z".parse().ok();
+        let failure = decide(&seen).unwrap_err();
+        assert!(
+            failure.hints.iter().all(|hint| !hint.contains("unconfigure")),
+            "{failure}"
+        );
+    }
+}
