@@ -11,6 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::failure::{Failure, Outcome};
 
 mod line;
+mod terminal;
 
 pub use line::{Tone, human};
 use line::{in_one_line, width};
@@ -49,11 +50,12 @@ impl Console {
         let terminal = std::io::stderr().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let plain = no_color || dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let spins = terminal && !dumb;
         Self {
             talk,
-            terminal: terminal && !dumb,
+            terminal: spins,
             color: terminal && !plain,
-            bars: MultiProgress::new(),
+            bars: MultiProgress::with_draw_target(terminal::target(spins)),
             tasks: RefCell::new(HashMap::new()),
         }
     }
@@ -135,7 +137,6 @@ impl Console {
         }
     }
 
-    // `msg`, not `wide_msg`: a line padded to the terminal's edge would make the `^C` of a person who stops us wrap.
     fn spinner(&self, task: &str) -> ProgressBar {
         let template = if self.color {
             "{spinner:.cyan} {elapsed:>3.dim} {msg}"

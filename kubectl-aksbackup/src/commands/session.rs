@@ -48,10 +48,15 @@ pub(crate) fn state_or_none(cli: &Cli) -> Outcome<State> {
 
 /// The command that writes a kubeconfig for the cluster of the state file.
 pub(crate) fn credentials(state: &State) -> Option<String> {
+    Some(format!("az aks get-credentials {}", cluster_flags(state)?))
+}
+
+/// The flags by which `az aks` knows the cluster of the state file.
+fn cluster_flags(state: &State) -> Option<String> {
     let target = state.target.as_ref()?;
     let (group, name) = (target.cluster.resource_group(), target.cluster.name());
     Some(format!(
-        "az aks get-credentials --resource-group {} --name {} --subscription {}",
+        "--resource-group {} --name {} --subscription {}",
         quoted(group.as_str()),
         quoted(name),
         target.cluster.subscription()
@@ -75,7 +80,10 @@ pub(crate) async fn open(cli: &Cli, state: State, access: Access) -> Outcome<(Se
     let console = cli.common.console();
     let reader = reader(cli, &state)?;
     console.detail(format!("API server {}", reader.connection().server()));
-    let context = Context::new(&reader, cli.common.state_flag()).await?;
+    let mut context = Context::new(&reader, cli.common.state_flag()).await?;
+    if let Some(flags) = cluster_flags(&state) {
+        context.cluster_flags = flags;
+    }
     console.detail(format!("signed in as {}", context.caller));
     let mut store = cli.common.store(TOOL);
     store.set_author(context.caller.clone());

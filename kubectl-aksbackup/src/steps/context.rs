@@ -27,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) pods: RefCell<Vec<Pod>>,
     /// The `--state` flag for commands of others, with a space before it; empty for the default file.
     pub(crate) state_flag: String,
+    /// The flags by which `az aks` knows the cluster; placeholders where the state file does not name it.
+    pub(crate) cluster_flags: String,
     /// How fast time runs.
     pub(crate) pace: Pace,
 }
@@ -48,6 +50,7 @@ impl Context {
             deployments: RefCell::new(of_release(&all)),
             pods: RefCell::default(),
             state_flag,
+            cluster_flags: "--resource-group GROUP --name CLUSTER".to_owned(),
             pace: Pace::from_environment(reader.is_loopback()),
         })
     }

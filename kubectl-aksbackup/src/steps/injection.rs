@@ -65,18 +65,21 @@ pub(crate) fn webhook(trials: &[Trial], client_id: &str, context: &Context) -> O
                 return Failure::failed(format!("new pods of deployment {deployment} get no workload identity"))
                     .because("the workload identity webhook left a trial pod alone: it is not installed")
                     .hint(context.command("az aksbackup prepare"))
-                    .hint("or: az aks update --enable-workload-identity --resource-group GROUP --name CLUSTER")
+                    .hint(format!(
+                        "or: az aks update --enable-workload-identity {}",
+                        context.cluster_flags
+                    ))
                     .err();
             }
             // Policies may refuse bare pods and let those of a deployment pass: only the rollout itself can tell.
             TrialOutcome::Refused(why) if why.contains("denied the request") => {}
-            TrialOutcome::Refused(why) => return refused(deployment.as_str(), why),
+            TrialOutcome::Refused(why) => return refused(deployment.as_str(), why, context),
         }
     }
     Ok(Webhook::Ready)
 }
 
-fn refused<T>(deployment: &str, why: &str) -> Outcome<T> {
+fn refused<T>(deployment: &str, why: &str, context: &Context) -> Outcome<T> {
     let failure =
         Failure::failed(format!("new pods of deployment {deployment} would be refused")).because(why.to_owned());
     if why.contains(WEBHOOK) && why.contains("failed calling webhook") {
@@ -85,7 +88,10 @@ fn refused<T>(deployment: &str, why: &str) -> Outcome<T> {
                 "the workload identity webhook does not answer; look at it: kubectl get pods --namespace kube-system \
                  --selector azure-workload-identity.io/system=true",
             )
-            .hint("AKS sets it up anew with: az aks update --resource-group GROUP --name CLUSTER")
+            .hint(format!(
+                "AKS sets it up anew with: az aks update {}",
+                context.cluster_flags
+            ))
             .err();
     }
     failure

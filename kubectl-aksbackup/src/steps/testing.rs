@@ -30,6 +30,7 @@ pub(crate) fn context() -> Rc<Context> {
         deployments: RefCell::default(),
         pods: RefCell::default(),
         state_flag: " --state s.toml".into(),
+        cluster_flags: "--resource-group g --name c".into(),
         pace: Pace::real(),
     })
 }
