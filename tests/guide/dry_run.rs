@@ -75,3 +75,37 @@ fn every_writing_command_has_a_dry_run_that_writes_nothing() {
         &["patch"],
     );
 }
+
+#[test]
+fn a_server_side_dry_run_sends_nothing_where_rights_lack_or_the_cluster_is_another_one() {
+    let stage = Stage::new().unwrap();
+    stage.granted();
+    for (person, code) in [("viewer", Exit::NotPermitted), ("other-cluster", Exit::Failed)] {
+        let mark = stage.mark();
+        let run = stage
+            .kubectl(person, &["configure", "--dry-run=server"])
+            .ends(code.code());
+        assert!(!run.stdout.contains("nothing to change"), "nobody could tell\n{run}");
+        let patches: Vec<_> = stage
+            .since(mark)
+            .into_iter()
+            .filter(|entry| entry.method == "PATCH")
+            .collect();
+        assert!(patches.is_empty(), "{patches:?}\n{run}");
+    }
+}
+
+#[test]
+fn a_dry_run_says_what_the_command_would_wait_for() {
+    let stage = Stage::with(&["roles_never_effective=true"]).unwrap();
+    stage.granted();
+    stage
+        .kubectl("cluster-admin", &["configure", "--dry-run"])
+        .ends(Exit::Pending.code())
+        .says("annotate service account");
+    stage.kubectl("cluster-admin", &["configure", "--yes", "--timeout", "2s"]);
+    stage
+        .kubectl("cluster-admin", &["configure", "--dry-run"])
+        .ends(Exit::Pending.code())
+        .says("would wait: storage location default is Unavailable: AuthorizationPermissionMismatch");
+}

@@ -53,7 +53,9 @@ pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
 async fn rehearsed(report: Report, session: &Session<Cluster>, context: &Context, force: bool) -> Outcome<Report> {
     let reader: &Reader = &session.reader;
     let (state, rehearsal) = (session.state(), Rehearsal::new(reader, force));
-    let Some(goal) = Goal::of(&state).filter(|_| !report.pending().is_empty()) else {
+    // Nothing is sent, not even for trial, where a right lacks or the cluster is another one.
+    let due = !report.has_failed() && !report.pending().is_empty();
+    let Some(goal) = Goal::of(&state).filter(|_| due) else {
         return Ok(report);
     };
     let deployments = context.deployments.borrow().clone();

@@ -25,7 +25,7 @@ pub(crate) async fn run(cli: &Cli, arguments: DryRunArgs) -> Outcome<Exit> {
         true => look(&mut steps, &session).await,
         false => act(&mut steps, &session).await?,
     };
-    if dry_run == DryRun::Server {
+    if dry_run == DryRun::Server && !report.has_failed() {
         let rehearsal = Rehearsal::new(&session.reader, false);
         for deployment in session.reader.deployments().await?.items.iter().filter(|own| own.ours) {
             rehearsal.patcher().label_template(deployment, None).await?;

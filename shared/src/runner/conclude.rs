@@ -6,7 +6,7 @@ use crate::args::Format;
 use crate::console::{Console, Tone};
 use crate::exit::Exit;
 use crate::process::document;
-use crate::runner::report::{Ending, Report, turn_lines};
+use crate::runner::report::{Ending, Report, StepReport, turn_lines};
 use crate::step::Turn;
 
 /// Prints the end of `command` and gives its exit code. `next` is whose turn it is once nothing is left here.
@@ -60,9 +60,11 @@ fn text(console: &Console, command: &str, dry_run: bool, report: &Report, next: 
     let pending = report.pending().len();
     if dry_run {
         lines.extend(report.plan(console, true));
+        lines.extend(report.steps.iter().filter_map(awaited));
     }
     lines.extend(report.handover(console));
     lines.push(match (dry_run, pending) {
+        (true, 0) if report.has_failed() => format!("{command}: dry run: cannot tell what would change, nothing was changed"),
         (true, 0) => format!("{command}: dry run: nothing to change"),
         (true, count) => format!("{command}: dry run: {} pending, nothing was changed", changes(count)),
         (false, _) => summary(command, report),
@@ -71,6 +73,14 @@ fn text(console: &Console, command: &str, dry_run: bool, report: &Report, next: 
         lines.extend(turn_lines(console, turn));
     }
     lines
+}
+
+/// What a step of a dry run would wait for first.
+fn awaited(step: &StepReport) -> Option<String> {
+    match &step.ending {
+        Ending::Waiting { why, .. } => Some(format!("{}: would wait: {why}", step.step)),
+        _ => None,
+    }
 }
 
 fn summary(command: &str, report: &Report) -> String {
@@ -111,7 +121,6 @@ mod tests {
     use super::*;
     use crate::console::Talk;
     use crate::guide::{Person, StepName};
-    use crate::runner::report::StepReport;
     use crate::step::{ChangeNote, Right};
 
     fn report(ending: Ending) -> Report {

@@ -106,6 +106,14 @@ impl Report {
             .fold(Exit::Done, Exit::worse)
     }
 
+    /// Whether a step failed, or could not be looked at.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step.ending, Ending::Failed { .. }))
+    }
+
     /// Whether nothing was changed and nothing is left.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
