@@ -1,15 +1,17 @@
 //! Which API server, as whom: the kubeconfig with kubectl's flags over it.
 
-use std::path::PathBuf;
-
 use aksbackup_shared::failure::{Failure, Outcome};
 use kube::Config;
-use kube::config::{AuthInfo, Cluster, ExecConfig, Kubeconfig, KubeconfigError};
+use kube::config::{AuthInfo, Cluster, ExecConfig, Kubeconfig};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::cluster::flags::ConnectionFlags;
 use crate::cluster::proxy::proxy_for;
+
+mod files;
+
+use files::{nowhere, read};
 
 /// How to reach the cluster, before anything was sent.
 pub(crate) struct Access {
@@ -38,6 +40,9 @@ pub(crate) fn resolve(flags: &ConnectionFlags, credentials: Option<&str>) -> Out
     resolved(flags).map_err(|failure| {
         Box::new(match credentials {
             Some(command) => failure.hint(format!("for the cluster of the state file: {command}")),
+            None if failure.exit == aksbackup_shared::exit::Exit::Missing => {
+                failure.hint("for an AKS cluster: az aks get-credentials --resource-group GROUP --name CLUSTER")
+            }
             None => *failure,
         })
     })
@@ -48,64 +53,10 @@ fn resolved(flags: &ConnectionFlags) -> Outcome<Access> {
         return match (&flags.server, Config::incluster()) {
             (Some(_), _) => configured(flags, Chosen::nothing()),
             (None, Ok(config)) => in_cluster(flags, config),
-            (None, Err(_)) => Failure::missing("there is no kubeconfig")
-                .because("neither --kubeconfig nor KUBECONFIG names one, and ~/.kube/config does not exist")
-                .err(),
+            (None, Err(_)) => Failure::missing("there is no kubeconfig").because(nowhere()).err(),
         };
     };
     configured(flags, choose(&kubeconfig, flags)?)
-}
-
-/// Every kubeconfig file that exists, merged; `None` where there is none. As with kubectl, only the file of the flag
-/// must exist.
-fn read(flags: &ConnectionFlags) -> Outcome<Option<Kubeconfig>> {
-    if let Some(path) = &flags.kubeconfig {
-        if !path.is_file() {
-            return Failure::missing(format!("there is no kubeconfig {}", path.display())).err();
-        }
-        return read_all(std::slice::from_ref(path));
-    }
-    let listed: Vec<PathBuf> = std::env::var_os("KUBECONFIG")
-        .map(|list| {
-            std::env::split_paths(&list)
-                .filter(|path| !path.as_os_str().is_empty())
-                .collect()
-        })
-        .unwrap_or_default();
-    if !listed.is_empty() {
-        return read_all(&listed);
-    }
-    let home = std::env::home_dir().map(|home| home.join(".kube").join("config"));
-    read_all(home.as_slice())
-}
-
-fn read_all(paths: &[PathBuf]) -> Outcome<Option<Kubeconfig>> {
-    let mut merged = None;
-    for path in paths.iter().filter(|path| path.exists()) {
-        let one = Kubeconfig::read_from(path).or_else(|error| unreadable(path, &error))?;
-        merged = Some(match merged {
-            None => one,
-            Some(earlier) => Kubeconfig::merge(earlier, one).or_else(|error| unreadable(path, &error))?,
-        });
-    }
-    Ok(merged)
-}
-
-/// The parser's own text quotes the file, which may hold tokens: only the place is told.
-fn unreadable<T>(path: &std::path::Path, error: &KubeconfigError) -> Outcome<T> {
-    let failure = Failure::usage(format!("cannot read kubeconfig {}", path.display()));
-    match error {
-        KubeconfigError::ReadConfig(why, _) => failure.because(why.to_string()),
-        KubeconfigError::Parse(why) => match why.location() {
-            Some(at) => failure.because(format!("it is not valid at line {}, column {}", at.line(), at.column())),
-            None => failure.because("it is not a valid kubeconfig"),
-        },
-        KubeconfigError::KindMismatch | KubeconfigError::ApiVersionMismatch => {
-            failure.because("it is of another kind than the files before it")
-        }
-        _ => failure.because("it is not a valid kubeconfig"),
-    }
-    .err()
 }
 
 impl Chosen {
