@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aksbackup_shared::ids::NamespaceName;
+use aksbackup_shared::ids::{NamespaceName, ObjectName};
 use aksbackup_shared::names::{AGENT_DEPLOYMENT, STORAGE_LOCATION, USE_LABEL};
 use aksbackup_shared::state::schema::State;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::cluster::deployments::{Deployment, Rollout};
 use crate::cluster::pods::Pod;
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::cluster::storage_locations::StorageLocation;
-use crate::steps::step06_workload_identity::{covered, used};
+use crate::steps::step06_workload_identity::{covered, creation, used};
 use crate::steps::step10_verification::unproven;
 use crate::steps::storage::{Access, access, cure, overdue, told};
 
@@ -167,6 +167,8 @@ fn annotations(sight: &Sight, state: &State) -> Check {
         let says = format!("none of {} service accounts carries a client id", names.len());
         return Check::finding(NAME, says, CONFIGURE);
     };
+    let exists = |name: &&ObjectName| sight.accounts.iter().any(|own| own.name == **name);
+    let absent: Vec<&ObjectName> = names.iter().filter(|name| !exists(name)).collect();
     let bad: Vec<String> = names
         .iter()
         .filter_map(|name| match sight.accounts.iter().find(|own| own.name == *name) {
@@ -180,6 +182,10 @@ fn annotations(sight: &Sight, state: &State) -> Check {
         .collect();
     match bad.is_empty() {
         true => Check::good(NAME, format!("{} carry client id {wanted}", names.len())),
+        false if !absent.is_empty() => {
+            let creation = creation(&absent, &sight.namespace);
+            Check::finding(NAME, bad.join("; "), format!("{creation}, then: {CONFIGURE}"))
+        }
         false => Check::finding(NAME, bad.join("; "), CONFIGURE),
     }
 }

@@ -165,8 +165,13 @@ impl WorkloadIdentity {
         let absent: Vec<&ObjectName> = wanted.iter().filter(|name| seen.account(name).is_none()).collect();
         if !absent.is_empty() {
             let (names, namespace) = (named(&absent), &seen.namespace);
-            let why = format!("{names} of the extension does not exist in namespace {namespace}");
-            return Some(self.context.prepare(why));
+            // Azure does not look for it: an extension without it is Succeeded all the same.
+            return Some(Turn {
+                who: Person::ClusterAdmin,
+                why: format!("{names} of the extension does not exist in namespace {namespace}"),
+                command: creation(&absent, namespace),
+                right: Some(Right::new("create serviceaccounts", format!("namespace {namespace}"))),
+            });
         }
         let bare = wanted.iter().filter(|name| !covered(state, &seen.namespace, name));
         let uncovered: Vec<&ObjectName> = bare.collect();
@@ -199,6 +204,14 @@ fn named(names: &[&ObjectName]) -> String {
         1 => format!("service account {list}"),
         _ => format!("each of the service accounts {list}"),
     }
+}
+
+/// The command that makes service accounts anew; `configure` then annotates them.
+pub(crate) fn creation(names: &[&ObjectName], namespace: &NamespaceName) -> String {
+    let each = names
+        .iter()
+        .map(|name| format!("kubectl create serviceaccount {name} --namespace {namespace}"));
+    each.collect::<Vec<_>>().join(" && ")
 }
 
 /// The service accounts that deployments use, without repetition.

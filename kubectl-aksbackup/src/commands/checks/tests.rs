@@ -89,3 +89,18 @@ fn a_cure_is_for_the_same_state_file() {
     let cures: Vec<&str> = all.iter().filter_map(|check| check.cure.as_deref()).collect();
     assert_eq!(cures, ["kubectl aksbackup configure --state s.toml"]);
 }
+
+#[test]
+fn a_service_account_that_is_gone_is_told_with_the_line_that_makes_it_anew() {
+    let gone = Sight {
+        accounts: vec![],
+        ..sight()
+    };
+    let all = checks(&gone, &testing::state(), "");
+    let line = format!("kubectl create serviceaccount {} --namespace ns", testing::ACCOUNT);
+    assert!(
+        all.iter()
+            .any(|check| check.cure.as_ref().is_some_and(|cure| cure.contains(&line))),
+        "{all:?}"
+    );
+}

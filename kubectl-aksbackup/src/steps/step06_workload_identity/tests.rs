@@ -86,3 +86,15 @@ fn without_the_extension_or_its_identity_it_is_the_platform_team_s_turn() {
     };
     assert!(turn(decide(&gone, &testing::state())).why.contains(testing::ACCOUNT));
 }
+
+#[test]
+fn a_service_account_that_is_gone_is_the_cluster_admin_s_to_make_anew() {
+    let mut seen = seen();
+    seen.accounts.clear();
+    let turn = turn(decide(&seen, &testing::state()));
+    assert_eq!(turn.who, Person::ClusterAdmin);
+    assert_eq!(
+        turn.command,
+        format!("kubectl create serviceaccount {} --namespace ns", testing::ACCOUNT)
+    );
+}
