@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, binary, finish};
 
 const AZ: [&str; 8] = ["init", "prepare", "grant", "protect", "backup", "jobs", "up", "status"];
@@ -82,6 +83,20 @@ fn the_velero_log_can_be_read() {
     stage.configured();
     let logs = stage.kubectl("viewer", &["logs", "--tail", "5"]).ok();
     assert!((1..=5).contains(&logs.stdout.lines().count()), "{logs}");
+    stage
+        .kubectl("viewer", &["logs", "-c", "nope"])
+        .ends(Exit::Missing.code())
+        .says("it has: velero");
+}
+
+#[test]
+fn status_without_a_state_file_shows_the_cluster_and_says_so() {
+    let stage = Stage::new().unwrap();
+    let status = stage.kubectl("viewer", &["status"]).ok();
+    assert!(
+        status.stdout.contains("there is no state file") && status.stdout.contains("az aksbackup init"),
+        "{status}"
+    );
 }
 
 #[test]

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::cli::{Cli, LogsArgs};
 use crate::cluster::client::Reader;
 use crate::cluster::logs::Lines;
+use crate::cluster::pods::Pod;
 use crate::commands::session;
 
 /// Prints the log of a container in each pod of the agent's deployment.
@@ -45,13 +46,13 @@ pub(crate) async fn run(cli: &Cli, arguments: &LogsArgs) -> Outcome<Exit> {
 }
 
 /// The pods of the agent's deployment that are not on their way out.
-async fn agents(reader: &Reader) -> Outcome<Vec<String>> {
+async fn agents(reader: &Reader) -> Outcome<Vec<Pod>> {
     let pods = reader.pods().await?.items;
     let own = pods
         .into_iter()
         .filter(|pod| pod.deployment.as_deref() == Some(AGENT_DEPLOYMENT) && !pod.ending);
-    let names: Vec<String> = own.map(|pod| pod.name).collect();
-    if names.is_empty() {
+    let own: Vec<Pod> = own.collect();
+    if own.is_empty() {
         return Failure::missing(format!(
             "deployment {AGENT_DEPLOYMENT} has no pod in namespace {}",
             reader.namespace()
@@ -59,14 +60,27 @@ async fn agents(reader: &Reader) -> Outcome<Vec<String>> {
         .hint("is the backup extension installed? kubectl aksbackup status")
         .err();
     }
-    Ok(names)
+    Ok(own)
 }
 
-async fn print(reader: &Reader, pods: &[String], lines: &Lines, console: &Console) -> Outcome<()> {
+/// A pod's log, line by line; a container that it does not have is told with those that it has.
+async fn log(reader: &Reader, pod: &Pod, lines: &Lines, line: impl FnMut(&str)) -> Outcome<()> {
+    let failure = match reader.log(&pod.name, lines, line).await {
+        Err(failure) if failure.why.iter().any(|why| why.contains("is not valid for pod")) => failure,
+        ending => return ending,
+    };
+    let names: Vec<&str> = pod.containers.iter().map(|own| own.container.as_str()).collect();
+    Failure::missing(format!("pod {} has no container {}", pod.name, lines.container))
+        .because(failure.why.join("; "))
+        .hint(format!("it has: {}", names.join(", ")))
+        .err()
+}
+
+async fn print(reader: &Reader, pods: &[Pod], lines: &Lines, console: &Console) -> Outcome<()> {
     let several = pods.len() > 1;
     let each = pods.iter().map(|pod| {
-        reader.log(pod, lines, move |line| match several {
-            true => console.result(&format!("[{pod}] {line}")),
+        log(reader, pod, lines, move |line| match several {
+            true => console.result(&format!("[{}] {line}", pod.name)),
             false => console.result(line),
         })
     });
@@ -74,8 +88,8 @@ async fn print(reader: &Reader, pods: &[String], lines: &Lines, console: &Consol
     Ok(())
 }
 
-async fn collected(reader: &Reader, pod: &str, lines: &Lines) -> Outcome<serde_json::Value> {
+async fn collected(reader: &Reader, pod: &Pod, lines: &Lines) -> Outcome<serde_json::Value> {
     let mut all = Vec::new();
-    reader.log(pod, lines, |line| all.push(line.to_owned())).await?;
-    Ok(json!({ "pod": pod, "container": lines.container, "lines": all }))
+    log(reader, pod, lines, |line| all.push(line.to_owned())).await?;
+    Ok(json!({ "pod": pod.name, "container": lines.container, "lines": all }))
 }

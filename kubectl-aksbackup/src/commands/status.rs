@@ -3,8 +3,10 @@
 use aksbackup_shared::args::StatusArgs;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::guide::Person;
 use aksbackup_shared::runner::look;
 use aksbackup_shared::status;
+use aksbackup_shared::step::Turn;
 
 use crate::cli::Cli;
 use crate::commands::session::{self, Access};
@@ -15,20 +17,25 @@ use crate::guide;
 /// # Errors
 /// Exit 3: no state file, where it is all there would be to show. Unless offline, as [`session::open`].
 pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
+    let loaded = cli.common.store(session::TOOL).load()?;
+    let begun = loaded.is_some();
     let rows = match arguments.offline {
         true => {
             let state = session::state(cli)?;
             status::rows(&state, None)
         }
         false => {
-            let (session, context) = session::open(cli, session::state_or_none(cli)?, Access::Read).await?;
+            let (session, context) = session::open(cli, loaded.unwrap_or_default(), Access::Read).await?;
             let recorded = session.state();
             let report = look(&mut guide::status(&context), &session).await;
             session.console.clear();
             status::rows(&recorded, Some(&report))
         }
     };
-    let next = status::next_of(&rows, &cli.common.state_flag());
+    let next = match begun {
+        true => status::next_of(&rows, &cli.common.state_flag()),
+        false => Some(beginning(cli)),
+    };
     let console = cli.common.console();
     Ok(status::show(
         &console,
@@ -37,4 +44,17 @@ pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
         next.as_ref(),
         arguments.check,
     ))
+}
+
+/// Whose turn it is where nobody has begun, or the file is somewhere else.
+fn beginning(cli: &Cli) -> Turn {
+    Turn {
+        who: Person::PlatformTeam,
+        why: format!(
+            "there is no state file {}; where another team has one: --state FILE",
+            cli.common.state.display()
+        ),
+        command: format!("az aksbackup init{}", cli.common.state_flag()),
+        right: None,
+    }
 }
