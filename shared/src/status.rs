@@ -78,6 +78,9 @@ pub struct Row {
     pub since: Option<Timestamp>,
     /// By whom, as the file has it.
     pub by: Option<String>,
+    /// Who has to act first, where that is not who does the step.
+    #[serde(skip)]
+    pub turn: Option<Turn>,
 }
 
 /// The status table: what the file says, and what was `seen` of the world where somebody looked.
@@ -111,6 +114,15 @@ fn row(step: StepName, record: Option<Record>, ending: Option<&Ending>) -> Row {
         evidence,
         since,
         by,
+        turn: ending.and_then(before).cloned(),
+    }
+}
+
+/// Whose turn it is before a step, if the caller has nothing to do in it.
+fn before(ending: &Ending) -> Option<&Turn> {
+    match ending {
+        Ending::Due { changes, turns } if changes.is_empty() => turns.first(),
+        _ => None,
     }
 }
 
@@ -164,6 +176,9 @@ pub fn next_of(rows: &[Row], state_flag: &str) -> Option<Turn> {
     let row = rows
         .iter()
         .find(|row| matches!(row.standing, Standing::Open | Standing::Drifted))?;
+    if let Some(turn) = &row.turn {
+        return Some(turn.clone());
+    }
     let (who, command) = row.step.turn();
     let drifted = row.standing == Standing::Drifted;
     let step = row.step.in_words();

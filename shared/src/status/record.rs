@@ -17,9 +17,24 @@ pub struct Record {
     pub by: Option<String>,
 }
 
-/// What the file says of a step; `None` where it says nothing.
+/// Whether the cluster side did the step for another identity than the extension's: it was installed anew since.
+fn is_stale(state: &State, step: StepName) -> bool {
+    let (annotated, verified) = (&state.cluster.workload_identity, &state.cluster.verification);
+    let used = match step {
+        StepName::WorkloadIdentity | StepName::Rollout => annotated.as_ref().map(|table| &table.client_id),
+        StepName::Verification => verified.as_ref().map(|table| &table.client_id),
+        _ => None,
+    };
+    let own = state.cloud.identity.as_ref().map(|table| &table.client_id);
+    used.zip(own).is_some_and(|(used, own)| used != own)
+}
+
+/// What the file says of a step; `None` where it says nothing, or nothing that still holds.
 #[must_use]
 pub fn record(state: &State, step: StepName) -> Option<Record> {
+    if is_stale(state, step) {
+        return None;
+    }
     let (cloud, cluster) = (&state.cloud, &state.cluster);
     let (evidence, written) = match step {
         StepName::Preflight => return None,

@@ -35,6 +35,45 @@ fn standing(step: StepName, standing: Standing) -> Row {
         evidence: String::new(),
         since: None,
         by: None,
+        turn: None,
+    }
+}
+
+#[test]
+fn whoever_has_to_act_before_a_step_is_next() {
+    let turn = Turn {
+        who: Person::PlatformTeam,
+        why: "not installed".into(),
+        command: "az aksbackup prepare".into(),
+        right: None,
+    };
+    let due = Ending::Due {
+        changes: vec![],
+        turns: vec![turn.clone()],
+    };
+    let rows = [row(StepName::WorkloadIdentity, None, Some(&due))];
+    assert_eq!(next_of(&rows, ""), Some(turn));
+}
+
+#[test]
+fn what_was_done_for_another_identity_is_not_done() {
+    let toml = |client_id: &str| {
+        format!(
+            "schema = 1\n[cluster.workload_identity]\nclient_id = \"{client_id}\"\nservice_accounts = []\n\
+             [cluster.rollout]\ndeployments = []\n\
+             [cloud.identity]\nclient_id = \"6d2ccd55-0aa9-4f0e-8258-e4a0c7e0a544\"\n\
+             principal = \"06531716-9f41-4daa-a30f-fa96c26c3f4e\"\n\
+             identity = \"/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/g/providers/\
+             Microsoft.ManagedIdentity/userAssignedIdentities/i\"\n"
+        )
+    };
+    let recorded = |client_id: &str, step| {
+        let state: State = toml::from_str(&toml(client_id)).unwrap();
+        record(&state, step).is_some()
+    };
+    for step in [StepName::WorkloadIdentity, StepName::Rollout] {
+        assert!(recorded("6d2ccd55-0aa9-4f0e-8258-e4a0c7e0a544", step));
+        assert!(!recorded("1a10fb44-32bd-4bbe-97cc-9391e3dcb37c", step));
     }
 }
 
