@@ -1,13 +1,17 @@
 //! Reading and writing as two types: whoever holds a [`Reader`] cannot change the cluster.
 
+use std::fmt::Debug;
 use std::rc::Rc;
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::names::{CLIENT_ID_ANNOTATION, NAMESPACE, USE_LABEL};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment as LiveDeployment;
 use k8s_openapi::api::core::v1::{Pod as LivePod, ServiceAccount as LiveServiceAccount};
-use kube::api::{Api, DeleteParams, ObjectList, Patch, PatchParams, Preconditions};
+use kube::Resource;
+use kube::api::{Api, DeleteParams, ListParams, ObjectList, Patch, PatchParams, Preconditions};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cluster::connection::Connection;
@@ -88,6 +92,24 @@ impl Reader {
     /// The same as a name.
     pub(crate) fn namespace_name(&self) -> &NamespaceName {
         &self.namespace
+    }
+
+    /// Every object of a kind in the namespace; `resource` and `spoken` are its name for rights and for people.
+    ///
+    /// # Errors
+    /// As the API server says.
+    pub(crate) async fn list<L>(&self, resource: &'static str, spoken: &'static str) -> Outcome<ObjectList<L>>
+    where
+        L: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let doing = Doing::new("list", resource, spoken, self.namespace());
+        self.connection()
+            .send(&doing, async |client| {
+                Api::<L>::namespaced(client, self.namespace())
+                    .list(&ListParams::default())
+                    .await
+            })
+            .await
     }
 
     /// Whether the API server is on this machine.

@@ -5,10 +5,8 @@ use aksbackup_shared::ids::ObjectName;
 use aksbackup_shared::names::{AGENT_DEPLOYMENT, USE_LABEL};
 use k8s_openapi::api::apps::v1::{Deployment as Live, DeploymentStatus};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
-use kube::api::{Api, ListParams};
 
 use crate::cluster::client::{Listed, Reader};
-use crate::cluster::error::Doing;
 use crate::cluster::ownership::{self, Field};
 
 /// Annotation of a pod template: what its rollout depended on, so that a new client id is a cause of its own.
@@ -190,15 +188,7 @@ impl Reader {
     /// # Errors
     /// As the API server says.
     pub(crate) async fn deployments(&self) -> Outcome<Listed<Deployment>> {
-        let doing = Doing::new("list", "deployments", "deployments", self.namespace());
-        let list = self
-            .connection()
-            .send(&doing, async |client| {
-                Api::<Live>::namespaced(client, self.namespace())
-                    .list(&ListParams::default())
-                    .await
-            })
-            .await?;
+        let list = self.list("deployments", "deployments").await?;
         Listed::convert(list, Deployment::from_live)
     }
 }

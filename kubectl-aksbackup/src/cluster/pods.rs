@@ -4,11 +4,9 @@ use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod as Live, PodSpec, PodStatus};
-use kube::api::{Api, ListParams};
 
 use crate::cluster::client::{Listed, Reader};
 use crate::cluster::deployments::CAUSE_ANNOTATION;
-use crate::cluster::error::Doing;
 
 /// Annotation of a pod: containers that the webhook leaves alone, separated by `;`.
 const SKIP_ANNOTATION: &str = "azure.workload.identity/skip-containers";
@@ -190,15 +188,7 @@ impl Reader {
     /// # Errors
     /// As the API server says.
     pub(crate) async fn pods(&self) -> Outcome<Listed<Pod>> {
-        let doing = Doing::new("list", "pods", "pods", self.namespace());
-        let list = self
-            .connection()
-            .send(&doing, async |client| {
-                Api::<Live>::namespaced(client, self.namespace())
-                    .list(&ListParams::default())
-                    .await
-            })
-            .await?;
+        let list = self.list("pods", "pods").await?;
         Listed::convert(list, |live| Ok(Pod::from_live(live)))
     }
 }

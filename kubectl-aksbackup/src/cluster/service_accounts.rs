@@ -4,11 +4,9 @@ use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::ObjectName;
 use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
 use k8s_openapi::api::core::v1::ServiceAccount as Live;
-use kube::api::{Api, ListParams};
 
 use crate::cluster::client::{Listed, Reader};
 use crate::cluster::deployments::object_name;
-use crate::cluster::error::Doing;
 use crate::cluster::ownership::{self, Field};
 
 /// A service account as the steps need it.
@@ -51,15 +49,7 @@ impl Reader {
     /// # Errors
     /// As the API server says.
     pub(crate) async fn service_accounts(&self) -> Outcome<Listed<ServiceAccount>> {
-        let doing = Doing::new("list", "serviceaccounts", "service accounts", self.namespace());
-        let list = self
-            .connection()
-            .send(&doing, async |client| {
-                Api::<Live>::namespaced(client, self.namespace())
-                    .list(&ListParams::default())
-                    .await
-            })
-            .await?;
+        let list = self.list("serviceaccounts", "service accounts").await?;
         Listed::convert(list, ServiceAccount::from_live)
     }
 }
