@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::{about, process};
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::steps::run_list;
@@ -26,7 +26,10 @@ use commands::{init, jobs, options, status};
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = match process::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let console = cli.common.console();
     match &cli.command {
         // Within `az` it is az that completes.

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::{about, process};
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::{configure, logs, status, unconfigure, verify};
@@ -20,7 +20,10 @@ use commands::{configure, logs, status, unconfigure, verify};
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = match process::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let console = cli.common.console();
     process::run(&console, cli.common.output, run(&cli))
 }

@@ -1,6 +1,8 @@
 //! From `main` to the exit code: one runtime, one place where Ctrl-C is noticed and errors are printed.
 
+use std::ffi::OsString;
 use std::future::Future;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -9,6 +11,37 @@ use crate::args::Format;
 use crate::console::{Console, Tone};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+
+/// Reads the command line. Where it asks for help, or is wrong, gives the exit code after the text was printed; with
+/// `-o json` wrong usage is the one document on standard output too.
+///
+/// # Errors
+/// 0 after help, 2 after wrong usage.
+pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
+    C::try_parse().map_err(|error| {
+        let wrong = error.use_stderr();
+        let _ = error.print();
+        if wrong && asks_for_json(std::env::args_os().skip(1)) {
+            let text = error.to_string();
+            let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let document = document(json!({ "exit": Exit::Usage, "error": Failure::usage(what) }));
+            let _ = writeln!(std::io::stdout(), "{document}");
+        }
+        match wrong {
+            true => Exit::Usage.into(),
+            false => Exit::Done.into(),
+        }
+    })
+}
+
+/// Whether a command line that clap could not read asks for JSON.
+fn asks_for_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    let words: Vec<String> = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
+    let joined = ["-ojson", "-o=json", "--output=json"];
+    let apart =
+        |pair: &[String]| matches!(pair, [flag, form] if (flag == "-o" || flag == "--output") && form == "json");
+    words.iter().any(|word| joined.contains(&word.as_str())) || words.windows(2).any(apart)
+}
 
 /// Runs a command to its end. Ctrl-C and SIGTERM end it with 130; what was under way is found again by the next run.
 /// An error goes to standard error, and with `-o json` also to standard output as the one document.

@@ -117,3 +117,15 @@ fn unconfigure_takes_back_what_configure_did() {
         .says("nothing to do");
     stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
 }
+
+#[test]
+fn wrong_usage_is_one_document_too() {
+    let stage = Stage::new().unwrap();
+    for arguments in [["bogus", "-o", "json"], ["status", "--bogus", "--output=json"]] {
+        for run in [stage.az("platform", &arguments), stage.kubectl("viewer", &arguments)] {
+            let document = run.ends(Exit::Usage.code()).json();
+            let what = document["error"]["what"].as_str().unwrap_or_default();
+            assert!(what.contains("bogus"), "{document}");
+        }
+    }
+}
