@@ -64,7 +64,9 @@ fn text(console: &Console, command: &str, dry_run: bool, report: &Report, next: 
     }
     lines.extend(report.handover(console));
     lines.push(match (dry_run, pending) {
-        (true, 0) if report.has_failed() => format!("{command}: dry run: cannot tell what would change, nothing was changed"),
+        (true, 0) if report.has_failed() => {
+            format!("{command}: dry run: cannot tell what would change, nothing was changed")
+        }
         (true, 0) => format!("{command}: dry run: nothing to change"),
         (true, count) => format!("{command}: dry run: {} pending, nothing was changed", changes(count)),
         (false, _) => summary(command, report),
