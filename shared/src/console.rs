@@ -94,6 +94,12 @@ impl Console {
         }
     }
 
+    /// Says what went wrong on standard error, however quiet it is.
+    pub fn error(&self, text: impl std::fmt::Display) {
+        self.bars
+            .suspend(|| eprintln!("{} {text}", self.paint(Tone::Bad, "error:")));
+    }
+
     /// Says a line on standard error, where asked for more.
     pub fn detail(&self, line: impl AsRef<str>) {
         self.detailer()(line.as_ref().to_owned());

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::args::Format;
-use crate::console::{Console, Tone};
+use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 
@@ -70,7 +70,7 @@ pub fn run(console: &Console, format: Format, command: impl Future<Output = Outc
 }
 
 fn report(console: &Console, format: Format, failure: &Failure) -> Exit {
-    eprintln!("{} {failure}", console.paint(Tone::Bad, "error:"));
+    console.error(failure);
     if format == Format::Json {
         console.result(&document(json!({ "exit": failure.exit, "error": failure })));
     }

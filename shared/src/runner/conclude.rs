@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::args::Format;
-use crate::console::{Console, Tone};
+use crate::console::Console;
 use crate::exit::Exit;
 use crate::process::document;
 use crate::runner::report::{Ending, Report, StepReport, turn_lines};
@@ -23,7 +23,7 @@ pub fn conclude(
     let exit = exit(report, dry_run);
     for step in &report.steps {
         if let Ending::Failed { error, .. } = &step.ending {
-            eprintln!("{} {}: {error}", console.paint(Tone::Bad, "error:"), step.step);
+            console.error(format_args!("{}: {error}", step.step));
         }
     }
     match format {
