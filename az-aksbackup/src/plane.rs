@@ -1,7 +1,7 @@
 //! The cloud plane, as the runner sees it.
 
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::state::schema::{CloudTables, Intent, State};
+use aksbackup_shared::state::schema::{CloudTables, Intent};
 use aksbackup_shared::step::Plane;
 use jiff::Timestamp;
 
@@ -15,12 +15,8 @@ impl Plane for Azure {
     type Writer = Writer;
     type Tables = CloudTables;
 
-    fn tables(state: &mut State) -> &mut CloudTables {
-        &mut state.cloud
-    }
-
-    fn intend(state: &mut State, step: StepName, object: &str) {
-        let intents = &mut state.cloud.intents;
+    fn intend(tables: &mut CloudTables, step: StepName, object: &str) {
+        let intents = &mut tables.intents;
         intents.retain(|intent| !is(intent, step, object));
         intents.push(Intent {
             step,
@@ -29,8 +25,8 @@ impl Plane for Azure {
         });
     }
 
-    fn confirm(state: &mut State, step: StepName) {
-        let CloudTables { intents, created, .. } = &mut state.cloud;
+    fn confirm(tables: &mut CloudTables, step: StepName) {
+        let CloudTables { intents, created, .. } = tables;
         for intent in intents.extract_if(.., |intent| intent.step == step) {
             created.retain(|made| !is(made, step, &intent.object));
             // A backup is an event: what is left of it is its job, which the table of the step names.
@@ -64,33 +60,33 @@ mod tests {
 
     #[test]
     fn an_intent_is_noted_once_and_becomes_a_creation_of_its_own_step_only() {
-        let mut state = State::default();
-        Azure::intend(&mut state, StepName::Storage, "/a");
-        Azure::intend(&mut state, StepName::Storage, "/A");
-        Azure::intend(&mut state, StepName::Extension, "/e");
-        assert_eq!(state.cloud.intents.len(), 2);
-        Azure::confirm(&mut state, StepName::Storage);
-        assert_eq!(state.cloud.created.len(), 1);
-        assert_eq!(state.cloud.intents.len(), 1);
-        assert_eq!(state.cloud.intents[0].step, StepName::Extension);
+        let mut tables = CloudTables::default();
+        Azure::intend(&mut tables, StepName::Storage, "/a");
+        Azure::intend(&mut tables, StepName::Storage, "/A");
+        Azure::intend(&mut tables, StepName::Extension, "/e");
+        assert_eq!(tables.intents.len(), 2);
+        Azure::confirm(&mut tables, StepName::Storage);
+        assert_eq!(tables.created.len(), 1);
+        assert_eq!(tables.intents.len(), 1);
+        assert_eq!(tables.intents[0].step, StepName::Extension);
     }
 
     #[test]
     fn what_was_refused_is_no_creation() {
-        let mut state = State::default();
-        Azure::intend(&mut state, StepName::Storage, "/made");
-        Azure::intend(&mut state, StepName::Storage, "/refused");
-        Azure::intend(&mut state, StepName::Extension, "/e");
-        settle(&mut state.cloud, StepName::Storage, |object| object == "/made");
-        assert_eq!(state.cloud.created.len(), 1);
-        assert_eq!(state.cloud.intents.len(), 1);
+        let mut tables = CloudTables::default();
+        Azure::intend(&mut tables, StepName::Storage, "/made");
+        Azure::intend(&mut tables, StepName::Storage, "/refused");
+        Azure::intend(&mut tables, StepName::Extension, "/e");
+        settle(&mut tables, StepName::Storage, |object| object == "/made");
+        assert_eq!(tables.created.len(), 1);
+        assert_eq!(tables.intents.len(), 1);
     }
 
     #[test]
     fn a_backup_is_not_kept_as_an_object() {
-        let mut state = State::default();
-        Azure::intend(&mut state, StepName::Backup, "/instance");
-        Azure::confirm(&mut state, StepName::Backup);
-        assert!(state.cloud.intents.is_empty() && state.cloud.created.is_empty());
+        let mut tables = CloudTables::default();
+        Azure::intend(&mut tables, StepName::Backup, "/instance");
+        Azure::confirm(&mut tables, StepName::Backup);
+        assert!(tables.intents.is_empty() && tables.created.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! The cluster plane, as the runner sees it.
 
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::state::schema::{ClusterTables, State};
+use aksbackup_shared::state::schema::ClusterTables;
 use aksbackup_shared::step::Plane;
 
 use crate::cluster::client::{Reader, Writer};
@@ -14,12 +14,8 @@ impl Plane for Cluster {
     type Writer = Writer;
     type Tables = ClusterTables;
 
-    fn tables(state: &mut State) -> &mut ClusterTables {
-        &mut state.cluster
-    }
-
     /// This plane patches what others made and creates nothing, so that there is nothing to note beforehand.
-    fn intend(_: &mut State, _: StepName, _: &str) {}
+    fn intend(_: &mut ClusterTables, _: StepName, _: &str) {}
 
-    fn confirm(_: &mut State, _: StepName) {}
+    fn confirm(_: &mut ClusterTables, _: StepName) {}
 }

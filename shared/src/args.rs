@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::console::{Console, Talk};
 use crate::failure::{Failure, Outcome};
+use crate::state::ownership::Owned;
 use crate::state::store::Store;
 
 /// The form of a result on standard output.
@@ -79,9 +80,9 @@ impl CommonArgs {
         Console::new(talk, self.no_color)
     }
 
-    /// The state file that these flags name. `tool` is the program's name and version.
+    /// The state file that these flags name, for the plane with the tables `T`. `tool` is the program's name and version.
     #[must_use]
-    pub fn store(&self, tool: &str) -> Store {
+    pub fn store<T: Owned>(&self, tool: &str) -> Store<T> {
         Store::new(&self.state, tool, self.lock_timeout, !self.no_lock)
     }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
 use crate::guide::{Person, StepName};
+use crate::state::ownership::Owned;
 use crate::state::schema::State;
 
 /// A future that stays on its thread.
@@ -24,14 +25,12 @@ pub trait Plane: 'static {
     /// Writes the world; a dry run never holds one.
     type Writer: 'static;
     /// The tables of the state file that belong to this plane.
-    type Tables;
+    type Tables: Owned;
 
-    /// This plane's tables.
-    fn tables(state: &mut State) -> &mut Self::Tables;
     /// Notes a creation that is about to be asked for.
-    fn intend(state: &mut State, step: StepName, object: &str);
+    fn intend(tables: &mut Self::Tables, step: StepName, object: &str);
     /// Turns the step's intents into objects that this tool made.
-    fn confirm(state: &mut State, step: StepName);
+    fn confirm(tables: &mut Self::Tables, step: StepName);
 }
 
 /// A right that somebody needs.

@@ -7,7 +7,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::SubscriptionId;
 use aksbackup_shared::runner::session::Session;
-use aksbackup_shared::state::schema::{State, Target};
+use aksbackup_shared::state::schema::{CloudTables, State, Target};
 use azure_core::http::Transport;
 
 use crate::arm::client::{Reader, Writer};
@@ -78,12 +78,20 @@ fn signed_in(caller: &Caller, cloud: &Cloud) -> String {
     )
 }
 
+/// What the file that the flags name says; `None` where there is none.
+///
+/// # Errors
+/// Exit 7: it cannot be read.
+pub(crate) fn load(cli: &Cli) -> Outcome<Option<State>> {
+    cli.common.store::<CloudTables>(TOOL).load()
+}
+
 /// The state of the file that the flags name.
 ///
 /// # Errors
 /// Exit 3: there is none. Exit 7: it cannot be read.
 pub(crate) fn state(cli: &Cli) -> Outcome<State> {
-    match cli.common.store(TOOL).load()? {
+    match load(cli)? {
         Some(state) => Ok(state),
         None => cli.common.no_state(),
     }
@@ -108,7 +116,7 @@ pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
     let console = cli.common.console();
     let reader = sign_in(cli, &console, Some(&target)).await?;
     must_be(&reader, cli.azure.subscription.as_deref(), &target.subscription).await?;
-    let mut store = cli.common.store(TOOL);
+    let mut store = cli.common.store::<CloudTables>(TOOL);
     store.set_author(reader.caller().name.clone());
     let writer = writes.then(|| Writer::new(reader.clone()));
     let pace = reader.pace();

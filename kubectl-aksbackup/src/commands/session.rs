@@ -5,7 +5,7 @@ use std::rc::Rc;
 use aksbackup_shared::args::quoted;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::runner::session::Session;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::state::schema::{ClusterTables, State};
 
 use crate::cli::Cli;
 use crate::cluster::client::{Reader, Writer};
@@ -27,12 +27,20 @@ pub(crate) enum Access {
     },
 }
 
+/// What the file that the flags name says; `None` where there is none.
+///
+/// # Errors
+/// Exit 7: it cannot be read.
+pub(crate) fn load(cli: &Cli) -> Outcome<Option<State>> {
+    cli.common.store::<ClusterTables>(TOOL).load()
+}
+
 /// The state of the file that the flags name.
 ///
 /// # Errors
 /// Exit 3: there is none. Exit 7: it cannot be read.
 pub(crate) fn state(cli: &Cli) -> Outcome<State> {
-    match cli.common.store(TOOL).load()? {
+    match load(cli)? {
         Some(state) => Ok(state),
         None => cli.common.no_state(),
     }
@@ -43,7 +51,7 @@ pub(crate) fn state(cli: &Cli) -> Outcome<State> {
 /// # Errors
 /// Exit 7: it cannot be read.
 pub(crate) fn state_or_none(cli: &Cli) -> Outcome<State> {
-    Ok(cli.common.store(TOOL).load()?.unwrap_or_default())
+    Ok(load(cli)?.unwrap_or_default())
 }
 
 /// The command that writes a kubeconfig for the cluster of the state file.
@@ -85,7 +93,7 @@ pub(crate) async fn open(cli: &Cli, state: State, access: Access) -> Outcome<(Se
         context.cluster_flags = flags;
     }
     console.detail(format!("signed in as {}", context.caller));
-    let mut store = cli.common.store(TOOL);
+    let mut store = cli.common.store::<ClusterTables>(TOOL);
     store.set_author(context.caller.clone());
     let writer = match access {
         Access::Read => None,

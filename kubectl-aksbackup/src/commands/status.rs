@@ -17,7 +17,7 @@ use crate::guide;
 /// # Errors
 /// Exit 3: no state file, where it is all there would be to show. Unless offline, as [`session::open`].
 pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
-    let loaded = cli.common.store(session::TOOL).load()?;
+    let loaded = session::load(cli)?;
     let begun = loaded.is_some();
     let rows = match arguments.offline {
         true => {

@@ -173,9 +173,7 @@ impl<S: Step> Live<S> {
 
     /// What others need to know is recorded even where nothing is to be changed, and so before anybody is asked.
     async fn record_blocked(&self, seen: &S::Seen, session: &Session<S::Plane>) -> Outcome<()> {
-        session
-            .record(|state| self.step.record_blocked(seen, S::Plane::tables(state)))
-            .await?;
+        session.record(|tables| self.step.record_blocked(seen, tables)).await?;
         Ok(())
     }
 
@@ -192,7 +190,7 @@ impl<S: Step> Live<S> {
             let note = change.note();
             session.console.progress(&name.to_string(), &note.summary);
             if let Some(object) = &note.creates {
-                session.record(|state| S::Plane::intend(state, name, object)).await?;
+                session.record(|tables| S::Plane::intend(tables, name, object)).await?;
             }
             match self.step.apply(writer, change).await {
                 Ok(Applied::Done) => self.made(note),
@@ -249,9 +247,9 @@ impl<S: Step> Live<S> {
 
     async fn record(&self, seen: &S::Seen, session: &Session<S::Plane>) -> Outcome<()> {
         session
-            .record(|state| {
-                self.step.record(seen, S::Plane::tables(state));
-                S::Plane::confirm(state, self.step.name());
+            .record(|tables| {
+                self.step.record(seen, tables);
+                S::Plane::confirm(tables, self.step.name());
             })
             .await?;
         Ok(())

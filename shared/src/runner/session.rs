@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
 use crate::pace::Pace;
+use crate::state::ownership::part::Part as _;
 use crate::state::schema::State;
 use crate::state::store::Store;
 use crate::step::{Plane, Wait};
@@ -22,7 +23,7 @@ pub struct Session<P: Plane> {
     /// The person.
     pub console: Console,
     /// The state file.
-    pub store: Store,
+    pub store: Store<P::Tables>,
     /// How fast time runs.
     pub pace: Pace,
     /// Whether the person agreed beforehand (`--yes`).
@@ -39,7 +40,7 @@ impl<P: Plane> Session<P> {
         reader: P::Reader,
         writer: Option<P::Writer>,
         console: Console,
-        store: Store,
+        store: Store<P::Tables>,
         state: State,
         timeout: Duration,
     ) -> Self {
@@ -68,9 +69,9 @@ impl<P: Plane> Session<P> {
     ///
     /// # Errors
     /// As [`Store::update`].
-    pub async fn record(&self, change: impl Fn(&mut State)) -> Outcome<bool> {
+    pub async fn record(&self, change: impl Fn(&mut P::Tables)) -> Outcome<bool> {
         let mut known = self.state();
-        change(&mut known);
+        change(P::Tables::of(&mut known));
         if known.same_values(&self.state.borrow()) {
             return Ok(false);
         }

@@ -1,5 +1,6 @@
 //! Reads and writes the state file: a lock beside it, held for the read-change-write only, and an atomic replace.
 
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,24 +13,27 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::state::document;
 use crate::state::lock::Lock;
+use crate::state::ownership::Owned;
 use crate::state::replace::replace;
-use crate::state::schema::{SCHEMA, State, Written};
+use crate::state::schema::{CloudTables, SCHEMA, State, Target, Written};
 
 /// First lines of a file that is made anew.
 const HEADER: &str = "# State of one cluster's backup set-up, handed from team to team. It holds no secret.\n\
 # `az aksbackup` writes [target] and [cloud], `kubectl aksbackup` writes [cluster]; comments and unknown keys survive.\n\n";
 
-/// The state file of one cluster.
+/// The state file of one cluster, in the hands of the plane that owns the tables `T`: it reads everything and changes
+/// those alone.
 #[derive(Debug)]
-pub struct Store {
+pub struct Store<T: Owned> {
     path: PathBuf,
     lock_timeout: Duration,
     locking: bool,
     author: String,
     tool: String,
+    tables: PhantomData<T>,
 }
 
-impl Store {
+impl<T: Owned> Store<T> {
     /// The store at `path`. `tool` is name and version of the program; `lock_timeout` bounds the wait for another
     /// process; `locking` is off only where the file system has no locks and the caller said so.
     #[must_use]
@@ -40,6 +44,7 @@ impl Store {
             locking,
             author: "unknown".into(),
             tool: tool.to_owned(),
+            tables: PhantomData,
         }
     }
 
@@ -68,13 +73,17 @@ impl Store {
         Ok(self.read()?.map(|(_, state)| state))
     }
 
-    /// Reads the file, changes it, and writes it if anything is different. Returns the state as it now stands, and
-    /// whether the file was written.
+    /// Reads the file, changes the plane's tables, and writes it if anything is different. Returns the state as it now
+    /// stands, and whether the file was written.
     ///
     /// # Errors
     /// Exit 6: another process holds the file for longer than the lock timeout. Exit 7: as [`Store::load`], or the file
     /// cannot be written; the old file is then intact.
-    pub async fn update(&self, change: impl FnOnce(&mut State)) -> Outcome<(State, bool)> {
+    pub async fn update(&self, change: impl FnOnce(&mut T)) -> Outcome<(State, bool)> {
+        self.write(|state| change(T::of(state))).await
+    }
+
+    async fn write(&self, change: impl FnOnce(&mut State)) -> Outcome<(State, bool)> {
         let _lock = if self.locking {
             Some(Lock::take(&self.path, self.lock_timeout).await?)
         } else {
@@ -156,23 +165,23 @@ impl Store {
         toml::Table::try_from(state).or_else(|error| self.failure("cannot write").because(error.to_string()).err())
     }
 
-    /// Every table whose values differ gets a new note of who wrote it and which writing it replaces.
+    /// Every table of this plane whose values differ gets a new note of who wrote it and which writing it replaces.
     fn sign(&self, old: &toml::Table, new: &mut toml::Table) {
         let previous = |path: &[&str]| {
             path.iter()
                 .try_fold(toml::Value::from(old.clone()), |value, key| value.get(key).cloned())
         };
-        if let Some(target) = new.get_mut("target").and_then(toml::Value::as_table_mut) {
+        if T::HAS_TARGET
+            && let Some(target) = new.get_mut("target").and_then(toml::Value::as_table_mut)
+        {
             self.sign_table(previous(&["target"]).as_ref(), target);
         }
-        for plane in ["cloud", "cluster"] {
-            let Some(tables) = new.get_mut(plane).and_then(toml::Value::as_table_mut) else {
-                continue;
-            };
-            for (name, value) in tables.iter_mut() {
-                if let Some(table) = value.as_table_mut() {
-                    self.sign_table(previous(&[plane, name]).as_ref(), table);
-                }
+        let Some(tables) = new.get_mut(T::KEY).and_then(toml::Value::as_table_mut) else {
+            return;
+        };
+        for (name, value) in tables.iter_mut() {
+            if let Some(table) = value.as_table_mut() {
+                self.sign_table(previous(&[T::KEY, name]).as_ref(), table);
             }
         }
     }
@@ -183,10 +192,10 @@ impl Store {
             .remove("written")
             .and_then(|written| written.get("id")?.as_str().map(str::to_owned));
         new.remove("written");
-        if values == *new
-            && let Some(written) = old.and_then(|old| old.get("written"))
-        {
-            new.insert("written".into(), written.clone());
+        if values == *new {
+            if let Some(written) = old.and_then(|old| old.get("written")) {
+                new.insert("written".into(), written.clone());
+            }
             return;
         }
         let written = Written {
@@ -219,6 +228,16 @@ impl Store {
                 .because(error.text().trim_end().to_owned())
                 .hint("restore it from the last good copy, or mend the line named above"),
         )
+    }
+}
+
+impl Store<CloudTables> {
+    /// Writes what is wanted, as [`Store::update`] does the plane's tables.
+    ///
+    /// # Errors
+    /// As [`Store::update`].
+    pub async fn choose(&self, target: Target) -> Outcome<(State, bool)> {
+        self.write(|state| state.target = Some(target)).await
     }
 }
 

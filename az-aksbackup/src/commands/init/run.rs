@@ -40,7 +40,7 @@ struct Plan {
 /// exist. Exit 4: not signed in or not permitted. Exit 1: what exists will not do.
 pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
     let console = cli.common.console();
-    let before = cli.common.store(TOOL).load()?.unwrap_or_default();
+    let before = session::load(cli)?.unwrap_or_default();
     let plan = plan(cli, flags, &console, &before).await?;
     console.clear();
     let changed = !plan.differences.is_empty();
@@ -49,9 +49,9 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
     }
     if changed && !flags.write.dry_run {
         agree(cli, &console, before.target.is_some(), &plan)?;
-        let mut store = cli.common.store(TOOL);
+        let mut store = cli.common.store::<CloudTables>(TOOL);
         store.set_author(plan.by.clone());
-        store.update(|state| state.target = Some(plan.target.clone())).await?;
+        store.choose(plan.target.clone()).await?;
     }
     Ok(tell(cli, &console, flags.write.dry_run, &before, &plan))
 }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::state::schema::{WorkloadIdentityTable, WorkloadsTable};
+use crate::state::schema::{ClusterTables, WorkloadIdentityTable, WorkloadsTable};
 
-fn store(folder: &tempfile::TempDir) -> Store {
+fn store(folder: &tempfile::TempDir) -> Store<ClusterTables> {
     Store::new(&folder.path().join("s.toml"), "test 0", Duration::ZERO, true)
 }
 
@@ -19,7 +19,7 @@ async fn an_update_that_changes_nothing_does_not_touch_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder);
     store
-        .update(|state| state.cluster.workloads = Some(workloads()))
+        .update(|tables| tables.workloads = Some(workloads()))
         .await
         .unwrap();
     let before = (
@@ -27,8 +27,8 @@ async fn an_update_that_changes_nothing_does_not_touch_the_file() {
         std::fs::metadata(store.path()).unwrap().modified().unwrap(),
     );
     let (_, written) = store
-        .update(|state| {
-            state.cluster.workloads = Some(workloads());
+        .update(|tables| {
+            tables.workloads = Some(workloads());
         })
         .await
         .unwrap();
@@ -45,7 +45,7 @@ async fn only_the_changed_table_is_signed_anew_and_names_its_parent() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder);
     let (first, _) = store
-        .update(|state| state.cluster.workloads = Some(workloads()))
+        .update(|tables| tables.workloads = Some(workloads()))
         .await
         .unwrap();
     let identity = WorkloadIdentityTable {
@@ -54,13 +54,13 @@ async fn only_the_changed_table_is_signed_anew_and_names_its_parent() {
         written: None,
     };
     let (second, _) = store
-        .update(|state| state.cluster.workload_identity = Some(identity))
+        .update(|tables| tables.workload_identity = Some(identity))
         .await
         .unwrap();
     assert_eq!(first.cluster.workloads, second.cluster.workloads);
     let (third, _) = store
-        .update(|state| {
-            if let Some(workloads) = &mut state.cluster.workloads {
+        .update(|tables| {
+            if let Some(workloads) = &mut tables.workloads {
                 workloads.service_accounts.pop();
             }
         })
@@ -129,7 +129,7 @@ async fn windows_line_ends_and_a_byte_order_mark_are_accepted() {
     let store = store(&folder);
     std::fs::write(store.path(), "\u{feff}schema = 1\r\n# mine\r\n").unwrap();
     store
-        .update(|state| state.cluster.workloads = Some(workloads()))
+        .update(|tables| tables.workloads = Some(workloads()))
         .await
         .unwrap();
     let text = std::fs::read_to_string(store.path()).unwrap();
@@ -137,4 +137,21 @@ async fn windows_line_ends_and_a_byte_order_mark_are_accepted() {
         text.starts_with("schema = 1\n") && text.contains("\n# mine\n") && !text.contains('\r'),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn tables_of_the_other_plane_and_unchanged_ones_are_not_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let by_hand = "schema = 1\n\n[cloud.trusted_access]\nbinding = \"/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg\"\n\
+                   vault = \"/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg\"\n\n\
+                   [cluster.rollout]\ndeployments = []\n";
+    std::fs::write(store.path(), by_hand).unwrap();
+    store
+        .update(|tables| tables.workloads = Some(workloads()))
+        .await
+        .unwrap();
+    let text = std::fs::read_to_string(store.path()).unwrap();
+    assert!(text.starts_with(by_hand), "{text}");
+    assert_eq!(text.matches("written").count(), 1, "{text}");
 }
