@@ -3,6 +3,7 @@
 //! It shares no type, path or constant with the binaries that it judges.
 
 pub mod azure;
+pub mod critical_path;
 pub mod harness;
 pub mod kubernetes;
 pub mod log;

@@ -1,0 +1,95 @@
+//! The whole hand-off in the sandbox, with Azure's typical times at one scale, against what Azure itself takes.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use aksbackup_tests::critical_path::CriticalPath;
+use aksbackup_tests::sandbox::Sandbox;
+use aksbackup_tests::settings::Settings;
+
+use crate::measured;
+use crate::{Figure, figure};
+
+/// Real seconds for one second of Azure's. Slow enough that the processor time of simulator and clients, which does not
+/// scale, hides in it.
+const TIME_SCALE: f64 = 0.05;
+
+/// Persona, program and command line of each command; whether Azure's own waiting is what it takes.
+const COMMANDS: [(&str, &str, &str, bool); 7] = [
+    (
+        "platform",
+        "az-aksbackup",
+        "init -g rg-aks -n aks-demo --storage-resource-group rg-backup --vault-resource-group rg-backup \
+         --snapshot-group rg-snapshots --vault bv-bench --yes",
+        false,
+    ),
+    ("platform", "az-aksbackup", "prepare --yes", true),
+    (
+        "owner",
+        "az-aksbackup",
+        "grant --vault bv-bench --snapshot-group rg-snapshots --yes",
+        true,
+    ),
+    ("", "kubectl-aksbackup", "configure --context cluster-admin --yes", true),
+    ("platform", "az-aksbackup", "protect --yes", true),
+    ("platform", "az-aksbackup", "backup --yes", true),
+    ("platform", "az-aksbackup", "status", false),
+];
+
+/// Peak memory of each binary over all of its commands, the time of each command, and the ratio of the whole to the
+/// critical path.
+///
+/// # Errors
+/// A command failed, or the sandbox does not start.
+pub(crate) fn figures(binaries: &Path) -> io::Result<Vec<Figure>> {
+    let binaries = std::fs::canonicalize(binaries)?;
+    let folder = tempfile::tempdir()?;
+    let settings = Settings {
+        time_scale: TIME_SCALE,
+        ..Settings::default()
+    };
+    let sandbox = Sandbox::start(settings.clone(), folder.path())?;
+    let mut peaks: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut figures = Vec::new();
+    let (mut waited, mut processor) = (0.0, 0.0);
+    for (persona, program, line, waits) in COMMANDS {
+        let words = line.split_whitespace().collect::<Vec<_>>();
+        let env = environment(&sandbox, persona);
+        let used = measured::run(&binaries.join(program), &words, folder.path(), &env)?;
+        figures.push(figure(format!("{program} {} s", words[0]), used.wall, None));
+        processor += used.processor;
+        if waits {
+            waited += used.wall;
+        }
+        let most = peaks.entry(program).or_default();
+        *most = most.max(used.peak);
+    }
+    let path = CriticalPath::of(&settings, &sandbox.log().entries());
+    println!("critical path: {path}");
+    let ratio = waited / TIME_SCALE / path.seconds();
+    figures.push(figure(
+        "critical path in Azure's seconds".to_owned(),
+        path.seconds(),
+        None,
+    ));
+    figures.push(figure("hand-off / critical path".to_owned(), ratio, Some(1.10)));
+    figures.push(figure("hand-off processor s".to_owned(), processor, None));
+    for (program, peak) in peaks {
+        figures.push(figure(format!("{program} peak memory MiB"), peak, Some(32.0)));
+    }
+    Ok(figures)
+}
+
+/// Cluster admins hold a kubeconfig and nothing of Azure's.
+fn environment(sandbox: &Sandbox, persona: &str) -> BTreeMap<String, String> {
+    if persona.is_empty() {
+        let kubeconfig = sandbox.dir().join("kubeconfig").display().to_string();
+        let pairs = [
+            ("KUBECONFIG", kubeconfig),
+            ("AKSBACKUP_TIME_SCALE", TIME_SCALE.to_string()),
+        ];
+        return pairs.map(|(key, value)| (key.to_owned(), value)).into();
+    }
+    sandbox.env(persona).into_iter().collect()
+}
