@@ -136,7 +136,8 @@ impl CriticalPath {
         }
         if asked.writes("POST", "/backup?") > 0 {
             self.add(TRIGGER, &[PROTECTION], durations.backup_trigger);
-            self.add(JOB, &[TRIGGER], durations.backup_job);
+            // The job runs from the request on; its operation only names it.
+            self.add(JOB, &[PROTECTION], durations.backup_job);
         }
     }
 
