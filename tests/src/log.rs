@@ -19,6 +19,9 @@ pub struct Entry {
     pub service: String,
     /// Name of the persona that the token stands for; empty where none was needed or known.
     pub persona: String,
+    /// The client, as its `User-Agent` names it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub agent: String,
     /// HTTP method.
     pub method: String,
     /// Path with its query, as received.
@@ -141,6 +144,7 @@ mod tests {
             answered_ms: 0,
             service: "arm".to_owned(),
             persona: String::new(),
+            agent: String::new(),
             method: "GET".to_owned(),
             target: target.to_owned(),
             status: 200,

@@ -1,8 +1,6 @@
 //! Every request to ARM and every answer is held against Microsoft's own definitions, beside the answering.
 
-use std::env;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
@@ -10,7 +8,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::log::RequestLog;
-use crate::schema::Checker;
+use crate::schema::{Checker, OFF, VARIABLE, definitions};
 
 /// A request and its answer that wait for their verdict.
 pub(crate) struct Case {
@@ -23,40 +21,51 @@ pub(crate) struct Case {
     pub(crate) answered: Option<Value>,
 }
 
-/// Schemas are compiled when they are first needed, which takes longer than answering: one thread of the process judges
-/// what all its sandboxes have answered.
-static JUDGE: OnceLock<Option<Sender<Case>>> = OnceLock::new();
+/// Who judges.
+enum Judge {
+    /// One thread of the process, for all its sandboxes: schemas are compiled when they are first needed, which takes
+    /// longer than answering.
+    Thread(Sender<Case>),
+    /// There are no definitions.
+    Off,
+    /// There should be definitions, but they cannot be read: every case is a violation that says why.
+    Broken(String),
+}
+
+static JUDGE: OnceLock<Judge> = OnceLock::new();
 
 /// Hands a case to the judge, or closes its entry at once where there are no definitions.
 pub(crate) fn judge(case: Case) {
     match JUDGE.get_or_init(start) {
-        Some(judge) => {
+        Judge::Thread(judge) => {
             if let Err(unsent) = judge.send(case) {
-                unsent.0.log.close(unsent.0.number, Vec::new());
+                let violation = "nothing was checked: the judge has ended".to_owned();
+                unsent.0.log.close(unsent.0.number, vec![violation]);
             }
         }
-        None => case.log.close(case.number, Vec::new()),
+        Judge::Off => case.log.close(case.number, Vec::new()),
+        Judge::Broken(reason) => {
+            let violation = format!("nothing was checked: {reason}");
+            case.log.close(case.number, vec![violation]);
+        }
     }
 }
 
-/// The folder of the definitions: AKSBACKUP_ARM_SCHEMA, or the place beside the project where they are kept.
-fn folder() -> PathBuf {
-    let beside = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/arm-schema"));
-    env::var_os("AKSBACKUP_ARM_SCHEMA").map_or_else(beside, PathBuf::from)
+fn start() -> Judge {
+    match definitions() {
+        Ok(Some(checker)) => thread(checker).map_or_else(|error| Judge::Broken(error.to_string()), Judge::Thread),
+        Ok(None) => {
+            let _ = writeln!(io::stderr(), "{OFF}. Set {VARIABLE} to their folder.");
+            Judge::Off
+        }
+        Err(reason) => {
+            let _ = writeln!(io::stderr(), "error: Microsoft's definitions of the API: {reason}");
+            Judge::Broken(reason)
+        }
+    }
 }
 
-fn start() -> Option<Sender<Case>> {
-    let checker = match Checker::load(&folder()) {
-        Ok(checker) => checker,
-        Err(reason) => {
-            let note = "warning: nothing is checked against Microsoft's definitions of the API";
-            let _ = writeln!(
-                io::stderr(),
-                "{note}: {reason}. Set AKSBACKUP_ARM_SCHEMA to their folder."
-            );
-            return None;
-        }
-    };
+fn thread(checker: Checker) -> io::Result<Sender<Case>> {
     let (sender, cases) = channel::<Case>();
     let judge = move || {
         for case in cases {
@@ -65,9 +74,6 @@ fn start() -> Option<Sender<Case>> {
             case.log.close(case.number, violations);
         }
     };
-    thread::Builder::new()
-        .name("conformance".to_owned())
-        .spawn(judge)
-        .ok()
-        .map(|_| sender)
+    let thread = thread::Builder::new().name("conformance".to_owned());
+    thread.spawn(judge).map(|_| sender)
 }

@@ -116,6 +116,7 @@ fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64, struck: bool)
         answered_ms: site.log.now_ms(),
         service: given.service.to_owned(),
         persona: given.persona.clone(),
+        agent: asked.headers.get("user-agent").cloned().unwrap_or_default(),
         method: asked.method.clone(),
         target: asked.target.clone(),
         status: given.answer.status,

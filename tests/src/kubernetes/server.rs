@@ -127,6 +127,8 @@ async fn answer(
     let target = target::parse(uri.path());
     let query = Query::parse(uri.query().unwrap_or_default());
     let name = method.to_string();
+    let agent = headers.get("user-agent").and_then(|value| value.to_str().ok());
+    let agent = agent.unwrap_or_default().to_owned();
     let request = cluster.user(&headers).map(|user| Request {
         method,
         query,
@@ -146,6 +148,7 @@ async fn answer(
         answered_ms: log.now_ms(),
         service: "kubernetes".to_owned(),
         persona,
+        agent,
         method: name,
         target: uri.to_string(),
         status: response.status().as_u16(),

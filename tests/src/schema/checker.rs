@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::basis::Basis;
 use super::bundle::{self, Bundle, Origin, Parameter};
-use super::newer::{Coverage, Found, Grafts, Index};
+use super::newer::{Found, Grafts, Index};
 use super::problem;
 use super::target::Target;
 use super::unpublished;
@@ -110,26 +111,11 @@ impl Checker {
         }
     }
 
-    /// How well the operation of a request is defined in its api-version.
+    /// What the judgement of a request rests on; nothing where no definition knows it.
     #[must_use]
-    pub fn coverage(&self, method: &str, target: &str) -> Coverage {
-        let Ok(found) = self.index.find(method, &Target::parse(target)) else {
-            return Coverage::None;
-        };
-        match found.operation.origin {
-            Origin::Published if found.version == found.operation.version => Coverage::Strict,
-            Origin::Bicep => Coverage::Bicep,
-            Origin::Unpublished(_) => Coverage::Unpublished,
-            Origin::Published => {
-                let grafts = self.index.grafts(&found, &self.bundle);
-                let answers = found.operation.answers.values().flatten();
-                let touched = answers.chain(&found.operation.request).any(|schema| {
-                    let document = document(schema, &self.bundle.definitions, &grafts);
-                    grafts.keys().any(|name| document["$defs"].get(name).is_some())
-                });
-                if touched { Coverage::Bicep } else { Coverage::Older }
-            }
-        }
+    pub fn basis(&self, method: &str, target: &str) -> Option<Basis> {
+        let found = self.index.find(method, &Target::parse(target)).ok()?;
+        Some(Basis::of(&found, &self.index, &self.bundle))
     }
 
     fn body(&self, side: &str, schema: &str, body: &Value, found: &Found<'_>) -> Vec<String> {

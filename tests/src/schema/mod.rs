@@ -15,8 +15,10 @@
 //! 4. `unpublished`: operations that Azure has and its definitions lack, each with its reason.
 //! 5. Anything else is a violation.
 
+mod basis;
 mod bundle;
 mod checker;
+mod definitions;
 mod newer;
 mod problem;
 mod shapes;
@@ -25,8 +27,10 @@ mod template;
 mod unpublished;
 mod validators;
 
+pub use basis::{Basis, Coverage};
 pub use checker::Checker;
-pub use newer::Coverage;
+pub use definitions::{OFF, VARIABLE, definitions};
+pub use problem::is_undefined_version;
 
 #[cfg(test)]
 mod tests;

@@ -5,24 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::json;
 
 use super::bundle::{Bodies, Bundle, Operation, Origin, Parameter, definition};
+use super::problem;
 use super::shapes;
 use super::target::Target;
 use super::template::{Captures, Template};
-
-/// How well an operation is defined in one api-version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Coverage {
-    /// Microsoft's definition of the API in this very version.
-    Strict,
-    /// An older definition around bicep's bodies of this version.
-    Bicep,
-    /// An older definition of the same file, nothing of which bicep has in this version.
-    Older,
-    /// Hand-written, because the definitions lack the operation.
-    Unpublished,
-    /// Not at all.
-    None,
-}
 
 /// An operation that a request was recognised as.
 #[derive(Debug)]
@@ -124,14 +110,9 @@ impl Index {
         let Some(operation) = operation.copied() else {
             let known: BTreeSet<&str> = own.iter().flat_map(|one| self.versions(one)).collect();
             let known: Vec<&str> = known.into_iter().collect();
-            let reason = format!(
-                "{} is not defined in '{version}' (but in {})",
-                own[0].id,
-                known.join(", ")
-            );
             return Err(Unknown {
-                place: "query api-version",
-                reason,
+                place: problem::VERSION,
+                reason: problem::undefined(&own[0].id, version, &known),
             });
         };
         let captures = operation.template.captures(&target.segments).unwrap_or_default();

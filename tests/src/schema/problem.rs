@@ -6,6 +6,22 @@ use serde_json::Value;
 /// A message is cut after so many characters: some of them repeat the whole body.
 const LIMIT: usize = 400;
 
+/// The place of a violation that no definition knows the operation in the api-version asked for.
+pub(crate) const VERSION: &str = "query api-version";
+const UNDEFINED: &str = "is not defined in '";
+
+/// Says that an operation has no definition in an api-version, and which versions have one.
+pub(crate) fn undefined(operation: &str, version: &str, known: &[&str]) -> String {
+    format!("{operation} {UNDEFINED}{version}' (but in {})", known.join(", "))
+}
+
+/// Whether a violation says no more than that the definitions at hand lack the api-version asked for.
+#[must_use]
+pub fn is_undefined_version(violation: &str) -> bool {
+    let place = violation.split_once(": ");
+    place.is_some_and(|(place, reason)| place.ends_with(VERSION) && reason.contains(UNDEFINED))
+}
+
 /// `request /properties/x: what is wrong [operation, api-version]`.
 pub(crate) fn at(side: &str, place: &str, message: &str, operation: &str) -> String {
     let cut = message.char_indices().nth(LIMIT).map_or(message.len(), |(end, _)| end);
@@ -32,7 +48,16 @@ pub(crate) fn all(side: &str, validator: &Validator, body: &Value, operation: &s
 
 #[cfg(test)]
 mod tests {
-    use super::at;
+    use super::{VERSION, at, is_undefined_version, undefined};
+
+    #[test]
+    fn a_version_without_definition_is_told_from_every_other_violation() {
+        let undefined = undefined("X_Get", "2026-08-01", &["2026-05-01"]);
+        assert!(is_undefined_version(&at("request", VERSION, &undefined, "X_Get")));
+        assert!(is_undefined_version(&at("response 200", VERSION, &undefined, "X_Get")));
+        assert!(!is_undefined_version(&at("request", VERSION, "is missing", "X_Get")));
+        assert!(!is_undefined_version(&at("request", "path", &undefined, "X_Get")));
+    }
 
     #[test]
     fn a_long_message_is_cut_between_characters() {

@@ -1,0 +1,8 @@
+//! The cloud plane, and the simulator, under judges that are not ours: Microsoft's definitions of the API, Microsoft's SDKs
+//! for Python, and the Azure CLI.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
+
+mod coverage;
+mod definitions;
+mod program;
