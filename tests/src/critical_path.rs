@@ -263,6 +263,7 @@ mod tests {
             answered_ms: 0,
             service: "arm".to_owned(),
             persona: String::new(),
+            agent: String::new(),
             method: method.to_owned(),
             target: target.to_owned(),
             status: 200,
