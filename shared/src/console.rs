@@ -107,9 +107,18 @@ impl Console {
 
     /// As [`Console::detail`], for code that cannot hold a console because it may run on any thread.
     pub fn detailer(&self) -> impl Fn(String) + Send + Sync + use<> {
-        let (verbose, bars) = (self.talk >= Talk::Verbose, self.bars.clone());
+        self.teller(Talk::Verbose)
+    }
+
+    /// As [`Console::say`], for code that cannot hold a console.
+    pub fn sayer(&self) -> impl Fn(String) + Send + Sync + use<> {
+        self.teller(Talk::Normal)
+    }
+
+    fn teller(&self, least: Talk) -> impl Fn(String) + Send + Sync + use<> {
+        let (heard, bars) = (self.talk >= least, self.bars.clone());
         move |line| {
-            if verbose {
+            if heard {
                 bars.suspend(|| eprintln!("{line}"));
             }
         }

@@ -117,6 +117,7 @@ pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
     let reader = sign_in(cli, &console, Some(&target)).await?;
     must_be(&reader, cli.azure.subscription.as_deref(), &target.subscription).await?;
     let mut store = cli.common.store::<CloudTables>(TOOL);
+    store.speak_on(&console);
     store.set_author(reader.caller().name.clone());
     let writer = writes.then(|| Writer::new(reader.clone()));
     let pace = reader.pace();

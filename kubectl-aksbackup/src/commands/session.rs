@@ -94,6 +94,7 @@ pub(crate) async fn open(cli: &Cli, state: State, access: Access) -> Outcome<(Se
     }
     console.detail(format!("signed in as {}", context.caller));
     let mut store = cli.common.store::<ClusterTables>(TOOL);
+    store.speak_on(&console);
     store.set_author(context.caller.clone());
     let writer = match access {
         Access::Read => None,

@@ -7,7 +7,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::process::document;
 use crate::runner::report::{Ending, Report, StepReport, turn_lines};
-use crate::step::Turn;
+use crate::step::{ChangeNote, Turn};
 
 /// Prints the end of `command` and gives its exit code. `next` is whose turn it is once nothing is left here.
 #[must_use]
@@ -22,8 +22,8 @@ pub fn conclude(
     console.clear();
     let exit = exit(report, dry_run);
     for step in &report.steps {
-        if let Ending::Failed { error, .. } = &step.ending {
-            console.error(format_args!("{}: {error}", step.step));
+        if let Ending::Failed { error, changed } = &step.ending {
+            console.error(format_args!("{}: {error}{}", step.step, achieved(changed)));
         }
     }
     match format {
@@ -42,6 +42,14 @@ pub fn conclude(
         }
     }
     exit
+}
+
+/// What a step changed before it failed: it may stand in no file.
+fn achieved(changed: &[ChangeNote]) -> String {
+    let each = changed
+        .iter()
+        .map(|change| format!("\n  made before: {}", change.summary));
+    each.collect()
 }
 
 /// A dry run that would change something says so by its code; otherwise the worst step decides.
@@ -123,7 +131,7 @@ mod tests {
     use super::*;
     use crate::console::Talk;
     use crate::guide::{Person, StepName};
-    use crate::step::{ChangeNote, Right};
+    use crate::step::Right;
 
     fn report(ending: Ending) -> Report {
         Report {
@@ -155,6 +163,12 @@ mod tests {
         });
         assert_eq!(lines(false, &report), ["prepare: nothing to do, all 1 steps are done"]);
         assert_eq!(exit(&report, false), Exit::Done);
+    }
+
+    #[test]
+    fn what_was_made_before_a_failure_is_said() {
+        assert_eq!(achieved(&[]), "");
+        assert_eq!(achieved(&[note()]), "\n  made before: create x");
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl<P: Plane> Session<P> {
     /// Changes what is known, and the file with it unless this session only reads. Returns whether the file was written.
     ///
     /// # Errors
-    /// As [`Store::update`].
+    /// As [`Store::update`]; exit 7 also where the file is not there any more: half of it would be made anew.
     pub async fn record(&self, change: impl Fn(&mut P::Tables)) -> Outcome<bool> {
         let mut known = self.state();
         change(P::Tables::of(&mut known));
@@ -79,9 +79,20 @@ impl<P: Plane> Session<P> {
             self.state.replace(known);
             return Ok(false);
         }
+        if !self.store.exists() {
+            return self.gone();
+        }
         let (state, written) = self.store.update(change).await?;
         self.state.replace(state);
         Ok(written)
+    }
+
+    fn gone<T>(&self) -> Outcome<T> {
+        let file = self.store.path().display();
+        Failure::new(Exit::StateUnreadable, format!("state file {file} is gone"))
+            .because("it was there when this command began")
+            .hint("bring it back, and run the same command again; what was achieved is found again")
+            .err()
     }
 
     /// Waits until it is time to look again, `stirred` ends, or the deadline is reached.

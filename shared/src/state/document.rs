@@ -57,7 +57,8 @@ fn steering_value(value: &toml::Value) -> Option<&str> {
     }
 }
 
-fn steers(text: &str) -> bool {
+/// Whether a text has characters that could steer the terminal that it is shown on.
+pub(super) fn steers(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
 }
 

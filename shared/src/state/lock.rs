@@ -1,96 +1,139 @@
-//! The lock beside the state file. The file itself is replaced by rename, which would drop a lock held on it.
+//! The lock beside the state file. The file itself is replaced by rename, which would drop a lock held on the file itself.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fs4::{FileExt, TryLockError};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
+use crate::console::human;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::state::holder::{self, Holder};
+
+/// The first pauses between two tries, and the longest one. A holder mostly writes for some milliseconds.
+const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(50)];
+
+/// A wait that lasts so long is spoken of.
+const NOTICED: Duration = Duration::from_millis(200);
 
 /// The lock, held until it is dropped. A holder that dies holds nothing.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
-}
-
-/// Who holds the lock, as the holder wrote it into the lock file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Holder {
-    pid: u32,
-    command: String,
-    since: Timestamp,
+    file: File,
 }
 
 impl Lock {
-    /// Takes the lock of the state file at `state`, and waits for another holder for `timeout` at the most. Who holds it
-    /// is said before the wait.
+    /// Takes the lock of the state file at `state`, which is no symbolic link, and waits for another holder for `timeout`
+    /// at the most. A wait that can be noticed is announced by `say`, with who holds it.
     ///
     /// # Errors
     /// Exit 6: held for longer. Exit 7: the lock file cannot be made, or the file system has no locks.
-    pub(super) async fn take(state: &Path, timeout: Duration) -> Outcome<Self> {
+    pub(super) async fn take(state: &Path, timeout: Duration, say: impl Fn(String)) -> Outcome<Self> {
         let path = lock_path(state);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .or_else(|error| cannot_lock(state).because(format!("{}: {error}", path.display())).err())?;
         let start = Instant::now();
-        let mut said = false;
+        let (mut said, mut pause) = (false, PAUSES[0]);
         loop {
+            // Opened anew each time: somebody may have swept it away, and then its lock is nobody's.
+            let mut file = open(&path).or_else(|error| cannot_lock(state, &path, &error).err())?;
             match FileExt::try_lock(&file) {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if start.elapsed() < timeout => {
-                    if !said {
-                        eprintln!(
-                            "waiting for state file {}: {}",
-                            state.display(),
-                            describe_holder(&mut file)
-                        );
-                        said = true;
-                    }
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                Ok(()) if is_at(&file, &path) => {
+                    Holder::own().sign(&mut file);
+                    return Ok(Self { file });
                 }
-                Err(TryLockError::WouldBlock) => return held(state, &mut file).err(),
-                Err(TryLockError::Error(error)) => {
-                    return cannot_lock(state)
-                        .because(format!("{}: {error}", path.display()))
-                        .hint("where the file system has no locks and nobody else works on the file: --no-lock")
-                        .err();
-                }
+                Ok(()) => continue,
+                Err(TryLockError::WouldBlock) if start.elapsed() >= timeout => return held(state, &mut file).err(),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return cannot_lock(state, &path, &error).err(),
             }
+            if !said && start.elapsed() >= NOTICED {
+                say(waiting(state, &mut file, timeout));
+                said = true;
+            }
+            tokio::time::sleep(pause.min(timeout.saturating_sub(start.elapsed()))).await;
+            pause = (pause * 2).min(PAUSES[1]);
         }
-        sign(&mut file);
-        Ok(Self { _file: file })
     }
 }
 
-/// Leaves a name for those who wait. That it cannot be written takes nothing from the lock.
-fn sign(file: &mut File) {
-    let command = std::env::args().take(3).collect::<Vec<_>>().join(" ");
-    let holder = Holder {
-        pid: std::process::id(),
-        command,
-        since: Timestamp::now(),
-    };
-    if let Ok(text) = serde_json::to_string(&holder) {
-        let _ = file.set_len(0);
-        let _ = file.rewind();
-        let _ = file.write_all(text.as_bytes());
+/// Nobody is to read the note of a holder that is gone.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        holder::erase(&self.file);
     }
 }
 
-fn cannot_lock(state: &Path) -> Failure {
-    Failure::new(
+/// Opens the lock file. Whoever may write the folder may replace the state file, and so may sign the lock; where the file
+/// is another user's and closed, it can still be locked.
+fn open(path: &Path) -> io::Result<File> {
+    let (read, write) = (
+        OpenOptions::new().read(true).clone(),
+        OpenOptions::new().read(true).write(true).clone(),
+    );
+    match write.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return read.open(path),
+        opened => return opened,
+    }
+    match write.clone().create_new(true).open(path) {
+        Ok(file) => {
+            let _ = open_to_folder(&file, path);
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => write.open(path).or_else(|_| read.open(path)),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn open_to_folder(file: &File, path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = std::fs::metadata(super::replace::folder_of(path))?.permissions().mode();
+    file.set_permissions(std::fs::Permissions::from_mode(0o644 | (folder & 0o666)))
+}
+
+#[cfg(not(unix))]
+fn open_to_folder(_file: &File, _path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether the open file is still the one at `path`.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |metadata: io::Result<std::fs::Metadata>| metadata.map(|own| (own.dev(), own.ino())).ok();
+    let own = identity(file.metadata());
+    own.is_some() && own == identity(std::fs::metadata(path))
+}
+
+/// Elsewhere an open file cannot be taken away.
+#[cfg(not(unix))]
+fn is_at(_file: &File, _path: &Path) -> bool {
+    true
+}
+
+fn cannot_lock(state: &Path, path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::new(
         Exit::StateUnreadable,
         format!("cannot lock state file {}", state.display()),
     )
+    .because(format!("{}: {error}", path.display()));
+    if has_no_locks(error) {
+        return failure
+            .because("this file system has no locks")
+            .hint("if nobody else works on the file meanwhile, run the same command again with --no-lock");
+    }
+    super::replace::cure(failure, error, super::replace::folder_of(path))
+}
+
+/// Whether the error says that the file system knows no locks: ENOSYS, ENOTSUP or ENOLCK.
+fn has_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let none_left = error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error());
+    #[cfg(not(unix))]
+    let none_left = false;
+    none_left || error.kind() == io::ErrorKind::Unsupported
 }
 
 fn held(state: &Path, file: &mut File) -> Failure {
@@ -102,6 +145,11 @@ fn held(state: &Path, file: &mut File) -> Failure {
     .hint("wait for it to end, or give it longer: --lock-timeout 5m")
 }
 
+fn waiting(state: &Path, file: &mut File, timeout: Duration) -> String {
+    let (state, holder, timeout) = (state.display(), describe_holder(file), human(timeout));
+    format!("waiting {timeout} at the most for state file {state}, {holder}")
+}
+
 fn lock_path(state: &Path) -> PathBuf {
     let mut name = state.file_name().unwrap_or_default().to_owned();
     name.push(".lock");
@@ -109,14 +157,81 @@ fn lock_path(state: &Path) -> PathBuf {
 }
 
 fn describe_holder(file: &mut File) -> String {
-    let mut text = String::new();
-    let _ = file.rewind();
-    let _ = file.read_to_string(&mut text);
-    match serde_json::from_str::<Holder>(&text) {
-        Ok(holder) => {
-            let age = Timestamp::now().as_second().saturating_sub(holder.since.as_second());
-            format!("held by process {} for {age}s: {}", holder.pid, holder.command)
+    match Holder::read(file) {
+        Some(holder) => holder.to_string(),
+        None => "held by a process that left no name".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("s.toml");
+        (folder, state)
+    }
+
+    async fn take(state: &Path) -> Outcome<Lock> {
+        Lock::take(state, Duration::ZERO, |_| {}).await
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_is_let_go_leaves_no_name_and_can_be_taken_again() {
+        let (_folder, state) = folder();
+        let lock = take(&state).await.unwrap();
+        assert_eq!(take(&state).await.unwrap_err().exit, Exit::StateHeld);
+        drop(lock);
+        assert_eq!(std::fs::read_to_string(lock_path(&state)).unwrap(), "");
+        take(&state).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_lock_file_that_was_swept_away_does_not_let_two_in() {
+        let (_folder, state) = folder();
+        let first = take(&state).await.unwrap();
+        std::fs::remove_file(lock_path(&state)).unwrap();
+        let second = take(&state).await.unwrap();
+        drop(first);
+        assert_eq!(take(&state).await.unwrap_err().exit, Exit::StateHeld);
+        drop(second);
+    }
+
+    #[tokio::test]
+    async fn a_wait_is_announced_once_and_ends_when_the_holder_does() {
+        let (_folder, state) = folder();
+        let (announced, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let holder = take(&state).await.unwrap();
+        let waiter = Lock::take(&state, Duration::from_secs(60), move |line| {
+            let _ = announced.send(line);
+        });
+        let (waited, line) = tokio::join!(waiter, async {
+            let line = heard.recv().await.unwrap();
+            drop(holder);
+            line
+        });
+        waited.unwrap();
+        let name = format!("held by process {} on ", std::process::id());
+        assert!(line.starts_with("waiting 1m00s") && line.contains(&name), "{line}");
+        assert!(heard.try_recv().is_err(), "said twice");
+    }
+
+    #[test]
+    fn only_a_file_system_without_locks_is_one_to_work_on_without() {
+        let advised = |error: io::Error| {
+            let failure = cannot_lock(Path::new("s.toml"), Path::new("s.toml.lock"), &error);
+            failure.to_string().contains("--no-lock")
+        };
+        assert!(advised(io::ErrorKind::Unsupported.into()));
+        assert!(!advised(io::ErrorKind::PermissionDenied.into()));
+        #[cfg(unix)]
+        for errno in [
+            rustix::io::Errno::NOLCK,
+            rustix::io::Errno::NOTSUP,
+            rustix::io::Errno::NOSYS,
+        ] {
+            assert!(advised(errno.into()), "{errno}");
         }
-        Err(_) => "held by a process that left no name".to_owned(),
     }
 }

@@ -4,8 +4,10 @@
 //! document without losing comments, order or keys that this program does not know. [`ownership`] says whose a table is.
 
 pub mod document;
+mod holder;
 mod lock;
 pub mod ownership;
 mod replace;
 pub mod schema;
 pub mod store;
+mod voice;

@@ -9,13 +9,15 @@ use serde::Deserialize;
 use toml_edit::DocumentMut;
 use uuid::Uuid;
 
+use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::state::document;
 use crate::state::lock::Lock;
 use crate::state::ownership::Owned;
-use crate::state::replace::replace;
+use crate::state::replace::{Setback, cure, folder_of, follow, replace, sweep};
 use crate::state::schema::{CloudTables, SCHEMA, State, Target, Written};
+use crate::state::voice::Voice;
 
 /// First lines of a file that is made anew.
 const HEADER: &str = "# State of one cluster's backup set-up, handed from team to team. It holds no secret.\n\
@@ -23,7 +25,6 @@ const HEADER: &str = "# State of one cluster's backup set-up, handed from team t
 
 /// The state file of one cluster, in the hands of the plane that owns the tables `T`: it reads everything and changes
 /// those alone.
-#[derive(Debug)]
 pub struct Store<T: Owned> {
     path: PathBuf,
     lock_timeout: Duration,
@@ -31,6 +32,7 @@ pub struct Store<T: Owned> {
     author: String,
     tool: String,
     tables: PhantomData<T>,
+    voice: Voice,
 }
 
 impl<T: Owned> Store<T> {
@@ -45,7 +47,13 @@ impl<T: Owned> Store<T> {
             author: "unknown".into(),
             tool: tool.to_owned(),
             tables: PhantomData,
+            voice: Voice::silent(),
         }
+    }
+
+    /// Lets the store speak from now on: of a wait for another process, and, where asked for more, of each write.
+    pub fn speak_on(&mut self, console: &Console) {
+        self.voice = Voice::on(console);
     }
 
     /// Names the signed-in principal or Kubernetes user that writes from now on.
@@ -84,8 +92,11 @@ impl<T: Owned> Store<T> {
     }
 
     async fn write(&self, change: impl FnOnce(&mut State)) -> Outcome<(State, bool)> {
+        let target = follow(&self.path);
         let _lock = if self.locking {
-            Some(Lock::take(&self.path, self.lock_timeout).await?)
+            let lock = Lock::take(&target, self.lock_timeout, |line| self.voice.say(line)).await?;
+            sweep(&target);
+            Some(lock)
         } else {
             None
         };
@@ -109,12 +120,8 @@ impl<T: Owned> Store<T> {
         let state = self.parse(&edited)?;
         let changed = fresh || edited != text;
         if changed {
-            replace(&self.path, edited.as_bytes()).or_else(|error| {
-                self.failure("cannot write")
-                    .because(error.to_string())
-                    .because("the old file is intact; what was achieved is found again by the next run")
-                    .err()
-            })?;
+            replace(&target, edited.as_bytes()).or_else(|setback| self.unwritten(&target, setback).err())?;
+            self.voice.written(&self.path, &old, &new);
         }
         Ok((state, changed))
     }
@@ -215,6 +222,22 @@ impl<T: Owned> Store<T> {
             Exit::StateUnreadable,
             format!("{verb} state file {}", self.path.display()),
         )
+    }
+
+    fn unwritten(&self, target: &Path, setback: Setback) -> Failure {
+        let failure = self.failure("cannot write");
+        match setback {
+            Setback::Intact(error) => {
+                let failure = failure
+                    .because(error.to_string())
+                    .because("the old file is intact; what was achieved is found again by the next run");
+                cure(failure, &error, folder_of(target))
+            }
+            Setback::Unconfirmed(error) => {
+                let failure = failure.because("the new file is in its place, but the disk did not confirm it");
+                cure(failure.because(error.to_string()), &error, folder_of(target))
+            }
+        }
     }
 
     fn unreadable(&self, text: &str, error: &impl TomlError) -> Box<Failure> {

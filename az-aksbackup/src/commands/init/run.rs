@@ -50,6 +50,7 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
     if changed && !flags.write.dry_run {
         agree(cli, &console, before.target.is_some(), &plan)?;
         let mut store = cli.common.store::<CloudTables>(TOOL);
+        store.speak_on(&console);
         store.set_author(plan.by.clone());
         store.choose(plan.target.clone()).await?;
     }

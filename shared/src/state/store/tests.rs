@@ -117,7 +117,7 @@ async fn a_newer_schema_is_refused() {
 async fn a_held_file_is_exit_6_and_names_its_holder() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder);
-    let _held = Lock::take(store.path(), Duration::ZERO).await.unwrap();
+    let _held = Lock::take(store.path(), Duration::ZERO, |_| {}).await.unwrap();
     let failure = store.update(|_| {}).await.unwrap_err();
     assert_eq!(failure.exit, Exit::StateHeld);
     assert!(failure.why[0].contains(&std::process::id().to_string()));
