@@ -97,7 +97,9 @@ play() {
 
     person owner 'subscription owner: may read, and assign roles'
     vault=$(sed -n '/^\[target.vault\]/,/^\[/s/^name = "\(.*\)"/\1/p' "$state")
-    run az-aksbackup grant --state "$state" --vault "$vault" --snapshot-group rg-snapshots --yes
+    account=$(sed -n '/^\[target.storage\]/,/^\[/s/^account = "\(.*\)"/\1/p' "$state")
+    run az-aksbackup grant --state "$state" --vault "$vault" --snapshot-group rg-snapshots \
+        --storage-account "$account" --yes
 
     person cluster-admin 'cluster admin: holds the kubeconfig, no Azure login'
     if command -v kubectl >/dev/null 2>&1; then

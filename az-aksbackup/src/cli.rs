@@ -1,7 +1,7 @@
 //! The command line: `az aksbackup COMMAND`.
 
 use aksbackup_shared::args::{CommonArgs, StatusArgs};
-use aksbackup_shared::ids::{CloudName, ResourceGroupName, VaultName};
+use aksbackup_shared::ids::{CloudName, ResourceGroupName, StorageAccountName, VaultName};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -106,7 +106,7 @@ pub(crate) enum Command {
     /// Assign the roles that backup needs (subscription owner)
     #[command(after_help = "Examples:
   az aksbackup grant --dry-run
-  az aksbackup grant --vault bv-demo --snapshot-group rg-snapshots --yes
+  az aksbackup grant --vault bv-demo --snapshot-group rg-snapshots --storage-account stbackup --yes
   az aksbackup grant --on-container                   # the narrower scope")]
     Grant(GrantArgs),
     /// Put the cluster under protection: the backup instance (platform team)
@@ -174,6 +174,9 @@ pub(crate) struct RoleArgs {
     /// Vouch for the snapshot group that roles are assigned on (asked for otherwise)
     #[arg(long, value_name = "NAME")]
     pub(crate) snapshot_group: Option<ResourceGroupName>,
+    /// Vouch for the storage account that a role is assigned on (asked for otherwise)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) storage_account: Option<StorageAccountName>,
 }
 
 /// Flags of `grant`.

@@ -8,10 +8,10 @@ use crate::args::Format;
 use crate::console::{Console, Tone};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::guide::StepName;
+use crate::guide::{Person, StepName};
 use crate::process::document;
 use crate::runner::report::{Ending, Report, turn_lines};
-use crate::state::schema::State;
+use crate::state::schema::{State, Target};
 use crate::step::Turn;
 
 mod record;
@@ -26,13 +26,21 @@ pub fn next(state: &State, state_flag: &str) -> Option<Turn> {
         .into_iter()
         .filter(|step| !matches!(step, StepName::Preflight))
         .find(|step| record(state, *step).is_none())?;
-    let (who, command) = step.turn();
+    let (who, command) = turn(step, state, state_flag);
     Some(Turn {
         who,
         why: format!("next is {}", step.in_words()),
-        command: format!("{command}{state_flag}"),
+        command,
         right: None,
     })
+}
+
+/// Who does a step, with the whole command: that for the roles names what its reader has to vouch for.
+fn turn(step: StepName, state: &State, state_flag: &str) -> (Person, String) {
+    let (who, command) = step.turn();
+    let target = state.target.as_ref().filter(|_| step == StepName::Roles);
+    let vouchers = target.map(Target::vouchers).unwrap_or_default();
+    (who, format!("{command}{vouchers}{state_flag}"))
 }
 
 /// How a step stands.
@@ -169,17 +177,17 @@ fn left(ending: &Ending) -> String {
     }
 }
 
-/// Whose turn it is by the table: that of the first step which is open, or which the world no longer has. `state_flag` as
-/// for [`next`].
+/// Whose turn it is by the table: that of the first step which is open, or which the world no longer has. `state` and
+/// `state_flag` as for [`next`].
 #[must_use]
-pub fn next_of(rows: &[Row], state_flag: &str) -> Option<Turn> {
+pub fn next_of(rows: &[Row], state: &State, state_flag: &str) -> Option<Turn> {
     let row = rows
         .iter()
         .find(|row| matches!(row.standing, Standing::Open | Standing::Drifted))?;
     if let Some(turn) = &row.turn {
         return Some(turn.clone());
     }
-    let (who, command) = row.step.turn();
+    let (who, command) = turn(row.step, state, state_flag);
     let drifted = row.standing == Standing::Drifted;
     let step = row.step.in_words();
     let why = match drifted {
@@ -189,7 +197,7 @@ pub fn next_of(rows: &[Row], state_flag: &str) -> Option<Turn> {
     Some(Turn {
         who,
         why,
-        command: format!("{command}{state_flag}"),
+        command,
         right: None,
     })
 }

@@ -27,19 +27,7 @@ fn a_file_that_is_lost_is_made_again_from_what_is_there() {
     let stage = Stage::new().unwrap();
     stage.az("platform", &[&INIT[..], &OWN_NAMES[..]].concat()).ok();
     stage.az("platform", &["prepare", "--yes"]).ok();
-    stage
-        .az(
-            "owner",
-            &[
-                "grant",
-                "--vault",
-                "bv-by-hand",
-                "--snapshot-group",
-                "rg-snapshots",
-                "--yes",
-            ],
-        )
-        .ok();
+    stage.grant("owner").ok();
     stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
     stage.az("platform", &["protect", "--yes"]).ok();
     let lost = target(&stage.state_text());

@@ -90,9 +90,9 @@ fn assert_no_secret(stage: &Stage) {
 fn one_person_with_all_rights_runs_up_and_is_told_what_is_left() {
     let stage = Stage::new().unwrap();
     stage.init("everything").ok();
-    let vault = stage.value("/target/vault/name");
-    let vouched = ["--vault", vault.as_str(), "--snapshot-group", "rg-snapshots", "--yes"];
-    let up = [["up"].as_slice(), &vouched].concat();
+    let vouchers = stage.vouchers();
+    let vouchers: Vec<&str> = vouchers.iter().map(String::as_str).collect();
+    let up = [&["up", "--yes"], vouchers.as_slice()].concat();
     stage.az("everything", &up).ends(5).says("kubectl aksbackup configure");
     stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
     stage.az("everything", &up).ok();

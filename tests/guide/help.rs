@@ -46,11 +46,9 @@ fn every_command_speaks_json() {
     let az = |persona: &str, arguments: &[&str]| stage.az(persona, &json(arguments)).ok().json();
     az("platform", &aksbackup_tests::harness::INIT);
     az("platform", &["prepare", "--yes"]);
-    let vault = stage.value("/target/vault/name");
-    az(
-        "owner",
-        &["grant", "--vault", &vault, "--snapshot-group", "rg-snapshots", "--yes"],
-    );
+    let vouchers = stage.vouchers();
+    let vouchers: Vec<&str> = vouchers.iter().map(String::as_str).collect();
+    az("owner", &[&["grant", "--yes"], vouchers.as_slice()].concat());
     let kubectl = |persona: &str, arguments: &[&str]| stage.kubectl(persona, &json(arguments)).ok().json();
     kubectl("cluster-admin", &["configure", "--yes"]);
     az("platform", &["protect", "--yes"]);

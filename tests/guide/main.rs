@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
 mod adoption;
+mod deputy;
 mod dry_run;
 mod faults;
 mod handoff;

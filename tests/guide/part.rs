@@ -24,9 +24,9 @@ impl Part {
         match self {
             Self::Prepare => az(&["prepare", "--yes"]),
             Self::Grant => {
-                let vault = stage.value("/target/vault/name");
-                let vouched = ["--vault", vault.as_str(), "--snapshot-group", "rg-snapshots", "--yes"];
-                stage.az_command("owner", &[["grant"].as_slice(), &vouched].concat())
+                let mut command = stage.az_command("owner", &["grant", "--yes"]);
+                command.args(stage.vouchers());
+                command
             }
             Self::Configure => stage.kubectl_command("cluster-admin", &["configure", "--yes"]),
             Self::Protect => az(&["protect", "--yes"]),

@@ -71,34 +71,6 @@ fn an_owner_of_one_scope_assigns_there_and_the_others_are_listed() {
 }
 
 #[test]
-fn grant_needs_a_word_for_vault_and_snapshot_group() {
-    let stage = Stage::new().unwrap();
-    stage.prepared();
-    let mark = stage.mark();
-    let vault = stage.value("/target/vault/name");
-    stage
-        .az("owner", &["grant", "--yes"])
-        .ends(Exit::Usage.code())
-        .says(&format!("--vault {vault}"))
-        .says("--snapshot-group rg-snapshots");
-    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
-}
-
-#[test]
-fn grant_refuses_a_file_that_claims_another_principal() {
-    let stage = Stage::new().unwrap();
-    stage.prepared();
-    let principal = stage.value("/cloud/identity/principal");
-    let foreign = "0b1f6471-1bf0-4dda-aec3-000000000666";
-    std::fs::write(stage.state(), stage.state_text().replace(&principal, foreign)).unwrap();
-    let mark = stage.mark();
-    let run = stage.grant("owner");
-    assert_ne!(run.code, 0, "{run}");
-    assert!(run.stderr.contains(foreign), "the claim is named\n{run}");
-    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
-}
-
-#[test]
 fn nobody_is_told_what_they_may_not_read_as_if_it_were_missing() {
     let stage = Stage::new().unwrap();
     stage.init("platform").ok();

@@ -183,13 +183,25 @@ impl Stage {
         self.grant("owner").ok()
     }
 
-    /// `grant` as `persona`, who vouches for vault and snapshot group by their flags.
+    /// `grant` as `persona`, who vouches by flags for what the state file names.
     pub fn grant(&self, persona: &str) -> Run {
-        let vault = self.value("/target/vault/name");
-        self.az(
-            persona,
-            &["grant", "--vault", &vault, "--snapshot-group", "rg-snapshots", "--yes"],
-        )
+        let flags = self.vouchers();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        self.az(persona, &[&["grant", "--yes"], flags.as_slice()].concat())
+    }
+
+    /// The flags that vouch for vault, snapshot group and storage account, as the state file names them now.
+    #[must_use]
+    pub fn vouchers(&self) -> Vec<String> {
+        let flags = [
+            ("--vault", "/target/vault/name"),
+            ("--snapshot-group", "/target/snapshots/resource_group"),
+            ("--storage-account", "/target/storage/account"),
+        ];
+        flags
+            .into_iter()
+            .flat_map(|(flag, pointer)| [flag.to_owned(), self.value(pointer)])
+            .collect()
     }
 
     /// The hand-off up to and including `configure`.

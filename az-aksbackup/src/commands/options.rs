@@ -20,6 +20,7 @@ pub(crate) fn grant(cli: &Cli, roles: &RoleArgs, write: WriteArgs) -> GrantOptio
         on_container: roles.on_container,
         vault: roles.vault.as_ref().map(ToString::to_string),
         snapshot_group: roles.snapshot_group.as_ref().map(ToString::to_string),
+        storage_account: roles.storage_account.as_ref().map(ToString::to_string),
         vouched_by_prompt: write.dry_run || (!cli.common.yes && cli.common.console().can_ask()),
         state_flag: cli.common.state_flag(),
     }

@@ -25,7 +25,7 @@ pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
             status::rows(&recorded, Some(&report))
         }
     };
-    let next = status::next_of(&rows, &cli.common.state_flag());
+    let next = status::next_of(&rows, &recorded, &cli.common.state_flag());
     let console = cli.common.console();
     Ok(status::show(
         &console,

@@ -117,6 +117,15 @@ pub(crate) fn rows(target: &Target, vault_tier: bool, on_container: bool) -> Vec
     rows
 }
 
+/// The names of all roles that this program assigns.
+pub(crate) const ASSIGNED: [&str; 5] = [
+    roles::STORAGE_BLOB_DATA_CONTRIBUTOR.name,
+    roles::READER.name,
+    roles::CONTRIBUTOR.name,
+    roles::DISK_SNAPSHOT_CONTRIBUTOR.name,
+    roles::STORAGE_BLOB_DATA_READER.name,
+];
+
 /// The rows with the principals of their holders.
 pub(crate) fn needs(target: &Target, proven: &Proven, on_container: bool) -> Vec<Need> {
     let principal = |holder| match holder {

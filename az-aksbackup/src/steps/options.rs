@@ -22,6 +22,8 @@ pub(crate) struct GrantOptions {
     pub(crate) vault: Option<String>,
     /// The snapshot group that the person vouches for.
     pub(crate) snapshot_group: Option<String>,
+    /// The storage account that the person vouches for.
+    pub(crate) storage_account: Option<String>,
     /// Whether the person is shown the changes and asked, or nothing will be changed.
     pub(crate) vouched_by_prompt: bool,
     /// The state flag for printed commands.

@@ -52,7 +52,7 @@ pub(crate) async fn look(reader: &Reader, state: &State, target: &Target, state_
     Ok(RolesSeen::Open(Turn {
         who: Person::SubscriptionOwner,
         why: format!("{missing} role assignments are missing"),
-        command: format!("az aksbackup grant{state_flag}"),
+        command: format!("az aksbackup grant{}{state_flag}", target.vouchers()),
         right: Some(Right::new(
             "Microsoft.Authorization/roleAssignments/write",
             wanted::account(target),

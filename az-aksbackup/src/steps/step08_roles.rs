@@ -3,8 +3,9 @@
 //!
 //! Stands for `az role assignment create --assignee-object-id … --assignee-principal-type ServicePrincipal` once a row.
 //! Who runs it may do more than who wrote the state file. So it assigns only roles that are constants of this program, to
-//! principals that Azure itself has just named, on scopes that belong together according to Azure; vault and snapshot group
-//! are vouched for by the person, at the prompt or by flags. An inherited assignment counts.
+//! principals that Azure itself has just named, on scopes that belong together according to Azure. Vault, snapshot group and
+//! storage account are vouched for by the person, at the prompt or by flags: who owns a whole cluster can point its
+//! extension and its trusted access at whatever the subscription holds. An inherited assignment counts.
 //!
 //! Rights: `Microsoft.Authorization/roleAssignments/{read,write}` on the storage account, the cluster, the snapshot group.
 
@@ -44,6 +45,8 @@ pub(crate) struct Assign {
     need: Need,
     holder: String,
     subscription: SubscriptionId,
+    /// The flags with which whoever may assign it vouches for the target.
+    vouchers: String,
 }
 
 impl Change for Assign {
@@ -161,7 +164,10 @@ impl Step for Roles {
             Turn {
                 who: Person::SubscriptionOwner,
                 why: format!("the signed-in account may not {}", note.summary),
-                command: format!("az aksbackup grant{container}{}", self.options.state_flag),
+                command: format!(
+                    "az aksbackup grant{container}{}{}",
+                    change.vouchers, self.options.state_flag
+                ),
                 right: Some(note.right),
             }
         })
@@ -199,6 +205,12 @@ impl Roles {
                 &self.options.snapshot_group,
                 target.snapshots.resource_group.as_str(),
             ),
+            (
+                "--storage-account",
+                "storage account",
+                &self.options.storage_account,
+                target.storage.account.as_str(),
+            ),
         ];
         for (flag, what, named, claim) in pairs {
             if let Some(named) = named.as_ref().filter(|named| !named.eq_ignore_ascii_case(claim)) {
@@ -211,16 +223,19 @@ impl Roles {
         Ok(())
     }
 
-    /// Checks that a person stands for the two names that Azure cannot prove.
+    /// Checks that a person stands for the three names that Azure cannot prove.
     fn vouched(&self, target: &Target) -> Outcome<()> {
-        if self.options.vouched_by_prompt || (self.options.vault.is_some() && self.options.snapshot_group.is_some()) {
+        let own = &self.options;
+        let flags = [&own.vault, &own.snapshot_group, &own.storage_account];
+        if own.vouched_by_prompt || flags.iter().all(|flag| flag.is_some()) {
             return Ok(());
         }
-        Failure::usage("nobody vouches for the vault and the snapshot group of the state file")
+        Failure::usage("nobody vouches for vault, snapshot group and storage account of the state file")
             .because("roles are given on what the file names, and nobody is asked")
             .hint(format!(
-                "if they are right: az aksbackup grant --vault {} --snapshot-group {} --yes{}",
-                target.vault.name, target.snapshots.resource_group, self.options.state_flag
+                "if they are right: az aksbackup grant{} --yes{}",
+                target.vouchers(),
+                own.state_flag
             ))
             .err()
     }
@@ -260,6 +275,7 @@ fn assign(need: &Need, target: &Target) -> Assign {
         need: need.clone(),
         holder: named(need.holder, target),
         subscription: target.subscription.clone(),
+        vouchers: target.vouchers(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::arm::groups::{self, Group};
 use crate::arm::storage::{self, Account};
 use crate::arm::trusted_access::{self, Binding};
 use crate::arm::vaults::{self, Vault};
-use crate::steps::{policy, settings, wanted};
+use crate::steps::{needed, policy, settings, wanted};
 
 /// The parts as Azure has them.
 pub(crate) struct World {
@@ -187,6 +187,20 @@ fn claims(state: &State, target: &Target, proven: &Proven) -> Outcome<()> {
     if let Some(table) = &cloud.storage {
         of_target("storage account", &table.account, wanted::account(target))?;
         of_target("snapshot group", &table.snapshot_group, wanted::snapshot_group(target))?;
+    }
+    // Scopes and principals of old rows change with the target and the extension; roles never do.
+    let rows = cloud.roles.iter().flat_map(|table| &table.assignments);
+    if let Some(row) = rows
+        .into_iter()
+        .find(|row| !needed::ASSIGNED.contains(&row.role.as_str()))
+    {
+        let place = format!("role of {} on {}", row.holder, row.scope);
+        return differs(
+            &place,
+            &row.role,
+            "this program only assigns",
+            &needed::ASSIGNED.join(", "),
+        );
     }
     let subscription = target.cluster.subscription();
     of_azure(

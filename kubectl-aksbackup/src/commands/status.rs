@@ -19,21 +19,21 @@ use crate::guide;
 pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
     let loaded = session::load(cli)?;
     let begun = loaded.is_some();
-    let rows = match arguments.offline {
+    let (rows, state) = match arguments.offline {
         true => {
             let state = session::state(cli)?;
-            status::rows(&state, None)
+            (status::rows(&state, None), state)
         }
         false => {
             let (session, context) = session::open(cli, loaded.unwrap_or_default(), Access::Read).await?;
             let recorded = session.state();
             let report = look(&mut guide::status(&context), &session).await;
             session.console.clear();
-            status::rows(&recorded, Some(&report))
+            (status::rows(&recorded, Some(&report)), recorded)
         }
     };
     let next = match begun {
-        true => status::next_of(&rows, &cli.common.state_flag()),
+        true => status::next_of(&rows, &state, &cli.common.state_flag()),
         false => Some(beginning(cli)),
     };
     let console = cli.common.console();

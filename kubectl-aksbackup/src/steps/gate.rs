@@ -2,7 +2,7 @@
 
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::names::STORAGE_LOCATION;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::state::schema::{State, Target};
 use aksbackup_shared::step::Turn;
 
 use crate::cluster::pods::Pod;
@@ -41,10 +41,11 @@ pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, c
         return Gate::Open;
     }
     if !location.is_available() && state.cloud.roles.is_none() {
+        let vouchers = state.target.as_ref().map(Target::vouchers).unwrap_or_default();
         return Gate::Turn(Turn {
             who: Person::SubscriptionOwner,
             why: format!("{}, and the state file names no role assignment", told(location)),
-            command: context.command("az aksbackup grant"),
+            command: context.command(&format!("az aksbackup grant{vouchers}")),
             right: None,
         });
     }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::guide::Person;
 
 #[test]
 fn what_the_file_has_and_the_world_has_not_is_drifted() {
@@ -52,7 +51,7 @@ fn whoever_has_to_act_before_a_step_is_next() {
         turns: vec![turn.clone()],
     };
     let rows = [row(StepName::WorkloadIdentity, None, Some(&due))];
-    assert_eq!(next_of(&rows, ""), Some(turn));
+    assert_eq!(next_of(&rows, &State::default(), ""), Some(turn));
 }
 
 #[test]
@@ -85,10 +84,10 @@ fn the_first_step_that_is_left_decides_whose_turn_it_is() {
         standing(StepName::Roles, Standing::Drifted),
         standing(StepName::Rollout, Standing::Open),
     ];
-    let turn = next_of(&rows, " --state x").unwrap();
+    let turn = next_of(&rows, &State::default(), " --state x").unwrap();
     assert_eq!(turn.command, "az aksbackup grant --state x");
     assert!(turn.why.contains("not any more"));
-    assert_eq!(next_of(&rows[..2], ""), None);
+    assert_eq!(next_of(&rows[..2], &State::default(), ""), None);
 }
 
 #[test]

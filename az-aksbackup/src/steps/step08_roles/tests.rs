@@ -54,12 +54,17 @@ fn missing_roles_are_assigned_once_each_and_name_vault_and_snapshot_group() {
 fn nobody_vouching_is_refused_with_the_exact_flags() {
     let missing = seen(Ok(checked(false)));
     let failure = Roles::default().decide(&missing, &state()).unwrap_err();
-    assert!(failure.hints[0].contains("--vault bv-aks --snapshot-group rg-snapshots"));
-    let flags = told(|options| {
+    assert!(failure.hints[0].contains("--vault bv-aks --snapshot-group rg-snapshots --storage-account stbackup"));
+    let mut flags = told(|options| {
         options.vouched_by_prompt = false;
         options.vault = Some("bv-aks".into());
         options.snapshot_group = Some("rg-snapshots".into());
     });
+    assert!(
+        flags.decide(&missing, &state()).is_err(),
+        "nobody vouched for the storage account"
+    );
+    flags.options.storage_account = Some("stbackup".into());
     assert!(flags.decide(&missing, &state()).is_ok());
 }
 
