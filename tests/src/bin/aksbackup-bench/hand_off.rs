@@ -21,14 +21,14 @@ const COMMANDS: [(&str, &str, &str, bool); 7] = [
         "platform",
         "az-aksbackup",
         "init -g rg-aks -n aks-demo --storage-resource-group rg-backup --vault-resource-group rg-backup \
-         --snapshot-group rg-snapshots --vault bv-bench --yes",
+         --snapshot-group rg-snapshots --vault bv-bench --storage-account stbench --yes",
         false,
     ),
     ("platform", "az-aksbackup", "prepare --yes", true),
     (
         "owner",
         "az-aksbackup",
-        "grant --vault bv-bench --snapshot-group rg-snapshots --yes",
+        "grant --vault bv-bench --snapshot-group rg-snapshots --storage-account stbench --yes",
         true,
     ),
     ("", "kubectl-aksbackup", "configure --context cluster-admin --yes", true),
