@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 /// One request and its answer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Entry {
     /// Milliseconds since the sandbox started, when the request arrived.
     pub arrived_ms: u64,
@@ -30,6 +30,18 @@ pub struct Entry {
     pub status: u16,
     /// Whether the request asked for a change of the world.
     pub write: bool,
+    /// `x-ms-client-request-id` of the client.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub client_request_id: String,
+    /// `x-ms-request-id` of the answer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub request_id: String,
+    /// `x-ms-correlation-request-id` of the answer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub correlation_id: String,
+    /// `Retry-After` of the answer, in milliseconds of the wall clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
     /// Violations of Microsoft's schema in request or answer, each with its JSON pointer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<String>,
@@ -140,16 +152,11 @@ mod tests {
 
     fn entry(target: &str) -> Entry {
         Entry {
-            arrived_ms: 0,
-            answered_ms: 0,
             service: "arm".to_owned(),
-            persona: String::new(),
-            agent: String::new(),
             method: "GET".to_owned(),
             target: target.to_owned(),
             status: 200,
-            write: false,
-            violations: Vec::new(),
+            ..Entry::default()
         }
     }
 

@@ -6,6 +6,10 @@ use serde_json::Value;
 use crate::azure::faults::Fault;
 use crate::kubernetes;
 
+mod wire;
+
+pub use wire::Wire;
+
 /// How the sandbox behaves. All switches have one flat name space, whichever struct they are in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -16,6 +20,9 @@ pub struct Settings {
     /// What the world looks like at the start.
     #[serde(flatten)]
     pub start: Start,
+    /// How long-running operations are told of, and where Azure says that it is.
+    #[serde(flatten)]
+    pub wire: Wire,
     /// Real seconds for one second of the model.
     pub time_scale: f64,
     /// Added to every answer.
@@ -143,6 +150,7 @@ impl Default for Settings {
         Self {
             durations: Durations::default(),
             start: Start::default(),
+            wire: Wire::default(),
             time_scale: 1.0,
             latency: 0.0,
             token_lifetime: 3599.0,

@@ -49,6 +49,12 @@ impl Answer {
         self
     }
 
+    /// A header, empty where it is missing.
+    pub(crate) fn header(&self, name: &str) -> String {
+        let found = self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        found.map_or_else(String::new, |(_, value)| value.clone())
+    }
+
     /// `error.code` of the body, empty where there is none.
     #[cfg(test)]
     pub(crate) fn code(&self) -> &str {

@@ -5,7 +5,7 @@ use super::call::{Call, Right, Route};
 use super::entra::arm_audiences;
 use super::ids;
 use super::path::{covers, group_of};
-use super::providers;
+use super::providers::{self, operation_results};
 use super::rights::Principal;
 use super::tokens::{Mint, Refusal};
 use super::versions;
@@ -82,7 +82,14 @@ fn dispatch(world: &mut World, mut call: Call) -> Outcome {
         )?;
     }
     prerequisites(world, &call, &path)?;
-    let mut answer = (route.act)(world, &call)?;
+    world.doom = call.doom.take().map(|doom| match call.method.as_str() {
+        "POST" => doom,
+        _ => doom.writes(world.get(&path).cloned()),
+    });
+    world.begun = None;
+    let outcome = (route.act)(world, &call);
+    world.doom = None;
+    let mut answer = operation_results::told(world, &call, outcome?);
     answer.headers.extend(headers);
     Ok(answer)
 }
@@ -156,12 +163,22 @@ fn prerequisites(world: &World, call: &Call, path: &str) -> Result<(), Answer> {
     }
 }
 
+/// The header with what is left of the bucket that a request of this method is taken from.
+pub(crate) fn remaining(method: &str) -> &'static str {
+    match method {
+        "GET" | "HEAD" => "x-ms-ratelimit-remaining-subscription-reads",
+        "DELETE" => "x-ms-ratelimit-remaining-subscription-deletes",
+        _ => "x-ms-ratelimit-remaining-subscription-writes",
+    }
+}
+
 /// ARM's token buckets per subscription, principal and kind of request.
 fn throttle(world: &mut World, call: &Call) -> Result<Vec<(&'static str, String)>, Answer> {
-    let (kind, header, capacity, rate) = match call.method.as_str() {
-        "GET" | "HEAD" => ("reads", "x-ms-ratelimit-remaining-subscription-reads", 250.0, 25.0),
-        "DELETE" => ("deletes", "x-ms-ratelimit-remaining-subscription-deletes", 200.0, 10.0),
-        _ => ("writes", "x-ms-ratelimit-remaining-subscription-writes", 200.0, 10.0),
+    let header = remaining(&call.method);
+    let (kind, capacity, rate) = match call.method.as_str() {
+        "GET" | "HEAD" => ("reads", 250.0, 25.0),
+        "DELETE" => ("deletes", 200.0, 10.0),
+        _ => ("writes", 200.0, 10.0),
     };
     let bucket = format!("arm/{}/{kind}", call.caller.object_id);
     let now = world.now();
@@ -175,7 +192,8 @@ fn throttle(world: &mut World, call: &Call) -> Result<Vec<(&'static str, String)
                 call.caller.object_id,
                 wait.ceil()
             );
-            Err(world.retry_after(Answer::error(429, "SubscriptionRequestsThrottled", &message), wait))
+            let refusal = Answer::error(429, "SubscriptionRequestsThrottled", &message).with(header, "0");
+            Err(world.retry_after(refusal, wait))
         }
         Err(_) => Ok(vec![(header, "0".to_owned())]),
     }

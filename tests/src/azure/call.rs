@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Outcome};
+use super::doom::Doom;
 use super::path::{Captures, Target};
 use super::rights::Principal;
 use super::world::World;
@@ -19,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Value,
     pub(crate) caller: Principal,
+    /// What becomes of the operation that the call begins.
+    pub(crate) doom: Option<Doom>,
 }
 
 /// The right that a route asks for.

@@ -14,10 +14,49 @@ pub enum Kind {
     ResetBefore,
     /// The connection breaks after the request took effect, before the answer.
     ResetAfter,
+    /// Nothing happens, and no answer ever comes.
+    Hang,
+    /// The request takes effect, and no answer ever comes.
+    HangAfter,
+    /// The request takes effect, and the connection breaks in the middle of the answer's body.
+    Truncated,
+    /// 401 that asks for further claims, as continuous access evaluation does; nothing happens.
+    Claims,
+    /// The operation that the request begins is accepted, and fails with this code, while HTTP says 200.
+    Fails(String),
+    /// The operation that the request begins is accepted, and is canceled.
+    Cancels,
+}
+
+impl Kind {
+    /// The kinds without an argument, by their names on the command line.
+    const NAMED: [(&'static str, Self); 7] = [
+        ("reset-before", Self::ResetBefore),
+        ("reset-after", Self::ResetAfter),
+        ("hang", Self::Hang),
+        ("hang-after", Self::HangAfter),
+        ("truncated", Self::Truncated),
+        ("claims", Self::Claims),
+        ("canceled", Self::Cancels),
+    ];
+
+    fn parse(text: &str) -> Option<Self> {
+        if let Some((_, kind)) = Self::NAMED.into_iter().find(|(name, _)| *name == text) {
+            return Some(kind);
+        }
+        let (first, code) = text.split_once('/').unwrap_or((text, ""));
+        if first == "failed" && !code.is_empty() {
+            return Some(Self::Fails(code.to_owned()));
+        }
+        let status = first.parse().ok()?;
+        let code = if code.is_empty() { usual(status) } else { code };
+        Some(Self::Status(status, code.to_owned()))
+    }
 }
 
 /// A fault that waits for its request. As text: `KIND@METHOD:SUBSTRING:TIMES`, where KIND is an HTTP status,
-/// `STATUS/CODE`, `reset-before` or `reset-after`, METHOD may be `*`, and the substring of path and query is compared without case.
+/// `STATUS/CODE`, `reset-before`, `reset-after`, `hang`, `hang-after`, `truncated`, `claims`, `failed/CODE` or `canceled`,
+/// METHOD may be `*`, and the substring of path and query is compared without case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// HTTP method, or `*`.
@@ -38,22 +77,7 @@ impl FromStr for Fault {
         let (kind, rest) = text.split_once('@').ok_or_else(wrong)?;
         let (method, rest) = rest.split_once(':').ok_or_else(wrong)?;
         let (target, times) = rest.rsplit_once(':').unwrap_or((rest, "1"));
-        let kind = match kind {
-            "reset-before" => Kind::ResetBefore,
-            "reset-after" => Kind::ResetAfter,
-            status => {
-                let (status, code) = status.split_once('/').unwrap_or((status, ""));
-                let status = status.parse().map_err(|_| wrong())?;
-                Kind::Status(
-                    status,
-                    if code.is_empty() {
-                        usual(status).to_owned()
-                    } else {
-                        code.to_owned()
-                    },
-                )
-            }
-        };
+        let kind = Kind::parse(kind).ok_or_else(wrong)?;
         let times = times.parse().map_err(|_| wrong())?;
         Ok(Self {
             method: method.to_ascii_uppercase(),
@@ -113,5 +137,8 @@ mod tests {
         let policy = "403/RequestDisallowedByPolicy@PUT:x:1".parse::<Fault>().unwrap().kind;
         assert_eq!(policy, Kind::Status(403, "RequestDisallowedByPolicy".to_owned()));
         assert_eq!("reset-after@*:x:3".parse::<Fault>().unwrap().kind, Kind::ResetAfter);
+        let fails = "failed/VaultBroken@PUT:x:1".parse::<Fault>().unwrap().kind;
+        assert_eq!(fails, Kind::Fails("VaultBroken".to_owned()));
+        assert!("failed@PUT:x:1".parse::<Fault>().is_err());
     }
 }

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::arm::authenticate;
+use super::arm::{authenticate, remaining};
 use super::call::Call;
+use super::doom::Doom;
 use super::engine::Azure;
+use super::faults::Kind;
 use super::path::Target;
 use super::{blob, entra, graph, metadata, personas};
 
@@ -45,6 +49,13 @@ fn service(target: &str) -> &'static str {
     }
 }
 
+impl Asked {
+    /// A header by its name in lower case, empty where it is missing.
+    pub(crate) fn header(&self, name: &str) -> String {
+        self.headers.get(name).cloned().unwrap_or_default()
+    }
+}
+
 impl Given {
     /// An answer without a known caller.
     pub(crate) fn plain(service: &'static str, answer: Answer) -> Self {
@@ -57,27 +68,58 @@ impl Given {
     }
 }
 
-/// The answer to a request that a fault strikes.
-pub(crate) fn struck(azure: &Azure, asked: &Asked, status: u16, code: &str) -> Given {
-    let mut answer = Answer::error(status, code, "The request was struck by a fault of the sandbox.");
+/// The answer to a request that a fault strikes; one of a status 0 never leaves.
+fn struck(azure: &Azure, asked: &Asked, status: u16, code: &str) -> Given {
+    let message = "The request was struck by a fault of the \"sandbox\".\r\nIt says so in two lines.";
+    let mut answer = Answer::error(status, code, message);
     if matches!(status, 429 | 503) {
         answer = azure.lock().retry_after(answer, 5.0);
+    }
+    if status == 429 {
+        // ARM's own refusal leaves nothing of its bucket; that of a provider does not touch it.
+        let left = if code == "SubscriptionRequestsThrottled" {
+            "0"
+        } else {
+            "199"
+        };
+        answer = answer.with(remaining(&asked.method), left);
     }
     Given::plain(service(&asked.target), answer)
 }
 
-/// The answer of the service that the path belongs to.
-pub(crate) fn answer(azure: &Azure, asked: &Asked) -> Given {
+/// 401 of continuous access evaluation: a token that was good until now lacks claims.
+/// <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
+fn challenged(azure: &Azure, asked: &Asked) -> Given {
+    let claims = STANDARD.encode(r#"{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}"#);
+    let challenge = format!(
+        "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", error=\"insufficient_claims\", \
+         claims=\"{claims}\"",
+        azure.endpoint
+    );
+    let message = "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: \
+                   TokenIssuedBeforeRevocationTimestamp";
+    let answer = Answer::error(401, "InvalidAuthenticationToken", message);
+    Given::plain(service(&asked.target), answer.with("WWW-Authenticate", challenge))
+}
+
+/// The answer of the service that the path belongs to, or of the fault that strikes.
+pub(crate) fn answer(azure: &Azure, asked: &Asked, fault: Option<&Kind>) -> Given {
+    match fault {
+        Some(Kind::Status(status, code)) => return struck(azure, asked, *status, code),
+        Some(Kind::ResetBefore | Kind::Hang) => return struck(azure, asked, 0, ""),
+        Some(Kind::Claims) => return challenged(azure, asked),
+        Some(Kind::ResetAfter | Kind::HangAfter | Kind::Truncated | Kind::Fails(_) | Kind::Cancels) | None => {}
+    }
     let target = Target::parse(&asked.target);
     if target.path().eq_ignore_ascii_case("/metadata/endpoints") {
-        let shape = azure.lock().settings.metadata_shape.clone();
-        return Given::plain("arm", metadata::answer(&azure.endpoint, &target, &shape));
+        let settings = azure.lock().settings.clone();
+        return Given::plain("arm", metadata::answer(&azure.endpoint, &target, &settings));
     }
     match service(&asked.target) {
         "storage" => storage(azure, asked, &target),
         "entra" => sign_in(azure, asked, &target),
         "graph" => directory(azure, asked, &target),
-        _ => arm(azure, asked, target),
+        _ => arm(azure, asked, target, Doom::of(fault)),
     }
 }
 
@@ -133,7 +175,7 @@ fn client_of(form: &[u8]) -> String {
         .map_or_else(String::new, |persona| persona.name)
 }
 
-fn arm(azure: &Azure, asked: &Asked, target: Target) -> Given {
+fn arm(azure: &Azure, asked: &Asked, target: Target, doom: Option<Doom>) -> Given {
     let given = |answer, persona| Given {
         answer,
         service: "arm",
@@ -166,6 +208,7 @@ fn arm(azure: &Azure, asked: &Asked, target: Target) -> Given {
         headers: asked.headers.clone(),
         body,
         caller,
+        doom,
         ..Call::default()
     };
     given(azure.answer(call), persona)

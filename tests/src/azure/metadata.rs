@@ -5,17 +5,21 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::ids;
 use super::path::Target;
+use crate::settings::Settings;
 
 /// `/metadata/endpoints`: one cloud under 2022-09-01, a list of clouds under older versions (and under every version
-/// where `shape` is `list`), as ARM does it.
-pub(crate) fn answer(endpoint: &str, target: &Target, shape: &str) -> Answer {
+/// `metadata_shape` is `list`), as ARM does it.
+pub(crate) fn answer(endpoint: &str, target: &Target, settings: &Settings) -> Answer {
     let version = target.query("api-version").unwrap_or_default();
     if version.is_empty() {
         let message = "The api-version query parameter (?api-version=) is required for all requests.";
         return Answer::error(400, "MissingApiVersionParameter", message);
     }
-    let cloud = cloud(endpoint);
-    if version < "2022-09-01" || shape == "list" {
+    let mut cloud = cloud(endpoint);
+    if !settings.wire.resource_manager.is_empty() {
+        cloud["resourceManager"] = json!(settings.wire.resource_manager);
+    }
+    if version < "2022-09-01" || settings.metadata_shape == "list" {
         Answer::ok(json!([cloud]))
     } else {
         Answer::ok(cloud)

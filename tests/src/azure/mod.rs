@@ -11,6 +11,7 @@ mod call;
 mod cloud;
 mod conformance;
 mod control;
+mod doom;
 mod engine;
 mod entra;
 mod front;

@@ -13,6 +13,8 @@ pub(crate) struct End {
     pub(crate) error: Option<Value>,
     /// `properties` of the finished operation.
     pub(crate) properties: Option<Value>,
+    /// Whether somebody stopped it.
+    pub(crate) canceled: bool,
 }
 
 /// One long-running operation.
@@ -28,6 +30,8 @@ pub(crate) struct Operation {
     pub(crate) started: String,
     pub(crate) ended: Option<String>,
     pub(crate) end: Option<End>,
+    /// The word for running that a switch asks for; empty for the provider's own.
+    word: String,
 }
 
 impl World {
@@ -49,11 +53,16 @@ impl World {
             started: stamp(),
             ended: None,
             end: None,
+            word: self.settings.wire.operation_word.clone(),
         };
         self.operations.insert(id.clone(), operation);
-        let key = id.clone();
+        self.begun = Some(id.clone());
+        let (key, doom, resource) = (id.clone(), self.doom.take(), resource.to_owned());
         self.after(seconds, move |world, view| {
-            let end = finish(world, view);
+            let end = match doom {
+                Some(doom) => doom.befall(world, &resource),
+                None => finish(world, view),
+            };
             if let Some(operation) = world.operations.get_mut(&key) {
                 operation.end = Some(end);
                 operation.ended = Some(stamp());
@@ -101,8 +110,10 @@ impl Operation {
     pub(crate) fn body(&self, running: &str) -> Value {
         let mut body = Map::new();
         let status = match &self.end {
+            None if !self.word.is_empty() => &self.word,
             None => running,
             Some(End { error: Some(_), .. }) => "Failed",
+            Some(End { canceled: true, .. }) => "Canceled",
             Some(_) => "Succeeded",
         };
         body.insert("name".to_owned(), json!(self.id));

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Target {
     segments: Vec<String>,
     query: BTreeMap<String, String>,
+    raw_query: String,
 }
 
 /// What a pattern took out of a path.
@@ -29,7 +30,7 @@ impl Captures {
 impl Target {
     /// Parses path and query as received.
     pub(crate) fn parse(target: &str) -> Self {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, raw_query) = target.split_once('?').unwrap_or((target, ""));
         let decode = |text: &str| {
             let pairs = format!("x={}", text.replace('+', "%2B"));
             let first = url::form_urlencoded::parse(pairs.as_bytes()).next();
@@ -40,16 +41,25 @@ impl Target {
             .filter(|segment| !segment.is_empty())
             .map(decode)
             .collect();
-        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        let pairs = url::form_urlencoded::parse(raw_query.as_bytes());
         let query = pairs
             .map(|(key, value)| (key.to_ascii_lowercase(), value.into_owned()))
             .collect();
-        Self { segments, query }
+        Self {
+            segments,
+            query,
+            raw_query: raw_query.to_owned(),
+        }
     }
 
     /// A query parameter, its name compared without case.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query.get(&name.to_ascii_lowercase()).map(String::as_str)
+    }
+
+    /// The query, byte for byte as received.
+    pub(crate) fn raw_query(&self) -> &str {
+        &self.raw_query
     }
 
     /// The path, decoded.

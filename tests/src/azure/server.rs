@@ -7,15 +7,21 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 
+use super::answer::Answer;
 use super::conformance::{Case, judge};
 use super::engine::Azure;
 use super::faults::{Kind, strike};
-use super::front::{Asked, Given, answer, struck};
+use super::front::{Asked, Given, answer};
 use super::path::Target;
 use super::{control, ids};
 use crate::log::{Entry, RequestLog};
 use crate::planes::Clock;
 use crate::tls::{Breaker, TlsListener};
+
+/// ARM's id of one request.
+const REQUEST_ID: &str = "x-ms-request-id";
+/// ARM's id of all requests that belong together.
+const CORRELATION_ID: &str = "x-ms-correlation-request-id";
 
 /// What every request needs.
 #[derive(Clone)]
@@ -45,20 +51,27 @@ async fn handle(
         let body = String::from_utf8_lossy(&asked.body).into_owned();
         let target = Target::parse(&asked.target);
         let answer = control::answer(&site.azure, &site.log, &asked.method, &target, &body);
-        return response(&asked, Given::plain("", answer));
+        return response(&asked, Given::plain("", answer), false);
     }
     let fault = strike(&mut site.azure.lock().settings.faults, &asked.method, &asked.target);
-    let given = match fault {
-        Some(Kind::Status(status, ref code)) => struck(&site.azure, &asked, status, code),
-        Some(Kind::ResetBefore) => struck(&site.azure, &asked, 0, ""),
-        Some(Kind::ResetAfter) | None => answer(&site.azure, &asked),
-    };
+    let mut given = answer(&site.azure, &asked, fault.as_ref());
+    identify(&asked, &mut given.answer);
     linger(&site.azure, given.answer.delay).await;
     record(&site, &asked, &given, arrived, fault.is_some());
-    if matches!(fault, Some(Kind::ResetBefore | Kind::ResetAfter)) {
-        breaker.trip();
+    match fault {
+        Some(Kind::ResetBefore | Kind::ResetAfter) => breaker.trip(),
+        // Until the client has had enough.
+        Some(Kind::Hang | Kind::HangAfter) => std::future::pending().await,
+        _ => {}
     }
-    response(&asked, given)
+    response(&asked, given, fault == Some(Kind::Truncated))
+}
+
+/// Adds ARM's own ids of the request.
+fn identify(asked: &Asked, answer: &mut Answer) {
+    let sent = asked.headers.get("x-ms-correlation-request-id").cloned();
+    answer.headers.push((REQUEST_ID, ids::fresh()));
+    answer.headers.push((CORRELATION_ID, sent.unwrap_or_else(ids::fresh)));
 }
 
 async fn take(request: Request) -> Asked {
@@ -116,11 +129,15 @@ fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64, struck: bool)
         answered_ms: site.log.now_ms(),
         service: given.service.to_owned(),
         persona: given.persona.clone(),
-        agent: asked.headers.get("user-agent").cloned().unwrap_or_default(),
+        agent: asked.header("user-agent"),
         method: asked.method.clone(),
         target: asked.target.clone(),
         status: given.answer.status,
         write: is_write(given.service, asked),
+        client_request_id: asked.header("x-ms-client-request-id"),
+        request_id: given.answer.header(REQUEST_ID),
+        correlation_id: given.answer.header(CORRELATION_ID),
+        retry_after_ms: wish(&given.answer),
         violations: Vec::new(),
     });
     let metadata = asked.target.to_ascii_lowercase().starts_with("/metadata");
@@ -138,29 +155,41 @@ fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64, struck: bool)
     });
 }
 
-fn response(asked: &Asked, given: Given) -> Response<Body> {
+/// How long an answer wants its client to wait, in milliseconds.
+fn wish(answer: &Answer) -> Option<u64> {
+    let milliseconds = answer.header("retry-after-ms").parse().ok();
+    let seconds = || answer.header("Retry-After").parse::<u64>().ok();
+    milliseconds.or_else(|| seconds().map(|seconds| seconds * 1000))
+}
+
+/// The body as it is, or its first half, behind which the connection breaks.
+fn body(text: String, truncated: bool) -> Body {
+    if !truncated {
+        return Body::from(text);
+    }
+    let half = text.as_bytes()[..text.len() / 2].to_vec();
+    let parts = [Ok(half), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))];
+    Body::from_stream(futures::stream::iter(parts))
+}
+
+fn response(asked: &Asked, given: Given, truncated: bool) -> Response<Body> {
     let Given { answer, text, .. } = given;
-    let (kind, body) = match (text, answer.body) {
+    let (kind, content) = match (text, answer.body) {
         (Some((kind, text)), _) => (kind, text),
         (None, Some(body)) => ("application/json; charset=utf-8", body.to_string()),
         (None, None) => ("", String::new()),
     };
-    let body = if asked.method == "HEAD" { String::new() } else { body };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let correlation = asked
-        .headers
-        .get("x-ms-correlation-request-id")
-        .cloned()
-        .unwrap_or_else(ids::fresh);
-    let request = ids::fresh();
+    let content = if asked.method == "HEAD" { String::new() } else { content };
     let mut headers = answer.headers;
-    headers.push(("x-ms-request-id", request));
-    headers.push(("x-ms-correlation-request-id", correlation));
     headers.push(("cache-control", "no-cache".to_owned()));
+    if truncated {
+        headers.push(("content-length", content.len().to_string()));
+    }
     if !kind.is_empty() {
         headers.push(("content-type", kind.to_owned()));
     }
+    let mut response = Response::new(body(content, truncated));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);

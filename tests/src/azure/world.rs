@@ -6,6 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::doom::Doom;
 use super::ids;
 use super::operations::Operation;
 use super::path::covers;
@@ -57,6 +58,10 @@ pub(crate) struct World {
     pub(crate) registrations: BTreeMap<(String, String), String>,
     pub(crate) buckets: Buckets,
     pub(crate) effects: Vec<Effect>,
+    /// What becomes of the operation that the call under way begins.
+    pub(crate) doom: Option<Doom>,
+    /// The operation that the call under way has begun.
+    pub(crate) begun: Option<String>,
     /// What `listClusterUserCredential` hands out.
     pub(crate) kubeconfig: String,
     /// Until when somebody else writes a credential on an identity, by its lower-case id.
@@ -81,6 +86,8 @@ impl World {
             registrations: BTreeMap::new(),
             buckets: Buckets::default(),
             effects: Vec::new(),
+            doom: None,
+            begun: None,
             kubeconfig: String::new(),
             identity_writes: BTreeMap::new(),
             unknown_credentials: BTreeMap::new(),

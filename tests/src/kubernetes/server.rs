@@ -153,7 +153,7 @@ async fn answer(
         target: uri.to_string(),
         status: response.status().as_u16(),
         write,
-        violations: Vec::new(),
+        ..Entry::default()
     });
     response
 }

@@ -10,6 +10,7 @@ pub(crate) fn definitions() -> Map<String, Value> {
         ("ArmError", error()),
         ("ArmErrorDetail", detail()),
         ("AsyncOperation", operation()),
+        ("Anything", json!({})),
         (
             "CheckNameAvailabilityRequest",
             closed(&[], json!({ "name": text, "type": text })),

@@ -45,7 +45,13 @@ impl Target {
     /// Whether this is the URL of a long-running operation. Azure puts what it likes into the query of those, and into that
     /// of a list's next page.
     pub(crate) fn is_opaque(&self) -> bool {
-        let names = ["operations", "operationStatus", "operationResults", "asyncoperations"];
+        let names = [
+            "operations",
+            "operationStatus",
+            "operationStatuses",
+            "operationResults",
+            "asyncoperations",
+        ];
         self.segments
             .iter()
             .any(|segment| names.iter().any(|name| name.eq_ignore_ascii_case(segment)))

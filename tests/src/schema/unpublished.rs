@@ -27,6 +27,7 @@ struct Row {
 const LOCK: &str = "/{scope}/providers/Microsoft.Authorization/locks/{lockName}";
 const LOCK_VERSIONS: &[&str] = &["2016-09-01", "2020-05-01"];
 const LOCK_REASON: &str = "management locks are defined in a file that the bundle does not hold";
+const OPERATION_REASON: &str = "addresses of operations are the server's own; these are for switches of the sandbox";
 const RESOURCES: &[&str] = &["2021-04-01", "2024-07-01"];
 const RESOURCES_REASON: &str = "the bundle leaves out the list of all resources";
 
@@ -93,6 +94,26 @@ const ROWS: &[Row] = &[
         request: None,
         answers: &[("200", Some("res.storage@2023-05-01.StorageAccount")), ("202", None)],
         reason: "Location of a storage account that is being created; its end is the account",
+    },
+    Row {
+        id: "Subscriptions_OperationResults",
+        method: "GET",
+        path: "/subscriptions/{subscriptionId}/operationresults/{operationId}",
+        versions: &["2021-04-01"],
+        beside: "",
+        request: None,
+        answers: &[("200", Some("Anything")), ("202", None), ("204", None)],
+        reason: OPERATION_REASON,
+    },
+    Row {
+        id: "Subscriptions_OperationStatuses",
+        method: "GET",
+        path: "/subscriptions/{subscriptionId}/operationstatuses/{operationId}",
+        versions: &["2021-04-01"],
+        beside: "",
+        request: None,
+        answers: &[("200", Some("AsyncOperation"))],
+        reason: OPERATION_REASON,
     },
     Row {
         id: "Resources_List",

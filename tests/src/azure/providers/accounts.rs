@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::operation_results;
 use crate::azure::answer::{Answer, Outcome, missing, not_found};
 use crate::azure::call::{Call, Route};
 use crate::azure::ids;
@@ -149,11 +150,7 @@ fn operation(world: &mut World, call: &Call) -> Outcome {
     if operation.end.is_none() {
         return Ok(accepted(world, call.get("o")));
     }
-    world
-        .get(&operation.resource)
-        .cloned()
-        .map(Answer::ok)
-        .ok_or_else(missing)
+    operation_results::ended(world, operation)
 }
 
 fn update(world: &mut World, call: &Call) -> Answer {

@@ -96,6 +96,6 @@ fn fail(world: &mut World, id: &str) -> End {
     }
     End {
         error: Some(error),
-        properties: None,
+        ..End::default()
     }
 }

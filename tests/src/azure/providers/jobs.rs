@@ -104,8 +104,8 @@ fn backup(world: &mut World, call: &Call) -> Outcome {
     let operation = world.start(&instance, "backup", None, seconds, move |_, _| {
         let properties = json!({ "objectType": "OperationJobExtendedInfo", "jobId": key });
         End {
-            error: None,
             properties: Some(properties),
+            ..End::default()
         }
     });
     Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))

@@ -13,6 +13,7 @@ pub(crate) mod installation;
 pub(crate) mod instances;
 pub(crate) mod jobs;
 pub(crate) mod locks;
+pub(crate) mod operation_results;
 pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod readiness;
@@ -38,6 +39,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     instances::ROUTES,
     jobs::ROUTES,
     locks::ROUTES,
+    operation_results::ROUTES,
     permissions::ROUTES,
     policies::ROUTES,
     registration::ROUTES,

@@ -30,7 +30,7 @@ fn validate(world: &mut World, call: &Call) -> Outcome {
         let verdict = readiness::check(world, view, &key, &instance);
         End {
             error: verdict.err().map(|error| error.error()),
-            properties: None,
+            ..End::default()
         }
     });
     Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))

@@ -5,6 +5,7 @@ mod clusters;
 mod extensions;
 mod federation;
 mod manners;
+mod operations;
 mod protection;
 mod rights;
 mod stage;

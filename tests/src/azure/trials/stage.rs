@@ -9,6 +9,7 @@ use super::bodies::{
 };
 use crate::azure::answer::Answer;
 use crate::azure::call::Call;
+use crate::azure::doom::Doom;
 use crate::azure::path::Target;
 use crate::azure::personas::persona;
 use crate::azure::rights::Principal;
@@ -91,25 +92,41 @@ impl Stage {
         body: Value,
         headers: &[(&str, &str)],
     ) -> Answer {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let call = Call {
+            headers,
+            ..Self::asked(who, method, target, body)
+        };
+        self.azure.answer(call)
+    }
+
+    /// One call by the persona who may do everything, whose operation has this end in store.
+    pub(crate) fn doomed(&self, method: &str, target: &str, body: Value, doom: Option<Doom>) -> Answer {
+        let call = Call {
+            doom,
+            ..Self::asked("everything", method, target, body)
+        };
+        self.azure.answer(call)
+    }
+
+    fn asked(who: &str, method: &str, target: &str, body: Value) -> Call {
         let persona = persona(who);
         let caller = Principal {
             name: persona.name,
             client_id: persona.client_id,
             object_id: persona.object_id,
         };
-        let headers = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
         let target = Target::parse(target.strip_prefix("https://127.0.0.1:1").unwrap_or(target));
-        self.azure.answer(Call {
+        Call {
             method: method.to_owned(),
             target,
-            headers,
             body,
             caller,
             ..Call::default()
-        })
+        }
     }
 
     /// A call by the persona who may do everything, which has to succeed.
