@@ -268,7 +268,7 @@ mod tests {
             target: target.to_owned(),
             status: 200,
             write: true,
-            violations: Vec::new(),
+            ..Entry::default()
         }
     }
 
