@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
 mod adoption;
+mod cluster_change;
 mod deputy;
 mod dry_run;
 mod faults;
@@ -11,10 +12,12 @@ mod help;
 mod killed;
 mod least_rights;
 mod made;
+mod meddling;
 mod part;
 mod readme;
 mod refusals;
 mod rights;
 mod setbacks;
+mod terminal;
 mod twice;
 mod wire;

@@ -136,7 +136,7 @@ impl Stage {
         let mut command = self.bare("kubectl-aksbackup", arguments);
         command
             .env("KUBECONFIG", self.folder.path().join("kubeconfig"))
-            .env("AKSBACKUP_TIME_SCALE", TIME_SCALE.to_string());
+            .env("AKSBACKUP_TIME_SCALE", self.sandbox.time_scale().to_string());
         if !arguments.contains(&"--context") {
             command.args(["--context", persona]);
         }

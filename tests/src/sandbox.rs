@@ -177,6 +177,12 @@ impl Sandbox {
         &self.endpoint
     }
 
+    /// Real seconds for one second of the model.
+    #[must_use]
+    pub fn time_scale(&self) -> f64 {
+        self.time_scale
+    }
+
     /// The folder with the files that clients need.
     #[must_use]
     pub fn dir(&self) -> &Path {

@@ -6,8 +6,10 @@ use serde_json::Value;
 use crate::azure::faults::Fault;
 use crate::kubernetes;
 
+mod others;
 mod wire;
 
+pub use others::Others;
 pub use wire::Wire;
 
 /// How the sandbox behaves. All switches have one flat name space, whichever struct they are in.
@@ -23,6 +25,9 @@ pub struct Settings {
     /// How long-running operations are told of, and where Azure says that it is.
     #[serde(flatten)]
     pub wire: Wire,
+    /// What others do.
+    #[serde(flatten)]
+    pub others: Others,
     /// Real seconds for one second of the model.
     pub time_scale: f64,
     /// Added to every answer.
@@ -31,7 +36,7 @@ pub struct Settings {
     pub token_lifetime: f64,
     /// Federated credential writes per second and identity; 0 is no limit.
     pub credential_rate: f64,
-    /// After so many reads of the cluster its eTag moves, as if an autoscaler had been at work.
+    /// After each of so many reads of the cluster somebody sets its tag `read`, and its eTag moves.
     pub etag_moves: u32,
     /// So many extension installs fail before one succeeds.
     pub extension_failures: u32,
@@ -151,6 +156,7 @@ impl Default for Settings {
             durations: Durations::default(),
             start: Start::default(),
             wire: Wire::default(),
+            others: Others::default(),
             time_scale: 1.0,
             latency: 0.0,
             token_lifetime: 3599.0,

@@ -1,5 +1,6 @@
 //! A request to ARM before it is sent, and an answer as it came.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use aksbackup_shared::failure::Failure;
@@ -55,7 +56,8 @@ pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) path: &'a str,
     pub(super) version: &'a str,
-    pub(super) body: Option<&'a Value>,
+    /// Its display is JSON.
+    pub(super) body: Option<&'a dyn Display>,
     /// Only the state with this tag is replaced.
     pub(super) if_match: Option<&'a str>,
     /// It must not be sent again once it may have arrived.
@@ -63,7 +65,7 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(method: Method, path: &'a str, version: &'a str, body: Option<&'a Value>) -> Self {
+    pub(super) fn new(method: Method, path: &'a str, version: &'a str, body: Option<&'a dyn Display>) -> Self {
         Self {
             method,
             path,

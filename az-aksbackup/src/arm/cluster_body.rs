@@ -1,30 +1,15 @@
 //! The whole-object PUT of an AKS cluster: what Azure gave goes back, with two flags on.
 
-use serde_json::{Value, json};
+use crate::arm::members::Members;
 
-/// `body` with OIDC issuer and workload identity on and without what only Azure writes. Everything else stays as it is,
-/// known to this program or not: a field left out might be reset.
-pub(crate) fn with_workload_identity(body: &Value) -> Value {
-    let mut body = body.clone();
+/// The text of a cluster with OIDC issuer and workload identity on and without what only Azure writes. Everything else
+/// stays as Azure spelt it, known to this program or not: a field left out might be reset.
+pub(crate) fn with_workload_identity(text: &str) -> String {
+    let mut body = Members::of(text).unwrap_or_default();
     strip_read_only(&mut body);
-    set(&mut body, &["properties", "oidcIssuerProfile", "enabled"]);
-    set(
-        &mut body,
-        &["properties", "securityProfile", "workloadIdentity", "enabled"],
-    );
-    body
-}
-
-/// Switches a flag on, making the objects on the way to it.
-fn set(body: &mut Value, path: &[&str]) {
-    let Some((key, rest)) = path.split_first() else {
-        *body = json!(true);
-        return;
-    };
-    if !body.is_object() {
-        *body = json!({});
-    }
-    set(&mut body[*key], rest);
+    body.switch_on(&["properties", "oidcIssuerProfile", "enabled"]);
+    body.switch_on(&["properties", "securityProfile", "workloadIdentity", "enabled"]);
+    body.to_string()
 }
 
 const TOP: [&str; 6] = ["id", "name", "type", "eTag", "etag", "systemData"];
@@ -48,53 +33,45 @@ const POOL: [&str; 5] = [
 ];
 
 /// Removes the fields that Microsoft's definition of `managedClusters` marks as read-only.
-fn strip_read_only(body: &mut Value) {
-    remove(body, "", &TOP);
-    remove(body, "/properties", &PROPERTIES);
-    remove(body, "/identity", &["principalId", "tenantId"]);
-    remove(body, "/properties/oidcIssuerProfile", &["issuerURL"]);
-    remove(
-        body,
-        "/properties/networkProfile/loadBalancerProfile",
-        &["effectiveOutboundIPs"],
-    );
-    remove(
-        body,
-        "/properties/networkProfile/natGatewayProfile",
-        &["effectiveOutboundIPs"],
-    );
-    remove(body, "/properties/ingressProfile/webAppRouting", &["identity"]);
-    remove_each(body, "/identity/userAssignedIdentities", &["principalId", "clientId"]);
-    remove_each(body, "/properties/agentPoolProfiles", &POOL);
-    remove_each(body, "/properties/addonProfiles", &["identity"]);
-    remove_each(body, "/properties/privateLinkResources", &["privateLinkServiceID"]);
+fn strip_read_only(body: &mut Members) {
+    remove(body, &[], &TOP);
+    remove(body, &["properties"], &PROPERTIES);
+    remove(body, &["identity"], &["principalId", "tenantId"]);
+    remove(body, &["properties", "oidcIssuerProfile"], &["issuerURL"]);
+    for gateway in ["loadBalancerProfile", "natGatewayProfile"] {
+        remove(
+            body,
+            &["properties", "networkProfile", gateway],
+            &["effectiveOutboundIPs"],
+        );
+    }
+    remove(body, &["properties", "ingressProfile", "webAppRouting"], &["identity"]);
     remove_each(
         body,
-        "/properties/podIdentityProfile/userAssignedIdentities",
+        &["identity", "userAssignedIdentities"],
+        &["principalId", "clientId"],
+    );
+    remove_each(body, &["properties", "agentPoolProfiles"], &POOL);
+    remove_each(body, &["properties", "addonProfiles"], &["identity"]);
+    remove_each(body, &["properties", "privateLinkResources"], &["privateLinkServiceID"]);
+    remove_each(
+        body,
+        &["properties", "podIdentityProfile", "userAssignedIdentities"],
         &["provisioningState", "provisioningInfo"],
     );
 }
 
-fn remove(body: &mut Value, pointer: &str, keys: &[&str]) {
-    if let Some(object) = body.pointer_mut(pointer).and_then(Value::as_object_mut) {
-        object.retain(|key, _| !keys.contains(&key.as_str()));
-    }
+fn remove(body: &mut Members, path: &[&str], names: &[&str]) {
+    body.at(path, &|object: &mut Members| object.remove(names));
 }
 
-fn remove_each(body: &mut Value, pointer: &str, keys: &[&str]) {
-    let items: Vec<&mut Value> = match body.pointer_mut(pointer) {
-        Some(Value::Array(items)) => items.iter_mut().collect(),
-        Some(Value::Object(items)) => items.values_mut().collect(),
-        Some(_) | None => Vec::new(),
-    };
-    for item in items {
-        remove(item, "", keys);
-    }
+fn remove_each(body: &mut Members, path: &[&str], names: &[&str]) {
+    body.each(path, &|object: &mut Members| object.remove(names));
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use crate::arm::clusters::tests::cluster;
 
@@ -105,7 +82,7 @@ mod tests {
             body["properties"]["securityProfile"] = json!({ "defender": { "unknown": 1 } });
             body["properties"]["future"] = json!({ "x": [1, null] });
         });
-        let body = off.with_workload_identity();
+        let body: Value = serde_json::from_str(&off.with_workload_identity()).unwrap();
         assert_eq!(body["properties"]["future"], json!({ "x": [1, null] }));
         assert_eq!(
             body["properties"]["securityProfile"]["defender"],

@@ -4,16 +4,18 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{IssuerUrl, PrincipalId, Region, ResourceGroupName, ResourceId};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
 use crate::arm::{cluster_body, region, versions};
 
-/// An AKS cluster: what the steps read of it, and the whole body as Azure gave it.
+/// An AKS cluster: what the steps read of it, and the whole body as Azure spelt it.
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
     view: View,
     body: Value,
+    text: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -60,11 +62,12 @@ impl Cluster {
     ///
     /// # Errors
     /// The body lacks what every cluster has, or an identifier in it breaks its rule.
-    pub(crate) fn parse(body: Value) -> Outcome<Self> {
-        match View::deserialize(&body) {
-            Ok(view) => Ok(Self { view, body }),
+    pub(crate) fn parse(text: String) -> Outcome<Self> {
+        let read = || Ok((serde_json::from_str(&text)?, serde_json::from_str(&text)?));
+        match read() {
+            Ok((view, body)) => Ok(Self { view, body, text }),
             Err(error) => Failure::failed("cannot read the AKS cluster that Azure describes")
-                .because(error.to_string())
+                .because(serde_json::Error::to_string(&error))
                 .err(),
         }
     }
@@ -190,18 +193,19 @@ impl Cluster {
         self.body.pointer(pointer)
     }
 
-    /// The whole body to send back, with OIDC issuer and workload identity on.
-    pub(crate) fn with_workload_identity(&self) -> Value {
-        cluster_body::with_workload_identity(&self.body)
+    /// The text of the whole body to send back, with OIDC issuer and workload identity on.
+    pub(crate) fn with_workload_identity(&self) -> String {
+        cluster_body::with_workload_identity(&self.text)
     }
 }
 
 /// A cluster; `None` where there is none.
 pub(crate) async fn get(reader: &Reader, cluster: &ResourceId) -> Outcome<Option<Cluster>> {
     let body = reader
-        .get::<Value>(cluster.as_str(), versions::MANAGED_CLUSTERS)
+        .get::<Box<RawValue>>(cluster.as_str(), versions::MANAGED_CLUSTERS)
         .await?;
-    body.map(Cluster::parse).transpose()
+    body.map(|body| Cluster::parse(String::from(Box::<str>::from(body))))
+        .transpose()
 }
 
 /// A cluster that has to exist.
@@ -226,9 +230,9 @@ pub(crate) async fn existing(reader: &Reader, cluster: &ResourceId) -> Outcome<C
 }
 
 /// Writes a whole cluster, unless it has changed since `etag` was read.
-pub(crate) async fn put(writer: &Writer, cluster: &ResourceId, body: &Value, etag: Option<&str>) -> Outcome<Answer> {
+pub(crate) async fn put(writer: &Writer, cluster: &ResourceId, body: &str, etag: Option<&str>) -> Outcome<Answer> {
     writer
-        .put(cluster.as_str(), versions::MANAGED_CLUSTERS, body, etag)
+        .put(cluster.as_str(), versions::MANAGED_CLUSTERS, &body, etag)
         .await
 }
 
@@ -253,7 +257,7 @@ pub(crate) mod tests {
             },
         });
         change(&mut body);
-        Cluster::parse(body).unwrap()
+        Cluster::parse(body.to_string()).unwrap()
     }
 
     #[test]
@@ -271,7 +275,7 @@ pub(crate) mod tests {
             cluster.principal().unwrap().as_str(),
             "22222222-2222-4222-8222-222222222222"
         );
-        let sent = cluster.with_workload_identity();
+        let sent: Value = serde_json::from_str(&cluster.with_workload_identity()).unwrap();
         assert_eq!(
             sent["identity"]["userAssignedIdentities"],
             json!({ "/subscriptions/x": {} })

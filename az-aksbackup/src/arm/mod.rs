@@ -16,6 +16,7 @@ pub(crate) mod extensions;
 pub(crate) mod groups;
 pub(crate) mod identities;
 pub(crate) mod inventory;
+mod members;
 pub(crate) mod object;
 pub(crate) mod operation;
 pub(crate) mod providers;

@@ -12,7 +12,6 @@ use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{IssuerUrl, PrincipalId, ResourceGroupName, ResourceId, SubscriptionId};
 use aksbackup_shared::state::schema::{CloudTables, PrerequisitesTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
-use serde_json::Value;
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::clusters::{self, Cluster};
@@ -60,7 +59,7 @@ pub(crate) enum PrerequisiteChange {
     /// Switches on what is off, by writing the whole cluster.
     Enable {
         cluster: ResourceId,
-        body: Value,
+        body: String,
         etag: Option<String>,
         issuer: bool,
         workload_identity: bool,

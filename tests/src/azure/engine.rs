@@ -73,7 +73,12 @@ impl Azure {
 
     /// Lets everything happen that is due. The cluster is never called with the world locked: it may ask back.
     pub(crate) fn settle(&self) {
-        let Ok(_turn) = self.settling.try_lock() else { return };
+        if let Ok(turn) = self.settling.try_lock() {
+            self.settle_as(turn);
+        }
+    }
+
+    fn settle_as(&self, _turn: MutexGuard<'_, ()>) {
         loop {
             let Some(event) = self.lock().take_due() else { return };
             let view = self.view();
@@ -202,7 +207,7 @@ impl Azure {
         self.lock().settings.faults.iter().map(|fault| fault.times).sum()
     }
 
-    /// Sets a switch while the sandbox runs.
+    /// Sets a switch while the sandbox runs. What it makes happen at once has happened when this returns.
     ///
     /// # Errors
     /// No such switch, or a wrong value.
@@ -212,6 +217,7 @@ impl Azure {
         let key = assignment.split('=').next().unwrap_or_default().replace('-', "_");
         seed::switched(&mut world, &key);
         drop(world);
+        self.settle_as(self.settling.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_one();
         Ok(())
     }

@@ -18,6 +18,7 @@ mod front;
 mod graph;
 mod metadata;
 mod operations;
+mod others;
 mod path;
 mod providers;
 mod rights;
@@ -28,6 +29,7 @@ mod throttle;
 mod tokens;
 #[cfg(test)]
 mod trials;
+mod verbatim;
 mod versions;
 mod world;
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
 use super::ids;
+use super::others;
 use super::world::{ClusterView, World, stamp};
 
 /// How an operation ended.
@@ -73,6 +74,9 @@ impl World {
 
     /// The name of the operation that occupies a cluster.
     pub(crate) fn occupied_by(&self, cluster: &str) -> Option<&str> {
+        if let Some(other) = others::occupation(self) {
+            return Some(other);
+        }
         let cluster = cluster.to_ascii_lowercase();
         let mut running = self.operations.values().filter(|operation| operation.end.is_none());
         running

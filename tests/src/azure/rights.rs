@@ -97,6 +97,15 @@ impl World {
         });
     }
 
+    /// Lets every assignment have its effect from now on, however late it was to have it.
+    pub(crate) fn bring_into_force(&mut self) {
+        let now = self.now();
+        for assignment in &mut self.assignments {
+            assignment.effective = assignment.effective.min(now);
+            assignment.data_effective = assignment.data_effective.min(now);
+        }
+    }
+
     /// The roles that `principal` has at `scope`, inherited ones included, that are in force.
     pub(crate) fn roles_at<'a>(
         &'a self,
@@ -147,15 +156,20 @@ impl World {
     /// Lets a call through or says why not, in ARM's own words.
     pub(crate) fn authorize(&self, caller: &Principal, action: &str, scope: &str, path: &str) -> Result<(), Answer> {
         if !self.may(&caller.object_id, action, scope) {
-            let message = format!(
-                "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over \
-                 scope '{path}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
-                caller.client_id, caller.object_id
-            );
-            return Err(Answer::error(403, "AuthorizationFailed", &message));
+            return Err(self.unauthorized(caller, action, path));
         }
         self.deny_assignment(caller, action, path)?;
         self.lock(action, path)
+    }
+
+    /// Why a caller lacks a right, in ARM's own words.
+    pub(crate) fn unauthorized(&self, caller: &Principal, action: &str, path: &str) -> Answer {
+        let message = format!(
+            "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over scope \
+             '{path}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+            caller.client_id, caller.object_id
+        );
+        Answer::error(403, "AuthorizationFailed", &message)
     }
 
     fn deny_assignment(&self, caller: &Principal, action: &str, path: &str) -> Result<(), Answer> {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ids;
+use super::others;
 use super::personas;
 use super::providers::{accounts, cluster_body, groups, identities, locks, registration};
 use super::roles;
@@ -45,6 +46,7 @@ pub(crate) fn seed(world: &mut World) {
             hand(world, &personas::persona(name).object_id, role, &scope);
         }
     }
+    others::seed(world);
 }
 
 /// A role assignment of the world's past.
@@ -149,7 +151,7 @@ pub(crate) fn switched(world: &mut World, key: &str) {
         }
         "protected_elsewhere" if settings.start.protected_elsewhere => protect_elsewhere(world),
         "storage_default_action" => network_rules(world),
-        _ => {}
+        _ => others::switched(world, key),
     }
 }
 

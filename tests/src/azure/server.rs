@@ -13,7 +13,7 @@ use super::engine::Azure;
 use super::faults::{Kind, strike};
 use super::front::{Asked, Given, answer};
 use super::path::Target;
-use super::{control, ids};
+use super::{control, ids, verbatim};
 use crate::log::{Entry, RequestLog};
 use crate::planes::Clock;
 use crate::tls::{Breaker, TlsListener};
@@ -90,7 +90,7 @@ async fn take(request: Request) -> Asked {
         method: parts.method.to_string(),
         target,
         headers: headers.collect(),
-        body: body.unwrap_or_default(),
+        body: verbatim::taken(body.unwrap_or_default()),
     }
 }
 
@@ -149,9 +149,9 @@ fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64, struck: bool)
         number,
         method: asked.method.clone(),
         target: asked.target.clone(),
-        sent: serde_json::from_slice(&asked.body).ok(),
+        sent: serde_json::from_slice(&asked.body).ok().as_ref().map(verbatim::without),
         status: given.answer.status,
-        answered: given.answer.body.clone(),
+        answered: given.answer.body.as_ref().map(verbatim::without),
     });
 }
 
@@ -176,7 +176,7 @@ fn response(asked: &Asked, given: Given, truncated: bool) -> Response<Body> {
     let Given { answer, text, .. } = given;
     let (kind, content) = match (text, answer.body) {
         (Some((kind, text)), _) => (kind, text),
-        (None, Some(body)) => ("application/json; charset=utf-8", body.to_string()),
+        (None, Some(body)) => ("application/json; charset=utf-8", verbatim::spelt(&body)),
         (None, None) => ("", String::new()),
     };
     let content = if asked.method == "HEAD" { String::new() } else { content };

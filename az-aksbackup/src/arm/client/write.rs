@@ -1,5 +1,7 @@
 //! Writes ARM.
 
+use std::fmt::Display;
+
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use azure_core::http::Method;
@@ -35,11 +37,17 @@ impl Writer {
         &self.reader
     }
 
-    /// Creates or replaces the resource at `path`; with `if_match` only the state with that tag.
+    /// Creates or replaces the resource at `path` by `body`, whose display is JSON; with `if_match` only the state with that tag.
     ///
     /// # Errors
     /// Exit 4: not permitted, with action and scope. Exit 1: everything else; the code says what.
-    pub(crate) async fn put(&self, path: &str, version: &str, body: &Value, if_match: Option<&str>) -> Outcome<Answer> {
+    pub(crate) async fn put(
+        &self,
+        path: &str,
+        version: &str,
+        body: &impl Display,
+        if_match: Option<&str>,
+    ) -> Outcome<Answer> {
         let mut call = Call::new(Method::Put, path, version, Some(body));
         call.if_match = if_match;
         self.write(&call).await
@@ -58,7 +66,8 @@ impl Writer {
     /// # Errors
     /// As [`Writer::put`].
     pub(crate) async fn post(&self, path: &str, version: &str, body: Option<&Value>) -> Outcome<Answer> {
-        self.write(&Call::new(Method::Post, path, version, body)).await
+        self.write(&Call::new(Method::Post, path, version, body.map(as_text)))
+            .await
     }
 
     /// Asks for the action that is the last segment of `path`. It is not sent again once it may have arrived.
@@ -66,7 +75,7 @@ impl Writer {
     /// # Errors
     /// As [`Writer::put`], where Azure has certainly not done it.
     pub(crate) async fn post_once(&self, path: &str, version: &str, body: Option<&Value>) -> Outcome<Told> {
-        let mut call = Call::new(Method::Post, path, version, body);
+        let mut call = Call::new(Method::Post, path, version, body.map(as_text));
         call.once = true;
         let raw = match self.reader.send(&call).await {
             Ok(raw) => raw,
@@ -82,6 +91,10 @@ impl Writer {
     async fn write(&self, call: &Call<'_>) -> Outcome<Answer> {
         answer(self.reader.send(call).await?, call)
     }
+}
+
+fn as_text(body: &Value) -> &dyn Display {
+    body
 }
 
 fn answer(raw: Raw, call: &Call<'_>) -> Outcome<Answer> {

@@ -85,7 +85,9 @@ fn get(world: &mut World, call: &Call) -> Outcome {
 fn put(world: &mut World, call: &Call) -> Outcome {
     let principal = call.text("/properties/principalId").to_ascii_lowercase();
     let role = wanted(call)?;
+    conditioned(world, call, role)?;
     exists(world, call)?;
+    compete(world, call, (&principal, role));
     if let Some(index) = position(world, call) {
         let known = &world.assignments[index];
         if known.principal == principal && known.role.id == role.id {
@@ -109,6 +111,39 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     world.assign(call.get("name"), &principal, kind, role, scope, false);
     let body = world.assignments.last().map_or(Value::Null, Assignment::body);
     Ok(Answer::new(201, body))
+}
+
+/// The condition on the right of the persona `owner`, as the portal makes it.
+fn conditioned(world: &World, call: &Call, role: &Role) -> Result<(), Answer> {
+    let condition = world.settings.others.owner_condition.as_str();
+    if condition.is_empty() || call.caller.name != "owner" {
+        return Ok(());
+    }
+    let typed = call
+        .text("/properties/principalType")
+        .eq_ignore_ascii_case("ServicePrincipal");
+    if typed && (condition != "blob-roles" || role.name.starts_with("Storage Blob Data ")) {
+        return Ok(());
+    }
+    let scope = format!(
+        "{}/providers/Microsoft.Authorization/roleAssignments/{}",
+        call.get("scope"),
+        call.get("name")
+    );
+    Err(world.unauthorized(&call.caller, "Microsoft.Authorization/roleAssignments/write", &scope))
+}
+
+/// What others assign just before, where the settings say so: the same, or something else under the wanted name.
+fn compete(world: &mut World, call: &Call, (principal, role): (&str, &'static Role)) {
+    let (scope, others) = (call.get("scope"), &mut world.settings.others);
+    if others.role_rivals > 0 {
+        others.role_rivals -= 1;
+        world.assign(&ids::fresh(), principal, "ServicePrincipal", role, scope, false);
+    } else if others.role_names_taken > 0 {
+        others.role_names_taken -= 1;
+        let other = ids::named("kubelet/principal");
+        world.assign(call.get("name"), &other, "ServicePrincipal", role, scope, false);
+    }
 }
 
 /// The role that a well-formed request asks for.

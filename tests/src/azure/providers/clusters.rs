@@ -102,6 +102,7 @@ fn get(world: &mut World, call: &Call) -> Outcome {
         world.settings.etag_moves -= 1;
         if let Some(body) = world.get_mut(&id(call)) {
             body["eTag"] = json!(ids::fresh());
+            body["tags"]["read"] = json!(etag);
         }
     }
     let answer = Answer::ok(body);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::identities;
 use crate::azure::answer::{Answer, Outcome, missing};
 use crate::azure::call::{Call, Route};
+use crate::azure::others;
 use crate::azure::world::{World, text};
 
 /// Type of a federated credential.
@@ -70,17 +71,18 @@ fn name_fits(name: &str) -> bool {
     first && rest && (3..=120).contains(&name.len())
 }
 
+fn concurrent() -> Answer {
+    let message = "Too many Federated Identity Credentials are written concurrently for the managed identity. \
+                   Concurrent Federated Identity Credentials writes under the same managed identity are not supported.";
+    let code = "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity";
+    Answer::error(409, code, message)
+}
+
 /// One write at a time on an identity, and no more of them than its rate allows.
 fn occupy(world: &mut World, identity: &str, limited: bool) -> Result<f64, Answer> {
     let (now, key) = (world.now(), identity.to_ascii_lowercase());
     if world.identity_writes.get(&key).is_some_and(|until| *until > now) {
-        let message = "Too many Federated Identity Credentials are written concurrently for the managed identity. \
-                       Concurrent Federated Identity Credentials writes under the same managed identity are not supported.";
-        return Err(Answer::error(
-            409,
-            "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",
-            message,
-        ));
+        return Err(concurrent());
     }
     let rate = world.settings.credential_rate;
     if limited && rate > 0.0 {
@@ -101,6 +103,9 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     check(call)?;
     let id = format!("{identity}/federatedIdentityCredentials/{}", call.get("f"));
     let lasts = occupy(world, &identity, true)?;
+    if others::outruns_credential(world, &identity, &call.body) {
+        return Err(concurrent());
+    }
     let known = world.list(&identity, KIND);
     let twin = known.iter().find(|other| {
         text(other, "/properties/issuer") == call.text("/properties/issuer")

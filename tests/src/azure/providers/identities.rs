@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::azure::answer::{Answer, Outcome, missing, not_found};
 use crate::azure::call::{Call, Route};
 use crate::azure::ids;
+use crate::azure::others;
 use crate::azure::path::name_of;
 use crate::azure::world::{World, text};
 
@@ -75,6 +76,7 @@ pub(crate) fn of_extension(world: &mut World, extension: &str) -> Value {
     }
     let delay = world.settings.durations.principal_replication;
     world.put(body.clone(), delay);
+    others::identity_made(world, &id);
     body
 }
 

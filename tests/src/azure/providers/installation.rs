@@ -13,7 +13,7 @@ use crate::azure::world::{Effect, World, stamp, text};
 use crate::planes::ExtensionRelease;
 
 /// What AKS calls the work on a cluster that has an extension put into it.
-const WORK: &str = "PutExtensionAddonHandler.PUT";
+pub(crate) const WORK: &str = "PutExtensionAddonHandler.PUT";
 
 /// Starts the installation of the extension that is stored under `id`. Gives the operation.
 pub(crate) fn install(world: &mut World, id: &str) -> String {
@@ -32,11 +32,15 @@ fn finish(world: &mut World, id: &str) -> End {
     if background > 0.0 {
         world.start(id, WORK, Some(&cluster_of(id)), background, |_, _| End::default());
     }
+    succeed(world, id);
+    End::default()
+}
+
+/// The extension is there: with its identity, and as a release in the cluster.
+pub(crate) fn succeed(world: &mut World, id: &str) {
     let identity = identities::of_extension(world, id);
     let assigned = assigned(&identity, world.settings.extension_names_identity);
-    let Some(body) = world.get_mut(id) else {
-        return End::default();
-    };
+    let Some(body) = world.get_mut(id) else { return };
     let properties = &mut body["properties"];
     properties["provisioningState"] = json!("Succeeded");
     properties["extensionState"] = json!("Succeeded");
@@ -45,7 +49,6 @@ fn finish(world: &mut World, id: &str) -> End {
         let release = release(properties, name_of(id), text(&identity, "/properties/clientId"));
         world.effects.push(Effect::Install(release));
     }
-    End::default()
 }
 
 fn assigned(identity: &Value, named: bool) -> Value {
@@ -80,7 +83,8 @@ fn release(properties: &Value, name: &str, client: &str) -> ExtensionRelease {
     }
 }
 
-fn fail(world: &mut World, id: &str) -> End {
+/// The extension could not be installed.
+pub(crate) fn fail(world: &mut World, id: &str) -> End {
     let message = "Error: [ InnerError: [Helm installation failed : Timed out waiting for the resource to come to a \
                    ready/completed state :  Resource geneva-service is not ready: InnerError [release azure-aks-backup \
                    failed, and has been uninstalled due to atomic being set: timed out waiting for the condition]]] \
