@@ -104,6 +104,10 @@ pub(crate) fn state(cli: &Cli) -> Outcome<State> {
 /// As [`state`] and [`sign_in`]; exit 2 where the file has no target, or `--subscription` is another than the target's.
 pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
     let state = state(cli)?;
+    let mut store = cli.common.store::<CloudTables>(TOOL);
+    if writes {
+        store.must_write(&state)?;
+    }
     let Some(target) = state.target.clone() else {
         return Failure::missing(format!(
             "state file {} says nothing of what to protect",
@@ -116,7 +120,6 @@ pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
     let console = cli.common.console();
     let reader = sign_in(cli, &console, Some(&target)).await?;
     must_be(&reader, cli.azure.subscription.as_deref(), &target.subscription).await?;
-    let mut store = cli.common.store::<CloudTables>(TOOL);
     store.speak_on(&console);
     store.set_author(reader.caller().name.clone());
     let writer = writes.then(|| Writer::new(reader.clone()));

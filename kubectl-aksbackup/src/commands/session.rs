@@ -98,7 +98,10 @@ pub(crate) async fn open(cli: &Cli, state: State, access: Access) -> Outcome<(Se
     store.set_author(context.caller.clone());
     let writer = match access {
         Access::Read => None,
-        Access::Write { force } => Some(Writer::new(&reader, force)),
+        Access::Write { force } => {
+            store.must_write(&state)?;
+            Some(Writer::new(&reader, force))
+        }
     };
     let pace = context.pace;
     let mut session = Session::new(reader, writer, console, store, state, cli.common.timeout);

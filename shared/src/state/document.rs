@@ -84,14 +84,21 @@ fn edit_value(value: &toml::Value) -> Value {
         toml::Value::Boolean(flag) => (*flag).into(),
         toml::Value::Datetime(time) => (*time).into(),
         toml::Value::Array(items) => edit_array(items).into(),
-        toml::Value::Table(table) => {
-            let mut inline = toml_edit::InlineTable::new();
-            for (key, value) in table {
-                inline.insert(key, edit_value(value));
-            }
-            inline.into()
-        }
+        toml::Value::Table(table) => on_one_line(table),
     }
+}
+
+/// A table within a value: nothing in it breaks the line.
+fn on_one_line(table: &toml::Table) -> Value {
+    let mut inline = toml_edit::InlineTable::new();
+    for (key, value) in table {
+        let value = match value {
+            toml::Value::Array(items) => items.iter().map(edit_value).collect::<toml_edit::Array>().into(),
+            other => edit_value(other),
+        };
+        inline.insert(key, value);
+    }
+    inline.into()
 }
 
 /// An array of more than one value stands one value a line, so that a diff shows which one changed.

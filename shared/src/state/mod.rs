@@ -6,8 +6,11 @@
 pub mod document;
 mod holder;
 mod lock;
+pub mod migration;
 pub mod ownership;
+mod parse;
 mod replace;
 pub mod schema;
+mod signature;
 pub mod store;
 mod voice;

@@ -51,7 +51,11 @@ fn writings(old: &toml::Table, new: &toml::Table) -> Vec<(String, String, Option
             && before.and_then(|before| before.get("written")?.as_table()) != Some(written)
         {
             let text = |key: &str| written.get(key).and_then(toml::Value::as_str).map(str::to_owned);
-            found.push((name.clone(), text("id").unwrap_or_default(), text("parent")));
+            let parent = written
+                .get("ancestors")
+                .and_then(|line| line.get(0)?.as_str())
+                .map(str::to_owned);
+            found.push((name.clone(), text("id").unwrap_or_default(), parent));
         }
         let inner = writings(before.unwrap_or(&toml::Table::new()), table);
         found.extend(
@@ -73,7 +77,7 @@ mod tests {
             .parse()
             .unwrap();
         assert!(writings(&old, &old).is_empty());
-        let text = "[a]\nwritten = { id = \"1\" }\n[b.c]\nwritten = { id = \"3\", parent = \"2\" }\n[d]\nwritten = { id = \"4\" }\n";
+        let text = "[a]\nwritten = { id = \"1\" }\n[b.c]\nwritten = { id = \"3\", ancestors = [\"2\", \"1\"] }\n[d]\nwritten = { id = \"4\" }\n";
         let told = writings(&old, &text.parse().unwrap());
         let expected = [
             ("b.c".to_owned(), "3".to_owned(), Some("2".to_owned())),

@@ -41,6 +41,10 @@ struct Plan {
 pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
     let console = cli.common.console();
     let before = session::load(cli)?.unwrap_or_default();
+    let mut store = cli.common.store::<CloudTables>(TOOL);
+    if !flags.write.dry_run {
+        store.must_write(&before)?;
+    }
     let plan = plan(cli, flags, &console, &before).await?;
     console.clear();
     let changed = !plan.differences.is_empty();
@@ -49,7 +53,6 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
     }
     if changed && !flags.write.dry_run {
         agree(cli, &console, before.target.is_some(), &plan)?;
-        let mut store = cli.common.store::<CloudTables>(TOOL);
         store.speak_on(&console);
         store.set_author(plan.by.clone());
         store.choose(plan.target.clone()).await?;

@@ -8,7 +8,7 @@ use crate::ids::{
     ClientId, ContainerName, FederatedCredentialName, IssuerUrl, NamespaceName, PrincipalId, ResourceGroupName,
     ResourceId,
 };
-use crate::state::schema::Written;
+use crate::state::schema::{Removal, Written};
 
 /// What the cloud plane saw, one table a step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub struct CloudTables {
     /// Objects that this tool made, as opposed to found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<Intent>,
+    /// Tables that were taken away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<Removal>,
 }
 
 /// A creation that was about to be asked for, or that was seen afterwards.

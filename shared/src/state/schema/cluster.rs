@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClientId, NamespaceName, ObjectName};
-use crate::state::schema::Written;
+use crate::state::schema::{Removal, Written};
 
 /// What the cluster plane saw, one table a step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct ClusterTables {
     /// Step 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<VerificationTable>,
+    /// Tables that were taken away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<Removal>,
 }
 
 /// Deployments and their service accounts, as read from the cluster.

@@ -15,13 +15,17 @@ pub use cloud::{
 pub use cluster::{ClusterTables, RolloutTable, VerificationTable, WorkloadIdentityTable, WorkloadsTable};
 pub use target::{ExtensionTarget, InstanceTarget, PolicyTarget, SnapshotTarget, StorageTarget, Target, VaultTarget};
 
-/// The number of the format that this program writes.
-pub const SCHEMA: u32 = 1;
+/// The number of the format that this program writes into files of its own.
+pub const SCHEMA: u32 = 2;
+
+/// How many ancestors a writing names at the most. Copies that are further apart are not told from copies that went
+/// different ways: `merge` then asks which one is meant.
+pub const ANCESTORS: usize = 64;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// Number of the format.
+    /// Number of the file's format.
     pub schema: u32,
     /// What is wanted: written by `az aksbackup init`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,15 +54,37 @@ impl Default for State {
 pub struct Written {
     /// Unique to this writing.
     pub id: String,
-    /// The writing that it replaced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<String>,
+    /// The writings that led to it, the one that it replaced first; 64 at the most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<String>,
     /// When the values were seen, UTC.
     pub observed_at: Timestamp,
     /// The signed-in principal or Kubernetes user.
     pub by: String,
     /// Program and version.
     pub tool: String,
+}
+
+impl Written {
+    /// This writing and those that led to it, the latest first.
+    pub fn line(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.id).chain(&self.ancestors).map(String::as_str)
+    }
+
+    /// Whether the writing `other` led to this one, as far back as this one remembers.
+    #[must_use]
+    pub fn follows(&self, other: &Self) -> bool {
+        self.ancestors.contains(&other.id)
+    }
+}
+
+/// A table that its plane took away, so that `merge` does not bring it back from an older copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    /// Name of the table.
+    pub table: String,
+    /// Who took it away.
+    pub written: Written,
 }
 
 impl State {

@@ -1,5 +1,6 @@
 use super::*;
-use crate::state::schema::{ClusterTables, WorkloadIdentityTable, WorkloadsTable};
+use crate::exit::Exit;
+use crate::state::schema::{ClusterTables, RolloutTable, WorkloadIdentityTable, WorkloadsTable};
 
 fn store(folder: &tempfile::TempDir) -> Store<ClusterTables> {
     Store::new(&folder.path().join("s.toml"), "test 0", Duration::ZERO, true)
@@ -67,7 +68,7 @@ async fn only_the_changed_table_is_signed_anew_and_names_its_parent() {
         .await
         .unwrap();
     let id = |state: &State| state.cluster.workloads.clone().unwrap().written.unwrap();
-    assert_eq!(id(&third).parent, Some(id(&second).id));
+    assert_eq!(id(&third).ancestors, [id(&second).id]);
 }
 
 #[tokio::test]
@@ -106,11 +107,92 @@ async fn a_file_that_could_steer_the_terminal_is_refused() {
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_refused() {
+async fn a_newer_file_is_read_as_far_as_it_is_known_and_never_written() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder);
-    std::fs::write(store.path(), "schema = 99\nanything = true\n").unwrap();
+    let newer = "schema = 99\nanything = true\n[cluster.rollout]\ndeployments = [\"d\"]\nnew = 1\n";
+    std::fs::write(store.path(), newer).unwrap();
+    let state = store.load().unwrap().unwrap();
+    assert_eq!(state.schema, 99);
+    assert_eq!(state.cluster.rollout.map(|table| table.deployments.len()), Some(1));
+    let failure = store.update(|tables| tables.rollout = None).await.unwrap_err();
+    assert_eq!(failure.exit, Exit::StateUnreadable);
+    assert!(
+        failure.to_string().contains("schema 99") && !failure.hints.is_empty(),
+        "{failure}"
+    );
+    assert_eq!(std::fs::read_to_string(store.path()).unwrap(), newer);
+    std::fs::write(store.path(), "schema = 99\ncluster = \"of another shape\"\n").unwrap();
+    let failure = store.load().unwrap_err();
+    assert!(
+        failure.what.ends_with(":2:11") && failure.to_string().contains("schema 99"),
+        "{failure}"
+    );
+    std::fs::write(store.path(), "schema = 0\n").unwrap();
     assert_eq!(store.load().unwrap_err().exit, Exit::StateUnreadable);
+}
+
+#[tokio::test]
+async fn a_file_keeps_its_number_and_what_is_no_business_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let first = include_str!("../../../tests/state-files/1-protected.toml")
+        .replace("[cluster.rollout]", "# mine\n[cluster.rollout]");
+    std::fs::write(store.path(), &first).unwrap();
+    let (state, written) = store.update(|_| {}).await.unwrap();
+    assert!(!written && state.schema == 1);
+    let last = state.cluster.rollout.unwrap().written.unwrap();
+    store
+        .update(|tables| tables.rollout.as_mut().unwrap().deployments.clear())
+        .await
+        .unwrap();
+    let text = std::fs::read_to_string(store.path()).unwrap();
+    assert!(text.contains(&format!("parent = \"{}\"", last.id)), "{text}");
+    assert!(
+        text.contains("schema = 1\n") && !text.contains("ancestors") && text.contains("# mine\n"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_is_taken_away_leaves_a_note_that_its_return_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let fill = |tables: &mut ClusterTables| tables.workloads = Some(workloads());
+    let (first, _) = store.update(fill).await.unwrap();
+    let (second, _) = store.update(|tables| tables.workloads = None).await.unwrap();
+    let first = first.cluster.workloads.unwrap().written.unwrap();
+    let removal = second.cluster.removed[0].clone();
+    assert_eq!(
+        (removal.table.as_str(), &removal.written.ancestors),
+        ("workloads", &vec![first.id.clone()])
+    );
+    let (third, _) = store.update(fill).await.unwrap();
+    assert!(third.cluster.removed.is_empty());
+    let third = third.cluster.workloads.unwrap().written.unwrap();
+    assert_eq!(third.ancestors, [removal.written.id, first.id]);
+}
+
+#[tokio::test]
+async fn ancestors_are_forgotten_beyond_the_bound_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let mut ids = Vec::new();
+    for round in 0..crate::state::schema::ANCESTORS + 3 {
+        let (state, _) = store
+            .update(|tables| {
+                let name = format!("d{round}").parse().unwrap();
+                tables.rollout = Some(RolloutTable {
+                    deployments: vec![name],
+                    written: None,
+                });
+            })
+            .await
+            .unwrap();
+        ids.insert(0, state.cluster.rollout.unwrap().written.unwrap().id);
+    }
+    let last = store.load().unwrap().unwrap().cluster.rollout.unwrap().written.unwrap();
+    assert_eq!(last.line().collect::<Vec<_>>(), ids[..=crate::state::schema::ANCESTORS]);
 }
 
 #[tokio::test]
