@@ -77,7 +77,7 @@ impl CommonArgs {
             (false, true) => Talk::Verbose,
             (false, false) => Talk::Normal,
         };
-        Console::new(talk, self.no_color)
+        Console::new(talk, self.no_color).of_state(self.state_flag())
     }
 
     /// The state file that these flags name, for the plane with the tables `T`. `tool` is the program's name and version.
@@ -105,6 +105,41 @@ impl CommonArgs {
             .hint("or name the file that the other team gave you: --state FILE")
             .err()
     }
+}
+
+/// `text` with the `--state` flag in each command of ours that it names and that has none: the reader pastes them, and
+/// the file may not be the default one. `flag` as [`CommonArgs::state_flag`] gives it.
+#[must_use]
+pub fn with_state(text: &str, flag: &str) -> String {
+    const NAME: &str = " aksbackup ";
+    const COMMANDS: [&str; 12] = [
+        "init",
+        "prepare",
+        "grant",
+        "protect",
+        "backup",
+        "jobs",
+        "up",
+        "status",
+        "configure",
+        "verify",
+        "logs",
+        "unconfigure",
+    ];
+    let mut parts = text.split(NAME);
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(part.len());
+        let (command, rest) = part.split_at(end);
+        let ours = whole.ends_with("az") || whole.ends_with("kubectl");
+        whole.push_str(NAME);
+        whole.push_str(command);
+        if ours && COMMANDS.contains(&command) && !rest.contains("--state") {
+            whole.push_str(flag);
+        }
+        whole.push_str(rest);
+    }
+    whole
 }
 
 /// A shell word for a printed command line.
@@ -142,6 +177,37 @@ mod tests {
         assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
         assert!(duration("soon").is_err());
         assert!(duration("-5s").is_err());
+    }
+
+    #[test]
+    fn every_command_of_ours_in_a_text_names_the_state_file() {
+        let flag = " --state x.toml";
+        for (text, expected) in [
+            (
+                "begin with: az aksbackup init",
+                "begin with: az aksbackup init --state x.toml",
+            ),
+            (
+                "az aksbackup prepare, then kubectl aksbackup configure (why)",
+                "az aksbackup prepare --state x.toml, then kubectl aksbackup configure --state x.toml (why)",
+            ),
+            (
+                "choose: az aksbackup init --vault NAME",
+                "choose: az aksbackup init --state x.toml --vault NAME",
+            ),
+        ] {
+            assert_eq!(with_state(text, flag), expected);
+            assert_eq!(with_state(expected, flag), expected);
+            assert_eq!(with_state(text, ""), text);
+        }
+        for text in [
+            "az aksbackup init --state FILE",
+            "all of az aksbackup",
+            "of aksbackup init",
+            "",
+        ] {
+            assert_eq!(with_state(text, flag), text);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::args::with_state;
 use crate::failure::{Failure, Outcome};
 
 mod line;
@@ -32,6 +33,7 @@ pub struct Console {
     talk: Talk,
     terminal: bool,
     color: bool,
+    state_flag: String,
     bars: MultiProgress,
     tasks: RefCell<HashMap<String, Task>>,
 }
@@ -55,9 +57,23 @@ impl Console {
             talk,
             terminal: spins,
             color: terminal && !plain,
+            state_flag: String::new(),
             bars: MultiProgress::with_draw_target(terminal::target(spins)),
             tasks: RefCell::new(HashMap::new()),
         }
+    }
+
+    /// The console of a command that was given this state file: commands that are named to a person get its flag.
+    #[must_use]
+    pub fn of_state(mut self, flag: String) -> Self {
+        self.state_flag = flag;
+        self
+    }
+
+    /// The failure as this console tells it.
+    #[must_use]
+    pub fn told(&self, failure: &Failure) -> Failure {
+        failure.clone().of_state(&self.state_flag)
     }
 
     /// Whether questions can be asked: standard input and standard error are terminals.
@@ -100,6 +116,11 @@ impl Console {
             .suspend(|| eprintln!("{} {text}", self.paint(Tone::Bad, "error:")));
     }
 
+    /// Says on standard error how it ended where nothing went wrong, however quiet it is.
+    pub fn ending(&self, text: impl std::fmt::Display) {
+        self.bars.suspend(|| eprintln!("{text}"));
+    }
+
     /// Says a line on standard error, where asked for more.
     pub fn detail(&self, line: impl AsRef<str>) {
         self.detailer()(line.as_ref().to_owned());
@@ -136,6 +157,7 @@ impl Console {
         if self.talk < Talk::Normal {
             return;
         }
+        let status = with_state(status, &self.state_flag);
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.entry(task.to_owned()).or_insert_with(|| Task {
             started: Instant::now(),
@@ -145,11 +167,11 @@ impl Console {
         if entry.said == status {
             return;
         }
-        status.clone_into(&mut entry.said);
         match &entry.bar {
             Some(bar) => bar.set_message(in_one_line(&format!("{task}: {status}"), width())),
             None => eprintln!("  {task}: {status}"),
         }
+        entry.said = status;
     }
 
     fn spinner(&self, task: &str) -> ProgressBar {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::args::with_state;
 use crate::exit::Exit;
 
 /// A result that carries a [`Failure`].
@@ -102,6 +103,15 @@ impl Failure {
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {
         self.code.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(code))
+    }
+
+    /// The failure with the `--state` flag in every command of ours that it names (see [`with_state`]).
+    #[must_use]
+    pub fn of_state(mut self, flag: &str) -> Self {
+        for text in self.why.iter_mut().chain(&mut self.hints) {
+            *text = with_state(text, flag);
+        }
+        self
     }
 
     /// Boxes it as an error result.

@@ -69,8 +69,13 @@ pub fn run(console: &Console, format: Format, command: impl Future<Output = Outc
     }
 }
 
+/// A person who said no to changes that are pending has not failed at anything.
 fn report(console: &Console, format: Format, failure: &Failure) -> Exit {
-    console.error(failure);
+    let failure = &console.told(failure);
+    match failure.exit {
+        Exit::Pending => console.ending(failure),
+        _ => console.error(failure),
+    }
     if format == Format::Json {
         console.result(&document(json!({ "exit": failure.exit, "error": failure })));
     }

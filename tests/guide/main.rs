@@ -4,6 +4,7 @@
 
 mod adoption;
 mod cluster_change;
+mod answers;
 mod deputy;
 mod dry_run;
 mod faults;

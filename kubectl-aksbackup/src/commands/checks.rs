@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aksbackup_shared::args::with_state;
 use aksbackup_shared::ids::{NamespaceName, ObjectName};
 use aksbackup_shared::names::{AGENT_DEPLOYMENT, STORAGE_LOCATION, USE_LABEL};
 use aksbackup_shared::state::schema::State;
@@ -101,9 +102,7 @@ pub(crate) fn checks(sight: &Sight, state: &State, state_flag: &str) -> Vec<Chec
     let mut all = of_extension(sight, state);
     all.insert(0, identity);
     for cure in all.iter_mut().filter_map(|check| check.cure.as_mut()) {
-        if cure == CONFIGURE || cure == PREPARE {
-            cure.push_str(state_flag);
-        }
+        *cure = with_state(cure, state_flag);
     }
     all
 }

@@ -20,6 +20,7 @@ pub fn conclude(
     next: Option<&Turn>,
 ) -> Exit {
     console.clear();
+    let report = &report.told(console);
     let exit = exit(report, dry_run);
     for step in &report.steps {
         if let Ending::Failed { error, changed } = &step.ending {

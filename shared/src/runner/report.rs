@@ -97,6 +97,18 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report as `console` tells its failures and waits.
+    #[must_use]
+    pub fn told(&self, console: &Console) -> Self {
+        let mut told = self.clone();
+        for step in &mut told.steps {
+            if let Ending::Failed { error, .. } = &mut step.ending {
+                **error = console.told(error);
+            }
+        }
+        told
+    }
+
     /// The exit code of the whole.
     #[must_use]
     pub fn exit(&self) -> Exit {

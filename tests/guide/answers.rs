@@ -1,0 +1,83 @@
+//! What people are told to type, and what they answer: a command names the state file that it is about, and no is no failure.
+
+use std::process::Command;
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::harness::{INIT, Run, Stage, finish};
+
+/// Runs `command` on a terminal of its own, where `keys` were typed already. What it says is all on one stream then.
+#[cfg(target_os = "linux")]
+fn typed(stage: &Stage, command: &Command, keys: &str) -> Run {
+    let words: Vec<String> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| aksbackup_shared::args::quoted(&word.to_string_lossy()))
+        .collect();
+    let answers = stage.folder().join("answers");
+    std::fs::write(&answers, keys).unwrap();
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            terminal.env(name, value);
+        }
+    }
+    if let Some(folder) = command.get_current_dir() {
+        terminal.current_dir(folder);
+    }
+    terminal.stdin(std::fs::File::open(answers).unwrap());
+    finish(&mut terminal)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_is_an_answer_and_not_an_error() {
+    let stage = Stage::new().unwrap();
+    stage.init("platform").ok();
+    let (before, mark) = (stage.state_text(), stage.mark());
+    for (arguments, said) in [
+        (&["init", "--retention", "30d"][..], "was not changed"),
+        (&["prepare"], "nothing was changed"),
+    ] {
+        let run = typed(&stage, &stage.az_command("platform", arguments), "n\n")
+            .ends(Exit::Pending.code())
+            .says(said);
+        assert!(!run.stdout.contains("error"), "{run}");
+    }
+    assert_eq!(stage.state_text(), before);
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+#[test]
+fn cures_name_the_state_file_where_it_is_not_the_default() {
+    let stage = Stage::new().unwrap();
+    let file = stage.folder().join("prod.toml").display().to_string();
+    let state = ["--state", file.as_str()];
+    let taken = [&INIT[..], &["--storage-account", "contosobackups"], &state].concat();
+    stage
+        .az("contributor", &taken)
+        .ends(Exit::Failed.code())
+        .says(&format!("az aksbackup init --state {file} --storage-account NAME"));
+    stage
+        .az("contributor", &[&["prepare", "--yes"], &state[..]].concat())
+        .ends(Exit::Missing.code())
+        .says(&format!("az aksbackup init --state {file}"));
+    stage.az("platform", &[&INIT[..], &state].concat()).ok();
+    stage.az("platform", &[&["prepare", "--yes"], &state[..]].concat()).ok();
+    let run = stage.kubectl("viewer", &[&["verify"], &state[..]].concat());
+    assert!(
+        run.stdout
+            .contains(&format!("kubectl aksbackup configure --state {file}")),
+        "{run}"
+    );
+    stage.sandbox.set("roles_never_effective=true").unwrap();
+    let mut grant = stage.az_command("owner", &[&["grant", "--yes"], &state[..]].concat());
+    std::fs::copy(&file, stage.state()).unwrap();
+    finish(grant.args(stage.vouchers())).ok();
+    stage
+        .kubectl(
+            "cluster-admin",
+            &[&["configure", "--yes", "--timeout", "3s"], &state[..]].concat(),
+        )
+        .ends(Exit::Deadline.code())
+        .says(&format!("az aksbackup grant --state {file} (the role"));
+}
