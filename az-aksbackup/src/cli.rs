@@ -144,6 +144,23 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Print the commands as data, for az's extension
+    #[command(
+        name = "__describe",
+        hide = true,
+        after_help = "Examples:\n  az-aksbackup __describe"
+    )]
+    Describe,
+    /// Print the values that an option may take, for az's extension
+    #[command(
+        name = "__complete",
+        hide = true,
+        after_help = "Examples:\n  az-aksbackup __complete vault"
+    )]
+    Complete {
+        /// The option, by its name in the description
+        option: String,
+    },
     /// Print the version
     #[command(after_help = "Examples:
   az aksbackup version

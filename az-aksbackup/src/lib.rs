@@ -1,12 +1,14 @@
 //! The cloud plane of aksbackup: `az aksbackup`.
 //!
 //! [`cli`] is the command line, [`commands`] has one module a command, [`guide`] the lists of steps; [`arm`] is the only
-//! code that knows Azure Resource Manager, [`login`] the only one that handles tokens.
+//! code that knows Azure Resource Manager, [`login`] the only one that handles tokens, [`extension`] what az's extension
+//! asks.
 
 mod arm;
 mod cli;
 mod cloud;
 mod commands;
+mod extension;
 mod guide;
 mod login;
 mod plane;
@@ -31,10 +33,20 @@ pub fn main() -> ExitCode {
         Err(code) => return code,
     };
     let console = cli.common.console();
+    if let Err(failure) = login::inherit() {
+        return process::run(&console, cli.common.output, std::future::ready(Err(failure)));
+    }
     match &cli.command {
         // Within `az` it is az that completes.
         Command::Completion { shell } => {
             console.result(&about::completion(Cli::command(), "az-aksbackup", *shell));
+        }
+        Command::Describe => console.result(&process::document(extension::description(Cli::command()))),
+        Command::Complete { option } => {
+            let state = commands::session::load(&cli).ok().flatten().unwrap_or_default();
+            extension::values(&state, option)
+                .iter()
+                .for_each(|value| console.result(value));
         }
         Command::Version => {
             console.result(&about::version(
@@ -80,6 +92,6 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::Status(args) => status::run(cli, *args).await,
-        Command::Completion { .. } | Command::Version => Ok(Exit::Done),
+        Command::Completion { .. } | Command::Describe | Command::Complete { .. } | Command::Version => Ok(Exit::Done),
     }
 }

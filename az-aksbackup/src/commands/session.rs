@@ -34,7 +34,10 @@ pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target
         named.or_else(|| cli.azure.subscription.clone()),
     )?;
     let configured = way.is_cli().then(cloud::az_setting).flatten();
-    let cloud = Cloud::in_force(&client, cli.azure.cloud.as_ref(), configured.as_deref()).await?;
+    let cloud = match way.az_session() {
+        Some(az) => az.cloud().await?,
+        None => Cloud::in_force(&client, cli.azure.cloud.as_ref(), configured.as_deref()).await?,
+    };
     if let Some(target) = target {
         cloud.must_be(&target.cloud)?;
     }

@@ -17,6 +17,7 @@ use azure_identity::{
 };
 use clap::ValueEnum;
 
+use super::az_session::{AzSession, AzSessionCredential};
 use super::certificate::Certificate;
 use super::cli::Bounded;
 use crate::arm::transport::credential_options;
@@ -48,6 +49,10 @@ pub(crate) struct Way {
 }
 
 enum Kind {
+    Az {
+        session: Arc<AzSession>,
+        subscription: Option<String>,
+    },
     Cli {
         subscription: Option<String>,
     },
@@ -85,7 +90,7 @@ impl Way {
 }
 
 impl Way {
-    /// The way that `auth` and the environment choose. az is asked for the account that has `subscription`.
+    /// The login of the az that started this program, else the way that `auth` and the environment choose. az is asked for the account that has `subscription`.
     ///
     /// # Errors
     /// Exit 2: a variable that the chosen way needs is not set.
@@ -97,6 +102,14 @@ impl Way {
             client_id: variable("AZURE_CLIENT_ID"),
         };
         let has = |name| variable(name).is_some();
+        if let Some(session) = AzSession::inherited() {
+            let kind = Kind::Az { session, subscription };
+            return Ok(Self {
+                kind,
+                transport: transport.clone(),
+                login: None,
+            });
+        }
         let kind = match auth {
             Auth::Cli => cli(),
             Auth::ManagedIdentity => managed(),
@@ -115,7 +128,15 @@ impl Way {
         })
     }
 
-    /// Whether az signs in, so that its own settings count.
+    /// The az that started this program and signs in.
+    pub(crate) fn az_session(&self) -> Option<&Arc<AzSession>> {
+        match &self.kind {
+            Kind::Az { session, .. } => Some(session),
+            _ => None,
+        }
+    }
+
+    /// Whether az's command line signs in, so that its own settings count.
     pub(crate) fn is_cli(&self) -> bool {
         matches!(self.kind, Kind::Cli { .. })
     }
@@ -128,14 +149,22 @@ impl Way {
 
     /// The same way, with whatever account az has chosen; `None` where it makes no difference.
     pub(super) fn without_subscription(&self) -> Option<Self> {
-        match &self.kind {
-            Kind::Cli { subscription: Some(_) } => Some(Self {
-                kind: Kind::Cli { subscription: None },
-                transport: self.transport.clone(),
-                login: self.login.clone(),
-            }),
-            _ => None,
-        }
+        let kind = match &self.kind {
+            Kind::Cli { subscription: Some(_) } => Kind::Cli { subscription: None },
+            Kind::Az {
+                session,
+                subscription: Some(_),
+            } => Kind::Az {
+                session: Arc::clone(session),
+                subscription: None,
+            },
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            transport: self.transport.clone(),
+            login: self.login.clone(),
+        })
     }
 
     /// A credential of this way.
@@ -145,6 +174,10 @@ impl Way {
     pub(super) fn credential(&self) -> azure_core::Result<Arc<dyn TokenCredential>> {
         let client_options = self.options();
         Ok(match &self.kind {
+            Kind::Az { session, subscription } => Arc::new(AzSessionCredential {
+                session: Arc::clone(session),
+                subscription: subscription.clone(),
+            }),
             Kind::Cli { subscription } => AzureCliCredential::new(Some(AzureCliCredentialOptions {
                 subscription: subscription.clone(),
                 executor: Some(Arc::new(Bounded)),
@@ -205,7 +238,7 @@ impl Way {
 
     fn source(&self) -> &'static str {
         match self.kind {
-            Kind::Cli { .. } => "az",
+            Kind::Az { .. } | Kind::Cli { .. } => "az",
             Kind::Secret { .. } | Kind::Certificate { .. } | Kind::WorkloadIdentity => "Entra",
             Kind::ManagedIdentity { .. } => "the managed identity of this machine",
         }

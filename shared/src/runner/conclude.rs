@@ -27,20 +27,21 @@ pub fn conclude(
             console.error(format_args!("{}: {error}{}", step.step, achieved(changed)));
         }
     }
+    let lines = text(console, command, dry_run, report, next);
     match format {
-        Format::Json => console.result(&document(json!({
-            "command": command,
-            "exit": exit,
-            "dry_run": dry_run,
-            "steps": report.steps,
-            "turns": report.turns(),
-            "next": next,
-        }))),
-        Format::Text => {
-            for line in text(console, command, dry_run, report, next) {
-                console.result(&line);
-            }
+        Format::Json => {
+            // Whoever watches is told too; the document is for whatever reads the result.
+            lines.iter().for_each(|line| console.say(line));
+            console.result(&document(json!({
+                "command": command,
+                "exit": exit,
+                "dry_run": dry_run,
+                "steps": report.steps,
+                "turns": report.turns(),
+                "next": next,
+            })));
         }
+        Format::Text => lines.iter().for_each(|line| console.result(line)),
     }
     exit
 }
