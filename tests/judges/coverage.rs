@@ -90,3 +90,18 @@ fn every_operation_of_the_binaries_is_covered_or_has_its_reason() {
         bases.len()
     );
 }
+
+/// The sandbox takes an address in its normal form as well, as Microsoft's clients send it back; ours has to change nothing.
+#[test]
+fn signed_addresses_come_back_byte_for_byte() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    let entries = stage.since(0);
+    let polls: Vec<&str> = entries
+        .iter()
+        .map(|entry| entry.target.as_str())
+        .filter(|target| target.contains("/operationStatus/"))
+        .collect();
+    assert!(!polls.is_empty());
+    assert!(polls.iter().all(|target| target.contains("%2d%3d&s=")), "{polls:#?}");
+}

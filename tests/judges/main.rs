@@ -5,4 +5,6 @@
 
 mod coverage;
 mod definitions;
+mod environment;
 mod program;
+mod sdk;

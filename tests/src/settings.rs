@@ -102,6 +102,8 @@ pub struct Durations {
     pub backup_job: f64,
     /// Provider registration until `Registered`.
     pub registration: f64,
+    /// Deletion of a resource group until it and all in it are gone.
+    pub group_delete: f64,
     /// Role assignment until the control plane honours it.
     pub role_propagation: f64,
     /// Role assignment until the blob data plane honours it.
@@ -197,6 +199,7 @@ impl Default for Durations {
             backup_trigger: 30.0,
             backup_job: 191.0,
             registration: 90.0,
+            group_delete: 90.0,
             role_propagation: 120.0,
             data_role_propagation: 180.0,
             credential_propagation: 30.0,

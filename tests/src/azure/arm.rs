@@ -137,6 +137,7 @@ fn prerequisites(world: &World, call: &Call, path: &str) -> Result<(), Answer> {
         let message = format!("Resource group '{}' could not be found.", super::path::name_of(&group));
         return Err(Answer::error(404, "ResourceGroupNotFound", &message));
     }
+    being_deleted(world, call, path)?;
     let lower = path.to_ascii_lowercase();
     let namespace = lower
         .rsplit("/providers/")
@@ -170,6 +171,20 @@ pub(crate) fn remaining(method: &str) -> &'static str {
         "DELETE" => "x-ms-ratelimit-remaining-subscription-deletes",
         _ => "x-ms-ratelimit-remaining-subscription-writes",
     }
+}
+
+/// Nothing is made or changed in a group that is on its way out.
+fn being_deleted(world: &World, call: &Call, path: &str) -> Result<(), Answer> {
+    let changes = matches!(call.method.as_str(), "PUT" | "PATCH" | "POST");
+    let group = group_of(path).filter(|_| changes).unwrap_or_default();
+    if world.text(&group, "/properties/provisioningState") != "Deleting" {
+        return Ok(());
+    }
+    let message = format!(
+        "The resource group '{}' is in deprovisioning state and cannot perform this operation.",
+        super::path::name_of(&group)
+    );
+    Err(Answer::error(409, "ResourceGroupBeingDeleted", &message))
 }
 
 /// ARM's token buckets per subscription, principal and kind of request.

@@ -24,6 +24,13 @@ pub(crate) fn definitions() -> Map<String, Value> {
             "CheckAccessResult",
             json!({ "type": "array", "items": { "required": ["actionId", "accessDecision"] } }),
         ),
+        (
+            "Tags",
+            closed(
+                &[],
+                json!({ "tags": { "type": "object", "additionalProperties": text } }),
+            ),
+        ),
         ("Resource", resource()),
         ("ResourceList", list("Resource")),
         (

@@ -31,6 +31,8 @@ const OPERATION_REASON: &str = "addresses of operations are the server's own; th
 const RESOURCES: &[&str] = &["2021-04-01", "2024-07-01"];
 const RESOURCES_REASON: &str = "the bundle leaves out the list of all resources";
 
+const LEFT_OUT: &str = "published, but left out of the bundle";
+
 const ROWS: &[Row] = &[
     Row {
         id: "ManagedClusters_OperationStatus",
@@ -83,7 +85,47 @@ const ROWS: &[Row] = &[
         beside: "BackupVaults_Get",
         request: Some("CheckNameAvailabilityRequest"),
         answers: &[("200", Some("CheckNameAvailabilityResult"))],
-        reason: "published, but left out of the bundle",
+        reason: LEFT_OUT,
+    },
+    Row {
+        id: "ManagedClusters_UpdateTags",
+        method: "PATCH",
+        path: "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/managedClusters/{resourceName}",
+        versions: &["2024-09-01"],
+        beside: "ManagedClusters_Get",
+        request: Some("Tags"),
+        answers: &[("200", Some("res.managedClusters@2024-09-01.ManagedCluster"))],
+        reason: LEFT_OUT,
+    },
+    Row {
+        id: "BlobContainers_Delete",
+        method: "DELETE",
+        path: "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts/{accountName}/blobServices/default/containers/{containerName}",
+        versions: &["2023-05-01"],
+        beside: "BlobContainers_Get",
+        request: None,
+        answers: &[("200", None), ("204", None)],
+        reason: LEFT_OUT,
+    },
+    Row {
+        id: "DeletedBackupInstances_Undelete",
+        method: "POST",
+        path: "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.DataProtection/backupVaults/{vaultName}/deletedBackupInstances/{backupInstanceName}/undelete",
+        versions: &["2024-04-01", "2025-07-01"],
+        beside: "BackupInstances_Get",
+        request: None,
+        answers: &[("200", None), ("202", None)],
+        reason: LEFT_OUT,
+    },
+    Row {
+        id: "ResourceGroups_OperationResult",
+        method: "GET",
+        path: "/subscriptions/{subscriptionId}/operationresults/{operationId}",
+        versions: &["2024-07-01"],
+        beside: "ResourceGroups_Delete",
+        request: None,
+        answers: &[("200", None), ("202", None)],
+        reason: "Location of a resource group that is being deleted; no document describes it",
     },
     Row {
         id: "StorageAccounts_AsyncOperation",

@@ -71,7 +71,7 @@ pub(crate) fn find<'a>(world: &'a World, call: &Call) -> Result<&'a Value, Answe
 }
 
 /// What an api-version shows of a cluster.
-fn shown(body: &Value, version: &str) -> Value {
+pub(crate) fn shown(body: &Value, version: &str) -> Value {
     let mut body = body.clone();
     if version < "2025-04-01" {
         let hide = |object: &mut Value, names: &[&str]| {
@@ -113,7 +113,8 @@ fn get(world: &mut World, call: &Call) -> Outcome {
     })
 }
 
-fn preconditions(call: &Call, etag: Option<&str>) -> Result<(), Answer> {
+/// Compares `If-Match` and `If-None-Match` with the cluster's eTag; 412 where they do not hold.
+pub(crate) fn preconditions(call: &Call, etag: Option<&str>) -> Result<(), Answer> {
     let (wanted, unwanted) = (call.header("if-match"), call.header("if-none-match"));
     let failed = |message: &str| Err(Answer::error(412, "PreConditionFailed", message));
     if !wanted.is_empty() && !unwanted.is_empty() {

@@ -2,8 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::instances;
 use crate::azure::answer::{Answer, Outcome, missing};
 use crate::azure::call::{Call, Route};
+use crate::azure::ids;
+use crate::azure::operations::End;
+use crate::azure::path::{covers, name_of};
 use crate::azure::world::{World, text};
 
 const KIND: &str = "Microsoft.Resources/resourceGroups";
@@ -15,12 +19,19 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new("GET", "/subscriptions/{s}/resourceGroups/{g}", READ, get),
     Route::new("HEAD", "/subscriptions/{s}/resourceGroups/{g}", READ, head),
     Route::new("PUT", "/subscriptions/{s}/resourceGroups/{g}", WRITE, put),
+    Route::new(
+        "DELETE",
+        "/subscriptions/{s}/resourceGroups/{g}",
+        "Microsoft.Resources/subscriptions/resourceGroups/delete",
+        delete,
+    ),
+    Route::open("GET", "/subscriptions/{s}/operationresults/{o}", result),
 ];
 
 /// The body of a group.
 pub(crate) fn body(id: &str, location: &str, tags: &Value) -> Value {
     let mut body = json!({
-        "id": id, "name": crate::azure::path::name_of(id), "type": KIND, "location": location,
+        "id": id, "name": name_of(id), "type": KIND, "location": location,
         "properties": { "provisioningState": "Succeeded" },
     });
     if tags.is_object() {
@@ -75,4 +86,70 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     let body = body(text(&old, "/id"), &location, &call.body["tags"]);
     world.put(body.clone(), 0.0);
     Ok(Answer::ok(body))
+}
+
+/// A group goes with all that lies in it, in an operation that has no more than a `Location`. It stays where a lock lies on
+/// anything in it, and where a vault in it still holds backup instances.
+fn delete(world: &mut World, call: &Call) -> Outcome {
+    let group = text(get(world, call)?.body.as_ref().unwrap_or(&Value::Null), "/id").to_owned();
+    if covers(&group, &ids::cluster_id()) || group.eq_ignore_ascii_case(&ids::group_id(ids::NODE_GROUP)) {
+        let message = "The sandbox keeps its cluster: the groups that hold it cannot be deleted.";
+        return Err(Answer::error(400, "BadRequest", message));
+    }
+    if let Some(lock) = world.list(&group, "Microsoft.Authorization/locks").first() {
+        let message = format!(
+            "The scope '{group}' cannot perform delete operation because following scope(s) are locked: '{}'. Please remove \
+             the lock and try again.",
+            text(lock, "/id")
+                .split("/providers/Microsoft.Authorization/locks")
+                .next()
+                .unwrap_or_default()
+        );
+        return Err(Answer::error(409, "ScopeLocked", &message));
+    }
+    world.set_state(&group, "Deleting");
+    let seconds = world.settings.durations.group_delete;
+    let operation = world.start(
+        &group.clone(),
+        "resourceGroups.DELETE",
+        None,
+        seconds,
+        move |world, _| {
+            let instances = world.list(&group, instances::KIND);
+            let Some(instance) = instances.first().map(|instance| text(instance, "/id").to_owned()) else {
+                world.remove(&group);
+                return End::default();
+            };
+            world.set_state(&group, "Succeeded");
+            let message = format!(
+                "Deletion of resource group '{}' failed as '{instance}' could not be deleted.",
+                name_of(&group)
+            );
+            End {
+                error: Some(json!({ "code": "ResourceGroupDeletionBlocked", "message": message })),
+                ..End::default()
+            }
+        },
+    );
+    Ok(accepted(world, call, &operation))
+}
+
+fn accepted(world: &World, call: &Call, operation: &str) -> Answer {
+    let location = format!(
+        "{}/subscriptions/{}/operationresults/{operation}?api-version={}",
+        world.endpoint,
+        call.get("s"),
+        call.version()
+    );
+    world.retry_after(Answer::empty(202).with("Location", location), 15.0)
+}
+
+fn result(world: &mut World, call: &Call) -> Outcome {
+    let missing = || Answer::error(404, "NotFound", "The operation was not found.");
+    let operation = world.operations.get(call.get("o")).ok_or_else(missing)?;
+    match &operation.end {
+        None => Ok(accepted(world, call, &operation.id)),
+        Some(End { error: Some(error), .. }) => Err(Answer::new(409, json!({ "error": error }))),
+        Some(_) => Ok(Answer::empty(200)),
+    }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod assignments;
 pub(crate) mod cluster_body;
+pub(crate) mod cluster_tags;
 pub(crate) mod clusters;
 pub(crate) mod containers;
 pub(crate) mod extensions;
@@ -30,6 +31,7 @@ use super::call::Route;
 pub(crate) const ROUTES: &[&[Route]] = &[
     accounts::ROUTES,
     assignments::ROUTES,
+    cluster_tags::ROUTES,
     clusters::ROUTES,
     containers::ROUTES,
     extensions::ROUTES,

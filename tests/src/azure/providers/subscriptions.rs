@@ -31,7 +31,7 @@ fn tenants(_: &mut World, call: &Call) -> Outcome {
     Ok(if call.version().is_empty() {
         Answer::empty(400)
     } else {
-        Answer::ok(json!({ "value": [tenant] }))
+        Answer::ok(json!({ "value": [tenant], "nextLink": "" }))
     })
 }
 

@@ -94,7 +94,10 @@ fn find<'a>(world: &'a World, call: &Call) -> Result<&'a crate::azure::operation
     let missing = || Answer::error(404, "OperationNotFound", "The operation was not found.");
     let id = operation_of(call.get("o")).ok_or_else(missing)?;
     let operation = world.operations.get(&id).ok_or_else(missing)?;
-    if call.target.raw_query() != format!("api-version={}&{}", call.version(), signature(&id)) {
+    if !call
+        .target
+        .has_query(&format!("api-version={}&{}", call.version(), signature(&id)))
+    {
         return Err(Answer::error(
             403,
             "Forbidden",
