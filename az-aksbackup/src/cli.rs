@@ -1,6 +1,6 @@
 //! The command line: `az aksbackup COMMAND`.
 
-use aksbackup_shared::args::{CommonArgs, StatusArgs};
+use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs};
 use aksbackup_shared::ids::{CloudName, ResourceGroupName, StorageAccountName, VaultName};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -136,6 +136,12 @@ pub(crate) enum Command {
   az aksbackup status --offline                       # from the state file alone, without a login
   az aksbackup status --check                         # exit 8 if anything is left")]
     Status(StatusArgs),
+    /// Print a message for whoever is next: what was done, what to run, which rights, and a digest of the state file
+    #[command(after_help = "Examples:
+  az aksbackup handoff                                # plain text, ready to mail
+  az aksbackup handoff --format markdown              # for a ticket
+  az aksbackup handoff -o json")]
+    Handoff(HandoffArgs),
     /// Print the completion script of a shell
     #[command(after_help = "Examples:
   source <(az-aksbackup completion bash)

@@ -18,10 +18,11 @@ use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::{about, process};
+use aksbackup_shared::{about, handoff, process};
 use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
+use commands::session::TOOL;
 use commands::steps::run_list;
 use commands::{init, jobs, options, status};
 
@@ -92,6 +93,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::Status(args) => status::run(cli, *args).await,
+        Command::Handoff(args) => handoff::run(&cli.common.console(), &cli.common, args, TOOL),
         Command::Completion { .. } | Command::Describe | Command::Complete { .. } | Command::Version => Ok(Exit::Done),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aksbackup_shared::args::{CommonArgs, StatusArgs, duration};
+use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs, duration};
 use aksbackup_shared::names::VELERO_CONTAINER;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -83,6 +83,12 @@ pub(crate) enum Command {
   kubectl aksbackup status --offline   # the state file alone
   kubectl aksbackup status --check     # ends 8 if anything is left")]
     Status(StatusArgs),
+    /// Print a message for whoever is next: what was done, what to run, which rights, and a digest of the state file
+    #[command(after_help = "Examples:
+  kubectl aksbackup handoff                       # plain text, ready to mail
+  kubectl aksbackup handoff --format markdown     # for a ticket
+  kubectl aksbackup handoff -o json")]
+    Handoff(HandoffArgs),
     /// Print the log of Velero in the extension's agent
     #[command(after_help = "Examples:
   kubectl aksbackup logs

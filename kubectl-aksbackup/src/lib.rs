@@ -11,10 +11,11 @@ use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::{about, process};
+use aksbackup_shared::{about, handoff, process};
 use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
+use commands::session::TOOL;
 use commands::{configure, logs, status, unconfigure, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
@@ -33,6 +34,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Configure(arguments) => configure::run(cli, *arguments).await,
         Command::Verify => verify::run(cli).await,
         Command::Status(arguments) => status::run(cli, *arguments).await,
+        Command::Handoff(arguments) => handoff::run(&cli.common.console(), &cli.common, arguments, TOOL),
         Command::Logs(arguments) => logs::run(cli, arguments).await,
         Command::Unconfigure(arguments) => unconfigure::run(cli, *arguments).await,
         Command::Completion { shell } => {

@@ -7,8 +7,9 @@ use clap::{Args, ValueEnum};
 
 use crate::console::{Console, Talk};
 use crate::failure::{Failure, Outcome};
+use crate::state::digest::Digest;
 use crate::state::ownership::Owned;
-use crate::state::store::Store;
+use crate::state::store::{DEFAULT_NAME, Store};
 
 /// The form of a result on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,7 +28,7 @@ pub struct CommonArgs {
         long,
         global = true,
         env = "AKSBACKUP_STATE",
-        default_value = "aksbackup.toml",
+        default_value = DEFAULT_NAME,
         value_name = "FILE"
     )]
     pub state: PathBuf,
@@ -43,6 +44,9 @@ pub struct CommonArgs {
     /// Work without a lock, where the file system has none and nobody else works on the file
     #[arg(long, global = true)]
     pub no_lock: bool,
+    /// Refuse a state file whose values are others than those that `handoff` printed this digest of
+    #[arg(long, global = true, value_name = "DIGEST")]
+    pub expect_digest: Option<Digest>,
     /// Form of the result
     #[arg(long, short = 'o', global = true, default_value = "text", value_name = "FORMAT")]
     pub output: Format,
@@ -55,6 +59,23 @@ pub struct CommonArgs {
     /// No colour
     #[arg(long, global = true)]
     pub no_color: bool,
+}
+
+/// Flags of `handoff`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct HandoffArgs {
+    /// Form of the message, which `-o json` also wraps into a document
+    #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
+    pub format: Markup,
+}
+
+/// How a message is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Markup {
+    /// Plain, for a mail
+    Text,
+    /// For a ticket or a chat
+    Markdown,
 }
 
 /// Flags of `status`.
@@ -83,13 +104,15 @@ impl CommonArgs {
     /// The state file that these flags name, for the plane with the tables `T`. `tool` is the program's name and version.
     #[must_use]
     pub fn store<T: Owned>(&self, tool: &str) -> Store<T> {
-        Store::new(&self.state, tool, self.lock_timeout, !self.no_lock)
+        let mut store = Store::new(&self.state, tool, self.lock_timeout, !self.no_lock);
+        store.expect(self.expect_digest.clone());
+        store
     }
 
     /// The `--state` flag for a command line that is printed, empty for the default file.
     #[must_use]
     pub fn state_flag(&self) -> String {
-        if self.state.as_os_str() == "aksbackup.toml" {
+        if self.state.as_os_str() == DEFAULT_NAME {
             return String::new();
         }
         format!(" --state {}", quoted(&self.state.display().to_string()))

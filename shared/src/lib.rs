@@ -1,7 +1,8 @@
 //! What both planes of aksbackup share.
 //!
 //! * [`guide`]: the steps as data; [`step`]: the shape of one; [`runner`]: the only loop.
-//! * [`state`]: the file that the planes hand to each other; [`status`]: what it says is done, and who is next.
+//! * [`state`]: the file that the planes hand to each other; [`status`]: what it says is done, and who is next;
+//!   [`handoff`]: the message to them; [`rights`]: what they need.
 //! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
 //! * [`console`], [`failure`], [`exit`], [`args`], [`about`], [`process`]: everything that a person or a script meets.
 //!
@@ -13,10 +14,12 @@ pub mod console;
 pub mod exit;
 pub mod failure;
 pub mod guide;
+pub mod handoff;
 pub mod ids;
 pub mod names;
 pub mod pace;
 pub mod process;
+pub mod rights;
 pub mod runner;
 pub mod state;
 pub mod status;

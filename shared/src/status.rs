@@ -1,74 +1,46 @@
-//! What the state file says: which steps are done, since when, by whom, and whose turn is next.
+//! How the steps stand: what the state file says, what was seen of the world, and whose turn is next.
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
 
-use crate::args::Format;
-use crate::console::{Console, Tone};
-use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::guide::{Person, StepName};
-use crate::process::document;
-use crate::runner::report::{Ending, Report, turn_lines};
+use crate::guide::StepName;
+use crate::rights;
+use crate::runner::report::{Ending, Report};
 use crate::state::schema::{State, Target};
 use crate::step::Turn;
 
 mod record;
+mod show;
+mod stale;
 
 pub use record::{Record, record};
+pub use show::{Shown, show};
+pub use stale::stale;
 
-/// The first step that the file does not have although it has all that the step needs, with whose turn it is.
+/// The first step that the file does not have, or has for something that is another by now, with whose turn it is.
 /// `state_flag` is appended to the command (see [`CommonArgs::state_flag`](crate::args::CommonArgs::state_flag)).
 #[must_use]
 pub fn next(state: &State, state_flag: &str) -> Option<Turn> {
-    let step = StepName::ALL
-        .into_iter()
-        .filter(|step| !matches!(step, StepName::Preflight))
-        .find(|step| record(state, *step).is_none())?;
-    let (who, command) = turn(step, state, state_flag);
-    Some(Turn {
-        who,
-        why: format!("next is {}", step.in_words()),
-        command,
-        right: None,
-    })
-}
-
-/// Who does a step, with the whole command: that for the roles names what its reader has to vouch for.
-fn turn(step: StepName, state: &State, state_flag: &str) -> (Person, String) {
-    let (who, command) = step.turn();
-    let target = state.target.as_ref().filter(|_| step == StepName::Roles);
-    let vouchers = target.map(Target::vouchers).unwrap_or_default();
-    (who, format!("{command}{vouchers}{state_flag}"))
+    next_of(&rows(state, None, state_flag))
 }
 
 /// How a step stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
-    /// Seen as done just now.
+    /// Seen as done just now, and as the file has it where the file has it.
     Done,
     /// The file says that it was done; this binary cannot see it, or did not look.
     Recorded,
+    /// The file says that it was done, but for something that has changed since; or it is done, but not as the file says.
+    Stale,
     /// Something is left to do.
     Open,
     /// The file says that it was done, and the world says otherwise.
     Drifted,
     /// Could not be looked at.
     Unknown,
-}
-
-impl Standing {
-    const fn word(self) -> (&'static str, Tone) {
-        match self {
-            Self::Done => ("done", Tone::Good),
-            Self::Recorded => ("recorded", Tone::Good),
-            Self::Open => ("open", Tone::Attention),
-            Self::Drifted => ("drifted", Tone::Bad),
-            Self::Unknown => ("unknown", Tone::Faint),
-        }
-    }
 }
 
 /// A line of the status table.
@@ -86,44 +58,97 @@ pub struct Row {
     pub since: Option<Timestamp>,
     /// By whom, as the file has it.
     pub by: Option<String>,
-    /// Who has to act first, where that is not who does the step.
-    #[serde(skip)]
-    pub turn: Option<Turn>,
+    /// Who has to act, with which right and command, where something is left.
+    pub next: Option<Turn>,
 }
 
-/// The status table: what the file says, and what was `seen` of the world where somebody looked.
+/// What somebody saw of the world: what came of each step, and the state as it would be recorded now.
+pub struct Seen<'a> {
+    /// What came of each step.
+    pub report: &'a Report,
+    /// The state with what was seen.
+    pub state: &'a State,
+}
+
+/// The status table: what the file says, and what was `seen` of the world where somebody looked. `state_flag` as for
+/// [`next`].
 #[must_use]
-pub fn rows(state: &State, seen: Option<&Report>) -> Vec<Row> {
+pub fn rows(state: &State, seen: Option<&Seen<'_>>, state_flag: &str) -> Vec<Row> {
     let looked = |step| {
-        seen.and_then(|report| report.steps.iter().find(|own| own.step == step))
+        seen.and_then(|seen| seen.report.steps.iter().find(|own| own.step == step))
             .map(|own| &own.ending)
     };
     StepName::ALL
         .into_iter()
         .filter(|step| *step != StepName::Preflight || looked(*step).is_some())
-        .map(|step| row(step, record(state, step), looked(step)))
+        .map(|step| {
+            let (standing, evidence) = stand(state, seen.map(|seen| seen.state), step, looked(step));
+            let record = record(state, step);
+            let (since, by) = record.map_or((None, None), |record| (record.since, record.by));
+            Row {
+                step,
+                number: step.number(),
+                standing,
+                evidence,
+                since,
+                by,
+                next: turn(state, step, standing, looked(step), state_flag),
+            }
+        })
         .collect()
 }
 
-fn row(step: StepName, record: Option<Record>, ending: Option<&Ending>) -> Row {
-    let (standing, evidence) = match (ending, &record) {
+/// How a step stands by the file and, where somebody looked, by its `ending`; and what shows it.
+fn stand(state: &State, now: Option<&State>, step: StepName, ending: Option<&Ending>) -> (Standing, String) {
+    let record = record(state, step);
+    match (ending, record) {
+        (Some(Ending::Done { evidence, .. }), Some(old)) if now.is_some_and(|now| is_other(state, now, step)) => {
+            let says = if old.evidence == *evidence {
+                "other values"
+            } else {
+                &old.evidence
+            };
+            (Standing::Stale, format!("{evidence}; the state file has {says}"))
+        }
         (Some(Ending::Done { evidence, .. }), _) => (Standing::Done, evidence.clone()),
         (Some(Ending::Failed { error, .. }), _) => (Standing::Unknown, unseen(error)),
-        (None | Some(Ending::Held { .. }), Some(record)) => (Standing::Recorded, record.evidence.clone()),
+        (None | Some(Ending::Held { .. }), Some(record)) => match stale(now.unwrap_or(state), step) {
+            Some(why) => (Standing::Stale, why),
+            None => (Standing::Recorded, record.evidence),
+        },
         (Some(ending), Some(_)) => (Standing::Drifted, left(ending)),
         (Some(ending), None) => (Standing::Open, left(ending)),
         (None, None) => (Standing::Open, String::new()),
-    };
-    let (since, by) = record.map_or((None, None), |record| (record.since, record.by));
-    Row {
-        step,
-        number: step.number(),
-        standing,
-        evidence,
-        since,
-        by,
-        turn: ending.and_then(before).cloned(),
     }
+}
+
+/// Whether the world has other values for a step than the file.
+fn is_other(state: &State, now: &State, step: StepName) -> bool {
+    record::table(state, step) != record::table(now, step)
+}
+
+/// Who has to act for a step that is not settled: whoever the world says, else whoever usually does the step.
+fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Ending>, state_flag: &str) -> Option<Turn> {
+    let words = step.in_words();
+    let why = match standing {
+        Standing::Done | Standing::Recorded | Standing::Unknown => return None,
+        Standing::Open => format!("next is {words}"),
+        Standing::Drifted => format!("{words}, was done and is not any more"),
+        Standing::Stale => format!("{words}, is not as the state file has it any more"),
+    };
+    if let Some(turn) = ending.and_then(before) {
+        return Some(turn.clone());
+    }
+    let (who, command) = step.turn();
+    // The command for the roles names what its reader has to vouch for.
+    let target = state.target.as_ref().filter(|_| step == StepName::Roles);
+    let vouchers = target.map(Target::vouchers).unwrap_or_default();
+    Some(Turn {
+        who,
+        why,
+        command: format!("{command}{vouchers}{state_flag}"),
+        right: rights::of(step, state).into_iter().next().map(|needed| needed.right),
+    })
 }
 
 /// Whose turn it is before a step, if the caller has nothing to do in it.
@@ -139,18 +164,6 @@ fn unseen(error: &Failure) -> String {
     match error.code.as_ref().or(error.why.first()) {
         Some(why) => format!("{}: {why}", error.what),
         None => error.what.clone(),
-    }
-}
-
-/// What a table comes to in which nothing is open.
-fn verdict(rows: &[Row]) -> &'static str {
-    let any = |standing| rows.iter().any(|row| row.standing == standing);
-    if any(Standing::Unknown) {
-        "the state file has every step, but what is unknown above could not be looked at"
-    } else if any(Standing::Done) {
-        "nothing is left: the cluster is protected"
-    } else {
-        "the state file has every step; nobody has looked whether that is still so"
     }
 }
 
@@ -177,62 +190,10 @@ fn left(ending: &Ending) -> String {
     }
 }
 
-/// Whose turn it is by the table: that of the first step which is open, or which the world no longer has. `state` and
-/// `state_flag` as for [`next`].
+/// Whose turn it is by the table: that of the first step which is not settled.
 #[must_use]
-pub fn next_of(rows: &[Row], state: &State, state_flag: &str) -> Option<Turn> {
-    let row = rows
-        .iter()
-        .find(|row| matches!(row.standing, Standing::Open | Standing::Drifted))?;
-    if let Some(turn) = &row.turn {
-        return Some(turn.clone());
-    }
-    let (who, command) = turn(row.step, state, state_flag);
-    let drifted = row.standing == Standing::Drifted;
-    let step = row.step.in_words();
-    let why = match drifted {
-        true => format!("{step}, was done and is not any more"),
-        false => format!("next is {step}"),
-    };
-    Some(Turn {
-        who,
-        why,
-        command,
-        right: None,
-    })
-}
-
-/// Prints the status table and whose turn is next. With `check` anything that is left ends 8.
-#[must_use]
-pub fn show(console: &Console, format: Format, rows: &[Row], next: Option<&Turn>, check: bool) -> Exit {
-    let settled = rows
-        .iter()
-        .filter(|row| row.step != StepName::Backup)
-        .all(|row| matches!(row.standing, Standing::Done | Standing::Recorded));
-    let exit = if check && !settled { Exit::Pending } else { Exit::Done };
-    if format == Format::Json {
-        console.result(&document(
-            json!({ "command": "status", "exit": exit, "steps": rows, "next": next }),
-        ));
-        return exit;
-    }
-    for row in rows {
-        let (word, tone) = row.standing.word();
-        let number = row.number.map_or_else(|| "+".to_owned(), |number| number.to_string());
-        let since = row
-            .since
-            .map(|since| format!("  {}", since.strftime("%Y-%m-%d %H:%MZ")))
-            .unwrap_or_default();
-        let by = row.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-        let word = console.paint(tone, &format!("{word:<8}"));
-        let note = console.paint(Tone::Faint, &format!("{since}{by}"));
-        console.result(format!("{number:>2}  {:<22} {word}  {}{note}", row.step.title(), row.evidence).trim_end());
-    }
-    match next {
-        Some(turn) => turn_lines(console, turn).iter().for_each(|line| console.result(line)),
-        None => console.result(verdict(rows)),
-    }
-    exit
+pub fn next_of(rows: &[Row]) -> Option<Turn> {
+    rows.iter().find_map(|row| row.next.clone())
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@ use std::process::Command;
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, binary, finish};
 
-const AZ: [&str; 8] = ["init", "prepare", "grant", "protect", "backup", "jobs", "up", "status"];
-const KUBECTL: [&str; 5] = ["configure", "verify", "status", "logs", "unconfigure"];
+const AZ: [&str; 9] = [
+    "init", "prepare", "grant", "protect", "backup", "jobs", "up", "status", "handoff",
+];
+const KUBECTL: [&str; 6] = ["configure", "verify", "status", "handoff", "logs", "unconfigure"];
 
 #[test]
 fn every_command_explains_itself_with_examples() {

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
 mod adoption;
-mod cluster_change;
 mod answers;
+mod cluster_change;
 mod deputy;
 mod dry_run;
 mod faults;
@@ -19,6 +19,7 @@ mod readme;
 mod refusals;
 mod rights;
 mod setbacks;
+mod status;
 mod terminal;
 mod twice;
 mod wire;

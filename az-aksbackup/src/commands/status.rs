@@ -4,7 +4,8 @@ use aksbackup_shared::args::StatusArgs;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::runner::look;
-use aksbackup_shared::status;
+use aksbackup_shared::state::schema::CloudTables;
+use aksbackup_shared::status::{self, Seen, Shown};
 
 use crate::cli::Cli;
 use crate::commands::{options, session};
@@ -15,23 +16,27 @@ use crate::guide;
 /// # Errors
 /// Exit 3: no state file. Unless offline, as [`session::open`].
 pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
-    let recorded = session::state(cli)?;
+    let Some((recorded, digest)) = cli.common.store::<CloudTables>(session::TOOL).load_with_digest()? else {
+        return cli.common.no_state();
+    };
+    let state_flag = cli.common.state_flag();
     let rows = match args.offline {
-        true => status::rows(&recorded, None),
+        true => status::rows(&recorded, None, &state_flag),
         false => {
             let session = session::open(cli, false).await?;
             let report = look(&mut guide::status(options::prepare(cli, &[])), &session).await;
             session.console.clear();
-            status::rows(&recorded, Some(&report))
+            let (report, state) = (&report, &session.state());
+            status::rows(&recorded, Some(&Seen { report, state }), &state_flag)
         }
     };
-    let next = status::next_of(&rows, &recorded, &cli.common.state_flag());
-    let console = cli.common.console();
-    Ok(status::show(
-        &console,
-        cli.common.output,
-        &rows,
-        next.as_ref(),
-        args.check,
-    ))
+    let shown = Shown {
+        state: Some(&recorded),
+        digest: Some(digest),
+        rows: &rows,
+        next: status::next_of(&rows),
+        offline: args.offline,
+        check: args.check,
+    };
+    Ok(status::show(&cli.common.console(), cli.common.output, &shown))
 }

@@ -3,9 +3,11 @@
 use aksbackup_shared::args::StatusArgs;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::guide::Person;
+use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::runner::look;
-use aksbackup_shared::status;
+use aksbackup_shared::runner::report::{Ending, StepReport};
+use aksbackup_shared::state::schema::{ClusterTables, State};
+use aksbackup_shared::status::{self, Row, Seen, Shown};
 use aksbackup_shared::step::Turn;
 
 use crate::cli::Cli;
@@ -17,33 +19,45 @@ use crate::guide;
 /// # Errors
 /// Exit 3: no state file, where it is all there would be to show. Unless offline, as [`session::open`].
 pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
-    let loaded = session::load(cli)?;
-    let begun = loaded.is_some();
-    let (rows, state) = match arguments.offline {
-        true => {
-            let state = session::state(cli)?;
-            (status::rows(&state, None), state)
-        }
-        false => {
-            let (session, context) = session::open(cli, loaded.unwrap_or_default(), Access::Read).await?;
-            let recorded = session.state();
-            let report = look(&mut guide::status(&context), &session).await;
-            session.console.clear();
-            (status::rows(&recorded, Some(&report)), recorded)
-        }
+    let (recorded, digest) = cli
+        .common
+        .store::<ClusterTables>(session::TOOL)
+        .load_with_digest()?
+        .unzip();
+    let state_flag = cli.common.state_flag();
+    let rows = match (arguments.offline, &recorded) {
+        (true, None) => return cli.common.no_state(),
+        (true, Some(state)) => status::rows(state, None, &state_flag),
+        (false, _) => seen(cli, recorded.clone().unwrap_or_default(), &state_flag).await?,
     };
-    let next = match begun {
-        true => status::next_of(&rows, &state, &cli.common.state_flag()),
-        false => Some(beginning(cli)),
+    let next = match recorded {
+        Some(_) => status::next_of(&rows),
+        None => Some(beginning(cli)),
     };
-    let console = cli.common.console();
-    Ok(status::show(
-        &console,
-        cli.common.output,
-        &rows,
-        next.as_ref(),
-        arguments.check,
-    ))
+    let shown = Shown {
+        state: recorded.as_ref(),
+        digest,
+        rows: &rows,
+        next,
+        offline: arguments.offline,
+        check: arguments.check,
+    };
+    Ok(status::show(&cli.common.console(), cli.common.output, &shown))
+}
+
+/// The table with what the cluster shows. What another cluster shows says nothing about the file's.
+async fn seen(cli: &Cli, recorded: State, state_flag: &str) -> Outcome<Vec<Row>> {
+    let (session, context) = session::open(cli, recorded.clone(), Access::Read).await?;
+    let mut report = look(&mut guide::status(&context), &session).await;
+    session.console.clear();
+    let preflight = |step: &StepReport| step.step == StepName::Preflight && step.ending.exit() != Exit::Done;
+    if let Some(at) = report.steps.iter().position(preflight)
+        && let Ending::Failed { error, .. } = report.steps.swap_remove(at).ending
+    {
+        return Err(error);
+    }
+    let (report, state) = (&report, &session.state());
+    Ok(status::rows(&recorded, Some(&Seen { report, state }), state_flag))
 }
 
 /// Whose turn it is where nobody has begun, or the file is somewhere else.

@@ -3,6 +3,7 @@
 //! [`schema`] is what stands in the file, [`store`] reads and writes it under its lock, [`document`] changes a TOML
 //! document without losing comments, order or keys that this program does not know. [`ownership`] says whose a table is.
 
+pub mod digest;
 pub mod document;
 mod holder;
 mod lock;

@@ -28,7 +28,7 @@ pub(super) fn text(path: &Path, bytes: Vec<u8>) -> Outcome<String> {
 /// Exit 7: not TOML, a value of the wrong type, characters that could steer a terminal, or a number older than the first.
 pub(super) fn state(path: &Path, text: &str) -> Outcome<State> {
     let number = number(path, text)?;
-    let table: Table = toml::from_str(text).map_err(|error| unreadable(path, text, &error))?;
+    let table = values(path, text)?;
     if let Some(value) = document::steering(&table) {
         return failure(path, "cannot use")
             .because(format!(
@@ -49,13 +49,21 @@ pub(super) fn state(path: &Path, text: &str) -> Outcome<State> {
     Ok(state)
 }
 
+/// Everything that `text` says, whatever its number.
+///
+/// # Errors
+/// Exit 7: it is not TOML.
+pub(super) fn values(path: &Path, text: &str) -> Outcome<Table> {
+    toml::from_str(text).map_err(|error| unreadable(path, text, &error))
+}
+
 /// The document that `text` becomes with the number of this program; comments, order and unknown keys stay.
 ///
 /// # Errors
 /// As [`state`].
 pub(super) fn raised(path: &Path, text: &str) -> Outcome<DocumentMut> {
     let mut document = edited(path, text)?;
-    let old: Table = toml::from_str(text).map_err(|error| unreadable(path, text, &error))?;
+    let old = values(path, text)?;
     let mut new = old.clone();
     raise(&mut new, number(path, text)?);
     carry_over(&mut document, &old, &new);

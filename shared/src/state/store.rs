@@ -8,6 +8,7 @@ use toml_edit::DocumentMut;
 
 use crate::console::Console;
 use crate::failure::{Failure, Outcome};
+use crate::state::digest::Digest;
 use crate::state::document;
 use crate::state::lock::Lock;
 use crate::state::migration::lower;
@@ -17,6 +18,9 @@ use crate::state::replace::{Setback, cure, folder_of, follow, replace, sweep};
 use crate::state::schema::{CloudTables, SCHEMA, State, Target};
 use crate::state::signature::Author;
 use crate::state::voice::Voice;
+
+/// The state file's name, unless another is given.
+pub const DEFAULT_NAME: &str = "aksbackup.toml";
 
 /// First lines of a file that is made anew.
 const HEADER: &str = "#:schema aksbackup.schema.json\n\
@@ -33,6 +37,7 @@ pub struct Store<T: Owned> {
     author: Author,
     tables: PhantomData<T>,
     voice: Voice,
+    expected: Option<Digest>,
 }
 
 impl<T: Owned> Store<T> {
@@ -50,6 +55,7 @@ impl<T: Owned> Store<T> {
             },
             tables: PhantomData,
             voice: Voice::silent(),
+            expected: None,
         }
     }
 
@@ -61,6 +67,11 @@ impl<T: Owned> Store<T> {
     /// Names the signed-in principal or Kubernetes user that writes from now on.
     pub fn set_author(&mut self, author: impl Into<String>) {
         self.author.by = author.into();
+    }
+
+    /// Takes only a file whose values have this digest; what this program itself changes later is not held to it.
+    pub fn expect(&mut self, digest: Option<Digest>) {
+        self.expected = digest;
     }
 
     /// Where the file is.
@@ -78,9 +89,33 @@ impl<T: Owned> Store<T> {
     /// Reads the file; `None` where there is none. Takes no lock, since a rename is atomic.
     ///
     /// # Errors
-    /// Exit 7: not readable, not TOML, or a value of the wrong type. A newer file is read as far as its keys are known.
+    /// Exit 7: not readable, not TOML, a value of the wrong type, or not of the digest that is expected. A newer file is
+    /// read as far as its keys are known.
     pub fn load(&self) -> Outcome<Option<State>> {
-        Ok(self.read()?.map(|(_, state)| state))
+        Ok(self.load_with_digest()?.map(|(state, _)| state))
+    }
+
+    /// As [`Store::load`], with the digest of what the file says.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub fn load_with_digest(&self) -> Outcome<Option<(State, Digest)>> {
+        let Some((text, state)) = self.read()? else {
+            return Ok(None);
+        };
+        let digest = Digest::of(&parse::values(&self.path, &text)?);
+        match &self.expected {
+            Some(expected) if *expected != digest => self.another_file(expected, &digest).err(),
+            _ => Ok(Some((state, digest))),
+        }
+    }
+
+    fn another_file(&self, expected: &Digest, own: &Digest) -> Failure {
+        parse::failure(&self.path, "refused")
+            .because(format!("expected digest: {expected}"))
+            .because(format!("its own digest:  {own}"))
+            .hint("ask for the file that the digest belongs to: --state FILE")
+            .hint("or see what it says before you take it: status --offline, without --expect-digest")
     }
 
     /// Reads the file, changes the plane's tables, and writes it if anything is different. Returns the state as it now

@@ -17,24 +17,9 @@ pub struct Record {
     pub by: Option<String>,
 }
 
-/// Whether the cluster side did the step for another identity than the extension's: it was installed anew since.
-fn is_stale(state: &State, step: StepName) -> bool {
-    let (annotated, verified) = (&state.cluster.workload_identity, &state.cluster.verification);
-    let used = match step {
-        StepName::WorkloadIdentity | StepName::Rollout => annotated.as_ref().map(|table| &table.client_id),
-        StepName::Verification => verified.as_ref().map(|table| &table.client_id),
-        _ => None,
-    };
-    let own = state.cloud.identity.as_ref().map(|table| &table.client_id);
-    used.zip(own).is_some_and(|(used, own)| used != own)
-}
-
-/// What the file says of a step; `None` where it says nothing, or nothing that still holds.
+/// What the file says of a step; `None` where it says nothing. Whether it still holds is for [`stale`](super::stale) to say.
 #[must_use]
 pub fn record(state: &State, step: StepName) -> Option<Record> {
-    if is_stale(state, step) {
-        return None;
-    }
     let (cloud, cluster) = (&state.cloud, &state.cluster);
     let (evidence, written) = match step {
         StepName::Preflight => return None,
@@ -125,4 +110,25 @@ pub fn record(state: &State, step: StepName) -> Option<Record> {
         since: written.map(|written| written.observed_at),
         by: written.map(|written| written.by.clone()),
     })
+}
+
+/// The values of a step's table, without who wrote them and when; `None` where the file has none.
+pub(super) fn table(state: &State, step: StepName) -> Option<toml::Value> {
+    let (plane, name) = match step {
+        StepName::Preflight => return None,
+        StepName::ClusterPrerequisites => ("cloud", "prerequisites"),
+        StepName::Storage => ("cloud", "storage"),
+        StepName::VaultAndPolicy => ("cloud", "vault"),
+        StepName::Extension => ("cloud", "extension"),
+        StepName::ExtensionIdentity => ("cloud", "identity"),
+        StepName::FederatedCredentials => ("cloud", "federation"),
+        StepName::TrustedAccess => ("cloud", "trusted_access"),
+        StepName::Roles => ("cloud", "roles"),
+        StepName::WorkloadIdentity => ("cluster", "workload_identity"),
+        StepName::Rollout => ("cluster", "rollout"),
+        StepName::Verification => ("cluster", "verification"),
+        StepName::BackupInstance => ("cloud", "instance"),
+        StepName::Backup => ("cloud", "backup"),
+    };
+    toml::Value::from(state.values()).get(plane)?.get(name).cloned()
 }

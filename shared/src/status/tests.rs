@@ -1,22 +1,18 @@
+use super::show::verdict;
 use super::*;
+use crate::guide::Person;
 
 #[test]
 fn what_the_file_has_and_the_world_has_not_is_drifted() {
-    let record = Record {
-        evidence: "there".into(),
-        since: None,
-        by: None,
-    };
     let gone = Ending::Due {
         changes: vec![],
         turns: vec![],
     };
-    assert_eq!(
-        row(StepName::Storage, Some(record.clone()), Some(&gone)).standing,
-        Standing::Drifted
-    );
-    assert_eq!(row(StepName::Storage, Some(record), None).standing, Standing::Recorded);
-    assert_eq!(row(StepName::Storage, None, Some(&gone)).standing, Standing::Open);
+    let state = state(ANNOTATED);
+    let standing = |state, ending| stand(state, None, StepName::Rollout, ending).0;
+    assert_eq!(standing(&state, Some(&gone)), Standing::Drifted);
+    assert_eq!(standing(&state, None), Standing::Recorded);
+    assert_eq!(standing(&State::default(), Some(&gone)), Standing::Open);
 }
 
 #[test]
@@ -34,7 +30,7 @@ fn standing(step: StepName, standing: Standing) -> Row {
         evidence: String::new(),
         since: None,
         by: None,
-        turn: None,
+        next: turn(&State::default(), step, standing, None, " --state x"),
     }
 }
 
@@ -50,30 +46,63 @@ fn whoever_has_to_act_before_a_step_is_next() {
         changes: vec![],
         turns: vec![turn.clone()],
     };
-    let rows = [row(StepName::WorkloadIdentity, None, Some(&due))];
-    assert_eq!(next_of(&rows, &State::default(), ""), Some(turn));
+    let step = StepName::WorkloadIdentity;
+    assert_eq!(
+        super::turn(&State::default(), step, Standing::Open, Some(&due), ""),
+        Some(turn)
+    );
+}
+
+const ANNOTATED: &str = "schema = 1\n[cluster.workload_identity]\n\
+    client_id = \"6d2ccd55-0aa9-4f0e-8258-e4a0c7e0a544\"\nservice_accounts = []\n[cluster.rollout]\ndeployments = []\n\
+    [cloud.identity]\nclient_id = \"6d2ccd55-0aa9-4f0e-8258-e4a0c7e0a544\"\n\
+    principal = \"06531716-9f41-4daa-a30f-fa96c26c3f4e\"\n\
+    identity = \"/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/g/providers/\
+    Microsoft.ManagedIdentity/userAssignedIdentities/i\"\n";
+
+const OTHER_IDENTITY: &str = "1a10fb44-32bd-4bbe-97cc-9391e3dcb37c";
+
+fn state(toml: &str) -> State {
+    toml::from_str(toml).unwrap()
+}
+
+/// The state of a cluster whose extension was installed anew since it was configured.
+fn reinstalled() -> State {
+    let mut state = state(ANNOTATED);
+    state.cloud.identity.as_mut().unwrap().client_id = OTHER_IDENTITY.parse().unwrap();
+    state
 }
 
 #[test]
-fn what_was_done_for_another_identity_is_not_done() {
-    let toml = |client_id: &str| {
-        format!(
-            "schema = 1\n[cluster.workload_identity]\nclient_id = \"{client_id}\"\nservice_accounts = []\n\
-             [cluster.rollout]\ndeployments = []\n\
-             [cloud.identity]\nclient_id = \"6d2ccd55-0aa9-4f0e-8258-e4a0c7e0a544\"\n\
-             principal = \"06531716-9f41-4daa-a30f-fa96c26c3f4e\"\n\
-             identity = \"/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/g/providers/\
-             Microsoft.ManagedIdentity/userAssignedIdentities/i\"\n"
-        )
-    };
-    let recorded = |client_id: &str, step| {
-        let state: State = toml::from_str(&toml(client_id)).unwrap();
-        record(&state, step).is_some()
-    };
+fn what_was_done_for_another_identity_is_stale_and_next() {
     for step in [StepName::WorkloadIdentity, StepName::Rollout] {
-        assert!(recorded("6d2ccd55-0aa9-4f0e-8258-e4a0c7e0a544", step));
-        assert!(!recorded("1a10fb44-32bd-4bbe-97cc-9391e3dcb37c", step));
+        assert_eq!(stand(&state(ANNOTATED), None, step, None).0, Standing::Recorded);
+        let (standing, evidence) = stand(&reinstalled(), None, step, None);
+        assert_eq!(standing, Standing::Stale);
+        assert!(evidence.contains(OTHER_IDENTITY), "{evidence}");
     }
+    let rows = rows(&reinstalled(), None, "");
+    let row = rows.iter().find(|row| row.step == StepName::Rollout).unwrap();
+    assert_eq!(row.next.as_ref().unwrap().command, "kubectl aksbackup configure");
+}
+
+#[test]
+fn what_is_done_but_not_as_the_file_says_is_stale() {
+    let done = Ending::Done {
+        evidence: format!("client id {OTHER_IDENTITY}"),
+        changed: vec![],
+    };
+    let (file, now) = (state(ANNOTATED), reinstalled());
+    let step = StepName::ExtensionIdentity;
+    assert_eq!(stand(&file, Some(&file), step, Some(&done)).0, Standing::Done);
+    let (standing, evidence) = stand(&file, Some(&now), step, Some(&done));
+    assert_eq!(standing, Standing::Stale);
+    assert!(
+        evidence.contains(OTHER_IDENTITY) && evidence.contains("6d2ccd55"),
+        "{evidence}"
+    );
+    // The cluster side's record is judged by what Azure shows, not by the file.
+    assert_eq!(stand(&file, Some(&now), StepName::Rollout, None).0, Standing::Stale);
 }
 
 #[test]
@@ -84,10 +113,10 @@ fn the_first_step_that_is_left_decides_whose_turn_it_is() {
         standing(StepName::Roles, Standing::Drifted),
         standing(StepName::Rollout, Standing::Open),
     ];
-    let turn = next_of(&rows, &State::default(), " --state x").unwrap();
+    let turn = next_of(&rows).unwrap();
     assert_eq!(turn.command, "az aksbackup grant --state x");
     assert!(turn.why.contains("not any more"));
-    assert_eq!(next_of(&rows[..2], &State::default(), ""), None);
+    assert_eq!(next_of(&rows[..2]), None);
 }
 
 #[test]

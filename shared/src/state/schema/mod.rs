@@ -91,12 +91,15 @@ impl State {
     /// Whether both say the same, whoever wrote it and when.
     #[must_use]
     pub fn same_values(&self, other: &Self) -> bool {
-        let values = |state: &Self| {
-            let mut table = toml::Table::try_from(state).unwrap_or_default();
-            forget_writers(&mut table);
-            table
-        };
-        self == other || values(self) == values(other)
+        self == other || self.values() == other.values()
+    }
+
+    /// The values alone, without who wrote them and when.
+    #[must_use]
+    pub fn values(&self) -> toml::Table {
+        let mut table = toml::Table::try_from(self).unwrap_or_default();
+        forget_writers(&mut table);
+        table
     }
 }
 

@@ -1,0 +1,131 @@
+//! `handoff`: a message for the person whose turn is next, made from the state file alone.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::args::{CommonArgs, Format, HandoffArgs, Markup, quoted};
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::failure::Outcome;
+use crate::guide::Person;
+use crate::process::document;
+use crate::rights::{self, Needed};
+use crate::state::digest::Digest;
+use crate::state::schema::{ClusterTables, State};
+use crate::state::store::DEFAULT_NAME;
+use crate::status::{Row, Standing, rows};
+
+mod words;
+
+/// What the next person is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// The cluster's ARM id, where the file names it.
+    pub cluster: Option<String>,
+    /// What is done, as the file has it.
+    pub done: Vec<Row>,
+    /// Whose turn it is and what they run; `None` where the file has every step.
+    pub turn: Option<Task>,
+    /// Whose turns come after that.
+    pub later: Vec<Task>,
+    /// The name of the file, to be sent along.
+    pub file: String,
+    /// The digest of the file's values.
+    pub digest: String,
+}
+
+/// What somebody is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Task {
+    /// Who.
+    pub who: Person,
+    /// The steps.
+    pub steps: Vec<String>,
+    /// The command, which refuses every other file.
+    pub command: String,
+    /// The rights that it needs, with their reasons.
+    pub rights: Vec<Needed>,
+}
+
+/// Prints the message for whoever is next. `tool` is the program's name and version.
+///
+/// # Errors
+/// Exit 3: no state file. Exit 7: it cannot be read.
+pub fn run(console: &Console, common: &CommonArgs, arguments: &HandoffArgs, tool: &str) -> Outcome<Exit> {
+    let store = common.store::<ClusterTables>(tool);
+    let Some((state, digest)) = store.load_with_digest()? else {
+        return common.no_state();
+    };
+    let message = Message::new(&state, &digest, &common.state);
+    let text = match arguments.format {
+        Markup::Text => message.text(),
+        Markup::Markdown => message.markdown(),
+    };
+    match common.output {
+        Format::Text => console.result(&text),
+        Format::Json => console.result(&document(
+            json!({ "command": "handoff", "exit": Exit::Done, "message": message, "text": text }),
+        )),
+    }
+    Ok(Exit::Done)
+}
+
+impl Message {
+    /// The message about `state`, whose values have `digest` and which is in the file at `path`.
+    #[must_use]
+    pub fn new(state: &State, digest: &Digest, path: &Path) -> Self {
+        let rows = rows(state, None, "");
+        let file = path
+            .file_name()
+            .map_or_else(|| DEFAULT_NAME.to_owned(), |name| name.to_string_lossy().into_owned());
+        let flags = match file == DEFAULT_NAME {
+            true => format!(" --expect-digest {digest}"),
+            false => format!(" --state {} --expect-digest {digest}", quoted(&file)),
+        };
+        let mut tasks = tasks(&rows, state).into_iter();
+        let turn = tasks.next().map(|task| Task {
+            command: format!("{}{flags}", task.command),
+            ..task
+        });
+        let done = |row: &Row| matches!(row.standing, Standing::Done | Standing::Recorded);
+        Self {
+            cluster: state.target.as_ref().map(|target| target.cluster.to_string()),
+            done: rows.into_iter().filter(done).collect(),
+            turn,
+            later: tasks.collect(),
+            file,
+            digest: digest.to_string(),
+        }
+    }
+}
+
+/// The open steps by the command that does them, in the order of the hand-off.
+fn tasks(rows: &[Row], state: &State) -> Vec<Task> {
+    let mut tasks: Vec<Task> = Vec::new();
+    for (row, turn) in rows.iter().filter_map(|row| Some((row, row.next.as_ref()?))) {
+        let at = match tasks.iter().position(|task| task.command == turn.command) {
+            Some(at) => at,
+            None => {
+                tasks.push(Task {
+                    who: turn.who,
+                    steps: Vec::new(),
+                    command: turn.command.clone(),
+                    rights: Vec::new(),
+                });
+                tasks.len() - 1
+            }
+        };
+        tasks[at].steps.push(row.step.in_words());
+        for needed in rights::of(row.step, state) {
+            if !tasks[at].rights.iter().any(|own| own.right == needed.right) {
+                tasks[at].rights.push(needed);
+            }
+        }
+    }
+    tasks
+}
+
+#[cfg(test)]
+mod tests;

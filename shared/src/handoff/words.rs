@@ -1,0 +1,152 @@
+//! The message as plain text, ready to mail, and as Markdown, ready for a ticket.
+
+use std::fmt::Write as _;
+
+use crate::handoff::{Message, Task};
+use crate::status::Row;
+
+/// What the reader may rely on, whoever sent the file.
+const TRUST: &str = "The program takes nothing in the file on trust: it reads Azure and the cluster again before it acts, \
+    names what differs, and shows each change before it asks. The digest makes sure that you have the file that this \
+    message is about.";
+
+/// How the two forms write the same things.
+struct Form {
+    heading: fn(&str) -> String,
+    item: fn(&str) -> String,
+    command: fn(&str) -> String,
+    word: fn(&str) -> String,
+}
+
+const TEXT: Form = Form {
+    heading: |text| format!("{text}\n"),
+    item: |text| format!("  * {text}\n"),
+    command: |line| format!("    {line}\n"),
+    word: str::to_owned,
+};
+
+const MARKDOWN: Form = Form {
+    heading: |text| format!("## {text}\n\n"),
+    item: |text| format!("* {text}\n"),
+    command: |line| format!("```sh\n{line}\n```\n"),
+    word: literal,
+};
+
+impl Message {
+    /// As plain text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.written(&TEXT)
+    }
+
+    /// As Markdown. What comes from the file stands in it as literal text, never as markup.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        self.written(&MARKDOWN)
+    }
+
+    fn written(&self, form: &Form) -> String {
+        let mut out = String::new();
+        let cluster = self.cluster.as_deref().map_or("an AKS cluster".to_owned(), form.word);
+        let who = self
+            .turn
+            .as_ref()
+            .map_or("anyone".to_owned(), |task| task.who.to_string());
+        let _ = write!(
+            out,
+            "{}",
+            (form.heading)(&format!("For the {who}: keyless Azure Backup for AKS"))
+        );
+        let _ = writeln!(
+            out,
+            "Cluster: {cluster}\nFile:    {}, sent along\n",
+            (form.word)(&self.file)
+        );
+        let _ = write!(out, "{}", (form.heading)("What was done"));
+        if self.done.is_empty() {
+            let _ = write!(out, "{}", (form.item)("nothing yet"));
+        }
+        for row in &self.done {
+            let _ = write!(out, "{}", (form.item)(&done(row, form)));
+        }
+        out.push('\n');
+        match &self.turn {
+            Some(task) => ask(task, &self.later, form, &mut out),
+            None => {
+                let _ = write!(out, "{}", (form.heading)("What is next"));
+                let _ = writeln!(
+                    out,
+                    "Nothing: the file has every step. Whether that is still so shows:\n"
+                );
+                let _ = writeln!(out, "{}", (form.command)("az aksbackup status --check"));
+            }
+        }
+        let _ = write!(out, "{}", (form.heading)("Digest of the file's values"));
+        let _ = writeln!(out, "{}\n{TRUST}", (form.command)(&self.digest));
+        out
+    }
+}
+
+fn done(row: &Row, form: &Form) -> String {
+    let since = row.since.map(|since| since.strftime("%Y-%m-%d %H:%MZ").to_string());
+    let by = row.by.as_deref().map(|by| format!("by {}", (form.word)(by)));
+    let note: Vec<String> = [since, by].into_iter().flatten().collect();
+    let note = match note.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", note.join(" ")),
+    };
+    format!("{}: {}{note}", row.step.in_words(), (form.word)(&row.evidence))
+}
+
+fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
+    let _ = write!(out, "{}", (form.heading)("What you are asked to do"));
+    let _ = writeln!(
+        out,
+        "{}. Run this beside the file; add --dry-run to see first what it would change:\n",
+        task.steps.join("; ")
+    );
+    let _ = writeln!(out, "{}", (form.command)(&task.command));
+    if !task.rights.is_empty() {
+        let _ = write!(out, "{}", (form.heading)("Rights that it needs"));
+        for needed in &task.rights {
+            let right = (form.word)(&needed.right.to_string());
+            let _ = write!(out, "{}", (form.item)(&format!("{right}, {}", needed.why)));
+        }
+        out.push('\n');
+    }
+    if !later.is_empty() {
+        let _ = write!(out, "{}", (form.heading)("What comes after that"));
+        for task in later {
+            let _ = write!(
+                out,
+                "{}",
+                (form.item)(&format!("{}: {}", task.who, (form.word)(&task.command)))
+            );
+        }
+        out.push('\n');
+    }
+}
+
+/// A text of the file between more backticks than it holds, so that nothing in it is markup.
+fn literal(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    let gap = if text.starts_with('`') || text.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{gap}{}{gap}{fence}", text.replace('\n', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal;
+
+    #[test]
+    fn a_text_of_the_file_cannot_become_markup() {
+        assert_eq!(literal("a <b> *c*"), "`a <b> *c*`");
+        assert_eq!(literal("x`y``z"), "```x`y``z```");
+        assert_eq!(literal("`"), "`` ` ``");
+    }
+}

@@ -1,0 +1,136 @@
+//! The status table on standard output, for people and for machines.
+
+use serde_json::json;
+
+use crate::args::Format;
+use crate::console::{Console, Tone};
+use crate::exit::Exit;
+use crate::guide::StepName;
+use crate::process::document;
+use crate::runner::report::turn_lines;
+use crate::state::digest::Digest;
+use crate::state::schema::State;
+use crate::status::{Row, Standing};
+use crate::step::Turn;
+
+/// What is shown, and how.
+pub struct Shown<'a> {
+    /// What the file says; `None` where there is no file.
+    pub state: Option<&'a State>,
+    /// The digest of its values.
+    pub digest: Option<Digest>,
+    /// The table.
+    pub rows: &'a [Row],
+    /// Whose turn it is.
+    pub next: Option<Turn>,
+    /// Whether nobody looked at the world.
+    pub offline: bool,
+    /// Whether anything that is left ends 8.
+    pub check: bool,
+}
+
+/// Prints the status table and whose turn is next; gives the exit code of the command.
+#[must_use]
+pub fn show(console: &Console, format: Format, shown: &Shown<'_>) -> Exit {
+    let settled = |row: &Row| matches!(row.standing, Standing::Done | Standing::Recorded);
+    let exit = match shown.check && !shown.rows.iter().all(settled) {
+        true => Exit::Pending,
+        false => Exit::Done,
+    };
+    match format {
+        Format::Json => console.result(&document(machine(shown, exit))),
+        Format::Text => lines(console, shown).iter().for_each(|line| console.result(line)),
+    }
+    exit
+}
+
+fn machine(shown: &Shown<'_>, exit: Exit) -> serde_json::Value {
+    let cluster = shown
+        .state
+        .and_then(|state| state.target.as_ref())
+        .map(|target| &target.cluster);
+    json!({
+        "command": "status",
+        "exit": exit,
+        "offline": shown.offline,
+        "cluster": cluster,
+        "digest": shown.digest.as_ref().map(ToString::to_string),
+        "steps": shown.rows,
+        "next": shown.next,
+    })
+}
+
+fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
+    let width = |row: &Row| row.by.as_ref().map_or(0, |by| by.chars().count());
+    let by = shown.rows.iter().map(width).max().unwrap_or_default().max("BY".len());
+    let header = format!(
+        "{:>2}  {:<22} {:<8}  {:<17}  {:<by$}  EVIDENCE",
+        "", "STEP", "STATE", "SINCE", "BY"
+    );
+    let mut lines = vec![console.paint(Tone::Faint, &header)];
+    for row in shown.rows {
+        let number = row.number.map_or_else(|| "+".to_owned(), |number| number.to_string());
+        let since = row.since.map(|since| since.strftime("%Y-%m-%d %H:%MZ").to_string());
+        let (word, tone) = row.standing.word();
+        let state = console.paint(tone, &format!("{word:<8}"));
+        let who = format!(
+            "{:<17}  {:<by$}",
+            since.unwrap_or_default(),
+            row.by.as_deref().unwrap_or_default()
+        );
+        let who = console.paint(Tone::Faint, &who);
+        let line = format!("{number:>2}  {:<22} {state}  {who}  {}", row.step.title(), row.evidence);
+        lines.push(line.trim_end().to_owned());
+    }
+    match &shown.next {
+        Some(turn) => {
+            lines.extend(turn_lines(console, turn));
+            lines.extend(
+                later(shown.rows, turn)
+                    .into_iter()
+                    .map(|line| console.paint(Tone::Faint, &line)),
+            );
+        }
+        None => lines.push(verdict(shown.rows).to_owned()),
+    }
+    lines
+}
+
+/// Whose turns come after the `first`, one line for each command.
+fn later(rows: &[Row], first: &Turn) -> Vec<String> {
+    let mut commands = vec![first.command.as_str()];
+    let mut lines = Vec::new();
+    for turn in rows.iter().filter_map(|row| row.next.as_ref()) {
+        if !commands.contains(&turn.command.as_str()) {
+            commands.push(&turn.command);
+            lines.push(format!("  then {}: {}", turn.who, turn.command));
+        }
+    }
+    lines
+}
+
+impl Standing {
+    const fn word(self) -> (&'static str, Tone) {
+        match self {
+            Self::Done => ("done", Tone::Good),
+            Self::Recorded => ("recorded", Tone::Good),
+            Self::Stale => ("stale", Tone::Attention),
+            Self::Open => ("open", Tone::Attention),
+            Self::Drifted => ("drifted", Tone::Bad),
+            Self::Unknown => ("unknown", Tone::Faint),
+        }
+    }
+}
+
+/// What a table comes to in which it is nobody's turn.
+pub(super) fn verdict(rows: &[Row]) -> &'static str {
+    let any = |standing| rows.iter().any(|row| row.standing == standing);
+    let looked = |row: &Row| row.standing == Standing::Done && row.step != StepName::Preflight;
+    if any(Standing::Unknown) {
+        "the state file has every step, but what is unknown above could not be looked at"
+    } else if rows.iter().any(looked) {
+        "nothing is left: the cluster is protected"
+    } else {
+        "the state file has every step; nobody has looked whether that is still so"
+    }
+}
