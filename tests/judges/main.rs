@@ -7,4 +7,5 @@ mod coverage;
 mod definitions;
 mod environment;
 mod program;
+mod readback;
 mod sdk;
