@@ -54,10 +54,29 @@ pub struct RequestLog {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+/// What happens when a request arrives.
+type Hook = Arc<dyn Fn(&Arrival) + Send + Sync>;
+
+/// A request that has arrived in full and has had no effect yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// HTTP method.
+    pub method: &'a str,
+    /// Path with its query, as received.
+    pub target: &'a str,
+}
+
+#[derive(Default)]
 struct Shared {
     inner: Mutex<Inner>,
     complete: Condvar,
+    hook: Mutex<Option<Hook>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inner.fmt(f)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -82,7 +101,7 @@ impl RequestLog {
             start: Instant::now(),
             shared: Arc::new(Shared {
                 inner,
-                complete: Condvar::new(),
+                ..Shared::default()
             }),
         })
     }
@@ -91,6 +110,20 @@ impl RequestLog {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Calls `hook` from now on for every request that has arrived, before it has any effect: it is the moment to kill
+    /// whoever sent it.
+    pub fn on_arrival(&self, hook: impl Fn(&Arrival) + Send + Sync + 'static) {
+        *self.shared.hook.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(hook));
+    }
+
+    /// Tells that a request has arrived.
+    pub(crate) fn arrived(&self, method: &str, target: &str) {
+        let hook = self.shared.hook.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(hook) = hook {
+            hook(&Arrival { method, target });
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -171,6 +204,19 @@ mod tests {
         let entries = reader.join().unwrap();
         assert_eq!(entries.len(), 2);
         assert_eq!(entries[1].violations, ["wrong"]);
+    }
+
+    #[test]
+    fn arrivals_are_told_to_the_hook_and_nobody_else() {
+        let log = RequestLog::new(None).unwrap();
+        log.arrived("GET", "/before");
+        let (told, heard) = std::sync::mpsc::channel();
+        log.on_arrival(move |arrival| {
+            let _ = told.send(format!("{} {}", arrival.method, arrival.target));
+        });
+        log.arrived("PUT", "/a");
+        assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["PUT /a"]);
+        assert!(log.entries().is_empty());
     }
 
     #[test]

@@ -53,6 +53,7 @@ async fn handle(
         let answer = control::answer(&site.azure, &site.log, &asked.method, &target, &body);
         return response(&asked, Given::plain("", answer), false);
     }
+    site.log.arrived(&asked.method, &asked.target);
     let fault = strike(&mut site.azure.lock().settings.faults, &asked.method, &asked.target);
     let mut given = answer(&site.azure, &asked, fault.as_ref());
     identify(&asked, &mut given.answer);

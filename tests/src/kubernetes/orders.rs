@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::access::Persona;
 use super::cluster::{Fault, Kubernetes};
 use super::settings::Dialect;
+use super::store::Options;
 use super::{extension, resources, webhook};
 
 impl Kubernetes {
@@ -51,6 +52,21 @@ impl Kubernetes {
     #[must_use]
     pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
         resources::of_kind(kind).and_then(|resource| self.store.get(resource.plural, namespace, name))
+    }
+
+    /// Makes an object as if by another hand, of a kind that the cluster serves; it needs a name, and a namespace where
+    /// its kind has them.
+    ///
+    /// # Panics
+    /// There is no such kind, or such an object is there.
+    pub fn place(&self, object: Value) {
+        let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+        let Some(resource) = resources::of_kind(&kind) else {
+            panic!("no kind is called {kind}")
+        };
+        let made = self.store.create(resource, object, &Options::by("sandbox", None));
+        assert!(made.is_ok(), "{kind} cannot be made: {made:?}");
+        self.stir();
     }
 
     /// Every object of a kind.

@@ -124,6 +124,7 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let arrived_ms = log.now_ms();
+    log.arrived(method.as_str(), uri.path());
     let target = target::parse(uri.path());
     let query = Query::parse(uri.query().unwrap_or_default());
     let name = method.to_string();

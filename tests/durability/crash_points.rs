@@ -1,0 +1,159 @@
+//! The whole hand-off with one `kill -9`: right after a request was sent, or right after its answer. Run again, it ends
+//! as if nothing had been.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use aksbackup_tests::harness::{INIT, Stage};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::extent::{self, Dice};
+use crate::part::PARTS;
+use crate::{end_state, made};
+
+/// Where a hand-off is struck. Requests are counted from 1, over all its commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Point {
+    /// The request has arrived; it takes effect, and nobody hears the answer.
+    Sent(usize),
+    /// The answer is on its way, or was heard some moments ago.
+    Answered(usize),
+}
+
+/// The process that is struck, as the sandbox knows it.
+#[derive(Clone, Default)]
+struct Victim(Arc<AtomicI32>);
+
+impl Victim {
+    fn is(&self, child: &Child) {
+        self.0.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);
+    }
+
+    fn strike(&self) {
+        let pid = self.0.load(Ordering::SeqCst);
+        if pid > 0 {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}
+
+/// Lets the sandbox strike at the arrival of request number `number`.
+fn strike_on_arrival(stage: &Stage, victim: &Victim, number: usize) {
+    let (victim, arrived) = (victim.clone(), AtomicUsize::new(0));
+    stage.sandbox.log().on_arrival(move |_| {
+        if arrived.fetch_add(1, Ordering::SeqCst) + 1 == number {
+            victim.strike();
+        }
+    });
+}
+
+/// Runs a command to its end, whatever that is. Gives whether it was struck.
+fn run(stage: &Stage, mut command: Command, point: Option<Point>, victim: &Victim) -> bool {
+    const GLANCE: Duration = Duration::from_millis(5);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    victim.is(&child);
+    let mut awaited = match point {
+        Some(Point::Answered(number)) if stage.sandbox.log().entries().len() < number => Some(number),
+        _ => None,
+    };
+    let ended = loop {
+        let Some(number) = awaited else {
+            break child.wait().unwrap();
+        };
+        if stage
+            .sandbox
+            .log()
+            .wait_until(GLANCE, |entries| entries.len() >= number)
+        {
+            std::thread::sleep(Duration::from_micros(Dice::new(number as u64).below(3000)));
+            victim.strike();
+            awaited = None;
+        } else if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+    };
+    victim.0.store(0, Ordering::SeqCst);
+    assert!(
+        ended.code().is_none_or(|code| code == 0),
+        "{command:?} ended with {ended}"
+    );
+    ended.code().is_none()
+}
+
+/// The whole hand-off, with as many runs of each command as it takes. Gives whether it was struck.
+fn hand_off(stage: &Stage, point: Option<Point>) -> bool {
+    let (victim, mut struck) = (Victim::default(), false);
+    if let Some(Point::Sent(number)) = point {
+        strike_on_arrival(stage, &victim, number);
+    }
+    while run(stage, stage.az_command("platform", &INIT), point, &victim) {
+        struck = true;
+    }
+    for part in PARTS {
+        while run(stage, part.command(stage), point, &victim) {
+            struck = true;
+            made::state_parses(stage);
+        }
+    }
+    struck
+}
+
+/// How many requests an undisturbed hand-off sends, and what it comes to.
+fn undisturbed() -> (usize, String) {
+    let stage = Stage::new().unwrap();
+    assert!(!hand_off(&stage, None));
+    (stage.mark(), end_state::of(&stage))
+}
+
+/// All points, or a sample that is spread over all of them.
+fn points(requests: usize) -> Vec<Point> {
+    let all: Vec<Point> = (1..=requests)
+        .flat_map(|number| [Point::Sent(number), Point::Answered(number)])
+        .collect();
+    if extent::all() {
+        return all;
+    }
+    const SAMPLE: usize = 24;
+    let (mut dice, stride) = (Dice::new(0), all.len() / SAMPLE);
+    let each = (0..SAMPLE).map(|at| at * stride + usize::try_from(dice.below(stride as u64)).unwrap());
+    each.map(|at| all[at]).collect()
+}
+
+#[test]
+fn a_hand_off_that_is_killed_at_any_request_ends_as_if_nothing_had_been() {
+    let begun = Instant::now();
+    let (requests, expected) = undisturbed();
+    let points = points(requests);
+    let struck = AtomicUsize::new(0);
+    made::beside_each_other(&points, |point| {
+        let stage = Stage::new().unwrap();
+        struck.fetch_add(usize::from(hand_off(&stage, Some(*point))), Ordering::Relaxed);
+        let ends = end_state::of(&stage);
+        let difference = end_state::difference(&expected, &ends);
+        assert!(
+            difference.is_empty(),
+            "killed at {point:?}, it ends otherwise:\n{difference}"
+        );
+        made::nothing_twice(&stage);
+        made::each_asked_for_once(&stage);
+        made::all_recorded(&stage);
+    });
+    let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    assert!(
+        of(&struck) * 10 >= points.len() * 9,
+        "only {} kills struck",
+        of(&struck)
+    );
+    extent::told(&format!(
+        "crash points: {} of {} (seed {}) of a hand-off of {requests} requests, {} kills struck, in {:.1} s: each ends as \
+         the undisturbed one",
+        points.len(),
+        2 * requests,
+        extent::seed(),
+        of(&struck),
+        begun.elapsed().as_secs_f64(),
+    ));
+}

@@ -1,0 +1,21 @@
+//! The state file under crowds, kills and broken disks, through the real binaries as processes.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
+#![cfg(target_os = "linux")]
+
+mod broken_disk;
+mod crash_points;
+mod crowd;
+mod end_state;
+mod extent;
+mod faulty;
+mod kills;
+mod lock;
+#[path = "../guide/made.rs"]
+mod made;
+#[path = "../guide/part.rs"]
+mod part;
+mod system_calls;
+mod teams;
+mod tracer;
+mod writer;
