@@ -167,6 +167,12 @@ pub(crate) enum Command {
         /// The option, by its name in the description
         option: String,
     },
+    /// Write the man pages into a folder
+    #[command(name = "__man", hide = true, after_help = "Examples:\n  az-aksbackup __man man1")]
+    Man {
+        /// The folder
+        folder: std::path::PathBuf,
+    },
     /// Print the version
     #[command(after_help = "Examples:
   az aksbackup version

@@ -49,6 +49,10 @@ pub fn main() -> ExitCode {
                 .iter()
                 .for_each(|value| console.result(value));
         }
+        Command::Man { folder } => {
+            let written = about::man_pages(Cli::command(), "az-aksbackup", folder);
+            return process::run(&console, cli.common.output, std::future::ready(written));
+        }
         Command::Version => {
             console.result(&about::version(
                 "az aksbackup",
@@ -94,6 +98,10 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::Status(args) => status::run(cli, *args).await,
         Command::Handoff(args) => handoff::run(&cli.common.console(), &cli.common, args, TOOL),
-        Command::Completion { .. } | Command::Describe | Command::Complete { .. } | Command::Version => Ok(Exit::Done),
+        Command::Completion { .. }
+        | Command::Describe
+        | Command::Complete { .. }
+        | Command::Man { .. }
+        | Command::Version => Ok(Exit::Done),
     }
 }

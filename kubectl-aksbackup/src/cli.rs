@@ -108,6 +108,27 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Print the candidates for the last of WORDS, for kubectl_complete-aksbackup
+    #[command(
+        name = "__complete",
+        hide = true,
+        after_help = "Examples:\n  kubectl-aksbackup __complete verify --cont"
+    )]
+    Complete {
+        /// What was typed after `kubectl aksbackup`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<std::ffi::OsString>,
+    },
+    /// Write the man pages into a folder
+    #[command(
+        name = "__man",
+        hide = true,
+        after_help = "Examples:\n  kubectl-aksbackup __man man1"
+    )]
+    Man {
+        /// The folder
+        folder: std::path::PathBuf,
+    },
     /// Print the version
     #[command(after_help = "Examples:
   kubectl aksbackup version -o json")]

@@ -16,7 +16,7 @@ use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::session::TOOL;
-use commands::{configure, logs, status, unconfigure, verify};
+use commands::{complete, configure, logs, status, unconfigure, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -42,6 +42,12 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             cli.common.console().result(&script);
             Ok(Exit::Done)
         }
+        Command::Complete { words } => {
+            let lines = complete::lines(words).await;
+            lines.iter().for_each(|line| cli.common.console().result(line));
+            Ok(Exit::Done)
+        }
+        Command::Man { folder } => about::man_pages(Cli::command(), "kubectl-aksbackup", folder),
         Command::Version => {
             let version = about::version("kubectl aksbackup", env!("CARGO_PKG_VERSION"), cli.common.output);
             cli.common.console().result(&version);

@@ -1,4 +1,6 @@
-//! What both programs say of themselves in the same way: version and completion.
+//! What both programs say of themselves in the same way: version, completion and man pages.
+
+use std::path::Path;
 
 use clap::Command;
 use clap_complete::Shell;
@@ -6,6 +8,7 @@ use serde_json::json;
 
 use crate::args::Format;
 use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
 use crate::process::document;
 
 /// What `version` prints: `spoken` is how people call the program.
@@ -23,6 +26,21 @@ pub fn completion(command: Command, program: &'static str, shell: Shell) -> Stri
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command.name(program), program, &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+/// Writes the man pages of `program` into `folder`, one for itself and one for each command.
+///
+/// # Errors
+/// Exit 1: a page cannot be written.
+pub fn man_pages(command: Command, program: &'static str, folder: &Path) -> Outcome<Exit> {
+    let written = std::fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(command.name(program).bin_name(program), folder));
+    match written {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => Failure::failed(format!("cannot write the man pages into {}", folder.display()))
+            .because(error.to_string())
+            .err(),
+    }
 }
 
 #[cfg(test)]

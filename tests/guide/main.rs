@@ -16,6 +16,7 @@ mod made;
 mod meddling;
 mod part;
 mod readme;
+mod reference;
 mod refusals;
 mod rights;
 mod setbacks;

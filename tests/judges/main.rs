@@ -7,5 +7,4 @@ mod coverage;
 mod definitions;
 mod environment;
 mod program;
-mod readback;
 mod sdk;

@@ -48,6 +48,27 @@ pub(crate) fn resolve(flags: &ConnectionFlags, credentials: Option<&str>) -> Out
     })
 }
 
+/// What a kubeconfig has names of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Named {
+    /// Contexts.
+    Contexts,
+    /// Clusters.
+    Clusters,
+    /// Users.
+    Users,
+}
+
+/// The names of a `kind` in the kubeconfig of `flags`; none where it cannot be read.
+pub(crate) fn names(flags: &ConnectionFlags, kind: Named) -> Vec<String> {
+    let kubeconfig = read(flags).ok().flatten().unwrap_or_default();
+    match kind {
+        Named::Contexts => kubeconfig.contexts.into_iter().map(|own| own.name).collect(),
+        Named::Clusters => kubeconfig.clusters.into_iter().map(|own| own.name).collect(),
+        Named::Users => kubeconfig.auth_infos.into_iter().map(|own| own.name).collect(),
+    }
+}
+
 fn resolved(flags: &ConnectionFlags) -> Outcome<Access> {
     let Some(kubeconfig) = read(flags)? else {
         return match (&flags.server, Config::incluster()) {

@@ -3,7 +3,8 @@
 //! * [`flags`], [`kubeconfig`], [`proxy`], [`plugin`]: which API server, as whom; [`connection`]: the one client.
 //! * [`client`]: [`Reader`](client::Reader) and [`Writer`](client::Writer); [`error`]: what goes wrong, in Kubernetes'
 //!   words.
-//! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`]: objects; [`watch`], [`clock`]: their
+//! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`],
+//!   [`namespaces`]: objects; [`watch`], [`clock`]: their
 //!   changes, and their time.
 //! * [`issuer`], [`rights`], [`rehearsal`], [`ownership`]: what is asked before anything is written.
 
@@ -16,6 +17,7 @@ pub(crate) mod flags;
 pub(crate) mod issuer;
 pub(crate) mod kubeconfig;
 pub(crate) mod logs;
+pub(crate) mod namespaces;
 pub(crate) mod ownership;
 pub(crate) mod plugin;
 pub(crate) mod pods;

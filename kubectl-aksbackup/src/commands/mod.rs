@@ -2,6 +2,7 @@
 //! at.
 
 pub(crate) mod checks;
+pub(crate) mod complete;
 pub(crate) mod configure;
 pub(crate) mod logs;
 pub(crate) mod session;
