@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
     };
     let console = cli.common.console();
     if let Err(failure) = login::inherit() {
-        return process::run(&console, cli.common.output, std::future::ready(Err(failure)));
+        return process::run::<Cli>(&console, cli.common.output, std::future::ready(Err(failure)));
     }
     match &cli.command {
         // Within `az` it is az that completes.
@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
         }
         _ => {
             arm::transport::install_crypto();
-            return process::run(&console, cli.common.output, run(&cli));
+            return process::run::<Cli>(&console, cli.common.output, run(&cli));
         }
     }
     Exit::Done.into()

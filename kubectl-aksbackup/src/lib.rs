@@ -26,7 +26,7 @@ pub fn main() -> ExitCode {
         Err(code) => return code,
     };
     let console = cli.common.console();
-    process::run(&console, cli.common.output, run(&cli))
+    process::run::<Cli>(&console, cli.common.output, run(&cli))
 }
 
 async fn run(cli: &Cli) -> Outcome<Exit> {

@@ -85,6 +85,15 @@ impl Failure {
         self
     }
 
+    /// Adds the `command` that shows more, unless a cure is a command already.
+    pub fn advise(&mut self, command: &str) {
+        let runs = |hint: &String| ["az ", "kubectl "].iter().any(|program| hint.contains(program));
+        if !self.hints.iter().any(runs) {
+            self.hints
+                .push(format!("run it again, with each request shown: {command} -v"));
+        }
+    }
+
     /// Names the remote's error code.
     #[must_use]
     pub fn code(mut self, code: impl Into<String>) -> Self {
@@ -161,6 +170,15 @@ mod tests {
             "cannot create storage account st1\n  because: the name is taken\n  \
              code: StorageAccountAlreadyTaken (request r-1)\n  hint: az aksbackup init --storage-account NAME"
         );
+    }
+
+    #[test]
+    fn there_is_always_a_command_to_go_on_with() {
+        let mut failure = Failure::failed("x").hint("check the network");
+        failure.advise("az aksbackup prepare");
+        assert_eq!(failure.hints.len(), 2);
+        failure.advise("az aksbackup prepare");
+        assert_eq!(failure.hints.len(), 2, "the first is enough");
     }
 
     #[test]

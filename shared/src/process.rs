@@ -24,7 +24,8 @@ pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
         if wrong && asks_for_json(std::env::args_os().skip(1)) {
             let text = error.to_string();
             let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            let document = document(json!({ "exit": Exit::Usage, "error": Failure::usage(what) }));
+            let (exit, error) = (Exit::Usage, Failure::usage(what));
+            let document = document(json!({ "command": named::<C>(), "exit": exit, "error": error }));
             let _ = writeln!(std::io::stdout(), "{document}");
         }
         match wrong {
@@ -45,12 +46,16 @@ fn asks_for_json(arguments: impl Iterator<Item = OsString>) -> bool {
 
 /// Runs a command to its end. Ctrl-C and SIGTERM end it with 130; what was under way is found again by the next run.
 /// An error goes to standard error, and with `-o json` also to standard output as the one document.
-pub fn run(console: &Console, format: Format, command: impl Future<Output = Outcome<Exit>>) -> ExitCode {
+pub fn run<C: clap::CommandFactory>(
+    console: &Console,
+    format: Format,
+    command: impl Future<Output = Outcome<Exit>>,
+) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let failure = Failure::failed("cannot start").because(error.to_string());
-            return report(console, format, &failure).into();
+            return report::<C>(console, format, Box::new(failure)).into();
         }
     };
     let ending = runtime.block_on(async {
@@ -65,21 +70,33 @@ pub fn run(console: &Console, format: Format, command: impl Future<Output = Outc
     runtime.shutdown_background();
     match ending {
         Ok(exit) => exit.into(),
-        Err(failure) => report(console, format, &failure).into(),
+        Err(failure) => report::<C>(console, format, failure).into(),
     }
 }
 
 /// A person who said no to changes that are pending has not failed at anything.
-fn report(console: &Console, format: Format, failure: &Failure) -> Exit {
-    let failure = &console.told(failure);
+fn report<C: clap::CommandFactory>(console: &Console, format: Format, mut failure: Box<Failure>) -> Exit {
+    let command = named::<C>();
+    if let (Exit::Failed, Some(command)) = (failure.exit, &command) {
+        let program = C::command().get_bin_name().unwrap_or_default().to_owned();
+        failure.advise(&format!("{program} {command}"));
+    }
+    let failure = &console.told(&failure);
     match failure.exit {
         Exit::Pending => console.ending(failure),
         _ => console.error(failure),
     }
     if format == Format::Json {
-        console.result(&document(json!({ "exit": failure.exit, "error": failure })));
+        let fields = json!({ "command": command, "exit": failure.exit, "error": failure });
+        console.result(&document(fields));
     }
     failure.exit
+}
+
+/// The subcommand of the command line, also of one that is wrong in other parts.
+fn named<C: clap::CommandFactory>() -> Option<String> {
+    let matches = C::command().ignore_errors(true).try_get_matches().ok()?;
+    matches.subcommand_name().map(str::to_owned)
 }
 
 /// A JSON document of the command line's interface: `fields` with the number of its format.

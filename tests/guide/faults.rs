@@ -9,7 +9,7 @@ use crate::part::Part;
 
 /// Runs a part under these switches; all their faults strike. Nothing is made twice, and a second run finds nothing to
 /// do, unless it is another backup.
-fn survived(part: Part, switches: &[&str]) -> Stage {
+pub(crate) fn survived(part: Part, switches: &[&str]) -> Stage {
     let stage = part.stage();
     for switch in switches {
         stage.sandbox.set(switch).unwrap();
@@ -32,7 +32,7 @@ fn survived(part: Part, switches: &[&str]) -> Stage {
     stage
 }
 
-fn each_survived(part: Part, cases: &[&[&str]]) {
+pub(crate) fn each_survived(part: Part, cases: &[&[&str]]) {
     beside_each_other(cases, |switches| {
         survived(part, switches);
     });

@@ -1,16 +1,18 @@
 //! When a request is sent again: within bounds, as long as the remote asks, and never a write that may have been done.
 
 use std::error::Error as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use aksbackup_shared::pace::Pace;
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
-use azure_core::http::headers::USER_AGENT;
+use azure_core::http::headers::{HeaderName, USER_AGENT};
 use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{Context, Request, Url};
 
+use super::limit::Silence;
+use super::quota::Quota;
 use super::transport;
 use super::wish::retry_after;
 use crate::login::Login;
@@ -22,6 +24,12 @@ pub(crate) type Trace = Arc<dyn Fn(String) + Send + Sync>;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Once;
 
+/// What Azure's buckets hold after a request, by its kind.
+const REMAINING: [&str; 3] = [
+    "x-ms-ratelimit-remaining-subscription-reads",
+    "x-ms-ratelimit-remaining-subscription-writes",
+    "x-ms-ratelimit-remaining-subscription-deletes",
+];
 const RETRIES: u32 = 4;
 const RETRYING_LIMIT: Duration = Duration::from_secs(20);
 const THROTTLED_LIMIT: Duration = Duration::from_secs(300);
@@ -33,6 +41,7 @@ pub(crate) struct Attempts {
     pace: Pace,
     login: Option<Arc<Login>>,
     trace: Trace,
+    quota: Mutex<Quota>,
 }
 
 /// What came of one try.
@@ -42,6 +51,8 @@ enum Seen {
         status: u16,
         wish: Option<Duration>,
     },
+    /// It may have been sent, and no answer came for as long as anybody would wait.
+    Silent,
     /// Nothing was sent.
     Unreachable,
     /// It may have been sent, and no answer came.
@@ -62,13 +73,20 @@ enum Verdict {
 struct Effort {
     tries: u32,
     spent: Duration,
+    silences: u32,
     renewed: bool,
     once: bool,
 }
 
 impl Attempts {
     pub(crate) fn new(pace: Pace, login: Option<Arc<Login>>, trace: Trace) -> Self {
-        Self { pace, login, trace }
+        let quota = Mutex::new(Quota::new(pace));
+        Self {
+            pace,
+            login,
+            trace,
+            quota,
+        }
     }
 }
 
@@ -82,7 +100,7 @@ impl std::fmt::Debug for Attempts {
 impl Policy for Attempts {
     async fn send(&self, context: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
         request.insert_header(USER_AGENT, transport::USER_AGENT);
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         let mut effort = Effort {
             once: context.value::<Once>().is_some(),
             ..Effort::default()
@@ -91,11 +109,14 @@ impl Policy for Attempts {
             return Err(azure_core::Error::with_message(ErrorKind::Other, "no transport"));
         };
         loop {
+            begun += self.token(request).await;
             let tried = Instant::now();
             let result = policy.send(context, request, rest).await;
             let seen = seen(&result);
             self.tell(request, seen, tried.elapsed());
+            self.close(request, &result);
             effort.spent = begun.elapsed();
+            effort.silences += u32::from(seen == Seen::Silent);
             match judge(seen, effort, self.pace) {
                 Verdict::Give => return result,
                 Verdict::Again(pause) => tokio::time::sleep(pause).await,
@@ -112,11 +133,41 @@ impl Policy for Attempts {
 }
 
 impl Attempts {
+    /// Waits until Azure's buckets have a token for the request. Gives how long that took.
+    async fn token(&self, request: &Request) -> Duration {
+        let taken = |mut quota: MutexGuard<'_, Quota>| quota.take(request.method(), request.url(), Instant::now());
+        let pause = self.quota.lock().map(taken).unwrap_or_default();
+        if !pause.is_zero() {
+            let url = readable(request.url());
+            (self.trace)(format!(
+                "{} {url} waits {}ms for its turn",
+                request.method().as_str(),
+                pause.as_millis()
+            ));
+            tokio::time::sleep(pause).await;
+        }
+        pause
+    }
+
+    /// Notes that Azure's own bucket is empty. A provider that refuses leaves something in it.
+    fn close(&self, request: &Request, result: &PolicyResult) {
+        let Ok(response) = result else { return };
+        let left = REMAINING
+            .iter()
+            .find_map(|name| response.headers().get_optional_str(&HeaderName::from_static(name)));
+        if u16::from(response.status()) != 429 || left.is_some_and(|left| left != "0") {
+            return;
+        }
+        if let (Some(wish), Ok(mut quota)) = (retry_after(response.headers()), self.quota.lock()) {
+            quota.refused(request.method(), request.url(), wish.min(LONGEST_WISH), Instant::now());
+        }
+    }
+
     fn tell(&self, request: &Request, seen: Seen, took: Duration) {
         let outcome = match seen {
             Seen::Answer { status, .. } => status.to_string(),
             Seen::Unreachable => "not reached".to_owned(),
-            Seen::Broken => "no answer".to_owned(),
+            Seen::Broken | Seen::Silent => "no answer".to_owned(),
             Seen::Hopeless => "not sent".to_owned(),
         };
         let method = request.method();
@@ -150,6 +201,7 @@ fn seen(result: &PolicyResult) -> Seen {
             wish: retry_after(response.headers()),
         },
         Err(error) if is_certificate(error) => Seen::Hopeless,
+        Err(error) if error.downcast_ref::<Silence>().is_some() => Seen::Silent,
         Err(error) => match error.kind() {
             ErrorKind::Connection => Seen::Unreachable,
             ErrorKind::Io => Seen::Broken,
@@ -178,7 +230,9 @@ fn judge(seen: Seen, effort: Effort, pace: Pace) -> Verdict {
     match seen {
         Seen::Hopeless => Verdict::Give,
         Seen::Unreachable => short(growing),
-        Seen::Broken if effort.once => Verdict::Give,
+        Seen::Broken | Seen::Silent if effort.once => Verdict::Give,
+        Seen::Silent if effort.silences > 1 => Verdict::Give,
+        Seen::Silent => Verdict::Again(growing),
         Seen::Broken => short(growing),
         Seen::Answer { status: 401, .. } if !effort.renewed => Verdict::NewToken,
         Seen::Answer { status: 429, wish } => {
@@ -195,89 +249,4 @@ fn judge(seen: Seen, effort: Effort, pace: Pace) -> Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONNECTING: Duration = Duration::from_secs(10);
-
-    fn answer(status: u16) -> Seen {
-        Seen::Answer { status, wish: None }
-    }
-
-    fn verdict(seen: Seen, effort: Effort) -> Verdict {
-        judge(seen, effort, Pace::real())
-    }
-
-    #[test]
-    fn what_was_refused_for_a_moment_is_sent_again_with_growing_pauses() {
-        let effort = |tries| Effort {
-            tries,
-            ..Effort::default()
-        };
-        let pause = |tries| verdict(answer(503), effort(tries));
-        assert_eq!(pause(0), Verdict::Again(Duration::from_millis(500)));
-        assert_eq!(pause(2), Verdict::Again(Duration::from_secs(2)));
-        assert_eq!(pause(RETRIES), Verdict::Give);
-        assert_eq!(verdict(answer(409), effort(0)), Verdict::Give);
-        assert_eq!(verdict(answer(200), effort(0)), Verdict::Give);
-    }
-
-    #[test]
-    fn an_unreachable_host_is_said_within_half_a_minute() {
-        let mut effort = Effort {
-            spent: CONNECTING,
-            ..Effort::default()
-        };
-        while let Verdict::Again(pause) = verdict(Seen::Unreachable, effort) {
-            effort.spent += pause + CONNECTING;
-            effort.tries += 1;
-        }
-        assert!(effort.spent <= Duration::from_secs(30), "{:?}", effort.spent);
-    }
-
-    #[test]
-    fn a_write_that_may_have_been_done_is_not_repeated_but_one_that_was_refused_is() {
-        let once = Effort {
-            once: true,
-            ..Effort::default()
-        };
-        assert_eq!(verdict(Seen::Broken, once), Verdict::Give);
-        assert_eq!(verdict(answer(500), once), Verdict::Give);
-        assert!(matches!(verdict(Seen::Unreachable, once), Verdict::Again(_)));
-        assert!(matches!(verdict(answer(429), once), Verdict::Again(_)));
-    }
-
-    #[test]
-    fn a_wish_is_honoured_up_to_its_bound() {
-        let wish = |seconds| Seen::Answer {
-            status: 429,
-            wish: Some(Duration::from_secs(seconds)),
-        };
-        let effort = Effort {
-            tries: 9,
-            spent: Duration::from_secs(60),
-            ..Effort::default()
-        };
-        assert_eq!(verdict(wish(30), effort), Verdict::Again(Duration::from_secs(30)));
-        assert_eq!(verdict(wish(3600), effort), Verdict::Give);
-    }
-
-    #[test]
-    fn a_refused_token_is_renewed_once() {
-        assert_eq!(verdict(answer(401), Effort::default()), Verdict::NewToken);
-        let renewed = Effort {
-            renewed: true,
-            ..Effort::default()
-        };
-        assert_eq!(verdict(answer(401), renewed), Verdict::Give);
-    }
-
-    #[test]
-    fn a_signature_is_not_shown() {
-        let url = Url::parse("https://arm/operations/1?api-version=2024-04-01&s=SECRET&h=X").unwrap();
-        assert_eq!(
-            readable(&url),
-            "https://arm/operations/1?api-version=2024-04-01&s=...&h=..."
-        );
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aksbackup_shared::failure::Failure;
 use azure_core::http::Method;
-use azure_core::http::headers::{HeaderName, Headers};
+use azure_core::http::headers::Headers;
 use serde_json::Value;
 
 use super::wish::retry_after;
@@ -39,10 +39,9 @@ impl Raw {
         retry_after(&self.headers)
     }
 
-    /// Azure's id of the request.
+    /// Azure's ids of the request, as one text.
     pub(crate) fn request_id(&self) -> Option<String> {
-        self.headers
-            .get_optional_string(&HeaderName::from_static("x-ms-request-id"))
+        error::request_id(&self.headers)
     }
 
     /// The failure that it is.

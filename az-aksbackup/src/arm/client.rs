@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::attempts::{Attempts, Once, Trace};
 use super::call::{Call, Raw};
+use super::limit::Limit;
 use super::{error, versions};
 use crate::cloud::Cloud;
 use crate::login::{Caller, Login};
@@ -70,7 +71,7 @@ impl Reader {
             option_env!("CARGO_PKG_VERSION"),
             options,
             Vec::new(),
-            vec![Arc::new(attempts), Arc::new(bearer)],
+            vec![Arc::new(attempts), Arc::new(bearer), Arc::new(Limit::of_arm(pace))],
             None,
         );
         let replaced = Mutex::new(HashMap::new());

@@ -5,6 +5,7 @@ use aksbackup_shared::failure::Failure;
 use azure_core::http::headers::{HeaderName, Headers};
 use serde_json::Value;
 
+use super::limit::Silence;
 use crate::login;
 
 /// How deep nested errors are followed; deeper ones repeat what their wrappers say.
@@ -24,7 +25,7 @@ pub(crate) fn from_answer(what: &str, status: u16, headers: &Headers, body: &[u8
         None => failure.because(plain(status, body)),
     };
     failure = match status {
-        401 => failure.hint("sign in again: az login"),
+        401 => super::challenge::explained(failure, headers),
         429 => throttled(failure, headers),
         _ => failure,
     };
@@ -90,18 +91,26 @@ pub(crate) fn from_transport(what: &str, host: &str, error: &azure_core::Error) 
     if let Some(failure) = login::refusal(error) {
         return failure;
     }
+    if let Some(silence) = error.downcast_ref::<Silence>() {
+        return Failure::failed(what)
+            .because(format!("{host} gave {silence}"))
+            .hint(NETWORK);
+    }
     unreachable(
         Failure::failed(what).because(format!("cannot reach {host}")),
         &chain(error),
     )
 }
 
+/// What can be done about a host that cannot be reached.
+const NETWORK: &str = "check the network, and the proxy if there is one: HTTPS_PROXY, NO_PROXY";
+
 /// Adds why a host could not be reached, and what can be done about it.
 pub(crate) fn unreachable(failure: Failure, texts: &[String]) -> Failure {
     let failure = texts.iter().cloned().fold(failure, Failure::because);
     match texts.iter().any(|text| text.contains("certificate")) {
         true => failure.hint("trust the certificate authority of your proxy: SSL_CERT_FILE=FILE"),
-        false => failure.hint("check the network, and the proxy if there is one: HTTPS_PROXY, NO_PROXY"),
+        false => failure.hint(NETWORK),
     }
 }
 
@@ -187,7 +196,8 @@ fn plain(status: u16, body: &[u8]) -> String {
     }
 }
 
-fn request_id(headers: &Headers) -> Option<String> {
+/// Azure's own id of a request, and that of all requests that belong together.
+pub(super) fn request_id(headers: &Headers) -> Option<String> {
     let text = |name: &'static str| headers.get_optional_string(&HeaderName::from_static(name));
     match (text("x-ms-request-id"), text("x-ms-correlation-request-id")) {
         (Some(id), Some(correlation)) if id != correlation => Some(format!("{id}, correlation {correlation}")),

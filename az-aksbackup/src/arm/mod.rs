@@ -1,6 +1,7 @@
 //! Azure Resource Manager: the only code that knows its URLs, versions, errors and operations.
 //!
-//! [`client`] reads and writes, [`attempts`] repeats what failed for a moment, [`answer`] and [`operation`] follow what was
+//! [`client`] reads and writes, [`attempts`] repeats what failed for a moment, [`quota`] keeps within Azure's token buckets,
+//! [`limit`] ends what takes too long, [`answer`] and [`operation`] follow what was
 //! accepted, [`error`] turns Azure's words into failures, [`versions`] has every api-version with its reason, and
 //! [`object`] names what a path points at.
 
@@ -8,6 +9,7 @@ pub(crate) mod answer;
 pub(crate) mod attempts;
 pub(crate) mod backups;
 mod call;
+mod challenge;
 pub(crate) mod client;
 pub(crate) mod cluster_body;
 pub(crate) mod clusters;
@@ -16,10 +18,12 @@ pub(crate) mod extensions;
 pub(crate) mod groups;
 pub(crate) mod identities;
 pub(crate) mod inventory;
+pub(crate) mod limit;
 mod members;
 pub(crate) mod object;
 pub(crate) mod operation;
 pub(crate) mod providers;
+mod quota;
 pub(crate) mod region;
 pub(crate) mod registered;
 pub(crate) mod roles;

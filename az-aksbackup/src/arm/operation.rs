@@ -92,7 +92,7 @@ impl ArmOperation {
             Some(Place::Status(url)) => {
                 let raw = self.reader.fetch(&url, "operation").await?;
                 match raw.status {
-                    403 | 404 if self.resource.is_some() => self.by_resource().await,
+                    403 | 404 if self.resource.is_some() => self.settle().await,
                     200..300 => self.by_status(raw).await,
                     _ => raw.refused(&self.cannot()).err(),
                 }
@@ -105,12 +105,18 @@ impl ArmOperation {
                         status: "running".into(),
                     }),
                     200..300 => Ok(Polled::Finished(raw.json())),
-                    403 | 404 if self.resource.is_some() => self.by_resource().await,
+                    403 | 404 if self.resource.is_some() => self.settle().await,
                     _ => raw.refused(&self.cannot()).err(),
                 }
             }
             None => self.by_resource().await,
         }
+    }
+
+    /// Follows the resource from now on: who may not see the operation, or not any more, will not see it the next time.
+    async fn settle(&mut self) -> Outcome<Polled> {
+        self.place = None;
+        self.by_resource().await
     }
 
     fn cannot(&self) -> String {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::pace::Pace;
 use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
+
+use super::limit::Limit;
 
 /// What this program calls itself in requests.
 pub(crate) const USER_AGENT: &str = concat!("aksbackup/", env!("CARGO_PKG_VERSION"));
@@ -42,7 +45,7 @@ pub(crate) fn http_client() -> Outcome<Arc<reqwest::Client>> {
 }
 
 /// Options for credentials: this transport, and retries that give up within half a minute.
-pub(crate) fn credential_options(transport: &Transport) -> ClientOptions {
+pub(crate) fn credential_options(transport: &Transport, pace: Pace) -> ClientOptions {
     let retries = ExponentialRetryOptions {
         initial_delay: azure_core::time::Duration::milliseconds(500),
         max_retries: 3,
@@ -52,6 +55,7 @@ pub(crate) fn credential_options(transport: &Transport) -> ClientOptions {
     ClientOptions {
         retry: RetryOptions::exponential(retries),
         transport: Some(transport.clone()),
+        per_try_policies: vec![Arc::new(Limit::of_token(pace))],
         ..ClientOptions::default()
     }
 }

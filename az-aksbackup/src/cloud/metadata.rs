@@ -1,5 +1,7 @@
 //! A cloud that describes itself by ARM's metadata endpoint.
 
+use std::time::Duration;
+
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::CloudName;
@@ -8,6 +10,9 @@ use serde::Deserialize;
 
 use super::{Cloud, METADATA_VARIABLE};
 use crate::arm::error::{chain, unreachable};
+
+/// A document that is always there is there at once.
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// A cloud's own description.
 #[derive(Debug, Deserialize)]
@@ -111,7 +116,8 @@ async fn fetch(client: &reqwest::Client, url: &str) -> Outcome<Document> {
         return undescribed(url).because("it is no https URL").err();
     }
     let answer = async {
-        let response = client.get(url).header("accept", "application/json").send().await?;
+        let request = client.get(url).timeout(LIMIT).header("accept", "application/json");
+        let response = request.send().await?;
         response.error_for_status()?.bytes().await
     };
     let body = answer.await.map_err(reqwest::Error::without_url).or_else(|error| {

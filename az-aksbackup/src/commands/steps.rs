@@ -20,10 +20,11 @@ pub(crate) async fn run_list(
     mut steps: Vec<Box<dyn Guided<Azure>>>,
 ) -> Outcome<Exit> {
     let session = session::open(cli, !dry_run).await?;
-    let report = match dry_run {
+    let mut report = match dry_run {
         true => look(&mut steps, &session).await,
         false => run(&mut steps, &session).await?,
     };
+    report.advise(&format!("az aksbackup {command}"));
     let next = status::next(&session.state(), &cli.common.state_flag());
     Ok(conclude(
         &session.console,

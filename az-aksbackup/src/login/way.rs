@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::pace::Pace;
 use azure_core::cloud::CustomConfiguration;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential};
 use azure_core::error::ErrorKind;
@@ -23,8 +24,10 @@ use super::cli::Bounded;
 use crate::arm::transport::credential_options;
 use crate::cloud::Cloud;
 
-/// The metadata service of a virtual machine answers at once or not at all.
-const LIMIT: Duration = Duration::from_secs(75);
+/// az has a minute; the metadata service of a virtual machine answers at once or not at all.
+const LONG: Duration = Duration::from_secs(75);
+/// Entra, with all tries.
+const SHORT: Duration = Duration::from_secs(30);
 
 /// How to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,6 +49,7 @@ pub(crate) struct Way {
     kind: Kind,
     transport: Transport,
     login: Option<String>,
+    pace: Pace,
 }
 
 enum Kind {
@@ -85,6 +89,7 @@ impl Way {
             kind,
             transport: transport.clone(),
             login: None,
+            pace: Pace::real(),
         }
     }
 }
@@ -108,6 +113,7 @@ impl Way {
                 kind,
                 transport: transport.clone(),
                 login: None,
+                pace: Pace::real(),
             });
         }
         let kind = match auth {
@@ -125,6 +131,7 @@ impl Way {
             kind,
             transport: transport.clone(),
             login: None,
+            pace: Pace::real(),
         })
     }
 
@@ -144,6 +151,7 @@ impl Way {
     /// Signs in where `cloud` does.
     pub(crate) fn at(mut self, cloud: &Cloud) -> Self {
         self.login = Some(cloud.login.clone());
+        self.pace = cloud.pace();
         self
     }
 
@@ -164,6 +172,7 @@ impl Way {
             kind,
             transport: self.transport.clone(),
             login: self.login.clone(),
+            pace: self.pace,
         })
     }
 
@@ -216,7 +225,7 @@ impl Way {
     }
 
     fn options(&self) -> ClientOptions {
-        let mut options = credential_options(&self.transport);
+        let mut options = credential_options(&self.transport, self.pace);
         if let Some(login) = &self.login {
             let mut cloud = CustomConfiguration::default();
             login.clone_into(&mut cloud.authority_host);
@@ -230,8 +239,12 @@ impl Way {
         &self,
         asking: impl Future<Output = azure_core::Result<AccessToken>>,
     ) -> azure_core::Result<AccessToken> {
-        tokio::time::timeout(LIMIT, asking).await.unwrap_or_else(|_| {
-            let text = format!("{} gave no token within {}s", self.source(), LIMIT.as_secs());
+        let limit = match self.kind {
+            Kind::Az { .. } | Kind::Cli { .. } | Kind::ManagedIdentity { .. } => LONG,
+            Kind::Secret { .. } | Kind::Certificate { .. } | Kind::WorkloadIdentity => SHORT,
+        };
+        tokio::time::timeout(limit, asking).await.unwrap_or_else(|_| {
+            let text = format!("{} gave no token within {}s", self.source(), limit.as_secs());
             Err(azure_core::Error::with_message(ErrorKind::Credential, text))
         })
     }

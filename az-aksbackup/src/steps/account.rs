@@ -55,6 +55,13 @@ pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
             "its kind is {kind} {sku}; Azure Backup wants StorageV2 with a standard SKU"
         ));
     }
+    if account.properties.provisioning_state.as_deref() == Some("Failed") {
+        return Failure::failed(format!("storage account {} is in state Failed", target.storage.account))
+            .hint(
+                "see what is wrong with it in the portal, or choose another: az aksbackup init --storage-account NAME",
+            )
+            .err();
+    }
     Ok(())
 }
 

@@ -84,19 +84,26 @@ impl Validation {
 
     async fn ask(&mut self) -> Outcome<Progress> {
         match backups::validate(&self.writer, &self.vault, &self.properties).await {
-            Ok(answer) => Ok(self.accepted(answer)),
+            Ok(answer) => self.accepted(answer),
             Err(failure) => self.later(failure),
         }
     }
 
-    fn accepted(&mut self, answer: Answer) -> Progress {
+    /// Azure's verdict is the end of an operation, or the answer itself.
+    fn accepted(&mut self, answer: Answer) -> Outcome<Progress> {
+        let at_once = answer.status != 202;
         self.running = answer.operation(&self.writer, self.title.clone());
         match self.running {
-            Some(_) => Progress::Running {
+            Some(_) => Ok(Progress::Running {
                 retry_after: None,
                 status: "asked".into(),
-            },
-            None => Progress::Finished,
+            }),
+            None if at_once => Ok(Progress::Finished),
+            None => Failure::failed(format!("cannot {}", self.title))
+                .because(
+                    "Azure named no operation on the host of its Resource Manager, so that its verdict is not known",
+                )
+                .err(),
         }
     }
 

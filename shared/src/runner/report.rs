@@ -126,6 +126,15 @@ impl Report {
             .any(|step| matches!(step.ending, Ending::Failed { .. }))
     }
 
+    /// Gives every failed step that names no command to go on with `command`.
+    pub fn advise(&mut self, command: &str) {
+        for step in &mut self.steps {
+            if let Ending::Failed { error, .. } = &mut step.ending {
+                error.advise(command);
+            }
+        }
+    }
+
     /// Whether nothing was changed and nothing is left.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {

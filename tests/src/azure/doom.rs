@@ -47,7 +47,7 @@ impl Doom {
             *body = before;
         }
         if self.writes {
-            world.set_state(resource, if self.code.is_some() { "Failed" } else { "Canceled" });
+            world.set_state(resource, "Failed");
         }
         let Some(code) = self.code else {
             return End {

@@ -96,6 +96,20 @@ async fn an_operation_that_may_not_be_seen_or_is_elsewhere_is_followed_by_its_re
             .unwrap()
             .starts_with(&format!("GET {}", account()))
     );
+    let asked = |script: &Script| script.asked().iter().filter(|line| line.starts_with("GET /o ")).count();
+    let again = line(
+        403,
+        json!({ "error": { "code": "AuthorizationFailed", "message": "no" } }),
+    );
+    let lines = [
+        accepted("azure-asyncoperation", &format!("{ARM}/o")),
+        again,
+        state("Updating"),
+        state("Updating"),
+        state("Succeeded"),
+    ];
+    let (_, script) = operation(lines).await;
+    assert_eq!(asked(&script), 1, "it was refused once, and is not asked for again");
     let created = line(201, json!({ "properties": { "provisioningState": "Creating" } }))
         .with("azure-asyncoperation", "https://evil.example/o");
     let (polls, script) = operation([created, state("Creating"), state("Failed")]).await;
