@@ -48,6 +48,12 @@ impl Doom {
         }
         if self.writes {
             world.set_state(resource, "Failed");
+            let state = world
+                .get_mut(resource)
+                .and_then(|body| body.pointer_mut("/properties/currentProtectionState"));
+            if let Some(state) = state {
+                *state = json!("ConfiguringProtectionFailed");
+            }
         }
         let Some(code) = self.code else {
             return End {
