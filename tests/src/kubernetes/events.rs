@@ -28,10 +28,18 @@ pub(crate) fn record(cluster: &Kubernetes, object: &Value, component: &str, reas
         });
         return;
     }
+    let event = event(object, component, reason, message);
+    let _ = cluster.store.create(resource, event, &options);
+}
+
+/// A new event about `object`.
+pub(crate) fn event(object: &Value, component: &str, reason: &str, message: &str) -> Value {
+    let metadata = &object["metadata"];
+    let namespace = metadata["namespace"].as_str().unwrap_or("default");
     let kind = if warning(reason) { "Warning" } else { "Normal" };
     let name = metadata["name"].as_str().unwrap_or_default();
     let serial = Uuid::new_v4().simple().to_string();
-    let event = json!({
+    json!({
         "metadata": { "name": format!("{name}.{}", &serial[..16]), "namespace": namespace },
         "involvedObject": {
             "kind": object["kind"], "apiVersion": object["apiVersion"], "namespace": metadata["namespace"],
@@ -40,8 +48,7 @@ pub(crate) fn record(cluster: &Kubernetes, object: &Value, component: &str, reas
         "type": kind, "reason": reason, "message": message, "count": 1,
         "source": { "component": component }, "reportingComponent": component, "reportingInstance": "",
         "firstTimestamp": store::now(), "lastTimestamp": store::now(), "eventTime": null,
-    });
-    let _ = cluster.store.create(resource, event, &options);
+    })
 }
 
 fn warning(reason: &str) -> bool {

@@ -12,6 +12,7 @@ use super::resources;
 use super::settings::Settings;
 use super::status::Refusal;
 use super::store::{self, Options};
+use crate::planes::Clock;
 
 /// What the kubelet knows of a pod.
 #[derive(Debug)]
@@ -86,10 +87,14 @@ impl Kubernetes {
     }
 
     fn fault_of(&self, pod: &Value) -> Option<Fault> {
-        let set = owner(pod)["name"].as_str().unwrap_or_default();
-        let deployment = set.rsplit_once('-').map(|(name, _)| name).unwrap_or_default();
-        self.state().faults.get(deployment).copied()
+        self.state().faults.get(deployment_of(pod)).copied()
     }
+}
+
+/// Name of the deployment that a pod belongs to, from the name of its replica set; empty where there is none.
+pub(crate) fn deployment_of(pod: &Value) -> &str {
+    let set = owner(pod)["name"].as_str().unwrap_or_default();
+    set.rsplit_once('-').map(|(name, _)| name).unwrap_or_default()
 }
 
 /// Does what is due for every pod.
@@ -97,20 +102,12 @@ pub(crate) fn step(cluster: &Kubernetes, memory: &mut Memory) {
     let (pods, _) = cluster.store.list("pods", None);
     memory.pods.retain(|known, _| pods.iter().any(|pod| uid(pod) == *known));
     for pod in &pods {
-        let fresh = Known {
-            stage: Stage::New,
-            until: None,
-            restarts: 0,
-            ending: None,
-        };
-        let mut known = memory.pods.remove(&uid(pod)).unwrap_or(fresh);
+        let mut known = memory.pods.remove(&uid(pod)).unwrap_or_default();
         if end(cluster, pod, &mut known) {
             continue;
         }
         advance(cluster, pod, &mut known);
-        for at in [known.until, known.ending].into_iter().flatten() {
-            memory.wake_at(at);
-        }
+        known.wakes().for_each(|at| memory.wake_at(at));
         memory.pods.insert(uid(pod), known);
     }
 }
@@ -120,10 +117,7 @@ fn end(cluster: &Kubernetes, pod: &Value, known: &mut Known) -> bool {
     if pod["metadata"]["deletionTimestamp"].is_null() {
         return false;
     }
-    let at = *known
-        .ending
-        .get_or_insert_with(|| Instant::now() + cluster.clock.real(cluster.settings.pod_stop));
-    if Instant::now() < at {
+    if !known.ended(cluster.clock, cluster.settings.pod_stop) {
         return false;
     }
     let (namespace, name) = place(pod);
@@ -133,36 +127,69 @@ fn end(cluster: &Kubernetes, pod: &Value, known: &mut Known) -> bool {
 }
 
 fn advance(cluster: &Kubernetes, pod: &Value, known: &mut Known) {
-    if known.ending.is_some() || known.stage == Stage::Running {
-        return;
-    }
     let fault = cluster.fault_of(pod);
-    let over = known.until.is_some_and(|until| Instant::now() >= until);
-    let start = || Some(Instant::now() + cluster.clock.real(cluster.settings.pod_start));
-    let (stage, until) = match (known.stage, fault) {
-        (Stage::New | Stage::Unschedulable, Some(Fault::Unschedulable)) => (Stage::Unschedulable, None),
-        (Stage::New | Stage::Unschedulable, _) => (Stage::Starting, start()),
-        (Stage::Starting | Stage::PullFails, Some(Fault::ImagePullBackOff)) => (Stage::PullFails, None),
-        (Stage::PullFails, _) => (Stage::Starting, start()),
-        (Stage::Starting, Some(Fault::CrashLoopBackOff)) if over => (Stage::Crashing, None),
-        (Stage::Crashing, Some(Fault::CrashLoopBackOff)) if !over => return,
-        (Stage::Crashing, Some(Fault::CrashLoopBackOff)) => (Stage::Crashing, None),
-        (Stage::Crashing, _) => (Stage::Starting, start()),
-        (Stage::Starting, _) if over => (Stage::Running, None),
-        _ => return,
-    };
-    if stage == known.stage && stage != Stage::Crashing {
-        return;
+    if known.advance(fault, cluster.clock, cluster.settings.pod_start) {
+        write(cluster, pod, known);
     }
-    known.until = until;
-    if stage == Stage::Crashing {
-        // Ten seconds, doubled with every restart, five minutes at most: the kubelet's own back-off.
-        let pause = f64::from(10 * (1_u32 << known.restarts.min(5))).min(300.0);
-        known.until = Some(Instant::now() + cluster.clock.real(pause));
-        known.restarts += 1;
+}
+
+impl Default for Known {
+    /// A pod that nobody has looked at yet.
+    fn default() -> Self {
+        Self {
+            stage: Stage::New,
+            until: None,
+            restarts: 0,
+            ending: None,
+        }
     }
-    known.stage = stage;
-    write(cluster, pod, known);
+}
+
+impl Known {
+    /// Moves a pod on that suffers from `fault`: says whether there is something new to write down. A healthy pod takes
+    /// `pod_start` seconds of the model to become ready.
+    pub(crate) fn advance(&mut self, fault: Option<Fault>, clock: Clock, pod_start: f64) -> bool {
+        if self.ending.is_some() || self.stage == Stage::Running {
+            return false;
+        }
+        let over = self.until.is_some_and(|until| Instant::now() >= until);
+        let start = || Some(Instant::now() + clock.real(pod_start));
+        let (stage, until) = match (self.stage, fault) {
+            (Stage::New | Stage::Unschedulable, Some(Fault::Unschedulable)) => (Stage::Unschedulable, None),
+            (Stage::New | Stage::Unschedulable, _) => (Stage::Starting, start()),
+            (Stage::Starting | Stage::PullFails, Some(Fault::ImagePullBackOff)) => (Stage::PullFails, None),
+            (Stage::PullFails, _) => (Stage::Starting, start()),
+            (Stage::Starting, Some(Fault::CrashLoopBackOff)) if over => (Stage::Crashing, None),
+            (Stage::Crashing, Some(Fault::CrashLoopBackOff)) if !over => return false,
+            (Stage::Crashing, Some(Fault::CrashLoopBackOff)) => (Stage::Crashing, None),
+            (Stage::Crashing, _) => (Stage::Starting, start()),
+            (Stage::Starting, _) if over => (Stage::Running, None),
+            _ => return false,
+        };
+        if stage == self.stage && stage != Stage::Crashing {
+            return false;
+        }
+        self.until = until;
+        if stage == Stage::Crashing {
+            // Ten seconds, doubled with every restart, five minutes at most: the kubelet's own back-off.
+            let pause = f64::from(10 * (1_u32 << self.restarts.min(5))).min(300.0);
+            self.until = Some(Instant::now() + clock.real(pause));
+            self.restarts += 1;
+        }
+        self.stage = stage;
+        true
+    }
+
+    /// Whether a pod that is being deleted has ended by now; it takes `pod_stop` seconds of the model.
+    pub(crate) fn ended(&mut self, clock: Clock, pod_stop: f64) -> bool {
+        let at = *self.ending.get_or_insert_with(|| Instant::now() + clock.real(pod_stop));
+        Instant::now() >= at
+    }
+
+    /// When there is something to do again without an order.
+    pub(crate) fn wakes(&self) -> impl Iterator<Item = Instant> {
+        [self.until, self.ending].into_iter().flatten()
+    }
 }
 
 fn write(cluster: &Kubernetes, pod: &Value, known: &Known) {
@@ -192,7 +219,7 @@ fn write(cluster: &Kubernetes, pod: &Value, known: &Known) {
         Stage::Running => started(cluster, &pod),
         _ => {}
     }
-    for (component, reason, message) in told(cluster, &pod, known.stage) {
+    for (component, reason, message) in told(&cluster.settings.node_name, &pod, known.stage) {
         events::record(cluster, &pod, component, reason, &message);
     }
 }

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cluster::Kubernetes;
 use super::controllers::{place, uid};
 use super::kubelet::{Known, Stage};
 use super::store;
 
-/// The events that go with a stage: component, reason, message.
-pub(crate) fn told(cluster: &Kubernetes, pod: &Value, stage: Stage) -> Vec<(&'static str, &'static str, String)> {
+/// The events that go with a stage: component, reason, message. The pod runs on `node`.
+pub(crate) fn told(node: &str, pod: &Value, stage: Stage) -> Vec<(&'static str, &'static str, String)> {
     let (namespace, name) = place(pod);
     let container = &pod["spec"]["containers"][0];
     let of = |key: &str| container[key].as_str().unwrap_or_default();
@@ -18,7 +17,6 @@ pub(crate) fn told(cluster: &Kubernetes, pod: &Value, stage: Stage) -> Vec<(&'st
     match stage {
         Stage::Unschedulable => vec![("default-scheduler", "FailedScheduling", UNSCHEDULABLE.to_owned())],
         Stage::Starting => {
-            let node = &cluster.settings.node_name;
             let message = format!("Successfully assigned {namespace}/{name} to {node}");
             vec![("default-scheduler", "Scheduled", message)]
         }
