@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::backend::Backend;
 use crate::log::Entry;
 use crate::sandbox::Sandbox;
 use crate::schema::is_undefined_version;
@@ -67,6 +68,14 @@ impl Stage {
     /// # Errors
     /// A switch is unknown, or the sandbox does not start.
     pub fn with(switches: &[&str]) -> io::Result<Self> {
+        Self::on(Backend::Small, switches)
+    }
+
+    /// The same with the cluster of `backend` behind it.
+    ///
+    /// # Errors
+    /// As [`Stage::with`]; for a real control plane as [`crate::bed::Bed::start`].
+    pub fn on(backend: Backend, switches: &[&str]) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut settings = Settings {
             time_scale: TIME_SCALE,
@@ -75,7 +84,7 @@ impl Stage {
         for switch in switches {
             settings.set(switch).map_err(io::Error::other)?;
         }
-        let sandbox = Sandbox::start(settings, folder.path())?;
+        let sandbox = Sandbox::start_on(backend, settings, folder.path())?;
         let guests = &[];
         Ok(Self {
             sandbox,
@@ -130,9 +139,15 @@ impl Stage {
         command
     }
 
-    /// A command as `persona` of Kubernetes, who has no Azure login.
+    /// A command as `persona` of Kubernetes, who has no Azure login. The cluster has done by then what Azure told it.
+    ///
+    /// # Panics
+    /// It could not.
     #[must_use]
     pub fn kubectl_command(&self, persona: &str, arguments: &[&str]) -> Command {
+        if let Err(error) = self.sandbox.cluster().settled() {
+            panic!("the cluster did not do what Azure told it: {error}");
+        }
         let mut command = self.bare("kubectl-aksbackup", arguments);
         command
             .env("KUBECONFIG", self.folder.path().join("kubeconfig"))

@@ -3,6 +3,9 @@
 //! It shares no type, path or constant with the binaries that it judges.
 
 pub mod azure;
+pub mod backend;
+pub mod bed;
+mod clusters;
 pub mod critical_path;
 pub mod harness;
 pub mod kubernetes;

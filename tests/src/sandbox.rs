@@ -10,9 +10,11 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::azure::personas::{self, Persona};
 use crate::azure::{Azure, ids};
-use crate::kubernetes::{self, Kubernetes, kubeconfig_of};
+use crate::backend::{Backend, TestCluster};
+use crate::bed::Bed;
+use crate::clusters::Clusters;
+use crate::kubernetes::{Kubernetes, kubeconfig_of};
 use crate::log::RequestLog;
-use crate::planes::{Clock, Cloud, Cluster};
 use crate::settings::Settings;
 use crate::tls::Authority;
 
@@ -27,52 +29,6 @@ pub struct Sandbox {
     time_scale: f64,
 }
 
-/// Issuer of the second, empty cluster.
-const OTHER_ISSUER: &str = "https://westeurope.oic.prod-aks.azure.com/4f1c6c9a-0d1f-4b1e-9b57-3c1f6a7d2e10/00000000-0000-0000-0000-0000000000aa/";
-
-/// The cluster of the world, and the second, empty one.
-struct Clusters {
-    kubernetes: Arc<Kubernetes>,
-    other: Arc<Kubernetes>,
-    /// Addresses of both API servers.
-    servers: [String; 2],
-}
-
-impl Clusters {
-    fn start(
-        runtime: &Runtime,
-        authority: &Authority,
-        scale: f64,
-        settings: kubernetes::Settings,
-        azure: &Arc<Azure>,
-        log: &RequestLog,
-    ) -> io::Result<Self> {
-        // A cluster may start tasks of its own while it is built.
-        let _entered = runtime.enter();
-        let clock = Clock { scale };
-        let kubernetes = Kubernetes::new(clock, settings, Arc::clone(azure) as Arc<dyn Cloud>);
-        let other = Kubernetes::empty(clock, OTHER_ISSUER);
-        let mut addresses = Vec::new();
-        for cluster in [&kubernetes, &other] {
-            let listener = runtime.block_on(authority.listen())?;
-            addresses.push(format!("https://{}", listener.address()));
-            let (cluster, log) = (Arc::clone(cluster), log.clone());
-            runtime.spawn(async move { cluster.serve(listener, log).await });
-        }
-        azure.attach(&(Arc::clone(&kubernetes) as Arc<dyn Cluster>));
-        let mut addresses = addresses.into_iter();
-        let servers = [
-            addresses.next().unwrap_or_default(),
-            addresses.next().unwrap_or_default(),
-        ];
-        Ok(Self {
-            kubernetes,
-            other,
-            servers,
-        })
-    }
-}
-
 impl Sandbox {
     /// Starts a sandbox and writes what its clients need into `dir`, which has to exist: `ca.pem`, `kubeconfig`,
     /// `requests.jsonl`, `sandbox.json`, and `env/PERSONA.sh` for each persona of Azure and of
@@ -82,16 +38,27 @@ impl Sandbox {
     /// # Errors
     /// No port is free, or a file cannot be written.
     pub fn start(settings: Settings, dir: &Path) -> io::Result<Self> {
+        Self::start_on(Backend::Small, settings, dir)
+    }
+
+    /// The same on a cluster of the caller's choice. A real control plane works in `bed` below `dir`.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`], and as [`Bed::start`] says.
+    pub fn start_on(backend: Backend, settings: Settings, dir: &Path) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let log = RequestLog::new(Some(&dir.join("requests.jsonl")))?;
         let authority = Authority::new()?;
         fs::write(dir.join("ca.pem"), authority.pem())?;
         let listener = runtime.block_on(authority.listen())?;
         let endpoint = format!("https://{}", listener.address());
-        let (time_scale, cluster_settings) = (settings.time_scale, settings.kubernetes.clone());
-        let personas = cluster_settings.personas.clone();
-        let azure = Azure::new(settings, &endpoint);
-        let clusters = Clusters::start(&runtime, &authority, time_scale, cluster_settings, &azure, &log)?;
+        let time_scale = settings.time_scale;
+        let personas = settings.kubernetes.personas.clone();
+        let azure = Azure::new(settings.clone(), &endpoint);
+        let clusters = match backend {
+            Backend::Small => Clusters::small(&runtime, &authority, settings, &azure, &log)?,
+            Backend::Real => Clusters::real(&runtime, &authority, settings, &azure, &log, &dir.join("bed"))?,
+        };
         let [server, other] = &clusters.servers;
         let kubeconfig = kubeconfig_of(server, other, authority.pem(), &personas);
         azure.set_kubeconfig(&kubeconfig);
@@ -195,10 +162,26 @@ impl Sandbox {
         &self.azure
     }
 
-    /// The Kubernetes half, for looking into the cluster and for changes behind the clients' backs.
+    /// The small Kubernetes half, for looking into the cluster and for changes behind the clients' backs. Where the
+    /// cluster is a real one, nobody calls this one.
     #[must_use]
     pub fn kubernetes(&self) -> &Kubernetes {
         &self.clusters.kubernetes
+    }
+
+    /// The real control plane, where the sandbox was started on one.
+    #[must_use]
+    pub fn bed(&self) -> Option<&Bed> {
+        self.clusters.bed.as_deref()
+    }
+
+    /// The cluster, whichever it is.
+    #[must_use]
+    pub fn cluster(&self) -> &dyn TestCluster {
+        match self.bed() {
+            Some(bed) => bed,
+            None => self.kubernetes(),
+        }
     }
 
     /// Assigns a role by name to a persona or an object id, in force at once.
@@ -252,8 +235,7 @@ fn write_kubeconfigs(dir: &Path, kubeconfig: &str, time_scale: f64) -> io::Resul
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.clusters.kubernetes.shut_down();
-        self.clusters.other.shut_down();
+        self.clusters.shut_down();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

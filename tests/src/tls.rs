@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -51,17 +51,32 @@ impl Authority {
         &self.pem
     }
 
-    /// Binds a free loopback port and listens there with a certificate for `127.0.0.1` and `localhost`.
+    /// Issues a server certificate for loopback and for `more` names. Gives certificate and key, PEM both.
     ///
     /// # Errors
-    /// No port is free, or the certificate cannot be made.
-    pub async fn listen(&self) -> io::Result<TlsListener> {
-        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+    /// The key or the certificate cannot be made.
+    pub fn issue(&self, more: &[&str]) -> io::Result<(String, String)> {
+        let (certificate, key) = self.certificate(more)?;
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+
+    fn certificate(&self, more: &[&str]) -> io::Result<(Certificate, KeyPair)> {
+        let names = ["127.0.0.1", "localhost"].iter().chain(more);
+        let names: Vec<String> = names.map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
         params.distinguished_name.push(DnType::CommonName, "aksbackup sandbox");
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
+        Ok((certificate, key))
+    }
+
+    /// Binds a free loopback port and listens there with a certificate for `127.0.0.1` and `localhost`.
+    ///
+    /// # Errors
+    /// No port is free, or the certificate cannot be made.
+    pub async fn listen(&self) -> io::Result<TlsListener> {
+        let (certificate, key) = self.certificate(&[])?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -6,6 +6,7 @@ pub mod personas;
 
 mod answer;
 mod arm;
+pub(crate) mod assertion;
 mod blob;
 mod call;
 mod cloud;
@@ -34,3 +35,5 @@ mod versions;
 mod world;
 
 pub use engine::Azure;
+
+pub(crate) use providers::cluster_body::issuer;

@@ -157,6 +157,45 @@ impl Chart<'_> {
     }
 }
 
+/// Velero's schema of a storage location (`pkg/apis/velero/v1/backupstoragelocation_types.go`). There is no status
+/// endpoint: Velero writes the whole object.
+fn location_schema() -> Value {
+    let text = json!({ "type": "string" });
+    let time = json!({ "type": "string", "format": "date-time", "nullable": true });
+    let access = json!({ "type": "string", "enum": ["ReadOnly", "ReadWrite"] });
+    let credential = json!({
+        "type": "object", "required": ["key"], "x-kubernetes-map-type": "atomic",
+        "properties": { "key": text, "name": { "type": "string", "default": "" }, "optional": { "type": "boolean" } },
+    });
+    let object_storage = json!({
+        "type": "object", "required": ["bucket"],
+        "properties": { "bucket": text, "prefix": text, "caCert": { "type": "string", "format": "byte" } },
+    });
+    json!({
+        "type": "object",
+        "properties": {
+            "apiVersion": text, "kind": text, "metadata": { "type": "object" },
+            "spec": {
+                "type": "object", "required": ["objectStorage", "provider"],
+                "properties": {
+                    "accessMode": access, "backupSyncPeriod": { "type": "string", "nullable": true },
+                    "config": { "type": "object", "additionalProperties": text }, "credential": credential,
+                    "default": { "type": "boolean" }, "objectStorage": object_storage, "provider": text,
+                    "validationFrequency": { "type": "string", "nullable": true },
+                },
+            },
+            "status": {
+                "type": "object",
+                "properties": {
+                    "accessMode": access, "lastSyncedRevision": text, "lastSyncedTime": time,
+                    "lastValidationTime": time, "message": text,
+                    "phase": { "type": "string", "enum": ["Available", "Unavailable"] },
+                },
+            },
+        },
+    })
+}
+
 /// The definition of Velero's storage locations.
 pub(crate) fn definition() -> Value {
     let column = |name: &str, path: &str, kind: &str| json!({ "name": name, "jsonPath": path, "type": kind });
@@ -166,7 +205,7 @@ pub(crate) fn definition() -> Value {
         column("Age", ".metadata.creationTimestamp", "date"),
         column("Default", ".spec.default", "boolean"),
     ];
-    let schema = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
+    let schema = location_schema();
     json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": { "name": "backupstoragelocations.velero.io", "labels": { "component": "velero" } },

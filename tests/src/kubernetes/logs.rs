@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::cluster::Kubernetes;
 use super::server::{Answer, Request};
 use super::status::Refusal;
-use super::target::Named;
+use super::target::{Named, Query};
 
 /// How many lines of one container are kept; the kubelet rotates logs as well.
 const KEPT: usize = 5000;
@@ -88,8 +88,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn parse(request: &Request) -> Self {
-        let query = &request.query;
+    fn parse(query: &Query) -> Self {
         let seconds = query
             .number("sinceSeconds")
             .and_then(|seconds| i64::try_from(seconds).ok());
@@ -144,15 +143,7 @@ pub(crate) fn answer(cluster: &Arc<Kubernetes>, request: &Request, named: &Named
         )));
     }
     let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-    let wanted = Wanted::parse(request);
-    let (lines, total) = cluster.logs.read(&uid, &container, 0).unwrap_or_default();
-    let skipped = wanted.tail.map_or(0, |tail| lines.len().saturating_sub(tail));
-    let first = wanted.text(&lines[skipped..]);
-    let body = if request.query.flag("follow") {
-        follow(Arc::clone(cluster), wanted, (uid, container), (total, first))
-    } else {
-        Body::from(first)
-    };
+    let body = body(&cluster.logs, cluster.stopping(), &request.query, (uid, container));
     let mut response = Response::new(body);
     response
         .headers_mut()
@@ -180,20 +171,37 @@ fn container(pod: &Value, wanted: Option<&str>) -> Result<String, Refusal> {
     }
 }
 
-/// A body that grows with the log, until the pod or the cluster is gone.
-fn follow(cluster: Arc<Kubernetes>, wanted: Wanted, key: (String, String), begun: (usize, String)) -> Body {
-    let changed = cluster.logs.changed.subscribe();
-    let stopping = cluster.stopping();
-    let state = (cluster, wanted, key, begun, changed, stopping);
+/// What a container has written, as `query` wants it, by the uid of the pod and the container's name. Where it is to be
+/// followed, the body grows with the log until the pod is gone, or whoever serves it is `stopping`.
+pub(crate) fn body(logs: &Arc<Logs>, stopping: watch::Receiver<bool>, query: &Query, key: (String, String)) -> Body {
+    let wanted = Wanted::parse(query);
+    let (lines, total) = logs.read(&key.0, &key.1, 0).unwrap_or_default();
+    let skipped = wanted.tail.map_or(0, |tail| lines.len().saturating_sub(tail));
+    let first = wanted.text(&lines[skipped..]);
+    if query.flag("follow") {
+        return follow(Arc::clone(logs), stopping, wanted, key, (total, first));
+    }
+    Body::from(first)
+}
+
+fn follow(
+    logs: Arc<Logs>,
+    stopping: watch::Receiver<bool>,
+    wanted: Wanted,
+    key: (String, String),
+    begun: (usize, String),
+) -> Body {
+    let changed = logs.changed.subscribe();
+    let state = (logs, wanted, key, begun, changed, stopping);
     Body::from_stream(stream::unfold(state, |mut state| async move {
         loop {
-            let (cluster, wanted, key, (read, text), changed, stopping) = &mut state;
+            let (logs, wanted, key, (read, text), changed, stopping) = &mut state;
             if !text.is_empty() {
                 let bytes = Bytes::from(std::mem::take(text));
                 return Some((Ok::<_, std::convert::Infallible>(bytes), state));
             }
             changed.borrow_and_update();
-            let (lines, total) = cluster.logs.read(&key.0, &key.1, *read)?;
+            let (lines, total) = logs.read(&key.0, &key.1, *read)?;
             if *stopping.borrow() {
                 return None;
             }

@@ -7,23 +7,23 @@ mod apply;
 #[cfg(test)]
 mod behaviour;
 mod changes;
-mod chart;
+pub(crate) mod chart;
 mod cluster;
 mod controllers;
 mod deployment_status;
-mod deployments;
+pub(crate) mod deployments;
 mod discovery;
-mod events;
+pub(crate) mod events;
 mod extension;
 mod fields;
 mod kubeconfig;
-mod kubelet;
-mod logs;
+pub(crate) mod kubelet;
+pub(crate) mod logs;
 mod metadata;
 mod openapi;
 mod orders;
 mod patch;
-mod pod_status;
+pub(crate) mod pod_status;
 mod protobuf;
 mod replicasets;
 mod resources;
@@ -38,11 +38,11 @@ mod target;
 mod tokens;
 #[cfg(test)]
 mod trial;
-mod velero;
-mod velero_log;
+pub(crate) mod velero;
+pub(crate) mod velero_log;
 mod verbs;
 mod watch;
-mod webhook;
+pub(crate) mod webhook;
 #[cfg(test)]
 mod with_identity;
 #[cfg(test)]
@@ -53,3 +53,9 @@ pub use access::{Persona, Rule};
 pub use cluster::{Fault, Kubernetes};
 pub use kubeconfig::{kubeconfig, kubeconfig_of};
 pub use settings::{Dialect, Settings};
+
+pub(crate) use cluster::Installed;
+pub(crate) use controllers::{place, uid};
+pub(crate) use patch::three_way;
+pub(crate) use resources::{Resource, named, path_of, path_of_kind};
+pub(crate) use target::Query;

@@ -184,6 +184,16 @@ impl Resource {
         }
     }
 
+    /// Path of the list in a namespace, or of all objects where that is empty.
+    pub(crate) fn path(&self, namespace: &str) -> String {
+        let root = if self.group.is_empty() { "/api" } else { "/apis" };
+        let version = self.api_version();
+        if self.namespaced && !namespace.is_empty() {
+            return format!("{root}/{version}/namespaces/{namespace}/{}", self.plural);
+        }
+        format!("{root}/{version}/{}", self.plural)
+    }
+
     /// `details` of a Status about `name`.
     pub(crate) fn details(&self, name: &str) -> Value {
         let mut details = json!({ "kind": self.plural });
@@ -225,4 +235,21 @@ pub(crate) fn lookup(group: &str, version: &str, plural: &str) -> Option<&'stati
 /// The resource of `kind`; kinds are unique here.
 pub(crate) fn of_kind(kind: &str) -> Option<&'static Resource> {
     RESOURCES.iter().find(|resource| resource.kind == kind)
+}
+
+/// Path of the list of `kind` in a namespace; empty for a kind that is not known here.
+pub(crate) fn path_of_kind(kind: &str, namespace: &str) -> String {
+    of_kind(kind)
+        .map(|resource| resource.path(namespace))
+        .unwrap_or_default()
+}
+
+/// Path of an object, `with_name`, or of the list that it belongs into.
+pub(crate) fn path_of(object: &Value, with_name: bool) -> String {
+    let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
+    let list = path_of_kind(object["kind"].as_str().unwrap_or_default(), text("namespace"));
+    if with_name {
+        return format!("{list}/{}", text("name"));
+    }
+    list
 }

@@ -13,9 +13,10 @@ use super::settings::Dialect;
 use super::store::{self, Options};
 use super::velero_log;
 use super::words::{self, Failure};
-use crate::planes::{Cloud, ServiceAccountToken, Workload};
+use crate::planes::{Clock, Cloud, ServiceAccountToken, Workload};
 
-const CONTAINER: &str = "velero";
+/// Name of the container.
+pub(crate) const CONTAINER: &str = "velero";
 
 /// What the Velero servers remember.
 #[derive(Debug, Default)]
@@ -26,68 +27,99 @@ pub(crate) struct Validation {
     last: Option<(Instant, Value)>,
 }
 
+/// When Velero validates: `start` seconds of the model after its container is ready, and then every `period` seconds,
+/// where the location itself says nothing else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rhythm {
+    pub(crate) clock: Clock,
+    pub(crate) start: f64,
+    pub(crate) period: f64,
+}
+
+impl Rhythm {
+    /// Between two validations of `location`; `None` where there is only a first one.
+    fn period(self, location: &Value) -> Option<Duration> {
+        let own = location["spec"]["validationFrequency"].as_str().and_then(seconds);
+        let seconds = own.unwrap_or(self.period);
+        (seconds > 0.0).then(|| self.clock.real(seconds))
+    }
+}
+
+impl Validation {
+    /// Whether this pod has been seen before. Other pods than `running` are forgotten.
+    pub(crate) fn knows(&mut self, pod: &str, running: &[Value]) -> bool {
+        self.starts
+            .retain(|known, _| running.iter().any(|pod| uid(pod) == *known));
+        self.starts.contains_key(pod)
+    }
+
+    /// When the pod with this uid validates next: some time after its start, then periodically, and at once after a
+    /// change of the specification. `None` is never.
+    pub(crate) fn due(&mut self, pod: &str, location: &Value, rhythm: Rhythm) -> Option<Instant> {
+        let now = Instant::now();
+        let fresh = now + rhythm.clock.real(rhythm.start);
+        let first = *self.starts.entry(pod.to_owned()).or_insert(Some(fresh));
+        if first.is_some() {
+            return first;
+        }
+        match &self.last {
+            Some((_, known)) if *known != location["spec"] => Some(now),
+            Some((at, _)) => rhythm.period(location).map(|period| *at + period),
+            None => Some(now),
+        }
+    }
+
+    /// The pod has validated `location`.
+    pub(crate) fn done(&mut self, pod: &str, location: &Value) {
+        self.starts.insert(pod.to_owned(), None);
+        self.last = Some((Instant::now(), location["spec"].clone()));
+    }
+}
+
 /// Does what is due for every running Velero.
 pub(crate) fn step(cluster: &Kubernetes, memory: &mut Memory) {
     let (mut pods, _) = cluster.store.list("pods", None);
-    pods.retain(|pod| runs_velero(pod) && ready(pod) && pod["metadata"]["deletionTimestamp"].is_null());
-    memory
-        .velero
-        .starts
-        .retain(|known, _| pods.iter().any(|pod| uid(pod) == *known));
+    pods.retain(validates);
+    let rhythm = Rhythm {
+        clock: cluster.clock,
+        start: cluster.settings.validation_start,
+        period: cluster.settings.validation_period,
+    };
     for pod in &pods {
-        let now = Instant::now();
-        let fresh = now + cluster.clock.real(cluster.settings.validation_start);
-        let known = memory.velero.starts.contains_key(&uid(pod));
-        let first = *memory.velero.starts.entry(uid(pod)).or_insert(Some(fresh));
-        if !known {
-            velero_log::greeting(place(pod).0)
+        let (own, namespace) = (uid(pod), place(pod).0);
+        if !memory.velero.knows(&own, &pods) {
+            velero_log::greeting(namespace)
                 .into_iter()
-                .for_each(|line| cluster.logs.push(&uid(pod), CONTAINER, line));
+                .for_each(|line| cluster.logs.push(&own, CONTAINER, line));
         }
-        let due = match first {
-            Some(at) => Some(at),
-            None => periodic(cluster, memory, pod, now),
+        let location = || {
+            cluster
+                .store
+                .get("backupstoragelocations", namespace, "default")
+                .unwrap_or_default()
         };
-        match due {
-            Some(at) if at <= now => {
-                memory.velero.starts.insert(uid(pod), None);
-                let spec = validate(cluster, pod);
-                memory.velero.last = Some((Instant::now(), spec));
-                memory.wake_at(Instant::now() + period(cluster, pod).unwrap_or(Duration::from_secs(3600)));
-            }
-            Some(at) => memory.wake_at(at),
-            None => {}
+        let seen = location();
+        if memory
+            .velero
+            .due(&own, &seen, rhythm)
+            .is_some_and(|at| at <= Instant::now())
+        {
+            validate(cluster, pod);
+            memory.velero.done(&own, &seen);
+        }
+        if let Some(at) = memory.velero.due(&own, &location(), rhythm) {
+            memory.wake_at(at);
         }
     }
 }
 
-/// When the next periodical validation is due: at once after a change of the specification, never with a period of
-/// zero.
-fn periodic(cluster: &Kubernetes, memory: &Memory, pod: &Value, now: Instant) -> Option<Instant> {
-    let spec = cluster
-        .store
-        .get("backupstoragelocations", place(pod).0, "default")
-        .unwrap_or_default()["spec"]
-        .clone();
-    match &memory.velero.last {
-        Some((_, known)) if *known != spec => Some(now),
-        Some((at, _)) => period(cluster, pod).map(|period| *at + period),
-        None => Some(now),
-    }
-}
-
-fn period(cluster: &Kubernetes, pod: &Value) -> Option<Duration> {
-    let location = cluster
-        .store
-        .get("backupstoragelocations", place(pod).0, "default")
-        .unwrap_or_default();
-    let own = location["spec"]["validationFrequency"].as_str().and_then(seconds);
-    let seconds = own.unwrap_or(cluster.settings.validation_period);
-    (seconds > 0.0).then(|| cluster.clock.real(seconds))
+/// Whether a pod is a Velero that is up and stays.
+pub(crate) fn validates(pod: &Value) -> bool {
+    runs_velero(pod) && ready(pod) && pod["metadata"]["deletionTimestamp"].is_null()
 }
 
 /// A duration as Go writes it (`1m30s`), in seconds.
-pub(crate) fn seconds(text: &str) -> Option<f64> {
+fn seconds(text: &str) -> Option<f64> {
     let mut total = 0.0;
     let mut number = String::new();
     for letter in text.chars() {
@@ -107,7 +139,7 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
 }
 
 /// Whether one of the pod's containers is velero.
-pub(crate) fn runs_velero(pod: &Value) -> bool {
+fn runs_velero(pod: &Value) -> bool {
     pod["spec"]["containers"]
         .as_array()
         .into_iter()
@@ -115,13 +147,13 @@ pub(crate) fn runs_velero(pod: &Value) -> bool {
         .any(|container| container["name"] == CONTAINER)
 }
 
-/// One validation, written to the location and to the log; gives the specification that it was about.
-fn validate(cluster: &Kubernetes, pod: &Value) -> Value {
+/// One validation, written to the location and to the log.
+fn validate(cluster: &Kubernetes, pod: &Value) {
     let namespace = place(pod).0;
     let say = |line: String| cluster.logs.push(&uid(pod), CONTAINER, line);
     let Some(location) = cluster.store.get("backupstoragelocations", namespace, "default") else {
         say(velero_log::no_location());
-        return Value::Null;
+        return;
     };
     let dialect = cluster.state().dialect;
     let presented = presented(cluster, pod);
@@ -134,7 +166,7 @@ fn validate(cluster: &Kubernetes, pod: &Value) -> Value {
     let outcome = way.reach(pod, &location["spec"]);
     velero_log::report(namespace, &outcome).into_iter().for_each(say);
     let Some(resource) = resources::named("backupstoragelocations") else {
-        return Value::Null;
+        return;
     };
     let options = Options::by("velero-server", None);
     let _ = cluster.store.modify(resource, namespace, "default", &options, |live| {
@@ -142,7 +174,6 @@ fn validate(cluster: &Kubernetes, pod: &Value) -> Value {
         live["status"] = verdict(&live["status"], &outcome, dialect);
         Ok(live)
     });
-    location["spec"].clone()
 }
 
 /// The status of a location after a validation that ended with `outcome`, from its status `before`.
@@ -252,7 +283,7 @@ fn presented(cluster: &Kubernetes, pod: &Value) -> ServiceAccountToken {
 }
 
 /// A variable of velero's container, empty where it is not set.
-pub(crate) fn variable(pod: &Value, name: &str) -> String {
+fn variable(pod: &Value, name: &str) -> String {
     let mut containers = pod["spec"]["containers"].as_array().into_iter().flatten();
     let velero = containers.find(|container| container["name"] == CONTAINER);
     let mut env = velero

@@ -5,13 +5,14 @@ use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use serde_json::{Value, json};
 
 use super::cluster::{Fault, Kubernetes};
+use super::controllers::place;
 use super::resources;
 use super::status::Refusal;
 use super::store::Options;
 
-const NAMESPACE: &str = "kube-system";
-const MANAGER: &str = "azure-wi-webhook-controller-manager";
-const ACCOUNT: &str = "azure-wi-webhook-admin";
+pub(crate) const NAMESPACE: &str = "kube-system";
+pub(crate) const MANAGER: &str = "azure-wi-webhook-controller-manager";
+pub(crate) const ACCOUNT: &str = "azure-wi-webhook-admin";
 const CONFIGURATION: &str = "azure-wi-webhook-mutating-webhook-configuration";
 const VOLUME_PREFIX: &str = "azure-workload-identity-reserved-";
 const MOUNT: &str = "/var/run/secrets/azure/wi";
@@ -148,20 +149,25 @@ fn volume_name(pod: &str) -> String {
     format!("{VOLUME_PREFIX}{}", &hex[..63 - VOLUME_PREFIX.len()])
 }
 
+/// The objects of the add-on, each with its plural name.
+pub(crate) fn objects() -> [(&'static str, Value); 3] {
+    [
+        ("serviceaccounts", account()),
+        ("mutatingwebhookconfigurations", configuration()),
+        ("deployments", deployment()),
+    ]
+}
+
 /// Makes (or takes away) the objects of the add-on in `kube-system`.
 pub(crate) fn furnish(cluster: &Kubernetes, on: bool) {
-    let objects = [
-        ("serviceaccounts", NAMESPACE, ACCOUNT, account()),
-        ("mutatingwebhookconfigurations", "", CONFIGURATION, configuration()),
-        ("deployments", NAMESPACE, MANAGER, deployment()),
-    ];
-    for (plural, namespace, name, object) in objects {
+    for (plural, object) in objects() {
         let Some(resource) = resources::named(plural) else {
             continue;
         };
         if on {
             let _ = cluster.create(resource, object, &Options::by("addon-manager", None));
         } else {
+            let (namespace, name) = place(&object);
             cluster.store.remove(resource.plural, namespace, name);
         }
     }

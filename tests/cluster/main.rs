@@ -1,0 +1,8 @@
+//! The cluster plane on a real Kubernetes control plane; what the small one can do as well runs on both.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
+
+mod bed;
+mod configure;
+mod handoff;
+mod looks;
