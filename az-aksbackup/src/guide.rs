@@ -32,7 +32,7 @@ pub(crate) fn prepare(options: PrepareOptions) -> Steps {
 /// Step 8.
 pub(crate) fn grant(options: GrantOptions) -> Steps {
     let read = JustRead::default();
-    vec![step(Preflight::new(Purpose::Grant, &read)), step(Roles { options })]
+    vec![step(Preflight::new(Purpose::Grant, &read)), step(Roles::new(options))]
 }
 
 /// Step 11.
@@ -58,7 +58,7 @@ pub(crate) fn up(prepare: PrepareOptions, grant: GrantOptions, protect: ProtectO
     let read = JustRead::default();
     let mut steps = vec![step(Preflight::new(Purpose::Everything, &read))];
     steps.extend(prepared(&prepare, &read));
-    steps.push(step(Roles { options: grant }));
+    steps.push(step(Roles::new(grant)));
     steps.push(step(BackupInstance::new(protect, &read)));
     steps
 }
@@ -73,7 +73,7 @@ pub(crate) fn status(options: PrepareOptions) -> Steps {
         state_flag: state_flag(),
         ..GrantOptions::default()
     };
-    steps.push(step(Roles { options: grant }));
+    steps.push(step(Roles::new(grant)));
     let protect = ProtectOptions {
         state_flag: state_flag(),
         ..ProtectOptions::default()

@@ -45,6 +45,14 @@ pub(crate) fn settle(tables: &mut CloudTables, step: StepName, is_there: impl Fn
     created.extend(own.filter(|intent| is_there(&intent.object)));
 }
 
+/// Drops the intents of a step whose objects are not there although the step is done: somebody else made what was wanted,
+/// under another name.
+pub(crate) fn drop_unmade(tables: &mut CloudTables, step: StepName, is_there: impl Fn(&str) -> bool) {
+    tables
+        .intents
+        .retain(|intent| intent.step != step || is_there(&intent.object));
+}
+
 /// Whole seconds: nobody reads more out of the file.
 fn second(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
@@ -80,6 +88,17 @@ mod tests {
         settle(&mut tables, StepName::Storage, |object| object == "/made");
         assert_eq!(tables.created.len(), 1);
         assert_eq!(tables.intents.len(), 1);
+    }
+
+    #[test]
+    fn what_somebody_else_made_is_no_intent_any_more() {
+        let mut tables = CloudTables::default();
+        Azure::intend(&mut tables, StepName::Roles, "/mine");
+        Azure::intend(&mut tables, StepName::Roles, "/theirs");
+        Azure::intend(&mut tables, StepName::Extension, "/e");
+        drop_unmade(&mut tables, StepName::Roles, |object| object == "/mine");
+        let left = tables.intents.iter().map(|intent| intent.object.as_str());
+        assert_eq!(left.collect::<Vec<_>>(), ["/mine", "/e"]);
     }
 
     #[test]

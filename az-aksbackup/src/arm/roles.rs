@@ -49,6 +49,9 @@ pub(crate) const DISK_SNAPSHOT_CONTRIBUTOR: Role = Role {
 /// A role assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Assignment {
+    /// Its id.
+    #[serde(default)]
+    pub(crate) id: String,
     /// What it assigns.
     pub(crate) properties: AssignmentProperties,
 }
@@ -97,22 +100,27 @@ pub(crate) async fn assignments(
 }
 
 /// The name of an assignment, the same for the same scope, principal and role, so that a repeated PUT makes no second
-/// one. The principal is part of it because Azure does not let an assignment's principal be changed.
-pub(crate) fn assignment_name(role: Role, principal: &PrincipalId, scope: &ResourceId) -> Uuid {
-    let triple = format!("{scope}|{principal}|{}", role.definition).to_ascii_lowercase();
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, triple.as_bytes())
+/// one. The principal is part of it because Azure does not let an assignment's principal be changed. Of the names that it
+/// could have, the first that is not among the `taken`.
+pub(crate) fn assignment_name(role: Role, principal: &PrincipalId, scope: &ResourceId, taken: &[Uuid]) -> Uuid {
+    let mut name = format!("{scope}|{principal}|{}", role.definition).to_ascii_lowercase();
+    loop {
+        let uuid = Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes());
+        if !taken.contains(&uuid) {
+            return uuid;
+        }
+        name.push('|');
+    }
 }
 
-/// Assigns a role to a service principal. Naming the principal's type spares Azure a look-up that fails for a fresh
+/// Assigns a role to a service principal under this name. Naming the principal's type spares Azure a look-up that fails for a fresh
 /// one, and satisfies conditions on who may be given roles.
 pub(crate) async fn assign(
     writer: &Writer,
-    role: Role,
-    principal: &PrincipalId,
-    scope: &ResourceId,
+    name: Uuid,
+    (role, principal, scope): (Role, &PrincipalId, &ResourceId),
     subscription: &SubscriptionId,
 ) -> Outcome<Answer> {
-    let name = assignment_name(role, principal, scope);
     let path = format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}");
     let definition = role.definition;
     let body = json!({ "properties": {
@@ -179,6 +187,7 @@ mod tests {
 
     fn assignment(definition: &str, scope: &str, condition: Option<&str>) -> Assignment {
         Assignment {
+            id: String::new(),
             properties: AssignmentProperties {
                 role_definition_id: format!("/providers/Microsoft.Authorization/roleDefinitions/{definition}"),
                 principal_id: PRINCIPAL.to_ascii_uppercase(),
@@ -210,9 +219,12 @@ mod tests {
         let principal: PrincipalId = PRINCIPAL.parse().unwrap();
         let scope: ResourceId = GROUP.parse().unwrap();
         let upper: ResourceId = GROUP.to_uppercase().parse().unwrap();
-        let name = assignment_name(READER, &principal, &scope);
-        assert_eq!(name, assignment_name(READER, &principal, &upper));
-        assert_ne!(name, assignment_name(CONTRIBUTOR, &principal, &scope));
+        let name = assignment_name(READER, &principal, &scope, &[]);
+        assert_eq!(name, assignment_name(READER, &principal, &upper, &[]));
+        assert_ne!(name, assignment_name(CONTRIBUTOR, &principal, &scope, &[]));
+        let next = assignment_name(READER, &principal, &scope, &[name]);
+        assert_ne!(next, name);
+        assert_eq!(next, assignment_name(READER, &principal, &upper, &[name]));
         assert_ne!(
             name,
             assignment_name(
@@ -220,7 +232,8 @@ mod tests {
                 &principal,
                 &"/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg2"
                     .parse()
-                    .unwrap()
+                    .unwrap(),
+                &[]
             )
         );
     }

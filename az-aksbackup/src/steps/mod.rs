@@ -12,6 +12,7 @@ pub(crate) mod options;
 pub(crate) mod policy;
 pub(crate) mod protection;
 pub(crate) mod registration;
+pub(crate) mod reinstallation;
 pub(crate) mod rights;
 pub(crate) mod roles_seen;
 pub(crate) mod settings;

@@ -55,6 +55,8 @@ pub(crate) struct Checked {
     pub(crate) need: Need,
     /// The assignment that meets it.
     pub(crate) met: Option<Assignment>,
+    /// The ids of all assignments that meet it.
+    pub(crate) ids: Vec<String>,
 }
 
 impl Checked {
@@ -176,11 +178,12 @@ pub(crate) async fn check(reader: &Reader, needs: Vec<Need>) -> Outcome<Vec<Chec
 
 fn compare(needs: Vec<Need>, listed: &[Assignment]) -> Vec<Checked> {
     let check = |need: Need| {
-        let mut meeting = listed
+        let meeting = listed
             .iter()
             .filter(|own| own.gives(need.role, &need.principal, &need.reach));
         Checked {
-            met: meeting.next().cloned(),
+            met: meeting.clone().next().cloned(),
+            ids: meeting.map(|own| own.id.clone()).collect(),
             need,
         }
     };

@@ -24,6 +24,7 @@ use crate::plane::{self, Azure};
 use crate::steps::cured::Cured;
 use crate::steps::fresh::JustRead;
 use crate::steps::options::PrepareOptions;
+use crate::steps::reinstallation::{cluster_of, deletion};
 use crate::steps::settings::{self, Settings};
 use crate::steps::{registration, turns, wanted};
 
@@ -83,12 +84,6 @@ impl Change for ExtensionChange {
             warning,
         }
     }
-}
-
-/// The cluster that an extension is on.
-fn cluster_of(extension: &ResourceId) -> &str {
-    let id = extension.as_str();
-    id.rfind("/providers/").map_or(id, |end| &id[..end])
 }
 
 impl Step for BackupExtension {
@@ -218,7 +213,7 @@ impl BackupExtension {
         );
         Box::new(failure.hint(adopt).hint(format!(
             "to install it anew for the wanted storage: {} && az aksbackup prepare{flag}",
-            delete(&extensions::extension_id(&target.cluster, &extension.name))
+            deletion(&extensions::extension_id(&target.cluster, &extension.name))
         )))
     }
 }
@@ -262,18 +257,9 @@ fn cures(extension: &ResourceId) -> [String; 2] {
         format!("see what its pods say: kubectl get events -n {NAMESPACE} --sort-by=.lastTimestamp"),
         format!(
             "once the cause is gone, remove the extension and prepare again: {}",
-            delete(extension)
+            deletion(extension)
         ),
     ]
-}
-
-fn delete(extension: &ResourceId) -> String {
-    let cluster = cluster_of(extension).rsplit('/').next().unwrap_or_default();
-    format!(
-        "az k8s-extension delete --name {} --cluster-name {cluster} --cluster-type managedClusters --resource-group {} --yes",
-        extension.name(),
-        extension.resource_group()
-    )
 }
 
 fn evidence(target: &Target, extension: &Extension) -> String {

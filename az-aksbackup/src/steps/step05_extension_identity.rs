@@ -21,7 +21,7 @@ use crate::steps::fresh::JustRead;
 use crate::steps::needed::Holder;
 use crate::steps::options::PrepareOptions;
 use crate::steps::turns::{self, Sight};
-use crate::steps::wanted;
+use crate::steps::{reinstallation, wanted};
 
 /// Step 5.
 pub(crate) struct ExtensionIdentity {
@@ -33,7 +33,7 @@ pub(crate) struct ExtensionIdentity {
 
 /// What is there.
 pub(crate) struct Seen {
-    extension: String,
+    extension: ResourceId,
     principal: PrincipalId,
     node_group: ResourceId,
     identity: Sight<Identity>,
@@ -79,7 +79,7 @@ impl Step for ExtensionIdentity {
             },
         };
         Ok(Seen {
-            extension: extension.name,
+            extension: extensions::extension_id(&target.cluster, &extension.name),
             principal,
             node_group,
             identity,
@@ -107,14 +107,14 @@ impl Step for ExtensionIdentity {
                     ),
                 )],
             )),
-            Sight::Absent => Failure::failed(format!("the identity of extension {} does not exist", seen.extension))
-                .because(format!(
+            Sight::Absent => {
+                let why = format!(
                     "no identity in group {} or in the subscription has principal {}",
                     seen.node_group.name(),
                     seen.principal
-                ))
-                .hint("somebody removed it: delete the extension and run az aksbackup prepare again")
-                .err(),
+                );
+                reinstallation::without_identity(&seen.extension, why, &self.options.state_flag).err()
+            }
         }
     }
 

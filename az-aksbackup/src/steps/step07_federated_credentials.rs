@@ -22,7 +22,7 @@ use crate::plane::{self, Azure};
 use crate::steps::options::PrepareOptions;
 use crate::steps::subjects::{self, Wish};
 use crate::steps::turns::{self, Sight};
-use crate::steps::wanted;
+use crate::steps::{reinstallation, wanted};
 
 const ACTION: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials";
 
@@ -94,6 +94,12 @@ impl Step for FederatedCredentials {
         };
         let (identity, issuer) = (identity.identity.clone(), prerequisites.issuer.clone());
         let credentials = Sight::of(identities::credentials(reader, &identity).await.map(Some))?;
+        if matches!(credentials, Sight::Absent) {
+            let extension = state.cloud.extension.as_ref().map(|table| table.extension.clone());
+            let extension = extension.unwrap_or_else(|| wanted::extension(&target));
+            let why = format!("Azure names {identity} as its own, and knows none such");
+            return reinstallation::without_identity(&extension, why, &self.options.state_flag).err();
+        }
         Ok(Seen {
             target,
             identity,
@@ -155,6 +161,8 @@ impl Step for FederatedCredentials {
         let Some(credentials) = seen.credentials.here() else {
             return;
         };
+        let ids = ids(seen);
+        plane::drop_unmade(tables, StepName::FederatedCredentials, |object| is_among(&ids, object));
         let records = seen.wishes.iter().filter_map(|wish| {
             let own = credentials
                 .iter()
@@ -174,14 +182,8 @@ impl Step for FederatedCredentials {
     }
 
     fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
-        let credentials = seen.credentials.here().map(Vec::as_slice).unwrap_or_default();
-        let ids = credentials
-            .iter()
-            .map(|own| identities::credential_id(&seen.identity, &own.name).to_string());
-        let ids: Vec<String> = ids.collect();
-        plane::settle(tables, StepName::FederatedCredentials, |object| {
-            ids.iter().any(|id| id == object)
-        });
+        let ids = ids(seen);
+        plane::settle(tables, StepName::FederatedCredentials, |object| is_among(&ids, object));
     }
 
     fn hand_over(&self, change: &CredentialChange, failure: &Failure) -> Option<Turn> {
@@ -224,6 +226,17 @@ impl FederatedCredentials {
             .collect();
         format!("az aksbackup prepare{subjects}{}", self.options.state_flag)
     }
+}
+
+/// The ids of the credentials that are there.
+fn ids(seen: &Seen) -> Vec<String> {
+    let credentials = seen.credentials.here().map(Vec::as_slice).unwrap_or_default();
+    let id = |own: &FederatedCredential| identities::credential_id(&seen.identity, &own.name).to_string();
+    credentials.iter().map(id).collect()
+}
+
+fn is_among(ids: &[String], object: &str) -> bool {
+    ids.iter().any(|id| id.eq_ignore_ascii_case(object))
 }
 
 /// Whether the file has a credential for every wish, on this identity and of this issuer.
@@ -273,17 +286,25 @@ fn too_many(seen: &Seen, credentials: &[FederatedCredential], new: usize) -> Fai
         "identity {name} has no room for {new} more federated credentials"
     ))
     .because(format!("it has {}, Azure allows {CREDENTIAL_LIMIT}", credentials.len()));
-    let stale = credentials
-        .iter()
-        .filter(|own| own.properties.issuer != seen.issuer.as_str());
-    stale.take(new).fold(failure, |failure, own| {
-        failure.hint(format!(
-            "remove one of another issuer: az identity federated-credential delete --name {} --identity-name {name} \
-             --resource-group {}",
-            own.name,
-            seen.identity.resource_group()
-        ))
-    })
+    let over = (credentials.len() + new).saturating_sub(CREDENTIAL_LIMIT);
+    let place = format!(
+        "--identity-name {name} --resource-group {}",
+        seen.identity.resource_group()
+    );
+    let is_stale = |own: &&FederatedCredential| own.properties.issuer != seen.issuer.as_str();
+    let stale: Vec<&FederatedCredential> = credentials.iter().filter(is_stale).take(over).collect();
+    if stale.len() < over {
+        return failure.hint(format!(
+            "see which are not needed, and delete them: az identity federated-credential list {place} --output table"
+        ));
+    }
+    let delete = |own: &FederatedCredential| {
+        format!(
+            "remove one of another issuer: az identity federated-credential delete --name {} {place}",
+            own.name
+        )
+    };
+    stale.into_iter().map(delete).fold(failure, Failure::hint)
 }
 
 #[cfg(test)]

@@ -9,11 +9,14 @@
 //!
 //! Rights: `Microsoft.Authorization/roleAssignments/{read,write}` on the storage account, the cluster, the snapshot group.
 
+use std::cell::RefCell;
+
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{ResourceId, SubscriptionId};
 use aksbackup_shared::state::schema::{CloudTables, RolesTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+use uuid::Uuid;
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::roles;
@@ -28,8 +31,9 @@ const ACTION: &str = "Microsoft.Authorization/roleAssignments/write";
 /// Step 8.
 #[derive(Debug, Default)]
 pub(crate) struct Roles {
-    /// As `grant` was told.
-    pub(crate) options: GrantOptions,
+    options: GrantOptions,
+    /// Names that turned out to be those of other assignments.
+    taken: RefCell<Vec<Uuid>>,
 }
 
 /// What is there.
@@ -37,12 +41,14 @@ pub(crate) struct Seen {
     target: Target,
     /// The needs with what Azure lists for them, or whose turn it is before they can be known.
     roles: Result<Vec<Checked>, Turn>,
+    taken: Vec<Uuid>,
 }
 
 /// A role to be assigned.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Assign {
     need: Need,
+    name: Uuid,
     holder: String,
     subscription: SubscriptionId,
     /// The flags with which whoever may assign it vouches for the target.
@@ -62,7 +68,10 @@ impl Change for Assign {
                 place(scope)
             ),
             right: Right::new(ACTION, scope),
-            creates: Some(assignment_id(&self.need)),
+            creates: Some(format!(
+                "{scope}/providers/Microsoft.Authorization/roleAssignments/{}",
+                self.name
+            )),
             warning: None,
         }
     }
@@ -98,7 +107,8 @@ impl Step for Roles {
             },
             Proof::NotYet(turn) => Err(turn),
         };
-        Ok(Seen { target, roles })
+        let taken = self.taken.borrow().clone();
+        Ok(Seen { target, roles, taken })
     }
 
     fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<Assign>> {
@@ -109,7 +119,7 @@ impl Step for Roles {
         let missing: Vec<Assign> = checked
             .iter()
             .filter(|own| own.met.is_none())
-            .map(|own| assign(&own.need, &seen.target))
+            .map(|own| assign(&own.need, seen))
             .collect();
         if missing.is_empty() {
             return Ok(Decision::Done(format!("{} role assignments", checked.len())));
@@ -122,9 +132,17 @@ impl Step for Roles {
         let Need {
             role, principal, scope, ..
         } = &change.need;
-        match roles::assign(writer, *role, principal, scope, &change.subscription).await {
+        let triple = (*role, principal, scope);
+        match roles::assign(writer, change.name, triple, &change.subscription).await {
             Ok(_) => Ok(Applied::Done),
             Err(failure) if failure.has_code("RoleAssignmentExists") => Ok(Applied::Done),
+            Err(failure) if failure.has_code("RoleAssignmentUpdateNotPermitted") => {
+                self.taken.borrow_mut().push(change.name);
+                Ok(Applied::Busy(turns::look_again(format!(
+                    "{}: another role assignment has the name {}",
+                    change.holder, change.name
+                ))))
+            }
             // A fresh principal takes a moment until every part of Entra knows it.
             Err(failure) if failure.has_code("PrincipalNotFound") => Ok(Applied::Busy(Wait::for_(format!(
                 "{}: Entra does not know the principal yet",
@@ -136,6 +154,7 @@ impl Step for Roles {
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
         let checked = seen.roles.as_ref().map(Vec::as_slice).unwrap_or_default();
+        plane::drop_unmade(tables, StepName::Roles, |object| is_met_by(checked, object));
         let assignments = checked.iter().map(Checked::record).collect();
         tables.roles = Some(RolesTable {
             assignments,
@@ -145,12 +164,7 @@ impl Step for Roles {
 
     fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
         let checked = seen.roles.as_ref().map(Vec::as_slice).unwrap_or_default();
-        let met: Vec<String> = checked
-            .iter()
-            .filter(|own| own.met.is_some())
-            .map(|own| assignment_id(&own.need))
-            .collect();
-        plane::settle(tables, StepName::Roles, |object| met.iter().any(|id| id == object));
+        plane::settle(tables, StepName::Roles, |object| is_met_by(checked, object));
     }
 
     fn hand_over(&self, change: &Assign, failure: &Failure) -> Option<Turn> {
@@ -195,6 +209,12 @@ impl Step for Roles {
 }
 
 impl Roles {
+    /// As `grant` was told.
+    pub(crate) fn new(options: GrantOptions) -> Self {
+        let taken = RefCell::default();
+        Self { options, taken }
+    }
+
     /// Compares what the person named with the file.
     fn as_vouched(&self, target: &Target) -> Outcome<()> {
         let pairs = [
@@ -241,12 +261,10 @@ impl Roles {
     }
 }
 
-fn assignment_id(need: &Need) -> String {
-    let name = roles::assignment_name(need.role, &need.principal, &need.scope);
-    format!(
-        "{}/providers/Microsoft.Authorization/roleAssignments/{name}",
-        need.scope
-    )
+/// Whether one of the assignments that meet the needs is `object`.
+fn is_met_by(checked: &[Checked], object: &str) -> bool {
+    let mut ids = checked.iter().flat_map(|own| &own.ids);
+    ids.any(|id| id.eq_ignore_ascii_case(object))
 }
 
 /// The holder by name, with its group: who vouches for a vault must not take a namesake for it.
@@ -270,12 +288,13 @@ fn place(scope: &ResourceId) -> String {
     format!("{kind} {}", scope.name())
 }
 
-fn assign(need: &Need, target: &Target) -> Assign {
+fn assign(need: &Need, seen: &Seen) -> Assign {
     Assign {
         need: need.clone(),
-        holder: named(need.holder, target),
-        subscription: target.subscription.clone(),
-        vouchers: target.vouchers(),
+        name: roles::assignment_name(need.role, &need.principal, &need.scope, &seen.taken),
+        holder: named(need.holder, &seen.target),
+        subscription: seen.target.subscription.clone(),
+        vouchers: seen.target.vouchers(),
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::ids;
 use super::path::name_of;
-use super::providers::{cluster_body, extensions, federation, identities, installation};
+use super::providers::{accounts, cluster_body, extensions, federation, identities, installation};
 use super::verbatim::MARK;
 use super::world::{Effect, World, stamp, text};
 
@@ -85,7 +85,7 @@ fn extension(world: &mut World) {
         format!("{}/providers/{kind}/{}", ids::cluster_id(), others.extension_name)
     });
     if world.get(&id).is_none() {
-        world.put(foreign(&id, &others.extension_storage), 0.0);
+        world.put(foreign(world, &id), 0.0);
     }
     match others.extension.as_str() {
         "succeeded" => installation::succeed(world, &id),
@@ -96,15 +96,15 @@ fn extension(world: &mut World) {
     }
 }
 
-fn foreign(id: &str, storage: &str) -> Value {
-    let mut place = storage.split('/');
+fn foreign(world: &World, id: &str) -> Value {
+    let mut place = world.settings.others.extension_storage.split('/');
     let [group, account, container] = [place.next(), place.next(), place.next()].map(Option::unwrap_or_default);
     let of_location = |name: &str| format!("configuration.backupStorageLocation.{name}");
     let settings = json!({
         of_location("bucket"): container, of_location("config.storageAccount"): account,
         of_location("config.resourceGroup"): group, of_location("config.subscriptionId"): ids::SUBSCRIPTION,
         of_location("config.useAAD"): "true",
-        of_location("config.storageAccountURI"): format!("https://{account}.blob.core.windows.net/"),
+        of_location("config.storageAccountURI"): accounts::endpoint(world, account),
         "credentials.tenantId": ids::TENANT,
     });
     json!({

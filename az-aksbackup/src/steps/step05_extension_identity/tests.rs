@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::steps::step04_extension::tests::extension;
 use crate::steps::turns::tests::refusal;
-use crate::steps::wanted::tests::state;
+use crate::steps::wanted::tests::{example, state};
 
 fn step() -> ExtensionIdentity {
     ExtensionIdentity {
@@ -24,7 +24,7 @@ fn identity() -> Identity {
 
 fn seen(identity: Sight<Identity>) -> Seen {
     Seen {
-        extension: "azure-aks-backup".into(),
+        extension: wanted::extension(&example()),
         principal: "33333333-3333-4333-8333-333333333333".parse().unwrap(),
         node_group: GROUP.parse().unwrap(),
         identity,

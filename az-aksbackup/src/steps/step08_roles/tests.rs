@@ -9,7 +9,7 @@ fn told(change: impl FnOnce(&mut GrantOptions)) -> Roles {
         ..GrantOptions::default()
     };
     change(&mut options);
-    Roles { options }
+    Roles::new(options)
 }
 
 fn step() -> Roles {
@@ -20,6 +20,7 @@ fn seen(roles: Result<Vec<Checked>, Turn>) -> Seen {
     Seen {
         target: example(),
         roles,
+        taken: Vec::new(),
     }
 }
 
@@ -90,7 +91,7 @@ fn what_is_not_there_yet_is_the_platform_team_s_turn() {
 
 #[test]
 fn a_scope_without_the_right_is_handed_over_by_name() {
-    let change = assign(&checked(false)[1].need, &example());
+    let change = assign(&checked(false)[1].need, &seen(Ok(vec![])));
     let turn = step().hand_over(&change, &refusal("AuthorizationFailed")).unwrap();
     assert_eq!(turn.who, Person::SubscriptionOwner);
     assert_eq!(turn.right.unwrap(), Right::new(ACTION, &example().cluster));

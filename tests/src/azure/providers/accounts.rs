@@ -166,6 +166,11 @@ fn update(world: &mut World, call: &Call) -> Answer {
     Answer::ok(world.get(&key).cloned().unwrap_or(Value::Null))
 }
 
+/// The blob endpoint of an account of this name.
+pub(crate) fn endpoint(world: &World, name: &str) -> String {
+    format!("{}/blob/{name}/", world.endpoint)
+}
+
 fn new(world: &World, call: &Call) -> Value {
     let name = call.get("a");
     let location = call.text("/location").replace(' ', "").to_ascii_lowercase();
@@ -175,7 +180,6 @@ fn new(world: &World, call: &Call) -> Value {
     } else {
         "Standard"
     };
-    let host = world.endpoint.trim_start_matches("https://");
     let mut body = json!({
         "id": id(call), "name": name, "type": KIND, "location": location, "kind": call.text("/kind"),
         "sku": { "name": sku, "tier": tier }, "tags": if call.body["tags"].is_object() { call.body["tags"].clone() } else { json!({}) },
@@ -187,7 +191,7 @@ fn new(world: &World, call: &Call) -> Value {
                 "bypass": "AzureServices", "defaultAction": world.settings.start.storage_default_action,
                 "virtualNetworkRules": [], "ipRules": [],
             },
-            "primaryEndpoints": { "blob": format!("https://{host}/blob/{name}/") },
+            "primaryEndpoints": { "blob": endpoint(world, name) },
             "encryption": {
                 "keySource": "Microsoft.Storage",
                 "services": { "blob": { "enabled": true, "keyType": "Account", "lastEnabledTime": stamp() } },

@@ -141,7 +141,7 @@ fn compete(world: &mut World, call: &Call, (principal, role): (&str, &'static Ro
         world.assign(&ids::fresh(), principal, "ServicePrincipal", role, scope, false);
     } else if others.role_names_taken > 0 {
         others.role_names_taken -= 1;
-        let other = ids::named("kubelet/principal");
+        let other = ids::named(&format!("stranger/{}", others.role_names_taken));
         world.assign(call.get("name"), &other, "ServicePrincipal", role, scope, false);
     }
 }
