@@ -38,9 +38,13 @@ fn standings(run: &Run) -> Vec<(String, String)> {
     document["steps"].as_array().unwrap().iter().map(row).collect()
 }
 
+/// The steps that the file has and that are not so any more.
 fn drifted(run: &Run) -> Vec<String> {
-    let drifted = standings(run).into_iter().filter(|(_, standing)| standing == "drifted");
-    drifted.map(|(step, _)| step).collect()
+    let is_gone = |standing: &str| ["drifted", "stale"].contains(&standing);
+    let all = standings(run).into_iter();
+    all.filter(|(_, standing)| is_gone(standing))
+        .map(|(step, _)| step)
+        .collect()
 }
 
 #[test]
@@ -132,6 +136,7 @@ fn one_that_was_installed_anew_makes_federation_roles_and_annotations_due_again(
     let status = |persona: &str| stage.az(persona, &["status", "-o", "json"]).ok();
     let run = status("reader");
     let due = [
+        "extension-identity",
         "federated-credentials",
         "roles",
         "workload-identity",
