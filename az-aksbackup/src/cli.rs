@@ -1,6 +1,7 @@
 //! The command line: `az aksbackup COMMAND`.
 
 use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs};
+use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::ids::{CloudName, ResourceGroupName, StorageAccountName, VaultName};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -142,6 +143,26 @@ pub(crate) enum Command {
   az aksbackup handoff --format markdown              # for a ticket
   az aksbackup handoff -o json")]
     Handoff(HandoffArgs),
+    /// Merge copies of the state file into it, table by table
+    #[command(after_help = "Examples:
+  az aksbackup merge from-cluster-team.toml
+  az aksbackup merge a.toml b.toml --dry-run
+  az aksbackup merge b.toml --theirs cluster --ours cloud.roles   # where both sides changed a table")]
+    Merge(MergeArgs),
+    /// Show how two state files differ
+    #[command(after_help = "Examples:
+  az aksbackup diff from-cluster-team.toml   # against the state file
+  az aksbackup diff a.toml b.toml -o json    # ends 8 if they differ")]
+    Diff(DiffArgs),
+    /// Raise the state file to this program's number of its format
+    #[command(after_help = "Examples:
+  az aksbackup migrate --dry-run
+  az aksbackup migrate --yes")]
+    Migrate(MigrateArgs),
+    /// Print the JSON Schema of the state file
+    #[command(after_help = "Examples:
+  az aksbackup schema > aksbackup.schema.json   # beside the state file, for editors")]
+    Schema,
     /// Print the completion script of a shell
     #[command(after_help = "Examples:
   source <(az-aksbackup completion bash)

@@ -18,11 +18,12 @@ use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::{about, handoff, process};
+use aksbackup_shared::state::schema::CloudTables;
+use aksbackup_shared::{about, files, handoff, process};
 use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
-use commands::session::TOOL;
+use commands::session::{PROGRAM, TOOL};
 use commands::steps::run_list;
 use commands::{init, jobs, options, status};
 
@@ -51,7 +52,7 @@ pub fn main() -> ExitCode {
         }
         Command::Man { folder } => {
             let written = about::man_pages(Cli::command(), "az-aksbackup", folder);
-            return process::run(&console, cli.common.output, std::future::ready(written));
+            return process::run::<Cli>(&console, cli.common.output, std::future::ready(written));
         }
         Command::Version => {
             console.result(&about::version(
@@ -98,6 +99,13 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::Status(args) => status::run(cli, *args).await,
         Command::Handoff(args) => handoff::run(&cli.common.console(), &cli.common, args, TOOL),
+        Command::Merge(args) => files::merge::<CloudTables>(PROGRAM, &cli.common, args).await,
+        Command::Diff(args) => files::diff(&cli.common, args),
+        Command::Migrate(args) => files::migrate::<CloudTables>(PROGRAM, &cli.common, *args).await,
+        Command::Schema => {
+            cli.common.console().result(files::schema());
+            Ok(Exit::Done)
+        }
         Command::Completion { .. }
         | Command::Describe
         | Command::Complete { .. }

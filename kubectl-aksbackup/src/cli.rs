@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs, duration};
+use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::names::VELERO_CONTAINER;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -100,6 +101,26 @@ pub(crate) enum Command {
   kubectl aksbackup unconfigure
   kubectl aksbackup unconfigure --dry-run")]
     Unconfigure(DryRunArgs),
+    /// Merge copies of the state file into it, table by table
+    #[command(after_help = "Examples:
+  kubectl aksbackup merge from-cluster-team.toml
+  kubectl aksbackup merge a.toml b.toml --dry-run
+  kubectl aksbackup merge b.toml --theirs cluster --ours cloud.roles   # where both sides changed a table")]
+    Merge(MergeArgs),
+    /// Show how two state files differ
+    #[command(after_help = "Examples:
+  kubectl aksbackup diff from-cluster-team.toml   # against the state file
+  kubectl aksbackup diff a.toml b.toml -o json    # ends 8 if they differ")]
+    Diff(DiffArgs),
+    /// Raise the state file to this program's number of its format
+    #[command(after_help = "Examples:
+  kubectl aksbackup migrate --dry-run
+  kubectl aksbackup migrate --yes")]
+    Migrate(MigrateArgs),
+    /// Print the JSON Schema of the state file
+    #[command(after_help = "Examples:
+  kubectl aksbackup schema > aksbackup.schema.json   # beside the state file, for editors")]
+    Schema,
     /// Print the completion script of a shell
     #[command(after_help = "Examples:
   kubectl aksbackup completion bash > /etc/bash_completion.d/kubectl-aksbackup

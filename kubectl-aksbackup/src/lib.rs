@@ -11,11 +11,12 @@ use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::{about, handoff, process};
+use aksbackup_shared::state::schema::ClusterTables;
+use aksbackup_shared::{about, files, handoff, process};
 use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
-use commands::session::TOOL;
+use commands::session::{PROGRAM, TOOL};
 use commands::{complete, configure, logs, status, unconfigure, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
@@ -35,6 +36,13 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Verify => verify::run(cli).await,
         Command::Status(arguments) => status::run(cli, *arguments).await,
         Command::Handoff(arguments) => handoff::run(&cli.common.console(), &cli.common, arguments, TOOL),
+        Command::Merge(arguments) => files::merge::<ClusterTables>(PROGRAM, &cli.common, arguments).await,
+        Command::Diff(arguments) => files::diff(&cli.common, arguments),
+        Command::Migrate(arguments) => files::migrate::<ClusterTables>(PROGRAM, &cli.common, *arguments).await,
+        Command::Schema => {
+            cli.common.console().result(files::schema());
+            Ok(Exit::Done)
+        }
         Command::Logs(arguments) => logs::run(cli, arguments).await,
         Command::Unconfigure(arguments) => unconfigure::run(cli, *arguments).await,
         Command::Completion { shell } => {

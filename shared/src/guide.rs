@@ -41,6 +41,7 @@ impl fmt::Display for Person {
 
 /// A step of the guide, or one that the guide forgot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StepName {
     /// Login, subscription, rights and preconditions, before anything is written.

@@ -1,6 +1,7 @@
 //! What both planes of aksbackup share.
 //!
 //! * [`guide`]: the steps as data; [`step`]: the shape of one; [`runner`]: the only loop.
+//! * [`files`]: the commands on that file alone, the same in both programs.
 //! * [`state`]: the file that the planes hand to each other; [`status`]: what it says is done, and who is next;
 //!   [`handoff`]: the message to them; [`rights`]: what they need.
 //! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
@@ -13,6 +14,7 @@ pub mod args;
 pub mod console;
 pub mod exit;
 pub mod failure;
+pub mod files;
 pub mod guide;
 pub mod handoff;
 pub mod ids;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::files::Program;
 use aksbackup_shared::ids::SubscriptionId;
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::state::schema::{CloudTables, State, Target};
@@ -16,6 +17,12 @@ use crate::cli::Cli;
 use crate::cloud::{self, Cloud};
 use crate::login::{Caller, Login, Way};
 use crate::plane::Azure;
+
+/// This program, for the commands on state files alone.
+pub(crate) const PROGRAM: Program = Program {
+    spoken: "az aksbackup",
+    tool: TOOL,
+};
 
 /// Name and version of this program, for notes in the state file.
 pub(crate) const TOOL: &str = concat!("az-aksbackup ", env!("CARGO_PKG_VERSION"));

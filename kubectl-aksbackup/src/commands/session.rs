@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use aksbackup_shared::args::quoted;
 use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::files::Program;
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::state::schema::{ClusterTables, State};
 
@@ -11,6 +12,12 @@ use crate::cli::Cli;
 use crate::cluster::client::{Reader, Writer};
 use crate::plane::Cluster;
 use crate::steps::context::Context;
+
+/// This program, for the commands on state files alone.
+pub(crate) const PROGRAM: Program = Program {
+    spoken: "kubectl aksbackup",
+    tool: TOOL,
+};
 
 /// Name and version of this program, for notes in the state file.
 pub(crate) const TOOL: &str = concat!("kubectl-aksbackup ", env!("CARGO_PKG_VERSION"));

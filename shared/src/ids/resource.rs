@@ -164,6 +164,19 @@ fn is_resource_id(text: &str) -> bool {
         && (tail == 0 || (word(4, "providers") && tail >= 4))
 }
 
+#[cfg(test)]
+impl schemars::JsonSchema for ResourceId {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ResourceId".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "title": "ARM id", "$comment": RESOURCE_RULE })
+    }
+}
+
 impl From<ResourceId> for String {
     fn from(id: ResourceId) -> Self {
         id.0

@@ -3,10 +3,13 @@
 //! [`schema`] is what stands in the file, [`store`] reads and writes it under its lock, [`document`] changes a TOML
 //! document without losing comments, order or keys that this program does not know. [`ownership`] says whose a table is.
 
+pub mod copies;
+pub mod diff;
 pub mod digest;
 pub mod document;
 mod holder;
 mod lock;
+pub mod merge;
 pub mod migration;
 pub mod ownership;
 mod parse;

@@ -9,7 +9,7 @@ use toml_edit::DocumentMut;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::state::document::{self, carry_over};
-use crate::state::migration::{OLDEST, raise};
+use crate::state::migration::{OLDEST, lower, raise};
 use crate::state::schema::{SCHEMA, State};
 
 /// The text of a file without a byte order mark and with the line ends of Unix.
@@ -57,6 +57,33 @@ pub(super) fn values(path: &Path, text: &str) -> Outcome<Table> {
     toml::from_str(text).map_err(|error| unreadable(path, text, &error))
 }
 
+/// The number of `text`, and what it says with the number of this program, keys that are not known as well.
+///
+/// # Errors
+/// As [`state`].
+pub(super) fn document(path: &Path, text: &str) -> Outcome<(u32, Table)> {
+    state(path, text)?;
+    let number = number(path, text)?;
+    let mut table: Table = toml::from_str(text).map_err(|error| unreadable(path, text, &error))?;
+    if number < SCHEMA {
+        raise(&mut table, number);
+    }
+    Ok((number, table))
+}
+
+/// `text` with what `document`, a document of this program's number, says: in the text's own number, with its comments
+/// and its order.
+///
+/// # Errors
+/// Exit 7: the text is not TOML.
+pub(super) fn with(path: &Path, text: &str, mut document: Table) -> Outcome<String> {
+    let mut edited = edited(path, text)?;
+    let old: Table = toml::from_str(text).map_err(|error| unreadable(path, text, &error))?;
+    lower(&mut document, number(path, text)?);
+    carry_over(&mut edited, &old, &document);
+    Ok(edited.to_string())
+}
+
 /// The document that `text` becomes with the number of this program; comments, order and unknown keys stay.
 ///
 /// # Errors
@@ -100,8 +127,8 @@ pub(super) fn failure(path: &Path, verb: &str) -> Failure {
 }
 
 /// A file of a newer number is never written.
-pub(super) fn newer(path: &Path, number: u32) -> Failure {
-    failure(path, "cannot write")
+pub(super) fn newer(path: &Path, verb: &str, number: u32) -> Failure {
+    failure(path, verb)
         .because(format!(
             "it has schema {number}, this program writes schema {SCHEMA} at the most"
         ))

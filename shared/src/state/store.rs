@@ -22,8 +22,11 @@ use crate::state::voice::Voice;
 /// The state file's name, unless another is given.
 pub const DEFAULT_NAME: &str = "aksbackup.toml";
 
-/// First lines of a file that is made anew.
-const HEADER: &str = "#:schema aksbackup.schema.json\n\
+/// The line by which editors find the schema: a file beside the state file, so that it works without a network.
+pub(super) const SCHEMA_LINE: &str = "#:schema aksbackup.schema.json\n";
+
+/// What follows in a file that is made anew.
+const HEADER: &str = "\
 # State of one cluster's backup set-up, handed from team to team. It holds no secret.\n\
 # `az aksbackup` writes [target] and [cloud], `kubectl aksbackup` writes [cluster]; comments and unknown keys survive.\n\
 # For an editor that checks the file: az aksbackup schema > aksbackup.schema.json\n\n";
@@ -156,8 +159,10 @@ impl<T: Owned> Store<T> {
         }
         let mut edited: DocumentMut = parse::edited(&self.path, text)?;
         document::carry_over(&mut edited, &old, &new);
-        let header = if text.is_empty() { HEADER } else { "" };
-        Ok(format!("{header}{edited}"))
+        Ok(match text.is_empty() {
+            true => format!("{SCHEMA_LINE}{HEADER}{edited}"),
+            false => edited.to_string(),
+        })
     }
 
     /// Reads the file under its lock, has its text edited, and replaces it if the text is another then. `edit` is given
@@ -198,7 +203,7 @@ impl<T: Owned> Store<T> {
     /// Exit 7: the file was written by a newer program.
     pub fn must_write(&self, state: &State) -> Outcome<()> {
         match state.schema > SCHEMA {
-            true => parse::newer(&self.path, state.schema).err(),
+            true => parse::newer(&self.path, "cannot write", state.schema).err(),
             false => Ok(()),
         }
     }

@@ -12,50 +12,61 @@ use crate::state::schema::{Removal, Written};
 
 /// What the cloud plane saw, one table a step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CloudTables {
-    /// Step 1.
+    /// Step 1. Written by `az aksbackup prepare`; read by `prepare` (steps 5 and 7) and by `kubectl aksbackup
+    /// configure` and `verify`, which prove by the issuer that the cluster is this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prerequisites: Option<PrerequisitesTable>,
-    /// Step 2.
+    /// Step 2. Written by `az aksbackup prepare`; read by `status` in both programs. Every command looks at Azure
+    /// itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageTable>,
-    /// Step 3.
+    /// Step 3. Written by `az aksbackup prepare`; read by `az aksbackup grant`, `protect` and `jobs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault: Option<VaultTable>,
-    /// Step 4.
+    /// Step 4. Written by `az aksbackup prepare`; read by `az aksbackup prepare` (step 5), which finds the extension
+    /// again by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<ExtensionTable>,
-    /// Step 5.
+    /// Step 5. Written by `az aksbackup prepare`; read by `az aksbackup grant` and by `kubectl aksbackup configure` and
+    /// `verify`, which annotate with the client id and look for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityTable>,
-    /// Step 7.
+    /// Step 7. Written by `az aksbackup prepare`; read by `kubectl aksbackup configure`, which rolls nothing out to a
+    /// service account without a credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federation: Option<FederationTable>,
-    /// Trusted access.
+    /// Trusted access. Written by `az aksbackup prepare`; read by `status` in both programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trusted_access: Option<TrustedAccessTable>,
-    /// Step 8.
+    /// Step 8. Written by `az aksbackup grant`; read by `kubectl aksbackup configure`, which waits for the storage
+    /// role, and by `az aksbackup protect`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<RolesTable>,
-    /// Step 11.
+    /// Step 11. Written by `az aksbackup protect`; read by `az aksbackup backup`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceTable>,
-    /// Step 12.
+    /// Step 12. Written by `az aksbackup backup`; read by `backup` and `jobs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupTable>,
-    /// Creations that were about to be asked for; gone once they were seen.
+    /// Creations that were about to be asked for, gone once they were seen: each is written before its request, so that
+    /// a run which was killed between request and answer finds its own resource or job again. Written and read by every
+    /// writing command of `az aksbackup`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intents: Vec<Intent>,
-    /// Objects that this tool made, as opposed to found.
+    /// Resources that this tool created; what is not in the list was found. Written by every writing command of `az
+    /// aksbackup`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<Intent>,
-    /// Tables that were taken away.
+    /// Tables of this plane that were taken away. Written with any table of the plane; read by `merge`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<Removal>,
 }
 
 /// A creation that was about to be asked for, or that was seen afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Intent {
     /// The step that makes it.
     pub step: StepName,
@@ -67,6 +78,7 @@ pub struct Intent {
 
 /// Step 1: what the cluster must have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PrerequisitesTable {
     /// The issuer of the cluster's service account tokens, byte for byte.
     pub issuer: IssuerUrl,
@@ -83,6 +95,7 @@ pub struct PrerequisitesTable {
 
 /// Step 2: where backups are stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StorageTable {
     /// The account.
     pub account: ResourceId,
@@ -99,6 +112,7 @@ pub struct StorageTable {
 
 /// Step 3: the vault and its policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VaultTable {
     /// The vault.
     pub vault: ResourceId,
@@ -119,6 +133,7 @@ pub struct VaultTable {
 
 /// Step 4: the extension.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExtensionTable {
     /// The extension.
     pub extension: ResourceId,
@@ -134,6 +149,7 @@ pub struct ExtensionTable {
 
 /// Step 5: the extension's identity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct IdentityTable {
     /// The user-assigned identity.
     pub identity: ResourceId,
@@ -148,6 +164,7 @@ pub struct IdentityTable {
 
 /// Step 7: the federated credentials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FederationTable {
     /// The identity that they are on.
     pub identity: ResourceId,
@@ -162,6 +179,7 @@ pub struct FederationTable {
 
 /// A federated credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CredentialRecord {
     /// Its name.
     pub name: FederatedCredentialName,
@@ -171,6 +189,7 @@ pub struct CredentialRecord {
 
 /// Trusted access of the vault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TrustedAccessTable {
     /// The binding.
     pub binding: ResourceId,
@@ -183,6 +202,7 @@ pub struct TrustedAccessTable {
 
 /// Step 8: role assignments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RolesTable {
     /// Those that Azure listed.
     pub assignments: Vec<RoleRecord>,
@@ -193,6 +213,7 @@ pub struct RolesTable {
 
 /// A role assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RoleRecord {
     /// The role's name.
     pub role: String,
@@ -206,6 +227,7 @@ pub struct RoleRecord {
 
 /// Step 11: the backup instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InstanceTable {
     /// The instance.
     pub instance: ResourceId,
@@ -218,6 +240,7 @@ pub struct InstanceTable {
 
 /// Step 12: the last backup that was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BackupTable {
     /// The job's id.
     pub job: String,

@@ -7,26 +7,32 @@ use crate::state::schema::{Removal, Written};
 
 /// What the cluster plane saw, one table a step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClusterTables {
-    /// The service accounts that the extension's deployments really use.
+    /// Deployments and service accounts as they are. Written by `kubectl aksbackup configure`; read by `az aksbackup
+    /// prepare`, which makes a federated credential for each account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workloads: Option<WorkloadsTable>,
-    /// Step 6.
+    /// Step 6. Written by `kubectl aksbackup configure`, taken away by `unconfigure`; read by `status` in both
+    /// programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload_identity: Option<WorkloadIdentityTable>,
-    /// Step 9.
+    /// Step 9. Written by `kubectl aksbackup configure`, taken away by `unconfigure`; read by `unconfigure` and by
+    /// `status` in both programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutTable>,
-    /// Step 10.
+    /// Step 10. Written by `kubectl aksbackup configure`, taken away by `unconfigure`; read by `az aksbackup protect`,
+    /// as a hint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<VerificationTable>,
-    /// Tables that were taken away.
+    /// Tables of this plane that were taken away. Written with any table of the plane; read by `merge`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<Removal>,
 }
 
 /// Deployments and their service accounts, as read from the cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WorkloadsTable {
     /// Their namespace.
     pub namespace: NamespaceName,
@@ -41,6 +47,7 @@ pub struct WorkloadsTable {
 
 /// Step 6: annotated service accounts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WorkloadIdentityTable {
     /// The client id that they carry.
     pub client_id: ClientId,
@@ -53,6 +60,7 @@ pub struct WorkloadIdentityTable {
 
 /// Step 9: rolled out deployments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RolloutTable {
     /// The deployments.
     pub deployments: Vec<ObjectName>,
@@ -63,6 +71,7 @@ pub struct RolloutTable {
 
 /// Step 10: what was seen of the running pods and the backup storage location.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VerificationTable {
     /// The client id that the running pods were injected with.
     pub client_id: ClientId,

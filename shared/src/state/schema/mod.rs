@@ -24,16 +24,19 @@ pub const ANCESTORS: usize = 64;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct State {
-    /// Number of the file's format.
+    /// Number of the file's format. Written by the program that makes the file, raised by `migrate` alone; read by every
+    /// command.
     pub schema: u32,
-    /// What is wanted: written by `az aksbackup init`.
+    /// What is wanted. Written by `az aksbackup init`; read by every command of `az aksbackup`, and by `kubectl aksbackup`
+    /// for the names in its messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
-    /// What the cloud plane saw.
+    /// What the cloud plane saw: the tables of `az aksbackup`.
     #[serde(default)]
     pub cloud: CloudTables,
-    /// What the cluster plane saw.
+    /// What the cluster plane saw: the tables of `kubectl aksbackup`.
     #[serde(default)]
     pub cluster: ClusterTables,
 }
@@ -51,6 +54,7 @@ impl Default for State {
 
 /// Who wrote a table, when, and which writing it replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Written {
     /// Unique to this writing.
     pub id: String,
@@ -80,6 +84,7 @@ impl Written {
 
 /// A table that its plane took away, so that `merge` does not bring it back from an older copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Removal {
     /// Name of the table.
     pub table: String,

@@ -12,6 +12,7 @@ use crate::state::schema::Written;
 
 /// What is to be protected, with what, under which names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Target {
     /// The cloud, by name.
     pub cloud: CloudName,
@@ -68,6 +69,7 @@ fn cluster<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceId, D::
 
 /// Storage account and container.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StorageTarget {
     /// The account.
     pub account: StorageAccountName,
@@ -81,6 +83,7 @@ pub struct StorageTarget {
 
 /// The snapshot group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SnapshotTarget {
     /// A resource group in the cluster's subscription; it cannot be changed once the cluster is protected.
     pub resource_group: ResourceGroupName,
@@ -88,6 +91,7 @@ pub struct SnapshotTarget {
 
 /// The Backup vault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VaultTarget {
     /// The vault.
     pub name: VaultName,
@@ -103,6 +107,7 @@ pub struct VaultTarget {
 
 /// The backup policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PolicyTarget {
     /// The policy.
     pub name: PolicyName,
@@ -120,6 +125,7 @@ pub struct PolicyTarget {
 
 /// The extension.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExtensionTarget {
     /// Name of an extension that has to be installed.
     pub name: ExtensionName,
@@ -127,6 +133,7 @@ pub struct ExtensionTarget {
 
 /// The backup instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InstanceTarget {
     /// The instance.
     pub name: BackupInstanceName,

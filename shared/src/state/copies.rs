@@ -1,0 +1,186 @@
+//! Copies of the state file: bringing them together, and raising one to this program's number.
+
+use std::path::{Path, PathBuf};
+
+use toml_edit::DocumentMut;
+
+use crate::failure::{Failure, Outcome};
+use crate::state::merge::{Conflict, Refusal, Side, Taken, merge};
+use crate::state::ownership::Owned;
+use crate::state::parse;
+use crate::state::schema::SCHEMA;
+use crate::state::store::{SCHEMA_LINE, Store};
+
+/// What merging came to.
+#[derive(Debug)]
+pub enum Merging {
+    /// The copies are one.
+    Done {
+        /// What was taken over, each with the copy that it came from.
+        taken: Vec<(PathBuf, Taken)>,
+        /// Whether the state file is, or in a dry run would be, another one than before.
+        changed: bool,
+    },
+    /// A copy and the state file contradict each other; nothing was written.
+    Conflicts(PathBuf, Vec<Conflict>),
+}
+
+/// What raising the number came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migration {
+    /// The file's number.
+    pub from: u32,
+    /// This program's number.
+    pub to: u32,
+}
+
+/// What was found in one text after another.
+struct Course<'a> {
+    decide: &'a dyn Fn(&str) -> Option<Side>,
+    taken: Vec<(PathBuf, Taken)>,
+    conflicts: Option<(PathBuf, Vec<Conflict>)>,
+}
+
+impl<T: Owned> Store<T> {
+    /// Merges the files `others` into the state file, one after the other. Tables are copied whole, those of the other
+    /// plane too. `decide` says which side is meant where both changed a table. Where there is no state file yet, it
+    /// becomes the first of the others. With `dry_run` nothing is written.
+    ///
+    /// # Errors
+    /// Exit 2: files of different clusters. Exit 3: one of the others does not exist. Exit 6 and 7 as
+    /// [`Store::update`].
+    pub async fn merge(
+        &self,
+        others: &[PathBuf],
+        decide: &dyn Fn(&str) -> Option<Side>,
+        dry_run: bool,
+    ) -> Outcome<Merging> {
+        let texts = others.iter().map(|path| read(path)).collect::<Outcome<Vec<_>>>()?;
+        let mut course = Course {
+            decide,
+            taken: Vec::new(),
+            conflicts: None,
+        };
+        let changed = if dry_run {
+            let own = self.read()?;
+            let own = own.as_ref().map(|(text, _)| text.as_str());
+            course.run(self.path(), own, &texts)?.as_str() != own.unwrap_or_default()
+        } else {
+            let edit = |found: Option<(&str, &_)>| course.run(self.path(), found.map(|(text, _)| text), &texts);
+            self.rewrite(edit).await?.1
+        };
+        Ok(match course.conflicts {
+            Some((path, conflicts)) => Merging::Conflicts(path, conflicts),
+            None => Merging::Done {
+                taken: course.taken,
+                changed,
+            },
+        })
+    }
+
+    /// Raises the file to this program's number, unless `dry_run`; `None` where there is nothing to raise.
+    ///
+    /// # Errors
+    /// Exit 6 and 7 as [`Store::update`].
+    pub async fn migrate(&self, dry_run: bool) -> Outcome<Option<Migration>> {
+        let Some((_, state)) = self.read()? else {
+            return Ok(None);
+        };
+        self.must_write(&state)?;
+        let from = state.schema;
+        if from == SCHEMA {
+            return Ok(None);
+        }
+        if !dry_run {
+            self.rewrite(|found| match found {
+                Some((text, state)) if state.schema < SCHEMA => Ok(named(&parse::raised(self.path(), text)?)),
+                Some((text, _)) => Ok(text.to_owned()),
+                None => Failure::missing(format!("state file {} is gone", self.path().display())).err(),
+            })
+            .await?;
+        }
+        Ok(Some(Migration { from, to: SCHEMA }))
+    }
+}
+
+/// The document with a first line that names its schema to editors.
+fn named(document: &DocumentMut) -> String {
+    let text = document.to_string();
+    match text.starts_with("#:schema ") {
+        true => text,
+        false => format!("{SCHEMA_LINE}{text}"),
+    }
+}
+
+impl Course<'_> {
+    /// The text that the file at `path` becomes; as it was if there is a conflict.
+    fn run(&mut self, path: &Path, own: Option<&str>, others: &[(PathBuf, String)]) -> Outcome<String> {
+        let Some((first, rest)) = others.split_first() else {
+            return Ok(own.unwrap_or_default().to_owned());
+        };
+        let (before, others) = match own {
+            Some(own) => (own, others),
+            None => (first.1.as_str(), rest),
+        };
+        let mut text = before.to_owned();
+        for (other, their) in others {
+            match self.one(path, &text, other, their)? {
+                Some(merged) => text = merged,
+                None => return Ok(before.to_owned()),
+            }
+        }
+        Ok(text)
+    }
+
+    fn one(&mut self, path: &Path, ours: &str, other: &Path, theirs: &str) -> Outcome<Option<String>> {
+        let (_, one) = known(path, ours)?;
+        let (_, their) = known(other, theirs)?;
+        match merge(&one, &their, self.decide) {
+            Ok(merged) => {
+                let taken = merged.taken.into_iter().map(|taken| (other.to_owned(), taken));
+                self.taken.extend(taken);
+                if merged.document == one {
+                    return Ok(Some(ours.to_owned()));
+                }
+                parse::with(path, ours, merged.document).map(Some)
+            }
+            Err(Refusal::Conflicts(conflicts)) => {
+                self.conflicts = Some((other.to_owned(), conflicts));
+                Ok(None)
+            }
+            Err(Refusal::OtherTarget(key, own, their)) => Failure::usage(format!(
+                "cannot merge state file {} into {}",
+                other.display(),
+                path.display()
+            ))
+            .because(format!(
+                "they are not of one cluster: {key} is {own} here, {their} there"
+            ))
+            .hint("use a file of its own for each cluster: --state FILE")
+            .err(),
+        }
+    }
+}
+
+/// A document that this program knows all about.
+fn known(path: &Path, text: &str) -> Outcome<(u32, toml::Table)> {
+    let (number, document) = parse::document(path, text)?;
+    match number > SCHEMA {
+        true => parse::newer(path, "cannot merge", number).err(),
+        false => Ok((number, document)),
+    }
+}
+
+/// The text of another file than the store's.
+///
+/// # Errors
+/// Exit 3: it does not exist. Exit 7: it cannot be read.
+pub(super) fn read(path: &Path) -> Outcome<(PathBuf, String)> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok((path.to_owned(), parse::text(path, bytes)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Failure::missing(format!("there is no state file {}", path.display())).err()
+        }
+        Err(error) => parse::failure(path, "cannot read").because(error.to_string()).err(),
+    }
+}
