@@ -1,47 +1,23 @@
 //! What people are told to type, and what they answer: a command names the state file that it is about, and no is no failure.
 
-use std::process::Command;
-
 use aksbackup_shared::exit::Exit;
-use aksbackup_tests::harness::{INIT, Run, Stage, finish};
+use aksbackup_tests::harness::{INIT, Stage, finish};
 
-/// Runs `command` on a terminal of its own, where `keys` were typed already. What it says is all on one stream then.
-#[cfg(target_os = "linux")]
-fn typed(stage: &Stage, command: &Command, keys: &str) -> Run {
-    let words: Vec<String> = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|word| aksbackup_shared::args::quoted(&word.to_string_lossy()))
-        .collect();
-    let answers = stage.folder().join("answers");
-    std::fs::write(&answers, keys).unwrap();
-    let mut terminal = Command::new("script");
-    terminal.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            terminal.env(name, value);
-        }
-    }
-    if let Some(folder) = command.get_current_dir() {
-        terminal.current_dir(folder);
-    }
-    terminal.stdin(std::fs::File::open(answers).unwrap());
-    finish(&mut terminal)
-}
+use crate::terminal::answered;
 
-#[cfg(target_os = "linux")]
 #[test]
 fn no_is_an_answer_and_not_an_error() {
     let stage = Stage::new().unwrap();
     stage.init("platform").ok();
     let (before, mark) = (stage.state_text(), stage.mark());
-    for (arguments, said) in [
-        (&["init", "--retention", "30d"][..], "was not changed"),
-        (&["prepare"], "nothing was changed"),
+    for (arguments, question, said) in [
+        (&["init", "--retention", "30d"][..], "Write ", "was not changed"),
+        (&["prepare"], "Make these changes?", "nothing was changed"),
     ] {
-        let run = typed(&stage, &stage.az_command("platform", arguments), "n\n")
+        let run = answered(stage.az_command("platform", arguments), question, "n\n")
             .ends(Exit::Pending.code())
             .says(said);
-        assert!(!run.stdout.contains("error"), "{run}");
+        assert!(!run.stderr.contains("error"), "{run}");
     }
     assert_eq!(stage.state_text(), before);
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());

@@ -4,6 +4,7 @@
 
 mod adoption;
 mod answers;
+mod barred;
 mod cluster_change;
 mod credentials;
 mod deputy;
@@ -19,13 +20,16 @@ mod made;
 mod meddling;
 mod operations;
 mod part;
+mod protection;
 mod readme;
 mod reference;
 mod refusals;
 mod rights;
 mod roles;
 mod setbacks;
+mod snapshot_group;
 mod status;
 mod terminal;
 mod twice;
+mod vaults;
 mod wire;

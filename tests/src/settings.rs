@@ -7,9 +7,11 @@ use crate::azure::faults::Fault;
 use crate::kubernetes;
 
 mod others;
+mod protection;
 mod wire;
 
 pub use others::Others;
+pub use protection::Protection;
 pub use wire::Wire;
 
 /// How the sandbox behaves. All switches have one flat name space, whichever struct they are in.
@@ -28,6 +30,9 @@ pub struct Settings {
     /// What others do.
     #[serde(flatten)]
     pub others: Others,
+    /// How vault, groups and protection are.
+    #[serde(flatten)]
+    pub protection: Protection,
     /// Real seconds for one second of the model.
     pub time_scale: f64,
     /// Added to every answer.
@@ -159,6 +164,7 @@ impl Default for Settings {
             start: Start::default(),
             wire: Wire::default(),
             others: Others::default(),
+            protection: Protection::default(),
             time_scale: 1.0,
             latency: 0.0,
             token_lifetime: 3599.0,

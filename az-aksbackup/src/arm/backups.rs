@@ -26,6 +26,8 @@ pub(crate) struct Instance {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct InstanceProperties {
+    /// What it protects.
+    pub(crate) data_source_info: Option<Source>,
     /// With which policy.
     pub(crate) policy_info: PolicyInfo,
     /// Azure's word for how that stands.
@@ -34,6 +36,14 @@ pub(crate) struct InstanceProperties {
     pub(crate) protection_error_details: Option<Value>,
     /// Errors, older place.
     pub(crate) protection_status: Option<Value>,
+}
+
+/// What an instance protects.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Source {
+    /// Its id.
+    #[serde(rename = "resourceID")]
+    pub(crate) id: String,
 }
 
 /// The policy of an instance.
@@ -50,7 +60,10 @@ impl Instance {
     /// The vault that it is in.
     pub(crate) fn vault(&self) -> Option<ResourceId> {
         let id = self.id.as_str();
-        let end = id.to_ascii_lowercase().rfind("/backupinstances/")?;
+        let lower = id.to_ascii_lowercase();
+        let end = lower
+            .rfind("/backupinstances/")
+            .or_else(|| lower.rfind("/deletedbackupinstances/"))?;
         id.get(..end)?.parse().ok()
     }
 
@@ -140,6 +153,17 @@ impl UserError {
 pub(crate) async fn of_cluster(reader: &Reader, cluster: &ResourceId) -> Outcome<Vec<Instance>> {
     let path = format!("{cluster}/providers/Microsoft.DataProtection/backupInstances");
     registered::or_nothing(reader.list(&path, versions::DATA_PROTECTION).await)
+}
+
+/// The instances of a cluster that a vault keeps although they were deleted.
+pub(crate) async fn deleted(reader: &Reader, vault: &ResourceId, cluster: &ResourceId) -> Outcome<Vec<Instance>> {
+    let path = format!("{vault}/deletedBackupInstances");
+    let mut all: Vec<Instance> = registered::or_nothing(reader.list(&path, versions::DATA_PROTECTION).await)?;
+    all.retain(|own| {
+        let source = own.properties.data_source_info.as_ref();
+        source.is_some_and(|source| source.id.eq_ignore_ascii_case(cluster.as_str()))
+    });
+    Ok(all)
 }
 
 /// Asks a vault whether an instance with these `properties` would work.

@@ -36,6 +36,7 @@ pub(crate) fn from_answer(what: &str, status: u16, headers: &Headers, body: &[u8
 pub(crate) fn with_error(mut failure: Failure, error: &Value) -> Failure {
     if let Some(code) = text(error, "code") {
         failure = failure.code(code);
+        failure = barred(failure, error);
         if failure.has_code("AuthorizationFailed") || failure.has_code("LinkedAuthorizationFailed") {
             failure.exit = Exit::NotPermitted;
         }
@@ -43,6 +44,26 @@ pub(crate) fn with_error(mut failure: Failure, error: &Value) -> Failure {
     failure = walk(failure, error, DEPTH);
     match missing_right(error.get("message").and_then(Value::as_str).unwrap_or_default()) {
         Some((action, scope)) => failure.hint(format!("needs {action} on {scope}")),
+        None => failure,
+    }
+}
+
+/// Adds how to find what no role helps against: a deny assignment, or a lock.
+fn barred(failure: Failure, error: &Value) -> Failure {
+    let message = text(error, "message").unwrap_or_default();
+    let quoted = |after: &str| Some(message.split_once(after)?.1.split_once('\'')?.0);
+    if failure.has_code("DenyAssignmentAuthorizationFailed") {
+        let scope = quoted("at scope '").unwrap_or_default();
+        return failure.hint(format!(
+            "no role helps against a deny assignment; what made it has to lift it: az rest --method get --url \
+             '{scope}/providers/Microsoft.Authorization/denyAssignments?api-version=2022-04-01'"
+        ));
+    }
+    let subscription = quoted("are locked: '").and_then(|scope| scope.split('/').nth(2));
+    match subscription.filter(|_| failure.has_code("ScopeLocked")) {
+        Some(subscription) => failure.hint(format!(
+            "find the lock, and have it removed: az lock list --subscription {subscription} --output table"
+        )),
         None => failure,
     }
 }

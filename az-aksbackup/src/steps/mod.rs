@@ -10,6 +10,7 @@ pub(crate) mod jobs;
 pub(crate) mod needed;
 pub(crate) mod options;
 pub(crate) mod policy;
+pub(crate) mod policy_file;
 pub(crate) mod protection;
 pub(crate) mod registration;
 pub(crate) mod reinstallation;

@@ -1,6 +1,4 @@
-//! Backup policies: made from presets or from a file, and read.
-
-use std::path::Path;
+//! Backup policies: made from presets, and read.
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::state::schema::PolicyTarget;
@@ -24,23 +22,6 @@ pub(crate) struct Facts {
     pub(crate) schedule: String,
     /// How long its default retention keeps, such as `P7D`.
     pub(crate) retention: String,
-}
-
-/// The `properties` of the target's policy: from its file, which is relative to `folder`, else by schedule and retention.
-///
-/// # Errors
-/// Exit 2: as [`parse`] and [`preset`], or the file cannot be read.
-pub(crate) fn new(target: &PolicyTarget, folder: &Path) -> Outcome<Value> {
-    let Some(file) = &target.file else {
-        return preset(target);
-    };
-    let path = folder.join(file);
-    let text = std::fs::read_to_string(&path).or_else(|error| {
-        Failure::usage(format!("cannot read policy file {}", path.display()))
-            .because(error.to_string())
-            .err()
-    })?;
-    parse(&text, file)
 }
 
 /// The `properties` of a policy by the target's schedule and retention.
@@ -117,56 +98,6 @@ fn keep(duration: &str, place: &str, copied: bool) -> Value {
 
 fn store(kind: &str) -> Value {
     json!({ "objectType": "DataStoreInfoBase", "dataStoreType": kind })
-}
-
-/// The `properties` of a policy from a file's JSON, bare or under `properties`. What only Azure writes is dropped, and
-/// tagging criteria are put where Azure looks for them.
-///
-/// # Errors
-/// Exit 2: no JSON, or no policy for AKS.
-pub(crate) fn parse(text: &str, name: &str) -> Outcome<Value> {
-    let unusable = |why: String| {
-        Failure::usage(format!("policy file {name} cannot be used"))
-            .because(why)
-            .hint(
-                "az dataprotection backup-policy get-default-policy-template --datasource-type AzureKubernetesService",
-            )
-            .err()
-    };
-    let mut policy: Value = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
-        Ok(policy) => policy,
-        Err(error) => return unusable(error.to_string()),
-    };
-    if let Some(properties) = policy.get_mut("properties") {
-        policy = properties.take();
-    }
-    let rules = policy.get_mut("policyRules").and_then(Value::as_array_mut);
-    for rule in rules.into_iter().flatten() {
-        tidy(rule);
-    }
-    match facts(&policy, name) {
-        Ok(_) => Ok(policy),
-        Err(failure) => unusable(failure.why.join("; ")),
-    }
-}
-
-fn tidy(rule: &mut Value) {
-    let outside = rule.as_object_mut().and_then(|rule| rule.remove("taggingCriteria"));
-    let Some(trigger) = rule.get_mut("trigger").and_then(Value::as_object_mut) else {
-        return;
-    };
-    let schedule = trigger.get_mut("schedule").and_then(Value::as_object_mut);
-    let inside = schedule.and_then(|schedule| schedule.remove("taggingCriteria"));
-    if let Some(criteria) = outside.or(inside) {
-        trigger.entry("taggingCriteria").or_insert(criteria);
-    }
-    let criteria = trigger.get_mut("taggingCriteria").and_then(Value::as_array_mut);
-    for tag in criteria.into_iter().flatten().filter_map(Value::as_object_mut) {
-        tag.retain(|_, value| !value.is_null());
-        if let Some(info) = tag.get_mut("tagInfo").and_then(Value::as_object_mut) {
-            info.retain(|key, _| key == "tagName");
-        }
-    }
 }
 
 /// Reads a policy's `properties`.

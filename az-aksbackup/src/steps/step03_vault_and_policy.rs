@@ -9,13 +9,6 @@
 
 use std::fmt;
 
-use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
-use aksbackup_shared::state::schema::{CloudTables, State, Target, VaultTable};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
-use serde_json::Value;
-
 use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Group};
 use crate::arm::vaults::{self, NewVault, Vault};
@@ -23,8 +16,14 @@ use crate::arm::versions;
 use crate::plane::{self, Azure};
 use crate::steps::options::PrepareOptions;
 use crate::steps::policy::{self, Facts};
+use crate::steps::policy_file::{self, Asked};
 use crate::steps::turns::{self, Sight};
 use crate::steps::{registration, vault, wanted};
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
+use aksbackup_shared::state::schema::{CloudTables, State, Target, VaultTable};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 
 const NAMESPACE: &str = "Microsoft.DataProtection";
 
@@ -41,8 +40,10 @@ pub(crate) struct Seen {
     vault: Option<Vault>,
     /// The policy that exists.
     policy: Option<Facts>,
-    /// The `properties` of one that does not.
-    new_policy: Option<Value>,
+    /// What is to be said of it.
+    remark: Option<String>,
+    /// One that does not exist yet.
+    new_policy: Option<Asked>,
 }
 
 /// What can be made.
@@ -62,7 +63,7 @@ pub(crate) enum VaultChange {
     CreatePolicy {
         policy: ResourceId,
         vault: ResourceId,
-        properties: Value,
+        asked: Asked,
         group: Option<Turn>,
     },
 }
@@ -106,12 +107,18 @@ impl Change for VaultChange {
                 vault,
                 None,
             ),
-            Self::CreatePolicy { policy, vault, .. } => note(
-                format!("create backup policy {} in vault {}", policy.name(), vault.name()),
-                "Microsoft.DataProtection/backupVaults/backupPolicies/write",
-                vault,
-                Some(policy),
-            ),
+            Self::CreatePolicy {
+                policy, vault, asked, ..
+            } => ChangeNote {
+                warning: (!asked.left_out.is_empty())
+                    .then(|| format!("only Azure writes {}: left out of the file", asked.left_out.join(", "))),
+                ..note(
+                    format!("create backup policy {} in vault {}", policy.name(), vault.name()),
+                    "Microsoft.DataProtection/backupVaults/backupPolicies/write",
+                    vault,
+                    Some(policy),
+                )
+            },
         }
     }
 }
@@ -146,15 +153,17 @@ impl Step for VaultAndPolicy {
             vaults::vault(reader, &vault_id),
             vaults::policy(reader, &policy_id),
         );
-        let policy = policy?.map(|own| policy::facts(&own, policy_id.name())).transpose()?;
-        let new_policy = match policy {
-            Some(_) => None,
-            None => Some(policy::new(&target.policy, &self.options.folder)?),
+        let (policy, asked) = (policy?, policy_file::asked(&target.policy, &self.options.folder));
+        let (remark, new_policy) = match &policy {
+            Some(own) => (policy_file::remark(&target.policy, own, &asked), None),
+            None => (None, Some(asked?)),
         };
+        let policy = policy.map(|own| policy::facts(&own, policy_id.name())).transpose()?;
         Ok(Seen {
             group: Sight::of(group)?,
             vault: vault?,
             policy,
+            remark,
             new_policy,
             target,
         })
@@ -173,7 +182,12 @@ impl Step for VaultAndPolicy {
         }
         let changes = changes(seen);
         Ok(match changes.is_empty() {
-            true => Decision::Done(vault::evidence(&seen.target, seen.vault.as_ref(), seen.policy.as_ref())),
+            true => Decision::Done(vault::evidence(
+                &seen.target,
+                seen.vault.as_ref(),
+                seen.policy.as_ref(),
+                seen.remark.as_deref(),
+            )),
             false => Decision::Change(changes),
         })
     }
@@ -184,8 +198,8 @@ impl Step for VaultAndPolicy {
             VaultChange::CreateGroup { group, region } => groups::put_group(writer, group, region).await,
             VaultChange::CreateVault { vault, new, .. } => vaults::put_vault(writer, vault, new).await,
             VaultChange::AddIdentity { vault } => vaults::add_identity(writer, vault).await,
-            VaultChange::CreatePolicy { policy, properties, .. } => {
-                vaults::put_policy(writer, policy, properties).await
+            VaultChange::CreatePolicy { policy, asked, .. } => {
+                vaults::put_policy(writer, policy, &asked.properties).await
             }
         };
         match (answer, change) {
@@ -275,11 +289,11 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
             });
         }
     }
-    if let Some(properties) = seen.new_policy.clone() {
+    if let Some(asked) = seen.new_policy.clone() {
         changes.push(VaultChange::CreatePolicy {
             policy: wanted::policy(target),
             vault,
-            properties,
+            asked,
             group,
         });
     }

@@ -24,6 +24,7 @@ use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::options::ProtectOptions;
 use crate::steps::protection::{self, Protection};
 use crate::steps::roles_seen::{self, RolesSeen};
+use crate::steps::turns::Sight;
 use crate::steps::validation::Validation;
 use crate::steps::{instance_body, turns, wanted};
 
@@ -53,6 +54,8 @@ pub(crate) struct Seen {
     target: Target,
     /// Those of the cluster, in whatever vault.
     instances: Vec<Instance>,
+    /// Those that the vault keeps although they were deleted, where there is no other.
+    deleted: Vec<Instance>,
     roles: RolesSeen,
     written: bool,
 }
@@ -133,8 +136,17 @@ impl Step for BackupInstance {
             instances,
             roles_seen::look(reader, state, &target, &self.options.state_flag),
         );
+        let instances = instances?;
+        let deleted = match instances.is_empty() {
+            true => backups::deleted(reader, &wanted::vault(&target), &target.cluster)
+                .await
+                .map(Some),
+            false => Ok(None),
+        };
         Ok(Seen {
-            instances: instances?,
+            // Who may not look there learns of it from the validation.
+            deleted: Sight::of(deleted)?.here().cloned().unwrap_or_default(),
+            instances,
             roles: roles?,
             target,
             written: self.written.get(),
@@ -164,21 +176,24 @@ impl Step for BackupInstance {
                 }
             }
         }
+        if let Some(own) = seen.deleted.first() {
+            return Err(Box::new(protection::paused(own)));
+        }
         let turns = self.turns(seen, state);
         if !turns.is_empty() {
             return Ok(Decision::Blocked(vec![], turns));
         }
-        let (target, roles_since) = (target.clone(), seen.roles.since());
-        let validate = InstanceChange::Validate {
+        // Of an instance that exists the validation only says that the cluster is protected already.
+        let validate = error.is_none().then(|| InstanceChange::Validate {
             target: target.clone(),
-            roles_since,
-        };
+            roles_since: seen.roles.since(),
+        });
         let protect = InstanceChange::Protect {
-            target,
+            target: target.clone(),
             instance,
             error,
         };
-        Ok(Decision::Change(vec![validate, protect]))
+        Ok(Decision::Change(validate.into_iter().chain([protect]).collect()))
     }
 
     async fn apply(&self, writer: &Writer, change: &InstanceChange) -> Outcome<Applied> {

@@ -31,7 +31,7 @@ impl<T> Sight<T> {
         match read {
             Ok(Some(found)) => Ok(Self::Here(found)),
             Ok(None) => Ok(Self::Absent),
-            Err(failure) if is_refused(&failure) => Ok(Self::Hidden(failure)),
+            Err(failure) if is_refused(&failure) || is_denied(&failure) => Ok(Self::Hidden(failure)),
             // Of a parent that does not exist.
             Err(failure) if failure.exit == Exit::Missing => Ok(Self::Absent),
             Err(failure) => Err(failure),
@@ -47,10 +47,10 @@ impl<T> Sight<T> {
     }
 }
 
-/// Whether Azure refused a call because the caller lacks a right.
+/// Whether Azure refused a call because the caller lacks a right, which somebody else may have.
 pub(crate) fn is_refused(failure: &Failure) -> bool {
     failure.exit == Exit::NotPermitted
-        && ["AuthorizationFailed", "LinkedAuthorizationFailed", DENIED]
+        && ["AuthorizationFailed", "LinkedAuthorizationFailed"]
             .iter()
             .any(|code| failure.has_code(code))
 }

@@ -30,8 +30,8 @@ pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
     Ok(())
 }
 
-/// What proves both, with what is otherwise than the target says.
-pub(crate) fn evidence(target: &Target, vault: Option<&Vault>, policy: Option<&Facts>) -> String {
+/// What proves both, with what is otherwise than the target says, and `remark`, what else is said of the policy.
+pub(crate) fn evidence(target: &Target, vault: Option<&Vault>, policy: Option<&Facts>, remark: Option<&str>) -> String {
     let mut text = format!("vault {}, policy {}", target.vault.name, target.policy.name);
     let mut differs = |what: &str, own: &str, wanted: &str| {
         if !own.is_empty() && !own.eq_ignore_ascii_case(wanted) {
@@ -57,6 +57,10 @@ pub(crate) fn evidence(target: &Target, vault: Option<&Vault>, policy: Option<&F
             let tier = |on: bool| if on { "in use" } else { "not in use" };
             differs("the vault tier", tier(facts.vault_tier), tier(!facts.vault_tier));
         }
+    }
+    if let Some(remark) = remark {
+        text.push_str("; ");
+        text.push_str(remark);
     }
     text
 }

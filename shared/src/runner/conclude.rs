@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use crate::args::Format;
-use crate::console::Console;
+use crate::console::{Console, Tone};
 use crate::exit::Exit;
+use crate::guide::StepName;
 use crate::process::document;
 use crate::runner::report::{Ending, Report, StepReport, turn_lines};
 use crate::step::{ChangeNote, Turn};
@@ -23,8 +24,15 @@ pub fn conclude(
     let report = &report.told(console);
     let exit = exit(report, dry_run);
     for step in &report.steps {
-        if let Ending::Failed { error, changed } = &step.ending {
-            console.error(format_args!("{}: {error}{}", step.step, achieved(changed)));
+        match &step.ending {
+            Ending::Failed { error, changed } => {
+                console.error(format_args!("{}: {error}{}", step.step, achieved(changed)));
+            }
+            // What the caller lacks is said at the start, and also where nothing is tried.
+            Ending::Done { evidence, .. } if dry_run && step.step == StepName::Preflight => {
+                console.finish(&step.step.to_string(), Tone::Good, evidence);
+            }
+            _ => {}
         }
     }
     let lines = text(console, command, dry_run, report, next);
@@ -132,7 +140,7 @@ fn changes(count: usize) -> String {
 mod tests {
     use super::*;
     use crate::console::Talk;
-    use crate::guide::{Person, StepName};
+    use crate::guide::Person;
     use crate::step::Right;
 
     fn report(ending: Ending) -> Report {

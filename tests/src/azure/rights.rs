@@ -177,14 +177,26 @@ impl World {
             &ids::cluster_id(),
             "/properties/nodeResourceGroupProfile/restrictionLevel",
         ) == "ReadOnly";
-        let group = ids::group_id(ids::NODE_GROUP);
-        if !locked || action.to_ascii_lowercase().ends_with("/read") || !covers(&group, path) {
+        let all = [
+            (locked, ids::NODE_GROUP, "AKS NRG Lockdown"),
+            (
+                self.settings.protection.backup_group_denied,
+                ids::BACKUP_GROUP,
+                "Frozen by the landing zone",
+            ),
+        ];
+        let here = |group: &str| covers(&ids::group_id(group), path);
+        let mut striking = all.into_iter().filter(|(on, group, _)| *on && here(group));
+        let Some((_, group, name)) = striking
+            .next()
+            .filter(|_| !action.to_ascii_lowercase().ends_with("/read"))
+        else {
             return Ok(());
-        }
-        let deny = ids::named("deny");
+        };
+        let (group, deny) = (ids::group_id(group), ids::named(name));
         let message = format!(
             "The client '{}' with object id '{}' has permission to perform action '{action}' on scope '{path}'; however, \
-             the access is denied because of the deny assignment with name 'AKS NRG Lockdown' and Id '{}' at scope \
+             the access is denied because of the deny assignment with name '{name}' and Id '{}' at scope \
              '{group}'.",
             caller.client_id,
             caller.object_id,

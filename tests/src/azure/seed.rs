@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::ids;
 use super::others;
 use super::personas;
-use super::providers::{accounts, cluster_body, groups, identities, locks, registration};
+use super::providers::{accounts, by_hand, cluster_body, groups, identities, locks, registration};
 use super::roles;
 use super::world::{World, text};
 
@@ -34,6 +34,10 @@ pub(crate) fn seed(world: &mut World) {
     if settings.start.snapshot_group_lock {
         lock(world);
     }
+    if settings.protection.vault_by_hand {
+        by_hand::vault(world);
+    }
+    freeze(world);
     if settings.start.protected_elsewhere {
         protect_elsewhere(world);
     }
@@ -75,6 +79,19 @@ fn lock(world: &mut World) {
         locks::body(&scope, "keep", "CanNotDelete", &json!("Do not delete snapshots.")),
         0.0,
     );
+}
+
+/// The lock on rg-backup, at the level of the settings.
+fn freeze(world: &mut World) {
+    let (scope, level) = (
+        ids::group_id(ids::BACKUP_GROUP),
+        world.settings.protection.backup_group_lock.clone(),
+    );
+    let lock = locks::body(&scope, "freeze", &level, &json!("Change nothing before the audit."));
+    world.remove(text(&lock, "/id"));
+    if !level.is_empty() {
+        world.put(lock, 0.0);
+    }
 }
 
 /// A vault and an instance in rg-elsewhere that protect the cluster.
@@ -151,6 +168,9 @@ pub(crate) fn switched(world: &mut World, key: &str) {
         }
         "protected_elsewhere" if settings.start.protected_elsewhere => protect_elsewhere(world),
         "storage_default_action" => network_rules(world),
+        "backup_group_lock" => freeze(world),
+        "vault_by_hand" if settings.protection.vault_by_hand => by_hand::vault(world),
+        "instance_state" => by_hand::instances(world),
         _ => others::switched(world, key),
     }
 }

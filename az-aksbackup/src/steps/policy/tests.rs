@@ -38,29 +38,6 @@ fn an_interval_that_azure_does_not_take_is_refused() {
 }
 
 #[test]
-fn the_guide_s_file_is_taken_bare_or_wrapped_and_tagging_criteria_find_their_place() {
-    let tag = json!([{ "criteria": null, "isDefault": true, "taggingPriority": 99,
-        "tagInfo": { "eTag": null, "id": "Default_", "tagName": "Kept" } }]);
-    let mut rule = made(|_| ())["policyRules"][1].clone();
-    rule["trigger"].as_object_mut().unwrap().remove("taggingCriteria");
-    rule["taggingCriteria"] = tag;
-    let bare = json!({ "objectType": "BackupPolicy", "datasourceTypes": [DATASOURCE_TYPE], "policyRules": [rule] });
-    for file in [bare.clone(), json!({ "properties": bare })] {
-        let policy = parse(&file.to_string(), "p.json").unwrap();
-        let criteria = &policy["policyRules"][0]["trigger"]["taggingCriteria"];
-        assert_eq!(
-            *criteria,
-            json!([{ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Kept" } }])
-        );
-        assert_eq!(facts(&policy, "p").unwrap().retention_tag, "Kept");
-    }
-}
-
-#[test]
-fn a_policy_for_disks_or_no_json_is_refused() {
-    let mut disks = made(|_| ());
-    disks["datasourceTypes"] = json!(["Microsoft.Compute/disks"]);
-    assert!(parse(&disks.to_string(), "p.json").unwrap_err().why[0].contains("Microsoft.Compute/disks"));
-    assert!(parse("{", "p.json").is_err());
+fn what_has_no_backup_rule_is_no_policy() {
     assert!(facts(&json!({ "datasourceTypes": [DATASOURCE_TYPE] }), "p").is_err());
 }

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::steps::turns::tests::refusal;
@@ -26,6 +26,7 @@ fn there() -> Seen {
         group: Sight::Here(Group {}),
         vault: Some(vault(|_| ())),
         policy: Some(policy::facts(&policy::tests::made(|_| ()), "p").unwrap()),
+        remark: None,
         new_policy: None,
     }
 }
@@ -47,7 +48,10 @@ fn satisfied_world_needs_nothing() {
 fn an_empty_world_gets_group_vault_and_policy() {
     let mut seen = there();
     (seen.group, seen.vault, seen.policy) = (Sight::Absent, None, None);
-    seen.new_policy = Some(policy::tests::made(|_| ()));
+    seen.new_policy = Some(Asked {
+        properties: policy::tests::made(|_| ()),
+        left_out: vec![],
+    });
     let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
         panic!("no change")
     };

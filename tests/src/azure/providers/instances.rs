@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use super::readiness::{self, UserError};
 use super::vault_operations::asynchronous;
-use super::{validation, vaults};
+use super::{by_hand, validation, vaults};
 use crate::azure::answer::{Answer, Outcome};
 use crate::azure::call::{Call, Route};
 use crate::azure::operations::End;
 use crate::azure::path::name_of;
 use crate::azure::world::{World, text};
 
-/// Type of an instance.
+/// Type of an instance, and of one that was deleted softly.
 pub(crate) const KIND: &str = "Microsoft.DataProtection/backupVaults/backupInstances";
-const DELETED: &str = "Microsoft.DataProtection/backupVaults/deletedBackupInstances";
+pub(crate) const DELETED: &str = "Microsoft.DataProtection/backupVaults/deletedBackupInstances";
 const READ: &str = "Microsoft.DataProtection/backupVaults/backupInstances/read";
 const ONE: &str =
     "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/backupInstances/{i}";
@@ -193,7 +193,9 @@ fn configure(world: &mut World, vault: &str, id: &str) -> String {
             let Some(instance) = world.get(&id).map(|body| body["properties"].clone()) else {
                 return;
             };
-            let verdict = if instance["dataSourceSetInfo"].is_object() {
+            let verdict = if let Some(error) = by_hand::misfortune(world) {
+                Err(error)
+            } else if instance["dataSourceSetInfo"].is_object() {
                 readiness::check(world, view, &vault, &instance)
             } else {
                 let message = "The workflow data request of the scenario plugin is invalid.";

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod assignments;
+pub(crate) mod by_hand;
 pub(crate) mod cluster_body;
 pub(crate) mod cluster_tags;
 pub(crate) mod clusters;

@@ -1,0 +1,186 @@
+//! Backup policies from a file: what of it is sent, and whether one that exists is the same.
+
+use std::path::Path;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::state::schema::PolicyTarget;
+use serde_json::{Map, Value};
+
+use crate::steps::policy;
+
+/// A policy as the target asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Asked {
+    /// What is sent.
+    pub(crate) properties: Value,
+    /// Members of the file that only Azure writes, which are not sent.
+    pub(crate) left_out: Vec<String>,
+}
+
+/// The target's policy: from its file, which is relative to `folder`, else by schedule and retention.
+///
+/// # Errors
+/// Exit 2: as [`parse`] and [`policy::preset`], or the file cannot be read.
+pub(crate) fn asked(target: &PolicyTarget, folder: &Path) -> Outcome<Asked> {
+    let Some(file) = &target.file else {
+        let (properties, left_out) = (policy::preset(target)?, Vec::new());
+        return Ok(Asked { properties, left_out });
+    };
+    let path = folder.join(file);
+    let text = std::fs::read_to_string(&path).or_else(|error| {
+        Failure::usage(format!("cannot read policy file {}", path.display()))
+            .because(error.to_string())
+            .err()
+    })?;
+    parse(&text, file)
+}
+
+/// What is to be said of a policy that exists, where the target names a file: Azure does not let it be changed.
+pub(crate) fn remark(target: &PolicyTarget, existing: &Value, asked: &Outcome<Asked>) -> Option<String> {
+    let file = target.file.as_ref()?;
+    match asked {
+        Ok(asked) if holds(existing, &asked.properties) => None,
+        Ok(_) => Some(format!(
+            "the policy exists with other rules than those of {file}; for these choose a new name: az aksbackup init --policy NAME"
+        )),
+        Err(failure) => Some(format!("the policy was not compared: {}", failure.what)),
+    }
+}
+
+/// Whether a policy that Azure gives back has all that was asked for: it adds members of its own.
+fn holds(own: &Value, asked: &Value) -> bool {
+    match (own, asked) {
+        (_, Value::Null) => true,
+        (Value::Object(own), Value::Object(asked)) => asked.iter().all(|(key, asked)| match own.get(key) {
+            Some(own) => holds(own, asked),
+            None => asked.is_null() || asked.as_array().is_some_and(Vec::is_empty),
+        }),
+        (Value::Array(own), Value::Array(asked)) => {
+            own.len() == asked.len() && asked.iter().all(|asked| own.iter().any(|own| holds(own, asked)))
+        }
+        (Value::String(own), Value::String(asked)) => own.eq_ignore_ascii_case(asked),
+        (own, asked) => own == asked || own.as_f64().is_some_and(|own| asked.as_f64() == Some(own)),
+    }
+}
+
+/// A policy from a file's JSON, bare or under `properties`. What only Azure writes is left out, and tagging criteria are
+/// put where Azure looks for them.
+///
+/// # Errors
+/// Exit 2: no JSON, or no policy for AKS.
+pub(crate) fn parse(text: &str, name: &str) -> Outcome<Asked> {
+    let unusable = |why: String| {
+        Failure::usage(format!("policy file {name} cannot be used"))
+            .because(why)
+            .hint(
+                "az dataprotection backup-policy get-default-policy-template --datasource-type AzureKubernetesService",
+            )
+            .err()
+    };
+    let mut properties: Value = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
+        Ok(policy) => policy,
+        Err(error) => return unusable(error.to_string()),
+    };
+    let mut left_out = Vec::new();
+    if let Some(inner) = properties.get_mut("properties").map(Value::take) {
+        let around = properties.as_object().into_iter().flat_map(Map::keys);
+        left_out.extend(around.filter(|key| *key != "properties").cloned());
+        properties = inner;
+    }
+    let rules = properties.get_mut("policyRules").and_then(Value::as_array_mut);
+    for rule in rules.into_iter().flatten() {
+        tidy(rule, &mut left_out);
+    }
+    left_out.sort();
+    left_out.dedup();
+    match policy::facts(&properties, name) {
+        Ok(_) => Ok(Asked { properties, left_out }),
+        Err(failure) => unusable(failure.why.join("; ")),
+    }
+}
+
+fn tidy(rule: &mut Value, left_out: &mut Vec<String>) {
+    let outside = rule.as_object_mut().and_then(|rule| rule.remove("taggingCriteria"));
+    let Some(trigger) = rule.get_mut("trigger").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let schedule = trigger.get_mut("schedule").and_then(Value::as_object_mut);
+    let inside = schedule.and_then(|schedule| schedule.remove("taggingCriteria"));
+    if let Some(criteria) = outside.or(inside) {
+        trigger.entry("taggingCriteria").or_insert(criteria);
+    }
+    let criteria = trigger.get_mut("taggingCriteria").and_then(Value::as_array_mut);
+    for tag in criteria.into_iter().flatten().filter_map(Value::as_object_mut) {
+        tag.retain(|_, value| !value.is_null());
+        if let Some(info) = tag.get_mut("tagInfo").and_then(Value::as_object_mut) {
+            left_out.extend(
+                info.keys()
+                    .filter(|key| *key != "tagName")
+                    .map(|key| format!("tagInfo.{key}")),
+            );
+            info.retain(|key, _| key == "tagName");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::arm::backups::DATASOURCE_TYPE;
+    use crate::steps::policy::tests::made;
+    use crate::steps::wanted::tests::example;
+
+    #[test]
+    fn the_guide_s_file_is_taken_bare_or_wrapped_and_tagging_criteria_find_their_place() {
+        let tag = json!([{ "criteria": null, "isDefault": true, "taggingPriority": 99,
+            "tagInfo": { "eTag": null, "id": "Default_", "tagName": "Kept" } }]);
+        let mut rule = made(|_| ())["policyRules"][1].clone();
+        rule["trigger"].as_object_mut().unwrap().remove("taggingCriteria");
+        rule["taggingCriteria"] = tag;
+        let bare = json!({ "objectType": "BackupPolicy", "datasourceTypes": [DATASOURCE_TYPE], "policyRules": [rule] });
+        let inner = ["tagInfo.eTag", "tagInfo.id"];
+        for (file, left_out) in [
+            (bare.clone(), inner.to_vec()),
+            (
+                json!({ "properties": bare, "name": "p" }),
+                [&["name"][..], &inner].concat(),
+            ),
+        ] {
+            let asked = parse(&file.to_string(), "p.json").unwrap();
+            let criteria = &asked.properties["policyRules"][0]["trigger"]["taggingCriteria"];
+            assert_eq!(
+                *criteria,
+                json!([{ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Kept" } }])
+            );
+            assert_eq!(asked.left_out, left_out);
+            assert_eq!(policy::facts(&asked.properties, "p").unwrap().retention_tag, "Kept");
+        }
+    }
+
+    #[test]
+    fn a_policy_for_disks_or_no_json_is_refused() {
+        let mut disks = made(|_| ());
+        disks["datasourceTypes"] = json!(["Microsoft.Compute/disks"]);
+        assert!(parse(&disks.to_string(), "p.json").unwrap_err().why[0].contains("Microsoft.Compute/disks"));
+        assert!(parse("{", "p.json").is_err());
+    }
+
+    #[test]
+    fn what_azure_adds_is_no_difference_and_another_rule_is() {
+        let mut target = example().policy;
+        target.file = Some("p.json".into());
+        let asked = parse(&made(|_| ()).to_string(), "p.json");
+        let mut own = made(|_| ());
+        own["policyRules"][1]["trigger"]["taggingCriteria"][0]["tagInfo"]["id"] = json!("Default_");
+        own["policyRules"][1]["trigger"]["taggingCriteria"][0]["taggingPriority"] = json!(99.0);
+        assert_eq!(remark(&target, &own, &asked), None);
+        let other = made(|target| target.retention = "P30D".into());
+        assert!(remark(&target, &other, &asked).unwrap().contains("p.json"));
+        let unread = asked.and_then(|_| Failure::usage("cannot read it").err());
+        assert!(remark(&target, &own, &unread).unwrap().contains("cannot read it"));
+        target.file = None;
+        assert_eq!(remark(&target, &other, &unread), None);
+    }
+}

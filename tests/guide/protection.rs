@@ -1,0 +1,120 @@
+//! The backup instance: only `ProtectionConfigured` is success, and every other end says what cures it.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::harness::{Run, Stage};
+
+use crate::made;
+use crate::part::Part;
+
+/// How often an instance was asked for.
+fn puts(stage: &Stage) -> usize {
+    let mut writes = stage.writes_since(0);
+    writes.retain(|write| write.starts_with("PUT ") && write.contains("/backupInstances/"));
+    writes.len()
+}
+
+fn protect(stage: &Stage, timeout: &str) -> Run {
+    stage.az("platform", &["protect", "--yes", "--timeout", timeout])
+}
+
+#[test]
+fn configuring_is_not_configured_and_is_waited_for() {
+    let stage = Part::Protect.stage();
+    stage.sandbox.set("instance_configure=100000").unwrap();
+    protect(&stage, "5s")
+        .ends(Exit::Deadline.code())
+        .says("ConfiguringProtection");
+    assert_eq!(
+        stage.value("/cloud/instance/protection"),
+        "",
+        "it is not recorded as protected"
+    );
+    stage
+        .az("reader", &["status", "--check"])
+        .ends(Exit::Pending.code())
+        .says("ConfiguringProtection");
+    stage.sandbox.azure().skip(100_000.0);
+    protect(&stage, "90m").ok();
+    assert_eq!(stage.value("/cloud/instance/protection"), "ProtectionConfigured");
+    assert_eq!(puts(&stage), 1, "what is under way is not asked for again");
+    made::nothing_twice(&stage);
+}
+
+#[test]
+fn an_error_ends_1_with_azure_s_code_and_advice_and_the_next_run_cures_it() {
+    let stage = Part::Protect.stage();
+    stage.sandbox.set("protection_errors=1").unwrap();
+    protect(&stage, "90m")
+        .ends(Exit::Failed.code())
+        .says("ProtectionError")
+        .says("KubernetesBackupCustomResourcesTrackingTimeOutError")
+        .says("Check the pods in the dataprotection-microsoft namespace");
+    protect(&stage, "90m").ok();
+    assert_eq!(puts(&stage), 2);
+    made::nothing_twice(&stage);
+}
+
+#[test]
+fn every_state_that_somebody_else_caused_has_its_command() {
+    let stage = Part::Backup.stage().accepting("PonderingProtection");
+    let puts_before = puts(&stage);
+    let set = |state: &str| stage.sandbox.set(&format!("instance_state={state}")).unwrap();
+    for state in [
+        "ProtectionStopped",
+        "BackupSchedulesSuspended",
+        "RetentionSchedulesSuspended",
+    ] {
+        set(state);
+        protect(&stage, "90m")
+            .ends(Exit::Failed.code())
+            .says(state)
+            .says("az dataprotection backup-instance resume-protection --backup-instance-name");
+    }
+    set("PonderingProtection");
+    protect(&stage, "3s")
+        .ends(Exit::Deadline.code())
+        .says("PonderingProtection");
+    set("SoftDeleted");
+    let vault = stage.value("/target/vault/name");
+    protect(&stage, "90m")
+        .ends(Exit::Failed.code())
+        .says("SoftDeleted")
+        .says("az dataprotection backup-instance deleted-backup-instance undelete")
+        .says(&format!("--vault-name {vault}"));
+    assert_eq!(
+        puts(&stage),
+        puts_before,
+        "nothing is made beside what somebody stopped or deleted"
+    );
+}
+
+#[test]
+fn a_cluster_that_another_vault_protects_is_refused_before_any_write() {
+    let stage = Part::Protect.stage();
+    stage.sandbox.set("protected_elsewhere=true").unwrap();
+    let mark = stage.mark();
+    for command in ["prepare", "protect"] {
+        stage
+            .az("everything", &[command, "--yes"])
+            .ends(Exit::Failed.code())
+            .says("aks-demo-old in vault vault-elsewhere (group rg-elsewhere)")
+            .says("--vault vault-elsewhere --vault-resource-group rg-elsewhere");
+    }
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+#[test]
+fn a_role_that_is_missing_is_named_by_the_vault_s_own_validation() {
+    let stage = Part::Protect.stage();
+    let group = stage.value("/cloud/storage/snapshot_group");
+    let cluster = stage.value("/cloud/prerequisites/cluster_principal");
+    assert_eq!(stage.sandbox.azure().unassign(&cluster, "Contributor", &group), 1);
+    protect(&stage, "90m")
+        .ends(Exit::Failed.code())
+        .says("UserErrorMissingRequiredPermissions")
+        .says("Grant appropriate permissions")
+        .says("az aksbackup status");
+    assert_eq!(puts(&stage), 0, "nothing is made that cannot work");
+    stage.grant("owner").ok();
+    protect(&stage, "90m").ok();
+}
