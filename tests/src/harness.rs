@@ -119,7 +119,7 @@ impl Stage {
         let guest = self.guests.iter().any(|guest| entry.agent.contains(guest));
         let all = entry.violations.iter().map(String::as_str);
         let new = |violation: &str| self.new_word.is_some_and(|word| violation.contains(word));
-        all.filter(|violation| !(guest && is_undefined_version(violation)) && !new(violation))
+        all.filter(|violation| !(new(violation) || guest && is_undefined_version(violation)))
             .collect()
     }
 
