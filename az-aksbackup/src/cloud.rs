@@ -126,7 +126,7 @@ fn unknown(name: &str) -> Failure {
     let known: Vec<&str> = CLOUDS.iter().map(|(name, ..)| *name).collect();
     Failure::usage(format!("cloud {name} is not known"))
         .because(format!("known are {}", known.join(", ")))
-        .hint(format!("describe any other by ARM's metadata: {METADATA_VARIABLE}=https://HOST/metadata/endpoints?api-version=2022-09-01"))
+        .hint(format!("describe any other by ARM's metadata: {METADATA_VARIABLE}=https://HOST/metadata/endpoints?api-version=2020-06-01"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
+mod az;
+mod az_made;
 mod coverage;
 mod definitions;
 mod environment;

@@ -120,7 +120,7 @@ impl Sandbox {
             ("SSL_CERT_FILE", file("ca.pem")),
             (
                 "ARM_CLOUD_METADATA_URL",
-                format!("{}/metadata/endpoints?api-version=2022-09-01", self.endpoint),
+                format!("{}/metadata/endpoints?api-version=2020-06-01", self.endpoint),
             ),
             ("AZURE_AUTHORITY_HOST", format!("{}/", self.endpoint)),
             ("AZURE_TENANT_ID", ids::TENANT.to_owned()),
