@@ -9,4 +9,5 @@ mod coverage;
 mod definitions;
 mod environment;
 mod program;
+mod readback;
 mod sdk;

@@ -22,14 +22,14 @@ fn checked_versions() -> Value {
     json!({ "containers": "2026-05-01", "storage": "2026-04-01" })
 }
 
-/// Runs a script with a job, to which the way to the sandbox is added, and gives its one JSON document.
-pub(crate) fn script(stage: &Stage, name: &str, mut job: Value) -> Value {
-    let everything = persona("everything");
+/// Runs a script as `who` with a job, to which the way to the sandbox is added, and gives its one JSON document.
+pub(crate) fn script(stage: &Stage, who: &str, name: &str, mut job: Value) -> Value {
+    let who = persona(who);
     job["endpoint"] = json!(stage.sandbox.endpoint());
     job["tenant"] = json!(ids::TENANT);
     job["subscription"] = json!(ids::SUBSCRIPTION);
-    job["client_id"] = json!(everything.client_id);
-    job["client_secret"] = json!(everything.secret);
+    job["client_id"] = json!(who.client_id);
+    job["client_secret"] = json!(who.secret);
     let file = stage.folder().join("job.json");
     fs::write(&file, job.to_string()).unwrap();
     let mut python = environment("requirements-sdk.txt").python();
@@ -44,7 +44,7 @@ pub(crate) fn script(stage: &Stage, name: &str, mut job: Value) -> Value {
 
 fn walk(stage: &Stage, versions: Value) {
     let start = Instant::now();
-    let walked = script(stage, "walk.py", json!({ "versions": versions }));
+    let walked = script(stage, "everything", "walk.py", json!({ "versions": versions }));
     let entries = stage.since(0);
     let requests = entries.iter().filter(|entry| entry.agent.contains(GUEST)).count();
     let _ = writeln!(
