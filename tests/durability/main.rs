@@ -4,15 +4,18 @@
 #![cfg(target_os = "linux")]
 
 mod broken_disk;
+mod copies;
 mod crash_points;
 mod crowd;
 mod end_state;
 mod extent;
 mod faulty;
+mod formats;
 mod kills;
 mod lock;
 #[path = "../guide/made.rs"]
 mod made;
+mod merging;
 #[path = "../guide/part.rs"]
 mod part;
 mod system_calls;

@@ -5,10 +5,22 @@ use std::process::Command;
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, binary, finish};
 
-const AZ: [&str; 9] = [
-    "init", "prepare", "grant", "protect", "backup", "jobs", "up", "status", "handoff",
+const AZ: [&str; 13] = [
+    "init", "prepare", "grant", "protect", "backup", "jobs", "up", "status", "handoff", "merge", "diff", "migrate",
+    "schema",
 ];
-const KUBECTL: [&str; 6] = ["configure", "verify", "status", "handoff", "logs", "unconfigure"];
+const KUBECTL: [&str; 10] = [
+    "configure",
+    "verify",
+    "status",
+    "handoff",
+    "logs",
+    "unconfigure",
+    "merge",
+    "diff",
+    "migrate",
+    "schema",
+];
 
 #[test]
 fn every_command_explains_itself_with_examples() {

@@ -1,0 +1,173 @@
+//! `merge` and `diff`: copies that went to two teams.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::harness::Stage;
+
+use crate::copies::{Copies, PROGRAMS, released};
+
+/// The writing of `[cluster.rollout]` in the file of release 2.
+const ROLLOUT: &str = "7829af500a61412d";
+
+/// A file whose rollout was written anew, by `id` after `after`.
+fn rolled_out(id: &str, after: &str, deployment: &str) -> String {
+    let text = released("2-protected.toml");
+    let (before, table) = text.split_once("[cluster.rollout]").unwrap();
+    let (_, rest) = table.split_once("[cluster.verification]").unwrap();
+    format!(
+        "{before}[cluster.rollout]\ndeployments = [\"{deployment}\"]\nwritten = {{ id = \"{id}\", ancestors = [\"{after}\"], \
+         observed_at = \"2026-12-01T00:00:00Z\", by = \"{id}-person\", tool = \"kubectl-aksbackup 9\" }}\n\n[cluster.verification]{rest}"
+    )
+}
+
+#[test]
+fn a_copy_that_is_ahead_is_taken_whole_and_a_second_merge_finds_nothing() {
+    for program in PROGRAMS {
+        let copies = Copies::of("2-unconfigured.toml");
+        let comment = "# ours\n";
+        copies.write("aksbackup.toml", &format!("{}{comment}", copies.text("aksbackup.toml")));
+        copies.write(
+            "theirs.toml",
+            &format!("{}\n[extra]\nx = 1\n", released("2-protected.toml")),
+        );
+        let before = copies.text("aksbackup.toml");
+        copies
+            .run(program, &["merge", "theirs.toml", "--dry-run"])
+            .ends(Exit::Pending.code())
+            .says("cluster.rollout: from theirs.toml (by cluster-admin");
+        assert_eq!(copies.text("aksbackup.toml"), before);
+        copies.run(program, &["merge", "theirs.toml"]).ok().says("merge: wrote");
+        copies.run(program, &["diff", "theirs.toml"]).ok().says("say the same");
+        let text = copies.text("aksbackup.toml");
+        assert!(
+            text.contains(comment) && text.contains("[extra]") && !text.contains("removed"),
+            "{text}"
+        );
+        copies
+            .run(program, &["merge", "theirs.toml"])
+            .ok()
+            .says("nothing to do");
+        assert_eq!(copies.text("aksbackup.toml"), text);
+        // The other way round: the copy that is behind brings nothing back.
+        copies.write("behind.toml", &before);
+        copies.run(program, &["merge", "behind.toml"]).ok();
+        assert!(copies.text("aksbackup.toml").contains("[cluster.rollout]"));
+    }
+}
+
+#[test]
+fn a_true_conflict_shows_both_sides_and_is_decided_by_table() {
+    for program in PROGRAMS {
+        let copies = Copies::of("2-protected.toml");
+        let (ours, theirs) = (rolled_out("aaaa", ROLLOUT, "one"), rolled_out("bbbb", ROLLOUT, "two"));
+        copies.write("aksbackup.toml", &ours);
+        copies.write("b.toml", &theirs);
+        copies
+            .run(program, &["merge", "b.toml"])
+            .ends(Exit::StateUnreadable.code())
+            .says("cluster.rollout")
+            .says("by aaaa-person, 2026-12-01")
+            .says("by bbbb-person, 2026-12-01")
+            .says("\"one\"")
+            .says("merge b.toml --theirs cluster.rollout");
+        assert_eq!(copies.text("aksbackup.toml"), ours);
+        let document = copies
+            .run(program, &["merge", "b.toml", "-o", "json"])
+            .ends(Exit::StateUnreadable.code())
+            .json();
+        assert_eq!(document["conflicts"][0]["theirs"]["written"]["by"], "bbbb-person");
+        copies
+            .run(
+                program,
+                &["merge", "b.toml", "--ours", "cluster", "--theirs", "cluster"],
+            )
+            .ends(Exit::Usage.code());
+        copies.run(program, &["merge", "b.toml", "--theirs", "cluster"]).ok();
+        assert!(copies.text("aksbackup.toml").contains("\"two\""));
+        copies.write("old.toml", &ours);
+        copies.run(program, &["merge", "old.toml"]).ok();
+        assert!(
+            copies.text("aksbackup.toml").contains("\"two\""),
+            "what was decided is not asked again"
+        );
+    }
+}
+
+#[test]
+fn other_clusters_newer_files_and_files_that_are_not_there_are_refused() {
+    for program in PROGRAMS {
+        let copies = Copies::of("2-protected.toml");
+        let text = copies.text("aksbackup.toml");
+        copies.write(
+            "other.toml",
+            &text.replace("managedClusters/aks-demo\"", "managedClusters/other\""),
+        );
+        copies
+            .run(program, &["merge", "other.toml"])
+            .ends(Exit::Usage.code())
+            .says("not of one cluster");
+        copies.write("newer.toml", &text.replace("schema = 2\n", "schema = 3\n"));
+        copies
+            .run(program, &["merge", "newer.toml"])
+            .ends(Exit::StateUnreadable.code())
+            .says("schema 3");
+        copies
+            .run(program, &["merge", "none.toml"])
+            .ends(Exit::Missing.code())
+            .says("none.toml");
+        copies.write("bad.toml", "schema = 2\nx = \n");
+        copies
+            .run(program, &["merge", "bad.toml"])
+            .ends(Exit::StateUnreadable.code())
+            .says("bad.toml:2:5");
+        assert_eq!(copies.text("aksbackup.toml"), text);
+    }
+}
+
+#[test]
+fn diff_says_what_differs_in_words_and_in_json() {
+    for program in PROGRAMS {
+        let copies = Copies::of("2-protected.toml");
+        copies
+            .run(program, &["diff", "aksbackup.toml", "aksbackup.toml"])
+            .ok()
+            .says("say the same");
+        copies.write("b.toml", &rolled_out("bbbb", ROLLOUT, "two"));
+        copies
+            .run(program, &["diff", "b.toml"])
+            .ends(Exit::Pending.code())
+            .says("cluster.rollout: b.toml is the later one (by bbbb-person, 2026-12-01")
+            .says("b.toml: \"two\"");
+        let document = copies
+            .run(program, &["diff", "b.toml", "-o", "json"])
+            .ends(Exit::Pending.code())
+            .json();
+        assert_eq!(document["differences"][0]["later"], "right", "{document}");
+        copies.write("c.toml", &released("2-unconfigured.toml"));
+        copies
+            .run(program, &["diff", "c.toml"])
+            .ends(Exit::Pending.code())
+            .says("cloud.instance: only in aksbackup.toml");
+    }
+}
+
+#[test]
+fn two_teams_with_a_copy_each_come_together() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    std::fs::copy(stage.state(), stage.folder().join("theirs.toml")).unwrap();
+    stage.grant("owner").ok();
+    let theirs = stage.kubectl("cluster-admin", &["configure", "--yes", "--state", "theirs.toml"]);
+    let copy = std::fs::read_to_string(stage.folder().join("theirs.toml")).unwrap();
+    assert!(
+        copy.contains("[cluster.workloads]") && !copy.contains("[cloud.roles]"),
+        "{theirs}"
+    );
+    stage.az("platform", &["merge", "theirs.toml"]).ok();
+    let text = stage.state_text();
+    assert!(
+        text.contains("[cluster.workloads]") && text.contains("[cloud.roles]"),
+        "{text}"
+    );
+    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.az("platform", &["protect", "--yes"]).ok();
+}
