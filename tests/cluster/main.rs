@@ -6,3 +6,4 @@ mod bed;
 mod configure;
 mod handoff;
 mod looks;
+mod orders;

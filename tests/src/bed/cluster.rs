@@ -1,4 +1,4 @@
-//! The bed as a whole, and how Azure sees it.
+//! The bed as a whole.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,8 +22,8 @@ use super::process::Process;
 use super::tokens::Tokens;
 use super::{kubelet, kubelet_logs, stand_ins, webhook};
 use crate::kubernetes::logs::Logs;
-use crate::kubernetes::{Dialect, Fault, Installed, Persona, Settings, deployments, place};
-use crate::planes::{Clock, Cloud, Cluster, ExtensionRelease, StorageLocationStatus};
+use crate::kubernetes::{Dialect, Fault, Installed, Persona, Settings};
+use crate::planes::{Clock, Cloud};
 use crate::tls::Authority;
 
 /// A real control plane with its stand-ins. It ends when it is dropped.
@@ -258,45 +258,6 @@ impl Inner {
             webhook::start(self).await;
         }
         Ok(())
-    }
-}
-
-impl Cluster for Bed {
-    fn install(&self, release: ExtensionRelease) {
-        self.order(Order::Install(release, None));
-    }
-
-    fn uninstall(&self) {
-        self.order(Order::Uninstall);
-    }
-
-    fn set_issuer(&self, issuer: Option<String>) {
-        self.order(Order::Issuer(issuer));
-    }
-
-    fn set_workload_identity(&self, on: bool) {
-        self.order(Order::WorkloadIdentity(on));
-    }
-
-    fn storage_location(&self) -> Option<StorageLocationStatus> {
-        let held = self.inner.state().release.clone()?;
-        let mut all = self.inner.locations.list().into_iter();
-        let own = all.find(|location| place(location) == (held.release.namespace.as_str(), "default"));
-        let status = own.unwrap_or_default()["status"].clone();
-        let text = |key: &str| status[key].as_str().unwrap_or_default().to_owned();
-        Some(StorageLocationStatus {
-            phase: text("phase"),
-            message: text("message"),
-        })
-    }
-
-    fn healthy(&self) -> bool {
-        let Some(held) = self.inner.state().release.clone() else {
-            return false;
-        };
-        let mut all = self.inner.deployments.list();
-        all.retain(|deployment| place(deployment).0 == held.release.namespace);
-        !all.is_empty() && all.iter().all(deployments::complete)
     }
 }
 

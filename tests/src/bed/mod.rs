@@ -2,6 +2,7 @@
 //! handler, and stand-ins for what needs containers: the kubelet and Velero.
 
 mod api;
+mod as_azure_sees_it;
 mod audit;
 mod binaries;
 mod cluster;

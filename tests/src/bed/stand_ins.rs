@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::cluster::Inner;
 use super::kubelet::{self, Pods};
 use super::velero;
-use crate::kubernetes::velero::Validation;
+use crate::kubernetes::validation::Validation;
 
 /// Runs kubelet and Velero for as long as the future is polled.
 pub(crate) async fn run(inner: Arc<Inner>) {

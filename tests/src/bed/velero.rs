@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::cluster::Inner;
 use crate::azure::assertion;
-use crate::kubernetes::velero::{CONTAINER, Rhythm, Validation, Way, validates, verdict};
+use crate::kubernetes::validation::{Rhythm, Validation};
+use crate::kubernetes::velero::{CONTAINER, Way, validates, verdict};
 use crate::kubernetes::{path_of, place, uid, velero_log};
 
 /// Does what is due for every running Velero. Gives when to look again.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::cluster::Kubernetes;
 use super::resources::RESOURCES;
-use super::velero::Validation;
+use super::validation::Validation;
 use super::{deployments, kubelet, replicasets, velero};
 
 /// What the controllers remember between two looks, by uid.

@@ -38,6 +38,7 @@ mod target;
 mod tokens;
 #[cfg(test)]
 mod trial;
+pub(crate) mod validation;
 pub(crate) mod velero;
 pub(crate) mod velero_log;
 mod verbs;
