@@ -32,6 +32,8 @@ impl Writer {
     /// Its command number `turn`, ready for more.
     pub(crate) fn command(&self, stage: &Stage, turn: usize) -> Command {
         const PATIENCE: [&str; 4] = ["--yes", "-v", "--lock-timeout", "20m"];
+        // In a crowd the sandbox is slow to answer.
+        const MORE: [&str; 2] = ["--request-timeout", "20m"];
         let mut command = match self.plane {
             Plane::Cloud => {
                 let retention = format!("{}d", 10 + 2 * self.number + turn % 2);
@@ -41,7 +43,7 @@ impl Writer {
             Plane::Cluster => {
                 let namespace = namespace(self.number, turn);
                 let words = ["configure", "--namespace", &namespace];
-                stage.kubectl_command("cluster-admin", &[words.as_slice(), &PATIENCE].concat())
+                stage.kubectl_command("cluster-admin", &[words.as_slice(), &PATIENCE, &MORE].concat())
             }
         };
         command.env("AKSBACKUP_STATE", &self.state);
