@@ -53,7 +53,9 @@ fn strike_on_arrival(stage: &Stage, victim: &Victim, number: usize) {
 /// Runs a command to its end, whatever that is. Gives whether it was struck.
 fn run(stage: &Stage, mut command: Command, point: Option<Point>, victim: &Victim) -> bool {
     const GLANCE: Duration = Duration::from_millis(5);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let said = stage.folder().join("said.txt");
+    let stderr = std::fs::File::create(&said).unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
     victim.is(&child);
     let mut awaited = match point {
         Some(Point::Answered(number)) if stage.sandbox.log().entries().len() < number => Some(number),
