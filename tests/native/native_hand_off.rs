@@ -1,0 +1,133 @@
+//! The whole hand-off as three people type it: `az aksbackup …` and `kubectl aksbackup …`.
+
+use std::process::Command;
+
+use aksbackup_tests::harness::{Run, binary, finish};
+use serde_json::Value;
+
+use crate::az::Az;
+
+/// Runs the real kubectl as `persona`, with the plugin on its PATH.
+fn kubectl(az: &Az, persona: &str, arguments: &[&str]) -> Run {
+    let plugin = binary("kubectl-aksbackup");
+    let mut command = Command::new("kubectl");
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", Az::path_with(plugin.parent().unwrap()))
+        .env("HOME", az.folder())
+        .env("KUBECONFIG", az.folder().join("kubeconfigs").join(persona))
+        .env("AKSBACKUP_STATE", az.stage.state())
+        .env("AKSBACKUP_TIME_SCALE", aksbackup_tests::harness::TIME_SCALE.to_string())
+        .current_dir(az.folder());
+    finish(&mut command)
+}
+
+#[test]
+fn three_logged_in_people_hand_over_through_az_and_kubectl() {
+    let az = Az::with(&["platform", "owner", "reader"]);
+    let init = [
+        "init",
+        "-g",
+        "rg-aks",
+        "-n",
+        "aks-demo",
+        "--storage-resource-group",
+        "rg-backup",
+        "--vault-resource-group",
+        "rg-backup",
+        "--snapshot-group",
+        "rg-snapshots",
+        "--yes",
+    ];
+    az.aksbackup("platform", &init).ok();
+    az.aksbackup("platform", &["protect", "--yes"])
+        .ends(5)
+        .says("az aksbackup prepare");
+    let prepared = az
+        .aksbackup("platform", &["prepare", "--yes"])
+        .ok()
+        .says("az aksbackup grant");
+    assert_eq!(prepared.json()["command"], "prepare");
+    let vouchers = az.stage.vouchers();
+    let vouchers: Vec<&str> = vouchers.iter().map(String::as_str).collect();
+    az.aksbackup("owner", &["grant", "--yes"]).ends(2).says("vouch");
+    az.aksbackup("owner", &[&["grant", "--yes"], vouchers.as_slice()].concat())
+        .ok();
+    kubectl(&az, "cluster-admin", &["aksbackup", "configure", "--yes"]).ok();
+    az.aksbackup("platform", &["protect", "--yes"]).ok();
+    az.aksbackup("platform", &["backup", "--yes"]).ok();
+    assert_eq!(az.stage.value("/cloud/backup/status"), "Completed");
+    let standing = az
+        .aksbackup("reader", &["status", "--query", "steps[].standing", "-o", "json"])
+        .ok();
+    let standing: Vec<String> = serde_json::from_str(&standing.stdout).unwrap();
+    assert!(
+        standing.len() >= 13 && standing.iter().all(|word| word == "done" || word == "recorded"),
+        "{standing:?}"
+    );
+}
+
+#[test]
+fn every_form_of_output_is_az_s_own() {
+    let az = Az::with(&["platform"]);
+    az.stage.prepared();
+    let status = |form: &str| {
+        az.aksbackup("platform", &["status", "--offline", "-o", form])
+            .ok()
+            .stdout
+    };
+    let json: Value = serde_json::from_str(&status("json")).unwrap();
+    assert!(
+        json["steps"].as_array().is_some_and(|steps| steps.len() >= 12),
+        "{json}"
+    );
+    let table = status("table");
+    let head: Vec<&str> = table.lines().next().unwrap_or_default().split_whitespace().collect();
+    assert_eq!(head, ["Step", "State", "Since", "By", "Evidence"], "{table}");
+    assert!(status("yaml").contains("steps:\n- "), "{}", status("yaml"));
+    assert!(status("tsv").contains('\t'));
+    assert!(status("jsonc").contains("\"steps\""));
+    assert_eq!(status("none"), "");
+    let query = [
+        "status",
+        "--offline",
+        "--query",
+        "steps[?step=='storage'].standing | [0]",
+        "-o",
+        "tsv",
+    ];
+    assert_eq!(az.aksbackup("platform", &query).ok().stdout.trim(), "recorded");
+    let failed = az.aksbackup("platform", &["protect", "--yes", "-o", "table"]).ends(5);
+    assert!(failed.stdout.starts_with("Step"), "{failed}");
+    let words = az
+        .aksbackup("platform", &["protect", "--yes", "--query", "exit", "-o", "tsv"])
+        .ends(5);
+    assert_eq!(words.stdout.trim(), "their-turn", "{words}");
+}
+
+#[test]
+fn az_s_own_words_rule_who_and_where_and_no_token_is_ever_seen() {
+    let az = Az::with(&["platform"]);
+    az.stage.init("platform").ok();
+    // The name of the subscription is resolved by az; the one that the file is not for is refused.
+    az.aksbackup(
+        "platform",
+        &["prepare", "--dry-run", "--subscription", "Contoso Backup"],
+    )
+    .ends(8);
+    let debug = az.aksbackup("platform", &["prepare", "--dry-run", "--debug"]).ends(8);
+    assert!(debug.stderr.contains("GET https"), "each request is told\n{debug}");
+    for stream in [&debug.stdout, &debug.stderr] {
+        assert!(!stream.contains("eyJ"), "a token is shown\n{stream}");
+        assert!(!stream.contains("platform-secret"), "the secret is shown\n{stream}");
+    }
+    let quiet = az
+        .aksbackup("platform", &["prepare", "--dry-run", "--only-show-errors"])
+        .ends(8);
+    assert_eq!(quiet.stderr, "", "{quiet}");
+    az.run("platform", &["logout"]).ok();
+    az.aksbackup("platform", &["prepare", "--dry-run"])
+        .ends(4)
+        .says("az login");
+}
