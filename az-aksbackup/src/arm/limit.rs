@@ -16,8 +16,10 @@ const READ: Duration = Duration::from_secs(30);
 const WRITE: Duration = Duration::from_secs(60);
 /// Entra answers within a second or two.
 const TOKEN: Duration = Duration::from_secs(10);
+/// A token of a sandbox needs no work of its own.
+const LEAST_OF_TOKEN: Duration = Duration::from_secs(5);
 /// However fast a sandbox runs, the machine below it does not.
-const LEAST: Duration = Duration::from_secs(5);
+const LEAST: Duration = Duration::from_secs(30);
 
 /// The policy that ends a try which takes too long. It stands behind all others.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ impl Limit {
 
     /// The limit of a request for a token: ten seconds.
     pub(crate) fn of_token(pace: Pace) -> Self {
-        let limit = at_least(pace, TOKEN);
+        let limit = pace.scaled(TOKEN).max(LEAST_OF_TOKEN);
         Self {
             read: limit,
             write: limit,
@@ -90,10 +92,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn azure_has_its_time_and_a_sandbox_at_least_five_seconds() {
+    fn azure_has_its_time_and_a_sandbox_at_least_half_a_minute() {
         let limit = Limit::of_arm(Pace::real());
         assert_eq!((limit.read, limit.write), (READ, WRITE));
-        assert_eq!(at_least(Pace::real(), TOKEN), TOKEN);
         assert_eq!(at_least(Pace::real(), Duration::ZERO), LEAST);
     }
 }
