@@ -3,7 +3,7 @@
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{INIT, Stage, finish};
 
-use crate::terminal::answered;
+use aksbackup_tests::terminal::answered;
 
 #[test]
 fn no_is_an_answer_and_not_an_error() {
@@ -15,6 +15,7 @@ fn no_is_an_answer_and_not_an_error() {
         (&["prepare"], "Make these changes?", "nothing was changed"),
     ] {
         let run = answered(stage.az_command("platform", arguments), question, "n\n")
+            .unwrap()
             .ends(Exit::Pending.code())
             .says(said);
         assert!(!run.stderr.contains("error"), "{run}");

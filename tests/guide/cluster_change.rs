@@ -3,12 +3,12 @@
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::azure::ids;
 use aksbackup_tests::harness::Stage;
+use aksbackup_tests::terminal;
 use serde_json::{Value, json};
 
 use crate::made;
 use crate::meddling::{answered, asked, is, while_running};
 use crate::part::Part;
-use crate::terminal;
 
 const CLUSTER: (&str, &str) = ("PUT", "managedClusters/aks-demo?");
 
@@ -115,7 +115,9 @@ fn a_person_is_asked_before_the_api_server_restarts_for_good() {
     let stage = Part::Prepare.stage();
     let command = || stage.az_command("platform", &["prepare"]);
     let mark = stage.mark();
-    let no = terminal::answered(command(), QUESTION, "n\n").ends(Exit::Pending.code());
+    let no = terminal::answered(command(), QUESTION, "n\n")
+        .unwrap()
+        .ends(Exit::Pending.code());
     let question = no.stderr.find(QUESTION).unwrap();
     for warning in [
         "the API server restarts",
@@ -125,6 +127,6 @@ fn a_person_is_asked_before_the_api_server_restarts_for_good() {
         assert!(said.is_some_and(|said| said < question), "{warning}\n{no}");
     }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new(), "{no}");
-    terminal::answered(command(), QUESTION, "y\n").ok();
+    terminal::answered(command(), QUESTION, "y\n").unwrap().ok();
     assert_eq!(answered(&stage, CLUSTER, 200), 1);
 }

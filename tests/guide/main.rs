@@ -5,6 +5,7 @@
 mod adoption;
 mod answers;
 mod barred;
+mod claims;
 mod cluster_change;
 mod credentials;
 mod deputy;
@@ -30,7 +31,6 @@ mod setbacks;
 mod silence;
 mod snapshot_group;
 mod status;
-mod terminal;
 mod twice;
 mod vaults;
 mod wire;

@@ -10,7 +10,7 @@ use aksbackup_tests::azure::personas::{NAMES, persona};
 use aksbackup_tests::harness::{Run, Stage, finish};
 use serde_json::Value;
 
-use crate::environment::{Environment, environment};
+use aksbackup_tests::python::Python;
 
 /// How az names itself, also in what `az rest` sends.
 pub(crate) const GUEST: &str = "AZURECLI/";
@@ -19,14 +19,14 @@ pub(crate) const GUEST: &str = "AZURECLI/";
 /// cache for proof enough, whatever the secret.
 pub(crate) struct Az<'a> {
     stage: &'a Stage,
-    environment: Environment,
+    environment: Python,
     folder: PathBuf,
 }
 
 impl<'a> Az<'a> {
     /// The real az, in which the sandbox's cloud is registered and chosen.
     pub(crate) fn new(stage: &'a Stage, who: &str) -> Self {
-        let environment = environment("requirements-az.txt");
+        let environment = Python::with("az").unwrap();
         let folder = stage.folder().join(format!("azure-{who}"));
         let az = Self {
             stage,
@@ -48,7 +48,7 @@ impl<'a> Az<'a> {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.environment.python();
+        let mut command = self.environment.command();
         command
             .args(["-m", "azure.cli"])
             .args(arguments)
@@ -114,7 +114,7 @@ fn everybody_signs_in_with_az_and_sees_their_subscriptions() {
     for who in NAMES {
         let own = Az {
             stage: &stage,
-            environment: environment("requirements-az.txt"),
+            environment: Python::with("az").unwrap(),
             folder: stage.folder().join(format!("azure-{who}")),
         };
         std::fs::create_dir_all(&own.folder).unwrap();

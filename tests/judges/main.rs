@@ -7,7 +7,6 @@ mod az;
 mod az_made;
 mod coverage;
 mod definitions;
-mod environment;
 mod program;
 mod readback;
 mod sdk;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::time::Instant;
 
 use aksbackup_tests::azure::ids;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::coverage::{bases, whole_job};
 use crate::definitions::checker;
-use crate::environment::{environment, own};
+use aksbackup_tests::python::Python;
 
 /// How these clients name themselves.
 pub(crate) const GUEST: &str = "azsdk-python-";
@@ -32,9 +33,9 @@ pub(crate) fn script(stage: &Stage, who: &str, name: &str, mut job: Value) -> Va
     job["client_secret"] = json!(who.secret);
     let file = stage.folder().join("job.json");
     fs::write(&file, job.to_string()).unwrap();
-    let mut python = environment("requirements-sdk.txt").python();
+    let mut python = Python::with("sdk").unwrap().command();
     python
-        .arg(own(name))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("judges").join(name))
         .arg(file)
         .env("REQUESTS_CA_BUNDLE", stage.folder().join("ca.pem"))
         .env_remove("CURL_CA_BUNDLE");

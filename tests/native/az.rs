@@ -9,7 +9,7 @@ use aksbackup_tests::azure::ids;
 use aksbackup_tests::azure::personas::persona;
 use aksbackup_tests::harness::{Run, Stage, TIME_SCALE, binary, finish};
 
-use crate::environment::{Environment, environment};
+use aksbackup_tests::python::Python;
 
 /// Where az finds the certificates that it trusts by default on most systems.
 const SYSTEM_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -17,7 +17,7 @@ const SYSTEM_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// az with the extension, beside a sandbox.
 pub(crate) struct Az {
     pub(crate) stage: Stage,
-    environment: Environment,
+    environment: Python,
 }
 
 impl Az {
@@ -27,7 +27,7 @@ impl Az {
         let stage = Stage::with(&[switches, &["retry_after=1"]].concat()).unwrap();
         let own = Self {
             stage,
-            environment: environment("requirements-az.txt"),
+            environment: Python::with("az").unwrap(),
         };
         own.trust();
         let wheel = own.wheel();
@@ -62,7 +62,7 @@ impl Az {
                 fs::copy(file.path(), package.join(file.file_name())).unwrap();
             }
         }
-        let mut pip = environment("requirements-wheel.txt").python();
+        let mut pip = Python::with("wheel").unwrap().command();
         pip.args([
             "-m",
             "pip",
@@ -113,7 +113,7 @@ impl Az {
     /// The command line `az ARGUMENTS` as `name`, ready for more.
     pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Command {
         let folder = self.stage.folder();
-        let mut command = self.environment.python();
+        let mut command = self.environment.command();
         command
             .args(["-m", "azure.cli"])
             .args(arguments)

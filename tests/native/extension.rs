@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::az::Az;
-use crate::terminal::answered;
+use aksbackup_tests::terminal::answered;
 
 const DESCRIPTION: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -122,7 +122,7 @@ fn questions_are_asked_on_the_terminal_and_refused_without_one() {
     let az = Az::with(&["platform"]);
     az.stage.init("platform").ok();
     az.aksbackup("platform", &["prepare"]).ends(2).says("--yes");
-    let no = answered(az.command("platform", &["aksbackup", "prepare"]), "[y/N]", "n\n");
+    let no = answered(az.command("platform", &["aksbackup", "prepare"]), "[y/N]", "n\n").unwrap();
     assert_eq!(no.code, 0, "{no}");
     assert_eq!(az.stage.value("/cloud/storage/account"), "", "nothing was made\n{no}");
 }

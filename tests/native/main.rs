@@ -3,10 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
 mod az;
-#[path = "../judges/environment.rs"]
-mod environment;
 mod extension;
 mod kubectl;
 mod native_hand_off;
-#[path = "../guide/terminal.rs"]
-mod terminal;
