@@ -24,7 +24,9 @@ impl Az {
     /// A sandbox with `switches` and an az that has the universal wheel of the extension; nobody is logged in.
     pub(crate) fn new(switches: &[&str]) -> Self {
         // az looks again after half a minute where it is not told when.
-        let stage = Stage::with(&[switches, &["retry_after=1"]].concat()).unwrap();
+        let stage = Stage::with(&[switches, &["retry_after=1"]].concat())
+            .unwrap()
+            .hosting(&["AZURECLI/"]);
         let own = Self {
             stage,
             environment: Python::with("az").unwrap(),
@@ -129,7 +131,6 @@ impl Az {
             .env("AZURE_CORE_SURVEY_MESSAGE", "no")
             .env("AZURE_CORE_NO_COLOR", "yes")
             .env("AZURE_EXTENSION_USE_DYNAMIC_INSTALL", "no")
-            .env("AZURE_CLI_DISABLE_CONNECTION_VERIFICATION", "")
             .env("REQUESTS_CA_BUNDLE", folder.join("trusted.pem"))
             .env("SSL_CERT_FILE", folder.join("ca.pem"))
             .env("AKSBACKUP_BIN", binary("az-aksbackup"))

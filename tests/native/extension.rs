@@ -123,7 +123,7 @@ fn questions_are_asked_on_the_terminal_and_refused_without_one() {
     az.stage.init("platform").ok();
     az.aksbackup("platform", &["prepare"]).ends(2).says("--yes");
     let no = answered(az.command("platform", &["aksbackup", "prepare"]), "[y/N]", "n\n").unwrap();
-    assert_eq!(no.code, 0, "{no}");
+    assert_eq!(no.code, 8, "{no}");
     assert_eq!(az.stage.value("/cloud/storage/account"), "", "nothing was made\n{no}");
 }
 

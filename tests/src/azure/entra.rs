@@ -37,8 +37,13 @@ pub(crate) fn answer(
     }
 }
 
+/// The names that stand for whatever tenant somebody turns out to be of: Entra describes them as well.
+const ANY_TENANT: [&str; 2] = ["organizations", "common"];
+
 fn discovery(endpoint: &str, tenant: &str) -> Answer {
-    if let Err(refusal) = known_tenant(tenant) {
+    if !ANY_TENANT.contains(&tenant)
+        && let Err(refusal) = known_tenant(tenant)
+    {
         return refusal;
     }
     let base = format!("{endpoint}/{tenant}");
