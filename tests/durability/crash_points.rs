@@ -14,13 +14,24 @@ use crate::extent::{self, Dice};
 use crate::part::PARTS;
 use crate::{end_state, made};
 
-/// Where a hand-off is struck. Requests are counted from 1, over all its commands.
+/// Where a hand-off is struck. Requests are counted from 1 in each command: how often one asks while it waits differs
+/// from run to run, and would move all later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Point {
+struct Point {
+    /// The command: 0 is `init`, the others follow in order.
+    command: usize,
+    /// Its request.
+    request: usize,
+    moment: Moment,
+}
+
+/// When, seen from the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
     /// The request has arrived; it takes effect, and nobody hears the answer.
-    Sent(usize),
+    Sent,
     /// The answer is on its way, or was heard some moments ago.
-    Answered(usize),
+    Answered,
 }
 
 /// The process that is struck, as the sandbox knows it.
@@ -40,7 +51,7 @@ impl Victim {
     }
 }
 
-/// Lets the sandbox strike at the arrival of request number `number`.
+/// Lets the sandbox strike at the arrival of request number `number` from now.
 fn strike_on_arrival(stage: &Stage, victim: &Victim, number: usize) {
     let (victim, arrived) = (victim.clone(), AtomicUsize::new(0));
     stage.sandbox.log().on_arrival(move |_| {
@@ -50,17 +61,14 @@ fn strike_on_arrival(stage: &Stage, victim: &Victim, number: usize) {
     });
 }
 
-/// Runs a command to its end, whatever that is. Gives whether it was struck.
-fn run(stage: &Stage, mut command: Command, point: Option<Point>, victim: &Victim) -> bool {
+/// Runs a command to its end, whatever that is; strikes soon after the answer number `awaited` of the sandbox. Gives
+/// whether it was struck.
+fn run(stage: &Stage, mut command: Command, mut awaited: Option<usize>, victim: &Victim) -> bool {
     const GLANCE: Duration = Duration::from_millis(5);
     let said = stage.folder().join("said.txt");
     let stderr = std::fs::File::create(&said).unwrap();
     let mut child = command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
     victim.is(&child);
-    let mut awaited = match point {
-        Some(Point::Answered(number)) if stage.sandbox.log().entries().len() < number => Some(number),
-        _ => None,
-    };
     let ended = loop {
         let Some(number) = awaited else {
             break child.wait().unwrap();
@@ -71,50 +79,72 @@ fn run(stage: &Stage, mut command: Command, point: Option<Point>, victim: &Victi
             .wait_until(GLANCE, |entries| entries.len() >= number)
         {
             std::thread::sleep(Duration::from_micros(Dice::new(number as u64).below(3000)));
-            victim.strike();
+            let _ = child.kill();
             awaited = None;
         } else if let Some(ended) = child.try_wait().unwrap() {
             break ended;
         }
     };
     victim.0.store(0, Ordering::SeqCst);
+    let (well, words) = (ended.code().is_none_or(|code| code == 0), command.get_args());
     assert!(
-        ended.code().is_none_or(|code| code == 0),
-        "{command:?} ended with {ended}"
+        well,
+        "{words:?} ended with {ended}\n{}",
+        std::fs::read_to_string(said).unwrap()
     );
     ended.code().is_none()
 }
 
-/// The whole hand-off, with as many runs of each command as it takes. Gives whether it was struck.
-fn hand_off(stage: &Stage, point: Option<Point>) -> bool {
-    let (victim, mut struck) = (Victim::default(), false);
-    if let Some(Point::Sent(number)) = point {
-        strike_on_arrival(stage, &victim, number);
+/// Command number `number` of the hand-off.
+fn command(stage: &Stage, number: usize) -> Command {
+    match number.checked_sub(1) {
+        None => stage.az_command("platform", &INIT),
+        Some(part) => PARTS[part].command(stage),
     }
-    while run(stage, stage.az_command("platform", &INIT), point, &victim) {
-        struck = true;
-    }
-    for part in PARTS {
-        while run(stage, part.command(stage), point, &victim) {
-            struck = true;
-            made::state_parses(stage);
-        }
-    }
-    struck
 }
 
-/// How many requests an undisturbed hand-off sends, and what it comes to.
-fn undisturbed() -> (usize, String) {
+/// The whole hand-off, with as many runs of each command as it takes. Gives how many requests each command sent, and
+/// whether one was struck.
+fn hand_off(stage: &Stage, point: Option<Point>) -> (Vec<usize>, bool) {
+    let (mut requests, mut struck) = (Vec::new(), false);
+    for number in 0..=PARTS.len() {
+        let (victim, before) = (Victim::default(), stage.mark());
+        let mut awaited = None;
+        match point.filter(|point| point.command == number) {
+            Some(point) if point.moment == Moment::Sent => strike_on_arrival(stage, &victim, point.request),
+            Some(point) => awaited = Some(before + point.request),
+            None => {}
+        }
+        while run(stage, command(stage, number), awaited.take(), &victim) {
+            struck = true;
+            assert!(number == 0 || !stage.state_text().is_empty());
+        }
+        made::state_parses(stage);
+        requests.push(stage.mark() - before);
+    }
+    (requests, struck)
+}
+
+/// How many requests each command of an undisturbed hand-off sends, and what it comes to.
+fn undisturbed() -> (Vec<usize>, String) {
     let stage = Stage::new().unwrap();
-    assert!(!hand_off(&stage, None));
-    (stage.mark(), end_state::of(&stage))
+    let (requests, struck) = hand_off(&stage, None);
+    assert!(!struck);
+    (requests, end_state::of(&stage))
 }
 
 /// All points, or a sample that is spread over all of them.
-fn points(requests: usize) -> Vec<Point> {
-    let all: Vec<Point> = (1..=requests)
-        .flat_map(|number| [Point::Sent(number), Point::Answered(number)])
-        .collect();
+fn points(requests: &[usize]) -> Vec<Point> {
+    let each = requests.iter().enumerate();
+    let each = each.flat_map(|(command, requests)| (1..=*requests).map(move |request| (command, request)));
+    let of = |(command, request)| {
+        [Moment::Sent, Moment::Answered].map(|moment| Point {
+            command,
+            request,
+            moment,
+        })
+    };
+    let all: Vec<Point> = each.flat_map(of).collect();
     if extent::all() {
         return all;
     }
@@ -128,11 +158,12 @@ fn points(requests: usize) -> Vec<Point> {
 fn a_hand_off_that_is_killed_at_any_request_ends_as_if_nothing_had_been() {
     let begun = Instant::now();
     let (requests, expected) = undisturbed();
-    let points = points(requests);
+    let points = points(&requests);
+    let requests: usize = requests.iter().sum();
     let struck = AtomicUsize::new(0);
     made::beside_each_other(&points, |point| {
         let stage = Stage::new().unwrap();
-        struck.fetch_add(usize::from(hand_off(&stage, Some(*point))), Ordering::Relaxed);
+        struck.fetch_add(usize::from(hand_off(&stage, Some(*point)).1), Ordering::Relaxed);
         let ends = end_state::of(&stage);
         let difference = end_state::difference(&expected, &ends);
         assert!(
@@ -142,13 +173,11 @@ fn a_hand_off_that_is_killed_at_any_request_ends_as_if_nothing_had_been() {
         made::nothing_twice(&stage);
         made::each_asked_for_once(&stage);
         made::all_recorded(&stage);
+        made::created_is_there(&stage);
     });
     let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-    assert!(
-        of(&struck) * 10 >= points.len() * 9,
-        "only {} kills struck",
-        of(&struck)
-    );
+    // A command that had less to wait for than the undisturbed one ends before its last points.
+    assert!(of(&struck) * 2 >= points.len(), "only {} kills struck", of(&struck));
     extent::told(&format!(
         "crash points: {} of {} (seed {}) of a hand-off of {requests} requests, {} kills struck, in {:.1} s: each ends as \
          the undisturbed one",
