@@ -6,7 +6,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, finish};
 use serde_json::Value;
 
-use crate::claims;
+use crate::made;
 use crate::meddling::{answered, asked};
 use crate::part::Part;
 
@@ -49,7 +49,7 @@ fn three_are_good(stage: &Stage) {
 
 /// What the file says this tool has made is what Azure granted it, and is there.
 fn only_own_are_recorded(stage: &Stage, many: usize) {
-    claims::created_is_there(stage);
+    made::created_is_there(stage);
     let text = stage.state_text();
     let state: Value = toml::from_str(&text).unwrap();
     let created = state

@@ -113,6 +113,23 @@ pub(crate) fn all_recorded(stage: &Stage) {
     );
 }
 
+/// Everything that the file says this tool has made is there.
+pub(crate) fn created_is_there(stage: &Stage) {
+    let state: Value = toml::from_str(&stage.state_text()).unwrap();
+    let assignments = stage.sandbox.role_assignments();
+    for own in state
+        .pointer("/cloud/created")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let object = own["object"].as_str().unwrap();
+        let is_own = |other: &Value| other["id"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(object));
+        let there = stage.sandbox.resource(object).is_some() || assignments.iter().any(is_own);
+        assert!(there, "{object} was never made\n{}", stage.state_text());
+    }
+}
+
 /// Runs `act` for every case, some beside each other: a case mostly waits.
 pub(crate) fn beside_each_other<T: Sync>(cases: &[T], act: impl Fn(&T) + Sync) {
     const HANDS: usize = 5;

@@ -5,7 +5,6 @@
 mod adoption;
 mod answers;
 mod barred;
-mod claims;
 mod cluster_change;
 mod credentials;
 mod deputy;

@@ -6,7 +6,6 @@ use aksbackup_tests::harness::Stage;
 use aksbackup_tests::log::Entry;
 use serde_json::Value;
 
-use crate::claims;
 use crate::made;
 use crate::meddling::{answered, asked, is, while_running};
 use crate::part::Part;
@@ -15,7 +14,7 @@ const PUT: (&str, &str) = ("PUT", "roleAssignments");
 
 /// How many role assignments the file says this tool has made; each of them is there.
 fn recorded(stage: &Stage) -> usize {
-    claims::created_is_there(stage);
+    made::created_is_there(stage);
     let state: Value = toml::from_str(&stage.state_text()).unwrap();
     let created = state.pointer("/cloud/created").and_then(Value::as_array);
     let own = created.into_iter().flatten().filter(|own| own["step"] == "roles");
