@@ -24,6 +24,7 @@ mod protection;
 mod readme;
 mod reference;
 mod refusals;
+mod requests;
 mod rights;
 mod roles;
 mod setbacks;

@@ -31,6 +31,11 @@ impl Kubernetes {
         self.state().webhook_lag = seconds;
     }
 
+    /// Adds so many `seconds` of the model to every answer from now on.
+    pub fn set_latency(&self, seconds: f64) {
+        self.state().latency = seconds;
+    }
+
     /// How Velero words `status.message` from now on.
     pub fn set_dialect(&self, dialect: Dialect) {
         self.state().dialect = dialect;

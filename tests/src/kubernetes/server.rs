@@ -144,6 +144,10 @@ async fn answer(
     let write = request.as_ref().is_ok_and(|request| is_write(request, &target));
     let outcome = request.and_then(|request| dispatch(&cluster, &request, &target));
     let response = outcome.unwrap_or_else(refused);
+    let latency = cluster.state().latency;
+    if latency > 0.0 {
+        tokio::time::sleep(cluster.clock.real(latency)).await;
+    }
     log.push(Entry {
         arrived_ms,
         answered_ms: log.now_ms(),

@@ -29,6 +29,8 @@ pub struct Settings {
     pub pod_stop: f64,
     /// How far the webhook's service account cache lags behind the API server.
     pub webhook_lag: f64,
+    /// Added to every answer.
+    pub latency: f64,
     /// Whether no webhook pod answers (its failure policy is Fail).
     pub webhook_down: bool,
     /// From velero's container being ready until it validates for the first time.
@@ -76,6 +78,7 @@ impl Default for Settings {
             pod_start: 12.0,
             pod_stop: 2.0,
             webhook_lag: 2.0,
+            latency: 0.0,
             webhook_down: false,
             validation_start: 3.0,
             validation_period: 60.0,
