@@ -1,7 +1,9 @@
 //! The backup instance: only `ProtectionConfigured` is success, and every other end says what cures it.
 
+use std::path::Path;
+
 use aksbackup_shared::exit::Exit;
-use aksbackup_tests::harness::{Run, Stage};
+use aksbackup_tests::harness::{Run, Stage, finish};
 
 use crate::made;
 use crate::part::Part;
@@ -117,4 +119,26 @@ fn a_role_that_is_missing_is_named_by_the_vault_s_own_validation() {
     assert_eq!(puts(&stage), 0, "nothing is made that cannot work");
     stage.grant("owner").ok();
     protect(&stage, "90m").ok();
+}
+
+#[test]
+fn an_instance_that_somebody_else_makes_after_a_refusal_is_not_called_ours() {
+    let stage = Part::Protect.stage();
+    let theirs = stage.folder().join("theirs.toml");
+    std::fs::copy(stage.state(), &theirs).unwrap();
+    let refused = "fault=403/AuthorizationFailed@PUT:/backupInstances/:1";
+    stage.sandbox.set(refused).unwrap();
+    protect(&stage, "90m").ends(Exit::TheirTurn.code());
+    finish(Part::Protect.command(&stage).env("AKSBACKUP_STATE", &theirs)).ok();
+    let mark = stage.mark();
+    protect(&stage, "90m").ok();
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    let created = |state: &Path| {
+        std::fs::read_to_string(state)
+            .unwrap()
+            .matches("/backupInstances/")
+            .count()
+    };
+    let (own, others) = (created(&stage.state()), created(&theirs));
+    assert_eq!(own + 1, others, "only one of them has made it\n{}", stage.state_text());
 }

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::versions;
-use crate::plane::Azure;
+use crate::plane::{self, Azure};
 use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::options::ProtectOptions;
 use crate::steps::protection::{self, Protection};
@@ -213,11 +213,16 @@ impl Step for BackupInstance {
     }
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        plane::drop_unmade(tables, StepName::BackupInstance, |object| is_there(seen, object));
         tables.instance = seen.instances.first().map(|instance| InstanceTable {
             instance: wanted::vault(&seen.target).child("backupInstances", instance.id.name()),
             protection: instance.protection().to_owned(),
             written: None,
         });
+    }
+
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        plane::settle(tables, StepName::BackupInstance, |object| is_there(seen, object));
     }
 
     fn hand_over(&self, change: &InstanceChange, failure: &Failure) -> Option<Turn> {
@@ -238,6 +243,18 @@ impl Step for BackupInstance {
         });
         changes.iter().map(Change::note).collect()
     }
+}
+
+/// Whether an instance of the cluster is the `object` of an intent.
+fn is_there(seen: &Seen, object: &str) -> bool {
+    let vault = wanted::vault(&seen.target);
+    let mut names = seen.instances.iter().map(|instance| instance.id.name());
+    names.any(|name| {
+        vault
+            .child("backupInstances", name)
+            .as_str()
+            .eq_ignore_ascii_case(object)
+    })
 }
 
 impl BackupInstance {

@@ -2,6 +2,7 @@ use super::*;
 use crate::steps::protection::tests::instance;
 use crate::steps::turns::tests::refusal;
 use crate::steps::wanted::tests::{example, state};
+use aksbackup_shared::step::Plane as _;
 
 fn step() -> BackupInstance {
     let options = ProtectOptions {
@@ -29,6 +30,23 @@ fn satisfied_world_needs_nothing() {
     let mut tables = CloudTables::default();
     step().record(&seen, &mut tables);
     assert_eq!(tables.instance.unwrap().protection, "ProtectionConfigured");
+}
+
+#[test]
+fn an_instance_under_another_name_is_not_what_was_intended() {
+    let mut tables = CloudTables::default();
+    let (own, other) = (wanted::instance(&example()), "/instances/never-made");
+    for object in [own.as_str(), other] {
+        Azure::intend(&mut tables, StepName::BackupInstance, object);
+    }
+    let mut there = seen(vec![instance("ProtectionConfigured", |body| {
+        body["id"] = own.to_string().to_uppercase().into();
+    })]);
+    step().record(&there, &mut tables);
+    assert_eq!(tables.intents.len(), 1, "{:?}", tables.intents);
+    there.instances.clear();
+    step().record_blocked(&there, &mut tables);
+    assert!(tables.intents.is_empty() && tables.created.is_empty());
 }
 
 #[test]
