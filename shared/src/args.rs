@@ -135,7 +135,8 @@ impl CommonArgs {
 #[must_use]
 pub fn with_state(text: &str, flag: &str) -> String {
     const NAME: &str = " aksbackup ";
-    const COMMANDS: [&str; 12] = [
+    const COMMANDS: [&str; 13] = [
+        "handoff",
         "init",
         "prepare",
         "grant",
@@ -213,6 +214,10 @@ mod tests {
             (
                 "az aksbackup prepare, then kubectl aksbackup configure (why)",
                 "az aksbackup prepare --state x.toml, then kubectl aksbackup configure --state x.toml (why)",
+            ),
+            (
+                "kubectl aksbackup handoff --markdown",
+                "kubectl aksbackup handoff --state x.toml --markdown",
             ),
             (
                 "choose: az aksbackup init --vault NAME",
