@@ -14,8 +14,8 @@ use crate::failure::{Failure, Outcome};
 mod line;
 mod terminal;
 
-pub use line::{Tone, human};
-use line::{in_one_line, width};
+pub use line::{Tone, human, steers};
+use line::{harmless, in_one_line, width};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,19 +106,22 @@ impl Console {
     /// Says a line on standard error, unless quiet.
     pub fn say(&self, line: impl AsRef<str>) {
         if self.talk >= Talk::Normal {
-            self.bars.suspend(|| eprintln!("{}", line.as_ref()));
+            let line = harmless(line.as_ref(), self.color);
+            self.bars.suspend(|| eprintln!("{line}"));
         }
     }
 
     /// Says what went wrong on standard error, however quiet it is.
     pub fn error(&self, text: impl std::fmt::Display) {
+        let (mark, text) = (self.paint(Tone::Bad, "error:"), text.to_string());
         self.bars
-            .suspend(|| eprintln!("{} {text}", self.paint(Tone::Bad, "error:")));
+            .suspend(|| eprintln!("{mark} {}", harmless(&text, self.color)));
     }
 
     /// Says on standard error how it ended where nothing went wrong, however quiet it is.
     pub fn ending(&self, text: impl std::fmt::Display) {
-        self.bars.suspend(|| eprintln!("{text}"));
+        let text = text.to_string();
+        self.bars.suspend(|| eprintln!("{}", harmless(&text, self.color)));
     }
 
     /// Says a line on standard error, where asked for more.
@@ -140,7 +143,7 @@ impl Console {
         let (heard, bars) = (self.talk >= least, self.bars.clone());
         move |line| {
             if heard {
-                bars.suspend(|| eprintln!("{line}"));
+                bars.suspend(|| eprintln!("{}", harmless(&line, false)));
             }
         }
     }
@@ -148,7 +151,7 @@ impl Console {
     /// Writes a result on standard output. A reader that went away is no error.
     pub fn result(&self, text: &str) {
         let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
+        let _ = writeln!(out, "{}", harmless(text.trim_end_matches('\n'), self.color));
         let _ = out.flush();
     }
 
@@ -168,8 +171,8 @@ impl Console {
             return;
         }
         match &entry.bar {
-            Some(bar) => bar.set_message(in_one_line(&format!("{task}: {status}"), width())),
-            None => eprintln!("  {task}: {status}"),
+            Some(bar) => bar.set_message(in_one_line(&harmless(&format!("{task}: {status}"), false), width())),
+            None => eprintln!("  {task}: {}", harmless(&status, false)),
         }
         entry.said = status;
     }

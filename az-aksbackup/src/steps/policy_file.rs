@@ -1,7 +1,8 @@
 //! Backup policies from a file: what of it is sent, and whether one that exists is the same.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
+use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::state::schema::PolicyTarget;
 use serde_json::{Map, Value};
@@ -20,12 +21,13 @@ pub(crate) struct Asked {
 /// The target's policy: from its file, which is relative to `folder`, else by schedule and retention.
 ///
 /// # Errors
-/// Exit 2: as [`parse`] and [`policy::preset`], or the file cannot be read.
+/// Exit 2: as [`parse`] and [`policy::preset`], or the file cannot be read. Exit 7: the file is not in the folder.
 pub(crate) fn asked(target: &PolicyTarget, folder: &Path) -> Outcome<Asked> {
     let Some(file) = &target.file else {
         let (properties, left_out) = (policy::preset(target)?, Vec::new());
         return Ok(Asked { properties, left_out });
     };
+    beside(file)?;
     let path = folder.join(file);
     let text = std::fs::read_to_string(&path).or_else(|error| {
         Failure::usage(format!("cannot read policy file {}", path.display()))
@@ -33,6 +35,22 @@ pub(crate) fn asked(target: &PolicyTarget, folder: &Path) -> Outcome<Asked> {
             .err()
     })?;
     parse(&text, file)
+}
+
+/// Refuses a file that is not beside the state file or below it: the state file may come from anybody, and must not name
+/// what else there is on this machine.
+fn beside(file: &str) -> Outcome<()> {
+    let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    if Path::new(file).components().all(inside) {
+        return Ok(());
+    }
+    Failure::new(
+        Exit::StateUnreadable,
+        format!("policy file {file} of the state file is refused"),
+    )
+    .because("key target.policy.file: it is not beside the state file or in a folder below it")
+    .hint("put the policy beside the state file: az aksbackup init --policy-file FILE")
+    .err()
 }
 
 /// What is to be said of a policy that exists, where the target names a file: Azure does not let it be changed.
@@ -182,5 +200,17 @@ mod tests {
         assert!(remark(&target, &own, &unread).unwrap().contains("cannot read it"));
         target.file = None;
         assert_eq!(remark(&target, &other, &unread), None);
+    }
+
+    #[test]
+    fn a_file_elsewhere_is_refused_before_it_is_read() {
+        for bad in ["/etc/passwd", "../policy.json", "a/../../policy.json", ".azure/../../x"] {
+            let target = PolicyTarget {
+                file: Some(bad.into()),
+                ..example().policy
+            };
+            let failure = asked(&target, Path::new("/nonexistent")).unwrap_err();
+            assert_eq!(failure.exit, Exit::StateUnreadable, "{bad}");
+        }
     }
 }

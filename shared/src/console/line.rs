@@ -1,5 +1,7 @@
 //! Words in a line of a terminal: their tone, and what fits.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// Green, yellow, red, dim: what a word's colour says.
@@ -26,6 +28,54 @@ pub fn human(time: Duration) -> String {
     }
 }
 
+/// Whether a character could steer the terminal that it is shown on, or make a text look like another: control characters
+/// but line break and tab, those that turn the direction of writing, and those that nobody sees.
+#[must_use]
+pub fn steers(c: char) -> bool {
+    const UNSEEN: [std::ops::RangeInclusive<char>; 11] = [
+        '\u{ad}'..='\u{ad}',
+        '\u{61c}'..='\u{61c}',
+        '\u{180e}'..='\u{180e}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{115f}'..='\u{1160}',
+        '\u{3164}'..='\u{3164}',
+        '\u{feff}'..='\u{feff}',
+        '\u{fff9}'..='\u{fffb}',
+        '\u{e0000}'..='\u{e0fff}',
+    ];
+    (c.is_control() && c != '\n' && c != '\t') || UNSEEN.iter().any(|range| range.contains(&c))
+}
+
+/// The text with every such character spelt out as JSON would, so that it does nothing. The program's own colours stay
+/// where there are any.
+pub(super) fn harmless(text: &str, painted: bool) -> Cow<'_, str> {
+    if !text.chars().any(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let color = COLORS.iter().find(|color| painted && rest.starts_with(*color));
+        let taken = color.map_or(c.len_utf8(), |color| color.len());
+        match color {
+            None if steers(c) => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+            _ => out.push_str(&rest[..taken]),
+        }
+        rest = &rest[taken..];
+    }
+    Cow::Owned(out)
+}
+
+/// What [`Console::paint`](super::Console::paint) puts around a word.
+const COLORS: [&str; 5] = ["\u{1b}[32m", "\u{1b}[33m", "\u{1b}[31m", "\u{1b}[2m", "\u{1b}[0m"];
+
 /// Columns of the terminal.
 pub(super) fn width() -> usize {
     usize::from(dialoguer::console::Term::stderr().size().1)
@@ -47,6 +97,21 @@ mod tests {
         assert_eq!(human(Duration::from_millis(900)), "0s");
         assert_eq!(human(Duration::from_secs(252)), "4m12s");
         assert_eq!(human(Duration::from_secs(3720)), "1h02m");
+    }
+
+    #[test]
+    fn what_could_steer_a_terminal_is_spelt_out() {
+        assert_eq!(harmless("plain\n\ttext", true), "plain\n\ttext");
+        assert_eq!(harmless("\u{1b}]0;x\u{7}", true), "\\u001b]0;x\\u0007");
+        assert_eq!(
+            harmless("\u{1b}[32mgood\u{1b}[0m \u{1b}[2J", true),
+            "\u{1b}[32mgood\u{1b}[0m \\u001b[2J"
+        );
+        assert_eq!(harmless("\u{1b}[32mgood", false), "\\u001b[32mgood");
+        assert_eq!(
+            harmless("a\u{202e}b\u{9b}\u{e0041}", false),
+            "a\\u202eb\\u009b\\udb40\\udc41"
+        );
     }
 
     #[test]

@@ -129,8 +129,8 @@ identifier!(
 identifier!(
     /// The name of a cloud, never a URL: `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, or one that ARM's
     /// metadata endpoint names.
-    CloudName, "cloud name", "1 to 64 letters, digits, '-', '_' or '.'",
-    |t| length(t, 1, 64) && alphanumeric_or(t, "-_.")
+    CloudName, "cloud name", "1 to 64 letters, digits, '-', '_' or '.', beginning alphanumeric",
+    |t| length(t, 1, 64) && alphanumeric_or(t, "-_.") && begins_alphanumeric(t)
 );
 identifier!(
     /// An Azure region in its programmatic form.
@@ -224,6 +224,7 @@ mod tests {
         assert!("https://user@oidc/".parse::<IssuerUrl>().is_err());
         assert!("AzureCloud".parse::<CloudName>().is_ok());
         assert!("https://evil".parse::<CloudName>().is_err());
+        assert!("..".parse::<CloudName>().is_err());
         assert!("a..b".parse::<ObjectName>().is_err());
     }
 }

@@ -176,11 +176,8 @@ fn known(path: &Path, text: &str) -> Outcome<(u32, toml::Table)> {
 /// # Errors
 /// Exit 3: it does not exist. Exit 7: it cannot be read.
 pub(super) fn read(path: &Path) -> Outcome<(PathBuf, String)> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok((path.to_owned(), parse::text(path, bytes)?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Failure::missing(format!("there is no state file {}", path.display())).err()
-        }
-        Err(error) => parse::failure(path, "cannot read").because(error.to_string()).err(),
+    match parse::bytes(path)? {
+        Some(bytes) => Ok((path.to_owned(), parse::text(path, bytes)?)),
+        None => Failure::missing(format!("there is no state file {}", path.display())).err(),
     }
 }

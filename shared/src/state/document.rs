@@ -40,28 +40,6 @@ fn carry_table(document: &mut Table, old: &toml::Table, new: &toml::Table) {
     }
 }
 
-/// The first key or text in `table`, however deep, with characters that could steer the terminal that it is shown on. Line
-/// breaks and tabs are none.
-pub fn steering(table: &toml::Table) -> Option<&str> {
-    table
-        .iter()
-        .find_map(|(key, value)| steers(key).then_some(key.as_str()).or_else(|| steering_value(value)))
-}
-
-fn steering_value(value: &toml::Value) -> Option<&str> {
-    match value {
-        toml::Value::String(text) => steers(text).then_some(text.as_str()),
-        toml::Value::Array(items) => items.iter().find_map(steering_value),
-        toml::Value::Table(table) => steering(table),
-        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) => None,
-    }
-}
-
-/// Whether a text has characters that could steer the terminal that it is shown on.
-pub(super) fn steers(text: &str) -> bool {
-    text.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
-}
-
 /// `written` stands on one line: who and when are a note to a table, not a table of their own.
 fn is_leaf(key: &str) -> bool {
     key == "written"

@@ -13,6 +13,7 @@ pub mod merge;
 pub mod migration;
 pub mod ownership;
 mod parse;
+mod place;
 mod replace;
 pub mod schema;
 mod signature;

@@ -1,15 +1,19 @@
 //! From text to state, and the words for what is wrong with a text.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::Deserialize;
 use toml::Table;
 use toml_edit::DocumentMut;
 
+use crate::console::steers;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::state::document::{self, carry_over};
+use crate::state::document::carry_over;
 use crate::state::migration::{OLDEST, lower, raise};
+use crate::state::place::{self, Place};
 use crate::state::schema::{SCHEMA, State};
 
 /// The text of a file without a byte order mark and with the line ends of Unix.
@@ -17,7 +21,12 @@ use crate::state::schema::{SCHEMA, State};
 /// # Errors
 /// Exit 7: it is not UTF-8.
 pub(super) fn text(path: &Path, bytes: Vec<u8>) -> Outcome<String> {
-    let text = String::from_utf8(bytes).or_else(|_| failure(path, "cannot read").because("it is not UTF-8").err())?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
+        let failure = at(path, "cannot read", &place::of_offset(&before, good));
+        Box::new(failure.because("what follows there is not UTF-8"))
+    })?;
     Ok(text.trim_start_matches('\u{feff}').replace("\r\n", "\n"))
 }
 
@@ -28,15 +37,8 @@ pub(super) fn text(path: &Path, bytes: Vec<u8>) -> Outcome<String> {
 /// Exit 7: not TOML, a value of the wrong type, characters that could steer a terminal, or a number older than the first.
 pub(super) fn state(path: &Path, text: &str) -> Outcome<State> {
     let number = number(path, text)?;
-    let table = values(path, text)?;
-    if let Some(value) = document::steering(&table) {
-        return failure(path, "cannot use")
-            .because(format!(
-                "it has control characters in {value:?}, which could steer a terminal"
-            ))
-            .hint("ask where the file comes from; aksbackup writes no such characters")
-            .err();
-    }
+    values(path, text)?;
+    harmless(path, text)?;
     let raised = match number < SCHEMA {
         true => raised(path, text)?.to_string(),
         false => text.to_owned(),
@@ -115,10 +117,77 @@ fn number(path: &Path, text: &str) -> Outcome<u32> {
     if version.schema >= OLDEST {
         return Ok(version.schema);
     }
-    failure(path, "cannot use")
+    at(path, "cannot use", &place::of_key(text, "schema"))
         .because(format!("it has schema {}, and the first is {OLDEST}", version.schema))
         .hint("begin anew: az aksbackup init --state FILE")
         .err()
+}
+
+/// Refuses texts that could steer the terminal that they are shown on or pretend to be other lines. Line breaks have their
+/// place in keys of others alone.
+fn harmless(path: &Path, text: &str) -> Outcome<()> {
+    let steering = |key: &str, text: &str| {
+        let own = ["target", "cloud", "cluster"].contains(&key.split('.').next().unwrap_or_default());
+        text.chars().any(|c| steers(c) || (own && c.is_control()))
+    };
+    let Some(place) = place::of_text(text, steering) else {
+        return Ok(());
+    };
+    at(path, "cannot use", &place)
+        .because("it has characters there that could steer a terminal, or that nobody sees")
+        .hint("ask where the file comes from; aksbackup writes no such characters")
+        .err()
+}
+
+/// The most bytes that a state file has: hundreds of times what the longest that was ever written had.
+const MOST_BYTES: u64 = 256 * 1024;
+
+/// The bytes of the file; `None` where there is none. No more is read than a state file can have.
+///
+/// # Errors
+/// Exit 7: it cannot be read, is larger, or is no file but a folder, a pipe or a device.
+pub(super) fn bytes(path: &Path) -> Outcome<Option<Vec<u8>>> {
+    let cannot = |why: String| failure(path, "cannot read").because(why);
+    // Opening a pipe would wait for its writer.
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return cannot("it is not a file".into()).err(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return cannot(error.to_string()).err(),
+    }
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(count) if count as u64 <= MOST_BYTES => Ok(Some(bytes)),
+        Ok(_) => cannot(format!(
+            "it is larger than {} KiB, which no state file is",
+            MOST_BYTES / 1024
+        ))
+        .err(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => cannot(error.to_string()).err(),
+    }
+}
+
+/// A failure at a place of the file, with exit 7.
+fn at(path: &Path, verb: &str, place: &Place) -> Failure {
+    let what = format!("{verb} state file {}:{place}", path.display());
+    let failure = Failure::new(Exit::StateUnreadable, what);
+    match place.key.is_empty() {
+        true => failure,
+        false => failure.because(format!("key {}", cut(&place.key))),
+    }
+}
+
+/// As much of a text of the file as a message can hold, with nothing in it that could steer a terminal.
+fn cut(text: &str) -> String {
+    const MOST: usize = 300;
+    let shown = text.chars().take(MOST).flat_map(|c| match steers(c) {
+        true => c.escape_unicode().collect::<Vec<_>>(),
+        false => vec![c],
+    });
+    let more = if text.chars().nth(MOST).is_some() { "…" } else { "" };
+    format!("{}{more}", shown.collect::<String>())
 }
 
 /// A failure about the file at `path`, with exit 7.
@@ -145,14 +214,11 @@ fn newer_shape(mut failure: Failure, number: u32) -> Failure {
 }
 
 fn unreadable(path: &Path, text: &str, error: &impl TomlError) -> Box<Failure> {
-    let place = error.start().map(|at| place(text, at));
-    let what = match place {
-        Some((line, column)) => format!("cannot read state file {}:{line}:{column}", path.display()),
-        None => format!("cannot read state file {}", path.display()),
-    };
+    // What is missing as a whole is missing at the beginning.
+    let failure = at(path, "cannot read", &place::of_offset(text, error.start().unwrap_or(0)));
     Box::new(
-        Failure::new(Exit::StateUnreadable, what)
-            .because(error.text().trim_end().to_owned())
+        failure
+            .because(cut(error.text().trim_end()))
             .hint("restore it from the last good copy, or mend the line named above"),
     )
 }
@@ -179,12 +245,4 @@ impl TomlError for toml_edit::TomlError {
     fn text(&self) -> String {
         self.message().to_owned()
     }
-}
-
-/// Line and column, both from 1, of a byte offset.
-fn place(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
 }

@@ -213,14 +213,8 @@ impl<T: Owned> Store<T> {
     /// # Errors
     /// As [`Store::load`].
     pub(super) fn read(&self) -> Outcome<Option<(String, State)>> {
-        let bytes = match std::fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return parse::failure(&self.path, "cannot read")
-                    .because(error.to_string())
-                    .err();
-            }
+        let Some(bytes) = parse::bytes(&self.path)? else {
+            return Ok(None);
         };
         let text = parse::text(&self.path, bytes)?;
         let state = parse::state(&self.path, &text)?;

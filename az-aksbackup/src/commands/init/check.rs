@@ -113,10 +113,10 @@ fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
     .err()
 }
 
-/// Checks a policy file, and gives its path as the state file keeps it: relative to the state file where it can be.
+/// Checks a policy file, and gives its path as the state file keeps it: relative to the state file, which it lies beside or below.
 ///
 /// # Errors
-/// Exit 2: it cannot be read, is no JSON, or is no policy for AKS clusters.
+/// Exit 2: it cannot be read, is no JSON, is no policy for AKS clusters, or is elsewhere.
 pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<String> {
     let unusable = |why: String| Failure::usage(format!("cannot use policy file {}", file.display())).because(why);
     let text = std::fs::read(file).or_else(|error| unusable(error.to_string()).err())?;
@@ -135,7 +135,14 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<String> {
         .map(Path::to_owned)
         .unwrap_or_else(PathBuf::new);
     let file = absolute(file);
-    Ok(file.strip_prefix(&folder).unwrap_or(&file).display().to_string())
+    match file.strip_prefix(&folder) {
+        Ok(beside) => Ok(beside.display().to_string()),
+        Err(_) => unusable(format!(
+            "it has to be in {} or below, to go along with the state file",
+            folder.display()
+        ))
+        .err(),
+    }
 }
 
 #[cfg(test)]
