@@ -172,7 +172,8 @@ impl Console {
         }
         match &entry.bar {
             Some(bar) => bar.set_message(in_one_line(&harmless(&format!("{task}: {status}"), false), width())),
-            None => eprintln!("  {task}: {}", harmless(&status, false)),
+            // Another mark than that of the list of changes, which it would else seem to repeat.
+            None => eprintln!("… {task}: {}", harmless(&status, false)),
         }
         entry.said = status;
     }
