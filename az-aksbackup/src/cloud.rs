@@ -117,6 +117,7 @@ impl Cloud {
             "the state file is for cloud {target}, you are signed in to cloud {}",
             self.name
         ))
+        .at_key("target.cloud", format!("the file says {target}"))
         .hint(format!("az cloud set --name {target}, or --cloud {target}"))
         .err()
     }

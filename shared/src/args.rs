@@ -98,7 +98,7 @@ impl CommonArgs {
             (false, true) => Talk::Verbose,
             (false, false) => Talk::Normal,
         };
-        Console::new(talk, self.no_color).of_state(self.state_flag())
+        Console::new(talk, self.no_color).of_state(self.state_flag(), self.state.clone())
     }
 
     /// The state file that these flags name, for the plane with the tables `T`. `tool` is the program's name and version.

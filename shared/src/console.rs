@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
@@ -10,6 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::args::with_state;
 use crate::failure::{Failure, Outcome};
+use crate::state::place::place_of;
 
 mod line;
 mod terminal;
@@ -34,6 +36,7 @@ pub struct Console {
     terminal: bool,
     color: bool,
     state_flag: String,
+    state_file: PathBuf,
     bars: MultiProgress,
     tasks: RefCell<HashMap<String, Task>>,
 }
@@ -58,22 +61,25 @@ impl Console {
             terminal: spins,
             color: terminal && !plain,
             state_flag: String::new(),
+            state_file: PathBuf::new(),
             bars: MultiProgress::with_draw_target(terminal::target(spins)),
             tasks: RefCell::new(HashMap::new()),
         }
     }
 
-    /// The console of a command that was given this state file: commands that are named to a person get its flag.
+    /// The console of a command that was given this state file: commands that are named to a person get its flag, keys
+    /// their place in the file.
     #[must_use]
-    pub fn of_state(mut self, flag: String) -> Self {
-        self.state_flag = flag;
+    pub fn of_state(mut self, flag: String, file: PathBuf) -> Self {
+        (self.state_flag, self.state_file) = (flag, file);
         self
     }
 
     /// The failure as this console tells it.
     #[must_use]
     pub fn told(&self, failure: &Failure) -> Failure {
-        failure.clone().of_state(&self.state_flag)
+        let place_of = |key: &str| place_of(&self.state_file, key);
+        failure.clone().of_state(&self.state_flag).placed(place_of)
     }
 
     /// Whether questions can be asked: standard input and standard error are terminals.

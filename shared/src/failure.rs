@@ -30,6 +30,9 @@ pub struct Failure {
     pub hints: Vec<String>,
 }
 
+/// How a reason begins that names a key of the state file.
+const KEY: &str = "key ";
+
 impl Failure {
     /// A failure that ends the process with `exit`.
     #[must_use]
@@ -74,6 +77,27 @@ impl Failure {
         let why = why.into();
         if !why.is_empty() && !self.why.contains(&why) {
             self.why.push(why);
+        }
+        self
+    }
+
+    /// Adds a reason that lies in the value of the state file at `key`, such as `target.cloud`. Where the failure is told,
+    /// the place of that value in the file is named too.
+    #[must_use]
+    pub fn at_key(self, key: &str, why: impl fmt::Display) -> Self {
+        self.because(format!("{KEY}{key}: {why}"))
+    }
+
+    /// The failure with the place of each key that it names, such as `aksbackup.toml:3:9`, as far as `place_of` knows it.
+    #[must_use]
+    pub fn placed(mut self, place_of: impl Fn(&str) -> Option<String>) -> Self {
+        for why in &mut self.why {
+            let Some((key, rest)) = why.strip_prefix(KEY).and_then(|rest| rest.split_once(": ")) else {
+                continue;
+            };
+            if let Some(place) = (!key.contains(' ')).then(|| place_of(key)).flatten() {
+                *why = format!("{KEY}{key} ({place}): {rest}");
+            }
         }
         self
     }

@@ -10,7 +10,8 @@ use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
 use crate::arm::versions;
 
-const KIND: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+/// Type of a user-assigned identity.
+pub(crate) const KIND: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 
 /// How many federated credentials an identity can have.
 pub(crate) const CREDENTIAL_LIMIT: usize = 20;

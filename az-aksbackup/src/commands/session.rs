@@ -147,9 +147,10 @@ fn one_subscription(target: &Target) -> Outcome<()> {
         return Ok(());
     }
     Failure::new(Exit::StateUnreadable, "the state file contradicts itself")
-        .because(format!(
-            "its subscription is {own}, its cluster is in subscription {cluster}"
-        ))
+        .at_key(
+            "target.subscription",
+            format!("its subscription is {own}, its cluster is in subscription {cluster}"),
+        )
         .hint("ask where the file comes from, or begin anew: az aksbackup init --state FILE")
         .err()
 }
@@ -166,6 +167,7 @@ async fn must_be(reader: &Reader, flag: Option<&str>, target: &SubscriptionId) -
         }
     }
     Failure::usage(format!("the state file is for subscription {target}, not for {flag}"))
+        .at_key("target.subscription", format!("the file says {target}"))
         .hint("leave --subscription away, or name another file: --state FILE")
         .err()
 }

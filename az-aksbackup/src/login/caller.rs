@@ -70,6 +70,7 @@ impl Caller {
         Failure::not_permitted(format!(
             "signed in to tenant {own}, the state file is for tenant {tenant}"
         ))
+        .at_key("target.tenant", format!("the file says {tenant}"))
         .hint(format!("az login --tenant {tenant}"))
         .err()
     }

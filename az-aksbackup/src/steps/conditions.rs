@@ -50,7 +50,10 @@ pub(crate) fn region(target: &Target, cluster: &Cluster) -> Outcome<()> {
             "the state file has another region than cluster {}",
             target.cluster.name()
         ))
-        .because(format!("the file says {}, the cluster is in {region}", target.region))
+        .at_key(
+            "target.region",
+            format!("the file says {}, the cluster is in {region}", target.region),
+        )
         .hint("az aksbackup init")
         .err(),
         Some(_) | None => Ok(()),

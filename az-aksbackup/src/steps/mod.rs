@@ -2,6 +2,7 @@
 //! apply, record. The files without a number hold what a step knows beside that: bodies, comparisons, proofs.
 
 pub(crate) mod account;
+pub(crate) mod claims;
 pub(crate) mod conditions;
 pub(crate) mod cured;
 pub(crate) mod fresh;

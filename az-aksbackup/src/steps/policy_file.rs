@@ -48,7 +48,10 @@ fn beside(file: &str) -> Outcome<()> {
         Exit::StateUnreadable,
         format!("policy file {file} of the state file is refused"),
     )
-    .because("key target.policy.file: it is not beside the state file or in a folder below it")
+    .at_key(
+        "target.policy.file",
+        "it is not beside the state file or in a folder below it",
+    )
     .hint("put the policy beside the state file: az aksbackup init --policy-file FILE")
     .err()
 }

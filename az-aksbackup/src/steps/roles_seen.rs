@@ -39,7 +39,7 @@ pub(crate) async fn look(reader: &Reader, state: &State, target: &Target, state_
             table.written.as_ref().map(|written| written.observed_at),
         ));
     }
-    let world = world::look(reader, target).await?;
+    let world = world::look(reader, state, target).await?;
     let proven = match world::prove(&world, state, target, state_flag)? {
         Proof::Proven(proven) => proven,
         Proof::NotYet(turn) => return Ok(RolesSeen::Open(turn)),

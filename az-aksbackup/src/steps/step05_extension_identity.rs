@@ -201,7 +201,7 @@ async fn node_group(reader: &Reader, state: &State, target: &Target) -> Outcome<
 }
 
 /// The identity as newer api-versions name it.
-fn named_by(extension: &Extension) -> Option<Identity> {
+pub(crate) fn named_by(extension: &Extension) -> Option<Identity> {
     let own = extension.properties.aks_assigned_identity.as_ref()?;
     let properties = IdentityProperties {
         principal_id: own.principal_id.clone()?,

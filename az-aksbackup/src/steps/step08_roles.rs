@@ -99,7 +99,7 @@ impl Step for Roles {
                 None => None,
             }
         };
-        let (world, early) = futures::join!(world::look(reader, &target), early);
+        let (world, early) = futures::join!(world::look(reader, state, &target), early);
         let roles = match world::prove(&world?, state, &target, &self.options.state_flag)? {
             Proof::Proven(proven) => match early.filter(|_| claim.as_ref() == Some(&proven)) {
                 Some(checked) => Ok(checked),
@@ -218,24 +218,32 @@ impl Roles {
     /// Compares what the person named with the file.
     fn as_vouched(&self, target: &Target) -> Outcome<()> {
         let pairs = [
-            ("--vault", "vault", &self.options.vault, target.vault.name.as_str()),
+            (
+                "--vault",
+                "vault",
+                "target.vault.name",
+                &self.options.vault,
+                target.vault.name.as_str(),
+            ),
             (
                 "--snapshot-group",
                 "snapshot group",
+                "target.snapshots.resource_group",
                 &self.options.snapshot_group,
                 target.snapshots.resource_group.as_str(),
             ),
             (
                 "--storage-account",
                 "storage account",
+                "target.storage.account",
                 &self.options.storage_account,
                 target.storage.account.as_str(),
             ),
         ];
-        for (flag, what, named, claim) in pairs {
+        for (flag, what, key, named, claim) in pairs {
             if let Some(named) = named.as_ref().filter(|named| !named.eq_ignore_ascii_case(claim)) {
                 return Failure::usage(format!("{flag} says {named}, the state file says {what} {claim}"))
-                    .because("no role was assigned")
+                    .at_key(key, format!("the file says {claim}; no role was assigned"))
                     .hint("ask where the file comes from")
                     .err();
             }

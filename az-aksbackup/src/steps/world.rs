@@ -3,7 +3,7 @@
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Person;
-use aksbackup_shared::ids::{PrincipalId, ResourceId};
+use aksbackup_shared::ids::PrincipalId;
 use aksbackup_shared::state::schema::{State, Target};
 use aksbackup_shared::step::Turn;
 use serde_json::Value;
@@ -12,10 +12,13 @@ use crate::arm::client::Reader;
 use crate::arm::clusters::{self, Cluster};
 use crate::arm::extensions::{self, Extension};
 use crate::arm::groups::{self, Group};
+use crate::arm::identities::Identity;
 use crate::arm::storage::{self, Account};
 use crate::arm::trusted_access::{self, Binding};
 use crate::arm::vaults::{self, Vault};
-use crate::steps::{needed, policy, settings, wanted};
+use crate::steps::claims::{self, Lie};
+use crate::steps::turns::Sight;
+use crate::steps::{policy, settings, wanted};
 
 /// The parts as Azure has them.
 pub(crate) struct World {
@@ -26,6 +29,8 @@ pub(crate) struct World {
     pub(crate) policy: Option<Value>,
     pub(crate) account: Option<Account>,
     pub(crate) snapshot_group: Option<Group>,
+    /// The identity that the file claims; absent where it claims none.
+    pub(crate) identity: Sight<Identity>,
 }
 
 /// The principals that roles are for, read from Azure and proven to belong to the target.
@@ -50,11 +55,14 @@ pub(crate) enum Proof {
     NotYet(Turn),
 }
 
-/// Reads the parts that `target` names, all at the same time.
-pub(crate) async fn look(reader: &Reader, target: &Target) -> Outcome<World> {
+/// Reads the parts that `target` names, and the identity that the file claims, all at the same time.
+///
+/// # Errors
+/// As the reads; who may not read the identity goes without.
+pub(crate) async fn look(reader: &Reader, state: &State, target: &Target) -> Outcome<World> {
     let (vault, policy) = (wanted::vault(target), wanted::policy(target));
     let (account, snapshot_group) = (wanted::account(target), wanted::snapshot_group(target));
-    let (cluster, extensions, bindings, vault, policy, account, snapshot_group) = futures::join!(
+    let (cluster, extensions, bindings, vault, policy, account, snapshot_group, identity) = futures::join!(
         clusters::existing(reader, &target.cluster),
         extensions::of_backup(reader, &target.cluster),
         trusted_access::bindings(reader, &target.cluster),
@@ -62,6 +70,7 @@ pub(crate) async fn look(reader: &Reader, target: &Target) -> Outcome<World> {
         vaults::policy(reader, &policy),
         storage::account(reader, &account),
         groups::group(reader, &snapshot_group),
+        claims::identity(reader, state, target),
     );
     Ok(World {
         // A missing cluster explains every other failure.
@@ -72,6 +81,7 @@ pub(crate) async fn look(reader: &Reader, target: &Target) -> Outcome<World> {
         policy: policy?,
         account: account?,
         snapshot_group: snapshot_group?,
+        identity: identity?,
     })
 }
 
@@ -103,7 +113,7 @@ pub(crate) fn prove(world: &World, state: &State, target: &Target, state_flag: &
         cluster,
         vault_tier: world.policy.as_ref().is_some_and(policy::has_vault_tier),
     };
-    claims(state, target, &proven)?;
+    claims::refuse(claims::lies(world, parts.extension, state, target, &proven))?;
     Ok(Proof::Proven(proven))
 }
 
@@ -119,7 +129,7 @@ fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, Str
     let Some(extension) = world.extensions.iter().find(|own| own.is_installed()) else {
         return Ok(Err(format!("the extension on cluster {cluster} is not installed yet")));
     };
-    settings::same_storage(target, extension).map_err(|failure| failure.hint(ASK))?;
+    settings::same_storage(target, extension).map_err(|failure| failure.hint(claims::ASK))?;
     let Some(principal) = world.vault.as_ref().and_then(Vault::principal) else {
         return Ok(Err(format!("vault {name} does not exist yet, or has no identity")));
     };
@@ -132,7 +142,8 @@ fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, Str
     if !operators.iter().any(|binding| binding.is_of(&vault)) {
         let reality = operators.iter().map(|own| own.properties.source_resource_id.as_str());
         let reality = reality.collect::<Vec<_>>().join(", ");
-        return differs("vault", vault.as_str(), "the cluster lets in", &reality);
+        let lie = Lie::new("target.vault", vault.as_str(), format!("the cluster lets in {reality}"));
+        return claims::refuse(vec![lie]).map(|()| Err(String::new()));
     }
     if world.account.is_none() || world.snapshot_group.is_none() {
         let (account, group) = (&target.storage.account, &target.snapshots.resource_group);
@@ -155,78 +166,6 @@ pub(crate) fn claim(state: &State) -> Option<Proven> {
         cluster: cloud.prerequisites.as_ref()?.cluster_principal.clone(),
         vault_tier: cloud.vault.as_ref()?.vault_tier,
     })
-}
-
-/// Compares what the file's tables claim.
-fn claims(state: &State, target: &Target, proven: &Proven) -> Outcome<()> {
-    let cloud = &state.cloud;
-    let of_azure = |what: &str, claim: &str, own: &str| same(what, claim, "Azure says", own);
-    let of_target = |what: &str, claim: &ResourceId, own: ResourceId| same(what, claim.as_str(), TARGET, own.as_str());
-    if let Some(table) = &cloud.identity {
-        of_azure(
-            "principal of the extension",
-            table.principal.as_str(),
-            proven.extension.as_str(),
-        )?;
-    }
-    if let Some(table) = &cloud.vault {
-        of_azure(
-            "principal of the vault",
-            table.principal.as_str(),
-            proven.vault.as_str(),
-        )?;
-        of_target("vault", &table.vault, wanted::vault(target))?;
-    }
-    if let Some(table) = &cloud.prerequisites {
-        of_azure(
-            "principal of the cluster",
-            table.cluster_principal.as_str(),
-            proven.cluster.as_str(),
-        )?;
-    }
-    if let Some(table) = &cloud.storage {
-        of_target("storage account", &table.account, wanted::account(target))?;
-        of_target("snapshot group", &table.snapshot_group, wanted::snapshot_group(target))?;
-    }
-    // Scopes and principals of old rows change with the target and the extension; roles never do.
-    let rows = cloud.roles.iter().flat_map(|table| &table.assignments);
-    if let Some(row) = rows
-        .into_iter()
-        .find(|row| !needed::ASSIGNED.contains(&row.role.as_str()))
-    {
-        let place = format!("role of {} on {}", row.holder, row.scope);
-        return differs(
-            &place,
-            &row.role,
-            "this program only assigns",
-            &needed::ASSIGNED.join(", "),
-        );
-    }
-    let subscription = target.cluster.subscription();
-    of_azure(
-        "subscription of the cluster",
-        target.subscription.as_str(),
-        subscription.as_str(),
-    )
-}
-
-/// A file whose tables contradict its target was tampered with, or its target was changed and nothing prepared since.
-const TARGET: &str = "its [target] says";
-
-fn same(what: &str, claim: &str, who: &str, reality: &str) -> Outcome<()> {
-    match claim.eq_ignore_ascii_case(reality) {
-        true => Ok(()),
-        false => differs(what, claim, who, reality),
-    }
-}
-
-const ASK: &str = "ask where the file comes from; whoever runs az aksbackup prepare again brings it up to date";
-
-fn differs<T>(what: &str, claim: &str, who: &str, reality: &str) -> Outcome<T> {
-    Failure::failed("the state file claims what is not so; no role was assigned")
-        .because(format!("{what}: the file says {claim}, {who} {reality}"))
-        .hint(ASK)
-        .err()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub mod merge;
 pub mod migration;
 pub mod ownership;
 mod parse;
-mod place;
+pub mod place;
 mod replace;
 pub mod schema;
 mod signature;

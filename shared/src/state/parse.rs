@@ -117,7 +117,8 @@ fn number(path: &Path, text: &str) -> Outcome<u32> {
     if version.schema >= OLDEST {
         return Ok(version.schema);
     }
-    at(path, "cannot use", &place::of_key(text, "schema"))
+    let place = place::of_key(text, "schema").unwrap_or_else(|| place::of_offset(text, 0));
+    at(path, "cannot use", &place)
         .because(format!("it has schema {}, and the first is {OLDEST}", version.schema))
         .hint("begin anew: az aksbackup init --state FILE")
         .err()

@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 
 use toml_edit::{Document, Item, Table, Value};
+
+use crate::state::parse;
 
 /// A place in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +33,27 @@ pub(super) fn of_offset(text: &str, at: usize) -> Place {
     place(text, at, key)
 }
 
-/// The place of the value of the top-level key `key`, or the beginning of the text.
-pub(super) fn of_key(text: &str, key: &str) -> Place {
-    let document = Document::parse(text).ok();
-    let span = document.as_ref().and_then(|document| document.get(key)?.span());
-    place(text, span.map_or(0, |span| span.start), key.to_owned())
+/// The place of the value at `key`, from the top, such as `cloud.roles.assignments[0].role`.
+pub(super) fn of_key(text: &str, key: &str) -> Option<Place> {
+    let document = Document::parse(text).ok()?;
+    let mut parts = key.split(['.', '[']);
+    let mut item = document.as_table().get(parts.next()?)?;
+    for part in parts {
+        item = match part.strip_suffix(']').map(str::parse::<usize>) {
+            Some(index) => item.get(index.ok()?)?,
+            None => item.get(part)?,
+        };
+    }
+    Some(place(text, item.span()?.start, key.to_owned()))
+}
+
+/// Where the value at `key` stands in the state file at `path`: `PATH:LINE:COLUMN`, both from 1. Nothing where the file has
+/// no such key, or cannot be read.
+#[must_use]
+pub fn place_of(path: &Path, key: &str) -> Option<String> {
+    let text = parse::text(path, parse::bytes(path).ok()??).ok()?;
+    let place = of_key(&text, key)?;
+    Some(format!("{}:{place}", path.display()))
 }
 
 /// The first place, in the order of the keys, where `is_bad` says so of a key or of a text. It is given the key from the
@@ -198,6 +217,24 @@ mod tests {
             ("cloud.c[0].z", "5:1")
         );
         assert_eq!(of_text(TEXT, |_, _| false), None);
-        assert_eq!(of_key(TEXT, "schema").column, 10);
+    }
+
+    #[test]
+    fn a_key_has_its_place() {
+        let place = |key: &str| of_key(TEXT, key).map(|place| place.to_string());
+        assert_eq!(place("schema").as_deref(), Some("1:10"));
+        assert_eq!(place("cloud.a.x.y[1]").as_deref(), Some("3:15"));
+        assert_eq!(place("cloud.c[0].z").as_deref(), Some("5:5"));
+        assert_eq!(place("cloud.a").as_deref(), Some("2:1"));
+        for none in [
+            "cloud.b",
+            "cloud.c[1]",
+            "cloud.c[x]",
+            "schema.x",
+            "",
+            "cloud.a.x.y[1].z",
+        ] {
+            assert_eq!(place(none), None, "{none}");
+        }
     }
 }

@@ -17,6 +17,7 @@ pub(crate) fn world() -> World {
         policy: None,
         account: Some(account(|_| ())),
         snapshot_group: Some(Group {}),
+        identity: Sight::Absent,
     }
 }
 
@@ -52,6 +53,64 @@ fn another_principal_in_the_file_is_refused_by_name() {
     assert!(
         failure.why[0].contains("66666666") && failure.why[0].contains("55555555"),
         "{failure}"
+    );
+    assert!(failure.why[0].starts_with("key cloud.vault.principal: "), "{failure}");
+}
+
+/// What the file says of the extension's identity.
+fn with_identity(change: impl FnOnce(&mut serde_json::Value)) -> State {
+    let group = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/MC_aks";
+    let mut table = json!({
+        "identity": format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ext"),
+        "client_id": "44444444-4444-4444-8444-444444444444", "principal": "33333333-3333-4333-8333-333333333333" });
+    change(&mut table);
+    let mut state = state();
+    state.cloud.identity = Some(serde_json::from_value(table).unwrap());
+    state
+}
+
+/// The world, in which Azure has the identity of that file with this principal and client id.
+fn world_with_identity(principal: &str, client_id: &str) -> World {
+    let id = with_identity(|_| ()).cloud.identity.unwrap().identity;
+    let body = json!({ "id": id, "properties": { "principalId": principal, "clientId": client_id } });
+    World {
+        identity: Sight::Here(serde_json::from_value(body).unwrap()),
+        ..world()
+    }
+}
+
+const PRINCIPAL: &str = "33333333-3333-4333-8333-333333333333";
+const CLIENT: &str = "44444444-4444-4444-8444-444444444444";
+const OTHER: &str = "99999999-9999-4999-8999-999999999999";
+
+#[test]
+fn an_identity_that_is_as_the_file_says_or_may_not_be_read_is_no_lie() {
+    assert!(prove_it(&world_with_identity(PRINCIPAL, CLIENT), &with_identity(|_| ())).is_ok());
+    let hidden = World {
+        identity: Sight::Hidden(Box::new(Failure::not_permitted("no"))),
+        ..world()
+    };
+    assert!(prove_it(&hidden, &with_identity(|_| ())).is_ok());
+}
+
+#[test]
+fn another_identity_in_the_file_is_refused_by_each_of_its_keys() {
+    let keys = |world: &World, state: &State| {
+        let failure = prove_it(world, state).unwrap_err();
+        let key = |why: &String| why.split(": ").next().unwrap().replace("key cloud.identity.", "");
+        failure.why.iter().map(key).collect::<Vec<_>>()
+    };
+    let honest = with_identity(|_| ());
+    assert_eq!(keys(&world_with_identity(PRINCIPAL, OTHER), &honest), ["client_id"]);
+    assert_eq!(keys(&world_with_identity(OTHER, CLIENT), &honest), ["identity"]);
+    assert_eq!(keys(&world(), &honest), ["identity"]);
+    let elsewhere = with_identity(|table| {
+        table["identity"] = json!(table["identity"].as_str().unwrap().replace("0b1f6471", "5d2e9f0a"));
+        table["principal"] = json!(OTHER);
+    });
+    assert_eq!(
+        keys(&world_with_identity(PRINCIPAL, CLIENT), &elsewhere),
+        ["identity", "principal"]
     );
 }
 

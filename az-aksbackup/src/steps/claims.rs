@@ -1,0 +1,227 @@
+//! What the state file claims of the parts that roles connect, held against what Azure says.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::state::schema::{CloudTables, IdentityTable, State, Target};
+
+use crate::arm::client::Reader;
+use crate::arm::extensions::{self, Extension};
+use crate::arm::identities::{self, Identity};
+use crate::steps::step05_extension_identity::named_by;
+use crate::steps::turns::Sight;
+use crate::steps::world::{Proven, World};
+use crate::steps::{needed, wanted};
+
+/// A claim that is not so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lie {
+    key: String,
+    claim: String,
+    reality: String,
+}
+
+impl Lie {
+    /// Of the value at `key`, from the top of the file; `reality` says whose word is against it, and what it is.
+    pub(crate) fn new(key: impl Into<String>, claim: impl Into<String>, reality: impl Into<String>) -> Self {
+        let (key, claim, reality) = (key.into(), claim.into(), reality.into());
+        Self { key, claim, reality }
+    }
+}
+
+/// What a person can do who was given a file that claims what is not so.
+pub(crate) const ASK: &str =
+    "ask where the file comes from; whoever runs az aksbackup prepare again brings it up to date";
+
+/// Refuses a file that claims what is not so, with every such claim.
+///
+/// # Errors
+/// There is one.
+pub(crate) fn refuse(lies: Vec<Lie>) -> Outcome<()> {
+    if lies.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::failed("the state file claims what is not so; no role was assigned");
+    lies.into_iter()
+        .fold(failure, |failure, lie| {
+            failure.at_key(&lie.key, format!("the file says {}, {}", lie.claim, lie.reality))
+        })
+        .hint(ASK)
+        .err()
+}
+
+/// Every claim of the tables that is not so. Federated credentials, and the scopes and principals of roles that were
+/// assigned, may be those of an extension that is gone: step 7 and step 8 themselves find that out, and nothing is
+/// assigned by them.
+pub(crate) fn lies(world: &World, extension: &Extension, state: &State, target: &Target, proven: &Proven) -> Vec<Lie> {
+    let cloud = &state.cloud;
+    let subscription = target.cluster.subscription();
+    let own = of_azure(
+        "target.subscription",
+        target.subscription.as_str(),
+        subscription.as_str(),
+    );
+    let identity = cloud.identity.iter();
+    [
+        own.into_iter().collect(),
+        of_cluster(world, cloud, proven),
+        of_parts(cloud, target, proven),
+        of_extension(extension, cloud, target).into_iter().collect(),
+        identity
+            .flat_map(|table| of_identity(world, extension, table, target, proven))
+            .collect(),
+        of_roles(cloud),
+    ]
+    .concat()
+}
+
+fn of_cluster(world: &World, cloud: &CloudTables, proven: &Proven) -> Vec<Lie> {
+    let Some(table) = &cloud.prerequisites else {
+        return Vec::new();
+    };
+    let cluster = &world.cluster;
+    let issuer = cluster.issuer().map(ToString::to_string);
+    let group = cluster.node_resource_group().map(ToString::to_string);
+    let none = || "none".to_owned();
+    [
+        // Entra compares issuers byte for byte.
+        (issuer.as_deref() != Some(table.issuer.as_str())).then(|| {
+            let reality = format!("Azure says {}", issuer.clone().unwrap_or_else(none));
+            Lie::new("cloud.prerequisites.issuer", table.issuer.as_str(), reality)
+        }),
+        of_azure(
+            "cloud.prerequisites.cluster_principal",
+            table.cluster_principal.as_str(),
+            proven.cluster.as_str(),
+        ),
+        of_azure(
+            "cloud.prerequisites.node_resource_group",
+            table.node_resource_group.as_str(),
+            &group.unwrap_or_else(none),
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A file whose tables contradict its target was tampered with, or its target was changed and nothing prepared since.
+fn of_parts(cloud: &CloudTables, target: &Target, proven: &Proven) -> Vec<Lie> {
+    let mut lies = Vec::new();
+    if let Some(table) = &cloud.vault {
+        lies.push(of_azure(
+            "cloud.vault.principal",
+            table.principal.as_str(),
+            proven.vault.as_str(),
+        ));
+        lies.push(of_target("cloud.vault.vault", &table.vault, &wanted::vault(target)));
+        lies.push(of_target("cloud.vault.policy", &table.policy, &wanted::policy(target)));
+    }
+    if let Some(table) = &cloud.storage {
+        lies.push(of_target(
+            "cloud.storage.account",
+            &table.account,
+            &wanted::account(target),
+        ));
+        lies.push(of_target(
+            "cloud.storage.snapshot_group",
+            &table.snapshot_group,
+            &wanted::snapshot_group(target),
+        ));
+    }
+    if let Some(table) = &cloud.trusted_access {
+        lies.push(of_target(
+            "cloud.trusted_access.vault",
+            &table.vault,
+            &wanted::vault(target),
+        ));
+    }
+    lies.into_iter().flatten().collect()
+}
+
+fn of_extension(extension: &Extension, cloud: &CloudTables, target: &Target) -> Option<Lie> {
+    let table = cloud.extension.as_ref()?;
+    let own = extensions::extension_id(&target.cluster, &extension.name);
+    of_azure("cloud.extension.extension", table.extension.as_str(), own.as_str())
+}
+
+/// The identity: as the extension names it, else as Azure has it under the id that the file claims. Who may not look
+/// cannot compare more than the principal, to which alone a role is assigned.
+fn of_identity(
+    world: &World,
+    extension: &Extension,
+    table: &IdentityTable,
+    target: &Target,
+    proven: &Proven,
+) -> Vec<Lie> {
+    let client_id = |own: &Identity| {
+        let own = own.properties.client_id.as_str();
+        of_azure("cloud.identity.client_id", table.client_id.as_str(), own)
+    };
+    let (key, claim) = ("cloud.identity.identity", table.identity.as_str());
+    let identity = match (named_by(extension), &world.identity) {
+        _ if !can_be(&table.identity, target) => {
+            let subscription = target.cluster.subscription();
+            let reality = format!("which is no identity in the cluster's subscription {subscription}");
+            vec![Some(Lie::new(key, claim, reality))]
+        }
+        (Some(own), _) => vec![of_azure(key, claim, own.id.as_str()), client_id(&own)],
+        (None, Sight::Here(own)) if own.properties.principal_id == proven.extension => vec![client_id(own)],
+        (None, Sight::Here(own)) => {
+            let reality = format!(
+                "which has principal {}, and Azure gave the extension principal {}",
+                own.properties.principal_id, proven.extension
+            );
+            vec![Some(Lie::new(key, claim, reality))]
+        }
+        (None, Sight::Absent) => vec![Some(Lie::new(key, claim, "which does not exist"))],
+        (None, Sight::Hidden(_)) => Vec::new(),
+    };
+    let principal = of_azure(
+        "cloud.identity.principal",
+        table.principal.as_str(),
+        proven.extension.as_str(),
+    );
+    identity.into_iter().chain([principal]).flatten().collect()
+}
+
+/// Whether this is an identity, and in the subscription of the cluster, where that of an extension always is.
+fn can_be(identity: &ResourceId, target: &Target) -> bool {
+    identity.is_kind(identities::KIND) && identity.subscription() == target.cluster.subscription()
+}
+
+/// The identity that the file claims, as Azure has it; absent where it claims none, or none that can be the extension's.
+///
+/// # Errors
+/// As the read; that the caller may not read it is none.
+pub(crate) async fn identity(reader: &Reader, state: &State, target: &Target) -> Outcome<Sight<Identity>> {
+    match &state.cloud.identity {
+        Some(table) if can_be(&table.identity, target) => {
+            Sight::of(identities::identity(reader, &table.identity).await)
+        }
+        Some(_) | None => Ok(Sight::Absent),
+    }
+}
+
+/// Roles never change, as scopes and principals of old rows do.
+fn of_roles(cloud: &CloudTables) -> Vec<Lie> {
+    let rows = cloud.roles.iter().flat_map(|table| &table.assignments).enumerate();
+    rows.filter(|(_, row)| !needed::ASSIGNED.contains(&row.role.as_str()))
+        .map(|(at, row)| {
+            let reality = format!("this program only assigns {}", needed::ASSIGNED.join(", "));
+            Lie::new(format!("cloud.roles.assignments[{at}].role"), &row.role, reality)
+        })
+        .collect()
+}
+
+fn of_azure(key: &str, claim: &str, own: &str) -> Option<Lie> {
+    differs(key, claim, "Azure says", own)
+}
+
+fn of_target(key: &str, claim: &ResourceId, own: &ResourceId) -> Option<Lie> {
+    differs(key, claim.as_str(), "its [target] says", own.as_str())
+}
+
+fn differs(key: &str, claim: &str, who: &str, own: &str) -> Option<Lie> {
+    let same = claim.eq_ignore_ascii_case(own);
+    (!same).then(|| Lie::new(key, claim, format!("{who} {own}")))
+}
