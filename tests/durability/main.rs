@@ -11,6 +11,10 @@ mod end_state;
 mod extent;
 mod faulty;
 mod formats;
+mod hostile;
+mod hostile_claims;
+mod hostile_texts;
+mod hostile_values;
 mod kills;
 mod lock;
 #[path = "../guide/made.rs"]

@@ -68,9 +68,6 @@ pub(crate) fn inside(line: &[String]) -> io::Result<ExitCode> {
     let spent = usage.user_time() + usage.system_time();
     let microseconds = u32::try_from(spent.num_microseconds()).map_or(f64::INFINITY, f64::from);
     eprintln!("{MARK}{:.6} {}", microseconds / 1e6, usage.max_rss());
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
