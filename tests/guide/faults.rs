@@ -176,7 +176,7 @@ fn grant_survives_azure() {
                 "fault=reset-before@PUT:roleAssignments:1",
                 "fault=500@GET:roleAssignments:2",
             ],
-            &["fault=reset-after@PUT:roleAssignments:3"],
+            &["fault=reset-after@PUT:roleAssignments:4"],
             &["fault=503@PUT:roleAssignments:2", "fault=429@PUT:roleAssignments:2"],
             &["principal_not_found=2", "page_size=1"],
         ],

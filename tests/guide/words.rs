@@ -89,3 +89,20 @@ fn every_request_says_who_asks_and_has_an_id_of_ours() {
         .find(|entry| entry.service != "entra" && !entry.agent.starts_with("aksbackup/"));
     assert!(nameless.is_none(), "{nameless:#?}");
 }
+
+#[test]
+fn an_error_document_names_its_command() {
+    let stage = Stage::new().unwrap();
+    let cases: [(&[&str], Exit, &str); 3] = [
+        (&["prepare", "--yes", "-o", "json"], Exit::Missing, "missing"),
+        (&["status", "--no-such-flag", "-o", "json"], Exit::Usage, "usage"),
+        (&["backup", "-o", "json"], Exit::Missing, "missing"),
+    ];
+    for (arguments, exit, name) in cases {
+        let document = stage.az("platform", arguments).ends(exit.code()).json();
+        assert_eq!(document["command"], arguments[0], "{document:#}");
+        assert_eq!(document["exit"], name, "{document:#}");
+    }
+    let document = stage.kubectl("viewer", &["configure", "--yes", "-o", "json"]).json();
+    assert_eq!(document["command"], "configure", "{document:#}");
+}
