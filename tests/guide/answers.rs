@@ -4,6 +4,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{INIT, Stage, finish};
 
 use aksbackup_tests::terminal::answered;
+use serde_json::json;
 
 #[test]
 fn no_is_an_answer_and_not_an_error() {
@@ -57,4 +58,36 @@ fn cures_name_the_state_file_where_it_is_not_the_default() {
         )
         .ends(Exit::Deadline.code())
         .says(&format!("az aksbackup grant --state {file} (the role"));
+}
+
+#[test]
+fn another_account_stays_in_the_group_of_the_file_or_is_taken_where_it_is() {
+    let stage = Stage::new().unwrap();
+    stage.init("platform").ok();
+    let group = || stage.value("/target/storage/resource_group");
+    let init = |account: &str| {
+        let run = stage
+            .az("platform", &["init", "--storage-account", account, "--yes"])
+            .ok();
+        assert_eq!(stage.value("/target/storage/account"), account, "{run}");
+    };
+    init("stanothername");
+    assert_eq!(
+        (group().as_str(), stage.value("/target/vault/resource_group").as_str()),
+        ("rg-backup", "rg-backup")
+    );
+    // As the cure of a refused account has it: the one that is chosen instead can be made, by the same person.
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    let cluster = stage.value("/target/cluster");
+    let (root, _) = cluster.split_once("/resourceGroups/").unwrap();
+    let id = format!("{root}/resourceGroups/rg-snapshots/providers/Microsoft.Storage/storageAccounts/stbyhand");
+    stage.sandbox.azure().place(json!({
+        "id": id, "name": "stbyhand", "type": "Microsoft.Storage/storageAccounts", "location": "westeurope",
+        "kind": "StorageV2", "sku": { "name": "Standard_LRS" },
+        "properties": { "provisioningState": "Succeeded", "allowSharedKeyAccess": false },
+    }));
+    init("stbyhand");
+    assert_eq!(group(), "rg-snapshots");
+    init("stanothername");
+    assert_eq!(group(), "rg-backup");
 }

@@ -97,14 +97,10 @@ impl Choice<'_> {
             .or_else(|| base.map(|(name, _)| name.clone()))
             .or(installed);
         if let Some(name) = known {
-            let own = base
-                .filter(|(account, _)| **account == name)
-                .map(|(_, group)| group.clone());
             let group = flags
                 .storage_resource_group
                 .clone()
-                .or(own)
-                .or_else(|| group_of(&self.world.accounts, name.as_str()));
+                .or_else(|| self.group_of_account(&name));
             return Ok((name, self.group(group)?));
         }
         let existing: Vec<&Listed> = self.world.accounts_in(self.region).collect();
@@ -124,6 +120,17 @@ impl Choice<'_> {
         let own = group_of(&self.world.accounts, name.as_str());
         let group = self.group(flags.storage_resource_group.clone().or(own))?;
         Ok((name, group))
+    }
+
+    /// The group of an account that is known by name: the file's, or where the account is, or for a new one the file's
+    /// again, since that is where the last one was to be made.
+    fn group_of_account(&self, name: &StorageAccountName) -> Option<ResourceGroupName> {
+        let base = self.base.map(|base| &base.storage);
+        let had = base.map(|storage| storage.resource_group.clone());
+        match base {
+            Some(storage) if storage.account == *name => had,
+            _ => group_of(&self.world.accounts, name.as_str()).or(had),
+        }
     }
 
     /// The group of account and vault.
