@@ -180,6 +180,10 @@ impl ArmOperation {
             State::Succeeded => Ok(Polled::Finished(body)),
             State::Failed => Failure::failed(self.cannot())
                 .because(format!("its provisioning state is {word}"))
+                .hint(format!(
+                    "Azure's reason is in the log of its activities: az monitor activity-log list --resource-id {path} \
+                     --status Failed --offset 1h"
+                ))
                 .err(),
         }
     }

@@ -126,7 +126,7 @@ impl Validation {
         }
         Ok(Progress::Running {
             retry_after: Some(self.writer.reader().pace().scaled(PAUSE)),
-            status: failure.why.first().cloned().unwrap_or_default(),
+            status: refusal(&failure),
         })
     }
 }
@@ -147,6 +147,16 @@ impl Operation for Validation {
                 Err(failure) => self.later(failure),
             }
         })
+    }
+}
+
+/// A refusal on one line: Azure's code, and what it says first.
+fn refusal(failure: &Failure) -> String {
+    let code = failure.code.as_deref().unwrap_or_default();
+    match failure.why.first() {
+        Some(why) if code.is_empty() || why.contains(code) => why.clone(),
+        Some(why) => format!("{code}: {why}"),
+        None => code.to_owned(),
     }
 }
 
@@ -175,6 +185,18 @@ fn cause(failure: &Failure) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn while_it_waits_it_says_code_and_message_once() {
+        let coded = |why: &str| refusal(&Failure::failed("x").code("UserErrorX").because(why));
+        assert_eq!(coded("Roles are missing."), "UserErrorX: Roles are missing.");
+        assert_eq!(
+            coded("UserErrorX: roles are missing."),
+            "UserErrorX: roles are missing."
+        );
+        assert_eq!(coded(""), "UserErrorX");
+        assert_eq!(refusal(&Failure::failed("x").because("Roles.")), "Roles.");
+    }
 
     #[test]
     fn rights_and_storage_are_a_matter_of_time_and_nothing_else_is() {
