@@ -117,7 +117,7 @@ fn a_name_that_could_not_be_checked_is_refused_by_azure_with_its_cure() {
         .az("platform", &["prepare", "--yes"])
         .ends(Exit::Failed.code())
         .says("StorageAccountAlreadyTaken")
-        .says("az aksbackup init --storage-account");
+        .says(" --storage-account NAME");
 }
 
 #[test]

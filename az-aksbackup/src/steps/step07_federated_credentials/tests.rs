@@ -95,7 +95,7 @@ fn a_full_identity_fails_with_what_may_be_removed() {
     assert_eq!(failure.hints.len(), 1, "18 and 3 are one more than there may be");
     let own = |number: usize| {
         credential("dataprotection-agent", |own| {
-            own["subject"] = json!(format!("subject-{number}"))
+            own["subject"] = json!(format!("subject-{number}"));
         })
     };
     let failure = step().decide(&seen(Sight::Here((0..20).map(own).collect())), &state());
