@@ -1,11 +1,11 @@
 //! Which Azure: the public cloud, a sovereign one, or one that describes itself by ARM's metadata endpoint.
 
-use std::sync::Arc;
-
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::CloudName;
 use aksbackup_shared::pace::Pace;
-use azure_core::http::Url;
+use azure_core::http::{Transport, Url};
+
+use crate::arm::attempts::Trace;
 
 mod az;
 mod metadata;
@@ -74,7 +74,8 @@ impl Cloud {
     /// # Errors
     /// Exit 2: a name that is neither known nor described, or a description that is not usable.
     pub(crate) async fn in_force(
-        client: &Arc<reqwest::Client>,
+        transport: &Transport,
+        trace: Trace,
         wanted: Option<&CloudName>,
         configured: Option<&str>,
     ) -> Outcome<Self> {
@@ -84,7 +85,7 @@ impl Cloud {
             return Ok(wanted);
         }
         if let Some(url) = described {
-            return Self::describe(client, &url, wanted).await;
+            return Self::describe(transport, trace, &url, wanted).await;
         }
         let name = wanted
             .map(ToString::to_string)
@@ -101,8 +102,7 @@ impl Cloud {
 
     /// How fast time runs: only a cloud on this very machine can be a sandbox.
     pub(crate) fn pace(&self) -> Pace {
-        let host = self.arm.host_str().unwrap_or_default();
-        Pace::from_environment(["127.0.0.1", "localhost", "[::1]"].contains(&host))
+        pace_of(&self.arm)
     }
 
     /// Refuses a state file of another cloud.
@@ -121,6 +121,12 @@ impl Cloud {
         .hint(format!("az cloud set --name {target}, or --cloud {target}"))
         .err()
     }
+}
+
+/// How fast time runs where `url` leads.
+fn pace_of(url: &Url) -> Pace {
+    let host = url.host_str().unwrap_or_default();
+    Pace::from_environment(["127.0.0.1", "localhost", "[::1]"].contains(&host))
 }
 
 fn unknown(name: &str) -> Failure {

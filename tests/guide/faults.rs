@@ -285,3 +285,14 @@ fn a_policy_that_forbids_is_quoted_and_nothing_is_tried_again() {
     made::nothing_twice(&stage);
     made::all_recorded(&stage);
 }
+
+#[test]
+fn a_description_of_the_cloud_that_comes_late_is_asked_for_again() {
+    let stage = Stage::new().unwrap();
+    for fault in ["503", "reset-before"] {
+        let fault = format!("fault={fault}@GET:metadata/endpoints:2");
+        stage.sandbox.set(&fault).unwrap();
+        stage.init("platform").ok();
+        assert_eq!(stage.sandbox.azure().strikes_left(), 0, "{fault}");
+    }
+}

@@ -9,10 +9,9 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::pace::Pace;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::headers::{ACCEPT, CONTENT_TYPE, IF_MATCH};
+use azure_core::http::policies::Policy;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
-use azure_core::http::{
-    ClientOptions, Context, Method, Pipeline, PipelineSendOptions, Request, RetryOptions, Transport, Url,
-};
+use azure_core::http::{Context, Method, Pipeline, PipelineSendOptions, Request, Transport, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,7 +19,7 @@ use serde_json::Value;
 use super::attempts::{Attempts, Once, Trace};
 use super::call::{Call, Raw};
 use super::limit::Limit;
-use super::{error, versions};
+use super::{error, transport, versions};
 use crate::cloud::Cloud;
 use crate::login::{Caller, Login};
 
@@ -60,20 +59,9 @@ impl Reader {
         let pace = cloud.pace();
         let credential: Arc<dyn TokenCredential> = login.clone();
         let bearer = BearerTokenAuthorizationPolicy::new(credential, [cloud.scope()]);
-        let options = ClientOptions {
-            retry: RetryOptions::none(),
-            transport: Some(transport),
-            ..ClientOptions::default()
-        };
         let attempts = Attempts::new(pace, Some(login.clone()), trace);
-        let pipeline = Pipeline::new(
-            option_env!("CARGO_PKG_NAME"),
-            option_env!("CARGO_PKG_VERSION"),
-            options,
-            Vec::new(),
-            vec![Arc::new(attempts), Arc::new(bearer), Arc::new(Limit::of_arm(pace))],
-            None,
-        );
+        let policies: Vec<Arc<dyn Policy>> = vec![Arc::new(attempts), Arc::new(bearer), Arc::new(Limit::of_arm(pace))];
+        let pipeline = transport::pipeline(transport, policies);
         let replaced = Mutex::new(HashMap::new());
         Self {
             inner: Arc::new(Inner {

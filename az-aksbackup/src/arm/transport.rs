@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::pace::Pace;
-use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
+use azure_core::http::policies::Policy;
+use azure_core::http::{ClientOptions, ExponentialRetryOptions, Pipeline, RetryOptions, Transport};
 
 use super::limit::Limit;
 
@@ -42,6 +43,23 @@ pub(crate) fn http_client() -> Outcome<Arc<reqwest::Client>> {
                 .hint("install the system's root certificates (ca-certificates), or name a bundle: SSL_CERT_FILE=FILE")
                 .err()
         })
+}
+
+/// Sends requests through `policies`, in their order; retries are theirs alone.
+pub(crate) fn pipeline(transport: Transport, policies: Vec<Arc<dyn Policy>>) -> Pipeline {
+    let options = ClientOptions {
+        retry: RetryOptions::none(),
+        transport: Some(transport),
+        ..ClientOptions::default()
+    };
+    Pipeline::new(
+        option_env!("CARGO_PKG_NAME"),
+        option_env!("CARGO_PKG_VERSION"),
+        options,
+        Vec::new(),
+        policies,
+        None,
+    )
 }
 
 /// Options for credentials: this transport, and retries that give up within half a minute.

@@ -1,18 +1,19 @@
 //! A cloud that describes itself by ARM's metadata endpoint.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::CloudName;
-use azure_core::http::Url;
+use azure_core::http::headers::ACCEPT;
+use azure_core::http::{Context, Method, PipelineSendOptions, Request, Transport, Url};
 use serde::Deserialize;
 
-use super::{Cloud, METADATA_VARIABLE};
+use super::{Cloud, METADATA_VARIABLE, pace_of};
+use crate::arm::attempts::{Attempts, Trace};
 use crate::arm::error::{chain, unreachable};
-
-/// A document that is always there is there at once.
-const LIMIT: Duration = Duration::from_secs(15);
+use crate::arm::limit::Limit;
+use crate::arm::transport;
 
 /// A cloud's own description.
 #[derive(Debug, Deserialize)]
@@ -51,8 +52,13 @@ impl Cloud {
     ///
     /// # Errors
     /// Exit 2: no https, or no document of a usable cloud. Exit 1: nobody answers there.
-    pub(super) async fn describe(client: &reqwest::Client, url: &str, wanted: Option<&CloudName>) -> Outcome<Self> {
-        let document = fetch(client, url).await?;
+    pub(super) async fn describe(
+        transport: &Transport,
+        trace: Trace,
+        url: &str,
+        wanted: Option<&CloudName>,
+    ) -> Outcome<Self> {
+        let document = fetch(transport, trace, url).await?;
         let metadata = match document {
             Document::One(metadata) => vec![*metadata],
             Document::Many(all) => all,
@@ -111,23 +117,38 @@ impl Cloud {
     }
 }
 
-async fn fetch(client: &reqwest::Client, url: &str) -> Outcome<Document> {
-    if !url.starts_with("https://") {
+/// Reads the document as patiently as any other of ARM.
+async fn fetch(transport: &Transport, trace: Trace, url: &str) -> Outcome<Document> {
+    let Some(address) = Url::parse(url).ok().filter(|url| url.scheme() == "https") else {
         return undescribed(url).because("it is no https URL").err();
-    }
-    let answer = async {
-        let request = client.get(url).timeout(LIMIT).header("accept", "application/json");
-        let response = request.send().await?;
-        response.error_for_status()?.bytes().await
     };
-    let body = answer.await.map_err(reqwest::Error::without_url).or_else(|error| {
-        let failure = Failure {
-            exit: Exit::Failed,
-            ..undescribed(url)
-        };
-        unreachable(failure, &chain(&error)).err()
-    })?;
-    serde_json::from_slice(&body).or_else(|error| undescribed(url).because(error.to_string()).err())
+    let pace = pace_of(&address);
+    let pipeline = transport::pipeline(
+        transport.clone(),
+        vec![
+            Arc::new(Attempts::new(pace, None, trace)),
+            Arc::new(Limit::of_arm(pace)),
+        ],
+    );
+    let mut request = Request::new(address, Method::Get);
+    request.insert_header(ACCEPT, "application/json");
+    let options = PipelineSendOptions {
+        skip_checks: true,
+        ..PipelineSendOptions::default()
+    };
+    let failed = |url| Failure {
+        exit: Exit::Failed,
+        ..undescribed(url)
+    };
+    let response = match pipeline.send(&Context::new(), &mut request, Some(options)).await {
+        Ok(response) => response,
+        Err(error) => return unreachable(failed(url), &chain(&error)).err(),
+    };
+    let status = u16::from(response.status());
+    if !response.status().is_success() {
+        return failed(url).because(format!("it answers with HTTP {status}")).err();
+    }
+    serde_json::from_slice(response.body()).or_else(|error| undescribed(url).because(error.to_string()).err())
 }
 
 fn undescribed(url: &str) -> Failure {

@@ -11,6 +11,7 @@ use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::state::schema::{CloudTables, State, Target};
 use azure_core::http::Transport;
 
+use crate::arm::attempts::Trace;
 use crate::arm::client::{Reader, Writer};
 use crate::arm::{groups, transport};
 use crate::cli::Cli;
@@ -32,8 +33,8 @@ pub(crate) const TOOL: &str = concat!("az-aksbackup ", env!("CARGO_PKG_VERSION")
 /// # Errors
 /// Exit 2: another cloud, or a way to sign in that lacks something. Exit 4: not signed in, or to another tenant.
 pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target>) -> Outcome<Reader> {
-    let client = transport::http_client()?;
-    let transport = Transport::new(client.clone());
+    let transport = Transport::new(transport::http_client()?);
+    let trace: Trace = Arc::new(console.detailer());
     let named = target.map(|target| target.subscription.to_string());
     let way = Way::choose(
         cli.azure.auth,
@@ -43,7 +44,15 @@ pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target
     let configured = way.is_cli().then(cloud::az_setting).flatten();
     let cloud = match way.az_session() {
         Some(az) => az.cloud().await?,
-        None => Cloud::in_force(&client, cli.azure.cloud.as_ref(), configured.as_deref()).await?,
+        None => {
+            Cloud::in_force(
+                &transport,
+                trace.clone(),
+                cli.azure.cloud.as_ref(),
+                configured.as_deref(),
+            )
+            .await?
+        }
     };
     if let Some(target) = target {
         cloud.must_be(&target.cloud)?;
@@ -66,8 +75,7 @@ pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target
         caller.must_be_in(&target.tenant)?;
     }
     console.detail(signed_in(&caller, &cloud));
-    let trace = console.detailer();
-    Ok(Reader::new(transport, cloud, &login, caller, Arc::new(trace)))
+    Ok(Reader::new(transport, cloud, &login, caller, trace))
 }
 
 /// Names the tenant to sign in to, where it is known.
