@@ -1,9 +1,9 @@
-//! The whole hand-off with one `kill -9`: right after a request was sent, or right after its answer. Run again, it ends
-//! as if nothing had been.
+//! The whole hand-off with a `kill -9` in each command: right after a request was sent, or right after its answer. Run
+//! again, it ends as if nothing had been.
 
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aksbackup_tests::harness::{INIT, Stage};
@@ -14,8 +14,8 @@ use crate::extent::{self, Dice};
 use crate::part::PARTS;
 use crate::{end_state, made};
 
-/// Where a hand-off is struck. Requests are counted from 1 in each command: how often one asks while it waits differs
-/// from run to run, and would move all later ones.
+/// Where a command is struck. Requests are counted from 1 in each command: how often one asks while it waits differs from
+/// run to run, and would move all later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Point {
     /// The command: 0 is `init`, the others follow in order.
@@ -103,88 +103,113 @@ fn command(stage: &Stage, number: usize) -> Command {
     }
 }
 
-/// The whole hand-off, with as many runs of each command as it takes. Gives how many requests each command sent, and
-/// whether one was struck.
-fn hand_off(stage: &Stage, point: Option<Point>) -> (Vec<usize>, bool) {
-    let (mut requests, mut struck) = (Vec::new(), false);
+/// The whole hand-off, with as many runs of each command as it takes, struck at `points` (at most one in each command).
+/// Gives how many requests each command sent, and how often one was struck.
+fn hand_off(stage: &Stage, points: &[Point]) -> (Vec<usize>, usize) {
+    let (mut requests, mut struck) = (Vec::new(), 0);
     for number in 0..=PARTS.len() {
         let (victim, before) = (Victim::default(), stage.mark());
         let mut awaited = None;
-        match point.filter(|point| point.command == number) {
+        match points.iter().find(|point| point.command == number) {
             Some(point) if point.moment == Moment::Sent => strike_on_arrival(stage, &victim, point.request),
             Some(point) => awaited = Some(before + point.request),
             None => {}
         }
         while run(stage, command(stage, number), awaited.take(), &victim) {
-            struck = true;
+            struck += 1;
             assert!(number == 0 || !stage.state_text().is_empty());
         }
+        // What did not come about in this command is not for the next one.
+        strike_on_arrival(stage, &Victim::default(), 0);
         made::state_parses(stage);
         requests.push(stage.mark() - before);
     }
     (requests, struck)
 }
 
-/// How many requests each command of an undisturbed hand-off sends, and what it comes to.
+/// How many requests each command of an undisturbed hand-off sends at least, and what it comes to. The less time a
+/// machine has, the fewer looks fit into a wait; so several run beside each other, as those that are struck do.
 fn undisturbed() -> (Vec<usize>, String) {
-    let stage = Stage::new().unwrap();
-    let (requests, struck) = hand_off(&stage, None);
-    assert!(!struck);
-    (requests, end_state::of(&stage))
+    let ends = Mutex::new(Vec::new());
+    made::beside_each_other(&[(); 5], |()| {
+        let stage = Stage::new().unwrap();
+        let (requests, struck) = hand_off(&stage, &[]);
+        assert_eq!(struck, 0);
+        ends.lock().unwrap().push((requests, end_state::of(&stage)));
+    });
+    let ends = ends.into_inner().unwrap();
+    let least = |command: usize| ends.iter().map(|(requests, _)| requests[command]).min().unwrap();
+    for (_, end) in &ends {
+        let difference = end_state::difference(&ends[0].1, end);
+        assert!(difference.is_empty(), "undisturbed ones differ:\n{difference}");
+    }
+    ((0..=PARTS.len()).map(least).collect(), ends[0].1.clone())
 }
 
-/// All points, or a sample that is spread over all of them.
-fn points(requests: &[usize]) -> Vec<Point> {
-    let each = requests.iter().enumerate();
-    let each = each.flat_map(|(command, requests)| (1..=*requests).map(move |request| (command, request)));
-    let of = |(command, request)| {
+/// All points of a command with so many requests, or `sample` that are spread over them.
+fn points(command: usize, requests: usize, sample: usize) -> Vec<Point> {
+    let of = |request| {
         [Moment::Sent, Moment::Answered].map(|moment| Point {
             command,
             request,
             moment,
         })
     };
-    let all: Vec<Point> = each.flat_map(of).collect();
-    if extent::all() {
+    let all: Vec<Point> = (1..=requests).flat_map(of).collect();
+    if sample >= all.len() {
         return all;
     }
-    const SAMPLE: usize = 24;
-    let (mut dice, stride) = (Dice::new(0), all.len() / SAMPLE);
-    let each = (0..SAMPLE).map(|at| at * stride + usize::try_from(dice.below(stride as u64)).unwrap());
+    let mut dice = Dice::new(command as u64);
+    let edge = |at: usize| at * all.len() / sample;
+    let each = (0..sample).map(|at| {
+        let stride = edge(at + 1) - edge(at);
+        edge(at) + usize::try_from(dice.below(stride as u64)).unwrap()
+    });
     each.map(|at| all[at]).collect()
+}
+
+/// One hand-off for each of the longest command's points, with one of each other command's until these are used up.
+fn rounds(requests: &[usize]) -> Vec<Vec<Point>> {
+    let sample = extent::hand_offs();
+    let each: Vec<Vec<Point>> = requests
+        .iter()
+        .enumerate()
+        .map(|(command, requests)| points(command, *requests, sample))
+        .collect();
+    let most = each.iter().map(Vec::len).max().unwrap_or_default();
+    let round = |at: usize| each.iter().filter_map(|points| points.get(at).copied()).collect();
+    (0..most).map(round).collect()
 }
 
 #[test]
 fn a_hand_off_that_is_killed_at_any_request_ends_as_if_nothing_had_been() {
     let begun = Instant::now();
     let (requests, expected) = undisturbed();
-    let points = points(&requests);
-    let requests: usize = requests.iter().sum();
+    let rounds = rounds(&requests);
     let struck = AtomicUsize::new(0);
-    made::beside_each_other(&points, |point| {
+    made::beside_each_other(&rounds, |points| {
         let stage = Stage::new().unwrap();
-        struck.fetch_add(usize::from(hand_off(&stage, Some(*point)).1), Ordering::Relaxed);
+        struck.fetch_add(hand_off(&stage, points).1, Ordering::Relaxed);
         let ends = end_state::of(&stage);
         let difference = end_state::difference(&expected, &ends);
         assert!(
             difference.is_empty(),
-            "killed at {point:?}, it ends otherwise:\n{difference}"
+            "killed at {points:?}, it ends otherwise:\n{difference}"
         );
         made::nothing_twice(&stage);
         made::each_asked_for_once(&stage);
         made::all_recorded(&stage);
         made::created_is_there(&stage);
     });
-    let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    let (points, struck) = (rounds.iter().map(Vec::len).sum::<usize>(), struck.into_inner());
     // A command that had less to wait for than the undisturbed one ends before its last points.
-    assert!(of(&struck) * 2 >= points.len(), "only {} kills struck", of(&struck));
+    assert!(struck * 2 >= points, "only {struck} of {points} kills struck");
     extent::told(&format!(
-        "crash points: {} of {} (seed {}) of a hand-off of {requests} requests, {} kills struck, in {:.1} s: each ends as \
-         the undisturbed one",
-        points.len(),
-        2 * requests,
+        "crash points: {points} of {} (seed {}) in {} hand-offs of {requests:?} requests, {struck} kills struck, in {:.1} s: \
+         each ends as the undisturbed one",
+        2 * requests.iter().sum::<usize>(),
         extent::seed(),
-        of(&struck),
+        rounds.len(),
         begun.elapsed().as_secs_f64(),
     ));
 }

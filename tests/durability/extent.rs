@@ -12,6 +12,14 @@ pub(crate) fn of(sample: usize, full: usize) -> usize {
     if all() { full } else { sample }
 }
 
+/// How many hand-offs are struck at most: `AKSBACKUP_HAND_OFFS`, else as many as there are points where everything is
+/// asked for, else a few.
+pub(crate) fn hand_offs() -> usize {
+    let given = std::env::var("AKSBACKUP_HAND_OFFS").ok();
+    let given = given.and_then(|number| number.parse().ok());
+    given.unwrap_or_else(|| of(6, usize::MAX))
+}
+
 /// The number that samples are drawn by: `AKSBACKUP_SEED`, else today's, so that each day looks elsewhere.
 pub(crate) fn seed() -> u64 {
     let given = std::env::var("AKSBACKUP_SEED").ok().and_then(|seed| seed.parse().ok());
