@@ -6,8 +6,8 @@ usage() {
     cat <<'TEXT'
 usage: ./install.sh [--prefix DIR] [--try [--keep]] | --uninstall [--prefix DIR]
 
-Builds az-aksbackup and kubectl-aksbackup and installs them into DIR/bin
-(default: $PREFIX, else ~/.local).
+Builds az-aksbackup and kubectl-aksbackup and installs them into DIR/bin, with man pages and shell completions into
+DIR/share (default: $PREFIX, else ~/.local).
 
   --try        then play a whole hand-off on a simulated Azure and Kubernetes on this machine, as three people with three
                different sets of rights; needs no account and no network once the dependencies are there
@@ -54,11 +54,23 @@ fail() {
     exit "$code"
 }
 
-remove() {
+# Everything that is installed, below the prefix.
+installed() {
     for name in az-aksbackup kubectl-aksbackup; do
-        rm -f "$bin/$name"
+        printf '%s\n' "bin/$name" "share/bash-completion/completions/$name" "share/zsh/site-functions/_$name" \
+            "share/fish/vendor_completions.d/$name.fish"
+        for page in "$prefix/share/man/man1/$name".1 "$prefix/share/man/man1/$name"-*.1; do
+            [ ! -e "$page" ] || printf '%s\n' "${page#"$prefix"/}"
+        done
     done
-    say "removed from $bin"
+    printf '%s\n' bin/kubectl_complete-aksbackup
+}
+
+remove() {
+    installed | while read -r file; do
+        rm -f "$prefix/$file"
+    done
+    say "removed aksbackup from $prefix"
 }
 
 build_and_install() {
@@ -71,11 +83,27 @@ build_and_install() {
         cp "$target/release/$name" "$bin/.$name.new"
         mv -f "$bin/.$name.new" "$bin/$name"
     done
-    say "installed az-aksbackup and kubectl-aksbackup into $bin"
+    cp "$root/kubectl-aksbackup/kubectl_complete-aksbackup" "$bin/.kubectl_complete.new"
+    chmod 755 "$bin/.kubectl_complete.new"
+    mv -f "$bin/.kubectl_complete.new" "$bin/kubectl_complete-aksbackup"
+    for name in az-aksbackup kubectl-aksbackup; do
+        share "$name"
+    done
+    say "installed az-aksbackup and kubectl-aksbackup into $bin, man pages and completions into $prefix/share"
     case :$PATH: in
     *:"$bin":*) ;;
     *) say "add it to your PATH:  export PATH=\"$bin:\$PATH\"" ;;
     esac
+}
+
+# Man pages and completions of one program, made by itself.
+share() {
+    "$bin/$1" __man "$prefix/share/man/man1"
+    mkdir -p "$prefix/share/bash-completion/completions" "$prefix/share/zsh/site-functions" \
+        "$prefix/share/fish/vendor_completions.d"
+    "$bin/$1" completion bash >"$prefix/share/bash-completion/completions/$1"
+    "$bin/$1" completion zsh >"$prefix/share/zsh/site-functions/_$1"
+    "$bin/$1" completion fish >"$prefix/share/fish/vendor_completions.d/$1.fish"
 }
 
 # The hand-off, played by three people. Each holds only the rights of their persona.
