@@ -10,6 +10,7 @@ use aksbackup_tests::azure::personas::persona;
 use aksbackup_tests::harness::{Run, Stage, TIME_SCALE, binary, finish};
 
 use aksbackup_tests::python::Python;
+use aksbackup_tests::wheel;
 
 /// Where az finds the certificates that it trusts by default on most systems.
 const SYSTEM_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -52,34 +53,9 @@ impl Az {
         fs::write(self.stage.folder().join("trusted.pem"), trusted).unwrap();
     }
 
-    /// The universal wheel, built from a copy of its sources.
+    /// The universal wheel.
     pub(crate) fn wheel(&self) -> PathBuf {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../az-aksbackup/python");
-        let copy = self.stage.folder().join("wheel");
-        let package = copy.join("azext_aksbackup");
-        fs::create_dir_all(&package).unwrap();
-        fs::copy(sources.join("pyproject.toml"), copy.join("pyproject.toml")).unwrap();
-        for file in fs::read_dir(sources.join("azext_aksbackup")).unwrap().flatten() {
-            if file.path().is_file() {
-                fs::copy(file.path(), package.join(file.file_name())).unwrap();
-            }
-        }
-        let mut pip = Python::with("wheel").unwrap().command();
-        pip.args([
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--no-deps",
-            "--no-build-isolation",
-            "--no-index",
-            "--wheel-dir",
-        ])
-        .arg(copy.join("dist"))
-        .arg(&copy);
-        finish(&mut pip).ok();
-        let mut made = fs::read_dir(copy.join("dist")).unwrap().flatten();
-        made.next().unwrap().path()
+        wheel::universal(self.stage.folder()).unwrap()
     }
 
     /// Signs a persona in to the sandbox's cloud.

@@ -17,3 +17,4 @@ pub mod schema;
 pub mod settings;
 pub mod terminal;
 pub mod tls;
+pub mod wheel;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::process::Command;
 
 use aksbackup_tests::critical_path::CriticalPath;
 use aksbackup_tests::sandbox::Sandbox;
@@ -52,8 +53,12 @@ pub(crate) fn figures(binaries: &Path) -> io::Result<Vec<Figure>> {
     let (mut waited, mut processor) = (0.0, 0.0);
     for (persona, program, line, waits) in COMMANDS {
         let words = line.split_whitespace().collect::<Vec<_>>();
-        let env = environment(&sandbox, persona);
-        let used = measured::run(&binaries.join(program), &words, folder.path(), &env)?;
+        let mut command = Command::new(binaries.join(program));
+        command
+            .args(&words)
+            .envs(environment(&sandbox, persona))
+            .current_dir(folder.path());
+        let used = measured::run(&command)?;
         figures.push(figure(format!("{program} {} s", words[0]), used.wall, None));
         processor += used.processor;
         if waits {
@@ -90,14 +95,14 @@ fn settings() -> Settings {
 }
 
 /// Cluster admins hold a kubeconfig and nothing of Azure's.
-fn environment(sandbox: &Sandbox, persona: &str) -> BTreeMap<String, String> {
-    if persona.is_empty() {
-        let kubeconfig = sandbox.dir().join("kubeconfig").display().to_string();
-        let pairs = [
-            ("KUBECONFIG", kubeconfig),
-            ("AKSBACKUP_TIME_SCALE", TIME_SCALE.to_string()),
-        ];
-        return pairs.map(|(key, value)| (key.to_owned(), value)).into();
-    }
-    sandbox.env(persona).into_iter().collect()
+pub(crate) fn environment(sandbox: &Sandbox, persona: &str) -> Vec<(String, String)> {
+    let own = sandbox.env(persona_of_azure(persona)).into_iter();
+    let cluster = ["KUBECONFIG", "AKSBACKUP_TIME_SCALE"];
+    own.filter(|(key, _)| !persona.is_empty() || cluster.contains(&key.as_str()))
+        .collect()
+}
+
+/// Whoever has no persona of Azure is nobody there.
+fn persona_of_azure(persona: &str) -> &str {
+    if persona.is_empty() { "stranger" } else { persona }
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use clap::Parser;
 
+mod by_hand;
 mod hand_off;
 mod measured;
 
@@ -58,6 +59,7 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
         figures.push(figure(format!("{name} --help ms"), help(&program)?, Some(10.0)));
     }
     figures.extend(hand_off::figures(&arguments.binaries)?);
+    figures.extend(by_hand::figures(&arguments.binaries)?);
     let mut missed = false;
     for Figure { name, value, bar } in &figures {
         let over = bar.is_some_and(|bar| *value > bar);

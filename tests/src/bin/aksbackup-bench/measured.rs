@@ -1,8 +1,6 @@
 //! One command in a process of its own, so that what it used is not mixed with what others used.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -19,33 +17,30 @@ pub(crate) struct Usage {
     pub(crate) peak: f64,
 }
 
-/// Runs `program` with `line` in `folder`, in the environment `env` and no other.
+/// Runs `command` in its own environment and no other.
 ///
 /// # Errors
 /// It cannot be started, or does not end 0; the error holds all that it said.
-pub(crate) fn run(program: &Path, line: &[&str], folder: &Path, env: &BTreeMap<String, String>) -> io::Result<Usage> {
+pub(crate) fn run(command: &Command) -> io::Result<Usage> {
     let begun = Instant::now();
-    let output = Command::new(std::env::current_exe()?)
+    let mut outer = Command::new(std::env::current_exe()?);
+    outer
         .arg("--inside")
-        .arg(program)
-        .args(line)
-        .current_dir(folder)
-        .env_clear()
-        .envs(env)
-        .stdin(Stdio::null())
-        .output()?;
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        outer.current_dir(folder);
+    }
+    let pairs = command.get_envs().filter_map(|(key, value)| Some((key, value?)));
+    let output = outer.env_clear().envs(pairs).stdin(Stdio::null()).output()?;
     let wall = begun.elapsed().as_secs_f64();
     let text = String::from_utf8_lossy(&output.stderr);
     let used = text.lines().find_map(|line| parse(line.strip_prefix(MARK)?));
     match (output.status.success(), used) {
         (true, Some((processor, peak))) => Ok(Usage { wall, processor, peak }),
         (_, _) => {
-            let (program, line, said) = (
-                program.display(),
-                line.join(" "),
-                String::from_utf8_lossy(&output.stdout),
-            );
-            Err(io::Error::other(format!("{program} {line}\n{said}\n{text}")))
+            let said = String::from_utf8_lossy(&output.stdout);
+            Err(io::Error::other(format!("{command:?}\n{said}\n{text}")))
         }
     }
 }
