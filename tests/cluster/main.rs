@@ -4,6 +4,10 @@
 
 mod bed;
 mod configure;
+mod drift;
+mod fields;
 mod handoff;
 mod looks;
 mod orders;
+mod stages;
+mod which_cluster;

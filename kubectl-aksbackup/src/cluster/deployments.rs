@@ -2,7 +2,7 @@
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::ObjectName;
-use aksbackup_shared::names::{AGENT_DEPLOYMENT, USE_LABEL};
+use aksbackup_shared::names::{AGENT_DEPLOYMENT, USE_LABEL, VELERO_CONTAINER};
 use k8s_openapi::api::apps::v1::{Deployment as Live, DeploymentStatus};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
@@ -59,6 +59,12 @@ impl Deployment {
     /// Whether the webhook selects this deployment's new pods: the label's value is exactly `true`.
     pub(crate) fn is_labelled(&self) -> bool {
         self.label.as_deref() == Some("true")
+    }
+
+    /// Whether it is the agent: by its name, or because Velero is one of its containers.
+    pub(crate) fn is_agent(&self) -> bool {
+        let mut containers = self.template.spec.iter().flat_map(|spec| &spec.containers);
+        self.name.as_str() == AGENT_DEPLOYMENT || containers.any(|own| own.name == VELERO_CONTAINER)
     }
 
     /// A value of `AZURE_CLIENT_ID` that the chart itself sets on a container, which the webhook never overwrites.
@@ -170,9 +176,15 @@ fn rollout(goal: &Goal, status: &DeploymentStatus) -> Rollout {
     }
 }
 
+/// The deployment that Velero runs in: the one of the known name, else the one with Velero's container.
+pub(crate) fn agent(all: &[Deployment]) -> Option<&Deployment> {
+    let named = all.iter().find(|own| own.name.as_str() == AGENT_DEPLOYMENT);
+    named.or_else(|| all.iter().find(|own| own.is_agent()))
+}
+
 /// The deployments of the extension's release: the agent, and all that Helm installed with it.
 pub(crate) fn of_release(all: &[Deployment]) -> Vec<Deployment> {
-    let Some(agent) = all.iter().find(|own| own.name.as_str() == AGENT_DEPLOYMENT) else {
+    let Some(agent) = agent(all) else {
         return Vec::new();
     };
     let belongs = |own: &&Deployment| match (&agent.release, &own.release) {

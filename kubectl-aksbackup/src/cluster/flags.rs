@@ -34,6 +34,9 @@ pub(crate) struct ConnectionFlags {
     /// UID to impersonate
     #[arg(long = "as-uid", global = true, value_name = "UID")]
     pub(crate) impersonate_uid: Option<String>,
+    /// Extra attribute to impersonate; may be repeated
+    #[arg(long = "as-user-extra", global = true, value_name = "KEY=VALUE", value_parser = extra)]
+    pub(crate) impersonate_extras: Vec<(String, String)>,
     /// Bearer token
     #[arg(long, global = true, value_name = "TOKEN")]
     pub(crate) token: Option<String>,
@@ -58,4 +61,31 @@ pub(crate) struct ConnectionFlags {
     /// How long one request may take, such as 30s; 0 is for ever
     #[arg(long, global = true, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) request_timeout: Duration,
+    /// Ask for answers that are not compressed
+    #[arg(long, global = true, hide = true, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    pub(crate) disable_compression: bool,
+    /// Taken as kubectl's own; nothing is cached
+    #[arg(long = "cache-dir", global = true, hide = true, value_name = "FOLDER")]
+    pub(crate) _cache_dir: Option<PathBuf>,
+}
+
+/// `KEY=VALUE`, as kubectl takes extra attributes.
+fn extra(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::extra;
+
+    #[test]
+    fn an_extra_attribute_is_a_key_and_a_value_that_may_hold_anything() {
+        let pair = |key: &str, value: &str| Ok((key.to_owned(), value.to_owned()));
+        assert_eq!(extra("a.io/b=c=d"), pair("a.io/b", "c=d"));
+        assert_eq!(extra("reason="), pair("reason", ""));
+        assert!(extra("reason").is_err() && extra("=x").is_err());
+    }
 }

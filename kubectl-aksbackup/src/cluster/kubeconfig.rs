@@ -189,6 +189,7 @@ fn finished(
     user: Option<String>,
 ) -> Outcome<Access> {
     config.auth_info = with_flags(flags, auth);
+    config.disable_compression = flags.disable_compression || cluster.disable_compression.unwrap_or(false);
     let mut plugin = config.auth_info.exec.take();
     if let Some(plugin) = plugin.as_mut().filter(|plugin| plugin.provide_cluster_info) {
         plugin.cluster = cluster.try_into().ok();
@@ -229,12 +230,17 @@ fn with_flags(flags: &ConnectionFlags, mut auth: AuthInfo) -> AuthInfo {
     if flags.impersonate.is_some() {
         auth.impersonate.clone_from(&flags.impersonate);
         auth.impersonate_groups = None;
+        auth.impersonate_user_extra = None;
     }
     if !flags.impersonate_groups.is_empty() {
         auth.impersonate_groups = Some(flags.impersonate_groups.clone());
     }
     if flags.impersonate_uid.is_some() {
         auth.impersonate_uid.clone_from(&flags.impersonate_uid);
+    }
+    for (key, value) in &flags.impersonate_extras {
+        let extras = auth.impersonate_user_extra.get_or_insert_default();
+        extras.entry(key.clone()).or_default().push(value.clone());
     }
     auth
 }

@@ -50,7 +50,7 @@ async fn agents(reader: &Reader) -> Outcome<Vec<Pod>> {
     let pods = reader.pods().await?.items;
     let own = pods
         .into_iter()
-        .filter(|pod| pod.deployment.as_deref() == Some(AGENT_DEPLOYMENT) && !pod.ending);
+        .filter(|pod| !pod.ending && (pod.deployment.as_deref() == Some(AGENT_DEPLOYMENT) || pod.runs_velero()));
     let own: Vec<Pod> = own.collect();
     if own.is_empty() {
         return Failure::missing(format!(

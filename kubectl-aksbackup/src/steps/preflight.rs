@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
-use aksbackup_shared::names::AGENT_DEPLOYMENT;
 use aksbackup_shared::state::schema::{ClusterTables, State};
 use aksbackup_shared::step::{Applied, Decision, Never, Step, Turn};
 use futures::future::try_join;
 
 use crate::cluster::client::{Reader, Writer};
+use crate::cluster::deployments::agent;
 use crate::cluster::rights::{self, Permission};
 use crate::plane::Cluster;
 use crate::steps::context::Context;
@@ -105,8 +105,7 @@ impl Preflight {
             return Ok(self.context.issuer.clone());
         }
         let deployments = self.context.deployments.borrow().clone();
-        let agent = deployments.iter().find(|own| own.name.as_str() == AGENT_DEPLOYMENT);
-        let account = agent.map_or("default", |agent| agent.service_account.as_str());
+        let account = agent(&deployments).map_or("default", |agent| agent.service_account.as_str());
         reader.issuer_of_token(account).await
     }
 

@@ -83,3 +83,13 @@ fn the_release_s_deployments_are_found_by_the_agent_s_release() {
     assert_eq!(of_release(&plain).len(), 2);
     assert!(of_release(&[live("other", Some("x"))]).is_empty());
 }
+
+#[test]
+fn an_agent_of_another_name_is_known_by_velero_s_container() {
+    let mut renamed = live("backup-agent", Some("r"));
+    assert!(of_release(std::slice::from_ref(&renamed)).is_empty());
+    let spec = serde_json::json!({ "spec": { "containers": [{ "name": VELERO_CONTAINER }] } });
+    renamed.template = serde_json::from_value(spec).unwrap();
+    let all = [live("other", Some("x")), renamed, live("helper", Some("r"))];
+    assert_eq!(of_release(&all).len(), 2);
+}

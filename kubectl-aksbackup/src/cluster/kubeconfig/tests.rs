@@ -56,10 +56,12 @@ fn flags_win_over_the_kubeconfig() {
         token: Some("other".into()),
         impersonate: Some("jane".into()),
         impersonate_groups: vec!["g1".into(), "g2".into()],
+        impersonate_extras: vec![("k".into(), "v".into()), ("k".into(), "w".into())],
         ..ConnectionFlags::default()
     };
     let access = configured(&flags, choose(&kubeconfig(), &flags).unwrap()).unwrap();
     assert_eq!(access.server, "https://b.example:443");
     assert_eq!(access.config.auth_info.impersonate.as_deref(), Some("jane"));
     assert_eq!(access.config.auth_info.impersonate_groups.unwrap().len(), 2);
+    assert_eq!(access.config.auth_info.impersonate_user_extra.unwrap()["k"], ["v", "w"]);
 }

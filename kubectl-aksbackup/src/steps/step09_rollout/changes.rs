@@ -1,6 +1,5 @@
 //! What the rollout changes, as people read it.
 
-use aksbackup_shared::names::AGENT_DEPLOYMENT;
 use aksbackup_shared::step::{Change, ChangeNote, Right};
 
 use crate::cluster::deployments::Deployment;
@@ -39,8 +38,9 @@ impl Change for RolloutChange {
             Self::Label {
                 deployment, namespace, ..
             } => {
-                let agent = deployment.name.as_str() == AGENT_DEPLOYMENT;
-                let warning = agent.then(|| "its pods are replaced; a backup that runs just then fails".to_owned());
+                let warning = deployment
+                    .is_agent()
+                    .then(|| "its pods are replaced; a backup that runs just then fails".to_owned());
                 let summary = format!("label the pods of deployment {} and roll it out once", deployment.name);
                 note(summary, "patch deployments.apps", namespace, warning)
             }
