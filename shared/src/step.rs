@@ -229,4 +229,9 @@ pub trait Step: 'static {
     fn stirred(&self, _reader: &<Self::Plane as Plane>::Reader, _seen: &Self::Seen) -> impl Future<Output = ()> {
         std::future::pending()
     }
+
+    /// Whether [`Step::stirred`], as it goes on now, is sure to end with whatever the step waits for.
+    fn is_watched(&self) -> bool {
+        false
+    }
 }

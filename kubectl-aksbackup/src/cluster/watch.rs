@@ -1,5 +1,6 @@
 //! Ends as soon as anything in the namespace changes, so that a wait ends with the event and not with the next look.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::pin::pin;
 use std::time::Duration;
@@ -25,39 +26,64 @@ pub(crate) struct Since {
 }
 
 impl Reader {
-    /// Ends when a deployment, pod or storage location has changed since it was looked at. Where watching is not
-    /// allowed, or breaks off, it never ends: the next look is then the only way to notice.
+    /// Ends when a deployment, pod or storage location has changed since it was looked at, and a little later when a watch
+    /// breaks off, so that the next look can begin it anew. Where watching is not allowed it never ends: looking by the
+    /// clock is then the only way to notice. `watched` becomes true while nothing can change unnoticed.
     ///
     /// Changes come in bursts; after the first one the others are waited for during `calm`, so that one look sees them
     /// all.
-    pub(crate) async fn stirred(&self, since: &Since, calm: Duration) {
+    pub(crate) async fn stirred(&self, since: &Since, calm: Duration, watched: &Cell<bool>) {
+        watched.set(false);
         let Ok(client) = self.connection().client().await else {
             return std::future::pending().await;
+        };
+        let versions = [&since.deployments, &since.pods, &since.storage_locations];
+        let missing = Cell::new(versions.iter().filter(|version| !version.is_empty()).count());
+        let opened = || {
+            missing.set(missing.get().saturating_sub(1));
+            watched.set(missing.get() == 0);
         };
         let namespace = self.namespace();
         let deployments = Api::<Deployment>::namespaced(client.clone(), namespace);
         let pods = Api::<Pod>::namespaced(client.clone(), namespace);
         let locations = Api::<DynamicObject>::namespaced_with(client, namespace, &storage_locations::resource());
-        tokio::select! {
-            () = changed(&deployments, &since.deployments) => {}
-            () = changed(&pods, &since.pods) => {}
-            () = changed(&locations, &since.storage_locations) => {}
-        }
-        tokio::time::sleep(calm).await;
+        let ending = tokio::select! {
+            ending = changed(&deployments, &since.deployments, opened) => ending,
+            ending = changed(&pods, &since.pods, opened) => ending,
+            ending = changed(&locations, &since.storage_locations, opened) => ending,
+        };
+        tokio::time::sleep(match ending {
+            Ending::Changed => calm,
+            Ending::Broken => calm * 4,
+        })
+        .await;
     }
 }
 
-async fn changed<K>(api: &Api<K>, version: &str)
+/// Why a watch is over.
+enum Ending {
+    /// There was a change.
+    Changed,
+    /// The connection is gone, or what was looked at is too old to go on from.
+    Broken,
+}
+
+/// Watches one kind; calls `opened` when the watch stands.
+async fn changed<K>(api: &Api<K>, version: &str, opened: impl Fn()) -> Ending
 where
     K: Clone + DeserializeOwned + Debug,
 {
-    if !version.is_empty()
-        && let Ok(events) = api.watch(&WatchParams::default().disable_bookmarks(), version).await
-    {
-        let mut events = pin!(events.into_stream());
-        if let Some(Ok(WatchEvent::Added(_) | WatchEvent::Modified(_) | WatchEvent::Deleted(_))) = events.next().await {
-            return;
-        }
+    if version.is_empty() {
+        return std::future::pending().await;
     }
-    std::future::pending::<()>().await;
+    let events = match api.watch(&WatchParams::default().disable_bookmarks(), version).await {
+        Ok(events) => events,
+        Err(kube::Error::Api(refusal)) if refusal.code == 403 => return std::future::pending().await,
+        Err(_) => return Ending::Broken,
+    };
+    opened();
+    match pin!(events.into_stream()).next().await {
+        Some(Ok(WatchEvent::Added(_) | WatchEvent::Modified(_) | WatchEvent::Deleted(_))) => Ending::Changed,
+        _ => Ending::Broken,
+    }
 }

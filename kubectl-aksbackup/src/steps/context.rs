@@ -1,6 +1,6 @@
 //! What the steps of one run share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use aksbackup_shared::failure::Outcome;
@@ -31,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) cluster_flags: String,
     /// How fast time runs.
     pub(crate) pace: Pace,
+    /// Whether nothing in the cluster can change unnoticed just now.
+    pub(crate) watched: Cell<bool>,
 }
 
 impl Context {
@@ -52,6 +54,7 @@ impl Context {
             state_flag,
             cluster_flags: "--resource-group GROUP --name CLUSTER".to_owned(),
             pace: Pace::from_environment(reader.is_loopback()),
+            watched: Cell::new(false),
         })
     }
 

@@ -4,6 +4,7 @@
 //! and network by the node's identity, which is the same one, and a trial pod proves that the webhook sees the
 //! annotation. A pod that missed the injection all the same is deleted; its deployment is not rolled again.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use aksbackup_shared::failure::{Failure, Outcome};
@@ -155,7 +156,19 @@ impl Step for Rollout {
     }
 
     async fn stirred(&self, reader: &Reader, seen: &Seen) {
-        reader.stirred(&seen.since, self.context.calm()).await;
+        // Nothing in the cluster tells when the webhook has caught up: who waits for that looks by the clock.
+        let unseen = Cell::new(false);
+        let watched = if seen.trials.is_empty() {
+            &self.context.watched
+        } else {
+            &unseen
+        };
+        self.context.watched.set(false);
+        reader.stirred(&seen.since, self.context.calm(), watched).await;
+    }
+
+    fn is_watched(&self) -> bool {
+        self.context.watched.get()
     }
 }
 

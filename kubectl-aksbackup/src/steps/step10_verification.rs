@@ -147,7 +147,12 @@ impl Step for Verification {
     }
 
     async fn stirred(&self, reader: &Reader, seen: &Seen) {
-        reader.stirred(&seen.since, self.context.calm()).await;
+        let (calm, watched) = (self.context.calm(), &self.context.watched);
+        reader.stirred(&seen.since, calm, watched).await;
+    }
+
+    fn is_watched(&self) -> bool {
+        self.context.watched.get()
     }
 }
 

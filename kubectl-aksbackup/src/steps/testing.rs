@@ -32,6 +32,7 @@ pub(crate) fn context() -> Rc<Context> {
         state_flag: " --state s.toml".into(),
         cluster_flags: "--resource-group g --name c".into(),
         pace: Pace::real(),
+        watched: std::cell::Cell::new(false),
     })
 }
 

@@ -143,7 +143,11 @@ impl<S: Step> Live<S> {
                 }
                 Decision::Wait(wait) => {
                     let stirred = self.step.stirred(&session.reader, &view.seen);
-                    session.wait(self.step.name(), &wait, begun.elapsed(), stirred).await?;
+                    session
+                        .wait(self.step.name(), &wait, begun.elapsed(), stirred, || {
+                            self.step.is_watched()
+                        })
+                        .await?;
                 }
                 Decision::Blocked(changes, turns) if changes.is_empty() => {
                     return self.blocked(&view.seen, turns, session).await;
@@ -206,13 +210,13 @@ impl<S: Step> Live<S> {
                             retry_after: Some(session.pace.scaled(pause)),
                         };
                         session
-                            .wait(name, &rest, begun.elapsed(), std::future::pending())
+                            .wait(name, &rest, begun.elapsed(), std::future::pending(), || false)
                             .await?;
                     }
                 }
                 Ok(Applied::Busy(wait)) => {
                     session
-                        .wait(name, &wait, begun.elapsed(), std::future::pending())
+                        .wait(name, &wait, begun.elapsed(), std::future::pending(), || false)
                         .await?;
                     break;
                 }
@@ -240,7 +244,9 @@ impl<S: Step> Live<S> {
         let summary = changes.first().map(|change| change.note().summary).unwrap_or_default();
         let wait = Wait::for_(format!("made, not seen yet: {summary}"));
         session
-            .wait(self.step.name(), &wait, begun.elapsed(), std::future::pending())
+            .wait(self.step.name(), &wait, begun.elapsed(), std::future::pending(), || {
+                false
+            })
             .await?;
         Ok(Vec::new())
     }
@@ -267,7 +273,7 @@ async fn follow<P: Plane>(name: StepName, mut operation: Box<dyn Operation>, ses
                     retry_after,
                 };
                 session
-                    .wait(name, &wait, begun.elapsed(), std::future::pending())
+                    .wait(name, &wait, begun.elapsed(), std::future::pending(), || false)
                     .await?;
             }
         }

@@ -14,6 +14,9 @@ use crate::state::schema::State;
 use crate::state::store::Store;
 use crate::step::{Plane, Wait};
 
+/// How long the clock stays silent while the world itself is watched: a connection may break off unnoticed.
+const WATCHED: Duration = Duration::from_secs(60);
+
 /// A command's session.
 pub struct Session<P: Plane> {
     /// Reads the world.
@@ -95,7 +98,8 @@ impl<P: Plane> Session<P> {
             .err()
     }
 
-    /// Waits until it is time to look again, `stirred` ends, or the deadline is reached.
+    /// Waits until it is time to look again, `stirred` ends, or the deadline is reached. While `is_watched` says that
+    /// `stirred` would end with any change, the clock has nothing to tell: it is only looked again once in a while.
     ///
     /// # Errors
     /// Exit 124 at the deadline, with the last state seen.
@@ -105,12 +109,18 @@ impl<P: Plane> Session<P> {
         wait: &Wait,
         waited: Duration,
         stirred: impl Future<Output = ()>,
+        is_watched: impl Fn() -> bool,
     ) -> Outcome<()> {
         self.console.progress(&step.to_string(), &wait.why);
         let pause = self.pace.next_look(waited, wait.retry_after);
-        let until = (Instant::now() + pause).min(self.deadline);
+        let clock = async {
+            self.sleep(pause).await;
+            if is_watched() {
+                self.sleep(self.pace.scaled(WATCHED)).await;
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep_until(until.into()) => {}
+            () = clock => {}
             () = stirred => {}
         }
         if Instant::now() < self.deadline {
@@ -121,5 +131,11 @@ impl<P: Plane> Session<P> {
             .because(format!("last seen: {}", wait.why))
             .hint("nothing is lost: run the same command again to go on, or give it longer with --timeout")
             .err()
+    }
+
+    /// Sleeps, not beyond the deadline.
+    async fn sleep(&self, pause: Duration) {
+        let until = (Instant::now() + pause).min(self.deadline);
+        tokio::time::sleep_until(until.into()).await;
     }
 }

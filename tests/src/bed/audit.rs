@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::people::BED;
@@ -10,6 +11,8 @@ use super::people::BED;
 /// One request, as the API server itself recorded it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
+    /// When it arrived.
+    pub at: Timestamp,
     /// Who sent it.
     pub user: String,
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`.
@@ -79,6 +82,7 @@ fn request(event: &Value) -> Option<Request> {
     let token = event["objectRef"]["subresource"] == "token";
     let reading = matches!(verb.as_str(), "get" | "list" | "watch");
     Some(Request {
+        at: event["requestReceivedTimestamp"].as_str()?.parse().ok()?,
         user: text(&event["user"]["username"]),
         status: event["responseStatus"]["code"]
             .as_u64()
