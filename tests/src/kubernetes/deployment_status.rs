@@ -1,6 +1,6 @@
 //! What the deployment controller writes into a deployment's status.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -58,12 +58,15 @@ fn counts(deployment: &Value, current: Option<&Value>, all: &[Value]) -> Value {
     status
 }
 
+/// However fast the model's time runs, the machine that moves the pods does not: a deadline is never shorter than this,
+/// unless it was meant to be.
+const LEAST_DEADLINE: Duration = Duration::from_secs(30);
+
 /// Whether nothing has moved for longer than the progress deadline.
 fn late(cluster: &Kubernetes, memory: &mut Memory, deployment: &Value, picture: &Value) -> bool {
     let seconds = deployment["spec"]["progressDeadlineSeconds"].as_u64().unwrap_or(600);
-    let limit = cluster
-        .clock
-        .real(std::time::Duration::from_secs(seconds).as_secs_f64());
+    let asked = Duration::from_secs(seconds);
+    let limit = cluster.clock.real(asked.as_secs_f64()).max(asked.min(LEAST_DEADLINE));
     let entry = memory
         .progress
         .entry(uid(deployment))

@@ -5,21 +5,21 @@
 //! are sent by `az rest`, which costs less than they would.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use aksbackup_tests::azure::ids;
-use aksbackup_tests::azure::personas::persona;
-use aksbackup_tests::python::Python;
-use aksbackup_tests::sandbox::Sandbox;
-use aksbackup_tests::settings::Settings;
 use aksbackup_tests::wheel;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::Value;
 
 use crate::hand_off::environment;
 use crate::measured::{self, Usage};
 use crate::{Figure, figure};
+
+mod bodies;
+mod world;
+
+use world::World;
 
 /// Fast enough that pacing, which Azure prescribes to either, does not count.
 const TIME_SCALE: f64 = 0.0005;
@@ -91,110 +91,7 @@ fn median(rounds: Vec<(f64, f64)>) -> (f64, f64) {
     (middle(processor), middle(wall))
 }
 
-/// A sandbox in which the guide's prerequisites hold, and an az that is signed in to it.
-struct World {
-    sandbox: Sandbox,
-    folder: TempDir,
-    python: Python,
-}
-
 impl World {
-    fn new() -> io::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let sandbox = Sandbox::start(instant()?, folder.path())?;
-        let python = Python::with("az")?;
-        let world = Self {
-            sandbox,
-            folder,
-            python,
-        };
-        let person = persona("everything");
-        world.quiet(&[
-            "cloud",
-            "register",
-            "-n",
-            "AksBackupSandbox",
-            "--endpoint-resource-manager",
-            world.sandbox.endpoint(),
-        ])?;
-        world.quiet(&["cloud", "set", "-n", "AksBackupSandbox"])?;
-        let login = [
-            "login",
-            "--service-principal",
-            "-u",
-            &person.client_id,
-            "-p",
-            &person.secret,
-            "--tenant",
-            ids::TENANT,
-        ];
-        world.quiet(&login)?;
-        Ok(world)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn az(&self, words: &[&str]) -> Command {
-        let mut command = self.python.command();
-        let own = [
-            ("AZURE_CONFIG_DIR", self.path("az")),
-            ("AZURE_EXTENSION_DIR", self.path("extensions")),
-            ("REQUESTS_CA_BUNDLE", self.path("ca.pem")),
-            ("SSL_CERT_FILE", self.path("ca.pem")),
-            ("HOME", self.path("")),
-        ];
-        let settings = [
-            ("AZURE_CORE_COLLECT_TELEMETRY", "no"),
-            ("AZURE_CORE_INSTANCE_DISCOVERY", "false"),
-            ("AZURE_CORE_SURVEY_MESSAGE", "no"),
-            ("AZURE_EXTENSION_USE_DYNAMIC_INSTALL", "no"),
-        ];
-        command
-            .args(["-m", "azure.cli"])
-            .args(words)
-            .envs(own)
-            .envs(settings)
-            .current_dir(self.folder.path());
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command
-    }
-
-    /// Runs az and gives what it printed; for what the guide does not count.
-    fn quiet(&self, words: &[&str]) -> io::Result<String> {
-        let output = self.az(words).output()?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        }
-        Err(io::Error::other(format!(
-            "az {}: {}",
-            words.join(" "),
-            String::from_utf8_lossy(&output.stderr)
-        )))
-    }
-
-    fn kubectl(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("kubectl");
-        command
-            .args(words)
-            .args(["-n", NAMESPACE])
-            .current_dir(self.folder.path());
-        command
-            .env("KUBECONFIG", self.path("kubeconfig"))
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", self.path(""));
-        command
-    }
-
-    /// Sends `body` to a resource of the vault's group or of the cluster.
-    fn rest(&self, method: &str, id: &str, version: &str, body: Option<&Value>) -> Command {
-        let url = format!("{id}?api-version={version}");
-        let body = body.map(ToString::to_string);
-        let sent = body.as_deref().map_or(Vec::new(), |body| vec!["--body", body]);
-        self.az(&[&["rest", "--method", method, "--url", &url], sent.as_slice()].concat())
-    }
-
     /// 19 times az and 14 times kubectl.
     fn by_hand(&self) -> io::Result<Vec<Usage>> {
         let mut used = Vec::new();
@@ -386,25 +283,3 @@ fn job() -> Vec<(&'static str, Vec<String>)> {
         ("az-aksbackup", words("protect --yes")),
     ]
 }
-
-/// Everything takes no time, and nothing has to wait for its effect.
-fn instant() -> io::Result<Settings> {
-    let mut settings = Settings {
-        time_scale: TIME_SCALE,
-        credential_rate: 0.0,
-        ..Settings::default()
-    };
-    let durations = serde_json::to_value(&settings.durations)?;
-    let none: serde_json::Map<String, Value> = durations
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(key, _)| (key.clone(), json!(0.0)))
-        .collect();
-    settings.durations = serde_json::from_value(Value::Object(none))?;
-    settings.start.issuer_on = true;
-    settings.start.workload_identity_on = true;
-    Ok(settings)
-}
-
-mod bodies;
