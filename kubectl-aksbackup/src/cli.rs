@@ -76,8 +76,9 @@ pub(crate) enum Command {
     /// Prove that the running pods use workload identity and reach their storage (step 10); changes nothing
     #[command(after_help = "Examples:
   kubectl aksbackup verify
-  kubectl aksbackup verify --context aks-demo -o json   # findings end 8")]
-    Verify,
+  kubectl aksbackup verify --context aks-demo -o json   # findings end 8
+  kubectl aksbackup verify --pre                        # before the extension is installed")]
+    Verify(VerifyArgs),
     /// Show which steps are done, and whose turn it is
     #[command(after_help = "Examples:
   kubectl aksbackup status
@@ -200,6 +201,14 @@ pub(crate) struct ConfigureArgs {
     /// Take fields over that another field manager has set to another value
     #[arg(long)]
     pub(crate) force_conflicts: bool,
+}
+
+/// Flags of `verify`.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct VerifyArgs {
+    /// Before the extension is installed: look for what would stand in its way
+    #[arg(long)]
+    pub(crate) pre: bool,
 }
 
 /// Flags of `logs`.

@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
 async fn run(cli: &Cli) -> Outcome<Exit> {
     match &cli.command {
         Command::Configure(arguments) => configure::run(cli, *arguments).await,
-        Command::Verify => verify::run(cli).await,
+        Command::Verify(arguments) => verify::run(cli, *arguments).await,
         Command::Status(arguments) => status::run(cli, *arguments).await,
         Command::Handoff(arguments) => handoff::run(&cli.common.console(), &cli.common, arguments, TOOL),
         Command::Merge(arguments) => files::merge::<ClusterTables>(PROGRAM, &cli.common, arguments).await,

@@ -8,6 +8,10 @@ use serde_json::Value;
 
 pub(crate) const NAMESPACE: &str = "dataprotection-microsoft";
 
+pub(crate) const AGENT: &str = "dataprotection-microsoft-kubernetes-agent";
+/// Issuer and workload identity are on before anybody comes.
+pub(crate) const ON: &[&str] = &["issuer_on=true", "workload_identity_on=true"];
+
 /// The objects of a kind in the extension's namespace.
 pub(crate) fn own(stage: &Stage, kind: &str) -> Vec<Value> {
     let mut objects = stage.sandbox.cluster().objects(kind);
@@ -54,4 +58,31 @@ pub(crate) fn variable<'a>(container: &'a Value, name: &str) -> &'a Value {
     let mut all = container["env"].as_array().into_iter().flatten();
     let found = all.find(|variable| variable["name"] == name);
     found.map_or(&Value::Null, |variable| &variable["value"])
+}
+
+/// The cloud's side is done, and the extension's pods are up.
+pub(crate) fn granted(stage: Stage) -> Stage {
+    stage.granted();
+    rolled_out(&stage);
+    stage
+}
+
+/// Waits until every deployment of the extension has its pods.
+pub(crate) fn rolled_out(stage: &Stage) {
+    stage.sandbox.cluster().settled().unwrap();
+    until("the extension is rolled out", || {
+        let deployments = own(stage, "Deployment");
+        let up = |own: &&Value| {
+            let (status, seen) = (&own["status"], &own["metadata"]["generation"]);
+            let pods = ["replicas", "updatedReplicas", "readyReplicas"];
+            status["observedGeneration"] == *seen && pods.iter().all(|key| status[*key] == 1)
+        };
+        (deployments.iter().filter(up).count() == 3).then_some(())
+    });
+}
+
+/// One check of `verify -o json`.
+pub(crate) fn check(document: &Value, name: &str) -> Value {
+    let mut all = document["checks"].as_array().into_iter().flatten();
+    all.find(|check| check["check"] == name).cloned().unwrap_or_default()
 }

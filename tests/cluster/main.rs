@@ -2,17 +2,39 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
+/// A test for each cluster out of one function.
+macro_rules! on_both {
+    ($($case:ident: $small:ident, $real:ident;)*) => {$(
+        #[test]
+        fn $small() {
+            $case(Backend::Small);
+        }
+
+        #[test]
+        fn $real() {
+            $case(Backend::Real);
+        }
+    )*};
+}
+
 mod bed;
+mod between;
 mod configure;
 mod drift;
 mod fields;
 mod flags;
+mod halted;
 mod handoff;
 mod least_rights;
+mod logins;
 mod looks;
 mod names;
 mod network;
 mod orders;
+mod preconditions;
+mod rights;
 mod rollout;
+mod setbacks;
 mod stages;
 mod which_cluster;
+mod words;

@@ -145,20 +145,6 @@ fn helm_and_hands_undo_what_was_configured(backend: Backend) {
     stage.kubectl("viewer", &["verify"]).ends(8);
 }
 
-macro_rules! on_both {
-    ($($case:ident: $small:ident, $real:ident;)*) => {$(
-        #[test]
-        fn $small() {
-            $case(Backend::Small);
-        }
-
-        #[test]
-        fn $real() {
-            $case(Backend::Real);
-        }
-    )*};
-}
-
 on_both! {
     faults_show_in_new_pods_and_end: faults_on_the_small_cluster, faults_on_a_real_control_plane;
     labelled_pods_are_not_made_while_the_webhook_is_down: webhook_down_on_the_small_cluster, webhook_down_on_a_real_control_plane;

@@ -111,13 +111,6 @@ impl Reader {
             })
             .await
     }
-
-    /// Whether the API server is on this machine.
-    pub(crate) fn is_loopback(&self) -> bool {
-        let server = self.connection.server();
-        let host = server.split_once("://").map_or(server, |(_, rest)| rest);
-        ["127.", "localhost", "[::1]"].iter().any(|own| host.starts_with(own))
-    }
 }
 
 /// ring is the only backend in the tree; rustls must be told all the same. A second call changes nothing.

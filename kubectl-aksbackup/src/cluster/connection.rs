@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::error::Error as _;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::pace::Pace;
 use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Config};
 use tokio::sync::Mutex;
@@ -15,9 +16,13 @@ use crate::cluster::kubeconfig::Access;
 use crate::cluster::plugin;
 
 /// How often a request is sent that finds the API server busy.
-const TRIES: u32 = 4;
+const TRIES: u32 = 6;
 /// The longest pause between two tries, whatever the API server asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long an API server that has answered before may be gone: AKS restarts one in less than a minute.
+const RESTART: Duration = Duration::from_secs(60);
+/// The longest pause between two tries to reach it again.
+const LONGEST_ABSENCE: Duration = Duration::from_secs(2);
 /// A credential is renewed so long before it expires.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
@@ -27,12 +32,16 @@ pub(crate) struct Connection {
     timeout: Option<Duration>,
     trace: Box<dyn Fn(String)>,
     met: Cell<bool>,
+    pace: Pace,
     current: Mutex<Option<Signed>>,
 }
 
+/// A client with the login of one moment.
+#[derive(Clone)]
 struct Signed {
     client: Client,
     until: Option<Timestamp>,
+    since: Instant,
 }
 
 impl Connection {
@@ -46,8 +55,10 @@ impl Connection {
         }
         config.connect_timeout = Some(Duration::from_secs(10));
         config.default_retry = false;
+        let pace = Pace::from_environment(is_loopback(&access.server));
         Rc::new(Self {
             access,
+            pace,
             trace: Box::new(trace),
             met: Cell::new(false),
             timeout: (!timeout.is_zero()).then_some(timeout),
@@ -60,6 +71,11 @@ impl Connection {
         &self.access.server
     }
 
+    /// How fast the API server's time runs.
+    pub(crate) fn pace(&self) -> Pace {
+        self.pace
+    }
+
     /// The kubeconfig's name for the user.
     pub(crate) fn user(&self) -> Option<&str> {
         self.access.user.as_deref()
@@ -70,19 +86,38 @@ impl Connection {
     /// # Errors
     /// No login, or certificates that cannot be used.
     pub(crate) async fn client(&self) -> Outcome<Client> {
+        Ok(self.signed().await?.client)
+    }
+
+    async fn signed(&self) -> Outcome<Signed> {
         let mut current = self.current.lock().await;
         if let Some(signed) = current.as_ref()
             && signed.until.is_none_or(|until| Timestamp::now() + MARGIN < until)
         {
-            return Ok(signed.client.clone());
+            return Ok(signed.clone());
         }
         let (config, until) = self.signed_in().await?;
         let client = Client::try_from(config).or_else(|error| self.unusable(&error))?;
-        *current = Some(Signed {
-            client: client.clone(),
+        let signed = Signed {
+            client,
             until,
-        });
-        Ok(client)
+            since: Instant::now(),
+        };
+        *current = Some(signed.clone());
+        Ok(signed)
+    }
+
+    /// Forgets a login that the API server has refused, unless another request has had it renewed already.
+    async fn forget(&self, refused: &Signed) {
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|own| own.since == refused.since) {
+            *current = None;
+        }
+    }
+
+    /// Whether the login can change while the program runs: a plugin gives it, or a file that others write.
+    fn can_renew(&self) -> bool {
+        self.access.plugin.is_some() || self.access.config.auth_info.token_file.is_some()
     }
 
     async fn signed_in(&self) -> Outcome<(Config, Option<Timestamp>)> {
@@ -91,7 +126,7 @@ impl Connection {
         let Some(plugin) = &self.access.plugin else {
             return Ok((config, None));
         };
-        let given = plugin::run(plugin.clone()).await?;
+        let given = plugin::run(plugin, self.timeout).await?;
         let encoded = |pem: String| base64::engine::general_purpose::STANDARD.encode(pem);
         config.auth_info.token = given.token.map(Into::into);
         config.auth_info.client_certificate_data = given.client_certificate_data.map(encoded);
@@ -122,10 +157,11 @@ impl Connection {
     /// # Errors
     /// What the API server refuses, or that it cannot be reached.
     pub(crate) async fn send<T>(&self, doing: &Doing, request: impl AsyncFn(Client) -> kube::Result<T>) -> Outcome<T> {
-        let mut tried = 0;
+        let mut attempts = Attempts::new(self.pace);
         let mut renewed = false;
         loop {
-            let client = self.client().await?;
+            let signed = self.signed().await?;
+            let client = signed.client.clone();
             (self.trace)(format!("  {doing}"));
             let answer = match self.timeout {
                 Some(limit) => match tokio::time::timeout(limit, request(client)).await {
@@ -134,7 +170,7 @@ impl Connection {
                 },
                 None => request(client).await,
             };
-            tried += 1;
+            attempts.tried += 1;
             let error = match answer {
                 Ok(answer) => {
                     self.met.set(true);
@@ -142,12 +178,12 @@ impl Connection {
                 }
                 Err(error) => error,
             };
-            if is_unauthorized(&error) && self.access.plugin.is_some() && !renewed {
+            if is_unauthorized(&error) && self.can_renew() && !renewed {
                 renewed = true;
-                *self.current.lock().await = None;
+                self.forget(&signed).await;
                 continue;
             }
-            match pause_after(&error, tried, self.met.get()) {
+            match attempts.pause_after(&error, self.met.get()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return failure(&error, doing, &self.access.server).err(),
             }
@@ -167,21 +203,48 @@ fn is_unauthorized(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 401)
 }
 
-/// How long to wait before the next try; `None` gives up. An API server that was never reached is told at once; one that
-/// was `met` may be restarting.
-fn pause_after(error: &kube::Error, tried: u32, met: bool) -> Option<Duration> {
-    if tried >= TRIES {
-        return None;
-    }
-    let backoff = Duration::from_millis(250 << tried.min(5));
-    match error {
-        kube::Error::Api(status) if matches!(status.code, 429 | 503 | 504) => {
-            let wish = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
-            Some(Duration::from_secs(wish.into()).clamp(backoff, LONGEST_PAUSE.max(backoff)))
+/// Whether `server`, an address with its scheme, is on this machine.
+fn is_loopback(server: &str) -> bool {
+    let host = server.split_once("://").map_or(server, |(_, rest)| rest);
+    ["127.", "localhost", "[::1]"].iter().any(|own| host.starts_with(own))
+}
+
+/// How often and since when one request is tried.
+struct Attempts {
+    tried: u32,
+    since: Instant,
+    pace: Pace,
+}
+
+impl Attempts {
+    fn new(pace: Pace) -> Self {
+        Self {
+            tried: 0,
+            since: Instant::now(),
+            pace,
         }
-        kube::Error::Service(_) if is_connect(error) => met.then_some(backoff),
-        kube::Error::HyperError(_) | kube::Error::Service(_) => Some(backoff),
-        _ => None,
+    }
+
+    /// How long to wait before the next try; `None` gives up. An API server that was never reached is told at once; one
+    /// that was `met` may be restarting.
+    fn pause_after(&self, error: &kube::Error, met: bool) -> Option<Duration> {
+        let backoff = self.pace.scaled(Duration::from_millis(250 << self.tried.min(5)));
+        let goes_on = self.tried < TRIES;
+        match error {
+            kube::Error::Api(status) if matches!(status.code, 429 | 503 | 504) => {
+                let wish = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+                let wish = Duration::from_secs(wish.into());
+                goes_on.then(|| wish.clamp(backoff, LONGEST_PAUSE.max(backoff)))
+            }
+            kube::Error::HyperError(_) | kube::Error::Service(_) if met => {
+                // A restart takes its own time, however fast a simulated one runs.
+                let pause = Duration::from_millis(250 << self.tried.min(5)).min(LONGEST_ABSENCE);
+                (self.since.elapsed() < RESTART).then_some(pause)
+            }
+            kube::Error::Service(_) if is_connect(error) => None,
+            kube::Error::HyperError(_) | kube::Error::Service(_) => goes_on.then_some(backoff),
+            _ => None,
+        }
     }
 }
 
@@ -212,27 +275,47 @@ mod tests {
         kube::Error::Api(status.boxed())
     }
 
+    fn after(tried: u32, pace: Pace) -> Attempts {
+        Attempts {
+            tried,
+            ..Attempts::new(pace)
+        }
+    }
+
     #[test]
     fn a_busy_server_is_asked_again_a_few_times_within_bounds() {
-        assert_eq!(pause_after(&busy(429, 2), 1, true), Some(Duration::from_secs(2)));
-        assert_eq!(pause_after(&busy(503, 3600), 1, true), Some(LONGEST_PAUSE));
-        assert_eq!(pause_after(&busy(503, 0), 1, true), Some(Duration::from_millis(500)));
-        assert_eq!(pause_after(&busy(503, 0), TRIES, true), None);
+        let pause = |tried, error| after(tried, Pace::real()).pause_after(&error, true);
+        assert_eq!(pause(1, busy(429, 2)), Some(Duration::from_secs(2)));
+        assert_eq!(pause(1, busy(503, 3600)), Some(LONGEST_PAUSE));
+        assert_eq!(pause(1, busy(503, 0)), Some(Duration::from_millis(500)));
+        assert_eq!(pause(TRIES, busy(503, 0)), None);
     }
 
     #[test]
     fn a_server_that_was_never_reached_is_told_at_once_and_one_that_was_met_may_restart() {
+        let attempts = after(1, Pace::real());
         let connect = || kube::Error::Service("client error (Connect)".into());
-        assert_eq!(pause_after(&connect(), 1, false), None);
-        assert!(pause_after(&connect(), 1, true).is_some());
+        assert_eq!(attempts.pause_after(&connect(), false), None);
+        assert!(attempts.pause_after(&connect(), true).is_some());
         let broken = kube::Error::Service("connection reset".into());
-        assert!(pause_after(&broken, 1, false).is_some());
-        assert!(pause_after(&broken, TRIES, true).is_none());
+        assert!(attempts.pause_after(&broken, false).is_some());
+        let mut long = after(TRIES, Pace::real());
+        assert!(long.pause_after(&broken, false).is_none());
+        assert_eq!(long.pause_after(&broken, true), Some(LONGEST_ABSENCE));
+        long.since = long.since.checked_sub(RESTART).unwrap();
+        assert!(long.pause_after(&broken, true).is_none());
     }
 
     #[test]
     fn a_refusal_is_not_asked_again() {
-        assert_eq!(pause_after(&busy(403, 0), 1, true), None);
-        assert_eq!(pause_after(&busy(500, 0), 1, true), None);
+        let attempts = after(1, Pace::real());
+        assert_eq!(attempts.pause_after(&busy(403, 0), true), None);
+        assert_eq!(attempts.pause_after(&busy(500, 0), true), None);
+    }
+
+    #[test]
+    fn only_addresses_of_this_machine_are_loopback() {
+        assert!(is_loopback("https://127.0.0.1:6443") && is_loopback("https://[::1]:6443"));
+        assert!(!is_loopback("https://aks.hcp.westeurope.azmk8s.io:443"));
     }
 }

@@ -53,6 +53,8 @@ pub(crate) enum Rollout {
     Stuck(String),
     /// Somebody has paused it: nothing will happen.
     Paused,
+    /// Somebody has scaled it to zero: it has no pods, and gets none.
+    Empty,
 }
 
 impl Deployment {
@@ -137,6 +139,9 @@ struct Goal {
 fn rollout(goal: &Goal, status: &DeploymentStatus) -> Rollout {
     if goal.paused {
         return Rollout::Paused;
+    }
+    if goal.replicas == 0 {
+        return Rollout::Empty;
     }
     if status.observed_generation.unwrap_or(0) < goal.generation {
         return Rollout::Going("the deployment controller has not seen the new template yet".into());

@@ -6,6 +6,7 @@
 //! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`],
 //!   [`namespaces`]: objects; [`watch`], [`clock`]: their
 //!   changes, and their time.
+//! * [`surroundings`], [`quantity`]: what the extension would be installed into.
 //! * [`issuer`], [`rights`], [`rehearsal`], [`ownership`]: what is asked before anything is written.
 
 pub(crate) mod client;
@@ -22,8 +23,10 @@ pub(crate) mod ownership;
 pub(crate) mod plugin;
 pub(crate) mod pods;
 pub(crate) mod proxy;
+pub(crate) mod quantity;
 pub(crate) mod rehearsal;
 pub(crate) mod rights;
 pub(crate) mod service_accounts;
 pub(crate) mod storage_locations;
+pub(crate) mod surroundings;
 pub(crate) mod watch;

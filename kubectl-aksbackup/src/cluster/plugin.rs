@@ -3,12 +3,16 @@
 //! It is run here and not by the client library, which runs it three times for each client and quotes the plugin's
 //! environment, secrets included, when it fails.
 
-use std::process::{Command, Stdio};
+use std::io::IsTerminal as _;
+use std::process::Stdio;
+use std::time::Duration;
 
+use aksbackup_shared::console::human;
 use aksbackup_shared::failure::{Failure, Outcome};
 use jiff::Timestamp;
 use kube::config::{ExecAuthCluster, ExecConfig, ExecInteractiveMode};
 use serde::{Deserialize, Serialize};
+use tokio::process::Command;
 
 /// What a plugin gave.
 #[derive(Debug, Default, Deserialize)]
@@ -47,20 +51,40 @@ struct Answer {
 }
 
 /// Runs the plugin. What it says on standard error goes to the person, as with kubectl; what it prints on standard
-/// output is never shown.
+/// output is never shown. Where nobody is there whom it could ask, it may take `limit`; zero time is for ever.
 ///
 /// # Errors
-/// It cannot be started, ends badly, or answers something else: exit 4, without a word of its environment.
-pub(crate) async fn run(plugin: ExecConfig) -> Outcome<Credential> {
-    let name = plugin.command.clone().unwrap_or_default();
-    let done = tokio::task::spawn_blocking(move || credential(&plugin)).await;
-    done.unwrap_or_else(|_| Failure::failed(format!("credential plugin {name} was interrupted")).err())
+/// It cannot be started, ends badly, takes too long, or answers something else: exit 4, without a word of its
+/// environment.
+pub(crate) async fn run(plugin: &ExecConfig, limit: Option<Duration>) -> Outcome<Credential> {
+    let person = std::io::stdin().is_terminal();
+    let watched = person || std::io::stderr().is_terminal();
+    credential(plugin, person, limit.filter(|_| !watched)).await
 }
 
-fn credential(plugin: &ExecConfig) -> Outcome<Credential> {
+async fn credential(plugin: &ExecConfig, person: bool, limit: Option<Duration>) -> Outcome<Credential> {
     let name = plugin.command.as_deref().unwrap_or_default();
-    let mut command = prepared(plugin, name);
-    let output = match command.output() {
+    if plugin.interactive_mode == Some(ExecInteractiveMode::Always) && !person {
+        return Failure::not_permitted(format!(
+            "credential plugin {name} of the kubeconfig has to ask a person"
+        ))
+        .because("its interactiveMode is Always, and standard input is no terminal")
+        .hint("sign in without questions, for AKS: az login, then kubelogin convert-kubeconfig -l azurecli")
+        .err();
+    }
+    let child = match prepared(plugin, name, person).spawn() {
+        Ok(child) => child,
+        Err(error) => return not_started(plugin, name, &error),
+    };
+    let output = child.wait_with_output();
+    let output = match limit {
+        None => output.await,
+        Some(limit) => match tokio::time::timeout(limit, output).await {
+            Ok(output) => output,
+            Err(_) => return too_slow(name, limit),
+        },
+    };
+    let output = match output {
         Ok(output) => output,
         Err(error) => return not_started(plugin, name, &error),
     };
@@ -83,8 +107,20 @@ fn credential(plugin: &ExecConfig) -> Outcome<Credential> {
     )
 }
 
-fn prepared(plugin: &ExecConfig, name: &str) -> Command {
-    let interactive = plugin.interactive_mode != Some(ExecInteractiveMode::Never);
+fn too_slow(name: &str, limit: Duration) -> Outcome<Credential> {
+    let limit = human(limit);
+    Failure::not_permitted(format!(
+        "credential plugin {name} of the kubeconfig gave nothing within {limit}"
+    ))
+    .because("it was ended; nobody was there whom it could have asked")
+    .hint("sign in without questions, for AKS: az login, then kubelogin convert-kubeconfig -l azurecli")
+    .hint("or give it longer: --request-timeout 2m")
+    .err()
+}
+
+/// The plugin may ask the person, where there is one, unless the kubeconfig says that it never does.
+fn prepared(plugin: &ExecConfig, name: &str, person: bool) -> Command {
+    let interactive = person && plugin.interactive_mode != Some(ExecInteractiveMode::Never);
     let request = Request {
         kind: "ExecCredential",
         api_version: plugin.api_version.as_deref(),
@@ -107,7 +143,8 @@ fn prepared(plugin: &ExecConfig, name: &str) -> Command {
         )
         .stdin(if interactive { Stdio::inherit() } else { Stdio::null() })
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit());
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true);
     command
 }
 
@@ -135,18 +172,18 @@ mod tests {
         .unwrap()
     }
 
-    #[test]
-    fn a_credential_with_its_expiry_is_read() {
+    #[tokio::test]
+    async fn a_credential_with_its_expiry_is_read() {
         let script = r#"printf '{"kind":"ExecCredential","status":{"token":"t-%s","expirationTimestamp":"2030-01-01T00:00:00Z"}}' "$PLUGIN_SECRET""#;
-        let credential = credential(&shell(script)).unwrap();
+        let credential = credential(&shell(script), false, None).await.unwrap();
         assert_eq!(credential.token.as_deref(), Some("t-do-not-print"));
         assert_eq!(credential.expiration_timestamp, "2030-01-01T00:00:00Z".parse().ok());
     }
 
-    #[test]
-    fn a_failing_plugin_tells_nothing_of_its_environment_or_output() {
+    #[tokio::test]
+    async fn a_failing_plugin_tells_nothing_of_its_environment_or_output() {
         for script in ["echo token-in-output; exit 3", "echo token-in-output"] {
-            let failure = credential(&shell(script)).unwrap_err();
+            let failure = credential(&shell(script), false, None).await.unwrap_err();
             assert_eq!(failure.exit, Exit::NotPermitted);
             let text = failure.to_string();
             assert!(
@@ -156,12 +193,37 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_missing_plugin_is_named_with_the_way_to_install_it() {
+    #[tokio::test]
+    async fn a_missing_plugin_is_named_with_the_way_to_install_it() {
         let mut plugin = shell("");
         plugin.command = Some("/nowhere/kubelogin".into());
-        let failure = credential(&plugin).unwrap_err();
+        let failure = credential(&plugin, false, None).await.unwrap_err();
         assert!(failure.what.contains("/nowhere/kubelogin"));
         assert!(failure.hints[0].contains("az aks install-cli"));
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_hangs_is_ended() {
+        let limit = Some(Duration::from_millis(50));
+        let failure = credential(&shell("sleep 600"), false, limit).await.unwrap_err();
+        assert_eq!(failure.exit, Exit::NotPermitted);
+        assert!(failure.to_string().contains("--request-timeout"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_plugin_is_told_that_nobody_can_be_asked() {
+        let script = r#"printf '{"status":{"token":%s}}' "$(printf %s "$KUBERNETES_EXEC_INFO" | grep -c '"interactive":false')" | sed 's/:1}/:"nobody"}/'"#;
+        let mut plugin = shell(script);
+        plugin.interactive_mode = Some(ExecInteractiveMode::IfAvailable);
+        let credential = credential(&plugin, false, None).await.unwrap();
+        assert_eq!(credential.token.as_deref(), Some("nobody"));
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_must_ask_is_not_started_where_nobody_is() {
+        let mut plugin = shell("echo started >&2");
+        plugin.interactive_mode = Some(ExecInteractiveMode::Always);
+        let failure = credential(&plugin, false, None).await.unwrap_err();
+        assert!(failure.to_string().contains("interactiveMode"), "{failure}");
     }
 }

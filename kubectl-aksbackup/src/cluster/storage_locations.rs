@@ -22,6 +22,8 @@ pub(crate) struct StorageLocation {
     pub(crate) validated: Option<Timestamp>,
     /// How often Velero looks, as Go writes durations; `None` is Velero's default of a minute.
     pub(crate) frequency: Option<String>,
+    /// Whether somebody has set it to read-only.
+    pub(crate) read_only: bool,
     /// The container.
     pub(crate) container: String,
     /// The storage account.
@@ -40,6 +42,7 @@ struct Live {
 struct Specification {
     object_storage: Bucket,
     validation_frequency: Option<String>,
+    access_mode: String,
     config: Settings,
 }
 
@@ -77,6 +80,7 @@ impl StorageLocation {
             message: scrubbed(&live.status.message),
             validated: live.status.last_validation_time,
             frequency: live.spec.validation_frequency,
+            read_only: live.spec.access_mode == "ReadOnly",
             container: live.spec.object_storage.bucket,
             account: live.spec.config.storage_account,
         }

@@ -13,9 +13,10 @@ use crate::cluster::deployments::{Deployment, Rollout};
 use crate::cluster::pods::Pod;
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::cluster::storage_locations::StorageLocation;
+use crate::steps::injection::halted;
 use crate::steps::step06_workload_identity::{covered, creation, used};
 use crate::steps::step10_verification::unproven;
-use crate::steps::storage::{Access, access, cure, overdue, told};
+use crate::steps::storage::{Access, access, cure, overdue, read_only, told};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,7 +45,8 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    fn good(check: &'static str, says: impl Into<String>) -> Self {
+    /// As it should be.
+    pub(crate) fn good(check: &'static str, says: impl Into<String>) -> Self {
         Self {
             check,
             verdict: Verdict::Good,
@@ -53,7 +55,8 @@ impl Check {
         }
     }
 
-    fn finding(check: &'static str, says: impl Into<String>, cure: impl Into<String>) -> Self {
+    /// Not as it should be, with what cures it.
+    pub(crate) fn finding(check: &'static str, says: impl Into<String>, cure: impl Into<String>) -> Self {
         Self {
             check,
             verdict: Verdict::Finding,
@@ -62,7 +65,8 @@ impl Check {
         }
     }
 
-    fn unknown(check: &'static str, says: impl Into<String>) -> Self {
+    /// Could not be seen.
+    pub(crate) fn unknown(check: &'static str, says: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Unknown,
             ..Self::good(check, says)
@@ -94,7 +98,7 @@ const PREPARE: &str = "az aksbackup prepare";
 
 /// Every check, in the order in which one builds on the other. `state_flag` goes behind the commands that cure.
 pub(crate) fn checks(sight: &Sight, state: &State, state_flag: &str) -> Vec<Check> {
-    let identity = cluster(sight, state);
+    let identity = same_cluster(sight.issuer.as_deref(), state);
     if identity.verdict == Verdict::Finding {
         // What another cluster looks like says nothing about the state file's.
         return vec![identity];
@@ -127,9 +131,10 @@ fn of_extension(sight: &Sight, state: &State) -> Vec<Check> {
     ]
 }
 
-fn cluster(sight: &Sight, state: &State) -> Check {
+/// Whether the API server that names `issuer` is that of the state file.
+pub(crate) fn same_cluster(issuer: Option<&str>, state: &State) -> Check {
     let wanted = state.cloud.prerequisites.as_ref().map(|table| table.issuer.as_str());
-    match (wanted, sight.issuer.as_deref()) {
+    match (wanted, issuer) {
         (Some(wanted), Some(own)) if wanted == own => Check::good("cluster", format!("issuer {own}")),
         (Some(wanted), Some(own)) => Check::finding(
             "cluster",
@@ -238,16 +243,17 @@ fn rollouts(sight: &Sight) -> Check {
         .filter_map(|own| match &own.rollout {
             Rollout::Complete => None,
             Rollout::Going(why) | Rollout::Stuck(why) => Some(format!("{}: {why}", own.name)),
-            Rollout::Paused => Some(format!("{} is paused", own.name)),
+            other => Some(format!("{} {}", own.name, halted(other)?.0)),
         })
         .collect();
+    let resumed = sight
+        .deployments
+        .iter()
+        .find_map(|own| Some(halted(&own.rollout)?.1.replace("NAME", own.name.as_str())));
+    let cure = resumed.unwrap_or_else(|| "kubectl describe pods".to_owned());
     match bad.is_empty() {
         true => Check::good(NAME, "complete"),
-        false => Check::finding(
-            NAME,
-            bad.join("; "),
-            format!("kubectl describe pods --namespace {}", sight.namespace),
-        ),
+        false => Check::finding(NAME, bad.join("; "), format!("{cure} --namespace {}", sight.namespace)),
     }
 }
 
@@ -259,6 +265,7 @@ fn pods(sight: &Sight, state: &State) -> Check {
     let bad: BTreeSet<String> = sight
         .deployments
         .iter()
+        .filter(|own| own.rollout != Rollout::Empty)
         .filter_map(|own| unproven(own, &sight.pods, &client_id))
         .collect();
     match bad.is_empty() {
@@ -275,6 +282,11 @@ fn storage(sight: &Sight) -> Check {
         && let Some(why) = overdue(location, now)
     {
         return Check::finding(NAME, why, LOGS);
+    }
+    if let Access::Proven(location) = &access
+        && let Some((why, cure)) = read_only(location, sight.namespace.as_str())
+    {
+        return Check::finding(NAME, why, cure);
     }
     match access {
         Access::Proven(location) => Check::good(

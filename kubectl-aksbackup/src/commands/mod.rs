@@ -1,10 +1,11 @@
 //! One module for each command, and what they share: [`session`] meets the cluster, [`checks`] is what `verify` looks
-//! at.
+//! at, [`preconditions`] what it does before the extension is there.
 
 pub(crate) mod checks;
 pub(crate) mod complete;
 pub(crate) mod configure;
 pub(crate) mod logs;
+pub(crate) mod preconditions;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod unconfigure;

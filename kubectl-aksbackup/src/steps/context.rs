@@ -53,7 +53,7 @@ impl Context {
             pods: RefCell::default(),
             state_flag,
             cluster_flags: "--resource-group GROUP --name CLUSTER".to_owned(),
-            pace: Pace::from_environment(reader.is_loopback()),
+            pace: reader.connection().pace(),
             watched: Cell::new(false),
         })
     }

@@ -3,7 +3,7 @@
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
 
-use crate::cluster::deployments::Deployment;
+use crate::cluster::deployments::{Deployment, Rollout};
 use crate::cluster::pods::Pod;
 use crate::cluster::rehearsal::{Trial, TrialOutcome};
 use crate::steps::context::Context;
@@ -94,6 +94,18 @@ fn refused<T>(deployment: &str, why: &str, context: &Context) -> Outcome<T> {
             ))
             .err();
     }
+    if why.contains("exceeded quota") {
+        let (get, edit) = ("kubectl describe resourcequota", "kubectl edit resourcequota");
+        let namespace = &context.namespace;
+        return failure
+            .hint(format!(
+                "nothing was rolled out; see what is used up: {get} --namespace {namespace}"
+            ))
+            .hint(format!(
+                "then raise it, and run this again: {edit} --namespace {namespace}"
+            ))
+            .err();
+    }
     failure
         .hint("nothing was rolled out, the pods that run go on; mend what refuses the pod, then run this again")
         .err()
@@ -120,10 +132,52 @@ pub(crate) fn refuse_preset(deployments: &[Deployment], client_id: &str) -> Outc
     Ok(())
 }
 
+/// A deployment that somebody has paused or scaled to zero: it gets no new pods, and waiting for them would not end.
+///
+/// # Errors
+/// There is one, with the command that sets it going.
+pub(crate) fn refuse_halted(deployments: &[Deployment], namespace: &str) -> Outcome<()> {
+    for deployment in deployments {
+        let name = &deployment.name;
+        if let Some((state, cure)) = halted(&deployment.rollout) {
+            return Failure::failed(format!("deployment {name} {state}"))
+                .because("no new pods are made of it, so that nothing can be rolled out or proved")
+                .hint(cure.replace("NAME", name.as_str()) + &format!(" --namespace {namespace}"))
+                .err();
+        }
+    }
+    Ok(())
+}
+
+/// How a deployment is halted, and the command that ends it for deployment `NAME`.
+pub(crate) fn halted(rollout: &Rollout) -> Option<(&'static str, &'static str)> {
+    match rollout {
+        Rollout::Paused => Some(("is paused", "kubectl rollout resume deployment NAME")),
+        Rollout::Empty => Some(("is scaled to zero", "kubectl scale deployment NAME --replicas 1")),
+        Rollout::Complete | Rollout::Going(_) | Rollout::Stuck(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::steps::testing;
+
+    #[test]
+    fn who_is_halted_is_named_with_the_command_that_sets_it_going() {
+        let mut deployment = testing::deployment();
+        assert_eq!(refuse_halted(&[deployment.clone()], "ns"), Ok(()));
+        deployment.rollout = Rollout::Empty;
+        let failure = refuse_halted(&[deployment.clone()], "ns").unwrap_err();
+        let name = &deployment.name;
+        assert_eq!(
+            failure.hints,
+            [format!("kubectl scale deployment {name} --replicas 1 --namespace ns")]
+        );
+        deployment.rollout = Rollout::Paused;
+        let failure = refuse_halted(&[deployment], "ns").unwrap_err();
+        assert!(failure.hints[0].starts_with("kubectl rollout resume"));
+    }
 
     fn trial(outcome: TrialOutcome) -> Trial {
         Trial {

@@ -23,7 +23,7 @@ use crate::plane::Cluster;
 use crate::steps::context::Context;
 use crate::steps::gate::{Gate, gate};
 use crate::steps::goal::Goal;
-use crate::steps::injection::{Webhook, live, refuse_preset, webhook};
+use crate::steps::injection::{Webhook, live, refuse_halted, refuse_preset, webhook};
 
 mod changes;
 
@@ -99,6 +99,7 @@ impl Step for Rollout {
             return Ok(Decision::Blocked(Vec::new(), vec![turn]));
         };
         refuse_preset(&seen.deployments, &goal.client_id)?;
+        refuse_halted(&seen.deployments, &seen.namespace)?;
         let due = seen.due(&goal);
         if !due.is_empty() {
             return match gate(&seen.locations, &seen.pods, state, &self.context) {
@@ -246,16 +247,9 @@ impl Seen {
         for deployment in &self.deployments {
             let name = &deployment.name;
             match &deployment.rollout {
-                Progress::Complete => {}
+                // Who was halted has been refused before anything else.
+                Progress::Complete | Progress::Paused | Progress::Empty => {}
                 Progress::Going(why) => going.push(format!("deployment {name}: {why}{}", self.troubles(deployment))),
-                Progress::Paused => {
-                    return Failure::failed(format!("deployment {name} is paused, its new pods are not made"))
-                        .hint(format!(
-                            "kubectl rollout resume deployment {name} --namespace {}",
-                            self.namespace
-                        ))
-                        .err();
-                }
                 Progress::Stuck(why) => return self.stuck(deployment, why),
             }
         }

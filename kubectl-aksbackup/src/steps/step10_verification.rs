@@ -22,7 +22,7 @@ use crate::cluster::watch::Since;
 use crate::plane::Cluster;
 use crate::steps::context::Context;
 use crate::steps::injection::{lack, live};
-use crate::steps::storage::{Access, access, told, velero_since};
+use crate::steps::storage::{Access, access, read_only, told, velero_since};
 use crate::steps::velero_words::{Fault, meaning};
 
 /// The step.
@@ -101,6 +101,7 @@ impl Step for Verification {
             return Ok(Decision::Wait(Wait::for_(why)));
         }
         match access(&seen.locations, &seen.pods) {
+            Access::Proven(location) if location.read_only => self.read_only(location),
             Access::Proven(location) => Ok(Decision::Done(format!(
                 "storage location {} is Available to pods that use client id {client_id}",
                 location.name
@@ -194,6 +195,11 @@ impl Seen {
 }
 
 impl Verification {
+    fn read_only<T>(&self, location: &StorageLocation) -> Outcome<T> {
+        let (why, cure) = read_only(location, &self.context.namespace).unwrap_or_default();
+        Failure::failed(why).hint(cure).err()
+    }
+
     fn denied<T>(&self, location: &StorageLocation) -> Outcome<T> {
         let mut failure = Failure::failed(format!(
             "storage location {} is {} to pods that use workload identity",

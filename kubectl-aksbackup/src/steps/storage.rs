@@ -82,6 +82,21 @@ pub(crate) fn overdue(location: &StorageLocation, now: Timestamp) -> Option<Stri
     })
 }
 
+/// Why backups cannot be written to a location that Velero reaches, and what cures it: somebody has made it read-only,
+/// which Velero's validation does not look at.
+pub(crate) fn read_only(location: &StorageLocation, namespace: &str) -> Option<(String, String)> {
+    let name = &location.name;
+    location.read_only.then(|| {
+        (
+            format!("storage location {name} is read-only (accessMode), no backup can be written to it"),
+            format!(
+                "kubectl patch backupstoragelocation {name} --namespace {namespace} --type merge --patch \
+                 '{{\"spec\":{{\"accessMode\":\"ReadWrite\"}}}}'"
+            ),
+        )
+    })
+}
+
 /// A location's state as one line: phase, Velero's reason, and what cures it where that is known.
 pub(crate) fn told(location: &StorageLocation) -> String {
     let phase = match location.phase.as_str() {

@@ -141,6 +141,7 @@ pub(crate) fn location() -> StorageLocation {
         message: String::new(),
         validated: "2026-01-01T00:01:00Z".parse().ok(),
         frequency: None,
+        read_only: false,
         container: "aks-backups".into(),
         account: "stbackup".into(),
     }

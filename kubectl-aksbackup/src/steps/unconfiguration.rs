@@ -174,7 +174,7 @@ impl Seen {
                         .hint(format!("kubectl describe pods --namespace {}", self.namespace))
                         .err();
                 }
-                Rollout::Complete | Rollout::Paused => {}
+                Rollout::Complete | Rollout::Paused | Rollout::Empty => {}
             }
         }
         Ok(None)

@@ -33,10 +33,15 @@ const CONFIGURE: &str = "kubectl aksbackup configure";
 const NETWORK: &str =
     "the storage account's firewall refuses the cluster: allow its network, or add a private endpoint";
 const SETTINGS: &str = "az aksbackup prepare (compares the extension's settings: useAAD and storageAccountURI)";
+const TENANT: &str =
+    "the pod signs in to the wrong tenant: look at annotation azure.workload.identity/tenant-id of its service account";
+const CLOUD: &str = "the pod signs in to another cloud than its tenant's: look at AZURE_AUTHORITY_HOST in it";
+const KEYS: &str = "kubectl aksbackup configure (the pod's token is signed with a key that is gone)";
+const EGRESS: &str = "the cluster cannot reach it: open its firewall, route or network policy for port 443";
 
 /// The codes, longest first where one begins another; codes of Microsoft Entra from its error reference, codes of Azure
 /// Storage from its REST reference, texts from azure-sdk-for-go and Velero's plugin for Azure.
-const MEANINGS: [(&str, Fault, &str); 21] = [
+const MEANINGS: [(&str, Fault, &str); 42] = [
     ("AADSTS7002138", Fault::Federation, PREPARE),
     ("AADSTS700213", Fault::Federation, PREPARE),
     ("AADSTS700212", Fault::Federation, PREPARE),
@@ -57,6 +62,15 @@ const MEANINGS: [(&str, Fault, &str); 21] = [
         Fault::Federation,
         "Entra cannot read the cluster's issuer: az aks update, then support",
     ),
+    ("AADSTS90002", Fault::Pod, TENANT),
+    ("AADSTS900023", Fault::Pod, TENANT),
+    ("AADSTS900382", Fault::Pod, CLOUD),
+    ("AADSTS900432", Fault::Pod, CLOUD),
+    ("AADSTS90038", Fault::Pod, CLOUD),
+    ("AADSTS90051", Fault::Pod, CLOUD),
+    ("AADSTS900384", Fault::Pod, KEYS),
+    ("AADSTS50013", Fault::Pod, KEYS),
+    ("AADSTS700027", Fault::Pod, KEYS),
     ("AuthorizationPermissionMismatch", Fault::Role, GRANT),
     ("AuthorizationFailure", Fault::Storage, NETWORK),
     ("PublicAccessNotPermitted", Fault::Storage, NETWORK),
@@ -72,6 +86,28 @@ const MEANINGS: [(&str, Fault, &str); 21] = [
         Fault::Storage,
         "wait until the container is gone, then: az aksbackup prepare",
     ),
+    (
+        "ContainerDisabled",
+        Fault::Storage,
+        "the container was deleted and is kept for a while: restore it, or choose another one",
+    ),
+    (
+        "invalid top-level directories",
+        Fault::Storage,
+        "the container holds other things: give the extension one of its own (az aksbackup init), then: az aksbackup prepare",
+    ),
+    (
+        "AccountIsDisabled",
+        Fault::Storage,
+        "the storage account or its subscription is disabled: ask its owner",
+    ),
+    ("InvalidAuthenticationInfo", Fault::Storage, TENANT),
+    ("AuthenticationFailed", Fault::Storage, TENANT),
+    ("failed to get storage account access key", Fault::Storage, SETTINGS),
+    ("failed to list storage account access keys", Fault::Storage, SETTINGS),
+    ("no storage account access key with key", Fault::Storage, SETTINGS),
+    ("is required in BSL", Fault::Storage, SETTINGS),
+    ("incomplete credential configuration", Fault::Pod, SETTINGS),
     (
         "ManagedIdentityCredential authentication failed",
         Fault::NodeIdentity,
@@ -94,6 +130,8 @@ const MEANINGS: [(&str, Fault, &str); 21] = [
         Fault::Storage,
         "the cluster cannot resolve the storage account's name: look at its DNS and private endpoints",
     ),
+    ("i/o timeout", Fault::Storage, EGRESS),
+    ("connection refused", Fault::Storage, EGRESS),
 ];
 
 /// What a message means, where it is known.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 const MAGIC: &[u8] = b"k8s\0";
 
 /// A message: field numbers and whatever stands there.
+#[derive(Default)]
 struct Message<'a>(Vec<(u64, Field<'a>)>);
 
 enum Field<'a> {
@@ -86,19 +87,40 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// A review or a token request as JSON, `None` for anything else.
+/// A review, a token request, or an object that is little more than its name, as JSON; `None` for anything else.
 pub(crate) fn decode(body: &[u8]) -> Option<Value> {
     // The envelope holds the type (1: group version, 2: kind) and the object itself.
     let envelope = Message::parse(body.strip_prefix(MAGIC)?)?;
     let kind = envelope.message(1)?.text(2);
     let object = envelope.message(2)?;
-    let spec = object.message(2);
+    // An object without specification is as unreadable as one with: its kind decides.
+    let spec = object.message(2).unwrap_or_default();
     let mut decoded = Map::new();
     decoded.insert("kind".to_owned(), json!(kind));
-    if let Some(spec) = spec {
-        decoded.insert("spec".to_owned(), self::spec(&kind, &spec)?);
+    if matches!(kind.as_str(), "ServiceAccount" | "Namespace") {
+        // Secrets of a service account and the finalizers of a namespace are not read.
+        let bare = spec.0.is_empty();
+        decoded.insert("metadata".to_owned(), metadata(&object.message(1)?));
+        return bare.then_some(Value::Object(decoded));
     }
+    decoded.insert("spec".to_owned(), self::spec(&kind, &spec)?);
     Some(Value::Object(decoded))
+}
+
+/// Name, namespace, labels and annotations of an object.
+fn metadata(message: &Message<'_>) -> Value {
+    let pairs = |number: u64| {
+        let entries = message.bytes(number).filter_map(Message::parse);
+        let pairs: Map<String, Value> = entries.map(|entry| (entry.text(1), json!(entry.text(2)))).collect();
+        Value::Object(pairs)
+    };
+    let mut decoded = message.texts(&["name", "generateName", "namespace"]);
+    for (key, number) in [("labels", 11), ("annotations", 12)] {
+        if pairs(number).as_object().is_some_and(|own| !own.is_empty()) {
+            decoded[key] = pairs(number);
+        }
+    }
+    decoded
 }
 
 /// The specification of `kind`; the numbers are those of the published `generated.proto` files.
@@ -167,5 +189,17 @@ mod tests {
     fn other_kinds_are_not_read() {
         let body = [MAGIC, &field(1, &field(2, b"Pod")), &field(2, &field(2, b""))].concat();
         assert!(decode(&body).is_none());
+        let bare = [MAGIC, &field(1, &field(2, b"Secret")), &field(2, b"")].concat();
+        assert!(decode(&bare).is_none(), "nor without a specification");
+    }
+
+    #[test]
+    fn a_service_account_is_its_metadata() {
+        let label = [field(1, b"app"), field(2, b"x")].concat();
+        let metadata = [field(1, b"mine"), field(3, b"default"), field(11, &label)].concat();
+        let object = field(2, &field(1, &metadata));
+        let body = [MAGIC, &field(1, &field(2, b"ServiceAccount")), &object].concat();
+        let wanted = json!({ "name": "mine", "namespace": "default", "labels": { "app": "x" } });
+        assert_eq!(decode(&body).unwrap()["metadata"], wanted);
     }
 }

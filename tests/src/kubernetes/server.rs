@@ -181,7 +181,10 @@ fn dispatch(cluster: &Arc<Kubernetes>, request: &Request, target: &Target) -> An
             let why = format!("forbidden: User \"{}\" cannot get path \"{path}\"", request.user.name);
             return Err(Refusal::new(403, "Forbidden", &why, serde_json::json!({})));
         }
-        Target::Path(path) => return discovery::answer(cluster, path),
+        Target::Path(path) => {
+            unknown_resource(request, path)?;
+            return discovery::answer(cluster, path);
+        }
         Target::Resource(named) => named,
     };
     let verb = verb(request, named)?;
@@ -206,6 +209,36 @@ fn dispatch(cluster: &Arc<Kubernetes>, request: &Request, target: &Target) -> An
         ("watch", None) => watch::answer(cluster, request, named),
         _ => verbs::answer(cluster, request, named, verb),
     }
+}
+
+/// Rights are looked at before anything else, so that nobody learns which resources there are.
+fn unknown_resource(request: &Request, path: &str) -> Result<(), Refusal> {
+    let Some((group, namespace, resource, name)) = target::unknown(path) else {
+        return Ok(());
+    };
+    let verb = match (request.method.as_str(), name.is_some()) {
+        ("GET", true) => "get",
+        ("GET", false) => "list",
+        ("POST", _) => "create",
+        ("PUT", _) => "update",
+        ("DELETE", _) => "delete",
+        _ => "patch",
+    };
+    let asked = Attributes {
+        verb,
+        group,
+        resource,
+        namespace,
+        name,
+    };
+    if request.user.may(&asked) {
+        return Ok(());
+    }
+    let why = format!(
+        "{resource} is forbidden: User \"{}\" cannot {verb} resource \"{resource}\" in API group \"{group}\"",
+        request.user.name
+    );
+    Err(Refusal::new(403, "Forbidden", &why, Value::Null))
 }
 
 /// The verb of role-based access control that a request stands for.

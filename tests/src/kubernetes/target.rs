@@ -107,6 +107,22 @@ pub(crate) fn parse(path: &str) -> Target {
     })
 }
 
+/// Group, namespace, plural name and object of a path to a resource that the API server does not know; `None` for a path
+/// that is not about resources at all.
+pub(crate) fn unknown(path: &str) -> Option<(&str, Option<&str>, &str, Option<&str>)> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let (group, rest) = match parts.as_slice() {
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => return None,
+    };
+    match rest {
+        ["namespaces", namespace, plural, rest @ ..] => Some((group, Some(*namespace), *plural, rest.first().copied())),
+        [plural, rest @ ..] => Some((group, None, *plural, rest.first().copied())),
+        [] => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

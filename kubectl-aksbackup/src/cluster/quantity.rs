@@ -1,0 +1,59 @@
+//! Amounts as Kubernetes writes them: `500m`, `2`, `1280Mi`, `1e3` (its reference of the type Quantity).
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+/// An amount in thousandths, as processors are counted. Zero for what is no amount.
+pub(crate) fn millis(quantity: &Quantity) -> i128 {
+    scaled(&quantity.0, 1000.0)
+}
+
+/// An amount in ones, as bytes and objects are counted. Zero for what is no amount.
+pub(crate) fn bytes(quantity: &Quantity) -> i128 {
+    scaled(&quantity.0, 1.0)
+}
+
+/// Good to the 15 digits of a floating point number, which no comparison here comes near.
+fn scaled(text: &str, unit: f64) -> i128 {
+    const SUFFIXES: [(&str, f64); 14] = [
+        ("Ki", 1024.0),
+        ("Mi", 1_048_576.0),
+        ("Gi", 1_073_741_824.0),
+        ("Ti", 1_099_511_627_776.0),
+        ("Pi", 1_125_899_906_842_624.0),
+        ("Ei", 1_152_921_504_606_846_976.0),
+        ("n", 1e-9),
+        ("u", 1e-6),
+        ("m", 1e-3),
+        ("k", 1e3),
+        ("M", 1e6),
+        ("G", 1e9),
+        ("T", 1e12),
+        ("P", 1e15),
+    ];
+    let split = SUFFIXES
+        .iter()
+        .find_map(|(suffix, factor)| Some((text.strip_suffix(suffix)?, *factor)));
+    let (number, factor) = split.unwrap_or((text, 1.0));
+    let number = number.trim().parse::<f64>().unwrap_or_default();
+    format!("{:.0}", number * factor * unit).parse().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quantity(text: &str) -> Quantity {
+        Quantity(text.into())
+    }
+
+    #[test]
+    fn amounts_are_read_as_kubernetes_writes_them() {
+        assert_eq!(millis(&quantity("500m")), 500);
+        assert_eq!(millis(&quantity("3.92")), 3920);
+        assert_eq!(millis(&quantity("2")), 2000);
+        assert_eq!(bytes(&quantity("16393216Ki")), 16_393_216 * 1024);
+        assert_eq!(bytes(&quantity("128M")), 128_000_000);
+        assert_eq!(bytes(&quantity("1e3")), 1000);
+        assert_eq!(bytes(&quantity("none")), 0);
+    }
+}

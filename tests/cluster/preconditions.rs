@@ -1,0 +1,141 @@
+//! `verify --pre`: what would stand in the extension's way, before it is installed.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::backend::Backend;
+use aksbackup_tests::harness::{Run, Stage};
+use serde_json::json;
+
+use crate::looks::{NAMESPACE, ON, check, until};
+
+fn verify(stage: &Stage, persona: &str) -> Run {
+    stage.kubectl(persona, &["verify", "--pre", "-o", "json"])
+}
+
+fn verdicts(run: &Run) -> Vec<String> {
+    let document = run.json();
+    let checks = document["checks"].as_array().unwrap().iter();
+    checks
+        .map(|check| {
+            format!(
+                "{} {}",
+                check["check"].as_str().unwrap(),
+                check["verdict"].as_str().unwrap()
+            )
+        })
+        .collect()
+}
+
+fn apply(stage: &Stage, object: &serde_json::Value) {
+    let path = stage.folder().join("object.json");
+    std::fs::write(&path, object.to_string()).unwrap();
+    let path = path.display().to_string();
+    stage.as_kubectl("cluster-admin", &["create", "-f", &path]).ok();
+}
+
+fn obstacles(backend: Backend) {
+    let stage = Stage::on(backend, ON).unwrap();
+    // A fresh node is tainted until its controller has seen that it is ready.
+    until("the node takes pods", || {
+        let node = stage.sandbox.cluster().objects("Node").remove(0);
+        node["spec"]["taints"].is_null().then_some(())
+    });
+    let good = verify(&stage, "cluster-admin").ok();
+    let all = [
+        "cluster good",
+        "namespace good",
+        "other velero good",
+        "webhook good",
+        "nodes good",
+        "quota good",
+    ];
+    assert_eq!(verdicts(&good), all, "{good}");
+    let blind = verify(&stage, "nobody").ok();
+    assert_eq!(
+        verdicts(&blind),
+        all.map(|line| line.replace("good", "unknown")),
+        "{blind}"
+    );
+    stage
+        .kubectl("nobody", &["verify", "--pre"])
+        .ok()
+        .says("as far as it may be seen");
+
+    stage
+        .as_kubectl("cluster-admin", &["create", "namespace", "velero"])
+        .ok();
+    let container = json!({ "name": "server", "image": "docker.io/velero/velero:v1.17.0" });
+    let labels = json!({ "app": "velero" });
+    apply(
+        &stage,
+        &json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "velero", "namespace": "velero" },
+            "spec": {
+                "selector": { "matchLabels": labels },
+                "template": { "metadata": { "labels": labels }, "spec": { "containers": [container] } },
+            },
+        }),
+    );
+    let node = stage.sandbox.cluster().objects("Node").remove(0);
+    let node = node["metadata"]["name"].as_str().unwrap();
+    let patch = r#"{"spec":{"taints":[{"key":"dedicated","effect":"NoSchedule"}]}}"#;
+    stage
+        .as_kubectl("cluster-admin", &["patch", "node", node, "--type=merge", "-p", patch])
+        .ok();
+    let writes = stage.changes().len();
+    let bad = verify(&stage, "cluster-admin").ends(Exit::Pending.code());
+    let says = |name: &str| check(&bad.json(), name)["says"].as_str().unwrap().to_owned();
+    assert!(says("other velero").contains("velero/velero"), "{bad}");
+    assert!(says("nodes").contains("has taint dedicated:NoSchedule"), "{bad}");
+    assert_eq!(bad.json()["findings"], 2, "{bad}");
+    assert_eq!(bad.json()["exit"], "pending");
+    assert_eq!(stage.changes().len(), writes, "it reads alone");
+}
+
+on_both! {
+    obstacles: obstacles_on_the_small_cluster, obstacles_on_a_real_control_plane;
+}
+
+#[test]
+fn a_namespace_that_is_on_its_way_out_is_found() {
+    let stage = Stage::on(Backend::Real, ON).unwrap();
+    let metadata = json!({ "name": NAMESPACE });
+    apply(
+        &stage,
+        &json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata }),
+    );
+    let metadata = json!({ "name": "held", "namespace": NAMESPACE, "finalizers": ["example.com/held"] });
+    apply(
+        &stage,
+        &json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata }),
+    );
+    stage
+        .as_kubectl("cluster-admin", &["delete", "namespace", NAMESPACE, "--wait=false"])
+        .ok();
+    stage
+        .kubectl("cluster-admin", &["verify", "--pre"])
+        .ends(Exit::Pending.code())
+        .says("is being deleted")
+        .says(&format!("kubectl get namespace {NAMESPACE} -o yaml"));
+    let patch = r#"{"metadata":{"finalizers":null}}"#;
+    let arguments = [
+        "patch",
+        "configmap",
+        "held",
+        "-n",
+        NAMESPACE,
+        "--type=merge",
+        "-p",
+        patch,
+    ];
+    stage.as_kubectl("cluster-admin", &arguments).ok();
+}
+
+#[test]
+fn kubectl_makes_service_accounts_on_the_small_cluster() {
+    let stage = Stage::on(Backend::Small, &[]).unwrap();
+    stage
+        .as_kubectl("cluster-admin", &["create", "serviceaccount", "mine", "-n", "default"])
+        .ok();
+    let made = stage.sandbox.cluster().object("ServiceAccount", "default", "mine");
+    assert!(made.is_some(), "in the binary form that kubectl sends");
+}
