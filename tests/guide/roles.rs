@@ -1,5 +1,7 @@
 //! Role assignments that others have made or make, that Entra or a condition refuses, and whose effect is awaited.
 
+use std::time::{Duration, Instant};
+
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::azure::ids;
 use aksbackup_tests::harness::Stage;
@@ -173,11 +175,42 @@ fn the_vault_itself_says_when_its_roles_are_in_force() {
     assert!(asked.len() >= 3, "{asked:#?}");
 }
 
+/// Waits until Velero has been refused, and whoever waits for it has looked since.
+fn refused(stage: &Stage) {
+    let message = || {
+        let location =
+            stage
+                .sandbox
+                .kubernetes()
+                .object("BackupStorageLocation", "dataprotection-microsoft", "default");
+        let message = location
+            .as_ref()
+            .and_then(|own| own.pointer("/status/message"))
+            .and_then(Value::as_str);
+        message.is_some_and(|text| text.contains("AuthorizationPermissionMismatch"))
+    };
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !message() {
+        assert!(Instant::now() < limit, "Velero was never refused");
+        std::thread::yield_now();
+    }
+    let mark = stage.mark();
+    let looked = |entries: &[Entry]| {
+        entries
+            .iter()
+            .skip(mark)
+            .any(|entry| entry.target.contains("/backupstoragelocations"))
+    };
+    // Whoever watches may have looked already: then no other look is to come.
+    stage.sandbox.log().wait_until(Duration::from_secs(2), looked);
+}
+
 #[test]
 fn the_storage_location_says_when_its_role_is_in_force_and_only_then_pods_roll() {
     let stage = without_effect();
     let looks = |entry: &Entry| entry.target.contains("/backupstoragelocations");
     let run = while_running(&stage, Part::Configure.command(&stage), (4, looks), |stage| {
+        refused(stage);
         assert!(
             !stage.since(0).iter().any(rolls),
             "no pod rolls before the role is seen to work"

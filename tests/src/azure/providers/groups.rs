@@ -25,7 +25,6 @@ pub(crate) const ROUTES: &[Route] = &[
         "Microsoft.Resources/subscriptions/resourceGroups/delete",
         delete,
     ),
-    Route::open("GET", "/subscriptions/{s}/operationresults/{o}", result),
 ];
 
 /// The body of a group.
@@ -142,14 +141,4 @@ fn accepted(world: &World, call: &Call, operation: &str) -> Answer {
         call.version()
     );
     world.retry_after(Answer::empty(202).with("Location", location), 15.0)
-}
-
-fn result(world: &mut World, call: &Call) -> Outcome {
-    let missing = || Answer::error(404, "NotFound", "The operation was not found.");
-    let operation = world.operations.get(call.get("o")).ok_or_else(missing)?;
-    match &operation.end {
-        None => Ok(accepted(world, call, &operation.id)),
-        Some(End { error: Some(error), .. }) => Err(Answer::new(409, json!({ "error": error }))),
-        Some(_) => Ok(Answer::empty(200)),
-    }
 }
