@@ -17,7 +17,7 @@ pub struct Record {
     pub by: Option<String>,
 }
 
-/// What the file says of a step; `None` where it says nothing. Whether it still holds is for [`stale`](super::stale) to say.
+/// What the file says of a step; `None` where it says nothing. Whether it still holds is for [`stale`](super::stale()) to say.
 #[must_use]
 pub fn record(state: &State, step: StepName) -> Option<Record> {
     let (cloud, cluster) = (&state.cloud, &state.cluster);
