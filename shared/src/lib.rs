@@ -1,6 +1,7 @@
 //! What both planes of aksbackup share.
 //!
 //! * [`guide`]: the steps as data; [`step`]: the shape of one; [`runner`]: the only loop.
+//! * [`chain`]: what is checked of the whole, link by link, and what is found; [`diagnosis`]: which known failures that is.
 //! * [`files`]: the commands on that file alone, the same in both programs.
 //! * [`state`]: the file that the planes hand to each other; [`status`]: what it says is done, and who is next;
 //!   [`handoff`]: the message to them; [`rights`]: what they need.
@@ -11,7 +12,9 @@
 
 pub mod about;
 pub mod args;
+pub mod chain;
 pub mod console;
+pub mod diagnosis;
 pub mod exit;
 pub mod failure;
 pub mod files;

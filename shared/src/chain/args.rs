@@ -1,0 +1,41 @@
+//! Flags of `verify`, `doctor` and `report`, the same in both programs.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::chain::check::Verdict;
+
+/// What makes a command end 8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Warnings and errors
+    Warning,
+    /// Errors alone
+    Error,
+}
+
+impl FailOn {
+    /// Whether this verdict counts.
+    #[must_use]
+    pub fn counts(self, verdict: Verdict) -> bool {
+        match self {
+            Self::Warning => matches!(verdict, Verdict::Warning | Verdict::Error),
+            Self::Error => verdict == Verdict::Error,
+        }
+    }
+}
+
+/// Flags of commands that examine the chain.
+#[derive(Debug, Clone, Args)]
+pub struct ExamineArgs {
+    /// Result of the other program (its -o json), for the links that only it can see
+    #[arg(long, value_name = "FILE")]
+    pub with: Option<PathBuf>,
+    /// Keep the result beside the state file, where the other program finds it
+    #[arg(long)]
+    pub save: bool,
+    /// What ends 8
+    #[arg(long, value_enum, default_value = "warning", value_name = "VERDICT")]
+    pub fail_on: FailOn,
+}

@@ -1,0 +1,113 @@
+//! The document of `verify` and `doctor`: what one program saw of the chain, for the other one and for machines.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::chain::args::FailOn;
+use crate::chain::check::{Check, Verdict};
+use crate::chain::finding::Finding;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::guide::Plane;
+use crate::process::document;
+
+/// The largest document that is read from a file, in bytes.
+const LARGEST: u64 = 4 << 20;
+
+/// What one program saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Examination {
+    /// `verify` or `doctor`.
+    pub command: String,
+    /// Whose view it is.
+    pub plane: Plane,
+    /// When, by this machine's clock.
+    pub at: Timestamp,
+    /// The issuer of the cluster, by which two views are known to be of the same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Azure's id of the cluster, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Every check, in the order of the chain.
+    pub checks: Vec<Check>,
+    /// What is known to be wrong, the cause first; of `doctor` alone.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+}
+
+impl Examination {
+    /// The document, as it is printed with `-o json`. `other` is the other program's view.
+    #[must_use]
+    pub fn document(&self, exit: Exit, other: Option<&Self>) -> String {
+        let mut fields = serde_json::to_value(self).unwrap_or_default();
+        if let Value::Object(fields) = &mut fields {
+            fields.insert("exit".into(), json!(exit));
+            if let Some(other) = other {
+                fields.insert("with".into(), json!(other));
+            }
+        }
+        document(fields)
+    }
+
+    /// How a command with this result ends.
+    #[must_use]
+    pub fn exit(&self, fail_on: FailOn) -> Exit {
+        let of_checks = self.checks.iter().map(|check| check.verdict);
+        let mut all = of_checks.chain(self.findings.iter().map(|finding| finding.severity));
+        match all.any(|verdict| fail_on.counts(verdict)) {
+            true => Exit::Pending,
+            false => Exit::Done,
+        }
+    }
+
+    /// Whether nothing at all could be seen.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.checks.iter().all(|check| check.verdict == Verdict::Unknown)
+    }
+
+    /// Puts the checks into the order of the chain.
+    #[must_use]
+    pub fn ordered(mut self) -> Self {
+        self.checks.sort_by_key(|check| check.link);
+        self
+    }
+
+    /// Where the view of `plane` stands beside the state file.
+    #[must_use]
+    pub fn beside(state: &Path, plane: Plane) -> PathBuf {
+        let plane = match plane {
+            Plane::Cloud => "cloud",
+            Plane::Cluster => "cluster",
+        };
+        state.with_extension(format!("{plane}.json"))
+    }
+
+    /// Reads the view of the other program, which may have been made by anybody.
+    ///
+    /// # Errors
+    /// Exit 7: not such a document, or of another cluster than `self`. Exit 3: there is no such file.
+    pub fn read(&self, path: &Path) -> Outcome<Self> {
+        let what = format!("cannot read {}", path.display());
+        let refused = |why: String| Failure::new(Exit::StateUnreadable, what.clone()).because(why);
+        let size =
+            std::fs::metadata(path).map_err(|error| Failure::missing(what.clone()).because(error.to_string()))?;
+        if !size.is_file() || size.len() > LARGEST {
+            return refused(format!("it is no file of at most {LARGEST} bytes")).err();
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+        let other: Self = serde_json::from_str(&text).map_err(|error| {
+            refused(format!("it is no result of verify or doctor: {error}"))
+                .hint("make it with: kubectl aksbackup verify -o json, or az aksbackup verify -o json")
+        })?;
+        let foreign = |own: &Option<String>, other: &Option<String>| matches!((own, other), (Some(own), Some(other)) if own != other);
+        if foreign(&self.issuer, &other.issuer) || foreign(&self.cluster, &other.cluster) {
+            return refused("it is of another cluster".to_owned()).err();
+        }
+        Ok(other)
+    }
+}

@@ -1,0 +1,12 @@
+//! The chain from the service accounts to the last backup: what is checked, link by link, and what is found.
+//!
+//! [`link`] lists the links in the order in which one builds on the other, [`check`] is the question to one of them with its
+//! answer, [`finding`] a known failure that the answers point at, [`examination`] the document of `verify` and `doctor`
+//! in either program, [`args`] their flags, [`show`] what a person reads.
+
+pub mod args;
+pub mod check;
+pub mod examination;
+pub mod finding;
+pub mod link;
+pub mod show;
