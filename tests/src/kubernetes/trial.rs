@@ -128,7 +128,7 @@ impl Trial {
 
     /// Waits until `done` holds, looking again after each change of the cluster.
     pub(crate) fn until(&self, what: &str, done: impl Fn(&Kubernetes) -> bool) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + Duration::from_secs(90);
         let mut revisions = self.cluster.store.subscribe();
         while !done(&self.cluster) {
             assert!(Instant::now() < end, "never: {what}");
