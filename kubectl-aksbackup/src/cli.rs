@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs, duration};
+use aksbackup_shared::chain::args::ExamineArgs;
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::names::VELERO_CONTAINER;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -77,8 +78,19 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   kubectl aksbackup verify
   kubectl aksbackup verify --context aks-demo -o json   # findings end 8
-  kubectl aksbackup verify --pre                        # before the extension is installed")]
+  kubectl aksbackup verify --pre                        # before the extension is installed
+  kubectl aksbackup verify --wait --timeout 10m         # until nothing is wrong; 124 if that takes longer
+  kubectl aksbackup verify --watch                      # show what becomes different
+  kubectl aksbackup verify --with cloud.json            # one chain with the result of: az aksbackup verify -o json
+  kubectl aksbackup verify --save --fail-on error       # keep the result for az aksbackup verify; warnings end 0")]
     Verify(VerifyArgs),
+    /// Say what is wrong, why, and what to type: the checks of verify, logs and events, and every failure that is known
+    #[command(after_help = "Examples:
+  kubectl aksbackup doctor
+  kubectl aksbackup doctor -o json                # findings end 8, the cause first
+  kubectl aksbackup doctor --with cloud.json      # one chain with the result of: az aksbackup doctor -o json
+  kubectl aksbackup doctor --fix                  # asks, and runs kubectl aksbackup configure")]
+    Doctor(DoctorArgs),
     /// Show which steps are done, and whose turn it is
     #[command(after_help = "Examples:
   kubectl aksbackup status
@@ -204,11 +216,31 @@ pub(crate) struct ConfigureArgs {
 }
 
 /// Flags of `verify`.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct VerifyArgs {
     /// Before the extension is installed: look for what would stand in its way
     #[arg(long)]
     pub(crate) pre: bool,
+    /// Look again until there is no finding, or until --timeout
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) wait: bool,
+    /// Go on, and show what becomes different
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// How the chain is examined.
+    #[command(flatten)]
+    pub(crate) examine: ExamineArgs,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorArgs {
+    /// Run this program's own command for the first finding, after asking
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// How the chain is examined.
+    #[command(flatten)]
+    pub(crate) examine: ExamineArgs,
 }
 
 /// Flags of `logs`.

@@ -27,6 +27,8 @@ pub(crate) const CONFIGURE: &[Permission] = &[
 
 /// What `verify` looks at, in the extension's namespace.
 pub(crate) const VERIFY: &[Permission] = &[
+    Permission::new("get", "", "namespaces"),
+    Permission::new("list", "", "events"),
     Permission::new("list", "apps", "deployments"),
     Permission::new("list", "", "serviceaccounts"),
     Permission::new("list", "", "pods"),

@@ -17,7 +17,7 @@ use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
-use commands::{complete, configure, logs, status, unconfigure, verify};
+use commands::{complete, configure, doctor, logs, status, unconfigure, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -33,7 +33,8 @@ pub fn main() -> ExitCode {
 async fn run(cli: &Cli) -> Outcome<Exit> {
     match &cli.command {
         Command::Configure(arguments) => configure::run(cli, *arguments).await,
-        Command::Verify(arguments) => verify::run(cli, *arguments).await,
+        Command::Verify(arguments) => verify::run(cli, arguments).await,
+        Command::Doctor(arguments) => doctor::run(cli, arguments).await,
         Command::Status(arguments) => status::run(cli, *arguments).await,
         Command::Handoff(arguments) => handoff::run(&cli.common.console(), &cli.common, arguments, TOOL),
         Command::Merge(arguments) => files::merge::<ClusterTables>(PROGRAM, &cli.common, arguments).await,

@@ -20,7 +20,9 @@ macro_rules! on_both {
 mod bed;
 mod between;
 mod configure;
+mod doctor;
 mod drift;
+mod examining;
 mod fields;
 mod flags;
 mod halted;

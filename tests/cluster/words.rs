@@ -151,16 +151,16 @@ fn every_message_has_its_cure(backend: Backend) {
     for (message, word, cure) in storage.chain(entra).chain(others) {
         let finding = judged(&stage, &message);
         let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-        assert_eq!(finding["verdict"], "finding", "{message}");
+        assert_eq!(finding["verdict"], "error", "{message}");
         assert!(text("says").contains(&word), "{word} is said\n{finding:#}");
-        assert!(text("cure").contains(cure), "{cure} cures {message}\n{finding:#}");
+        assert!(text("hint").contains(cure), "{cure} cures {message}\n{finding:#}");
     }
     let unheard = judged(
         &stage,
         "rpc error: code = Unknown desc = something that nobody has heard of",
     );
     assert!(unheard["says"].as_str().unwrap().contains("nobody has heard of"));
-    assert!(unheard["cure"].as_str().unwrap().starts_with("kubectl aksbackup logs"));
+    assert!(unheard["hint"].as_str().unwrap().starts_with("kubectl aksbackup logs"));
 }
 
 on_both! {

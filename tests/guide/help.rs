@@ -9,9 +9,10 @@ const AZ: [&str; 13] = [
     "init", "prepare", "grant", "protect", "backup", "jobs", "up", "status", "handoff", "merge", "diff", "migrate",
     "schema",
 ];
-const KUBECTL: [&str; 10] = [
+const KUBECTL: [&str; 11] = [
     "configure",
     "verify",
+    "doctor",
     "status",
     "handoff",
     "logs",

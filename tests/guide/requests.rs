@@ -174,6 +174,7 @@ fn measured(kept: &str) -> String {
     table.row("az aksbackup jobs", "0", Some(&|| stage.az("platform", &["jobs"])));
     let looked = |command: &'static str| move |stage: &Stage| stage.kubectl("viewer", &[command]);
     table.row("kubectl aksbackup verify", "0", Some(&|| looked("verify")(&stage)));
+    table.row("kubectl aksbackup doctor", "0", Some(&|| looked("doctor")(&stage)));
     table.row("kubectl aksbackup status", "0", Some(&|| looked("status")(&stage)));
     table.page
 }

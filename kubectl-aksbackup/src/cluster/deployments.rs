@@ -40,6 +40,8 @@ pub(crate) struct Deployment {
     pub(crate) template: PodTemplateSpec,
     /// How far its rollout is.
     pub(crate) rollout: Rollout,
+    /// Why the API server refuses its new pods, in its words.
+    pub(crate) refused: Option<String>,
 }
 
 /// How far a rollout is, as `kubectl rollout status` tells it.
@@ -99,6 +101,7 @@ impl Deployment {
             replicas: spec.replicas.unwrap_or(1),
             paused: spec.paused.unwrap_or(false),
         };
+        let status = live.status.unwrap_or_default();
         let fields = meta.managed_fields.as_deref().unwrap_or_default();
         let ours = ownership::owns(fields, &Field::template_label(USE_LABEL))
             || ownership::owns(fields, &Field::template_annotation(CAUSE_ANNOTATION));
@@ -111,7 +114,8 @@ impl Deployment {
             cause: of_template.annotations.and_then(|mut all| all.remove(CAUSE_ANNOTATION)),
             ours,
             template,
-            rollout: rollout(&goal, &live.status.unwrap_or_default()),
+            refused: refused(&status).map(str::to_owned),
+            rollout: rollout(&goal, &status),
         })
     }
 }
@@ -126,6 +130,13 @@ pub(crate) fn object_name(name: &str) -> Outcome<ObjectName> {
             .because(format!("{error}"))
             .err()
     })
+}
+
+/// Why the API server refuses new pods.
+fn refused(status: &DeploymentStatus) -> Option<&str> {
+    let mut conditions = status.conditions.iter().flatten();
+    let failure = conditions.find(|own| own.type_ == "ReplicaFailure" && own.status == "True")?;
+    failure.message.as_deref()
 }
 
 struct Goal {
@@ -147,10 +158,7 @@ fn rollout(goal: &Goal, status: &DeploymentStatus) -> Rollout {
         return Rollout::Going("the deployment controller has not seen the new template yet".into());
     }
     let conditions = status.conditions.as_deref().unwrap_or_default();
-    let refused = conditions
-        .iter()
-        .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
-        .and_then(|condition| condition.message.clone());
+    let refused = refused(status).map(str::to_owned);
     let exceeded = conditions
         .iter()
         .any(|own| own.type_ == "Progressing" && own.reason.as_deref() == Some("ProgressDeadlineExceeded"));

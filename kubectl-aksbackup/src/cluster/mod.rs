@@ -3,10 +3,11 @@
 //! * [`flags`], [`kubeconfig`], [`proxy`], [`plugin`]: which API server, as whom; [`connection`]: the one client.
 //! * [`client`]: [`Reader`](client::Reader) and [`Writer`](client::Writer); [`error`]: what goes wrong, in Kubernetes'
 //!   words.
-//! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`],
+//! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`], [`tails`],
 //!   [`namespaces`]: objects; [`watch`], [`clock`]: their
 //!   changes, and their time.
-//! * [`surroundings`], [`quantity`]: what the extension would be installed into.
+//! * [`surroundings`], [`quantity`]: what the extension would be installed into; [`neighbours`]: what stands beside it;
+//!   [`lists`]: lists that are long, or that may not be read.
 //! * [`issuer`], [`rights`], [`rehearsal`], [`ownership`]: what is asked before anything is written.
 
 pub(crate) mod client;
@@ -17,8 +18,10 @@ pub(crate) mod error;
 pub(crate) mod flags;
 pub(crate) mod issuer;
 pub(crate) mod kubeconfig;
+pub(crate) mod lists;
 pub(crate) mod logs;
 pub(crate) mod namespaces;
+pub(crate) mod neighbours;
 pub(crate) mod ownership;
 pub(crate) mod plugin;
 pub(crate) mod pods;
@@ -29,4 +32,5 @@ pub(crate) mod rights;
 pub(crate) mod service_accounts;
 pub(crate) mod storage_locations;
 pub(crate) mod surroundings;
+pub(crate) mod tails;
 pub(crate) mod watch;

@@ -3,13 +3,13 @@
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod as Live, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod as Live, PodSpec, PodStatus};
 
 use crate::cluster::client::{Listed, Reader};
 use crate::cluster::deployments::CAUSE_ANNOTATION;
 
 /// Annotation of a pod: containers that the webhook leaves alone, separated by `;`.
-const SKIP_ANNOTATION: &str = "azure.workload.identity/skip-containers";
+pub(crate) const SKIP_ANNOTATION: &str = "azure.workload.identity/skip-containers";
 
 /// A pod as the steps need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,31 @@ pub(crate) struct Pod {
     pub(crate) velero_since: Option<Timestamp>,
     /// What keeps it from running, in Kubernetes' words.
     pub(crate) trouble: Option<String>,
+    /// When it was made, by the cluster's clock.
+    pub(crate) created: Option<Timestamp>,
+    /// The service account that it runs under.
+    pub(crate) service_account: String,
+    /// The node that it runs on.
+    pub(crate) node: Option<String>,
+    /// Why the scheduler has not found a node for it.
+    pub(crate) unscheduled: Option<String>,
+    /// Whether the webhook was told to leave Velero's container alone.
+    pub(crate) skips_velero: bool,
+    /// How each of its containers is.
+    pub(crate) states: Vec<ContainerState>,
+}
+
+/// How a container is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ContainerState {
+    /// The container.
+    pub(crate) container: String,
+    /// Why it waits: Kubernetes' word, and its sentence.
+    pub(crate) waiting: Option<(String, String)>,
+    /// How it ended when it last did: Kubernetes' word, such as `OOMKilled`.
+    pub(crate) ended: Option<String>,
+    /// How often it was started again.
+    pub(crate) restarts: i32,
 }
 
 /// What the workload identity webhook put into a container.
@@ -46,6 +71,10 @@ pub(crate) struct Injected {
     /// Whether `AZURE_FEDERATED_TOKEN_FILE` is set. Volume and path of the token changed between versions of the
     /// webhook; the variable did not.
     pub(crate) token_file: bool,
+    /// Value of `AZURE_TENANT_ID`.
+    pub(crate) tenant_id: Option<String>,
+    /// Whom the token is for that is mounted where that file is.
+    pub(crate) audience: Option<String>,
 }
 
 impl Pod {
@@ -65,7 +94,8 @@ impl Pod {
         self.containers.iter().any(|own| own.container == VELERO_CONTAINER)
     }
 
-    fn from_live(live: Live) -> Self {
+    /// The pod as the steps need it.
+    pub(crate) fn from_live(live: Live) -> Self {
         let meta = live.metadata;
         let (spec, status) = (live.spec.unwrap_or_default(), live.status.unwrap_or_default());
         let label = |key: &str| meta.labels.as_ref().and_then(|all| all.get(key)).map(String::as_str);
@@ -90,6 +120,12 @@ impl Pod {
             containers: injected(&spec, &skipped),
             velero_since: velero_since(&status),
             trouble: trouble(&status),
+            created: meta.creation_timestamp.as_ref().map(|time| time.0),
+            service_account: spec.service_account_name.clone().unwrap_or_default(),
+            node: spec.node_name.clone(),
+            unscheduled: unscheduled(&status),
+            skips_velero: skipped.split(';').any(|own| own.trim() == VELERO_CONTAINER),
+            states: states(&status),
             name: meta.name.clone().unwrap_or_default(),
             uid: meta.uid.clone().unwrap_or_default(),
         }
@@ -114,9 +150,25 @@ pub(crate) fn injected(spec: &PodSpec, skipped: &str) -> Vec<Injected> {
                 container: container.name.clone(),
                 client_id: find("AZURE_CLIENT_ID").and_then(|own| own.value.clone()),
                 token_file: find("AZURE_FEDERATED_TOKEN_FILE").is_some(),
+                tenant_id: find("AZURE_TENANT_ID").and_then(|own| own.value.clone()),
+                audience: find("AZURE_FEDERATED_TOKEN_FILE")
+                    .and_then(|own| audience(spec, container, own.value.as_deref()?)),
             }
         })
         .collect()
+}
+
+/// Whom the token is for that a container finds at `path`. Name and place of the volume changed between versions of the
+/// webhook, so that the path alone leads to it.
+fn audience(spec: &PodSpec, container: &Container, path: &str) -> Option<String> {
+    let below = |mount: &str| path.strip_prefix(mount).is_some_and(|rest| rest.starts_with('/'));
+    let mounts = container.volume_mounts.iter().flatten();
+    let mount = mounts
+        .into_iter()
+        .find(|own| below(own.mount_path.trim_end_matches('/')))?;
+    let volume = spec.volumes.iter().flatten().find(|own| own.name == mount.name)?;
+    let mut sources = volume.projected.as_ref()?.sources.iter().flatten();
+    sources.find_map(|source| source.service_account_token.as_ref()?.audience.clone())
 }
 
 fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a str> {
@@ -139,18 +191,40 @@ fn velero_since(status: &PodStatus) -> Option<Timestamp> {
 
 /// Why a pod does not run: the scheduler's reason, or what a container waits for.
 fn trouble(status: &PodStatus) -> Option<String> {
-    let unscheduled = status
-        .conditions
-        .iter()
-        .flatten()
+    unscheduled(status).or_else(|| all_statuses(status).find_map(container_trouble))
+}
+
+fn unscheduled(status: &PodStatus) -> Option<String> {
+    let mut conditions = status.conditions.iter().flatten();
+    conditions
         .find(|own| own.type_ == "PodScheduled" && own.status == "False")
-        .map(|own| told(own.reason.as_deref(), own.message.as_deref()));
-    let containers = status
-        .init_container_statuses
-        .iter()
-        .flatten()
-        .chain(status.container_statuses.iter().flatten());
-    unscheduled.or_else(|| containers.into_iter().find_map(container_trouble))
+        .map(|own| told(own.reason.as_deref(), own.message.as_deref()))
+}
+
+fn all_statuses(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
+    let first = status.init_container_statuses.iter().flatten();
+    first.chain(status.container_statuses.iter().flatten())
+}
+
+fn states(status: &PodStatus) -> Vec<ContainerState> {
+    let state = |own: &ContainerStatus| {
+        let now = own.state.as_ref();
+        let waiting = now.and_then(|state| state.waiting.as_ref());
+        let over = now.and_then(|state| state.terminated.as_ref());
+        let last = own.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+        ContainerState {
+            container: own.name.clone(),
+            waiting: waiting.map(|own| {
+                let text = |text: &Option<String>| text.clone().unwrap_or_default();
+                (text(&own.reason), text(&own.message))
+            }),
+            ended: over
+                .or(last)
+                .map(|own| own.reason.clone().unwrap_or_else(|| "Error".to_owned())),
+            restarts: own.restart_count,
+        }
+    };
+    all_statuses(status).map(state).collect()
 }
 
 fn container_trouble(container: &ContainerStatus) -> Option<String> {

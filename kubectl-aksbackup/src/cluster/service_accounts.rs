@@ -1,5 +1,7 @@
 //! Service accounts and the annotation that names the identity of their pods.
 
+use std::collections::BTreeMap;
+
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::ObjectName;
 use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
@@ -22,6 +24,8 @@ pub(crate) struct ServiceAccount {
     pub(crate) ours: bool,
     /// Another field manager that set it.
     pub(crate) other_manager: Option<String>,
+    /// Its annotations and labels.
+    pub(crate) keys: BTreeMap<String, String>,
 }
 
 impl ServiceAccount {
@@ -39,6 +43,7 @@ impl ServiceAccount {
                 .cloned(),
             ours: ownership::owns(fields, &field),
             other_manager: ownership::other_owner(fields, &field).map(str::to_owned),
+            keys: meta.annotations.into_iter().chain(meta.labels).flatten().collect(),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Velero's backup storage location: where backups go, and what Velero last found when it looked there.
 
+use std::collections::BTreeMap;
+
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::names::STORAGE_LOCATION;
 use jiff::Timestamp;
@@ -28,6 +30,12 @@ pub(crate) struct StorageLocation {
     pub(crate) container: String,
     /// The storage account.
     pub(crate) account: String,
+    /// All settings of Velero's plugin.
+    pub(crate) config: BTreeMap<String, String>,
+    /// Whether it is the one that Velero takes where a backup names none.
+    pub(crate) default: bool,
+    /// Whether it names a secret with credentials of its own.
+    pub(crate) credential: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -43,19 +51,15 @@ struct Specification {
     object_storage: Bucket,
     validation_frequency: Option<String>,
     access_mode: String,
-    config: Settings,
+    config: BTreeMap<String, String>,
+    default: bool,
+    credential: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Bucket {
     bucket: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Settings {
-    storage_account: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -82,7 +86,10 @@ impl StorageLocation {
             frequency: live.spec.validation_frequency,
             read_only: live.spec.access_mode == "ReadOnly",
             container: live.spec.object_storage.bucket,
-            account: live.spec.config.storage_account,
+            account: live.spec.config.get("storageAccount").cloned().unwrap_or_default(),
+            config: live.spec.config,
+            default: live.spec.default,
+            credential: live.spec.credential.is_some(),
         }
     }
 }

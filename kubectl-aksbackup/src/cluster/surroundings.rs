@@ -1,22 +1,18 @@
 //! What the extension would be installed into: nodes, another Velero, the webhook, quotas. A cluster's user may often
 //! see none of it: what may not be read is `None`, which is not the same as nothing.
 
-use std::fmt::Debug;
-
-use aksbackup_shared::failure::{Failure, Outcome};
-use futures::future::try_join;
-use futures::future::try_join5;
-use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use aksbackup_shared::failure::Outcome;
+use futures::future::{try_join, try_join5};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Node as LiveNode, Pod, ResourceQuota};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt as _;
-use kube::api::{Api, ListParams, ObjectList};
-use kube::{Client, Resource};
-use serde::de::DeserializeOwned;
+use kube::api::Api;
 
 use crate::cluster::client::Reader;
 use crate::cluster::error::{Doing, is_missing};
+use crate::cluster::lists::{Wanted, unless_forbidden};
+use crate::cluster::neighbours::Webhook;
 use crate::cluster::quantity::{bytes, millis};
 
 /// Name of the webhook of AKS's workload identity, in whatever configuration it is.
@@ -30,7 +26,7 @@ pub(crate) struct Surroundings {
     /// Deployments elsewhere that run Velero, each as `NAMESPACE/NAME`.
     pub(crate) veleros: Option<Vec<String>>,
     /// Webhook configurations that hold the webhook of workload identity.
-    pub(crate) webhooks: Option<Vec<String>>,
+    pub(crate) webhooks: Option<Vec<Webhook>>,
     /// The nodes.
     pub(crate) nodes: Option<Vec<Node>>,
     /// The quotas of the extension's namespace.
@@ -44,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) name: String,
     /// Operating system and processor, as its labels name them: `linux/amd64`.
     pub(crate) platform: String,
+    /// Whether it is no machine but a virtual node, where nothing is injected.
+    pub(crate) is_virtual: bool,
     /// Why no ordinary pod is put onto it, whatever its room: not ready, cordoned, tainted.
     pub(crate) closed: Option<String>,
     /// What is left for new pods, in thousandths of a processor.
@@ -66,32 +64,48 @@ pub(crate) struct Quota {
 }
 
 impl Reader {
-    /// Looks at everything at once.
+    /// Looks at everything at once. The room on nodes costs a look at every pod of the cluster, so that it is only taken,
+    /// as are the quotas, with `room`.
     ///
     /// # Errors
     /// The API server cannot be reached, or does not accept the login. What may not be read is no error.
-    pub(crate) async fn surroundings(&self) -> Outcome<Surroundings> {
+    pub(crate) async fn surroundings(&self, room: bool) -> Outcome<Surroundings> {
         let own = self.namespace();
-        let nodes = try_join(
-            self.everywhere::<LiveNode>("nodes", Api::all),
-            self.everywhere::<Pod>("pods", Api::all),
-        );
-        let (phase, deployments, webhooks, (nodes, pods), quotas) = try_join5(
+        let elsewhere = |live: Deployment| velero(&live, own);
+        let mut of_quotas = Wanted::everywhere("resourcequotas");
+        of_quotas.doing = Doing::new("list", "resourcequotas", "resource quotas", own);
+        let (phase, veleros, webhooks, nodes, quotas) = try_join5(
             self.phase(),
-            self.everywhere::<Deployment>("deployments.apps", Api::all),
-            self.everywhere::<MutatingWebhookConfiguration>("mutatingwebhookconfigurations", Api::all),
-            nodes,
-            self.everywhere::<ResourceQuota>("resourcequotas", |client| Api::namespaced(client, own)),
+            self.every(&Wanted::everywhere("deployments.apps"), Api::all, elsewhere),
+            self.webhooks(),
+            self.nodes(room),
+            self.every(
+                &of_quotas,
+                |client| Api::namespaced(client, own),
+                |live| Some(bounds(&live)),
+            ),
         )
         .await?;
-        let pods = pods.unwrap_or_default();
         Ok(Surroundings {
             namespace: phase,
-            veleros: deployments.map(|all| veleros(&all, own)),
-            webhooks: webhooks.map(|all| with_webhook(&all)),
-            nodes: nodes.map(|all| all.iter().map(|node| Node::from_live(node, &pods)).collect()),
-            quotas: quotas.map(|all| all.iter().flat_map(bounds).collect()),
+            veleros,
+            webhooks,
+            nodes,
+            quotas: quotas.map(|all| all.into_iter().flatten().collect()),
         })
+    }
+
+    async fn nodes(&self, room: bool) -> Outcome<Option<Vec<Node>>> {
+        let pods = async {
+            match room {
+                true => self.every(&Wanted::everywhere("pods"), Api::all, taken).await,
+                false => Ok(None),
+            }
+        };
+        let of_nodes = Wanted::everywhere("nodes");
+        let (nodes, pods) = try_join(self.every(&of_nodes, Api::all, Some::<LiveNode>), pods).await?;
+        let pods = pods.unwrap_or_default();
+        Ok(nodes.map(|all| all.iter().map(|node| Node::from_live(node, &pods)).collect()))
     }
 
     /// Phase of the extension's namespace; empty where there is none.
@@ -109,45 +123,14 @@ impl Reader {
             Err(failure) => unless_forbidden(failure),
         }
     }
-
-    /// All objects of a kind that `api` lists; `None` where the caller may not.
-    async fn everywhere<K>(&self, resource: &'static str, api: impl Fn(Client) -> Api<K>) -> Outcome<Option<Vec<K>>>
-    where
-        K: Resource + Clone + Debug + DeserializeOwned,
-    {
-        let doing = Doing::new("list", resource, resource, "");
-        let listed: Outcome<ObjectList<K>> = self
-            .connection()
-            .send(&doing, async |client| api(client).list(&ListParams::default()).await)
-            .await;
-        match listed {
-            Ok(list) => Ok(Some(list.items)),
-            // A kind that the API server does not know has no objects.
-            Err(failure) if is_missing(&failure) => Ok(Some(Vec::new())),
-            Err(failure) => unless_forbidden(failure),
-        }
-    }
 }
 
-fn unless_forbidden<T>(failure: Box<Failure>) -> Outcome<Option<T>> {
-    match failure.has_code("Forbidden") {
-        true => Ok(None),
-        false => Err(failure),
-    }
-}
-
-/// The deployments outside `namespace` whose images are Velero's.
-fn veleros(all: &[Deployment], namespace: &str) -> Vec<String> {
-    let runs = |own: &&Deployment| {
-        let pod = own.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
-        let mut containers = pod.into_iter().flat_map(|pod| &pod.containers);
-        containers.any(|container| container.image.as_deref().is_some_and(is_velero))
-    };
-    let elsewhere = all.iter().filter(|own| own.namespace().as_deref() != Some(namespace));
-    let found = elsewhere.filter(runs);
-    found
-        .map(|own| format!("{}/{}", own.namespace().unwrap_or_default(), own.name_any()))
-        .collect()
+/// The name of a deployment outside `namespace` one of whose images is Velero's.
+fn velero(own: &Deployment, namespace: &str) -> Option<String> {
+    let place = own.namespace().unwrap_or_default();
+    let pod = own.spec.as_ref()?.template.spec.as_ref()?;
+    let mut images = pod.containers.iter().filter_map(|own| own.image.as_deref());
+    (place != namespace && images.any(is_velero)).then(|| format!("{place}/{}", own.name_any()))
 }
 
 /// Whether an image's own name, without registry and tag, is Velero's.
@@ -156,32 +139,38 @@ fn is_velero(image: &str) -> bool {
     name.split([':', '@']).next() == Some("velero")
 }
 
-fn with_webhook(all: &[MutatingWebhookConfiguration]) -> Vec<String> {
-    let holds =
-        |own: &&MutatingWebhookConfiguration| own.webhooks.iter().flatten().any(|webhook| webhook.name == WEBHOOK);
-    all.iter().filter(holds).map(|own| own.name_any()).collect()
+/// What a pod takes from its node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Taken {
+    node: String,
+    cpu: i128,
+    memory: i128,
+}
+
+/// What a pod that has not ended takes.
+fn taken(pod: Pod) -> Option<Taken> {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let node = pod.spec.as_ref()?.node_name.clone()?;
+    (!matches!(phase, Some("Succeeded" | "Failed"))).then(|| Taken {
+        node,
+        cpu: asked(&pod, "cpu", millis),
+        memory: asked(&pod, "memory", bytes),
+    })
 }
 
 impl Node {
-    fn from_live(live: &LiveNode, pods: &[Pod]) -> Self {
+    fn from_live(live: &LiveNode, pods: &[Taken]) -> Self {
         let label = |key: &str| live.labels().get(key).cloned().unwrap_or_default();
         let room = live.status.as_ref().and_then(|status| status.allocatable.as_ref());
         let of_node = |key: &str, read: fn(&Quantity) -> i128| room.and_then(|all| all.get(key)).map_or(0, read);
         let name = live.name_any();
-        let own = pods.iter().filter(|pod| {
-            let spec = pod.spec.as_ref();
-            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-            spec.and_then(|spec| spec.node_name.as_deref()) == Some(name.as_str())
-                && !matches!(phase, Some("Succeeded" | "Failed"))
-        });
-        let own: Vec<&Pod> = own.collect();
-        let taken =
-            |key: &str, read: fn(&Quantity) -> i128| -> i128 { own.iter().map(|pod| asked(pod, key, read)).sum() };
+        let own = || pods.iter().filter(|pod| pod.node == name);
         Self {
             platform: format!("{}/{}", label("kubernetes.io/os"), label("kubernetes.io/arch")),
+            is_virtual: label("type") == "virtual-kubelet",
             closed: closed(live),
-            cpu: of_node("cpu", millis) - taken("cpu", millis),
-            memory: of_node("memory", bytes) - taken("memory", bytes),
+            cpu: of_node("cpu", millis) - own().map(|pod| pod.cpu).sum::<i128>(),
+            memory: of_node("memory", bytes) - own().map(|pod| pod.memory).sum::<i128>(),
             name,
         }
     }
@@ -252,15 +241,17 @@ mod tests {
             "status": { "allocatable": { "cpu": "2", "memory": "1Gi" }, "conditions": [{ "type": "Ready", "status": "True" }] },
         }))
         .unwrap();
-        let pod = |phase: &str| {
-            let requests = json!({ "cpu": "500m", "memory": "512Mi" });
-            serde_json::from_value(json!({
+        let pod =
+            |phase: &str| {
+                let requests = json!({ "cpu": "500m", "memory": "512Mi" });
+                taken(serde_json::from_value(json!({
                 "spec": { "nodeName": "n", "containers": [{ "name": "c", "resources": { "requests": requests } }] },
                 "status": { "phase": phase },
             }))
-            .unwrap()
-        };
-        let node = Node::from_live(&node, &[pod("Running"), pod("Succeeded")]);
+            .unwrap())
+            };
+        let pods: Vec<Taken> = [pod("Running"), pod("Succeeded")].into_iter().flatten().collect();
+        let node = Node::from_live(&node, &pods);
         assert_eq!((node.cpu, node.memory), (1500, 512 << 20));
         assert_eq!((node.platform.as_str(), node.closed), ("linux/amd64", None));
     }

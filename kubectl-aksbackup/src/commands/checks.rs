@@ -1,310 +1,201 @@
-//! What `verify` checks, as a pure function of what was seen.
+//! What `verify` checks, as a pure function of what was seen: one module for each link of the chain that a cluster shows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use aksbackup_shared::args::with_state;
-use aksbackup_shared::ids::{NamespaceName, ObjectName};
-use aksbackup_shared::names::{AGENT_DEPLOYMENT, STORAGE_LOCATION, USE_LABEL};
+use aksbackup_shared::chain::check::{Check, Verdict};
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::state::schema::State;
 use jiff::Timestamp;
-use serde::Serialize;
 
-use crate::cluster::deployments::{Deployment, Rollout};
+use crate::cluster::deployments::Deployment;
+use crate::cluster::neighbours::{Availability, Claim, Event, Volume};
 use crate::cluster::pods::Pod;
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::cluster::storage_locations::StorageLocation;
-use crate::steps::injection::halted;
-use crate::steps::step06_workload_identity::{covered, creation, used};
-use crate::steps::step10_verification::unproven;
-use crate::steps::storage::{Access, access, cure, overdue, read_only, told};
+use crate::cluster::surroundings::Surroundings;
+use crate::steps::step06_workload_identity::used;
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Verdict {
-    /// As it should be.
-    Good,
-    /// Not as it should be.
-    Finding,
-    /// Could not be seen.
-    Unknown,
-}
+mod admission;
+mod of_accounts;
+mod of_cluster;
+mod of_injection;
+mod of_jobs;
+mod of_pods;
+mod of_storage;
+mod running;
+mod typos;
 
-/// One check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Check {
-    /// What is checked.
-    pub(crate) check: &'static str,
-    /// How it ended.
-    pub(crate) verdict: Verdict,
-    /// What was seen.
-    pub(crate) says: String,
-    /// What to type or to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) cure: Option<String>,
-}
+pub(crate) use of_cluster::{other_veleros, same_cluster, webhook};
+pub(crate) use of_pods::namespace;
 
-impl Check {
-    /// As it should be.
-    pub(crate) fn good(check: &'static str, says: impl Into<String>) -> Self {
-        Self {
-            check,
-            verdict: Verdict::Good,
-            says: says.into(),
-            cure: None,
-        }
-    }
-
-    /// Not as it should be, with what cures it.
-    pub(crate) fn finding(check: &'static str, says: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self {
-            check,
-            verdict: Verdict::Finding,
-            says: says.into(),
-            cure: Some(cure.into()),
-        }
-    }
-
-    /// Could not be seen.
-    pub(crate) fn unknown(check: &'static str, says: impl Into<String>) -> Self {
-        Self {
-            verdict: Verdict::Unknown,
-            ..Self::good(check, says)
-        }
-    }
-}
-
-/// What was seen of the cluster.
+/// What was seen of the cluster. `None` is what the caller may not read.
 #[derive(Debug, Clone)]
 pub(crate) struct Sight {
     /// Namespace of the extension.
     pub(crate) namespace: NamespaceName,
-    /// The issuer that the API server names, where the caller may know it.
+    /// The issuer that the API server names.
     pub(crate) issuer: Option<String>,
     /// The extension's deployments.
-    pub(crate) deployments: Vec<Deployment>,
+    pub(crate) deployments: Option<Vec<Deployment>>,
     /// The namespace's service accounts.
-    pub(crate) accounts: Vec<ServiceAccount>,
+    pub(crate) accounts: Option<Vec<ServiceAccount>>,
     /// The namespace's pods.
-    pub(crate) pods: Vec<Pod>,
+    pub(crate) pods: Option<Vec<Pod>>,
     /// The namespace's storage locations.
-    pub(crate) locations: Vec<StorageLocation>,
+    pub(crate) locations: Option<Locations>,
+    /// What stands around the extension.
+    pub(crate) around: Surroundings,
+    /// The deployment behind the webhook; `None` within where there is none of the known name.
+    pub(crate) injector: Option<Option<Availability>>,
+    /// The pods of AKS's own agents of extensions.
+    pub(crate) agents: Option<Vec<Pod>>,
+    /// Warnings in the namespace, the newest first.
+    pub(crate) warnings: Option<Vec<Event>>,
+    /// The cluster's claimed volumes.
+    pub(crate) volumes: Option<Vec<Volume>>,
+    /// The cluster's claims without a volume.
+    pub(crate) claims: Option<Vec<Claim>>,
     /// The API server's time.
     pub(crate) now: Option<Timestamp>,
 }
 
-const CONFIGURE: &str = "kubectl aksbackup configure";
-const PREPARE: &str = "az aksbackup prepare";
+/// The storage locations, and whether the cluster knows what that is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Locations {
+    /// Whether Velero's kind is installed.
+    pub(crate) known: bool,
+    /// The locations.
+    pub(crate) items: Vec<StorageLocation>,
+}
 
-/// Every check, in the order in which one builds on the other. `state_flag` goes behind the commands that cure.
+impl Sight {
+    /// The pods, as far as they were seen.
+    pub(crate) fn pods(&self) -> &[Pod] {
+        self.pods.as_deref().unwrap_or_default()
+    }
+
+    /// The deployments, as far as they were seen.
+    pub(crate) fn deployments(&self) -> &[Deployment] {
+        self.deployments.as_deref().unwrap_or_default()
+    }
+
+    /// The service accounts, as far as they were seen.
+    pub(crate) fn accounts(&self) -> &[ServiceAccount] {
+        self.accounts.as_deref().unwrap_or_default()
+    }
+
+    /// The client id that pods should use: the file's, else that of the annotations.
+    pub(crate) fn expected(&self, state: &State) -> Option<String> {
+        let of_file = state.cloud.identity.as_ref().map(|table| table.client_id.to_string());
+        let names = used(self.deployments());
+        let annotated = || {
+            let own = self.accounts().iter().filter(|own| names.contains(&own.name));
+            own.into_iter().find_map(|own| own.client_id.clone())
+        };
+        of_file.or_else(annotated)
+    }
+}
+
+pub(crate) const CONFIGURE: &str = "kubectl aksbackup configure";
+pub(crate) const PREPARE: &str = "az aksbackup prepare";
+
+/// Every check, in the order of the chain. `state_flag` goes behind the commands that cure.
 pub(crate) fn checks(sight: &Sight, state: &State, state_flag: &str) -> Vec<Check> {
     let identity = same_cluster(sight.issuer.as_deref(), state);
-    if identity.verdict == Verdict::Finding {
-        // What another cluster looks like says nothing about the state file's.
-        return vec![identity];
+    let mut all = vec![identity];
+    // What another cluster looks like says nothing about the state file's.
+    if all[0].verdict != Verdict::Error {
+        all.extend(of_cluster::checks(sight));
+        all.extend(of_pods::checks(sight));
+        // Where the extension is not there, all that rests on it would only be said to be missing too.
+        if sight.deployments.as_ref().is_none_or(|all| !all.is_empty()) {
+            all.extend(of_injection::checks(sight, state));
+            all.extend(of_accounts::checks(sight, state));
+            all.extend(of_storage::checks(sight, state));
+            all.extend(of_jobs::checks(sight));
+        }
     }
-    let mut all = of_extension(sight, state);
-    all.insert(0, identity);
-    for cure in all.iter_mut().filter_map(|check| check.cure.as_mut()) {
-        *cure = with_state(cure, state_flag);
-    }
+    with_flags(&mut all, state_flag);
+    all.sort_by_key(|check| check.link);
     all
 }
 
-fn of_extension(sight: &Sight, state: &State) -> Vec<Check> {
-    if sight.deployments.is_empty() {
-        let says = format!(
-            "there is no deployment {AGENT_DEPLOYMENT} in namespace {}",
-            sight.namespace
-        );
-        return vec![Check::finding("extension", says, PREPARE)];
-    }
-    let installed = Check::good("extension", format!("{} deployments", sight.deployments.len()));
-    vec![
-        installed,
-        annotations(sight, state),
-        credentials(sight, state),
-        templates(sight),
-        rollouts(sight),
-        pods(sight, state),
-        storage(sight),
-    ]
-}
-
-/// Whether the API server that names `issuer` is that of the state file.
-pub(crate) fn same_cluster(issuer: Option<&str>, state: &State) -> Check {
-    let wanted = state.cloud.prerequisites.as_ref().map(|table| table.issuer.as_str());
-    match (wanted, issuer) {
-        (Some(wanted), Some(own)) if wanted == own => Check::good("cluster", format!("issuer {own}")),
-        (Some(wanted), Some(own)) => Check::finding(
-            "cluster",
-            format!("the API server names issuer {own}, the state file {wanted}: this is another cluster"),
-            "choose the right one: --context NAME, or --state FILE",
-        ),
-        (Some(_), None) => Check::unknown(
-            "cluster",
-            "the issuer may not be read: it cannot be proved that this is the state file's cluster",
-        ),
-        (None, Some(own)) => Check::good(
-            "cluster",
-            format!("issuer {own}; there is no state file to compare it with"),
-        ),
-        (None, None) => Check::unknown("cluster", "neither the API server nor a state file names an issuer"),
+/// Puts the `--state` flag behind the commands that cure.
+pub(crate) fn with_flags(all: &mut [Check], state_flag: &str) {
+    for hint in all.iter_mut().filter_map(|check| check.hint.as_mut()) {
+        *hint = with_state(hint, state_flag);
     }
 }
 
-/// The client id that pods should use: the file's, else that of the annotations.
-fn expected(sight: &Sight, state: &State) -> Option<String> {
-    let of_file = state.cloud.identity.as_ref().map(|table| table.client_id.to_string());
-    let names = used(&sight.deployments);
-    let annotated = || {
-        let own = sight.accounts.iter().filter(|own| names.contains(&own.name));
-        own.into_iter().find_map(|own| own.client_id.clone())
-    };
-    of_file.or_else(annotated)
+/// What may not be read, with the right that would let it.
+pub(crate) fn unreadable(link: Link, check: &str, what: &str, right: &str) -> Check {
+    Check::unknown(link, check, format!("{what} may not be read with this login"))
+        .hinted(format!("ask a cluster admin for the right to {right}"))
 }
 
-fn annotations(sight: &Sight, state: &State) -> Check {
-    const NAME: &str = "service accounts";
-    let names = used(&sight.deployments);
-    let Some(wanted) = expected(sight, state) else {
-        let says = format!("none of {} service accounts carries a client id", names.len());
-        return Check::finding(NAME, says, CONFIGURE);
-    };
-    let exists = |name: &&ObjectName| sight.accounts.iter().any(|own| own.name == **name);
-    let absent: Vec<&ObjectName> = names.iter().filter(|name| !exists(name)).collect();
-    let bad: Vec<String> = names
-        .iter()
-        .filter_map(|name| match sight.accounts.iter().find(|own| own.name == *name) {
-            None => Some(format!("{name} does not exist")),
-            Some(own) => match own.client_id.as_deref() {
-                Some(client_id) if client_id == wanted => None,
-                Some(other) => Some(format!("{name} carries client id {other} and not {wanted}")),
-                None => Some(format!("{name} carries no client id")),
-            },
-        })
-        .collect();
-    match bad.is_empty() {
-        true => Check::good(NAME, format!("{} carry client id {wanted}", names.len())),
-        false if !absent.is_empty() => {
-            let creation = creation(&absent, &sight.namespace);
-            Check::finding(NAME, bad.join("; "), format!("{creation}, then: {CONFIGURE}"))
+/// Faults by the known failure that each proves, so that each failure becomes one check with all its objects.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<(&'static str, Vec<String>)>);
+
+impl Faults {
+    /// Adds a fault that proves `failure`; empty text where it proves none that is known.
+    pub(crate) fn add(&mut self, failure: &'static str, says: impl Into<String>) {
+        let says = says.into();
+        let index = self.0.iter().position(|(own, _)| *own == failure).unwrap_or_else(|| {
+            self.0.push((failure, Vec::new()));
+            self.0.len() - 1
+        });
+        if !self.0[index].1.contains(&says) {
+            self.0[index].1.push(says);
         }
-        false => Check::finding(NAME, bad.join("; "), CONFIGURE),
+    }
+
+    /// A check for each failure, or the one that says that all is well. `judge` gives verdict and cure of a failure.
+    pub(crate) fn checks(
+        self,
+        link: Link,
+        name: &str,
+        well: impl FnOnce() -> String,
+        judge: impl Fn(&str) -> (Verdict, String),
+    ) -> Vec<Check> {
+        if self.0.is_empty() {
+            return vec![Check::ok(link, name, well())];
+        }
+        let check = |(failure, all): (&'static str, Vec<String>)| {
+            let (verdict, cure) = judge(failure);
+            let mut check = Check::error(link, name, all.join("; "), cure);
+            check.verdict = verdict;
+            match failure {
+                "" => check,
+                failure => check.proves(failure),
+            }
+        };
+        self.0.into_iter().map(check).collect()
     }
 }
 
-fn credentials(sight: &Sight, state: &State) -> Check {
-    const NAME: &str = "federated credentials";
-    if state.cloud.federation.is_none() {
-        return Check::unknown(NAME, "no state file says which there are");
-    }
-    let names = used(&sight.deployments);
-    let bare: Vec<String> = names
-        .iter()
-        .filter(|name| !covered(state, &sight.namespace, name))
-        .map(ToString::to_string)
-        .collect();
-    match bare.is_empty() {
-        true => Check::good(
-            NAME,
-            format!("the state file has one for each of {} service accounts", names.len()),
-        ),
-        false => Check::finding(
-            NAME,
-            format!("the state file has none for {}", bare.join(", ")),
-            PREPARE,
-        ),
+/// A few of many names, in order.
+pub(crate) fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0..=SHOWN => shown,
+        count => format!("{shown} and {} more", count - SHOWN),
     }
 }
 
-fn templates(sight: &Sight) -> Check {
-    const NAME: &str = "pod templates";
-    let bad: Vec<String> = sight
-        .deployments
-        .iter()
-        .filter(|own| !own.is_labelled())
-        .map(|own| match &own.label {
-            Some(value) => format!("{} has {USE_LABEL}={value:?} and not \"true\"", own.name),
-            None => format!("{} lacks label {USE_LABEL}", own.name),
-        })
-        .collect();
-    match bad.is_empty() {
-        true => Check::good(NAME, format!("{} carry label {USE_LABEL}", sight.deployments.len())),
-        false => Check::finding(NAME, bad.join("; "), CONFIGURE),
+/// How many there are of each, with the most frequent first.
+pub(crate) fn counted(all: impl Iterator<Item = String>) -> Vec<(String, usize)> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for one in all {
+        *counts.entry(one).or_default() += 1;
     }
-}
-
-fn rollouts(sight: &Sight) -> Check {
-    const NAME: &str = "rollouts";
-    let bad: Vec<String> = sight
-        .deployments
-        .iter()
-        .filter_map(|own| match &own.rollout {
-            Rollout::Complete => None,
-            Rollout::Going(why) | Rollout::Stuck(why) => Some(format!("{}: {why}", own.name)),
-            other => Some(format!("{} {}", own.name, halted(other)?.0)),
-        })
-        .collect();
-    let resumed = sight
-        .deployments
-        .iter()
-        .find_map(|own| Some(halted(&own.rollout)?.1.replace("NAME", own.name.as_str())));
-    let cure = resumed.unwrap_or_else(|| "kubectl describe pods".to_owned());
-    match bad.is_empty() {
-        true => Check::good(NAME, "complete"),
-        false => Check::finding(NAME, bad.join("; "), format!("{cure} --namespace {}", sight.namespace)),
-    }
-}
-
-fn pods(sight: &Sight, state: &State) -> Check {
-    const NAME: &str = "running pods";
-    let Some(client_id) = expected(sight, state) else {
-        return Check::finding(NAME, "they cannot use workload identity without a client id", CONFIGURE);
-    };
-    let bad: BTreeSet<String> = sight
-        .deployments
-        .iter()
-        .filter(|own| own.rollout != Rollout::Empty)
-        .filter_map(|own| unproven(own, &sight.pods, &client_id))
-        .collect();
-    match bad.is_empty() {
-        true => Check::good(NAME, format!("use client id {client_id} with a token file")),
-        false => Check::finding(NAME, bad.into_iter().collect::<Vec<_>>().join("; "), CONFIGURE),
-    }
-}
-
-fn storage(sight: &Sight) -> Check {
-    const NAME: &str = "storage location";
-    const LOGS: &str = "kubectl aksbackup logs";
-    let access = access(&sight.locations, &sight.pods);
-    if let (Access::Proven(location), Some(now)) = (&access, sight.now)
-        && let Some(why) = overdue(location, now)
-    {
-        return Check::finding(NAME, why, LOGS);
-    }
-    if let Access::Proven(location) = &access
-        && let Some((why, cure)) = read_only(location, sight.namespace.as_str())
-    {
-        return Check::finding(NAME, why, cure);
-    }
-    match access {
-        Access::Proven(location) => Check::good(
-            NAME,
-            format!(
-                "{} is Available, container {} in account {} was reached since the pods started",
-                location.name, location.container, location.account
-            ),
-        ),
-        Access::Denied(location) => Check::finding(NAME, told(location), cure(location).unwrap_or(LOGS)),
-        Access::Unknown(why) => Check::finding(NAME, why, "run this again in a minute; then: kubectl aksbackup logs"),
-        Access::Absent => Check::finding(
-            NAME,
-            format!("there is no storage location {STORAGE_LOCATION}"),
-            PREPARE,
-        ),
-    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,11 +1,12 @@
 //! What `verify --pre` checks, as a pure function of what was seen: whether the extension can be installed at all.
 
-use aksbackup_shared::args::with_state;
+use aksbackup_shared::chain::check::{Check, Verdict};
+use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::state::schema::State;
 
 use crate::cluster::surroundings::{Node, Quota, Surroundings};
-use crate::commands::checks::{Check, Verdict, same_cluster};
+use crate::commands::checks::{namespace, other_veleros, same_cluster, unreadable, webhook, with_flags};
 
 /// Where Velero and the extension's other pods can run: their images are built for nothing else (Microsoft's support
 /// matrix of AKS backup).
@@ -21,91 +22,35 @@ const PODS: i128 = 6;
 pub(crate) fn preconditions(
     around: &Surroundings,
     issuer: Option<&str>,
-    namespace: &NamespaceName,
+    own: &NamespaceName,
     state: &State,
     state_flag: &str,
 ) -> Vec<Check> {
     let identity = same_cluster(issuer, state);
-    if identity.verdict == Verdict::Finding {
+    if identity.verdict == Verdict::Error {
         return vec![identity];
     }
     let mut all = vec![
         identity,
-        self::namespace(around.namespace.as_deref(), namespace),
-        veleros(around.veleros.as_deref()),
+        namespace(around.namespace.as_deref(), own),
+        other_veleros(around.veleros.as_deref()),
         webhook(around.webhooks.as_deref()),
         nodes(around.nodes.as_deref()),
-        quotas(around.quotas.as_deref(), namespace),
+        quotas(around.quotas.as_deref(), own),
     ];
-    for cure in all.iter_mut().filter_map(|check| check.cure.as_mut()) {
-        *cure = with_state(cure, state_flag);
-    }
+    with_flags(&mut all, state_flag);
     all
-}
-
-fn unreadable(check: &'static str, what: &str) -> Check {
-    Check::unknown(check, format!("{what} may not be read with this login"))
-}
-
-fn namespace(phase: Option<&str>, name: &NamespaceName) -> Check {
-    const NAME: &str = "namespace";
-    match phase {
-        None => unreadable(NAME, &format!("namespace {name}")),
-        Some("") => Check::good(NAME, format!("{name} does not exist; the extension makes it")),
-        Some("Terminating") => Check::finding(
-            NAME,
-            format!("{name} is being deleted, and nothing can be made in it until it is gone"),
-            format!("kubectl get namespace {name} -o yaml (status.conditions names what keeps it)"),
-        ),
-        Some(phase) => Check::good(NAME, format!("{name} is {phase}")),
-    }
-}
-
-fn veleros(found: Option<&[String]>) -> Check {
-    const NAME: &str = "other velero";
-    match found {
-        None => unreadable(NAME, "deployments of other namespaces"),
-        Some([]) => Check::good(NAME, "there is none"),
-        Some(found) => Check::finding(
-            NAME,
-            format!(
-                "the cluster has another Velero ({}), and both would use the same custom resources",
-                found.join(", ")
-            ),
-            "remove it together with its custom resource definitions: velero uninstall --namespace NAMESPACE",
-        ),
-    }
-}
-
-fn webhook(found: Option<&[String]>) -> Check {
-    const NAME: &str = "webhook";
-    match found {
-        None => unreadable(NAME, "mutating webhook configurations"),
-        Some([]) => Check::finding(
-            NAME,
-            "the webhook of workload identity is not installed",
-            "az aksbackup prepare (switches workload identity on)",
-        ),
-        Some([one]) => Check::good(NAME, format!("workload identity has its webhook, in {one}")),
-        Some(several) => Check::finding(
-            NAME,
-            format!(
-                "the webhook of workload identity is installed more than once: {}",
-                several.join(", ")
-            ),
-            "remove the one that was installed by hand, and keep that of AKS",
-        ),
-    }
 }
 
 fn nodes(found: Option<&[Node]>) -> Check {
     const NAME: &str = "nodes";
+    const LINK: Link = Link::Cluster;
     let Some(all) = found else {
-        return unreadable(NAME, "nodes");
+        return unreadable(LINK, NAME, "nodes", "list nodes");
     };
     let fitting = all.iter().filter(|node| unfit(node).is_none()).count();
     if fitting > 0 {
-        return Check::good(NAME, format!("{fitting} of {} have room for Velero", all.len()));
+        return Check::ok(LINK, NAME, format!("{fitting} of {} have room for Velero", all.len()));
     }
     let why: Vec<String> = all
         .iter()
@@ -116,11 +61,13 @@ fn nodes(found: Option<&[Node]>) -> Check {
         true => "there is no node".to_owned(),
         false => format!("no node has room for Velero: {}", why.join("; ")),
     };
-    Check::finding(
-        NAME,
-        why,
-        format!("add a node pool of {PLATFORM} without taints, or scale one up: az aks nodepool scale"),
-    )
+    let cure = format!("add a node pool of {PLATFORM} without taints, or scale one up: az aks nodepool scale");
+    let unsuitable = !all.iter().any(|node| node.platform == PLATFORM);
+    Check::error(LINK, NAME, why, cure).proves(if unsuitable {
+        "CLU-NODES-UNSUITABLE"
+    } else {
+        "K8S-PENDING"
+    })
 }
 
 /// Why Velero cannot run on a node.
@@ -142,21 +89,25 @@ fn unfit(node: &Node) -> Option<String> {
 
 fn quotas(found: Option<&[Quota]>, namespace: &NamespaceName) -> Check {
     const NAME: &str = "quota";
+    const LINK: Link = Link::Pods;
     let Some(all) = found else {
-        return unreadable(NAME, &format!("resource quotas in namespace {namespace}"));
+        let right = format!("list resourcequotas in namespace {namespace}");
+        return unreadable(LINK, NAME, &format!("resource quotas in namespace {namespace}"), &right);
     };
     let tight = all.iter().filter(|own| own.left < needed(&own.resource));
     let bad: Vec<String> = tight
         .map(|own| format!("quota {} has used {} {}", own.name, own.told, own.resource))
         .collect();
     match bad.is_empty() {
-        true if all.is_empty() => Check::good(NAME, format!("namespace {namespace} has none")),
-        true => Check::good(NAME, "leaves enough room"),
-        false => Check::finding(
+        true if all.is_empty() => Check::ok(LINK, NAME, format!("namespace {namespace} has none")),
+        true => Check::ok(LINK, NAME, "leaves enough room"),
+        false => Check::error(
+            LINK,
             NAME,
             format!("{}; the extension needs more", bad.join("; ")),
             format!("raise it: kubectl edit resourcequota --namespace {namespace}"),
-        ),
+        )
+        .proves("K8S-QUOTA"),
     }
 }
 
@@ -171,12 +122,22 @@ fn needed(resource: &str) -> i128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::neighbours::Webhook;
     use crate::steps::testing;
+
+    fn webhook(name: &str) -> Webhook {
+        Webhook {
+            name: name.into(),
+            created: None,
+            trusted: true,
+        }
+    }
 
     fn node() -> Node {
         Node {
             name: "n".into(),
             platform: PLATFORM.into(),
+            is_virtual: false,
             closed: None,
             cpu: CPU,
             memory: MEMORY,
@@ -187,23 +148,23 @@ mod tests {
         Surroundings {
             namespace: Some(String::new()),
             veleros: Some(Vec::new()),
-            webhooks: Some(vec!["w".into()]),
+            webhooks: Some(vec![webhook("w")]),
             nodes: Some(vec![node()]),
             quotas: Some(Vec::new()),
         }
     }
 
-    fn verdicts(around: &Surroundings, verdict: Verdict) -> Vec<&'static str> {
+    fn verdicts(around: &Surroundings, verdict: Verdict) -> Vec<String> {
         let namespace = "ns".parse().unwrap();
         let all = preconditions(around, Some(testing::ISSUER), &namespace, &testing::state(), "");
         let own = all.into_iter().filter(|check| check.verdict == verdict);
         own.map(|check| check.check).collect()
     }
 
-    fn finds(change: impl FnOnce(&mut Surroundings)) -> Vec<&'static str> {
+    fn finds(change: impl FnOnce(&mut Surroundings)) -> Vec<String> {
         let mut around = good();
         change(&mut around);
-        verdicts(&around, Verdict::Finding)
+        verdicts(&around, Verdict::Error)
     }
 
     #[test]
@@ -222,7 +183,7 @@ mod tests {
             finds(|around| around.veleros = Some(vec!["velero/velero".into()])),
             ["other velero"]
         );
-        for webhooks in [vec![], vec!["a".to_owned(), "b".to_owned()]] {
+        for webhooks in [vec![], vec![webhook("a"), webhook("b")]] {
             assert_eq!(finds(|around| around.webhooks = Some(webhooks)), ["webhook"]);
         }
         let quota = Quota {
@@ -254,7 +215,7 @@ mod tests {
     #[test]
     fn what_may_not_be_read_is_unknown_and_no_finding() {
         let blind = Surroundings::default();
-        assert!(verdicts(&blind, Verdict::Finding).is_empty());
+        assert!(verdicts(&blind, Verdict::Error).is_empty());
         let unknown = ["namespace", "other velero", "webhook", "nodes", "quota"];
         assert_eq!(verdicts(&blind, Verdict::Unknown), unknown);
     }

@@ -1,125 +1,196 @@
-//! `verify`: the proof of step 10 and all that it rests on, at once and without waiting.
+//! `verify`: the proof of step 10 and all that it rests on: at once, until it holds, or whenever it changes.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use aksbackup_shared::args::Format;
-use aksbackup_shared::console::{Console, Tone};
+use aksbackup_shared::chain::check::Check;
+use aksbackup_shared::chain::examination::Examination;
+use aksbackup_shared::chain::{exchange, show};
+use aksbackup_shared::console::human;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::process::document;
 use aksbackup_shared::state::schema::State;
-use futures::future::{try_join, try_join4};
-use serde_json::json;
+use jiff::Timestamp;
 
 use crate::cli::{Cli, VerifyArgs};
 use crate::cluster::client::Reader;
-use crate::cluster::deployments::of_release;
-use crate::cluster::rights::lacking;
-use crate::commands::checks::{Check, Sight, Verdict, checks};
-use crate::commands::preconditions::preconditions;
+use crate::cluster::watch::Since;
+use crate::commands::looking::{before, examined, look, not_blind, of_checks};
 use crate::commands::session;
-use crate::guide::VERIFY;
+
+/// How long a burst of changes is left to settle before the next look.
+const CALM: Duration = Duration::from_millis(500);
+/// After so long one looks again, whether anything has changed or not: ages grow without an event.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a run of the command stands on.
+struct Command<'a> {
+    cli: &'a Cli,
+    arguments: &'a VerifyArgs,
+    state: State,
+    reader: Reader,
+}
 
 /// Checks the cluster against the state file, or against itself where there is none; with `--pre`, whether the
 /// extension can be installed into it. Changes nothing; findings end 8.
 ///
 /// # Errors
-/// Exit 4: not permitted to look. Exit 7: a state file that cannot be read. As the API server says.
-pub(crate) async fn run(cli: &Cli, arguments: VerifyArgs) -> Outcome<Exit> {
+/// Exit 4: nothing at all may be read. Exit 7: a state file, or a result of the other program, that cannot be read. Exit 124:
+/// with `--wait`, there are findings at the deadline. As the API server says.
+pub(crate) async fn run(cli: &Cli, arguments: &VerifyArgs) -> Outcome<Exit> {
+    if arguments.watch && cli.common.output == Format::Json {
+        return Failure::usage("--watch has no end, and -o json prints one document at the end").err();
+    }
     let state = session::state_or_none(cli)?;
     let reader = session::reader(cli, &state)?;
-    let (checks, well) = match arguments.pre {
-        true => (
-            before(&reader, &state, cli).await?,
-            "nothing stands in the way of the extension",
-        ),
-        false => (after(&reader, &state, cli).await?, "workload identity works"),
-    };
-    let findings = checks.iter().filter(|check| check.verdict == Verdict::Finding).count();
-    let exit = if findings == 0 { Exit::Done } else { Exit::Pending };
-    let console = cli.common.console();
-    match cli.common.output {
-        Format::Json => console.result(&document(
-            json!({ "command": "verify", "exit": exit, "findings": findings, "checks": checks }),
-        )),
-        Format::Text => print(&console, &checks, findings, well),
-    }
-    Ok(exit)
-}
-
-/// What stands in the way of the extension.
-async fn before(reader: &Reader, state: &State, cli: &Cli) -> Outcome<Vec<Check>> {
-    let (around, issuer) = try_join(reader.surroundings(), reader.advertised_issuer()).await?;
-    let namespace = reader.namespace_name();
-    Ok(preconditions(
-        &around,
-        issuer.as_deref(),
-        namespace,
+    let command = Command {
+        cli,
+        arguments,
         state,
-        &cli.common.state_flag(),
-    ))
-}
-
-/// What the extension that is installed lacks.
-async fn after(reader: &Reader, state: &State, cli: &Cli) -> Outcome<Vec<Check>> {
-    match sight(reader).await {
-        Ok(sight) => Ok(checks(&sight, state, &cli.common.state_flag())),
-        Err(failure) => refused(reader, failure).await,
+        reader,
+    };
+    match (arguments.watch, arguments.wait) {
+        (true, _) => command.watched().await,
+        (_, true) => command.waited().await,
+        _ => command.end(command.look().await?.0),
     }
 }
 
-/// The failure; where a right is missing, with all that are.
-async fn refused<T>(reader: &Reader, failure: Box<Failure>) -> Outcome<T> {
-    if failure.has_code("Forbidden") {
-        let lacks = reader.lacks(VERIFY).await?;
-        if !lacks.is_empty() {
-            return lacking(&reader.caller().await?, &lacks, reader.namespace()).err();
-        }
-    }
-    Err(failure)
-}
-
-async fn sight(reader: &Reader) -> Outcome<Sight> {
-    let lists = try_join4(
-        reader.deployments(),
-        reader.service_accounts(),
-        reader.pods(),
-        reader.storage_locations(),
-    );
-    let facts = async { Ok((reader.advertised_issuer().await?, reader.now().await)) };
-    let ((deployments, accounts, pods, locations), (issuer, now)) = try_join(lists, facts).await?;
-    Ok(Sight {
-        namespace: reader.namespace_name().clone(),
-        issuer,
-        deployments: of_release(&deployments.items),
-        accounts: accounts.items,
-        pods: pods.items,
-        locations: locations.items,
-        now,
-    })
-}
-
-fn print(console: &Console, checks: &[Check], findings: usize, well: &str) {
-    for check in checks {
-        let (mark, tone) = match check.verdict {
-            Verdict::Good => ("✓", Tone::Good),
-            Verdict::Finding => ("✗", Tone::Bad),
-            Verdict::Unknown => ("?", Tone::Attention),
+impl Command<'_> {
+    /// One look. Where nothing may be read, says so.
+    async fn look(&self) -> Outcome<(Examination, Since)> {
+        let flag = self.cli.common.state_flag();
+        let (own, since) = match self.arguments.pre {
+            true => {
+                let (checks, issuer) = before(&self.reader, &self.state, &flag).await?;
+                (of_checks("verify", checks, issuer, &self.state), Since::default())
+            }
+            false => {
+                let seen = look(&self.reader, 1).await?;
+                (examined("verify", &seen.sight, &self.state, &flag), seen.since)
+            }
         };
-        console.result(&format!(
-            "{} {:<22} {}",
-            console.paint(tone, mark),
-            check.check,
-            check.says
-        ));
-        if let Some(cure) = &check.cure {
-            console.result(&format!("    hint: {cure}"));
+        not_blind(&self.reader, &own).await?;
+        Ok((own, since))
+    }
+
+    fn exit(&self, own: &Examination) -> Exit {
+        own.exit(self.arguments.examine.fail_on)
+    }
+
+    /// Shows and keeps what was seen, and says how it ends.
+    fn end(&self, own: Examination) -> Outcome<Exit> {
+        let exit = self.exit(&own);
+        self.tell(&own, exit)?;
+        Ok(exit)
+    }
+
+    fn tell(&self, own: &Examination, exit: Exit) -> Outcome<()> {
+        let (console, arguments) = (self.cli.common.console(), &self.arguments.examine);
+        let other = exchange::other(&console, own, arguments, &self.cli.common.state)?;
+        match self.cli.common.output {
+            Format::Json => console.result(&own.document(exit, other.as_ref())),
+            Format::Text => {
+                exchange::show(&console, own, other.as_ref());
+                console.result(&show::verdict(&own.checks, self.well()));
+            }
+        }
+        match arguments.save {
+            true => exchange::save(own, &self.cli.common.state, &own.document(exit, None)),
+            false => Ok(()),
         }
     }
-    console.result(&match findings {
-        0 if checks.iter().any(|check| check.verdict == Verdict::Unknown) => {
-            format!("verify: {well}, as far as it may be seen")
+
+    fn well(&self) -> &'static str {
+        match self.arguments.pre {
+            true => "nothing stands in the way of the extension",
+            false => "workload identity works",
         }
-        0 => format!("verify: {well}"),
-        1 => "verify: 1 finding".to_owned(),
-        count => format!("verify: {count} findings"),
-    });
+    }
+
+    /// Until something in the cluster has changed, or long enough.
+    async fn stirred(&self, since: &Since, longest: Duration) {
+        let pace = self.reader.connection().pace();
+        let watched = Cell::new(false);
+        let change = self.reader.stirred(since, pace.scaled(CALM), &watched);
+        let _ = tokio::time::timeout(longest.min(pace.scaled(PATIENCE)), change).await;
+    }
+
+    /// Looks until there is no finding.
+    async fn waited(&self) -> Outcome<Exit> {
+        let (console, begun, limit) = (self.cli.common.console(), Instant::now(), self.cli.common.timeout);
+        loop {
+            let (own, since) = self.look().await?;
+            if self.exit(&own) == Exit::Done {
+                console.clear();
+                return self.end(own);
+            }
+            let left = limit.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                console.clear();
+                self.tell(&own, Exit::Deadline)?;
+                if self.cli.common.output == Format::Text {
+                    console.ending(format!("verify: not within {}; that was the last state", human(limit)));
+                }
+                return Ok(Exit::Deadline);
+            }
+            let first = own.checks.iter().find(|check| check.is_finding());
+            let status = first
+                .map(|check| format!("{}: {}", check.check, check.says))
+                .unwrap_or_default();
+            console.progress("verify", &status);
+            self.stirred(&since, left).await;
+        }
+    }
+
+    /// Shows everything, and then whatever becomes different, until the person ends it.
+    async fn watched(&self) -> Outcome<Exit> {
+        let console = self.cli.common.console();
+        let (own, mut since) = self.look().await?;
+        self.tell(&own, self.exit(&own))?;
+        let mut before = own.checks;
+        loop {
+            self.stirred(&since, PATIENCE).await;
+            let (own, newer) = self.look().await?;
+            let changed = changed(&before, &own.checks);
+            if !changed.is_empty() {
+                let now = Timestamp::now();
+                console.result(&format!("{}:", now.strftime("%H:%M:%S")));
+                show::checks(&console, &changed);
+            }
+            (before, since) = (own.checks, newer);
+        }
+    }
+}
+
+/// The checks of `now` that are not in `before`: another verdict, or other faults. Ages alone are no change.
+fn changed(before: &[Check], now: &[Check]) -> Vec<Check> {
+    let key = |check: &Check| (check.link, check.check.clone(), check.verdict, check.failure.clone());
+    let finding_differs = |check: &Check| {
+        let same = before.iter().find(|own| key(own) == key(check));
+        same.is_none_or(|own| check.is_finding() && without_numbers(&own.says) != without_numbers(&check.says))
+    };
+    now.iter().filter(|check| finding_differs(check)).cloned().collect()
+}
+
+fn without_numbers(text: &str) -> String {
+    text.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aksbackup_shared::chain::link::Link;
+
+    #[test]
+    fn only_what_becomes_different_is_a_change() {
+        let ok = Check::ok(Link::Pods, "pods", "3 run");
+        let older = Check::error(Link::StorageLocation, "storage location", "5m01s ago", "x");
+        let oldest = Check::error(Link::StorageLocation, "storage location", "5m11s ago", "x");
+        let bad = Check::error(Link::Pods, "pods", "a waits", "x");
+        assert!(changed(&[ok.clone(), older.clone()], &[ok.clone(), oldest]).is_empty());
+        assert_eq!(changed(&[ok.clone(), older], &[bad.clone()]), [bad.clone()]);
+        assert_eq!(changed(&[bad], &[ok.clone()]), [ok]);
+    }
 }

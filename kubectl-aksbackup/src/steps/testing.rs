@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use aksbackup_shared::names::{AGENT_DEPLOYMENT, VELERO_CONTAINER};
+use aksbackup_shared::names::{AGENT_DEPLOYMENT, AUDIENCE, CLIENT_ID_ANNOTATION, USE_LABEL, VELERO_CONTAINER};
 use aksbackup_shared::pace::Pace;
 use aksbackup_shared::state::schema::{
     CredentialRecord, FederationTable, IdentityTable, PrerequisitesTable, RolesTable, State,
@@ -11,7 +11,7 @@ use aksbackup_shared::state::schema::{
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use crate::cluster::deployments::{Deployment, Rollout};
-use crate::cluster::pods::{Injected, Pod};
+use crate::cluster::pods::{ContainerState, Injected, Pod};
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::cluster::storage_locations::StorageLocation;
 use crate::steps::cause::cause;
@@ -76,6 +76,7 @@ pub(crate) fn account() -> ServiceAccount {
         client_id: Some(CLIENT_ID.into()),
         ours: true,
         other_manager: None,
+        keys: [(CLIENT_ID_ANNOTATION.to_owned(), CLIENT_ID.to_owned())].into(),
     }
 }
 
@@ -88,9 +89,14 @@ pub(crate) fn deployment() -> Deployment {
         label: Some("true".into()),
         cause: Some(cause(CLIENT_ID, ISSUER, ACCOUNT)),
         ours: true,
-        template: PodTemplateSpec::default(),
+        template: template(),
         rollout: Rollout::Complete,
+        refused: None,
     }
+}
+
+fn template() -> PodTemplateSpec {
+    serde_json::from_value(serde_json::json!({ "metadata": { "labels": { USE_LABEL: "true" } } })).unwrap()
 }
 
 /// A deployment as the extension installs it.
@@ -99,6 +105,7 @@ pub(crate) fn bare_deployment() -> Deployment {
         label: None,
         cause: None,
         ours: false,
+        template: PodTemplateSpec::default(),
         ..deployment()
     }
 }
@@ -116,9 +123,22 @@ pub(crate) fn pod() -> Pod {
             container: VELERO_CONTAINER.into(),
             client_id: Some(CLIENT_ID.into()),
             token_file: true,
+            tenant_id: Some(GUID.into()),
+            audience: Some(AUDIENCE.into()),
         }],
         velero_since: "2026-01-01T00:00:00Z".parse().ok(),
         trouble: None,
+        created: "2026-01-01T00:00:00Z".parse().ok(),
+        service_account: ACCOUNT.into(),
+        node: Some("n".into()),
+        unscheduled: None,
+        skips_velero: false,
+        states: vec![ContainerState {
+            container: VELERO_CONTAINER.into(),
+            waiting: None,
+            ended: None,
+            restarts: 0,
+        }],
     }
 }
 
@@ -131,6 +151,8 @@ pub(crate) fn bare_pod() -> Pod {
     };
     pod.containers[0].client_id = None;
     pod.containers[0].token_file = false;
+    pod.containers[0].tenant_id = None;
+    pod.containers[0].audience = None;
     pod
 }
 
@@ -144,6 +166,13 @@ pub(crate) fn location() -> StorageLocation {
         read_only: false,
         container: "aks-backups".into(),
         account: "stbackup".into(),
+        config: [
+            ("storageAccount".to_owned(), "stbackup".to_owned()),
+            ("useAAD".to_owned(), "true".to_owned()),
+        ]
+        .into(),
+        default: true,
+        credential: false,
     }
 }
 

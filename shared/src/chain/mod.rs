@@ -2,11 +2,13 @@
 //!
 //! [`link`] lists the links in the order in which one builds on the other, [`check`] is the question to one of them with its
 //! answer, [`finding`] a known failure that the answers point at, [`examination`] the document of `verify` and `doctor`
-//! in either program, [`args`] their flags, [`show`] what a person reads.
+//! in either program, [`exchange`] what one program keeps for the other, [`args`] their flags, [`show`] what a person
+//! reads.
 
 pub mod args;
 pub mod check;
 pub mod examination;
+pub mod exchange;
 pub mod finding;
 pub mod link;
 pub mod show;

@@ -58,6 +58,8 @@ pub(crate) struct State {
     pub(crate) issuer: Option<String>,
     pub(crate) workload_identity: bool,
     pub(crate) webhook_down: bool,
+    /// Whether Velero has stopped to validate.
+    pub(crate) velero_hangs: bool,
     pub(crate) webhook_lag: f64,
     pub(crate) latency: f64,
     pub(crate) dialect: Dialect,
@@ -101,6 +103,7 @@ impl Kubernetes {
             issuer: None,
             workload_identity: false,
             webhook_down: settings.webhook_down,
+            velero_hangs: false,
             webhook_lag: settings.webhook_lag,
             latency: settings.latency,
             dialect: settings.dialect,

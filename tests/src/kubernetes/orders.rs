@@ -74,6 +74,37 @@ impl Kubernetes {
         self.stir();
     }
 
+    /// Changes an object as if by another hand, its status too.
+    ///
+    /// # Panics
+    /// There is no such object.
+    pub fn alter(&self, kind: &str, namespace: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        let Some(resource) = resources::of_kind(kind) else {
+            panic!("no kind is called {kind}")
+        };
+        let altered = self
+            .store
+            .modify(resource, namespace, name, &Options::by("somebody", None), |live| {
+                let mut live = live.clone();
+                change(&mut live);
+                Ok(live)
+            });
+        assert!(altered.is_ok(), "{kind} {name} cannot be changed: {altered:?}");
+        self.stir();
+    }
+
+    /// Whether Velero hangs: it runs, and validates no more.
+    pub fn set_velero_hangs(&self, hangs: bool) {
+        self.state().velero_hangs = hangs;
+        self.stir();
+    }
+
+    /// Adds a line to the log of a container, as if it had been written there.
+    pub fn write_log(&self, pod: &Value, container: &str, line: String) {
+        let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+        self.logs.push(uid, container, line);
+    }
+
     /// Every object of a kind.
     #[must_use]
     pub fn objects(&self, kind: &str) -> Vec<Value> {

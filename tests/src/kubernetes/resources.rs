@@ -96,6 +96,25 @@ pub(crate) static RESOURCES: &[Resource] = &[
         ..STORED
     },
     Resource {
+        plural: "resourcequotas",
+        kind: "ResourceQuota",
+        short: &["quota"],
+        ..STORED
+    },
+    Resource {
+        plural: "persistentvolumeclaims",
+        kind: "PersistentVolumeClaim",
+        short: &["pvc"],
+        ..STORED
+    },
+    Resource {
+        plural: "persistentvolumes",
+        kind: "PersistentVolume",
+        short: &["pv"],
+        namespaced: false,
+        ..STORED
+    },
+    Resource {
         plural: "events",
         kind: "Event",
         short: &["ev"],

@@ -13,7 +13,7 @@ use super::server::{Answer, Request, json as json_answer};
 use super::status::Refusal;
 use super::store::Options;
 use super::tables::Table;
-use super::target::Named;
+use super::target::{Named, Query};
 
 pub(crate) fn answer(cluster: &Kubernetes, request: &Request, named: &Named, verb: &str) -> Answer {
     let (resource, namespace, name) = (named.resource, named.store_namespace(), named.name());
@@ -47,14 +47,38 @@ fn list(cluster: &Kubernetes, request: &Request, named: &Named) -> Answer {
     let selector = Selector::parse(resource, &request.query)?;
     let (objects, revision) = cluster.store.list(resource.plural, named.namespace.as_deref());
     let items: Vec<Value> = objects.into_iter().filter(|object| selector.matches(object)).collect();
-    let list = match Table::asked(request) {
+    let (items, next) = page(items, &request.query)?;
+    let mut list = match Table::asked(request) {
         Some(table) => table.render(resource, &items, &revision.to_string()),
         None => json!({
             "kind": format!("{}List", resource.kind), "apiVersion": resource.api_version(),
             "metadata": { "resourceVersion": revision.to_string() }, "items": items,
         }),
     };
+    if let Some((token, left)) = next {
+        list["metadata"]["continue"] = json!(token.to_string());
+        list["metadata"]["remainingItemCount"] = json!(left);
+    }
     Ok(json_answer(StatusCode::OK, &list))
+}
+
+/// Where a list goes on, and how many objects are left then.
+type Next = Option<(usize, usize)>;
+
+/// As many of `items` as were asked for, from where the page before ended.
+fn page(items: Vec<Value>, query: &Query) -> Result<(Vec<Value>, Next), Refusal> {
+    let begun = match query.get("continue").filter(|token| !token.is_empty()) {
+        Some(token) => token
+            .parse()
+            .map_err(|_| Refusal::bad_request("continue key is not valid"))?,
+        None => 0,
+    };
+    let limit = query.number("limit").and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    let end = limit.saturating_add(begun).min(items.len());
+    let left = items.len() - end;
+    let items = items.into_iter().skip(begun).take(limit).collect();
+    Ok((items, (left > 0).then_some((end, left))))
 }
 
 fn create(cluster: &Kubernetes, request: &Request, named: &Named) -> Result<Value, Refusal> {

@@ -1,0 +1,142 @@
+//! The service accounts: what each carries against the extension's identity, and whether it has a federated credential.
+
+use aksbackup_shared::chain::check::{Check, Verdict};
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::ids::{ClientId, ObjectName};
+use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
+use aksbackup_shared::state::schema::State;
+
+use crate::cluster::service_accounts::ServiceAccount;
+use crate::commands::checks::typos::typos;
+use crate::commands::checks::{CONFIGURE, Faults, PREPARE, Sight, unreadable};
+use crate::steps::step06_workload_identity::{covered, creation, used};
+
+const LINK: Link = Link::ServiceAccounts;
+
+pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
+    let mut all = annotations(sight, state);
+    all.push(credentials(sight, state));
+    all
+}
+
+fn annotations(sight: &Sight, state: &State) -> Vec<Check> {
+    const NAME: &str = "service accounts";
+    let namespace = &sight.namespace;
+    let (Some(accounts), true) = (&sight.accounts, sight.deployments.is_some()) else {
+        let right = match sight.accounts {
+            None => format!("list serviceaccounts in namespace {namespace}"),
+            Some(_) => format!("list deployments.apps in namespace {namespace}"),
+        };
+        return vec![unreadable(
+            LINK,
+            NAME,
+            "which service accounts the extension uses, and what they carry,",
+            &right,
+        )];
+    };
+    let names = used(sight.deployments());
+    let wanted = sight.expected(state);
+    let (mut faults, mut absent) = (Faults::default(), Vec::new());
+    for name in &names {
+        match accounts.iter().find(|own| own.name == *name) {
+            None => {
+                absent.push(name);
+                faults.add("WI-SA-ABSENT", format!("{name} does not exist"));
+            }
+            Some(own) => faults_of(own, wanted.as_deref(), state, &mut faults),
+        }
+    }
+    let judge = |failure: &str| match failure {
+        "WI-SA-ABSENT" => (
+            Verdict::Error,
+            format!("{}, then: {CONFIGURE}", creation(&absent, namespace)),
+        ),
+        "WI-SA-STALE-CLIENT" => (
+            Verdict::Error,
+            format!("{PREPARE}, then: az aksbackup grant, then: {CONFIGURE}"),
+        ),
+        _ => (Verdict::Error, CONFIGURE.to_owned()),
+    };
+    let well = || format!("{} carry client id {}", names.len(), wanted.clone().unwrap_or_default());
+    faults.checks(LINK, NAME, well, judge)
+}
+
+fn faults_of(own: &ServiceAccount, wanted: Option<&str>, state: &State, faults: &mut Faults) {
+    let name = &own.name;
+    let Some(client_id) = own.client_id.as_deref().filter(|id| !id.trim().is_empty()) else {
+        return bare(own, state, faults);
+    };
+    if client_id.parse::<ClientId>().is_err() {
+        let says = format!("{name} carries {client_id:?}, which is no client id");
+        return faults.add("WI-SA-WRONG-CLIENT", says);
+    }
+    let Some(wanted) = wanted.filter(|wanted| !wanted.eq_ignore_ascii_case(client_id)) else {
+        return;
+    };
+    let says = format!("{name} carries client id {client_id} and not {wanted}");
+    // What this program once wrote was right then: the identity is another one since.
+    let stale = own.ours && own.other_manager.is_none() && state.cloud.identity.is_some();
+    faults.add(
+        if stale {
+            "WI-SA-STALE-CLIENT"
+        } else {
+            "WI-SA-WRONG-CLIENT"
+        },
+        says,
+    );
+}
+
+/// An account without a client id: misspelt, lost, or never annotated.
+fn bare(own: &ServiceAccount, state: &State, faults: &mut Faults) {
+    let name = &own.name;
+    let near = typos(own.keys.keys().map(String::as_str));
+    if let Some(key) = near.first() {
+        let says = format!("{name} carries {key:?} in place of {CLIENT_ID_ANNOTATION}");
+        return faults.add("WI-SA-TYPO", says);
+    }
+    match was_annotated(state, name) {
+        true => faults.add(
+            "EXT-DRIFT",
+            format!("{name} carries no client id, and the state file says that it was set"),
+        ),
+        false => faults.add("WI-SA-NO-CLIENT", format!("{name} carries no client id")),
+    }
+}
+
+fn was_annotated(state: &State, name: &ObjectName) -> bool {
+    let table = state.cluster.workload_identity.as_ref();
+    table.is_some_and(|table| table.service_accounts.contains(name))
+}
+
+/// What the state file says of federated credentials: the cluster does not know them.
+fn credentials(sight: &Sight, state: &State) -> Check {
+    const NAME: &str = "federated credentials";
+    const LINK: Link = Link::FederatedCredentials;
+    let Some(table) = &state.cloud.federation else {
+        return Check::unknown(LINK, NAME, "no state file says which there are");
+    };
+    if sight.deployments.is_none() {
+        return Check::unknown(LINK, NAME, "which service accounts need one may not be seen");
+    }
+    let names = used(sight.deployments());
+    let bare: Vec<String> = names
+        .iter()
+        .filter(|name| !covered(state, &sight.namespace, name))
+        .map(ToString::to_string)
+        .collect();
+    if bare.is_empty() {
+        let says = format!("the state file has one for each of {} service accounts", names.len());
+        return Check::ok(LINK, NAME, says);
+    }
+    let check = Check::error(
+        LINK,
+        NAME,
+        format!("the state file has none for {}", bare.join(", ")),
+        PREPARE,
+    );
+    // Others have theirs: the extension has begun to use an account that nobody knew.
+    match bare.len() < names.len() && !table.credentials.is_empty() {
+        true => check.proves("WI-SA-OTHER"),
+        false => check,
+    }
+}

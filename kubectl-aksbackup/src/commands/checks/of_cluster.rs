@@ -1,0 +1,166 @@
+//! The cluster itself: whether it is the state file's, and what else is in it.
+
+use aksbackup_shared::chain::check::Check;
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::state::schema::State;
+
+use crate::cluster::neighbours::Webhook;
+use crate::cluster::surroundings::Node;
+use crate::commands::checks::{PREPARE, Sight, some_of, unreadable};
+
+/// Where the extension's images run (Microsoft's support matrix of AKS backup).
+const PLATFORM: &str = "linux/amd64";
+
+pub(super) fn checks(sight: &Sight) -> Vec<Check> {
+    let mut all = Vec::new();
+    all.extend(issuer(sight.issuer.as_deref()));
+    all.push(other_veleros(sight.around.veleros.as_deref()));
+    all.push(nodes(sight.around.nodes.as_deref()));
+    all
+}
+
+/// Whether the API server that names `issuer` is that of the state file.
+pub(crate) fn same_cluster(issuer: Option<&str>, state: &State) -> Check {
+    const NAME: &str = "cluster";
+    const LINK: Link = Link::Cluster;
+    let wanted = state.cloud.prerequisites.as_ref().map(|table| table.issuer.as_str());
+    match (wanted, issuer) {
+        (Some(wanted), Some(own)) if wanted == own => Check::ok(LINK, NAME, format!("issuer {own}")),
+        (Some(wanted), Some(own)) => another(wanted, own),
+        (Some(_), None) => Check::unknown(
+            LINK,
+            NAME,
+            "the issuer may not be read: it cannot be proved that this is the state file's cluster",
+        )
+        .hinted("ask a cluster admin for the right to get /.well-known/openid-configuration"),
+        (None, Some(own)) => Check::ok(
+            LINK,
+            NAME,
+            format!("issuer {own}; there is no state file to compare it with"),
+        ),
+        (None, None) => Check::unknown(LINK, NAME, "neither the API server nor a state file names an issuer")
+            .hinted("ask a cluster admin for the right to get /.well-known/openid-configuration"),
+    }
+}
+
+fn another(wanted: &str, own: &str) -> Check {
+    let says = format!("the API server names issuer {own}, the state file {wanted}: this is another cluster");
+    let cure = match wanted.trim_end_matches('/') == own.trim_end_matches('/') {
+        true => "they differ in the trailing slash alone: az aksbackup prepare reads the issuer from Azure again",
+        false => "choose the right one: --context NAME, or --state FILE",
+    };
+    Check::error(Link::Cluster, "cluster", says, cure)
+        .because(format!("issuer of the API server = {own}"))
+        .because(format!("issuer of the state file = {wanted}"))
+        .proves("K8S-WRONG-CONTEXT")
+}
+
+/// An issuer that nobody but the cluster itself can read: AKS's OIDC issuer is off.
+fn issuer(own: Option<&str>) -> Option<Check> {
+    let own = own?;
+    let host = own.strip_prefix("https://")?.split('/').next()?;
+    let inner = host.starts_with("kubernetes.default.svc") || host.ends_with(".azmk8s.io");
+    inner.then(|| {
+        let says =
+            format!("tokens carry the API server's own address as their issuer ({own}), which Entra cannot read");
+        Check::error(Link::Cluster, "issuer", says, PREPARE)
+            .because(format!("issuer = {own}"))
+            .proves("CLU-OIDC-OFF")
+    })
+}
+
+/// Whether another Velero is in the cluster.
+pub(crate) fn other_veleros(found: Option<&[String]>) -> Check {
+    const NAME: &str = "other velero";
+    const LINK: Link = Link::Cluster;
+    match found {
+        None => unreadable(LINK, NAME, "deployments of other namespaces", "list deployments.apps"),
+        Some([]) => Check::ok(LINK, NAME, "there is none"),
+        Some(found) => Check::error(
+            LINK,
+            NAME,
+            format!(
+                "the cluster has another Velero ({}), and both would use the same custom resources",
+                some_of(found)
+            ),
+            "remove it together with its custom resource definitions: velero uninstall --namespace NAMESPACE",
+        )
+        .proves("CLU-OTHER-VELERO"),
+    }
+}
+
+fn nodes(found: Option<&[Node]>) -> Check {
+    const NAME: &str = "nodes";
+    const LINK: Link = Link::Cluster;
+    let Some(all) = found else {
+        return unreadable(LINK, NAME, "nodes", "list nodes");
+    };
+    let fitting = all
+        .iter()
+        .filter(|node| node.platform == PLATFORM && !node.is_virtual)
+        .count();
+    if fitting > 0 {
+        return Check::ok(LINK, NAME, format!("{fitting} of {} are {PLATFORM}", all.len()));
+    }
+    let own: Vec<String> = all
+        .iter()
+        .map(|node| format!("{} is {}", node.name, node.platform))
+        .collect();
+    let says = format!(
+        "the extension runs on {PLATFORM} alone, and there is no such node: {}",
+        some_of(&own)
+    );
+    Check::error(
+        LINK,
+        NAME,
+        says,
+        format!("add a node pool of {PLATFORM}: az aks nodepool add"),
+    )
+    .proves("CLU-NODES-UNSUITABLE")
+}
+
+/// Whether the webhook of workload identity is installed, and once.
+pub(crate) fn webhook(found: Option<&[Webhook]>) -> Check {
+    const NAME: &str = "webhook";
+    const LINK: Link = Link::Injection;
+    match found {
+        None => unreadable(
+            LINK,
+            NAME,
+            "mutating webhook configurations",
+            "list mutatingwebhookconfigurations.admissionregistration.k8s.io",
+        ),
+        Some([]) => Check::error(
+            LINK,
+            NAME,
+            "the webhook of workload identity is not installed",
+            "az aksbackup prepare (switches workload identity on)",
+        )
+        .proves("CLU-WI-OFF"),
+        Some([one]) if !one.trusted => Check::error(
+            LINK,
+            NAME,
+            format!(
+                "configuration {} has no caBundle, so that the API server trusts no answer",
+                one.name
+            ),
+            "AKS sets the webhook up anew with: az aks update",
+        )
+        .because("webhooks[].clientConfig.caBundle is empty")
+        .proves("WI-WEBHOOK-CERT"),
+        Some([one]) => Check::ok(
+            LINK,
+            NAME,
+            format!("workload identity has its webhook, in {}", one.name),
+        ),
+        Some(several) => {
+            let names: Vec<String> = several.iter().map(|own| own.name.clone()).collect();
+            let says = format!(
+                "the webhook of workload identity is installed more than once: {}",
+                names.join(", ")
+            );
+            let cure = "remove the one that was installed by hand, and keep that of AKS";
+            Check::error(LINK, NAME, says, cure).proves("WI-WEBHOOK-DUP")
+        }
+    }
+}

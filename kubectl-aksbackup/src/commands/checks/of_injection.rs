@@ -1,0 +1,135 @@
+//! The workload identity webhook, the pod templates that it goes by, and what is in the pods that run.
+
+use aksbackup_shared::chain::check::{Check, Verdict};
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
+use aksbackup_shared::state::schema::State;
+
+use crate::cluster::deployments::Deployment;
+use crate::cluster::neighbours::{INJECTOR, SYSTEM};
+use crate::cluster::pods::SKIP_ANNOTATION;
+use crate::commands::checks::typos::typos;
+use crate::commands::checks::{CONFIGURE, Faults, Sight, running, unreadable, webhook};
+
+const LINK: Link = Link::Injection;
+
+pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
+    let mut all = vec![webhook(sight.around.webhooks.as_deref())];
+    all.extend(injector(sight));
+    all.extend(templates(sight, state));
+    all.extend(running::checks(sight, state));
+    all
+}
+
+/// The deployment behind the webhook; nothing is said where there is none of the known name, as where somebody runs it
+/// elsewhere.
+fn injector(sight: &Sight) -> Option<Check> {
+    const NAME: &str = "webhook's pods";
+    match sight.injector {
+        None => Some(unreadable(
+            LINK,
+            NAME,
+            &format!("deployment {INJECTOR} of {SYSTEM}"),
+            &format!("get deployments.apps in namespace {SYSTEM}"),
+        )),
+        Some(None) => None,
+        Some(Some(own)) if own.available > 0 => {
+            Some(Check::ok(LINK, NAME, format!("{} of {} are available", own.available, own.wanted)))
+        }
+        Some(Some(own)) => Some(
+            Check::error(
+                LINK,
+                NAME,
+                format!("none of {} is available: no labelled pod can be made until one is", own.wanted),
+                "look at them: kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true; AKS \
+                 sets them up anew with: az aks update",
+            )
+            .because(format!("deployment {SYSTEM}/{INJECTOR}: status.availableReplicas = 0"))
+            .proves("WI-WEBHOOK-DOWN"),
+        ),
+    }
+}
+
+fn templates(sight: &Sight, state: &State) -> Vec<Check> {
+    const NAME: &str = "pod templates";
+    let Some(all) = &sight.deployments else {
+        let right = format!("list deployments.apps in namespace {}", sight.namespace);
+        return vec![unreadable(LINK, NAME, "deployments", &right)];
+    };
+    let mut faults = Faults::default();
+    let wanted = sight.expected(state);
+    for own in all {
+        label(own, state, &mut faults);
+        if skips_velero(own) {
+            let says = format!(
+                "{} tells the webhook by {SKIP_ANNOTATION} to leave {VELERO_CONTAINER} alone",
+                own.name
+            );
+            faults.add("WI-SKIP", says);
+        }
+        if let (Some((container, value)), Some(wanted)) = (own.preset_client_id(), &wanted)
+            && !value.eq_ignore_ascii_case(wanted)
+        {
+            let name = &own.name;
+            let says = format!("{name} sets AZURE_CLIENT_ID={value} on container {container} itself, and not {wanted}");
+            faults.add("WI-ENV-PRESET", says);
+        }
+    }
+    let namespace = &sight.namespace;
+    let judge = |failure: &str| {
+        let cure = match failure {
+            "WI-ENV-PRESET" => {
+                "a setting of the extension does this: take it away, the webhook never overwrites a variable".into()
+            }
+            "WI-SKIP" => format!("take the annotation off: kubectl edit deployments --namespace {namespace}"),
+            "WI-SA-TYPO" => format!("{CONFIGURE} (and take the misspelt key away)"),
+            _ => CONFIGURE.to_owned(),
+        };
+        (Verdict::Error, cure)
+    };
+    faults.checks(LINK, NAME, || format!("{} carry label {USE_LABEL}", all.len()), judge)
+}
+
+fn label(own: &Deployment, state: &State, faults: &mut Faults) {
+    let name = &own.name;
+    match &own.label {
+        _ if own.is_labelled() => {}
+        Some(value) => faults.add(
+            "WI-LABEL-VALUE",
+            format!("{name} has {USE_LABEL}={value:?} and not \"true\""),
+        ),
+        None => {
+            let meta = own.template.metadata.iter();
+            let keys = meta.flat_map(|meta| meta.labels.iter().chain(&meta.annotations).flatten());
+            if let Some(key) = typos(keys.map(|(key, _)| key.as_str())).first() {
+                return faults.add(
+                    "WI-SA-TYPO",
+                    format!("{name} carries {key:?} in place of label {USE_LABEL}"),
+                );
+            }
+            match was_labelled(own, state) {
+                true => faults.add(
+                    "EXT-DRIFT",
+                    format!("{name} lacks label {USE_LABEL}, which was set once"),
+                ),
+                false => faults.add("WI-LABEL-MISSING", format!("{name} lacks label {USE_LABEL}")),
+            }
+        }
+    }
+}
+
+/// Whether this program has labelled the template: its note is still there, or the state file says so.
+fn was_labelled(own: &Deployment, state: &State) -> bool {
+    let rolled = state.cluster.rollout.as_ref();
+    own.cause.is_some() || rolled.is_some_and(|table| table.deployments.contains(&own.name))
+}
+
+fn skips_velero(own: &Deployment) -> bool {
+    let mut annotations = own
+        .template
+        .metadata
+        .iter()
+        .flat_map(|meta| meta.annotations.iter().flatten());
+    let skipped = annotations.find(|(key, _)| *key == SKIP_ANNOTATION);
+    own.is_agent() && skipped.is_some_and(|(_, value)| value.split(';').any(|own| own.trim() == VELERO_CONTAINER))
+}

@@ -1,0 +1,291 @@
+//! Namespace, deployments, pods, and what Kubernetes says about them.
+
+use aksbackup_shared::chain::check::{Check, Verdict};
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::console::human;
+use aksbackup_shared::ids::NamespaceName;
+use aksbackup_shared::names::AGENT_DEPLOYMENT;
+
+use crate::cluster::deployments::Rollout;
+use crate::cluster::pods::Pod;
+use crate::commands::checks::{Faults, PREPARE, Sight, admission, some_of, unreadable};
+use crate::steps::injection::{halted, live};
+
+const LINK: Link = Link::Pods;
+
+pub(super) fn checks(sight: &Sight) -> Vec<Check> {
+    let mut all = vec![
+        of_extension(sight.around.namespace.as_deref(), &sight.namespace),
+        extension(sight),
+    ];
+    all.extend(agents(sight));
+    if sight.deployments().is_empty() && sight.deployments.is_some() {
+        return all;
+    }
+    all.extend(rollouts(sight));
+    all.extend(refusals(sight));
+    all.extend(pods(sight));
+    all.push(events(sight));
+    all
+}
+
+/// Phase of the namespace; empty where there is none.
+pub(crate) fn namespace(phase: Option<&str>, name: &NamespaceName) -> Check {
+    const NAME: &str = "namespace";
+    match phase {
+        None => unreadable(
+            LINK,
+            NAME,
+            &format!("namespace {name}"),
+            &format!("get namespaces in namespace {name}"),
+        ),
+        Some("") => Check::ok(LINK, NAME, format!("{name} does not exist; the extension makes it")),
+        Some("Terminating") => Check::error(
+            LINK,
+            NAME,
+            format!("{name} is being deleted, and nothing can be made in it until it is gone"),
+            format!("kubectl get namespace {name} -o yaml (status.conditions names what keeps it)"),
+        )
+        .because("status.phase = Terminating")
+        .proves("EXT-NS-TERMINATING"),
+        Some(phase) => Check::ok(LINK, NAME, format!("{name} is {phase}")),
+    }
+}
+
+/// The same where the extension should have made it.
+fn of_extension(phase: Option<&str>, name: &NamespaceName) -> Check {
+    match phase {
+        Some("") => {
+            Check::error(LINK, "namespace", format!("there is no namespace {name}"), PREPARE).proves("K8S-NS-ABSENT")
+        }
+        _ => namespace(phase, name),
+    }
+}
+
+fn extension(sight: &Sight) -> Check {
+    const NAME: &str = "extension";
+    let namespace = &sight.namespace;
+    match sight.deployments.as_deref() {
+        None => unreadable(
+            LINK,
+            NAME,
+            "deployments",
+            &format!("list deployments.apps in namespace {namespace}"),
+        ),
+        Some([]) => {
+            let says = format!("there is no deployment {AGENT_DEPLOYMENT} in namespace {namespace}");
+            Check::error(LINK, NAME, says, PREPARE).proves("EXT-MISSING")
+        }
+        Some(all) => Check::ok(LINK, NAME, format!("{} deployments", all.len())),
+    }
+}
+
+/// AKS's own agents, which install the extension; nothing is said where there are none under the known names.
+fn agents(sight: &Sight) -> Option<Check> {
+    const NAME: &str = "extension agents";
+    let Some(all) = sight.agents.as_deref() else {
+        return Some(unreadable(
+            LINK,
+            NAME,
+            "pods of kube-system",
+            "list pods in namespace kube-system",
+        ));
+    };
+    let standing: Vec<&Pod> = all.iter().filter(|pod| !pod.ending).collect();
+    let down: Vec<String> = standing
+        .iter()
+        .filter(|pod| !pod.ready)
+        .map(|pod| format!("{}{}", pod.name, why(pod)))
+        .collect();
+    match (standing.is_empty(), down.is_empty()) {
+        (true, _) => None,
+        (_, true) => Some(Check::ok(LINK, NAME, format!("{} run", standing.len()))),
+        (_, false) => Some(
+            Check::error(
+                LINK,
+                NAME,
+                format!("AKS's own agents of extensions do not run: {}", some_of(&down)),
+                "look at the nodes and at what evicts them: kubectl describe pods --namespace kube-system",
+            )
+            .proves("EXT-AGENT-DOWN"),
+        ),
+    }
+}
+
+fn why(pod: &Pod) -> String {
+    pod.trouble
+        .as_ref()
+        .map(|trouble| format!(" ({trouble})"))
+        .unwrap_or_default()
+}
+
+fn rollouts(sight: &Sight) -> Vec<Check> {
+    const NAME: &str = "rollouts";
+    let namespace = &sight.namespace;
+    let mut all = Vec::new();
+    for own in sight.deployments() {
+        let name = &own.name;
+        let found = match &own.rollout {
+            Rollout::Complete => continue,
+            Rollout::Going(why) => {
+                let cure = format!("wait for it: kubectl rollout status deployment {name} --namespace {namespace}");
+                Check::warning(LINK, NAME, format!("{name}: {why}"), cure)
+            }
+            Rollout::Stuck(why) => {
+                let cure = format!("kubectl describe pods --namespace {namespace}");
+                Check::error(LINK, NAME, format!("{name}: {why}"), cure).proves("K8S-PROGRESS")
+            }
+            other => {
+                let Some((state, cure)) = halted(other) else { continue };
+                let cure = format!("{} --namespace {namespace}", cure.replace("NAME", name.as_str()));
+                Check::error(LINK, NAME, format!("{name} {state}"), cure)
+            }
+        };
+        all.push(found);
+    }
+    if all.is_empty() && sight.deployments.is_some() {
+        all.push(Check::ok(LINK, NAME, "complete"));
+    }
+    all
+}
+
+/// What keeps new pods from being made.
+fn refusals(sight: &Sight) -> Vec<Check> {
+    let refused = sight
+        .deployments()
+        .iter()
+        .filter_map(|own| Some((own, own.refused.as_deref()?)));
+    let check = |(own, words): (&crate::cluster::deployments::Deployment, &str)| {
+        let known = admission::known(words);
+        let says = format!("new pods of deployment {} are refused: {words}", own.name);
+        let cure = match known.failure {
+            "K8S-QUOTA" | "" => format!("{} --namespace {}", known.cure, sight.namespace),
+            _ => known.cure.to_owned(),
+        };
+        let check = Check::error(known.link, "admission", says, cure)
+            .because(format!("condition ReplicaFailure of deployment {} = True", own.name));
+        match known.failure {
+            "" => check,
+            failure => check.proves(failure),
+        }
+    };
+    refused.map(check).collect()
+}
+
+/// What keeps the extension's pods from running, by its kind.
+fn pods(sight: &Sight) -> Vec<Check> {
+    const NAME: &str = "pods";
+    let namespace = &sight.namespace;
+    if sight.pods.is_none() {
+        return vec![unreadable(
+            LINK,
+            NAME,
+            "pods",
+            &format!("list pods in namespace {namespace}"),
+        )];
+    }
+    let mut faults = Faults::default();
+    let mine = sight.deployments().iter().flat_map(|own| live(own, sight.pods()));
+    let mine: Vec<&Pod> = match sight.deployments.is_some() {
+        true => mine.collect(),
+        false => sight
+            .pods()
+            .iter()
+            .filter(|pod| !pod.ending && pod.runs_velero())
+            .collect(),
+    };
+    mine.iter().for_each(|pod| faults_of(pod, sight, &mut faults));
+    let judge = |failure: &str| {
+        let verdict = match failure {
+            "JOB-OOM" => Verdict::Warning,
+            _ => Verdict::Error,
+        };
+        (verdict, cure(failure, namespace))
+    };
+    faults.checks(LINK, NAME, || format!("{} run", mine.len()), judge)
+}
+
+fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
+    let name = &pod.name;
+    if let Some(why) = &pod.unscheduled {
+        faults.add("K8S-PENDING", format!("pod {name} has no node: {why}"));
+    }
+    let of_virtual = sight
+        .around
+        .nodes
+        .iter()
+        .flatten()
+        .find(|node| node.is_virtual && Some(&node.name) == pod.node.as_ref());
+    if let Some(node) = of_virtual {
+        faults.add(
+            "WI-VIRTUAL-NODE",
+            format!(
+                "pod {name} runs on virtual node {}, where nothing is injected",
+                node.name
+            ),
+        );
+    }
+    for own in &pod.states {
+        let container = &own.container;
+        if own.ended.as_deref() == Some("OOMKilled") {
+            let says = format!(
+                "container {container} of pod {name} was killed for lack of memory, {} restarts",
+                own.restarts
+            );
+            faults.add("JOB-OOM", says);
+            continue;
+        }
+        let Some((reason, message)) = &own.waiting else {
+            continue;
+        };
+        let failure = match reason.as_str() {
+            "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" => "K8S-IMAGEPULL",
+            "CrashLoopBackOff" => "K8S-CRASHLOOP",
+            "" | "ContainerCreating" | "PodInitializing" => continue,
+            _ => "",
+        };
+        faults.add(
+            failure,
+            format!("container {container} of pod {name} waits: {reason}: {message}"),
+        );
+    }
+}
+
+fn cure(failure: &str, namespace: &NamespaceName) -> String {
+    match failure {
+        "K8S-PENDING" => "make room: az aks nodepool scale, or take away what the message names".to_owned(),
+        "K8S-IMAGEPULL" => "open the cluster's way to mcr.microsoft.com and *.data.mcr.microsoft.com".to_owned(),
+        "K8S-CRASHLOOP" => "kubectl aksbackup logs --previous".to_owned(),
+        "JOB-OOM" => "give Velero more memory: the extension's setting resources.limits.memory".to_owned(),
+        "WI-VIRTUAL-NODE" => "keep the extension off virtual nodes: taint them, or set a node selector".to_owned(),
+        _ => format!("kubectl describe pods --namespace {namespace}"),
+    }
+}
+
+/// What Kubernetes warned of: shown, and no finding by itself, because a warning stays for an hour after its cause.
+fn events(sight: &Sight) -> Check {
+    const NAME: &str = "events";
+    let Some(all) = sight.warnings.as_deref() else {
+        let right = format!("list events in namespace {}", sight.namespace);
+        return unreadable(LINK, NAME, "events", &right);
+    };
+    let Some(newest) = all.first() else {
+        return Check::ok(LINK, NAME, "there is no warning");
+    };
+    let age = newest
+        .at
+        .zip(sight.now)
+        .map(|(at, now)| human(now.duration_since(at).unsigned_abs()));
+    let age = age.map(|age| format!(" {age} ago")).unwrap_or_default();
+    let says = format!(
+        "{} warnings, the newest{age}: {} {}",
+        all.len(),
+        newest.object,
+        newest.reason
+    );
+    let facts = all
+        .iter()
+        .take(5)
+        .map(|own| format!("{} {}: {}", own.object, own.reason, own.message));
+    facts.fold(Check::ok(LINK, NAME, says), Check::because)
+}

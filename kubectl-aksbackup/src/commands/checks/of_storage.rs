@@ -1,0 +1,221 @@
+//! The backup storage location: what it says, how old that is, and whether it is where backups are to go.
+
+use aksbackup_shared::args::duration;
+use aksbackup_shared::chain::check::{Check, Verdict};
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::names::STORAGE_LOCATION;
+use aksbackup_shared::state::schema::State;
+
+use crate::cluster::storage_locations::{StorageLocation, default_of};
+use crate::commands::checks::{Faults, PREPARE, Sight, unreadable};
+use crate::steps::storage::{Access, access, cure, overdue, read_only, told};
+
+const LINK: Link = Link::StorageLocation;
+const NAME: &str = "storage location";
+const LOGS: &str = "kubectl aksbackup logs";
+
+pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
+    let namespace = &sight.namespace;
+    let Some(locations) = &sight.locations else {
+        let right = format!("list backupstoragelocations.velero.io in namespace {namespace}");
+        return vec![unreadable(LINK, NAME, "backup storage locations", &right)];
+    };
+    if !locations.known {
+        let says = "Velero's kinds are not installed: there is no BackupStorageLocation in this cluster's API";
+        return vec![Check::error(LINK, NAME, says, PREPARE).proves("BSL-CRD-ABSENT")];
+    }
+    let Some(location) = default_of(&locations.items) else {
+        let says = format!("there is no storage location {STORAGE_LOCATION}");
+        return vec![Check::error(LINK, NAME, says, PREPARE).proves("BSL-ABSENT")];
+    };
+    let mut all = settings(location, &locations.items, state);
+    all.extend(target(location, state));
+    all.push(reach(location, sight));
+    all
+}
+
+/// What is wrong in the specification, whatever Velero says of it.
+fn settings(location: &StorageLocation, all: &[StorageLocation], state: &State) -> Vec<Check> {
+    const NAME: &str = "storage settings";
+    let name = &location.name;
+    let mut faults = Faults::default();
+    if location.account.is_empty() {
+        faults.add(
+            "EXT-CONFIG-UNMAPPED",
+            format!("storage location {name} names no storage account"),
+        );
+    }
+    if location.container.contains('/') {
+        faults.add(
+            "BSL-SPEC",
+            format!("container {:?} has a slash in its name", location.container),
+        );
+    }
+    if let Some(value) = location.config.get("useAAD").filter(|value| !is_bool(value)) {
+        faults.add(
+            "EXT-USEAAD-BAD",
+            format!("useAAD is {value:?}, which is neither true nor false"),
+        );
+    }
+    if !all.iter().any(|own| own.default) {
+        faults.add(
+            "BSL-NO-DEFAULT",
+            format!("no storage location is the default one, not even {name}"),
+        );
+    }
+    if location.credential {
+        faults.add(
+            "BSL-SECRET-WINS",
+            format!("storage location {name} names a secret, which goes before workload identity"),
+        );
+    }
+    let judge = |failure: &str| match failure {
+        "BSL-NO-DEFAULT" | "BSL-SECRET-WINS" => (
+            Verdict::Warning,
+            format!("{PREPARE} (compares the extension's settings)"),
+        ),
+        _ => (Verdict::Error, format!("{PREPARE} (compares the extension's settings)")),
+    };
+    let known = state.target.is_some();
+    let well = || {
+        format!(
+            "{name} is the default one{}",
+            if known {
+                ""
+            } else {
+                ", and there is no state file to compare it with"
+            }
+        )
+    };
+    faults.checks(LINK, NAME, well, judge)
+}
+
+/// A boolean as Go reads it.
+fn is_bool(value: &str) -> bool {
+    [
+        "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False",
+    ]
+    .contains(&value)
+}
+
+/// Whether backups go where the state file says.
+fn target(location: &StorageLocation, state: &State) -> Option<Check> {
+    const NAME: &str = "storage target";
+    let target = state.target.as_ref()?;
+    let of_config = |key: &str| location.config.get(key).cloned();
+    let pairs = [
+        (
+            "storage account",
+            Some(location.account.clone()),
+            target.storage.account.to_string(),
+        ),
+        (
+            "container",
+            Some(location.container.clone()),
+            target.storage.container.to_string(),
+        ),
+        (
+            "resource group",
+            of_config("resourceGroup"),
+            target.storage.resource_group.to_string(),
+        ),
+        (
+            "subscription",
+            of_config("subscriptionId"),
+            target.cluster.subscription().to_string(),
+        ),
+    ];
+    let differ = |(what, own, wanted): &(&str, Option<String>, String)| {
+        let own = own
+            .as_ref()
+            .filter(|own| !own.is_empty() && !own.eq_ignore_ascii_case(wanted))?;
+        Some(format!("{what} {own} and not {wanted}"))
+    };
+    let wrong: Vec<String> = pairs.iter().filter_map(differ).collect();
+    if wrong.is_empty() {
+        let says = format!(
+            "container {} in account {}, as in the state file",
+            location.container, location.account
+        );
+        return Some(Check::ok(LINK, NAME, says));
+    }
+    let says = format!("backups go to {}", wrong.join(", "));
+    Some(Check::error(LINK, NAME, says, PREPARE).proves("STO-WRONG-TARGET"))
+}
+
+/// What Velero found when it last looked, and whether that counts.
+fn reach(location: &StorageLocation, sight: &Sight) -> Check {
+    let facts = |check: Check| {
+        let message = location.message.lines().next().unwrap_or_default();
+        let validated = location.validated.map(|time| time.to_string()).unwrap_or_default();
+        let check = check.because(format!(
+            "status.phase = {}, status.lastValidationTime = {validated}",
+            location.phase
+        ));
+        match message.is_empty() {
+            true => check,
+            false => check.because(format!(
+                "status.message = {}",
+                message.chars().take(1024).collect::<String>()
+            )),
+        }
+    };
+    if location.phase.is_empty() && location.validated.is_none() {
+        let says = format!(
+            "Velero has never validated storage location {}{}",
+            location.name,
+            trouble(sight)
+        );
+        let check = Check::error(LINK, NAME, says, format!("run this again in a minute; then: {LOGS}"));
+        return facts(check.proves("BSL-NO-PHASE"));
+    }
+    if let Some(why) = sight.now.and_then(|now| overdue(location, now))
+        && (location.is_available() || is_looked_at(location))
+    {
+        return facts(Check::error(LINK, NAME, why, LOGS).proves("BSL-STALE"));
+    }
+    if let (true, Some((why, cure))) = (location.is_available(), read_only(location, sight.namespace.as_str())) {
+        return facts(
+            Check::error(LINK, NAME, why, cure)
+                .because("spec.accessMode = ReadOnly")
+                .proves("STO-READONLY"),
+        );
+    }
+    if sight.pods.is_none() && location.is_available() {
+        let says = format!(
+            "{} is Available; whether to the pods that run may not be seen",
+            location.name
+        );
+        return facts(Check::unknown(LINK, NAME, says));
+    }
+    if !location.is_available() && sight.pods.is_none() {
+        return facts(Check::error(LINK, NAME, told(location), cure(location).unwrap_or(LOGS)));
+    }
+    facts(match access(std::slice::from_ref(location), sight.pods()) {
+        Access::Proven(location) => Check::ok(
+            LINK,
+            NAME,
+            format!(
+                "{} is Available, container {} in account {} was reached since the pods started",
+                location.name, location.container, location.account
+            ),
+        ),
+        Access::Denied(location) => Check::error(LINK, NAME, told(location), cure(location).unwrap_or(LOGS)),
+        Access::Unknown(why) => Check::warning(LINK, NAME, why, format!("run this again in a minute; then: {LOGS}")),
+        Access::Absent => Check::error(LINK, NAME, "it is gone", PREPARE).proves("BSL-ABSENT"),
+    })
+}
+
+/// Whether Velero is to look at the location again. Where it is not, a refusal stands until somebody changes something.
+fn is_looked_at(location: &StorageLocation) -> bool {
+    let own = location.frequency.as_deref().map(duration);
+    !matches!(own, Some(Ok(frequency)) if frequency.is_zero())
+}
+
+fn trouble(sight: &Sight) -> String {
+    let mut velero = sight.pods().iter().filter(|pod| !pod.ending && pod.runs_velero());
+    let trouble = velero.find_map(|pod| pod.trouble.clone());
+    trouble
+        .map(|why| format!(": it does not run, {why}"))
+        .unwrap_or_default()
+}

