@@ -135,7 +135,8 @@ impl CommonArgs {
 #[must_use]
 pub fn with_state(text: &str, flag: &str) -> String {
     const NAME: &str = " aksbackup ";
-    const COMMANDS: [&str; 13] = [
+    const COMMANDS: [&str; 14] = [
+        "doctor",
         "handoff",
         "init",
         "prepare",

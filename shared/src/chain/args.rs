@@ -39,3 +39,17 @@ pub struct ExamineArgs {
     #[arg(long, value_enum, default_value = "warning", value_name = "VERDICT")]
     pub fail_on: FailOn,
 }
+
+/// Flags and words of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Nothing, to look for what is wrong; `list`, for every failure that is known; `explain ID`, for one of them
+    #[arg(value_name = "WORDS", num_args = 0..=2)]
+    pub words: Vec<String>,
+    /// Run our own command for the first finding, after asking
+    #[arg(long)]
+    pub fix: bool,
+    /// How the chain is examined.
+    #[command(flatten)]
+    pub examine: ExamineArgs,
+}

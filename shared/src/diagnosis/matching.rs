@@ -54,8 +54,9 @@ pub(super) fn regex(expression: &str) -> Option<Regex> {
 /// Whether a text may name a known failure: quick enough for every line of a long log. What it leaves out may be forgotten.
 #[must_use]
 pub fn may_matter(text: &str) -> bool {
-    MATCHER.set.is_match(text.as_bytes())
-        || text.contains("\\\"") && MATCHER.set.is_match(text.replace("\\\"", "\"").as_bytes())
+    let matches = |text: &str| MATCHER.set.is_match(text.as_bytes());
+    // Quoted text, however often: no expression asks for a backslash.
+    matches(text) || text.contains('\\') && matches(&text.replace("\\n", " ").replace('\\', ""))
 }
 
 /// Whether the text looks like a failure and is none.

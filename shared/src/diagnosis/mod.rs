@@ -1,12 +1,17 @@
 //! From what was seen to the known failures that explain it.
 //!
 //! [`catalogue`] holds what is known, as data. `unwrap` opens errors within errors, `matching` finds the rows that a text
-//! names, `causes` tells causes from what they bring about. [`mask`] makes the words of others fit to be shown.
+//! names, `causes` tells causes from what they bring about. [`command`] is the half of `doctor` that both programs share,
+//! `show` what a person reads of it, `pages` the same as documentation. [`mask`] makes the words of others fit to be shown.
 
 pub mod catalogue;
 mod causes;
+pub mod command;
 pub mod mask;
 mod matching;
+#[cfg(test)]
+mod pages;
+mod show;
 mod unwrap;
 
 pub use mask::mask;
@@ -47,7 +52,7 @@ fn read(candidates: &mut Candidates, text: &Text, checks: &[Check]) {
 
 fn read_one(candidates: &mut Candidates, text: &Text, words: &str, checks: &[Check]) {
     let words = mask::cut(words);
-    if !may_matter(&words) && !words.contains(['{', '\\']) || matching::is_harmless(text.seen_in, &words) {
+    if !may_matter(&words) || matching::is_harmless(text.seen_in, &words) {
         return;
     }
     let layers = unwrap::layers(&words);

@@ -1,0 +1,180 @@
+//! The half of `doctor` that both programs share: its words, its result, and the offer to mend.
+
+use serde_json::{Value, json};
+
+use crate::args::{CommonArgs, Format, with_state};
+use crate::chain::args::DoctorArgs;
+use crate::chain::examination::Examination;
+use crate::chain::finding::Remedy;
+use crate::diagnosis::catalogue::{Catalogue, Known};
+use crate::diagnosis::show;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::guide::Plane;
+use crate::process::document;
+
+/// The ids of the rows that an unknown one may have meant.
+const SUGGESTIONS: usize = 3;
+
+/// `doctor list` and `doctor explain ID`, which look at nothing but the catalogue. Nothing where the chain is to be examined.
+///
+/// # Errors
+/// Exit 2: other words. Exit 3: there is no such failure.
+pub fn look_up(common: &CommonArgs, args: &DoctorArgs) -> Outcome<Option<Exit>> {
+    let words: Vec<_> = args.words.iter().map(String::as_str).collect();
+    let console = common.console();
+    match (words.as_slice(), common.output) {
+        ([], _) => return Ok(None),
+        (["list"], Format::Text) => console.result(&show::list()),
+        (["list"], Format::Json) => {
+            let rows: Vec<_> = Catalogue::get().rows().map(of_row).collect();
+            console.result(&document(
+                json!({ "command": "doctor list", "exit": Exit::Done, "failures": rows }),
+            ));
+        }
+        (["explain", id], Format::Text) => {
+            console.result(&with_state(&show::explained(row(id)?), &common.state_flag()));
+        }
+        (["explain", id], Format::Json) => console.result(&document(
+            json!({ "command": "doctor explain", "exit": Exit::Done, "failure": of_row(row(id)?) }),
+        )),
+        _ => {
+            return Failure::usage(format!("doctor does not know: {}", args.words.join(" ")))
+                .because("it takes no word at all, list, or explain with one id")
+                .err();
+        }
+    }
+    Ok(Some(Exit::Done))
+}
+
+/// Prints what was found, and says how the command ends: 4 where nothing at all could be seen.
+#[must_use]
+pub fn conclude(
+    common: &CommonArgs,
+    args: &DoctorArgs,
+    examination: &Examination,
+    other: Option<&Examination>,
+) -> Exit {
+    let exit = match examination.is_blind() {
+        true => Exit::NotPermitted,
+        false => examination.exit(args.examine.fail_on),
+    };
+    let console = common.console();
+    match common.output {
+        Format::Json => console.result(&examination.document(exit, other)),
+        Format::Text => show::findings(&console, examination, &common.state_flag()),
+    }
+    exit
+}
+
+/// With `--fix`: which command of the program `plane` is to be run for the first finding, once the person has said yes. What
+/// this program has no command for is said, and not done.
+///
+/// # Errors
+/// Exit 2: there is no terminal to ask, and no `--yes`.
+pub fn offer(
+    common: &CommonArgs,
+    args: &DoctorArgs,
+    examination: &Examination,
+    plane: Plane,
+) -> Outcome<Option<Remedy>> {
+    let console = common.console();
+    let Some(first) = examination.findings.first().filter(|_| args.fix) else {
+        return Ok(None);
+    };
+    let Some(remedy) = first.remedy else {
+        console.say(format!("{}: no command of ours mends it", first.id));
+        return Ok(None);
+    };
+    let command = with_state(remedy.command(), &common.state_flag());
+    if remedy.plane() != plane {
+        console.say(format!("{}: the other program mends it: {command}", first.id));
+        return Ok(None);
+    }
+    let agreed = common.yes || console.confirm(&format!("{} Run {command}?", first.cause))?;
+    Ok(agreed.then_some(remedy))
+}
+
+/// The row of this id.
+fn row(id: &str) -> Outcome<&'static Known> {
+    let catalogue = Catalogue::get();
+    catalogue.row(id).map_or_else(
+        || {
+            let failure = Failure::missing(format!("there is no known failure {id}"));
+            let near = nearest(id).join(", ");
+            failure
+                .hint(format!("did you mean: {near}?"))
+                .hint("all of them: doctor list")
+                .err()
+        },
+        Ok,
+    )
+}
+
+/// The ids most like this one.
+fn nearest(id: &str) -> Vec<&'static str> {
+    let id = id.to_ascii_uppercase();
+    let mut ids: Vec<_> = Catalogue::get().rows().map(|known| known.id.as_str()).collect();
+    ids.sort_by_key(|known| (!known.contains(&id), distance(known, &id)));
+    ids.truncate(SUGGESTIONS);
+    ids
+}
+
+/// How many letters have to be changed, added or left out.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<_> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, l) in left.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, r) in right.iter().enumerate() {
+            let changed = diagonal + usize::from(l != *r);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+/// A row as a document has it.
+fn of_row(known: &Known) -> Value {
+    let catalogue = Catalogue::get();
+    let group = catalogue.page(&known.id).map(|page| page.name);
+    let sources: Vec<_> = catalogue
+        .sources_of(&known.source)
+        .into_iter()
+        .map(|(_, source)| source)
+        .collect();
+    json!({
+        "id": known.id, "group": group, "link": known.link, "plane": known.plane, "severity": known.severity,
+        "cause": known.cause, "proof": known.proof, "fix": known.fix, "remedy": known.remedy,
+        "command": known.remedy.map(Remedy::command), "by_state": known.by_state, "wrapper": known.wrapper,
+        "harmless": known.harmless, "patterns": known.patterns, "examples": known.examples, "follows": known.follows,
+        "source": known.source, "sources": sources, "unverified": known.unverified, "page": show::page_of(known),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_misspelt_brings_those_most_like_it() {
+        assert_eq!(nearest("fic-isuer")[0], "FIC-ISSUER");
+        assert_eq!(nearest("RBAC-BLOB")[0], "RBAC-BLOB-ROLE");
+        assert_eq!(distance("kitten", "sitting"), 3);
+        let failure = row("BSL-UNAVAILBLE").unwrap_err();
+        assert_eq!(failure.exit, Exit::Missing);
+        assert!(failure.hints[0].contains("BSL-UNAVAILABLE"), "{failure}");
+    }
+
+    #[test]
+    fn every_row_has_its_document() {
+        for known in Catalogue::get().rows() {
+            let document = of_row(known);
+            assert!(
+                document["group"].is_string() && document["page"].is_string(),
+                "{document}"
+            );
+        }
+    }
+}
