@@ -69,6 +69,10 @@ pub struct Settings {
     pub federated_subject: String,
     /// Faults that wait for their request.
     pub faults: Vec<Fault>,
+    /// What a request is told that a fault with a status strikes; empty for the sandbox's own words.
+    pub fault_message: String,
+    /// What Entra tells whoever asks for a token, `AADSTSnnn: …`; empty where it gives them.
+    pub sign_in_refused: String,
     /// The Kubernetes half's own switches: `kubernetes.SWITCH`.
     pub kubernetes: kubernetes::Settings,
 }
@@ -183,6 +187,8 @@ impl Default for Settings {
             arm_throttling: false,
             federated_subject: "repo:contoso/backup:environment:{persona}".to_owned(),
             faults: Vec::new(),
+            fault_message: String::new(),
+            sign_in_refused: String::new(),
             kubernetes: kubernetes::Settings::default(),
         }
     }

@@ -111,6 +111,11 @@ fn token(
     form: &BTreeMap<String, String>,
 ) -> Result<Answer, Answer> {
     known_tenant(tenant)?;
+    if !settings.sign_in_refused.is_empty() {
+        let text = &settings.sign_in_refused;
+        let code = text.trim_start_matches("AADSTS").split(':').next().unwrap_or_default();
+        return Err(refusal(400, "invalid_grant", code.parse().unwrap_or_default(), text));
+    }
     let field = |name: &str| form.get(name).map_or("", String::as_str);
     if field("grant_type") != "client_credentials" {
         let text =

@@ -70,8 +70,12 @@ impl Given {
 
 /// The answer to a request that a fault strikes; one of a status 0 never leaves.
 fn struck(azure: &Azure, asked: &Asked, status: u16, code: &str) -> Given {
-    let message = "The request was struck by a fault of the \"sandbox\".\r\nIt says so in two lines.";
-    let mut answer = Answer::error(status, code, message);
+    let own = "The request was struck by a fault of the \"sandbox\".\r\nIt says so in two lines.";
+    let message = match azure.lock().settings.fault_message.clone() {
+        said if said.is_empty() => own.to_owned(),
+        said => said,
+    };
+    let mut answer = Answer::error(status, code, &message);
     if matches!(status, 429 | 503) {
         answer = azure.lock().retry_after(answer, 5.0);
     }

@@ -43,6 +43,11 @@ impl Logs {
         self.containers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Forgets what the containers of a pod have written.
+    pub(crate) fn clear(&self, uid: &str) {
+        self.lock().retain(|(pod, _), _| pod != uid);
+    }
+
     /// Adds a line to the log of a container, by the uid of its pod.
     pub(crate) fn push(&self, uid: &str, container: &str, text: String) {
         let mut containers = self.lock();
