@@ -1,6 +1,7 @@
 //! The command line: `az aksbackup COMMAND`.
 
 use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs};
+use aksbackup_shared::chain::args::ExamineArgs;
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::ids::{CloudName, ResourceGroupName, StorageAccountName, VaultName};
 use clap::{Args, Parser, Subcommand};
@@ -37,7 +38,7 @@ use crate::login::Auth;
         "    5  someone else's turn: what, who, and the exact command are printed\n",
         "    6  the state file is held by another process\n",
         "    7  the state file is unreadable, newer, or in conflict\n",
-        "    8  changes pending (--dry-run, status --check)\n",
+        "    8  changes pending (--dry-run, status --check) or findings (verify)\n",
         "  124  deadline reached while waiting; run again to go on\n",
         "  130  interrupted; nothing is lost",
     ),
@@ -137,6 +138,16 @@ pub(crate) enum Command {
   az aksbackup status --offline                       # from the state file alone, without a login
   az aksbackup status --check                         # exit 8 if anything is left")]
     Status(StatusArgs),
+    /// Check every link of the chain that Azure shows; changes nothing
+    #[command(after_help = "Examples:
+  az aksbackup verify
+  az aksbackup verify --cluster-id /subscriptions/.../managedClusters/aks-demo -o json   # findings end 8
+  az aksbackup verify --pre                             # before anything is set up
+  az aksbackup verify --wait --timeout 1h               # until nothing is wrong; 124 if that takes longer
+  az aksbackup verify --watch                           # show what becomes different
+  az aksbackup verify --with cluster.json               # one chain with the result of: kubectl aksbackup verify -o json
+  az aksbackup verify --save --fail-on error            # keep the result for kubectl aksbackup; warnings end 0")]
+    Verify(VerifyArgs),
     /// Print a message for whoever is next: what was done, what to run, which rights, and a digest of the state file
     #[command(after_help = "Examples:
   az aksbackup handoff                                # plain text, ready to mail
@@ -280,6 +291,26 @@ pub(crate) struct UpArgs {
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,
+}
+
+/// Flags of `verify`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VerifyArgs {
+    /// Cluster, by its ARM id, where there is no state file of it
+    #[arg(long, value_name = "ID")]
+    pub(crate) cluster_id: Option<aksbackup_shared::ids::ResourceId>,
+    /// Before anything is set up: look for what would stand in its way
+    #[arg(long)]
+    pub(crate) pre: bool,
+    /// Look again until there is no finding, or until --timeout
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) wait: bool,
+    /// Go on, and show what becomes different
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// How the chain is examined.
+    #[command(flatten)]
+    pub(crate) examine: ExamineArgs,
 }
 
 /// Flags of `jobs`.

@@ -28,6 +28,10 @@ pub(crate) struct Instance {
 pub(crate) struct InstanceProperties {
     /// What it protects.
     pub(crate) data_source_info: Option<Source>,
+    /// The set that this belongs to, without which Azure Backup does not protect a cluster.
+    pub(crate) data_source_set_info: Option<Value>,
+    /// As whom the vault protects it.
+    pub(crate) identity_details: Option<IdentityDetails>,
     /// With which policy.
     pub(crate) policy_info: PolicyInfo,
     /// Azure's word for how that stands.
@@ -44,6 +48,16 @@ pub(crate) struct Source {
     /// Its id.
     #[serde(rename = "resourceID")]
     pub(crate) id: String,
+}
+
+/// As whom a vault protects.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IdentityDetails {
+    /// Whether as its own identity.
+    pub(crate) use_system_assigned_identity: Option<bool>,
+    /// Else as this one.
+    pub(crate) user_assigned_identity_arm_url: Option<String>,
 }
 
 /// The policy of an instance.
@@ -77,6 +91,13 @@ impl Instance {
         let parameters = self.properties.policy_info.policy_parameters.as_ref()?;
         let stores = parameters.get("dataStoreParametersList")?.as_array()?;
         stores.iter().find_map(|store| store.get("resourceGroupId")?.as_str())
+    }
+
+    /// The user-assigned identity that the vault protects as, where it is not its own.
+    pub(crate) fn assigned_identity(&self) -> Option<&str> {
+        let own = self.properties.identity_details.as_ref()?;
+        let other = own.use_system_assigned_identity == Some(false);
+        other.then_some(own.user_assigned_identity_arm_url.as_deref()).flatten()
     }
 
     /// The errors of its protection.
@@ -235,6 +256,24 @@ pub(crate) enum JobState {
 }
 
 impl Job {
+    /// Whether it is about this cluster.
+    pub(crate) fn is_of(&self, cluster: &ResourceId) -> bool {
+        let source = self.properties.data_source_id.as_deref().unwrap_or_default();
+        source.trim_end_matches('/').eq_ignore_ascii_case(cluster.as_str())
+    }
+
+    /// Whether it makes a backup.
+    pub(crate) fn is_backup(&self) -> bool {
+        let category = self.properties.operation_category.as_deref().unwrap_or_default();
+        category.eq_ignore_ascii_case("Backup")
+    }
+
+    /// Its errors.
+    pub(crate) fn errors(&self) -> Vec<UserError> {
+        let details = self.properties.error_details.as_ref();
+        details.map(UserError::all).unwrap_or_default()
+    }
+
     /// How it stands. A word that Azure may invent means that it goes on.
     pub(crate) fn state(&self) -> JobState {
         match self.properties.status.to_ascii_lowercase().as_str() {

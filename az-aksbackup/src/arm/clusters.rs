@@ -180,6 +180,48 @@ impl Cluster {
         self.says("/properties/networkProfile/outboundType", &["none", "block"])
     }
 
+    /// Whether the add-on for the older pod identities is on, which answers for the instance metadata service.
+    pub(crate) fn has_pod_identity(&self) -> bool {
+        self.is_on("/properties/podIdentityProfile/enabled").unwrap_or_default()
+    }
+
+    /// Azure's word for its power, such as `Stopped`.
+    pub(crate) fn power(&self) -> &str {
+        let code = self.at("/properties/powerState/code").and_then(Value::as_str);
+        code.unwrap_or("Running")
+    }
+
+    /// The subnets of its node pools, each once and in lower case; none where AKS made the network itself.
+    pub(crate) fn subnets(&self) -> Vec<String> {
+        let subnets = self.pools().filter_map(|pool| pool.get("vnetSubnetID")?.as_str());
+        let mut subnets: Vec<String> = subnets.map(str::to_ascii_lowercase).collect();
+        subnets.sort();
+        subnets.dedup();
+        subnets
+    }
+
+    /// Whether no pool can run the extension's pods, which want Linux on amd64. Arm machines have a `p` behind the number
+    /// of their size: <https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions>.
+    pub(crate) fn has_no_suitable_pool(&self) -> bool {
+        let text = |pool: &Value, key: &str| pool.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let suits = |pool: &Value| {
+            let size = text(pool, "vmSize").to_ascii_lowercase();
+            let features = size
+                .trim_start_matches("standard_")
+                .trim_start_matches(|c: char| c.is_ascii_alphabetic());
+            let features = features.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+            let features = features.split('_').next().unwrap_or_default().to_owned();
+            !text(pool, "osType").eq_ignore_ascii_case("Windows") && !features.contains('p')
+        };
+        let pools: Vec<&Value> = self.pools().collect();
+        !pools.is_empty() && !pools.into_iter().any(suits)
+    }
+
+    fn pools(&self) -> impl Iterator<Item = &Value> {
+        let pools = self.at("/properties/agentPoolProfiles").and_then(Value::as_array);
+        pools.into_iter().flatten()
+    }
+
     fn says(&self, pointer: &str, words: &[&str]) -> bool {
         let own = self.at(pointer).and_then(Value::as_str).unwrap_or_default();
         words.iter().any(|word| own.eq_ignore_ascii_case(word))

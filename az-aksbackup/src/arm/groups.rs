@@ -18,6 +18,8 @@ pub(crate) struct Subscription {
     pub(crate) display_name: String,
     /// `Enabled`, `Warned`, `PastDue`, `Disabled` or `Deleted`.
     pub(crate) state: Option<String>,
+    /// The tenant that it trusts.
+    pub(crate) tenant_id: Option<String>,
 }
 
 /// A resource group. Its location is only that of its metadata: resources in it may be elsewhere.

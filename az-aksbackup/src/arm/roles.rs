@@ -46,6 +46,22 @@ pub(crate) const DISK_SNAPSHOT_CONTRIBUTOR: Role = Role {
     definition: "7efff54f-a5b4-42b5-a1c5-5411624893ce",
 };
 
+/// Does everything with resources, and assigns roles.
+pub(crate) const OWNER: Role = Role {
+    name: "Owner",
+    definition: "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
+};
+/// Manages storage accounts, without a right to their blobs.
+pub(crate) const STORAGE_ACCOUNT_CONTRIBUTOR: Role = Role {
+    name: "Storage Account Contributor",
+    definition: "17d1049b-9a84-46fb-8f53-869881c3d3ab",
+};
+/// Reads and writes blobs, and their access control.
+pub(crate) const STORAGE_BLOB_DATA_OWNER: Role = Role {
+    name: "Storage Blob Data Owner",
+    definition: "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+};
+
 /// A role assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Assignment {
@@ -75,16 +91,30 @@ pub(crate) struct AssignmentProperties {
 impl Assignment {
     /// Whether it gives `principal` this role on `scope`, there or from above, without a condition.
     pub(crate) fn gives(&self, role: Role, principal: &PrincipalId, scope: &ResourceId) -> bool {
-        let own = &self.properties;
-        let definition = own.role_definition_id.rsplit('/').next().unwrap_or_default();
-        let above = own
-            .scope
-            .to_ascii_lowercase()
-            .starts_with("/providers/microsoft.management/managementgroups/");
-        definition.eq_ignore_ascii_case(role.definition)
-            && own.principal_id.eq_ignore_ascii_case(principal.as_str())
-            && own.condition.as_deref().unwrap_or_default().is_empty()
-            && (above || scope.is_within(&own.scope))
+        self.is_of(role) && self.is_for(principal) && !self.is_conditional() && self.reaches(scope)
+    }
+
+    /// Whether it is one of this role.
+    pub(crate) fn is_of(&self, role: Role) -> bool {
+        let definition = self.properties.role_definition_id.rsplit('/').next();
+        definition.unwrap_or_default().eq_ignore_ascii_case(role.definition)
+    }
+
+    /// Whether it is for this principal.
+    pub(crate) fn is_for(&self, principal: &PrincipalId) -> bool {
+        self.properties.principal_id.eq_ignore_ascii_case(principal.as_str())
+    }
+
+    /// Whether a condition narrows it down.
+    pub(crate) fn is_conditional(&self) -> bool {
+        !self.properties.condition.as_deref().unwrap_or_default().is_empty()
+    }
+
+    /// Whether it counts on `scope`: there, or from above.
+    pub(crate) fn reaches(&self, scope: &ResourceId) -> bool {
+        let own = &self.properties.scope;
+        let groups = "/providers/microsoft.management/managementgroups/";
+        own.to_ascii_lowercase().starts_with(groups) || scope.is_within(own)
     }
 }
 
@@ -96,6 +126,24 @@ pub(crate) async fn assignments(
 ) -> Outcome<Vec<Assignment>> {
     let path =
         format!("{scope}/providers/Microsoft.Authorization/roleAssignments?$filter=principalId%20eq%20'{principal}'");
+    reader.list(&path, versions::AUTHORIZATION).await
+}
+
+/// The role assignments of a principal in a whole subscription.
+pub(crate) async fn of_principal(
+    reader: &Reader,
+    subscription: &SubscriptionId,
+    principal: &PrincipalId,
+) -> Outcome<Vec<Assignment>> {
+    let path = format!(
+        "/subscriptions/{subscription}/providers/Microsoft.Authorization/roleAssignments?$filter=principalId%20eq%20'{principal}'"
+    );
+    reader.list(&path, versions::AUTHORIZATION).await
+}
+
+/// The role assignments of everybody at a scope and above it.
+pub(crate) async fn at_scope(reader: &Reader, scope: &ResourceId) -> Outcome<Vec<Assignment>> {
+    let path = format!("{scope}/providers/Microsoft.Authorization/roleAssignments?$filter=atScope()");
     reader.list(&path, versions::AUTHORIZATION).await
 }
 

@@ -49,6 +49,46 @@ pub(crate) struct AccountProperties {
     pub(crate) allow_blob_public_access: Option<bool>,
     /// Its firewall.
     pub(crate) network_acls: Option<NetworkRules>,
+    /// `available` or `unavailable`.
+    pub(crate) status_of_primary: Option<String>,
+    /// `Enabled`, `Disabled` or `SecuredByPerimeter`.
+    pub(crate) public_network_access: Option<String>,
+    /// Its private endpoints.
+    pub(crate) private_endpoint_connections: Option<Vec<EndpointConnection>>,
+}
+
+/// A private endpoint of an account.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct EndpointConnection {
+    /// Its name.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// The rest.
+    #[serde(default)]
+    pub(crate) properties: EndpointProperties,
+}
+
+/// Properties of a private endpoint.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct EndpointProperties {
+    /// Whether somebody has approved it.
+    pub(crate) private_link_service_connection_state: Option<Approval>,
+}
+
+/// Whether a private endpoint was approved.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Approval {
+    /// `Pending`, `Approved`, `Rejected` or `Disconnected`.
+    pub(crate) status: Option<String>,
+}
+
+impl EndpointConnection {
+    /// Azure's word for its approval.
+    pub(crate) fn status(&self) -> &str {
+        let state = self.properties.private_link_service_connection_state.as_ref();
+        state.and_then(|state| state.status.as_deref()).unwrap_or("Pending")
+    }
 }
 
 /// Where an account answers.
@@ -64,6 +104,19 @@ pub(crate) struct Endpoints {
 pub(crate) struct NetworkRules {
     /// `Allow` or `Deny`.
     pub(crate) default_action: Option<String>,
+    /// Subnets that are let in.
+    #[serde(default)]
+    pub(crate) virtual_network_rules: Vec<SubnetRule>,
+    /// Addresses that are let in.
+    #[serde(default)]
+    pub(crate) ip_rules: Vec<serde_json::Value>,
+}
+
+/// A subnet that an account lets in.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct SubnetRule {
+    /// The subnet.
+    pub(crate) id: String,
 }
 
 impl Account {
@@ -80,9 +133,25 @@ struct Availability {
     message: Option<String>,
 }
 
-/// Only that it exists.
+/// A container.
 #[derive(Debug, Clone, Deserialize)]
-struct Container {}
+pub(crate) struct Container {
+    /// The rest.
+    #[serde(default)]
+    pub(crate) properties: ContainerProperties,
+}
+
+/// What keeps blobs of a container from being changed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ContainerProperties {
+    /// A policy that keeps them for a time.
+    pub(crate) has_immutability_policy: Option<bool>,
+    /// A legal hold.
+    pub(crate) has_legal_hold: Option<bool>,
+    /// Whether it was deleted, and is only kept.
+    pub(crate) deleted: Option<bool>,
+}
 
 /// The id of a container.
 pub(crate) fn container_id(account: &ResourceId, container: &str) -> ResourceId {
@@ -94,14 +163,18 @@ pub(crate) async fn account(reader: &Reader, account: &ResourceId) -> Outcome<Op
     registered::or_nothing(reader.get(account.as_str(), versions::STORAGE).await)
 }
 
-/// Whether a container exists. Without its account, or while that is being made, it does not.
-pub(crate) async fn has_container(reader: &Reader, container: &ResourceId) -> Outcome<bool> {
+/// A container. Without its account, or while that is being made, there is none.
+pub(crate) async fn container(reader: &Reader, container: &ResourceId) -> Outcome<Option<Container>> {
     let found = reader.get::<Container>(container.as_str(), versions::STORAGE).await;
     match registered::or_nothing(found) {
-        Ok(found) => Ok(found.is_some()),
-        Err(failure) if failure.has_code("StorageAccountIsNotProvisioned") => Ok(false),
-        Err(failure) => Err(failure),
+        Err(failure) if failure.has_code("StorageAccountIsNotProvisioned") => Ok(None),
+        found => found,
     }
+}
+
+/// Whether a container exists, as [`container`].
+pub(crate) async fn has_container(reader: &Reader, id: &ResourceId) -> Outcome<bool> {
+    Ok(container(reader, id).await?.is_some())
 }
 
 /// Why an account name cannot be had, in Azure's words; `None` where it can. Account names are unique in the world.

@@ -30,6 +30,9 @@ pub(crate) struct Vault {
 pub(crate) struct VaultIdentity {
     /// Principal of the system-assigned identity.
     pub(crate) principal_id: Option<PrincipalId>,
+    /// User-assigned identities by their ids.
+    #[serde(default)]
+    pub(crate) user_assigned_identities: Option<serde_json::Map<String, Value>>,
 }
 
 /// Properties of a vault.
@@ -69,6 +72,38 @@ impl Vault {
     /// Principal of its system-assigned identity.
     pub(crate) fn principal(&self) -> Option<&PrincipalId> {
         self.identity.as_ref()?.principal_id.as_ref()
+    }
+
+    /// The user-assigned identities that it names and that Entra has no principal of any more.
+    pub(crate) fn lost_identities(&self) -> Vec<&str> {
+        let named = self
+            .identity
+            .iter()
+            .filter_map(|own| own.user_assigned_identities.as_ref());
+        let lost = |own: &Value| {
+            own.get("principalId")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .is_empty()
+        };
+        let lost = named.flatten().filter(|(_, own)| lost(own));
+        lost.map(|(id, _)| id.as_str()).collect()
+    }
+
+    /// The user-assigned identity of this id, and its principal.
+    pub(crate) fn assigned(&self, id: &str) -> Option<PrincipalId> {
+        let mut named = self.identity.as_ref()?.user_assigned_identities.as_ref()?.iter();
+        let (_, own) = named.find(|(own, _)| own.eq_ignore_ascii_case(id))?;
+        own.get("principalId")?.as_str()?.parse().ok()
+    }
+
+    /// Its immutability: `Disabled`, `Unlocked` or `Locked`.
+    pub(crate) fn immutability(&self) -> Option<&str> {
+        self.properties
+            .security_settings
+            .as_ref()?
+            .pointer("/immutabilitySettings/state")?
+            .as_str()
     }
 
     /// Its redundancy.

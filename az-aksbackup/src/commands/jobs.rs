@@ -9,7 +9,7 @@ use aksbackup_shared::process::document;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::arm::backups::{self, Job, JobState, UserError};
+use crate::arm::backups::{self, Job, JobState};
 use crate::arm::vaults;
 use crate::cli::{Cli, JobsArgs};
 use crate::commands::session;
@@ -50,7 +50,7 @@ pub(crate) async fn run(cli: &Cli, args: &JobsArgs) -> Outcome<Exit> {
         .await
         .map_err(|failure| unmade(failure, &vault))?;
     if let Some(target) = target.filter(|_| !args.all) {
-        jobs.retain(|job| concerns(job, &target.cluster));
+        jobs.retain(|job| job.is_of(&target.cluster));
     }
     jobs.sort_by_key(|job| std::cmp::Reverse(job.properties.start_time));
     jobs.truncate(args.limit);
@@ -69,11 +69,6 @@ fn unmade(failure: Box<Failure>, vault: &ResourceId) -> Box<Failure> {
         ),
         _ => failure,
     }
-}
-
-fn concerns(job: &Job, cluster: &ResourceId) -> bool {
-    let source = job.properties.data_source_id.as_deref().unwrap_or_default();
-    source.trim_end_matches('/').eq_ignore_ascii_case(cluster.as_str())
 }
 
 fn list(console: &Console, format: Format, vault: &ResourceId, jobs: &[Job]) -> Exit {
@@ -137,7 +132,7 @@ fn show(console: &Console, format: Format, job: &Job) -> Exit {
     for warning in job.warnings() {
         row("warning", &warning);
     }
-    for error in errors(job) {
+    for error in job.errors() {
         row(
             "error",
             format!("{}: {}", error.code, error.message).trim_start_matches(": "),
@@ -151,7 +146,8 @@ fn show(console: &Console, format: Format, job: &Job) -> Exit {
 
 fn machine(job: &Job) -> Value {
     let properties = &job.properties;
-    let errors: Vec<Value> = errors(job)
+    let errors: Vec<Value> = job
+        .errors()
         .iter()
         .map(|error| json!({ "code": error.code, "message": error.message, "advice": error.advice }))
         .collect();
@@ -168,14 +164,6 @@ fn machine(job: &Job) -> Value {
         "warnings": job.warnings(),
         "errors": errors,
     })
-}
-
-fn errors(job: &Job) -> Vec<UserError> {
-    job.properties
-        .error_details
-        .as_ref()
-        .map(UserError::all)
-        .unwrap_or_default()
 }
 
 fn name(job: &Job) -> &str {

@@ -1,9 +1,11 @@
 //! One module for each command, and what they share: [`session`] signs in, [`steps`] runs the guide's lists
-//! with what [`options`] makes of the flags.
+//! with what [`options`] makes of the flags, [`examined`] is what those stand on that judge the chain.
 
+pub(crate) mod examined;
 pub(crate) mod init;
 pub(crate) mod jobs;
 pub(crate) mod options;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod steps;
+pub(crate) mod verify;

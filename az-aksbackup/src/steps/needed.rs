@@ -81,15 +81,44 @@ pub(crate) struct Row {
     pub(crate) holder: Holder,
     /// Where it is assigned.
     pub(crate) scope: ResourceId,
-    reach: ResourceId,
+    /// Where it has to be in force.
+    pub(crate) reach: ResourceId,
+}
+
+/// The places that roles are needed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scopes {
+    /// The cluster.
+    pub(crate) cluster: ResourceId,
+    /// The storage account.
+    pub(crate) account: ResourceId,
+    /// The container in it.
+    pub(crate) container: ResourceId,
+    /// The group that snapshots go to.
+    pub(crate) snapshots: ResourceId,
 }
 
 /// What a backup needs, as Microsoft documents it:
 /// <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-concept#required-roles-and-permissions>.
 /// With `on_container` the role for blobs is assigned on the container instead of the account.
 pub(crate) fn rows(target: &Target, vault_tier: bool, on_container: bool) -> Vec<Row> {
-    let (account, container) = (wanted::account(target), wanted::container(target));
-    let (cluster, snapshots) = (target.cluster.clone(), wanted::snapshot_group(target));
+    let scopes = Scopes {
+        cluster: target.cluster.clone(),
+        account: wanted::account(target),
+        container: wanted::container(target),
+        snapshots: wanted::snapshot_group(target),
+    };
+    rows_on(&scopes, vault_tier, on_container)
+}
+
+/// As [`rows`], for a cluster whose places are known from elsewhere.
+pub(crate) fn rows_on(scopes: &Scopes, vault_tier: bool, on_container: bool) -> Vec<Row> {
+    let Scopes {
+        cluster,
+        account,
+        container,
+        snapshots,
+    } = scopes;
     let row = |role, holder, scope: &ResourceId, reach: &ResourceId| {
         let (scope, reach) = (scope.clone(), reach.clone());
         Row {
@@ -100,21 +129,21 @@ pub(crate) fn rows(target: &Target, vault_tier: bool, on_container: bool) -> Vec
         }
     };
     let on = |role, holder, scope: &ResourceId| row(role, holder, scope, scope);
-    let blobs = if on_container { &container } else { &account };
+    let blobs = if on_container { container } else { account };
     let mut rows = vec![
         row(
             roles::STORAGE_BLOB_DATA_CONTRIBUTOR,
             Holder::ExtensionIdentity,
             blobs,
-            &container,
+            container,
         ),
-        on(roles::READER, Holder::Vault, &cluster),
-        on(roles::READER, Holder::Vault, &snapshots),
-        on(roles::CONTRIBUTOR, Holder::Cluster, &snapshots),
+        on(roles::READER, Holder::Vault, cluster),
+        on(roles::READER, Holder::Vault, snapshots),
+        on(roles::CONTRIBUTOR, Holder::Cluster, snapshots),
     ];
     if vault_tier {
-        rows.push(on(roles::DISK_SNAPSHOT_CONTRIBUTOR, Holder::Vault, &snapshots));
-        rows.push(on(roles::STORAGE_BLOB_DATA_READER, Holder::Vault, &account));
+        rows.push(on(roles::DISK_SNAPSHOT_CONTRIBUTOR, Holder::Vault, snapshots));
+        rows.push(on(roles::STORAGE_BLOB_DATA_READER, Holder::Vault, account));
     }
     rows
 }

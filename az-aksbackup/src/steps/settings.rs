@@ -19,10 +19,10 @@ pub(crate) const GROUP: &str = "configuration.backupStorageLocation.config.resou
 /// Its subscription.
 pub(crate) const SUBSCRIPTION: &str = "configuration.backupStorageLocation.config.subscriptionId";
 /// `true` for tokens in place of account keys.
-const USE_AAD: &str = "configuration.backupStorageLocation.config.useAAD";
+pub(crate) const USE_AAD: &str = "configuration.backupStorageLocation.config.useAAD";
 /// The blob endpoint: without it Velero would have to look the account up through ARM.
 const ENDPOINT: &str = "configuration.backupStorageLocation.config.storageAccountURI";
-const TENANT: &str = "credentials.tenantId";
+pub(crate) const TENANT: &str = "credentials.tenantId";
 
 /// The settings of a new extension.
 pub(crate) fn wanted(target: &Target, blob_endpoint: &str) -> Settings {

@@ -24,7 +24,7 @@ use crate::steps::turns::{self, Sight};
 use crate::steps::{registration, wanted};
 
 /// The resource providers that the set-up uses.
-const PROVIDERS: [&str; 5] = [
+pub(crate) const PROVIDERS: [&str; 5] = [
     "Microsoft.ContainerService",
     "Microsoft.DataProtection",
     "Microsoft.KubernetesConfiguration",

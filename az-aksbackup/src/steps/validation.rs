@@ -161,6 +161,11 @@ fn refusal(failure: &Failure) -> String {
 }
 
 /// Azure Backup words the same cause in several codes, and wraps them in others.
+/// Whether a code of Azure Backup complains of what a role that is too young leaves undone.
+pub(crate) fn is_too_young(code: &str) -> bool {
+    cause(&Failure::failed("").code(code)) != Cause::Other
+}
+
 fn cause(failure: &Failure) -> Cause {
     const RIGHTS: [&str; 5] = [
         "MissingRequiredPermissions",

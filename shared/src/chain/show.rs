@@ -33,3 +33,35 @@ pub fn verdict(checks: &[Check], well: &str) -> String {
         count => format!("verify: {count} findings"),
     }
 }
+
+/// The checks of `now` that are not so in `before`: another verdict, another failure, or other faults. What only grows older
+/// is no change.
+#[must_use]
+pub fn changed(before: &[Check], now: &[Check]) -> Vec<Check> {
+    let key = |check: &Check| (check.link, check.check.clone(), check.verdict, check.failure.clone());
+    let without_numbers = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let is_new = |check: &&Check| {
+        let same = before.iter().find(|own| key(own) == key(check));
+        same.is_none_or(|own| check.is_finding() && without_numbers(&own.says) != without_numbers(&check.says))
+    };
+    now.iter().filter(is_new).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::link::Link;
+
+    #[test]
+    fn only_what_becomes_different_is_a_change() {
+        let ok = Check::ok(Link::Jobs, "last backup", "well, 3 minutes ago");
+        let later = Check::ok(Link::Jobs, "last backup", "well, 4 minutes ago");
+        let bad = Check::error(Link::Jobs, "last backup", "failed", "x");
+        assert!(changed(std::slice::from_ref(&ok), &[later]).is_empty());
+        assert_eq!(
+            changed(std::slice::from_ref(&ok), std::slice::from_ref(&bad)),
+            [bad.clone()]
+        );
+        assert_eq!(changed(&[bad], std::slice::from_ref(&ok)), [ok]);
+    }
+}

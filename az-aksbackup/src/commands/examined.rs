@@ -1,0 +1,125 @@
+//! What `verify` and `doctor` share: which cluster, who looks, and what is made of what was seen.
+
+use aksbackup_shared::chain::check::{Check, Verdict};
+use aksbackup_shared::chain::examination::Examination;
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::Plane;
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::state::schema::State;
+use jiff::Timestamp;
+
+use crate::arm::backups::DATASOURCE_TYPE;
+use crate::arm::client::Reader;
+use crate::arm::clusters::Cluster;
+use crate::cli::Cli;
+use crate::commands::session;
+use crate::examine::view::View;
+
+/// The cluster to look at, with what its state file says; an empty state where there is no file of this cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    /// The cluster.
+    pub(crate) cluster: ResourceId,
+    /// Its state.
+    pub(crate) state: State,
+}
+
+impl Subject {
+    /// The cluster of `--cluster-id`, else that of the state file.
+    ///
+    /// # Errors
+    /// Exit 2: an id of something else. Exit 3: neither. Exit 7: the file cannot be read.
+    pub(crate) fn of(cli: &Cli, id: Option<&ResourceId>) -> Outcome<Self> {
+        let state = session::load(cli)?.unwrap_or_default();
+        let recorded = state.target.as_ref().map(|target| target.cluster.clone());
+        match (id, recorded) {
+            (Some(id), _) if *id != id.resource(DATASOURCE_TYPE, id.name()) => {
+                Failure::usage(format!("{id} is not the id of an AKS cluster"))
+                    .hint("az aks list --query [].id --output tsv")
+                    .err()
+            }
+            (Some(id), recorded) if recorded.as_ref() != Some(id) => Ok(Self {
+                cluster: id.clone(),
+                state: State::default(),
+            }),
+            (_, Some(cluster)) => Ok(Self { cluster, state }),
+            (_, None) => cli
+                .common
+                .no_state::<Self>()
+                .map_err(|failure| Box::new(failure.hint("or name the cluster: --cluster-id ID"))),
+        }
+    }
+
+    /// Signs in, to the cloud and tenant of the file where there is one.
+    ///
+    /// # Errors
+    /// As [`session::sign_in`].
+    pub(crate) async fn sign_in(&self, cli: &Cli) -> Outcome<Reader> {
+        session::sign_in(cli, &cli.common.console(), self.state.target.as_ref()).await
+    }
+
+    /// The document of these checks.
+    pub(crate) fn examination(&self, command: &str, checks: Vec<Check>, issuer: Option<String>) -> Examination {
+        Examination {
+            command: command.to_owned(),
+            plane: Plane::Cloud,
+            at: Timestamp::now(),
+            issuer,
+            cluster: Some(self.cluster.to_string()),
+            checks,
+            findings: Vec::new(),
+        }
+        .ordered()
+    }
+}
+
+/// The issuer of the cluster, by which the other program knows it.
+pub(crate) fn issuer(view: &View) -> Option<String> {
+    let own = view.cluster.here().and_then(Cluster::issuer);
+    own.map(|own| own.as_str().to_owned())
+}
+
+/// Refuses a view in which nothing could be seen, with the reason why.
+///
+/// # Errors
+/// Nothing but the login is known.
+pub(crate) fn not_blind(view: &View, checks: &[Check]) -> Outcome<()> {
+    let seen = |check: &&Check| check.link > Link::Subscription && check.verdict != Verdict::Unknown;
+    let hidden = view
+        .cluster
+        .hidden()
+        .filter(|_| !checks.iter().any(|check| seen(&check)));
+    match hidden {
+        Some(failure) => Err(Box::new(failure.clone())),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examine::judge;
+    use crate::examine::view::Seen;
+    use crate::examine::view::tests::view;
+
+    #[test]
+    fn who_sees_nothing_hears_why_and_who_sees_a_part_sees_it() {
+        let refused = || Box::new(Failure::not_permitted("cannot read cluster aks"));
+        let mut view = view();
+        view.cluster = Seen::Hidden(refused());
+        assert!(not_blind(&view, &judge::checks(&view, "")).is_ok());
+        view.extensions = Seen::Hidden(refused());
+        view.bindings = Seen::Hidden(refused());
+        view.instances = Seen::Hidden(refused());
+        view.account = Seen::Unasked;
+        (view.vault, view.snapshots, view.policy) = (
+            Seen::Hidden(refused()),
+            Seen::Hidden(refused()),
+            Seen::Hidden(refused()),
+        );
+        (view.credentials, view.jobs, view.locks, view.roles) =
+            (Seen::Unasked, Seen::Hidden(refused()), vec![], vec![]);
+        assert!(not_blind(&view, &judge::checks(&view, "")).is_err());
+    }
+}

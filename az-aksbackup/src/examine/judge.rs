@@ -1,0 +1,104 @@
+//! Every check of the cloud's view, as a pure function of what was seen.
+
+use aksbackup_shared::args::with_state;
+use aksbackup_shared::chain::check::Check;
+use aksbackup_shared::chain::link::Link;
+
+use crate::examine::view::View;
+use crate::examine::{
+    cluster, credentials, extension, firewall, identity, instance, jobs, roles, storage, subscription, vault,
+    vault_access,
+};
+
+/// The checks, in the order of the chain, with the `--state` flag behind the commands that cure.
+pub(crate) fn checks(view: &View, state_flag: &str) -> Vec<Check> {
+    let mut all = of(view);
+    all.sort_by_key(|check| check.link);
+    for hint in all.iter_mut().filter_map(|check| check.hint.as_mut()) {
+        *hint = match view.target() {
+            Some(_) => with_state(hint, state_flag),
+            None => with_state(&begun(view, hint), state_flag),
+        };
+    }
+    all
+}
+
+/// Commands of the set-up need a state file to begin with.
+fn begun(view: &View, hint: &str) -> String {
+    let needs_file = ["prepare", "grant", "protect"];
+    match needs_file
+        .iter()
+        .any(|command| hint.starts_with(&format!("az aksbackup {command}")))
+    {
+        true => format!("az aksbackup init --cluster-id {}, then: {hint}", view.id),
+        false => hint.to_owned(),
+    }
+}
+
+/// The checks, link by link.
+pub(crate) fn of(view: &View) -> Vec<Check> {
+    let mut all = vec![Check::ok(
+        Link::Login,
+        "login",
+        format!("signed in as {} to tenant {}", view.caller.name, view.caller.tenant),
+    )];
+    all.extend(subscription::checks(view));
+    all.extend(cluster::checks(view));
+    if view.cluster.here().is_none() && view.cluster.hidden().is_none() {
+        // Nothing of a cluster that does not exist can be judged.
+        return all;
+    }
+    all.extend(storage::checks(view));
+    all.extend(firewall::checks(view));
+    all.extend(extension::checks(view));
+    all.extend(identity::checks(view));
+    all.extend(credentials::checks(view));
+    all.extend(roles::checks(view));
+    all.extend(vault::checks(view));
+    all.extend(vault_access::checks(view));
+    all.extend(instance::checks(view));
+    all.extend(jobs::checks(view));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use aksbackup_shared::chain::check::Verdict;
+
+    use super::*;
+    use crate::examine::view::tests::view;
+
+    #[test]
+    fn a_world_as_it_should_be_has_no_finding_and_nothing_unknown() {
+        let all = checks(&view(), "");
+        let bad: Vec<&Check> = all.iter().filter(|own| own.verdict != Verdict::Ok).collect();
+        assert!(bad.is_empty(), "{bad:#?}");
+        assert!(all.len() > 20, "{}", all.len());
+        assert!(all.iter().map(|own| own.link).is_sorted());
+        assert!(all.iter().all(|own| own.failure.is_none() && own.hint.is_none()));
+    }
+
+    #[test]
+    fn no_two_checks_of_a_link_have_the_same_name() {
+        let mut names: Vec<_> = of(&view()).into_iter().map(|own| (own.link, own.check)).collect();
+        let many = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), many);
+    }
+
+    #[test]
+    fn without_a_state_file_a_command_that_needs_one_begins_with_it() {
+        let mut view = view();
+        view.state.target = None;
+        view.extensions = crate::examine::view::Seen::Here(vec![]);
+        let all = checks(&view, " --state x.toml");
+        let check = all
+            .iter()
+            .find(|own| own.failure.as_deref() == Some("EXT-MISSING"))
+            .unwrap();
+        let hint = check.hint.as_deref().unwrap();
+        assert!(hint.starts_with("az aksbackup init"), "{hint}");
+        assert!(hint.ends_with("az aksbackup prepare --state x.toml"), "{hint}");
+    }
+}
