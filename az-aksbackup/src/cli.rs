@@ -148,6 +148,13 @@ pub(crate) enum Command {
   az aksbackup verify --with cluster.json               # one chain with the result of: kubectl aksbackup verify -o json
   az aksbackup verify --save --fail-on error            # keep the result for kubectl aksbackup; warnings end 0")]
     Verify(VerifyArgs),
+    /// Name the known failures behind what Azure shows and says, the cause first, each with its cure
+    #[command(after_help = "Examples:
+  az aksbackup doctor
+  az aksbackup doctor --cluster-id /subscriptions/.../managedClusters/aks-demo -o json   # findings end 8
+  az aksbackup doctor --with cluster.json               # one chain with the result of: kubectl aksbackup doctor -o json
+  az aksbackup doctor --fix                             # run our own commands against it, each after asking")]
+    Doctor(DoctorArgs),
     /// Print a message for whoever is next: what was done, what to run, which rights, and a digest of the state file
     #[command(after_help = "Examples:
   az aksbackup handoff                                # plain text, ready to mail
@@ -308,6 +315,23 @@ pub(crate) struct VerifyArgs {
     /// Go on, and show what becomes different
     #[arg(long)]
     pub(crate) watch: bool,
+    /// How the chain is examined.
+    #[command(flatten)]
+    pub(crate) examine: ExamineArgs,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorArgs {
+    /// Cluster, by its ARM id, where there is no state file of it
+    #[arg(long, value_name = "ID")]
+    pub(crate) cluster_id: Option<aksbackup_shared::ids::ResourceId>,
+    /// Run our own commands (prepare, grant, protect) that mend what is found, each after asking
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Which roles, for --fix.
+    #[command(flatten)]
+    pub(crate) roles: RoleArgs,
     /// How the chain is examined.
     #[command(flatten)]
     pub(crate) examine: ExamineArgs,

@@ -26,7 +26,7 @@ use clap::CommandFactory as _;
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
 use commands::steps::run_list;
-use commands::{init, jobs, options, status, verify};
+use commands::{doctor, init, jobs, options, status, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -100,6 +100,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::Status(args) => status::run(cli, *args).await,
         Command::Verify(args) => verify::run(cli, args).await,
+        Command::Doctor(args) => doctor::run(cli, args).await,
         Command::Handoff(args) => handoff::run(&cli.common.console(), &cli.common, args, TOOL),
         Command::Merge(args) => files::merge::<CloudTables>(PROGRAM, &cli.common, args).await,
         Command::Diff(args) => files::diff(&cli.common, args),

@@ -8,13 +8,14 @@ use crate::arm::storage::{Account, EndpointConnection};
 use crate::examine::view::View;
 
 const LINK: Link = Link::Storage;
+const NAME: &str = "network rules";
 
 /// The checks.
 pub(crate) fn checks(view: &View) -> Vec<Check> {
     let Some(account) = view.account.here() else {
         return Vec::new();
     };
-    vec![rules(view, account), endpoints(account)]
+    vec![rules(view, account)]
 }
 
 /// Whether not everybody may come in.
@@ -41,7 +42,6 @@ fn is_approved(own: &EndpointConnection) -> bool {
 }
 
 fn rules(view: &View, account: &Account) -> Check {
-    const NAME: &str = "network rules";
     let own = &account.properties;
     let access = own.public_network_access.as_deref().unwrap_or("Enabled");
     let acls = own.network_acls.as_ref();
@@ -83,42 +83,30 @@ fn rules(view: &View, account: &Account) -> Check {
             "the account lets some addresses or subnets in; whether the nodes are among them cannot be seen here";
         return told(Check::unknown(LINK, NAME, says)).hinted("the cluster's side knows: kubectl aksbackup verify");
     }
+    if !connections(account).is_empty() {
+        return told(waiting(connections(account)));
+    }
     let says = "the account lets the cluster's nodes not in: neither a rule nor an approved private endpoint is theirs";
     let hint = "give the account a private endpoint in the cluster's network with its private DNS zone, or a rule for the \
                 subnet of the nodes: az storage account network-rule add --account-name NAME --subnet ID";
     told(Check::error(LINK, NAME, says, hint).proves("STO-FIREWALL"))
 }
 
-fn endpoints(account: &Account) -> Check {
-    const NAME: &str = "private endpoints";
-    let all = connections(account);
+/// Endpoints that wait for somebody, while there is no other way in.
+fn waiting(all: &[EndpointConnection]) -> Check {
     let waiting: Vec<String> = all
         .iter()
-        .filter(|own| !is_approved(own))
         .map(|own| format!("{} is {}", own.name, own.status()))
         .collect();
-    if waiting.is_empty() {
-        return Check::ok(LINK, NAME, format!("{} of {} approved", all.len(), all.len()));
-    }
-    let facts = format!("properties.privateEndpointConnections[]: {}", waiting.join("; "));
-    // An account that is open is reached without them.
-    if !is_closed(account) || all.iter().any(is_approved) {
-        return Check::ok(
-            LINK,
-            NAME,
-            "not all are approved, and the account is reached without them",
-        )
-        .because(facts);
-    }
     let hint = "whoever owns the account: az network private-endpoint-connection approve --id ID";
-    Check::error(
-        LINK,
-        NAME,
-        format!("nobody has approved them: {}", waiting.join("; ")),
-        hint,
-    )
-    .because(facts)
-    .proves("STO-PE-PENDING")
+    let says = format!(
+        "nobody has approved the account's private endpoint: {}",
+        waiting.join("; ")
+    );
+    let check = Check::error(LINK, NAME, says, hint).proves("STO-PE-PENDING");
+    waiting.into_iter().fold(check, |check, own| {
+        check.because(format!("properties.privateEndpointConnections[]: {own}"))
+    })
 }
 
 #[cfg(test)]
@@ -171,7 +159,7 @@ mod tests {
             failures(&checks(&closed(
                 json!({ "privateEndpointConnections": endpoint("Pending") })
             ))),
-            ["STO-FIREWALL", "STO-PE-PENDING"]
+            ["STO-PE-PENDING"]
         );
         let disabled = seen(|own| own["publicNetworkAccess"] = json!("Disabled"));
         assert_eq!(failures(&checks(&disabled)), ["STO-FIREWALL"]);

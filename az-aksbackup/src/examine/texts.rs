@@ -183,12 +183,6 @@ fn refusals(view: &View) -> Vec<Text> {
         .collect()
 }
 
-/// Whether something that could not be read is worth a validation by Azure itself.
-pub(crate) fn is_worth_asking(view: &View) -> bool {
-    let there = |seen: bool| seen;
-    there(matches!(view.vault, Seen::Here(_))) && super::instance::is_open(view) && view.extension().is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

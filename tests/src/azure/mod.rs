@@ -17,6 +17,7 @@ mod engine;
 mod entra;
 mod front;
 mod graph;
+mod hands;
 mod metadata;
 mod operations;
 mod others;
@@ -35,5 +36,6 @@ mod versions;
 mod world;
 
 pub use engine::Azure;
+pub use hands::Memory;
 
 pub(crate) use providers::cluster_body::issuer;

@@ -17,6 +17,8 @@ pub(crate) struct Assignment {
     pub(crate) principal_type: String,
     pub(crate) role: &'static Role,
     pub(crate) created: String,
+    /// Empty where there is none.
+    pub(crate) condition: String,
     /// Model time from which on the control plane honours it.
     pub(crate) effective: f64,
     /// Model time from which on the blob data plane honours it.
@@ -54,13 +56,18 @@ impl Assignment {
             ids::SUBSCRIPTION,
             self.role.id
         );
-        json!({
+        let mut body = json!({
             "id": id, "name": self.name, "type": "Microsoft.Authorization/roleAssignments",
             "properties": {
                 "roleDefinitionId": role, "principalId": self.principal, "principalType": self.principal_type,
                 "scope": self.scope, "createdOn": self.created, "updatedOn": self.created, "createdBy": "", "updatedBy": "",
             },
-        })
+        });
+        if !self.condition.is_empty() {
+            body["properties"]["condition"] = json!(self.condition);
+            body["properties"]["conditionVersion"] = json!("2.0");
+        }
+        body
     }
 }
 
@@ -92,6 +99,7 @@ impl World {
             principal_type: kind.to_owned(),
             role,
             created: super::world::stamp(),
+            condition: String::new(),
             effective: now + control,
             data_effective: now + data,
         });
@@ -135,6 +143,7 @@ impl World {
         self.assignments.iter().any(|assignment| {
             assignment.principal.eq_ignore_ascii_case(principal)
                 && assignment.data_effective <= now
+                && assignment.condition.is_empty()
                 && covers(&assignment.scope, scope)
                 && assignment
                     .role

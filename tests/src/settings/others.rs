@@ -33,6 +33,8 @@ pub struct Others {
     pub role_rivals: u32,
     /// So many role assignments find their name taken by one of another principal.
     pub role_names_taken: u32,
+    /// What becomes of the subscription: `Enabled`, `Warned`, `PastDue` or `Disabled`.
+    pub subscription_state: String,
     /// A condition on the right of the persona `owner` to assign roles: `service-principals` (the request has to say that
     /// the principal is one), `blob-roles` (that, and only roles for blobs).
     pub owner_condition: String,
@@ -53,6 +55,7 @@ impl Default for Others {
             credential_rivals: 0,
             role_rivals: 0,
             role_names_taken: 0,
+            subscription_state: "Enabled".to_owned(),
             owner_condition: String::new(),
         }
     }

@@ -35,7 +35,12 @@ fn tenants(_: &mut World, call: &Call) -> Outcome {
     })
 }
 
-fn subscription(id: &str) -> Value {
+fn subscription(world: &World, id: &str) -> Value {
+    let own = id.eq_ignore_ascii_case(ids::SUBSCRIPTION);
+    let state = match own {
+        true => world.settings.others.subscription_state.as_str(),
+        false => "Enabled",
+    };
     let name = if id.eq_ignore_ascii_case(ids::SUBSCRIPTION) {
         "Contoso Backup"
     } else {
@@ -43,7 +48,7 @@ fn subscription(id: &str) -> Value {
     };
     json!({
         "id": format!("/subscriptions/{id}"), "subscriptionId": id, "tenantId": ids::TENANT, "displayName": name,
-        "state": "Enabled", "authorizationSource": "RoleBased",
+        "state": state, "authorizationSource": "RoleBased",
         "subscriptionPolicies": {
             "locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off",
         },
@@ -55,7 +60,7 @@ fn list(world: &mut World, call: &Call) -> Outcome {
     let seen = all
         .iter()
         .filter(|id| world.sees(&call.caller.object_id, &format!("/subscriptions/{id}")));
-    let items = seen.map(|id| subscription(id)).collect();
+    let items = seen.map(|id| subscription(world, id)).collect();
     let mut answer = call.page(world, items);
     // Microsoft's schema requires the member here, also where no page follows.
     if let Some(body) = answer.body.as_mut().filter(|body| body["nextLink"].is_null()) {
@@ -64,8 +69,8 @@ fn list(world: &mut World, call: &Call) -> Outcome {
     Ok(answer)
 }
 
-fn get(_: &mut World, call: &Call) -> Outcome {
-    Ok(Answer::ok(subscription(&call.get("s").to_ascii_lowercase())))
+fn get(world: &mut World, call: &Call) -> Outcome {
+    Ok(Answer::ok(subscription(world, &call.get("s").to_ascii_lowercase())))
 }
 
 fn locations(_: &mut World, call: &Call) -> Outcome {
