@@ -50,16 +50,20 @@ pub(crate) fn injected(command: &Command, inject: &str) -> Command {
     strace
         .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject={inject}")])
         .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear()
-        .stdin(Stdio::null());
+        .args(command.get_args());
+    like(&mut strace, command);
+    strace
+}
+
+/// Gives `wrapped` the folder and the environment of the command that it wraps.
+pub(crate) fn like(wrapped: &mut Command, command: &Command) {
+    wrapped.env_clear().stdin(Stdio::null());
     for (key, value) in command.get_envs() {
         if let Some(value) = value {
-            strace.env(key, value);
+            wrapped.env(key, value);
         }
     }
     if let Some(folder) = command.get_current_dir() {
-        strace.current_dir(folder);
+        wrapped.current_dir(folder);
     }
-    strace
 }

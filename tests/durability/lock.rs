@@ -10,7 +10,7 @@ use aksbackup_tests::harness::{Run, Stage, finish};
 use serde_json::json;
 
 use crate::extent;
-use crate::faulty::{NOBODY, can_inject, injected, is_root};
+use crate::faulty::{NOBODY, can_inject, injected, is_root, like};
 use crate::tracer::{Ending, kill_at};
 
 fn stage() -> Stage {
@@ -94,6 +94,50 @@ fn a_killed_holder_holds_nothing_and_is_not_named() {
     let run = finish(&mut write(&stage, "0s")).ok();
     assert!(!run.stderr.contains("waiting"), "{run}");
     assert_eq!(std::fs::read_to_string(lock_of(&stage)).unwrap(), "");
+}
+
+/// A folder that others made (a clone, a share) may hold anything under the name of the lock file.
+#[test]
+fn no_other_file_is_written_in_the_name_of_the_lock() {
+    let stage = stage();
+    let (before, victim) = (stage.state_text(), stage.folder().join("victim"));
+    std::fs::write(&victim, "precious").unwrap();
+    std::fs::remove_file(lock_of(&stage)).unwrap();
+    std::os::unix::fs::symlink(&victim, lock_of(&stage)).unwrap();
+    let run = finish(&mut write(&stage, "1s")).ends(7);
+    run.says("cannot lock state file").says("take it away: rm ");
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    assert_eq!(stage.state_text(), before);
+}
+
+/// Were it closed to others even for a moment, a process that dies then would keep the whole team out.
+#[test]
+fn a_lock_file_is_never_closed_to_the_team_whenever_its_maker_dies() {
+    let stage = stage();
+    let mut points = 0;
+    loop {
+        let _ = std::fs::remove_file(lock_of(&stage));
+        let careful = with_umask("077", &write(&stage, "1s"));
+        if points == 8 || kill_at(careful, &lock_of(&stage), points + 1) != Ending::Killed {
+            break;
+        }
+        points += 1;
+        let mode = std::fs::metadata(lock_of(&stage)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o044, 0o044, "stop {points}: {mode:o}");
+    }
+    assert_eq!(points, 8, "it was killed while it had the lock file open");
+}
+
+/// The same command with a mask for the modes of new files.
+fn with_umask(mask: &str, command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    let script = format!("umask {mask}; exec \"$0\" \"$@\"");
+    shell
+        .args(["-c", &script])
+        .arg(command.get_program())
+        .args(command.get_args());
+    like(&mut shell, command);
+    shell
 }
 
 #[test]

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use fs4::{FileExt, TryLockError};
 
+use crate::args::quoted;
 use crate::console::human;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::state::holder::{self, Holder};
+use crate::state::replace::{cure, folder_of, temporary};
 
 /// The first pauses between two tries, and the longest one. A holder mostly writes for some milliseconds.
 const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(50)];
@@ -36,7 +38,7 @@ impl Lock {
         let (mut said, mut pause) = (false, PAUSES[0]);
         loop {
             // Opened anew each time: somebody may have swept it away, and then its lock is nobody's.
-            let mut file = open(&path).or_else(|error| cannot_lock(state, &path, &error).err())?;
+            let mut file = open(state, &path).or_else(|error| cannot_lock(state, &path, &error).err())?;
             match FileExt::try_lock(&file) {
                 Ok(()) if is_at(&file, &path) => {
                     Holder::own().sign(&mut file);
@@ -65,37 +67,67 @@ impl Drop for Lock {
 }
 
 /// Opens the lock file. Whoever may write the folder may replace the state file, and so may sign the lock; where the file
-/// is another user's and closed, it can still be locked.
-fn open(path: &Path) -> io::Result<File> {
-    let (read, write) = (
-        OpenOptions::new().read(true).clone(),
-        OpenOptions::new().read(true).write(true).clone(),
-    );
-    match write.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return read.open(path),
-        opened => return opened,
-    }
-    match write.clone().create_new(true).open(path) {
-        Ok(file) => {
-            let _ = open_to_folder(&file, path);
-            Ok(file)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => write.open(path).or_else(|_| read.open(path)),
-        Err(error) => Err(error),
+/// is another user's and closed, it can still be locked. A note is written into it, so that no link is followed: whoever
+/// makes the folder could name any file of the reader's.
+fn open(state: &Path, path: &Path) -> io::Result<File> {
+    let opened = existing(path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => create(state, path).or_else(|error| match error.kind() {
+            // Somebody else was first; or the holder of another lock, which is gone, swept it away.
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => existing(path),
+            _ => Err(error),
+        }),
+        _ => Err(error),
+    });
+    match opened {
+        Ok(file) if file.metadata()?.is_file() => Ok(file),
+        Err(error) if !is_link(path) => Err(error),
+        Ok(_) | Err(_) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a file of its own",
+        )),
     }
 }
 
+fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+}
+
+fn existing(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    without_links(&mut options);
+    match options.read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => options.write(false).open(path),
+        opened => opened,
+    }
+}
+
+/// A pipe is opened without waiting for whoever is at its other end.
 #[cfg(unix)]
-fn open_to_folder(file: &File, path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = std::fs::metadata(super::replace::folder_of(path))?.permissions().mode();
-    file.set_permissions(std::fs::Permissions::from_mode(0o644 | (folder & 0o666)))
+fn without_links(options: &mut OpenOptions) {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
 }
 
 #[cfg(not(unix))]
-fn open_to_folder(_file: &File, _path: &Path) -> io::Result<()> {
-    Ok(())
+fn without_links(_options: &mut OpenOptions) {}
+
+/// Makes the lock file. It appears with its mode: one that is closed because its maker died between the two would keep
+/// everybody else out for good.
+#[cfg(unix)]
+fn create(state: &Path, path: &Path) -> io::Result<File> {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = temporary(state, 0o600)?;
+    let folder = std::fs::metadata(folder_of(path))?.permissions().mode();
+    file.as_file()
+        .set_permissions(Permissions::from_mode(0o644 | (folder & 0o666)))?;
+    Ok(file.persist_noclobber(path)?)
+}
+
+#[cfg(not(unix))]
+fn create(_state: &Path, path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).open(path)
 }
 
 /// Whether the open file is still the one at `path`.
@@ -124,7 +156,13 @@ fn cannot_lock(state: &Path, path: &Path, error: &io::Error) -> Failure {
             .because("this file system has no locks")
             .hint("if nobody else works on the file meanwhile, run the same command again with --no-lock");
     }
-    super::replace::cure(failure, error, super::replace::folder_of(path))
+    if error.kind() == io::ErrorKind::InvalidInput {
+        return failure.hint(format!(
+            "see what it is, and take it away: rm {}",
+            quoted(&path.display().to_string())
+        ));
+    }
+    cure(failure, error, folder_of(path))
 }
 
 /// Whether the error says that the file system knows no locks: ENOSYS, ENOTSUP or ENOLCK.
@@ -196,6 +234,29 @@ mod tests {
         drop(first);
         assert_eq!(take(&state).await.unwrap_err().exit, Exit::StateHeld);
         drop(second);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_is_no_file_of_its_own_is_neither_locked_nor_written_to() {
+        let (folder, state) = folder();
+        let victim = folder.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        for target in [victim.as_path(), &folder.path().join("none"), folder.path()] {
+            std::os::unix::fs::symlink(target, lock_path(&state)).unwrap();
+            let failure = take(&state).await.unwrap_err();
+            assert_eq!(failure.exit, Exit::StateUnreadable);
+            assert!(failure.to_string().contains("rm "), "{failure}");
+            std::fs::remove_file(lock_path(&state)).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(!folder.path().join("none").exists());
+        std::fs::create_dir(lock_path(&state)).unwrap();
+        assert_eq!(take(&state).await.unwrap_err().exit, Exit::StateUnreadable);
+        std::fs::remove_dir(lock_path(&state)).unwrap();
+        let pipe = std::process::Command::new("mkfifo").arg(lock_path(&state)).status();
+        assert!(pipe.unwrap().success());
+        assert_eq!(take(&state).await.unwrap_err().exit, Exit::StateUnreadable);
     }
 
     #[tokio::test]

@@ -4,6 +4,8 @@ use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use crate::failure::Failure;
 
 /// What stands in the name of a temporary file, between the name of the file that it is to replace and six characters.
@@ -62,16 +64,33 @@ pub(super) fn replace(target: &Path, bytes: &[u8]) -> Result<(), Setback> {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error.into()),
     };
-    let mut file = tempfile::Builder::new()
-        .prefix(&prefix(target))
-        .suffix(END)
-        .tempfile_in(folder)?;
+    // Until it is like the old one it is nobody else's; a new one has the mode that the person's umask leaves it.
+    let mut file = temporary(target, if old.is_some() { 0o600 } else { 0o666 })?;
     file.write_all(bytes)?;
     take_after(file.as_file(), old.as_ref())?;
     file.as_file().sync_all()?;
     file.persist(target).map_err(|error| error.error)?;
     sync_folder(folder).map_err(Setback::Unconfirmed)
 }
+
+/// A temporary file beside `target`, one of those that [`sweep`] takes away, with what the umask leaves of `mode`.
+pub(super) fn temporary(target: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    let prefix = prefix(target);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(END);
+    with_mode(&mut builder, mode);
+    builder.tempfile_in(folder_of(target))
+}
+
+#[cfg(unix)]
+fn with_mode(builder: &mut tempfile::Builder<'_, '_>, mode: u32) {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+    builder.permissions(Permissions::from_mode(mode));
+}
+
+#[cfg(not(unix))]
+fn with_mode(_builder: &mut tempfile::Builder<'_, '_>, _mode: u32) {}
 
 /// Takes the temporary files away that killed processes left. Only for the holder of the lock: another's may be in use.
 /// What cannot be taken away stays for the next time.
@@ -118,9 +137,7 @@ pub(super) fn cure(failure: Failure, error: &io::Error, folder: &Path) -> Failur
 fn take_after(file: &File, old: Option<&Metadata>) -> io::Result<()> {
     use std::fs::Permissions;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
-    let Some(old) = old else {
-        return file.set_permissions(Permissions::from_mode(0o644));
-    };
+    let Some(old) = old else { return Ok(()) };
     let own = file.metadata()?;
     // Only the superuser may give a file away.
     let _ = (own.uid() != old.uid()).then(|| fchown(file, Some(old.uid()), None));
@@ -188,14 +205,7 @@ mod tests {
     fn a_temporary_file_is_one_that_is_swept_away() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a.toml");
-        let (file, path) = tempfile::Builder::new()
-            .prefix(&prefix(&target))
-            .suffix(END)
-            .tempfile_in(folder.path())
-            .unwrap()
-            .keep()
-            .unwrap();
-        drop(file);
+        let path = temporary(&target, 0o600).unwrap().into_temp_path().keep().unwrap();
         sweep(&target);
         assert!(!path.exists());
     }
