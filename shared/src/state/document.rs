@@ -1,6 +1,8 @@
 //! Changes a TOML document to new values and leaves everything else as it was: comments, order, unknown keys.
 
-use toml_edit::{DocumentMut, Item, Table, Value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
+
+mod list;
 
 /// Brings `document` from the values `old` to the values `new`: what differs is set, what `old` had and `new` has not is
 /// removed, everything else is not touched.
@@ -11,28 +13,32 @@ pub fn carry_over(document: &mut DocumentMut, old: &toml::Table, new: &toml::Tab
     carry_table(document.as_table_mut(), old, new);
 }
 
-fn carry_table(document: &mut Table, old: &toml::Table, new: &toml::Table) {
+fn carry_table(document: &mut dyn TableLike, old: &toml::Table, new: &toml::Table) {
+    let none = toml::Table::new();
     for key in old.keys().filter(|key| !new.contains_key(*key)) {
         document.remove(key);
     }
     for (key, value) in new {
-        if old.get(key) == Some(value) && document.contains_key(key) {
+        let before = old.get(key);
+        if before == Some(value) && document.contains_key(key) {
             continue;
         }
-        let before = old
-            .get(key)
-            .and_then(toml::Value::as_table)
-            .cloned()
-            .unwrap_or_default();
         match (value, document.get_mut(key)) {
-            (toml::Value::Table(after), Some(Item::Table(table))) => carry_table(table, &before, after),
-            (toml::Value::Table(after), None) if !is_leaf(key) => {
-                let mut table = Table::new();
-                table.set_implicit(after.values().all(toml::Value::is_table));
-                carry_table(&mut table, &toml::Table::new(), after);
-                document.insert(key, Item::Table(table));
+            (toml::Value::Table(after), Some(item)) if is_carried(key, item) => {
+                if let Some(table) = item.as_table_like_mut() {
+                    carry_table(table, before.and_then(toml::Value::as_table).unwrap_or(&none), after);
+                }
+            }
+            (toml::Value::Array(after), Some(item)) => {
+                let before = before.and_then(toml::Value::as_array).map_or(&[][..], Vec::as_slice);
+                if !list::carry(item, before, after) {
+                    replace(item, value);
+                }
             }
             (_, Some(item)) => replace(item, value),
+            (toml::Value::Table(after), None) if !is_leaf(key) => {
+                document.insert(key, Item::Table(fresh_table(after)));
+            }
             (_, None) => {
                 document.insert(key, Item::Value(edit_value(value)));
             }
@@ -40,9 +46,21 @@ fn carry_table(document: &mut Table, old: &toml::Table, new: &toml::Table) {
     }
 }
 
+fn fresh_table(values: &toml::Table) -> Table {
+    let mut table = Table::new();
+    table.set_implicit(values.values().all(toml::Value::is_table));
+    carry_table(&mut table, &toml::Table::new(), values);
+    table
+}
+
 /// `written` stands on one line: who and when are a note to a table, not a table of their own.
 fn is_leaf(key: &str) -> bool {
     key == "written"
+}
+
+/// Whether a table of the document is changed key by key. A note on one line is another note as a whole.
+fn is_carried(key: &str, item: &Item) -> bool {
+    item.is_table() || (item.is_inline_table() && !is_leaf(key))
 }
 
 /// Sets a value and keeps the comment behind the old one.
@@ -82,13 +100,7 @@ fn on_one_line(table: &toml::Table) -> Value {
 /// An array of more than one value stands one value a line, so that a diff shows which one changed.
 fn edit_array(items: &[toml::Value]) -> toml_edit::Array {
     let mut array: toml_edit::Array = items.iter().map(edit_value).collect();
-    if items.len() > 1 {
-        for item in array.iter_mut() {
-            item.decor_mut().set_prefix("\n    ");
-        }
-        array.set_trailing("\n");
-        array.set_trailing_comma(true);
-    }
+    list::line_by_line(&mut array);
     array
 }
 
@@ -141,6 +153,47 @@ mod tests {
             text,
             format!("{FILE}\n[cloud.vault]\nrule = \"daily\"\nwritten = {{ by = \"me\" }}\n")
         );
+    }
+
+    /// The file with a change to its table `t`, which it has in some form of its own.
+    fn of_form(form: &str, change: impl FnOnce(&mut toml::Table)) -> String {
+        let mut document: DocumentMut = form.parse().unwrap();
+        let mut old: toml::Table = form.parse().unwrap();
+        forget_unknown(&mut old);
+        let mut new = old.clone();
+        change(new["t"].as_table_mut().unwrap());
+        carry_over(&mut document, &old, &new);
+        document.to_string()
+    }
+
+    /// What a program knows of a file: not the keys that begin with x.
+    fn forget_unknown(table: &mut toml::Table) {
+        table.retain(|key, _| !key.starts_with('x'));
+        for (_, value) in table.iter_mut() {
+            match value {
+                toml::Value::Table(table) => forget_unknown(table),
+                toml::Value::Array(items) => items
+                    .iter_mut()
+                    .filter_map(toml::Value::as_table_mut)
+                    .for_each(forget_unknown),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_keys_survive_in_tables_on_one_line_too() {
+        let change = |table: &mut toml::Table| {
+            table.insert("a".into(), 2.into());
+            table.insert("b".into(), vec![1].into());
+        };
+        let text = of_form("t = { a = 1, x = { y = 1 }, c = { d = 1, x = 2 } } # why\n", change);
+        assert_eq!(
+            text,
+            "t = { a = 2, x = { y = 1 }, c = { d = 1, x = 2 } , b = [1] } # why\n"
+        );
+        let text = of_form("t.a = 1 # why\nt.x = 2\n", change);
+        assert_eq!(text, "t.a = 2 # why\nt.x = 2\nt.b = [1]\n");
     }
 
     #[test]
