@@ -1,9 +1,10 @@
-//! Two teams on one shared folder at the same time.
+//! Two teams on one shared folder at the same time, and somebody who changes his mind.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Once;
 
 use aksbackup_tests::harness::{Stage, finish};
 use nix::unistd::geteuid;
@@ -74,4 +75,33 @@ fn two_teams_on_one_shared_folder_both_finish_and_both_results_are_there() {
         "the file left its group"
     );
     finish(&mut by(1, Part::Protect.command(&stage), &state)).ok();
+}
+
+#[test]
+fn who_changes_what_is_wanted_changes_nothing_that_was_agreed_to() {
+    const POLICIES: &str = "Microsoft.DataProtection/backupVaults/backupPolicies";
+    let stage = Part::Prepare.stage();
+    let (state, once) = (stage.state(), Once::new());
+    let wanted = stage.value("/target/policy/name");
+    let (old, new) = (format!("name = \"{wanted}\""), "name = \"another\"");
+    let (from, file) = (old.clone(), state.clone());
+    stage.sandbox.log().on_arrival(move |arrival| {
+        let vault = arrival.method == "PUT" && arrival.target.to_ascii_lowercase().contains("/backupvaults/");
+        if vault {
+            once.call_once(|| {
+                let lock = std::fs::File::open(file.with_file_name("aksbackup.toml.lock")).unwrap();
+                lock.lock().unwrap();
+                let text = std::fs::read_to_string(&file).unwrap();
+                std::fs::write(file.with_extension("new"), text.replace(&from, new)).unwrap();
+                std::fs::rename(file.with_extension("new"), &file).unwrap();
+            });
+        }
+    });
+    Part::Prepare.run(&stage).ok();
+    let made = stage.sandbox.azure().resources(POLICIES);
+    let names: Vec<_> = made.iter().map(|policy| policy["name"].as_str().unwrap()).collect();
+    assert_eq!(names, [wanted.as_str()], "it made what nobody had agreed to");
+    assert!(stage.state_text().contains(new), "the other one's wish is lost");
+    let status = stage.az("reader", &["status", "--offline"]).ok();
+    status.says(&format!("done for policy {wanted}, which is another by now"));
 }

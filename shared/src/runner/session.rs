@@ -70,6 +70,9 @@ impl<P: Plane> Session<P> {
 
     /// Changes what is known, and the file with it unless this session only reads. Returns whether the file was written.
     ///
+    /// What is wanted, and what the other plane says, stays as it was when the command began: the person agreed to that,
+    /// and `--expect-digest` vouched for it. What others write into the file meanwhile stays there for the next run.
+    ///
     /// # Errors
     /// As [`Store::update`]; exit 7 also where the file is not there any more: half of it would be made anew.
     pub async fn record(&self, change: impl Fn(&mut P::Tables)) -> Outcome<bool> {
@@ -85,8 +88,8 @@ impl<P: Plane> Session<P> {
         if !self.store.exists() {
             return self.gone();
         }
-        let (state, written) = self.store.update(change).await?;
-        self.state.replace(state);
+        let (mut file, written) = self.store.update(change).await?;
+        *P::Tables::of(&mut self.state.borrow_mut()) = P::Tables::of(&mut file).clone();
         Ok(written)
     }
 
