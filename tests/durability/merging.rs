@@ -93,6 +93,77 @@ fn a_true_conflict_shows_both_sides_and_is_decided_by_table() {
 }
 
 #[test]
+fn copies_alone_make_the_state_file_unless_they_conflict_or_are_broken() {
+    for program in PROGRAMS {
+        let copies = Copies::of("2-protected.toml");
+        copies.write("a.toml", &rolled_out("aaaa", ROLLOUT, "one"));
+        copies.write("b.toml", &rolled_out("bbbb", ROLLOUT, "two"));
+        copies.write("bad.toml", "schema = 2\nx = \n");
+        let merge = |words: &[&str]| copies.run(program, &[&["merge", "--state", "new.toml"], words].concat());
+        merge(&["a.toml", "b.toml"])
+            .ends(Exit::StateUnreadable.code())
+            .says("nothing was written");
+        assert!(!copies.has("new.toml"), "it was written");
+        for more in [&[][..], &["--dry-run"]] {
+            merge(&[&["bad.toml"], more].concat())
+                .ends(Exit::StateUnreadable.code())
+                .says("bad.toml:2:5");
+        }
+        merge(&["a.toml", "b.toml", "--ours", "cluster"]).ok();
+        assert!(copies.text("new.toml").contains("\"one\""));
+    }
+}
+
+#[test]
+fn a_file_that_another_digest_was_agreed_on_for_is_neither_merged_nor_migrated_nor_compared() {
+    for program in PROGRAMS {
+        let copies = Copies::of("1-prepared.toml");
+        copies.write("theirs.toml", &released("1-protected.toml"));
+        let before = copies.text("aksbackup.toml");
+        let other = "0".repeat(64);
+        for words in [
+            &["merge", "theirs.toml"][..],
+            &["merge", "theirs.toml", "--dry-run"],
+            &["migrate", "--yes"],
+            &["migrate", "--dry-run"],
+            &["diff", "theirs.toml"],
+        ] {
+            let run = copies.run(program, &[words, &["--expect-digest", &other]].concat());
+            run.ends(Exit::StateUnreadable.code()).says("expected digest");
+        }
+        assert_eq!(copies.text("aksbackup.toml"), before);
+        let status = copies.run(program, &["status", "--offline", "-o", "json"]).ok().json();
+        let own = status["digest"].as_str().unwrap();
+        copies
+            .run(program, &["merge", "theirs.toml", "--expect-digest", own])
+            .ok();
+    }
+}
+
+#[test]
+fn a_file_that_nobody_could_read_again_is_not_written() {
+    for program in PROGRAMS {
+        let copies = Copies::of("2-unconfigured.toml");
+        let long = |text: String| format!("{text}\n# {}\n", "x".repeat(255 * 1024 - text.len()));
+        copies.write("aksbackup.toml", &long(copies.text("aksbackup.toml")));
+        copies.write(
+            "theirs.toml",
+            &format!(
+                "{}\n[extra]\nx = \"{}\"\n",
+                released("2-protected.toml"),
+                "x".repeat(9999)
+            ),
+        );
+        let before = copies.text("aksbackup.toml");
+        copies
+            .run(program, &["merge", "theirs.toml"])
+            .ends(Exit::StateUnreadable.code())
+            .says("larger than 256 KiB");
+        assert_eq!(copies.text("aksbackup.toml"), before);
+    }
+}
+
+#[test]
 fn other_clusters_newer_files_and_files_that_are_not_there_are_refused() {
     for program in PROGRAMS {
         let copies = Copies::of("2-protected.toml");

@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Outcome;
 use crate::process::document;
 use crate::state::diff::{Difference, File, files};
+use crate::state::schema::ClusterTables;
 
 use super::{sides, signature};
 
@@ -28,7 +29,11 @@ pub struct DiffArgs {
 pub fn diff(common: &CommonArgs, args: &DiffArgs) -> Outcome<Exit> {
     let (left, right) = match args.files.as_slice() {
         [left, right] => (left, right),
-        [right, ..] => (&common.state, right),
+        [right, ..] => {
+            // A digest is that of the state file.
+            common.store::<ClusterTables>("").load()?;
+            (&common.state, right)
+        }
         [] => (&common.state, &common.state),
     };
     let differences = files(left, right)?;

@@ -62,11 +62,11 @@ impl<T: Owned> Store<T> {
             conflicts: None,
         };
         let changed = if dry_run {
-            let own = self.read()?;
-            let own = own.as_ref().map(|(text, _)| text.as_str());
-            course.run(self.path(), own, &texts)?.as_str() != own.unwrap_or_default()
+            let own = self.read()?.map(|(text, _)| text);
+            let merged = course.run(self, own.as_deref(), &texts)?;
+            merged.is_some() && merged != own
         } else {
-            let edit = |found: Option<(&str, &_)>| course.run(self.path(), found.map(|(text, _)| text), &texts);
+            let edit = |found: Option<(&str, &_)>| course.run(self, found.map(|(text, _)| text), &texts);
             self.rewrite(edit).await?.1
         };
         Ok(match course.conflicts {
@@ -83,9 +83,10 @@ impl<T: Owned> Store<T> {
     /// # Errors
     /// Exit 6 and 7 as [`Store::update`].
     pub async fn migrate(&self, dry_run: bool) -> Outcome<Option<Migration>> {
-        let Some((_, state)) = self.read()? else {
+        let Some((text, state)) = self.read()? else {
             return Ok(None);
         };
+        self.expected(&text)?;
         self.must_write(&state)?;
         let from = state.schema;
         if from == SCHEMA {
@@ -93,8 +94,8 @@ impl<T: Owned> Store<T> {
         }
         if !dry_run {
             self.rewrite(|found| match found {
-                Some((text, state)) if state.schema < SCHEMA => Ok(named(&parse::raised(self.path(), text)?)),
-                Some((text, _)) => Ok(text.to_owned()),
+                Some((text, state)) if state.schema < SCHEMA => Ok(Some(named(&parse::raised(self.path(), text)?))),
+                Some(_) => Ok(None),
                 None => Failure::missing(format!("state file {} is gone", self.path().display())).err(),
             })
             .await?;
@@ -113,23 +114,32 @@ fn named(document: &DocumentMut) -> String {
 }
 
 impl Course<'_> {
-    /// The text that the file at `path` becomes; as it was if there is a conflict.
-    fn run(&mut self, path: &Path, own: Option<&str>, others: &[(PathBuf, String)]) -> Outcome<String> {
-        let Some((first, rest)) = others.split_first() else {
-            return Ok(own.unwrap_or_default().to_owned());
+    /// The text that the store's file, which says `own`, becomes; nothing if there is a conflict.
+    fn run<T: Owned>(
+        &mut self,
+        store: &Store<T>,
+        own: Option<&str>,
+        others: &[(PathBuf, String)],
+    ) -> Outcome<Option<String>> {
+        let (first, others) = match (own, others) {
+            (Some(own), others) => {
+                store.expected(own)?;
+                (own, others)
+            }
+            (None, [(path, first), rest @ ..]) => {
+                known(path, first)?;
+                (first.as_str(), rest)
+            }
+            (None, []) => return Ok(None),
         };
-        let (before, others) = match own {
-            Some(own) => (own, others),
-            None => (first.1.as_str(), rest),
-        };
-        let mut text = before.to_owned();
+        let mut text = first.to_owned();
         for (other, their) in others {
-            match self.one(path, &text, other, their)? {
+            match self.one(store.path(), &text, other, their)? {
                 Some(merged) => text = merged,
-                None => return Ok(before.to_owned()),
+                None => return Ok(None),
             }
         }
-        Ok(text)
+        Ok(Some(text))
     }
 
     fn one(&mut self, path: &Path, ours: &str, other: &Path, theirs: &str) -> Outcome<Option<String>> {

@@ -160,14 +160,29 @@ pub(super) fn bytes(path: &Path) -> Outcome<Option<Vec<u8>>> {
     let read = File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes));
     match read {
         Ok(count) if count as u64 <= MOST_BYTES => Ok(Some(bytes)),
-        Ok(_) => cannot(format!(
-            "it is larger than {} KiB, which no state file is",
-            MOST_BYTES / 1024
-        ))
-        .err(),
+        Ok(_) => cannot(format!("it is larger than {}, which no state file is", most())).err(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => cannot(error.to_string()).err(),
     }
+}
+
+/// Refuses a text that nobody could read again once it is a file.
+///
+/// # Errors
+/// Exit 7: it is longer than a state file can be.
+pub(super) fn fits(path: &Path, text: &str) -> Outcome<()> {
+    if text.len() as u64 <= MOST_BYTES {
+        return Ok(());
+    }
+    failure(path, "cannot write")
+        .because(format!("it would be larger than {}, and nobody could read it", most()))
+        .because("the old file is intact")
+        .hint("shorten what people have put into it: comments, and keys that aksbackup does not know")
+        .err()
+}
+
+fn most() -> String {
+    format!("{} KiB", MOST_BYTES / 1024)
 }
 
 /// A failure at a place of the file, with exit 7.

@@ -106,10 +106,18 @@ impl<T: Owned> Store<T> {
         let Some((text, state)) = self.read()? else {
             return Ok(None);
         };
-        let digest = Digest::of(&parse::values(&self.path, &text)?);
+        Ok(Some((state, self.expected(&text)?)))
+    }
+
+    /// The digest of a text, which is the one that is expected.
+    ///
+    /// # Errors
+    /// Exit 7: it is another.
+    pub(super) fn expected(&self, text: &str) -> Outcome<Digest> {
+        let digest = Digest::of(&parse::values(&self.path, text)?);
         match &self.expected {
             Some(expected) if *expected != digest => self.another_file(expected, &digest).err(),
-            _ => Ok(Some((state, digest))),
+            _ => Ok(digest),
         }
     }
 
@@ -138,9 +146,9 @@ impl<T: Owned> Store<T> {
             let mut after = before.clone();
             change(&mut after);
             if after == *before && !text.is_empty() {
-                return Ok(text.to_owned());
+                return Ok(None);
             }
-            self.signed(text, before, &after)
+            self.signed(text, before, &after).map(Some)
         })
         .await
     }
@@ -166,35 +174,43 @@ impl<T: Owned> Store<T> {
     }
 
     /// Reads the file under its lock, has its text edited, and replaces it if the text is another then. `edit` is given
-    /// the text and what it says, or nothing where there is no file. Returns the state as it now stands, and whether the
-    /// file was written.
+    /// the text and what it says, or nothing where there is no file; it gives nothing where all stays as it is. Returns
+    /// the state as it now stands, and whether the file was written.
     pub(super) async fn rewrite(
         &self,
-        edit: impl FnOnce(Option<(&str, &State)>) -> Outcome<String>,
+        edit: impl FnOnce(Option<(&str, &State)>) -> Outcome<Option<String>>,
     ) -> Outcome<(State, bool)> {
-        let target = follow(&self.path);
-        let _lock = if self.locking {
-            let lock = Lock::take(&target, self.lock_timeout, |line| self.voice.say(line)).await?;
-            sweep(&target);
-            Some(lock)
-        } else {
-            None
-        };
+        let (target, _lock) = self.taken().await?;
         let found = self.read()?;
         if let Some((_, before)) = &found {
             self.must_write(before)?;
         }
         let edited = edit(found.as_ref().map(|(text, before)| (text.as_str(), before)))?;
-        if let Some((text, before)) = &found
-            && edited == *text
-        {
-            return Ok((before.clone(), false));
-        }
+        let Some(edited) = edited.filter(|edited| found.as_ref().is_none_or(|(text, _)| text != edited)) else {
+            return Ok((found.map(|(_, before)| before).unwrap_or_default(), false));
+        };
+        parse::fits(&self.path, &edited)?;
         let state = parse::state(&self.path, &edited)?;
         replace(&target, edited.as_bytes()).or_else(|setback| self.unwritten(&target, setback).err())?;
         let old = found.map_or_else(|| Ok(toml::Table::new()), |(_, before)| self.table(&before))?;
         self.voice.written(&self.path, &old, &self.table(&state)?);
         Ok((state, true))
+    }
+
+    /// The file that the path leads to, and its lock. A link that was turned elsewhere during the wait is followed anew:
+    /// what is read has to be what is replaced.
+    async fn taken(&self) -> Outcome<(PathBuf, Option<Lock>)> {
+        loop {
+            let target = follow(&self.path);
+            if !self.locking {
+                return Ok((target, None));
+            }
+            let lock = Lock::take(&target, self.lock_timeout, |line| self.voice.say(line)).await?;
+            if follow(&self.path) == target {
+                sweep(&target);
+                return Ok((target, Some(lock)));
+            }
+        }
     }
 
     /// Refuses a state that this program must not write back, before anything else is done with it.
