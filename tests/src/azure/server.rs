@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::Value;
 
 use super::answer::Answer;
 use super::conformance::{Case, judge};
@@ -58,7 +59,7 @@ async fn handle(
     let mut given = answer(&site.azure, &asked, fault.as_ref());
     identify(&asked, &mut given.answer);
     linger(&site.azure, given.answer.delay).await;
-    record(&site, &asked, &given, arrived, fault.is_some());
+    record(&site, &asked, &given, arrived);
     match fault {
         Some(Kind::ResetBefore | Kind::ResetAfter) => breaker.trip(),
         // Until the client has had enough.
@@ -123,8 +124,8 @@ fn is_write(service: &str, asked: &Asked) -> bool {
     }
 }
 
-/// Writes the log. Requests to ARM are judged there, unless a fault of the sandbox answered.
-fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64, struck: bool) {
+/// Writes the log. Requests to ARM are judged there, also those that a fault strikes, and every answer that leaves.
+fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64) {
     let number = site.log.open(Entry {
         arrived_ms: arrived,
         answered_ms: site.log.now_ms(),
@@ -142,7 +143,7 @@ fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64, struck: bool)
         violations: Vec::new(),
     });
     let metadata = asked.target.to_ascii_lowercase().starts_with("/metadata");
-    if given.service != "arm" || metadata || struck {
+    if given.service != "arm" || metadata {
         return site.log.close(number, Vec::new());
     }
     judge(Case {
@@ -150,10 +151,17 @@ fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64, struck: bool)
         number,
         method: asked.method.clone(),
         target: asked.target.clone(),
-        sent: serde_json::from_slice(&asked.body).ok().as_ref().map(verbatim::without),
+        sent: sent(&asked.body),
         status: given.answer.status,
         answered: given.answer.body.as_ref().map(verbatim::without),
     });
+}
+
+/// What was sent, as JSON. What is none is a text, which no definition takes for a body.
+fn sent(body: &[u8]) -> Option<Value> {
+    let text = || Value::String(String::from_utf8_lossy(body).into_owned());
+    let parsed = serde_json::from_slice(body).unwrap_or_else(|_| text());
+    (!body.is_empty()).then(|| verbatim::without(&parsed))
 }
 
 /// How long an answer wants its client to wait, in milliseconds.

@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use crate::azure::ids;
 use crate::azure::personas::persona;
 use crate::sandbox::Sandbox;
+use crate::schema::definitions;
 use crate::settings::Settings;
 
 /// Sends one request and gives all that came back, which is nothing where the connection broke.
@@ -138,4 +139,36 @@ fn what_was_asked_is_in_the_log_and_its_file() {
     let file = fs::read_to_string(dir.path().join("requests.jsonl")).unwrap();
     assert_eq!(file.lines().count(), 2);
     assert!(dir.path().join("env/platform-no-node.sh").is_file() && dir.path().join("kubeconfig").is_file());
+}
+
+#[test]
+fn what_a_fault_strikes_is_judged_all_the_same() {
+    // Without Microsoft's definitions nothing is judged, which the sandbox says itself.
+    if definitions().unwrap().is_none() {
+        return;
+    }
+    for kind in ["none", "429", "claims", "reset-before", "reset-after", "truncated"] {
+        let dir = tempfile::tempdir().unwrap();
+        let sandbox = start(dir.path(), &[]);
+        let token = token(&sandbox, ids::TENANT);
+        let violations = |body: &str| {
+            if kind != "none" {
+                sandbox.set(&format!("fault={kind}@PUT:rg-bad:1")).unwrap();
+            }
+            send(&sandbox, &group("PUT", "rg-bad", &token), body);
+            sandbox.log().entries().pop().unwrap().violations
+        };
+        let wrong = violations("{\"location\":1}");
+        assert!(
+            wrong.iter().any(|one| one.starts_with("request /location: ")),
+            "{kind}: {wrong:?}"
+        );
+        let none = violations("nothing of the kind");
+        assert!(none.iter().any(|one| one.starts_with("request ")), "{kind}: {none:?}");
+        assert_eq!(
+            violations("{\"location\":\"westeurope\"}"),
+            Vec::<String>::new(),
+            "{kind}"
+        );
+    }
 }
