@@ -4,6 +4,7 @@ use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs};
 use aksbackup_shared::chain::args::ExamineArgs;
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::ids::{CloudName, ResourceGroupName, StorageAccountName, VaultName};
+use aksbackup_shared::report::ReportArgs;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -161,6 +162,13 @@ pub(crate) enum Command {
   az aksbackup handoff --format markdown              # for a ticket
   az aksbackup handoff -o json")]
     Handoff(HandoffArgs),
+    /// Make one page for the hand-off and the audit: the chain, who did what, what is wrong and what cures it
+    #[command(after_help = "Examples:
+  az aksbackup report --out report.html                    # to read, to print, to send
+  az aksbackup report --offline --with cluster.json --out report.html
+  az aksbackup report --format markdown                    # for a ticket
+  az aksbackup report -o json                              # with the findings as SARIF")]
+    Report(ReportArgs),
     /// Merge copies of the state file into it, table by table
     #[command(after_help = "Examples:
   az aksbackup merge from-cluster-team.toml

@@ -26,7 +26,7 @@ use clap::CommandFactory as _;
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
 use commands::steps::run_list;
-use commands::{doctor, init, jobs, options, status, verify};
+use commands::{doctor, init, jobs, options, report, status, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -102,6 +102,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Verify(args) => verify::run(cli, args).await,
         Command::Doctor(args) => doctor::run(cli, args).await,
         Command::Handoff(args) => handoff::run(&cli.common.console(), &cli.common, args, TOOL),
+        Command::Report(args) => report::run(cli, args).await,
         Command::Merge(args) => files::merge::<CloudTables>(PROGRAM, &cli.common, args).await,
         Command::Diff(args) => files::diff(&cli.common, args),
         Command::Migrate(args) => files::migrate::<CloudTables>(PROGRAM, &cli.common, *args).await,

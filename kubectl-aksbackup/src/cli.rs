@@ -6,6 +6,7 @@ use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs, duration};
 use aksbackup_shared::chain::args::ExamineArgs;
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::names::VELERO_CONTAINER;
+use aksbackup_shared::report::ReportArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -103,6 +104,13 @@ pub(crate) enum Command {
   kubectl aksbackup handoff --format markdown     # for a ticket
   kubectl aksbackup handoff -o json")]
     Handoff(HandoffArgs),
+    /// Make one page for the hand-off and the audit: the chain, who did what, what is wrong and what cures it
+    #[command(after_help = "Examples:
+  kubectl aksbackup report --out report.html      # to read, to print, to send
+  kubectl aksbackup report --offline --with cloud.json --out report.html
+  kubectl aksbackup report --format markdown      # for a ticket
+  kubectl aksbackup report -o json                # with the findings as SARIF")]
+    Report(ReportArgs),
     /// Print the log of Velero in the extension's agent
     #[command(after_help = "Examples:
   kubectl aksbackup logs

@@ -17,7 +17,7 @@ use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
-use commands::{complete, configure, doctor, logs, status, unconfigure, verify};
+use commands::{complete, configure, doctor, logs, report, status, unconfigure, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -37,6 +37,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Doctor(arguments) => doctor::run(cli, arguments).await,
         Command::Status(arguments) => status::run(cli, *arguments).await,
         Command::Handoff(arguments) => handoff::run(&cli.common.console(), &cli.common, arguments, TOOL),
+        Command::Report(arguments) => report::run(cli, arguments).await,
         Command::Merge(arguments) => files::merge::<ClusterTables>(PROGRAM, &cli.common, arguments).await,
         Command::Diff(arguments) => files::diff(&cli.common, arguments),
         Command::Migrate(arguments) => files::migrate::<ClusterTables>(PROGRAM, &cli.common, *arguments).await,

@@ -102,7 +102,7 @@ impl Message {
 }
 
 /// The open steps by the command that does them, in the order of the hand-off.
-fn tasks(rows: &[Row], state: &State) -> Vec<Task> {
+pub(crate) fn tasks(rows: &[Row], state: &State) -> Vec<Task> {
     let mut tasks: Vec<Task> = Vec::new();
     for (row, turn) in rows.iter().filter_map(|row| Some((row, row.next.as_ref()?))) {
         let at = match tasks.iter().position(|task| task.command == turn.command) {

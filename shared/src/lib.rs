@@ -4,7 +4,7 @@
 //! * [`chain`]: what is checked of the whole, link by link, and what is found; [`diagnosis`]: which known failures that is.
 //! * [`files`]: the commands on that file alone, the same in both programs.
 //! * [`state`]: the file that the planes hand to each other; [`status`]: what it says is done, and who is next;
-//!   [`handoff`]: the message to them; [`rights`]: what they need.
+//!   [`handoff`]: the message to them; [`rights`]: what they need; [`report`]: the page about all of it.
 //! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
 //! * [`console`], [`failure`], [`exit`], [`args`], [`about`], [`process`]: everything that a person or a script meets.
 //!
@@ -24,6 +24,7 @@ pub mod ids;
 pub mod names;
 pub mod pace;
 pub mod process;
+pub mod report;
 pub mod rights;
 pub mod runner;
 pub mod state;

@@ -6,6 +6,7 @@ pub(crate) mod examined;
 pub(crate) mod init;
 pub(crate) mod jobs;
 pub(crate) mod options;
+pub(crate) mod report;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod steps;

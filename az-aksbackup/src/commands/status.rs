@@ -4,8 +4,8 @@ use aksbackup_shared::args::StatusArgs;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::runner::look;
-use aksbackup_shared::state::schema::CloudTables;
-use aksbackup_shared::status::{self, Seen, Shown};
+use aksbackup_shared::state::schema::{CloudTables, State};
+use aksbackup_shared::status::{self, Row, Seen, Shown};
 
 use crate::cli::Cli;
 use crate::commands::{options, session};
@@ -22,13 +22,7 @@ pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
     let state_flag = cli.common.state_flag();
     let rows = match args.offline {
         true => status::rows(&recorded, None, &state_flag),
-        false => {
-            let session = session::open(cli, false).await?;
-            let report = look(&mut guide::status(options::prepare(cli, &[])), &session).await;
-            session.console.clear();
-            let (report, state) = (&report, &session.state());
-            status::rows(&recorded, Some(&Seen { report, state }), &state_flag)
-        }
+        false => seen(cli, &recorded, &state_flag).await?,
     };
     let shown = Shown {
         state: Some(&recorded),
@@ -39,4 +33,16 @@ pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
         check: args.check,
     };
     Ok(status::show(&cli.common.console(), cli.common.output, &shown))
+}
+
+/// The table with what Azure shows.
+///
+/// # Errors
+/// As [`session::open`].
+pub(crate) async fn seen(cli: &Cli, recorded: &State, state_flag: &str) -> Outcome<Vec<Row>> {
+    let session = session::open(cli, false).await?;
+    let report = look(&mut guide::status(options::prepare(cli, &[])), &session).await;
+    session.console.clear();
+    let (report, state) = (&report, &session.state());
+    Ok(status::rows(recorded, Some(&Seen { report, state }), state_flag))
 }

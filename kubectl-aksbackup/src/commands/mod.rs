@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod logs;
 pub(crate) mod looking;
 pub(crate) mod preconditions;
+pub(crate) mod report;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod unconfigure;

@@ -46,7 +46,10 @@ pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
 }
 
 /// The table with what the cluster shows. What another cluster shows says nothing about the file's.
-async fn seen(cli: &Cli, recorded: State, state_flag: &str) -> Outcome<Vec<Row>> {
+///
+/// # Errors
+/// As [`session::open`]; the cluster is another than the file's.
+pub(crate) async fn seen(cli: &Cli, recorded: State, state_flag: &str) -> Outcome<Vec<Row>> {
     let (session, context) = session::open(cli, recorded.clone(), Access::Read).await?;
     let mut report = look(&mut guide::status(&context), &session).await;
     session.console.clear();

@@ -19,3 +19,5 @@ pub mod schema;
 mod signature;
 pub mod store;
 mod voice;
+
+pub(crate) use replace::replace_file;

@@ -92,6 +92,21 @@ fn with_mode(builder: &mut tempfile::Builder<'_, '_>, mode: u32) {
 #[cfg(not(unix))]
 fn with_mode(_builder: &mut tempfile::Builder<'_, '_>, _mode: u32) {}
 
+/// Writes a file of ours that is no state file, as a whole; what is no plain file, such as a pipe, is written to.
+///
+/// # Errors
+/// As [`replace`], but whether the disk confirmed it does not count.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = follow(path);
+    if std::fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
+        return std::fs::write(&target, bytes);
+    }
+    match replace(&target, bytes) {
+        Ok(()) | Err(Setback::Unconfirmed(_)) => Ok(()),
+        Err(Setback::Intact(error)) => Err(error),
+    }
+}
+
 /// Takes the temporary files away that killed processes left. Only for the holder of the lock: another's may be in use.
 /// What cannot be taken away stays for the next time.
 pub(super) fn sweep(target: &Path) {

@@ -1,0 +1,174 @@
+//! From what the file says and what was seen to the model of the page. Pure: reads no world, no clock, no environment.
+
+use jiff::Timestamp;
+
+use crate::handoff;
+use crate::report::model::{Cluster, Found, Judgement, Lane, Mark, Report, StepLine, Todo, View};
+use crate::report::views::{Look, Views};
+use crate::report::{access, found, links, picture, text, unseen};
+use crate::state::schema::{State, Target};
+use crate::status::{Row, Standing};
+
+/// What a page is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// What the file says.
+    pub state: &'a State,
+    /// The digest of its values.
+    pub digest: &'a str,
+    /// Its name.
+    pub file: &'a str,
+    /// The flag that names it, as [`CommonArgs::state_flag`](crate::args::CommonArgs::state_flag) gives it.
+    pub state_flag: &'a str,
+    /// How the steps stand.
+    pub rows: &'a [Row],
+    /// What either program saw, the cloud's first.
+    pub looks: &'a [Look],
+    /// Whether nobody looked for this page.
+    pub offline: bool,
+    /// The time.
+    pub now: Timestamp,
+    /// Name and version of the program.
+    pub tool: &'a str,
+}
+
+/// The page.
+#[must_use]
+pub fn report(inputs: &Inputs<'_>) -> Report {
+    let views = Views {
+        looks: inputs.looks,
+        rows: inputs.rows,
+    };
+    let lanes = picture::lanes(inputs.state, views);
+    let findings = found::all(views, inputs.state_flag);
+    let views_seen: Vec<View> = inputs.looks.iter().map(Look::view).collect();
+    Report {
+        made_at: inputs.now,
+        tool: text::name(inputs.tool),
+        offline: inputs.offline,
+        cluster: inputs.state.target.as_ref().map(cluster),
+        file: text::name(inputs.file),
+        digest: text::name(inputs.digest),
+        verdict: verdict(inputs, &lanes, &findings),
+        turns: turns(inputs),
+        steps: inputs.rows.iter().map(step).collect(),
+        made: access::made(inputs.state),
+        access: access::grants(inputs.state),
+        links: links::lines(views),
+        unseen: unseen::all(views, inputs.state_flag),
+        rights: access::needed(inputs.state, inputs.rows),
+        views: views_seen,
+        lanes,
+        findings,
+    }
+}
+
+fn cluster(target: &Target) -> Cluster {
+    let id = &target.cluster;
+    Cluster {
+        id: text::sentence(id.as_str()),
+        name: text::name(id.name()),
+        group: text::name(id.resource_group().as_str()),
+        subscription: target.subscription.to_string(),
+        tenant: target.tenant.to_string(),
+        region: text::name(target.region.as_str()),
+        cloud: text::name(target.cloud.as_str()),
+    }
+}
+
+/// All of it in a sentence: what is wrong, else what is left, else how sure it is that all is well.
+fn verdict(inputs: &Inputs<'_>, lanes: &[Lane], findings: &[Found]) -> Judgement {
+    let nodes = || lanes.iter().flat_map(|lane| &lane.nodes);
+    let current = |level: &str| {
+        let all = findings.iter().filter(|found| !found.outdated);
+        all.filter(|found| found.level == level).count()
+    };
+    let judged = |mark, says: String| Judgement { mark, says };
+    let broken = nodes().find(|node| node.mark == Mark::Broken);
+    if let Some(node) = broken {
+        let at = node.title.to_lowercase();
+        return judged(
+            Mark::Broken,
+            format!("The chain is broken at its {at}: {}.", ended(&node.says)),
+        );
+    }
+    if current("error") > 0 {
+        let first = findings.iter().find(|found| !found.outdated && found.level == "error");
+        let says = first.map_or("", |found| &found.message);
+        return judged(Mark::Broken, format!("Something is wrong: {}.", ended(says)));
+    }
+    if let Some(left) = left(inputs.rows) {
+        return judged(Mark::Open, left);
+    }
+    let weak = nodes().find(|node| node.mark == Mark::Attention);
+    if let Some(says) = weak.map(|node| &node.says).or(findings
+        .iter()
+        .find(|found| !found.outdated)
+        .map(|found| &found.message))
+    {
+        return judged(
+            Mark::Attention,
+            format!("Every step is done, but something needs attention: {}.", ended(says)),
+        );
+    }
+    well(lanes)
+}
+
+/// A sentence without its full stop.
+fn ended(says: &str) -> &str {
+    says.trim_end_matches('.')
+}
+
+/// What is left to do, and whose turn it is.
+fn left(rows: &[Row]) -> Option<String> {
+    let open: Vec<&Row> = rows.iter().filter(|row| row.standing == Standing::Open).collect();
+    let next = rows.iter().find_map(|row| row.next.as_ref());
+    let first = open.first()?;
+    let who = next.map_or_else(|| first.step.turn().0, |turn| turn.who);
+    let count = match open.len() {
+        1 => "one step is".to_owned(),
+        count => format!("{count} of {} steps are", rows.len()),
+    };
+    Some(format!(
+        "Not protected yet: {count} left. Next is {}, the {who}’s turn.",
+        first.step.in_words()
+    ))
+}
+
+/// Nothing is wrong and nothing is left: how sure that is.
+fn well(lanes: &[Lane]) -> Judgement {
+    let nodes = || lanes.iter().flat_map(|lane| &lane.nodes);
+    let (all, seen) = (nodes().count(), nodes().filter(|node| node.mark == Mark::Good).count());
+    let says = match seen {
+        0 => "The state file has every step; nobody has looked whether that is still so.".to_owned(),
+        seen if seen == all => "Protected: every link of the chain was seen as it should be.".to_owned(),
+        seen => format!(
+            "Protected, as far as it was seen: {seen} of {all} stations of the chain were looked at and are as they should be."
+        ),
+    };
+    let mark = if seen == 0 { Mark::Recorded } else { Mark::Good };
+    Judgement { mark, says }
+}
+
+fn turns(inputs: &Inputs<'_>) -> Vec<Todo> {
+    let tasks = handoff::tasks(inputs.rows, inputs.state);
+    let todo = tasks.into_iter().map(|task| Todo {
+        who: task.who,
+        steps: task.steps,
+        command: text::sentence(&task.command),
+    });
+    todo.collect()
+}
+
+fn step(row: &Row) -> StepLine {
+    StepLine {
+        step: row.step,
+        number: row.number,
+        mark: row.standing.into(),
+        standing: row.standing,
+        evidence: text::sentence(&row.evidence),
+        since: row.since,
+        by: row.by.as_deref().map(text::name),
+        whose: row.step.turn().0,
+    }
+}

@@ -1,0 +1,175 @@
+//! The command of both programs.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use crate::args::{CommonArgs, Format};
+use crate::chain::examination::Examination;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::guide::Plane;
+use crate::report::build::{Inputs, report};
+use crate::report::views::Look;
+use crate::report::{html, machine, markdown};
+use crate::state::digest::Digest;
+use crate::state::replace_file;
+use crate::state::schema::State;
+use crate::state::store::DEFAULT_NAME;
+use crate::status::Row;
+
+/// How the page is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// One page that loads nothing, for browsers, mail and paper
+    Html,
+    /// For a ticket
+    Markdown,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// Form of the page; -o json is the same for machines
+    #[arg(long, value_enum, default_value = "html", value_name = "FORM")]
+    pub format: Form,
+    /// Write the page into this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Result of the other program (its -o json), for the links that only it can see
+    #[arg(long, value_name = "FILE")]
+    pub with: Option<PathBuf>,
+    /// Make the page of the state file and of what is kept beside it, without a look at the world
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// What a program knows of its own side.
+#[derive(Debug)]
+pub struct Own {
+    /// Which side.
+    pub plane: Plane,
+    /// What it saw just now; `None` where it did not look.
+    pub seen: Option<Outcome<Examination>>,
+    /// How the steps stand.
+    pub rows: Vec<Row>,
+    /// Name and version of the program.
+    pub tool: &'static str,
+}
+
+/// Makes the page of the state file, of what this program saw, and of what the other one did: `--with FILE`, or the result
+/// that is kept beside the state file.
+///
+/// # Errors
+/// Exit 3 and 7: `--with` names no file, or not a result about this cluster. Exit 7: the page cannot be written.
+pub fn run(
+    console: &Console,
+    common: &CommonArgs,
+    args: &ReportArgs,
+    file: (&State, &Digest),
+    own: Own,
+) -> Outcome<Exit> {
+    let (state, digest) = file;
+    let looks = looks(common, args, state, own.plane, own.seen)?;
+    let name = common.state.file_name();
+    let name = name.map_or_else(|| DEFAULT_NAME.to_owned(), |name| name.to_string_lossy().into_owned());
+    let page = report(&Inputs {
+        state,
+        digest: &digest.to_string(),
+        file: &name,
+        state_flag: &common.state_flag(),
+        rows: &own.rows,
+        looks: &looks,
+        offline: args.offline,
+        now: Timestamp::now(),
+        tool: own.tool,
+    });
+    let text = match (common.output, args.format) {
+        (Format::Json, _) => machine::machine(&page),
+        (Format::Text, Form::Html) => html::html(&page),
+        (Format::Text, Form::Markdown) => markdown::markdown(&page),
+    };
+    match &args.out {
+        None => console.result(&text),
+        Some(path) => {
+            write(path, &text)?;
+            console.say(format!("report: wrote {}", path.display()));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Both views, the cloud's first.
+fn looks(
+    common: &CommonArgs,
+    args: &ReportArgs,
+    state: &State,
+    plane: Plane,
+    seen: Option<Outcome<Examination>>,
+) -> Outcome<Vec<Look>> {
+    let expected = expected(state);
+    let seen = match seen {
+        Some(Ok(seen)) => Ok(seen),
+        Some(Err(failure)) => Err(failure.what.clone()),
+        None => kept(&expected, &common.state, plane),
+    };
+    let expected = seen.as_ref().map_or(expected, Clone::clone);
+    let other = match &args.with {
+        Some(path) => Ok(expected.read(path)?),
+        None => kept(&expected, &common.state, other(plane)),
+    };
+    let own = Look { plane, seen };
+    let other = Look {
+        plane: self::other(plane),
+        seen: other,
+    };
+    Ok(match plane {
+        Plane::Cloud => vec![own, other],
+        Plane::Cluster => vec![other, own],
+    })
+}
+
+const fn other(plane: Plane) -> Plane {
+    match plane {
+        Plane::Cloud => Plane::Cluster,
+        Plane::Cluster => Plane::Cloud,
+    }
+}
+
+/// What a view has to be of: the cluster of the state file.
+fn expected(state: &State) -> Examination {
+    Examination {
+        command: "report".to_owned(),
+        plane: Plane::Cloud,
+        at: Timestamp::UNIX_EPOCH,
+        issuer: state.cloud.prerequisites.as_ref().map(|table| table.issuer.to_string()),
+        cluster: state.target.as_ref().map(|target| target.cluster.to_string()),
+        checks: Vec::new(),
+        findings: Vec::new(),
+    }
+}
+
+/// The view of a plane that is kept beside the state file, or why there is none.
+fn kept(expected: &Examination, state: &Path, plane: Plane) -> Result<Examination, String> {
+    let path = Examination::beside(state, plane);
+    if !path.exists() {
+        return Err("nobody has looked, or the result is not beside the state file".to_owned());
+    }
+    let seen = expected.read(&path).map_err(|failure| failure.to_string())?;
+    match seen.plane == plane {
+        true => Ok(seen),
+        false => Err(format!("{} is a result of the other program", path.display())),
+    }
+}
+
+/// Replaces the file as a whole: who reads it meanwhile sees the old page or the new one.
+fn write(path: &Path, text: &str) -> Outcome<()> {
+    replace_file(path, text.as_bytes()).or_else(|error| {
+        Failure::failed(format!("cannot write {}", path.display()))
+            .because(error.to_string())
+            .hint("name a file in a folder where you may write: --out FILE")
+            .err()
+    })
+}

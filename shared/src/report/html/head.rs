@@ -1,0 +1,58 @@
+//! The head of the page: what it is about, which file, when, who looked; and all of it in a sentence.
+
+use crate::guide::Plane;
+use crate::report::html::markup::{Markup, class_of};
+use crate::report::model::{Judgement, Report, View};
+
+/// Title and facts.
+pub(super) fn head(page: &mut Markup, report: &Report) {
+    page.raw("<header>\n<p class=\"eyebrow\">Azure Backup for AKS, keyless</p>\n");
+    match &report.cluster {
+        Some(cluster) => page.element("h1", &cluster.name),
+        None => page.raw("<h1>A cluster that is not chosen yet</h1>"),
+    }
+    page.raw("\n<dl class=\"facts\">\n");
+    if let Some(cluster) = &report.cluster {
+        fact(page, "Resource group", |page| page.foreign(&cluster.group));
+        fact(page, "Region", |page| page.foreign(&cluster.region));
+        fact(page, "Subscription", |page| page.code(&cluster.subscription));
+        fact(page, "Tenant", |page| page.code(&cluster.tenant));
+    }
+    fact(page, "Page made", |page| page.time(report.made_at));
+    for view in &report.views {
+        seen(page, view);
+    }
+    fact(page, "State file", |page| page.foreign(&report.file));
+    page.raw("<div class=\"wide\"><dt>Digest of its values</dt><dd>");
+    page.code(&report.digest);
+    page.raw("</dd></div>\n</dl>\n</header>\n");
+}
+
+fn fact(page: &mut Markup, name: &'static str, value: impl FnOnce(&mut Markup)) {
+    page.raw("<div><dt>");
+    page.raw(name);
+    page.raw("</dt><dd>");
+    value(page);
+    page.raw("</dd></div>\n");
+}
+
+fn seen(page: &mut Markup, view: &View) {
+    let name = match view.plane {
+        Plane::Cloud => "Cloud side seen",
+        Plane::Cluster => "Cluster side seen",
+    };
+    fact(page, name, |page| match view.at {
+        Some(at) => page.time(at),
+        None => page.raw("not for this page"),
+    });
+}
+
+/// The verdict.
+pub(super) fn verdict(page: &mut Markup, verdict: &Judgement) {
+    page.raw("<section class=\"verdict ");
+    page.raw(class_of(verdict.mark));
+    page.raw("\" aria-label=\"Verdict\">\n");
+    page.lone_mark(verdict.mark, "sign");
+    page.element("p", &verdict.says);
+    page.raw("\n</section>\n");
+}

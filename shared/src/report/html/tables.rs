@@ -1,0 +1,202 @@
+//! The tables: steps, links, access, rights, and what was made.
+
+use crate::report::html::markup::Markup;
+use crate::report::model::{CheckLine, Grant, LinkLine, Made, NeededRight, Report, StepLine};
+
+/// A table of the page: heading, what it is about, and its columns.
+struct Table {
+    id: &'static str,
+    title: &'static str,
+    columns: &'static [&'static str],
+}
+
+/// A table with its rows; nothing where there are none. The roles are said again because a phone shows rows as blocks.
+fn table<T>(page: &mut Markup, head: &Table, rows: &[T], row: impl Fn(&mut Row<'_>, &T)) {
+    if rows.is_empty() {
+        return;
+    }
+    page.raw("<section aria-labelledby=\"");
+    page.raw(head.id);
+    page.raw("\">\n<h2 id=\"");
+    page.raw(head.id);
+    page.raw("\">");
+    page.raw(head.title);
+    page.raw("</h2>\n<table role=\"table\" aria-labelledby=\"");
+    page.raw(head.id);
+    page.raw("\">\n<thead role=\"rowgroup\"><tr role=\"row\">");
+    for column in head.columns {
+        page.raw("<th role=\"columnheader\" scope=\"col\">");
+        page.raw(column);
+        page.raw("</th>");
+    }
+    page.raw("</tr></thead>\n<tbody role=\"rowgroup\">\n");
+    for own in rows {
+        page.raw("<tr role=\"row\">");
+        let columns = head.columns;
+        row(&mut Row { page, columns }, own);
+        page.raw("</tr>\n");
+    }
+    page.raw("</tbody>\n</table>\n</section>\n");
+}
+
+/// A row under construction.
+struct Row<'a> {
+    page: &'a mut Markup,
+    columns: &'static [&'static str],
+}
+
+impl Row<'_> {
+    /// The next cell, which bears the name of its column.
+    fn cell(&mut self, inner: impl FnOnce(&mut Markup)) {
+        let (column, rest) = self.columns.split_first().unwrap_or((&"", &[]));
+        self.columns = rest;
+        self.page.raw("<td role=\"cell\" data-column=\"");
+        self.page.raw(column);
+        self.page.raw("\">");
+        inner(self.page);
+        self.page.raw("</td>");
+    }
+}
+
+/// Who did what, when.
+pub(super) fn steps(page: &mut Markup, report: &Report) {
+    let head = Table {
+        id: "steps",
+        title: "Who did what, when",
+        columns: &["Step", "State", "When", "Who", "What was seen"],
+    };
+    table(page, &head, &report.steps, step);
+}
+
+fn step(row: &mut Row<'_>, step: &StepLine) {
+    row.cell(|page| {
+        page.within("span class=\"number\"", |page| match step.number {
+            Some(number) => page.text(&number.to_string()),
+            None => page.raw("+"),
+        });
+        page.raw(step.step.title());
+    });
+    row.cell(|page| {
+        page.mark(step.mark, "mark");
+        page.word(step.mark);
+    });
+    row.cell(|page| match step.since {
+        Some(since) => page.time(since),
+        None => page.raw("–"),
+    });
+    row.cell(|page| match &step.by {
+        Some(by) => page.foreign(by),
+        None => {
+            page.raw("the ");
+            page.text(&step.whose.to_string());
+            page.raw("’s turn");
+        }
+    });
+    row.cell(|page| match step.evidence.is_empty() {
+        true => page.raw("not done yet"),
+        false => page.foreign(&step.evidence),
+    });
+}
+
+/// The chain link by link.
+pub(super) fn links(page: &mut Markup, report: &Report) {
+    let head = Table {
+        id: "links",
+        title: "Link by link",
+        columns: &["Link", "State", "What was seen"],
+    };
+    table(page, &head, &report.links, link);
+}
+
+fn link(row: &mut Row<'_>, link: &LinkLine) {
+    row.cell(|page| page.raw(link.link.title()));
+    row.cell(|page| {
+        page.mark(link.mark, "mark");
+        page.word(link.mark);
+    });
+    row.cell(|page| {
+        page.within("ul class=\"checks\"", |page| {
+            link.checks.iter().for_each(|own| check(page, own))
+        });
+    });
+}
+
+fn check(page: &mut Markup, check: &CheckLine) {
+    page.raw("<li>");
+    page.lone_mark(check.mark, "mark");
+    page.element("strong", &check.check);
+    page.raw(" ");
+    page.foreign(&check.says);
+    for fact in &check.evidence {
+        page.raw("<br>");
+        page.code(fact);
+    }
+    page.within("span class=\"seen\"", |page| {
+        page.time(check.at);
+        page.raw(", ");
+        page.program(check.seen_by);
+        page.raw(if check.outdated { ", before later work" } else { "" });
+    });
+    page.raw("</li>");
+}
+
+/// Who may do what.
+pub(super) fn access(page: &mut Markup, report: &Report) {
+    let head = Table {
+        id: "access",
+        title: "Who may do what",
+        columns: &["By", "Who", "May", "On"],
+    };
+    table(page, &head, &report.access, grant);
+}
+
+fn grant(row: &mut Row<'_>, grant: &Grant) {
+    row.cell(|page| page.raw(grant.kind));
+    row.cell(|page| {
+        page.foreign(&grant.holder);
+        page.raw("<br>");
+        page.code(&grant.holder_id);
+    });
+    row.cell(|page| page.foreign(&grant.what));
+    row.cell(|page| page.code(&grant.scope));
+}
+
+/// The rights that the steps need.
+pub(super) fn rights(page: &mut Markup, report: &Report) {
+    let head = Table {
+        id: "rights",
+        title: "Rights that the steps need",
+        columns: &["Who", "Right", "On", "Why", "Needed"],
+    };
+    table(page, &head, &report.rights, right);
+}
+
+fn right(row: &mut Row<'_>, right: &NeededRight) {
+    row.cell(|page| page.text(&right.who.to_string()));
+    row.cell(|page| page.code(&right.action));
+    row.cell(|page| page.code(&right.scope));
+    row.cell(|page| page.raw(right.why));
+    row.cell(|page| page.raw(if right.open { "for what is left" } else { "not any more" }));
+}
+
+/// What the tool made.
+pub(super) fn made(page: &mut Markup, report: &Report) {
+    let head = Table {
+        id: "made",
+        title: "Made by aksbackup",
+        columns: &["What", "Step", "When"],
+    };
+    table(page, &head, &report.made, object);
+}
+
+fn object(row: &mut Row<'_>, made: &Made) {
+    row.cell(|page| {
+        page.foreign(&made.kind);
+        page.raw(" ");
+        page.element("strong", &made.name);
+        page.raw("<br>");
+        page.code(&made.id);
+    });
+    row.cell(|page| page.raw(made.step.title()));
+    row.cell(|page| page.time(made.at));
+}

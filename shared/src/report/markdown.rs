@@ -1,0 +1,201 @@
+//! The page as Markdown, for a ticket.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use crate::chain::finding::Certainty;
+use crate::guide::Plane;
+use crate::report::model::{Found, Lane, Report};
+use crate::report::text::{code, literal};
+
+/// The page. What comes from elsewhere stands in it as literal text, never as markup.
+#[must_use]
+pub fn markdown(report: &Report) -> String {
+    let mut out = String::new();
+    head(report, &mut out);
+    chain(&report.lanes, &mut out);
+    findings(report, &mut out);
+    left(report, &mut out);
+    steps(report, &mut out);
+    unseen(report, &mut out);
+    rights(report, &mut out);
+    out
+}
+
+fn put(out: &mut String, line: &str) {
+    out.push_str(line);
+    out.push('\n');
+}
+
+fn table(out: &mut String, columns: &[&str]) {
+    put(out, &format!("| {} |", columns.join(" | ")));
+    put(out, &format!("|{}", " --- |".repeat(columns.len())));
+}
+
+fn time(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d %H:%MZ").to_string())
+}
+
+const fn program(plane: Plane) -> &'static str {
+    match plane {
+        Plane::Cloud => "az aksbackup",
+        Plane::Cluster => "kubectl aksbackup",
+    }
+}
+
+fn fenced(out: &mut String, command: &str) {
+    let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest.max(2) + 1);
+    let _ = writeln!(out, "\n{fence}sh\n{command}\n{fence}");
+}
+
+fn head(report: &Report, out: &mut String) {
+    let name = report.cluster.as_ref().map(|cluster| literal(&cluster.name));
+    let name = name.unwrap_or_else(|| "an AKS cluster".to_owned());
+    let _ = writeln!(out, "# Keyless Azure Backup of {name}\n");
+    let _ = writeln!(
+        out,
+        "**{}**: {}\n",
+        report.verdict.mark.word(),
+        literal(&report.verdict.says)
+    );
+    if let Some(cluster) = &report.cluster {
+        let _ = writeln!(out, "* Cluster: {}", code(&cluster.id));
+    }
+    let _ = writeln!(
+        out,
+        "* State file: {}, digest {}",
+        literal(&report.file),
+        code(&report.digest)
+    );
+    for view in &report.views {
+        let seen = match view.at {
+            Some(at) => format!("seen {}", time(Some(at))),
+            None => format!("not seen: {}", literal(&view.says)),
+        };
+        let _ = writeln!(out, "* `{}`: {seen}", program(view.plane));
+    }
+    let (made, tool) = (time(Some(report.made_at)), literal(&report.tool));
+    let _ = writeln!(out, "* Made {made} by {tool}\n");
+}
+
+fn chain(lanes: &[Lane], out: &mut String) {
+    put(out, "## The chain\n");
+    table(out, &["", "station", "names", "state", "what was seen", "when"]);
+    for lane in lanes {
+        for (at, node) in lane.nodes.iter().enumerate() {
+            let names: Vec<String> = node.names.iter().map(|name| code(name)).collect();
+            let _ = writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | {} |",
+                if at == 0 { lane.title } else { "→" },
+                node.title,
+                names.join(", "),
+                node.mark.word(),
+                literal(&node.says),
+                time(node.at)
+            );
+        }
+    }
+    out.push('\n');
+}
+
+fn findings(report: &Report, out: &mut String) {
+    if report.findings.is_empty() {
+        return;
+    }
+    put(out, "## What is wrong, and what cures it\n");
+    for found in &report.findings {
+        finding(found, out);
+    }
+}
+
+fn finding(found: &Found, out: &mut String) {
+    let sure = match found.certainty {
+        Certainty::Proved => "proved",
+        Certainty::Likely => "likely",
+    };
+    let _ = writeln!(out, "### {}\n", literal(&found.message));
+    let old = if found.outdated {
+        "; seen before later work on this link"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        out,
+        "{}, {sure}: {}, at {} ({}), seen {} by `{}`{old}\n",
+        found.level,
+        code(&found.rule_id),
+        literal(&found.location.object),
+        found.location.link.title(),
+        time(Some(found.at)),
+        program(found.seen_by)
+    );
+    for fact in &found.evidence {
+        let _ = writeln!(out, "* {}", code(fact));
+    }
+    if !found.fix.is_empty() {
+        let _ = writeln!(out, "\nCure: {}", literal(&found.fix));
+    }
+    if let Some(command) = &found.command {
+        fenced(out, command);
+    }
+    out.push('\n');
+}
+
+fn left(report: &Report, out: &mut String) {
+    if report.turns.is_empty() {
+        return;
+    }
+    put(out, "## What is left\n");
+    for turn in &report.turns {
+        let _ = write!(out, "**{}**: {}", turn.who, turn.steps.join("; "));
+        fenced(out, &turn.command);
+        out.push('\n');
+    }
+}
+
+fn steps(report: &Report, out: &mut String) {
+    put(out, "## Who did what, when\n");
+    table(out, &["step", "state", "when", "who", "what was seen"]);
+    for step in &report.steps {
+        let who = step
+            .by
+            .as_deref()
+            .map_or_else(|| format!("the {}’s turn", step.whose), literal);
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {who} | {} |",
+            step.step,
+            step.mark.word(),
+            time(step.since),
+            literal(&step.evidence)
+        );
+    }
+    out.push('\n');
+}
+
+fn unseen(report: &Report, out: &mut String) {
+    if report.unseen.is_empty() {
+        return;
+    }
+    put(out, "## What could not be seen\n");
+    for one in &report.unseen {
+        let (what, why, command) = (literal(&one.what), literal(&one.why), code(&one.command));
+        let _ = writeln!(out, "* {what}: {why}. The {} can look: {command}", one.who);
+    }
+    out.push('\n');
+}
+
+fn rights(report: &Report, out: &mut String) {
+    if report.rights.is_empty() {
+        return;
+    }
+    put(out, "## Rights that the steps need\n");
+    table(out, &["who", "right", "on", "why"]);
+    for right in &report.rights {
+        let (action, scope) = (code(&right.action), code(&right.scope));
+        let _ = writeln!(out, "| {} | {action} | {scope} | {} |", right.who, right.why);
+    }
+}

@@ -1,0 +1,363 @@
+//! What the page says, before anybody decides how it looks. Every text in it is harmless and short.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::chain::check::Verdict;
+use crate::chain::finding::Certainty;
+use crate::chain::link::Link;
+use crate::guide::{Person, Plane, StepName};
+use crate::status::Standing;
+
+/// How something stands, in the order of urgency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// Seen as it should be.
+    Good,
+    /// The state file says so; nobody looked.
+    Recorded,
+    /// Could not be seen, or nobody looked.
+    Unseen,
+    /// Not done yet.
+    Open,
+    /// Works, and will not for long, or not for everything.
+    Attention,
+    /// Not as it should be.
+    Broken,
+}
+
+impl Mark {
+    /// Every mark, the best first.
+    pub const ALL: [Self; 6] = [
+        Self::Good,
+        Self::Recorded,
+        Self::Unseen,
+        Self::Open,
+        Self::Attention,
+        Self::Broken,
+    ];
+
+    /// The word beside it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Recorded => "recorded",
+            Self::Unseen => "not seen",
+            Self::Open => "open",
+            Self::Attention => "attention",
+            Self::Broken => "broken",
+        }
+    }
+
+    /// What the word means.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Good => "somebody looked, and it is as it should be",
+            Self::Recorded => "the state file says that it was done; nobody has looked since",
+            Self::Unseen => "could not be seen, or nobody looked",
+            Self::Open => "not done yet",
+            Self::Attention => "works, and will not for long, or not for everything",
+            Self::Broken => "not as it should be",
+        }
+    }
+}
+
+impl From<Verdict> for Mark {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Ok => Self::Good,
+            Verdict::Unknown => Self::Unseen,
+            Verdict::Warning => Self::Attention,
+            Verdict::Error => Self::Broken,
+        }
+    }
+}
+
+impl From<Standing> for Mark {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Done => Self::Good,
+            Standing::Recorded => Self::Recorded,
+            Standing::Unknown => Self::Unseen,
+            Standing::Open => Self::Open,
+            Standing::Stale => Self::Attention,
+            Standing::Drifted => Self::Broken,
+        }
+    }
+}
+
+/// The page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// Name and version of the program that made it.
+    pub tool: String,
+    /// Whether nobody looked at the world for it.
+    pub offline: bool,
+    /// What is protected; `None` where the file does not say.
+    pub cluster: Option<Cluster>,
+    /// Name of the state file.
+    pub file: String,
+    /// Digest of its values.
+    pub digest: String,
+    /// All of it in a sentence.
+    pub verdict: Judgement,
+    /// What each program saw, and when.
+    pub views: Vec<View>,
+    /// The chain as a picture.
+    pub lanes: Vec<Lane>,
+    /// What is wrong, the cause first.
+    pub findings: Vec<Found>,
+    /// What is left, in the order of the hand-off.
+    pub turns: Vec<Todo>,
+    /// Every step: who did what, when.
+    pub steps: Vec<StepLine>,
+    /// What the tool made.
+    pub made: Vec<Made>,
+    /// Who may do what, as the file has it.
+    pub access: Vec<Grant>,
+    /// Every link with every check.
+    pub links: Vec<LinkLine>,
+    /// What could not be seen, and who can see it.
+    pub unseen: Vec<Unseen>,
+    /// The rights that the steps need.
+    pub rights: Vec<NeededRight>,
+}
+
+/// The cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cluster {
+    /// Its ARM id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its group.
+    pub group: String,
+    /// Its subscription.
+    pub subscription: String,
+    /// Tenant of that.
+    pub tenant: String,
+    /// Its region.
+    pub region: String,
+    /// The cloud.
+    pub cloud: String,
+}
+
+/// A mark with its reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Judgement {
+    /// How it stands.
+    pub mark: Mark,
+    /// Why, in a sentence.
+    pub says: String,
+}
+
+/// What one program saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct View {
+    /// Which program.
+    pub plane: Plane,
+    /// When it looked; `None` where it did not.
+    pub at: Option<Timestamp>,
+    /// `verify` or `doctor`, or why there is none.
+    pub says: String,
+}
+
+/// A part of the picture: links that lead from one to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lane {
+    /// Stable name.
+    pub id: &'static str,
+    /// Heading.
+    pub title: &'static str,
+    /// What it is about, in a sentence.
+    pub about: &'static str,
+    /// The stations.
+    pub nodes: Vec<Node>,
+}
+
+/// A station of the picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Node {
+    /// Stable name.
+    pub id: &'static str,
+    /// What it is.
+    pub title: &'static str,
+    /// How it hangs on the one before, such as `trusted by`; empty for the first.
+    pub from: &'static str,
+    /// Its names in Azure or Kubernetes.
+    pub names: Vec<String>,
+    /// How it stands.
+    pub mark: Mark,
+    /// What shows it.
+    pub says: String,
+    /// When that was seen.
+    pub at: Option<Timestamp>,
+    /// Who saw it: a person of the state file, or a program.
+    pub by: Option<String>,
+}
+
+/// Something that is wrong, with the names that SARIF has for its parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// Id in the catalogue of failures, or `verify/LINK/CHECK` where it is in none.
+    pub rule_id: String,
+    /// `error` or `warning`.
+    pub level: &'static str,
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// Where.
+    pub location: Location,
+    /// How sure it is.
+    pub certainty: Certainty,
+    /// What was seen.
+    pub evidence: Vec<String>,
+    /// What to do.
+    pub fix: String,
+    /// The command that does it, ready to paste.
+    pub command: Option<String>,
+    /// Ids of findings that this one explains.
+    pub explains: Vec<String>,
+    /// Which program saw it.
+    pub seen_by: Plane,
+    /// When.
+    pub at: Timestamp,
+    /// Whether the file notes that the link was worked on after that.
+    pub outdated: bool,
+}
+
+/// Where something is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Location {
+    /// The link of the chain.
+    pub link: Link,
+    /// The object.
+    pub object: String,
+}
+
+/// Somebody's turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Todo {
+    /// Whose.
+    pub who: Person,
+    /// The steps.
+    pub steps: Vec<String>,
+    /// The command.
+    pub command: String,
+}
+
+/// A step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepLine {
+    /// The step.
+    pub step: StepName,
+    /// The guide's number.
+    pub number: Option<u8>,
+    /// How it stands.
+    pub mark: Mark,
+    /// How it stands, as `status` says it.
+    pub standing: Standing,
+    /// What proves it, or what is missing.
+    pub evidence: String,
+    /// When it was recorded.
+    pub since: Option<Timestamp>,
+    /// By whom.
+    pub by: Option<String>,
+    /// Who usually does it, where nobody has.
+    pub whose: Person,
+}
+
+/// An object that the tool made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Made {
+    /// Its kind, the last segment of ARM's, such as `storageAccounts`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// The step that made it.
+    pub step: StepName,
+    /// When it was asked for.
+    pub at: Timestamp,
+}
+
+/// Something that lets somebody do something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Grant {
+    /// `role`, `federated credential` or `trusted access`.
+    pub kind: &'static str,
+    /// Who.
+    pub holder: String,
+    /// Whom that is by id.
+    pub holder_id: String,
+    /// What it lets them do.
+    pub what: String,
+    /// On what.
+    pub scope: String,
+}
+
+/// A link with what was seen of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LinkLine {
+    /// The link.
+    pub link: Link,
+    /// How it stands.
+    pub mark: Mark,
+    /// What was checked.
+    pub checks: Vec<CheckLine>,
+}
+
+/// A check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckLine {
+    /// Its name.
+    pub check: String,
+    /// How it ended.
+    pub mark: Mark,
+    /// What was seen.
+    pub says: String,
+    /// The facts behind it.
+    pub evidence: Vec<String>,
+    /// Which program looked.
+    pub seen_by: Plane,
+    /// When.
+    pub at: Timestamp,
+    /// Whether the file notes that the link was worked on after that.
+    pub outdated: bool,
+}
+
+/// Something that could not be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unseen {
+    /// What.
+    pub what: String,
+    /// Why not.
+    pub why: String,
+    /// Who can see it.
+    pub who: Person,
+    /// With which command.
+    pub command: String,
+}
+
+/// A right that a step needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NeededRight {
+    /// Who.
+    pub who: Person,
+    /// The steps.
+    pub steps: Vec<StepName>,
+    /// The action.
+    pub action: String,
+    /// The scope.
+    pub scope: String,
+    /// What for.
+    pub why: &'static str,
+    /// Whether a step that needs it is left.
+    pub open: bool,
+}

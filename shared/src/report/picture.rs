@@ -1,0 +1,233 @@
+//! The chain as a picture: three lanes of stations, and how each station stands.
+
+use crate::chain::link::Link;
+use crate::guide::{Plane, StepName};
+use crate::report::model::{Lane, Mark, Node};
+use crate::report::text;
+use crate::report::views::{Seen, Views};
+use crate::state::schema::State;
+use crate::status::Row;
+
+mod names;
+
+/// A station: which links and steps it stands for.
+struct Station {
+    id: &'static str,
+    title: &'static str,
+    from: &'static str,
+    links: &'static [Link],
+    steps: &'static [StepName],
+    /// Words of which one is in the names of the checks that count; empty for all.
+    about: &'static [&'static str],
+}
+
+const fn station(
+    id: &'static str,
+    title: &'static str,
+    from: &'static str,
+    links: &'static [Link],
+    steps: &'static [StepName],
+) -> Station {
+    Station {
+        id,
+        title,
+        from,
+        links,
+        steps,
+        about: &[],
+    }
+}
+
+const KEYLESS: [Station; 5] = [
+    station(
+        "service-accounts",
+        "Service accounts",
+        "",
+        &[Link::Pods, Link::Injection, Link::ServiceAccounts],
+        &[StepName::WorkloadIdentity, StepName::Rollout],
+    ),
+    station(
+        "federated-credentials",
+        "Federated credentials",
+        "trusted by",
+        &[Link::FederatedCredentials],
+        &[StepName::FederatedCredentials],
+    ),
+    station(
+        "identity",
+        "Extension identity",
+        "let in as",
+        &[Link::Extension],
+        &[StepName::Extension, StepName::ExtensionIdentity],
+    ),
+    station(
+        "storage-role",
+        "Storage role",
+        "holds",
+        &[Link::StorageRole],
+        &[StepName::Roles],
+    ),
+    station(
+        "container",
+        "Container",
+        "writes to",
+        &[Link::Storage, Link::StorageLocation],
+        &[StepName::Storage, StepName::Verification],
+    ),
+];
+
+const REACH: [Station; 4] = [
+    station("vault", "Backup vault", "", &[Link::Vault], &[StepName::VaultAndPolicy]),
+    Station {
+        about: &["trusted access"],
+        ..station(
+            "trusted-access",
+            "Trusted access",
+            "let in by",
+            &[Link::Vault],
+            &[StepName::TrustedAccess],
+        )
+    },
+    station(
+        "cluster",
+        "Cluster",
+        "operates on",
+        &[Link::Cluster],
+        &[StepName::ClusterPrerequisites],
+    ),
+    Station {
+        about: &["snapshot"],
+        ..station(
+            "snapshot-group",
+            "Snapshot group",
+            "keeps disks in",
+            &[Link::Vault],
+            &[StepName::Roles],
+        )
+    },
+];
+
+const PROTECTION: [Station; 2] = [
+    station(
+        "backup-instance",
+        "Backup instance",
+        "",
+        &[Link::BackupInstance],
+        &[StepName::BackupInstance],
+    ),
+    station(
+        "last-backup",
+        "Last backup",
+        "taken by",
+        &[Link::Jobs],
+        &[StepName::Backup],
+    ),
+];
+
+/// The picture.
+pub(super) fn lanes(state: &State, views: Views<'_>) -> Vec<Lane> {
+    let lane = |id, title, about, stations: &[Station]| Lane {
+        id,
+        title,
+        about,
+        nodes: stations.iter().map(|station| node(station, state, views)).collect(),
+    };
+    vec![
+        lane(
+            "keyless-access",
+            "Keyless access",
+            "How a backup gets from the pods into its storage without any secret.",
+            &KEYLESS,
+        ),
+        lane(
+            "reach",
+            "The vault’s reach",
+            "How the vault gets at the cluster and at the snapshots of its disks.",
+            &REACH,
+        ),
+        lane("protection", "Protection", "What all of it is for.", &PROTECTION),
+    ]
+}
+
+fn node(station: &Station, state: &State, views: Views<'_>) -> Node {
+    let (mark, says, at, by) = stand(station, views);
+    Node {
+        id: station.id,
+        title: station.title,
+        from: station.from,
+        names: names::of(station.id, state),
+        mark,
+        says,
+        at,
+        by,
+    }
+}
+
+type Stand = (Mark, String, Option<jiff::Timestamp>, Option<String>);
+
+/// What was seen counts before what the file says, unless the file is younger; of what was seen the worst counts.
+fn stand(station: &Station, views: Views<'_>) -> Stand {
+    let checks = station.links.iter().flat_map(|link| views.checks(*link));
+    let fresh: Vec<Seen<'_>> = checks
+        .filter(|seen| !seen.outdated && station.is_about(&seen.check.check))
+        .collect();
+    let wrong = findings(station, views);
+    let worst = fresh.iter().filter(|seen| seen.check.is_finding());
+    let worst = worst.rev().max_by_key(|seen| seen.mark()).map(of_check);
+    if let Some(stand) = [wrong, worst].into_iter().flatten().max_by_key(|stand| stand.0) {
+        return stand;
+    }
+    let rows = station.steps.iter().filter_map(|step| views.row(*step));
+    let row = rows.max_by_key(|row| Mark::from(row.standing));
+    let good = fresh.iter().find(|seen| seen.mark() == Mark::Good);
+    match (good, row) {
+        (_, Some(row)) if Mark::from(row.standing) == Mark::Broken => of_row(row),
+        (Some(good), _) => of_check(good),
+        (None, Some(row)) => of_row(row),
+        (None, None) => (Mark::Unseen, "nobody looked".to_owned(), None, None),
+    }
+}
+
+/// The first finding that is about the station and not history.
+fn findings(station: &Station, views: Views<'_>) -> Option<Stand> {
+    let all = views
+        .examinations()
+        .flat_map(|(plane, seen)| seen.findings.iter().map(move |finding| (plane, seen.at, finding)));
+    let (plane, at, finding) = all
+        .filter(|(_, at, finding)| station.links.contains(&finding.link) && !views.is_outdated(finding.link, *at))
+        .find(|(_, _, finding)| station.about.is_empty() || station.is_about(&finding.cause))?;
+    let mark = Mark::from(finding.severity).max(Mark::Attention);
+    Some((mark, text::sentence(&finding.cause), Some(at), Some(program(plane))))
+}
+
+impl Station {
+    fn is_about(&self, words: &str) -> bool {
+        let words = words.to_lowercase();
+        let own = |about: &&str| words.contains(*about);
+        // What belongs to another station of the same link is not the vault's own.
+        let foreign = self.id == "vault" && ["trusted access", "snapshot"].iter().any(own);
+        (self.about.is_empty() || self.about.iter().any(own)) && !foreign
+    }
+}
+
+fn of_check(seen: &Seen<'_>) -> Stand {
+    let says = text::sentence(&seen.check.says);
+    (seen.mark(), says, Some(seen.at), Some(program(seen.plane)))
+}
+
+fn of_row(row: &Row) -> Stand {
+    let says = match row.evidence.is_empty() {
+        true => format!("{} is not done yet", row.step.in_words()),
+        false => text::sentence(&row.evidence),
+    };
+    (row.standing.into(), says, row.since, row.by.as_deref().map(text::name))
+}
+
+/// The program of a plane.
+pub(super) fn program(plane: Plane) -> String {
+    match plane {
+        Plane::Cloud => "az aksbackup",
+        Plane::Cluster => "kubectl aksbackup",
+    }
+    .to_owned()
+}

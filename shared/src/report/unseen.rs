@@ -1,0 +1,79 @@
+//! What could not be seen, and who can see it.
+
+use crate::chain::check::Verdict;
+use crate::chain::link::Link;
+use crate::guide::{Person, Plane};
+use crate::report::model::Unseen;
+use crate::report::text;
+use crate::report::views::Views;
+
+/// The views that are missing, and what those that there are could not see unless the other one did.
+pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Unseen> {
+    let mut all = Vec::new();
+    for look in views.looks {
+        if let Err(why) = &look.seen {
+            let (who, command) = looker(look.plane);
+            all.push(Unseen {
+                what: side(look.plane).to_owned(),
+                why: text::sentence(why),
+                who,
+                command: format!("{command}{state_flag}"),
+            });
+        }
+    }
+    for link in Link::ALL {
+        let was_seen = views
+            .checks(link)
+            .any(|seen| !matches!(seen.check.verdict, Verdict::Unknown));
+        let blind = views.checks(link).filter(|seen| seen.check.verdict == Verdict::Unknown);
+        for seen in blind.filter(|seen| !was_seen || seen.plane == home(link)) {
+            let (who, command) = looker(home(link));
+            all.push(Unseen {
+                what: text::name(&format!("{}: {}", link.title(), seen.check.check)),
+                why: text::sentence(&seen.check.says),
+                who: seer(link, who),
+                command: format!("{command}{state_flag}"),
+            });
+        }
+    }
+    all
+}
+
+/// The plane that a link belongs to: the one whose view of it is complete.
+const fn home(link: Link) -> Plane {
+    match link {
+        Link::Pods | Link::Injection | Link::ServiceAccounts | Link::StorageLocation => Plane::Cluster,
+        Link::Login
+        | Link::Subscription
+        | Link::Cluster
+        | Link::Storage
+        | Link::Extension
+        | Link::FederatedCredentials
+        | Link::StorageRole
+        | Link::Vault
+        | Link::BackupInstance
+        | Link::Jobs => Plane::Cloud,
+    }
+}
+
+/// Who may see a link: role assignments are read by whoever may make them.
+const fn seer(link: Link, usual: Person) -> Person {
+    match link {
+        Link::StorageRole => Person::SubscriptionOwner,
+        _ => usual,
+    }
+}
+
+const fn side(plane: Plane) -> &'static str {
+    match plane {
+        Plane::Cloud => "the cloud side: Azure’s resources, roles, vault and jobs",
+        Plane::Cluster => "the cluster side: pods, service accounts and the storage location",
+    }
+}
+
+const fn looker(plane: Plane) -> (Person, &'static str) {
+    match plane {
+        Plane::Cloud => (Person::PlatformTeam, "az aksbackup verify --save"),
+        Plane::Cluster => (Person::ClusterAdmin, "kubectl aksbackup verify --save"),
+    }
+}

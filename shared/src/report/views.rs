@@ -1,0 +1,106 @@
+//! What either program saw of a link, and whether that still counts.
+
+use jiff::Timestamp;
+
+use crate::chain::check::Check;
+use crate::chain::examination::Examination;
+use crate::chain::link::Link;
+use crate::guide::{Plane, StepName};
+use crate::report::model::{Mark, View};
+use crate::report::text;
+use crate::status::Row;
+
+/// What one program saw, or why there is nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Which program.
+    pub plane: Plane,
+    /// What it saw, or why there is nothing, in a sentence.
+    pub seen: Result<Examination, String>,
+}
+
+impl Look {
+    /// For the head of the page.
+    pub(super) fn view(&self) -> View {
+        let (at, says) = match &self.seen {
+            Ok(seen) => (Some(seen.at), text::name(&seen.command)),
+            Err(why) => (None, text::sentence(why)),
+        };
+        let plane = self.plane;
+        View { plane, at, says }
+    }
+}
+
+/// A check with who made it and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) check: &'a Check,
+    pub(super) plane: Plane,
+    pub(super) at: Timestamp,
+    pub(super) outdated: bool,
+}
+
+impl Seen<'_> {
+    pub(super) fn mark(&self) -> Mark {
+        self.check.verdict.into()
+    }
+}
+
+/// Both views beside what the file says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Views<'a> {
+    pub(super) looks: &'a [Look],
+    pub(super) rows: &'a [Row],
+}
+
+impl<'a> Views<'a> {
+    /// The examinations that there are.
+    pub(super) fn examinations(self) -> impl Iterator<Item = (Plane, &'a Examination)> {
+        let looks = self.looks.iter();
+        looks.filter_map(|look| Some((look.plane, look.seen.as_ref().ok()?)))
+    }
+
+    /// Every check of a link, in the order in which they were made, the cloud's first.
+    pub(super) fn checks(self, link: Link) -> impl Iterator<Item = Seen<'a>> {
+        self.examinations().flat_map(move |(plane, examination)| {
+            let at = examination.at;
+            let outdated = self.is_outdated(link, at);
+            let own = examination.checks.iter().filter(move |check| check.link == link);
+            own.map(move |check| Seen {
+                check,
+                plane,
+                at,
+                outdated,
+            })
+        })
+    }
+
+    /// Whether the file notes that somebody worked on a link after it was looked at.
+    pub(super) fn is_outdated(self, link: Link, at: Timestamp) -> bool {
+        let own = self.rows.iter().filter(|row| steps(link).contains(&row.step));
+        own.filter_map(|row| row.since).any(|since| since > at)
+    }
+
+    /// How the file says that a step stands.
+    pub(super) fn row(self, step: StepName) -> Option<&'a Row> {
+        self.rows.iter().find(|row| row.step == step)
+    }
+}
+
+/// The steps that make a link.
+pub(super) const fn steps(link: Link) -> &'static [StepName] {
+    match link {
+        Link::Login => &[],
+        Link::Subscription | Link::Cluster => &[StepName::ClusterPrerequisites],
+        Link::Storage => &[StepName::Storage],
+        Link::Extension => &[StepName::Extension, StepName::ExtensionIdentity],
+        Link::Pods | Link::Injection => &[StepName::Rollout],
+        Link::ServiceAccounts => &[StepName::WorkloadIdentity],
+        Link::FederatedCredentials => &[StepName::FederatedCredentials],
+        Link::StorageRole => &[StepName::Roles],
+        Link::StorageLocation => &[StepName::Verification],
+        Link::Vault => &[StepName::VaultAndPolicy, StepName::TrustedAccess, StepName::Roles],
+        Link::BackupInstance => &[StepName::BackupInstance],
+        Link::Jobs => &[StepName::Backup],
+    }
+}
