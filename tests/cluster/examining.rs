@@ -69,7 +69,7 @@ fn watching_shows_what_becomes_different_until_it_is_interrupted() {
     wait_for("✓ pod templates");
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(Exit::Interrupted.code()));
+    assert_eq!(child.wait().unwrap().code(), Some(i32::from(Exit::Interrupted.code())));
     reader.join().unwrap();
 }
 
