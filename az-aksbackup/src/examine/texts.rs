@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::arm::backups::{Instance, Job, JobState};
-use crate::examine::view::{Seen, View};
+use crate::examine::view::View;
 use crate::examine::{jobs, roles};
 use crate::steps::protection::{self, Protection};
 
@@ -188,6 +188,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::examine::view::Seen;
     use crate::examine::view::tests::{extension as described, found, view};
     use crate::steps::protection::tests::instance as protected;
 
