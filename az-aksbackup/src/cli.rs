@@ -152,6 +152,8 @@ pub(crate) enum Command {
     /// Name the known failures behind what Azure shows and says, the cause first, each with its cure
     #[command(after_help = "Examples:
   az aksbackup doctor
+  az aksbackup doctor list                              # every known failure
+  az aksbackup doctor explain FIC-ISSUER                # all about one
   az aksbackup doctor --cluster-id /subscriptions/.../managedClusters/aks-demo -o json   # findings end 8
   az aksbackup doctor --with cluster.json               # one chain with the result of: kubectl aksbackup doctor -o json
   az aksbackup doctor --fix                             # run our own commands against it, each after asking")]
@@ -331,18 +333,15 @@ pub(crate) struct VerifyArgs {
 /// Flags of `doctor`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DoctorArgs {
+    /// Those of both programs.
+    #[command(flatten)]
+    pub(crate) shared: aksbackup_shared::chain::args::DoctorArgs,
     /// Cluster, by its ARM id, where there is no state file of it
     #[arg(long, value_name = "ID")]
     pub(crate) cluster_id: Option<aksbackup_shared::ids::ResourceId>,
-    /// Run our own commands (prepare, grant, protect) that mend what is found, each after asking
-    #[arg(long)]
-    pub(crate) fix: bool,
     /// Which roles, for --fix.
     #[command(flatten)]
     pub(crate) roles: RoleArgs,
-    /// How the chain is examined.
-    #[command(flatten)]
-    pub(crate) examine: ExamineArgs,
 }
 
 /// Flags of `jobs`.

@@ -1,15 +1,16 @@
 //! `doctor`: what is wrong, why, and what to type; with `--fix`, the command of ours that mends it.
 
 use aksbackup_shared::args::Format;
-use aksbackup_shared::chain::check::{Check, Verdict};
+use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
-use aksbackup_shared::chain::finding::{Certainty, Remedy, Text};
+use aksbackup_shared::chain::exchange;
+use aksbackup_shared::chain::finding::{Remedy, Text};
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::chain::{exchange, show};
-use aksbackup_shared::console::{Console, Tone};
+use aksbackup_shared::diagnosis::command::{conclude, look_up, offer};
 use aksbackup_shared::diagnosis::diagnose;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::Plane;
 
 use crate::arm::client::Reader;
 use crate::cli::{Cli, DoctorArgs, WriteArgs};
@@ -19,37 +20,39 @@ use crate::commands::steps::run_list;
 use crate::examine::{asked, judge, look, texts};
 use crate::guide;
 
-/// How many facts of a finding are shown to a person; all are in the document.
-const SHOWN: usize = 3;
-
-/// Looks at everything, reads all that Azure says besides, and names the known failures behind it, the cause first.
+/// Looks at everything, reads all that Azure says besides, and names the known failures behind it, the cause first. With
+/// `--fix`, as long as a command of this program mends the first, runs that after asking, and looks again.
 ///
 /// # Errors
-/// As `verify`; exit 2 where `--fix` has nobody to ask.
+/// As `verify`; exit 2 where `--fix` has nobody to ask; as the commands that it runs.
 pub(crate) async fn run(cli: &Cli, args: &DoctorArgs) -> Outcome<Exit> {
-    if args.fix && cli.common.output == Format::Json {
-        return Failure::usage("--fix runs other commands, and -o json prints one document").err();
-    }
-    let subject = Subject::of(cli, args.cluster_id.as_ref())?;
-    let reader = match subject.sign_in(cli).await {
-        Ok(reader) => reader,
-        Err(failure) => return signed_out(cli, args, &subject, failure),
-    };
-    let own = examined(cli, &subject, &reader).await?;
-    let exit = tell(cli, args, &own, own.exit(args.examine.fail_on))?;
-    let remedies = remedies(&own);
-    if !args.fix || remedies.is_empty() {
+    if let Some(exit) = look_up(&cli.common, &args.shared)? {
         return Ok(exit);
     }
-    for remedy in remedies {
-        if !mended(cli, args, &own, remedy).await? {
-            return Ok(exit);
-        }
+    if args.shared.fix && cli.common.output == Format::Json {
+        return Failure::usage("--fix runs other commands, and -o json prints one document").err();
     }
-    // What the commands left behind is another world, and perhaps another file.
-    let subject = Subject::of(cli, args.cluster_id.as_ref())?;
-    let own = examined(cli, &subject, &reader).await?;
-    tell(cli, args, &own, own.exit(args.examine.fail_on))
+    let mut done: Vec<Remedy> = Vec::new();
+    loop {
+        // What a command leaves behind is another world, and perhaps another file.
+        let subject = Subject::of(cli, args.cluster_id.as_ref())?;
+        let reader = match subject.sign_in(cli).await {
+            Ok(reader) => reader,
+            Err(failure) => return signed_out(cli, args, &subject, failure),
+        };
+        let own = examined(cli, &subject, &reader).await?;
+        let exit = tell(cli, args, &own)?;
+        let remedy = match own.findings.first().and_then(|first| first.remedy) {
+            Some(remedy) if done.contains(&remedy) => None,
+            _ => offer(&cli.common, &args.shared, &own, Plane::Cloud)?,
+        };
+        let Some(remedy) = remedy else { return Ok(exit) };
+        let ended = mend(cli, args, remedy).await?;
+        if ended != Exit::Done {
+            return Ok(ended);
+        }
+        done.push(remedy);
+    }
 }
 
 async fn examined(cli: &Cli, subject: &Subject, reader: &Reader) -> Outcome<Examination> {
@@ -71,148 +74,46 @@ fn diagnosed(subject: &Subject, checks: Vec<Check>, words: &[Text], issuer: Opti
 fn signed_out(cli: &Cli, args: &DoctorArgs, subject: &Subject, failure: Box<Failure>) -> Outcome<Exit> {
     let why = failure.why.join("; ");
     let hint = failure.hints.first().cloned().unwrap_or_else(|| "az login".to_owned());
-    let check = Check::error(Link::Login, "login", format!("{}: {why}", failure.what), hint);
+    let check = Check::unknown(Link::Login, "login", format!("{}: {why}", failure.what)).hinted(hint);
     let own = diagnosed(subject, vec![check], &texts::login(&failure), None);
     if failure.exit != Exit::NotPermitted || own.findings.is_empty() {
         return Err(failure);
     }
-    tell(cli, args, &own, failure.exit)
+    tell(cli, args, &own)
 }
 
-fn tell(cli: &Cli, args: &DoctorArgs, own: &Examination, exit: Exit) -> Outcome<Exit> {
-    let (console, state) = (cli.common.console(), &cli.common.state);
-    console.clear();
-    let other = exchange::other(&console, own, &args.examine, state)?;
-    match cli.common.output {
-        Format::Json => console.result(&own.document(exit, other.as_ref())),
-        Format::Text => show(&console, own, other.as_ref()),
-    }
-    if args.examine.save {
+/// Shows and keeps what was found.
+fn tell(cli: &Cli, args: &DoctorArgs, own: &Examination) -> Outcome<Exit> {
+    let (console, state, examine) = (cli.common.console(), &cli.common.state, &args.shared.examine);
+    let other = exchange::other(&console, own, examine, state)?;
+    let exit = conclude(&cli.common, &args.shared, own, other.as_ref());
+    if examine.save {
         exchange::save(own, state, &own.document(exit, None))?;
     }
     Ok(exit)
 }
 
-/// The commands of this program that mend what was found, in the order of their causes, each once.
-fn remedies(own: &Examination) -> Vec<Remedy> {
-    let mut all = Vec::new();
-    for remedy in own.findings.iter().filter_map(|finding| finding.remedy) {
-        let ours = matches!(remedy, Remedy::Prepare | Remedy::Grant | Remedy::Protect);
-        if ours && !all.contains(&remedy) {
-            all.push(remedy);
-        }
-    }
-    all.sort_by_key(|remedy| match remedy {
-        Remedy::Prepare => 0,
-        Remedy::Grant => 1,
-        Remedy::Configure | Remedy::Protect | Remedy::Backup => 2,
-    });
-    all
-}
-
-/// Runs a command after asking. Gives whether the next one may follow.
-async fn mended(cli: &Cli, args: &DoctorArgs, own: &Examination, remedy: Remedy) -> Outcome<bool> {
-    let console = cli.common.console();
-    let cured = own.findings.iter().filter(|finding| finding.remedy == Some(remedy));
-    let ids: Vec<&str> = cured.map(|finding| finding.id.as_str()).collect();
-    let question = format!("run {} now, against {}?", remedy.command(), ids.join(", "));
-    if !cli.common.yes && !console.confirm(&question)? {
-        return Ok(true);
-    }
+/// Runs a command of ours, as if it had been typed. Of what others have, and of backups, none is run.
+async fn mend(cli: &Cli, args: &DoctorArgs, remedy: Remedy) -> Outcome<Exit> {
     let write = WriteArgs { dry_run: false };
-    let exit = match remedy {
+    match remedy {
         Remedy::Prepare => {
             let steps = guide::prepare(options::prepare(cli, &[]));
-            run_list(cli, "prepare", false, steps).await?
+            run_list(cli, "prepare", false, steps).await
         }
         Remedy::Grant => {
             let steps = guide::grant(options::grant(cli, &args.roles, write));
-            run_list(cli, "grant", false, steps).await?
+            run_list(cli, "grant", false, steps).await
         }
         Remedy::Protect => {
-            let steps = guide::protect(options::protect(cli, true));
-            run_list(cli, "protect", false, steps).await?
+            let steps = guide::protect(options::protect(cli, false));
+            run_list(cli, "protect", false, steps).await
         }
-        Remedy::Configure | Remedy::Backup => Exit::Done,
-    };
-    Ok(exit == Exit::Done)
-}
-
-/// Prints the findings, the cause first, and what keeps the view from being whole.
-fn show(console: &Console, own: &Examination, other: Option<&Examination>) {
-    let theirs = other.into_iter().flat_map(|other| &other.findings);
-    for finding in own.findings.iter().chain(theirs) {
-        let (mark, tone) = match finding.severity {
-            Verdict::Error => ("✗", Tone::Bad),
-            _ => ("!", Tone::Attention),
-        };
-        let sure = match finding.certainty {
-            Certainty::Proved => "proved",
-            Certainty::Likely => "likely",
-        };
-        let mark = console.paint(tone, mark);
-        console.result(&format!(
-            "{mark} {} ({sure}, {})  {}",
-            finding.id, finding.object, finding.cause
-        ));
-        for fact in finding.evidence.iter().take(SHOWN) {
-            console.result(&format!("    seen: {fact}"));
+        Remedy::Configure | Remedy::Backup => {
+            cli.common
+                .console()
+                .say(format!("run it yourself: {}", remedy.command()));
+            Ok(Exit::Pending)
         }
-        console.result(&format!("    fix:  {}", finding.fix));
-        if let Some(remedy) = finding.remedy {
-            console.result(&format!("    run:  {}", remedy.command()));
-        }
-    }
-    let unknown: Vec<Check> = own
-        .checks
-        .iter()
-        .filter(|own| own.verdict == Verdict::Unknown)
-        .cloned()
-        .collect();
-    show::checks(console, &unknown);
-    console.result(&match own.findings.len() {
-        0 if unknown.is_empty() => "doctor: nothing is wrong".to_owned(),
-        0 => "doctor: nothing is wrong, as far as it may be seen".to_owned(),
-        1 => "doctor: 1 finding".to_owned(),
-        count => format!("doctor: {count} findings"),
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use aksbackup_shared::chain::finding::Finding;
-
-    use super::*;
-
-    fn finding(id: &str, remedy: Option<Remedy>) -> Finding {
-        Finding {
-            id: id.into(),
-            certainty: Certainty::Proved,
-            severity: Verdict::Error,
-            link: Link::Cluster,
-            object: "cluster aks".into(),
-            cause: "x".into(),
-            evidence: vec![],
-            fix: "y".into(),
-            remedy,
-            explains: vec![],
-        }
-    }
-
-    #[test]
-    fn only_our_own_cloud_commands_are_run_and_each_once_in_the_guide_s_order() {
-        let subject = Subject {
-            cluster: crate::steps::wanted::tests::example().cluster,
-            state: crate::steps::wanted::tests::state(),
-        };
-        let mut own = diagnosed(&subject, vec![], &[], None);
-        own.findings = vec![
-            finding("A", Some(Remedy::Grant)),
-            finding("B", Some(Remedy::Configure)),
-            finding("C", Some(Remedy::Prepare)),
-            finding("D", Some(Remedy::Grant)),
-            finding("E", None),
-        ];
-        assert_eq!(remedies(&own), [Remedy::Prepare, Remedy::Grant]);
     }
 }
