@@ -135,9 +135,10 @@ impl CommonArgs {
 #[must_use]
 pub fn with_state(text: &str, flag: &str) -> String {
     const NAME: &str = " aksbackup ";
-    const COMMANDS: [&str; 14] = [
+    const COMMANDS: [&str; 15] = [
         "doctor",
         "handoff",
+        "report",
         "init",
         "prepare",
         "grant",

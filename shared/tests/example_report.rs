@@ -24,7 +24,11 @@ fn page() -> String {
     let looks = [Plane::Cloud, Plane::Cluster].map(|plane| {
         let text = std::fs::read_to_string(Examination::beside(&file, plane)).unwrap();
         let seen: Examination = serde_json::from_str(&text).unwrap();
-        Look { plane, seen: Ok(seen) }
+        Look {
+            plane,
+            seen: Ok(seen),
+            live: false,
+        }
     });
     html(&report(&Inputs {
         state: &state,

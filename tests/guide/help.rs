@@ -5,9 +5,9 @@ use std::process::Command;
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, binary, finish};
 
-const AZ: [&str; 13] = [
-    "init", "prepare", "grant", "protect", "backup", "jobs", "up", "status", "handoff", "merge", "diff", "migrate",
-    "schema",
+const AZ: [&str; 14] = [
+    "init", "prepare", "grant", "protect", "backup", "jobs", "up", "status", "handoff", "report", "merge", "diff",
+    "migrate", "schema",
 ];
 const KUBECTL: [&str; 11] = [
     "configure",
@@ -15,6 +15,7 @@ const KUBECTL: [&str; 11] = [
     "doctor",
     "status",
     "handoff",
+    "report",
     "logs",
     "unconfigure",
     "merge",

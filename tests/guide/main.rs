@@ -30,6 +30,7 @@ mod protection;
 mod readme;
 mod reference;
 mod refusals;
+mod report;
 mod requests;
 mod rights;
 mod roles;

@@ -76,42 +76,48 @@ fn cluster(target: &Target) -> Cluster {
     }
 }
 
-/// All of it in a sentence: what is wrong, else what is left, else how sure it is that all is well.
+/// All of it in a sentence, with the command that brings it further.
 fn verdict(inputs: &Inputs<'_>, lanes: &[Lane], findings: &[Found]) -> Judgement {
-    let nodes = || lanes.iter().flat_map(|lane| &lane.nodes);
-    let current = |level: &str| {
-        let all = findings.iter().filter(|found| !found.outdated);
-        all.filter(|found| found.level == level).count()
+    let current = || findings.iter().filter(|found| !found.outdated);
+    let (mark, says) = judged(inputs, lanes, &current().collect::<Vec<_>>());
+    let cure = current().find_map(|found| found.command.clone());
+    let turn = || inputs.rows.iter().find_map(|row| row.next.as_ref());
+    let command = match mark {
+        Mark::Good | Mark::Recorded | Mark::Unseen => None,
+        Mark::Open => turn().map(|turn| text::sentence(&turn.command)),
+        Mark::Attention | Mark::Broken => cure.or_else(|| turn().map(|turn| text::sentence(&turn.command))),
     };
-    let judged = |mark, says: String| Judgement { mark, says };
-    let broken = nodes().find(|node| node.mark == Mark::Broken);
-    if let Some(node) = broken {
-        let at = node.title.to_lowercase();
-        return judged(
-            Mark::Broken,
-            format!("The chain is broken at its {at}: {}.", ended(&node.says)),
-        );
-    }
-    if current("error") > 0 {
-        let first = findings.iter().find(|found| !found.outdated && found.level == "error");
-        let says = first.map_or("", |found| &found.message);
-        return judged(Mark::Broken, format!("Something is wrong: {}.", ended(says)));
+    Judgement { mark, says, command }
+}
+
+/// What is wrong, else what is left, else what is weak, else how sure it is that all is well.
+fn judged(inputs: &Inputs<'_>, lanes: &[Lane], findings: &[&Found]) -> (Mark, String) {
+    let nodes = || lanes.iter().flat_map(|lane| &lane.nodes);
+    let error = findings.iter().find(|found| found.level == "error");
+    match (nodes().find(|node| node.mark == Mark::Broken), error) {
+        (Some(node), _) => {
+            let at = node.title.to_lowercase();
+            let says = error.filter(|error| error.message != node.says);
+            let says = says.map_or(&node.says, |error| &error.message);
+            return (
+                Mark::Broken,
+                format!("The chain is broken at the {at}. {}.", ended(says)),
+            );
+        }
+        (None, Some(error)) => return (Mark::Broken, format!("Something is wrong. {}.", ended(&error.message))),
+        (None, None) => {}
     }
     if let Some(left) = left(inputs.rows) {
-        return judged(Mark::Open, left);
+        return (Mark::Open, left);
     }
-    let weak = nodes().find(|node| node.mark == Mark::Attention);
-    if let Some(says) = weak.map(|node| &node.says).or(findings
-        .iter()
-        .find(|found| !found.outdated)
-        .map(|found| &found.message))
-    {
-        return judged(
+    let weak = nodes().find(|node| node.mark == Mark::Attention).map(|node| &node.says);
+    match findings.first().map(|found| &found.message).or(weak) {
+        Some(says) => (
             Mark::Attention,
-            format!("Every step is done, but something needs attention: {}.", ended(says)),
-        );
+            format!("Every step is done, but something needs attention. {}.", ended(says)),
+        ),
+        None => well(lanes),
     }
-    well(lanes)
 }
 
 /// A sentence without its full stop.
@@ -136,7 +142,7 @@ fn left(rows: &[Row]) -> Option<String> {
 }
 
 /// Nothing is wrong and nothing is left: how sure that is.
-fn well(lanes: &[Lane]) -> Judgement {
+fn well(lanes: &[Lane]) -> (Mark, String) {
     let nodes = || lanes.iter().flat_map(|lane| &lane.nodes);
     let (all, seen) = (nodes().count(), nodes().filter(|node| node.mark == Mark::Good).count());
     let says = match seen {
@@ -146,8 +152,7 @@ fn well(lanes: &[Lane]) -> Judgement {
             "Protected, as far as it was seen: {seen} of {all} stations of the chain were looked at and are as they should be."
         ),
     };
-    let mark = if seen == 0 { Mark::Recorded } else { Mark::Good };
-    Judgement { mark, says }
+    (if seen == 0 { Mark::Recorded } else { Mark::Good }, says)
 }
 
 fn turns(inputs: &Inputs<'_>) -> Vec<Todo> {

@@ -110,6 +110,7 @@ fn looks(
     seen: Option<Outcome<Examination>>,
 ) -> Outcome<Vec<Look>> {
     let expected = expected(state);
+    let live = matches!(seen, Some(Ok(_)));
     let seen = match seen {
         Some(Ok(seen)) => Ok(seen),
         Some(Err(failure)) => Err(failure.what.clone()),
@@ -120,10 +121,11 @@ fn looks(
         Some(path) => Ok(expected.read(path)?),
         None => kept(&expected, &common.state, other(plane)),
     };
-    let own = Look { plane, seen };
+    let own = Look { plane, seen, live };
     let other = Look {
         plane: self::other(plane),
         seen: other,
+        live: false,
     };
     Ok(match plane {
         Plane::Cloud => vec![own, other],

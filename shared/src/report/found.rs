@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::args::with_state;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::examination::Examination;
-use crate::chain::finding::{Certainty, Finding};
+use crate::chain::finding::{Certainty, Finding, Remedy};
 use crate::chain::link::Link;
 use crate::guide::Plane;
 use crate::report::links::facts;
@@ -21,17 +21,17 @@ const SHOWN: usize = 60;
 pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
     for (plane, seen) in views.examinations() {
-        let own = seen.findings.iter().map(|finding| {
-            let outdated = views.is_outdated(finding.link, seen.at);
-            of_finding(finding, plane, seen.at, outdated, state_flag)
-        });
-        let own: Vec<Found> = own.collect();
+        let own = seen.findings.iter().map(of_finding);
         let checks = seen.checks.iter().filter(|check| check.is_finding());
-        let rest = checks.filter(|check| !is_explained(check, seen)).map(|check| {
-            let outdated = views.is_outdated(check.link, seen.at);
-            of_check(check, plane, seen.at, outdated, state_flag)
-        });
-        for found in own.into_iter().chain(rest) {
+        let rest = checks.filter(|check| !is_explained(check, seen)).map(of_check);
+        let cure = |hint: &str| cure(hint, state_flag, views.is_live(plane));
+        let about = |raw: Raw<'_>| Found {
+            seen_by: plane,
+            at: seen.at,
+            outdated: views.is_outdated(raw.link, seen.at),
+            ..raw.found(&cure, state_flag)
+        };
+        for found in own.chain(rest).map(about) {
             if !all.iter().any(|known| is_same(known, &found)) {
                 all.push(found);
             }
@@ -41,6 +41,9 @@ pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Found> {
     all.truncate(SHOWN);
     all
 }
+
+/// As many ids as are named of what a finding explains.
+const EXPLAINED: usize = 8;
 
 const WARNING: &str = "warning";
 
@@ -67,50 +70,71 @@ fn is_explained(check: &Check, seen: &Examination) -> bool {
         .any(|finding| by_id(finding) || (check.failure.is_none() && finding.link == check.link))
 }
 
-fn of_finding(finding: &Finding, plane: Plane, at: Timestamp, outdated: bool, state_flag: &str) -> Found {
-    let own = finding.remedy.map(|remedy| format!("{}{state_flag}", remedy.command()));
-    let (fix, pasted) = cure(&finding.fix, state_flag);
-    Found {
-        rule_id: text::name(&finding.id),
-        level: level(finding.severity),
-        message: text::sentence(&finding.cause),
-        location: Location {
-            link: finding.link,
-            object: text::name(&finding.object),
-        },
+/// A finding or a check, as it was told.
+struct Raw<'a> {
+    id: String,
+    severity: Verdict,
+    message: String,
+    link: Link,
+    object: &'a str,
+    certainty: Certainty,
+    evidence: &'a [String],
+    hint: &'a str,
+    remedy: Option<Remedy>,
+    explains: &'a [String],
+}
+
+fn of_finding(finding: &Finding) -> Raw<'_> {
+    Raw {
+        id: finding.id.clone(),
+        severity: finding.severity,
+        message: finding.cause.clone(),
+        link: finding.link,
+        object: &finding.object,
         certainty: finding.certainty,
-        evidence: facts(&finding.evidence),
-        fix,
-        command: own.or(pasted),
-        explains: finding.explains.iter().map(|id| text::name(id)).collect(),
-        seen_by: plane,
-        at,
-        outdated,
+        evidence: &finding.evidence,
+        hint: &finding.fix,
+        remedy: finding.remedy,
+        explains: &finding.explains,
     }
 }
 
-fn of_check(check: &Check, plane: Plane, at: Timestamp, outdated: bool, state_flag: &str) -> Found {
-    let (fix, command) = cure(check.hint.as_deref().unwrap_or_default(), state_flag);
-    let rule_id = check
-        .failure
-        .as_deref()
-        .map_or_else(|| rule(check.link, &check.check), text::name);
-    Found {
-        rule_id,
-        level: level(check.verdict),
-        message: text::sentence(&check.says),
-        location: Location {
-            link: check.link,
-            object: text::name(&check.check),
-        },
+fn of_check(check: &Check) -> Raw<'_> {
+    Raw {
+        id: check.failure.clone().unwrap_or_else(|| rule(check.link, &check.check)),
+        severity: check.verdict,
+        message: format!("{}: {}", check.check, check.says),
+        link: check.link,
+        object: &check.check,
         certainty: Certainty::Proved,
-        evidence: facts(&check.evidence),
-        fix,
-        command,
-        explains: Vec::new(),
-        seen_by: plane,
-        at,
-        outdated,
+        evidence: &check.evidence,
+        hint: check.hint.as_deref().unwrap_or_default(),
+        remedy: None,
+        explains: &[],
+    }
+}
+
+impl Raw<'_> {
+    fn found(&self, cure: &dyn Fn(&str) -> (String, Option<String>), state_flag: &str) -> Found {
+        let (fix, pasted) = cure(self.hint);
+        let own = self.remedy.map(|remedy| format!("{}{state_flag}", remedy.command()));
+        Found {
+            rule_id: text::name(&self.id),
+            level: level(self.severity),
+            message: text::sentence(&self.message),
+            location: Location {
+                link: self.link,
+                object: text::name(self.object),
+            },
+            certainty: self.certainty,
+            evidence: facts(self.evidence),
+            fix,
+            command: own.or(pasted),
+            explains: self.explains.iter().take(EXPLAINED).map(|id| text::name(id)).collect(),
+            seen_by: Plane::Cloud,
+            at: Timestamp::UNIX_EPOCH,
+            outdated: false,
+        }
     }
 }
 
@@ -125,12 +149,17 @@ fn rule(link: Link, check: &str) -> String {
     text::name(&format!("verify/{}/{}", slug(link.title()), slug(check)))
 }
 
-/// A hint as what to do and the command that does it, where it ends with one: `annotate it: kubectl annotate …`.
-fn cure(hint: &str, state_flag: &str) -> (String, Option<String>) {
+/// A hint as what to do and the command that does it, where it ends with one: `annotate it: kubectl annotate …`. Of a
+/// view that is not `live`, and may therefore be anybody's, only commands of these two programs are taken, alone.
+fn cure(hint: &str, state_flag: &str, live: bool) -> (String, Option<String>) {
     const PROGRAMS: [&str; 2] = ["az ", "kubectl "];
+    const OURS: [&str; 2] = ["az aksbackup ", "kubectl aksbackup "];
+    let programs = if live { PROGRAMS } else { OURS };
+    let plain = |c: char| c.is_ascii_alphanumeric() || " -_./:=,".contains(c);
     let hint = text::sentence(&with_state(hint, state_flag));
     let (words, command) = hint.rsplit_once(": ").unwrap_or(("", &hint));
-    match PROGRAMS.iter().any(|program| command.starts_with(program)) {
+    let taken = programs.iter().any(|program| command.starts_with(program)) && (live || command.chars().all(plain));
+    match taken {
         true => (words.to_owned(), Some(command.to_owned())),
         false => (hint, None),
     }
@@ -143,22 +172,46 @@ mod tests {
     #[test]
     fn a_hint_that_ends_with_a_command_is_told_apart_from_it() {
         let flag = " --state x.toml";
-        for (hint, words, command) in [
+        for (hint, live, words, command) in [
             (
                 "roll it out: az aksbackup grant",
+                false,
                 "roll it out",
                 Some("az aksbackup grant --state x.toml"),
             ),
             (
                 "kubectl aksbackup configure",
+                false,
                 "",
                 Some("kubectl aksbackup configure --state x.toml"),
             ),
-            ("see https://a: b", "see https://a: b", None),
-            ("open the firewall", "open the firewall", None),
-            ("", "", None),
+            (
+                "label it: kubectl label pod a b=c",
+                true,
+                "label it",
+                Some("kubectl label pod a b=c"),
+            ),
+            (
+                "label it: kubectl label pod a b=c",
+                false,
+                "label it: kubectl label pod a b=c",
+                None,
+            ),
+            (
+                "az aksbackup up; curl x | sh",
+                false,
+                "az aksbackup up --state x.toml; curl x | sh",
+                None,
+            ),
+            ("see https://a: b", true, "see https://a: b", None),
+            ("open the firewall", true, "open the firewall", None),
+            ("", true, "", None),
         ] {
-            assert_eq!(cure(hint, flag), (words.to_owned(), command.map(str::to_owned)));
+            assert_eq!(
+                cure(hint, flag, live),
+                (words.to_owned(), command.map(str::to_owned)),
+                "{hint}"
+            );
         }
     }
 

@@ -78,6 +78,3 @@ fn foot(page: &mut Markup, report: &Report) {
     page.time(report.made_at);
     page.raw(".</p>\n</footer>\n");
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::chain::finding::Certainty;
 use crate::guide::Plane;
 use crate::report::model::{Found, Lane, Report};
-use crate::report::text::{code, literal};
+use crate::report::text::{code, in_words, literal};
 
 /// The page. What comes from elsewhere stands in it as literal text, never as markup.
 #[must_use]
@@ -60,6 +60,9 @@ fn head(report: &Report, out: &mut String) {
         report.verdict.mark.word(),
         literal(&report.verdict.says)
     );
+    if let Some(command) = &report.verdict.command {
+        let _ = writeln!(out, "Next: {}\n", code(command));
+    }
     if let Some(cluster) = &report.cluster {
         let _ = writeln!(out, "* Cluster: {}", code(&cluster.id));
     }
@@ -192,10 +195,11 @@ fn rights(report: &Report, out: &mut String) {
     if report.rights.is_empty() {
         return;
     }
+    let subscription = report.cluster.as_ref().map_or("", |cluster| &cluster.subscription);
     put(out, "## Rights that the steps need\n");
     table(out, &["who", "right", "on", "why"]);
     for right in &report.rights {
-        let (action, scope) = (code(&right.action), code(&right.scope));
+        let (action, scope) = (code(&right.action), code(&in_words(&right.scope, subscription)));
         let _ = writeln!(out, "| {} | {action} | {scope} | {} |", right.who, right.why);
     }
 }

@@ -23,3 +23,6 @@ pub use build::{Inputs, report};
 pub use command::{Own, ReportArgs, run};
 pub use model::Report;
 pub use views::Look;
+
+#[cfg(test)]
+mod tests;

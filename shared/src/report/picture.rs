@@ -17,8 +17,16 @@ struct Station {
     from: &'static str,
     links: &'static [Link],
     steps: &'static [StepName],
-    /// Words of which one is in the names of the checks that count; empty for all.
-    about: &'static [&'static str],
+    part: Part,
+}
+
+/// What of its links a station stands for: the vault's link has three of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Vault,
+    TrustedAccess,
+    SnapshotGroup,
 }
 
 const fn station(
@@ -34,7 +42,7 @@ const fn station(
         from,
         links,
         steps,
-        about: &[],
+        part: Part::Whole,
     }
 }
 
@@ -79,7 +87,7 @@ const KEYLESS: [Station; 5] = [
 const REACH: [Station; 4] = [
     station("vault", "Backup vault", "", &[Link::Vault], &[StepName::VaultAndPolicy]),
     Station {
-        about: &["trusted access"],
+        part: Part::TrustedAccess,
         ..station(
             "trusted-access",
             "Trusted access",
@@ -96,7 +104,7 @@ const REACH: [Station; 4] = [
         &[StepName::ClusterPrerequisites],
     ),
     Station {
-        about: &["snapshot"],
+        part: Part::SnapshotGroup,
         ..station(
             "snapshot-group",
             "Snapshot group",
@@ -150,7 +158,7 @@ pub(super) fn lanes(state: &State, views: Views<'_>) -> Vec<Lane> {
 }
 
 fn node(station: &Station, state: &State, views: Views<'_>) -> Node {
-    let (mark, says, at, by) = stand(station, views);
+    let (mark, says, at, by) = stand(station, state, views);
     Node {
         id: station.id,
         title: station.title,
@@ -166,15 +174,16 @@ fn node(station: &Station, state: &State, views: Views<'_>) -> Node {
 type Stand = (Mark, String, Option<jiff::Timestamp>, Option<String>);
 
 /// What was seen counts before what the file says, unless the file is younger; of what was seen the worst counts.
-fn stand(station: &Station, views: Views<'_>) -> Stand {
+fn stand(station: &Station, state: &State, views: Views<'_>) -> Stand {
     let checks = station.links.iter().flat_map(|link| views.checks(*link));
     let fresh: Vec<Seen<'_>> = checks
-        .filter(|seen| !seen.outdated && station.is_about(&seen.check.check))
+        .filter(|seen| !seen.outdated && station.is_about(&seen.check.check, state))
         .collect();
-    let wrong = findings(station, views);
+    let wrong = findings(station, state, views);
     let worst = fresh.iter().filter(|seen| seen.check.is_finding());
     let worst = worst.rev().max_by_key(|seen| seen.mark()).map(of_check);
-    if let Some(stand) = [wrong, worst].into_iter().flatten().max_by_key(|stand| stand.0) {
+    // The last of equals is taken: the finding, which knows the cause.
+    if let Some(stand) = [worst, wrong].into_iter().flatten().max_by_key(|stand| stand.0) {
         return stand;
     }
     let rows = station.steps.iter().filter_map(|step| views.row(*step));
@@ -189,24 +198,37 @@ fn stand(station: &Station, views: Views<'_>) -> Stand {
 }
 
 /// The first finding that is about the station and not history.
-fn findings(station: &Station, views: Views<'_>) -> Option<Stand> {
+fn findings(station: &Station, state: &State, views: Views<'_>) -> Option<Stand> {
     let all = views
         .examinations()
         .flat_map(|(plane, seen)| seen.findings.iter().map(move |finding| (plane, seen.at, finding)));
     let (plane, at, finding) = all
         .filter(|(_, at, finding)| station.links.contains(&finding.link) && !views.is_outdated(finding.link, *at))
-        .find(|(_, _, finding)| station.about.is_empty() || station.is_about(&finding.cause))?;
+        .find(|(_, _, finding)| station.is_about(&format!("{} {}", finding.id, finding.object), state))?;
     let mark = Mark::from(finding.severity).max(Mark::Attention);
     Some((mark, text::sentence(&finding.cause), Some(at), Some(program(plane))))
 }
 
+/// Which station of the vault's link a check or a finding is about: roles are named by what they are on.
+fn part_of(words: &str, state: &State) -> Part {
+    let words = words.to_lowercase();
+    let target = state.target.as_ref();
+    let on = |name: &str| words.ends_with(&format!(" on {}", name.to_lowercase()));
+    let of_group = target.is_some_and(|target| on(target.snapshots.resource_group.as_str()));
+    let of_cluster = target.is_some_and(|target| on(target.cluster.name()));
+    match (
+        words.contains("snapshot") || of_group,
+        words.contains("trusted") || of_cluster,
+    ) {
+        (true, _) => Part::SnapshotGroup,
+        (false, true) => Part::TrustedAccess,
+        (false, false) => Part::Vault,
+    }
+}
+
 impl Station {
-    fn is_about(&self, words: &str) -> bool {
-        let words = words.to_lowercase();
-        let own = |about: &&str| words.contains(*about);
-        // What belongs to another station of the same link is not the vault's own.
-        let foreign = self.id == "vault" && ["trusted access", "snapshot"].iter().any(own);
-        (self.about.is_empty() || self.about.iter().any(own)) && !foreign
+    fn is_about(&self, words: &str, state: &State) -> bool {
+        self.part == Part::Whole || self.part == part_of(words, state)
     }
 }
 

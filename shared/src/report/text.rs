@@ -123,9 +123,56 @@ pub fn code(text: &str) -> String {
     format!("{fence}{gap}{text}{gap}{fence}")
 }
 
+/// An ARM id of this subscription in words, the innermost first: `managedClusters aks in group rg`. Any other text stays
+/// as it is.
+#[must_use]
+pub fn in_words(id: &str, subscription: &str) -> String {
+    let mut segments = id.trim_matches('/').split('/');
+    let mut is = |word: &str| segments.next().is_some_and(|own| own.eq_ignore_ascii_case(word));
+    if !(is("subscriptions") && is(subscription) && is("resourceGroups")) {
+        return id.to_owned();
+    }
+    let Some(group) = segments.next() else {
+        return id.to_owned();
+    };
+    let mut parts = Vec::new();
+    while let (Some(kind), Some(name)) = (segments.next(), segments.next()) {
+        if !kind.eq_ignore_ascii_case("providers") {
+            parts.push(format!("{kind} {name}"));
+        }
+    }
+    parts.reverse();
+    match parts.is_empty() {
+        true => format!("group {group}"),
+        false => format!("{} in group {group}", parts.join(" of ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_told_from_the_inside_out() {
+        let group = "/subscriptions/S/resourceGroups/rg";
+        let account = format!("{group}/providers/Microsoft.Storage/storageAccounts/st");
+        for (id, words) in [
+            (group.to_owned(), "group rg"),
+            (account.clone(), "storageAccounts st in group rg"),
+            (
+                format!("{account}/blobServices/default/containers/c"),
+                "containers c of blobServices default of storageAccounts st in group rg",
+            ),
+            ("namespace n".to_owned(), "namespace n"),
+            (
+                "/subscriptions/other/resourceGroups/rg".to_owned(),
+                "/subscriptions/other/resourceGroups/rg",
+            ),
+            ("/subscriptions/S".to_owned(), "/subscriptions/S"),
+        ] {
+            assert_eq!(in_words(&id, "s"), words);
+        }
+    }
 
     fn escaped(text: &str) -> String {
         let mut out = String::new();

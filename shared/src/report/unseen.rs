@@ -1,6 +1,6 @@
 //! What could not be seen, and who can see it.
 
-use crate::chain::check::Verdict;
+use crate::chain::check::{Check, Verdict};
 use crate::chain::link::Link;
 use crate::guide::{Person, Plane};
 use crate::report::model::Unseen;
@@ -30,8 +30,12 @@ pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Unseen> {
             let (who, command) = looker(home(link));
             all.push(Unseen {
                 what: text::name(&format!("{}: {}", link.title(), seen.check.check)),
-                why: text::sentence(&seen.check.says),
-                who: seer(link, who),
+                why: text::sentence(&why(&seen.check.says, seen.check.hint.as_deref())),
+                who: if is_of_roles(seen.check, link) {
+                    Person::SubscriptionOwner
+                } else {
+                    who
+                },
                 command: format!("{command}{state_flag}"),
             });
         }
@@ -56,11 +60,15 @@ const fn home(link: Link) -> Plane {
     }
 }
 
-/// Who may see a link: role assignments are read by whoever may make them.
-const fn seer(link: Link, usual: Person) -> Person {
-    match link {
-        Link::StorageRole => Person::SubscriptionOwner,
-        _ => usual,
+/// Role assignments are seen for certain by whoever may make them.
+fn is_of_roles(check: &Check, link: Link) -> bool {
+    link == Link::StorageRole || check.check.to_lowercase().contains("role")
+}
+
+fn why(says: &str, hint: Option<&str>) -> String {
+    match hint {
+        Some(hint) => format!("{says}; {hint}"),
+        None => says.to_owned(),
     }
 }
 

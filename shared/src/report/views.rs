@@ -17,6 +17,8 @@ pub struct Look {
     pub plane: Plane,
     /// What it saw, or why there is nothing, in a sentence.
     pub seen: Result<Examination, String>,
+    /// Whether it looked just now. What was read from a file may have been made by anybody.
+    pub live: bool,
 }
 
 impl Look {
@@ -58,6 +60,11 @@ impl<'a> Views<'a> {
     pub(super) fn examinations(self) -> impl Iterator<Item = (Plane, &'a Examination)> {
         let looks = self.looks.iter();
         looks.filter_map(|look| Some((look.plane, look.seen.as_ref().ok()?)))
+    }
+
+    /// Whether the view of a plane was not read from a file.
+    pub(super) fn is_live(self, plane: Plane) -> bool {
+        self.looks.iter().any(|look| look.plane == plane && look.live)
     }
 
     /// Every check of a link, in the order in which they were made, the cloud's first.

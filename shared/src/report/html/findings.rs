@@ -97,9 +97,9 @@ pub(super) fn turns(page: &mut Markup, report: &Report) {
 }
 
 fn todo(page: &mut Markup, turn: &Todo) {
-    page.raw("<li><p><strong>");
+    page.raw("<li><p>The <strong>");
     page.text(&turn.who.to_string());
-    page.raw("</strong> ");
+    page.raw("</strong>: ");
     page.text(&turn.steps.join("; "));
     page.raw("</p>");
     page.command(&turn.command);
@@ -123,7 +123,7 @@ fn blind(page: &mut Markup, one: &Unseen) {
     page.foreign(&one.what);
     page.raw("<br><span class=\"why\">");
     page.foreign(&one.why);
-    page.raw("</span></p><p><strong>");
+    page.raw("</span></p><p>The <strong>");
     page.text(&one.who.to_string());
     page.raw("</strong> can look:</p>");
     page.command(&one.command);

@@ -15,17 +15,27 @@ pub(super) fn head(page: &mut Markup, report: &Report) {
     if let Some(cluster) = &report.cluster {
         fact(page, "Resource group", |page| page.foreign(&cluster.group));
         fact(page, "Region", |page| page.foreign(&cluster.region));
-        fact(page, "Subscription", |page| page.code(&cluster.subscription));
-        fact(page, "Tenant", |page| page.code(&cluster.tenant));
     }
     fact(page, "Page made", |page| page.time(report.made_at));
     for view in &report.views {
         seen(page, view);
     }
     fact(page, "State file", |page| page.foreign(&report.file));
-    page.raw("<div class=\"wide\"><dt>Digest of its values</dt><dd>");
-    page.code(&report.digest);
-    page.raw("</dd></div>\n</dl>\n</header>\n");
+    if let Some(cluster) = &report.cluster {
+        long(page, "Subscription", &cluster.subscription);
+        long(page, "Tenant", &cluster.tenant);
+    }
+    long(page, "Digest of the file’s values", &report.digest);
+    page.raw("</dl>\n</header>\n");
+}
+
+/// A fact that takes more room.
+fn long(page: &mut Markup, name: &'static str, value: &str) {
+    page.raw("<div class=\"long\"><dt>");
+    page.raw(name);
+    page.raw("</dt><dd>");
+    page.code(value);
+    page.raw("</dd></div>\n");
 }
 
 fn fact(page: &mut Markup, name: &'static str, value: impl FnOnce(&mut Markup)) {
@@ -53,6 +63,13 @@ pub(super) fn verdict(page: &mut Markup, verdict: &Judgement) {
     page.raw(class_of(verdict.mark));
     page.raw("\" aria-label=\"Verdict\">\n");
     page.lone_mark(verdict.mark, "sign");
+    page.raw("<div>");
     page.element("p", &verdict.says);
-    page.raw("\n</section>\n");
+    if let Some(command) = &verdict.command {
+        page.within("p class=\"next\"", |page| {
+            page.raw("Next: ");
+            page.code(command);
+        });
+    }
+    page.raw("</div>\n</section>\n");
 }

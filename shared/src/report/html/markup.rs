@@ -43,9 +43,16 @@ impl Markup {
         self.within(head, |page| page.foreign(text));
     }
 
-    /// An element with a text of others in a fixed width, of which every character counts.
+    /// An element with a text of others in a fixed width, of which every character counts; an id breaks at its slashes.
     pub(super) fn code(&mut self, text: &str) {
-        self.within("code", |page| page.foreign(text));
+        self.within("code", |page| {
+            for part in text.split_inclusive('/') {
+                page.text(part);
+                if part.ends_with('/') {
+                    page.raw("<wbr>");
+                }
+            }
+        });
     }
 
     /// A command to paste: one click selects all of it.

@@ -2,6 +2,7 @@
 
 use crate::report::html::markup::Markup;
 use crate::report::model::{CheckLine, Grant, LinkLine, Made, NeededRight, Report, StepLine};
+use crate::report::text::in_words;
 
 /// A table of the page: heading, what it is about, and its columns.
 struct Table {
@@ -116,12 +117,16 @@ fn link(row: &mut Row<'_>, link: &LinkLine) {
     });
     row.cell(|page| {
         page.within("ul class=\"checks\"", |page| {
-            link.checks.iter().for_each(|own| check(page, own))
+            for (at, own) in link.checks.iter().enumerate() {
+                let next = link.checks.get(at + 1);
+                check(page, own, next.is_none_or(|next| next.seen_by != own.seen_by));
+            }
         });
     });
 }
 
-fn check(page: &mut Markup, check: &CheckLine) {
+/// A check; the last one of a look says whose and when that was.
+fn check(page: &mut Markup, check: &CheckLine, last: bool) {
     page.raw("<li>");
     page.lone_mark(check.mark, "mark");
     page.element("strong", &check.check);
@@ -131,12 +136,14 @@ fn check(page: &mut Markup, check: &CheckLine) {
         page.raw("<br>");
         page.code(fact);
     }
-    page.within("span class=\"seen\"", |page| {
-        page.time(check.at);
-        page.raw(", ");
-        page.program(check.seen_by);
-        page.raw(if check.outdated { ", before later work" } else { "" });
-    });
+    if last {
+        page.within("span class=\"seen\"", |page| {
+            page.time(check.at);
+            page.raw(", ");
+            page.program(check.seen_by);
+            page.raw(if check.outdated { ", before later work" } else { "" });
+        });
+    }
     page.raw("</li>");
 }
 
@@ -147,18 +154,24 @@ pub(super) fn access(page: &mut Markup, report: &Report) {
         title: "Who may do what",
         columns: &["By", "Who", "May", "On"],
     };
-    table(page, &head, &report.access, grant);
+    table(page, &head, &report.access, |row, own| {
+        grant(row, own, subscription(report))
+    });
 }
 
-fn grant(row: &mut Row<'_>, grant: &Grant) {
+fn subscription(report: &Report) -> &str {
+    report.cluster.as_ref().map_or("", |cluster| &cluster.subscription)
+}
+
+fn grant(row: &mut Row<'_>, grant: &Grant, subscription: &str) {
     row.cell(|page| page.raw(grant.kind));
     row.cell(|page| {
         page.foreign(&grant.holder);
         page.raw("<br>");
-        page.code(&grant.holder_id);
+        page.code(&in_words(&grant.holder_id, subscription));
     });
     row.cell(|page| page.foreign(&grant.what));
-    row.cell(|page| page.code(&grant.scope));
+    row.cell(|page| page.foreign(&in_words(&grant.scope, subscription)));
 }
 
 /// The rights that the steps need.
@@ -166,17 +179,25 @@ pub(super) fn rights(page: &mut Markup, report: &Report) {
     let head = Table {
         id: "rights",
         title: "Rights that the steps need",
-        columns: &["Who", "Right", "On", "Why", "Needed"],
+        columns: &["Who", "Right", "On", "What for"],
     };
-    table(page, &head, &report.rights, right);
+    table(page, &head, &report.rights, |row, own| {
+        right(row, own, subscription(report))
+    });
 }
 
-fn right(row: &mut Row<'_>, right: &NeededRight) {
+fn right(row: &mut Row<'_>, right: &NeededRight, subscription: &str) {
     row.cell(|page| page.text(&right.who.to_string()));
     row.cell(|page| page.code(&right.action));
-    row.cell(|page| page.code(&right.scope));
-    row.cell(|page| page.raw(right.why));
-    row.cell(|page| page.raw(if right.open { "for what is left" } else { "not any more" }));
+    row.cell(|page| page.foreign(&in_words(&right.scope, subscription)));
+    row.cell(|page| {
+        page.raw(right.why);
+        page.raw(if right.open {
+            "; <strong>still needed</strong>"
+        } else {
+            ""
+        });
+    });
 }
 
 /// What the tool made.
@@ -184,19 +205,15 @@ pub(super) fn made(page: &mut Markup, report: &Report) {
     let head = Table {
         id: "made",
         title: "Made by aksbackup",
-        columns: &["What", "Step", "When"],
+        columns: &["What", "For step", "When"],
     };
-    table(page, &head, &report.made, object);
+    table(page, &head, &report.made, |row, own| {
+        object(row, own, subscription(report))
+    });
 }
 
-fn object(row: &mut Row<'_>, made: &Made) {
-    row.cell(|page| {
-        page.foreign(&made.kind);
-        page.raw(" ");
-        page.element("strong", &made.name);
-        page.raw("<br>");
-        page.code(&made.id);
-    });
+fn object(row: &mut Row<'_>, made: &Made, subscription: &str) {
+    row.cell(|page| page.foreign(&in_words(&made.id, subscription)));
     row.cell(|page| page.raw(made.step.title()));
     row.cell(|page| page.time(made.at));
 }

@@ -1,0 +1,298 @@
+use serde_json::Value;
+
+use super::model::{Mark, Node};
+use super::{Inputs, Look, Report, html, machine, markdown, report};
+use crate::chain::check::Check;
+use crate::chain::examination::Examination;
+use crate::chain::finding::{Certainty, Finding, Remedy};
+use crate::chain::link::Link;
+use crate::guide::Plane;
+use crate::state::schema::State;
+use crate::status::rows;
+
+const WHOLE: &str = include_str!("../../tests/report/aksbackup.toml");
+// After everything in the file, and before all of it but `init`.
+const AFTER: &str = "2026-11-24T08:00:00Z";
+const BEFORE: &str = "2026-11-17T09:03:00Z";
+
+fn whole() -> State {
+    toml::from_str(WHOLE).unwrap()
+}
+
+fn prepared() -> State {
+    let mut state = whole();
+    state.cloud.roles = None;
+    state.cloud.instance = None;
+    state.cloud.backup = None;
+    state.cluster = Default::default();
+    state
+}
+
+fn look(plane: Plane, at: &str, checks: Vec<Check>, findings: Vec<Finding>) -> Look {
+    let seen = Examination {
+        command: "doctor".into(),
+        plane,
+        at: at.parse().unwrap(),
+        issuer: None,
+        cluster: None,
+        checks,
+        findings,
+    };
+    Look {
+        plane,
+        seen: Ok(seen),
+        live: true,
+    }
+}
+
+fn blind(plane: Plane) -> Look {
+    let seen = Err("nobody has looked".into());
+    Look {
+        plane,
+        seen,
+        live: false,
+    }
+}
+
+fn page(state: &State, looks: &[Look]) -> Report {
+    report(&Inputs {
+        state,
+        digest: "sha256:0",
+        file: "s.toml",
+        state_flag: " --state s.toml",
+        rows: &rows(state, None, " --state s.toml"),
+        looks,
+        offline: true,
+        now: AFTER.parse().unwrap(),
+        tool: "test 0",
+    })
+}
+
+fn node<'a>(page: &'a Report, id: &str) -> &'a Node {
+    page.lanes
+        .iter()
+        .flat_map(|lane| &lane.nodes)
+        .find(|node| node.id == id)
+        .unwrap()
+}
+
+fn all_good() -> Vec<Look> {
+    let good = |links: &[Link]| {
+        links
+            .iter()
+            .map(|link| Check::ok(*link, link.title(), "as it should be"))
+            .collect()
+    };
+    let mut cloud: Vec<Check> = good(&Link::ALL);
+    cloud.push(Check::ok(Link::Vault, "trusted access", "a binding"));
+    cloud.push(Check::ok(
+        Link::Vault,
+        "Contributor of the cluster on rg-snapshots",
+        "assigned",
+    ));
+    vec![
+        look(Plane::Cloud, AFTER, cloud, vec![]),
+        look(
+            Plane::Cluster,
+            AFTER,
+            good(&[Link::Pods, Link::StorageLocation]),
+            vec![],
+        ),
+    ]
+}
+
+fn label_missing() -> Finding {
+    Finding {
+        id: "WI-LABEL-MISSING".into(),
+        certainty: Certainty::Proved,
+        severity: crate::chain::check::Verdict::Error,
+        link: Link::Injection,
+        object: "deployment agent".into(),
+        cause: "The label is gone".into(),
+        evidence: vec!["labels: app".into()],
+        fix: "label it again".into(),
+        remedy: Some(Remedy::Configure),
+        explains: vec!["BSL-UNAVAILABLE".into()],
+    }
+}
+
+#[test]
+fn what_is_left_is_named_with_whose_turn_it_is() {
+    let page = page(&prepared(), &[blind(Plane::Cloud), blind(Plane::Cluster)]);
+    assert_eq!(page.verdict.mark, Mark::Open);
+    assert!(
+        page.verdict
+            .says
+            .contains("step 8, roles, the subscription owner’s turn"),
+        "{}",
+        page.verdict.says
+    );
+    let command = page.verdict.command.as_deref().unwrap();
+    assert!(
+        command.starts_with("az aksbackup grant --vault") && command.ends_with(" --state s.toml"),
+        "{command}"
+    );
+    assert_eq!(node(&page, "storage-role").mark, Mark::Open);
+    assert_eq!(node(&page, "vault").mark, Mark::Recorded);
+    let open: Vec<_> = page
+        .rights
+        .iter()
+        .filter(|right| right.open)
+        .map(|right| right.action.as_str())
+        .collect();
+    assert!(
+        open.contains(&"Microsoft.Authorization/roleAssignments/write"),
+        "{open:?}"
+    );
+    assert!(!open.contains(&"Microsoft.Storage/storageAccounts/write"), "{open:?}");
+}
+
+#[test]
+fn a_file_alone_proves_nothing_and_says_who_can_look() {
+    let page = page(&whole(), &[blind(Plane::Cloud), blind(Plane::Cluster)]);
+    assert_eq!(page.verdict.mark, Mark::Recorded);
+    assert!(
+        page.lanes
+            .iter()
+            .flat_map(|lane| &lane.nodes)
+            .all(|node| node.mark == Mark::Recorded)
+    );
+    let commands: Vec<&str> = page.unseen.iter().map(|one| one.command.as_str()).collect();
+    assert_eq!(
+        commands,
+        [
+            "az aksbackup verify --save --state s.toml",
+            "kubectl aksbackup verify --save --state s.toml"
+        ]
+    );
+    assert!(page.turns.is_empty() && page.findings.is_empty());
+}
+
+#[test]
+fn all_that_was_seen_as_it_should_be_is_said_to_be_so() {
+    let page = page(&whole(), &all_good());
+    let not_good = page
+        .lanes
+        .iter()
+        .flat_map(|lane| &lane.nodes)
+        .find(|node| node.mark != Mark::Good);
+    assert_eq!(not_good, None);
+    assert_eq!(page.verdict.mark, Mark::Good);
+    assert!(page.verdict.says.contains("every link"), "{}", page.verdict.says);
+    assert_eq!((page.unseen.len(), page.findings.len()), (0, 0));
+}
+
+#[test]
+fn one_cause_is_named_once_and_breaks_its_station() {
+    let mut looks = all_good();
+    let template = Check::error(Link::Injection, "pod templates", "no label", "x").proves("WI-LABEL-MISSING");
+    let location = Check::error(Link::StorageLocation, "phase", "Unavailable", "x").proves("BSL-UNAVAILABLE");
+    looks[1] = look(Plane::Cluster, AFTER, vec![template, location], vec![label_missing()]);
+    let page = page(&whole(), &looks);
+    let ids: Vec<&str> = page.findings.iter().map(|found| found.rule_id.as_str()).collect();
+    assert_eq!(ids, ["WI-LABEL-MISSING"]);
+    assert_eq!(
+        page.findings[0].command.as_deref(),
+        Some("kubectl aksbackup configure --state s.toml")
+    );
+    assert_eq!(node(&page, "service-accounts").says, "The label is gone");
+    assert_eq!(
+        page.verdict.says,
+        "The chain is broken at the service accounts. The label is gone."
+    );
+    assert_eq!(page.verdict.command, page.findings[0].command);
+}
+
+#[test]
+fn what_was_worked_on_since_is_history() {
+    let error = Check::error(Link::StorageRole, "role", "missing", "az aksbackup grant");
+    let looks = [look(Plane::Cloud, BEFORE, vec![error], vec![]), blind(Plane::Cluster)];
+    let page = page(&whole(), &looks);
+    assert_eq!(node(&page, "storage-role").mark, Mark::Recorded);
+    assert_eq!(page.verdict.mark, Mark::Recorded);
+    assert!(page.findings[0].outdated && page.links[0].checks[0].outdated);
+    assert!(html::html(&page).contains("look again before acting on it"));
+}
+
+#[test]
+fn the_parts_of_the_vault_s_link_break_each_their_own_station() {
+    for (check, broken) in [
+        ("vault", "vault"),
+        ("trusted access", "trusted-access"),
+        ("Reader of the vault on shop-prod", "trusted-access"),
+        ("Reader of the vault on rg-snapshots", "snapshot-group"),
+        ("snapshot group", "snapshot-group"),
+    ] {
+        let error = Check::error(Link::Vault, check, "wrong", "x");
+        let page = page(
+            &whole(),
+            &[look(Plane::Cloud, AFTER, vec![error], vec![]), blind(Plane::Cluster)],
+        );
+        let all = page
+            .lanes
+            .iter()
+            .flat_map(|lane| &lane.nodes)
+            .filter(|node| node.mark == Mark::Broken);
+        assert_eq!(all.map(|node| node.id).collect::<Vec<_>>(), [broken], "{check}");
+    }
+}
+
+#[test]
+fn what_one_program_could_not_see_counts_unless_the_other_one_did() {
+    let hidden = Check::unknown(Link::StorageLocation, "phase", "not permitted");
+    let cloud = |check| look(Plane::Cloud, AFTER, vec![check], vec![]);
+    let seen = Check::ok(Link::StorageLocation, "phase", "Available");
+    let both = [cloud(hidden.clone()), look(Plane::Cluster, AFTER, vec![seen], vec![])];
+    assert!(page(&whole(), &both).unseen.is_empty());
+    let alone = [cloud(hidden), look(Plane::Cluster, AFTER, vec![], vec![])];
+    let page = page(&whole(), &alone);
+    assert_eq!(page.unseen[0].who, crate::guide::Person::ClusterAdmin);
+    assert_eq!(page.unseen[0].command, "kubectl aksbackup verify --save --state s.toml");
+}
+
+#[test]
+fn the_document_has_a_stable_shape_and_is_sarif_too() {
+    let mut looks = all_good();
+    looks[1] = look(Plane::Cluster, AFTER, vec![], vec![label_missing()]);
+    let document: Value = serde_json::from_str(&machine::machine(&page(&whole(), &looks))).unwrap();
+    let keys: Vec<&str> = document.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            "version", "command", "exit", "made_at", "tool", "offline", "cluster", "file", "digest", "verdict",
+            "views", "lanes", "findings", "turns", "steps", "made", "access", "links", "unseen", "rights", "sarif"
+        ]
+    );
+    let found = &document["findings"][0];
+    for key in [
+        "ruleId",
+        "level",
+        "message",
+        "location",
+        "certainty",
+        "command",
+        "seenBy",
+    ] {
+        assert!(!found[key].is_null(), "{key}: {found:#}");
+    }
+    let run = &document["sarif"]["runs"][0];
+    assert_eq!(document["sarif"]["version"], "2.1.0");
+    assert_eq!(run["results"][0]["ruleId"], "WI-LABEL-MISSING");
+    let rule = run["results"][0]["ruleIndex"].as_u64().unwrap();
+    assert_eq!(
+        run["tool"]["driver"]["rules"][usize::try_from(rule).unwrap()]["id"],
+        "WI-LABEL-MISSING"
+    );
+    assert_eq!(
+        run["results"][0]["locations"][0]["logicalLocations"][0]["name"],
+        "deployment agent"
+    );
+}
+
+#[test]
+fn an_empty_file_makes_a_page_in_every_form() {
+    let page = page(&State::default(), &[blind(Plane::Cloud), blind(Plane::Cluster)]);
+    assert_eq!(page.verdict.mark, Mark::Open);
+    assert!(html::html(&page).contains("A cluster that is not chosen yet"));
+    assert!(markdown::markdown(&page).starts_with("# Keyless Azure Backup of an AKS cluster\n"));
+}
