@@ -35,13 +35,43 @@ const ENTRA: &[(&str, &str)] = &[
     ("AADSTS90002", "wrong tenant"),
     ("AADSTS900023", "wrong tenant"),
     ("AADSTS900382", "another cloud"),
+    ("AADSTS900432", "another cloud"),
+    ("AADSTS90038", "another cloud"),
+    ("AADSTS90051", "another cloud"),
     ("AADSTS900384", "kubectl aksbackup configure"),
+    ("AADSTS50013", "kubectl aksbackup configure"),
+    ("AADSTS700027", "kubectl aksbackup configure"),
 ];
 
 /// Texts without a code, as Velero, its plugin and Go word them, and a part of the cure.
 const OTHERS: &[(&str, &str)] = &[
     (
         "ManagedIdentityCredential authentication failed. the requested identity isn't assigned to this resource",
+        "kubectl aksbackup configure",
+    ),
+    (
+        "requested identity has not been assigned to this resource",
+        "kubectl aksbackup configure",
+    ),
+    ("Identity not found", "kubectl aksbackup configure"),
+    (
+        "DefaultAzureCredential: failed to acquire a token",
+        "kubectl aksbackup configure",
+    ),
+    (
+        "no azure identity found for request clientID 1-2-3",
+        "kubectl aksbackup configure",
+    ),
+    (
+        "getting assigned identities for pod velero/velero-1 in CREATED state failed after 16 attempts",
+        "kubectl aksbackup configure",
+    ),
+    (
+        "Get \"http://169.254.169.254/metadata/identity/oauth2/token\": dial tcp 169.254.169.254:80: i/o timeout",
+        "kubectl aksbackup configure",
+    ),
+    (
+        "Get \"http://169.254.169.254/metadata/identity/oauth2/token\": context deadline exceeded",
         "kubectl aksbackup configure",
     ),
     (
@@ -61,6 +91,52 @@ const OTHERS: &[(&str, &str)] = &[
         "failed to get storage account access key: resource group is required in BSL",
         "az aksbackup prepare",
     ),
+    ("failed to get storage account access keys", "az aksbackup prepare"),
+    (
+        "failed to list storage account access keys: POST https://management.azure.com/s/listKeys?api-version=1",
+        "az aksbackup prepare",
+    ),
+    (
+        "POST https://management.azure.com/s/storageAccounts/a/listKeys?api-version=1",
+        "az aksbackup prepare",
+    ),
+    ("storageAccount is required in BSL", "az aksbackup prepare"),
+    ("subscription ID is required in BSL", "az aksbackup prepare"),
+    (
+        "failed to parse bool from useAAD string: strconv.ParseBool",
+        "az aksbackup prepare",
+    ),
+    (
+        "backup storage location's bucket name \"a/b\" must not contain a '/'",
+        "az aksbackup prepare",
+    ),
+    (
+        "config has invalid keys [useAdd]; valid keys are [useAAD]",
+        "az aksbackup prepare",
+    ),
+    (
+        "failed to read credentials from file: no such file",
+        "az aksbackup prepare",
+    ),
+    ("unknown cloud: AzureMoonCloud", "another cloud"),
+    (
+        "Request to External OIDC endpoint failed",
+        "cannot read the cluster's issuer",
+    ),
+    (
+        "AADSTS700211: No matching federated identity record found for presented assertion. Assertion Issuer: \
+         'https://kubernetes.default.svc.cluster.local'",
+        "issuer was off",
+    ),
+    (
+        "Post \"https://login.microsoftonline.com/t/oauth2/v2.0/token\": dial tcp: lookup login.microsoftonline.com on \
+         10.0.0.10:53: no such host",
+        "Entra's name",
+    ),
+    (
+        "Post \"https://login.microsoftonline.com/t/oauth2/v2.0/token\": dial tcp 20.190.1.1:443: i/o timeout",
+        "port 443",
+    ),
     (
         "no storage account access key with key AZURE_KEY found in credential",
         "az aksbackup prepare",
@@ -72,6 +148,14 @@ const OTHERS: &[(&str, &str)] = &[
     (
         "Get \"https://a.blob.core.windows.net/b\": dial tcp: lookup a.blob.core.windows.net: no such host",
         "DNS",
+    ),
+    (
+        "Get \"https://a.blob.core.windows.net/b\": dial tcp: lookup a.privatelink.blob.core.windows.net: no such host",
+        "DNS",
+    ),
+    (
+        "Get \"https://a.blob.core.windows.net/b\": dial tcp 20.60.1.1:443: connect: connection timed out",
+        "port 443",
     ),
     (
         "Get \"https://a.blob.core.windows.net/b\": dial tcp 20.60.1.1:443: i/o timeout",

@@ -33,15 +33,23 @@ const CONFIGURE: &str = "kubectl aksbackup configure";
 const NETWORK: &str =
     "the storage account's firewall refuses the cluster: allow its network, or add a private endpoint";
 const SETTINGS: &str = "az aksbackup prepare (compares the extension's settings: useAAD and storageAccountURI)";
+const LOCATION: &str =
+    "az aksbackup prepare (compares the extension's settings, from which the storage location is made)";
+const NMI: &str =
+    "kubectl aksbackup configure (the old pod identity stands before the node's identity; a token file passes it by)";
 const TENANT: &str =
     "the pod signs in to the wrong tenant: look at annotation azure.workload.identity/tenant-id of its service account";
 const CLOUD: &str = "the pod signs in to another cloud than its tenant's: look at AZURE_AUTHORITY_HOST in it";
+const ISSUER: &str = "az aksbackup prepare (the cluster's OIDC issuer was off when the pod got its token), then kubectl aksbackup configure";
+const DISCOVERY: &str = "Entra cannot read the cluster's issuer: az aks update, then support";
+const LOGIN: &str = "the cluster cannot resolve Entra's name: look at its DNS, network policy and firewall";
 const KEYS: &str = "kubectl aksbackup configure (the pod's token is signed with a key that is gone)";
 const EGRESS: &str = "the cluster cannot reach it: open its firewall, route or network policy for port 443";
 
 /// The codes, longest first where one begins another; codes of Microsoft Entra from its error reference, codes of Azure
 /// Storage from its REST reference, texts from azure-sdk-for-go and Velero's plugin for Azure.
-const MEANINGS: [(&str, Fault, &str); 42] = [
+const MEANINGS: [(&str, Fault, &str); 59] = [
+    ("https://kubernetes.default.svc", Fault::Federation, ISSUER),
     ("AADSTS7002138", Fault::Federation, PREPARE),
     ("AADSTS700213", Fault::Federation, PREPARE),
     ("AADSTS700212", Fault::Federation, PREPARE),
@@ -57,11 +65,8 @@ const MEANINGS: [(&str, Fault, &str); 42] = [
         Fault::Pod,
         "kubectl aksbackup configure (the pod's token has expired)",
     ),
-    (
-        "AADSTS90061",
-        Fault::Federation,
-        "Entra cannot read the cluster's issuer: az aks update, then support",
-    ),
+    ("AADSTS90061", Fault::Federation, DISCOVERY),
+    ("Request to External OIDC endpoint failed", Fault::Federation, DISCOVERY),
     ("AADSTS90002", Fault::Pod, TENANT),
     ("AADSTS900023", Fault::Pod, TENANT),
     ("AADSTS900382", Fault::Pod, CLOUD),
@@ -104,10 +109,18 @@ const MEANINGS: [(&str, Fault, &str); 42] = [
     ("InvalidAuthenticationInfo", Fault::Storage, TENANT),
     ("AuthenticationFailed", Fault::Storage, TENANT),
     ("failed to get storage account access key", Fault::Storage, SETTINGS),
+    ("failed to get storage account access keys", Fault::Storage, SETTINGS),
+    ("failed to list storage account access key", Fault::Storage, SETTINGS),
     ("failed to list storage account access keys", Fault::Storage, SETTINGS),
+    ("listKeys", Fault::Storage, SETTINGS),
     ("no storage account access key with key", Fault::Storage, SETTINGS),
     ("is required in BSL", Fault::Storage, SETTINGS),
+    ("failed to parse bool from useAAD string", Fault::Storage, SETTINGS),
+    ("must not contain a '/'", Fault::Storage, LOCATION),
+    ("config has invalid keys", Fault::Storage, LOCATION),
     ("incomplete credential configuration", Fault::Pod, SETTINGS),
+    ("failed to read credentials from file", Fault::Pod, SETTINGS),
+    ("unknown cloud", Fault::Pod, CLOUD),
     (
         "ManagedIdentityCredential authentication failed",
         Fault::NodeIdentity,
@@ -119,18 +132,29 @@ const MEANINGS: [(&str, Fault, &str); 42] = [
         CONFIGURE,
     ),
     ("Identity not found", Fault::NodeIdentity, CONFIGURE),
+    ("assigned to this resource", Fault::NodeIdentity, CONFIGURE),
+    (
+        "DefaultAzureCredential: failed to acquire a token",
+        Fault::NodeIdentity,
+        CONFIGURE,
+    ),
+    ("no azure identity found for request clientID", Fault::NodeIdentity, NMI),
+    ("getting assigned identities for pod", Fault::NodeIdentity, NMI),
+    ("169.254.169.254", Fault::NodeIdentity, CONFIGURE),
     ("no client ID specified", Fault::Pod, CONFIGURE),
     (
         "no tenant ID specified",
         Fault::Pod,
         "the workload identity webhook has no tenant: az aks update",
     ),
+    ("lookup login", Fault::Pod, LOGIN),
     (
         "no such host",
         Fault::Storage,
         "the cluster cannot resolve the storage account's name: look at its DNS and private endpoints",
     ),
     ("i/o timeout", Fault::Storage, EGRESS),
+    ("connection timed out", Fault::Storage, EGRESS),
     ("connection refused", Fault::Storage, EGRESS),
 ];
 
