@@ -62,7 +62,7 @@ pub fn conclude(
     let console = common.console();
     match common.output {
         Format::Json => console.result(&examination.document(exit, other)),
-        Format::Text => show::findings(&console, examination, &common.state_flag()),
+        Format::Text => show::findings(&console, examination, other, &common.state_flag()),
     }
     exit
 }

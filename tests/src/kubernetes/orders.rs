@@ -105,6 +105,11 @@ impl Kubernetes {
         self.logs.push(uid, container, line);
     }
 
+    /// Forgets what the containers of `pod` have written.
+    pub fn clear_logs(&self, pod: &Value) {
+        self.logs.clear(pod["metadata"]["uid"].as_str().unwrap_or_default());
+    }
+
     /// Every object of a kind.
     #[must_use]
     pub fn objects(&self, kind: &str) -> Vec<Value> {
