@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs, duration};
-use aksbackup_shared::chain::args::ExamineArgs;
+use aksbackup_shared::chain::args::{DoctorArgs, ExamineArgs};
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::names::VELERO_CONTAINER;
 use aksbackup_shared::report::ReportArgs;
@@ -89,6 +89,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   kubectl aksbackup doctor
   kubectl aksbackup doctor -o json                # findings end 8, the cause first
+  kubectl aksbackup doctor explain WI-POD-STALE   # all that is known of one failure; list names all
   kubectl aksbackup doctor --with cloud.json      # one chain with the result of: az aksbackup doctor -o json
   kubectl aksbackup doctor --fix                  # asks, and runs kubectl aksbackup configure")]
     Doctor(DoctorArgs),
@@ -235,17 +236,6 @@ pub(crate) struct VerifyArgs {
     /// Go on, and show what becomes different
     #[arg(long)]
     pub(crate) watch: bool,
-    /// How the chain is examined.
-    #[command(flatten)]
-    pub(crate) examine: ExamineArgs,
-}
-
-/// Flags of `doctor`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct DoctorArgs {
-    /// Run this program's own command for the first finding, after asking
-    #[arg(long)]
-    pub(crate) fix: bool,
     /// How the chain is examined.
     #[command(flatten)]
     pub(crate) examine: ExamineArgs,

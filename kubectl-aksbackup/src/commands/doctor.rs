@@ -1,17 +1,20 @@
 //! `doctor`: what `verify` sees, what logs and events say, and the known failures behind it.
 
 use aksbackup_shared::args::Format;
+use aksbackup_shared::chain::args::DoctorArgs;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::exchange;
-use aksbackup_shared::chain::finding::{Finding, Remedy, Text};
+use aksbackup_shared::chain::finding::Remedy;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::diagnosis::command::{conclude, look_up, offer};
 use aksbackup_shared::diagnosis::diagnose;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::Plane;
 use aksbackup_shared::state::schema::State;
 
-use crate::cli::{Cli, ConfigureArgs, DoctorArgs, DryRun, DryRunArgs};
+use crate::cli::{Cli, ConfigureArgs, DryRun, DryRunArgs};
 use crate::cluster::client::Reader;
 use crate::cluster::neighbours::SYSTEM;
 use crate::commands::looking::{WARNINGS, examined, look, not_blind, of_checks};
@@ -23,29 +26,44 @@ mod texts;
 /// How many pages of warnings are read: 20,000 events.
 const PAGES: usize = 40;
 
-/// Names what is wrong and why. Changes nothing, unless `--fix` was asked for and agreed to.
+/// Names what is wrong and why, the cause first. Changes nothing; with `--fix`, and once the person has said yes, runs this
+/// program's own command.
 ///
 /// # Errors
-/// Exit 4: nothing at all may be read. Exit 7: a state file, or a result of the other program, that cannot be read. What is
-/// wrong on the way to the API server is a finding where it is known, and else the error.
+/// Exit 2: `--fix` as one document, or without anybody to ask. Exit 7: a state file, or a result of the other program, that
+/// cannot be read. What is wrong on the way to the API server is a finding where it is known, and else the error.
 pub(crate) async fn run(cli: &Cli, arguments: &DoctorArgs) -> Outcome<Exit> {
+    if let Some(exit) = look_up(&cli.common, arguments)? {
+        return Ok(exit);
+    }
+    if arguments.fix && cli.common.output == Format::Json {
+        return Failure::usage("--fix runs another command, and -o json prints one document").err();
+    }
     let state = session::state_or_none(cli)?;
     let reader = session::reader(cli, &state)?;
     let seen = match examine(cli, &reader, &state).await {
         Ok(own) => not_blind(&reader, &own).await.map(|()| own),
         Err(failure) => Err(failure),
     };
-    let (own, exit) = match seen {
-        Ok(own) => {
-            let exit = own.exit(arguments.examine.fail_on);
-            (own, exit)
-        }
-        Err(failure) => (unreachable(&failure, &reader, &state)?, Exit::NotPermitted),
+    let own = match seen {
+        Ok(own) => own,
+        Err(failure) => unreachable(&failure, &reader, &state)?,
     };
-    tell(cli, arguments, &own, exit)?;
-    match arguments.fix {
-        true => fix(cli, &own, exit).await,
-        false => Ok(exit),
+    let exit = tell(cli, arguments, &own)?;
+    match offer(&cli.common, arguments, &own, Plane::Cluster)? {
+        Some(Remedy::Configure) => {
+            let dry = DryRunArgs { dry_run: DryRun::None };
+            configure::run(
+                cli,
+                ConfigureArgs {
+                    dry,
+                    force_conflicts: false,
+                },
+            )
+            .await
+        }
+        // The other program's commands are never run from here.
+        Some(_) | None => Ok(exit),
     }
 }
 
@@ -73,78 +91,29 @@ async fn examine(cli: &Cli, reader: &Reader, state: &State) -> Outcome<Examinati
 /// The error itself, where nothing is known.
 fn unreachable(failure: &Failure, reader: &Reader, state: &State) -> Outcome<Examination> {
     let server = reader.connection().server();
-    let check = failure.why.iter().cloned().fold(
-        Check::error(Link::Login, "login", failure.what.clone(), failure.hints.join("; ")),
-        Check::because,
-    );
+    let check = Check::unknown(Link::Login, "login", failure.what.clone()).hinted(failure.hints.join("; "));
+    let check = failure.why.iter().cloned().fold(check, Check::because);
     let check = match contact::known(failure) {
         Some(known) => check.proves(known),
         None => check,
     };
     let mut own = of_checks("doctor", vec![check], None, state);
-    let texts: [Text; 1] = [texts::of_failure(failure, server)];
-    own.findings = diagnose(&own.checks, &texts);
+    own.findings = diagnose(&own.checks, &[texts::of_failure(failure, server)]);
     match own.findings.is_empty() {
         true => failure.clone().err(),
         false => Ok(own),
     }
 }
 
-fn tell(cli: &Cli, arguments: &DoctorArgs, own: &Examination, exit: Exit) -> Outcome<()> {
-    let console = cli.common.console();
-    let other = exchange::other(&console, own, &arguments.examine, &cli.common.state)?;
-    match cli.common.output {
-        Format::Json => console.result(&own.document(exit, other.as_ref())),
-        Format::Text => {
-            exchange::show(&console, own, other.as_ref());
-            own.findings.iter().for_each(|finding| console.result(&told(finding)));
-        }
+fn tell(cli: &Cli, arguments: &DoctorArgs, own: &Examination) -> Outcome<Exit> {
+    let (console, examine) = (cli.common.console(), &arguments.examine);
+    let other = exchange::other(&console, own, examine, &cli.common.state)?;
+    if let (Format::Text, Some(other)) = (cli.common.output, &other) {
+        exchange::show(&console, own, Some(other));
     }
-    match arguments.examine.save {
-        true => exchange::save(own, &cli.common.state, &own.document(exit, None)),
-        false => Ok(()),
+    let exit = conclude(&cli.common, arguments, own, other.as_ref());
+    if examine.save {
+        exchange::save(own, &cli.common.state, &own.document(exit, None))?;
     }
-}
-
-fn told(finding: &Finding) -> String {
-    let Finding { id, cause, fix, .. } = finding;
-    let evidence: String = finding
-        .evidence
-        .iter()
-        .map(|fact| format!("\n    seen: {fact}"))
-        .collect();
-    format!("{id}: {cause}{evidence}\n    fix: {fix}")
-}
-
-/// Runs this program's own command against the first thing that is wrong, after asking. Never anything else.
-async fn fix(cli: &Cli, own: &Examination, exit: Exit) -> Outcome<Exit> {
-    let console = cli.common.console();
-    let Some(first) = own.findings.first() else {
-        return Ok(exit);
-    };
-    match first.remedy {
-        Some(Remedy::Configure) => {}
-        Some(other) => {
-            let command = other.command();
-            console.say(format!("{} is mended by the other program: {command}", first.id));
-            return Ok(exit);
-        }
-        None => {
-            console.say(format!("no command of ours mends {}: {}", first.id, first.fix));
-            return Ok(exit);
-        }
-    }
-    let question = format!("{}: {} Run kubectl aksbackup configure?", first.id, first.cause);
-    if !cli.common.yes && !console.confirm(&question)? {
-        return Ok(exit);
-    }
-    let dry = DryRunArgs { dry_run: DryRun::None };
-    configure::run(
-        cli,
-        ConfigureArgs {
-            dry,
-            force_conflicts: false,
-        },
-    )
-    .await
+    Ok(exit)
 }

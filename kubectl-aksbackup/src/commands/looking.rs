@@ -2,6 +2,7 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
+use aksbackup_shared::diagnosis::mask;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::Plane;
 use aksbackup_shared::state::schema::State;
@@ -97,8 +98,12 @@ pub(crate) fn examined(command: &str, sight: &Sight, state: &State, state_flag: 
     of_checks(command, checks(sight, state, state_flag), sight.issuer.clone(), state)
 }
 
-/// A document of `command` with these checks.
-pub(crate) fn of_checks(command: &str, checks: Vec<Check>, issuer: Option<String>, state: &State) -> Examination {
+/// A document of `command` with these checks, without what looks like a secret in them.
+pub(crate) fn of_checks(command: &str, mut checks: Vec<Check>, issuer: Option<String>, state: &State) -> Examination {
+    for check in &mut checks {
+        check.says = mask(&check.says);
+        check.evidence = check.evidence.iter().map(|fact| mask(fact)).collect();
+    }
     let cluster = state.target.as_ref().map(|target| target.cluster.to_string());
     Examination {
         command: command.to_owned(),

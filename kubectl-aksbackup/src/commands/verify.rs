@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use aksbackup_shared::args::Format;
-use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::{exchange, show};
 use aksbackup_shared::console::human;
@@ -153,7 +152,7 @@ impl Command<'_> {
         loop {
             self.stirred(&since, PATIENCE).await;
             let (own, newer) = self.look().await?;
-            let changed = changed(&before, &own.checks);
+            let changed = show::changed(&before, &own.checks);
             if !changed.is_empty() {
                 let now = Timestamp::now();
                 console.result(&format!("{}:", now.strftime("%H:%M:%S")));
@@ -161,36 +160,5 @@ impl Command<'_> {
             }
             (before, since) = (own.checks, newer);
         }
-    }
-}
-
-/// The checks of `now` that are not in `before`: another verdict, or other faults. Ages alone are no change.
-fn changed(before: &[Check], now: &[Check]) -> Vec<Check> {
-    let key = |check: &Check| (check.link, check.check.clone(), check.verdict, check.failure.clone());
-    let finding_differs = |check: &Check| {
-        let same = before.iter().find(|own| key(own) == key(check));
-        same.is_none_or(|own| check.is_finding() && without_numbers(&own.says) != without_numbers(&check.says))
-    };
-    now.iter().filter(|check| finding_differs(check)).cloned().collect()
-}
-
-fn without_numbers(text: &str) -> String {
-    text.chars().filter(|c| !c.is_ascii_digit()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use aksbackup_shared::chain::link::Link;
-
-    #[test]
-    fn only_what_becomes_different_is_a_change() {
-        let ok = Check::ok(Link::Pods, "pods", "3 run");
-        let older = Check::error(Link::StorageLocation, "storage location", "5m01s ago", "x");
-        let oldest = Check::error(Link::StorageLocation, "storage location", "5m11s ago", "x");
-        let bad = Check::error(Link::Pods, "pods", "a waits", "x");
-        assert!(changed(&[ok.clone(), older.clone()], &[ok.clone(), oldest]).is_empty());
-        assert_eq!(changed(&[ok.clone(), older], &[bad.clone()]), [bad.clone()]);
-        assert_eq!(changed(&[bad], &[ok.clone()]), [ok]);
     }
 }

@@ -21,8 +21,8 @@ const fn refusal(failure: &'static str, link: Link, cure: &'static str) -> Refus
 
 /// What a refusal in Kubernetes' words is.
 pub(super) fn known(words: &str) -> Refusal {
-    const MEND: &str = "AKS sets the webhook up anew with: az aks update; look at it: kubectl get pods --namespace \
-                        kube-system --selector azure-workload-identity.io/system=true";
+    const MEND: &str =
+        "Look at it: kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true";
     const KEYS: &str = "mend the annotation that the message names, on the service account or the pod template";
     let has = |part: &str| words.contains(part);
     if has(WEBHOOK) && has("x509: ") {

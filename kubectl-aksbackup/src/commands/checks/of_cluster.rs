@@ -144,7 +144,7 @@ pub(crate) fn webhook(found: Option<&[Webhook]>) -> Check {
                 "configuration {} has no caBundle, so that the API server trusts no answer",
                 one.name
             ),
-            "AKS sets the webhook up anew with: az aks update",
+            "az aks update --resource-group GROUP --name CLUSTER (sets the webhook up anew)",
         )
         .because("webhooks[].clientConfig.caBundle is empty")
         .proves("WI-WEBHOOK-CERT"),

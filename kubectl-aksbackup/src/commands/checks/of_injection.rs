@@ -41,8 +41,7 @@ fn injector(sight: &Sight) -> Option<Check> {
                 LINK,
                 NAME,
                 format!("none of {} is available: no labelled pod can be made until one is", own.wanted),
-                "look at them: kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true; AKS \
-                 sets them up anew with: az aks update",
+                "Look at them: kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true",
             )
             .because(format!("deployment {SYSTEM}/{INJECTOR}: status.availableReplicas = 0"))
             .proves("WI-WEBHOOK-DOWN"),

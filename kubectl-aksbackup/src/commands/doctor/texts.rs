@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aksbackup_shared::chain::finding::{SeenIn, Text};
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::diagnosis::may_matter;
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::names::VELERO_CONTAINER;
 use jiff::Timestamp;
@@ -172,7 +173,7 @@ pub(super) fn sources(sight: &Sight) -> Vec<Source> {
     all
 }
 
-/// The lines of a log.
+/// The lines of a log that may name a known failure.
 pub(super) fn of_log(source: &Source, lines: Vec<Line>, sight: &Sight) -> Vec<Text> {
     let velero = source.container == VELERO_CONTAINER && source.namespace == sight.namespace.as_str();
     let ready = is_well(&source.pod, sight.pods()) && is_well(&source.pod, sight.agents.as_deref().unwrap_or_default());
@@ -195,7 +196,8 @@ pub(super) fn of_log(source: &Source, lines: Vec<Line>, sight: &Sight) -> Vec<Te
         past: (source.previous && ready) || is_before(line.at, since) || is_before(line.at, long_ago),
         text: line.text,
     };
-    lines.into_iter().map(text).collect()
+    let telling = lines.into_iter().filter(|line| may_matter(&line.text));
+    telling.map(text).collect()
 }
 
 /// Since when what Velero said of its storage counts: its newest start, or the validation at which all was well.
@@ -290,7 +292,7 @@ mod tests {
     fn velero_s_words_from_before_the_last_good_validation_are_history() {
         let line = |at: &str| Line {
             at: at.parse().ok(),
-            text: "x".into(),
+            text: "level=error msg=AADSTS700213".into(),
         };
         let lines = vec![line("2026-01-01T00:00:30Z"), line("2026-01-01T00:01:30Z")];
         let texts = of_log(&source(VELERO_CONTAINER, false), lines.clone(), &sight());
