@@ -1,33 +1,23 @@
 //! az's extension as a wheel, built from this tree.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::python::Python;
-
-/// Builds the universal wheel from a copy of its sources below `folder`, and gives its path.
+/// Packs the universal wheel below `folder`, and gives its path.
 ///
 /// # Errors
-/// The tools that build wheels cannot be had, or do not like the sources.
+/// There is no Python 3, or the sources are not whole.
 pub fn universal(folder: &Path) -> io::Result<PathBuf> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../az-aksbackup/python");
-    let copy = folder.join("wheel");
-    let package = copy.join("azext_aksbackup");
-    fs::create_dir_all(&package)?;
-    fs::copy(sources.join("pyproject.toml"), copy.join("pyproject.toml"))?;
-    for file in fs::read_dir(sources.join("azext_aksbackup"))? {
-        let file = file?;
-        if file.path().is_file() {
-            fs::copy(file.path(), package.join(file.file_name()))?;
-        }
-    }
-    let mut pip = Python::with("wheel")?.command();
-    let words = "-m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir";
-    let built = pip.args(words.split(' ')).arg(copy.join("dist")).arg(&copy).output()?;
-    let made = fs::read_dir(copy.join("dist")).ok().and_then(|mut made| made.next());
-    match made {
-        Some(wheel) if built.status.success() => Ok(wheel?.path()),
-        _ => Err(io::Error::other(String::from_utf8_lossy(&built.stderr).into_owned())),
+    let packer = Path::new(env!("CARGO_MANIFEST_DIR")).join("../az-aksbackup/python/pack.py");
+    let packed = Command::new("python3")
+        .arg(packer)
+        .arg(folder.join("wheel"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()?;
+    let path = String::from_utf8_lossy(&packed.stdout).trim().to_owned();
+    match packed.status.success() {
+        true => Ok(path.into()),
+        false => Err(io::Error::other(String::from_utf8_lossy(&packed.stderr).into_owned())),
     }
 }
