@@ -1,30 +1,42 @@
 #!/bin/sh
-# Builds aksbackup from source and installs it. See --help.
+# Installs aksbackup, from source or from a release archive. See --help.
 set -eu
 
 usage() {
     cat <<'TEXT'
-usage: ./install.sh [--prefix DIR] [--try [--keep]] | --uninstall [--prefix DIR]
+usage: ./install.sh [--prefix DIR] [--archive FILE [--sha256 SUM]] [--no-extension] [--try [--keep]]
+       ./install.sh --uninstall [--prefix DIR]
 
-Builds az-aksbackup and kubectl-aksbackup and installs them into DIR/bin, with man pages and shell completions into
-DIR/share (default: $PREFIX, else ~/.local).
+Installs az-aksbackup and kubectl-aksbackup into DIR/bin, with man pages and shell completions into DIR/share (default:
+$PREFIX, else ~/.local), and the extension `aksbackup` into the Azure CLI, where there is one. Needs no other rights than
+to write there. Run again, it upgrades what is there.
 
-  --try        then play a whole hand-off on a simulated Azure and Kubernetes on this machine, as three people with three
-               different sets of rights; needs no account and no network once the dependencies are there
-  --keep       leave the simulation running afterwards and print how to go on by hand
-  --uninstall  remove what was installed
-  --prefix DIR where to install
+From a clone it builds the programs; from an unpacked release it takes those beside it.
+
+  --archive FILE    take the programs from a release archive; its SHA-256 has to be that in SHA256SUMS beside it
+  --sha256 SUM      the archive's SHA-256, where there is no SHA256SUMS
+  --no-extension    leave the Azure CLI alone
+  --try             then play a whole hand-off on a simulated Azure and Kubernetes on this machine, as three people with
+                    three different sets of rights; needs no account and no network once the dependencies are there
+  --keep            leave the simulation running afterwards and print how to go on by hand
+  --uninstall       remove what was installed, also from the Azure CLI
+  --prefix DIR      where to install
 TEXT
 }
 
 main() {
     root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
     prefix=${PREFIX:-$HOME/.local}
-    try='' keep='' uninstall=''
+    archive='' sum='' extension=yes try='' keep='' uninstall=''
     while [ $# -gt 0 ]; do
         case $1 in
-        --prefix) [ $# -gt 1 ] || fail 2 '--prefix needs a folder'; prefix=$2; shift ;;
-        --prefix=*) prefix=${1#--prefix=} ;;
+        --prefix | --archive | --sha256)
+            [ $# -gt 1 ] || fail 2 "$1 needs a value"
+            option "$1" "$2"
+            shift
+            ;;
+        --prefix=* | --archive=* | --sha256=*) option "${1%%=*}" "${1#*=}" ;;
+        --no-extension) extension='' ;;
         --try) try=yes ;;
         --keep) keep=yes ;;
         --uninstall) uninstall=yes ;;
@@ -34,15 +46,33 @@ main() {
         shift
     done
     case $prefix in /*) ;; *) prefix=$(pwd)/$prefix ;; esac
+    prefix=${prefix%/}
     bin=$prefix/bin
+    installed=$prefix/share/aksbackup/installed
     if [ -n "$uninstall" ]; then
         remove
         exit 0
     fi
     [ -z "$keep" ] || [ -n "$try" ] || fail 2 '--keep goes with --try'
-    command -v cargo >/dev/null 2>&1 || fail 1 'cargo is needed to build: install Rust 1.89 or later'
-    build_and_install
+    [ -z "$sum" ] || [ -n "$archive" ] || fail 2 '--sha256 goes with --archive'
+    [ -z "$try" ] || [ -f "$root/Cargo.toml" ] || fail 2 '--try builds the simulation: it needs the sources'
+    work=$(mktemp -d "${TMPDIR:-/tmp}/aksbackup-install.XXXXXX")
+    trap stop EXIT
+    trap 'exit 130' INT TERM
+    stage
+    put
+    [ -z "$extension" ] || add_extension
+    report
     [ -z "$try" ] || play
+}
+
+option() {
+    [ -n "$2" ] || fail 2 "$1 needs a value"
+    case $1 in
+    --prefix) prefix=$2 ;;
+    --archive) archive=$2 ;;
+    --sha256) sum=$2 ;;
+    esac
 }
 
 say() { printf '%s\n' "$*" >&2; }
@@ -54,56 +84,152 @@ fail() {
     exit "$code"
 }
 
-# Everything that is installed, below the prefix.
-installed() {
-    for name in az-aksbackup kubectl-aksbackup; do
-        printf '%s\n' "bin/$name" "share/bash-completion/completions/$name" "share/zsh/site-functions/_$name" \
-            "share/fish/vendor_completions.d/$name.fish"
-        for page in "$prefix/share/man/man1/$name".1 "$prefix/share/man/man1/$name"-*.1; do
-            [ ! -e "$page" ] || printf '%s\n' "${page#"$prefix"/}"
-        done
-    done
-    printf '%s\n' bin/kubectl_complete-aksbackup
+# Makes $staged: a folder with bin and share as they will be below the prefix.
+stage() {
+    staged=$work/staged
+    if [ -n "$archive" ]; then
+        unpack
+    elif [ -f "$root/Cargo.toml" ]; then
+        build
+        "$root/.ci/layout" "${CARGO_TARGET_DIR:-$root/target}/release" "$staged"
+    else
+        staged=$root
+    fi
+    [ -f "$staged/bin/az-aksbackup" ] || fail 1 'there are neither sources nor programs beside this script: name an --archive'
+    version=$(version_of "$staged/bin") || fail 1 'these programs do not run here: take the archive for this system and processor'
 }
 
-remove() {
-    installed | while read -r file; do
-        rm -f "$prefix/$file"
-    done
-    say "removed aksbackup from $prefix"
+# Two programs of one version, or nothing.
+version_of() {
+    [ -x "$1/az-aksbackup" ] && [ -x "$1/kubectl-aksbackup" ] || return 1
+    az_version=$("$1/az-aksbackup" --version 2>/dev/null) || return 1
+    kubectl_version=$("$1/kubectl-aksbackup" --version 2>/dev/null) || return 1
+    [ "${az_version##* }" = "${kubectl_version##* }" ] || return 1
+    printf '%s\n' "${az_version##* }"
 }
 
-build_and_install() {
+build() {
+    command -v cargo >/dev/null 2>&1 || fail 1 'cargo is needed to build: install Rust 1.89 or later, or name an --archive'
     say 'building the two binaries (a few minutes the first time)'
     (cd "$root" && cargo build --quiet --release --locked --package az-aksbackup --package kubectl-aksbackup)
-    target=${CARGO_TARGET_DIR:-$root/target}
-    mkdir -p "$bin"
-    for name in az-aksbackup kubectl-aksbackup; do
+}
+
+unpack() {
+    [ -f "$archive" ] || fail 3 "there is no archive $archive"
+    name=${archive##*/}
+    if [ -z "$sum" ]; then
+        sums=$(dirname -- "$archive")/SHA256SUMS
+        [ -f "$sums" ] || fail 2 "there is no SHA256SUMS beside $archive: name its SHA-256 by --sha256"
+        sum=$(awk -v name="$name" '$2 == name || $2 == "*" name { print $1; exit }' "$sums")
+        [ -n "$sum" ] || fail 1 "$sums does not name $name"
+    fi
+    is=$(sha256 "$archive")
+    [ "$is" = "$(printf '%s' "$sum" | tr 'A-F' 'a-f')" ] ||
+        fail 1 "$archive is not what was released: its SHA-256 is $is, not $sum"
+    mkdir "$work/unpacked"
+    gzip -dc <"$archive" | (cd "$work/unpacked" && tar -xf -) || fail 1 "$archive cannot be unpacked"
+    for staged in "$work"/unpacked/*; do break; done
+}
+
+sha256() {
+    if command -v sha256sum >/dev/null 2>&1; then
+        sha256sum <"$1"
+    elif command -v shasum >/dev/null 2>&1; then
+        shasum -a 256 <"$1"
+    else
+        fail 1 'sha256sum or shasum is needed to check the archive'
+    fi | sed 's/ .*//'
+}
+
+# Puts the staged files below the prefix, and notes each file and each folder that it makes, for --uninstall.
+put() {
+    before=$(version_of "$bin" || true)
+    noted=''
+    [ ! -f "$installed" ] || noted=$(cat "$installed")
+    folder "$prefix/share/aksbackup"
+    (cd "$staged" && find bin share -type f | LC_ALL=C sort) >"$work/files"
+    while read -r file; do
+        folder "$(dirname "$prefix/$file")"
         # A running program cannot be written over, but it can be replaced.
-        cp "$target/release/$name" "$bin/.$name.new"
-        mv -f "$bin/.$name.new" "$bin/$name"
+        cp "$staged/$file" "$prefix/$file.new"
+        mv -f "$prefix/$file.new" "$prefix/$file"
+    done <"$work/files"
+    printf '%s\n' "$noted" | while read -r kind name; do
+        # What an older version had and this one has not.
+        [ "$kind" != file ] || grep -qxF "$name" "$work/files" || rm -f "$prefix/$name"
     done
-    cp "$root/kubectl-aksbackup/kubectl_complete-aksbackup" "$bin/.kubectl_complete.new"
-    chmod 755 "$bin/.kubectl_complete.new"
-    mv -f "$bin/.kubectl_complete.new" "$bin/kubectl_complete-aksbackup"
-    for name in az-aksbackup kubectl-aksbackup; do
-        share "$name"
-    done
-    say "installed az-aksbackup and kubectl-aksbackup into $bin, man pages and completions into $prefix/share"
+    {
+        printf '%s\n' "$noted" | grep -E '^(folder|extension) ' || true
+        [ ! -f "$work/folders" ] || cat "$work/folders"
+        sed 's/^/file /' "$work/files"
+    } >"$work/installed"
+    cp "$work/installed" "$installed"
+}
+
+folder() {
+    [ ! -d "$1" ] || return 0
+    folder "$(dirname "$1")"
+    mkdir "$1"
+    printf 'folder %s\n' "$1" >>"$work/folders"
+}
+
+# The extension finds the program beside itself, wherever the PATH leads.
+add_extension() {
+    if ! command -v az >/dev/null 2>&1; then
+        extension='not added: there is no az on the PATH'
+        return
+    fi
+    for wheel in "$staged"/share/aksbackup/aksbackup-*.whl; do break; done
+    [ -f "$wheel" ] || fail 1 'python3 is needed to pack the extension of the Azure CLI; to leave it out: --no-extension'
+    az extension add --yes --upgrade --only-show-errors --source "$wheel" >&2 ||
+        fail 1 'the Azure CLI did not take the extension; the programs are installed. To leave it out: --no-extension'
+    extension=$(az extension show --name aksbackup --query path --output tsv)
+    mkdir -p "$extension/bin"
+    ln -sf "$bin/az-aksbackup" "$extension/bin/az-aksbackup"
+    grep -qxF "extension $extension" "$installed" || printf 'extension %s\n' "$extension" >>"$installed"
+}
+
+report() {
+    case $before in
+    '') say "installed aksbackup $version" ;;
+    "$version") say "installed aksbackup $version anew" ;;
+    *) say "upgraded aksbackup from $before to $version" ;;
+    esac
+    say "  programs      $bin/az-aksbackup, $bin/kubectl-aksbackup, $bin/kubectl_complete-aksbackup"
+    say "  man pages     $prefix/share/man/man1"
+    say "  completions   $prefix/share (bash-completion/completions, zsh/site-functions, fish/vendor_completions.d)"
+    say "  az extension  ${extension:-left out, as you said}"
     case :$PATH: in
     *:"$bin":*) ;;
     *) say "add it to your PATH:  export PATH=\"$bin:\$PATH\"" ;;
     esac
 }
 
-# Man pages and completions of one program, made by itself.
-share() {
-    "$bin/$1" __man "$prefix/share/man/man1"
-    mkdir -p "$prefix/share/bash-completion/completions" "$prefix/share/zsh/site-functions" \
-        "$prefix/share/fish/vendor_completions.d"
-    "$bin/$1" completion bash >"$prefix/share/bash-completion/completions/$1"
-    "$bin/$1" completion zsh >"$prefix/share/zsh/site-functions/_$1"
-    "$bin/$1" completion fish >"$prefix/share/fish/vendor_completions.d/$1.fish"
+remove() {
+    [ -f "$installed" ] || fail 3 "aksbackup is not installed in $prefix"
+    noted=$(cat "$installed")
+    printf '%s\n' "$noted" | while read -r kind name; do
+        case $kind in
+        file) rm -f "$prefix/$name" ;;
+        extension) remove_extension "$name" ;;
+        esac
+    done
+    rm -f "$installed"
+    # The innermost folders were made last. One that others use by now stays.
+    printf '%s\n' "$noted" | sed -n 's/^folder //p' | sed '1!G;h;$!d' | while read -r name; do
+        rmdir "$name" 2>/dev/null || true
+    done
+    say "removed aksbackup from $prefix"
+}
+
+# Only the one that leads to this very prefix: another may have been added since.
+remove_extension() {
+    [ "$(readlink "$1/bin/az-aksbackup" 2>/dev/null)" = "$bin/az-aksbackup" ] || return 0
+    if command -v az >/dev/null 2>&1 && az extension remove --name aksbackup --only-show-errors >&2 && [ ! -d "$1" ]; then
+        say "removed the extension of the Azure CLI from $1"
+    else
+        say "the Azure CLI did not remove its extension: az extension remove --name aksbackup, or remove the folder $1"
+    fi
 }
 
 # The hand-off, played by three people. Each holds only the rights of their persona.
@@ -114,8 +240,6 @@ play() {
     state=$world/aksbackup.toml
     PATH=$bin:$PATH
     export PATH
-    trap stop EXIT
-    trap 'exit 130' INT TERM
     start
 
     person platform 'platform team: Contributor on the groups of cluster, storage and vault'
@@ -186,6 +310,7 @@ run() {
 
 stop() {
     code=$?
+    rm -rf "$work"
     if [ -n "${sandbox:-}" ] && { [ -z "$keep" ] || [ "$code" -ne 0 ]; }; then
         kill "$sandbox" 2>/dev/null || true
         wait "$sandbox" 2>/dev/null || true
