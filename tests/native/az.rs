@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,6 +25,15 @@ pub(crate) struct Az {
 impl Az {
     /// A sandbox with `switches` and an az that has the universal wheel of the extension; nobody is logged in.
     pub(crate) fn new(switches: &[&str]) -> Self {
+        let own = Self::bare(switches);
+        let wheel = own.wheel();
+        let add = ["extension", "add", "--yes", "--source", wheel.to_str().unwrap()];
+        own.run("nobody", &add).ok();
+        own
+    }
+
+    /// The same without the extension.
+    pub(crate) fn bare(switches: &[&str]) -> Self {
         // az looks again after half a minute where it is not told when.
         let stage = Stage::with(&[switches, &["retry_after=1"]].concat())
             .unwrap()
@@ -33,9 +43,6 @@ impl Az {
             environment: Python::with("az").unwrap(),
         };
         own.trust();
-        let wheel = own.wheel();
-        let add = ["extension", "add", "--yes", "--source", wheel.to_str().unwrap()];
-        own.run("nobody", &add).ok();
         own
     }
 
@@ -144,6 +151,25 @@ impl Az {
         let text = fs::read_to_string(&out).unwrap_or_default();
         assert!(!text.is_empty() || run.code == 0, "{run}");
         text.lines().map(|word| word.trim().replace('\\', "")).collect()
+    }
+
+    /// A program `az` in a folder of its own, for scripts: this az, as nobody.
+    pub(crate) fn program(&self) -> PathBuf {
+        let folder = self.stage.folder().join("az-program");
+        let command = self.command("nobody", &[]);
+        let mut script = "#!/bin/sh\n".to_owned();
+        for (name, value) in command.get_envs() {
+            let value = value.unwrap_or_default().to_str().unwrap();
+            if !["PATH", "HOME", "AKSBACKUP_BIN", "AKSBACKUP_STATE"].contains(&name.to_str().unwrap()) {
+                script.push_str(&format!("export {}='{value}'\n", name.to_str().unwrap()));
+            }
+        }
+        let python = command.get_program().to_str().unwrap();
+        script.push_str(&format!("exec '{python}' -m azure.cli \"$@\"\n"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("az"), script).unwrap();
+        fs::set_permissions(folder.join("az"), fs::Permissions::from_mode(0o755)).unwrap();
+        folder
     }
 
     /// Every program that a test may want to find in a folder of its own.

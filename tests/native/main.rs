@@ -4,5 +4,8 @@
 
 mod az;
 mod extension;
+mod install;
+mod krew;
 mod kubectl;
 mod native_hand_off;
+mod release;

@@ -106,6 +106,62 @@ fn every_form_of_output_is_az_s_own() {
     assert_eq!(words.stdout.trim(), "their-turn", "{words}");
 }
 
+/// The first line of the table that a command shows.
+fn head(az: &Az, person: &str, line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let run = az.aksbackup(person, &[words.as_slice(), &["-o", "table"]].concat());
+    let mut rows = run.stdout.lines();
+    let head = rows
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        rows.next().is_some_and(|rule| rule.starts_with("---")) && rows.next().is_some(),
+        "{line}: a table has a head, a rule and rows\n{run}"
+    );
+    head
+}
+
+#[test]
+fn every_command_has_a_table() {
+    let az = Az::with(&["platform", "owner"]);
+    let init = "init -g rg-aks -n aks-demo --storage-resource-group rg-backup --vault-resource-group rg-backup \
+                --snapshot-group rg-snapshots --yes";
+    let head = |person: &str, line: &str| head(&az, person, line);
+    const STEPS: &str = "Step Outcome Detail Changes";
+    assert_eq!(
+        head("platform", "status --offline"),
+        "Error Why",
+        "there is no state file"
+    );
+    assert_eq!(head("platform", init), "Key Before Now");
+    assert_eq!(
+        head("platform", "init --yes"),
+        "Cluster Account Container Vault Policy Instance"
+    );
+    for line in ["prepare --dry-run", "prepare --yes", "up --dry-run"] {
+        assert_eq!(head("platform", line), STEPS, "{line}");
+    }
+    let vouchers = az.stage.vouchers().join(" ");
+    assert_eq!(head("owner", &format!("grant --yes {vouchers}")), STEPS);
+    az.stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    assert_eq!(head("platform", "protect --yes"), STEPS);
+    assert_eq!(head("platform", "backup --yes --no-wait"), STEPS);
+    assert_eq!(head("platform", "jobs"), "Job Operation Status Started");
+    assert_eq!(head("platform", "handoff"), "Who Steps Command");
+    assert_eq!(head("platform", "status"), "Step State Since By Evidence");
+    let copy = az.folder().join("copy.toml");
+    std::fs::copy(az.stage.state(), &copy).unwrap();
+    assert_eq!(head("platform", "merge copy.toml"), "State Changed");
+    az.aksbackup("platform", &["init", "--retention", "30d", "--yes"]).ok();
+    assert_eq!(head("platform", "diff copy.toml"), "Table Later Keys");
+    assert_eq!(head("platform", "migrate"), "State From To Changed");
+    assert_eq!(head("platform", "schema"), "Table");
+    assert_eq!(head("platform", "version"), "Version");
+}
+
 #[test]
 fn az_s_own_words_rule_who_and_where_and_no_token_is_ever_seen() {
     let az = Az::with(&["platform"]);

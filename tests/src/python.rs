@@ -1,5 +1,6 @@
 //! Python programs that are not ours, installed from their registry once for each list of versions, and kept.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -68,6 +69,19 @@ impl Python {
         };
         command.env("PYTHONDONTWRITEBYTECODE", "1");
         command
+    }
+
+    /// The environment in which a program finds this Python's programs and modules before all others.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let rest = std::env::var_os("PATH").unwrap_or_default();
+        let all = std::iter::once(self.folder.join("bin")).chain(std::env::split_paths(&rest));
+        let path = std::env::join_paths(all).unwrap_or(rest);
+        let mut environment = vec![("PATH", path), ("PYTHONDONTWRITEBYTECODE", "1".into())];
+        if !self.folder.join("bin/python").exists() {
+            environment.push(("PYTHONPATH", self.folder.clone().into()));
+        }
+        environment
     }
 }
 
