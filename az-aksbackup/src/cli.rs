@@ -115,12 +115,14 @@ pub(crate) enum Command {
     /// Put the cluster under protection: the backup instance (platform team)
     #[command(after_help = "Examples:
   az aksbackup protect
-  az aksbackup protect --without-verification         # although the cluster side has not reported yet")]
+  az aksbackup protect --without-verification         # although the cluster side has not reported yet
+  az aksbackup protect --no-wait --yes                # the next protect tells how it ended")]
     Protect(ProtectArgs),
     /// Take a backup now, and wait for it (platform team)
     #[command(after_help = "Examples:
   az aksbackup backup
-  az aksbackup backup --rule BackupDaily --retention-tag Default --timeout 2h")]
+  az aksbackup backup --rule BackupDaily --retention-tag Default --timeout 2h
+  az aksbackup backup --no-wait --yes                 # the next backup follows it")]
     Backup(BackupArgs),
     /// List backup jobs, or show one
     #[command(after_help = "Examples:
@@ -229,6 +231,17 @@ pub(crate) enum Command {
     Version,
 }
 
+impl Command {
+    /// Whether what goes on by itself is to be left to itself.
+    pub(crate) fn no_wait(&self) -> bool {
+        match self {
+            Self::Protect(args) => args.no_wait,
+            Self::Backup(args) => args.no_wait,
+            _ => false,
+        }
+    }
+}
+
 /// Flags of `prepare`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PrepareArgs {
@@ -274,6 +287,9 @@ pub(crate) struct ProtectArgs {
     /// Do not wait for the cluster side's verification
     #[arg(long)]
     pub(crate) without_verification: bool,
+    /// Do not wait until the cluster is protected: the next run finds out
+    #[arg(long)]
+    pub(crate) no_wait: bool,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,
@@ -288,6 +304,9 @@ pub(crate) struct BackupArgs {
     /// Retention tag of this backup, if not the policy's default
     #[arg(long, value_name = "TAG")]
     pub(crate) retention_tag: Option<String>,
+    /// Do not wait for the job: the next run follows it, `jobs` shows it
+    #[arg(long)]
+    pub(crate) no_wait: bool,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,

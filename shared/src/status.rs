@@ -178,7 +178,7 @@ fn left(ending: &Ending) -> String {
             let turns = turns.iter().map(|turn| turn.why.clone());
             changes.chain(turns).collect::<Vec<_>>().join("; ")
         }
-        Ending::Waiting { why, .. } => why.clone(),
+        Ending::Waiting { why, .. } | Ending::Begun { why, .. } => why.clone(),
         Ending::Held { by, .. } => {
             format!(
                 "after {}",

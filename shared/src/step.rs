@@ -225,6 +225,16 @@ pub trait Step: 'static {
         Vec::new()
     }
 
+    /// Whether what the step waits for comes by itself: everything was asked for, and `--no-wait` may end here.
+    fn goes_on(&self, _seen: &Self::Seen) -> bool {
+        false
+    }
+
+    /// Whether nothing comes after the change, so that `--no-wait` need not follow its operation.
+    fn is_last(&self, _change: &Self::Change) -> bool {
+        false
+    }
+
     /// Ends when something that was seen has changed; a step that can watch the world ends its waits by it.
     fn stirred(&self, _reader: &<Self::Plane as Plane>::Reader, _seen: &Self::Seen) -> impl Future<Output = ()> {
         std::future::pending()

@@ -145,6 +145,7 @@ pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
     let mut session = Session::new(reader, writer, console, store, state, cli.common.timeout);
     session.pace = pace;
     session.yes = cli.common.yes;
+    session.no_wait = cli.command.no_wait();
     Ok(session)
 }
 

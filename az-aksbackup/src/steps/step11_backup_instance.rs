@@ -234,6 +234,15 @@ impl Step for BackupInstance {
         })
     }
 
+    fn goes_on(&self, seen: &Seen) -> bool {
+        let own = seen.instances.first();
+        own.is_some_and(|own| matches!(protection::of(own), Protection::Changing))
+    }
+
+    fn is_last(&self, change: &InstanceChange) -> bool {
+        matches!(change, InstanceChange::Protect { .. })
+    }
+
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {
         let target = state.target.as_ref().filter(|_| state.cloud.instance.is_none());
         let changes = target.map(|target| InstanceChange::Protect {

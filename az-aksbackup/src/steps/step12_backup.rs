@@ -199,6 +199,12 @@ impl Step for Backup {
         });
     }
 
+    /// The request itself is always followed: Azure names the job at its end.
+    fn goes_on(&self, seen: &Seen) -> bool {
+        let job = seen.job.as_ref();
+        job.is_some_and(|job| matches!(job.state(), JobState::Running))
+    }
+
     fn hand_over(&self, change: &StartBackup, failure: &Failure) -> Option<Turn> {
         turns::is_refused(failure)
             .then(|| turns::not_ours(change.note(), format!("az aksbackup backup{}", self.options.state_flag)))

@@ -112,16 +112,22 @@ fn summary(command: &str, report: &Report) -> String {
         .steps
         .iter()
         .map(|step| match &step.ending {
-            Ending::Done { changed, .. } | Ending::TheirTurn { changed, .. } | Ending::Failed { changed, .. } => {
-                changed.len()
-            }
+            Ending::Done { changed, .. }
+            | Ending::Begun { changed, .. }
+            | Ending::TheirTurn { changed, .. }
+            | Ending::Failed { changed, .. } => changed.len(),
             Ending::Due { .. } | Ending::Waiting { .. } | Ending::Held { .. } => 0,
         })
         .sum();
     let steps = report.steps.len();
-    match done == steps {
-        true => format!("{command}: done, {steps} of {steps} steps, {}", changes(made)),
-        false => format!(
+    let begun = report
+        .steps
+        .iter()
+        .any(|step| matches!(step.ending, Ending::Begun { .. }));
+    match (done == steps, begun) {
+        (true, _) => format!("{command}: done, {steps} of {steps} steps, {}", changes(made)),
+        (false, true) => format!("{command}: begun, {}; it goes on by itself", changes(made)),
+        (false, false) => format!(
             "{command}: not finished, {done} of {steps} steps are done, {}",
             changes(made)
         ),
@@ -172,6 +178,19 @@ mod tests {
             changed: vec![],
         });
         assert_eq!(lines(false, &report), ["prepare: nothing to do, all 1 steps are done"]);
+        assert_eq!(exit(&report, false), Exit::Done);
+    }
+
+    #[test]
+    fn what_goes_on_by_itself_is_no_failure() {
+        let report = report(Ending::Begun {
+            why: "job 1: InProgress".into(),
+            changed: vec![note()],
+        });
+        assert_eq!(
+            lines(false, &report),
+            ["prepare: begun, 1 change; it goes on by itself"]
+        );
         assert_eq!(exit(&report, false), Exit::Done);
     }
 

@@ -141,6 +141,13 @@ impl<S: Step> Live<S> {
                         changed: std::mem::take(&mut self.changed),
                     });
                 }
+                // What was only asked for is not recorded; its intent stays, and the next run takes it up.
+                Decision::Wait(wait) if session.no_wait && self.step.goes_on(&view.seen) => {
+                    return Ok(Ending::Begun {
+                        why: wait.why,
+                        changed: std::mem::take(&mut self.changed),
+                    });
+                }
                 Decision::Wait(wait) => {
                     let stirred = self.step.stirred(&session.reader, &view.seen);
                     session
@@ -200,7 +207,9 @@ impl<S: Step> Live<S> {
                 Ok(Applied::Done) => self.made(note),
                 Ok(Applied::Running(operation)) => {
                     self.made(note);
-                    follow(name, operation, session).await?;
+                    if !(session.no_wait && self.step.is_last(change)) {
+                        follow(name, operation, session).await?;
+                    }
                 }
                 Ok(Applied::Rest(pause)) => {
                     self.made(note);

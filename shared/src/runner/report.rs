@@ -34,6 +34,13 @@ pub enum Ending {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         foreseen: Vec<ChangeNote>,
     },
+    /// It was asked for and goes on by itself; whoever asked did not want to wait.
+    Begun {
+        /// What goes on, as it was last seen.
+        why: String,
+        /// What this command changed to get there.
+        changed: Vec<ChangeNote>,
+    },
     /// It is the turn of others.
     TheirTurn {
         /// What this command changed nevertheless.
@@ -62,7 +69,7 @@ impl Ending {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Done { .. } => Exit::Done,
+            Self::Done { .. } | Self::Begun { .. } => Exit::Done,
             Self::Due { turns, .. } if !turns.is_empty() => Exit::TheirTurn,
             Self::Due { .. } | Self::Waiting { .. } => Exit::Pending,
             Self::TheirTurn { .. } => Exit::TheirTurn,
@@ -152,7 +159,9 @@ impl Report {
                 let changes = match &step.ending {
                     Ending::Due { changes, .. } => changes.as_slice(),
                     Ending::Held { foreseen, .. } | Ending::Waiting { foreseen, .. } => foreseen.as_slice(),
-                    Ending::Done { .. } | Ending::TheirTurn { .. } | Ending::Failed { .. } => &[],
+                    Ending::Done { .. } | Ending::Begun { .. } | Ending::TheirTurn { .. } | Ending::Failed { .. } => {
+                        &[]
+                    }
                 };
                 changes.iter().map(|change| (step.step, change))
             })

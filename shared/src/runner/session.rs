@@ -31,6 +31,8 @@ pub struct Session<P: Plane> {
     pub pace: Pace,
     /// Whether the person agreed beforehand (`--yes`).
     pub yes: bool,
+    /// Whether what goes on by itself is left to itself (`--no-wait`).
+    pub no_wait: bool,
     state: RefCell<State>,
     deadline: Instant,
     timeout: Duration,
@@ -56,6 +58,7 @@ impl<P: Plane> Session<P> {
             store,
             pace,
             yes: false,
+            no_wait: false,
             state,
             deadline,
             timeout,

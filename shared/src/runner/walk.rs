@@ -35,7 +35,11 @@ pub async fn run<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P
     let to_do = seen.steps.iter().any(|step| match &step.ending {
         Ending::Due { changes, .. } => !changes.is_empty(),
         Ending::Waiting { .. } => true,
-        Ending::Done { .. } | Ending::TheirTurn { .. } | Ending::Held { .. } | Ending::Failed { .. } => false,
+        Ending::Done { .. }
+        | Ending::Begun { .. }
+        | Ending::TheirTurn { .. }
+        | Ending::Held { .. }
+        | Ending::Failed { .. } => false,
     });
     if failed || !to_do {
         let finished = seen
@@ -188,7 +192,7 @@ fn show_one<P: Plane>(session: &Session<P>, name: StepName, ending: &Ending) {
     let task = name.to_string();
     match ending {
         Ending::Done { evidence, .. } => console.finish(&task, Tone::Good, evidence),
-        Ending::Waiting { why, .. } => console.finish(&task, Tone::Attention, why),
+        Ending::Waiting { why, .. } | Ending::Begun { why, .. } => console.finish(&task, Tone::Attention, why),
         Ending::TheirTurn { turns, .. } | Ending::Due { turns, .. } => {
             let who = turns.first().map(|turn| turn.who.to_string()).unwrap_or_default();
             console.finish(&task, Tone::Attention, &format!("turn of the {who}"));
