@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, Command};
 use serde_json::{Value, json};
 
-use super::completion;
+use super::{completion, tables};
 
 /// What az itself offers with every command, or decides by its login.
 const AZ_OWN: [&str; 9] = [
@@ -16,24 +16,6 @@ const AZ_OWN: [&str; 9] = [
     "no_color",
     "help",
     "version",
-];
-
-/// The table view of a command's document, as the JMESPath expression that az applies to it.
-const TABLES: [(&str, &str); 4] = [
-    (
-        "status",
-        "steps[].{Step:step, State:standing, Since:since, By:by, Evidence:evidence}",
-    ),
-    (
-        "jobs",
-        "jobs[].{Job:id, Operation:operation, Status:status, Started:started_at, Ended:ended_at}",
-    ),
-    ("version", "{Version:aksbackup}"),
-    (
-        "",
-        "error && {Error:error.what, Why:join('; ', error.why || `[]`), Code:error.code} \
-         || steps[].{Step:step, Outcome:outcome, Detail:evidence || why || error.what, Changes:length(changed || changes || `[]`)}",
-    ),
 ];
 
 /// The description of `command`: one JSON document.
@@ -55,13 +37,12 @@ pub(crate) fn description(mut command: Command) -> Value {
 
 fn one(command: &Command) -> Value {
     let name = command.get_name();
-    let table = TABLES.iter().find(|(own, _)| *own == name).or(TABLES.last());
     let own = |arg: &&Arg| !arg.is_hide_set() && !AZ_OWN.contains(&arg.get_id().as_str());
     json!({
         "name": name,
         "summary": text(command.get_about()),
         "examples": examples(&text(command.get_after_help())),
-        "table": table.map(|(_, view)| *view),
+        "table": tables::view(name),
         // A script for a shell is no document.
         "stream": name == "completion",
         "arguments": command.get_arguments().filter(own).map(argument).collect::<Vec<_>>(),

@@ -2,6 +2,7 @@
 
 mod completion;
 mod description;
+mod tables;
 
 pub(crate) use completion::values;
 pub(crate) use description::description;
