@@ -42,6 +42,7 @@ pub struct ExamineArgs {
 
 /// Flags and words of `doctor`.
 #[derive(Debug, Clone, Args)]
+#[group(skip)] // A program's own flags of the command may bear the same name.
 pub struct DoctorArgs {
     /// Nothing, to look for what is wrong; `list`, for every failure that is known; `explain ID`, for one of them
     #[arg(value_name = "WORDS", num_args = 0..=2)]
