@@ -40,3 +40,4 @@ mod setbacks;
 mod stages;
 mod which_cluster;
 mod words;
+mod worlds;

@@ -74,7 +74,12 @@ fn extension(sight: &Sight) -> Check {
         ),
         Some([]) => {
             let says = format!("there is no deployment {AGENT_DEPLOYMENT} in namespace {namespace}");
-            Check::error(LINK, NAME, says, PREPARE).proves("EXT-MISSING")
+            let check = Check::error(LINK, NAME, says, PREPARE);
+            // Without the namespace there is nothing more to be said than that.
+            match sight.around.namespace.as_deref() {
+                Some("") => check,
+                _ => check.proves("EXT-MISSING"),
+            }
         }
         Some(all) => Check::ok(LINK, NAME, format!("{} deployments", all.len())),
     }

@@ -98,10 +98,10 @@ fn is_bool(value: &str) -> bool {
     .contains(&value)
 }
 
-/// Whether backups go where the state file says.
+/// Whether backups go where the state file says; nothing is said of a name that is none.
 fn target(location: &StorageLocation, state: &State) -> Option<Check> {
     const NAME: &str = "storage target";
-    let target = state.target.as_ref()?;
+    let target = state.target.as_ref().filter(|_| !location.container.contains('/'))?;
     let of_config = |key: &str| location.config.get(key).cloned();
     let pairs = [
         (

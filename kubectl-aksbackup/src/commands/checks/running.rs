@@ -84,7 +84,7 @@ impl Eye {
             self.client(deployment, pod, own, sight, faults);
             self.tenant(pod, own, faults);
         }
-        self.rolled_out_for_another_issuer(pod, faults);
+        self.rolled_out_for_another_issuer(pod, sight, faults);
     }
 
     /// A container without a token for Entra.
@@ -158,13 +158,15 @@ impl Eye {
         }
     }
 
-    /// The rollout's note is a hash of client id, issuer and account; the other two are as they should be.
-    fn rolled_out_for_another_issuer(&self, pod: &Pod, faults: &mut Faults) {
+    /// The rollout's note is a hash of client id, issuer and account. The client id is as it should be; where no account of
+    /// the namespace makes the note right, it was another issuer.
+    fn rolled_out_for_another_issuer(&self, pod: &Pod, sight: &Sight, faults: &mut Faults) {
         let (Some(client_id), Some(issuer), Some(own)) = (&self.client_id, &self.issuer, &pod.cause) else {
             return;
         };
-        let right = pod.uses(client_id) && *own != cause(client_id, issuer, &pod.service_account);
-        if right {
+        let mut accounts = sight.accounts().iter().map(|account| account.name.as_str());
+        let right = |account: &str| *own == cause(client_id, issuer, account);
+        if pod.uses(client_id) && !right(&pod.service_account) && !accounts.any(right) {
             let says = format!(
                 "pod {} was rolled out while the cluster had another issuer than {issuer}",
                 pod.name

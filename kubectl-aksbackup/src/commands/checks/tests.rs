@@ -264,7 +264,7 @@ fn what_stands_around_has_its_name_too() {
             own.around.namespace = Some(String::new());
             own.deployments = Some(vec![]);
         }),
-        ["namespace K8S-NS-ABSENT", "extension EXT-MISSING"]
+        ["namespace K8S-NS-ABSENT", "extension"]
     );
     let agent = Pod {
         ready: false,
