@@ -1,13 +1,13 @@
 //! The command line: `az aksbackup COMMAND`.
 
 use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs};
-use aksbackup_shared::chain::args::ExamineArgs;
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::ids::{CloudName, ResourceGroupName, StorageAccountName, VaultName};
 use aksbackup_shared::report::ReportArgs;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::commands::flags::{DoctorArgs, VerifyArgs};
 use crate::commands::init::flags::InitArgs;
 use crate::login::Auth;
 
@@ -39,7 +39,7 @@ use crate::login::Auth;
         "    5  someone else's turn: what, who, and the exact command are printed\n",
         "    6  the state file is held by another process\n",
         "    7  the state file is unreadable, newer, or in conflict\n",
-        "    8  changes pending (--dry-run, status --check) or findings (verify)\n",
+        "    8  changes pending (--dry-run, status --check) or findings (verify, doctor)\n",
         "  124  deadline reached while waiting; run again to go on\n",
         "  130  interrupted; nothing is lost",
     ),
@@ -327,40 +327,6 @@ pub(crate) struct UpArgs {
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,
-}
-
-/// Flags of `verify`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct VerifyArgs {
-    /// Cluster, by its ARM id, where there is no state file of it
-    #[arg(long, value_name = "ID")]
-    pub(crate) cluster_id: Option<aksbackup_shared::ids::ResourceId>,
-    /// Before anything is set up: look for what would stand in its way
-    #[arg(long)]
-    pub(crate) pre: bool,
-    /// Look again until there is no finding, or until --timeout
-    #[arg(long, conflicts_with = "watch")]
-    pub(crate) wait: bool,
-    /// Go on, and show what becomes different
-    #[arg(long)]
-    pub(crate) watch: bool,
-    /// How the chain is examined.
-    #[command(flatten)]
-    pub(crate) examine: ExamineArgs,
-}
-
-/// Flags of `doctor`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct DoctorArgs {
-    /// Those of both programs.
-    #[command(flatten)]
-    pub(crate) shared: aksbackup_shared::chain::args::DoctorArgs,
-    /// Cluster, by its ARM id, where there is no state file of it
-    #[arg(long, value_name = "ID")]
-    pub(crate) cluster_id: Option<aksbackup_shared::ids::ResourceId>,
-    /// Which roles, for --fix.
-    #[command(flatten)]
-    pub(crate) roles: RoleArgs,
 }
 
 /// Flags of `jobs`.

@@ -40,7 +40,7 @@ use crate::cluster::flags::ConnectionFlags;
         "    5  someone else's turn: what, who, and the exact command are printed\n",
         "    6  the state file is held by another process\n",
         "    7  the state file is unreadable, newer, or in conflict\n",
-        "    8  changes pending (--dry-run, status --check) or findings (verify)\n",
+        "    8  changes pending (--dry-run, status --check) or findings (verify, doctor)\n",
         "  124  deadline reached while waiting; run again to go on\n",
         "  130  interrupted; nothing is lost",
     ),

@@ -206,7 +206,7 @@ pub(crate) fn vault_tier(world: &Protected) {
     world.change(&world.policy(), place, copies);
 }
 
-const OF_VAULT: [Case; 12] = [
+const OF_VAULT: [Case; 13] = [
     ("VLT-TRUSTED-ACCESS", |world| world.azure().remove(&world.binding())),
     ("VLT-REGION", |world| {
         world.change(&world.vault(), "/location", json!("northeurope"))
@@ -224,6 +224,11 @@ const OF_VAULT: [Case; 12] = [
     }),
     ("VLT-SNAPSHOT-LOCK", |world| world.set("snapshot_group_lock=true")),
     ("VLT-BI-ERROR", |world| world.set("instance_state=ProtectionError")),
+    ("RBAC-PROPAGATING", |world| {
+        world.set("instance_state=ProtectionError");
+        let error = json!({ "code": "UserErrorBackupStorageLocationNotReady", "message": "It is not ready." });
+        world.change(&world.instance(), "/properties/protectionErrorDetails", error);
+    }),
     ("VLT-BI-SOFTDELETED", |world| world.set("instance_state=SoftDeleted")),
     ("VLT-BI-EXISTS", |world| {
         world.azure().remove(&world.instance());

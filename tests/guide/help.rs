@@ -76,6 +76,10 @@ fn every_command_speaks_json() {
         status["steps"].as_array().is_some_and(|steps| steps.len() >= 13),
         "{status}"
     );
+    az("reader", &["verify"]);
+    az("reader", &["doctor"]);
+    az("reader", &["doctor", "list"]);
+    az("reader", &["doctor", "explain", "FIC-ISSUER"]);
     kubectl("viewer", &["status"]);
     kubectl("viewer", &["verify"]);
     kubectl("cluster-admin", &["unconfigure", "--yes"]);

@@ -171,6 +171,8 @@ fn measured(kept: &str) -> String {
         Some(&|| stage.az("everything", &["up", "--yes"])),
     );
     table.row("az aksbackup status", "0", Some(&|| stage.az("platform", &["status"])));
+    table.row("az aksbackup verify", "0", Some(&|| stage.az("reader", &["verify"])));
+    table.row("az aksbackup doctor", "0", Some(&|| stage.az("reader", &["doctor"])));
     table.row("az aksbackup jobs", "0", Some(&|| stage.az("platform", &["jobs"])));
     let looked = |command: &'static str| move |stage: &Stage| stage.kubectl("viewer", &[command]);
     table.row("kubectl aksbackup verify", "0", Some(&|| looked("verify")(&stage)));

@@ -70,7 +70,7 @@ def _argument(argument):
     }
     if argument["flag"]:
         settings["action"] = "store_true"
-    elif argument["repeat"]:
+    elif argument["repeat"] and not argument["positional"]:
         settings["action"] = "append"
     if argument["choices"]:
         settings["choices"] = argument["choices"]
@@ -78,7 +78,9 @@ def _argument(argument):
         # The program knows its defaults, and takes some of them from the environment: say them, do not send them.
         settings["help"] += "  Default: {}.".format(argument["default"])
     if argument["positional"]:
-        settings.update(nargs=None if argument["required"] else "?", metavar=argument["name"].upper())
+        # knack takes one positional argument for each command: several words are one that repeats.
+        some = "*" if argument["repeat"] else "?"
+        settings.update(nargs=None if argument["required"] else some, metavar=argument["name"].upper())
         made = CLICommandArgument(argument["name"], **settings)
         # knack makes an option of a positional argument whose list of options is empty when it is constructed.
         made.type.settings["options_list"] = []

@@ -63,7 +63,7 @@ def words(command, arguments):
         if value is None or value is False:
             continue
         if argument["positional"]:
-            positionals.append(value)
+            positionals += value if isinstance(value, list) else [value]
         elif argument["flag"]:
             line.append(argument["options"][0])
         else:
@@ -87,7 +87,8 @@ def run(cmd, command, arguments):
     """Runs `command`. Gives its document to az, or ends az with the program's exit code."""
     line = [find()] + words(command, arguments)
     if not command["stream"]:
-        line += ["--output=json"] + _talk(cmd)
+        # Right behind the command's name: what follows the positionals would be one of them.
+        line[2:2] = ["--output=json"] + _talk(cmd)
         chosen = cmd.cli_ctx.data.get("subscription_id")
         if chosen:
             line.insert(2, "--subscription=" + chosen)

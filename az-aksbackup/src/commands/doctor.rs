@@ -13,8 +13,9 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Plane;
 
 use crate::arm::client::Reader;
-use crate::cli::{Cli, DoctorArgs, WriteArgs};
+use crate::cli::{Cli, WriteArgs};
 use crate::commands::examined::{Subject, issuer, not_blind};
+use crate::commands::flags::DoctorArgs;
 use crate::commands::options;
 use crate::commands::steps::run_list;
 use crate::examine::{asked, judge, look, texts};

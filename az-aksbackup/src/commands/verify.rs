@@ -12,8 +12,9 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use jiff::Timestamp;
 
 use crate::arm::client::Reader;
-use crate::cli::{Cli, VerifyArgs};
+use crate::cli::Cli;
 use crate::commands::examined::{Subject, issuer, not_blind};
+use crate::commands::flags::VerifyArgs;
 use crate::examine::{before, judge, look};
 
 /// What a run of the command stands on.

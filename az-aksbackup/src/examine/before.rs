@@ -11,7 +11,7 @@ use crate::arm::client::Reader;
 use crate::arm::clusters::Cluster;
 use crate::arm::{region, roles, storage};
 use crate::examine::view::{Seen, View};
-use crate::examine::{cluster, look, storage as stored, subscription};
+use crate::examine::{cluster, fitness, look, storage as stored, subscription};
 use crate::steps::rights::{self, Comparison, Purpose};
 use crate::steps::turns::Sight;
 
@@ -65,7 +65,7 @@ pub(crate) fn checks(before: &Before, state_flag: &str) -> Vec<Check> {
     let mut all = vec![subscription::state(view), providers(view)];
     match cluster::existence(view) {
         Ok(own) => {
-            all.extend(cluster::conditions(view, own));
+            all.extend(fitness::checks(view, own));
             all.push(switches(own));
         }
         Err(check) => all.push(*check),

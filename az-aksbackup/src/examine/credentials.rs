@@ -123,34 +123,34 @@ fn fault(view: &View, wish: &Wish, issuer: &str, all: &[FederatedCredential], wi
         return found("FIC-SUBJECT-CASE", own, "subject", &own.properties.subject, subject);
     }
     if let Some((identity, own)) = view.culprits.credential(subject, issuer) {
+        let says = format!(
+            "credential {} for {account} is on identity {identity}, which is not the extension's",
+            own.name
+        );
         return Some(Fault {
             id: "FIC-WRONG-IDENTITY",
-            says: format!(
-                "credential {} for {account} is on identity {identity}, which is not the extension's",
-                own.name
-            ),
+            says,
             fact: format!("{identity}/{}: properties.subject = {subject}", own.name),
         });
     }
-    if let Some(own) = others.find(|own| is_stray(own, wishes)) {
-        return found("FIC-SUBJECT", own, "subject", &own.properties.subject, subject);
+    match others.find(|own| is_stray(own, wishes)) {
+        Some(own) => found("FIC-SUBJECT", own, "subject", &own.properties.subject, subject),
+        None => Some(none(subject, all.len())),
     }
-    let id = if all.len() >= CREDENTIAL_LIMIT {
-        "FIC-LIMIT"
-    } else {
-        "FIC-NONE"
-    };
-    Some(Fault {
-        id,
-        says: match id {
-            "FIC-LIMIT" => format!(
-                "{account} has none, and the identity has {}, as many as it can",
-                all.len()
-            ),
-            _ => format!("{account} has none"),
+}
+
+/// There is nothing like it among so many.
+fn none(subject: &str, many: usize) -> Fault {
+    let account = subject.rsplit(':').next().unwrap_or_default();
+    let full = many >= CREDENTIAL_LIMIT;
+    Fault {
+        id: if full { "FIC-LIMIT" } else { "FIC-NONE" },
+        says: match full {
+            true => format!("{account} has none, and the identity has {many}, as many as it can"),
+            false => format!("{account} has none"),
         },
-        fact: format!("no item with properties.subject = {subject} among {}", all.len()),
-    })
+        fact: format!("no item with properties.subject = {subject} among {many}"),
+    }
 }
 
 /// An issuer of the past is one that the file knows; all others were mistyped, or are of other clusters.

@@ -11,6 +11,7 @@ mod credentials;
 mod culprits;
 mod extension;
 mod firewall;
+mod fitness;
 mod identity;
 mod instance;
 mod jobs;

@@ -131,6 +131,9 @@ mod tests {
         assert_eq!(argument(&init, "dry_run")["flag"], true);
         assert!(argument(&init, "redundancy")["choices"].as_array().unwrap().len() >= 3);
         assert_eq!(argument(&command("jobs"), "job")["positional"], true);
+        let doctor = command("doctor");
+        let words = argument(&doctor, "words");
+        assert_eq!((&words["positional"], &words["repeat"]), (&json!(true), &json!(true)));
     }
 
     #[test]

@@ -7,6 +7,8 @@ const STEPS: &str = "steps[].{Step:step, Outcome:outcome, Detail:evidence || why
                      Changes:length(changed || changes || `[]`)}";
 const CHECKS: &str = "checks[].{Link:link, Check:check, Verdict:verdict, Detail:says}";
 const FINDINGS: &str = "findings[].{Severity:severity, Finding:id, Object:object, Cause:cause, Fix:fix}";
+/// Of `doctor list` and `doctor explain ID`.
+const FAILURES: &str = "failures[].{Id:id, Cause:cause} || failure.{Id:id, Cause:cause, Fix:fix}";
 
 /// Of the commands whose document is of a kind of its own.
 const OWN: [(&str, &str); 8] = [
@@ -51,6 +53,7 @@ pub(super) fn view(command: &str) -> String {
     // A diagnosis is read by its findings, a proof by its checks.
     let view = own.unwrap_or_else(|| match command {
         "verify" => format!("{CHECKS} || {FINDINGS}"),
+        "doctor" => format!("{FINDINGS} || {FAILURES} || {CHECKS}"),
         _ => format!("{STEPS} || {FINDINGS} || {CHECKS} || {{Command:command, Exit:exit}}"),
     });
     format!("{ERROR} || {view}")
