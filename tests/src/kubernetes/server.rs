@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use super::access::{Attributes, User};
 use super::cluster::Kubernetes;
@@ -70,9 +71,12 @@ impl Kubernetes {
         let server = axum::serve(listener, router).with_graceful_shutdown(async move {
             let _ = stopping.wait_for(|stop| *stop).await;
         });
+        // Controllers with much to do must not keep clients waiting; dropped, the set ends them.
+        let (mut beside, cluster) = (JoinSet::new(), Arc::clone(self));
+        beside.spawn(async move { controllers::run(&cluster).await });
         tokio::select! {
             _ = server => {}
-            () = controllers::run(self) => {}
+            _ = beside.join_next() => {}
             _ = stopped.wait_for(|stop| *stop) => {}
         }
     }
