@@ -56,6 +56,18 @@ pub(crate) async fn run(cli: &Cli, args: &DoctorArgs) -> Outcome<Exit> {
     }
 }
 
+/// The same for `report`: what is seen of the state file's cluster, and what that means.
+///
+/// # Errors
+/// As `verify`.
+pub(crate) async fn examine(cli: &Cli) -> Outcome<Examination> {
+    let subject = Subject::of(cli, None)?;
+    let reader = subject.sign_in(cli).await?;
+    let own = examined(cli, &subject, &reader).await;
+    cli.common.console().clear();
+    own
+}
+
 async fn examined(cli: &Cli, subject: &Subject, reader: &Reader) -> Outcome<Examination> {
     let view = look(reader, &subject.cluster, &subject.state).await;
     let checks = judge::checks(&view, &cli.common.state_flag());

@@ -8,8 +8,8 @@ use aksbackup_shared::state::schema::CloudTables;
 use aksbackup_shared::status::{self, Row};
 
 use crate::cli::Cli;
-use crate::commands::session;
 use crate::commands::status::seen;
+use crate::commands::{doctor, session};
 
 /// Makes the page. Who may not look at Azure gets it all the same, with the reason in it.
 ///
@@ -22,16 +22,17 @@ pub(crate) async fn run(cli: &Cli, args: &ReportArgs) -> Outcome<Exit> {
     };
     let state_flag = cli.common.state_flag();
     let recorded = || -> Vec<Row> { status::rows(&state, None, &state_flag) };
-    let (rows, failure) = match args.offline {
+    let (rows, looked) = match args.offline {
         true => (recorded(), None),
+        // Where one of them fails for want of a login, the other would as well.
         false => match seen(cli, &state, &state_flag).await {
-            Ok(rows) => (rows, None),
-            Err(failure) => (recorded(), Some(failure)),
+            Ok(rows) => (rows, Some(doctor::examine(cli).await)),
+            Err(failure) => (recorded(), Some(Err(failure))),
         },
     };
     let own = Own {
         plane: Plane::Cloud,
-        seen: failure.map(Err),
+        seen: looked,
         rows,
         tool: session::TOOL,
     };

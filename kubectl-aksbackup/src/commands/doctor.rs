@@ -67,7 +67,11 @@ pub(crate) async fn run(cli: &Cli, arguments: &DoctorArgs) -> Outcome<Exit> {
     }
 }
 
-async fn examine(cli: &Cli, reader: &Reader, state: &State) -> Outcome<Examination> {
+/// Everything that is seen of the cluster, and what it means.
+///
+/// # Errors
+/// As [`look`].
+pub(crate) async fn examine(cli: &Cli, reader: &Reader, state: &State) -> Outcome<Examination> {
     let console = cli.common.console();
     console.progress("doctor", "looks at the cluster");
     let looks = (look(reader, PAGES), reader.warnings(SYSTEM, PAGES, WARNINGS));

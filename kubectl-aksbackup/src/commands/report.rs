@@ -1,15 +1,17 @@
 //! `report`: the page about the cluster's backup, with what the cluster shows.
 
+use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::Plane;
 use aksbackup_shared::report::{self, Own, ReportArgs};
-use aksbackup_shared::state::schema::ClusterTables;
+use aksbackup_shared::state::schema::{ClusterTables, State};
 use aksbackup_shared::status::{self, Row};
 
 use crate::cli::Cli;
-use crate::commands::session;
+use crate::commands::looking::not_blind;
 use crate::commands::status::seen;
+use crate::commands::{doctor, session};
 
 /// Makes the page. Who may not look at the cluster gets it all the same, with the reason in it.
 ///
@@ -22,18 +24,26 @@ pub(crate) async fn run(cli: &Cli, arguments: &ReportArgs) -> Outcome<Exit> {
     };
     let state_flag = cli.common.state_flag();
     let recorded = || -> Vec<Row> { status::rows(&state, None, &state_flag) };
-    let (rows, failure) = match arguments.offline {
+    let (rows, looked) = match arguments.offline {
         true => (recorded(), None),
+        // Another cluster is seen by the first, and a missing login too.
         false => match seen(cli, state.clone(), &state_flag).await {
-            Ok(rows) => (rows, None),
-            Err(failure) => (recorded(), Some(failure)),
+            Ok(rows) => (rows, Some(examined(cli, &state).await)),
+            Err(failure) => (recorded(), Some(Err(failure))),
         },
     };
     let own = Own {
         plane: Plane::Cluster,
-        seen: failure.map(Err),
+        seen: looked,
         rows,
         tool: session::TOOL,
     };
     report::run(&cli.common.console(), &cli.common, arguments, (&state, &digest), own)
+}
+
+async fn examined(cli: &Cli, state: &State) -> Outcome<Examination> {
+    let reader = session::reader(cli, state)?;
+    let own = doctor::examine(cli, &reader, state).await?;
+    not_blind(&reader, &own).await?;
+    Ok(own)
 }

@@ -1,8 +1,9 @@
-//! Texts of others on a page of ours: shortened, in characters that do nothing, and never taken for markup.
+//! Texts of others on a page of ours: without secrets, shortened, in characters that do nothing, never taken for markup.
 
 use std::fmt::Write as _;
 
 use crate::console::steers;
+use crate::diagnosis::mask;
 
 /// As much as is kept of a name.
 pub const NAME: usize = 200;
@@ -17,7 +18,7 @@ const LINES: usize = 12;
 #[must_use]
 pub fn line(text: &str, limit: usize) -> String {
     let read = start(text, limit);
-    let words: Vec<String> = read.split_whitespace().map(harmless).collect();
+    let words: Vec<String> = mask(read).split_whitespace().map(harmless).collect();
     cut(&words.join(" "), limit, read.len() < text.len())
 }
 
@@ -37,7 +38,8 @@ pub fn sentence(text: &str) -> String {
 #[must_use]
 pub fn fact(text: &str) -> String {
     let read = start(text, FACT);
-    let mut lines = read.lines();
+    let masked = mask(read);
+    let mut lines = masked.lines();
     let kept: Vec<String> = lines
         .by_ref()
         .take(LINES)
@@ -217,6 +219,18 @@ mod tests {
         }
         assert_eq!(name(&"x".repeat(NAME)), "x".repeat(NAME));
         assert_eq!(line("one two", 3), "one…");
+    }
+
+    #[test]
+    fn secrets_are_masked_also_where_the_text_is_cut() {
+        let token = format!("eyJ{}.{}.{}", "a".repeat(300), "b".repeat(300), "c".repeat(300));
+        let padded = format!("{}{token} end", "x ".repeat(NAME / 2 - 5));
+        for text in [format!("sig={}&x=1", "s".repeat(40)), token, padded] {
+            for shown in [name(&text), sentence(&text), fact(&text)] {
+                assert!(!shown.contains("aaa") && !shown.contains("ssss"), "{shown}");
+                assert!(shown.contains("[token]") || shown.contains("[masked]"), "{shown}");
+            }
+        }
     }
 
     #[test]
