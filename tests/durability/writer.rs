@@ -31,8 +31,8 @@ impl Writer {
 
     /// Its command number `turn`, ready for more.
     pub(crate) fn command(&self, stage: &Stage, turn: usize) -> Command {
-        const PATIENCE: [&str; 4] = ["--yes", "-v", "--lock-timeout", "20m"];
-        // In a crowd the sandbox is slow to answer.
+        const PATIENCE: [&str; 4] = ["--yes", "-v", "--lock-timeout", "60m"];
+        // A loaded machine is slow to answer.
         const MORE: [&str; 2] = ["--request-timeout", "20m"];
         let mut command = match self.plane {
             Plane::Cloud => {
@@ -52,11 +52,17 @@ impl Writer {
 
     /// Runs its command number `turn` to its end, which is the one that is expected.
     pub(crate) fn write(&self, stage: &Stage, turn: usize) -> Run {
-        let code = match self.plane {
+        let run = finish(&mut self.command(stage, turn));
+        assert_eq!(run.code, self.ends(), "{run}");
+        run
+    }
+
+    /// How its commands end.
+    pub(crate) fn ends(&self) -> i32 {
+        match self.plane {
             Plane::Cloud => 0,
             Plane::Cluster => 5,
-        };
-        finish(&mut self.command(stage, turn)).ends(code)
+        }
     }
 
     /// The table that it writes.
@@ -75,7 +81,8 @@ fn namespace(number: usize, turn: usize) -> String {
 /// A prepared stage on which so many writers of each plane have something to write.
 pub(crate) fn stage(writers: usize) -> Stage {
     const AGENT: &str = "dataprotection-microsoft-kubernetes-agent";
-    let stage = Stage::new().unwrap();
+    // The more there is in the cluster, the longer one look of its controllers takes: they look a tenth as often.
+    let stage = Stage::with(&["time_scale=0.02"]).unwrap();
     stage.prepared();
     for (number, turn) in (0..writers).flat_map(|number| [(number, 0), (number, 1)]) {
         let namespace = namespace(number, turn);
@@ -109,10 +116,15 @@ pub(crate) fn own_file(stage: &Stage, name: &str) -> PathBuf {
 /// The file's text without the lines that say who wrote a table and when.
 pub(crate) fn values(state: &Path) -> String {
     let text = std::fs::read_to_string(state).unwrap();
-    let parsed = toml::from_str::<toml::Table>(&text);
-    assert!(parsed.is_ok(), "the state file cannot be read: {parsed:?}\n{text}");
-    let lines = text.lines().filter(|line| !line.starts_with("written = "));
+    let lines = whole(&text).lines().filter(|line| !line.starts_with("written = "));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The text of a state file, which can be read.
+pub(crate) fn whole(text: &str) -> &str {
+    let parsed = toml::from_str::<toml::Table>(text);
+    assert!(parsed.is_ok(), "the state file cannot be read: {parsed:?}\n{text}");
+    text
 }
 
 /// The temporary files in the folder of a state file.
