@@ -12,7 +12,7 @@ use crate::console::human;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::state::holder::{self, Holder};
-use crate::state::replace::{cure, folder_of, temporary};
+use crate::state::replace::{cure, folder_of};
 
 /// The first pauses between two tries, and the longest one. A holder mostly writes for some milliseconds.
 const PAUSES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(50)];
@@ -118,7 +118,7 @@ fn without_links(_options: &mut OpenOptions) {}
 fn create(state: &Path, path: &Path) -> io::Result<File> {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
-    let file = temporary(state, 0o600)?;
+    let file = crate::state::replace::temporary(state, 0o600)?;
     let folder = std::fs::metadata(folder_of(path))?.permissions().mode();
     file.as_file()
         .set_permissions(Permissions::from_mode(0o644 | (folder & 0o666)))?;
