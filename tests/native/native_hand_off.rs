@@ -154,7 +154,7 @@ fn every_command_has_a_table() {
     assert_eq!(head("platform", "status"), "Step State Since By Evidence");
     let copy = az.folder().join("copy.toml");
     std::fs::copy(az.stage.state(), &copy).unwrap();
-    assert_eq!(head("platform", "merge copy.toml"), "State Changed");
+    assert_eq!(head("platform", "merge copy.toml copy.toml"), "State Changed");
     az.aksbackup("platform", &["init", "--retention", "30d", "--yes"]).ok();
     assert_eq!(head("platform", "diff copy.toml"), "Table Later Keys");
     assert_eq!(head("platform", "migrate"), "State From To Changed");

@@ -78,14 +78,18 @@ def _argument(argument):
         # The program knows its defaults, and takes some of them from the environment: say them, do not send them.
         settings["help"] += "  Default: {}.".format(argument["default"])
     if argument["positional"]:
-        # knack takes one positional argument for each command: several words are one that repeats.
-        some = "*" if argument["repeat"] else "?"
-        settings.update(nargs=None if argument["required"] else some, metavar=argument["name"].upper())
+        settings.update(nargs=_count(argument), metavar=argument["name"].upper())
         made = CLICommandArgument(argument["name"], **settings)
         # knack makes an option of a positional argument whose list of options is empty when it is constructed.
         made.type.settings["options_list"] = []
         return made
     return CLICommandArgument(argument["name"], options_list=argument["options"], **settings)
+
+
+def _count(argument):
+    if argument["repeat"]:
+        return "+" if argument["required"] else "*"
+    return None if argument["required"] else "?"
 
 
 def _completer(argument):

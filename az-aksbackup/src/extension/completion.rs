@@ -13,7 +13,7 @@ const BY_AZ: [(&str, &str); 5] = [
 ];
 
 /// Options that take a file.
-const FILES: [&str; 2] = ["state", "policy_file"];
+const FILES: [&str; 5] = ["state", "policy_file", "files", "with", "out"];
 
 /// Options whose value stands in the state file, and where.
 const RECORDED: [(&str, &str); 13] = [
