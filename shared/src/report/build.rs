@@ -78,7 +78,7 @@ fn cluster(target: &Target) -> Cluster {
 
 /// All of it in a sentence, with the command that brings it further.
 fn verdict(inputs: &Inputs<'_>, lanes: &[Lane], findings: &[Found]) -> Judgement {
-    let current = || findings.iter().filter(|found| !found.outdated);
+    let current = || findings.iter().filter(|found| !found.outdated && !found.pending);
     let (mark, says) = judged(inputs, lanes, &current().collect::<Vec<_>>());
     let cure = current().find_map(|found| found.command.clone());
     let turn = || inputs.rows.iter().find_map(|row| row.next.as_ref());

@@ -16,7 +16,7 @@ use crate::report::views::Views;
 /// As many findings as a page has room for; the cause is among the first.
 const SHOWN: usize = 60;
 
-/// All that is wrong, errors before warnings, current before outdated, each of them in the order of the chain. What
+/// All that is wrong, current before pending before outdated, errors before warnings, each of them in the order of the chain. What
 /// both programs found is named once.
 pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
@@ -29,6 +29,7 @@ pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Found> {
             seen_by: plane,
             at: seen.at,
             outdated: views.is_outdated(raw.link, seen.at),
+            pending: views.is_pending(raw.link),
             ..raw.found(&cure, state_flag)
         };
         for found in own.chain(rest).map(about) {
@@ -37,7 +38,14 @@ pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Found> {
             }
         }
     }
-    all.sort_by_key(|found| (found.outdated, found.level == WARNING, found.location.link));
+    all.sort_by_key(|found| {
+        (
+            found.outdated,
+            found.pending,
+            found.level == WARNING,
+            found.location.link,
+        )
+    });
     all.truncate(SHOWN);
     all
 }
@@ -134,6 +142,7 @@ impl Raw<'_> {
             seen_by: Plane::Cloud,
             at: Timestamp::UNIX_EPOCH,
             outdated: false,
+            pending: false,
         }
     }
 }

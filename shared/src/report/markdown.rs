@@ -120,10 +120,10 @@ fn finding(found: &Found, out: &mut String) {
         Certainty::Likely => "likely",
     };
     let _ = writeln!(out, "### {}\n", literal(&found.message));
-    let old = if found.outdated {
-        "; seen before later work on this link"
-    } else {
-        ""
+    let old = match (found.outdated, found.pending) {
+        (true, _) => "; seen before later work on this link",
+        (false, true) => "; a step that makes this link is still open",
+        (false, false) => "",
     };
     let _ = writeln!(
         out,

@@ -6,7 +6,7 @@ use crate::report::model::{Lane, Mark, Node};
 use crate::report::text;
 use crate::report::views::{Seen, Views};
 use crate::state::schema::State;
-use crate::status::Row;
+use crate::status::{Row, Standing};
 
 mod names;
 
@@ -85,7 +85,10 @@ const KEYLESS: [Station; 5] = [
 ];
 
 const REACH: [Station; 4] = [
-    station("vault", "Backup vault", "", &[Link::Vault], &[StepName::VaultAndPolicy]),
+    Station {
+        part: Part::Vault,
+        ..station("vault", "Backup vault", "", &[Link::Vault], &[StepName::VaultAndPolicy])
+    },
     Station {
         part: Part::TrustedAccess,
         ..station(
@@ -183,8 +186,12 @@ fn stand(station: &Station, state: &State, views: Views<'_>) -> Stand {
     let worst = fresh.iter().filter(|seen| seen.check.is_finding());
     let worst = worst.rev().max_by_key(|seen| seen.mark()).map(of_check);
     // The last of equals is taken: the finding, which knows the cause.
+    let open = |step: &StepName| views.row(*step).is_some_and(|row| row.standing == Standing::Open);
     if let Some(stand) = [worst, wrong].into_iter().flatten().max_by_key(|stand| stand.0) {
-        return stand;
+        return match station.steps.iter().any(open) {
+            true => (Mark::Open, stand.1, stand.2, stand.3),
+            false => stand,
+        };
     }
     let rows = station.steps.iter().filter_map(|step| views.row(*step));
     let row = rows.max_by_key(|row| Mark::from(row.standing));

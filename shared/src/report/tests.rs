@@ -215,6 +215,17 @@ fn what_was_worked_on_since_is_history() {
 }
 
 #[test]
+fn what_no_step_has_made_yet_is_open_and_not_broken() {
+    let error = Check::error(Link::StorageRole, "role", "there is none", "az aksbackup grant");
+    let looks = [look(Plane::Cloud, AFTER, vec![error], vec![]), blind(Plane::Cluster)];
+    let page = page(&prepared(), &looks);
+    assert_eq!(page.verdict.mark, Mark::Open);
+    assert_eq!(node(&page, "storage-role").mark, Mark::Open);
+    assert_eq!(node(&page, "storage-role").says, "there is none");
+    assert!(page.findings[0].pending && html::html(&page).contains("still open"));
+}
+
+#[test]
 fn the_parts_of_the_vault_s_link_break_each_their_own_station() {
     for (check, broken) in [
         ("vault", "vault"),

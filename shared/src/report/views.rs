@@ -8,7 +8,7 @@ use crate::chain::link::Link;
 use crate::guide::{Plane, StepName};
 use crate::report::model::{Mark, View};
 use crate::report::text;
-use crate::status::Row;
+use crate::status::{Row, Standing};
 
 /// What one program saw, or why there is nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,12 @@ impl<'a> Views<'a> {
     pub(super) fn is_outdated(self, link: Link, at: Timestamp) -> bool {
         let own = self.rows.iter().filter(|row| steps(link).contains(&row.step));
         own.filter_map(|row| row.since).any(|since| since > at)
+    }
+
+    /// Whether a step that makes a link is still open: what is wrong with the link is then nothing to wonder at.
+    pub(super) fn is_pending(self, link: Link) -> bool {
+        let own = self.rows.iter().filter(|row| steps(link).contains(&row.step));
+        own.map(|row| row.standing).any(|standing| standing == Standing::Open)
     }
 
     /// How the file says that a step stands.

@@ -17,10 +17,11 @@ pub(super) fn findings(page: &mut Markup, report: &Report) {
 }
 
 fn finding(page: &mut Markup, found: &Found) {
-    let mark = match (found.outdated, found.level) {
-        (true, _) => Mark::Unseen,
-        (false, "error") => Mark::Broken,
-        (false, _) => Mark::Attention,
+    let mark = match (found.outdated, found.pending, found.level) {
+        (true, ..) => Mark::Unseen,
+        (false, true, _) => Mark::Open,
+        (false, false, "error") => Mark::Broken,
+        (false, false, _) => Mark::Attention,
     };
     page.raw("<article class=\"finding ");
     page.raw(class_of(mark));
@@ -38,6 +39,9 @@ fn finding(page: &mut Markup, found: &Found) {
     page.raw("</p>\n");
     if found.outdated {
         page.raw("<p class=\"note\">Seen before the state file notes work on this link: look again before acting on it.</p>\n");
+    }
+    if found.pending && !found.outdated {
+        page.raw("<p class=\"note\">A step that makes this link is still open: it may well be cured by it.</p>\n");
     }
     place(page, found);
     if !found.evidence.is_empty() {

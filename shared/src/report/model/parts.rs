@@ -37,6 +37,8 @@ pub struct Found {
     pub at: Timestamp,
     /// Whether the file notes that the link was worked on after that.
     pub outdated: bool,
+    /// Whether a step that makes the link is still open, so that it cannot be otherwise yet.
+    pub pending: bool,
 }
 
 /// Where something is wrong.
