@@ -11,7 +11,7 @@ const FINDINGS: &str = "findings[].{Severity:severity, Finding:id, Object:object
 const FAILURES: &str = "failures[].{Id:id, Cause:cause} || failure.{Id:id, Cause:cause, Fix:fix}";
 
 /// Of the commands whose document is of a kind of its own.
-const OWN: [(&str, &str); 8] = [
+const OWN: [(&str, &str); 9] = [
     (
         "init",
         "differences[].{Key:key, Before:old, Now:new} || target.{Cluster:cluster, Account:storage.account, \
@@ -36,6 +36,10 @@ const OWN: [(&str, &str); 8] = [
     (
         "diff",
         "differences[].{Table:table, OnlyIn:only_in, Later:later, Keys:length(keys)} || {Left:left, Right:right, Exit:exit}",
+    ),
+    (
+        "report",
+        "lanes[].nodes[].{Station:title, State:mark, Seen:says, When:at, By:by}",
     ),
     ("migrate", "{State:state, From:from, To:to, Changed:changed}"),
     ("schema", "keys(properties)[].{Table:@}"),
