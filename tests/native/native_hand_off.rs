@@ -136,7 +136,8 @@ fn every_command_has_a_table() {
         "Error Why",
         "there is no state file"
     );
-    assert_eq!(head("platform", init), "Key Before Now");
+    // A column without a value in any row is left out by az.
+    assert_eq!(head("platform", init), "Key Now");
     assert_eq!(
         head("platform", "init --yes"),
         "Cluster Account Container Vault Policy Instance"
