@@ -7,7 +7,7 @@ use aksbackup_shared::report::ReportArgs;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::flags::{DoctorArgs, VerifyArgs};
+use crate::commands::flags::{DoctorFlags, VerifyArgs};
 use crate::commands::init::flags::InitArgs;
 use crate::login::Auth;
 
@@ -159,7 +159,7 @@ pub(crate) enum Command {
   az aksbackup doctor --cluster-id /subscriptions/.../managedClusters/aks-demo -o json   # findings end 8
   az aksbackup doctor --with cluster.json               # one chain with the result of: kubectl aksbackup doctor -o json
   az aksbackup doctor --fix                             # run our own commands against it, each after asking")]
-    Doctor(DoctorArgs),
+    Doctor(DoctorFlags),
     /// Print a message for whoever is next: what was done, what to run, which rights, and a digest of the state file
     #[command(after_help = "Examples:
   az aksbackup handoff                                # plain text, ready to mail

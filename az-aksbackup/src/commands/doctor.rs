@@ -15,7 +15,7 @@ use aksbackup_shared::guide::Plane;
 use crate::arm::client::Reader;
 use crate::cli::{Cli, WriteArgs};
 use crate::commands::examined::{Subject, issuer, not_blind};
-use crate::commands::flags::DoctorArgs;
+use crate::commands::flags::DoctorFlags;
 use crate::commands::options;
 use crate::commands::steps::run_list;
 use crate::examine::{asked, judge, look, texts};
@@ -26,7 +26,7 @@ use crate::guide;
 ///
 /// # Errors
 /// As `verify`; exit 2 where `--fix` has nobody to ask; as the commands that it runs.
-pub(crate) async fn run(cli: &Cli, args: &DoctorArgs) -> Outcome<Exit> {
+pub(crate) async fn run(cli: &Cli, args: &DoctorFlags) -> Outcome<Exit> {
     if let Some(exit) = look_up(&cli.common, &args.shared)? {
         return Ok(exit);
     }
@@ -84,7 +84,7 @@ fn diagnosed(subject: &Subject, checks: Vec<Check>, words: &[Text], issuer: Opti
 }
 
 /// Who cannot sign in sees nothing, but Entra has said why.
-fn signed_out(cli: &Cli, args: &DoctorArgs, subject: &Subject, failure: Box<Failure>) -> Outcome<Exit> {
+fn signed_out(cli: &Cli, args: &DoctorFlags, subject: &Subject, failure: Box<Failure>) -> Outcome<Exit> {
     let why = failure.why.join("; ");
     let hint = failure.hints.first().cloned().unwrap_or_else(|| "az login".to_owned());
     let check = Check::unknown(Link::Login, "login", format!("{}: {why}", failure.what)).hinted(hint);
@@ -96,7 +96,7 @@ fn signed_out(cli: &Cli, args: &DoctorArgs, subject: &Subject, failure: Box<Fail
 }
 
 /// Shows and keeps what was found.
-fn tell(cli: &Cli, args: &DoctorArgs, own: &Examination) -> Outcome<Exit> {
+fn tell(cli: &Cli, args: &DoctorFlags, own: &Examination) -> Outcome<Exit> {
     let (console, state, examine) = (cli.common.console(), &cli.common.state, &args.shared.examine);
     let other = exchange::other(&console, own, examine, state)?;
     let exit = conclude(&cli.common, &args.shared, own, other.as_ref());
@@ -107,7 +107,7 @@ fn tell(cli: &Cli, args: &DoctorArgs, own: &Examination) -> Outcome<Exit> {
 }
 
 /// Runs a command of ours, as if it had been typed. Of what others have, and of backups, none is run.
-async fn mend(cli: &Cli, args: &DoctorArgs, remedy: Remedy) -> Outcome<Exit> {
+async fn mend(cli: &Cli, args: &DoctorFlags, remedy: Remedy) -> Outcome<Exit> {
     let write = WriteArgs { dry_run: false };
     match remedy {
         Remedy::Prepare => {

@@ -28,7 +28,7 @@ pub(crate) struct VerifyArgs {
 
 /// Flags of `doctor`.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct DoctorArgs {
+pub(crate) struct DoctorFlags {
     /// Those of both programs.
     #[command(flatten)]
     pub(crate) shared: args::DoctorArgs,
