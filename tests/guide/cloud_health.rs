@@ -178,7 +178,7 @@ fn a_set_up_under_other_names_has_no_finding() {
         "--retention",
         "30d",
         "--redundancy",
-        "geo-redundant",
+        "GeoRedundant",
         "--yes",
     ];
     stage.init("platform").ok();

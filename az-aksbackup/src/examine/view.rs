@@ -66,7 +66,11 @@ impl<T> Seen<T> {
     pub(crate) fn unread(&self, link: Link, check: &str, what: &str) -> Option<Check> {
         match self {
             Self::Here(_) | Self::Absent => None,
-            Self::Unasked => Some(Check::unknown(link, check, format!("nothing says where {what} is"))),
+            Self::Unasked => Some(Check::unknown(
+                link,
+                check,
+                format!("nothing says where to look for {what}"),
+            )),
             Self::Hidden(failure) => Some(hidden(link, check, what, failure)),
         }
     }
