@@ -118,7 +118,11 @@ impl Reader {
             })
             .await;
         match got {
-            Ok(found) => Ok(Some(found.status.and_then(|status| status.phase).unwrap_or_default())),
+            Ok(found) => {
+                // Empty text is for a namespace that is not there.
+                let phase = found.status.and_then(|status| status.phase);
+                Ok(Some(phase.unwrap_or_else(|| "Active".to_owned())))
+            }
             Err(failure) if is_missing(&failure) => Ok(Some(String::new())),
             Err(failure) => unless_forbidden(failure),
         }

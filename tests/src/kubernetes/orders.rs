@@ -65,13 +65,25 @@ impl Kubernetes {
     /// # Panics
     /// There is no such kind, or such an object is there.
     pub fn place(&self, object: Value) {
+        self.place_all(vec![object]);
+    }
+
+    /// The same for many, after which the controllers look once.
+    ///
+    /// # Panics
+    /// As [`Kubernetes::place`].
+    pub fn place_all(&self, objects: Vec<Value>) {
+        objects.into_iter().for_each(|object| self.put(object));
+        self.stir();
+    }
+
+    fn put(&self, object: Value) {
         let kind = object["kind"].as_str().unwrap_or_default().to_owned();
         let Some(resource) = resources::of_kind(&kind) else {
             panic!("no kind is called {kind}")
         };
         let made = self.store.create(resource, object, &Options::by("sandbox", None));
         assert!(made.is_ok(), "{kind} cannot be made: {made:?}");
-        self.stir();
     }
 
     /// Changes an object as if by another hand, its status too.

@@ -135,6 +135,13 @@ impl Way<'_> {
     /// What Velero would say.
     pub(crate) fn reach(&self, pod: &Value, spec: &Value) -> Result<(), Failure> {
         let config = |key: &str| spec["config"][key].as_str().unwrap_or_default();
+        let bucket = spec["objectStorage"]["bucket"].as_str().unwrap_or_default();
+        if bucket.contains('/') {
+            return Err(Failure::early(&format!(
+                "backup storage location's bucket name {bucket:?} must not contain a '/' (if using a prefix, put it in the \
+                 'Prefix' field instead)"
+            )));
+        }
         let account = config("storageAccount");
         if account.is_empty() {
             return Err(Failure::early("storageAccount is required in BSL"));
@@ -164,7 +171,6 @@ impl Way<'_> {
                 account,
             ));
         }
-        let bucket = spec["objectStorage"]["bucket"].as_str().unwrap_or_default();
         let touched = self.cloud.touch_container(&workload.principal_id, account, bucket);
         touched.map_err(|text| words::storage(&text, config("storageAccountURI"), account, bucket))
     }
