@@ -19,7 +19,7 @@ const CONFIGURATION: &str = "azure-wi-webhook-mutating-webhook-configuration";
 const SOMEBODY: &str = "00000000-0000-4000-8000-00000000000f";
 
 /// The cloud's side is done, and nobody has configured the cluster.
-fn granted() -> Stage {
+pub(crate) fn granted() -> Stage {
     let stage = Stage::with(ON).unwrap();
     stage.granted();
     rolled_out(&stage);

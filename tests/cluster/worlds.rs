@@ -6,8 +6,8 @@ use aksbackup_tests::kubernetes::{Fault, Persona, Rule};
 use serde_json::{Value, json};
 
 use crate::doctor::{
-    AGENT, AGENT_ACCOUNT, GENEVA, alter_agent, configured, doctor, found, hand, names_first, patch, restart, small,
-    template,
+    AGENT, AGENT_ACCOUNT, GENEVA, alter_agent, configured, doctor, found, granted, hand, names_first, patch, restart,
+    small, template,
 };
 use crate::looks::{NAMESPACE, ON, rolled_out, until};
 
@@ -82,6 +82,19 @@ fn what_was_mended_is_no_finding_though_logs_and_events_still_tell_of_it() {
 }
 
 #[test]
+fn fixing_asks_and_then_configures() {
+    let stage = granted();
+    let writes = stage.changes().len();
+    stage
+        .kubectl("cluster-admin", &["doctor", "--fix"])
+        .ends(Exit::Usage.code())
+        .says("cannot ask without a terminal");
+    assert_eq!(stage.changes().len(), writes, "nobody said yes");
+    stage.kubectl("cluster-admin", &["doctor", "--fix", "--yes"]).ok();
+    assert_eq!(found(&doctor(&stage, "cluster-admin").ok()), [""; 0]);
+}
+
+#[test]
 fn before_anything_is_there_the_place_is_named() {
     let stage = Stage::with(ON).unwrap();
     names_first(&stage, "K8S-NS-ABSENT");
@@ -138,12 +151,13 @@ fn what_is_wrong_on_the_way_to_the_api_server_is_named() {
         config["users"][0]["user"] = json!({ "exec": plugin });
     };
     assert_eq!(first(with_kubeconfig(&stage, plugin)), "K8S-KUBELOGIN");
-    assert_eq!(first(doctor(&stage, "nobody")), "K8S-FORBIDDEN");
 }
 
 #[test]
 fn whoever_may_see_only_a_part_is_told_what_to_ask_for() {
     let stage = configured();
+    let blind = doctor(&stage, "nobody").ends(Exit::NotPermitted.code());
+    assert_eq!(found(&blind), ["K8S-FORBIDDEN"], "{blind}");
     let rules = vec![Rule::new(&["list"], &["", "apps"], &["pods", "deployments"]).within(NAMESPACE)];
     small(&stage).set_persona(Persona::new("nobody", rules));
     let run = stage.kubectl("nobody", &["verify"]).ok();
