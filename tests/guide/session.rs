@@ -1,0 +1,238 @@
+//! The whole hand-off as it looks on a terminal, in docs/session and in the README.
+//!
+//! What is another each time is made the same: ids, the random ends of pods' names, ports, the clock, how long something
+//! took, and the order in which steps end that run at the same time.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use aksbackup_shared::guide::StepName;
+use aksbackup_tests::harness::Stage;
+use aksbackup_tests::terminal::shown;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const INIT: &str = "init --resource-group rg-aks --cluster-name aks-demo --storage-resource-group rg-backup \
+                    --vault-resource-group rg-backup --snapshot-group rg-snapshots --vault bv-demo \
+                    --storage-account stbackupdemo --yes";
+const GRANT: &str = "grant --vault bv-demo --snapshot-group rg-snapshots --storage-account stbackupdemo --yes";
+
+/// Who types what, and how it ends.
+const SESSION: [(&str, &str, &str, i32); 8] = [
+    ("platform", "az-aksbackup", INIT, 0),
+    ("platform", "az-aksbackup", "prepare --yes", 0),
+    ("owner", "az-aksbackup", GRANT, 0),
+    ("cluster-admin", "kubectl-aksbackup", "verify", 8),
+    ("cluster-admin", "kubectl-aksbackup", "configure --yes", 0),
+    ("platform", "az-aksbackup", "protect", 0),
+    ("platform", "az-aksbackup", "backup --yes", 0),
+    ("reader", "az-aksbackup", "status", 0),
+];
+
+#[test]
+fn eighty_columns_without_colour() {
+    let session = session(80, false);
+    keep("docs/session/hand-off-80.txt", &session);
+    let readme = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
+    let parts: Vec<&str> = readme.split("<!-- session -->").collect();
+    assert_eq!(parts.len(), 3, "the README has one place for the session");
+    let block = format!("\n```console\n{session}```\n");
+    keep("README.md", &[parts[0], &block, parts[2]].join("<!-- session -->"));
+}
+
+#[test]
+fn eighty_columns_on_a_dark_terminal() {
+    let session = session(80, true);
+    assert!(
+        session.contains("\u{1b}[32m✓\u{1b}[0m"),
+        "what is done is green\n{session}"
+    );
+    keep("docs/session/hand-off-80-dark.ansi", &session);
+}
+
+#[test]
+fn a_hundred_and_twenty_columns_without_colour() {
+    keep("docs/session/hand-off-120.txt", &session(120, false));
+}
+
+#[test]
+fn a_hundred_and_twenty_columns_on_a_dark_terminal() {
+    keep("docs/session/hand-off-120-dark.ansi", &session(120, true));
+}
+
+/// Compares `text` with the page, or writes the page anew.
+fn keep(page: &str, text: &str) {
+    let path = PathBuf::from(ROOT).join(page);
+    if std::env::var_os("AKSBACKUP_WRITE_DOCS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let differing = kept.lines().zip(text.lines()).find(|(old, new)| old != new);
+    assert!(
+        kept == text,
+        "{page} is not what a terminal shows, first at {differing:?}: AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-tests \
+         --test guide session"
+    );
+}
+
+fn session(columns: u16, colour: bool) -> String {
+    let stage = Stage::new().unwrap();
+    let (mut text, mut same) = (String::new(), Same::default());
+    for (person, program, words, code) in SESSION {
+        let arguments: Vec<&str> = words.split_whitespace().collect();
+        let mut command = match program {
+            "az-aksbackup" => stage.az_command(person, &arguments),
+            _ => stage.kubectl_command(person, &arguments),
+        };
+        command.env_remove("AKSBACKUP_STATE");
+        if !colour {
+            command.env("NO_COLOR", "1");
+        }
+        let asks = words == "protect";
+        let (mut lines, ended) = shown(command, columns, asks.then_some(("Make these changes?", "y"))).unwrap();
+        assert_eq!(ended, code, "{person}$ {program} {words}\n{}", lines.join("\n"));
+        let prompt = format!("{person}$ {} {}", program, arguments.join(" "));
+        // The order first: ids are numbered as they come.
+        in_the_guide_s_order(&mut lines);
+        let lines: Vec<String> = lines.iter().map(|line| same.line(line)).collect();
+        for line in std::iter::once(&prompt).chain(&lines) {
+            wrap(&mut text, line, usize::from(columns));
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+/// Steps that run at the same time end in any order: the lines of such a run in the order of the guide.
+fn in_the_guide_s_order(lines: &mut [String]) {
+    let place = |line: &String| {
+        let (_, rest) = line.split_once("✓")?;
+        let rest = rest.trim_start_matches("\u{1b}[0m").trim_start();
+        StepName::ALL
+            .iter()
+            .position(|step| rest.starts_with(&format!("{step}: ")))
+    };
+    lines
+        .chunk_by_mut(|one, other| place(one).is_some() && place(other).is_some())
+        .for_each(|run| run.sort_by_key(place));
+}
+
+/// A line as a terminal of `columns` breaks it.
+fn wrap(text: &mut String, line: &str, columns: usize) {
+    let (mut column, mut rest) = (0, line);
+    while let Some(next) = rest.chars().next() {
+        let code = rest
+            .strip_prefix("\u{1b}[")
+            .and_then(|code| code.find('m'))
+            .map(|end| end + 3);
+        let taken = code.unwrap_or(next.len_utf8());
+        if code.is_none() {
+            if column == columns {
+                text.push('\n');
+                column = 0;
+            }
+            column += 1;
+        }
+        text.push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    text.push('\n');
+}
+
+/// What stands for what is another each time.
+#[derive(Default)]
+struct Same {
+    ids: HashMap<String, String>,
+}
+
+impl Same {
+    fn line(&mut self, line: &str) -> String {
+        let words: Vec<String> = line.split(' ').map(|word| self.word(word)).collect();
+        without_time(&words.join(" "))
+    }
+
+    fn word(&mut self, word: &str) -> String {
+        let (mut out, mut rest) = (String::new(), word);
+        while !rest.is_empty() {
+            let taken = match rest.get(..36) {
+                Some(id) if is_uuid(id) => {
+                    let number = self.ids.len() + 1;
+                    let own = self.ids.entry(id.to_owned());
+                    out.push_str(own.or_insert_with(|| format!("{number:08}-0000-4000-8000-{number:012}")));
+                    36
+                }
+                _ => {
+                    let length = rest.chars().next().map_or(1, char::len_utf8);
+                    out.push_str(&rest[..length]);
+                    length
+                }
+            };
+            rest = &rest[taken..];
+        }
+        pod(&port(&moment(&out)))
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let dashes = [8, 13, 18, 23];
+    let fits = |(at, c): (usize, char)| {
+        if dashes.contains(&at) {
+            c == '-'
+        } else {
+            c.is_ascii_hexdigit()
+        }
+    };
+    text.char_indices().all(fits)
+}
+
+/// A day, or the time of a day.
+fn moment(word: &str) -> String {
+    let shape: String = word.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    match shape.as_str() {
+        "0000-00-00" => "2026-11-26".to_owned(),
+        "00:00Z" => "09:00Z".to_owned(),
+        _ => word.to_owned(),
+    }
+}
+
+fn port(word: &str) -> String {
+    let Some((before, after)) = word.split_once("127.0.0.1:") else {
+        return word.to_owned();
+    };
+    let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}127.0.0.1:6443{after}")
+}
+
+/// The random end of a pod's name.
+fn pod(word: &str) -> String {
+    match word.rsplit_once('-') {
+        Some((deployment, end))
+            if word.starts_with("dataprotection-microsoft-") && end.len() == 5 && is_pod(deployment) =>
+        {
+            format!("{deployment}-xxxxx")
+        }
+        _ => word.to_owned(),
+    }
+}
+
+/// Whether a name ends with the number of a template, as that of a replica set does.
+fn is_pod(name: &str) -> bool {
+    let number = name.rsplit('-').next().unwrap_or_default();
+    (8..=10).contains(&number.len()) && number.contains(|c: char| c.is_ascii_digit())
+}
+
+/// Without ` (12s)` at the end, whatever its colour.
+fn without_time(line: &str) -> String {
+    let bare = line.strip_suffix("\u{1b}[0m").unwrap_or(line);
+    let Some((before, took)) = bare.strip_suffix(')').and_then(|bare| bare.rsplit_once('(')) else {
+        return line.to_owned();
+    };
+    let is_time = took.ends_with('s') && took.chars().all(|c| c.is_ascii_digit() || c == 'm' || c == 's');
+    match is_time {
+        true => before.trim_end_matches("\u{1b}[2m").trim_end().to_owned(),
+        false => line.to_owned(),
+    }
+}
