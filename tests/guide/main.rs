@@ -15,6 +15,7 @@ mod credentials;
 mod deputy;
 mod dry_run;
 mod errors;
+mod examples;
 mod extension_states;
 mod faults;
 mod handoff;

@@ -48,7 +48,7 @@ fn help(program: &str, command: &[&str]) -> String {
 }
 
 /// The names in the list of commands: two spaces, then the name.
-fn commands(help: &str) -> Vec<String> {
+pub(crate) fn commands(help: &str) -> Vec<String> {
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let list = list.take_while(|line| !line.is_empty());
     let named = list.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
