@@ -44,7 +44,7 @@ impl Place {
             Self::Refusal => "refusal of Resource Manager",
             Self::SignIn => "refusal of Entra",
             Self::Unit => "text alone",
-            Self::Harmless => "said, and not reported",
+            Self::Harmless => "text alone",
         }
     }
 }
