@@ -116,7 +116,7 @@ fn judged(inputs: &Inputs<'_>, lanes: &[Lane], findings: &[&Found]) -> (Mark, St
             Mark::Attention,
             format!("Every step is done, but something needs attention. {}.", ended(says)),
         ),
-        None => well(lanes),
+        None => well(inputs, lanes),
     }
 }
 
@@ -142,12 +142,14 @@ fn left(rows: &[Row]) -> Option<String> {
 }
 
 /// Nothing is wrong and nothing is left: how sure that is.
-fn well(lanes: &[Lane]) -> (Mark, String) {
+fn well(inputs: &Inputs<'_>, lanes: &[Lane]) -> (Mark, String) {
     let nodes = || lanes.iter().flat_map(|lane| &lane.nodes);
     let (all, seen) = (nodes().count(), nodes().filter(|node| node.mark == Mark::Good).count());
     let says = match seen {
         0 => "The state file has every step; nobody has looked whether that is still so.".to_owned(),
-        seen if seen == all => "Protected: every link of the chain was seen as it should be.".to_owned(),
+        seen if seen == all && inputs.looks.iter().all(|look| look.seen.is_ok()) => {
+            "Protected: every link of the chain was seen as it should be.".to_owned()
+        }
         seen => format!(
             "Protected, as far as it was seen: {seen} of {all} stations of the chain were looked at and are as they should be."
         ),
