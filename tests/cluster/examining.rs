@@ -52,7 +52,7 @@ fn watching_shows_what_becomes_different_until_it_is_interrupted() {
         output
             .lines()
             .map_while(Result::ok)
-            .for_each(|line| drop(said.send(line)))
+            .for_each(|line| drop(said.send(line)));
     });
     let wait_for = |words: &str| loop {
         let line = heard

@@ -72,18 +72,12 @@ impl Reader {
     pub(crate) async fn surroundings(&self, room: bool) -> Outcome<Surroundings> {
         let own = self.namespace();
         let elsewhere = |live: Deployment| velero(&live, own);
-        let mut of_quotas = Wanted::everywhere("resourcequotas");
-        of_quotas.doing = Doing::new("list", "resourcequotas", "resource quotas", own);
         let (phase, veleros, webhooks, nodes, quotas) = try_join5(
             self.phase(),
             self.every(&Wanted::everywhere("deployments.apps"), Api::all, elsewhere),
             self.webhooks(),
             self.nodes(room),
-            self.every(
-                &of_quotas,
-                |client| Api::namespaced(client, own),
-                |live| Some(bounds(&live)),
-            ),
+            self.quotas(room),
         )
         .await?;
         Ok(Surroundings {
@@ -91,8 +85,19 @@ impl Reader {
             veleros,
             webhooks,
             nodes,
-            quotas: quotas.map(|all| all.into_iter().flatten().collect()),
+            quotas,
         })
+    }
+
+    async fn quotas(&self, wanted: bool) -> Outcome<Option<Vec<Quota>>> {
+        if !wanted {
+            return Ok(None);
+        }
+        let mut all = Wanted::everywhere("resourcequotas");
+        all.doing = Doing::new("list", "resourcequotas", "resource quotas", self.namespace());
+        let api = |client| Api::namespaced(client, self.namespace());
+        let listed = self.every(&all, api, |live: ResourceQuota| Some(bounds(&live))).await?;
+        Ok(listed.map(|all| all.into_iter().flatten().collect()))
     }
 
     async fn nodes(&self, room: bool) -> Outcome<Option<Vec<Node>>> {
