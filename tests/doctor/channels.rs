@@ -49,11 +49,12 @@ pub(crate) fn configured() -> Stage {
     stage
 }
 
-/// The whole hand-off, and a backup.
+/// The whole hand-off, and a backup, long ago: roles that are young would be what is wrong.
 pub(crate) fn protected() -> Stage {
     let stage = configured();
     stage.az("platform", &["protect", "--yes"]).ok();
     stage.az("platform", &["backup", "--yes"]).ok();
+    stage.sandbox.azure().age_roles();
     stage
 }
 

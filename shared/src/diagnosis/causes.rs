@@ -47,7 +47,8 @@ impl Candidate {
         if id == by || cause.follows_if_proved(id) && cause.is_surely_less_than(self) {
             return false;
         }
-        let inner = self.within.contains(&by) && !(self.certainty == Certainty::Proved && !self.known.wrapper);
+        let may_be_inner = self.known.wrapper || self.certainty != Certainty::Proved;
+        let inner = may_be_inner && self.within.contains(&by);
         inner
             || self
                 .known
