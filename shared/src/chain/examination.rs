@@ -104,8 +104,12 @@ impl Examination {
             refused(format!("it is no result of verify or doctor: {error}"))
                 .hint("make it with: kubectl aksbackup verify -o json, or az aksbackup verify -o json")
         })?;
-        let foreign = |own: &Option<String>, other: &Option<String>| matches!((own, other), (Some(own), Some(other)) if own != other);
-        if foreign(&self.issuer, &other.issuer) || foreign(&self.cluster, &other.cluster) {
+        let both = |own: &Option<String>, other: &Option<String>| own.clone().zip(other.clone());
+        let other_issuer = both(&self.issuer, &other.issuer).is_some_and(|(own, other)| own != other);
+        // Ids of Azure differ in case from one answer to the next.
+        let other_id =
+            both(&self.cluster, &other.cluster).is_some_and(|(own, other)| !own.eq_ignore_ascii_case(&other));
+        if other_issuer || other_id {
             return refused("it is of another cluster".to_owned()).err();
         }
         Ok(other)
