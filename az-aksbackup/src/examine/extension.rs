@@ -131,6 +131,10 @@ fn keyless(view: &View, own: &Extension) -> Check {
     const NAME: &str = "keyless";
     let value = own.setting(USE_AAD);
     let fact = format!("configurationSettings[{USE_AAD}] = {value:?}");
+    if value.is_empty() && [BUCKET, ACCOUNT].iter().any(|key| own.setting(key).is_empty()) {
+        // Settings under other names are another check's.
+        return Check::unknown(LINK, NAME, "the settings are not under the names that the chart reads").because(fact);
+    }
     if ["true", "t", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes)) {
         return Check::ok(LINK, NAME, "the extension signs in with tokens").because(fact);
     }
@@ -207,7 +211,7 @@ mod tests {
         assert_eq!(told(set(USE_AAD, "false")), ["STO-KEYS-OFF"]);
         assert_eq!(told(set(USE_AAD, "yes please")), ["EXT-USEAAD-BAD"]);
         assert_eq!(told(set(TENANT, "72d0c9b4-1f55-4a0e-9d3b-8f0e5b6c7a11")), ["WI-TENANT"]);
-        let short = json!({ "blobContainer": "aks", "storageAccount": "stbackup", USE_AAD: "true" });
+        let short = json!({ "blobContainer": "aks", "storageAccount": "stbackup", "useAAD": "true" });
         assert_eq!(
             told(|own| own["configurationSettings"] = short),
             ["EXT-CONFIG-UNMAPPED"]
