@@ -18,7 +18,8 @@ pub(crate) struct Protected {
 impl Protected {
     /// The hand-off with its first backup.
     pub(crate) fn new() -> Self {
-        let stage = Stage::new().unwrap();
+        // Only previews of the definitions know of the restriction of the metadata service.
+        let stage = Stage::new().unwrap().accepting("podLinkLocalAccess");
         stage.init("platform").ok();
         for part in PARTS {
             part.run(&stage).ok();
