@@ -123,18 +123,12 @@ fn each_fault_of_an_account_has_its_name() {
         move |own: &mut Sight| account(own).client_id = Some(id)
     };
     let other = "bbbbbbbb-0000-4000-8000-000000000001";
-    assert_eq!(
-        finds(set(other)),
-        ["running pods WI-POD-STALE", "service accounts WI-SA-STALE-CLIENT"]
-    );
+    assert_eq!(finds(set(other)), ["service accounts WI-SA-STALE-CLIENT"]);
     let by_hand = |own: &mut Sight| {
         account(own).ours = false;
         account(own).client_id = Some(other.to_owned());
     };
-    assert_eq!(
-        finds(by_hand),
-        ["running pods WI-POD-STALE", "service accounts WI-SA-WRONG-CLIENT"]
-    );
+    assert_eq!(finds(by_hand), ["service accounts WI-SA-WRONG-CLIENT"]);
     assert!(finds(set("/subscriptions/x")).contains(&"service accounts WI-SA-WRONG-CLIENT".to_owned()));
     assert_eq!(
         finds(|own| account(own).client_id = None),
