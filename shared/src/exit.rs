@@ -25,7 +25,7 @@ pub enum Exit {
     StateHeld = 6,
     /// The state file is unreadable, newer than this program, or in conflict.
     StateUnreadable = 7,
-    /// Changes are pending (`--dry-run`, `status --check`), or `verify` found something.
+    /// Changes are pending (`--dry-run`, `status --check`), or `verify` or `doctor` found something.
     Pending = 8,
     /// The deadline was reached while waiting; run again to go on.
     Deadline = 124,
@@ -52,7 +52,7 @@ impl Exit {
         ),
         (
             Self::Pending,
-            "changes pending (--dry-run, status --check) or findings (verify)",
+            "changes pending (--dry-run, status --check) or findings (verify, doctor)",
         ),
         (Self::Deadline, "deadline reached while waiting; run again to go on"),
         (Self::Interrupted, "interrupted; nothing is lost"),

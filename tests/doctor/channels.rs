@@ -137,7 +137,7 @@ fn with_location<T>(stage: &Stage, text: &str, look: impl FnOnce(&Stage) -> T) -
     let seen = look(stage);
     let status = own["status"].clone();
     cluster.alter("BackupStorageLocation", NAMESPACE, "default", |live| {
-        live["status"] = status
+        live["status"] = status;
     });
     seen
 }

@@ -84,7 +84,7 @@ fn who_changes_what_is_wanted_changes_nothing_that_was_agreed_to() {
     let (state, once) = (stage.state(), Once::new());
     let wanted = stage.value("/target/policy/name");
     let (old, new) = (format!("name = \"{wanted}\""), "name = \"another\"");
-    let (from, file) = (old.clone(), state.clone());
+    let (from, file) = (old, state);
     stage.sandbox.log().on_arrival(move |arrival| {
         let vault = arrival.method == "PUT" && arrival.target.to_ascii_lowercase().contains("/backupvaults/");
         if vault {

@@ -13,7 +13,7 @@ const FINDINGS: i32 = Exit::Pending.code() as i32;
 const OF_CLUSTER: [Case; 15] = [
     ("CLU-STOPPED", |world| world.set("cluster_stopped=true")),
     ("CLU-OIDC-OFF", |world| {
-        world.cluster("/oidcIssuerProfile", json!({ "enabled": false }))
+        world.cluster("/oidcIssuerProfile", json!({ "enabled": false }));
     }),
     ("CLU-WI-OFF", |world| world.cluster("/securityProfile", json!({}))),
     ("CLU-SERVICE-PRINCIPAL", |world| {
@@ -21,16 +21,16 @@ const OF_CLUSTER: [Case; 15] = [
         world.cluster("/servicePrincipalProfile/clientId", json!(ids::named("principal")));
     }),
     ("CLU-CSI-OFF", |world| {
-        world.cluster("/storageProfile/diskCSIDriver/enabled", json!(false))
+        world.cluster("/storageProfile/diskCSIDriver/enabled", json!(false));
     }),
     ("CLU-NETWORK-ISOLATED", |world| {
-        world.cluster("/networkProfile/outboundType", json!("none"))
+        world.cluster("/networkProfile/outboundType", json!("none"));
     }),
     ("CLU-IMDS-BLOCKED", |world| {
-        world.cluster("/networkProfile/podLinkLocalAccess", json!("None"))
+        world.cluster("/networkProfile/podLinkLocalAccess", json!("None"));
     }),
     ("CLU-POD-IDENTITY", |world| {
-        world.cluster("/podIdentityProfile", json!({ "enabled": true }))
+        world.cluster("/podIdentityProfile", json!({ "enabled": true }));
     }),
     ("CLU-NODES-UNSUITABLE", |world| {
         for pool in ["0", "1"] {
@@ -42,11 +42,11 @@ const OF_CLUSTER: [Case; 15] = [
         world.cluster("/oidcIssuerProfile/issuerURL", json!(issuer));
     }),
     ("ARM-BUSY", |world| {
-        world.cluster("/provisioningState", json!("Updating"))
+        world.cluster("/provisioningState", json!("Updating"));
     }),
     ("ARM-LOCK", |world| world.set("backup_group_lock=ReadOnly")),
     ("ARM-RP-UNREGISTERED", |world| {
-        world.azure().unregister("Microsoft.KubernetesConfiguration")
+        world.azure().unregister("Microsoft.KubernetesConfiguration");
     }),
     ("ARM-DENY-ASSIGNMENT", |world| {
         world.drop_credentials();
@@ -57,22 +57,22 @@ const OF_CLUSTER: [Case; 15] = [
 
 const OF_STORAGE: [Case; 10] = [
     ("CLU-REGION-MISMATCH", |world| {
-        world.change(&world.account(), "/location", json!("northeurope"))
+        world.change(&world.account(), "/location", json!("northeurope"));
     }),
     ("STO-WRONG-KIND", |world| {
-        world.change(&world.account(), "/kind", json!("BlobStorage"))
+        world.change(&world.account(), "/kind", json!("BlobStorage"));
     }),
     ("STO-ACCOUNT-DISABLED", |world| {
         world.change(&world.account(), "/properties/statusOfPrimary", json!("unavailable"));
     }),
     ("STO-CONTAINER-MISSING", |world| {
-        world.azure().remove(&world.container())
+        world.azure().remove(&world.container());
     }),
     ("STO-CONTAINER-DELETING", |world| {
-        world.change(&world.container(), "/properties/deleted", json!(true))
+        world.change(&world.container(), "/properties/deleted", json!(true));
     }),
     ("STO-IMMUTABLE", |world| {
-        world.change(&world.container(), "/properties/hasLegalHold", json!(true))
+        world.change(&world.container(), "/properties/hasLegalHold", json!(true));
     }),
     ("STO-FIREWALL", |world| world.set("storage_default_action=Deny")),
     ("STO-PE-PENDING", |world| {
@@ -80,7 +80,7 @@ const OF_STORAGE: [Case; 10] = [
         world.azure().connect(&world.account(), "Pending");
     }),
     ("STO-WRONG-TARGET", |world| {
-        world.setting("configuration.backupStorageLocation.bucket", "another")
+        world.setting("configuration.backupStorageLocation.bucket", "another");
     }),
     ("ARM-NOT-FOUND", |world| world.azure().remove(&world.account())),
 ];
@@ -88,10 +88,10 @@ const OF_STORAGE: [Case; 10] = [
 const OF_EXTENSION: [Case; 9] = [
     ("EXT-MISSING", |world| world.azure().remove(&world.extension())),
     ("EXT-FAILED", |world| {
-        world.change(&world.extension(), "/properties/provisioningState", json!("Failed"))
+        world.change(&world.extension(), "/properties/provisioningState", json!("Failed"));
     }),
     ("EXT-HELM-BUSY", |world| {
-        world.change(&world.extension(), "/properties/provisioningState", json!("Updating"))
+        world.change(&world.extension(), "/properties/provisioningState", json!("Updating"));
     }),
     ("EXT-IDENTITY-GONE", |world| world.azure().remove(&world.identity())),
     ("EXT-CONFIG-UNMAPPED", |world| {
@@ -99,13 +99,13 @@ const OF_EXTENSION: [Case; 9] = [
         world.change(&world.extension(), "/properties/configurationSettings", short);
     }),
     ("EXT-USEAAD-BAD", |world| {
-        world.setting("configuration.backupStorageLocation.config.useAAD", "yes please")
+        world.setting("configuration.backupStorageLocation.config.useAAD", "yes please");
     }),
     ("STO-KEYS-OFF", |world| {
-        world.setting("configuration.backupStorageLocation.config.useAAD", "false")
+        world.setting("configuration.backupStorageLocation.config.useAAD", "false");
     }),
     ("WI-TENANT", |world| {
-        world.setting("credentials.tenantId", ids::OTHER_TENANT)
+        world.setting("credentials.tenantId", ids::OTHER_TENANT);
     }),
     ("WI-SA-STALE-CLIENT", |world| {
         let anew = json!(ids::named("anew"));
@@ -120,13 +120,13 @@ const OF_CREDENTIALS: [Case; 7] = [
         world.each_credential("/properties/issuer", |issuer| json!(issuer.trim_end_matches('/')));
     }),
     ("FIC-SUBJECT", |world| {
-        world.each_credential("/properties/subject", |subject| json!(format!("{subject}-old")))
+        world.each_credential("/properties/subject", |subject| json!(format!("{subject}-old")));
     }),
     ("FIC-SUBJECT-CASE", |world| {
         world.each_credential("/properties/subject", |subject| json!(subject.to_uppercase()));
     }),
     ("FIC-AUDIENCE", |world| {
-        world.each_credential("/properties/audiences", |_| json!(["api://other"]))
+        world.each_credential("/properties/audiences", |_| json!(["api://other"]));
     }),
     ("FIC-LIMIT", |world| {
         let mut own = world.credentials().remove(0);
@@ -177,13 +177,13 @@ const OF_ROLES: [Case; 9] = [
     ("RBAC-CONDITION", |world| {
         world
             .azure()
-            .narrow(&world.principal(), BLOBS, "@Resource[x] StringEquals 'y'")
+            .narrow(&world.principal(), BLOBS, "@Resource[x] StringEquals 'y'");
     }),
     ("EXT-LIST-DENIED", |world| {
-        world.unassign(&world.vault_principal(), "Reader", &ids::cluster_id())
+        world.unassign(&world.vault_principal(), "Reader", &ids::cluster_id());
     }),
     ("RBAC-SNAPSHOT-VAULT", |world| {
-        world.unassign(&world.vault_principal(), "Reader", &Protected::snapshots())
+        world.unassign(&world.vault_principal(), "Reader", &Protected::snapshots());
     }),
     ("RBAC-SNAPSHOT-CLUSTER", |world| {
         world.unassign(&world.cluster_principal(), "Contributor", &Protected::snapshots());
@@ -209,10 +209,10 @@ pub(crate) fn vault_tier(world: &Protected) {
 const OF_VAULT: [Case; 13] = [
     ("VLT-TRUSTED-ACCESS", |world| world.azure().remove(&world.binding())),
     ("VLT-REGION", |world| {
-        world.change(&world.vault(), "/location", json!("northeurope"))
+        world.change(&world.vault(), "/location", json!("northeurope"));
     }),
     ("VLT-NO-IDENTITY", |world| {
-        world.change(&world.vault(), "/identity", json!({ "type": "None" }))
+        world.change(&world.vault(), "/identity", json!({ "type": "None" }));
     }),
     ("VLT-UAMI-GONE", |world| {
         let id = format!(
@@ -235,7 +235,7 @@ const OF_VAULT: [Case; 13] = [
         world.set("protected_elsewhere=true");
     }),
     ("VLT-DATASET-INFO", |world| {
-        world.change(&world.instance(), "/properties/dataSourceSetInfo", Value::Null)
+        world.change(&world.instance(), "/properties/dataSourceSetInfo", Value::Null);
     }),
     ("VLT-NO-EDIT", |world| {
         let other = format!("{}/backupPolicies/another", world.vault());

@@ -56,7 +56,7 @@ const VARIATIONS: [Variation; 17] = [
         world.azure().connect(&world.account(), "Approved");
     }),
     ("an open account with an endpoint that waits", |world| {
-        world.azure().connect(&world.account(), "Pending")
+        world.azure().connect(&world.account(), "Pending");
     }),
     ("an account that lets the subnet of the nodes in", |world| {
         let subnet = format!(
@@ -88,7 +88,7 @@ const VARIATIONS: [Variation; 17] = [
         world.azure().place(own);
     }),
     ("a node group that is locked down", |world| {
-        world.set("locked_node_group=true")
+        world.set("locked_node_group=true");
     }),
     ("another version of the extension", |world| {
         world.change(&world.extension(), "/properties/currentVersion", json!("0.0.9999-1"));
@@ -99,7 +99,7 @@ const VARIATIONS: [Variation; 17] = [
         }
     }),
     ("a lock that only keeps the vault from being deleted", |world| {
-        world.set("backup_group_lock=CanNotDelete")
+        world.set("backup_group_lock=CanNotDelete");
     }),
 ];
 

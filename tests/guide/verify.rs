@@ -126,7 +126,7 @@ fn the_other_program_s_view_is_shown_with_ones_own() {
         ("cloud", "verify")
     );
     assert_eq!(text(&document, "/cluster"), ids::cluster_id());
-    let mut theirs = document.clone();
+    let mut theirs = document;
     theirs["plane"] = serde_json::json!("cluster");
     theirs["checks"] =
         serde_json::json!([{ "link": "pods", "check": "live pods", "verdict": "error", "says": "\u{1b}[2Jnone" }]);

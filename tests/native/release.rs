@@ -163,8 +163,8 @@ fn an_sbom_holds_what_cargo_links_and_is_one_by_the_standard_s_own_schema() {
 #[test]
 fn the_platform_wheel_brings_its_program_along() {
     let az = Az::bare(&[]);
-    let wheels = names(packed()).into_iter().filter(|name| name.contains("manylinux"));
-    let wheel = packed().join(wheels.last().unwrap());
+    let mut wheels = names(packed()).into_iter().filter(|name| name.contains("manylinux"));
+    let wheel = packed().join(wheels.next_back().unwrap());
     let add = ["extension", "add", "--yes", "--source", wheel.to_str().unwrap()];
     az.run("nobody", &add).ok();
     let version = |arguments: &[&str]| {

@@ -35,7 +35,7 @@ fn document(issuer: &str) -> Value {
     };
     json!({
         "version": 1, "command": HOSTILE[0], "plane": "cluster", "at": "2099-01-01T00:00:00Z", "issuer": issuer,
-        "checks": checks, "findings": HOSTILE.iter().map(|text| finding(&text)).collect::<Vec<_>>(),
+        "checks": checks, "findings": HOSTILE.iter().map(finding).collect::<Vec<_>>(),
     })
 }
 

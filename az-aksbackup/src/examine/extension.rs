@@ -222,7 +222,7 @@ mod tests {
     fn keys_that_the_account_takes_are_another_failure() {
         let mut view = view();
         view.extensions = Seen::Here(vec![extension(|own| {
-            own["configurationSettings"][USE_AAD] = json!(null)
+            own["configurationSettings"][USE_AAD] = json!(null);
         })]);
         view.account = Seen::Here(crate::steps::account::tests::account(|own| {
             own["properties"]["allowSharedKeyAccess"] = json!(true);

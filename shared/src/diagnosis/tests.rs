@@ -236,11 +236,7 @@ fn quoted_words_are_masked_and_long_ones_cut() {
     let tail = format!("{} ContainerNotFound", "x ".repeat(5 << 20));
     let found = diagnose(
         &[proved("FIC-NONE").because(token)],
-        &[
-            bsl(words.clone()),
-            bsl(format!("{token} AADSTS700211 sig=abcdef")),
-            bsl(tail),
-        ],
+        &[bsl(words), bsl(format!("{token} AADSTS700211 sig=abcdef")), bsl(tail)],
     );
     let shown = serde_json::to_string(&found).unwrap();
     assert!(

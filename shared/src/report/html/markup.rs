@@ -58,7 +58,7 @@ impl Markup {
     /// A command to paste: one click selects all of it.
     pub(super) fn command(&mut self, command: &str) {
         self.within("pre class=\"command\"", |page| {
-            page.within("code", |page| page.text(command))
+            page.within("code", |page| page.text(command));
         });
         self.raw("\n");
     }

@@ -155,7 +155,7 @@ pub(super) fn access(page: &mut Markup, report: &Report) {
         columns: &["By", "Who", "May", "On"],
     };
     table(page, &head, &report.access, |row, own| {
-        grant(row, own, subscription(report))
+        grant(row, own, subscription(report));
     });
 }
 
@@ -182,7 +182,7 @@ pub(super) fn rights(page: &mut Markup, report: &Report) {
         columns: &["Who", "Right", "On", "What for"],
     };
     table(page, &head, &report.rights, |row, own| {
-        right(row, own, subscription(report))
+        right(row, own, subscription(report));
     });
 }
 
@@ -208,7 +208,7 @@ pub(super) fn made(page: &mut Markup, report: &Report) {
         columns: &["What", "For step", "When"],
     };
     table(page, &head, &report.made, |row, own| {
-        object(row, own, subscription(report))
+        object(row, own, subscription(report));
     });
 }
 
