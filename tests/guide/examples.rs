@@ -120,7 +120,8 @@ fn watch(stage: &Stage, mut command: Command) -> (String, i32) {
 
 /// Who runs an example.
 fn person(line: &str) -> &'static str {
-    match line {
+    let command = line.split(" # ").next().unwrap_or_default();
+    match command {
         line if line.contains("kubectl") => "cluster-admin",
         line if line.contains(" grant") => "owner",
         _ => "platform",

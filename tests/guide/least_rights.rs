@@ -103,6 +103,12 @@ fn without(all: &[Right], left_out: &Right) -> Vec<Right> {
     all.iter().filter(|right| *right != left_out).cloned().collect()
 }
 
+/// Whether `other` allows what `right` does: the same, or the same everywhere.
+fn covers(other: &Right, right: &Right) -> bool {
+    let same = (&other.verb, &other.group, &other.resource) == (&right.verb, &right.group, &right.resource);
+    same && (other.namespace.is_none() || other.namespace == right.namespace)
+}
+
 fn watching(right: &&Right) -> bool {
     right.verb == "watch"
 }
@@ -145,7 +151,8 @@ fn verify_names_each_right_of_its_manifest_that_it_lacks_and_needs_no_other() {
     assert!(!whole.stdout.contains('?'), "{whole}");
     with(&stage, &rights, &["status"]).ok();
     for right in &rights {
-        let run = with(&stage, &without(&rights, right), &["verify"]).ok();
+        let others: Vec<Right> = rights.iter().filter(|other| !covers(other, right)).cloned().collect();
+        let run = with(&stage, &others, &["verify"]).ok();
         match right.resource == ISSUER {
             true => run.says("? cluster"),
             false => run.says(&right.words()).says("as far as it may be seen"),

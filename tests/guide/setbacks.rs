@@ -70,6 +70,8 @@ fn pods_that_do_not_start_are_named_with_their_reason() {
         let run = configure(&stage, "90m").ends(Exit::Failed.code()).says(AGENT);
         assert!(run.stderr.contains(reason), "{reason} is said\n{run}");
         stage.sandbox.kubernetes().set_fault(AGENT, None);
+        // Until then Kubernetes still says that the deadline is exceeded.
+        stage.sandbox.cluster().settled().unwrap();
         configure(&stage, "90m").ok();
         assert_eq!(
             replica_sets(&stage),
