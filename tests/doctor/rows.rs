@@ -10,8 +10,9 @@ use crate::channels::{az_doctor, configured, found, kubectl_doctor, protected, w
 use crate::samples::{Place, Sample, all};
 
 /// Tests that make states, and name the row that each of them is.
-const BY_STATE: [(&str, &str); 3] = [
+const BY_STATE: [(&str, &str); 4] = [
     ("tests/cluster/doctor.rs", include_str!("../cluster/doctor.rs")),
+    ("tests/cluster/worlds.rs", include_str!("../cluster/worlds.rs")),
     (
         "tests/guide/cloud_failures.rs",
         include_str!("../guide/cloud_failures.rs"),
