@@ -55,10 +55,13 @@ fn obstacles(backend: Backend) {
     assert_eq!(verdicts(&good), all, "{good}");
     // Whoever may see nothing at all has not verified anything; whoever sees a part is told which.
     verify(&stage, "nobody").ends(Exit::NotPermitted.code());
-    stage
-        .kubectl("namespace-admin", &["verify", "--pre"])
-        .ok()
-        .says("as far as it may be seen");
+    // On the real one a namespace that is not there yet has no role binding either.
+    if backend == Backend::Small {
+        stage
+            .kubectl("namespace-admin", &["verify", "--pre"])
+            .ok()
+            .says("as far as it may be seen");
+    }
 
     stage
         .as_kubectl("cluster-admin", &["create", "namespace", "velero"])
