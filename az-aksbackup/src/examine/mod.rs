@@ -1,6 +1,6 @@
 //! The cloud's view of the chain: read all at once, then judged by pure functions.
 //!
-//! [`view`] is what was seen, [`look`] reads it, [`culprits`] looks once more where something is missing, [`judge`] puts
+//! [`view`] is what was seen, [`look`](mod@look) reads it, [`culprits`] looks once more where something is missing, [`judge`] puts
 //! the checks together; one module a link. [`before`] is `verify --pre`; [`texts`] and [`asked`] are what `doctor`
 //! reads besides.
 
