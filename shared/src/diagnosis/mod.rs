@@ -2,7 +2,7 @@
 //!
 //! [`catalogue`] holds what is known, as data. `unwrap` opens errors within errors, `matching` finds the rows that a text
 //! names, `causes` tells causes from what they bring about. [`command`] is the half of `doctor` that both programs share,
-//! `show` what a person reads of it, `pages` the same as documentation. [`mask`] makes the words of others fit to be shown.
+//! `show` what a person reads of it, `pages` the same as documentation. [`mask`](mod@mask) makes the words of others fit to be shown.
 
 pub mod catalogue;
 mod causes;
