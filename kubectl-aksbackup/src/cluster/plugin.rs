@@ -205,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn a_plugin_that_hangs_is_ended() {
         let limit = Some(Duration::from_millis(50));
-        let failure = credential(&shell("sleep 600"), false, limit).await.unwrap_err();
+        let failure = credential(&shell("exec sleep 600"), false, limit).await.unwrap_err();
         assert_eq!(failure.exit, Exit::NotPermitted);
         assert!(failure.to_string().contains("--request-timeout"), "{failure}");
     }
