@@ -111,7 +111,10 @@ version_of() {
 build() {
     command -v cargo >/dev/null 2>&1 || fail 1 'cargo is needed to build: install Rust 1.89 or later, or name an --archive'
     say 'building the two binaries (a few minutes the first time)'
-    (cd "$root" && cargo build --quiet --release --locked --package az-aksbackup --package kubectl-aksbackup)
+    for name in az-aksbackup kubectl-aksbackup; do
+        # One by one: together each would get the features that the other needs.
+        (cd "$root" && cargo build --quiet --release --locked --package "$name")
+    done
 }
 
 unpack() {

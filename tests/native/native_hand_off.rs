@@ -150,7 +150,8 @@ fn every_command_has_a_table() {
     az.stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
     assert_eq!(head("platform", "protect --yes"), STEPS);
     assert_eq!(head("platform", "backup --yes --no-wait"), STEPS);
-    assert_eq!(head("platform", "jobs"), "Job Operation Status Started");
+    // The backup may have ended by now.
+    assert!(head("platform", "jobs").starts_with("Job Operation Status Started"));
     assert_eq!(head("platform", "handoff"), "Who Steps Command");
     assert_eq!(head("platform", "status"), "Step State Since By Evidence");
     let copy = az.folder().join("copy.toml");
