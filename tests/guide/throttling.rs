@@ -116,8 +116,6 @@ fn credentials_are_written_at_their_rate_even_where_one_has_to_be_sent_again() {
         &[
             "fault=reset-after@PUT:federatedIdentityCredentials:1",
             "credential_write=0",
-            // Between two writes there has to be more time than a busy machine takes to pass one on.
-            "time_scale=0.02",
         ],
     );
     let entries = stage.since(0);
