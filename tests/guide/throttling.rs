@@ -116,6 +116,8 @@ fn credentials_are_written_at_their_rate_even_where_one_has_to_be_sent_again() {
         &[
             "fault=reset-after@PUT:federatedIdentityCredentials:1",
             "credential_write=0",
+            // Half of the distance is left to the machine: at this speed it is some milliseconds.
+            "credential_rate=0.5",
         ],
     );
     let entries = stage.since(0);
