@@ -1,7 +1,7 @@
 //! What `configure` waits for, in which order it writes, and how soon it sees that it is done.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::backend::Backend;
@@ -183,34 +183,43 @@ fn is_ready(pod: &Value) -> bool {
     conditions.any(|own| own["type"] == "Ready" && own["status"] == "True")
 }
 
-/// How much later than the cluster itself the program is done.
-fn delay(stage: &Stage) -> Duration {
+/// How much longer the program takes than the cluster's own rollout: what goes before its first deployment, and what
+/// follows the cluster's proof.
+fn overhead(stage: &Stage) -> SignedDuration {
     let old: Vec<String> = pods(stage).iter().map(uid).collect();
     let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let cluster = scope.spawn(|| {
-            while !proved(stage, &old) && !over.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Instant::now()
+    let (mut begun, mut done, mut proof) = (Timestamp::now(), Timestamp::now(), Timestamp::now());
+    let requests = requests_of(stage, || {
+        (begun, done, proof) = std::thread::scope(|scope| {
+            let cluster = scope.spawn(|| {
+                while !proved(stage, &old) && !over.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Timestamp::now()
+            });
+            let mut command = stage.kubectl_command("cluster-admin", &["configure", "--yes"]);
+            let begun = Timestamp::now();
+            finish(command.env_remove("AKSBACKUP_TIME_SCALE")).ok();
+            let done = Timestamp::now();
+            over.store(true, Ordering::Relaxed);
+            (begun, done, cluster.join().unwrap())
         });
-        let mut command = stage.kubectl_command("cluster-admin", &["configure", "--yes"]);
-        finish(command.env_remove("AKSBACKUP_TIME_SCALE")).ok();
-        let done = Instant::now();
-        over.store(true, Ordering::Relaxed);
-        done.saturating_duration_since(cluster.join().unwrap())
-    })
+    });
+    let rolls = |own: &&Request| about(own, "patch", "deployments/") && !own.uri.contains("dryRun");
+    let rolled = requests.iter().find(rolls).unwrap().at;
+    rolled.duration_since(begun) + done.duration_since(proof).max(SignedDuration::ZERO)
 }
 
 #[test]
-fn the_program_is_done_within_a_second_of_the_cluster() {
+fn the_program_takes_no_second_more_than_the_rollout_itself() {
     let slow = ["kubernetes.pod_start=1000", "kubernetes.validation_start=600"];
     let stage = granted_with(Backend::Real, &slow);
-    let mut delays = Vec::new();
+    let mut overheads = Vec::new();
     // Other work on the machine can only make one longer: the shortest of three counts.
     for _ in 0..3 {
-        delays.push(delay(&stage));
-        if delays.last().is_some_and(|own| *own <= Duration::from_secs(1)) {
+        overheads.push(overhead(&stage));
+        if overheads.last().is_some_and(|own| *own <= SignedDuration::from_secs(1)) {
+            println!("beside the rollout itself: {overheads:?}");
             return;
         }
         stage.kubectl("cluster-admin", &["unconfigure", "--yes"]).ok();
@@ -222,7 +231,7 @@ fn the_program_is_done_within_a_second_of_the_cluster() {
             (old && location(&stage)["status"]["phase"] == "Available").then_some(())
         });
     }
-    panic!("done so long after the cluster: {delays:?}");
+    panic!("so long beside the rollout itself: {overheads:?}");
 }
 
 macro_rules! on_both {
