@@ -66,3 +66,22 @@ pub(crate) fn inside(line: &[String]) -> io::Result<ExitCode> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
+
+/// Processor and wall time of all of them.
+pub(crate) fn sum(all: &[Usage]) -> (f64, f64) {
+    all.iter().fold((0.0, 0.0), |(processor, wall), one| {
+        (processor + one.processor, wall + one.wall)
+    })
+}
+
+/// Processor and wall time each have a median of their own.
+pub(crate) fn median(rounds: Vec<(f64, f64)>) -> (f64, f64) {
+    let (processor, wall) = rounds.into_iter().unzip();
+    (middle(processor), middle(wall))
+}
+
+/// The median of an odd number of times.
+pub(crate) fn middle(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
