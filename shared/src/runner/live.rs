@@ -149,9 +149,9 @@ impl<S: Step> Live<S> {
                     });
                 }
                 Decision::Wait(wait) => {
-                    let stirred = self.step.stirred(&session.reader, &view.seen);
+                    let stirred = Box::pin(self.step.stirred(&session.reader, &view.seen));
                     session
-                        .wait(self.step.name(), &wait, begun.elapsed(), stirred, || {
+                        .wait(self.step.name(), &wait, begun.elapsed(), stirred, &|| {
                             self.step.is_watched()
                         })
                         .await?;
@@ -184,7 +184,7 @@ impl<S: Step> Live<S> {
 
     /// What others need to know is recorded even where nothing is to be changed, and so before anybody is asked.
     async fn record_blocked(&self, seen: &S::Seen, session: &Session<S::Plane>) -> Outcome<()> {
-        session.record(|tables| self.step.record_blocked(seen, tables)).await?;
+        session.record(&|tables| self.step.record_blocked(seen, tables)).await?;
         Ok(())
     }
 
@@ -201,7 +201,7 @@ impl<S: Step> Live<S> {
             let note = change.note();
             session.console.progress(&name.to_string(), &note.summary);
             if let Some(object) = &note.creates {
-                session.record(|tables| S::Plane::intend(tables, name, object)).await?;
+                session.record(&|tables| S::Plane::intend(tables, name, object)).await?;
             }
             match self.step.apply(writer, change).await {
                 Ok(Applied::Done) => self.made(note),
@@ -218,15 +218,11 @@ impl<S: Step> Live<S> {
                             why: "pausing between two writes".into(),
                             retry_after: Some(session.pace.scaled(pause)),
                         };
-                        session
-                            .wait(name, &rest, begun.elapsed(), std::future::pending(), || false)
-                            .await?;
+                        session.wait(name, &rest, begun.elapsed(), never(), &|| false).await?;
                     }
                 }
                 Ok(Applied::Busy(wait)) => {
-                    session
-                        .wait(name, &wait, begun.elapsed(), std::future::pending(), || false)
-                        .await?;
+                    session.wait(name, &wait, begun.elapsed(), never(), &|| false).await?;
                     break;
                 }
                 Err(failure) => match self.step.hand_over(change, &failure) {
@@ -253,16 +249,14 @@ impl<S: Step> Live<S> {
         let summary = changes.first().map(|change| change.note().summary).unwrap_or_default();
         let wait = Wait::for_(format!("made, not seen yet: {summary}"));
         session
-            .wait(self.step.name(), &wait, begun.elapsed(), std::future::pending(), || {
-                false
-            })
+            .wait(self.step.name(), &wait, begun.elapsed(), never(), &|| false)
             .await?;
         Ok(Vec::new())
     }
 
     async fn record(&self, seen: &S::Seen, session: &Session<S::Plane>) -> Outcome<()> {
         session
-            .record(|tables| {
+            .record(&|tables| {
                 self.step.record(seen, tables);
                 S::Plane::confirm(tables, self.step.name());
             })
@@ -281,10 +275,13 @@ async fn follow<P: Plane>(name: StepName, mut operation: Box<dyn Operation>, ses
                     why: format!("{}: {status}", operation.title()),
                     retry_after,
                 };
-                session
-                    .wait(name, &wait, begun.elapsed(), std::future::pending(), || false)
-                    .await?;
+                session.wait(name, &wait, begun.elapsed(), never(), &|| false).await?;
             }
         }
     }
+}
+
+/// Nothing but the clock says when to look again.
+fn never() -> Local<'static, ()> {
+    Box::pin(std::future::pending())
 }

@@ -1,7 +1,6 @@
 //! What a command works with: the world, the state file, the person, and one deadline.
 
 use std::cell::RefCell;
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 use crate::console::Console;
@@ -12,7 +11,7 @@ use crate::pace::Pace;
 use crate::state::ownership::part::Part as _;
 use crate::state::schema::State;
 use crate::state::store::Store;
-use crate::step::{Plane, Wait};
+use crate::step::{Local, Plane, Wait};
 
 /// How long the clock stays silent while the world itself is watched: a connection may break off unnoticed.
 const WATCHED: Duration = Duration::from_secs(60);
@@ -78,7 +77,7 @@ impl<P: Plane> Session<P> {
     ///
     /// # Errors
     /// As [`Store::update`]; exit 7 also where the file is not there any more: half of it would be made anew.
-    pub async fn record(&self, change: impl Fn(&mut P::Tables)) -> Outcome<bool> {
+    pub async fn record(&self, change: &dyn Fn(&mut P::Tables)) -> Outcome<bool> {
         let mut known = self.state();
         change(P::Tables::of(&mut known));
         if known.same_values(&self.state.borrow()) {
@@ -114,8 +113,8 @@ impl<P: Plane> Session<P> {
         step: StepName,
         wait: &Wait,
         waited: Duration,
-        stirred: impl Future<Output = ()>,
-        is_watched: impl Fn() -> bool,
+        stirred: Local<'_, ()>,
+        is_watched: &dyn Fn() -> bool,
     ) -> Outcome<()> {
         self.console.progress(&step.to_string(), &wait.why);
         let pause = self.pace.next_look(waited, wait.retry_after);

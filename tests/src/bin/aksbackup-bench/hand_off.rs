@@ -9,8 +9,8 @@ use aksbackup_tests::critical_path::CriticalPath;
 use aksbackup_tests::sandbox::Sandbox;
 use aksbackup_tests::settings::Settings;
 
-use crate::measured;
 use crate::{Figure, figure};
+use crate::{logs, measured};
 
 /// Real seconds for one second of Azure's. Slow enough that the processor time of simulator and clients, which does not
 /// scale, hides in it.
@@ -77,6 +77,12 @@ pub(crate) fn figures(binaries: &Path) -> io::Result<Vec<Figure>> {
     ));
     figures.push(figure("hand-off / critical path".to_owned(), ratio, Some(1.10)));
     figures.push(figure("hand-off processor s".to_owned(), processor, None));
+    let doctor = logs::doctor(&sandbox, &binaries.join("kubectl-aksbackup"), folder.path())?;
+    figures.push(figure(
+        "doctor on 5,000 lines of log, processor s".to_owned(),
+        doctor.processor,
+        Some(1.0),
+    ));
     for (program, peak) in peaks {
         figures.push(figure(format!("{program} peak memory MiB"), peak, Some(32.0)));
     }

@@ -11,6 +11,7 @@ use clap::Parser;
 
 mod by_hand;
 mod hand_off;
+mod logs;
 mod measured;
 
 /// Measure the two binaries
