@@ -11,15 +11,15 @@ use crate::looks::{NAMESPACE, ON, check, granted, location, until};
 /// Code of Azure Storage, HTTP status, and a part of the cure.
 const STORAGE: &[(&str, u16, &str)] = &[
     ("AuthorizationPermissionMismatch", 403, "az aksbackup grant"),
-    ("AuthorizationFailure", 403, "firewall"),
-    ("PublicAccessNotPermitted", 409, "firewall"),
+    ("AuthorizationFailure", 403, "private endpoint"),
+    ("PublicAccessNotPermitted", 409, "private endpoint"),
     ("KeyBasedAuthenticationNotPermitted", 403, "az aksbackup prepare"),
     ("ContainerNotFound", 404, "az aksbackup prepare"),
-    ("ContainerBeingDeleted", 409, "wait until the container is gone"),
-    ("ContainerDisabled", 409, "restore it"),
-    ("AccountIsDisabled", 403, "disabled"),
-    ("InvalidAuthenticationInfo", 401, "wrong tenant"),
-    ("AuthenticationFailed", 403, "wrong tenant"),
+    ("ContainerBeingDeleted", 409, "--container NAME"),
+    ("ContainerDisabled", 409, "Restore it"),
+    ("AccountIsDisabled", 403, "enabled again"),
+    ("InvalidAuthenticationInfo", 401, "tenant"),
+    ("AuthenticationFailed", 403, "tenant"),
 ];
 
 /// Codes of Microsoft Entra, and a part of the cure.
@@ -32,12 +32,12 @@ const ENTRA: &[(&str, &str)] = &[
     ("AADSTS700016", "kubectl aksbackup configure"),
     ("AADSTS700024", "kubectl aksbackup configure"),
     ("AADSTS90061", "az aks update"),
-    ("AADSTS90002", "wrong tenant"),
-    ("AADSTS900023", "wrong tenant"),
-    ("AADSTS900382", "another cloud"),
-    ("AADSTS900432", "another cloud"),
-    ("AADSTS90038", "another cloud"),
-    ("AADSTS90051", "another cloud"),
+    ("AADSTS90002", "tenant-id"),
+    ("AADSTS900023", "tenant-id"),
+    ("AADSTS900382", "authority"),
+    ("AADSTS900432", "authority"),
+    ("AADSTS90038", "authority"),
+    ("AADSTS90051", "authority"),
     ("AADSTS900384", "kubectl aksbackup configure"),
     ("AADSTS50013", "kubectl aksbackup configure"),
     ("AADSTS700027", "kubectl aksbackup configure"),
@@ -118,7 +118,7 @@ const OTHERS: &[(&str, &str)] = &[
         "failed to read credentials from file: no such file",
         "az aksbackup prepare",
     ),
-    ("unknown cloud: AzureMoonCloud", "another cloud"),
+    ("unknown cloud: AzureMoonCloud", "authority"),
     (
         "Request to External OIDC endpoint failed",
         "cannot read the cluster's issuer",
@@ -232,13 +232,15 @@ fn every_message_has_its_cure(backend: Backend) {
             format!("BackupStorageLocation \"default\" is unavailable: rpc error: code = Unknown desc = {text}");
         (message, (*text).to_owned(), *cure)
     });
+    let mut wrong = Vec::new();
     for (message, word, cure) in storage.chain(entra).chain(others) {
         let finding = judged(&stage, &message);
-        let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-        assert_eq!(finding["verdict"], "error", "{message}");
-        assert!(text("says").contains(&word), "{word} is said\n{finding:#}");
-        assert!(text("hint").contains(cure), "{cure} cures {message}\n{finding:#}");
+        let text = |key: &str| finding[key].as_str().unwrap_or_default();
+        if finding["verdict"] != "error" || !text("says").contains(&word) || !text("hint").contains(cure) {
+            wrong.push(format!("{word}: {cure}\n{finding:#}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let unheard = judged(
         &stage,
         "rpc error: code = Unknown desc = something that nobody has heard of",

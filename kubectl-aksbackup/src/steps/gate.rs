@@ -8,8 +8,16 @@ use aksbackup_shared::step::Turn;
 use crate::cluster::pods::Pod;
 use crate::cluster::storage_locations::{StorageLocation, default_of};
 use crate::steps::context::Context;
-use crate::steps::storage::{Access, access, cure, told};
-use crate::steps::velero_words::{Fault, meaning};
+use crate::steps::storage::{Access, access, cure, meaning, told};
+
+/// The known failures of signing in by the node.
+const OF_THE_NODE: [&str; 5] = [
+    "CLU-IMDS-BLOCKED",
+    "WI-NOT-INJECTED",
+    "WI-IMDS-MULTIPLE",
+    "WI-IMDS-NOT-ASSIGNED",
+    "CLU-POD-IDENTITY",
+];
 
 /// What stands before the rollout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +45,7 @@ pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, c
             "the extension has no backup storage location {STORAGE_LOCATION}"
         )));
     };
-    if meaning(&location.message).is_some_and(|known| known.fault == Fault::NodeIdentity) {
+    if meaning(location).is_some_and(|known| OF_THE_NODE.contains(&known.id)) {
         return Gate::Open;
     }
     if !location.is_available() && state.cloud.roles.is_none() {

@@ -2,7 +2,7 @@
 //!
 //! [`preflight`] proves the cluster and the caller's rights; [`unconfiguration`] is the way back. What several steps
 //! need: [`context`] (one run), [`goal`] and [`cause`] (what pods are to run with), [`gate`] and [`storage`] (what the
-//! storage location tells), [`injection`] (what pods carry), [`velero_words`] (what Velero's messages mean).
+//! storage location tells), [`injection`] (what pods carry).
 
 pub(crate) mod cause;
 pub(crate) mod context;
@@ -17,4 +17,3 @@ pub(crate) mod storage;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod unconfiguration;
-pub(crate) mod velero_words;

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::names::STORAGE_LOCATION;
@@ -22,8 +23,7 @@ use crate::cluster::watch::Since;
 use crate::plane::Cluster;
 use crate::steps::context::Context;
 use crate::steps::injection::{lack, live};
-use crate::steps::storage::{Access, access, read_only, told, velero_since};
-use crate::steps::velero_words::{Fault, meaning};
+use crate::steps::storage::{Access, access, meaning, read_only, told, velero_since};
 
 /// The step.
 pub(crate) struct Verification {
@@ -206,13 +206,16 @@ impl Verification {
             location.name, location.phase
         ))
         .because(location.message.clone());
-        let known = meaning(&location.message);
+        let known = meaning(location);
+        let of_storage = known
+            .as_ref()
+            .is_some_and(|known| matches!(known.link, Link::Storage | Link::StorageRole));
         if let Some(known) = known {
-            failure = failure.code(known.code).hint(known.cure);
+            failure = failure.because(known.cause).code(known.code).hint(known.cure);
         }
         failure = failure.hint("what Velero says: kubectl aksbackup logs");
         // The node's identity meets the same role, the same container and the same firewall.
-        if known.is_none_or(|known| !matches!(known.fault, Fault::Role | Fault::Storage)) {
+        if !of_storage {
             failure = failure.hint(format!(
                 "until it is mended, back to how it was: {}",
                 self.context.command("kubectl aksbackup unconfigure")

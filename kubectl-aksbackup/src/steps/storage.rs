@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use aksbackup_shared::args::duration;
+use aksbackup_shared::chain::finding::SeenIn;
+use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::console::human;
+use aksbackup_shared::diagnosis::{self, Meaning};
 use jiff::Timestamp;
 
 use crate::cluster::pods::Pod;
 use crate::cluster::storage_locations::{StorageLocation, default_of};
-use crate::steps::velero_words::meaning;
 
 /// What is known of the way from Velero to the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +111,8 @@ pub(crate) fn told(location: &StorageLocation) -> String {
         text.push_str(": ");
         text.extend(reason.trim_end_matches([' ', '.']).chars().take(300));
     }
-    if let Some(known) = meaning(&location.message)
-        && !text.contains(known.code)
+    if let Some(known) = meaning(location)
+        && !text.contains(&known.code)
     {
         text.push_str(&format!(" ({})", known.code));
     }
@@ -122,9 +124,14 @@ fn innermost(message: &str) -> &str {
     message.rsplit_once("desc = ").map_or(message, |(_, inner)| inner)
 }
 
+/// What Velero's message about a location means, where it is known.
+pub(crate) fn meaning(location: &StorageLocation) -> Option<Meaning> {
+    diagnosis::meaning(SeenIn::Bsl, Link::StorageLocation, &location.message)
+}
+
 /// What cures a location's state, where its message is known.
-pub(crate) fn cure(location: &StorageLocation) -> Option<&'static str> {
-    meaning(&location.message).map(|meaning| meaning.cure)
+pub(crate) fn cure(location: &StorageLocation) -> Option<String> {
+    meaning(location).map(|meaning| meaning.cure)
 }
 
 #[cfg(test)]

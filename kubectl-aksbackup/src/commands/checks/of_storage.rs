@@ -189,7 +189,12 @@ fn reach(location: &StorageLocation, sight: &Sight) -> Check {
         return facts(Check::unknown(LINK, NAME, says));
     }
     if !location.is_available() && sight.pods.is_none() {
-        return facts(Check::error(LINK, NAME, told(location), cure(location).unwrap_or(LOGS)));
+        return facts(Check::error(
+            LINK,
+            NAME,
+            told(location),
+            cure(location).unwrap_or_else(|| LOGS.to_owned()),
+        ));
     }
     facts(match access(std::slice::from_ref(location), sight.pods()) {
         Access::Proven(location) => Check::ok(
@@ -200,7 +205,12 @@ fn reach(location: &StorageLocation, sight: &Sight) -> Check {
                 location.name, location.container, location.account
             ),
         ),
-        Access::Denied(location) => Check::error(LINK, NAME, told(location), cure(location).unwrap_or(LOGS)),
+        Access::Denied(location) => Check::error(
+            LINK,
+            NAME,
+            told(location),
+            cure(location).unwrap_or_else(|| LOGS.to_owned()),
+        ),
         Access::Unknown(why) => Check::warning(LINK, NAME, why, format!("run this again in a minute; then: {LOGS}")),
         Access::Absent => Check::error(LINK, NAME, "it is gone", PREPARE).proves("BSL-ABSENT"),
     })
