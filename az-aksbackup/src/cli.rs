@@ -7,7 +7,7 @@ use aksbackup_shared::report::ReportArgs;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::flags::{DoctorFlags, VerifyArgs};
+use crate::commands::flags::{DoctorFlags, VerifyFlags};
 use crate::commands::init::flags::InitArgs;
 use crate::login::Auth;
 
@@ -150,7 +150,7 @@ pub(crate) enum Command {
   az aksbackup verify --watch                           # show what becomes different
   az aksbackup verify --with cluster.json               # one chain with the result of: kubectl aksbackup verify -o json
   az aksbackup verify --save --fail-on error            # keep the result for kubectl aksbackup; warnings end 0")]
-    Verify(VerifyArgs),
+    Verify(VerifyFlags),
     /// Name the known failures behind what Azure shows and says, the cause first, each with its cure
     #[command(after_help = "Examples:
   az aksbackup doctor

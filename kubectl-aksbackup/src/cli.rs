@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs, duration};
-use aksbackup_shared::chain::args::{DoctorArgs, ExamineArgs};
+use aksbackup_shared::chain::args::{DoctorArgs, VerifyArgs};
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::names::VELERO_CONTAINER;
 use aksbackup_shared::report::ReportArgs;
@@ -84,7 +84,7 @@ pub(crate) enum Command {
   kubectl aksbackup verify --watch                      # show what becomes different
   kubectl aksbackup verify --with cloud.json            # one chain with the result of: az aksbackup verify -o json
   kubectl aksbackup verify --save --fail-on error       # keep the result for az aksbackup verify; warnings end 0")]
-    Verify(VerifyArgs),
+    Verify(VerifyFlags),
     /// Say what is wrong, why, and what to type: the checks of verify, logs and events, and every failure that is known
     #[command(after_help = "Examples:
   kubectl aksbackup doctor
@@ -226,19 +226,13 @@ pub(crate) struct ConfigureArgs {
 
 /// Flags of `verify`.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct VerifyArgs {
+pub(crate) struct VerifyFlags {
     /// Before the extension is installed: look for what would stand in its way
     #[arg(long)]
     pub(crate) pre: bool,
-    /// Look again until there is no finding, or until --timeout
-    #[arg(long, conflicts_with = "watch")]
-    pub(crate) wait: bool,
-    /// Go on, and show what becomes different
-    #[arg(long)]
-    pub(crate) watch: bool,
-    /// How the chain is examined.
+    /// Those of both programs.
     #[command(flatten)]
-    pub(crate) examine: ExamineArgs,
+    pub(crate) shared: VerifyArgs,
 }
 
 /// Flags of `logs`.

@@ -3,6 +3,7 @@
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::azure::ids;
 use aksbackup_tests::harness::Stage;
+use aksbackup_tests::watched::Watched;
 use serde_json::Value;
 
 use crate::cloud_world::{Protected, text};
@@ -146,4 +147,21 @@ fn the_other_program_s_view_is_shown_with_ones_own() {
         .stage
         .az("reader", &["verify", "--with", named])
         .ends(Exit::StateUnreadable.code());
+}
+
+#[test]
+fn watching_shows_what_becomes_different_until_it_is_interrupted() {
+    let world = Protected::new();
+    let stage = &world.stage;
+    let watched = Watched::start(&mut stage.az_command("reader", &["verify", "--watch"]));
+    watched.says("verify: every link that Azure shows holds");
+    stage.sandbox.set("cluster_stopped=true").unwrap();
+    watched.says("az aks start --name aks-demo");
+    stage.sandbox.set("cluster_stopped=false").unwrap();
+    watched.says("✓ cluster");
+    assert_eq!(watched.interrupt(), Some(i32::from(Exit::Interrupted.code())));
+    stage
+        .az("reader", &["verify", "--watch", "-o", "json"])
+        .ends(Exit::Usage.code())
+        .says("--watch has no end");
 }

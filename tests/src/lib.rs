@@ -17,4 +17,5 @@ pub mod schema;
 pub mod settings;
 pub mod terminal;
 pub mod tls;
+pub mod watched;
 pub mod wheel;

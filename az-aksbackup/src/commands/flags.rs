@@ -1,6 +1,6 @@
 //! The flags of the commands that judge the chain.
 
-use aksbackup_shared::chain::args::{self, ExamineArgs};
+use aksbackup_shared::chain::args::{self, VerifyArgs};
 use aksbackup_shared::ids::ResourceId;
 use clap::Args;
 
@@ -8,22 +8,16 @@ use crate::cli::RoleArgs;
 
 /// Flags of `verify`.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct VerifyArgs {
+pub(crate) struct VerifyFlags {
     /// Cluster, by its ARM id, where there is no state file of it
     #[arg(long, value_name = "ID")]
     pub(crate) cluster_id: Option<ResourceId>,
     /// Before anything is set up: look for what would stand in its way
     #[arg(long)]
     pub(crate) pre: bool,
-    /// Look again until there is no finding, or until --timeout
-    #[arg(long, conflicts_with = "watch")]
-    pub(crate) wait: bool,
-    /// Go on, and show what becomes different
-    #[arg(long)]
-    pub(crate) watch: bool,
-    /// How the chain is examined.
+    /// Those of both programs.
     #[command(flatten)]
-    pub(crate) examine: ExamineArgs,
+    pub(crate) shared: VerifyArgs,
 }
 
 /// Flags of `doctor`.

@@ -40,6 +40,21 @@ pub struct ExamineArgs {
     pub fail_on: FailOn,
 }
 
+/// Flags of `verify`.
+#[derive(Debug, Clone, Args)]
+#[group(skip)] // A program's own flags of the command may bear the same name.
+pub struct VerifyArgs {
+    /// Look again until there is no finding, or until --timeout
+    #[arg(long, conflicts_with = "watch")]
+    pub wait: bool,
+    /// Go on, and show what becomes different
+    #[arg(long)]
+    pub watch: bool,
+    /// How the chain is examined.
+    #[command(flatten)]
+    pub examine: ExamineArgs,
+}
+
 /// Flags and words of `doctor`.
 #[derive(Debug, Clone, Args)]
 #[group(skip)] // A program's own flags of the command may bear the same name.
