@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// How a command ended. The numbers are public and never change their meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Exit {

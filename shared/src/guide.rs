@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which binary a step belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Plane {
     /// `az aksbackup`.

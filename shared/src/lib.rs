@@ -21,6 +21,8 @@ pub mod files;
 pub mod guide;
 pub mod handoff;
 pub mod ids;
+#[cfg(test)]
+mod json_schema;
 pub mod names;
 pub mod pace;
 pub mod process;

@@ -1,14 +1,12 @@
 //! `verify` and `doctor` as people use them over time, with the other program's view, and against those who mean harm.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::backend::Backend;
 use aksbackup_tests::harness::{Run, Stage, binary, finish};
+use aksbackup_tests::watched::Watched;
 use serde_json::{Value, json};
 
 use crate::looks::{NAMESPACE, check, location, pods, until};
@@ -44,33 +42,13 @@ fn waiting_ends_at_its_deadline_with_the_last_state() {
 #[test]
 fn watching_shows_what_becomes_different_until_it_is_interrupted() {
     let stage = configured(Backend::Small);
-    let mut command = stage.kubectl_command("viewer", &["verify", "--watch"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let output = BufReader::new(child.stdout.take().unwrap());
-    let (said, heard) = mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        output
-            .lines()
-            .map_while(Result::ok)
-            .for_each(|line| drop(said.send(line)));
-    });
-    let wait_for = |words: &str| loop {
-        let line = heard
-            .recv_timeout(Duration::from_secs(60))
-            .unwrap_or_else(|_| panic!("{words}: not said"));
-        if line.contains(words) {
-            return;
-        }
-    };
-    wait_for("verify: workload identity works");
+    let watched = Watched::start(&mut stage.kubectl_command("viewer", &["verify", "--watch"]));
+    watched.says("verify: workload identity works");
     stage.sandbox.cluster().helm_upgrade_drops_label(GENEVA).unwrap();
-    wait_for("lacks label");
+    watched.says("lacks label");
     configure(&stage).ok();
-    wait_for("✓ pod templates");
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(i32::from(Exit::Interrupted.code())));
-    reader.join().unwrap();
+    watched.says("✓ pod templates");
+    assert_eq!(watched.interrupt(), Some(i32::from(Exit::Interrupted.code())));
 }
 
 #[test]
@@ -131,6 +109,56 @@ fn one_chain_is_made_of_both_views() {
     );
     let missing = stage.kubectl("viewer", &["verify", "--with", "nowhere.json"]);
     missing.ends(Exit::Missing.code());
+}
+
+#[test]
+fn doctor_makes_one_diagnosis_of_both_views() {
+    let stage = granted(Backend::Small);
+    configure(&stage).ok();
+    let cluster = stage.sandbox.kubernetes();
+    cluster.set_velero_hangs(true);
+    let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(5);
+    cluster.alter("BackupStorageLocation", NAMESPACE, "default", |own| {
+        own["status"] = json!({
+            "phase": "Unavailable", "message": "BackupStorageLocation \"default\" is unavailable: rpc error: code = Unknown",
+            "lastValidationTime": format!("{now:.0}"),
+        });
+    });
+    until("it is denied", || {
+        (location(&stage)["status"]["phase"] == "Unavailable").then_some(())
+    });
+    stage
+        .kubectl("viewer", &["doctor"])
+        .ends(Exit::Pending.code())
+        .says("BSL-UNAVAILABLE");
+    let mut theirs = cloud_view(&stage, "has another issuer", "az aksbackup prepare");
+    theirs["checks"][0]["link"] = json!("federated-credentials");
+    theirs["checks"][0]["failure"] = json!("FIC-ISSUER");
+    let path = stage.folder().join("aksbackup.cloud.json");
+    std::fs::write(&path, theirs.to_string()).unwrap();
+    let with = ["doctor", "--with", path.to_str().unwrap()];
+    stage
+        .kubectl("viewer", &with)
+        .ends(Exit::Pending.code())
+        .says("seen by:  az aksbackup at 2026-01-01T00:00:00Z")
+        .says("follows:  FIC-ISSUER")
+        .says("the chain breaks first at: federated credentials (FIC-ISSUER, as az aksbackup saw)");
+    let run = stage.kubectl("viewer", &[&with[..], &["-o", "json"]].concat());
+    let document = run.ends(Exit::Pending.code()).json();
+    let told = document["joint"].as_array().unwrap().iter();
+    let told: Vec<_> = told
+        .map(|own| (&own["id"], &own["seen_by"], &own["follows_from"]))
+        .collect();
+    let none = Value::Null;
+    assert_eq!(
+        told[..2],
+        [
+            (&json!("FIC-ISSUER"), &json!(["cloud"]), &none),
+            (&json!("BSL-UNAVAILABLE"), &json!(["cluster"]), &json!("FIC-ISSUER")),
+        ]
+    );
+    // By itself it knows no better cause.
+    assert_eq!(document["findings"][0]["id"], "BSL-UNAVAILABLE");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
+use jsonschema::Validator;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -41,6 +43,14 @@ pub struct Stage {
     guests: &'static [&'static str],
     new_word: Option<&'static str>,
 }
+
+/// What a result of `verify` and `doctor` has to look like.
+#[expect(clippy::expect_used, reason = "a test fails by it")]
+static EXAMINATION: LazyLock<Validator> = LazyLock::new(|| {
+    let schema = include_str!("../../docs/examination.schema.json");
+    let schema = serde_json::from_str(schema).expect("a JSON document");
+    jsonschema::validator_for(&schema).expect("a JSON Schema")
+});
 
 /// What a finished process left behind.
 #[derive(Debug)]
@@ -369,7 +379,7 @@ impl Run {
     /// The one JSON document on standard output.
     ///
     /// # Panics
-    /// It is not one document, or has no `version`.
+    /// It is not one document, has no `version`, or is a result of `verify` or `doctor` that its schema does not allow.
     #[must_use]
     pub fn json(&self) -> Value {
         let document: Value = match serde_json::from_str(&self.stdout) {
@@ -380,6 +390,16 @@ impl Run {
             document.get("version").is_some_and(Value::is_u64),
             "the document has no version\n{self}"
         );
+        if document.get("checks").is_some() && document.get("plane").is_some() {
+            let errors: Vec<String> = EXAMINATION
+                .iter_errors(&document)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            assert!(
+                errors.is_empty(),
+                "not as docs/examination.schema.json says: {errors:#?}\n{self}"
+            );
+        }
         document
     }
 }

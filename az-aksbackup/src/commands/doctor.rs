@@ -3,7 +3,6 @@
 use aksbackup_shared::args::Format;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
-use aksbackup_shared::chain::exchange;
 use aksbackup_shared::chain::finding::{Remedy, Text};
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::diagnosis::command::{conclude, look_up, offer};
@@ -42,7 +41,7 @@ pub(crate) async fn run(cli: &Cli, args: &DoctorFlags) -> Outcome<Exit> {
             Err(failure) => return signed_out(cli, args, &subject, failure),
         };
         let own = examined(cli, &subject, &reader).await?;
-        let exit = tell(cli, args, &own)?;
+        let exit = conclude(&cli.common, &args.shared, &own)?;
         let remedy = match own.findings.first().and_then(|first| first.remedy) {
             Some(remedy) if done.contains(&remedy) => None,
             _ => offer(&cli.common, &args.shared, &own, Plane::Cloud)?,
@@ -92,18 +91,7 @@ fn signed_out(cli: &Cli, args: &DoctorFlags, subject: &Subject, failure: Box<Fai
     if failure.exit != Exit::NotPermitted || own.findings.is_empty() {
         return Err(failure);
     }
-    tell(cli, args, &own)
-}
-
-/// Shows and keeps what was found.
-fn tell(cli: &Cli, args: &DoctorFlags, own: &Examination) -> Outcome<Exit> {
-    let (console, state, examine) = (cli.common.console(), &cli.common.state, &args.shared.examine);
-    let other = exchange::other(&console, own, examine, state)?;
-    let exit = conclude(&cli.common, &args.shared, own, other.as_ref());
-    if examine.save {
-        exchange::save(own, state, &own.document(exit, None))?;
-    }
-    Ok(exit)
+    conclude(&cli.common, &args.shared, &own)
 }
 
 /// Runs a command of ours, as if it had been typed. Of what others have, and of backups, none is run.

@@ -4,7 +4,6 @@ use aksbackup_shared::args::Format;
 use aksbackup_shared::chain::args::DoctorArgs;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
-use aksbackup_shared::chain::exchange;
 use aksbackup_shared::chain::finding::Remedy;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::diagnosis::command::{conclude, look_up, offer};
@@ -49,7 +48,7 @@ pub(crate) async fn run(cli: &Cli, arguments: &DoctorArgs) -> Outcome<Exit> {
         Ok(own) => own,
         Err(failure) => unreachable(&failure, &reader, &state)?,
     };
-    let exit = tell(cli, arguments, &own)?;
+    let exit = conclude(&cli.common, arguments, &own)?;
     match offer(&cli.common, arguments, &own, Plane::Cluster)? {
         Some(Remedy::Configure) => {
             let dry = DryRunArgs { dry_run: DryRun::None };
@@ -107,17 +106,4 @@ fn unreachable(failure: &Failure, reader: &Reader, state: &State) -> Outcome<Exa
         true => failure.clone().err(),
         false => Ok(own),
     }
-}
-
-fn tell(cli: &Cli, arguments: &DoctorArgs, own: &Examination) -> Outcome<Exit> {
-    let (console, examine) = (cli.common.console(), &arguments.examine);
-    let other = exchange::other(&console, own, examine, &cli.common.state)?;
-    if let (Format::Text, Some(other)) = (cli.common.output, &other) {
-        exchange::show(&console, own, Some(other));
-    }
-    let exit = conclude(&cli.common, arguments, own, other.as_ref());
-    if examine.save {
-        exchange::save(own, &cli.common.state, &own.document(exit, None))?;
-    }
-    Ok(exit)
 }

@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::chain::args::FailOn;
 use crate::chain::check::{Check, Verdict};
-use crate::chain::finding::Finding;
+use crate::chain::finding::{Finding, Joint};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::Plane;
-use crate::process::document;
+use crate::process;
 
 /// The largest document that is read from a file, in bytes.
 const LARGEST: u64 = 4 << 20;
 
 /// What one program saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Examination {
     /// `verify` or `doctor`.
     pub command: String,
@@ -39,18 +39,33 @@ pub struct Examination {
     pub findings: Vec<Finding>,
 }
 
+/// An examination as `-o json` prints it. Its schema is `docs/examination.schema.json`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Document<'a> {
+    #[serde(flatten)]
+    own: &'a Examination,
+    /// How the command ends.
+    exit: Exit,
+    /// What the other program saw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with: Option<&'a Examination>,
+    /// What is wrong by both views together, the cause first; of `doctor` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joint: Option<&'a [Joint]>,
+}
+
 impl Examination {
-    /// The document, as it is printed with `-o json`. `other` is the other program's view.
+    /// The document, as it is printed with `-o json`. `with` is the other program's view, and what `doctor` makes of both.
     #[must_use]
-    pub fn document(&self, exit: Exit, other: Option<&Self>) -> String {
-        let mut fields = serde_json::to_value(self).unwrap_or_default();
-        if let Value::Object(fields) = &mut fields {
-            fields.insert("exit".into(), json!(exit));
-            if let Some(other) = other {
-                fields.insert("with".into(), json!(other));
-            }
-        }
-        document(fields)
+    pub fn document(&self, exit: Exit, with: Option<(&Self, Option<&[Joint]>)>) -> String {
+        let document = Document {
+            own: self,
+            exit,
+            with: with.map(|(other, _)| other),
+            joint: with.and_then(|(_, joint)| joint),
+        };
+        process::document(serde_json::to_value(document).unwrap_or_default())
     }
 
     /// How a command with this result ends.
@@ -113,5 +128,25 @@ impl Examination {
             return refused("it is of another cluster".to_owned()).err();
         }
         Ok(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json_schema;
+
+    #[test]
+    fn the_schema_in_the_docs_is_that_of_the_types() {
+        let mut schema = json_schema::of::<Document<'_>>("Result of verify and doctor of aksbackup, -o json");
+        json_schema::closed(&mut schema);
+        schema["properties"]["version"] = serde_json::json!({ "const": 1 });
+        schema["required"].as_array_mut().unwrap().push("version".into());
+        let text = serde_json::to_string_pretty(&schema).unwrap();
+        json_schema::keep(
+            "examination.schema.json",
+            &format!("{text}\n"),
+            "AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-shared --lib chain::examination",
+        );
     }
 }

@@ -3,7 +3,6 @@
 //! The document may have been made by anybody. It is shown, with its age, and never acted on: it decides no exit code, and of
 //! the commands that it names only those of these two programs are shown.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -16,6 +15,7 @@ use crate::console::{Console, human};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::Plane;
+use crate::state::replace_file;
 
 /// How many checks and findings of another document are shown.
 const MOST: usize = 200;
@@ -116,17 +116,7 @@ fn is_ours(hint: &str) -> bool {
 /// It cannot be written.
 pub fn save(own: &Examination, state: &Path, document: &str) -> Outcome<()> {
     let path = Examination::beside(state, own.plane);
-    let folder = path
-        .parent()
-        .filter(|own| !own.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
-        file.write_all(document.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.persist(&path).map_err(|error| error.error)?;
-        Ok(())
-    });
-    written.or_else(|error| {
+    replace_file(&path, format!("{document}\n").as_bytes()).or_else(|error| {
         Failure::failed(format!("cannot write {}", path.display()))
             .because(error.to_string())
             .err()

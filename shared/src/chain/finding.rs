@@ -54,6 +54,7 @@ pub struct Text {
 
 /// How sure it is that a finding is the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Certainty {
     /// The state itself was seen.
@@ -64,6 +65,7 @@ pub enum Certainty {
 
 /// A command of ours that mends a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Remedy {
     /// `az aksbackup prepare`.
@@ -101,8 +103,23 @@ impl Remedy {
     }
 }
 
+/// A finding of the two programs' views together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Joint {
+    /// The finding; of one that the other program alone has seen, what the catalogue says.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// Whose view has it.
+    pub seen_by: Vec<Plane>,
+    /// The id of the finding, of either view, that brings it about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows_from: Option<String>,
+}
+
 /// A known failure that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// Its id in the catalogue. Never changes its meaning.
     pub id: String,

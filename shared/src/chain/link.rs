@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A link, in the order of questions: what is wrong with one of them says little about those behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Link {
     /// The caller's login, in Azure or at the API server.

@@ -98,7 +98,7 @@ impl Candidate {
         self.within.retain(|id| rest.within.contains(id));
     }
 
-    fn finding(self, explains: Vec<String>) -> Finding {
+    pub(super) fn finding(self, explains: Vec<String>) -> Finding {
         let known = self.known;
         Finding {
             id: known.id.clone(),
@@ -134,19 +134,25 @@ impl Candidates {
     }
 
     /// The causes in their order, each with what it explains.
-    pub(super) fn conclude(mut self) -> Vec<Finding> {
+    pub(super) fn conclude(self) -> Vec<Finding> {
+        let ranked = self.ranked();
+        let explained = |cause: &Candidate| {
+            let rows = ranked.iter().filter(|(_, root)| *root == Some(cause.known.id.as_str()));
+            rows.map(|(row, _)| row.known.id.clone()).collect()
+        };
+        let causes = ranked.iter().filter(|(_, root)| root.is_none());
+        causes
+            .map(|(cause, _)| cause.clone().finding(explained(cause)))
+            .collect()
+    }
+
+    /// Every row in its order, with the id of the cause that it follows from.
+    pub(super) fn ranked(mut self) -> Vec<(Candidate, Option<&'static str>)> {
         self.rows.sort_by_key(Candidate::rank);
         let causes = self.causes();
-        let mut explained: HashMap<usize, Vec<String>> = HashMap::new();
-        for (row, candidate) in self.rows.iter().enumerate() {
-            if let Some(root) = root(&causes, row) {
-                explained.entry(root).or_default().push(candidate.known.id.clone());
-            }
-        }
-        let rows = self.rows.into_iter().enumerate();
-        rows.filter(|(row, _)| !causes.contains_key(row))
-            .map(|(row, candidate)| candidate.finding(explained.remove(&row).unwrap_or_default()))
-            .collect()
+        let id = |at: usize| self.rows[at].known.id.as_str();
+        let roots: Vec<_> = (0..self.rows.len()).map(|row| root(&causes, row).map(id)).collect();
+        self.rows.into_iter().zip(roots).collect()
     }
 
     /// For each row that follows from another: from which. Never in a circle.

