@@ -58,17 +58,9 @@ fn a_hundred_and_twenty_columns_on_a_dark_terminal() {
     recorded("docs/session/hand-off-120-dark.ansi", 120, true);
 }
 
-/// A session that is as `page` has it. On a busy machine a redraw of the progress can take the line above it along, so that
-/// one that differs is recorded anew, twice at the most.
+/// A session, which is as `page` has it.
 fn recorded(page: &str, columns: u16, colour: bool) -> String {
-    let kept = without_order(&fs::read_to_string(PathBuf::from(ROOT).join(page)).unwrap_or_default());
-    let mut text = session(columns, colour);
-    for _ in 0..2 {
-        if without_order(&text) == kept {
-            break;
-        }
-        text = session(columns, colour);
-    }
+    let text = session(columns, colour);
     keep(page, &text);
     text
 }

@@ -1,64 +1,107 @@
 //! The terminal as spinners see it.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dialoguer::console::Term;
 use indicatif::{ProgressDrawTarget, TermLike};
 
-/// Standard error, with the cursor left behind the text. indicatif fills a spinner's line up with spaces; the `^C` of a
-/// person who stops us would then begin a line of its own, and the spinner would stay.
+/// Standard error, with the cursor left behind the text. indicatif fills a spinner's line up with spaces, so that the next
+/// one begins below; the `^C` of a person who stops us would then begin a line of its own, and the spinner would stay.
 #[derive(Debug)]
-struct Terminal(Term);
+struct Terminal {
+    term: Term,
+    /// Whether a line has been filled up, which the next one has to begin below.
+    filled: AtomicBool,
+}
+
+impl Terminal {
+    const fn new(term: Term) -> Self {
+        Self {
+            term,
+            filled: AtomicBool::new(false),
+        }
+    }
+}
 
 /// Where spinners are drawn: nowhere, unless on a `terminal`.
 pub(super) fn target(terminal: bool) -> ProgressDrawTarget {
     match terminal {
-        true => ProgressDrawTarget::term_like_with_hz(Box::new(Terminal(Term::buffered_stderr())), 20),
+        true => ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::new(Term::buffered_stderr())), 20),
         false => ProgressDrawTarget::hidden(),
     }
 }
 
 impl TermLike for Terminal {
     fn width(&self) -> u16 {
-        self.0.size().1
+        self.term.size().1
     }
 
     fn height(&self) -> u16 {
-        self.0.size().0
+        self.term.size().0
     }
 
     fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
-        self.0.move_cursor_up(lines)
+        self.term.move_cursor_up(lines)
     }
 
     fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
-        self.0.move_cursor_down(lines)
+        self.term.move_cursor_down(lines)
     }
 
     fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
-        self.0.move_cursor_right(columns)
+        self.term.move_cursor_right(columns)
     }
 
     fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
-        self.0.move_cursor_left(columns)
+        self.term.move_cursor_left(columns)
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        self.0.write_line(text)
+        self.term.write_line(text)
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        match text.trim_matches(' ').is_empty() {
-            true => Ok(()),
-            false => self.0.write_str(text),
+        if text.trim_matches(' ').is_empty() {
+            self.filled.store(true, Ordering::Relaxed);
+            return Ok(());
         }
+        if self.filled.swap(false, Ordering::Relaxed) {
+            self.term.write_line("")?;
+        }
+        self.term.write_str(text)
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.0.clear_line()
+        self.term.clear_line()
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.0.flush()
+        self.filled.store(false, Ordering::Relaxed);
+        self.term.flush()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::{Read as _, Seek as _};
+
+    use super::*;
+
+    #[test]
+    fn each_spinner_has_a_line_and_the_cursor_stays_behind_the_last() {
+        let mut written = tempfile::tempfile().unwrap();
+        let (input, output) = (written.try_clone().unwrap(), written.try_clone().unwrap());
+        let terminal = Terminal::new(Term::read_write_pair(input, output));
+        for _ in 0..2 {
+            for text in ["one", "     ", "two", "     "] {
+                terminal.write_str(text).unwrap();
+            }
+            terminal.flush().unwrap();
+        }
+        let mut text = String::new();
+        written.rewind().unwrap();
+        written.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one\ntwoone\ntwo");
     }
 }
