@@ -262,20 +262,6 @@ fn pods_from_before_the_webhook_are_deleted_and_nothing_is_rolled_again() {
     assert_eq!(replica_sets(&stage), sets);
 }
 
-macro_rules! on_both {
-    ($($case:ident: $small:ident, $real:ident;)*) => {$(
-        #[test]
-        fn $small() {
-            $case(Backend::Small);
-        }
-
-        #[test]
-        fn $real() {
-            $case(Backend::Real);
-        }
-    )*};
-}
-
 on_both! {
     a_label_that_an_upgrade_took_comes_back: label_on_the_small_cluster, label_on_a_real_control_plane;
     a_service_account_made_anew_is_annotated_and_nothing_is_rolled_out: account_on_the_small_cluster, account_on_a_real_control_plane;

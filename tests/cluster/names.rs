@@ -147,20 +147,6 @@ fn an_agent_and_an_account_of_other_names_are_found_by_the_release(backend: Back
         .says("BackupStorageLocations is valid");
 }
 
-macro_rules! on_both {
-    ($($case:ident: $small:ident, $real:ident;)*) => {$(
-        #[test]
-        fn $small() {
-            $case(Backend::Small);
-        }
-
-        #[test]
-        fn $real() {
-            $case(Backend::Real);
-        }
-    )*};
-}
-
 on_both! {
     a_fourth_deployment_waits_for_its_credential_and_is_then_handled: fourth_on_the_small_cluster, fourth_on_a_real_control_plane;
     an_agent_and_an_account_of_other_names_are_found_by_the_release: renamed_on_the_small_cluster, renamed_on_a_real_control_plane;

@@ -234,20 +234,6 @@ fn the_program_takes_no_second_more_than_the_rollout_itself() {
     panic!("so long beside the rollout itself: {overheads:?}");
 }
 
-macro_rules! on_both {
-    ($($case:ident: $small:ident, $real:ident;)*) => {$(
-        #[test]
-        fn $small() {
-            $case(Backend::Small);
-        }
-
-        #[test]
-        fn $real() {
-            $case(Backend::Real);
-        }
-    )*};
-}
-
 on_both! {
     a_storage_location_that_the_node_s_identity_reaches_proves_nothing: node_identity_on_the_small_cluster, node_identity_on_a_real_control_plane;
     role_and_network_are_proved_before_anything_is_rolled_out: role_first_on_the_small_cluster, role_first_on_a_real_control_plane;

@@ -120,20 +120,6 @@ fn findings_count_beside_what_is_unknown(backend: Backend) {
     run.says("? cluster").says("lacks label");
 }
 
-macro_rules! on_both {
-    ($($case:ident: $small:ident, $real:ident;)*) => {$(
-        #[test]
-        fn $small() {
-            $case(Backend::Small);
-        }
-
-        #[test]
-        fn $real() {
-            $case(Backend::Real);
-        }
-    )*};
-}
-
 on_both! {
     another_cluster_is_refused_before_any_write: another_on_the_small_cluster, another_on_a_real_control_plane;
     rights_in_the_namespace_are_enough: namespace_on_the_small_cluster, namespace_on_a_real_control_plane;
