@@ -82,10 +82,13 @@ const OTHERS: &[(&str, &str)] = &[
         "no client ID specified. Check pod configuration",
         "kubectl aksbackup configure",
     ),
-    ("no tenant ID specified. Check pod configuration", "az aks update"),
+    (
+        "no tenant ID specified. Check pod configuration",
+        "kubectl aksbackup configure",
+    ),
     (
         "Backup store contains invalid top-level directories: [photos]",
-        "one of its own",
+        "fresh container",
     ),
     (
         "failed to get storage account access key: resource group is required in BSL",
@@ -119,19 +122,16 @@ const OTHERS: &[(&str, &str)] = &[
         "az aksbackup prepare",
     ),
     ("unknown cloud: AzureMoonCloud", "authority"),
-    (
-        "Request to External OIDC endpoint failed",
-        "cannot read the cluster's issuer",
-    ),
+    ("Request to External OIDC endpoint failed", "az aks update"),
     (
         "AADSTS700211: No matching federated identity record found for presented assertion. Assertion Issuer: \
          'https://kubernetes.default.svc.cluster.local'",
-        "issuer was off",
+        "Switch the issuer on",
     ),
     (
         "Post \"https://login.microsoftonline.com/t/oauth2/v2.0/token\": dial tcp: lookup login.microsoftonline.com on \
          10.0.0.10:53: no such host",
-        "Entra's name",
+        "login.microsoftonline.com, port 443",
     ),
     (
         "Post \"https://login.microsoftonline.com/t/oauth2/v2.0/token\": dial tcp 20.190.1.1:443: i/o timeout",
@@ -146,12 +146,13 @@ const OTHERS: &[(&str, &str)] = &[
         "az aksbackup prepare",
     ),
     (
-        "Get \"https://a.blob.core.windows.net/b\": dial tcp: lookup a.blob.core.windows.net: no such host",
-        "DNS",
+        "Get \"https://stbackup.blob.core.windows.net/b\": dial tcp: lookup stbackup.blob.core.windows.net: no such host",
+        "link the private zone",
     ),
     (
-        "Get \"https://a.blob.core.windows.net/b\": dial tcp: lookup a.privatelink.blob.core.windows.net: no such host",
-        "DNS",
+        "Get \"https://stbackup.blob.core.windows.net/b\": dial tcp: lookup stbackup.privatelink.blob.core.windows.net: no such \
+         host",
+        "link the private zone",
     ),
     (
         "Get \"https://a.blob.core.windows.net/b\": dial tcp 20.60.1.1:443: connect: connection timed out",

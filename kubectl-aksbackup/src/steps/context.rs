@@ -82,7 +82,7 @@ impl Context {
 
     /// How long a burst of changes in the cluster is left to settle before the next look.
     pub(crate) fn calm(&self) -> Duration {
-        self.pace.scaled(Duration::from_millis(500))
+        self.pace.scaled(Duration::from_millis(250))
     }
 
     /// How long Entra may take to honour a new credential before its refusal counts as final: ten minutes, of Azure's
