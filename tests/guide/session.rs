@@ -214,14 +214,15 @@ fn is_uuid(text: &str) -> bool {
     text.char_indices().all(fits)
 }
 
-/// A day, or the time of a day.
+/// A day, or the time of a day; a colour may begin with it.
 fn moment(word: &str) -> String {
+    const MOMENTS: [(&str, &str); 2] = [("0000-00-00", "2026-11-26"), ("00:00Z", "09:00Z")];
     let shape: String = word.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    match shape.as_str() {
-        "0000-00-00" => "2026-11-26".to_owned(),
-        "00:00Z" => "09:00Z".to_owned(),
-        _ => word.to_owned(),
-    }
+    let known = MOMENTS.iter().find(|(form, _)| shape.ends_with(form));
+    known.map_or_else(
+        || word.to_owned(),
+        |(form, same)| format!("{}{same}", &word[..word.len() - form.len()]),
+    )
 }
 
 fn port(word: &str) -> String {

@@ -158,7 +158,7 @@ fn watching_shows_what_becomes_different_until_it_is_interrupted() {
     stage.sandbox.set("cluster_stopped=true").unwrap();
     watched.says("az aks start --name aks-demo");
     stage.sandbox.set("cluster_stopped=false").unwrap();
-    watched.says("✓ cluster");
+    watched.says("✓ power");
     assert_eq!(watched.interrupt(), Some(i32::from(Exit::Interrupted.code())));
     stage
         .az("reader", &["verify", "--watch", "-o", "json"])
