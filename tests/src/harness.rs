@@ -2,10 +2,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::LazyLock;
+use std::process::{Command, Stdio};
 
-use jsonschema::Validator;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -14,6 +12,10 @@ use crate::log::Entry;
 use crate::sandbox::Sandbox;
 use crate::schema::is_undefined_version;
 use crate::settings::Settings;
+
+mod run;
+
+pub use run::{Run, finish};
 
 /// How fast time runs in tests, unless one asks for something else: Azure's four minutes are half a second.
 pub const TIME_SCALE: f64 = 0.002;
@@ -42,27 +44,6 @@ pub struct Stage {
     folder: TempDir,
     guests: &'static [&'static str],
     new_word: Option<&'static str>,
-}
-
-/// What a result of `verify` and `doctor` has to look like.
-#[expect(clippy::expect_used, reason = "a test fails by it")]
-static EXAMINATION: LazyLock<Validator> = LazyLock::new(|| {
-    let schema = include_str!("../../docs/examination.schema.json");
-    let schema = serde_json::from_str(schema).expect("a JSON document");
-    jsonschema::validator_for(&schema).expect("a JSON Schema")
-});
-
-/// What a finished process left behind.
-#[derive(Debug)]
-pub struct Run {
-    /// The command line, for messages.
-    pub line: String,
-    /// Exit code; -1 if a signal ended it.
-    pub code: i32,
-    /// Standard output.
-    pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
 }
 
 impl Stage {
@@ -319,99 +300,3 @@ pub const INIT: [&str; 12] = [
     "rg-snapshots",
     "--yes",
 ];
-
-/// Runs a command to its end.
-///
-/// # Panics
-/// The command cannot be started.
-pub fn finish(command: &mut Command) -> Run {
-    let line = format!("{command:?}");
-    let line = line
-        .rsplit_once("env -i")
-        .map_or(line.clone(), |(_, rest)| rest.to_owned());
-    match command.output() {
-        Ok(output) => Run::from_output(line, &output),
-        Err(error) => panic!("{line}: {error}"),
-    }
-}
-
-impl Run {
-    /// What `output` holds.
-    #[must_use]
-    pub fn from_output(line: String, output: &Output) -> Self {
-        Self {
-            line,
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-
-    /// The run, if it ended 0.
-    ///
-    /// # Panics
-    /// It did not.
-    pub fn ok(self) -> Self {
-        self.ends(0)
-    }
-
-    /// The run, if it ended with `code`.
-    ///
-    /// # Panics
-    /// It did not; the message holds both streams.
-    pub fn ends(self, code: u8) -> Self {
-        assert!(self.code == i32::from(code), "expected exit {code}\n{self}");
-        self
-    }
-
-    /// The run, if one of its streams holds `text`.
-    ///
-    /// # Panics
-    /// Neither does.
-    pub fn says(self, text: &str) -> Self {
-        assert!(
-            self.stdout.contains(text) || self.stderr.contains(text),
-            "expected {text:?}\n{self}"
-        );
-        self
-    }
-
-    /// The one JSON document on standard output.
-    ///
-    /// # Panics
-    /// It is not one document, has no `version`, or is a result of `verify` or `doctor` that its schema does not allow.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        let document: Value = match serde_json::from_str(&self.stdout) {
-            Ok(document) => document,
-            Err(error) => panic!("standard output is not one JSON document: {error}\n{self}"),
-        };
-        assert!(
-            document.get("version").is_some_and(Value::is_u64),
-            "the document has no version\n{self}"
-        );
-        if document.get("checks").is_some() && document.get("plane").is_some() {
-            let errors: Vec<String> = EXAMINATION
-                .iter_errors(&document)
-                .map(|error| format!("{}: {error}", error.instance_path()))
-                .collect();
-            assert!(
-                errors.is_empty(),
-                "not as docs/examination.schema.json says: {errors:#?}\n{self}"
-            );
-        }
-        document
-    }
-}
-
-impl std::fmt::Display for Run {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            line,
-            code,
-            stdout,
-            stderr,
-        } = self;
-        write!(f, "{line}\nexit {code}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
-    }
-}
