@@ -24,6 +24,10 @@ pub struct Meaning {
 /// wrong.
 #[must_use]
 pub fn meaning(seen_in: SeenIn, link: Link, text: &str) -> Option<Meaning> {
+    // Most locations are well, and the expressions are compiled with the first text only.
+    if text.is_empty() {
+        return None;
+    }
     let said = Text {
         seen_in,
         object: String::new(),
