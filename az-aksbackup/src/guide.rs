@@ -58,7 +58,10 @@ pub(crate) fn up(prepare: PrepareOptions, grant: GrantOptions, protect: ProtectO
     let read = JustRead::default();
     let mut steps = vec![step(Preflight::new(Purpose::Everything, &read))];
     steps.extend(prepared(&prepare, &read));
-    steps.push(step(Roles::new(grant)));
+    steps.push(step(Roles::new(GrantOptions {
+        in_passing: true,
+        ..grant
+    })));
     steps.push(step(BackupInstance::new(protect, &read)));
     steps
 }

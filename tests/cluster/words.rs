@@ -82,10 +82,7 @@ const OTHERS: &[(&str, &str)] = &[
         "no client ID specified. Check pod configuration",
         "kubectl aksbackup configure",
     ),
-    (
-        "no tenant ID specified. Check pod configuration",
-        "kubectl aksbackup configure",
-    ),
+    ("no tenant ID specified. Check pod configuration", "az aks update"),
     (
         "Backup store contains invalid top-level directories: [photos]",
         "fresh container",

@@ -57,7 +57,9 @@ fn cures_name_the_state_file_where_it_is_not_the_default() {
             &[&["configure", "--yes", "--timeout", "3s"], &state[..]].concat(),
         )
         .ends(Exit::Deadline.code())
-        .says(&format!("az aksbackup grant --state {file} (the role"));
+        .says(&format!(
+            "az aksbackup grant --state {file}  # Give it Storage Blob Data Contributor"
+        ));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Three people, two binaries, one file.
 
+use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::Stage;
+use aksbackup_tests::log::Entry;
 use serde_json::Value;
 
 const NAMESPACE: &str = "dataprotection-microsoft";
@@ -141,4 +143,19 @@ fn tables_that_the_file_lacks_are_looked_up_in_the_world() {
     let target_only = text.split("\n[cloud").next().unwrap();
     std::fs::write(stage.state(), target_only).unwrap();
     stage.grant("owner").ok();
+}
+
+#[test]
+fn up_without_a_word_for_the_names_leaves_the_roles_to_their_owner() {
+    let stage = Stage::new().unwrap();
+    stage.init("platform").ok();
+    for person in ["platform", "everything"] {
+        let run = stage.az(person, &["up", "--yes"]).ends(Exit::TheirTurn.code());
+        assert!(
+            run.stdout.contains("nobody vouches for vault") && run.stdout.contains("az aksbackup grant --vault"),
+            "{run}"
+        );
+    }
+    let is_write = |entry: &Entry| entry.method == "PUT" && entry.target.contains("/roleAssignments/");
+    assert!(!stage.sandbox.log().entries().iter().any(is_write), "nobody vouched");
 }

@@ -165,3 +165,19 @@ fn watching_shows_what_becomes_different_until_it_is_interrupted() {
         .ends(Exit::Usage.code())
         .says("--watch has no end");
 }
+
+#[test]
+fn who_may_read_nothing_hears_from_doctor_what_that_is_called() {
+    let world = Protected::new();
+    let run = world.stage.az("stranger", &["doctor", "-o", "json"]);
+    let document = run.ends(Exit::NotPermitted.code()).json();
+    assert_eq!(text(&document, "/findings/0/id"), "ARM-AUTHZ");
+}
+
+#[test]
+fn a_state_file_that_is_named_and_not_there_is_missed_by_both() {
+    let stage = Stage::new().unwrap();
+    let arguments = ["verify", "--state", "aksbakup.toml"];
+    stage.az("reader", &arguments).ends(Exit::Missing.code());
+    stage.kubectl("viewer", &arguments).ends(Exit::Missing.code());
+}

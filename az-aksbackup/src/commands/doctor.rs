@@ -3,7 +3,7 @@
 use aksbackup_shared::args::Format;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
-use aksbackup_shared::chain::finding::{Remedy, Text};
+use aksbackup_shared::chain::finding::{Remedy, SeenIn, Text};
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::diagnosis::command::{conclude, look_up, offer};
 use aksbackup_shared::diagnosis::diagnose;
@@ -26,7 +26,7 @@ use crate::guide;
 /// # Errors
 /// As `verify`; exit 2 where `--fix` has nobody to ask; as the commands that it runs.
 pub(crate) async fn run(cli: &Cli, args: &DoctorFlags) -> Outcome<Exit> {
-    if let Some(exit) = look_up(&cli.common, &args.shared)? {
+    if let Some(exit) = look_up(&cli.common, &args.shared, Plane::Cloud)? {
         return Ok(exit);
     }
     if args.shared.fix && cli.common.output == Format::Json {
@@ -38,9 +38,12 @@ pub(crate) async fn run(cli: &Cli, args: &DoctorFlags) -> Outcome<Exit> {
         let subject = Subject::of(cli, args.cluster_id.as_ref())?;
         let reader = match subject.sign_in(cli).await {
             Ok(reader) => reader,
-            Err(failure) => return signed_out(cli, args, &subject, failure),
+            Err(failure) => return unseen(cli, args, &subject, failure, Link::Login),
         };
-        let own = examined(cli, &subject, &reader).await?;
+        let own = match examined(cli, &subject, &reader).await {
+            Ok(own) => own,
+            Err(failure) => return unseen(cli, args, &subject, failure, Link::Cluster),
+        };
         let exit = conclude(&cli.common, &args.shared, &own)?;
         let remedy = match own.findings.first().and_then(|first| first.remedy) {
             Some(remedy) if done.contains(&remedy) => None,
@@ -82,12 +85,16 @@ fn diagnosed(subject: &Subject, checks: Vec<Check>, words: &[Text], issuer: Opti
     own
 }
 
-/// Who cannot sign in sees nothing, but Entra has said why.
-fn signed_out(cli: &Cli, args: &DoctorFlags, subject: &Subject, failure: Box<Failure>) -> Outcome<Exit> {
+/// Who cannot sign in, or may read nothing, sees nothing; but Entra or Azure has said why.
+fn unseen(cli: &Cli, args: &DoctorFlags, subject: &Subject, failure: Box<Failure>, link: Link) -> Outcome<Exit> {
     let why = failure.why.join("; ");
     let hint = failure.hints.first().cloned().unwrap_or_else(|| "az login".to_owned());
-    let check = Check::unknown(Link::Login, "login", format!("{}: {why}", failure.what)).hinted(hint);
-    let own = diagnosed(subject, vec![check], &texts::login(&failure), None);
+    let check = Check::unknown(link, link.title(), format!("{}: {why}", failure.what)).hinted(hint);
+    let words = match link {
+        Link::Login => texts::login(&failure),
+        _ => texts::of_arm(&failure, SeenIn::Arm, subject.cluster.name(), link),
+    };
+    let own = diagnosed(subject, vec![check], &words, None);
     if failure.exit != Exit::NotPermitted || own.findings.is_empty() {
         return Err(failure);
     }

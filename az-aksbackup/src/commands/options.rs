@@ -22,6 +22,7 @@ pub(crate) fn grant(cli: &Cli, roles: &RoleArgs, write: WriteArgs) -> GrantOptio
         snapshot_group: roles.snapshot_group.as_ref().map(ToString::to_string),
         storage_account: roles.storage_account.as_ref().map(ToString::to_string),
         vouched_by_prompt: write.dry_run || (!cli.common.yes && cli.common.console().can_ask()),
+        in_passing: false,
         state_flag: cli.common.state_flag(),
     }
 }

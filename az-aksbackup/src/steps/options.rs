@@ -26,6 +26,8 @@ pub(crate) struct GrantOptions {
     pub(crate) storage_account: Option<String>,
     /// Whether the person is shown the changes and asked, or nothing will be changed.
     pub(crate) vouched_by_prompt: bool,
+    /// Whether this is one of many steps, so that what nobody vouches for is the subscription owner's turn.
+    pub(crate) in_passing: bool,
     /// The state flag for printed commands.
     pub(crate) state_flag: String,
 }

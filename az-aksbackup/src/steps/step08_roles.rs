@@ -124,8 +124,23 @@ impl Step for Roles {
         if missing.is_empty() {
             return Ok(Decision::Done(format!("{} role assignments", checked.len())));
         }
-        self.vouched(&seen.target)?;
-        Ok(Decision::Change(missing))
+        match self.vouched(&seen.target) {
+            Ok(()) => Ok(Decision::Change(missing)),
+            Err(failure) if self.options.in_passing => {
+                let turn = Turn {
+                    who: Person::SubscriptionOwner,
+                    why: failure.what.clone(),
+                    command: format!(
+                        "az aksbackup grant{}{}",
+                        seen.target.vouchers(),
+                        self.options.state_flag
+                    ),
+                    right: missing.first().map(|own| own.note().right),
+                };
+                Ok(Decision::Blocked(vec![], vec![turn]))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     async fn apply(&self, writer: &Writer, change: &Assign) -> Outcome<Applied> {

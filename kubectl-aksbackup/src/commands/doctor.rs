@@ -32,7 +32,7 @@ const PAGES: usize = 40;
 /// Exit 2: `--fix` as one document, or without anybody to ask. Exit 7: a state file, or a result of the other program, that
 /// cannot be read. What is wrong on the way to the API server is a finding where it is known, and else the error.
 pub(crate) async fn run(cli: &Cli, arguments: &DoctorArgs) -> Outcome<Exit> {
-    if let Some(exit) = look_up(&cli.common, arguments)? {
+    if let Some(exit) = look_up(&cli.common, arguments, Plane::Cluster)? {
         return Ok(exit);
     }
     if arguments.fix && cli.common.output == Format::Json {

@@ -7,6 +7,7 @@ use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::files::Program;
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::state::schema::{ClusterTables, State};
+use aksbackup_shared::state::store::DEFAULT_NAME;
 
 use crate::cli::Cli;
 use crate::cluster::client::{Reader, Writer};
@@ -53,12 +54,17 @@ pub(crate) fn state(cli: &Cli) -> Outcome<State> {
     }
 }
 
-/// The same for a command that works without a file too.
+/// The same for a command that works without a file too, unless one of another name than the usual is asked for.
 ///
 /// # Errors
-/// Exit 7: it cannot be read.
+/// Exit 3: there is none of that name. Exit 7: it cannot be read.
 pub(crate) fn state_or_none(cli: &Cli) -> Outcome<State> {
-    Ok(load(cli)?.unwrap_or_default())
+    let usual = cli.common.state.file_name().is_some_and(|name| name == DEFAULT_NAME);
+    match load(cli)? {
+        Some(state) => Ok(state),
+        None if usual => Ok(State::default()),
+        None => cli.common.no_state(),
+    }
 }
 
 /// The command that writes a kubeconfig for the cluster of the state file.

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use aksbackup_shared::chain::finding::Remedy;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
@@ -24,6 +25,9 @@ use crate::plane::Cluster;
 use crate::steps::context::Context;
 use crate::steps::injection::{lack, live};
 use crate::steps::storage::{Access, access, meaning, read_only, told, velero_since};
+
+/// Behind the command of the other team, where what `configure` has just done did not help.
+const AGAIN: &str = "  # looks whether what the state file says is still so; then run configure again";
 
 /// The step.
 pub(crate) struct Verification {
@@ -207,15 +211,19 @@ impl Verification {
         ))
         .because(location.message.clone());
         let known = meaning(location);
-        let of_storage = known
-            .as_ref()
-            .is_some_and(|known| matches!(known.link, Link::Storage | Link::StorageRole));
+        // The node's identity meets the same role, the same container, the same firewall and the same settings.
+        const OF_BOTH: [Link; 4] = [Link::Storage, Link::Extension, Link::StorageRole, Link::StorageLocation];
+        let of_both = known.as_ref().is_some_and(|known| OF_BOTH.contains(&known.link));
         if let Some(known) = known {
-            failure = failure.because(known.cause).code(known.code).hint(known.cure);
+            // What this command does is done: what it was told is wrong.
+            let cure = match known.remedy {
+                Some(Remedy::Configure) => self.context.command(Remedy::Prepare.command()) + AGAIN,
+                _ => known.cure,
+            };
+            failure = failure.because(known.cause).code(known.code).hint(cure);
         }
         failure = failure.hint("what Velero says: kubectl aksbackup logs");
-        // The node's identity meets the same role, the same container and the same firewall.
-        if !of_storage {
+        if !of_both {
             failure = failure.hint(format!(
                 "until it is mended, back to how it was: {}",
                 self.context.command("kubectl aksbackup unconfigure")

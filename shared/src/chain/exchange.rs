@@ -3,6 +3,7 @@
 //! The document may have been made by anybody. It is shown, with its age, and never acted on: it decides no exit code, and of
 //! the commands that it names only those of these two programs are shown.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -15,7 +16,9 @@ use crate::console::{Console, human};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::Plane;
-use crate::state::replace_file;
+
+/// What stands between a command and what is said of it, so that both can be pasted.
+pub const COMMENT: &str = "  # ";
 
 /// How many checks and findings of another document are shown.
 const MOST: usize = 200;
@@ -71,6 +74,8 @@ fn age(read: &Examination, now: Timestamp) -> String {
 /// The document without what is too long, and without commands of others.
 fn bounded(mut read: Examination) -> Examination {
     let cut = |text: &mut String| {
+        // One line each: a break could begin one that looks like ours.
+        *text = text.replace(['\n', '\r', '\t'], " ");
         if let Some((at, _)) = text.char_indices().nth(LONGEST) {
             text.truncate(at);
             text.push('…');
@@ -81,7 +86,7 @@ fn bounded(mut read: Examination) -> Examination {
     for check in &mut read.checks {
         check.evidence.truncate(MOST);
         check.evidence.iter_mut().for_each(cut);
-        check.hint = check.hint.take().filter(|hint| is_ours(hint));
+        check.hint = check.hint.take().map(command_of).filter(|hint| is_ours(hint));
         cut(&mut check.check);
         cut(&mut check.says);
     }
@@ -101,6 +106,14 @@ fn bounded(mut read: Examination) -> Examination {
     read
 }
 
+/// A hint without what is explained behind its command.
+fn command_of(hint: String) -> String {
+    match hint.split_once(COMMENT) {
+        Some((command, _)) => command.trim_end().to_owned(),
+        None => hint,
+    }
+}
+
 /// Whether a hint is one command of these programs and nothing else.
 fn is_ours(hint: &str) -> bool {
     let ours = ["az aksbackup ", "kubectl aksbackup "]
@@ -110,13 +123,23 @@ fn is_ours(hint: &str) -> bool {
     ours && hint.chars().all(plain)
 }
 
-/// Keeps one's own view beside the state file, where the other program finds it.
+/// Keeps one's own view beside the state file, where the other program finds it. Others may write there too: whatever has the
+/// name, a link or a pipe, is replaced itself and not written to.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn save(own: &Examination, state: &Path, document: &str) -> Outcome<()> {
     let path = Examination::beside(state, own.plane);
-    replace_file(&path, format!("{document}\n").as_bytes()).or_else(|error| {
+    let folder = path
+        .parent()
+        .filter(|own| !own.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+        writeln!(file, "{document}")?;
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok(())
+    });
+    written.or_else(|error| {
         Failure::failed(format!("cannot write {}", path.display()))
             .because(error.to_string())
             .err()
@@ -133,7 +156,7 @@ pub fn show(console: &Console, own: &Examination, other: Option<&Examination>) {
         Plane::Cluster => "kubectl",
     };
     let theirs = other.checks.iter().cloned().map(|mut check: Check| {
-        check.says = format!("{} ({whose})", check.says.replace('\n', " "));
+        check.says = format!("{} ({whose})", check.says);
         check
     });
     let mut all: Vec<Check> = own.checks.iter().cloned().chain(theirs).collect();
@@ -207,6 +230,33 @@ mod tests {
         save(&own, &state, &own.document(Exit::Done, None)).unwrap();
         let path = Examination::beside(&state, Plane::Cluster);
         assert!(other(&console, &own, &arguments(Some(&path)), &state).is_err());
+    }
+
+    #[test]
+    fn what_others_put_in_the_place_of_ones_own_view_is_not_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, precious) = (folder.path().join("s.toml"), folder.path().join("precious"));
+        std::fs::write(&precious, "precious").unwrap();
+        let own = view(Plane::Cluster);
+        let path = Examination::beside(&state, Plane::Cluster);
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        save(&own, &state, &own.document(Exit::Done, None)).unwrap();
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+        assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
+    }
+
+    #[test]
+    fn a_cure_that_is_explained_is_passed_on_as_its_command() {
+        let mut theirs = view(Plane::Cluster);
+        theirs.checks[0].check = "x\nforged".into();
+        theirs.checks[0].hint = Some("az aksbackup prepare --state s.toml  # Make it; prepare does it's work.".into());
+        let shown = bounded(theirs);
+        assert_eq!(
+            shown.checks[0].hint.as_deref(),
+            Some("az aksbackup prepare --state s.toml")
+        );
+        assert_eq!(shown.checks[0].check, "x forged");
     }
 
     #[test]

@@ -137,6 +137,9 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What to do.
     pub fix: String,
+    /// What to do just here, with the names of this world, where no command of ours does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// The command of ours that does it, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Remedy>,

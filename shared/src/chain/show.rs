@@ -5,6 +5,7 @@ use crate::console::{Console, Tone};
 
 /// Prints every check: mark, name, what was seen, and the hint where it is not as it should be.
 pub fn checks(console: &Console, checks: &[Check]) {
+    let width = width(checks);
     for check in checks {
         let (mark, tone) = match check.verdict {
             Verdict::Ok => ("✓", Tone::Good),
@@ -13,11 +14,24 @@ pub fn checks(console: &Console, checks: &[Check]) {
             Verdict::Unknown => ("?", Tone::Attention),
         };
         let mark = console.paint(tone, mark);
-        console.result(&format!("{mark} {:<22} {}", check.check, check.says));
+        console.result(&format!("{mark} {:<width$} {}", check.check, check.says));
         if let Some(hint) = &check.hint {
             console.result(&format!("    hint: {hint}"));
         }
     }
+}
+
+/// How wide the names of checks are together. One that is far longer than the others does not move them.
+#[must_use]
+pub fn width<'a>(checks: impl IntoIterator<Item = &'a Check>) -> usize {
+    const LEAST: usize = 22;
+    const MOST: usize = 40;
+    let names = checks.into_iter().map(|check| check.check.chars().count());
+    names
+        .filter(|width| *width <= MOST)
+        .max()
+        .unwrap_or_default()
+        .max(LEAST)
 }
 
 /// The last line of `verify`: `well` where nothing was found.

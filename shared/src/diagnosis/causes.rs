@@ -108,10 +108,8 @@ impl Candidate {
             object: self.object,
             cause: known.cause.clone(),
             evidence: self.evidence,
-            fix: match (self.hint, known.remedy) {
-                (Some(hint), None) => format!("{} {hint}", known.fix),
-                _ => known.fix.clone(),
-            },
+            fix: known.fix.clone(),
+            hint: self.hint.filter(|_| known.remedy.is_none()),
             remedy: known.remedy,
             explains,
         }

@@ -21,7 +21,7 @@ const SUGGESTIONS: usize = 3;
 ///
 /// # Errors
 /// Exit 2: other words. Exit 3: there is no such failure.
-pub fn look_up(common: &CommonArgs, args: &DoctorArgs) -> Outcome<Option<Exit>> {
+pub fn look_up(common: &CommonArgs, args: &DoctorArgs, plane: Plane) -> Outcome<Option<Exit>> {
     let words: Vec<_> = args.words.iter().map(String::as_str).collect();
     let console = common.console();
     match (words.as_slice(), common.output) {
@@ -34,10 +34,10 @@ pub fn look_up(common: &CommonArgs, args: &DoctorArgs) -> Outcome<Option<Exit>> 
             ));
         }
         (["explain", id], Format::Text) => {
-            console.result(&with_state(&show::explained(row(id)?), &common.state_flag()));
+            console.result(&with_state(&show::explained(row(id, plane)?), &common.state_flag()));
         }
         (["explain", id], Format::Json) => console.result(&document(
-            json!({ "command": "doctor explain", "exit": Exit::Done, "failure": of_row(row(id)?) }),
+            json!({ "command": "doctor explain", "exit": Exit::Done, "failure": of_row(row(id, plane)?) }),
         )),
         _ => {
             return Failure::usage(format!("doctor does not know: {}", args.words.join(" ")))
@@ -106,25 +106,29 @@ pub fn offer(
 }
 
 /// The row of this id.
-fn row(id: &str) -> Outcome<&'static Known> {
+fn row(id: &str, plane: Plane) -> Outcome<&'static Known> {
     let catalogue = Catalogue::get();
     catalogue.row(id).map_or_else(
         || {
-            let failure = Failure::missing(format!("there is no known failure {id}"));
+            let mut failure = Failure::missing(format!("there is no known failure {id}"));
             let near = nearest(id).join(", ");
+            if !near.is_empty() {
+                failure = failure.hint(format!("did you mean: {near}?"));
+            }
             failure
-                .hint(format!("did you mean: {near}?"))
-                .hint("all of them: doctor list")
+                .hint(format!("all of them: {} doctor list", show::whose_view(plane)))
                 .err()
         },
         Ok,
     )
 }
 
-/// The ids most like this one.
+/// The ids most like this one; none where none is like it.
 fn nearest(id: &str) -> Vec<&'static str> {
     let id = id.to_ascii_uppercase();
+    let most = id.len().div_ceil(3);
     let mut ids: Vec<_> = Catalogue::get().rows().map(|known| known.id.as_str()).collect();
+    ids.retain(|known| known.contains(&id) || distance(known, &id) <= most);
     ids.sort_by_key(|known| (!known.contains(&id), distance(known, &id)));
     ids.truncate(SUGGESTIONS);
     ids
@@ -171,8 +175,9 @@ mod tests {
     fn an_id_that_is_misspelt_brings_those_most_like_it() {
         assert_eq!(nearest("fic-isuer")[0], "FIC-ISSUER");
         assert_eq!(nearest("RBAC-BLOB")[0], "RBAC-BLOB-ROLE");
+        assert!(nearest("NO-SUCH-THING").is_empty(), "{:?}", nearest("NO-SUCH-THING"));
         assert_eq!(distance("kitten", "sitting"), 3);
-        let failure = row("BSL-UNAVAILBLE").unwrap_err();
+        let failure = row("BSL-UNAVAILBLE", Plane::Cloud).unwrap_err();
         assert_eq!(failure.exit, Exit::Missing);
         assert!(failure.hints[0].contains("BSL-UNAVAILABLE"), "{failure}");
     }

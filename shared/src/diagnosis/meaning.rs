@@ -1,6 +1,7 @@
 //! What one text says, taken by itself.
 
-use crate::chain::finding::{SeenIn, Text};
+use crate::chain::exchange::COMMENT;
+use crate::chain::finding::{Remedy, SeenIn, Text};
 use crate::chain::link::Link;
 use crate::diagnosis::catalogue::{Catalogue, Known};
 use crate::diagnosis::{diagnose, matching};
@@ -16,6 +17,8 @@ pub struct Meaning {
     pub code: String,
     /// What is wrong, in a sentence.
     pub cause: &'static str,
+    /// The command of ours that mends it.
+    pub remedy: Option<Remedy>,
     /// What to do: the command of ours where there is one, ready to paste, and what it does.
     pub cure: String,
 }
@@ -39,7 +42,7 @@ pub fn meaning(seen_in: SeenIn, link: Link, text: &str) -> Option<Meaning> {
     let finding = diagnose(&[], &[said]).into_iter().next()?;
     let known = Catalogue::get().row(&finding.id).filter(|known| !known.wrapper)?;
     let cure = match known.remedy {
-        Some(remedy) => format!("{}  # {}", remedy.command(), known.fix),
+        Some(remedy) => format!("{}{COMMENT}{}", remedy.command(), known.fix),
         None => known.fix.clone(),
     };
     Some(Meaning {
@@ -47,6 +50,7 @@ pub fn meaning(seen_in: SeenIn, link: Link, text: &str) -> Option<Meaning> {
         link: finding.link,
         code: code(known, text).unwrap_or_else(|| known.id.clone()),
         cause: &known.cause,
+        remedy: known.remedy,
         cure,
     })
 }

@@ -6,6 +6,7 @@ use crate::args::with_state;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::examination::Examination;
 use crate::chain::finding::{Certainty, Finding, Joint, Remedy, SeenIn};
+use crate::chain::show::width;
 use crate::console::{Console, Tone};
 use crate::diagnosis::catalogue::{Catalogue, Known, Whose};
 use crate::guide::Plane;
@@ -36,16 +37,21 @@ pub(super) fn findings(
             .for_each(|joint| print(joint.finding.severity, &one_of_both(joint, own.plane, other))),
     }
     let others = left(&own.checks, &own.findings);
+    let width = width(
+        own.checks
+            .iter()
+            .chain(with.iter().flat_map(|(other, _)| &other.checks)),
+    );
     others
         .iter()
-        .for_each(|check| print(check.verdict, &of_check(check, "")));
+        .for_each(|check| print(check.verdict, &of_check(check, "", width)));
     if let Some((other, joint)) = with {
         let told: Vec<_> = joint.iter().map(|joint| joint.finding.clone()).collect();
         let whose = format!(" ({})", whose_view(other.plane));
         let theirs = left(&other.checks, &told);
         theirs
             .iter()
-            .for_each(|check| print(check.verdict, &of_check(check, &whose)));
+            .for_each(|check| print(check.verdict, &of_check(check, &whose, width)));
         if let Some(first) = joint.first() {
             let seen = first.seen_by.iter().map(|plane| whose_view(*plane));
             let seen: Vec<_> = seen.collect();
@@ -57,7 +63,11 @@ pub(super) fn findings(
             ));
         }
     }
-    console.result(&format!("doctor: {}", in_sum(own, &others)));
+    let theirs = with.map_or(0, |(_, joint)| {
+        let alone = joint.iter().filter(|joint| !joint.seen_by.contains(&own.plane));
+        alone.count()
+    });
+    console.result(&format!("doctor: {}", in_sum(own, &others, theirs)));
 }
 
 /// The checks that are not as they should be and that no finding speaks of.
@@ -65,13 +75,13 @@ fn left<'a>(checks: &'a [Check], findings: &[Finding]) -> Vec<&'a Check> {
     checks.iter().filter(|check| is_left(check, findings)).collect()
 }
 
-fn of_check(check: &Check, whose: &str) -> String {
+fn of_check(check: &Check, whose: &str, width: usize) -> String {
     let says = check.says.replace('\n', " ");
     let hint = check.hint.as_ref().map(|hint| format!("\n    hint: {hint}"));
-    format!("{:<22} {says}{whose}{}", check.check, hint.unwrap_or_default())
+    format!("{:<width$} {says}{whose}{}", check.check, hint.unwrap_or_default())
 }
 
-const fn whose_view(plane: Plane) -> &'static str {
+pub(super) const fn whose_view(plane: Plane) -> &'static str {
     match plane {
         Plane::Cloud => "az aksbackup",
         Plane::Cluster => "kubectl aksbackup",
@@ -126,6 +136,9 @@ fn one(finding: &Finding) -> String {
         line("seen", evidence);
     }
     line("fix", &finding.fix);
+    if let Some(hint) = &finding.hint {
+        line("here", hint);
+    }
     if let Some(remedy) = finding.remedy {
         line("run", remedy.command());
     }
@@ -135,7 +148,7 @@ fn one(finding: &Finding) -> String {
     out
 }
 
-fn in_sum(examination: &Examination, others: &[&Check]) -> String {
+fn in_sum(examination: &Examination, others: &[&Check], theirs: usize) -> String {
     let findings = &examination.findings;
     let proved = findings
         .iter()
@@ -143,6 +156,7 @@ fn in_sum(examination: &Examination, others: &[&Check]) -> String {
         .count();
     match findings.len() {
         _ if examination.is_blind() => "nothing could be seen".to_owned(),
+        0 if theirs > 0 => format!("nothing is wrong on this side, {theirs} on the other"),
         0 if others.is_empty() => "nothing is wrong".to_owned(),
         0 if !others.iter().any(|check| check.is_finding()) => "nothing is wrong, as far as it may be seen".to_owned(),
         0 => "nothing that is known, but not all is as it should be".to_owned(),
@@ -270,6 +284,7 @@ mod tests {
             cause: "It is wrong.".into(),
             evidence: vec!["issuer = y".into()],
             fix: "Mend it.".into(),
+            hint: None,
             remedy: Some(Remedy::Prepare),
             explains: vec!["BSL-UNAVAILABLE".into()],
         };
@@ -292,6 +307,7 @@ mod tests {
             cause: known.cause.clone(),
             evidence: Vec::new(),
             fix: "Mend it.".into(),
+            hint: None,
             remedy: None,
             explains: Vec::new(),
         };

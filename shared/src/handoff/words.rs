@@ -51,11 +51,11 @@ impl Message {
         let who = self
             .turn
             .as_ref()
-            .map_or("anyone".to_owned(), |task| task.who.to_string());
+            .map_or("whoever reads this".to_owned(), |task| format!("the {}", task.who));
         let _ = write!(
             out,
             "{}",
-            (form.heading)(&format!("For the {who}: keyless Azure Backup for AKS"))
+            (form.heading)(&format!("For {who}: keyless Azure Backup for AKS"))
         );
         let _ = writeln!(
             out,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::args::with_state;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::examination::Examination;
+use crate::chain::exchange::COMMENT;
 use crate::chain::finding::{Certainty, Finding, Remedy};
 use crate::chain::link::Link;
 use crate::guide::Plane;
@@ -88,6 +89,7 @@ struct Raw<'a> {
     certainty: Certainty,
     evidence: &'a [String],
     hint: &'a str,
+    here: Option<&'a str>,
     remedy: Option<Remedy>,
     explains: &'a [String],
 }
@@ -102,6 +104,7 @@ fn of_finding(finding: &Finding) -> Raw<'_> {
         certainty: finding.certainty,
         evidence: &finding.evidence,
         hint: &finding.fix,
+        here: finding.hint.as_deref(),
         remedy: finding.remedy,
         explains: &finding.explains,
     }
@@ -117,6 +120,7 @@ fn of_check(check: &Check) -> Raw<'_> {
         certainty: Certainty::Proved,
         evidence: &check.evidence,
         hint: check.hint.as_deref().unwrap_or_default(),
+        here: None,
         remedy: None,
         explains: &[],
     }
@@ -137,7 +141,8 @@ impl Raw<'_> {
             certainty: self.certainty,
             evidence: facts(self.evidence),
             fix,
-            command: own.or(pasted),
+            // With the names of this world, where somebody knew them.
+            command: own.or_else(|| self.here.and_then(|here| cure(here).1)).or(pasted),
             explains: self.explains.iter().take(EXPLAINED).map(|id| text::name(id)).collect(),
             seen_by: Plane::Cloud,
             at: Timestamp::UNIX_EPOCH,
@@ -166,7 +171,10 @@ fn cure(hint: &str, state_flag: &str, live: bool) -> (String, Option<String>) {
     let programs = if live { PROGRAMS } else { OURS };
     let plain = |c: char| c.is_ascii_alphanumeric() || " -_./:=,".contains(c);
     let hint = text::sentence(&with_state(hint, state_flag));
-    let (words, command) = hint.rsplit_once(": ").unwrap_or(("", &hint));
+    let (words, command) = match hint.split_once(COMMENT) {
+        Some((command, words)) => (words, command),
+        None => hint.rsplit_once(": ").unwrap_or(("", &hint)),
+    };
     let taken = programs.iter().any(|program| command.starts_with(program)) && (live || command.chars().all(plain));
     match taken {
         true => (words.to_owned(), Some(command.to_owned())),

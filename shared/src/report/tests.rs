@@ -111,6 +111,7 @@ fn label_missing() -> Finding {
         cause: "The label is gone".into(),
         evidence: vec!["labels: app".into()],
         fix: "label it again".into(),
+        hint: None,
         remedy: Some(Remedy::Configure),
         explains: vec!["BSL-UNAVAILABLE".into()],
     }

@@ -97,7 +97,8 @@ impl Run {
             document.get("version").is_some_and(Value::is_u64),
             "the document has no version\n{self}"
         );
-        if document.get("checks").is_some() && document.get("plane").is_some() {
+        let is_look = matches!(document["command"].as_str(), Some("verify" | "doctor"));
+        if is_look && document.get("error").is_none() {
             let errors: Vec<String> = EXAMINATION
                 .iter_errors(&document)
                 .map(|error| format!("{}: {error}", error.instance_path()))

@@ -77,9 +77,9 @@ pub(crate) fn figures(binaries: &Path) -> io::Result<Vec<Figure>> {
     ));
     figures.push(figure("hand-off / critical path".to_owned(), ratio, Some(1.10)));
     figures.push(figure("hand-off processor s".to_owned(), processor, None));
-    let doctor = logs::doctor(&sandbox, &binaries.join("kubectl-aksbackup"), folder.path())?;
+    let (doctor, lines) = logs::doctor(&sandbox, &binaries.join("kubectl-aksbackup"), folder.path())?;
     figures.push(figure(
-        "doctor on 5,000 lines of log, processor s".to_owned(),
+        format!("doctor on {lines} lines of log, processor s"),
         doctor.processor,
         Some(1.0),
     ));

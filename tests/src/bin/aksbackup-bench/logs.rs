@@ -5,38 +5,40 @@ use std::path::Path;
 use std::process::Command;
 
 use aksbackup_tests::sandbox::Sandbox;
-use serde_json::Value;
 
 use crate::hand_off::environment;
 use crate::measured::{self, Usage};
 
-/// Lines of each container that writes. Of one container `doctor` asks for its last 2,000.
-const LINES: usize = 2_500;
+/// Lines of each container: as many as `doctor` asks for.
+const LINES: usize = 2_000;
 
-/// Runs it after a hand-off, on two containers that have written more than is asked for.
+/// Runs it after a hand-off, where every container of the extension has written that much. Gives what it used, and how many
+/// lines there are.
 ///
 /// # Errors
 /// It finds something, or the hand-off left no such container.
-pub(crate) fn doctor(sandbox: &Sandbox, program: &Path, folder: &Path) -> io::Result<Usage> {
-    let cluster = sandbox.kubernetes();
-    let pods = cluster.objects("Pod");
-    let velero = |pod: &&Value| pod["metadata"]["labels"]["name"] == "velero";
-    let pod = pods.iter().find(velero);
-    let pod = pod.ok_or_else(|| io::Error::other("Velero does not run"))?;
-    let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
-    for container in containers.filter_map(|own| own["name"].as_str()) {
-        for number in 0..LINES {
-            let line = format!(
-                "time=\"2026-01-01T00:00:00Z\" level=warning msg=\"item {number} of backup \\\"daily\\\" is left out\" \
-                 logSource=\"pkg/backup/item_collector.go:{number}\""
-            );
-            cluster.write_log(pod, container, line);
+pub(crate) fn doctor(sandbox: &Sandbox, program: &Path, folder: &Path) -> io::Result<(Usage, usize)> {
+    let (cluster, mut lines) = (sandbox.kubernetes(), 0);
+    for pod in cluster.objects("Pod") {
+        let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+        for container in containers.filter_map(|own| own["name"].as_str()) {
+            for number in 0..LINES {
+                let line = format!(
+                    "time=\"2026-01-01T00:00:00Z\" level=warning msg=\"item {number} of backup \\\"daily\\\" is left \
+                     out\" logSource=\"pkg/backup/item_collector.go:{number}\""
+                );
+                cluster.write_log(&pod, container, line);
+            }
+            lines += LINES;
         }
+    }
+    if lines < 2 * LINES {
+        return Err(io::Error::other("the extension does not run"));
     }
     let mut command = Command::new(program);
     command
         .args(["doctor", "--context", "cluster-admin"])
         .envs(environment(sandbox, ""))
         .current_dir(folder);
-    measured::run(&command)
+    Ok((measured::run(&command)?, lines))
 }
