@@ -36,7 +36,11 @@ pub(crate) fn login(failure: &Failure) -> Vec<Text> {
 /// The words of a failure of Azure Resource Manager.
 pub(crate) fn of_arm(failure: &Failure, seen_in: SeenIn, object: &str, link: Link) -> Vec<Text> {
     let code = failure.code.as_deref().unwrap_or_default();
-    let mut words: Vec<String> = failure.why.iter().rev().map(|why| format!("{code}: {why}")).collect();
+    let coded = |why: &String| match why.starts_with(code) {
+        true => why.clone(),
+        false => format!("{code}: {why}"),
+    };
+    let mut words: Vec<String> = failure.why.iter().rev().map(coded).collect();
     if words.is_empty() && !code.is_empty() {
         words.push(code.to_owned());
     }

@@ -195,7 +195,11 @@ fn stand(station: &Station, state: &State, views: Views<'_>) -> Stand {
     }
     let rows = station.steps.iter().filter_map(|step| views.row(*step));
     let row = rows.max_by_key(|row| Mark::from(row.standing));
-    let good = fresh.iter().find(|seen| seen.mark() == Mark::Good);
+    let good = || fresh.iter().filter(|seen| seen.mark() == Mark::Good);
+    // That of the station's own name says more of it than that the namespace is there.
+    let good = good()
+        .find(|seen| station.is_named(&seen.check.check))
+        .or(good().next());
     match (good, row) {
         (_, Some(row)) if Mark::from(row.standing) == Mark::Broken => of_row(row),
         (Some(good), _) => of_check(good),
@@ -234,6 +238,10 @@ fn part_of(words: &str, state: &State) -> Part {
 }
 
 impl Station {
+    fn is_named(&self, check: &str) -> bool {
+        check.to_lowercase().contains(&self.title.to_lowercase())
+    }
+
     fn is_about(&self, words: &str, state: &State) -> bool {
         self.part == Part::Whole || self.part == part_of(words, state)
     }

@@ -250,6 +250,28 @@ fn the_parts_of_the_vault_s_link_break_each_their_own_station() {
 }
 
 #[test]
+fn a_station_that_is_well_says_what_is_known_of_itself() {
+    let cluster = vec![
+        Check::ok(Link::Pods, "namespace", "is Active"),
+        Check::ok(Link::ServiceAccounts, "service accounts", "3 carry the client id"),
+    ];
+    let cloud = vec![
+        Check::ok(Link::Vault, "Reader of the vault on shop-prod", "assigned"),
+        Check::ok(Link::Vault, "trusted access", "the binding is there"),
+    ];
+    let page = page(
+        &whole(),
+        &[
+            look(Plane::Cloud, AFTER, cloud, vec![]),
+            look(Plane::Cluster, AFTER, cluster, vec![]),
+        ],
+    );
+    let says = |id: &str| node(&page, id).says.trim_end_matches('.').to_owned();
+    assert_eq!(says("service-accounts"), "3 carry the client id");
+    assert_eq!(says("trusted-access"), "the binding is there");
+}
+
+#[test]
 fn what_one_program_could_not_see_counts_unless_the_other_one_did() {
     let hidden = Check::unknown(Link::StorageLocation, "phase", "not permitted");
     let cloud = |check| look(Plane::Cloud, AFTER, vec![check], vec![]);
