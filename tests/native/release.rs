@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Run, finish};
 use aksbackup_tests::python::Python;
 use serde_json::Value;
@@ -112,6 +113,38 @@ fn the_programs_need_no_library_and_name_no_folder_of_their_maker() {
             assert!(!found, "{name} names {folder}");
         }
     }
+}
+
+/// Built for another processor, and run by an emulator of it. It takes as long as all else of this suite.
+#[test]
+fn the_programs_of_arm_are_built_on_x86_and_run() {
+    const TARGET: &str = "aarch64-unknown-linux-musl";
+    let asked_for = std::env::var("AKSBACKUP_RELEASE").is_ok_and(|own| own == "all");
+    if !asked_for || std::env::consts::ARCH != "x86_64" {
+        println!("release: {TARGET}: NOT TRIED, it takes an x86-64 machine and: tests/run --all release");
+        return;
+    }
+    let folder = Path::new(ROOT).join(release(&["build", TARGET]).ok().stdout.trim());
+    for name in ["az-aksbackup", "kubectl-aksbackup"] {
+        let program = folder.join(name);
+        assert_eq!(
+            interpreter(&fs::read(&program).unwrap()),
+            None,
+            "{name} is linked at run time"
+        );
+        let emulated = |arguments: &[&str]| finish(Command::new("qemu-aarch64").arg(&program).args(arguments));
+        emulated(&["--version"]).ok().says(VERSION);
+        emulated(&["doctor", "explain", "FIC-ISSUER"]).ok().says("AADSTS700211");
+        emulated(&["schema"]).ok().says("State file of aksbackup");
+        let elsewhere = tempfile::tempdir().unwrap();
+        let state = elsewhere.path().join("none.toml");
+        emulated(&["status", "--offline", "--state", state.to_str().unwrap()]).ends(Exit::Missing.code());
+    }
+    let wheel = names(&folder).into_iter().find(|name| name.ends_with(".whl")).unwrap();
+    assert!(
+        wheel.ends_with("manylinux_2_17_aarch64.musllinux_1_1_aarch64.whl"),
+        "{wheel}"
+    );
 }
 
 /// The segment of a 64-bit ELF file that names its run-time linker, by its offset.
