@@ -1,7 +1,10 @@
 //! The extension as az handles it: added, explained, completed, refused, updated and removed.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use aksbackup_tests::harness::{binary, finish};
@@ -34,7 +37,7 @@ fn the_extension_was_made_from_this_very_program() {
 }
 
 #[test]
-fn it_is_added_listed_explained_updated_and_removed() {
+fn it_is_added_listed_explained_upgraded_and_removed() {
     let az = Az::new(&[]);
     let listed = az.run("nobody", &["extension", "list", "-o", "json"]).ok();
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
@@ -77,6 +80,66 @@ fn it_is_added_listed_explained_updated_and_removed() {
     az.run("nobody", &["extension", "remove", "-n", "aksbackup"]).ok();
     az.aksbackup("nobody", &["version"]).ends(2).says("aksbackup");
     assert!(!az.folder().join("extensions/aksbackup").exists());
+}
+
+/// Makes a wheel of another version out of the first one named, in the folder named second, and the index of an extension that
+/// is served at the address named third.
+const NEWER: &str = r#"
+import hashlib, json, os, sys, zipfile
+wheel, folder, address = sys.argv[1:]
+old = os.path.basename(wheel).split("-")[1]
+name = "aksbackup-99.0.0-py3-none-any.whl"
+with zipfile.ZipFile(wheel) as own, zipfile.ZipFile(os.path.join(folder, name), "w") as other:
+    for entry in own.namelist():
+        content = own.read(entry)
+        if entry.endswith("/METADATA"):
+            content = content.replace(f"Version: {old}".encode(), b"Version: 99.0.0")
+        other.writestr(entry.replace(f"-{old}.dist-info", "-99.0.0.dist-info"), content)
+with open(os.path.join(folder, name), "rb") as file:
+    digest = hashlib.sha256(file.read()).hexdigest()
+metadata = {"name": "aksbackup", "version": "99.0.0", "azext.minCliCoreVersion": "2.0.0"}
+entry = {"downloadUrl": f"{address}/{name}", "filename": name, "sha256Digest": digest, "metadata": metadata}
+with open(os.path.join(folder, "index.json"), "w") as file:
+    json.dump({"formatVersion": "1", "extensions": {"aksbackup": [entry]}}, file)
+"#;
+
+/// Serves the files of a folder for as long as the test runs.
+fn serve(listener: TcpListener, folder: PathBuf) {
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            let name = line.split(['/', ' ']).nth(2).unwrap_or_default().to_owned();
+            let body = fs::read(folder.join(&name)).unwrap_or_default();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+        }
+    });
+}
+
+#[test]
+fn az_updates_it_from_an_index_of_extensions() {
+    let az = Az::new(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let mut python = Command::new("python3");
+    python
+        .args(["-c", NEWER])
+        .arg(az.wheel())
+        .arg(folder.path())
+        .arg(&address);
+    finish(&mut python).ok();
+    serve(listener, folder.path().to_owned());
+    let mut update = az.command("nobody", &["extension", "update", "--name", "aksbackup"]);
+    finish(update.env("AZURE_EXTENSION_INDEX_URL", format!("{address}/index.json"))).ok();
+    let listed = az.run("nobody", &["extension", "list", "-o", "json"]).ok();
+    let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(listed[0]["version"], "99.0.0");
+    az.aksbackup("nobody", &["version"]).ok();
 }
 
 #[test]
