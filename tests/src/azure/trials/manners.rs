@@ -148,10 +148,9 @@ fn a_storage_account_is_polled_at_its_location_with_retry_after() {
 #[test]
 fn arms_buckets_run_dry_and_fill_again() {
     let stage = Stage::new(&["arm_throttling=true"]);
-    let statuses: Vec<u16> = (0..260)
-        .map(|_| stage.call("reader", "GET", &cluster(), Value::Null).status)
-        .collect();
-    assert!(statuses.contains(&429));
+    // It fills again meanwhile: on a busy machine that takes more than it holds.
+    let ask = |_| stage.call("reader", "GET", &cluster(), Value::Null).status;
+    assert!((0..5_000).map(ask).any(|status| status == 429));
     assert_eq!(stage.call("owner", "GET", &cluster(), Value::Null).status, 200);
     stage.skip(1.0);
     assert_eq!(stage.call("reader", "GET", &cluster(), Value::Null).status, 200);
