@@ -15,6 +15,26 @@ pub enum Plane {
     Cluster,
 }
 
+impl Plane {
+    /// The program of this side, as people type it.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Cloud => "az aksbackup",
+            Self::Cluster => "kubectl aksbackup",
+        }
+    }
+
+    /// The other side.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Cloud => Self::Cluster,
+            Self::Cluster => Self::Cloud,
+        }
+    }
+}
+
 /// The people that a hand-off is between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -62,6 +62,13 @@ pub struct Row {
     pub next: Option<Turn>,
 }
 
+/// When one of these steps was last recorded.
+#[must_use]
+pub fn since(state: &State, steps: &[StepName]) -> Option<Timestamp> {
+    let records = steps.iter().filter_map(|step| record(state, *step));
+    records.filter_map(|record| record.since).max()
+}
+
 /// What somebody saw of the world: what came of each step, and the state as it would be recorded now.
 pub struct Seen<'a> {
     /// What came of each step.

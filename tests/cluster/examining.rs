@@ -82,7 +82,7 @@ fn cloud_view(stage: &Stage, says: &str, hint: &str) -> Value {
     let issuer = stage.value("/cloud/prerequisites/issuer");
     let check = json!({ "link": "storage", "check": "account", "verdict": "error", "says": says, "hint": hint });
     json!({
-        "version": 1, "command": "verify", "plane": "cloud", "at": "2026-01-01T00:00:00Z", "issuer": issuer,
+        "version": 1, "command": "verify", "plane": "cloud", "at": jiff::Timestamp::now(), "issuer": issuer,
         "checks": [check], "findings": [], "exit": "pending",
     })
 }
@@ -96,7 +96,7 @@ fn one_chain_is_made_of_both_views() {
     let run = stage
         .kubectl("viewer", &["verify"])
         .ok()
-        .says("is gone (az)")
+        .says("is gone (az aksbackup)")
         .says("the chain breaks first at: storage");
     assert!(run.stderr.contains("aksbackup.cloud.json, made "), "{run}");
     let document = stage.kubectl("viewer", &["verify", "-o", "json", "--save"]).ok().json();
@@ -107,6 +107,14 @@ fn one_chain_is_made_of_both_views() {
         (&kept["plane"], &kept["checks"]),
         (&json!("cluster"), &document["checks"])
     );
+    let mut known = cloud_view(&stage, "is gone", "az aksbackup prepare");
+    known["checks"][0]["failure"] = json!("STO-CONTAINER-MISSING");
+    std::fs::write(&path, known.to_string()).unwrap();
+    stage
+        .kubectl("viewer", &["doctor"])
+        .ok()
+        .says("STO-CONTAINER-MISSING")
+        .says("doctor: nothing that is known is wrong on this side, 1 on the other");
     let missing = stage.kubectl("viewer", &["verify", "--with", "nowhere.json"]);
     missing.ends(Exit::Missing.code());
 }
@@ -140,7 +148,7 @@ fn doctor_makes_one_diagnosis_of_both_views() {
     stage
         .kubectl("viewer", &with)
         .ends(Exit::Pending.code())
-        .says("seen by:  az aksbackup at 2026-01-01T00:00:00Z")
+        .says("seen by:  az aksbackup at 20")
         .says("follows:  FIC-ISSUER")
         .says("the chain breaks first at: federated credentials (FIC-ISSUER, as az aksbackup saw)");
     let run = stage.kubectl("viewer", &[&with[..], &["-o", "json"]].concat());
@@ -159,6 +167,15 @@ fn doctor_makes_one_diagnosis_of_both_views() {
     );
     // By itself it knows no better cause.
     assert_eq!(document["findings"][0]["id"], "BSL-UNAVAILABLE");
+    // What was seen before the credentials were written says nothing of them.
+    theirs["at"] = json!("2026-01-01T00:00:00Z");
+    std::fs::write(&path, theirs.to_string()).unwrap();
+    let run = stage.kubectl("viewer", &with).ends(Exit::Pending.code());
+    assert!(!run.stdout.contains("FIC-ISSUER"), "{run}");
+    assert!(
+        run.stderr.contains("but for what was worked on since:") && run.stderr.contains("federated credentials"),
+        "{run}"
+    );
 }
 
 #[test]

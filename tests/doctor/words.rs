@@ -36,6 +36,12 @@ fn what_is_not_known_is_told_with_what_may_have_been_meant() {
     for run in both(&stage, &["doctor", "explain", "FIC-ISUER"]) {
         run.ends(Exit::Missing.code()).says("did you mean: FIC-ISSUER");
     }
+    let [az, kubectl] = both(&stage, &["doctor", "explain", "NO-SUCH-THING"]);
+    for (run, program) in [(az, "az"), (kubectl, "kubectl")] {
+        let run = run.ends(Exit::Missing.code());
+        let run = run.says(&format!("all of them: {program} aksbackup doctor list"));
+        assert!(!run.stderr.contains("did you mean"), "{run}");
+    }
     for words in [
         &["doctor", "explain"][..],
         &["doctor", "lst"],

@@ -44,7 +44,7 @@ pub(crate) async fn run(cli: &Cli, args: &DoctorFlags) -> Outcome<Exit> {
             Ok(own) => own,
             Err(failure) => return unseen(cli, args, &subject, failure, Link::Cluster),
         };
-        let exit = conclude(&cli.common, &args.shared, &own)?;
+        let exit = conclude(&cli.common, &args.shared, &own, &subject.state)?;
         let remedy = match own.findings.first().and_then(|first| first.remedy) {
             Some(remedy) if done.contains(&remedy) => None,
             _ => offer(&cli.common, &args.shared, &own, Plane::Cloud)?,
@@ -98,7 +98,7 @@ fn unseen(cli: &Cli, args: &DoctorFlags, subject: &Subject, failure: Box<Failure
     if failure.exit != Exit::NotPermitted || own.findings.is_empty() {
         return Err(failure);
     }
-    conclude(&cli.common, &args.shared, &own)
+    conclude(&cli.common, &args.shared, &own, &subject.state)
 }
 
 /// Runs a command of ours, as if it had been typed. Of what others have, and of backups, none is run.

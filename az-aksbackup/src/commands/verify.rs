@@ -6,6 +6,7 @@ use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::verify::{Look, verify};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::state::schema::State;
 
 use crate::arm::client::Reader;
 use crate::cli::Cli;
@@ -63,6 +64,10 @@ impl Look for Sight {
     /// Azure does not tell of changes: it is asked again, as often as for an operation that takes long.
     async fn stirred(&self, begun: Instant) {
         tokio::time::sleep(self.reader.pace().next_look(begun.elapsed(), None)).await;
+    }
+
+    fn state(&self) -> &State {
+        &self.subject.state
     }
 
     fn well(&self) -> &'static str {

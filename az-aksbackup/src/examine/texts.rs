@@ -202,6 +202,17 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_the_words_begin_with_is_said_once() {
+        let said = |why: &str| {
+            let failure = Failure::failed("x").because(why).code("Denied");
+            let texts = of_arm(&failure, SeenIn::Arm, "x", Link::Vault);
+            texts[0].text.clone()
+        };
+        assert_eq!(said("not you"), "Denied: not you");
+        assert_eq!(said("Denied: not you"), "Denied: not you");
+    }
+
+    #[test]
     fn the_innermost_words_of_a_nested_error_come_first() {
         let mut view = view();
         view.instances = Seen::Here(vec![protected("ProtectionError", |body| {

@@ -48,7 +48,7 @@ pub(crate) async fn run(cli: &Cli, arguments: &DoctorArgs) -> Outcome<Exit> {
         Ok(own) => own,
         Err(failure) => unreachable(&failure, &reader, &state)?,
     };
-    let exit = conclude(&cli.common, arguments, &own)?;
+    let exit = conclude(&cli.common, arguments, &own, &state)?;
     match offer(&cli.common, arguments, &own, Plane::Cluster)? {
         Some(Remedy::Configure) => {
             let dry = DryRunArgs { dry_run: DryRun::None };

@@ -76,6 +76,10 @@ impl Look for Sight {
         let _ = tokio::time::timeout(pace.scaled(PATIENCE), change).await;
     }
 
+    fn state(&self) -> &State {
+        &self.state
+    }
+
     fn well(&self) -> &'static str {
         match self.pre {
             true => "nothing stands in the way of the extension",

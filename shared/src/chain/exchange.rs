@@ -11,11 +11,14 @@ use jiff::Timestamp;
 use crate::chain::args::ExamineArgs;
 use crate::chain::check::Check;
 use crate::chain::examination::Examination;
+use crate::chain::link::Link;
 use crate::chain::show;
 use crate::console::{Console, human};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::Plane;
+use crate::state::schema::State;
+use crate::status;
 
 /// What stands between a command and what is said of it, so that both can be pasted.
 pub const COMMENT: &str = "  # ";
@@ -25,7 +28,8 @@ const MOST: usize = 200;
 /// How much is shown of one of its texts, in characters.
 const LONGEST: usize = 2000;
 
-/// The other program's view: of the file that the flags name, else of the one beside the state file, where there is one.
+/// The other program's view: of the file that the flags name, else of the one beside the state file `path`, where there is
+/// one. Links that somebody has worked on since, as `state` tells, are left out of it, which is said.
 ///
 /// # Errors
 /// A file that was named cannot be read, or is of another cluster. One that only lies there is left out, which is said.
@@ -33,13 +37,11 @@ pub fn other(
     console: &Console,
     own: &Examination,
     arguments: &ExamineArgs,
-    state: &Path,
+    path: &Path,
+    state: &State,
 ) -> Outcome<Option<Examination>> {
-    let from = match own.plane {
-        Plane::Cloud => Plane::Cluster,
-        Plane::Cluster => Plane::Cloud,
-    };
-    let beside = Examination::beside(state, from);
+    let from = own.plane.other();
+    let beside = Examination::beside(path, from);
     let read = match &arguments.with {
         Some(path) => own.read(path).map(Some)?,
         None if beside.exists() => own.read(&beside).map(Some).unwrap_or_else(|failure| {
@@ -57,8 +59,17 @@ pub fn other(
                 .err()
         }
         Some(read) => {
-            console.say(format!("{}, made {}, is shown too", path.display(), age(&read, own.at)));
-            Ok(Some(bounded(read)))
+            let (read, old) = without_old(bounded(read), state);
+            let (path, age) = (path.display(), age(&read, own.at));
+            console.say(match old.is_empty() {
+                true => format!("{path}, made {age}, is shown too"),
+                false => {
+                    let old: Vec<_> = old.iter().map(|link| link.title()).collect();
+                    let old = old.join(", ");
+                    format!("{path}, made {age}, is shown too, but for what was worked on since: {old}")
+                }
+            });
+            Ok(Some(read))
         }
         None => Ok(None),
     }
@@ -69,6 +80,15 @@ fn age(read: &Examination, now: Timestamp) -> String {
         past if past.is_negative() => format!("at {}, which this machine's clock has not reached", read.at),
         past => format!("{} ago", human(past.unsigned_abs())),
     }
+}
+
+/// The view without the links that somebody has worked on since, and these.
+fn without_old(mut read: Examination, state: &State) -> (Examination, Vec<Link>) {
+    let is_old = |link: Link| status::since(state, link.steps()).is_some_and(|since| since > read.at);
+    let old: Vec<Link> = Link::ALL.into_iter().filter(|link| is_old(*link)).collect();
+    read.checks.retain(|check| !old.contains(&check.link));
+    read.findings.retain(|finding| !old.contains(&finding.link));
+    (read, old)
 }
 
 /// The document without what is too long, and without commands of others.
@@ -151,30 +171,30 @@ pub fn show(console: &Console, own: &Examination, other: Option<&Examination>) {
     let Some(other) = other else {
         return show::checks(console, &own.checks);
     };
-    let whose = match other.plane {
-        Plane::Cloud => "az",
-        Plane::Cluster => "kubectl",
-    };
-    let theirs = other.checks.iter().cloned().map(|mut check: Check| {
-        check.says = format!("{} ({whose})", check.says);
-        check
-    });
-    let mut all: Vec<Check> = own.checks.iter().cloned().chain(theirs).collect();
-    all.sort_by_key(|check| check.link);
-    show::checks(console, &all);
-    if let Some(broken) = all.iter().find(|check| check.is_finding()) {
+    let both = own.checks.iter().map(|check| (check, own.plane));
+    let mut all: Vec<(&Check, Plane)> = both
+        .chain(other.checks.iter().map(|check| (check, other.plane)))
+        .collect();
+    all.sort_by_key(|(check, _)| check.link);
+    let width = show::width(all.iter().map(|(check, _)| *check));
+    for (check, plane) in &all {
+        show::check(console, check, Some(*plane).filter(|plane| *plane != own.plane), width);
+    }
+    if let Some((broken, plane)) = all.iter().find(|(check, _)| check.is_finding()) {
         console.result(&format!(
-            "the chain breaks first at: {} ({})",
+            "the chain breaks first at: {} ({}, as {} saw)",
             broken.link.title(),
-            broken.check
+            broken.check,
+            plane.program()
         ));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
-    use crate::chain::link::Link;
     use crate::console::Talk;
 
     fn view(plane: Plane) -> Examination {
@@ -207,9 +227,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (state, console) = (folder.path().join("s.toml"), Console::new(Talk::Quiet, true));
         let (own, theirs) = (view(Plane::Cluster), view(Plane::Cloud));
-        assert_eq!(other(&console, &own, &arguments(None), &state).unwrap(), None);
+        assert_eq!(
+            other(&console, &own, &arguments(None), &state, &State::default()).unwrap(),
+            None
+        );
         save(&theirs, &state, &theirs.document(Exit::Pending, None)).unwrap();
-        let found = other(&console, &own, &arguments(None), &state).unwrap().unwrap();
+        let found = other(&console, &own, &arguments(None), &state, &State::default())
+            .unwrap()
+            .unwrap();
         assert_eq!(found.checks, theirs.checks);
     }
 
@@ -223,13 +248,28 @@ mod tests {
             ..view(Plane::Cloud)
         };
         save(&foreign, &state, &foreign.document(Exit::Done, None)).unwrap();
-        assert_eq!(other(&console, &own, &arguments(None), &state).unwrap(), None);
+        assert_eq!(
+            other(&console, &own, &arguments(None), &state, &State::default()).unwrap(),
+            None
+        );
         let path = Examination::beside(&state, Plane::Cloud);
-        let refused = other(&console, &own, &arguments(Some(&path)), &state).unwrap_err();
+        let refused = other(&console, &own, &arguments(Some(&path)), &state, &State::default()).unwrap_err();
         assert_eq!(refused.exit, Exit::StateUnreadable);
         save(&own, &state, &own.document(Exit::Done, None)).unwrap();
         let path = Examination::beside(&state, Plane::Cluster);
-        assert!(other(&console, &own, &arguments(Some(&path)), &state).is_err());
+        assert!(other(&console, &own, &arguments(Some(&path)), &state, &State::default()).is_err());
+    }
+
+    #[test]
+    fn a_link_that_was_worked_on_since_is_left_out() {
+        let state: State = toml::from_str(include_str!("../../tests/report/aksbackup.toml")).unwrap();
+        let (mut older, mut younger) = (view(Plane::Cloud), view(Plane::Cloud));
+        let since = status::since(&state, Link::Storage.steps()).unwrap();
+        (older.at, younger.at) = (since - SignedDuration::from_secs(1), since);
+        older.checks.push(Check::ok(Link::Login, "login", "signed in"));
+        let (read, old) = without_old(older, &state);
+        assert!(old.contains(&Link::Storage) && read.checks.len() == 1, "{old:?}");
+        assert!(!without_old(younger, &state).0.checks.is_empty());
     }
 
     #[test]

@@ -137,7 +137,7 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What to do.
     pub fix: String,
-    /// What to do just here, with the names of this world, where no command of ours does it.
+    /// What to do just here, with the names of this world; where a command of ours does it, that with its flags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The command of ours that does it, where there is one.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::guide::StepName;
+
 /// A link, in the order of questions: what is wrong with one of them says little about those behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -74,6 +76,25 @@ impl Link {
             Self::Vault => "vault",
             Self::BackupInstance => "backup instance",
             Self::Jobs => "jobs",
+        }
+    }
+
+    /// The steps that make it.
+    #[must_use]
+    pub const fn steps(self) -> &'static [StepName] {
+        match self {
+            Self::Login => &[],
+            Self::Subscription | Self::Cluster => &[StepName::ClusterPrerequisites],
+            Self::Storage => &[StepName::Storage],
+            Self::Extension => &[StepName::Extension, StepName::ExtensionIdentity],
+            Self::Pods | Self::Injection => &[StepName::Rollout],
+            Self::ServiceAccounts => &[StepName::WorkloadIdentity],
+            Self::FederatedCredentials => &[StepName::FederatedCredentials],
+            Self::StorageRole => &[StepName::Roles],
+            Self::StorageLocation => &[StepName::Verification],
+            Self::Vault => &[StepName::VaultAndPolicy, StepName::TrustedAccess, StepName::Roles],
+            Self::BackupInstance => &[StepName::BackupInstance],
+            Self::Jobs => &[StepName::Backup],
         }
     }
 }

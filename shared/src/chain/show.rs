@@ -2,23 +2,34 @@
 
 use crate::chain::check::{Check, Verdict};
 use crate::console::{Console, Tone};
+use crate::guide::Plane;
 
 /// Prints every check: mark, name, what was seen, and the hint where it is not as it should be.
 pub fn checks(console: &Console, checks: &[Check]) {
     let width = width(checks);
-    for check in checks {
-        let (mark, tone) = match check.verdict {
-            Verdict::Ok => ("✓", Tone::Good),
-            Verdict::Error => ("✗", Tone::Bad),
-            Verdict::Warning => ("!", Tone::Attention),
-            Verdict::Unknown => ("?", Tone::Attention),
-        };
-        let mark = console.paint(tone, mark);
-        console.result(&format!("{mark} {:<width$} {}", check.check, check.says));
-        if let Some(hint) = &check.hint {
-            console.result(&format!("    hint: {hint}"));
-        }
+    checks.iter().for_each(|own| check(console, own, None, width));
+}
+
+/// Prints one check, its name as wide as `width`; of the `other` program's view with that program's name.
+pub fn check(console: &Console, check: &Check, other: Option<Plane>, width: usize) {
+    let whose = other.map(|plane| format!(" ({})", plane.program())).unwrap_or_default();
+    let mark = mark(console, check.verdict);
+    console.result(&format!("{mark} {:<width$} {}{whose}", check.check, check.says));
+    if let Some(hint) = &check.hint {
+        console.result(&format!("    hint: {hint}"));
     }
+}
+
+/// A verdict's mark in its tone.
+#[must_use]
+pub fn mark(console: &Console, verdict: Verdict) -> String {
+    let (mark, tone) = match verdict {
+        Verdict::Ok => ("✓", Tone::Good),
+        Verdict::Error => ("✗", Tone::Bad),
+        Verdict::Warning => ("!", Tone::Attention),
+        Verdict::Unknown => ("?", Tone::Attention),
+    };
+    console.paint(tone, mark)
 }
 
 /// How wide the names of checks are together. One that is far longer than the others does not move them.

@@ -11,6 +11,7 @@ use crate::chain::{exchange, show};
 use crate::console::human;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::state::schema::State;
 
 /// How a program looks at its side of the chain.
 #[expect(async_fn_in_trait, reason = "one thread, and no bounds on what is awaited")]
@@ -23,6 +24,9 @@ pub trait Look {
 
     /// Until another look may show something else. `begun` is when the command began to look.
     async fn stirred(&self, begun: Instant);
+
+    /// What the state file says of this cluster.
+    fn state(&self) -> &State;
 
     /// What it means that nothing was found.
     fn well(&self) -> &'static str;
@@ -69,7 +73,7 @@ impl<L: Look> Verify<'_, L> {
     /// Shows and keeps what was seen.
     fn tell(&self, own: &Examination, exit: Exit) -> Outcome<Exit> {
         let (console, state) = (self.common.console(), &self.common.state);
-        let other = exchange::other(&console, own, &self.args.examine, state)?;
+        let other = exchange::other(&console, own, &self.args.examine, state, self.look.state())?;
         match self.common.output {
             Format::Json => console.result(&own.document(exit, other.as_ref().map(|other| (other, None)))),
             Format::Text => {

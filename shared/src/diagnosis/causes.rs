@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::chain::check::Verdict;
-use crate::chain::finding::{Certainty, Finding};
+use crate::chain::finding::{Certainty, Finding, Remedy};
 use crate::chain::link::Link;
 use crate::diagnosis::catalogue::Known;
 
@@ -109,11 +109,20 @@ impl Candidate {
             cause: known.cause.clone(),
             evidence: self.evidence,
             fix: known.fix.clone(),
-            hint: self.hint.filter(|_| known.remedy.is_none()),
+            hint: self
+                .hint
+                .filter(|hint| known.remedy.is_none_or(|remedy| completes(hint, remedy))),
             remedy: known.remedy,
             explains,
         }
     }
+}
+
+/// Whether a hint is the remedy's command with its flags, and nothing else.
+fn completes(hint: &str, remedy: Remedy) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " -_./=".contains(c);
+    let flags = hint.strip_prefix(remedy.command());
+    flags.is_some_and(|flags| flags.chars().all(plain))
 }
 
 /// What was found so far, each row once.

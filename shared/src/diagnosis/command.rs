@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::Plane;
 use crate::process::document;
+use crate::state::schema::State;
 
 /// The ids of the rows that an unknown one may have meant.
 const SUGGESTIONS: usize = 3;
@@ -48,18 +49,18 @@ pub fn look_up(common: &CommonArgs, args: &DoctorArgs, plane: Plane) -> Outcome<
     Ok(Some(Exit::Done))
 }
 
-/// Shows what was found, by this program and by the other one where there is a view of it; keeps it where that is asked
-/// for; and says how the command ends: 4 where nothing at all could be seen.
+/// Shows what was found, by this program and by the other one where there is a view of it which is not older than what
+/// `state` says was done; keeps it where that is asked for; and says how the command ends: 4 where nothing at all could be seen.
 ///
 /// # Errors
 /// Exit 3 and 7: the other program's view was named and is not there, or cannot be used. One's own cannot be kept.
-pub fn conclude(common: &CommonArgs, args: &DoctorArgs, own: &Examination) -> Outcome<Exit> {
+pub fn conclude(common: &CommonArgs, args: &DoctorArgs, own: &Examination, state: &State) -> Outcome<Exit> {
     let exit = match own.is_blind() {
         true => Exit::NotPermitted,
         false => own.exit(args.examine.fail_on),
     };
     let console = common.console();
-    let other = exchange::other(&console, own, &args.examine, &common.state)?;
+    let other = exchange::other(&console, own, &args.examine, &common.state, state)?;
     let with = other.map(|other| {
         let joint = joint(own, &other);
         (other, joint)
@@ -116,7 +117,7 @@ fn row(id: &str, plane: Plane) -> Outcome<&'static Known> {
                 failure = failure.hint(format!("did you mean: {near}?"));
             }
             failure
-                .hint(format!("all of them: {} doctor list", show::whose_view(plane)))
+                .hint(format!("all of them: {} doctor list", plane.program()))
                 .err()
         },
         Ok,

@@ -1,8 +1,9 @@
 //! From what was seen to the known failures that explain it.
 //!
 //! [`catalogue`] holds what is known, as data. `unwrap` opens errors within errors, `matching` finds the rows that a text
-//! names, `causes` tells causes from what they bring about, `joint` from the views of both programs. [`command`] is the half of `doctor` that both programs share,
-//! `show` what a person reads of it, `pages` the same as documentation. [`mask`](mod@mask) makes the words of others fit to be shown.
+//! names, [`meaning`](mod@meaning) is what one text says by itself, `causes` tells causes from what they bring about, `joint` from
+//! the views of both programs. [`command`] is the half of `doctor` that both programs share, `show` what a person reads of it,
+//! `pages` the same as documentation. [`mask`](mod@mask) makes the words of others fit to be shown.
 
 pub mod catalogue;
 mod causes;

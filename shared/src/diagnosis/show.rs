@@ -6,8 +6,8 @@ use crate::args::with_state;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::examination::Examination;
 use crate::chain::finding::{Certainty, Finding, Joint, Remedy, SeenIn};
-use crate::chain::show::width;
-use crate::console::{Console, Tone};
+use crate::chain::show::{check, mark, width};
+use crate::console::Console;
 use crate::diagnosis::catalogue::{Catalogue, Known, Whose};
 use crate::guide::Plane;
 
@@ -20,12 +20,8 @@ pub(super) fn findings(
     state_flag: &str,
 ) {
     let print = |severity: Verdict, words: &str| {
-        let (mark, tone) = mark(severity);
-        console.result(&format!(
-            "{} {}",
-            console.paint(tone, mark),
-            with_state(words, state_flag)
-        ));
+        let mark = mark(console, severity);
+        console.result(&format!("{mark} {}", with_state(words, state_flag)));
     };
     match with {
         None => own
@@ -37,37 +33,29 @@ pub(super) fn findings(
             .for_each(|joint| print(joint.finding.severity, &one_of_both(joint, own.plane, other))),
     }
     let others = left(&own.checks, &own.findings);
-    let width = width(
-        own.checks
-            .iter()
-            .chain(with.iter().flat_map(|(other, _)| &other.checks)),
-    );
-    others
-        .iter()
-        .for_each(|check| print(check.verdict, &of_check(check, "", width)));
-    if let Some((other, joint)) = with {
+    let theirs = with.map(|(other, joint)| {
         let told: Vec<_> = joint.iter().map(|joint| joint.finding.clone()).collect();
-        let whose = format!(" ({})", whose_view(other.plane));
-        let theirs = left(&other.checks, &told);
-        theirs
-            .iter()
-            .for_each(|check| print(check.verdict, &of_check(check, &whose, width)));
-        if let Some(first) = joint.first() {
-            let seen = first.seen_by.iter().map(|plane| whose_view(*plane));
-            let seen: Vec<_> = seen.collect();
-            console.result(&format!(
-                "the chain breaks first at: {} ({}, as {} saw)",
-                first.finding.link.title(),
-                first.finding.id,
-                seen.join(" and ")
-            ));
-        }
+        left(&other.checks, &told)
+    });
+    let theirs = theirs.unwrap_or_default();
+    let width = width(others.iter().chain(&theirs).copied());
+    others.iter().for_each(|own| check(console, own, None, width));
+    let plane = Some(own.plane.other());
+    theirs.iter().for_each(|other| check(console, other, plane, width));
+    if let Some(first) = with.and_then(|(_, joint)| joint.first()) {
+        let seen: Vec<_> = first.seen_by.iter().map(|plane| plane.program()).collect();
+        console.result(&format!(
+            "the chain breaks first at: {} ({}, as {} saw)",
+            first.finding.link.title(),
+            first.finding.id,
+            seen.join(" and ")
+        ));
     }
-    let theirs = with.map_or(0, |(_, joint)| {
+    let alone = with.map_or(0, |(_, joint)| {
         let alone = joint.iter().filter(|joint| !joint.seen_by.contains(&own.plane));
         alone.count()
     });
-    console.result(&format!("doctor: {}", in_sum(own, &others, theirs)));
+    console.result(&format!("doctor: {}", in_sum(own, &others, alone)));
 }
 
 /// The checks that are not as they should be and that no finding speaks of.
@@ -75,39 +63,22 @@ fn left<'a>(checks: &'a [Check], findings: &[Finding]) -> Vec<&'a Check> {
     checks.iter().filter(|check| is_left(check, findings)).collect()
 }
 
-fn of_check(check: &Check, whose: &str, width: usize) -> String {
-    let says = check.says.replace('\n', " ");
-    let hint = check.hint.as_ref().map(|hint| format!("\n    hint: {hint}"));
-    format!("{:<width$} {says}{whose}{}", check.check, hint.unwrap_or_default())
-}
-
-pub(super) const fn whose_view(plane: Plane) -> &'static str {
-    match plane {
-        Plane::Cloud => "az aksbackup",
-        Plane::Cluster => "kubectl aksbackup",
-    }
-}
-
 /// A finding with who has seen it and what it follows from.
 fn one_of_both(joint: &Joint, own: Plane, other: &Examination) -> String {
     let mut out = one(&joint.finding);
     if joint.seen_by.contains(&other.plane) {
         let also = if joint.seen_by.contains(&own) { ", too" } else { "" };
-        let _ = write!(out, "\n    seen by:  {} at {}{also}", whose_view(other.plane), other.at);
+        let _ = write!(
+            out,
+            "\n    seen by:  {} at {:.0}{also}",
+            other.plane.program(),
+            other.at
+        );
     }
     if let Some(cause) = &joint.follows_from {
         let _ = write!(out, "\n    follows:  {cause}");
     }
     out
-}
-
-const fn mark(verdict: Verdict) -> (&'static str, Tone) {
-    match verdict {
-        Verdict::Ok => ("✓", Tone::Good),
-        Verdict::Error => ("✗", Tone::Bad),
-        Verdict::Warning => ("!", Tone::Attention),
-        Verdict::Unknown => ("?", Tone::Attention),
-    }
 }
 
 /// Whether no finding speaks of this check, which is not as it should be.
@@ -136,11 +107,11 @@ fn one(finding: &Finding) -> String {
         line("seen", evidence);
     }
     line("fix", &finding.fix);
-    if let Some(hint) = &finding.hint {
-        line("here", hint);
-    }
-    if let Some(remedy) = finding.remedy {
-        line("run", remedy.command());
+    match (&finding.hint, finding.remedy) {
+        (Some(hint), Some(_)) => line("run", hint),
+        (Some(hint), None) => line("hint", hint),
+        (None, Some(remedy)) => line("run", remedy.command()),
+        (None, None) => {}
     }
     if !finding.explains.is_empty() {
         line("explains", &finding.explains.join(", "));
@@ -150,18 +121,22 @@ fn one(finding: &Finding) -> String {
 
 fn in_sum(examination: &Examination, others: &[&Check], theirs: usize) -> String {
     let findings = &examination.findings;
-    let proved = findings
-        .iter()
-        .filter(|finding| finding.certainty == Certainty::Proved)
-        .count();
+    let is_proved = |finding: &&Finding| finding.certainty == Certainty::Proved;
+    let proved = findings.iter().filter(is_proved).count();
+    let wrong = others.iter().filter(|check| check.is_finding()).count();
+    let besides = match wrong {
+        0 => String::new(),
+        1 => "; 1 check besides that names no known failure".to_owned(),
+        count => format!("; {count} checks besides that name no known failure"),
+    };
     match findings.len() {
         _ if examination.is_blind() => "nothing could be seen".to_owned(),
-        0 if theirs > 0 => format!("nothing is wrong on this side, {theirs} on the other"),
+        0 if theirs > 0 => format!("nothing that is known is wrong on this side, {theirs} on the other"),
         0 if others.is_empty() => "nothing is wrong".to_owned(),
-        0 if !others.iter().any(|check| check.is_finding()) => "nothing is wrong, as far as it may be seen".to_owned(),
+        0 if wrong == 0 => "nothing is wrong, as far as it may be seen".to_owned(),
         0 => "nothing that is known, but not all is as it should be".to_owned(),
-        1 => format!("1 finding, {}", if proved == 1 { "proved" } else { "likely" }),
-        count => format!("{count} findings, {proved} of them proved; the first one first"),
+        1 => format!("1 finding, {}{besides}", if proved == 1 { "proved" } else { "likely" }),
+        count => format!("{count} findings, {proved} of them proved; the first one first{besides}"),
     }
 }
 

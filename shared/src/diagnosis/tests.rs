@@ -271,3 +271,21 @@ fn thousands_of_lines_are_gone_through_quickly() {
     finds(&[], &[text(SeenIn::Vlog, Link::StorageLocation, log)], &[]);
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
+
+#[test]
+fn a_hint_that_completes_our_command_is_kept_and_one_that_goes_on_is_not() {
+    let grant = "az aksbackup grant --vault bv --snapshot-group rg --storage-account st";
+    for (id, hint, kept) in [
+        ("RBAC-BLOB-ROLE", grant, true),
+        ("RBAC-BLOB-ROLE", "az aksbackup prepare, then az aksbackup grant", false),
+        (
+            "CLU-WI-OFF",
+            "az aksbackup prepare, then kubectl aksbackup configure",
+            false,
+        ),
+        ("CLU-STOPPED", "az aks start --name aks --resource-group rg", true),
+    ] {
+        let found = diagnose(&[proved(id).hinted(hint)], &[]);
+        assert_eq!(found[0].hint.as_deref(), Some(hint).filter(|_| kept), "{id}");
+    }
+}

@@ -119,11 +119,11 @@ fn looks(
     let expected = seen.as_ref().map_or(expected, Clone::clone);
     let other = match &args.with {
         Some(path) => Ok(expected.read(path)?),
-        None => kept(&expected, &common.state, other(plane)),
+        None => kept(&expected, &common.state, plane.other()),
     };
     let own = Look { plane, seen, live };
     let other = Look {
-        plane: self::other(plane),
+        plane: plane.other(),
         seen: other,
         live: false,
     };
@@ -131,13 +131,6 @@ fn looks(
         Plane::Cloud => vec![own, other],
         Plane::Cluster => vec![other, own],
     })
-}
-
-const fn other(plane: Plane) -> Plane {
-    match plane {
-        Plane::Cloud => Plane::Cluster,
-        Plane::Cluster => Plane::Cloud,
-    }
 }
 
 /// What a view has to be of: the cluster of the state file.

@@ -142,7 +142,7 @@ impl Raw<'_> {
             evidence: facts(self.evidence),
             fix,
             // With the names of this world, where somebody knew them.
-            command: own.or_else(|| self.here.and_then(|here| cure(here).1)).or(pasted),
+            command: self.here.and_then(|here| cure(here).1).or(own).or(pasted),
             explains: self.explains.iter().take(EXPLAINED).map(|id| text::name(id)).collect(),
             seen_by: Plane::Cloud,
             at: Timestamp::UNIX_EPOCH,

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::chain::finding::Certainty;
-use crate::guide::Plane;
 use crate::report::model::{Found, Lane, Report};
 use crate::report::text::{code, in_words, literal};
 
@@ -35,13 +34,6 @@ fn table(out: &mut String, columns: &[&str]) {
 
 fn time(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d %H:%MZ").to_string())
-}
-
-const fn program(plane: Plane) -> &'static str {
-    match plane {
-        Plane::Cloud => "az aksbackup",
-        Plane::Cluster => "kubectl aksbackup",
-    }
 }
 
 fn fenced(out: &mut String, command: &str) {
@@ -77,7 +69,7 @@ fn head(report: &Report, out: &mut String) {
             Some(at) => format!("seen {}", time(Some(at))),
             None => format!("not seen: {}", literal(&view.says)),
         };
-        let _ = writeln!(out, "* `{}`: {seen}", program(view.plane));
+        let _ = writeln!(out, "* `{}`: {seen}", view.plane.program());
     }
     let (made, tool) = (time(Some(report.made_at)), literal(&report.tool));
     let _ = writeln!(out, "* Made {made} by {tool}\n");
@@ -133,7 +125,7 @@ fn finding(found: &Found, out: &mut String) {
         literal(&found.location.object),
         found.location.link.title(),
         time(Some(found.at)),
-        program(found.seen_by)
+        found.seen_by.program()
     );
     for fact in &found.evidence {
         let _ = writeln!(out, "* {}", code(fact));

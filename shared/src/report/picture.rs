@@ -1,7 +1,7 @@
 //! The chain as a picture: three lanes of stations, and how each station stands.
 
 use crate::chain::link::Link;
-use crate::guide::{Plane, StepName};
+use crate::guide::StepName;
 use crate::report::model::{Lane, Mark, Node};
 use crate::report::text;
 use crate::report::views::{Seen, Views};
@@ -217,7 +217,12 @@ fn findings(station: &Station, state: &State, views: Views<'_>) -> Option<Stand>
         .filter(|(_, at, finding)| station.links.contains(&finding.link) && !views.is_outdated(finding.link, *at))
         .find(|(_, _, finding)| station.is_about(&format!("{} {}", finding.id, finding.object), state))?;
     let mark = Mark::from(finding.severity).max(Mark::Attention);
-    Some((mark, text::sentence(&finding.cause), Some(at), Some(program(plane))))
+    Some((
+        mark,
+        text::sentence(&finding.cause),
+        Some(at),
+        Some(plane.program().to_owned()),
+    ))
 }
 
 /// Which station of the vault's link a check or a finding is about: roles are named by what they are on.
@@ -249,7 +254,7 @@ impl Station {
 
 fn of_check(seen: &Seen<'_>) -> Stand {
     let says = text::sentence(&seen.check.says);
-    (seen.mark(), says, Some(seen.at), Some(program(seen.plane)))
+    (seen.mark(), says, Some(seen.at), Some(seen.plane.program().to_owned()))
 }
 
 fn of_row(row: &Row) -> Stand {
@@ -258,13 +263,4 @@ fn of_row(row: &Row) -> Stand {
         false => text::sentence(&row.evidence),
     };
     (row.standing.into(), says, row.since, row.by.as_deref().map(text::name))
-}
-
-/// The program of a plane.
-pub(super) fn program(plane: Plane) -> String {
-    match plane {
-        Plane::Cloud => "az aksbackup",
-        Plane::Cluster => "kubectl aksbackup",
-    }
-    .to_owned()
 }

@@ -84,36 +84,18 @@ impl<'a> Views<'a> {
 
     /// Whether the file notes that somebody worked on a link after it was looked at.
     pub(super) fn is_outdated(self, link: Link, at: Timestamp) -> bool {
-        let own = self.rows.iter().filter(|row| steps(link).contains(&row.step));
+        let own = self.rows.iter().filter(|row| link.steps().contains(&row.step));
         own.filter_map(|row| row.since).any(|since| since > at)
     }
 
     /// Whether a step that makes a link is still open: what is wrong with the link is then nothing to wonder at.
     pub(super) fn is_pending(self, link: Link) -> bool {
-        let own = self.rows.iter().filter(|row| steps(link).contains(&row.step));
+        let own = self.rows.iter().filter(|row| link.steps().contains(&row.step));
         own.map(|row| row.standing).any(|standing| standing == Standing::Open)
     }
 
     /// How the file says that a step stands.
     pub(super) fn row(self, step: StepName) -> Option<&'a Row> {
         self.rows.iter().find(|row| row.step == step)
-    }
-}
-
-/// The steps that make a link.
-pub(super) const fn steps(link: Link) -> &'static [StepName] {
-    match link {
-        Link::Login => &[],
-        Link::Subscription | Link::Cluster => &[StepName::ClusterPrerequisites],
-        Link::Storage => &[StepName::Storage],
-        Link::Extension => &[StepName::Extension, StepName::ExtensionIdentity],
-        Link::Pods | Link::Injection => &[StepName::Rollout],
-        Link::ServiceAccounts => &[StepName::WorkloadIdentity],
-        Link::FederatedCredentials => &[StepName::FederatedCredentials],
-        Link::StorageRole => &[StepName::Roles],
-        Link::StorageLocation => &[StepName::Verification],
-        Link::Vault => &[StepName::VaultAndPolicy, StepName::TrustedAccess, StepName::Roles],
-        Link::BackupInstance => &[StepName::BackupInstance],
-        Link::Jobs => &[StepName::Backup],
     }
 }

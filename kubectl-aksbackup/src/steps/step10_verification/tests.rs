@@ -77,6 +77,7 @@ fn what_the_node_s_identity_would_meet_too_is_no_reason_to_go_back_to_it() {
         "AuthorizationPermissionMismatch",
         "AuthorizationFailure",
         "ContainerNotFound",
+        "config has invalid keys [useAdd]",
     ] {
         let mut seen = seen();
         seen.locations = vec![testing::unavailable(code)];
@@ -87,4 +88,17 @@ fn what_the_node_s_identity_would_meet_too_is_no_reason_to_go_back_to_it() {
             "{failure}"
         );
     }
+}
+
+#[test]
+fn what_this_command_has_just_done_is_not_its_own_cure() {
+    let mut seen = seen();
+    seen.locations = vec![testing::unavailable("AADSTS700016: Application not found")];
+    seen.locations[0].validated = "2026-01-01T00:11:00Z".parse().ok();
+    let failure = decide(&seen).unwrap_err();
+    assert_eq!(failure.code.as_deref(), Some("AADSTS700016"));
+    assert!(
+        failure.hints[0].starts_with("az aksbackup prepare --state s.toml  # "),
+        "{failure}"
+    );
 }

@@ -63,7 +63,7 @@ fn place(page: &mut Markup, found: &Found) {
     page.raw(" · seen ");
     page.time(found.at);
     page.raw(" by ");
-    page.program(found.seen_by);
+    page.raw(found.seen_by.program());
     page.raw("</p>\n");
 }
 

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use crate::guide::Plane;
 use crate::report::model::Mark;
 use crate::report::text::escape;
 
@@ -103,14 +102,6 @@ impl Markup {
         self.raw("\">");
         self.text(&at.strftime("%Y-%m-%d %H:%M").to_string());
         self.raw("</time>");
-    }
-
-    /// Which program looked.
-    pub(super) fn program(&mut self, plane: Plane) {
-        self.raw(match plane {
-            Plane::Cloud => "az aksbackup",
-            Plane::Cluster => "kubectl aksbackup",
-        });
     }
 
     /// The whole page.

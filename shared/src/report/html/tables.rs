@@ -140,7 +140,7 @@ fn check(page: &mut Markup, check: &CheckLine, last: bool) {
         page.within("span class=\"seen\"", |page| {
             page.time(check.at);
             page.raw(", ");
-            page.program(check.seen_by);
+            page.raw(check.seen_by.program());
             page.raw(if check.outdated { ", before later work" } else { "" });
         });
     }
