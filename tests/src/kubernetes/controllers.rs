@@ -51,15 +51,15 @@ pub(crate) async fn run(cluster: &Arc<Kubernetes>) {
 
 /// Takes away what is left in a namespace that is gone.
 fn empty_namespaces(cluster: &Kubernetes) {
-    for resource in RESOURCES
-        .iter()
-        .filter(|resource| resource.namespaced && !resource.review)
-    {
-        for object in cluster.store.list(resource.plural, None).0 {
-            let (namespace, name) = place(&object);
-            if cluster.store.get("namespaces", "", namespace).is_none() {
-                cluster.store.remove(resource.plural, namespace, name);
-            }
+    let is_namespaced = |plural: &str| {
+        let mut known = RESOURCES
+            .iter()
+            .filter(|resource| resource.namespaced && !resource.review);
+        known.any(|resource| resource.plural == plural)
+    };
+    for (plural, namespace, name) in cluster.store.without_namespace() {
+        if is_namespaced(plural) {
+            cluster.store.remove(plural, &namespace, &name);
         }
     }
 }

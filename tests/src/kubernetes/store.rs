@@ -121,6 +121,17 @@ impl Store {
         (objects, inner.revision)
     }
 
+    /// Returns the keys of the objects whose namespace doesn't exist. It copies no object: the controllers ask after each change.
+    pub(crate) fn without_namespace(&self) -> Vec<Key> {
+        let inner = self.lock();
+        let exists = |namespace: &str| {
+            let key = ("namespaces", String::new(), namespace.to_owned());
+            inner.objects.contains_key(&key)
+        };
+        let namespaced = inner.objects.keys().filter(|key| !key.1.is_empty());
+        namespaced.filter(|key| !exists(&key.1)).cloned().collect()
+    }
+
     /// What happened to a resource after `since`, and the revision up to which that is all.
     ///
     /// # Errors
