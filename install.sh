@@ -4,7 +4,7 @@ set -eu
 
 usage() {
     cat <<'TEXT'
-usage: ./install.sh [--prefix DIR] [--archive FILE [--sha256 SUM]] [--no-extension] [--try [--keep]]
+usage: ./install.sh [--prefix DIR] [--archive FILE [--sha256 SUM]] [--no-extension] [--try [--no-install] [--keep]]
        ./install.sh --uninstall [--prefix DIR]
 
 Installs az-aksbackup and kubectl-aksbackup into DIR/bin, with man pages and shell completions into DIR/share (default:
@@ -16,9 +16,12 @@ From a clone it builds the programs; from an unpacked release it takes those bes
   --archive FILE    take the programs from a release archive; its SHA-256 has to be that in SHA256SUMS beside it
   --sha256 SUM      the archive's SHA-256, where there is no SHA256SUMS
   --no-extension    leave the Azure CLI alone
-  --try             then play a whole hand-off on a simulated Azure and Kubernetes on this machine, as three people with
-                    three different sets of rights; needs no account and no network once the dependencies are there
-  --keep            leave the simulation running afterwards and print how to go on by hand
+  --try             then play the whole handoff on a simulated Azure and Kubernetes on this machine, as three people with
+                    three sets of permissions; needs no account, and no network once the dependencies are downloaded.
+                    From a clone, the programs are built without optimization, which takes 2 to 4 minutes on two
+                    processors instead of 6 to 8; a release archive contains the simulator and needs no compiler
+  --no-install      with --try: install nothing; only the folder of the simulation remains
+  --keep            with --try: leave the simulation running and print how to continue by hand
   --uninstall       remove what was installed, also from the Azure CLI
   --prefix DIR      where to install
 TEXT
@@ -27,7 +30,7 @@ TEXT
 main() {
     root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
     prefix=${PREFIX:-$HOME/.local}
-    archive='' sum='' extension=yes try='' keep='' uninstall=''
+    archive='' sum='' extension=yes try='' install=yes keep='' uninstall=''
     while [ $# -gt 0 ]; do
         case $1 in
         --prefix | --archive | --sha256)
@@ -38,6 +41,7 @@ main() {
         --prefix=* | --archive=* | --sha256=*) option "${1%%=*}" "${1#*=}" ;;
         --no-extension) extension='' ;;
         --try) try=yes ;;
+        --no-install) install='' ;;
         --keep) keep=yes ;;
         --uninstall) uninstall=yes ;;
         -h | --help) usage; exit 0 ;;
@@ -54,15 +58,17 @@ main() {
         exit 0
     fi
     [ -z "$keep" ] || [ -n "$try" ] || fail 2 '--keep goes with --try'
+    [ -n "$install" ] || [ -n "$try" ] || fail 2 '--no-install goes with --try'
     [ -z "$sum" ] || [ -n "$archive" ] || fail 2 '--sha256 goes with --archive'
-    [ -z "$try" ] || [ -f "$root/Cargo.toml" ] || fail 2 '--try builds the simulation: it needs the sources'
     work=$(mktemp -d "${TMPDIR:-/tmp}/aksbackup-install.XXXXXX")
     trap stop EXIT
     trap 'exit 130' INT TERM
     stage
-    put
-    [ -z "$extension" ] || add_extension
-    report
+    if [ -n "$install" ]; then
+        put
+        [ -z "$extension" ] || add_extension
+        report
+    fi
     [ -z "$try" ] || play
 }
 
@@ -84,19 +90,21 @@ fail() {
     exit "$code"
 }
 
-# Makes $staged: a folder with bin and share as they will be below the prefix.
+# Makes $staged: a folder with bin and share as they will be below the prefix, and the simulator in libexec.
 stage() {
     staged=$work/staged
     if [ -n "$archive" ]; then
         unpack
     elif [ -f "$root/Cargo.toml" ]; then
         build
-        "$root/.ci/layout" "${CARGO_TARGET_DIR:-$root/target}/release" "$staged"
+        "$root/.ci/layout" "$built" "$staged"
     else
         staged=$root
     fi
-    [ -f "$staged/bin/az-aksbackup" ] || fail 1 'there are neither sources nor programs beside this script: name an --archive'
+    [ -f "$staged/bin/az-aksbackup" ] || fail 1 'there are neither sources nor programs next to this script: name an --archive'
     version=$(version_of "$staged/bin") || fail 1 'these programs do not run here: take the archive for this system and processor'
+    [ -z "$try" ] || [ -x "$staged/libexec/aksbackup-sandbox" ] ||
+        fail 1 'this archive contains no simulator for this system: run --try from a clone of the sources'
 }
 
 # Two programs of one version, or nothing.
@@ -110,11 +118,48 @@ version_of() {
 
 build() {
     command -v cargo >/dev/null 2>&1 || fail 1 'cargo is needed to build: install Rust 1.89 or later, or name an --archive'
-    say 'building the two binaries (a few minutes the first time)'
-    for name in az-aksbackup kubectl-aksbackup; do
-        # One by one: together each would get the features that the other needs.
-        (cd "$root" && cargo build --quiet --release --locked --package "$name")
+    cd "$root"
+    if [ -n "$try" ]; then
+        say 'building the programs and the simulator, without optimization: 2 to 4 minutes on two processors the first time'
+        built=${CARGO_TARGET_DIR:-$root/target}/try
+        cargo_build --profile try --package az-aksbackup --package kubectl-aksbackup --package aksbackup-tests \
+            --no-default-features --bin az-aksbackup --bin kubectl-aksbackup --bin aksbackup-sandbox
+    else
+        say 'building the two programs as they are released: 6 to 8 minutes on two processors the first time'
+        built=${CARGO_TARGET_DIR:-$root/target}/release
+        for name in az-aksbackup kubectl-aksbackup; do
+            # One at a time: together each would get the features that only the other one needs.
+            cargo_build --release --package "$name"
+        done
+    fi
+    cd - >/dev/null
+}
+
+# Runs cargo so that it is never silent: with its own progress on a terminal, elsewhere with a line every few seconds.
+cargo_build() {
+    if [ -t 2 ]; then
+        cargo build --locked "$@"
+        return
+    fi
+    started=$(date +%s)
+    cargo build --locked "$@" 2>"$work/cargo" &
+    cargo=$!
+    said=$started
+    while kill -0 "$cargo" 2>/dev/null; do
+        now=$(date +%s)
+        if [ $((now - said)) -ge 5 ]; then
+            said=$now
+            say "  $(grep -c '^ *Compiling ' "$work/cargo") crates started, $(grep -c '^ *Downloaded ' "$work/cargo") downloaded, $((now - started))s"
+        fi
+        sleep 1
     done
+    code=0
+    wait "$cargo" || code=$?
+    cargo=''
+    [ "$code" -eq 0 ] || {
+        cat "$work/cargo" >&2
+        fail 1 'the build failed (see above)'
+    }
 }
 
 unpack() {
@@ -237,10 +282,12 @@ remove_extension() {
 
 # The hand-off, played by three people. Each holds only the rights of their persona.
 play() {
-    say 'building the simulation'
-    (cd "$root" && cargo build --quiet --locked --package aksbackup-tests --bin aksbackup-sandbox)
     world=$(mktemp -d "${TMPDIR:-/tmp}/aksbackup-try.XXXXXX")
     state=$world/aksbackup.toml
+    if [ -z "$install" ]; then
+        cp -R "$staged/bin" "$world/bin"
+        bin=$world/bin
+    fi
     PATH=$bin:$PATH
     export PATH
     start
@@ -271,13 +318,15 @@ play() {
     say ''
     say 'The cluster is protected and its first backup is completed. What the teams handed to each other:'
     say "  $state"
+    say "The folder of the simulation remains. To delete it:  rm -r $world"
+    [ -n "$install" ] || say 'Nothing was installed.'
     [ -z "$keep" ] || leave
 }
 
 start() {
     mkfifo "$world/ready"
-    target=${CARGO_TARGET_DIR:-$root/target}
-    "$target/debug/aksbackup-sandbox" serve --dir "$world" --time-scale "${AKSBACKUP_TRY_SCALE:-0.02}" \
+    cp "$staged/libexec/aksbackup-sandbox" "$world/"
+    "$world/aksbackup-sandbox" serve --dir "$world" --time-scale "${AKSBACKUP_TRY_SCALE:-0.02}" \
         >"$world/ready" 2>"$world/sandbox.log" &
     sandbox=$!
     # The line comes when the simulation answers; an end of file without one means that it did not start.
@@ -313,6 +362,7 @@ run() {
 
 stop() {
     code=$?
+    [ -z "${cargo:-}" ] || kill "$cargo" 2>/dev/null || true
     rm -rf "$work"
     if [ -n "${sandbox:-}" ] && { [ -z "$keep" ] || [ "$code" -ne 0 ]; }; then
         kill "$sandbox" 2>/dev/null || true

@@ -27,6 +27,19 @@ fn target() -> String {
     format!("{}-unknown-linux-musl", std::env::consts::ARCH)
 }
 
+/// Settings under which a release is built in a quarter of the time. What is tested here is how it is packed, linked and installed;
+/// `tests/bench` and `install.sh` build and run optimized programs in every run of `.ci/run`.
+const NOT_OPTIMIZED: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256"),
+];
+
+/// Returns whether everything is asked for: `tests/run --all release`.
+fn is_whole() -> bool {
+    std::env::var("AKSBACKUP_RELEASE").is_ok_and(|extent| extent == "all")
+}
+
 fn release(arguments: &[&str]) -> Run {
     let mut command = Command::new(Path::new(ROOT).join(".ci/release"));
     command
@@ -34,6 +47,9 @@ fn release(arguments: &[&str]) -> Run {
         .envs(Python::with("wheel").unwrap().environment());
     // What cargo tells a test is not for the cargo of a release.
     command.env_remove("CARGO_MANIFEST_DIR").env_remove("RUSTFLAGS");
+    if !is_whole() {
+        command.envs(NOT_OPTIMIZED);
+    }
     finish(&mut command)
 }
 
@@ -119,8 +135,7 @@ fn the_programs_need_no_library_and_name_no_folder_of_their_maker() {
 #[test]
 fn the_programs_of_arm_are_built_on_x86_and_run() {
     const TARGET: &str = "aarch64-unknown-linux-musl";
-    let asked_for = std::env::var("AKSBACKUP_RELEASE").is_ok_and(|own| own == "all");
-    if !asked_for || std::env::consts::ARCH != "x86_64" {
+    if !is_whole() || std::env::consts::ARCH != "x86_64" {
         println!("release: {TARGET}: NOT TRIED, it takes an x86-64 machine and: tests/run --all release");
         return;
     }

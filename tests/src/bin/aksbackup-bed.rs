@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use aksbackup_tests::backend::Backend;
 use aksbackup_tests::bed::Binaries;
+use aksbackup_tests::python::Python;
 use aksbackup_tests::sandbox::Sandbox;
 use aksbackup_tests::settings::Settings;
 use clap::{Parser, Subcommand};
@@ -28,6 +29,8 @@ struct Arguments {
 enum Action {
     /// Get the control plane's programs, from KUBEBUILDER_ASSETS or built with Go; prints where they are
     Build,
+    /// Get everything that suites need from outside: the control plane's programs and the Python packages
+    Prepare,
     /// Start in the background; gives back when it answers and prints `ready DIR`
     Start(Options),
     /// Serve until interrupted; prints `ready DIR` once it answers
@@ -56,6 +59,7 @@ struct Options {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Action::Build => build(),
+        Action::Prepare => prepare(),
         Action::Start(options) => start(&options),
         Action::Serve(options) => serve(&options),
         Action::Stop { dir } => stop(&dir),
@@ -67,6 +71,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn prepare() -> io::Result<()> {
+    for list in ["az", "sdk", "wheel", "sbom"] {
+        Python::with(list)?;
+    }
+    build()
 }
 
 fn build() -> io::Result<()> {

@@ -3,13 +3,8 @@
 use std::env;
 use std::path::PathBuf;
 
+use super::VARIABLE;
 use super::checker::Checker;
-
-/// Names the folder of the definitions. Empty switches the check off.
-pub const VARIABLE: &str = "AKSBACKUP_ARM_SCHEMA";
-
-/// What a person reads where nothing is checked.
-pub const OFF: &str = "warning: nothing is checked against Microsoft's definitions of the API";
 
 /// Microsoft's definitions of the API: from the folder that the environment names in [`VARIABLE`], else from where they are
 /// kept beside the project. Nothing, where neither is there: then nothing can be checked, and whoever asked has to say so
