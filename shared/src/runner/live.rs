@@ -1,6 +1,6 @@
 //! One step on its way through observe, decide, apply, record.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;

@@ -8,6 +8,8 @@ mod conclude;
 mod live;
 pub mod report;
 pub mod session;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use conclude::conclude;

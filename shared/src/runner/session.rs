@@ -1,7 +1,9 @@
 //! What a command works with: the world, the state file, the person, and one deadline.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::console::Console;
 use crate::exit::Exit;
@@ -141,6 +143,6 @@ impl<P: Plane> Session<P> {
     /// Sleeps, not beyond the deadline.
     async fn sleep(&self, pause: Duration) {
         let until = (Instant::now() + pause).min(self.deadline);
-        tokio::time::sleep_until(until.into()).await;
+        tokio::time::sleep_until(until).await;
     }
 }

@@ -1,0 +1,105 @@
+//! Writing: in order, with rests, never twice, and what is refused becomes somebody else's part.
+
+use super::fake::{Answer, Scripted, World, Write, change, done, turn, wait};
+use crate::guide::StepName;
+use crate::runner::report::Ending;
+use crate::step::Decision;
+
+#[tokio::test(start_paused = true)]
+async fn between_two_writes_the_remote_gets_its_rest_and_after_the_last_one_nobody_waits() {
+    let world = World::new();
+    let rests = [Answer::Rest(4), Answer::Rest(4), Answer::Rest(4)];
+    let step = Scripted::new(
+        &world,
+        StepName::FederatedCredentials,
+        [change(&["w1", "w2", "w3"]), done()],
+        rests,
+    );
+    world.run(vec![step]).await;
+    let at: Vec<u64> = ["w1", "w2", "w3"].iter().flat_map(|name| world.times(name)).collect();
+    assert_eq!(at, [0, 4, 8]);
+    assert_eq!(world.times("look").last(), Some(&8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remote_without_time_is_asked_again_when_it_wants_and_looked_at_first() {
+    let world = World::new();
+    let answers = [Answer::Busy(Some(20)), Answer::Done];
+    let step = Scripted::new(
+        &world,
+        StepName::TrustedAccess,
+        [change(&["bind"]), change(&["bind"]), done()],
+        answers,
+    );
+    world.run(vec![step]).await;
+    assert_eq!(world.times("bind"), [0, 20]);
+    assert_eq!(world.times("look"), [0, 20, 20]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_does_not_show_yet_is_waited_for_and_not_sent_again() {
+    let world = World::new();
+    let due = || change(&["label"]);
+    let step = Scripted::new(&world, StepName::Rollout, [due(), due(), due(), done()], []);
+    let report = world.run(vec![step]).await;
+    assert!(report.steps[0].ending.is_done());
+    assert_eq!(world.times("label"), [0]);
+    assert!(*world.times("look").last().unwrap() >= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_writes_become_a_handoff_and_the_others_are_made() {
+    let world = World::new();
+    let answers = [Answer::Refused, Answer::Done];
+    let step = Scripted::new(
+        &world,
+        StepName::Roles,
+        [change(&["role on vault", "role on group"])],
+        answers,
+    );
+    let report = world.run(vec![step]).await;
+    let Ending::TheirTurn { changed, turns } = &report.steps[0].ending else {
+        panic!("{report:?}")
+    };
+    assert_eq!(
+        changed.iter().map(|note| note.summary.as_str()).collect::<Vec<_>>(),
+        ["role on group"]
+    );
+    assert_eq!(
+        turns.iter().map(|turn| turn.why.as_str()).collect::<Vec<_>>(),
+        ["role on vault"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_fails_ends_the_step_and_says_what_was_changed_before() {
+    let world = World::new();
+    let step = Scripted::new(
+        &world,
+        StepName::Storage,
+        [change(&["a", "b", "c"])],
+        [Answer::Done, Answer::Fails],
+    );
+    let report = world.run(vec![step]).await;
+    let Ending::Failed { error, changed } = &report.steps[0].ending else {
+        panic!("{report:?}")
+    };
+    assert!(error.to_string().contains("the write fails"));
+    assert_eq!(changed.len(), 1);
+    assert!(world.times("c").is_empty(), "nothing follows a failure");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_be_done_is_done_before_a_step_is_left_to_others() {
+    let world = World::new();
+    let both = Decision::Blocked(vec![Write("ours")], vec![turn("theirs")]);
+    let theirs = Decision::Blocked(Vec::new(), vec![turn("theirs")]);
+    let step = Scripted::new(&world, StepName::WorkloadIdentity, [both.clone(), theirs], []);
+    let report = world.run(vec![step]).await;
+    assert!(
+        matches!(&report.steps[0].ending, Ending::TheirTurn { changed, turns } if changed.len() == 1 && turns.len() == 1),
+        "{report:?}"
+    );
+    assert_eq!(world.times("ours"), [0]);
+    drop((both, wait("")));
+}
