@@ -7,8 +7,11 @@
 //!   [`handoff`]: the message to them; [`rights`]: what they need; [`report`]: the page about all of it.
 //! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
 //! * [`console`], [`failure`], [`exit`], [`args`], [`about`], [`process`]: everything that a person or a script meets.
+//! * [`output`], [`guard`]: the two streams, and what a crash leaves behind.
 //!
 //! It knows neither Azure's API nor that of Kubernetes.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod about;
 pub mod args;
@@ -18,12 +21,14 @@ pub mod diagnosis;
 pub mod exit;
 pub mod failure;
 pub mod files;
+pub mod guard;
 pub mod guide;
 pub mod handoff;
 pub mod ids;
 #[cfg(test)]
 mod json_schema;
 pub mod names;
+pub mod output;
 pub mod pace;
 pub mod process;
 pub mod report;

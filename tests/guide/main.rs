@@ -41,6 +41,8 @@ mod setbacks;
 mod silence;
 mod snapshot_group;
 mod status;
+#[cfg(target_os = "linux")]
+mod streams;
 mod throttling;
 mod twice;
 mod vaults;

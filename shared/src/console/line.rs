@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::diagnosis::mask::mask;
+
 /// Green, yellow, red, dim: what a word's colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -48,9 +50,15 @@ pub fn steers(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t') || UNSEEN.iter().any(|range| range.contains(&c))
 }
 
+/// The text as it can be shown to anyone: Azure, Velero and Kubernetes quote requests, and with them secrets, and any text from
+/// outside may hold escape sequences.
+pub(super) fn fit(text: &str, painted: bool) -> String {
+    harmless(&mask(text), painted).into_owned()
+}
+
 /// The text with every such character spelt out as JSON would, so that it does nothing. The program's own colours stay
 /// where there are any.
-pub(super) fn harmless(text: &str, painted: bool) -> Cow<'_, str> {
+fn harmless(text: &str, painted: bool) -> Cow<'_, str> {
     if !text.chars().any(steers) {
         return Cow::Borrowed(text);
     }
