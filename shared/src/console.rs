@@ -17,7 +17,7 @@ use crate::state::place::place_of;
 mod line;
 mod terminal;
 
-pub use line::{Tone, human, steers};
+pub use line::{Tone, human, short, steers};
 use line::{fit, in_one_line, width};
 
 /// How much is said.
@@ -74,6 +74,12 @@ impl Console {
     pub fn of_state(mut self, flag: String, file: PathBuf) -> Self {
         (self.state_flag, self.state_file) = (flag, file);
         self
+    }
+
+    /// The text with this console's `--state` flag in each command that needs it.
+    #[must_use]
+    pub fn with_state(&self, text: &str) -> String {
+        with_state(text, &self.state_flag)
     }
 
     /// The failure as this console tells it.
@@ -166,7 +172,7 @@ impl Console {
         if self.talk < Talk::Normal {
             return;
         }
-        let status = with_state(status, &self.state_flag);
+        let status = self.with_state(status);
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.entry(task.to_owned()).or_insert_with(|| Task {
             started: Instant::now(),

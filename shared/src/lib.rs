@@ -7,7 +7,7 @@
 //!   [`handoff`]: the message to them; [`rights`]: what they need; [`report`]: the page about all of it.
 //! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
 //! * [`console`], [`failure`], [`exit`], [`args`], [`about`], [`process`]: everything that a person or a script meets.
-//! * [`output`], [`guard`]: the two streams, and what a crash leaves behind.
+//! * [`output`], [`guard`], [`regular`]: the two streams, what a crash leaves behind, and files that others name.
 //!
 //! It knows neither Azure's API nor that of Kubernetes.
 
@@ -31,6 +31,7 @@ pub mod names;
 pub mod output;
 pub mod pace;
 pub mod process;
+pub mod regular;
 pub mod report;
 pub mod rights;
 pub mod runner;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
+mod absurd;
 mod adoption;
 mod answers;
 mod barred;

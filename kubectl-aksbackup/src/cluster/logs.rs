@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use aksbackup_shared::diagnosis::mask::mask;
 use aksbackup_shared::failure::{Failure, Outcome};
-use futures::{AsyncBufReadExt as _, TryStreamExt as _};
+use futures::{AsyncBufReadExt as _, AsyncReadExt as _};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 
 use crate::cluster::client::Reader;
 use crate::cluster::error::Doing;
-use crate::cluster::storage_locations::scrubbed;
+
+/// A longer line is shown in parts of so many bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// Which lines of a container's log.
 #[derive(Debug, Clone)]
@@ -42,7 +45,7 @@ impl Lines {
 }
 
 impl Reader {
-    /// Gives each line of a pod's log to `line`, without secrets of shared access URLs.
+    /// Gives each line of a pod's log to `line`, without secrets.
     ///
     /// # Errors
     /// As the API server says, or the stream breaks off.
@@ -58,11 +61,14 @@ impl Reader {
                     .await
             })
             .await?;
-        let mut stream = Box::pin(stream).lines();
+        let mut stream = Box::pin(stream);
+        let mut bytes = Vec::new();
         loop {
-            match stream.try_next().await {
-                Ok(Some(text)) => line(&scrubbed(&text)),
-                Ok(None) => return Ok(()),
+            bytes.clear();
+            // Containers log in any encoding.
+            match stream.as_mut().take(LONGEST).read_until(b'\n', &mut bytes).await {
+                Ok(0) => return Ok(()),
+                Ok(_) => line(&mask(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']))),
                 Err(error) => {
                     return Failure::failed(format!("{object}: broke off"))
                         .because(error.to_string())

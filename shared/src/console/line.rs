@@ -30,6 +30,18 @@ pub fn human(time: Duration) -> String {
     }
 }
 
+/// The longest text of the file that a line of a table shows, in characters.
+const SHORT: usize = 40;
+
+/// As much of a text of the file as a line of a table shows.
+#[must_use]
+pub fn short(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHORT) {
+        Some(_) => Cow::Owned(text.chars().take(SHORT - 1).chain(['…']).collect()),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// Whether a character could steer the terminal that it is shown on, or make a text look like another: control characters
 /// but line break and tab, those that turn the direction of writing, and those that nobody sees.
 #[must_use]
@@ -105,6 +117,12 @@ mod tests {
         assert_eq!(human(Duration::from_millis(900)), "0s");
         assert_eq!(human(Duration::from_secs(252)), "4m12s");
         assert_eq!(human(Duration::from_secs(3720)), "1h02m");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_to_what_a_table_can_hold() {
+        assert_eq!(short(&"ü".repeat(SHORT)), "ü".repeat(SHORT));
+        assert_eq!(short(&"ü".repeat(1 << 17)), format!("{}…", "ü".repeat(SHORT - 1)));
     }
 
     #[test]
