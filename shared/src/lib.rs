@@ -7,7 +7,8 @@
 //!   [`handoff`]: the message to them; [`rights`]: what they need; [`report`]: the page about all of it.
 //! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
 //! * [`console`], [`failure`], [`exit`], [`args`], [`about`], [`process`]: everything that a person or a script meets.
-//! * [`output`], [`guard`], [`regular`]: the two streams, what a crash leaves behind, and files that others name.
+//! * [`output`], [`guard`], [`regular`], [`wrong_clock`]: the two streams, what a crash leaves behind, files that others name, and a machine
+//!   that has the wrong time.
 //!
 //! It knows neither Azure's API nor that of Kubernetes.
 
@@ -38,3 +39,4 @@ pub mod runner;
 pub mod state;
 pub mod status;
 pub mod step;
+pub mod wrong_clock;

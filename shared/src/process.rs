@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::console::Console;
-use crate::exit::Exit;
 use crate::diagnosis::mask::mask;
+use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::output;
 

@@ -75,7 +75,10 @@ mod tests {
         assert_eq!(read(&path, 5).unwrap(), b"12345");
         assert_eq!(read(&path, 4).unwrap_err().kind(), ErrorKind::FileTooLarge);
         assert_eq!(read(folder.path(), 5).unwrap_err().kind(), ErrorKind::InvalidInput);
-        assert_eq!(read(&folder.path().join("none"), 5).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(
+            read(&folder.path().join("none"), 5).unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
     }
 
     #[cfg(unix)]

@@ -62,7 +62,10 @@ fn a_copy_that_is_ahead_is_taken_whole_and_a_second_merge_finds_nothing() {
 fn forged(text: &str) -> String {
     let target: toml::Table = toml::from_str(text).unwrap();
     let own = target["target"]["written"]["id"].as_str().unwrap();
-    let line = text.lines().find(|line| line.starts_with("written") && line.contains(own)).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("written") && line.contains(own))
+        .unwrap();
     let claim = format!(
         r#"written = {{ id = "aaaaaaaaaaaaaaaa", ancestors = ["{own}"], observed_at = "2026-12-01T00:00:00Z", by = "platform", tool = "az-aksbackup 9" }}"#
     );
@@ -94,7 +97,9 @@ fn our_target_is_not_taken_from_a_copy_that_claims_to_come_after_it() {
         assert_eq!(document["conflicts"][0]["own"], true, "{document}");
         copies.run(program, &["merge", "theirs.toml", "--ours", "target"]).ok();
         assert!(!copies.text("aksbackup.toml").contains("rg-attack"));
-        copies.run(program, &["merge", "theirs.toml", "--theirs", "target"]).ok();
+        copies
+            .run(program, &["merge", "theirs.toml", "--theirs", "target"])
+            .ok();
         assert!(copies.text("aksbackup.toml").contains("rg-attack"));
     }
 }
@@ -108,7 +113,11 @@ fn a_person_at_a_terminal_sees_the_values_before_they_are_taken() {
     ] {
         let copies = Copies::of("2-protected.toml");
         copies.write("theirs.toml", &forged(&copies.text("aksbackup.toml")));
-        let run = answered(copies.command(program, &["merge", "theirs.toml"]), "Take target from theirs.toml?", answer);
+        let run = answered(
+            copies.command(program, &["merge", "theirs.toml"]),
+            "Take target from theirs.toml?",
+            answer,
+        );
         run.unwrap().says(r#"theirs: "rg-attack""#);
         assert_eq!(copies.text("aksbackup.toml").contains("rg-attack"), taken);
     }

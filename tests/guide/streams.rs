@@ -112,11 +112,16 @@ fn a_reader_of_standard_error_that_goes_away_does_not_stop_the_work() {
 }
 
 /// A `migrate` that waits for the lock, and has said so.
-fn waiting(folder: &tempfile::TempDir, mut command: Command) -> (std::process::Child, impl Iterator<Item = String>, File) {
+fn waiting(
+    folder: &tempfile::TempDir,
+    mut command: Command,
+) -> (std::process::Child, impl Iterator<Item = String>, File) {
     let lock = File::create(folder.path().join("aksbackup.toml.lock")).unwrap();
     lock.lock().unwrap();
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+    let mut lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map(|line| line.unwrap());
     assert!(lines.any(|line| line.starts_with("waiting ")));
     (child, lines, lock)
 }
@@ -134,8 +139,15 @@ fn a_terminal_that_goes_away_interrupts_the_command_and_leaves_no_core_file() {
         std::fs::write(folder.path().join("copy.toml"), STATE).unwrap();
         let (mut child, mut lines, _lock) = waiting(&folder, command(&folder, program, &WAITING));
         let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
-        let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-        assert_eq!(cores.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{limits}");
+        let cores = limits
+            .lines()
+            .find(|line| line.starts_with("Max core file size"))
+            .unwrap();
+        assert_eq!(
+            cores.split_whitespace().skip(4).take(2).collect::<Vec<_>>(),
+            ["0", "0"],
+            "{limits}"
+        );
         kill(pid(&child), Signal::SIGHUP).unwrap();
         assert!(lines.any(|line| line.contains("interrupted")), "it says nothing");
         assert_eq!(child.wait().unwrap().code(), Some(i32::from(Exit::Interrupted.code())));
@@ -181,7 +193,10 @@ fn a_command_whose_terminal_is_gone_finishes_its_work() {
     let mut terminal = File::from(ends.master).try_clone().unwrap();
     let mut child = command.spawn().unwrap();
     drop((command, ends.slave));
-    assert!(std::io::Read::read(&mut terminal, &mut [0; 1]).unwrap() == 1, "it shows nothing");
+    assert!(
+        std::io::Read::read(&mut terminal, &mut [0; 1]).unwrap() == 1,
+        "it shows nothing"
+    );
     drop(terminal);
     // Its result, which it could not write; a panic would have ended it before.
     assert_eq!(child.wait().unwrap().code(), Some(i32::from(Exit::Failed.code())));

@@ -193,8 +193,7 @@ impl TokenCredential for AzSessionCredential {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::lifetime;
-use super::*;
+    use super::*;
 
     type Questions = std::thread::JoinHandle<io::Result<Vec<String>>>;
 

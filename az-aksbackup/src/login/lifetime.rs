@@ -8,6 +8,8 @@ use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{AsyncRawResponse, Context, Request};
 use serde_json::Value;
 
+use crate::arm::call::MARK;
+
 /// The longest life that Microsoft Entra gives a token is 28 hours.
 const LONGEST: i64 = 48 * 3600;
 /// The year 2100. A credential subtracts some minutes from the end of a token, and adds them.
@@ -45,7 +47,7 @@ impl Policy for Lifetime {
 }
 
 fn bounded(body: &[u8]) -> Vec<u8> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = body.strip_prefix(MARK).unwrap_or(body);
     let Ok(mut answer) = serde_json::from_slice::<Value>(body) else {
         return body.to_vec();
     };
@@ -62,7 +64,11 @@ fn bounded(body: &[u8]) -> Vec<u8> {
             continue;
         };
         let seconds = if seconds > 0.0 { most } else { 0 };
-        *life = if is_text { seconds.to_string().into() } else { seconds.into() };
+        *life = if is_text {
+            seconds.to_string().into()
+        } else {
+            seconds.into()
+        };
         is_changed = true;
     }
     match is_changed {
@@ -78,7 +84,10 @@ mod tests {
     #[test]
     fn a_life_that_no_clock_can_hold_is_bounded_and_any_other_answer_stays() {
         let told = |body: &str| String::from_utf8(bounded(body.as_bytes())).unwrap();
-        assert_eq!(told(r#"{"expires_in":9223372036854775807}"#), r#"{"expires_in":172800}"#);
+        assert_eq!(
+            told(r#"{"expires_in":9223372036854775807}"#),
+            r#"{"expires_in":172800}"#
+        );
         assert_eq!(told(r#"{"expires_in":-9223372036854775808}"#), r#"{"expires_in":0}"#);
         assert_eq!(told(r#"{"expires_on":"1e300"}"#), r#"{"expires_on":"4102444800"}"#);
         for body in [r#"{ "expires_in": 3599 }"#, r#"{"error":"x"}"#, "<html>", ""] {

@@ -18,9 +18,14 @@ const LONGEST: usize = 2000;
 const COMMANDS: [(&str, &[&str]); 2] = [
     (
         "az aksbackup",
-        &["init", "prepare", "grant", "protect", "backup", "verify", "doctor", "status"],
+        &[
+            "init", "prepare", "grant", "protect", "backup", "verify", "doctor", "status",
+        ],
     ),
-    ("kubectl aksbackup", &["configure", "verify", "doctor", "status", "logs"]),
+    (
+        "kubectl aksbackup",
+        &["configure", "verify", "doctor", "status", "logs"],
+    ),
 ];
 
 /// The view without its advice: of a check's hint the bare command stays, and cause and fix of a finding are the catalogue's.
@@ -92,9 +97,11 @@ fn command(hint: &str) -> Option<String> {
 /// Whether this is `system:serviceaccount:NAMESPACE:NAME`.
 fn is_subject(text: &str) -> bool {
     let names = text.strip_prefix("system:serviceaccount:");
-    names.and_then(|names| names.split_once(':')).is_some_and(|(namespace, name)| {
-        namespace.parse::<NamespaceName>().is_ok() && name.parse::<ObjectName>().is_ok()
-    })
+    names
+        .and_then(|names| names.split_once(':'))
+        .is_some_and(|(namespace, name)| {
+            namespace.parse::<NamespaceName>().is_ok() && name.parse::<ObjectName>().is_ok()
+        })
 }
 
 #[cfg(test)]
@@ -123,7 +130,10 @@ mod tests {
     fn a_hint_keeps_the_bare_command_and_harmless_subjects() {
         let subject = "system:serviceaccount:dataprotection-microsoft:x";
         for (hint, kept) in [
-            ("az aksbackup prepare --state s.toml  # Make it.", Some("az aksbackup prepare")),
+            (
+                "az aksbackup prepare --state s.toml  # Make it.",
+                Some("az aksbackup prepare"),
+            ),
             (
                 "az aksbackup grant --yes --vault bv --snapshot-group rg --state //evil/share/a.toml",
                 Some("az aksbackup grant"),

@@ -183,7 +183,9 @@ fn known(path: &Path, text: &str) -> Outcome<(u32, toml::Table)> {
 /// Whether a table is `[target]`, from which everything else follows, or one of the program that merges.
 fn is_own<T: Owned>(table: &str) -> bool {
     let below = |rest: &str| rest.is_empty() || rest.starts_with('.');
-    ["target", T::KEY].iter().any(|own| table.strip_prefix(own).is_some_and(below))
+    ["target", T::KEY]
+        .iter()
+        .any(|own| table.strip_prefix(own).is_some_and(below))
 }
 
 /// The text of another file than the store's, with its path.
