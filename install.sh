@@ -27,6 +27,9 @@ From a clone it builds the programs; from an unpacked release it takes those bes
 TEXT
 }
 
+newline='
+'
+
 main() {
     root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
     prefix=${PREFIX:-$HOME/.local}
@@ -51,6 +54,8 @@ main() {
     done
     case $prefix in /*) ;; *) prefix=$(pwd)/$prefix ;; esac
     prefix=${prefix%/}
+    # The list of what was installed has one name per line.
+    case $prefix in *"$newline"*) fail 2 'the prefix must not contain a line break' ;; esac
     bin=$prefix/bin
     installed=$prefix/share/aksbackup/installed
     if [ -n "$uninstall" ]; then
@@ -196,13 +201,14 @@ put() {
     [ ! -f "$installed" ] || noted=$(cat "$installed")
     folder "$prefix/share/aksbackup"
     (cd "$staged" && find bin share -type f | LC_ALL=C sort) >"$work/files"
-    while read -r file; do
+    while IFS= read -r file; do
         folder "$(dirname "$prefix/$file")"
         # A running program cannot be written over, but it can be replaced.
         cp "$staged/$file" "$prefix/$file.new"
         mv -f "$prefix/$file.new" "$prefix/$file"
     done <"$work/files"
-    printf '%s\n' "$noted" | while read -r kind name; do
+    printf '%s\n' "$noted" | while IFS= read -r line; do
+        kind=${line%% *} name=${line#* }
         # What an older version had and this one has not.
         [ "$kind" != file ] || grep -qxF "$name" "$work/files" || rm -f "$prefix/$name"
     done
@@ -256,7 +262,8 @@ report() {
 remove() {
     [ -f "$installed" ] || fail 3 "aksbackup is not installed in $prefix"
     noted=$(cat "$installed")
-    printf '%s\n' "$noted" | while read -r kind name; do
+    printf '%s\n' "$noted" | while IFS= read -r line; do
+        kind=${line%% *} name=${line#* }
         case $kind in
         file) rm -f "$prefix/$name" ;;
         extension) remove_extension "$name" ;;
@@ -264,7 +271,7 @@ remove() {
     done
     rm -f "$installed"
     # The innermost folders were made last. One that others use by now stays.
-    printf '%s\n' "$noted" | sed -n 's/^folder //p' | sed '1!G;h;$!d' | while read -r name; do
+    printf '%s\n' "$noted" | sed -n 's/^folder //p' | sed '1!G;h;$!d' | while IFS= read -r name; do
         rmdir "$name" 2>/dev/null || true
     done
     say "removed aksbackup from $prefix"

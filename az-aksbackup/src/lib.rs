@@ -4,6 +4,8 @@
 //! code that knows Azure Resource Manager, [`login`] the only one that handles tokens, [`extension`] what az's extension
 //! asks.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod arm;
 mod cli;
 mod cloud;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::state::schema::CloudTables;
-use aksbackup_shared::{about, files, handoff, process};
+use aksbackup_shared::{about, files, guard, handoff, output, process};
 use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
@@ -31,6 +33,7 @@ use commands::{doctor, init, jobs, options, report, status, verify};
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
 pub fn main() -> ExitCode {
+    guard::raise();
     let cli: Cli = match process::parse() {
         Ok(cli) => cli,
         Err(code) => return code,
@@ -67,7 +70,7 @@ pub fn main() -> ExitCode {
             return process::run::<Cli>(&console, cli.common.output, run(&cli));
         }
     }
-    Exit::Done.into()
+    output::ended(Exit::Done)
 }
 
 async fn run(cli: &Cli) -> Outcome<Exit> {

@@ -1,5 +1,7 @@
 //! The cluster plane of aksbackup: `kubectl aksbackup`.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod cli;
 mod cluster;
 mod commands;
@@ -12,7 +14,7 @@ use std::process::ExitCode;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::state::schema::ClusterTables;
-use aksbackup_shared::{about, files, handoff, process};
+use aksbackup_shared::{about, files, guard, handoff, process};
 use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
@@ -22,6 +24,7 @@ use commands::{complete, configure, doctor, logs, report, status, unconfigure, v
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
 pub fn main() -> ExitCode {
+    guard::raise();
     let cli: Cli = match process::parse() {
         Ok(cli) => cli,
         Err(code) => return code,

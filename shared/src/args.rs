@@ -178,17 +178,19 @@ pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Reads `90s`, `45m`, `2h`, `1h30m`; a bare number is seconds.
+/// Reads `90s`, `45m`, `2h`, `1h30m`; a bare number is seconds. More than ten years are ten years: moments are counted from it.
 ///
 /// # Errors
 /// The text that is no duration, with an example of one.
 pub fn duration(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
     if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
+        return Ok(Duration::from_secs(seconds).min(LONGEST));
     }
     text.parse::<jiff::SignedDuration>()
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
+        .map(|duration| duration.min(LONGEST))
         .ok_or_else(|| format!("{text:?} is no duration; write 90s, 45m or 2h"))
 }
 
@@ -203,6 +205,7 @@ mod tests {
         assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
         assert!(duration("soon").is_err());
         assert!(duration("-5s").is_err());
+        assert_eq!(duration(&u64::MAX.to_string()), duration("99999999h"));
     }
 
     #[test]

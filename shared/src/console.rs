@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,14 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::args::with_state;
 use crate::failure::{Failure, Outcome};
+use crate::output;
 use crate::state::place::place_of;
 
 mod line;
 mod terminal;
 
-pub use line::{Tone, human, steers};
-use line::{harmless, in_one_line, width};
+pub use line::{Tone, human, short, steers};
+use line::{fit, in_one_line, width};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +76,12 @@ impl Console {
         self
     }
 
+    /// The text with this console's `--state` flag in each command that needs it.
+    #[must_use]
+    pub fn with_state(&self, text: &str) -> String {
+        with_state(text, &self.state_flag)
+    }
+
     /// The failure as this console tells it.
     #[must_use]
     pub fn told(&self, failure: &Failure) -> Failure {
@@ -112,22 +119,22 @@ impl Console {
     /// Says a line on standard error, unless quiet.
     pub fn say(&self, line: impl AsRef<str>) {
         if self.talk >= Talk::Normal {
-            let line = harmless(line.as_ref(), self.color);
-            self.bars.suspend(|| eprintln!("{line}"));
+            self.tell(line.as_ref());
         }
     }
 
     /// Says what went wrong on standard error, however quiet it is.
     pub fn error(&self, text: impl std::fmt::Display) {
-        let (mark, text) = (self.paint(Tone::Bad, "error:"), text.to_string());
-        self.bars
-            .suspend(|| eprintln!("{mark} {}", harmless(&text, self.color)));
+        self.tell(&format!("{} {text}", self.paint(Tone::Bad, "error:")));
     }
 
     /// Says on standard error how it ended where nothing went wrong, however quiet it is.
     pub fn ending(&self, text: impl std::fmt::Display) {
-        let text = text.to_string();
-        self.bars.suspend(|| eprintln!("{}", harmless(&text, self.color)));
+        self.tell(&text.to_string());
+    }
+
+    fn tell(&self, text: &str) {
+        self.bars.suspend(|| output::say(&fit(text, self.color)));
     }
 
     /// Says a line on standard error, where asked for more.
@@ -149,16 +156,15 @@ impl Console {
         let (heard, bars) = (self.talk >= least, self.bars.clone());
         move |line| {
             if heard {
-                bars.suspend(|| eprintln!("{}", harmless(&line, false)));
+                bars.suspend(|| output::say(&fit(&line, false)));
             }
         }
     }
 
-    /// Writes a result on standard output. A reader that went away is no error.
+    /// Writes a result to standard output. A reader that closed its end is no error; any other failure makes the process exit
+    /// with code 1.
     pub fn result(&self, text: &str) {
-        let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{}", harmless(text.trim_end_matches('\n'), self.color));
-        let _ = out.flush();
+        output::result(&fit(text.trim_end_matches('\n'), self.color));
     }
 
     /// Shows that `task` is at `status`: a spinner with its time on a terminal, else a line when the status changed.
@@ -166,7 +172,7 @@ impl Console {
         if self.talk < Talk::Normal {
             return;
         }
-        let status = with_state(status, &self.state_flag);
+        let status = self.with_state(status);
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.entry(task.to_owned()).or_insert_with(|| Task {
             started: Instant::now(),
@@ -177,9 +183,9 @@ impl Console {
             return;
         }
         match &entry.bar {
-            Some(bar) => bar.set_message(in_one_line(&harmless(&format!("{task}: {status}"), false), width())),
+            Some(bar) => bar.set_message(in_one_line(&fit(&format!("{task}: {status}"), false), width())),
             // Another mark than that of the list of changes, which it would else seem to repeat.
-            None => eprintln!("… {task}: {}", harmless(&status, false)),
+            None => output::say(&fit(&format!("… {task}: {status}"), false)),
         }
         entry.said = status;
     }

@@ -7,8 +7,12 @@
 //!   [`handoff`]: the message to them; [`rights`]: what they need; [`report`]: the page about all of it.
 //! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
 //! * [`console`], [`failure`], [`exit`], [`args`], [`about`], [`process`]: everything that a person or a script meets.
+//! * [`output`], [`guard`], [`regular`], [`wrong_clock`]: the two streams, what a crash leaves behind, files that others name, and a machine
+//!   that has the wrong time.
 //!
 //! It knows neither Azure's API nor that of Kubernetes.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod about;
 pub mod args;
@@ -18,17 +22,21 @@ pub mod diagnosis;
 pub mod exit;
 pub mod failure;
 pub mod files;
+pub mod guard;
 pub mod guide;
 pub mod handoff;
 pub mod ids;
 #[cfg(test)]
 mod json_schema;
 pub mod names;
+pub mod output;
 pub mod pace;
 pub mod process;
+pub mod regular;
 pub mod report;
 pub mod rights;
 pub mod runner;
 pub mod state;
 pub mod status;
 pub mod step;
+pub mod wrong_clock;

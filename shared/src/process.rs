@@ -5,12 +5,14 @@ use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::console::Console;
+use crate::diagnosis::mask::mask;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::output;
 
 /// Reads the command line. Where it asks for help, or is wrong, gives the exit code after the text was printed; with
 /// `-o json` wrong usage is the one document on standard output too.
@@ -20,17 +22,20 @@ use crate::failure::{Failure, Outcome};
 pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
     C::try_parse().map_err(|error| {
         let wrong = error.use_stderr();
-        let _ = error.print();
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
         if wrong && asks_for_json(std::env::args_os().skip(1)) {
             let text = error.to_string();
             let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
             let (exit, error) = (Exit::Usage, Failure::usage(what));
             let document = document(json!({ "command": named::<C>(), "exit": exit, "error": error }));
-            let _ = writeln!(std::io::stdout(), "{document}");
+            output::result(&document);
         }
         match wrong {
             true => Exit::Usage.into(),
-            false => Exit::Done.into(),
+            false => {
+                output::heard(printed);
+                output::ended(Exit::Done)
+            }
         }
     })
 }
@@ -44,7 +49,7 @@ fn asks_for_json(arguments: impl Iterator<Item = OsString>) -> bool {
     words.iter().any(|word| joined.contains(&word.as_str())) || words.windows(2).any(apart)
 }
 
-/// Runs a command to its end. Ctrl-C and SIGTERM end it with 130; what was under way is found again by the next run.
+/// Runs a command to its end. Ctrl-C, SIGTERM and a terminal that goes away end it with 130; what was under way is found again by the next run.
 /// An error goes to standard error, and with `-o json` also to standard output as the one document.
 pub fn run<C: clap::CommandFactory>(
     console: &Console,
@@ -55,7 +60,7 @@ pub fn run<C: clap::CommandFactory>(
         Ok(runtime) => runtime,
         Err(error) => {
             let failure = Failure::failed("cannot start").because(error.to_string());
-            return report::<C>(console, format, Box::new(failure)).into();
+            return output::ended(report::<C>(console, format, Box::new(failure)));
         }
     };
     let ending = runtime.block_on(async {
@@ -69,8 +74,8 @@ pub fn run<C: clap::CommandFactory>(
     // A signal must not wait for a helper process or a name look-up that is still under way.
     runtime.shutdown_background();
     match ending {
-        Ok(exit) => exit.into(),
-        Err(failure) => report::<C>(console, format, failure).into(),
+        Ok(exit) => output::ended(exit),
+        Err(failure) => output::ended(report::<C>(console, format, failure)),
     }
 }
 
@@ -101,26 +106,69 @@ fn named<C: clap::CommandFactory>() -> Option<String> {
 
 /// A JSON document of the command line's interface: `fields` with the number of its format.
 #[must_use]
-pub fn document(fields: serde_json::Value) -> String {
+pub fn document(fields: Value) -> String {
     let mut document = serde_json::Map::new();
     document.insert("version".into(), 1.into());
-    if let serde_json::Value::Object(fields) = fields {
+    if let Value::Object(fields) = fields {
         document.extend(fields);
     }
+    let mut document = Value::Object(document);
+    mask_all(&mut document);
     serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+/// Masks each text by itself: in the finished document a secret could reach from one text into the next.
+fn mask_all(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = mask(text),
+        Value::Array(items) => items.iter_mut().for_each(mask_all),
+        Value::Object(fields) => fields.values_mut().for_each(mask_all),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 #[cfg(unix)]
 async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminated = match signal(SignalKind::terminate()) {
-        Ok(signal) => signal,
-        Err(_) => return std::future::pending().await,
+    use tokio::signal::unix::SignalKind;
+    let hangup = async {
+        match outlives_terminal() {
+            true => std::future::pending().await,
+            false => received(SignalKind::hangup()).await,
+        }
     };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
+        () = received(SignalKind::terminate()) => {}
+        () = hangup => {}
     }
+}
+
+#[cfg(unix)]
+async fn received(kind: tokio::signal::unix::SignalKind) {
+    match tokio::signal::unix::signal(kind) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started this process wants it to go on without its terminal, as `nohup` does: then SIGHUP is ignored, and a
+/// handler of ours would undo that.
+#[cfg(target_os = "linux")]
+fn outlives_terminal() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Signal 1 is the lowest bit.
+    ignored.is_some_and(|mask| mask.trim().ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']))
+}
+
+/// Elsewhere no safe call tells it. `nohup` sends standard error away from the terminal, and without a terminal the system ends
+/// the process as before.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn outlives_terminal() -> bool {
+    use std::io::IsTerminal as _;
+    !std::io::stderr().is_terminal()
 }
 
 #[cfg(not(unix))]

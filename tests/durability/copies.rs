@@ -25,9 +25,14 @@ impl Copies {
 
     /// Runs a command in the folder, without any login.
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Run {
+        finish(&mut self.command(program, arguments))
+    }
+
+    /// A command in the folder, without any login.
+    pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary(program));
         command.args(arguments).current_dir(&self.folder).env_clear();
-        finish(&mut command)
+        command
     }
 
     /// A file's text.

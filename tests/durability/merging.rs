@@ -2,8 +2,12 @@
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::Stage;
+use aksbackup_tests::terminal::answered;
 
 use crate::copies::{Copies, PROGRAMS, released};
+
+/// A merge that takes what either program wrote.
+const THEIRS: [&str; 6] = ["merge", "theirs.toml", "--theirs", "cloud", "--theirs", "cluster"];
 
 /// The writing of `[cluster.rollout]` in the file of release 2.
 const ROLLOUT: &str = "7829af500a61412d";
@@ -31,11 +35,11 @@ fn a_copy_that_is_ahead_is_taken_whole_and_a_second_merge_finds_nothing() {
         );
         let before = copies.text("aksbackup.toml");
         copies
-            .run(program, &["merge", "theirs.toml", "--dry-run"])
+            .run(program, &[&THEIRS[..], &["--dry-run"]].concat())
             .ends(Exit::Pending.code())
             .says("cluster.rollout: from theirs.toml (by cluster-admin");
         assert_eq!(copies.text("aksbackup.toml"), before);
-        copies.run(program, &["merge", "theirs.toml"]).ok().says("merge: wrote");
+        copies.run(program, &THEIRS).ok().says("merge: wrote");
         copies.run(program, &["diff", "theirs.toml"]).ok().says("say the same");
         let text = copies.text("aksbackup.toml");
         assert!(
@@ -51,6 +55,89 @@ fn a_copy_that_is_ahead_is_taken_whole_and_a_second_merge_finds_nothing() {
         copies.write("behind.toml", &before);
         copies.run(program, &["merge", "behind.toml"]).ok();
         assert!(copies.text("aksbackup.toml").contains("[cluster.rollout]"));
+    }
+}
+
+/// The file with another vault group, in a `[target]` that claims to come after ours.
+fn forged(text: &str) -> String {
+    let target: toml::Table = toml::from_str(text).unwrap();
+    let own = target["target"]["written"]["id"].as_str().unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("written") && line.contains(own))
+        .unwrap();
+    let claim = format!(
+        r#"written = {{ id = "aaaaaaaaaaaaaaaa", ancestors = ["{own}"], observed_at = "2026-12-01T00:00:00Z", by = "platform", tool = "az-aksbackup 9" }}"#
+    );
+    let (before, vault) = text.split_once("[target.vault]").unwrap();
+    let vault = vault.replacen("rg-backup", "rg-attack", 1);
+    format!("{before}[target.vault]{vault}").replace(line, &claim)
+}
+
+#[test]
+fn our_target_is_not_taken_from_a_copy_that_claims_to_come_after_it() {
+    for program in PROGRAMS {
+        let copies = Copies::of("2-protected.toml");
+        let before = copies.text("aksbackup.toml");
+        copies.write("theirs.toml", &forged(&before));
+        for words in [&["merge", "theirs.toml"][..], &["merge", "theirs.toml", "--yes"]] {
+            copies
+                .run(program, words)
+                .ends(Exit::StateUnreadable.code())
+                .says("by platform, 2026-12-01")
+                .says(r#"ours:   "rg-backup""#)
+                .says(r#"theirs: "rg-attack""#)
+                .says("merge theirs.toml --theirs target");
+            assert_eq!(copies.text("aksbackup.toml"), before);
+        }
+        let document = copies
+            .run(program, &["merge", "theirs.toml", "-o", "json"])
+            .ends(Exit::StateUnreadable.code())
+            .json();
+        assert_eq!(document["conflicts"][0]["own"], true, "{document}");
+        copies.run(program, &["merge", "theirs.toml", "--ours", "target"]).ok();
+        assert!(!copies.text("aksbackup.toml").contains("rg-attack"));
+        copies
+            .run(program, &["merge", "theirs.toml", "--theirs", "target"])
+            .ok();
+        assert!(copies.text("aksbackup.toml").contains("rg-attack"));
+    }
+}
+
+#[test]
+fn a_person_at_a_terminal_sees_the_values_before_they_are_taken() {
+    for (program, answer, taken) in [
+        ("az-aksbackup", "y\n", true),
+        ("kubectl-aksbackup", "n\n", false),
+        ("kubectl-aksbackup", "y\n", true),
+    ] {
+        let copies = Copies::of("2-protected.toml");
+        copies.write("theirs.toml", &forged(&copies.text("aksbackup.toml")));
+        let run = answered(
+            copies.command(program, &["merge", "theirs.toml"]),
+            "Take target from theirs.toml?",
+            answer,
+        );
+        run.unwrap().says(r#"theirs: "rg-attack""#);
+        assert_eq!(copies.text("aksbackup.toml").contains("rg-attack"), taken);
+    }
+}
+
+#[test]
+fn what_a_program_writes_itself_is_not_taken_from_a_copy_either() {
+    for (program, own, other) in [
+        ("az-aksbackup", "cloud", "cluster"),
+        ("kubectl-aksbackup", "cluster", "cloud"),
+    ] {
+        let copies = Copies::of("2-unconfigured.toml");
+        copies.write("theirs.toml", &released("2-protected.toml"));
+        let before = copies.text("aksbackup.toml");
+        let run = copies
+            .run(program, &["merge", "theirs.toml"])
+            .ends(Exit::StateUnreadable.code())
+            .says(&format!(" --theirs {own}."));
+        assert!(!run.stderr.contains(&format!("--theirs {other}.")), "{run}");
+        assert_eq!(copies.text("aksbackup.toml"), before);
     }
 }
 
@@ -135,7 +222,7 @@ fn a_file_that_another_digest_was_agreed_on_for_is_neither_merged_nor_migrated_n
         let status = copies.run(program, &["status", "--offline", "-o", "json"]).ok().json();
         let own = status["digest"].as_str().unwrap();
         copies
-            .run(program, &["merge", "theirs.toml", "--expect-digest", own])
+            .run(program, &[&THEIRS[..], &["--expect-digest", own]].concat())
             .ok();
     }
 }
@@ -156,7 +243,7 @@ fn a_file_that_nobody_could_read_again_is_not_written() {
         );
         let before = copies.text("aksbackup.toml");
         copies
-            .run(program, &["merge", "theirs.toml"])
+            .run(program, &THEIRS)
             .ends(Exit::StateUnreadable.code())
             .says("larger than 256 KiB");
         assert_eq!(copies.text("aksbackup.toml"), before);

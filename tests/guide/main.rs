@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
+mod absurd;
 mod adoption;
 mod answers;
 mod barred;
@@ -41,6 +42,8 @@ mod setbacks;
 mod silence;
 mod snapshot_group;
 mod status;
+#[cfg(target_os = "linux")]
+mod streams;
 mod throttling;
 mod twice;
 mod vaults;

@@ -148,6 +148,21 @@ fn each_shell_installs_installs_again_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_prefix_with_a_line_break_is_refused_before_anything_is_written() {
+    for shell in shells() {
+        let home = Home::new();
+        let before = home.files();
+        for more in [&[][..], &["--uninstall"]] {
+            let words = [&["--prefix", "one\ntwo"][..], more].concat();
+            home.install(&shell, &words)
+                .ends(2)
+                .says("the prefix must not contain a line break");
+        }
+        assert_eq!(home.files(), before, "{shell:?}");
+    }
+}
+
+#[test]
 fn an_upgrade_takes_away_what_the_new_version_has_not() {
     let home = Home::new();
     let [flag, archive] = from_archive();

@@ -224,7 +224,7 @@ fn is_certificate(error: &azure_core::Error) -> bool {
 fn judge(seen: Seen, effort: Effort, pace: Pace) -> Verdict {
     let growing = pace.scaled(Duration::from_millis(500)) * 2_u32.pow(effort.tries.min(6));
     let short = |pause: Duration| {
-        let fits = effort.tries < RETRIES && effort.spent + pause <= RETRYING_LIMIT;
+        let fits = effort.tries < RETRIES && effort.spent.saturating_add(pause) <= RETRYING_LIMIT;
         if fits { Verdict::Again(pause) } else { Verdict::Give }
     };
     match seen {
@@ -237,7 +237,7 @@ fn judge(seen: Seen, effort: Effort, pace: Pace) -> Verdict {
         Seen::Answer { status: 401, .. } if !effort.renewed => Verdict::NewToken,
         Seen::Answer { status: 429, wish } => {
             let pause = wish.unwrap_or(growing);
-            let fits = pause <= LONGEST_WISH && effort.spent + pause <= THROTTLED_LIMIT;
+            let fits = pause <= LONGEST_WISH && effort.spent.saturating_add(pause) <= THROTTLED_LIMIT;
             if fits { Verdict::Again(pause) } else { Verdict::Give }
         }
         Seen::Answer {

@@ -19,8 +19,15 @@ pub(crate) struct Raw {
     body: Vec<u8>,
 }
 
+/// The byte order mark of UTF-8.
+pub(crate) const MARK: &[u8] = b"\xef\xbb\xbf";
+
 impl Raw {
-    pub(super) fn new(status: u16, headers: Headers, body: Vec<u8>) -> Self {
+    /// An answer; proxies put a byte order mark before the body, which no JSON parser takes.
+    pub(super) fn new(status: u16, headers: Headers, mut body: Vec<u8>) -> Self {
+        if body.starts_with(MARK) {
+            body.drain(..MARK.len());
+        }
         Self { status, headers, body }
     }
 

@@ -2,6 +2,7 @@
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Failure;
+use aksbackup_shared::wrong_clock;
 use azure_core::http::headers::{HeaderName, Headers};
 use serde_json::Value;
 
@@ -129,6 +130,9 @@ const NETWORK: &str = "check the network, and the proxy if there is one: HTTPS_P
 /// Adds why a host could not be reached, and what can be done about it.
 pub(crate) fn unreachable(failure: Failure, texts: &[String]) -> Failure {
     let failure = texts.iter().cloned().fold(failure, Failure::because);
+    if let Some(hint) = wrong_clock::hint(texts) {
+        return failure.hint(hint);
+    }
     match texts.iter().any(|text| text.contains("certificate")) {
         true => failure.hint("trust the certificate authority of your proxy: SSL_CERT_FILE=FILE"),
         false => failure.hint(NETWORK),

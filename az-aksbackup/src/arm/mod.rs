@@ -8,7 +8,7 @@
 pub(crate) mod answer;
 pub(crate) mod attempts;
 pub(crate) mod backups;
-mod call;
+pub(crate) mod call;
 mod challenge;
 pub(crate) mod client;
 pub(crate) mod cluster_body;

@@ -9,6 +9,7 @@ use azure_core::http::policies::Policy;
 use azure_core::http::{ClientOptions, ExponentialRetryOptions, Pipeline, RetryOptions, Transport};
 
 use super::limit::Limit;
+use crate::login::Lifetime;
 
 /// What this program calls itself in requests.
 pub(crate) const USER_AGENT: &str = concat!("aksbackup/", env!("CARGO_PKG_VERSION"));
@@ -73,7 +74,7 @@ pub(crate) fn credential_options(transport: &Transport, pace: Pace) -> ClientOpt
     ClientOptions {
         retry: RetryOptions::exponential(retries),
         transport: Some(transport.clone()),
-        per_try_policies: vec![Arc::new(Limit::of_token(pace))],
+        per_try_policies: vec![Arc::new(Lifetime), Arc::new(Limit::of_token(pace))],
         ..ClientOptions::default()
     }
 }

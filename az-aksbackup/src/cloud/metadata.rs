@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::{Cloud, METADATA_VARIABLE, pace_of};
 use crate::arm::attempts::{Attempts, Trace};
+use crate::arm::call::MARK;
 use crate::arm::error::{chain, unreachable};
 use crate::arm::limit::Limit;
 use crate::arm::transport;
@@ -148,7 +149,9 @@ async fn fetch(transport: &Transport, trace: Trace, url: &str) -> Outcome<Docume
     if !response.status().is_success() {
         return failed(url).because(format!("it answers with HTTP {status}")).err();
     }
-    serde_json::from_slice(response.body()).or_else(|error| undescribed(url).because(error.to_string()).err())
+    let body: &[u8] = response.body();
+    let body = body.strip_prefix(MARK).unwrap_or(body);
+    serde_json::from_slice(body).or_else(|error| undescribed(url).because(error.to_string()).err())
 }
 
 fn undescribed(url: &str) -> Failure {

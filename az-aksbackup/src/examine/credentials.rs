@@ -56,13 +56,18 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
 }
 
 fn told(id: &str, faults: &[Fault]) -> Check {
-    let says: Vec<&str> = faults.iter().map(|fault| fault.says.as_str()).collect();
+    // The state file names the service accounts, and can name any number of them.
+    let (shown, more) = faults.split_at(faults.len().min(CREDENTIAL_LIMIT));
+    let mut says: Vec<String> = shown.iter().map(|fault| fault.says.clone()).collect();
+    if !more.is_empty() {
+        says.push(format!("and {} more", more.len()));
+    }
     let hint = match id {
         "FIC-LIMIT" => "remove what nobody uses: az identity federated-credential list, then az aksbackup prepare",
         _ => PREPARE,
     };
     let check = Check::error(LINK, format!("{NAME} {}", title(id)), says.join("; "), hint).proves(id);
-    faults
+    shown
         .iter()
         .fold(check, |check, fault| check.because(fault.fact.clone()))
 }

@@ -16,7 +16,9 @@ use azure_core::http::Url;
 use azure_core::time::OffsetDateTime;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
+use super::lifetime;
 use crate::cloud::Cloud;
 
 #[cfg(unix)]
@@ -103,6 +105,12 @@ struct Token {
     expires_on: i64,
 }
 
+/// An answer without anything but the words of an error.
+#[derive(Deserialize)]
+struct Refusal {
+    error: Option<String>,
+}
+
 impl AzSession {
     /// The az that started this program, if it did.
     pub(super) fn inherited() -> Option<Arc<Self>> {
@@ -147,14 +155,14 @@ impl AzSession {
     fn exchange<T: DeserializeOwned>(&self, question: &Value) -> io::Result<T> {
         let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         stream.get_mut().write_all(format!("{question}\n").as_bytes())?;
-        let mut line = String::new();
+        // It can hold a token, and is read without a copy of it.
+        let mut line = Zeroizing::new(String::new());
         if stream.read_line(&mut line)? == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "az has ended"));
         }
-        let mut answer: Value = serde_json::from_str(&line)?;
-        match answer["error"].take() {
-            Value::String(words) => Err(io::Error::other(words)),
-            _ => Ok(serde_json::from_value(answer)?),
+        match serde_json::from_str::<Refusal>(&line)?.error {
+            Some(words) => Err(io::Error::other(words)),
+            None => Ok(serde_json::from_str(&line)?),
         }
     }
 }
@@ -177,7 +185,7 @@ impl TokenCredential for AzSessionCredential {
         let answer: io::Result<Token> = self.session.ask(question).await;
         let answer =
             answer.map_err(|error| azure_core::Error::with_message(ErrorKind::Credential, error.to_string()))?;
-        let expires_on = OffsetDateTime::from_unix_timestamp(answer.expires_on)
+        let expires_on = OffsetDateTime::from_unix_timestamp(lifetime::moment(answer.expires_on))
             .map_err(|error| azure_core::Error::with_message(ErrorKind::Credential, error.to_string()))?;
         Ok(AccessToken::new(Secret::new(answer.token), expires_on))
     }

@@ -1,13 +1,18 @@
 //! Backup policies from a file: what of it is sent, and whether one that exists is the same.
 
+use std::io::ErrorKind;
 use std::path::{Component, Path};
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::regular;
 use aksbackup_shared::state::schema::PolicyTarget;
 use serde_json::{Map, Value};
 
 use crate::steps::policy;
+
+/// The most bytes that a policy file has, as of the state file.
+const MOST_BYTES: u64 = 256 * 1024;
 
 /// A policy as the target asks for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,20 +26,23 @@ pub(crate) struct Asked {
 /// The target's policy: from its file, which is relative to `folder`, else by schedule and retention.
 ///
 /// # Errors
-/// Exit 2: as [`parse`] and [`policy::preset`], or the file cannot be read. Exit 7: the file is not in the folder.
+/// Exit 2: as [`parse`] and [`policy::preset`], or the file cannot be read. Exit 7: the file is not in the folder, is no regular
+/// file, or is too large.
 pub(crate) fn asked(target: &PolicyTarget, folder: &Path) -> Outcome<Asked> {
     let Some(file) = &target.file else {
         let (properties, left_out) = (policy::preset(target)?, Vec::new());
         return Ok(Asked { properties, left_out });
     };
     beside(file)?;
-    let path = folder.join(file);
-    let text = std::fs::read_to_string(&path).or_else(|error| {
-        Failure::usage(format!("cannot read policy file {}", path.display()))
+    match regular::read_below(folder, Path::new(file), MOST_BYTES) {
+        Ok(bytes) => parse(&String::from_utf8_lossy(&bytes), file),
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::FileTooLarge) => {
+            refused(file, &error.to_string()).err()
+        }
+        Err(error) => Failure::usage(format!("cannot read policy file {}", folder.join(file).display()))
             .because(error.to_string())
-            .err()
-    })?;
-    parse(&text, file)
+            .err(),
+    }
 }
 
 /// Refuses a file that is not beside the state file or below it: the state file may come from anybody, and must not name
@@ -44,16 +52,14 @@ fn beside(file: &str) -> Outcome<()> {
     if Path::new(file).components().all(inside) {
         return Ok(());
     }
-    Failure::new(
-        Exit::StateUnreadable,
-        format!("policy file {file} of the state file is refused"),
-    )
-    .at_key(
-        "target.policy.file",
-        "it is not beside the state file or in a folder below it",
-    )
-    .hint("put the policy beside the state file: az aksbackup init --policy-file FILE")
-    .err()
+    refused(file, "it is not beside the state file or in a folder below it").err()
+}
+
+fn refused(file: &str, why: &str) -> Failure {
+    let what = format!("policy file {file} of the state file is refused");
+    Failure::new(Exit::StateUnreadable, what)
+        .at_key("target.policy.file", why)
+        .hint("put the policy beside the state file: az aksbackup init --policy-file FILE")
 }
 
 /// What is to be said of a policy that exists, where the target names a file: Azure does not let it be changed.

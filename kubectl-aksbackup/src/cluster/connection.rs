@@ -2,14 +2,18 @@
 
 use std::cell::Cell;
 use std::error::Error as _;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::pace::Pace;
+use aksbackup_shared::regular;
 use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Config};
+use secrecy::ExposeSecret as _;
 use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
 use crate::cluster::error::{Doing, failure};
 use crate::cluster::kubeconfig::Access;
@@ -25,6 +29,11 @@ const RESTART: Duration = Duration::from_secs(60);
 const LONGEST_ABSENCE: Duration = Duration::from_secs(2);
 /// A credential is renewed so long before it expires.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// How often the file of a token is read again, as client-go does.
+const REREAD: SignedDuration = SignedDuration::from_secs(60);
+/// No token is larger, in bytes.
+const LARGEST_TOKEN: u64 = 1 << 20;
 
 /// A way to the API server.
 pub(crate) struct Connection {
@@ -124,14 +133,48 @@ impl Connection {
         use base64::Engine as _;
         let mut config = self.access.config.clone();
         let Some(plugin) = &self.access.plugin else {
-            return Ok((config, None));
+            let until = match config.auth_info.token_file.take() {
+                Some(file) if config.auth_info.token.is_none() => {
+                    let token = self.token_of(Path::new(&file))?;
+                    config.auth_info.token = Some(self.bearer(&token)?.into());
+                    Some(Timestamp::now() + MARGIN + REREAD)
+                }
+                _ => None,
+            };
+            if let Some(token) = &config.auth_info.token {
+                self.bearer(token.expose_secret())?;
+            }
+            return Ok((config, until));
         };
         let given = plugin::run(plugin, self.timeout).await?;
-        let encoded = |pem: String| base64::engine::general_purpose::STANDARD.encode(pem);
-        config.auth_info.token = given.token.map(Into::into);
-        config.auth_info.client_certificate_data = given.client_certificate_data.map(encoded);
-        config.auth_info.client_key_data = given.client_key_data.map(|pem| encoded(pem).into());
+        let encoded = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
+        let token = given.token.as_ref().map(|token| self.bearer(token)).transpose()?;
+        config.auth_info.token = token.map(Into::into);
+        config.auth_info.client_certificate_data = given.client_certificate_data.as_deref().map(encoded);
+        config.auth_info.client_key_data = given.client_key_data.map(|pem| encoded(&pem).into());
         Ok((config, given.expiration_timestamp))
+    }
+
+    /// The token of a file, without the line break at its end that editors and `echo` leave there, as kubectl reads it.
+    fn token_of(&self, file: &Path) -> Outcome<Zeroizing<String>> {
+        let bytes = regular::read(file, LARGEST_TOKEN).or_else(|error| {
+            Failure::usage(format!("cannot use the kubeconfig for {}", self.access.server))
+                .because(format!("token file {}: {error}", file.display()))
+                .err()
+        })?;
+        let bytes = Zeroizing::new(bytes);
+        Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).trim().to_owned()))
+    }
+
+    /// The token, if a header can hold it. The client library panics where one cannot.
+    fn bearer(&self, token: &str) -> Outcome<String> {
+        match token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Ok(token.to_owned()),
+            false => Failure::usage(format!("cannot use the kubeconfig for {}", self.access.server))
+                .because("its bearer token has a space, a line break or another character that no token has")
+                .hint("sign in again, for AKS: az aks get-credentials")
+                .err(),
+        }
     }
 
     /// Why no client could be made. Errors of the login may quote secrets, so that only TLS errors are told in full.

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::fmt;
 
 use aksbackup_shared::failure::Failure;
+use aksbackup_shared::wrong_clock;
 use kube::core::Status;
 
 /// What was asked of the API server.
@@ -122,8 +123,11 @@ fn unreachable_server(error: &kube::Error, doing: &Doing, server: &str) -> Failu
         "cannot reach the API server {server} to {} {}",
         doing.verb, doing.object
     ));
-    for word in words {
-        failure = failure.because(word);
+    for word in &words {
+        failure = failure.because(word.clone());
+    }
+    if let Some(hint) = wrong_clock::hint(&words) {
+        return failure.hint(hint);
     }
     failure.hint(match distrusted {
         true => "the kubeconfig does not trust its certificate: is the kubeconfig outdated, or of another cluster?",

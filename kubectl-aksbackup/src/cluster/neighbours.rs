@@ -1,6 +1,7 @@
 //! What stands beside the extension and decides whether it works: the workload identity webhook, AKS's own agents of
 //! extensions, volumes, events.
 
+use aksbackup_shared::diagnosis::mask::mask;
 use aksbackup_shared::failure::Outcome;
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
@@ -13,7 +14,6 @@ use crate::cluster::client::Reader;
 use crate::cluster::error::{Doing, is_missing};
 use crate::cluster::lists::{Wanted, unless_forbidden};
 use crate::cluster::pods::Pod;
-use crate::cluster::storage_locations::scrubbed;
 use crate::cluster::surroundings::WEBHOOK;
 
 /// Where AKS's own parts run.
@@ -126,7 +126,7 @@ impl Event {
         Self {
             object: format!("{} {}", text(object.kind), text(object.name)),
             reason: text(live.reason),
-            message: scrubbed(&message),
+            message: mask(&message),
             at: series.or(last).or(micro).or(first),
         }
     }

@@ -13,19 +13,26 @@ use jiff::Timestamp;
 use kube::config::{ExecAuthCluster, ExecConfig, ExecInteractiveMode};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
+use zeroize::Zeroizing;
 
-/// What a plugin gave.
-#[derive(Debug, Default, Deserialize)]
+/// What a plugin gave; its secrets are overwritten when they are dropped.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Credential {
     /// Bearer token.
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Zeroizing<String>>,
     /// Client certificate, PEM.
     pub(crate) client_certificate_data: Option<String>,
     /// Its key, PEM.
-    pub(crate) client_key_data: Option<String>,
+    pub(crate) client_key_data: Option<Zeroizing<String>>,
     /// Until when it is good.
     pub(crate) expiration_timestamp: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credential").finish_non_exhaustive()
+    }
 }
 
 /// `ExecCredential` of client.authentication.k8s.io, as it goes to the plugin.
@@ -94,7 +101,8 @@ async fn credential(plugin: &ExecConfig, person: bool, limit: Option<Duration>) 
             .hint("sign in as the plugin asks, for AKS: az login, then kubelogin convert-kubeconfig -l azurecli")
             .err();
     }
-    let answer = serde_json::from_slice::<Answer>(&output.stdout)
+    let stdout = Zeroizing::new(output.stdout);
+    let answer = serde_json::from_slice::<Answer>(&stdout)
         .ok()
         .and_then(|answer| answer.status);
     answer.map_or_else(
@@ -176,7 +184,7 @@ mod tests {
     async fn a_credential_with_its_expiry_is_read() {
         let script = r#"printf '{"kind":"ExecCredential","status":{"token":"t-%s","expirationTimestamp":"2030-01-01T00:00:00Z"}}' "$PLUGIN_SECRET""#;
         let credential = credential(&shell(script), false, None).await.unwrap();
-        assert_eq!(credential.token.as_deref(), Some("t-do-not-print"));
+        assert_eq!(credential.token.unwrap().as_str(), "t-do-not-print");
         assert_eq!(credential.expiration_timestamp, "2030-01-01T00:00:00Z".parse().ok());
     }
 
@@ -216,7 +224,7 @@ mod tests {
         let mut plugin = shell(script);
         plugin.interactive_mode = Some(ExecInteractiveMode::IfAvailable);
         let credential = credential(&plugin, false, None).await.unwrap();
-        assert_eq!(credential.token.as_deref(), Some("nobody"));
+        assert_eq!(credential.token.unwrap().as_str(), "nobody");
     }
 
     #[tokio::test]

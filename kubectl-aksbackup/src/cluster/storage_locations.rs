@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aksbackup_shared::diagnosis::mask::mask;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::names::STORAGE_LOCATION;
 use jiff::Timestamp;
@@ -81,7 +82,7 @@ impl StorageLocation {
         Self {
             name: object.metadata.name.unwrap_or_default(),
             phase: live.status.phase,
-            message: scrubbed(&live.status.message),
+            message: mask(&live.status.message),
             validated: live.status.last_validation_time,
             frequency: live.spec.validation_frequency,
             read_only: live.spec.access_mode == "ReadOnly",
@@ -92,24 +93,6 @@ impl StorageLocation {
             credential: live.spec.credential.is_some(),
         }
     }
-}
-
-/// The text without the signatures of shared access URLs, which older versions of Velero left in their messages and
-/// logs.
-pub(crate) fn scrubbed(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("sig=") {
-        let (before, secret) = rest.split_at(at + "sig=".len());
-        let end = secret
-            .find(|c: char| c.is_whitespace() || "&\"'<>\\".contains(c))
-            .unwrap_or(secret.len());
-        clean.push_str(before);
-        clean.push_str("REDACTED");
-        rest = secret.get(end..).unwrap_or_default();
-    }
-    clean.push_str(rest);
-    clean
 }
 
 /// The resource, which needs no discovery.
@@ -165,15 +148,5 @@ mod tests {
         assert_eq!((location.container.as_str(), location.account.as_str()), ("b", "a"));
         assert!(!location.is_available());
         assert_eq!(location.validated, "2026-01-01T00:00:00Z".parse().ok());
-    }
-
-    #[test]
-    fn signatures_are_taken_out_of_messages() {
-        assert_eq!(
-            scrubbed("GET https://a/b?se=1&sig=abc%2F==&sp=r x"),
-            "GET https://a/b?se=1&sig=REDACTED&sp=r x"
-        );
-        assert_eq!(scrubbed("two sig=a sig=b"), "two sig=REDACTED sig=REDACTED");
-        assert_eq!(scrubbed("none"), "none");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use aksbackup_shared::diagnosis::mask::mask;
 use aksbackup_shared::failure::{Failure, Outcome};
 use futures::{AsyncBufReadExt as _, StreamExt as _};
 use jiff::Timestamp;
@@ -11,7 +12,6 @@ use kube::api::{Api, LogParams};
 
 use crate::cluster::client::Reader;
 use crate::cluster::error::Doing;
-use crate::cluster::storage_locations::scrubbed;
 
 /// How many lines are asked for.
 const LINES: usize = 2000;
@@ -40,7 +40,7 @@ pub(crate) struct Source {
 pub(crate) struct Line {
     /// When it was written, by the node's clock.
     pub(crate) at: Option<Timestamp>,
-    /// Its words, without secrets of shared access URLs.
+    /// Its words, without secrets.
     pub(crate) text: String,
 }
 
@@ -155,11 +155,11 @@ fn line(text: &str) -> Line {
     match stamped {
         Some((at, rest)) => Line {
             at: Some(at),
-            text: scrubbed(rest),
+            text: mask(rest),
         },
         None => Line {
             at: None,
-            text: scrubbed(text),
+            text: mask(text),
         },
     }
 }
@@ -206,6 +206,6 @@ mod tests {
     #[test]
     fn what_is_no_text_becomes_one_and_secrets_go() {
         let lines = of(&[b"a\xff\xfeb sig=abc%2F&x\n"]);
-        assert_eq!(lines[0].text, "a\u{fffd}\u{fffd}b sig=REDACTED&x");
+        assert_eq!(lines[0].text, "a\u{fffd}\u{fffd}b sig=[masked]&x");
     }
 }

