@@ -6,14 +6,17 @@
 //! * [`state`]: the file that the planes hand to each other; [`status`]: what it says is done, and who is next;
 //!   [`handoff`]: the message to them; [`rights`]: what they need; [`report`]: the page about all of it.
 //! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
+//! * [`bounds`] and [`deadline`]: how much of an answer is read, and how long a command takes.
 //! * [`console`], [`failure`], [`exit`], [`args`], [`about`], [`process`]: everything that a person or a script meets.
 //!
 //! It knows neither Azure's API nor that of Kubernetes.
 
 pub mod about;
 pub mod args;
+pub mod bounds;
 pub mod chain;
 pub mod console;
+pub mod deadline;
 pub mod diagnosis;
 pub mod exit;
 pub mod failure;

@@ -4,6 +4,8 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use aksbackup_shared::console::human;
+use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::pace::Pace;
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
@@ -42,7 +44,28 @@ pub(crate) struct Attempts {
     login: Option<Arc<Login>>,
     trace: Trace,
     quota: Mutex<Quota>,
+    deadline: Deadline,
 }
+
+/// A request that is not sent again, since the command ends before that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Late {
+    /// The last answer, if there was one.
+    status: Option<u16>,
+    pause: Duration,
+}
+
+impl std::fmt::Display for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "HTTP {status}, ")?,
+            None => f.write_str("no answer, ")?,
+        }
+        write!(f, "next attempt in {}", human(self.pause))
+    }
+}
+
+impl std::error::Error for Late {}
 
 /// What came of one try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,13 +102,15 @@ struct Effort {
 }
 
 impl Attempts {
-    pub(crate) fn new(pace: Pace, login: Option<Arc<Login>>, trace: Trace) -> Self {
+    /// Requests at `pace`, renewed by `login`, each told to `trace`; none is waited for beyond `deadline`.
+    pub(crate) fn new(pace: Pace, login: Option<Arc<Login>>, trace: Trace, deadline: Deadline) -> Self {
         let quota = Mutex::new(Quota::new(pace));
         Self {
             pace,
             login,
             trace,
             quota,
+            deadline,
         }
     }
 }
@@ -119,6 +144,7 @@ impl Policy for Attempts {
             effort.silences += u32::from(seen == Seen::Silent);
             match judge(seen, effort, self.pace) {
                 Verdict::Give => return result,
+                Verdict::Again(pause) if pause > self.deadline.left() => return late(seen, pause),
                 Verdict::Again(pause) => tokio::time::sleep(pause).await,
                 Verdict::NewToken => {
                     effort.renewed = true;
@@ -210,6 +236,16 @@ fn seen(result: &PolicyResult) -> Seen {
     }
 }
 
+/// Ends at once what would only wait for the deadline.
+fn late(seen: Seen, pause: Duration) -> PolicyResult {
+    let status = match seen {
+        Seen::Answer { status, .. } => Some(status),
+        _ => None,
+    };
+    let late = Late { status, pause };
+    Err(azure_core::Error::with_error(ErrorKind::Other, late, late.to_string()))
+}
+
 fn is_certificate(error: &azure_core::Error) -> bool {
     let mut source = error.source();
     while let Some(inner) = source {
@@ -224,7 +260,7 @@ fn is_certificate(error: &azure_core::Error) -> bool {
 fn judge(seen: Seen, effort: Effort, pace: Pace) -> Verdict {
     let growing = pace.scaled(Duration::from_millis(500)) * 2_u32.pow(effort.tries.min(6));
     let short = |pause: Duration| {
-        let fits = effort.tries < RETRIES && effort.spent + pause <= RETRYING_LIMIT;
+        let fits = effort.tries < RETRIES && effort.spent.saturating_add(pause) <= RETRYING_LIMIT;
         if fits { Verdict::Again(pause) } else { Verdict::Give }
     };
     match seen {
@@ -237,7 +273,7 @@ fn judge(seen: Seen, effort: Effort, pace: Pace) -> Verdict {
         Seen::Answer { status: 401, .. } if !effort.renewed => Verdict::NewToken,
         Seen::Answer { status: 429, wish } => {
             let pause = wish.unwrap_or(growing);
-            let fits = pause <= LONGEST_WISH && effort.spent + pause <= THROTTLED_LIMIT;
+            let fits = pause <= LONGEST_WISH && effort.spent.saturating_add(pause) <= THROTTLED_LIMIT;
             if fits { Verdict::Again(pause) } else { Verdict::Give }
         }
         Seen::Answer {

@@ -4,8 +4,15 @@ use std::time::Duration;
 
 use azure_core::http::headers::{HeaderName, Headers};
 
-/// How long the remote wants to be left alone. Milliseconds are looked at first: they are the finer wish.
+/// A longer wish counts as this one: what is calculated with it must not overflow.
+pub(super) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long the remote wants to be left alone, at most a day. Milliseconds are looked at first: they are the finer wish.
 pub(crate) fn retry_after(headers: &Headers) -> Option<Duration> {
+    wish(headers).map(|wish| wish.min(A_DAY))
+}
+
+fn wish(headers: &Headers) -> Option<Duration> {
     let text = |name: &'static str| headers.get_optional_str(&HeaderName::from_static(name));
     let milliseconds = text("retry-after-ms").or_else(|| text("x-ms-retry-after-ms"));
     if let Some(milliseconds) = milliseconds.and_then(|text| text.parse().ok()) {
@@ -31,5 +38,21 @@ mod tests {
         assert_eq!(retry_after(&headers), Some(Duration::from_secs(1)));
         headers.insert("x-ms-retry-after-ms", "20");
         assert_eq!(retry_after(&headers), Some(Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn absurd_wishes_are_a_day_or_none() {
+        for (text, expected) in [
+            ("18446744073709551615", Some(A_DAY)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(A_DAY)),
+            ("184467440737095516150", None),
+            ("-1", None),
+            ("soon", None),
+            ("1e9", None),
+        ] {
+            let mut headers = Headers::new();
+            headers.insert("retry-after", text);
+            assert_eq!(retry_after(&headers), expected, "{text}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 use std::error::Error as _;
 use std::fmt;
 
+use aksbackup_shared::bounds::{TOO_LARGE, UNREADABLE, excess_of};
 use aksbackup_shared::failure::Failure;
 use kube::core::Status;
 
@@ -60,14 +61,23 @@ pub(crate) fn failure(error: &kube::Error, doing: &Doing, server: &str) -> Failu
     match error {
         kube::Error::Api(status) => refused(status, doing, server),
         kube::Error::SerdeError(why) => Failure::failed(doing.what())
-            .because(format!("the answer of {server} is not what Kubernetes answers: {why}"))
+            .because(format!("unexpected response from {server}: {why}"))
+            .code(UNREADABLE)
             .hint("is there a proxy or a login page in between? Try: kubectl get --raw /version"),
+        _ if excess_of(error).is_some() => too_large(error, doing, server),
         kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => {
             unreachable_server(error, doing, server)
         }
         // The other errors may quote a credential plugin's environment or a proxy's password.
         _ => Failure::failed(doing.what()).because(format!("the client for {server} cannot be used")),
     }
+}
+
+fn too_large(error: &kube::Error, doing: &Doing, server: &str) -> Failure {
+    let why = excess_of(error).map(|excess| excess.to_string()).unwrap_or_default();
+    Failure::failed(doing.what())
+        .because(format!("unexpected response from {server}: {why}"))
+        .code(TOO_LARGE)
 }
 
 fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use futures::{AsyncBufReadExt as _, TryStreamExt as _};
+use futures::AsyncBufReadExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 
 use crate::cluster::client::Reader;
 use crate::cluster::error::Doing;
 use crate::cluster::storage_locations::scrubbed;
+
+/// The most bytes of a line that is told as one.
+const LONGEST: usize = 1 << 16;
 
 /// Which lines of a container's log.
 #[derive(Debug, Clone)]
@@ -58,17 +61,88 @@ impl Reader {
                     .await
             })
             .await?;
-        let mut stream = Box::pin(stream).lines();
+        let deadline = self.connection().deadline();
+        let (mut stream, mut cut) = (Box::pin(stream), Cut::default());
         loop {
-            match stream.try_next().await {
-                Ok(Some(text)) => line(&scrubbed(&text)),
-                Ok(None) => return Ok(()),
+            let Ok(read) = tokio::time::timeout(deadline.left(), stream.fill_buf()).await else {
+                return deadline.reached(format!("waiting for the {object}")).err();
+            };
+            let taken = match read {
+                Ok([]) => {
+                    cut.end(&mut line);
+                    return Ok(());
+                }
+                Ok(bytes) => {
+                    cut.take(bytes, &mut line);
+                    bytes.len()
+                }
                 Err(error) => {
                     return Failure::failed(format!("{object}: broke off"))
                         .because(error.to_string())
                         .err();
                 }
+            };
+            stream.as_mut().consume_unpin(taken);
+        }
+    }
+}
+
+/// Cuts a stream of bytes into lines, and a line that is too long into several.
+#[derive(Debug, Default)]
+struct Cut {
+    current: Vec<u8>,
+}
+
+impl Cut {
+    fn take(&mut self, bytes: &[u8], line: &mut impl FnMut(&str)) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            for piece in part.chunks(LONGEST) {
+                if self.current.len() + piece.len() > LONGEST {
+                    self.end(line);
+                }
+                self.current.extend_from_slice(piece);
+            }
+            if self.current.ends_with(b"\n") {
+                self.current.pop();
+                self.tell(line);
             }
         }
+    }
+
+    /// Tells what is left at the end.
+    fn end(&mut self, line: &mut impl FnMut(&str)) {
+        if !self.current.is_empty() {
+            self.tell(line);
+        }
+    }
+
+    /// What is not UTF-8 is replaced: a log may hold anything.
+    fn tell(&mut self, line: &mut impl FnMut(&str)) {
+        if self.current.ends_with(b"\r") {
+            self.current.pop();
+        }
+        line(&scrubbed(&String::from_utf8_lossy(&self.current)));
+        self.current.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_whole_in_any_pieces_and_a_long_one_in_several() {
+        let mut lines = Vec::new();
+        let mut cut = Cut::default();
+        let mut line = |text: &str| lines.push(text.to_owned());
+        for piece in [&b"one\r\n\ntw"[..], b"o\nthr\xff", b"ee"] {
+            cut.take(piece, &mut line);
+        }
+        cut.end(&mut line);
+        cut.take(&vec![b'x'; LONGEST * 2 + 1], &mut line);
+        cut.end(&mut line);
+        let long = lines.split_off(4);
+        assert_eq!(lines, ["one", "", "two", "thr\u{fffd}ee"]);
+        assert_eq!(long.iter().map(String::len).collect::<Vec<_>>(), [LONGEST, LONGEST, 1]);
     }
 }

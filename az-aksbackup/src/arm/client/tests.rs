@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::exit::Exit;
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
@@ -76,7 +77,7 @@ impl Script {
             tenant: id.parse().unwrap(),
             name: "ada".into(),
         };
-        Reader::new(transport, cloud, &login, caller, Arc::new(|_| {}))
+        Reader::new(transport, cloud, &login, caller, Arc::new(|_| {}), Deadline::none())
     }
 
     fn writer(self: &Arc<Self>) -> Writer {
