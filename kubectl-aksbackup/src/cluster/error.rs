@@ -98,6 +98,13 @@ fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
             .hint("look at who that is, then take the field over with --force-conflicts"),
         _ => Failure::failed(doing.what()),
     };
+    let failure = match status.code {
+        // A body that names neither code nor reason: not one of Kubernetes' own.
+        0 => failure
+            .because(format!("unexpected response from {server}: an error without a code"))
+            .code(UNREADABLE),
+        _ => failure,
+    };
     let failure = failure.because(status.message.clone());
     let failure = conflicts(status).into_iter().fold(failure, Failure::because);
     match status.reason.as_str() {
