@@ -1,5 +1,6 @@
 //! Which Azure: the public cloud, a sovereign one, or one that describes itself by ARM's metadata endpoint.
 
+use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::CloudName;
 use aksbackup_shared::pace::Pace;
@@ -76,6 +77,7 @@ impl Cloud {
     pub(crate) async fn in_force(
         transport: &Transport,
         trace: Trace,
+        deadline: Deadline,
         wanted: Option<&CloudName>,
         configured: Option<&str>,
     ) -> Outcome<Self> {
@@ -85,7 +87,7 @@ impl Cloud {
             return Ok(wanted);
         }
         if let Some(url) = described {
-            return Self::describe(transport, trace, &url, wanted).await;
+            return Self::describe(transport, trace, deadline, &url, wanted).await;
         }
         let name = wanted
             .map(ToString::to_string)

@@ -34,10 +34,11 @@ use commands::{doctor, init, jobs, options, report, status, verify};
 #[must_use]
 pub fn main() -> ExitCode {
     guard::raise();
-    let cli: Cli = match process::parse() {
+    let mut cli: Cli = match process::parse() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
+    cli.common.endless = matches!(&cli.command, Command::Verify(args) if args.shared.watch);
     let console = cli.common.console();
     if let Err(failure) = login::inherit() {
         return process::run::<Cli>(&console, cli.common.output, std::future::ready(Err(failure)));
@@ -67,7 +68,8 @@ pub fn main() -> ExitCode {
         }
         _ => {
             arm::transport::install_crypto();
-            return process::run::<Cli>(&console, cli.common.output, run(&cli));
+            let command = cli.common.deadline().hold(run(&cli));
+            return process::run::<Cli>(&console, cli.common.output, command);
         }
     }
     output::ended(Exit::Done)

@@ -25,12 +25,18 @@ use commands::{complete, configure, doctor, logs, report, status, unconfigure, v
 #[must_use]
 pub fn main() -> ExitCode {
     guard::raise();
-    let cli: Cli = match process::parse() {
+    let mut cli: Cli = match process::parse() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
+    cli.common.endless = match &cli.command {
+        Command::Verify(arguments) => arguments.shared.watch,
+        Command::Logs(arguments) => arguments.follow,
+        _ => false,
+    };
     let console = cli.common.console();
-    process::run::<Cli>(&console, cli.common.output, run(&cli))
+    let command = cli.common.deadline().hold(run(&cli));
+    process::run::<Cli>(&console, cli.common.output, command)
 }
 
 async fn run(cli: &Cli) -> Outcome<Exit> {

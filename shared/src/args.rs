@@ -1,11 +1,12 @@
 //! Flags that both binaries share, with the same names and meanings.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
 use crate::console::{Console, Talk};
+use crate::deadline::Deadline;
 use crate::failure::{Failure, Outcome};
 use crate::state::digest::Digest;
 use crate::state::ownership::Owned;
@@ -35,7 +36,7 @@ pub struct CommonArgs {
     /// Do not ask before changing anything
     #[arg(long, short = 'y', global = true)]
     pub yes: bool,
-    /// How long to wait for Azure or the cluster in all, such as 90s, 45m or 2h
+    /// Timeout for the whole command, such as 90s, 45m or 2h
     #[arg(long, global = true, default_value = "90m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
     /// How long to wait for another process that holds the state file
@@ -59,6 +60,12 @@ pub struct CommonArgs {
     /// No colour
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// When the command was started.
+    #[arg(skip = Instant::now())]
+    pub begun: Instant,
+    /// Whether the command runs until it is interrupted, so that `--timeout` is no end to it.
+    #[arg(skip)]
+    pub endless: bool,
 }
 
 /// Flags of `handoff`.
@@ -99,6 +106,15 @@ impl CommonArgs {
             (false, false) => Talk::Normal,
         };
         Console::new(talk, self.no_color).of_state(self.state_flag(), self.state.clone())
+    }
+
+    /// When the command has to end.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        match self.endless {
+            true => Deadline::none(),
+            false => Deadline::new(self.begun, self.timeout),
+        }
     }
 
     /// The state file that these flags name, for the plane with the tables `T`. `tool` is the program's name and version.

@@ -6,6 +6,7 @@
 //! * [`state`]: the file that the planes hand to each other; [`status`]: what it says is done, and who is next;
 //!   [`handoff`]: the message to them; [`rights`]: what they need; [`report`]: the page about all of it.
 //! * [`ids`], [`names`]: identifiers as types, and what both planes must spell alike.
+//! * [`bounds`] and [`deadline`]: how much of an answer is read, and how long a command takes.
 //! * [`console`], [`failure`], [`exit`], [`args`], [`about`], [`process`]: everything that a person or a script meets.
 //! * [`output`], [`guard`], [`regular`], [`wrong_clock`]: the two streams, what a crash leaves behind, files that others name, and a machine
 //!   that has the wrong time.
@@ -16,8 +17,10 @@
 
 pub mod about;
 pub mod args;
+pub mod bounds;
 pub mod chain;
 pub mod console;
+pub mod deadline;
 pub mod diagnosis;
 pub mod exit;
 pub mod failure;

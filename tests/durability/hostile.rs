@@ -5,34 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use aksbackup_shared::exit::Exit;
-use aksbackup_tests::harness::{Run, Stage, binary, finish};
+use aksbackup_tests::harness::{Run, Stage, measured};
 
 use crate::hostile_values::Hostile;
 use crate::{hostile_texts, hostile_values};
 
 /// The most memory that a refusal may take.
 const MOST_KIB: u64 = 64 * 1024;
-
-/// A command with its peak memory. The benchmark's inner process is small and starts nothing but this one command, so that
-/// the kernel's figure is that of the command.
-pub(crate) fn measured(command: &Command) -> (Run, u64) {
-    let mut inner = Command::new(binary("aksbackup-bench"));
-    inner
-        .arg("--inside")
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear();
-    for (name, value) in command.get_envs().filter_map(|(name, value)| Some((name, value?))) {
-        inner.env(name, value);
-    }
-    inner.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
-    let run = finish(inner.stdin(std::process::Stdio::null()));
-    let used = run
-        .stderr
-        .lines()
-        .find_map(|line| line.strip_prefix("used: ")?.split(' ').nth(1)?.parse().ok());
-    (run, used.unwrap())
-}
 
 /// Characters that could steer a terminal, whatever they were made of.
 pub(crate) fn steers(text: &str) -> bool {

@@ -1,9 +1,9 @@
 //! Well-formed files that lie: each claim is one that nothing in the file itself speaks against.
 
-use aksbackup_tests::harness::{Run, Stage};
+use aksbackup_tests::harness::{Run, Stage, measured};
 use toml::Value;
 
-use crate::hostile::{measured, steers};
+use crate::hostile::steers;
 use crate::hostile_values::with;
 
 const FOREIGN: &str = "99999999-9999-4999-8999-999999999999";

@@ -21,6 +21,8 @@ mod extension_states;
 mod faults;
 mod handoff;
 mod help;
+mod hostile_answers;
+mod hostile_server;
 mod identities;
 mod killed;
 mod least_rights;

@@ -15,7 +15,7 @@ use crate::settings::Settings;
 
 mod run;
 
-pub use run::{Run, finish};
+pub use run::{Run, finish, measured};
 
 /// How fast time runs in tests, unless one asks for something else: Azure's four minutes are half a second.
 pub const TIME_SCALE: f64 = 0.002;

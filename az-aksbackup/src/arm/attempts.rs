@@ -4,6 +4,8 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use aksbackup_shared::console::human;
+use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::pace::Pace;
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
@@ -42,6 +44,32 @@ pub(crate) struct Attempts {
     login: Option<Arc<Login>>,
     trace: Trace,
     quota: Mutex<Quota>,
+    deadline: Deadline,
+}
+
+/// A request that is not sent again, since the command ends before that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Late {
+    /// The last answer, if there was one.
+    status: Option<u16>,
+    pause: Duration,
+}
+
+impl std::fmt::Display for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(status) = self.status {
+            write!(f, "HTTP {status}, ")?;
+        }
+        write!(f, "next attempt in {}", human(self.pause))
+    }
+}
+
+impl std::error::Error for Late {}
+
+impl From<Late> for azure_core::Error {
+    fn from(late: Late) -> Self {
+        Self::with_error(ErrorKind::Other, late, late.to_string())
+    }
 }
 
 /// What came of one try.
@@ -79,13 +107,15 @@ struct Effort {
 }
 
 impl Attempts {
-    pub(crate) fn new(pace: Pace, login: Option<Arc<Login>>, trace: Trace) -> Self {
+    /// Requests at `pace`, renewed by `login`, each told to `trace`; none is waited for beyond `deadline`.
+    pub(crate) fn new(pace: Pace, login: Option<Arc<Login>>, trace: Trace, deadline: Deadline) -> Self {
         let quota = Mutex::new(Quota::new(pace));
         Self {
             pace,
             login,
             trace,
             quota,
+            deadline,
         }
     }
 }
@@ -109,7 +139,10 @@ impl Policy for Attempts {
             return Err(azure_core::Error::with_message(ErrorKind::Other, "no transport"));
         };
         loop {
-            begun += self.token(request).await;
+            begun += match self.token(request).await {
+                Ok(waited) => waited,
+                Err(late) => return Err(late.into()),
+            };
             let tried = Instant::now();
             let result = policy.send(context, request, rest).await;
             let seen = seen(&result);
@@ -119,6 +152,7 @@ impl Policy for Attempts {
             effort.silences += u32::from(seen == Seen::Silent);
             match judge(seen, effort, self.pace) {
                 Verdict::Give => return result,
+                Verdict::Again(pause) if pause > self.deadline.left() => return Err(late(seen, pause).into()),
                 Verdict::Again(pause) => tokio::time::sleep(pause).await,
                 Verdict::NewToken => {
                     effort.renewed = true;
@@ -134,9 +168,12 @@ impl Policy for Attempts {
 
 impl Attempts {
     /// Waits until Azure's buckets have a token for the request. Gives how long that took.
-    async fn token(&self, request: &Request) -> Duration {
+    async fn token(&self, request: &Request) -> Result<Duration, Late> {
         let taken = |mut quota: MutexGuard<'_, Quota>| quota.take(request.method(), request.url(), Instant::now());
         let pause = self.quota.lock().map(taken).unwrap_or_default();
+        if pause > self.deadline.left() {
+            return Err(Late { status: None, pause });
+        }
         if !pause.is_zero() {
             let url = readable(request.url());
             (self.trace)(format!(
@@ -146,7 +183,7 @@ impl Attempts {
             ));
             tokio::time::sleep(pause).await;
         }
-        pause
+        Ok(pause)
     }
 
     /// Notes that Azure's own bucket is empty. A provider that refuses leaves something in it.
@@ -158,8 +195,10 @@ impl Attempts {
         if u16::from(response.status()) != 429 || left.is_some_and(|left| left != "0") {
             return;
         }
-        if let (Some(wish), Ok(mut quota)) = (retry_after(response.headers()), self.quota.lock()) {
-            quota.refused(request.method(), request.url(), wish.min(LONGEST_WISH), Instant::now());
+        // A longer wish ends the request, and the next one hears it again.
+        let wish = retry_after(response.headers()).filter(|wish| *wish <= LONGEST_WISH);
+        if let (Some(wish), Ok(mut quota)) = (wish, self.quota.lock()) {
+            quota.refused(request.method(), request.url(), wish, Instant::now());
         }
     }
 
@@ -208,6 +247,15 @@ fn seen(result: &PolicyResult) -> Seen {
             _ => Seen::Hopeless,
         },
     }
+}
+
+/// Ends at once what would only wait for the deadline.
+fn late(seen: Seen, pause: Duration) -> Late {
+    let status = match seen {
+        Seen::Answer { status, .. } => Some(status),
+        _ => None,
+    };
+    Late { status, pause }
 }
 
 fn is_certificate(error: &azure_core::Error) -> bool {

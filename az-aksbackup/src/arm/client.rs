@@ -1,9 +1,11 @@
 //! Reads and writes ARM. A reader cannot write: a dry run holds only that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aksbackup_shared::bounds::{TOO_LARGE, UNREADABLE};
+use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::pace::Pace;
@@ -16,7 +18,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::attempts::{Attempts, Once, Trace};
+use super::attempts::{Attempts, Late, Once, Trace};
 use super::call::{Call, Raw};
 use super::limit::Limit;
 use super::{error, transport, versions};
@@ -25,6 +27,10 @@ use crate::login::{Caller, Login};
 
 /// The longest that one call may take with all its tries and pauses.
 const CALL_LIMIT: Duration = Duration::from_secs(420);
+/// The most pages of a list.
+const PAGES: usize = 1000;
+/// The most bytes of all pages of a list together.
+const OF_LIST: usize = 48 << 20;
 
 mod write;
 
@@ -41,6 +47,7 @@ struct Inner {
     cloud: Cloud,
     caller: Caller,
     pace: Pace,
+    deadline: Deadline,
     /// Versions that stand in for those that Azure did not offer, by kind and version.
     replaced: Mutex<HashMap<(String, String), &'static str>>,
 }
@@ -54,12 +61,20 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Reader {
-    /// A reader of `cloud` for `caller`, who is signed in by `login`. `trace` hears of each request.
-    pub(crate) fn new(transport: Transport, cloud: Cloud, login: &Arc<Login>, caller: Caller, trace: Trace) -> Self {
+    /// A reader of `cloud` for `caller`, who is signed in by `login`. `trace` hears of each request; none goes on beyond
+    /// `deadline`.
+    pub(crate) fn new(
+        transport: Transport,
+        cloud: Cloud,
+        login: &Arc<Login>,
+        caller: Caller,
+        trace: Trace,
+        deadline: Deadline,
+    ) -> Self {
         let pace = cloud.pace();
         let credential: Arc<dyn TokenCredential> = login.clone();
         let bearer = BearerTokenAuthorizationPolicy::new(credential, [cloud.scope()]);
-        let attempts = Attempts::new(pace, Some(login.clone()), trace);
+        let attempts = Attempts::new(pace, Some(login.clone()), trace, deadline);
         let policies: Vec<Arc<dyn Policy>> = vec![Arc::new(attempts), Arc::new(bearer), Arc::new(Limit::of_arm(pace))];
         let pipeline = transport::pipeline(transport, policies);
         let replaced = Mutex::new(HashMap::new());
@@ -69,6 +84,7 @@ impl Reader {
                 cloud,
                 caller,
                 pace,
+                deadline,
                 replaced,
             }),
         }
@@ -83,7 +99,10 @@ impl Reader {
         let raw = self.send(&call).await?;
         match raw.status {
             404 => Ok(None),
-            200..300 => understood(&raw, &call).map(Some),
+            200..300 => {
+                names(&raw, &call)?;
+                understood(&raw, &call).map(Some)
+            }
             _ => raw.refused(&call.what()).err(),
         }
     }
@@ -96,28 +115,41 @@ impl Reader {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase", bound = "T: DeserializeOwned")]
         struct Page<T> {
-            #[serde(default = "Vec::new")]
             value: Vec<T>,
             next_link: Option<String>,
         }
         let call = Call::new(Method::Get, path, version, None);
         let mut raw = self.send(&call).await?;
-        let mut items = Vec::new();
+        let (mut items, mut seen, mut read) = (Vec::new(), HashSet::new(), 0);
         loop {
             if !(200..300).contains(&raw.status) {
                 return raw.refused(&call.what()).err();
             }
             let page: Page<T> = understood(&raw, &call)?;
+            read += raw.body().len();
             items.extend(page.value);
             let Some(link) = page.next_link.filter(|link| !link.is_empty()) else {
                 return Ok(items);
             };
             let next = Url::parse(&link).ok().filter(|url| self.is_arm(url));
             let Some(next) = next else {
-                return Failure::failed(call.what())
-                    .because("the next page is not on the host of Azure Resource Manager")
-                    .err();
+                return unreadable(
+                    &raw,
+                    &call,
+                    "the next page is not on the host of Azure Resource Manager",
+                )
+                .err();
             };
+            if !seen.insert(next.clone()) {
+                return unreadable(&raw, &call, "the next page is one that was read before").err();
+            }
+            if seen.len() >= PAGES || read > OF_LIST {
+                let most = format!("{PAGES} pages or {} MiB", OF_LIST >> 20);
+                let failure = Failure::failed(call.what()).code(TOO_LARGE);
+                return failure
+                    .because(format!("the list of {} has more than {most}", self.host()))
+                    .err();
+            }
             raw = self.fetch(&next, &call.object().words).await?;
         }
     }
@@ -153,6 +185,10 @@ impl Reader {
     /// Whether a URL is on the ARM host: tokens go nowhere else.
     pub(crate) fn is_arm(&self, url: &Url) -> bool {
         url.scheme() == "https" && url.origin() == self.inner.cloud.arm.origin() && url.username().is_empty()
+    }
+
+    fn host(&self) -> &str {
+        self.inner.cloud.arm.host_str().unwrap_or_default()
     }
 
     /// Reads a URL of ARM's own, verbatim. The caller has seen to it that it is on the ARM host.
@@ -229,13 +265,17 @@ impl Reader {
             ..PipelineSendOptions::default()
         };
         let sending = self.inner.pipeline.send(context, &mut request, Some(options));
-        let host = self.inner.cloud.arm.host_str().unwrap_or_default();
-        match tokio::time::timeout(CALL_LIMIT, sending).await {
+        let (host, deadline) = (self.host(), self.inner.deadline);
+        match tokio::time::timeout(CALL_LIMIT.min(deadline.left()), sending).await {
             Ok(Ok(response)) => {
                 let (status, headers, body) = response.deconstruct();
                 Ok(Raw::new(u16::from(status), headers, Vec::from(body.as_ref())))
             }
-            Ok(Err(error)) => error::from_transport(what, host, &error).err(),
+            Ok(Err(error)) => match error.downcast_ref::<Late>() {
+                Some(late) => deadline.reached(format!("{what}: {host}: {late}")).err(),
+                None => error::from_transport(what, host, &error).err(),
+            },
+            Err(_) if deadline.is_over() => deadline.reached(format!("{what}: waiting for {host}")).err(),
             Err(_) => Failure::new(Exit::Deadline, what)
                 .because(format!("{host} gave no answer within {}s", CALL_LIMIT.as_secs()))
                 .err(),
@@ -244,12 +284,34 @@ impl Reader {
 }
 
 fn understood<T: DeserializeOwned>(raw: &Raw, call: &Call<'_>) -> Outcome<T> {
-    serde_json::from_slice(raw.body()).or_else(|error| {
-        Failure::failed(call.what())
-            .because(format!("Azure's answer is not what it should be: {error}"))
-            .request_id(raw.request_id())
-            .err()
-    })
+    serde_json::from_slice(raw.body()).or_else(|error| unreadable(raw, call, &error.to_string()).err())
+}
+
+/// The failure of an answer that cannot be understood, and why.
+fn unreadable(raw: &Raw, call: &Call<'_>, why: &str) -> Failure {
+    Failure::failed(call.what())
+        .because(format!("unexpected response from Azure: {why}"))
+        .code(UNREADABLE)
+        .request_id(raw.request_id())
+}
+
+/// Refuses an object that is not the one that was asked for: nothing is said of an object by the body of another, or by one
+/// that names none.
+fn names(raw: &Raw, call: &Call<'_>) -> Outcome<()> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: Option<String>,
+        name: Option<String>,
+    }
+    let own: Named = understood(raw, call)?;
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let asked = last(call.path.split('?').next().unwrap_or_default());
+    let told = [own.id.as_deref().map(last), own.name.as_deref().map(last)];
+    match told.iter().flatten().any(|name| *name == asked) {
+        true => Ok(()),
+        false if told.iter().flatten().next().is_none() => unreadable(raw, call, "it has neither id nor name").err(),
+        false => unreadable(raw, call, "it is about another object").err(),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Azure's words, as failures: kept whole, with code, request ids and what Azure recommends.
 
+use aksbackup_shared::bounds::{TOO_LARGE, excess_of};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::wrong_clock;
@@ -110,6 +111,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> Vec<String> {
 
 /// The failure that a request without an answer is.
 pub(crate) fn from_transport(what: &str, host: &str, error: &azure_core::Error) -> Failure {
+    if let Some(excess) = excess_of(error) {
+        return Failure::failed(what)
+            .because(format!("unexpected response from {host}: {excess}"))
+            .code(TOO_LARGE);
+    }
     if let Some(failure) = login::refusal(error) {
         return failure;
     }

@@ -1,13 +1,14 @@
 //! Azure Resource Manager: the only code that knows its URLs, versions, errors and operations.
 //!
 //! [`client`] reads and writes, [`attempts`] repeats what failed for a moment, [`quota`] keeps within Azure's token buckets,
-//! [`limit`] ends what takes too long, [`answer`] and [`operation`] follow what was
+//! [`limit`] ends what takes too long and [`bounded`] what is too large, [`answer`] and [`operation`] follow what was
 //! accepted, [`error`] turns Azure's words into failures, [`versions`] has every api-version with its reason, and
 //! [`object`] names what a path points at.
 
 pub(crate) mod answer;
 pub(crate) mod attempts;
 pub(crate) mod backups;
+pub(crate) mod bounded;
 pub(crate) mod call;
 mod challenge;
 pub(crate) mod client;

@@ -4,23 +4,27 @@ use std::time::Duration;
 
 use azure_core::http::headers::{HeaderName, Headers};
 
-/// No remote waits longer than this, whatever it says: a header can hold any number, and durations are added up.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// A longer wish counts as this one: what is calculated with it must not overflow.
+pub(super) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long the remote wants to be left alone, at most a day. Milliseconds are looked at first: they are the finer wish.
 pub(crate) fn retry_after(headers: &Headers) -> Option<Duration> {
+    wish(headers).map(|wish| wish.min(A_DAY))
+}
+
+fn wish(headers: &Headers) -> Option<Duration> {
     let text = |name: &'static str| headers.get_optional_str(&HeaderName::from_static(name));
     let milliseconds = text("retry-after-ms").or_else(|| text("x-ms-retry-after-ms"));
     if let Some(milliseconds) = milliseconds.and_then(|text| text.parse().ok()) {
-        return Some(Duration::from_millis(milliseconds).min(LONGEST));
+        return Some(Duration::from_millis(milliseconds).min(A_DAY));
     }
     let text = text("retry-after")?;
     if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds).min(LONGEST));
+        return Some(Duration::from_secs(seconds).min(A_DAY));
     }
     let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
     let wait = at.duration_since(jiff::Timestamp::now());
-    Some(Duration::try_from(wait).unwrap_or_default().min(LONGEST))
+    Some(Duration::try_from(wait).unwrap_or_default().min(A_DAY))
 }
 
 #[cfg(test)]
@@ -37,15 +41,18 @@ mod tests {
     }
 
     #[test]
-    fn no_wish_is_longer_than_a_day() {
-        let mut headers = Headers::new();
-        for (name, text) in [
-            ("retry-after", "Thu, 01 Jan 2099 00:00:00 GMT"),
-            ("retry-after", "18446744073709551615"),
-            ("retry-after-ms", "18446744073709551615"),
+    fn absurd_wishes_are_a_day_or_none() {
+        for (text, expected) in [
+            ("18446744073709551615", Some(A_DAY)),
+            ("Tue, 31 Dec 2999 23:59:59 GMT", Some(A_DAY)),
+            ("184467440737095516150", None),
+            ("-1", None),
+            ("soon", None),
+            ("1e9", None),
         ] {
-            headers.insert(name, text);
-            assert_eq!(retry_after(&headers), Some(LONGEST), "{name}: {text}");
+            let mut headers = Headers::new();
+            headers.insert("retry-after", text);
+            assert_eq!(retry_after(&headers), expected, "{text}");
         }
     }
 }

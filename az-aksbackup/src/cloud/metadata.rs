@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aksbackup_shared::bounds::{TOO_LARGE, excess_of};
+use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::CloudName;
@@ -10,7 +12,7 @@ use azure_core::http::{Context, Method, PipelineSendOptions, Request, Transport,
 use serde::Deserialize;
 
 use super::{Cloud, METADATA_VARIABLE, pace_of};
-use crate::arm::attempts::{Attempts, Trace};
+use crate::arm::attempts::{Attempts, Late, Trace};
 use crate::arm::call::MARK;
 use crate::arm::error::{chain, unreachable};
 use crate::arm::limit::Limit;
@@ -56,10 +58,16 @@ impl Cloud {
     pub(super) async fn describe(
         transport: &Transport,
         trace: Trace,
+        deadline: Deadline,
         url: &str,
         wanted: Option<&CloudName>,
     ) -> Outcome<Self> {
-        let document = fetch(transport, trace, url).await?;
+        let document = deadline
+            .within(
+                format!("the cloud metadata of {url}"),
+                fetch(transport, trace, deadline, url),
+            )
+            .await?;
         let metadata = match document {
             Document::One(metadata) => vec![*metadata],
             Document::Many(all) => all,
@@ -119,7 +127,7 @@ impl Cloud {
 }
 
 /// Reads the document as patiently as any other of ARM.
-async fn fetch(transport: &Transport, trace: Trace, url: &str) -> Outcome<Document> {
+async fn fetch(transport: &Transport, trace: Trace, deadline: Deadline, url: &str) -> Outcome<Document> {
     let Some(address) = Url::parse(url).ok().filter(|url| url.scheme() == "https") else {
         return undescribed(url).because("it is no https URL").err();
     };
@@ -127,7 +135,7 @@ async fn fetch(transport: &Transport, trace: Trace, url: &str) -> Outcome<Docume
     let pipeline = transport::pipeline(
         transport.clone(),
         vec![
-            Arc::new(Attempts::new(pace, None, trace)),
+            Arc::new(Attempts::new(pace, None, trace, deadline)),
             Arc::new(Limit::of_arm(pace)),
         ],
     );
@@ -143,7 +151,7 @@ async fn fetch(transport: &Transport, trace: Trace, url: &str) -> Outcome<Docume
     };
     let response = match pipeline.send(&Context::new(), &mut request, Some(options)).await {
         Ok(response) => response,
-        Err(error) => return unreachable(failed(url), &chain(&error)).err(),
+        Err(error) => return unanswered(failed(url), deadline, &error).err(),
     };
     let status = u16::from(response.status());
     if !response.status().is_success() {
@@ -152,6 +160,15 @@ async fn fetch(transport: &Transport, trace: Trace, url: &str) -> Outcome<Docume
     let body: &[u8] = response.body();
     let body = body.strip_prefix(MARK).unwrap_or(body);
     serde_json::from_slice(body).or_else(|error| undescribed(url).because(error.to_string()).err())
+}
+
+/// The failure of a document that did not come.
+fn unanswered(failed: Failure, deadline: Deadline, error: &azure_core::Error) -> Failure {
+    match (error.downcast_ref::<Late>(), excess_of(error)) {
+        (Some(late), _) => deadline.reached(format!("{}: {late}", failed.what)),
+        (_, Some(excess)) => failed.because(excess.to_string()).code(TOO_LARGE),
+        _ => unreachable(failed, &chain(error)),
+    }
 }
 
 fn undescribed(url: &str) -> Failure {

@@ -73,9 +73,9 @@ pub(crate) async fn examine(cli: &Cli) -> Outcome<Examination> {
 async fn examined(cli: &Cli, subject: &Subject, reader: &Reader) -> Outcome<Examination> {
     let view = look(reader, &subject.cluster, &subject.state).await;
     let checks = judge::checks(&view, &cli.common.state_flag());
-    not_blind(&view, &checks)?;
+    not_blind(&view)?;
     let mut words = texts::texts(&view);
-    words.extend(asked::texts(reader, &view, cli.common.timeout, &cli.common.console()).await);
+    words.extend(asked::texts(reader, &view, cli.common.deadline().left(), &cli.common.console()).await);
     Ok(diagnosed(subject, checks, &words, issuer(&view)))
 }
 

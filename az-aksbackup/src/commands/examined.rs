@@ -1,8 +1,8 @@
 //! What `verify` and `doctor` share: which cluster, who looks, and what is made of what was seen.
 
-use aksbackup_shared::chain::check::{Check, Verdict};
+use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
-use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Plane;
 use aksbackup_shared::ids::ResourceId;
@@ -80,17 +80,14 @@ pub(crate) fn issuer(view: &View) -> Option<String> {
     own.map(|own| own.as_str().to_owned())
 }
 
-/// Refuses a view in which nothing could be seen, with the reason why.
+/// Refuses a view in which nothing could be seen, or that the deadline cut off, with the reason why.
 ///
 /// # Errors
-/// Nothing but the login is known.
-pub(crate) fn not_blind(view: &View, checks: &[Check]) -> Outcome<()> {
-    let seen = |check: &&Check| check.link > Link::Subscription && check.verdict != Verdict::Unknown;
-    let hidden = view
-        .cluster
-        .hidden()
-        .filter(|_| !checks.iter().any(|check| seen(&check)));
-    match hidden {
+/// Nothing but the login is known. Exit 124: the deadline was reached while something was read.
+pub(crate) fn not_blind(view: &View) -> Outcome<()> {
+    let late = view.failures().find(|failure| failure.exit == Exit::Deadline);
+    let blind = view.cluster.hidden().filter(|_| !view.sees_anything());
+    match late.or(blind) {
         Some(failure) => Err(Box::new(failure.clone())),
         None => Ok(()),
     }
@@ -99,7 +96,6 @@ pub(crate) fn not_blind(view: &View, checks: &[Check]) -> Outcome<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examine::judge;
     use crate::examine::view::Seen;
     use crate::examine::view::tests::view;
 
@@ -108,11 +104,11 @@ mod tests {
         let refused = || Box::new(Failure::not_permitted("cannot read cluster aks"));
         let mut view = view();
         view.cluster = Seen::Hidden(refused());
-        assert!(not_blind(&view, &judge::checks(&view, "")).is_ok());
+        assert!(not_blind(&view).is_ok());
         view.extensions = Seen::Hidden(refused());
         view.bindings = Seen::Hidden(refused());
         view.instances = Seen::Hidden(refused());
-        view.account = Seen::Unasked;
+        (view.account, view.identity) = (Seen::Unasked, Seen::Unasked);
         (view.vault, view.snapshots, view.policy) = (
             Seen::Hidden(refused()),
             Seen::Hidden(refused()),
@@ -120,6 +116,6 @@ mod tests {
         );
         (view.credentials, view.jobs, view.locks, view.roles) =
             (Seen::Unasked, Seen::Hidden(refused()), vec![], vec![]);
-        assert!(not_blind(&view, &judge::checks(&view, "")).is_err());
+        assert!(not_blind(&view).is_err());
     }
 }

@@ -9,11 +9,10 @@ use aksbackup_shared::files::Program;
 use aksbackup_shared::ids::SubscriptionId;
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::state::schema::{CloudTables, State, Target};
-use azure_core::http::Transport;
 
 use crate::arm::attempts::Trace;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::{groups, transport};
+use crate::arm::{bounded, groups, transport};
 use crate::cli::Cli;
 use crate::cloud::{self, Cloud};
 use crate::login::{Caller, Login, Way};
@@ -33,7 +32,9 @@ pub(crate) const TOOL: &str = concat!("az-aksbackup ", env!("CARGO_PKG_VERSION")
 /// # Errors
 /// Exit 2: another cloud, or a way to sign in that lacks something. Exit 4: not signed in, or to another tenant.
 pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target>) -> Outcome<Reader> {
-    let transport = Transport::new(transport::http_client()?);
+    let client = transport::http_client()?;
+    let transport = bounded::transport(client.clone(), bounded::OF_LOGIN);
+    let deadline = cli.common.deadline();
     let trace: Trace = Arc::new(console.detailer());
     let named = target.map(|target| target.subscription.to_string());
     let way = Way::choose(
@@ -43,11 +44,12 @@ pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target
     )?;
     let configured = way.is_cli().then(cloud::az_setting).flatten();
     let cloud = match way.az_session() {
-        Some(az) => az.cloud().await?,
+        Some(az) => deadline.within("az", az.cloud()).await?,
         None => {
             Cloud::in_force(
                 &transport,
                 trace.clone(),
+                deadline,
                 cli.azure.cloud.as_ref(),
                 configured.as_deref(),
             )
@@ -58,12 +60,15 @@ pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target
         cloud.must_be(&target.cloud)?;
     }
     let mut login = Login::new(way.at(&cloud));
-    let caller = match (login.caller(&cloud.scope()).await, login.without_subscription()) {
+    let scope = cloud.scope();
+    let signing = deadline.within("a token", login.caller(&scope)).await;
+    let caller = match (signing, login.without_subscription()) {
+        (Err(failure), _) if failure.exit == Exit::Deadline => return Err(failure),
         (Ok(caller), _) => caller,
         // az knows no such subscription: whoever it is signed in as shows whether that is the wrong tenant.
         (Err(failure), Some(other)) => {
-            let caller = other
-                .caller(&cloud.scope())
+            let caller = deadline
+                .within("a token", other.caller(&scope))
                 .await
                 .map_err(|_| to_tenant(failure, target))?;
             login = other;
@@ -75,7 +80,8 @@ pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target
         caller.must_be_in(&target.tenant)?;
     }
     console.detail(signed_in(&caller, &cloud));
-    Ok(Reader::new(transport, cloud, &login, caller, trace))
+    let transport = bounded::transport(client, bounded::OF_ARM);
+    Ok(Reader::new(transport, cloud, &login, caller, trace, deadline))
 }
 
 /// Names the tenant to sign in to, where it is known.
@@ -142,7 +148,7 @@ pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
     store.set_author(reader.caller().name.clone());
     let writer = writes.then(|| Writer::new(reader.clone()));
     let pace = reader.pace();
-    let mut session = Session::new(reader, writer, console, store, state, cli.common.timeout);
+    let mut session = Session::new(reader, writer, console, store, state, cli.common.deadline());
     session.pace = pace;
     session.yes = cli.common.yes;
     session.no_wait = cli.command.no_wait();

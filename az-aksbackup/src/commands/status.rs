@@ -43,6 +43,7 @@ pub(crate) async fn seen(cli: &Cli, recorded: &State, state_flag: &str) -> Outco
     let session = session::open(cli, false).await?;
     let report = look(&mut guide::status(options::prepare(cli, &[])), &session).await;
     session.console.clear();
+    report.in_time()?;
     let (report, state) = (&report, &session.state());
     Ok(status::rows(recorded, Some(&Seen { report, state }), state_flag))
 }

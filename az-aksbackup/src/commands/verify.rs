@@ -57,7 +57,7 @@ impl Look for Sight {
                 (view, checks)
             }
         };
-        not_blind(&view, &checks)?;
+        not_blind(&view)?;
         Ok(self.subject.examination("verify", checks, issuer(&view)))
     }
 

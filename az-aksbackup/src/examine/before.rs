@@ -10,8 +10,8 @@ use aksbackup_shared::state::schema::{State, Target};
 use crate::arm::client::Reader;
 use crate::arm::clusters::Cluster;
 use crate::arm::{region, roles, storage};
-use crate::examine::view::{Seen, View};
-use crate::examine::{cluster, fitness, look, storage as stored, subscription};
+use crate::examine::view::{Seen, View, hidden};
+use crate::examine::{cluster, fitness, judge, look, storage as stored, subscription};
 use crate::steps::rights::{self, Comparison, Purpose};
 use crate::steps::turns::Sight;
 
@@ -70,6 +70,7 @@ pub(crate) fn checks(before: &Before, state_flag: &str) -> Vec<Check> {
         }
         Err(check) => all.push(*check),
     }
+    all.extend(judge::unread(view, &all));
     all.push(name(before));
     if let Seen::Here(account) = &view.account {
         all.extend(stored::usable(view, account));
@@ -134,7 +135,8 @@ fn name(before: &Before) -> Check {
                 .proves("STO-NAME-TAKEN")
         }
         (_, Seen::Absent) => Check::ok(LINK, NAME, format!("account name {account} is free")),
-        (_, Seen::Hidden(_) | Seen::Unasked) => Check::unknown(LINK, NAME, "whether it is free cannot be seen"),
+        (_, Seen::Hidden(failure)) => hidden(LINK, NAME, "whether it is free", failure),
+        (_, Seen::Unasked) => Check::unknown(LINK, NAME, "whether it is free cannot be seen"),
     }
 }
 
@@ -149,7 +151,8 @@ fn vault(view: &View) -> Check {
         }
         (Seen::Here(_), _) => Check::ok(LINK, NAME, "it is there already"),
         (Seen::Absent, _) => Check::ok(LINK, NAME, "prepare makes it"),
-        (Seen::Hidden(_) | Seen::Unasked, _) => Check::unknown(LINK, NAME, "it could not be seen"),
+        (Seen::Hidden(failure), _) => hidden(LINK, NAME, "the vault", failure),
+        (Seen::Unasked, _) => Check::unknown(LINK, NAME, "it could not be seen"),
     }
 }
 

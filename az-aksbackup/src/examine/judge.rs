@@ -3,6 +3,8 @@
 use aksbackup_shared::args::with_state;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::Failure;
 
 use crate::examine::view::View;
 use crate::examine::{
@@ -58,7 +60,21 @@ pub(crate) fn of(view: &View) -> Vec<Check> {
     all.extend(vault_access::checks(view));
     all.extend(instance::checks(view));
     all.extend(jobs::checks(view));
+    all.extend(unread(view, &all));
     all
+}
+
+/// The check of answers that no other check has told of: one that could not be understood is never passed over.
+pub(crate) fn unread(view: &View, all: &[Check]) -> Option<Check> {
+    let told = |failure: &&Failure| {
+        let why = failure.why.first().map_or(failure.what.as_str(), String::as_str);
+        all.iter().any(|check| check.is_finding() && check.says.contains(why))
+    };
+    let unread: Vec<_> = view.failures().filter(|own| own.exit != Exit::NotPermitted).collect();
+    let first = unread.iter().copied().find(|own| !told(own))?;
+    let says = format!("{}: {}", first.what, first.why.join("; "));
+    let hint = "run the command again; to show each request: az aksbackup verify -v";
+    Some(Check::error(Link::Subscription, "answers of Azure", says, hint))
 }
 
 #[cfg(test)]
@@ -66,6 +82,7 @@ mod tests {
     use aksbackup_shared::chain::check::Verdict;
 
     use super::*;
+    use crate::examine::view::Seen;
     use crate::examine::view::tests::view;
 
     #[test]
@@ -76,6 +93,33 @@ mod tests {
         assert!(all.len() > 20, "{}", all.len());
         assert!(all.iter().map(|own| own.link).is_sorted());
         assert!(all.iter().all(|own| own.failure.is_none() && own.hint.is_none()));
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_understood_is_an_error_wherever_it_was_asked_for() {
+        let broken = || Box::new(Failure::failed("cannot read it").because("unexpected response from Azure"));
+        let hide: [fn(&mut View, Box<Failure>); 7] = [
+            |view, why| view.subscription = Seen::Hidden(why),
+            |view, why| view.snapshots = Seen::Hidden(why),
+            |view, why| view.locks[0].1 = Seen::Hidden(why),
+            |view, why| view.jobs = Seen::Hidden(why),
+            |view, why| view.deleted = Seen::Hidden(why),
+            |view, why| view.roles[0].assignments = Seen::Hidden(why),
+            |view, why| view.identity = Seen::Hidden(why),
+        ];
+        for (at, hide) in hide.into_iter().enumerate() {
+            let mut broken_view = view();
+            hide(&mut broken_view, broken());
+            let all = checks(&broken_view, "");
+            assert!(all.iter().any(Check::is_finding), "{at}: {all:#?}");
+            let mut refused = view();
+            hide(
+                &mut refused,
+                Box::new(Failure::not_permitted("cannot read it").because("no")),
+            );
+            let all = checks(&refused, "");
+            assert!(!all.iter().any(Check::is_finding), "{at}: {all:#?}");
+        }
     }
 
     #[test]
@@ -91,7 +135,7 @@ mod tests {
     fn without_a_state_file_a_command_that_needs_one_begins_with_it() {
         let mut view = view();
         view.state.target = None;
-        view.extensions = crate::examine::view::Seen::Here(vec![]);
+        view.extensions = Seen::Here(vec![]);
         let all = checks(&view, " --state x.toml");
         let check = all
             .iter()

@@ -24,7 +24,9 @@ pub(crate) fn state(view: &View) -> Check {
         let hint = format!("az account set --subscription {id}, or sign in to its tenant: az login --tenant TENANT");
         return Check::error(LINK, NAME, says, hint).proves("LOGIN-SUB-NOT-FOUND");
     };
-    let state = own.state.as_deref().unwrap_or("Enabled");
+    let Some(state) = own.state.as_deref() else {
+        return stateless(NAME, &format!("subscription {id}"), "state");
+    };
     let fact = format!("state = {state}");
     let hint = "its owner or billing account has to enable it in the portal";
     match state {
@@ -46,15 +48,30 @@ pub(crate) fn state(view: &View) -> Check {
     .because(fact)
 }
 
+/// The check of an object whose body lacks the member that is judged.
+fn stateless(check: &str, what: &str, member: &str) -> Check {
+    let says = format!("{what} cannot be read: unexpected response from Azure: it has no {member}");
+    Check::error(
+        LINK,
+        check,
+        says,
+        "run the command again; to show each request: az aksbackup verify -v",
+    )
+}
+
 fn providers(view: &View) -> Check {
     const NAME: &str = "resource providers";
     let hidden = view.providers.iter().find_map(|(namespace, seen)| {
         let what = format!("resource provider {namespace}");
         seen.unread(LINK, NAME, &what)
     });
+    let silent = view.providers.iter().find_map(|(namespace, seen)| {
+        let silent = seen.here().is_some_and(|own| own.registration_state.is_none());
+        silent.then(|| stateless(NAME, &format!("resource provider {namespace}"), "registrationState"))
+    });
     let bad = unregistered(&view.providers);
     let Some((first, _)) = bad.first() else {
-        return hidden.unwrap_or_else(|| {
+        return hidden.or(silent).unwrap_or_else(|| {
             let says = format!("{} of {} are registered", view.providers.len(), view.providers.len());
             Check::ok(LINK, NAME, says)
         });
@@ -96,5 +113,13 @@ mod tests {
         assert_eq!(ids, ["LOGIN-SUB-DISABLED", "ARM-RP-UNREGISTERED"]);
         view.subscription = Seen::Absent;
         assert_eq!(checks(&view)[0].failure.as_deref(), Some("LOGIN-SUB-NOT-FOUND"));
+    }
+
+    #[test]
+    fn a_body_without_a_state_says_nothing_good() {
+        let mut view = view();
+        view.subscription = found(json!({ "displayName": "Contoso" }));
+        view.providers[1].1 = found(json!({}));
+        assert!(checks(&view).iter().all(Check::is_finding));
     }
 }

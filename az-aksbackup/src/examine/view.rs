@@ -54,6 +54,11 @@ impl<T> Seen<T> {
         }
     }
 
+    /// Whether it could be read.
+    fn is_read(&self) -> bool {
+        matches!(self, Self::Here(_) | Self::Absent)
+    }
+
     /// Why it could not be read.
     pub(crate) fn hidden(&self) -> Option<&Failure> {
         match self {
@@ -76,7 +81,7 @@ impl<T> Seen<T> {
     }
 }
 
-/// The check of something that could not be read, with the right to ask for.
+/// The check of something that could not be read: unknown for want of a permission, with the one to ask for, else an error.
 pub(crate) fn hidden(link: Link, check: &str, what: &str, failure: &Failure) -> Check {
     let why = failure.why.first().map_or(failure.what.as_str(), String::as_str);
     let right = failure.hints.iter().find_map(|hint| hint.strip_prefix("needs "));
@@ -86,7 +91,16 @@ pub(crate) fn hidden(link: Link, check: &str, what: &str, failure: &Failure) -> 
             let check = Check::unknown(link, check, format!("the signed-in account may not read {what}"));
             check.hinted(format!("ask for the right to {right}"))
         }
-        None => Check::unknown(link, check, format!("{what} cannot be read: {why}")),
+        None if failure.exit == Exit::NotPermitted => {
+            Check::unknown(link, check, format!("{what} cannot be read: {why}"))
+        }
+        // Something is wrong with the answer, or there was none: that is no missing permission.
+        None => Check::error(
+            link,
+            check,
+            format!("{what} cannot be read: {why}"),
+            "run the command again; to show each request: az aksbackup verify -v",
+        ),
     }
     .because(format!("error.code = {}", code.unwrap_or("none")))
 }
@@ -171,6 +185,46 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// Why this or that could not be read.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = &Failure> {
+        let single = [
+            self.cluster.hidden(),
+            self.subscription.hidden(),
+            self.extensions.hidden(),
+            self.bindings.hidden(),
+            self.instances.hidden(),
+            self.account.hidden(),
+            self.container.hidden(),
+            self.snapshots.hidden(),
+            self.vault.hidden(),
+            self.vault_subscription.hidden(),
+            self.policy.hidden(),
+            self.deleted.hidden(),
+            self.jobs.hidden(),
+            self.identity.hidden(),
+            self.credentials.hidden(),
+        ];
+        let providers = self.providers.iter().filter_map(|(_, seen)| seen.hidden());
+        let locks = self.locks.iter().filter_map(|(_, seen)| seen.hidden());
+        let roles = self.roles.iter().filter_map(|own| own.assignments.hidden());
+        single.into_iter().flatten().chain(providers).chain(locks).chain(roles)
+    }
+
+    /// Whether anything behind the login could be read.
+    pub(crate) fn sees_anything(&self) -> bool {
+        self.cluster.is_read()
+            || self.extensions.is_read()
+            || self.bindings.is_read()
+            || self.instances.is_read()
+            || self.account.is_read()
+            || self.snapshots.is_read()
+            || self.vault.is_read()
+            || self.policy.is_read()
+            || self.jobs.is_read()
+            || self.identity.is_read()
+            || self.credentials.is_read()
+    }
+
     /// The file's target.
     pub(crate) fn target(&self) -> Option<&Target> {
         self.state.target.as_ref()

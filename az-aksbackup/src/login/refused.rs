@@ -1,5 +1,6 @@
 //! A login that failed, in Entra's own words.
 
+use aksbackup_shared::bounds::{TOO_LARGE, excess_of};
 use aksbackup_shared::failure::Failure;
 use azure_core::error::ErrorKind;
 
@@ -20,6 +21,11 @@ pub(super) fn failure(error: &azure_core::Error) -> Failure {
         .map(|text| without_advertisement(&unescaped(text)))
         .filter(|text| !is_noise(text))
         .collect();
+    if let Some(excess) = excess_of(error) {
+        return Failure::failed("cannot sign in to Azure")
+            .because(format!("unexpected response from the login: {excess}"))
+            .code(TOO_LARGE);
+    }
     if is_network(error) {
         return unreachable(Failure::failed("cannot reach the login of Azure"), &texts);
     }

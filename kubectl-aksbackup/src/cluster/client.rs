@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::rc::Rc;
 
+use aksbackup_shared::bounds::TOO_LARGE;
+use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::names::{CLIENT_ID_ANNOTATION, NAMESPACE, USE_LABEL};
@@ -19,6 +21,7 @@ use crate::cluster::deployments::{CAUSE_ANNOTATION, Deployment};
 use crate::cluster::error::Doing;
 use crate::cluster::flags::ConnectionFlags;
 use crate::cluster::kubeconfig::resolve;
+use crate::cluster::lists::{Pages, SMALL_PAGE};
 use crate::cluster::ownership::MANAGER;
 use crate::cluster::pods::Pod;
 use crate::cluster::service_accounts::ServiceAccount;
@@ -59,7 +62,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// A reader for the cluster that `flags` name; nothing is sent yet. `credentials` is the command that would write a
-    /// missing kubeconfig, where it is known; `trace` is told each request.
+    /// missing kubeconfig, where it is known; `trace` is told each request; none goes on beyond `deadline`.
     ///
     /// # Errors
     /// No such kubeconfig, context or cluster, or a namespace that is none.
@@ -67,6 +70,7 @@ impl Reader {
         flags: &ConnectionFlags,
         credentials: Option<&str>,
         trace: impl Fn(String) + 'static,
+        deadline: Deadline,
     ) -> Outcome<Self> {
         let namespace = flags.namespace.as_deref().unwrap_or(NAMESPACE);
         let namespace = namespace
@@ -74,7 +78,7 @@ impl Reader {
             .or_else(|error| Failure::usage(format!("{error}")).err())?;
         install_crypto();
         Ok(Self {
-            connection: Connection::new(resolve(flags, credentials)?, flags.request_timeout, trace),
+            connection: Connection::new(resolve(flags, credentials)?, flags.request_timeout, deadline, trace),
             namespace,
         })
     }
@@ -103,13 +107,43 @@ impl Reader {
         L: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
     {
         let doing = Doing::new("list", resource, spoken, self.namespace());
-        self.connection()
+        let whole = self
+            .connection()
             .send(&doing, async |client| {
                 Api::<L>::namespaced(client, self.namespace())
                     .list(&ListParams::default())
                     .await
             })
-            .await
+            .await;
+        match whole {
+            Err(failure) if failure.has_code(TOO_LARGE) => self.by_pages(&doing).await,
+            whole => whole,
+        }
+    }
+
+    /// The same list in small pages, of which the first one has the version.
+    async fn by_pages<L>(&self, doing: &Doing) -> Outcome<ObjectList<L>>
+    where
+        L: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let mut pages = Pages::of(ListParams::default(), SMALL_PAGE);
+        let mut whole: Option<ObjectList<L>> = None;
+        while pages.go_on(doing)? {
+            let page: ObjectList<L> = self
+                .connection()
+                .send(doing, async |client| {
+                    Api::<L>::namespaced(client, self.namespace())
+                        .list(&pages.parameters)
+                        .await
+                })
+                .await?;
+            pages.follow(page.metadata.continue_.as_deref(), doing)?;
+            match &mut whole {
+                Some(whole) => whole.items.extend(page.items),
+                None => whole = Some(page),
+            }
+        }
+        whole.ok_or_else(|| Box::new(Failure::failed(format!("cannot {doing}"))))
     }
 }
 

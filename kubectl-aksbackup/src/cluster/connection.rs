@@ -6,15 +6,20 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use aksbackup_shared::bounds::excess_of;
+use aksbackup_shared::console::human;
+use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::pace::Pace;
 use aksbackup_shared::regular;
 use jiff::{SignedDuration, Timestamp};
+use kube::client::ClientBuilder;
 use kube::{Client, Config};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
+use crate::cluster::bounded::Bounds;
 use crate::cluster::error::{Doing, failure};
 use crate::cluster::kubeconfig::Access;
 use crate::cluster::plugin;
@@ -39,6 +44,7 @@ const LARGEST_TOKEN: u64 = 1 << 20;
 pub(crate) struct Connection {
     access: Access,
     timeout: Option<Duration>,
+    deadline: Deadline,
     trace: Box<dyn Fn(String)>,
     met: Cell<bool>,
     pace: Pace,
@@ -54,9 +60,14 @@ struct Signed {
 }
 
 impl Connection {
-    /// A connection that nothing was sent over yet. A request may take `timeout`; zero is for ever. Each one is told to
-    /// `trace`.
-    pub(crate) fn new(mut access: Access, timeout: Duration, trace: impl Fn(String) + 'static) -> Rc<Self> {
+    /// A connection that nothing was sent over yet. A request may take `timeout`, zero is no limit, and none goes on beyond
+    /// `deadline`. Each one is told to `trace`.
+    pub(crate) fn new(
+        mut access: Access,
+        timeout: Duration,
+        deadline: Deadline,
+        trace: impl Fn(String) + 'static,
+    ) -> Rc<Self> {
         let config = &mut access.config;
         let agent = concat!("kubectl-aksbackup/", env!("CARGO_PKG_VERSION"));
         if let (Ok(name), Ok(value)) = ("user-agent".parse(), agent.parse()) {
@@ -71,6 +82,7 @@ impl Connection {
             trace: Box::new(trace),
             met: Cell::new(false),
             timeout: (!timeout.is_zero()).then_some(timeout),
+            deadline,
             current: Mutex::new(None),
         })
     }
@@ -78,6 +90,11 @@ impl Connection {
     /// Address of the API server.
     pub(crate) fn server(&self) -> &str {
         &self.access.server
+    }
+
+    /// When the command has to end.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
     }
 
     /// How fast the API server's time runs.
@@ -106,7 +123,10 @@ impl Connection {
             return Ok(signed.clone());
         }
         let (config, until) = self.signed_in().await?;
-        let client = Client::try_from(config).or_else(|error| self.unusable(&error))?;
+        let client = match ClientBuilder::try_from(config) {
+            Ok(builder) => builder.with_layer(&Bounds).build(),
+            Err(error) => return self.unusable(&error),
+        };
         let signed = Signed {
             client,
             until,
@@ -146,7 +166,10 @@ impl Connection {
             }
             return Ok((config, until));
         };
-        let given = plugin::run(plugin, self.timeout).await?;
+        let name = plugin.command.as_deref().unwrap_or_default();
+        let running = plugin::run(plugin, self.timeout);
+        let waited = format!("credential plugin {name} of the kubeconfig");
+        let given = self.deadline.within(waited, running).await?;
         let encoded = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
         let token = given.token.as_ref().map(|token| self.bearer(token)).transpose()?;
         config.auth_info.token = token.map(Into::into);
@@ -206,12 +229,9 @@ impl Connection {
             let signed = self.signed().await?;
             let client = signed.client.clone();
             (self.trace)(format!("  {doing}"));
-            let answer = match self.timeout {
-                Some(limit) => match tokio::time::timeout(limit, request(client)).await {
-                    Ok(answer) => answer,
-                    Err(_) => return self.too_slow(doing, limit),
-                },
-                None => request(client).await,
+            let limit = self.timeout.unwrap_or(Duration::MAX).min(self.deadline.left());
+            let Ok(answer) = tokio::time::timeout(limit, request(client)).await else {
+                return self.too_slow(doing, limit);
             };
             attempts.tried += 1;
             let error = match answer {
@@ -226,15 +246,32 @@ impl Connection {
                 self.forget(&signed).await;
                 continue;
             }
-            match attempts.pause_after(&error, self.met.get()) {
+            let reads = matches!(doing.verb, "get" | "list" | "watch");
+            match attempts.pause_after(&error, self.met.get(), reads) {
+                Some(pause) if pause > self.deadline.left() => return self.late(&error, doing, pause),
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return failure(&error, doing, &self.access.server).err(),
             }
         }
     }
 
+    /// Ends at once what would only wait for the deadline.
+    fn late<T>(&self, error: &kube::Error, doing: &Doing, pause: Duration) -> Outcome<T> {
+        let why = failure(error, doing, &self.access.server);
+        let why = why.why.first().map_or(why.what.as_str(), String::as_str);
+        let late = format!("cannot {doing}: {why}; next attempt in {}", human(pause));
+        self.deadline.reached(late).err()
+    }
+
     fn too_slow<T>(&self, doing: &Doing, limit: Duration) -> Outcome<T> {
-        let limit = aksbackup_shared::console::human(limit);
+        if self.deadline.is_over() {
+            let server = &self.access.server;
+            return self
+                .deadline
+                .reached(format!("cannot {doing}: waiting for {server}"))
+                .err();
+        }
+        let limit = human(limit);
         Failure::failed(format!("{} did not answer within {limit}", self.access.server))
             .because(format!("asked to {} {}", doing.verb, doing.object))
             .hint("give it longer: --request-timeout 2m")
@@ -270,11 +307,17 @@ impl Attempts {
 
     /// How long to wait before the next try; `None` gives up. An API server that was never reached is told at once; one
     /// that was `met` may be restarting.
-    fn pause_after(&self, error: &kube::Error, met: bool) -> Option<Duration> {
+    ///
+    /// A failure within the API server (500) is repeated for what only reads: in a write it is mostly that of a webhook, which
+    /// is told at once.
+    fn pause_after(&self, error: &kube::Error, met: bool, reads: bool) -> Option<Duration> {
         let backoff = self.pace.scaled(Duration::from_millis(250 << self.tried.min(5)));
         let goes_on = self.tried < TRIES;
         match error {
-            kube::Error::Api(status) if matches!(status.code, 429 | 503 | 504) => {
+            _ if excess_of(error).is_some() => None,
+            kube::Error::Api(status)
+                if matches!(status.code, 429 | 502 | 503 | 504) || (status.code == 500 && reads) =>
+            {
                 let wish = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
                 let wish = Duration::from_secs(wish.into());
                 goes_on.then(|| wish.clamp(backoff, LONGEST_PAUSE.max(backoff)))
@@ -327,10 +370,12 @@ mod tests {
 
     #[test]
     fn a_busy_server_is_asked_again_a_few_times_within_bounds() {
-        let pause = |tried, error| after(tried, Pace::real()).pause_after(&error, true);
+        let pause = |tried, error| after(tried, Pace::real()).pause_after(&error, true, true);
         assert_eq!(pause(1, busy(429, 2)), Some(Duration::from_secs(2)));
         assert_eq!(pause(1, busy(503, 3600)), Some(LONGEST_PAUSE));
-        assert_eq!(pause(1, busy(503, 0)), Some(Duration::from_millis(500)));
+        for status in [500, 502, 503] {
+            assert_eq!(pause(1, busy(status, 0)), Some(Duration::from_millis(500)));
+        }
         assert_eq!(pause(TRIES, busy(503, 0)), None);
     }
 
@@ -338,22 +383,26 @@ mod tests {
     fn a_server_that_was_never_reached_is_told_at_once_and_one_that_was_met_may_restart() {
         let attempts = after(1, Pace::real());
         let connect = || kube::Error::Service("client error (Connect)".into());
-        assert_eq!(attempts.pause_after(&connect(), false), None);
-        assert!(attempts.pause_after(&connect(), true).is_some());
+        assert_eq!(attempts.pause_after(&connect(), false, true), None);
+        assert!(attempts.pause_after(&connect(), true, true).is_some());
         let broken = kube::Error::Service("connection reset".into());
-        assert!(attempts.pause_after(&broken, false).is_some());
+        assert!(attempts.pause_after(&broken, false, true).is_some());
         let mut long = after(TRIES, Pace::real());
-        assert!(long.pause_after(&broken, false).is_none());
-        assert_eq!(long.pause_after(&broken, true), Some(LONGEST_ABSENCE));
+        assert!(long.pause_after(&broken, false, true).is_none());
+        assert_eq!(long.pause_after(&broken, true, true), Some(LONGEST_ABSENCE));
         long.since = long.since.checked_sub(RESTART).unwrap();
-        assert!(long.pause_after(&broken, true).is_none());
+        assert!(long.pause_after(&broken, true, true).is_none());
     }
 
     #[test]
     fn a_refusal_is_not_asked_again() {
         let attempts = after(1, Pace::real());
-        assert_eq!(attempts.pause_after(&busy(403, 0), true), None);
-        assert_eq!(attempts.pause_after(&busy(500, 0), true), None);
+        assert_eq!(attempts.pause_after(&busy(403, 0), true, true), None);
+        assert_eq!(
+            attempts.pause_after(&busy(500, 0), true, false),
+            None,
+            "a webhook that fails"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::error::Error as _;
 use std::fmt;
 
+use aksbackup_shared::bounds::{TOO_LARGE, UNREADABLE, excess_of};
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::wrong_clock;
 use kube::core::Status;
@@ -61,14 +62,23 @@ pub(crate) fn failure(error: &kube::Error, doing: &Doing, server: &str) -> Failu
     match error {
         kube::Error::Api(status) => refused(status, doing, server),
         kube::Error::SerdeError(why) => Failure::failed(doing.what())
-            .because(format!("the answer of {server} is not what Kubernetes answers: {why}"))
+            .because(format!("unexpected response from {server}: {why}"))
+            .code(UNREADABLE)
             .hint("is there a proxy or a login page in between? Try: kubectl get --raw /version"),
+        _ if excess_of(error).is_some() => too_large(error, doing, server),
         kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => {
             unreachable_server(error, doing, server)
         }
         // The other errors may quote a credential plugin's environment or a proxy's password.
         _ => Failure::failed(doing.what()).because(format!("the client for {server} cannot be used")),
     }
+}
+
+fn too_large(error: &kube::Error, doing: &Doing, server: &str) -> Failure {
+    let why = excess_of(error).map(|excess| excess.to_string()).unwrap_or_default();
+    Failure::failed(doing.what())
+        .because(format!("unexpected response from {server}: {why}"))
+        .code(TOO_LARGE)
 }
 
 fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
@@ -88,6 +98,13 @@ fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
             .because("another field manager has set the same field to another value")
             .hint("look at who that is, then take the field over with --force-conflicts"),
         _ => Failure::failed(doing.what()),
+    };
+    let failure = match status.code {
+        // A body that names neither code nor reason: not one of Kubernetes' own.
+        0 => failure
+            .because(format!("unexpected response from {server}: an error without a code"))
+            .code(UNREADABLE),
+        _ => failure,
     };
     let failure = failure.because(status.message.clone());
     let failure = conflicts(status).into_iter().fold(failure, Failure::because);

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use aksbackup_shared::diagnosis::mask::mask;
 use aksbackup_shared::failure::{Failure, Outcome};
-use futures::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
+use futures::AsyncBufReadExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 
 use crate::cluster::client::Reader;
 use crate::cluster::error::Doing;
 
-/// A longer line is shown in parts of so many bytes.
-const LONGEST: u64 = 1 << 20;
+/// The most bytes of a line that is told as one.
+const LONGEST: usize = 1 << 16;
 
 /// Which lines of a container's log.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Reader {
     ///
     /// # Errors
     /// As the API server says, or the stream breaks off.
-    pub(crate) async fn log(&self, pod: &str, lines: &Lines, line: impl FnMut(&str)) -> Outcome<()> {
+    pub(crate) async fn log(&self, pod: &str, lines: &Lines, mut line: impl FnMut(&str)) -> Outcome<()> {
         let object = format!("log of container {} in pod {pod}", lines.container);
         let doing = Doing::new("get", "pods/log", object.clone(), self.namespace());
         let parameters = lines.parameters();
@@ -61,33 +61,88 @@ impl Reader {
                     .await
             })
             .await?;
-        each_line(Box::pin(stream), line).await.or_else(|error| {
-            Failure::failed(format!("{object}: broke off"))
-                .because(error.to_string())
-                .err()
-        })
+        let deadline = self.connection().deadline();
+        let (mut stream, mut cut) = (Box::pin(stream), Cut::default());
+        loop {
+            let Ok(read) = tokio::time::timeout(deadline.left(), stream.fill_buf()).await else {
+                return deadline.reached(format!("waiting for the {object}")).err();
+            };
+            let taken = match read {
+                Ok([]) => {
+                    cut.end(&mut line);
+                    return Ok(());
+                }
+                Ok(bytes) => {
+                    cut.take(bytes, &mut line);
+                    bytes.len()
+                }
+                Err(error) => {
+                    return Failure::failed(format!("{object}: broke off"))
+                        .because(error.to_string())
+                        .err();
+                }
+            };
+            stream.as_mut().consume_unpin(taken);
+        }
     }
 }
 
-/// Gives each line to `line`, masked. Containers log in any encoding, and not always in lines.
-async fn each_line(mut stream: impl AsyncBufRead + Unpin, mut line: impl FnMut(&str)) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
-    while (&mut stream).take(LONGEST).read_until(b'\n', &mut bytes).await? > 0 {
-        line(&mask(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r'])));
-        bytes.clear();
+/// Cuts a stream of bytes into lines, and a line that is too long into several.
+#[derive(Debug, Default)]
+struct Cut {
+    current: Vec<u8>,
+}
+
+impl Cut {
+    fn take(&mut self, bytes: &[u8], line: &mut impl FnMut(&str)) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            for piece in part.chunks(LONGEST) {
+                if self.current.len() + piece.len() > LONGEST {
+                    self.end(line);
+                }
+                self.current.extend_from_slice(piece);
+            }
+            if self.current.ends_with(b"\n") {
+                self.current.pop();
+                self.tell(line);
+            }
+        }
     }
-    Ok(())
+
+    /// Tells what is left at the end.
+    fn end(&mut self, line: &mut impl FnMut(&str)) {
+        if !self.current.is_empty() {
+            self.tell(line);
+        }
+    }
+
+    /// What is not UTF-8 is replaced: a log may hold anything.
+    fn tell(&mut self, line: &mut impl FnMut(&str)) {
+        if self.current.ends_with(b"\r") {
+            self.current.pop();
+        }
+        line(&mask(&String::from_utf8_lossy(&self.current)));
+        self.current.clear();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_log_in_any_encoding_is_shown_to_its_end_and_masked() {
+    #[test]
+    fn lines_come_whole_in_any_pieces_and_a_long_one_in_several() {
         let mut lines = Vec::new();
-        let log = b"one\r\n\xff\xfe two\nsig=abcdef&x\nno end".as_slice();
-        each_line(log, |line| lines.push(line.to_owned())).await.unwrap();
-        assert_eq!(lines, ["one", "\u{fffd}\u{fffd} two", "sig=[masked]&x", "no end"]);
+        let mut cut = Cut::default();
+        let mut line = |text: &str| lines.push(text.to_owned());
+        for piece in [&b"one\r\n\ntw"[..], b"o\nthr\xff", b"ee"] {
+            cut.take(piece, &mut line);
+        }
+        cut.end(&mut line);
+        cut.take(&vec![b'x'; LONGEST * 2 + 1], &mut line);
+        cut.end(&mut line);
+        let long = lines.split_off(4);
+        assert_eq!(lines, ["one", "", "two", "thr\u{fffd}ee"]);
+        assert_eq!(long.iter().map(String::len).collect::<Vec<_>>(), [LONGEST, LONGEST, 1]);
     }
 }

@@ -1,6 +1,7 @@
 //! The only code that speaks to Kubernetes.
 //!
-//! * [`flags`], [`kubeconfig`], [`proxy`], [`plugin`]: which API server, as whom; [`connection`]: the one client.
+//! * [`flags`], [`kubeconfig`], [`proxy`], [`plugin`]: which API server, as whom; [`connection`]: the one client, with the
+//!   bounds of [`bounded`].
 //! * [`client`]: [`Reader`](client::Reader) and [`Writer`](client::Writer); [`error`]: what goes wrong, in Kubernetes'
 //!   words.
 //! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`], [`tails`],
@@ -10,6 +11,7 @@
 //!   [`lists`]: lists that are long, or that may not be read.
 //! * [`issuer`], [`rights`], [`rehearsal`], [`ownership`]: what is asked before anything is written.
 
+mod bounded;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod connection;

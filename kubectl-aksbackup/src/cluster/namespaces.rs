@@ -1,5 +1,6 @@
 //! Names of namespaces, for completion.
 
+use aksbackup_shared::deadline::Deadline;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
@@ -14,7 +15,7 @@ pub(crate) async fn list(flags: &ConnectionFlags) -> Vec<String> {
         namespace: None,
         ..flags.clone()
     };
-    let Ok(reader) = Reader::new(&flags, None, |_| {}) else {
+    let Ok(reader) = Reader::new(&flags, None, |_| {}, Deadline::none()) else {
         return Vec::new();
     };
     let Ok(client) = reader.connection().client().await else {

@@ -46,6 +46,7 @@ pub(crate) async fn run(cli: &Cli, arguments: &DoctorArgs) -> Outcome<Exit> {
     };
     let own = match seen {
         Ok(own) => own,
+        Err(failure) if failure.exit == Exit::Deadline => return Err(failure),
         Err(failure) => unreachable(&failure, &reader, &state)?,
     };
     let exit = conclude(&cli.common, arguments, &own, &state)?;

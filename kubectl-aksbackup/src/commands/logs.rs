@@ -1,6 +1,7 @@
 //! `logs`: what Velero says.
 
 use aksbackup_shared::args::Format;
+use aksbackup_shared::bounds::TOO_LARGE;
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
@@ -14,6 +15,9 @@ use crate::cluster::client::Reader;
 use crate::cluster::logs::Lines;
 use crate::cluster::pods::Pod;
 use crate::commands::session;
+
+/// The most bytes of a log that is printed as a JSON document.
+const OF_DOCUMENT: usize = 16 << 20;
 
 /// Prints the log of a container in each pod of the agent's deployment.
 ///
@@ -89,7 +93,21 @@ async fn print(reader: &Reader, pods: &[Pod], lines: &Lines, console: &Console) 
 }
 
 async fn collected(reader: &Reader, pod: &Pod, lines: &Lines) -> Outcome<serde_json::Value> {
-    let mut all = Vec::new();
-    log(reader, pod, lines, |line| all.push(line.to_owned())).await?;
+    let (mut all, mut held) = (Vec::new(), 0_usize);
+    log(reader, pod, lines, |line| {
+        held = held.saturating_add(line.len());
+        if held <= OF_DOCUMENT {
+            all.push(line.to_owned());
+        }
+    })
+    .await?;
+    if held > OF_DOCUMENT {
+        let most = OF_DOCUMENT >> 20;
+        return Failure::failed(format!("cannot print the log of pod {} as one document", pod.name))
+            .because(format!("it is larger than {most} MiB"))
+            .code(TOO_LARGE)
+            .hint("ask for fewer lines, or for text: kubectl aksbackup logs --tail 1000")
+            .err();
+    }
     Ok(json!({ "pod": pod.name, "container": lines.container, "lines": all }))
 }

@@ -90,7 +90,12 @@ fn cluster_flags(state: &State) -> Option<String> {
 /// As [`Reader::new`].
 pub(crate) fn reader(cli: &Cli, state: &State) -> Outcome<Reader> {
     let trace = cli.common.console().detailer();
-    Reader::new(&cli.connection, credentials(state).as_deref(), trace)
+    Reader::new(
+        &cli.connection,
+        credentials(state).as_deref(),
+        trace,
+        cli.common.deadline(),
+    )
 }
 
 /// A session on the cluster, and what its steps share.
@@ -117,7 +122,7 @@ pub(crate) async fn open(cli: &Cli, state: State, access: Access) -> Outcome<(Se
         }
     };
     let pace = context.pace;
-    let mut session = Session::new(reader, writer, console, store, state, cli.common.timeout);
+    let mut session = Session::new(reader, writer, console, store, state, cli.common.deadline());
     session.pace = pace;
     session.yes = cli.common.yes;
     Ok((session, Rc::new(context)))

@@ -53,6 +53,7 @@ pub(crate) async fn seen(cli: &Cli, recorded: State, state_flag: &str) -> Outcom
     let (session, context) = session::open(cli, recorded.clone(), Access::Read).await?;
     let mut report = look(&mut guide::status(&context), &session).await;
     session.console.clear();
+    report.in_time()?;
     let preflight = |step: &StepReport| step.step == StepName::Preflight && step.ending.exit() != Exit::Done;
     if let Some(at) = report.steps.iter().position(preflight)
         && let Ending::Failed { error, .. } = report.steps.swap_remove(at).ending

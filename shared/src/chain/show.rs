@@ -45,17 +45,23 @@ pub fn width<'a>(checks: impl IntoIterator<Item = &'a Check>) -> usize {
         .max(LEAST)
 }
 
-/// The last line of `verify`: `well` where nothing was found.
+/// The last line of `verify`: `well` where nothing was found, and how many of the checks could not be made.
 #[must_use]
 pub fn verdict(checks: &[Check], well: &str) -> String {
     let findings = checks.iter().filter(|check| check.is_finding()).count();
-    match findings {
-        0 if checks.iter().any(|check| check.verdict == Verdict::Unknown) => {
-            format!("verify: {well}, as far as it may be seen")
-        }
-        0 => format!("verify: {well}"),
-        1 => "verify: 1 finding".to_owned(),
-        count => format!("verify: {count} findings"),
+    let unknown = checks.iter().filter(|check| check.verdict == Verdict::Unknown).count();
+    let found = match findings {
+        0 if unknown > 0 => format!("{well}, as far as it could be checked"),
+        0 => well.to_owned(),
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    };
+    match unknown {
+        0 => format!("verify: {found}"),
+        unknown => format!(
+            "verify: {found} ({unknown} of {} checks could not be made)",
+            checks.len()
+        ),
     }
 }
 
@@ -76,6 +82,22 @@ pub fn changed(before: &[Check], now: &[Check]) -> Vec<Check> {
 mod tests {
     use super::*;
     use crate::chain::link::Link;
+
+    #[test]
+    fn what_could_not_be_checked_is_counted() {
+        let ok = Check::ok(Link::Jobs, "last backup", "well");
+        let unknown = Check::unknown(Link::Jobs, "jobs", "not authorized");
+        let bad = Check::error(Link::Jobs, "policy", "x", "y");
+        assert_eq!(verdict(std::slice::from_ref(&ok), "all is well"), "verify: all is well");
+        assert_eq!(
+            verdict(&[ok, unknown.clone()], "all is well"),
+            "verify: all is well, as far as it could be checked (1 of 2 checks could not be made)"
+        );
+        assert_eq!(
+            verdict(&[bad, unknown], "x"),
+            "verify: 1 finding (1 of 2 checks could not be made)"
+        );
+    }
 
     #[test]
     fn only_what_becomes_different_is_a_change() {

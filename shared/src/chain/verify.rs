@@ -8,7 +8,6 @@ use crate::args::{CommonArgs, Format};
 use crate::chain::args::VerifyArgs;
 use crate::chain::examination::Examination;
 use crate::chain::{exchange, show};
-use crate::console::human;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::state::schema::State;
@@ -89,19 +88,27 @@ impl<L: Look> Verify<'_, L> {
 
     /// Looks until there is no finding.
     async fn waited(&self) -> Outcome<Exit> {
-        let (console, begun, limit) = (self.common.console(), Instant::now(), self.common.timeout);
+        let (console, begun, deadline) = (self.common.console(), Instant::now(), self.common.deadline());
+        let mut last: Option<Examination> = None;
         loop {
-            let own = self.look.look().await?;
+            let own = match (self.look.look().await, last.take()) {
+                (Ok(own), _) => own,
+                // The deadline struck in the middle of this look: the one before it tells more.
+                (Err(failure), Some(last)) if failure.exit == Exit::Deadline => last,
+                (Err(failure), _) => return Err(failure),
+            };
             if self.exit(&own) == Exit::Done {
                 console.clear();
                 return self.tell(&own, Exit::Done);
             }
-            let left = limit.saturating_sub(begun.elapsed());
-            if left.is_zero() {
+            if deadline.is_over() {
                 console.clear();
                 self.tell(&own, Exit::Deadline)?;
                 if self.common.output == Format::Text {
-                    console.ending(format!("verify: not within {}; that was the last state", human(limit)));
+                    console.ending(format!(
+                        "verify: not within {}; that was the last state",
+                        deadline.limit()
+                    ));
                 }
                 return Ok(Exit::Deadline);
             }
@@ -110,7 +117,8 @@ impl<L: Look> Verify<'_, L> {
                 .map(|check| format!("{}: {}", check.check, check.says))
                 .unwrap_or_default();
             console.progress("verify", &status);
-            let _ = tokio::time::timeout(left, self.look.stirred(begun)).await;
+            let _ = tokio::time::timeout(deadline.left(), self.look.stirred(begun)).await;
+            last = Some(own);
         }
     }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::console::{Console, Tone};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
 use crate::step::{ChangeNote, Turn};
 
@@ -104,6 +104,18 @@ pub struct Report {
 }
 
 impl Report {
+    /// Returns the failure of a step that the deadline cut off: what is known without it is not all there is.
+    ///
+    /// # Errors
+    /// Exit 124, with what was waited for.
+    pub fn in_time(&self) -> Outcome<()> {
+        let late = self.steps.iter().find_map(|step| match &step.ending {
+            Ending::Failed { error, .. } if error.exit == Exit::Deadline => Some(error.clone()),
+            _ => None,
+        });
+        late.map_or(Ok(()), Err)
+    }
+
     /// The report as `console` tells its failures and waits.
     #[must_use]
     pub fn told(&self, console: &Console) -> Self {

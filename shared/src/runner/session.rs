@@ -3,9 +3,8 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::console::Console;
+use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
@@ -35,12 +34,11 @@ pub struct Session<P: Plane> {
     /// Whether what goes on by itself is left to itself (`--no-wait`).
     pub no_wait: bool,
     state: RefCell<State>,
-    deadline: Instant,
-    timeout: Duration,
+    deadline: Deadline,
 }
 
 impl<P: Plane> Session<P> {
-    /// A session that begins now and may wait for `timeout` in all. `state` is what the file held.
+    /// A session that waits until `deadline` at most. `state` is what the file held.
     #[must_use]
     pub fn new(
         reader: P::Reader,
@@ -48,9 +46,8 @@ impl<P: Plane> Session<P> {
         console: Console,
         store: Store<P::Tables>,
         state: State,
-        timeout: Duration,
+        deadline: Deadline,
     ) -> Self {
-        let deadline = after(timeout);
         let (pace, state) = (Pace::real(), RefCell::new(state));
         Self {
             reader,
@@ -62,7 +59,6 @@ impl<P: Plane> Session<P> {
             no_wait: false,
             state,
             deadline,
-            timeout,
         }
     }
 
@@ -130,11 +126,10 @@ impl<P: Plane> Session<P> {
             () = clock => {}
             () = stirred => {}
         }
-        if Instant::now() < self.deadline {
+        if !self.deadline.is_over() {
             return Ok(());
         }
-        let timeout = crate::console::human(self.timeout);
-        Failure::new(Exit::Deadline, format!("not done within {timeout}"))
+        Failure::new(Exit::Deadline, format!("not done within {}", self.deadline.limit()))
             .because(format!("last seen: {}", wait.why))
             .hint("nothing is lost: run the same command again to go on, or give it longer with --timeout")
             .err()
@@ -142,24 +137,6 @@ impl<P: Plane> Session<P> {
 
     /// Sleeps, not beyond the deadline.
     async fn sleep(&self, pause: Duration) {
-        let until = after(pause).min(self.deadline);
-        tokio::time::sleep_until(until).await;
-    }
-}
-
-/// The moment that is so far from now. What no clock can hold is years away.
-fn after(pause: Duration) -> Instant {
-    const YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-    let now = Instant::now();
-    now.checked_add(pause.min(YEARS)).unwrap_or(now)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_without_end_is_a_moment_far_away() {
-        assert!(after(Duration::MAX) > after(Duration::from_secs(3600)));
+        tokio::time::sleep(pause.min(self.deadline.left())).await;
     }
 }

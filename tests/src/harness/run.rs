@@ -1,5 +1,6 @@
 //! What a finished process left behind, and what is asked of it.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -50,6 +51,34 @@ pub fn finish(command: &mut Command) -> Run {
     match command.output() {
         Ok(output) => Run::from_output(line, &output),
         Err(error) => panic!("{line}: {error}"),
+    }
+}
+
+/// Runs a command, and gives its peak memory in KiB. The benchmark's inner process is small and starts nothing but this one command, so that
+/// the kernel's figure is that of the command.
+///
+/// # Panics
+/// It cannot be started or measured.
+#[must_use]
+pub fn measured(command: &Command) -> (Run, u64) {
+    let mut inner = Command::new(super::binary("aksbackup-bench"));
+    inner
+        .arg("--inside")
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear();
+    for (name, value) in command.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        inner.env(name, value);
+    }
+    inner.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+    let run = finish(inner.stdin(std::process::Stdio::null()));
+    let used = run
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("used: ")?.split(' ').nth(1)?.parse().ok());
+    match used {
+        Some(used) => (run, used),
+        None => panic!("nothing was measured\n{run}"),
     }
 }
 

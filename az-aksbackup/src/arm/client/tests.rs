@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use aksbackup_shared::bounds::UNREADABLE;
+use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::exit::Exit;
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
@@ -67,6 +69,10 @@ impl Script {
     }
 
     fn reader(self: &Arc<Self>) -> Reader {
+        self.reader_until(Deadline::none())
+    }
+
+    fn reader_until(self: &Arc<Self>, deadline: Deadline) -> Reader {
         let transport = Transport::new(self.clone());
         let cloud = Cloud::known("AzureCloud").unwrap();
         let login = Login::new(Way::with_secret(&transport).at(&cloud));
@@ -76,7 +82,7 @@ impl Script {
             tenant: id.parse().unwrap(),
             name: "ada".into(),
         };
-        Reader::new(transport, cloud, &login, caller, Arc::new(|_| {}))
+        Reader::new(transport, cloud, &login, caller, Arc::new(|_| {}), deadline)
     }
 
     fn writer(self: &Arc<Self>) -> Writer {
@@ -141,13 +147,13 @@ fn account() -> String {
 async fn what_is_not_there_is_none_and_one_token_serves_all() {
     let script = Script::new([
         line(404, json!({ "error": { "code": "ResourceNotFound" } })),
-        line(200, json!({ "name": "x" })),
+        line(200, json!({ "name": "ST1" })),
     ]);
     let reader = script.reader();
     assert_eq!(reader.get::<Value>(&account(), "v1").await.unwrap(), None);
     assert_eq!(
         reader.get::<Value>(&account(), "v1").await.unwrap().unwrap()["name"],
-        "x"
+        "ST1"
     );
     let expected = [
         "token 1".to_owned(),
@@ -165,7 +171,7 @@ async fn a_refused_token_is_replaced_once() {
             json!({ "error": { "code": "ExpiredAuthenticationToken", "message": "old" } }),
         )
     };
-    let script = Script::new([refused(), line(200, json!({}))]);
+    let script = Script::new([refused(), line(200, json!({ "name": "st1" }))]);
     assert!(script.reader().get::<Value>(&account(), "v1").await.unwrap().is_some());
     assert!(script.asked().last().unwrap().ends_with(" t2"));
     let script = Script::new([refused(), refused()]);
@@ -202,13 +208,57 @@ async fn pages_are_followed_on_the_arm_host_only() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_name_the_object_says_nothing_of_it() {
+    for body in [
+        json!({}),
+        json!({ "name": "st2", "id": "/x/st3" }),
+        json!({ "name": 1 }),
+        json!([]),
+    ] {
+        let script = Script::new([line(200, body.clone())]);
+        let failure = script.reader().get::<Value>(&account(), "v1").await.unwrap_err();
+        assert!(failure.has_code(UNREADABLE), "{body}: {failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_without_items_is_not_empty_and_no_page_is_read_twice() {
+    let refused = async |lines: Vec<Line>| {
+        let script = Script::new(lines);
+        let failure = script.reader().list::<i32>(GROUP, "v1").await.unwrap_err();
+        assert!(failure.has_code(UNREADABLE), "{failure:?}");
+        script.asked().len() - 1
+    };
+    let page = |link: &str| line(200, json!({ "value": [], "nextLink": format!("{ARM}/{link}") }));
+    assert_eq!(refused(vec![line(200, json!({}))]).await, 1);
+    assert_eq!(refused(vec![page("a"), page("a")]).await, 2);
+    assert_eq!(refused(vec![page("a"), page("b"), page("a")]).await, 3);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_too_late_is_not_waited_for() {
+    let script = Script::new([line(429, json!({})).with("retry-after", "30")]);
+    let reader = script.reader_until(Deadline::new(
+        std::time::Instant::now(),
+        std::time::Duration::from_secs(5),
+    ));
+    let failure = reader.get::<Value>(&account(), "v1").await.unwrap_err();
+    assert_eq!(failure.exit, Exit::Deadline);
+    assert!(failure.why[0].contains("HTTP 429, next attempt in 30s"), "{failure:?}");
+}
+
+#[tokio::test]
 async fn a_version_that_is_not_offered_is_replaced_for_the_whole_run() {
     let message = "The supported api-versions are '2021-09-01, 2023-05-01'.";
     let refusal = line(
         400,
         json!({ "error": { "code": "NoRegisteredProviderFound", "message": message } }),
     );
-    let script = Script::new([refusal, line(200, json!({})), line(200, json!({}))]);
+    let script = Script::new([
+        refusal,
+        line(200, json!({ "id": account() })),
+        line(200, json!({ "id": account() })),
+    ]);
     let reader = script.reader();
     for _ in 0..2 {
         assert!(

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::console::{Console, Talk};
+use crate::deadline::Deadline;
 use crate::failure::{Failure, Outcome};
 use crate::guide::{Person, StepName};
 use crate::runner::report::Report;
@@ -265,7 +266,8 @@ impl World {
     pub(super) async fn run(&self, steps: Vec<Scripted>) -> Report {
         let store = Store::<CloudTables>::new(&self.folder.path().join("aksbackup.toml"), "test", Duration::ZERO, true);
         let console = Console::new(Talk::Quiet, true);
-        let mut session = Session::<Fake>::new((), Some(()), console, store, State::default(), self.timeout);
+        let deadline = Deadline::new(Instant::now().into_std(), self.timeout);
+        let mut session = Session::<Fake>::new((), Some(()), console, store, State::default(), deadline);
         session.yes = true;
         session.no_wait = self.no_wait;
         let mut steps: Vec<Box<dyn Guided<Fake>>> = steps.into_iter().map(step).collect();

@@ -77,7 +77,12 @@ async fn an_operation_that_failed_keeps_azure_s_reason_although_http_says_200() 
 
 #[tokio::test]
 async fn an_operation_that_may_not_be_seen_or_is_elsewhere_is_followed_by_its_resource() {
-    let state = |word: &str| line(200, json!({ "properties": { "provisioningState": word } }));
+    let state = |word: &str| {
+        line(
+            200,
+            json!({ "name": "st1", "properties": { "provisioningState": word } }),
+        )
+    };
     let refused = line(
         403,
         json!({ "error": { "code": "AuthorizationFailed", "message": "no" } }),
