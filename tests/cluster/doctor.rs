@@ -32,7 +32,7 @@ pub(crate) fn granted() -> Stage {
 /// The whole hand-off, as far as the cluster sees it.
 pub(crate) fn configured() -> Stage {
     let stage = granted();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage
 }
 

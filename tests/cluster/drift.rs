@@ -86,7 +86,7 @@ fn an_annotation_of_somebody_else_s_is_told_and_taken_over_by_force_alone(backen
     run.says("kubectl-annotate")
         .says("--force-conflicts")
         .says(GENEVA_ACCOUNT);
-    let forced = || stage.kubectl("cluster-admin", &["configure", "--yes", "--force-conflicts"]);
+    let forced = || stage.configure("cluster-admin", &["--force-conflicts"]);
     let (changes, run) = changes_of(&stage, || forced().ok());
     assert_eq!(
         short(&changes),

@@ -113,7 +113,7 @@ fn waits_end_by_watching_and_not_by_looking_again_and_again() {
     ];
     let stage = granted_with(Backend::Real, &slow);
     let requests = requests_of(&stage, || {
-        let mut command = stage.kubectl_command("cluster-admin", &["configure", "--yes"]);
+        let mut command = stage.configure_command("cluster-admin", &[]);
         finish(command.env_remove("AKSBACKUP_TIME_SCALE")).ok();
     });
     let gets = requests
@@ -197,7 +197,7 @@ fn overhead(stage: &Stage) -> SignedDuration {
                 }
                 Timestamp::now()
             });
-            let mut command = stage.kubectl_command("cluster-admin", &["configure", "--yes"]);
+            let mut command = stage.configure_command("cluster-admin", &[]);
             let begun = Timestamp::now();
             finish(command.env_remove("AKSBACKUP_TIME_SCALE")).ok();
             let done = Timestamp::now();

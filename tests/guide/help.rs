@@ -133,7 +133,7 @@ fn unconfigure_takes_back_what_configure_did() {
         .kubectl("cluster-admin", &["unconfigure"])
         .ok()
         .says("nothing to do");
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn kubernetes_rights_that_lack_are_all_named_before_anything_is_written() {
     stage.granted();
     let mark = stage.mark();
     let run = stage
-        .kubectl("viewer", &["configure", "--yes"])
+        .configure("viewer", &[])
         .ends(Exit::NotPermitted.code());
     assert!(
         run.stderr.contains("patch") && run.stderr.contains("serviceaccounts") && run.stderr.contains("deployments"),
@@ -94,6 +94,6 @@ fn kubernetes_rights_that_lack_are_all_named_before_anything_is_written() {
     );
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     stage
-        .kubectl("nobody", &["configure", "--yes"])
+        .configure("nobody", &[])
         .ends(Exit::NotPermitted.code());
 }

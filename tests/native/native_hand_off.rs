@@ -147,7 +147,7 @@ fn every_command_has_a_table() {
     }
     let vouchers = az.stage.vouchers().join(" ");
     assert_eq!(head("owner", &format!("grant --yes {vouchers}")), STEPS);
-    az.stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    az.stage.configure("cluster-admin", &[]).ok();
     assert_eq!(head("platform", "protect --yes"), STEPS);
     assert_eq!(head("platform", "backup --yes --no-wait"), STEPS);
     // The backup may have ended by now.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster::Kubernetes;
+use super::other_webhook::OtherWebhook;
 use super::resources::Resource;
 use super::status::Refusal;
 use super::webhook;
@@ -42,7 +43,18 @@ pub(crate) fn admit(
         }
         _ => {}
     }
-    Ok(object)
+    others(cluster.state().other_webhook, resource, object)
+}
+
+/// What a webhook or policy of somebody else makes of an object, where there is one.
+///
+/// # Errors
+/// It refuses the object.
+pub(crate) fn others(other: Option<OtherWebhook>, resource: &Resource, object: Value) -> Result<Value, Refusal> {
+    match other {
+        Some(other) => other.admit(resource, object),
+        None => Ok(object),
+    }
 }
 
 /// Checks a change of an existing object.
