@@ -12,7 +12,7 @@ fn yes_alone_does_not_confirm_the_client_id_of_a_file() {
     let before = stage.changes().len();
     let configure = |flags: &[&str]| stage.kubectl("cluster-admin", &[&["configure"], flags].concat());
     let run = configure(&["--yes"]).ends(Exit::Usage.code());
-    run.says("--client-id CLIENT-ID").says("--expect-digest");
+    let run = run.says("--client-id CLIENT-ID").says("--expect-digest");
     let own = stage.client_id();
     let hints = run.stderr.lines().filter(|line| line.contains("--client-id"));
     assert!(hints.clone().count() > 0 && hints.clone().all(|line| !line.contains(&own)), "{run}");

@@ -175,7 +175,8 @@ fn all_of(program: &str) {
         let (text, code) = run(&stage, person(&line), &line);
         assert!(may_end(&line, code), "{line}\nexit {code}\n{text}");
         if line.contains("unconfigure") {
-            let (text, code) = run(&stage, "cluster-admin", "kubectl aksbackup configure --yes");
+            let again = format!("kubectl aksbackup configure --yes --client-id {}", stage.client_id());
+            let (text, code) = run(&stage, "cluster-admin", &again);
             assert_eq!(code, 0, "{text}");
         }
     }

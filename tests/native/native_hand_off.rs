@@ -54,7 +54,9 @@ fn three_logged_in_people_hand_over_through_az_and_kubectl() {
     az.aksbackup("owner", &["grant", "--yes"]).ends(2).says("vouch");
     az.aksbackup("owner", &[&["grant", "--yes"], vouchers.as_slice()].concat())
         .ok();
-    kubectl(&az, "cluster-admin", &["aksbackup", "configure", "--yes"]).ok();
+    let client_id = az.stage.client_id();
+    let confirmed = ["aksbackup", "configure", "--yes", "--client-id", &client_id];
+    kubectl(&az, "cluster-admin", &confirmed).ok();
     az.aksbackup("platform", &["protect", "--yes"]).ok();
     az.aksbackup("platform", &["backup", "--yes"]).ok();
     assert_eq!(az.stage.value("/cloud/backup/status"), "Completed");

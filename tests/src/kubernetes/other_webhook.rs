@@ -12,7 +12,7 @@ use super::status::Refusal;
 pub enum OtherWebhook {
     /// Takes the label `azure.workload.identity/use` off pods and pod templates.
     StripsLabel,
-    /// Adds a container to each pod; the workload identity webhook is not asked again (`reinvocationPolicy: Never`).
+    /// Adds a container to each pod, after the workload identity webhook, which is asked again as its policy says.
     AddsContainer,
     /// The same, only to pods that a controller makes.
     AddsContainerToOwned,

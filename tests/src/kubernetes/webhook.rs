@@ -57,7 +57,9 @@ pub(crate) fn mutate(cluster: &Kubernetes, mut pod: Value, generated: bool) -> R
     let token = json!({ "path": TOKEN, "expirationSeconds": expiration, "audience": AUDIENCE });
     let sources = json!([{ "serviceAccountToken": token }]);
     let projected = json!({ "name": volume, "projected": { "sources": sources, "defaultMode": 420 } });
-    push(&mut pod["spec"]["volumes"], projected);
+    if !has(&pod["spec"]["volumes"], &volume) {
+        push(&mut pod["spec"]["volumes"], projected);
+    }
     Ok(pod)
 }
 
@@ -72,6 +74,13 @@ fn chosen(cluster: &Kubernetes, pod: &Value, namespace: &str) -> Option<Value> {
     let (all, _) = cluster.store.list("mutatingwebhookconfigurations", None);
     let mut webhooks = all.iter().flat_map(|own| own["webhooks"].as_array().into_iter().flatten());
     webhooks.find(fits).cloned()
+}
+
+/// Whether it is asked again about a pod that another webhook has changed.
+pub(crate) fn is_reinvoked(cluster: &Kubernetes) -> bool {
+    let (all, _) = cluster.store.list("mutatingwebhookconfigurations", None);
+    let mut webhooks = all.iter().flat_map(|own| own["webhooks"].as_array().into_iter().flatten());
+    webhooks.any(|own| own["name"] == NAME && own["reinvocationPolicy"] == "IfNeeded")
 }
 
 /// What a container is told about its identity.
@@ -141,12 +150,19 @@ fn inject(pod: &mut Value, variables: &[(&str, String)], volume: &str) {
                     push(&mut container["env"], json!({ "name": name, "value": value }));
                 }
             }
-            push(
-                &mut container["volumeMounts"],
-                json!({ "name": volume, "mountPath": MOUNT, "readOnly": true }),
-            );
+            // It may be asked twice about one pod.
+            if !has(&container["volumeMounts"], volume) {
+                push(
+                    &mut container["volumeMounts"],
+                    json!({ "name": volume, "mountPath": MOUNT, "readOnly": true }),
+                );
+            }
         }
     }
+}
+
+fn has(list: &Value, name: &str) -> bool {
+    list.as_array().is_some_and(|all| all.iter().any(|own| own["name"] == name))
 }
 
 fn push(list: &mut Value, item: Value) {
