@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs, duration};
 use aksbackup_shared::chain::args::{DoctorArgs, VerifyArgs};
-use aksbackup_shared::ids::ClientId;
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
+use aksbackup_shared::ids::ClientId;
 use aksbackup_shared::names::VELERO_CONTAINER;
 use aksbackup_shared::report::ReportArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -185,6 +185,10 @@ rows! {
     webhook_distrusted: "WI-WEBHOOK-CERT", configured, |stage| {
         small(stage).alter(MUTATING, "", CONFIGURATION, |own| own["webhooks"][0]["clientConfig"]["caBundle"] = json!(""));
     };
+    webhook_excludes: "WI-WEBHOOK-BYPASS", configured, |stage| {
+        let excludes = json!({ "matchLabels": { "workload-identity": "yes" } });
+        small(stage).alter(MUTATING, "", CONFIGURATION, |own| own["webhooks"][0]["namespaceSelector"] = excludes);
+    };
     webhook_gone: "CLU-WI-OFF", configured, |stage| {
         stage.as_kubectl("cluster-admin", &["delete", "mutatingwebhookconfiguration", CONFIGURATION]).ok();
     };

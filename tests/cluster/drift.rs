@@ -117,7 +117,14 @@ fn a_new_client_id_alone_is_a_cause_of_exactly_one_rollout(backend: Backend) {
     // What an identity leaves behind that is not the extension's any more: labels, causes and annotations.
     let copy = stage.folder().join("old.toml");
     std::fs::write(&copy, stage.state_text().replace(&new, OLD)).unwrap();
-    let old = ["configure", "--yes", "--client-id", OLD, "--state", copy.to_str().unwrap()];
+    let old = [
+        "configure",
+        "--yes",
+        "--client-id",
+        OLD,
+        "--state",
+        copy.to_str().unwrap(),
+    ];
     stage
         .kubectl("cluster-admin", &old)
         .ends(Exit::Failed.code())

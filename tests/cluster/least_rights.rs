@@ -164,7 +164,8 @@ fn configure_uses_every_right_of_its_manifest_and_fails_without_any() {
     for right in rights.iter().filter(|own| own.verb != "watch") {
         hold(&stage, "configure", &rights, Some(right));
         let words = format!("{} in namespace {NAMESPACE}", right.words());
-        stage.configure("nobody", &[])
+        stage
+            .configure("nobody", &[])
             .ends(Exit::NotPermitted.code())
             .says(&words);
     }

@@ -58,17 +58,13 @@ fn spoken((verb, group, resource): &(&str, &str, &str)) -> String {
 fn each_right_that_lacks_is_named_alone_and_all_of_them_together() {
     let stage = granted(Stage::on(Backend::Real, ON).unwrap());
     let before = stage.changes().len();
-    let run = stage
-        .configure("nobody", &[])
-        .ends(Exit::NotPermitted.code());
+    let run = stage.configure("nobody", &[]).ends(Exit::NotPermitted.code());
     for right in NEEDED {
         assert!(run.stderr.contains(&spoken(right)), "{right:?}\n{run}");
     }
     for lacking in NEEDED {
         give(&stage, Some(*lacking));
-        let run = stage
-            .configure("nobody", &[])
-            .ends(Exit::NotPermitted.code());
+        let run = stage.configure("nobody", &[]).ends(Exit::NotPermitted.code());
         for right in NEEDED {
             assert_eq!(
                 run.stderr.contains(&spoken(right)),

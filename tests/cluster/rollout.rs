@@ -33,7 +33,9 @@ fn role_and_network_are_proved_before_anything_is_rolled_out(backend: Backend) {
     until("three deployments", || (replica_sets(&stage).len() == 3).then_some(()));
     let sets = replica_sets(&stage);
     let (changes, run) = changes_of(&stage, || {
-        stage.configure("cluster-admin", &["--timeout", "4s"]).ends(Exit::Deadline.code())
+        stage
+            .configure("cluster-admin", &["--timeout", "4s"])
+            .ends(Exit::Deadline.code())
     });
     let kinds: Vec<String> = short(&changes);
     assert_eq!(kinds.len(), 3, "{run}");
@@ -69,7 +71,10 @@ fn accounts_come_first_then_a_trial_of_the_webhook_then_one_patch_each() {
     let all = |verb: &str, kind: &str| -> Vec<usize> {
         // Patches are sent for trial first, all of them before the first write.
         let kept = |own: &Request| verb != "patch" || !own.uri.contains("dryRun");
-        let found = requests.iter().enumerate().filter(|(_, own)| about(own, verb, kind) && kept(own));
+        let found = requests
+            .iter()
+            .enumerate()
+            .filter(|(_, own)| about(own, verb, kind) && kept(own));
         found.map(|(at, _)| at).collect()
     };
     let (accounts, trials, patches) = (

@@ -15,7 +15,10 @@ fn yes_alone_does_not_confirm_the_client_id_of_a_file() {
     let run = run.says("--client-id CLIENT-ID").says("--expect-digest");
     let own = stage.client_id();
     let hints = run.stderr.lines().filter(|line| line.contains("--client-id"));
-    assert!(hints.clone().count() > 0 && hints.clone().all(|line| !line.contains(&own)), "{run}");
+    assert!(
+        hints.clone().count() > 0 && hints.clone().all(|line| !line.contains(&own)),
+        "{run}"
+    );
     let run = configure(&["--yes", "--client-id", OTHER]).ends(Exit::Usage.code());
     run.says(OTHER).says("cloud.identity.client_id");
     configure(&["--client-id", OTHER, "--dry-run"]).ends(Exit::Usage.code());
@@ -31,7 +34,10 @@ fn a_digest_that_was_handed_over_confirms_it_too() {
     stage.granted();
     let message = stage.az("platform", &["handoff", "-o", "json"]).ok().json();
     let command = message["message"]["turn"]["command"].as_str().unwrap();
-    assert!(command.contains("kubectl aksbackup configure --client-id CLIENT-ID"), "{command}");
+    assert!(
+        command.contains("kubectl aksbackup configure --client-id CLIENT-ID"),
+        "{command}"
+    );
     let digest = message["message"]["digest"].as_str().unwrap();
     stage
         .kubectl("cluster-admin", &["configure", "--yes", "--expect-digest", digest])

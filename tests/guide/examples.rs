@@ -29,6 +29,7 @@ fn in_this_world(stage: &Stage, line: &str) -> String {
             "--vault bv-demo --snapshot-group rg-snapshots --storage-account stbackup ",
             vouchers(stage),
         ),
+        ("00000000-0000-0000-0000-000000000000", stage.client_id()),
         ("--context aks-demo", "--context cluster-admin".to_owned()),
         ("/etc/bash_completion.d", ".".to_owned()),
         ("${fpath[1]}", ".".to_owned()),

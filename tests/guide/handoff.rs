@@ -21,10 +21,7 @@ fn three_people_end_with_a_protected_cluster_and_a_completed_backup() {
     );
     let before = replica_sets(&stage);
     stage.grant("owner").ok().says("kubectl aksbackup configure");
-    stage
-        .configure("cluster-admin", &[])
-        .ok()
-        .says("az aksbackup protect");
+    stage.configure("cluster-admin", &[]).ok().says("az aksbackup protect");
     assert_eq!(
         replica_sets(&stage),
         before + 3,

@@ -19,7 +19,11 @@ fn granted() -> Stage {
 }
 
 fn alter(stage: &Stage, kind: &str, name: &str, change: impl FnOnce(&mut Value)) {
-    let namespace = if kind == "MutatingWebhookConfiguration" || kind == "Namespace" { "" } else { NAMESPACE };
+    let namespace = if kind == "MutatingWebhookConfiguration" || kind == "Namespace" {
+        ""
+    } else {
+        NAMESPACE
+    };
     stage.sandbox.kubernetes().alter(kind, namespace, name, change);
 }
 
@@ -45,7 +49,9 @@ fn asked_once(stage: &Stage) {
 /// `configure` fails with a sentence that has each of `words`, and has changed nothing.
 fn refused(stage: &Stage, words: &[&str]) -> Run {
     let before = stage.changes().len();
-    let mut run = stage.configure("cluster-admin", &["--timeout", "20s"]).ends(Exit::Failed.code());
+    let mut run = stage
+        .configure("cluster-admin", &["--timeout", "20s"])
+        .ends(Exit::Failed.code());
     for word in words {
         run = run.says(word);
     }
@@ -60,7 +66,14 @@ fn a_container_that_the_webhook_is_told_to_skip_is_named_before_anything_is_writ
         live["spec"]["template"]["metadata"]["annotations"]["azure.workload.identity/skip-containers"] = value;
     };
     alter(&stage, "Deployment", AGENT, |live| metadata(live, json!("velero")));
-    refused(&stage, &["container velero", "azure.workload.identity/skip-containers", "kubectl patch deployment"]);
+    refused(
+        &stage,
+        &[
+            "container velero",
+            "azure.workload.identity/skip-containers",
+            "kubectl patch deployment",
+        ],
+    );
     let dry = stage.kubectl("cluster-admin", &["configure", "--dry-run"]);
     dry.ends(Exit::Failed.code()).says("skip-containers");
 }
@@ -69,8 +82,14 @@ fn a_container_that_the_webhook_is_told_to_skip_is_named_before_anything_is_writ
 fn a_variable_that_the_template_sets_itself_is_named_with_its_container() {
     let source = json!({ "configMapKeyRef": { "name": "ids", "key": "client" } });
     for (variable, name) in [
-        (json!({ "name": "AZURE_CLIENT_ID", "valueFrom": source }), "AZURE_CLIENT_ID"),
-        (json!({ "name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/tmp/t" }), "AZURE_FEDERATED_TOKEN_FILE"),
+        (
+            json!({ "name": "AZURE_CLIENT_ID", "valueFrom": source }),
+            "AZURE_CLIENT_ID",
+        ),
+        (
+            json!({ "name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/tmp/t" }),
+            "AZURE_FEDERATED_TOKEN_FILE",
+        ),
         (
             json!({ "name": "AZURE_TENANT_ID", "value": "11111111-1111-1111-1111-111111111111" }),
             "AZURE_TENANT_ID",
@@ -79,7 +98,9 @@ fn a_variable_that_the_template_sets_itself_is_named_with_its_container() {
         let stage = granted();
         preset(&stage, "velero", &variable);
         let run = refused(&stage, &["container velero", name]);
-        run.says(&format!("kubectl set env deployment {AGENT} --namespace {NAMESPACE} --containers velero {name}-"));
+        run.says(&format!(
+            "kubectl set env deployment {AGENT} --namespace {NAMESPACE} --containers velero {name}-"
+        ));
     }
 }
 
@@ -108,12 +129,21 @@ fn a_webhook_that_passes_the_pods_by_is_not_called_missing() {
     run.says(&format!("kubectl label namespace {NAMESPACE} team-"));
     let found = stage.kubectl("cluster-admin", &["verify"]).ends(Exit::Pending.code());
     found.says("namespaceSelector");
-    stage.as_kubectl("cluster-admin", &["label", "namespace", NAMESPACE, "team-"]).ok();
+    stage
+        .as_kubectl("cluster-admin", &["label", "namespace", NAMESPACE, "team-"])
+        .ok();
     alter(&stage, "MutatingWebhookConfiguration", CONFIGURATION, |live| {
         live["webhooks"][0]["failurePolicy"] = json!("Ignore");
     });
     stage.sandbox.kubernetes().set_webhook_down(true);
-    refused(&stage, &["is installed, in", "failurePolicy Ignore", "kubectl get pods --namespace kube-system"]);
+    refused(
+        &stage,
+        &[
+            "is installed, in",
+            "failurePolicy Ignore",
+            "kubectl get pods --namespace kube-system",
+        ],
+    );
     stage.sandbox.kubernetes().set_webhook_down(false);
     stage.configure("cluster-admin", &[]).ok();
 }
@@ -121,16 +151,30 @@ fn a_webhook_that_passes_the_pods_by_is_not_called_missing() {
 #[test]
 fn a_policy_that_takes_the_label_off_is_seen_in_the_answer() {
     let stage = granted();
-    stage.sandbox.kubernetes().set_other_webhook(Some(OtherWebhook::StripsLabel));
+    stage
+        .sandbox
+        .kubernetes()
+        .set_other_webhook(Some(OtherWebhook::StripsLabel));
     refused(&stage, &[USE, "removes"]);
 }
 
 #[test]
 fn a_container_of_another_webhook_is_found_by_the_trial_over_all_containers() {
     let stage = granted();
-    stage.sandbox.kubernetes().set_other_webhook(Some(OtherWebhook::AddsContainer));
+    stage
+        .sandbox
+        .kubernetes()
+        .set_other_webhook(Some(OtherWebhook::AddsContainer));
     asked_once(&stage);
-    refused(&stage, &["container sidecar", "AZURE_FEDERATED_TOKEN_FILE", "skip-containers", "reinvocationPolicy Never"]);
+    refused(
+        &stage,
+        &[
+            "container sidecar",
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "skip-containers",
+            "reinvocationPolicy Never",
+        ],
+    );
 }
 
 #[test]
@@ -139,38 +183,68 @@ fn a_pod_is_deleted_once_and_then_the_container_is_named() {
     stage.configure("cluster-admin", &[]).ok();
     asked_once(&stage);
     // The trial pod has no owner, so that it cannot foresee this one.
-    stage.sandbox.kubernetes().set_other_webhook(Some(OtherWebhook::AddsContainerToOwned));
-    stage.as_kubectl("cluster-admin", &["delete", "pods", "--all", "-n", NAMESPACE]).ok();
+    stage
+        .sandbox
+        .kubernetes()
+        .set_other_webhook(Some(OtherWebhook::AddsContainerToOwned));
+    stage
+        .as_kubectl("cluster-admin", &["delete", "pods", "--all", "-n", NAMESPACE])
+        .ok();
     let before = stage.changes().len();
-    let run = stage.configure("cluster-admin", &["--timeout", "60s"]).ends(Exit::Failed.code());
+    let run = stage
+        .configure("cluster-admin", &["--timeout", "60s"])
+        .ends(Exit::Failed.code());
     let run = run.says("container sidecar").says("AZURE_FEDERATED_TOKEN_FILE");
     let deleted = stage.changes().split_off(before);
-    assert!(deleted.len() <= 3 && deleted.iter().all(|one| one.starts_with("DELETE")), "{deleted:?}\n{run}");
+    assert!(
+        deleted.len() <= 3 && deleted.iter().all(|one| one.starts_with("DELETE")),
+        "{deleted:?}\n{run}"
+    );
 }
 
 #[test]
 fn a_policy_against_bare_pods_keeps_nobody_from_configuring() {
     let stage = granted();
-    stage.sandbox.kubernetes().set_other_webhook(Some(OtherWebhook::RefusesBarePods));
+    stage
+        .sandbox
+        .kubernetes()
+        .set_other_webhook(Some(OtherWebhook::RefusesBarePods));
     stage.configure("cluster-admin", &[]).ok();
 }
 
 #[test]
 fn a_policy_s_refusal_is_not_taken_for_a_missing_permission_and_comes_before_the_first_write() {
     let stage = granted();
-    stage.sandbox.kubernetes().set_other_webhook(Some(OtherWebhook::RefusesDeployments));
+    stage
+        .sandbox
+        .kubernetes()
+        .set_other_webhook(Some(OtherWebhook::RefusesDeployments));
     let run = refused(&stage, &["psp-readonly", "a policy or quota of the cluster refuses it"]);
-    assert!(!format!("{}{}", run.stdout, run.stderr).contains("ask a cluster admin"), "{run}");
+    assert!(
+        !format!("{}{}", run.stdout, run.stderr).contains("ask a cluster admin"),
+        "{run}"
+    );
 }
 
 #[test]
 fn every_conflict_is_known_before_the_first_write() {
     let stage = granted();
     let patch = json!({ "spec": { "template": { "metadata": { "labels": { USE: "false" } } } } }).to_string();
-    let arguments = ["patch", "deployment", GENEVA, "-n", NAMESPACE, "--type=merge", "-p", &patch];
+    let arguments = [
+        "patch",
+        "deployment",
+        GENEVA,
+        "-n",
+        NAMESPACE,
+        "--type=merge",
+        "-p",
+        &patch,
+    ];
     stage.as_kubectl("cluster-admin", &arguments).ok();
     refused(&stage, &[GENEVA, "--force-conflicts"]);
-    let dry = stage.kubectl("cluster-admin", &["configure", "--dry-run"]).ends(Exit::Pending.code());
+    let dry = stage
+        .kubectl("cluster-admin", &["configure", "--dry-run"])
+        .ends(Exit::Pending.code());
     dry.says("--force-conflicts");
     stage.configure("cluster-admin", &["--force-conflicts"]).ok();
 }
@@ -181,11 +255,18 @@ fn a_tenant_that_verify_calls_wrong_is_not_nothing_to_do() {
     stage.configure("cluster-admin", &[]).ok();
     let other = "azure.workload.identity/tenant-id=11111111-1111-1111-1111-111111111111";
     stage
-        .as_kubectl("cluster-admin", &["annotate", "serviceaccount", GENEVA_ACCOUNT, "-n", NAMESPACE, other])
+        .as_kubectl(
+            "cluster-admin",
+            &["annotate", "serviceaccount", GENEVA_ACCOUNT, "-n", NAMESPACE, other],
+        )
         .ok();
-    stage.as_kubectl("cluster-admin", &["delete", "pods", "--all", "-n", NAMESPACE]).ok();
+    stage
+        .as_kubectl("cluster-admin", &["delete", "pods", "--all", "-n", NAMESPACE])
+        .ok();
     let run = refused(&stage, &[GENEVA_ACCOUNT, "azure.workload.identity/tenant-id"]);
-    let line = format!("kubectl annotate serviceaccount {GENEVA_ACCOUNT} --namespace {NAMESPACE} azure.workload.identity/tenant-id-");
+    let line = format!(
+        "kubectl annotate serviceaccount {GENEVA_ACCOUNT} --namespace {NAMESPACE} azure.workload.identity/tenant-id-"
+    );
     run.says(&line);
     let words: Vec<&str> = line.split_whitespace().skip(1).collect();
     stage.as_kubectl("cluster-admin", &words).ok();

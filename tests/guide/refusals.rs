@@ -203,9 +203,7 @@ fn the_wrong_cluster_is_refused_before_any_write() {
 fn without_a_kubeconfig_the_line_that_gets_one_is_printed() {
     let stage = Stage::new().unwrap();
     stage.granted();
-    let run = untouched(&stage, || {
-        stage.configure("", &["--context", "no-such-context"])
-    });
+    let run = untouched(&stage, || stage.configure("", &["--context", "no-such-context"]));
     assert_ne!(run.code, 0);
     run.says("no-such-context")
         .says("az aks get-credentials")

@@ -185,7 +185,9 @@ impl Rehearsal {
 fn is_labelled(live: &LiveDeployment) -> bool {
     let template = live.spec.as_ref().and_then(|spec| spec.template.metadata.as_ref());
     let labels = template.and_then(|meta| meta.labels.as_ref());
-    labels.and_then(|all| all.get(USE_LABEL)).is_some_and(|own| own == "true")
+    labels
+        .and_then(|all| all.get(USE_LABEL))
+        .is_some_and(|own| own == "true")
 }
 
 /// The API server took the label of `what` and kept the object without it.
@@ -194,7 +196,9 @@ fn is_labelled(live: &LiveDeployment) -> bool {
 /// Always: waiting for the label would not end.
 pub(crate) fn stripped<T>(what: &str, namespace: &str) -> Outcome<T> {
     Failure::failed(format!("label {USE_LABEL} does not stay on {what}"))
-        .because("the API server accepts it and answers without it: a mutating webhook or policy of the cluster removes it")
+        .because(
+            "the API server accepts it and answers without it: a mutating webhook or policy of the cluster removes it",
+        )
         .hint(format!(
             "exempt namespace {namespace} from that webhook or policy; list them: kubectl get \
              mutatingwebhookconfigurations,mutatingadmissionpolicies"

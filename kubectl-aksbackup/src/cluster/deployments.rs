@@ -91,13 +91,19 @@ impl Deployment {
 
     /// The template's list of containers that the webhook is to leave alone; empty where there is none.
     pub(crate) fn skipped(&self) -> &str {
-        let all = self.template.metadata.as_ref().and_then(|meta| meta.annotations.as_ref());
+        let all = self
+            .template
+            .metadata
+            .as_ref()
+            .and_then(|meta| meta.annotations.as_ref());
         all.and_then(|all| all.get(SKIP_ANNOTATION)).map_or("", String::as_str)
     }
 
     /// Who keeps the template's label at another value than the webhook needs; a change is then a conflict.
     pub(crate) fn rival(&self) -> Option<&str> {
-        self.other_manager.as_deref().filter(|_| self.label.is_some() && !self.is_labelled())
+        self.other_manager
+            .as_deref()
+            .filter(|_| self.label.is_some() && !self.is_labelled())
     }
 
     fn from_live(live: Live) -> Outcome<Self> {

@@ -94,7 +94,10 @@ impl Injected {
         if !self.is_for_entra() {
             return vec![Lack::Token(self.audience.clone())];
         }
-        [self.client(expected), self.tenant(expected)].into_iter().flatten().collect()
+        [self.client(expected), self.tenant(expected)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     fn client(&self, expected: &Expected) -> Option<Lack> {

@@ -74,10 +74,16 @@ mod tests {
     fn a_selector_selects_as_kubernetes_does() {
         assert_eq!(asked(json!({})), None);
         assert_eq!(asked(json!({ "matchLabels": { "team": "backup" } })), None);
-        assert_eq!(asked(json!({ "matchLabels": { "team": "x" } })).as_deref(), Some("team=x"));
+        assert_eq!(
+            asked(json!({ "matchLabels": { "team": "x" } })).as_deref(),
+            Some("team=x")
+        );
         assert_eq!(asked(expression("In", &["backup"])), None);
         assert_eq!(asked(expression("In", &["x", "y"])).as_deref(), Some("team in (x, y)"));
-        assert_eq!(asked(expression("NotIn", &["backup"])).as_deref(), Some("team notin (backup)"));
+        assert_eq!(
+            asked(expression("NotIn", &["backup"])).as_deref(),
+            Some("team notin (backup)")
+        );
         assert_eq!(asked(expression("Exists", &[])), None);
         assert_eq!(asked(expression("DoesNotExist", &[])).as_deref(), Some("!team"));
     }

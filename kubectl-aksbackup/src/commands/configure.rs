@@ -50,7 +50,10 @@ pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
 }
 
 fn has(account: &ServiceAccount, client_id: &str) -> bool {
-    account.client_id.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(client_id))
+    account
+        .client_id
+        .as_ref()
+        .is_some_and(|own| own.eq_ignore_ascii_case(client_id))
 }
 
 /// How the person who typed this confirms the client ID.

@@ -27,12 +27,17 @@ impl Confirmation {
     /// # Errors
     /// Exit 2: they differ. Nothing is written then, whatever else confirms the file.
     pub(crate) fn compare(&self, claimed: &str) -> Outcome<()> {
-        let other = self.named.as_ref().filter(|named| !named.as_str().eq_ignore_ascii_case(claimed));
+        let other = self
+            .named
+            .as_ref()
+            .filter(|named| !named.as_str().eq_ignore_ascii_case(claimed));
         let Some(named) = other else { return Ok(()) };
-        Failure::usage(format!("--client-id is {named}, and the state file has client ID {claimed}"))
-            .at_key(KEY, format!("the file has {claimed}; nothing was changed"))
-            .hint("ask the platform team which one is right, and where the file comes from")
-            .err()
+        Failure::usage(format!(
+            "--client-id is {named}, and the state file has client ID {claimed}"
+        ))
+        .at_key(KEY, format!("the file has {claimed}; nothing was changed"))
+        .hint("ask the platform team which one is right, and where the file comes from")
+        .err()
     }
 
     /// Checks that a person, and not only the file, says that pods should use `claimed`.
@@ -78,7 +83,10 @@ mod tests {
         assert_eq!(Confirmation::default().confirmed(CLIENT_ID, ""), Ok(()));
         let failure = required().confirmed(CLIENT_ID, " --state s.toml").unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.hints.iter().all(|hint| !hint.contains(CLIENT_ID)), "the file does not vouch for itself");
+        assert!(
+            failure.hints.iter().all(|hint| !hint.contains(CLIENT_ID)),
+            "the file does not vouch for itself"
+        );
         assert!(failure.hints[0].contains("--state s.toml --client-id CLIENT-ID"));
         let named = CLIENT_ID.to_uppercase().parse().ok();
         let ways: [fn(&mut Confirmation); 2] = [|own| own.prompted = true, |own| own.by_digest = true];

@@ -26,13 +26,19 @@ pub(crate) fn lack(pod: &Pod, expected: &Expected) -> Option<String> {
     if pod.containers.is_empty() {
         return Some(format!("pod {name} has no container that could use workload identity"));
     }
-    let first = pod.containers.iter().find_map(|own| Some((own, own.lacks(expected).into_iter().next()?)));
+    let first = pod
+        .containers
+        .iter()
+        .find_map(|own| Some((own, own.lacks(expected).into_iter().next()?)));
     let (own, lack) = first?;
     let container = &own.container;
     Some(match lack {
         Lack::TokenFile => format!("pod {name} runs without workload identity: container {container} {lack}"),
         Lack::ClientId { from: false } => {
-            format!("pod {name} has a token file and no client id in container {container} ({})", lack.variable())
+            format!(
+                "pod {name} has a token file and no client id in container {container} ({})",
+                lack.variable()
+            )
         }
         Lack::OtherClientId(other) => format!("pod {name} uses client id {other} in container {container}"),
         lack => format!("pod {name}: container {container} {lack}"),
@@ -126,9 +132,16 @@ fn never<T>(
             ))
             .err();
     }
-    let list: Vec<&str> = made.skipped.split(';').map(str::trim).filter(|own| !own.is_empty()).collect();
+    let list: Vec<&str> = made
+        .skipped
+        .split(';')
+        .map(str::trim)
+        .filter(|own| !own.is_empty())
+        .collect();
     let value = format!("{:?}", [list.as_slice(), &[container.as_str()]].concat().join(";"));
-    let once = around.asked_once().map(|name| format!(", and {name} has reinvocationPolicy Never"));
+    let once = around
+        .asked_once()
+        .map(|name| format!(", and {name} has reinvocationPolicy Never"));
     failure
         .because(format!(
             "another webhook adds or changes the container after the workload identity webhook{}",
@@ -222,14 +235,21 @@ mod tests {
     }
 
     fn judged(outcome: TrialOutcome) -> Outcome<Webhook> {
-        webhook(&[testing::trial(outcome)], &Around::default(), &testing::expected(), &testing::context())
+        webhook(
+            &[testing::trial(outcome)],
+            &Around::default(),
+            &testing::expected(),
+            &testing::context(),
+        )
     }
 
     #[test]
     fn the_webhook_is_ready_when_it_puts_our_client_id_into_every_container() {
         assert_eq!(judged(testing::made(|_| {})), Ok(Webhook::Ready));
         assert_eq!(
-            judged(testing::made(|own| own.client_id = Some(testing::CLIENT_ID.to_uppercase()))),
+            judged(testing::made(
+                |own| own.client_id = Some(testing::CLIENT_ID.to_uppercase())
+            )),
             Ok(Webhook::Ready)
         );
         for behind in [None, Some("old".to_owned())] {
@@ -282,7 +302,11 @@ mod tests {
             "admission webhook \"validate.kyverno.svc\" denied the request: naked pods are not allowed",
             "pods \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no bare pods",
         ] {
-            assert_eq!(judged(TrialOutcome::Refused(words.into())), Ok(Webhook::Ready), "{words}");
+            assert_eq!(
+                judged(TrialOutcome::Refused(words.into())),
+                Ok(Webhook::Ready),
+                "{words}"
+            );
         }
         assert!(judged(TrialOutcome::Refused("exceeded quota: pods".into())).is_err());
         let own = "admission webhook \"mutation.azure-workload-identity.io\" denied the request: token expiration 60";

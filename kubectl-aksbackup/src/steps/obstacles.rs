@@ -36,12 +36,16 @@ pub(crate) fn refuse(
     namespace: &str,
 ) -> Outcome<()> {
     let of_templates = deployments.iter().flat_map(|own| of_template(own, goal, namespace));
-    let used = accounts.iter().filter(|own| deployments.iter().any(|one| one.service_account == own.name));
+    let used = accounts
+        .iter()
+        .filter(|own| deployments.iter().any(|one| one.service_account == own.name));
     let of_accounts = used.filter_map(|own| of_account(own, goal, namespace));
     let all: Vec<Obstacle> = of_templates.chain(of_accounts).collect();
     let Some(first) = all.first() else { return Ok(()) };
     let failure = Failure::failed("new pods would not get workload identity").code(first.failure);
-    let failure = all.iter().fold(failure, |failure, own| failure.because(own.says.clone()));
+    let failure = all
+        .iter()
+        .fold(failure, |failure, own| failure.because(own.says.clone()));
     all.iter()
         .fold(failure, |failure, own| failure.hint(own.fix.clone()))
         .hint("nothing was changed; then run the same command again")
@@ -62,8 +66,12 @@ pub(crate) fn of_template(deployment: &Deployment, goal: &Goal, namespace: &str)
 fn skipping(deployment: &Deployment, namespace: &str) -> Option<Obstacle> {
     let (name, skipped) = (&deployment.name, deployment.skipped());
     let spec = deployment.template.spec.as_ref()?;
-    let velero = spec.containers.iter().any(|own| own.name == VELERO_CONTAINER) && is_skipped(skipped, VELERO_CONTAINER);
-    let says = match (velero, spec.containers.is_empty() || !injected(spec, skipped).is_empty()) {
+    let velero =
+        spec.containers.iter().any(|own| own.name == VELERO_CONTAINER) && is_skipped(skipped, VELERO_CONTAINER);
+    let says = match (
+        velero,
+        spec.containers.is_empty() || !injected(spec, skipped).is_empty(),
+    ) {
         (true, _) => format!(
             "deployment {name} tells the webhook to leave container {VELERO_CONTAINER} alone: {SKIP_ANNOTATION}={skipped:?}"
         ),
@@ -78,7 +86,11 @@ fn skipping(deployment: &Deployment, namespace: &str) -> Option<Obstacle> {
         }
     };
     let left: Vec<&str> = match velero {
-        true => skipped.split(';').map(str::trim).filter(|own| !own.is_empty() && *own != VELERO_CONTAINER).collect(),
+        true => skipped
+            .split(';')
+            .map(str::trim)
+            .filter(|own| !own.is_empty() && *own != VELERO_CONTAINER)
+            .collect(),
         false => Vec::new(),
     };
     let value = match left.is_empty() {
@@ -125,7 +137,9 @@ fn variable(
         return None;
     }
     let (name, container, variable) = (&deployment.name, &container.name, &own.name);
-    let told = value.map_or("a value from elsewhere (valueFrom)".to_owned(), |value| format!("{value:?}"));
+    let told = value.map_or("a value from elsewhere (valueFrom)".to_owned(), |value| {
+        format!("{value:?}")
+    });
     let wanted = wanted.map(|wanted| format!(" and not to {wanted}")).unwrap_or_default();
     Some(Obstacle {
         failure: "WI-ENV-PRESET",
@@ -182,7 +196,10 @@ mod tests {
         assert_eq!(set("HOME", "/"), []);
         for name in [CLIENT_ID, TENANT_ID, TOKEN_FILE] {
             let own = set(name, "other").remove(0);
-            assert!(own.says.contains("container velero") && own.says.contains(name), "{own:?}");
+            assert!(
+                own.says.contains("container velero") && own.says.contains(name),
+                "{own:?}"
+            );
             assert!(own.fix.ends_with(&format!("--containers velero {name}-")), "{own:?}");
             let from = json!({ "configMapKeyRef": { "name": "m", "key": "k" } });
             assert_eq!(found(json!([{ "name": name, "valueFrom": from }]), "").len(), 1);
@@ -193,7 +210,11 @@ mod tests {
     fn velero_may_not_be_skipped_and_not_all_others_either() {
         assert_eq!(found(json!([]), "b"), []);
         let own = found(json!([]), "b; velero").remove(0);
-        assert!(own.fix.ends_with("\"azure.workload.identity/skip-containers\":\"b\"}}}}}'"), "{own:?}");
+        assert!(
+            own.fix
+                .ends_with("\"azure.workload.identity/skip-containers\":\"b\"}}}}}'"),
+            "{own:?}"
+        );
         let own = found(json!([]), "velero").remove(0);
         assert!(own.fix.contains(":null}"), "{own:?}");
     }
@@ -206,6 +227,9 @@ mod tests {
         assert_eq!(of_account(&account, &goal(), "ns"), None);
         account.keys.insert(TENANT_ANNOTATION.into(), "other".into());
         let failure = refuse(&[testing::deployment()], &[account], &goal(), "ns").unwrap_err();
-        assert!(failure.hints[0].ends_with("azure.workload.identity/tenant-id-"), "{failure}");
+        assert!(
+            failure.hints[0].ends_with("azure.workload.identity/tenant-id-"),
+            "{failure}"
+        );
     }
 }

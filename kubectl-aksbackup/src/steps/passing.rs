@@ -37,7 +37,10 @@ impl Around {
     /// As [`Reader::every`].
     pub(crate) async fn of(reader: &Reader, trials: &[Trial]) -> Outcome<Self> {
         let bare = |made: &Made| made.containers.iter().any(|own| !own.token_file);
-        if !trials.iter().any(|trial| matches!(&trial.outcome, TrialOutcome::Made(made) if bare(made))) {
+        if !trials
+            .iter()
+            .any(|trial| matches!(&trial.outcome, TrialOutcome::Made(made) if bare(made)))
+        {
             return Ok(Self::default());
         }
         let (webhooks, place) = try_join(reader.webhooks(), reader.place()).await?;
@@ -58,7 +61,10 @@ impl Around {
     /// # Errors
     /// Always, with the reason as far as it can be known.
     pub(crate) fn passed_by<T>(&self, trial: &Trial, made: &Made, context: &Context) -> Outcome<T> {
-        let failure = Failure::failed(format!("new pods of deployment {} get no workload identity", trial.deployment));
+        let failure = Failure::failed(format!(
+            "new pods of deployment {} get no workload identity",
+            trial.deployment
+        ));
         let Some(own) = self.webhooks.iter().flatten().next() else {
             return absent(failure, self.webhooks.is_some(), context);
         };
@@ -75,9 +81,15 @@ impl Around {
             ),
         };
         failure
-            .because(format!("the workload identity webhook is installed, in {}, but {says}", own.name))
+            .because(format!(
+                "the workload identity webhook is installed, in {}, but {says}",
+                own.name
+            ))
             .hint(fix)
-            .hint(format!("AKS sets the webhook up again with: az aks update {}", context.cluster_flags))
+            .hint(format!(
+                "AKS sets the webhook up again with: az aks update {}",
+                context.cluster_flags
+            ))
             .err()
     }
 }
@@ -87,12 +99,17 @@ fn absent<T>(failure: Failure, read: bool, context: &Context) -> Outcome<T> {
     let failure = match read {
         true => failure.because("the workload identity webhook left a trial pod alone: it is not installed"),
         false => failure
-            .because("the workload identity webhook left a trial pod alone: it is not installed, or it passes the pod by")
+            .because(
+                "the workload identity webhook left a trial pod alone: it is not installed, or it passes the pod by",
+            )
             .because("which of the two, needs permission to list mutatingwebhookconfigurations"),
     };
     failure
         .hint(context.command("az aksbackup prepare"))
-        .hint(format!("or: az aks update --enable-workload-identity {}", context.cluster_flags))
+        .hint(format!(
+            "or: az aks update --enable-workload-identity {}",
+            context.cluster_flags
+        ))
         .err()
 }
 
@@ -106,7 +123,10 @@ pub(crate) fn passing(
 ) -> Option<Passing> {
     let of_namespace = labels.and_then(|labels| unmet(&webhook.namespaces, labels));
     if let Some(own) = of_namespace {
-        let says = format!("its namespaceSelector ({}) excludes namespace {namespace}", own.requirement);
+        let says = format!(
+            "its namespaceSelector ({}) excludes namespace {namespace}",
+            own.requirement
+        );
         return Some(Passing {
             says,
             fix: fix(&own, namespace, webhook),
@@ -128,7 +148,10 @@ fn fix(own: &Unmet, namespace: &str, webhook: &Webhook) -> String {
 }
 
 fn edit(selector: &str, webhook: &Webhook) -> String {
-    format!("correct its {selector}: kubectl edit mutatingwebhookconfiguration {}", webhook.name)
+    format!(
+        "correct its {selector}: kubectl edit mutatingwebhookconfiguration {}",
+        webhook.name
+    )
 }
 
 #[cfg(test)]
@@ -155,9 +178,15 @@ mod tests {
         assert_eq!(asked(json!({}), json!({})), None);
         let not = json!({ "matchExpressions": [{ "key": "team", "operator": "DoesNotExist" }] });
         let own = asked(not, json!({})).unwrap();
-        assert!(own.says.contains("!team") && own.fix.ends_with("kubectl label namespace ns team-"), "{own:?}");
+        assert!(
+            own.says.contains("!team") && own.fix.ends_with("kubectl label namespace ns team-"),
+            "{own:?}"
+        );
         let own = asked(json!({ "matchLabels": { "inject": "yes" } }), json!({})).unwrap();
-        assert!(own.fix.contains("kubectl edit mutatingwebhookconfiguration w"), "{own:?}");
+        assert!(
+            own.fix.contains("kubectl edit mutatingwebhookconfiguration w"),
+            "{own:?}"
+        );
         let own = asked(json!({}), json!({ "matchLabels": { "inject": "yes" } })).unwrap();
         assert!(own.says.contains("objectSelector"), "{own:?}");
     }

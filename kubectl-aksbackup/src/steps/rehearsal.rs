@@ -45,13 +45,21 @@ pub(crate) async fn rehearse(due: &Due<'_>, reader: &Reader, goal: &Goal, contex
     let taken = context.rehearsal.borrow_mut().take();
     let Some(rehearsal) = taken else { return Ok(()) };
     let trials = try_join_all(due.deployments.iter().map(|own| reader.trial(own)));
-    let (trials, ..) = try_join3(trials, accounts(due, &rehearsal, goal), templates(due, &rehearsal, goal)).await?;
+    let (trials, ..) = try_join3(
+        trials,
+        accounts(due, &rehearsal, goal),
+        templates(due, &rehearsal, goal),
+    )
+    .await?;
     let around = Around::of(reader, &trials).await?;
     webhook(&trials, &around, &goal.expected(), context).map(|_| ())
 }
 
 async fn accounts(due: &Due<'_>, rehearsal: &Rehearsal, goal: &Goal) -> Outcome<()> {
-    let all = due.accounts.iter().map(|own| rehearsal.patcher().annotate(own, Some(&goal.client_id)));
+    let all = due
+        .accounts
+        .iter()
+        .map(|own| rehearsal.patcher().annotate(own, Some(&goal.client_id)));
     try_join_all(all).await.map(|_| ())
 }
 

@@ -92,7 +92,12 @@ impl Step for WorkloadIdentity {
             accounts: accounts.items,
         };
         if let Some(goal) = self.possible(&seen, state)? {
-            let due = rehearsal::Due::of(&seen.deployments, &self.context.pods.borrow(), seen.to_annotate(&goal), &goal);
+            let due = rehearsal::Due::of(
+                &seen.deployments,
+                &self.context.pods.borrow(),
+                seen.to_annotate(&goal),
+                &goal,
+            );
             rehearsal::rehearse(&due, reader, &goal, &self.context).await?;
         }
         Ok(seen)
@@ -228,7 +233,11 @@ impl Seen {
 
     /// The service accounts of the extension that have another client ID, or none.
     fn to_annotate_with(&self, client_id: &str) -> Vec<&ServiceAccount> {
-        let right = |own: &&ServiceAccount| own.client_id.as_ref().is_some_and(|id| id.eq_ignore_ascii_case(client_id));
+        let right = |own: &&ServiceAccount| {
+            own.client_id
+                .as_ref()
+                .is_some_and(|id| id.eq_ignore_ascii_case(client_id))
+        };
         let names = used(&self.deployments);
         let own = names.iter().filter_map(|name| self.account(name));
         own.filter(|account| !right(account)).collect()

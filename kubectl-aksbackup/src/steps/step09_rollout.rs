@@ -142,7 +142,11 @@ impl Step for Rollout {
                 writer.patcher().label_template(deployment, Some(cause)).await?;
             }
             RolloutChange::Replace { pod, .. } => {
-                self.replaced.borrow_mut().entry(key(pod)).or_default().insert(pod.uid.clone());
+                self.replaced
+                    .borrow_mut()
+                    .entry(key(pod))
+                    .or_default()
+                    .insert(pod.uid.clone());
                 writer.delete_pod(pod).await?;
             }
         }
@@ -335,11 +339,17 @@ impl Seen {
     fn unreplaced(&self, deployment: &Deployment, goal: &Goal) -> Option<String> {
         let (name, wanted) = (&deployment.name, deployment.replicas);
         let live = live(deployment, &self.pods);
-        let running = live.iter().filter(|pod| pod.ready && pod.uses(&goal.expected())).count();
+        let running = live
+            .iter()
+            .filter(|pod| pod.ready && pod.uses(&goal.expected()))
+            .count();
         (running < wanted).then(|| {
             let why = live.iter().find_map(|pod| lack(pod, &goal.expected()));
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-            format!("deployment {name}: {running} of {wanted} pods run with workload identity{why}{}", self.troubles(deployment))
+            format!(
+                "deployment {name}: {running} of {wanted} pods run with workload identity{why}{}",
+                self.troubles(deployment)
+            )
         })
     }
 

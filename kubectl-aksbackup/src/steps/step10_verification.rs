@@ -172,8 +172,7 @@ pub(crate) fn unproven(deployment: &Deployment, pods: &[Pod], expected: &Expecte
     if live.is_empty() {
         return Some(format!("deployment {} has no running pod", deployment.name));
     }
-    live.iter()
-        .find_map(|pod| lack(pod, expected).or_else(|| unready(pod)))
+    live.iter().find_map(|pod| lack(pod, expected).or_else(|| unready(pod)))
 }
 
 /// Why a pod is not ready.

@@ -96,7 +96,11 @@ pub(crate) fn selects(selector: &Value, labels: &Value) -> bool {
     exact.into_iter().all(|(key, wanted)| value(key) == wanted.as_str())
         && expressions.all(|own| {
             let key = own["key"].as_str().unwrap_or_default();
-            let listed = |value: &str| own["values"].as_array().is_some_and(|all| all.iter().any(|one| one == value));
+            let listed = |value: &str| {
+                own["values"]
+                    .as_array()
+                    .is_some_and(|all| all.iter().any(|one| one == value))
+            };
             match own["operator"].as_str() {
                 Some("In") => value(key).is_some_and(listed),
                 Some("NotIn") => !value(key).is_some_and(listed),
@@ -162,13 +166,16 @@ mod tests {
     #[test]
     fn selectors_of_objects() {
         let labels = json!({ "app": "a" });
-        let expression = |operator: &str, values: Value| {
-            json!({ "matchExpressions": [{ "key": "app", "operator": operator, "values": values }] })
-        };
+        let expression = |operator: &str, values: Value| json!({ "matchExpressions": [{ "key": "app", "operator": operator, "values": values }] });
         assert!(selects(&Value::Null, &labels) && selects(&json!({ "matchLabels": { "app": "a" } }), &labels));
         assert!(!selects(&json!({ "matchLabels": { "app": "b" } }), &labels));
-        assert!(selects(&expression("In", json!(["a"])), &labels) && !selects(&expression("NotIn", json!(["a"])), &labels));
-        assert!(selects(&expression("Exists", json!([])), &labels) && !selects(&expression("DoesNotExist", json!([])), &labels));
+        assert!(
+            selects(&expression("In", json!(["a"])), &labels) && !selects(&expression("NotIn", json!(["a"])), &labels)
+        );
+        assert!(
+            selects(&expression("Exists", json!([])), &labels)
+                && !selects(&expression("DoesNotExist", json!([])), &labels)
+        );
     }
 
     #[test]

@@ -72,14 +72,18 @@ fn chosen(cluster: &Kubernetes, pod: &Value, namespace: &str) -> Option<Value> {
             && selects(&webhook["objectSelector"], &pod["metadata"]["labels"])
     };
     let (all, _) = cluster.store.list("mutatingwebhookconfigurations", None);
-    let mut webhooks = all.iter().flat_map(|own| own["webhooks"].as_array().into_iter().flatten());
+    let mut webhooks = all
+        .iter()
+        .flat_map(|own| own["webhooks"].as_array().into_iter().flatten());
     webhooks.find(fits).cloned()
 }
 
 /// Whether it is asked again about a pod that another webhook has changed.
 pub(crate) fn is_reinvoked(cluster: &Kubernetes) -> bool {
     let (all, _) = cluster.store.list("mutatingwebhookconfigurations", None);
-    let mut webhooks = all.iter().flat_map(|own| own["webhooks"].as_array().into_iter().flatten());
+    let mut webhooks = all
+        .iter()
+        .flat_map(|own| own["webhooks"].as_array().into_iter().flatten());
     webhooks.any(|own| own["name"] == NAME && own["reinvocationPolicy"] == "IfNeeded")
 }
 
@@ -162,7 +166,8 @@ fn inject(pod: &mut Value, variables: &[(&str, String)], volume: &str) {
 }
 
 fn has(list: &Value, name: &str) -> bool {
-    list.as_array().is_some_and(|all| all.iter().any(|own| own["name"] == name))
+    list.as_array()
+        .is_some_and(|all| all.iter().any(|own| own["name"] == name))
 }
 
 fn push(list: &mut Value, item: Value) {

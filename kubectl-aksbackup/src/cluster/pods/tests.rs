@@ -40,7 +40,9 @@ fn with(client_id: &str) -> Expected {
 
 #[test]
 fn a_pod_uses_an_identity_when_every_container_that_is_not_skipped_has_it() {
-    let both = pod(json!({ "spec": { "volumes": volumes(), "containers": [container("velero", "id"), container("b", "id")] } }));
+    let both = pod(
+        json!({ "spec": { "volumes": volumes(), "containers": [container("velero", "id"), container("b", "id")] } }),
+    );
     assert!(both.uses(&with("id")) && !both.uses(&with("other")));
     let bare = json!({ "name": "b" });
     let one = pod(json!({ "spec": { "volumes": volumes(), "containers": [container("velero", "id"), bare] } }));

@@ -94,7 +94,10 @@ mod tests {
                 "admission webhook \"validate.kyverno.svc\" denied the request: no",
                 "K8S-ADMISSION",
             ),
-            ("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no", "K8S-ADMISSION"),
+            (
+                "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
+                "K8S-ADMISSION",
+            ),
             ("something new", ""),
         ] {
             assert_eq!(known(words).failure, failure, "{words}");

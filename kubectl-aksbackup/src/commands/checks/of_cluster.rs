@@ -167,7 +167,10 @@ pub(crate) fn webhook(
             Some(own) => Check::error(
                 LINK,
                 NAME,
-                format!("the webhook of workload identity is installed, in {}, but {}", one.name, own.says),
+                format!(
+                    "the webhook of workload identity is installed, in {}, but {}",
+                    one.name, own.says
+                ),
                 own.fix,
             )
             .proves("WI-WEBHOOK-BYPASS"),

@@ -78,9 +78,18 @@ impl Eye {
                 format!("pod {name} has no container that could use workload identity"),
             );
         }
-        let lacks: Vec<(&Injected, Vec<Lack>)> = pod.containers.iter().map(|own| (own, own.lacks(&self.expected))).collect();
-        let mut all = lacks.iter().flat_map(|(own, lacks)| lacks.iter().map(move |lack| (*own, lack)));
-        if let Some((own, lack)) = all.clone().find(|(_, lack)| matches!(lack, Lack::TokenFile | Lack::Token(_))) {
+        let lacks: Vec<(&Injected, Vec<Lack>)> = pod
+            .containers
+            .iter()
+            .map(|own| (own, own.lacks(&self.expected)))
+            .collect();
+        let mut all = lacks
+            .iter()
+            .flat_map(|(own, lacks)| lacks.iter().map(move |lack| (*own, lack)));
+        if let Some((own, lack)) = all
+            .clone()
+            .find(|(_, lack)| matches!(lack, Lack::TokenFile | Lack::Token(_)))
+        {
             return self.bare(deployment, pod, (own, lack), faults);
         }
         all.by_ref().for_each(|(own, lack)| match lack {
@@ -126,7 +135,8 @@ impl Eye {
         let wanted = self.expected.client_id.as_deref();
         match lack {
             Lack::ClientId { from: true } => {
-                let says = format!("pod {name} takes its client ID from elsewhere (valueFrom) in container {container}");
+                let says =
+                    format!("pod {name} takes its client ID from elsewhere (valueFrom) in container {container}");
                 faults.add("WI-ENV-PRESET", says);
             }
             Lack::OtherClientId(uses) => {

@@ -31,7 +31,6 @@ fn decide(seen: &Seen) -> Decision<RolloutChange> {
     step().decide(seen, &testing::state()).unwrap()
 }
 
-
 #[test]
 fn satisfied_world_needs_nothing() {
     assert!(matches!(decide(&seen()), Decision::Done(_)));
@@ -162,14 +161,27 @@ fn a_pod_is_deleted_once_for_its_deployment_and_cause() {
     }) else {
         panic!("no pod")
     };
-    step.replaced.borrow_mut().entry(key(&pod)).or_default().insert(pod.uid.clone());
-    assert!(matches!(step.decide(&seen, &testing::state()), Ok(Decision::Change(_))), "it is not gone yet");
+    step.replaced
+        .borrow_mut()
+        .entry(key(&pod))
+        .or_default()
+        .insert(pod.uid.clone());
+    assert!(
+        matches!(step.decide(&seen, &testing::state()), Ok(Decision::Change(_))),
+        "it is not gone yet"
+    );
     seen.pods[0].uid = "another".into();
     let failure = step.decide(&seen, &testing::state()).unwrap_err();
-    assert!(failure.why[0].contains("container velero") && failure.why[0].contains("AZURE_CLIENT_ID"), "{failure}");
+    assert!(
+        failure.why[0].contains("container velero") && failure.why[0].contains("AZURE_CLIENT_ID"),
+        "{failure}"
+    );
     seen.pods[0].cause = Some("another".into());
     seen.deployments[0].cause = seen.pods[0].cause.clone();
-    assert!(step.decide(&seen, &testing::state()).is_ok(), "another cause is another matter");
+    assert!(
+        step.decide(&seen, &testing::state()).is_ok(),
+        "another cause is another matter"
+    );
 }
 
 #[test]
@@ -193,5 +205,8 @@ fn nothing_is_rolled_out_for_a_client_id_that_nobody_confirmed() {
     step.context.confirmation.borrow_mut().required = true;
     let failure = step.decide(&bare(), &testing::state()).unwrap_err();
     assert_eq!(failure.exit, aksbackup_shared::exit::Exit::Usage);
-    assert!(matches!(step.decide(&seen(), &testing::state()), Ok(Decision::Done(_))), "nothing is due");
+    assert!(
+        matches!(step.decide(&seen(), &testing::state()), Ok(Decision::Done(_))),
+        "nothing is due"
+    );
 }
