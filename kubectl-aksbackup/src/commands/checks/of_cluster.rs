@@ -7,6 +7,7 @@ use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::state::schema::State;
 
+use crate::cluster::neighbours::Webhook;
 use crate::cluster::surroundings::{Node, Surroundings};
 use crate::commands::checks::{PREPARE, Sight, some_of, unreadable};
 use crate::steps::passing::passing;
@@ -158,23 +159,7 @@ pub(crate) fn webhook(
         )
         .because("webhooks[].clientConfig.caBundle is empty")
         .proves("WI-WEBHOOK-CERT"),
-        Some([one]) => match passing(one, namespace.as_str(), around.labels.as_ref(), pod) {
-            None => Check::ok(
-                LINK,
-                NAME,
-                format!("workload identity has its webhook, in {}", one.name),
-            ),
-            Some(own) => Check::error(
-                LINK,
-                NAME,
-                format!(
-                    "the webhook of workload identity is installed, in {}, but {}",
-                    one.name, own.says
-                ),
-                own.fix,
-            )
-            .proves("WI-WEBHOOK-BYPASS"),
-        },
+        Some([one]) => asked(one, around, namespace, pod),
         Some(several) => {
             let names: Vec<String> = several.iter().map(|own| own.name.clone()).collect();
             let says = format!(
@@ -183,6 +168,28 @@ pub(crate) fn webhook(
             );
             let cure = "remove the one that was installed by hand, and keep that of AKS";
             Check::error(LINK, NAME, says, cure).proves("WI-WEBHOOK-DUP")
+        }
+    }
+}
+
+/// Whether the one webhook is asked about the extension's pods.
+fn asked(
+    one: &Webhook,
+    around: &Surroundings,
+    namespace: &NamespaceName,
+    pod: Option<&BTreeMap<String, String>>,
+) -> Check {
+    const NAME: &str = "webhook";
+    const LINK: Link = Link::Injection;
+    let name = &one.name;
+    match passing(one, namespace.as_str(), around.labels.as_ref(), pod) {
+        None => Check::ok(LINK, NAME, format!("workload identity has its webhook, in {name}")),
+        Some(own) => {
+            let says = format!(
+                "the webhook of workload identity is installed, in {name}, but {}",
+                own.says
+            );
+            Check::error(LINK, NAME, says, own.fix).proves("WI-WEBHOOK-BYPASS")
         }
     }
 }
