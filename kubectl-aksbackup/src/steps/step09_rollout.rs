@@ -35,12 +35,15 @@ mod changes;
 
 pub(crate) use changes::RolloutChange;
 
+/// A deployment, and what the rollout of a pod of it depended on.
+type Cause = (String, Option<String>);
+
 /// The step.
 pub(crate) struct Rollout {
     context: Rc<Context>,
     trials: bool,
     /// The pods that were deleted, by deployment and cause.
-    replaced: RefCell<BTreeMap<(String, Option<String>), BTreeSet<String>>>,
+    replaced: RefCell<BTreeMap<Cause, BTreeSet<String>>>,
     /// Since when the webhook does not see an annotation.
     behind: Cell<Option<Instant>>,
 }
@@ -268,7 +271,7 @@ impl Rollout {
 }
 
 /// What a pod's replacement is counted by.
-fn key(pod: &Pod) -> (String, Option<String>) {
+fn key(pod: &Pod) -> Cause {
     (pod.deployment.clone().unwrap_or_default(), pod.cause.clone())
 }
 
