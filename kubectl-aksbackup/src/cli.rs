@@ -5,6 +5,7 @@ use std::time::Duration;
 use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs, duration};
 use aksbackup_shared::chain::args::{DoctorArgs, VerifyArgs};
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
+use aksbackup_shared::ids::ClientId;
 use aksbackup_shared::names::VELERO_CONTAINER;
 use aksbackup_shared::report::ReportArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -71,7 +72,8 @@ pub(crate) enum Command {
     /// Let the extension's pods use workload identity: annotations, one rollout, proof (steps 6, 9, 10)
     #[command(after_help = "Examples:
   kubectl aksbackup configure
-  kubectl aksbackup configure --context aks-demo --state aks-demo.toml --yes
+  kubectl aksbackup configure --context aks-demo --state aks-demo.toml
+  kubectl aksbackup configure --client-id 00000000-0000-0000-0000-000000000000 --yes   # as the platform team told you
   kubectl aksbackup configure --dry-run          # list the changes, send nothing
   kubectl aksbackup configure --dry-run=server   # let the cluster's admission judge them too")]
     Configure(ConfigureArgs),
@@ -214,7 +216,7 @@ pub(crate) struct DryRunArgs {
 }
 
 /// Flags of `configure`.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigureArgs {
     /// How far to go.
     #[command(flatten)]
@@ -222,6 +224,9 @@ pub(crate) struct ConfigureArgs {
     /// Take fields over that another field manager has set to another value
     #[arg(long)]
     pub(crate) force_conflicts: bool,
+    /// Client ID of the extension's identity, from the platform team; must match the state file
+    #[arg(long, value_name = "CLIENT-ID")]
+    pub(crate) client_id: Option<ClientId>,
 }
 
 /// Flags of `verify`.

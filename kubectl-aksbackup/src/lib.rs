@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: &Cli) -> Outcome<Exit> {
     match &cli.command {
-        Command::Configure(arguments) => configure::run(cli, *arguments).await,
+        Command::Configure(arguments) => configure::run(cli, arguments.clone()).await,
         Command::Verify(arguments) => verify::run(cli, arguments).await,
         Command::Doctor(arguments) => doctor::run(cli, arguments).await,
         Command::Status(arguments) => status::run(cli, *arguments).await,

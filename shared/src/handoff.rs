@@ -84,7 +84,7 @@ impl Message {
             true => format!(" --expect-digest {digest}"),
             false => format!(" --state {} --expect-digest {digest}", quoted(&file)),
         };
-        let mut tasks = tasks(&rows, state).into_iter();
+        let mut tasks = tasks(&rows, state).into_iter().map(with_placeholder);
         let turn = tasks.next().map(|task| Task {
             command: format!("{}{flags}", task.command),
             ..task
@@ -98,6 +98,19 @@ impl Message {
             file,
             digest: digest.to_string(),
         }
+    }
+}
+
+/// What the reader has to know by another way than this message stands in the command as a placeholder: a value out of the
+/// file would only confirm itself.
+fn with_placeholder(task: Task) -> Task {
+    const CONFIGURE: &str = "kubectl aksbackup configure";
+    match task.command.strip_prefix(CONFIGURE) {
+        Some(rest) => Task {
+            command: format!("{CONFIGURE} --client-id CLIENT-ID{rest}"),
+            ..task
+        },
+        None => task,
     }
 }
 

@@ -62,11 +62,12 @@ impl Between {
     }
 
     /// Runs `kubectl aksbackup ARGUMENTS` through it, with `user` as the kubeconfig's login.
-    pub(crate) fn run(&self, stage: &Stage, user: &Value, arguments: &[&str]) -> Run {
+    pub(crate) fn run<T: AsRef<str>>(&self, stage: &Stage, user: &Value, arguments: &[T]) -> Run {
+        let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
         let server = format!("http://{}", self.address);
         let path = stage.folder().join("kubeconfig-between");
         std::fs::write(&path, kubeconfig(&server, user).to_string()).unwrap();
-        let mut command = stage.kubectl_command("through", arguments);
+        let mut command = stage.kubectl_command("through", &arguments);
         finish(command.env("KUBECONFIG", path))
     }
 }

@@ -15,7 +15,7 @@ fn configures_from_nothing(backend: Backend) {
         let sets = own(&stage, "ReplicaSet");
         (sets.len() == 3 && pods(&stage).len() == 3).then_some(sets)
     });
-    let run = stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    let run = stage.configure("cluster-admin", &[]).ok();
     let after = own(&stage, "ReplicaSet");
     assert_eq!(
         after.len(),

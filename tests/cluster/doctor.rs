@@ -32,7 +32,7 @@ pub(crate) fn granted() -> Stage {
 /// The whole hand-off, as far as the cluster sees it.
 pub(crate) fn configured() -> Stage {
     let stage = granted();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage
 }
 
@@ -184,6 +184,10 @@ rows! {
     };
     webhook_distrusted: "WI-WEBHOOK-CERT", configured, |stage| {
         small(stage).alter(MUTATING, "", CONFIGURATION, |own| own["webhooks"][0]["clientConfig"]["caBundle"] = json!(""));
+    };
+    webhook_excludes: "WI-WEBHOOK-BYPASS", configured, |stage| {
+        let excludes = json!({ "matchLabels": { "workload-identity": "yes" } });
+        small(stage).alter(MUTATING, "", CONFIGURATION, |own| own["webhooks"][0]["namespaceSelector"] = excludes);
     };
     webhook_gone: "CLU-WI-OFF", configured, |stage| {
         stage.as_kubectl("cluster-admin", &["delete", "mutatingwebhookconfiguration", CONFIGURATION]).ok();

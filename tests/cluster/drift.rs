@@ -86,7 +86,7 @@ fn an_annotation_of_somebody_else_s_is_told_and_taken_over_by_force_alone(backen
     run.says("kubectl-annotate")
         .says("--force-conflicts")
         .says(GENEVA_ACCOUNT);
-    let forced = || stage.kubectl("cluster-admin", &["configure", "--yes", "--force-conflicts"]);
+    let forced = || stage.configure("cluster-admin", &["--force-conflicts"]);
     let (changes, run) = changes_of(&stage, || forced().ok());
     assert_eq!(
         short(&changes),
@@ -117,7 +117,14 @@ fn a_new_client_id_alone_is_a_cause_of_exactly_one_rollout(backend: Backend) {
     // What an identity leaves behind that is not the extension's any more: labels, causes and annotations.
     let copy = stage.folder().join("old.toml");
     std::fs::write(&copy, stage.state_text().replace(&new, OLD)).unwrap();
-    let old = ["configure", "--yes", "--state", copy.to_str().unwrap()];
+    let old = [
+        "configure",
+        "--yes",
+        "--client-id",
+        OLD,
+        "--state",
+        copy.to_str().unwrap(),
+    ];
     stage
         .kubectl("cluster-admin", &old)
         .ends(Exit::Failed.code())

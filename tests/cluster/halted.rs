@@ -13,7 +13,7 @@ const CONTROLLER: &str = "dataprotection-microsoft-controller";
 const GENEVA: &str = "dataprotection-microsoft-geneva-service";
 
 fn configure(stage: &Stage) -> Run {
-    stage.kubectl("cluster-admin", &["configure", "--yes"])
+    stage.configure("cluster-admin", &[])
 }
 
 /// Types a command line of kubectl's, as it stands in a hint.

@@ -11,7 +11,7 @@ fn three_people_end_with_a_protected_cluster_and_a_completed_backup() {
     let stage = Stage::on(Backend::Real, &[]).unwrap();
     stage.prepared();
     stage.grant("owner").ok().says("kubectl aksbackup configure");
-    let configured = stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    let configured = stage.configure("cluster-admin", &[]).ok();
     configured.says("az aksbackup protect");
     stage.kubectl("viewer", &["verify"]).ok();
     stage.az("platform", &["protect", "--yes"]).ok();

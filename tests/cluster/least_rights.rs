@@ -164,7 +164,8 @@ fn configure_uses_every_right_of_its_manifest_and_fails_without_any() {
     for right in rights.iter().filter(|own| own.verb != "watch") {
         hold(&stage, "configure", &rights, Some(right));
         let words = format!("{} in namespace {NAMESPACE}", right.words());
-        as_nobody(&stage, &["configure", "--yes"])
+        stage
+            .configure("nobody", &[])
             .ends(Exit::NotPermitted.code())
             .says(&words);
     }
@@ -179,9 +180,9 @@ fn configure_uses_every_right_of_its_manifest_and_fails_without_any() {
 
     hold(&stage, "configure", &rights, None);
     let since = stage.sandbox.bed().unwrap().requests().len();
-    as_nobody(&stage, &["configure", "--yes"]).ok();
+    stage.configure("nobody", &[]).ok();
     missed_pod(&stage);
-    as_nobody(&stage, &["configure", "--yes"]).ok();
+    stage.configure("nobody", &[]).ok();
     verify(&stage).ok();
     let expected: BTreeSet<Right> = rights.iter().cloned().collect();
     assert_eq!(
@@ -202,7 +203,7 @@ fn configure_without_watching_only_waits_less_well() {
     let rights = applied(&stage, "configure");
     let still: Vec<Right> = rights.iter().filter(|own| own.verb != "watch").cloned().collect();
     hold(&stage, "configure", &still, None);
-    as_nobody(&stage, &["configure", "--yes"]).ok();
+    stage.configure("nobody", &[]).ok();
     let watches: BTreeSet<Right> = rights.into_iter().filter(|own| own.verb == "watch").collect();
     assert_eq!(
         used(&stage, 0, false),

@@ -125,7 +125,7 @@ fn helm_and_hands_undo_what_was_configured(backend: Backend) {
     let stage = installed(backend);
     let cluster = stage.sandbox.cluster();
     stage.grant("owner").ok();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     let label = || {
         let agent = cluster.object("Deployment", NAMESPACE, AGENT).unwrap();
         agent["spec"]["template"]["metadata"]["labels"]["azure.workload.identity/use"].clone()
@@ -178,7 +178,7 @@ fn the_api_server_comes_back_and_everything_goes_on() {
     let stage = installed(Backend::Real);
     stage.grant("owner").ok();
     stage.sandbox.bed().unwrap().restart_api_server().unwrap();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     let bed = stage.sandbox.bed().unwrap();
     let patches = bed
         .requests()

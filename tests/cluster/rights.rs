@@ -58,17 +58,13 @@ fn spoken((verb, group, resource): &(&str, &str, &str)) -> String {
 fn each_right_that_lacks_is_named_alone_and_all_of_them_together() {
     let stage = granted(Stage::on(Backend::Real, ON).unwrap());
     let before = stage.changes().len();
-    let run = stage
-        .kubectl("nobody", &["configure", "--yes"])
-        .ends(Exit::NotPermitted.code());
+    let run = stage.configure("nobody", &[]).ends(Exit::NotPermitted.code());
     for right in NEEDED {
         assert!(run.stderr.contains(&spoken(right)), "{right:?}\n{run}");
     }
     for lacking in NEEDED {
         give(&stage, Some(*lacking));
-        let run = stage
-            .kubectl("nobody", &["configure", "--yes"])
-            .ends(Exit::NotPermitted.code());
+        let run = stage.configure("nobody", &[]).ends(Exit::NotPermitted.code());
         for right in NEEDED {
             assert_eq!(
                 run.stderr.contains(&spoken(right)),
@@ -80,7 +76,7 @@ fn each_right_that_lacks_is_named_alone_and_all_of_them_together() {
     assert_eq!(stage.changes()[before..], [] as [String; 0], "nothing was written");
     // Neither get nor watch is needed: what may not be watched is looked at again.
     give(&stage, None);
-    stage.kubectl("nobody", &["configure", "--yes"]).ok();
+    stage.configure("nobody", &[]).ok();
     stage
         .kubectl("nobody", &["logs"])
         .ends(Exit::NotPermitted.code())

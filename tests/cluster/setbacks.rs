@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use crate::between::{Between, status};
 use crate::looks::{ON, granted, own, until};
 
-const CONFIGURE: &[&str] = &["configure", "--yes"];
+/// `configure` by somebody who confirms the client ID.
+fn confirmed(stage: &Stage) -> [String; 4] {
+    ["configure", "--yes", "--client-id", &stage.client_id()].map(str::to_owned)
+}
 
 fn rolls_once(stage: &Stage, run: impl FnOnce() -> String) {
     let before = own(stage, "ReplicaSet").len();
@@ -41,7 +44,9 @@ fn a_busy_api_server(backend: Backend) {
             }
         })
     });
-    rolls_once(&stage, || between.run(&stage, &json!({}), CONFIGURE).ok().to_string());
+    rolls_once(&stage, || {
+        between.run(&stage, &json!({}), &confirmed(&stage)).ok().to_string()
+    });
     assert!(refused.load(Ordering::SeqCst) > 5);
     let always = Between::of(&stage, |_| Some(status(429, "TooManyRequests", &Value::Null)));
     let run = always.run(&stage, &json!({}), &["verify"]).ends(Exit::Failed.code());
@@ -58,7 +63,9 @@ fn an_api_server_that_forgets(backend: Backend) {
             status(410, "Expired", &Value::Null)
         })
     });
-    rolls_once(&stage, || between.run(&stage, &json!({}), CONFIGURE).ok().to_string());
+    rolls_once(&stage, || {
+        between.run(&stage, &json!({}), &confirmed(&stage)).ok().to_string()
+    });
     assert!(seen.load(Ordering::SeqCst) > 0, "something was watched");
 }
 
@@ -89,7 +96,9 @@ fn a_login_that_expires(backend: Backend) {
         refused
     });
     let user = plugin(&stage);
-    rolls_once(&stage, || between.run(&stage, &user, CONFIGURE).ok().to_string());
+    rolls_once(&stage, || {
+        between.run(&stage, &user, &confirmed(&stage)).ok().to_string()
+    });
     let runs = std::fs::read_to_string(stage.folder().join("count")).unwrap();
     assert_eq!(runs.trim(), "2", "the plugin ran once for each login");
 }
@@ -109,7 +118,9 @@ fn a_token_file_that_is_swapped(backend: Backend) {
         refused
     });
     let user = json!({ "tokenFile": file.display().to_string() });
-    rolls_once(&stage, || between.run(&stage, &user, CONFIGURE).ok().to_string());
+    rolls_once(&stage, || {
+        between.run(&stage, &user, &confirmed(&stage)).ok().to_string()
+    });
 }
 
 on_both! {
@@ -125,7 +136,7 @@ fn an_api_server_that_restarts_in_the_middle_is_borne() {
     let bed = stage.sandbox.bed().unwrap();
     rolls_once(&stage, || {
         thread::scope(|scope| {
-            let mut command = stage.kubectl_command("cluster-admin", CONFIGURE);
+            let mut command = stage.configure_command("cluster-admin", &[]);
             let run = scope.spawn(move || finish(&mut command));
             until("the first deployment rolls", || {
                 let requests = bed.requests();

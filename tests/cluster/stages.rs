@@ -47,7 +47,7 @@ pub(crate) fn configured(backend: Backend) -> Stage {
 
 /// `configure` by the cluster admin.
 pub(crate) fn configure(stage: &Stage) -> Run {
-    stage.kubectl("cluster-admin", &["configure", "--yes"])
+    stage.configure("cluster-admin", &[])
 }
 
 /// `verify` by somebody who only reads.

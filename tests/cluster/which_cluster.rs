@@ -71,7 +71,7 @@ fn who_may_not_read_the_issuer_asks_for_a_token_or_for_a_right() {
         });
     };
     become_(blind(), &["pods"]);
-    let configure = || stage.kubectl("nobody", &["configure", "--yes"]);
+    let configure = || stage.configure("nobody", &[]);
     let run = refused(&stage, || configure().ends(Exit::NotPermitted.code()));
     run.says("/.well-known/openid-configuration")
         .says("create serviceaccounts/token")
@@ -102,7 +102,7 @@ fn who_may_not_read_the_issuer_asks_for_a_token_or_for_a_right() {
 
 fn rights_in_the_namespace_are_enough(backend: Backend) {
     let stage = granted(backend);
-    stage.kubectl("namespace-admin", &["configure", "--yes"]).ok();
+    stage.configure("namespace-admin", &[]).ok();
     let run = stage.kubectl("namespace-admin", &["verify"]).ok();
     run.says("? cluster").says("the issuer may not be read");
     stage.kubectl("namespace-admin", &["status"]).ok();

@@ -209,7 +209,7 @@ fn judged(stage: &Stage, message: &str) -> serde_json::Value {
 
 fn every_message_has_its_cure(backend: Backend) {
     let stage = granted(Stage::on(backend, ON).unwrap());
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     // Velero looks once more, at what has changed, and never again.
     let old = "2026-01-01T00:00:00Z";
     patch(

@@ -108,7 +108,7 @@ fn what_is_no_file_is_refused_at_once() {
     for path in [folder.as_path(), &pipe, Path::new("/dev/zero"), Path::new("/dev/null")] {
         for command in [
             stage.az_command("platform", &["status", "--offline", "--state", path.to_str().unwrap()]),
-            stage.kubectl_command("viewer", &["configure", "--yes", "--state", path.to_str().unwrap()]),
+            stage.configure_command("viewer", &["--state", path.to_str().unwrap()]),
         ] {
             let (run, peak) = measured(&command);
             run.ends(Exit::StateUnreadable.code()).says("it is not a file");

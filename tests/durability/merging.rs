@@ -314,7 +314,7 @@ fn two_teams_with_a_copy_each_come_together() {
     stage.prepared();
     std::fs::copy(stage.state(), stage.folder().join("theirs.toml")).unwrap();
     stage.grant("owner").ok();
-    let theirs = stage.kubectl("cluster-admin", &["configure", "--yes", "--state", "theirs.toml"]);
+    let theirs = stage.configure("cluster-admin", &["--state", "theirs.toml"]);
     let copy = std::fs::read_to_string(stage.folder().join("theirs.toml")).unwrap();
     assert!(
         copy.contains("[cluster.workloads]") && !copy.contains("[cloud.roles]"),
@@ -326,6 +326,6 @@ fn two_teams_with_a_copy_each_come_together() {
         text.contains("[cluster.workloads]") && text.contains("[cloud.roles]"),
         "{text}"
     );
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.az("platform", &["protect", "--yes"]).ok();
 }

@@ -28,7 +28,7 @@ fn a_file_that_is_lost_is_made_again_from_what_is_there() {
     stage.az("platform", &[&INIT[..], &OWN_NAMES[..]].concat()).ok();
     stage.az("platform", &["prepare", "--yes"]).ok();
     stage.grant("owner").ok();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.az("platform", &["protect", "--yes"]).ok();
     let lost = target(&stage.state_text());
     std::fs::remove_file(stage.state()).unwrap();

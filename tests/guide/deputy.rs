@@ -207,7 +207,7 @@ fn the_printed_hand_off_names_what_its_reader_vouches_for() {
         .ends(Exit::TheirTurn.code())
         .says(&line);
     stage
-        .kubectl("cluster-admin", &["configure", "--yes"])
+        .configure("cluster-admin", &[])
         .ends(Exit::TheirTurn.code())
         .says(&line);
     // Elsewhere than in the default file, whoever pastes it is led there.

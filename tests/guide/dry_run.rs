@@ -56,7 +56,7 @@ fn every_writing_command_has_a_dry_run_that_writes_nothing() {
         || stage.kubectl("cluster-admin", &["configure", "--dry-run"]),
         &["dataprotection-microsoft-controller-sa", "patch"],
     );
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.kubectl("cluster-admin", &["configure", "--dry-run"]).ok();
     lists_only(
         &stage,
@@ -103,7 +103,7 @@ fn a_dry_run_says_what_the_command_would_wait_for() {
         .kubectl("cluster-admin", &["configure", "--dry-run"])
         .ends(Exit::Pending.code())
         .says("annotate service account");
-    stage.kubectl("cluster-admin", &["configure", "--yes", "--timeout", "2s"]);
+    stage.configure("cluster-admin", &["--timeout", "2s"]);
     stage
         .kubectl("cluster-admin", &["configure", "--dry-run"])
         .ends(Exit::Pending.code())

@@ -29,6 +29,7 @@ fn in_this_world(stage: &Stage, line: &str) -> String {
             "--vault bv-demo --snapshot-group rg-snapshots --storage-account stbackup ",
             vouchers(stage),
         ),
+        ("00000000-0000-0000-0000-000000000000", stage.client_id()),
         ("--context aks-demo", "--context cluster-admin".to_owned()),
         ("/etc/bash_completion.d", ".".to_owned()),
         ("${fpath[1]}", ".".to_owned()),
@@ -175,7 +176,8 @@ fn all_of(program: &str) {
         let (text, code) = run(&stage, person(&line), &line);
         assert!(may_end(&line, code), "{line}\nexit {code}\n{text}");
         if line.contains("unconfigure") {
-            let (text, code) = run(&stage, "cluster-admin", "kubectl aksbackup configure --yes");
+            let again = format!("kubectl aksbackup configure --yes --client-id {}", stage.client_id());
+            let (text, code) = run(&stage, "cluster-admin", &again);
             assert_eq!(code, 0, "{text}");
         }
     }

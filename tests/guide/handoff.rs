@@ -21,10 +21,7 @@ fn three_people_end_with_a_protected_cluster_and_a_completed_backup() {
     );
     let before = replica_sets(&stage);
     stage.grant("owner").ok().says("kubectl aksbackup configure");
-    stage
-        .kubectl("cluster-admin", &["configure", "--yes"])
-        .ok()
-        .says("az aksbackup protect");
+    stage.configure("cluster-admin", &[]).ok().says("az aksbackup protect");
     assert_eq!(
         replica_sets(&stage),
         before + 3,
@@ -96,7 +93,7 @@ fn one_person_with_all_rights_runs_up_and_is_told_what_is_left() {
     let vouchers: Vec<&str> = vouchers.iter().map(String::as_str).collect();
     let up = [&["up", "--yes"], vouchers.as_slice()].concat();
     stage.az("everything", &up).ends(5).says("kubectl aksbackup configure");
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.az("everything", &up).ok();
     assert_protected(&stage);
 }
@@ -131,7 +128,7 @@ fn a_grant_made_by_hand_is_seen_and_used() {
     let mark = stage.mark();
     stage.grant("owner").ok();
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.az("platform", &["protect", "--yes"]).ok();
 }
 

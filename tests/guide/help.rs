@@ -66,7 +66,10 @@ fn every_command_speaks_json() {
     let vouchers: Vec<&str> = vouchers.iter().map(String::as_str).collect();
     az("owner", &[&["grant", "--yes"], vouchers.as_slice()].concat());
     let kubectl = |persona: &str, arguments: &[&str]| stage.kubectl(persona, &json(arguments)).ok().json();
-    kubectl("cluster-admin", &["configure", "--yes"]);
+    kubectl(
+        "cluster-admin",
+        &["configure", "--yes", "--client-id", &stage.client_id()],
+    );
     az("platform", &["protect", "--yes"]);
     az("platform", &["backup", "--yes"]);
     let jobs = az("platform", &["jobs"]);
@@ -133,7 +136,7 @@ fn unconfigure_takes_back_what_configure_did() {
         .kubectl("cluster-admin", &["unconfigure"])
         .ok()
         .says("nothing to do");
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
 }
 
 #[test]

@@ -90,13 +90,19 @@ fn of_role(text: &str) -> Vec<Right> {
 }
 
 /// Runs a command as somebody who has these rights and no other.
-fn with(stage: &Stage, rights: &[Right], arguments: &[&str]) -> Run {
+fn with<T: AsRef<str>>(stage: &Stage, rights: &[Right], arguments: &[T]) -> Run {
     let rules = rights.iter().map(Right::rule).collect();
     stage.sandbox.kubernetes().set_persona(Persona::new("nobody", rules));
     let begun = Instant::now();
-    let run = stage.kubectl("nobody", arguments);
+    let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+    let run = stage.kubectl("nobody", &arguments);
     assert!(begun.elapsed() < SOON, "{run}");
     run
+}
+
+/// `configure` by somebody who confirms the client ID.
+fn confirmed(stage: &Stage) -> [String; 4] {
+    ["configure", "--yes", "--client-id", &stage.client_id()].map(str::to_owned)
 }
 
 fn without(all: &[Right], left_out: &Right) -> Vec<Right> {
@@ -119,7 +125,7 @@ fn configure_needs_each_right_of_its_manifest_and_no_other() {
     let rights = manifest("configure.yaml");
     let (mark, before) = (stage.mark(), stage.state_text());
     for right in rights.iter().filter(|right| !watching(right)) {
-        with(&stage, &without(&rights, right), &["configure", "--yes"])
+        with(&stage, &without(&rights, right), &confirmed(&stage))
             .ends(Exit::NotPermitted.code())
             .says(&right.words());
     }
@@ -129,7 +135,7 @@ fn configure_needs_each_right_of_its_manifest_and_no_other() {
         "refused before the first write"
     );
     assert_eq!(stage.state_text(), before);
-    with(&stage, &rights, &["configure", "--yes"]).ok();
+    with(&stage, &rights, &confirmed(&stage)).ok();
     stage.kubectl("viewer", &["verify"]).ok();
 }
 
@@ -140,7 +146,7 @@ fn configure_does_without_watching() {
         .into_iter()
         .filter(|right| !watching(&right))
         .collect();
-    with(&stage, &rights, &["configure", "--yes"]).ok();
+    with(&stage, &rights, &confirmed(&stage)).ok();
 }
 
 #[test]

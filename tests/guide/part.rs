@@ -28,7 +28,7 @@ impl Part {
                 command.args(stage.vouchers());
                 command
             }
-            Self::Configure => stage.kubectl_command("cluster-admin", &["configure", "--yes"]),
+            Self::Configure => stage.configure_command("cluster-admin", &[]),
             Self::Protect => az(&["protect", "--yes"]),
             Self::Backup => az(&["backup", "--yes"]),
         }

@@ -43,7 +43,7 @@ fn a_missing_state_file_names_init() {
             .ends(Exit::Missing.code())
             .says("az aksbackup init");
     }
-    untouched(&stage, || stage.kubectl("cluster-admin", &["configure", "--yes"]))
+    untouched(&stage, || stage.configure("cluster-admin", &[]))
         .ends(Exit::Missing.code())
         .says("az aksbackup init");
 }
@@ -63,7 +63,7 @@ fn an_unreadable_state_file_is_named_with_its_place() {
         untouched(&stage, || stage.az("platform", &["prepare", "--yes"]))
             .ends(unreadable)
             .says(place);
-        untouched(&stage, || stage.kubectl("cluster-admin", &["configure", "--yes"]))
+        untouched(&stage, || stage.configure("cluster-admin", &[]))
             .ends(unreadable)
             .says(place);
     }
@@ -194,7 +194,7 @@ fn an_unreachable_azure_is_said_soon() {
 fn the_wrong_cluster_is_refused_before_any_write() {
     let stage = Stage::new().unwrap();
     stage.granted();
-    untouched(&stage, || stage.kubectl("other-cluster", &["configure", "--yes"]))
+    untouched(&stage, || stage.configure("other-cluster", &[]))
         .ends(Exit::Failed.code())
         .says("issuer");
 }
@@ -203,15 +203,13 @@ fn the_wrong_cluster_is_refused_before_any_write() {
 fn without_a_kubeconfig_the_line_that_gets_one_is_printed() {
     let stage = Stage::new().unwrap();
     stage.granted();
-    let run = untouched(&stage, || {
-        stage.kubectl("", &["configure", "--yes", "--context", "no-such-context"])
-    });
+    let run = untouched(&stage, || stage.configure("", &["--context", "no-such-context"]));
     assert_ne!(run.code, 0);
     run.says("no-such-context")
         .says("az aks get-credentials")
         .says("cluster-admin");
     let run = untouched(&stage, || {
-        let mut command = stage.kubectl_command("cluster-admin", &["configure", "--yes"]);
+        let mut command = stage.configure_command("cluster-admin", &[]);
         finish(command.env("KUBECONFIG", "/nonexistent/kubeconfig"))
     });
     assert_ne!(run.code, 0);
@@ -223,7 +221,7 @@ fn without_a_kubeconfig_the_line_that_gets_one_is_printed() {
 fn an_extension_that_is_not_installed_is_the_platform_team_s_turn() {
     let stage = Stage::with(&["issuer_on=true", "workload_identity_on=true"]).unwrap();
     stage.init("platform").ok();
-    untouched(&stage, || stage.kubectl("cluster-admin", &["configure", "--yes"]))
+    untouched(&stage, || stage.configure("cluster-admin", &[]))
         .ends(Exit::TheirTurn.code())
         .says("az aksbackup prepare");
 }

@@ -157,7 +157,7 @@ fn measured(kept: &str) -> String {
     table.both("az aksbackup prepare", prepare, prepare);
     let grant = || stage.grant("owner");
     table.both("az aksbackup grant", grant, grant);
-    let configure = || stage.kubectl("cluster-admin", &["configure", "--yes"]);
+    let configure = || stage.configure("cluster-admin", &[]);
     table.both("kubectl aksbackup configure", configure, configure);
     let protect = || platform("protect")(&stage);
     table.both("az aksbackup protect", protect, protect);

@@ -85,15 +85,11 @@ fn kubernetes_rights_that_lack_are_all_named_before_anything_is_written() {
     let stage = Stage::new().unwrap();
     stage.granted();
     let mark = stage.mark();
-    let run = stage
-        .kubectl("viewer", &["configure", "--yes"])
-        .ends(Exit::NotPermitted.code());
+    let run = stage.configure("viewer", &[]).ends(Exit::NotPermitted.code());
     assert!(
         run.stderr.contains("patch") && run.stderr.contains("serviceaccounts") && run.stderr.contains("deployments"),
         "{run}"
     );
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
-    stage
-        .kubectl("nobody", &["configure", "--yes"])
-        .ends(Exit::NotPermitted.code());
+    stage.configure("nobody", &[]).ends(Exit::NotPermitted.code());
 }

@@ -22,7 +22,7 @@ const SESSION: [(&str, &str, &str, i32); 8] = [
     ("platform", "az-aksbackup", INIT, 0),
     ("platform", "az-aksbackup", "prepare --yes", 0),
     ("owner", "az-aksbackup", GRANT, 0),
-    ("cluster-admin", "kubectl-aksbackup", "configure --yes", 0),
+    ("cluster-admin", "kubectl-aksbackup", "configure", 0),
     ("cluster-admin", "kubectl-aksbackup", "verify", 0),
     ("platform", "az-aksbackup", "protect", 0),
     ("platform", "az-aksbackup", "backup --yes", 0),
@@ -115,7 +115,7 @@ fn session(columns: u16, colour: bool) -> String {
         if !colour {
             command.env("NO_COLOR", "1");
         }
-        let asks = words == "protect";
+        let asks = ["configure", "protect"].contains(&words);
         let (mut lines, ended) = shown(command, columns, asks.then_some(("Make these changes?", "y"))).unwrap();
         assert_eq!(ended, code, "{person}$ {program} {words}\n{}", lines.join("\n"));
         let prompt = format!("{person}$ {} {}", program, arguments.join(" "));

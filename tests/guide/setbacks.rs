@@ -17,7 +17,7 @@ const AGENT: &str = "dataprotection-microsoft-kubernetes-agent";
 const SOON: Duration = Duration::from_secs(30);
 
 fn configure(stage: &Stage, timeout: &str) -> Run {
-    stage.kubectl("cluster-admin", &["configure", "--yes", "--timeout", timeout])
+    stage.configure("cluster-admin", &["--timeout", timeout])
 }
 
 fn replica_sets(stage: &Stage) -> usize {
@@ -143,7 +143,7 @@ fn cut_at(stage: &Stage, number: usize) -> Run {
     let wired = text.replace(server, &format!("https://{}", wire.address()));
     assert_ne!(wired, text);
     std::fs::write(&own, wired).unwrap();
-    let mut command = stage.kubectl_command("cluster-admin", &["configure", "--yes"]);
+    let mut command = stage.configure_command("cluster-admin", &[]);
     command.env("KUBECONFIG", own);
     let (log, mark) = (stage.sandbox.log(), stage.mark());
     std::thread::scope(|scope| {

@@ -16,7 +16,7 @@ fn init(stage: &Stage, choice: &[&str]) {
 fn protected(stage: &Stage) {
     stage.az("everything", &["prepare", "--yes"]).ok();
     stage.grant("everything").ok();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.az("everything", &["protect", "--yes"]).ok();
 }
 
@@ -83,7 +83,7 @@ fn a_lock_on_it_is_the_owner_s_and_the_rest_is_done() {
     stage.sandbox.set("snapshot_group_lock=false").unwrap();
     stage.az("platform", &["prepare", "--yes"]).ok();
     stage.grant("owner").ok();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.sandbox.set("snapshot_group_lock=true").unwrap();
     stage
         .az("platform", &["protect", "--yes"])

@@ -185,7 +185,7 @@ fn both_binaries_hand_over_alike_in_both_forms() {
         let [az, kubectl] = BINARIES.map(|program| alone(&stage, program, arguments).ok());
         assert_eq!(az.stdout, kubectl.stdout);
         az.says("For the cluster admin")
-            .says("kubectl aksbackup configure --expect-digest sha256:");
+            .says("kubectl aksbackup configure --client-id CLIENT-ID --expect-digest sha256:");
     }
     let digest = stage.az("platform", &["handoff", "-o", "json"]).ok().json();
     let digest = digest["message"]["digest"].as_str().unwrap();

@@ -41,7 +41,7 @@ fn a_second_run_of_anything_changes_nothing() {
     second_run(&stage, || stage.az("platform", &["prepare"]));
     stage.grant("owner").ok();
     second_run(&stage, || stage.grant("owner"));
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     second_run(&stage, || stage.kubectl("cluster-admin", &["configure"]));
     stage.az("platform", &["protect", "--yes"]).ok();
     second_run(&stage, || stage.az("platform", &["protect"]));

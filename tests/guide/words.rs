@@ -103,6 +103,6 @@ fn an_error_document_names_its_command() {
         assert_eq!(document["command"], arguments[0], "{document:#}");
         assert_eq!(document["exit"], name, "{document:#}");
     }
-    let document = stage.kubectl("viewer", &["configure", "--yes", "-o", "json"]).json();
+    let document = stage.configure("viewer", &["-o", "json"]).json();
     assert_eq!(document["command"], "configure", "{document:#}");
 }

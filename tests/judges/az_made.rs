@@ -149,7 +149,7 @@ fn a_hand_off_adopts_what_az_made_and_az_finds_what_it_made() {
     );
     assigned(&stage, &owner);
 
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.az("platform", &["protect", "--yes"]).ok();
     let instance = get(&az, &stage.value("/cloud/instance/instance"), "2026-06-01");
     assert_eq!(instance["properties"]["currentProtectionState"], "ProtectionConfigured");

@@ -17,7 +17,7 @@ pub(crate) fn whole_job() -> Stage {
     everything(&INIT.map(|word| if word == "rg-backup" { "rg-new" } else { word })).ok();
     everything(&["prepare", "--yes"]).ok();
     stage.grant("everything").ok();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     for command in ["protect", "backup", "jobs", "status", "prepare"] {
         let yes: &[&str] = if matches!(command, "jobs" | "status") {
             &[]

@@ -34,7 +34,7 @@ fn made() -> Stage {
     stage.az("platform", &init).ok();
     stage.az("platform", &["prepare", "--yes"]).ok();
     stage.grant("owner").ok();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.az("platform", &["protect", "--yes"]).ok();
     stage.az("platform", &["backup", "--yes"]).ok();
     stage

@@ -54,7 +54,9 @@ fn three_logged_in_people_hand_over_through_az_and_kubectl() {
     az.aksbackup("owner", &["grant", "--yes"]).ends(2).says("vouch");
     az.aksbackup("owner", &[&["grant", "--yes"], vouchers.as_slice()].concat())
         .ok();
-    kubectl(&az, "cluster-admin", &["aksbackup", "configure", "--yes"]).ok();
+    let client_id = az.stage.client_id();
+    let confirmed = ["aksbackup", "configure", "--yes", "--client-id", &client_id];
+    kubectl(&az, "cluster-admin", &confirmed).ok();
     az.aksbackup("platform", &["protect", "--yes"]).ok();
     az.aksbackup("platform", &["backup", "--yes"]).ok();
     assert_eq!(az.stage.value("/cloud/backup/status"), "Completed");
@@ -147,7 +149,7 @@ fn every_command_has_a_table() {
     }
     let vouchers = az.stage.vouchers().join(" ");
     assert_eq!(head("owner", &format!("grant --yes {vouchers}")), STEPS);
-    az.stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    az.stage.configure("cluster-admin", &[]).ok();
     assert_eq!(head("platform", "protect --yes"), STEPS);
     assert_eq!(head("platform", "backup --yes --no-wait"), STEPS);
     // The backup may have ended by now.

@@ -49,7 +49,7 @@ fn made() -> Vec<Page> {
     stage.prepared();
     report(&half);
     stage.grant("owner").ok();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.az("platform", &["protect", "--yes"]).ok();
     stage.az("platform", &["backup", "--yes"]).ok();
     report(&whole);

@@ -223,7 +223,29 @@ impl Stage {
     /// The hand-off up to and including `configure`.
     pub fn configured(&self) -> Run {
         self.granted();
-        self.kubectl("cluster-admin", &["configure", "--yes"]).ok()
+        self.configure("cluster-admin", &[]).ok()
+    }
+
+    /// `configure --yes` as `persona`, who confirms the client ID by flag.
+    pub fn configure(&self, persona: &str, arguments: &[&str]) -> Run {
+        finish(&mut self.configure_command(persona, arguments))
+    }
+
+    /// The command of [`Stage::configure`].
+    #[must_use]
+    pub fn configure_command(&self, persona: &str, arguments: &[&str]) -> Command {
+        let own = self.client_id();
+        let named: &[&str] = match own.is_empty() {
+            true => &["configure", "--yes"],
+            false => &["configure", "--yes", "--client-id", &own],
+        };
+        self.kubectl_command(persona, &[named, arguments].concat())
+    }
+
+    /// The client ID of the extension's identity, as the state file names it now; empty before `prepare`.
+    #[must_use]
+    pub fn client_id(&self) -> String {
+        self.value("/cloud/identity/client_id")
     }
 
     /// A text of the state file by its JSON pointer, empty if it is not there.

@@ -216,6 +216,30 @@ impl Rehearsal {
     }
 }
 
+fn is_labelled(live: &LiveDeployment) -> bool {
+    let template = live.spec.as_ref().and_then(|spec| spec.template.metadata.as_ref());
+    let labels = template.and_then(|meta| meta.labels.as_ref());
+    labels
+        .and_then(|all| all.get(USE_LABEL))
+        .is_some_and(|own| own == "true")
+}
+
+/// The API server took the label of `what` and kept the object without it.
+///
+/// # Errors
+/// Always: waiting for the label would not end.
+pub(crate) fn stripped<T>(what: &str, namespace: &str) -> Outcome<T> {
+    Failure::failed(format!("label {USE_LABEL} does not stay on {what}"))
+        .because(
+            "the API server accepts it and answers without it: a mutating webhook or policy of the cluster removes it",
+        )
+        .hint(format!(
+            "exempt namespace {namespace} from that webhook or policy; list them: kubectl get \
+             mutatingwebhookconfigurations,mutatingadmissionpolicies"
+        ))
+        .err()
+}
+
 /// Server-side apply of the few fields that are this program's. What is left out of an apply is given up, so that the
 /// same request with less in it takes the fields back, and only those that nobody else has set.
 pub(crate) struct Patcher {
@@ -260,7 +284,7 @@ impl Patcher {
     /// Puts label and cause onto a pod template in one patch, which is one rollout; `None` takes both back.
     ///
     /// # Errors
-    /// As for [`Patcher::annotate`].
+    /// As for [`Patcher::annotate`]; or a policy of the cluster removes the label, which the answer shows.
     pub(crate) async fn label_template(&self, deployment: &Deployment, cause: Option<&str>) -> Outcome<()> {
         let mut body = self.object("apps/v1", "Deployment", deployment.name.as_str(), &deployment.uid);
         if let Some(cause) = cause {
@@ -269,7 +293,8 @@ impl Patcher {
         }
         let object = format!("deployment {}", deployment.name);
         let doing = Doing::new("patch", "deployments.apps", object, self.reader.namespace());
-        self.reader
+        let answer = self
+            .reader
             .connection()
             .send(&doing, async |client| {
                 let api = Api::<LiveDeployment>::namespaced(client, self.reader.namespace());
@@ -277,7 +302,10 @@ impl Patcher {
                     .await
             })
             .await?;
-        Ok(())
+        match cause.is_none() || is_labelled(&answer) {
+            true => Ok(()),
+            false => stripped(&format!("deployment {}", deployment.name), self.reader.namespace()),
+        }
     }
 
     /// The object to apply to. Its uid keeps an apply from making a new object where the old one is gone.

@@ -4,10 +4,12 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::ObjectName;
 use aksbackup_shared::names::{AGENT_DEPLOYMENT, USE_LABEL, VELERO_CONTAINER};
 use k8s_openapi::api::apps::v1::{Deployment as Live, DeploymentStatus};
-use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::api::core::v1::{Container, EnvVar, PodTemplateSpec};
 
 use crate::cluster::client::{Listed, Reader};
+use crate::cluster::injected::CLIENT_ID;
 use crate::cluster::ownership::{self, Field};
+use crate::cluster::pods::SKIP_ANNOTATION;
 
 /// Annotation of a pod template: what its rollout depended on, so that a new client id is a cause of its own.
 pub(crate) const CAUSE_ANNOTATION: &str = "aksbackup.io/workload-identity";
@@ -36,6 +38,10 @@ pub(crate) struct Deployment {
     pub(crate) cause: Option<String>,
     /// Whether label or note of the template are this program's.
     pub(crate) ours: bool,
+    /// Another field manager that set the label.
+    pub(crate) other_manager: Option<String>,
+    /// How many pods there should be.
+    pub(crate) replicas: usize,
     /// The whole pod template.
     pub(crate) template: PodTemplateSpec,
     /// How far its rollout is.
@@ -73,17 +79,31 @@ impl Deployment {
 
     /// A value of `AZURE_CLIENT_ID` that the chart itself sets on a container, which the webhook never overwrites.
     pub(crate) fn preset_client_id(&self) -> Option<(&str, &str)> {
+        let mut all = self.variables().filter(|(_, own)| own.name == CLIENT_ID);
+        all.find_map(|(container, own)| Some((container.name.as_str(), own.value.as_deref()?)))
+    }
+
+    /// Each variable of each container of the template.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&Container, &EnvVar)> {
         let containers = self.template.spec.iter().flat_map(|spec| &spec.containers);
-        containers
-            .flat_map(|container| {
-                container
-                    .env
-                    .iter()
-                    .flatten()
-                    .map(|variable| (container.name.as_str(), variable))
-            })
-            .find(|(_, variable)| variable.name == "AZURE_CLIENT_ID")
-            .and_then(|(container, variable)| Some((container, variable.value.as_deref()?)))
+        containers.flat_map(|container| container.env.iter().flatten().map(move |own| (container, own)))
+    }
+
+    /// The template's list of containers that the webhook is to leave alone; empty where there is none.
+    pub(crate) fn skipped(&self) -> &str {
+        let all = self
+            .template
+            .metadata
+            .as_ref()
+            .and_then(|meta| meta.annotations.as_ref());
+        all.and_then(|all| all.get(SKIP_ANNOTATION)).map_or("", String::as_str)
+    }
+
+    /// Who keeps the template's label at another value than the webhook needs; a change is then a conflict.
+    pub(crate) fn rival(&self) -> Option<&str> {
+        self.other_manager
+            .as_deref()
+            .filter(|_| self.label.is_some() && !self.is_labelled())
     }
 
     fn from_live(live: Live) -> Outcome<Self> {
@@ -113,6 +133,8 @@ impl Deployment {
             label: of_template.labels.and_then(|mut all| all.remove(USE_LABEL)),
             cause: of_template.annotations.and_then(|mut all| all.remove(CAUSE_ANNOTATION)),
             ours,
+            other_manager: ownership::other_owner(fields, &Field::template_label(USE_LABEL)).map(str::to_owned),
+            replicas: usize::try_from(goal.replicas).unwrap_or(0),
             template,
             refused: refused(&status).map(str::to_owned),
             rollout: rollout(&goal, &status),

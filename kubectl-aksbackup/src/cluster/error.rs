@@ -82,8 +82,7 @@ fn too_large(error: &kube::Error, doing: &Doing, server: &str) -> Failure {
 }
 
 fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
-    // A missing right names the user and the verb; every other refusal with 403 comes from admission.
-    let admission = !status.message.is_empty() && !status.message.contains(" cannot ");
+    let admission = !status.message.is_empty() && !is_of_access_control(&status.message);
     let failure = match status.code {
         401 => Failure::not_permitted(format!("{server} does not accept this login"))
             .hint("sign in again; for AKS with Microsoft Entra: kubelogin convert-kubeconfig -l azurecli"),
@@ -112,6 +111,26 @@ fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
         "" => failure,
         reason => failure.code(reason),
     }
+}
+
+/// Whether a refusal comes from admission in words of its own: webhooks say "denied the request", the API server's own
+/// policies (`ValidatingAdmissionPolicy`) "denied request".
+pub(crate) fn is_denied(words: &str) -> bool {
+    words.contains("denied the request") || words.contains("denied request")
+}
+
+/// Whether a 403 is a missing permission: `User "jane" cannot patch resource "deployments"`, or `cannot get path "/x"`. A
+/// webhook may say "cannot" of anything, so the word alone proves nothing.
+fn is_of_access_control(words: &str) -> bool {
+    if is_denied(words) {
+        return false;
+    }
+    let Some((_, rest)) = words.split_once("User \"") else {
+        return false;
+    };
+    let asked = rest.split_once("\" cannot ").map(|(_, asked)| asked);
+    let object = asked.and_then(|asked| asked.split_once(' ')).map(|(_, object)| object);
+    object.is_some_and(|object| object.starts_with("resource ") || object.starts_with("path "))
 }
 
 /// The conflicts of a server-side apply: manager and field.
@@ -203,6 +222,27 @@ mod tests {
             refused(&status(403, "Forbidden", text), &doing(), "https://a").exit,
             Exit::Failed
         );
+    }
+
+    #[test]
+    fn a_policy_that_says_cannot_is_no_missing_permission() {
+        for text in [
+            "admission webhook \"validate.example.com\" denied the request: container velero cannot have a writable root",
+            "pods \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: naked pods cannot be created",
+            "admission webhook \"w\" denied the request: User \"jane\" cannot patch resource \"deployments\" on Fridays",
+            "pods \"a\" is forbidden: it cannot be created",
+        ] {
+            let failure = refused(&status(403, "Forbidden", text), &doing(), "https://a");
+            assert_eq!(failure.exit, Exit::Failed, "{text}");
+        }
+        for text in [
+            "users \"x\" is forbidden: User \"y\" cannot impersonate resource \"users\" in API group \"\" at the cluster scope",
+            "forbidden: User \"y\" cannot get path \"/.well-known/openid-configuration\"",
+            "",
+        ] {
+            let failure = refused(&status(403, "Forbidden", text), &doing(), "https://a");
+            assert_eq!(failure.exit, Exit::NotPermitted, "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //!   changes, and their time.
 //! * [`surroundings`], [`quantity`]: what the extension would be installed into; [`neighbours`]: what stands beside it;
 //!   [`lists`]: lists that are long, or that may not be read.
+//! * [`injected`], [`selection`]: what the workload identity webhook does to pods, and which pods it is asked about.
 //! * [`issuer`], [`rights`], [`rehearsal`], [`ownership`]: what is asked before anything is written.
 
 mod bounded;
@@ -18,6 +19,7 @@ pub(crate) mod connection;
 pub(crate) mod deployments;
 pub(crate) mod error;
 pub(crate) mod flags;
+pub(crate) mod injected;
 pub(crate) mod issuer;
 pub(crate) mod kubeconfig;
 pub(crate) mod lists;
@@ -31,6 +33,7 @@ pub(crate) mod proxy;
 pub(crate) mod quantity;
 pub(crate) mod rehearsal;
 pub(crate) mod rights;
+pub(crate) mod selection;
 pub(crate) mod service_accounts;
 pub(crate) mod storage_locations;
 pub(crate) mod surroundings;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event as LiveEvent, PersistentVolume, PersistentVolumeClaim, Pod as LivePod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt as _;
 use kube::api::Api;
 
@@ -24,7 +25,7 @@ pub(crate) const INJECTOR: &str = "azure-wi-webhook-controller-manager";
 const LONGEST: usize = 2048;
 
 /// A configuration that holds the webhook of workload identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Webhook {
     /// The configuration's name.
     pub(crate) name: String,
@@ -32,6 +33,14 @@ pub(crate) struct Webhook {
     pub(crate) created: Option<Timestamp>,
     /// Whether the API server is told whom to trust.
     pub(crate) trusted: bool,
+    /// Whether pods pass where the webhook does not answer (`failurePolicy: Ignore`).
+    pub(crate) ignores_failure: bool,
+    /// Which namespaces it is asked about.
+    pub(crate) namespaces: LabelSelector,
+    /// Which pods it is asked about.
+    pub(crate) pods: LabelSelector,
+    /// Whether it is asked again after other webhooks have changed the pod (`reinvocationPolicy: IfNeeded`).
+    pub(crate) reinvoked: bool,
 }
 
 /// How many pods of a deployment are available, and how many there should be.
@@ -82,6 +91,10 @@ impl Webhook {
         let bundle = own.client_config.ca_bundle.as_ref();
         Some(Self {
             trusted: bundle.is_some_and(|bundle| !bundle.0.is_empty()),
+            ignores_failure: own.failure_policy.as_deref() == Some("Ignore"),
+            namespaces: own.namespace_selector.clone().unwrap_or_default(),
+            pods: own.object_selector.clone().unwrap_or_default(),
+            reinvoked: own.reinvocation_policy.as_deref() == Some("IfNeeded"),
             created: live.creation_timestamp().map(|time| time.0),
             name: live.name_any(),
         })

@@ -3,10 +3,11 @@
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod as Live, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod as Live, PodStatus};
 
 use crate::cluster::client::{Listed, Reader};
 use crate::cluster::deployments::CAUSE_ANNOTATION;
+use crate::cluster::injected::{Expected, Injected, injected};
 
 /// Annotation of a pod: containers that the webhook leaves alone, separated by `;`.
 pub(crate) const SKIP_ANNOTATION: &str = "azure.workload.identity/skip-containers";
@@ -61,26 +62,10 @@ pub(crate) struct ContainerState {
     pub(crate) restarts: i32,
 }
 
-/// What the workload identity webhook put into a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Injected {
-    /// The container.
-    pub(crate) container: String,
-    /// Value of `AZURE_CLIENT_ID`.
-    pub(crate) client_id: Option<String>,
-    /// Whether `AZURE_FEDERATED_TOKEN_FILE` is set. Volume and path of the token changed between versions of the
-    /// webhook; the variable did not.
-    pub(crate) token_file: bool,
-    /// Value of `AZURE_TENANT_ID`.
-    pub(crate) tenant_id: Option<String>,
-    /// Whom the token is for that is mounted where that file is.
-    pub(crate) audience: Option<String>,
-}
-
 impl Pod {
-    /// Whether every container uses `client_id` by workload identity.
-    pub(crate) fn uses(&self, client_id: &str) -> bool {
-        let right = |own: &Injected| own.token_file && own.client_id.as_deref() == Some(client_id);
+    /// Whether every container has what `expected` says.
+    pub(crate) fn uses(&self, expected: &Expected) -> bool {
+        let right = |own: &Injected| own.lacks(expected).is_empty();
         !self.containers.is_empty() && self.containers.iter().all(right)
     }
 
@@ -135,40 +120,6 @@ impl Pod {
 /// A replica set's name is that of its deployment, a dash, and the hash that its pods carry as a label.
 fn deployment_of<'a>(replica_set: &'a str, hash: &str) -> Option<&'a str> {
     replica_set.strip_suffix(hash)?.strip_suffix('-')
-}
-
-/// What a pod's containers carry, without those that the webhook was told to skip. Velero's is never left out: it is
-/// the one that needs it.
-pub(crate) fn injected(spec: &PodSpec, skipped: &str) -> Vec<Injected> {
-    let skips = |name: &str| name != VELERO_CONTAINER && skipped.split(';').any(|own| own.trim() == name);
-    let containers = spec.containers.iter().filter(|container| !skips(&container.name));
-    containers
-        .map(|container| {
-            let variables = container.env.as_deref().unwrap_or_default();
-            let find = |name: &str| variables.iter().find(|own| own.name == name);
-            Injected {
-                container: container.name.clone(),
-                client_id: find("AZURE_CLIENT_ID").and_then(|own| own.value.clone()),
-                token_file: find("AZURE_FEDERATED_TOKEN_FILE").is_some(),
-                tenant_id: find("AZURE_TENANT_ID").and_then(|own| own.value.clone()),
-                audience: find("AZURE_FEDERATED_TOKEN_FILE")
-                    .and_then(|own| audience(spec, container, own.value.as_deref()?)),
-            }
-        })
-        .collect()
-}
-
-/// Whom the token is for that a container finds at `path`. Name and place of the volume changed between versions of the
-/// webhook, so that the path alone leads to it.
-fn audience(spec: &PodSpec, container: &Container, path: &str) -> Option<String> {
-    let below = |mount: &str| path.strip_prefix(mount).is_some_and(|rest| rest.starts_with('/'));
-    let mounts = container.volume_mounts.iter().flatten();
-    let mount = mounts
-        .into_iter()
-        .find(|own| below(own.mount_path.trim_end_matches('/')))?;
-    let volume = spec.volumes.iter().flatten().find(|own| own.name == mount.name)?;
-    let mut sources = volume.projected.as_ref()?.sources.iter().flatten();
-    sources.find_map(|source| source.service_account_token.as_ref()?.audience.clone())
 }
 
 fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a str> {

@@ -1,5 +1,7 @@
 //! What the webhook would do to a pod of a template: a pod is created with `dryRun=All`, so that nothing is kept.
 
+use std::collections::BTreeMap;
+
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::ObjectName;
 use aksbackup_shared::names::USE_LABEL;
@@ -9,8 +11,9 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use crate::cluster::client::Reader;
 use crate::cluster::deployments::Deployment;
 use crate::cluster::error::Doing;
+use crate::cluster::injected::{Injected, injected};
 use crate::cluster::ownership::MANAGER;
-use crate::cluster::pods::injected;
+use crate::cluster::pods::SKIP_ANNOTATION;
 
 /// What came back of a pod that was created for trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +26,33 @@ pub(crate) struct Trial {
     pub(crate) outcome: TrialOutcome,
 }
 
-/// What the webhook did to a trial pod.
+/// What became of a trial pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TrialOutcome {
-    /// It put a token file into the pod, and this client id.
-    Injected(Option<String>),
-    /// It left the pod alone: there is no webhook.
-    Untouched,
+    /// It would be created.
+    Made(Made),
     /// The pod was refused, in the API server's words.
     Refused(String),
+}
+
+/// A trial pod as admission left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Made {
+    /// Whether it still has the label that the webhook selects pods by.
+    pub(crate) labelled: bool,
+    /// What each container has that the webhook was not told to skip.
+    pub(crate) containers: Vec<Injected>,
+    /// The pod's labels.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// The containers that the webhook was told to skip, as the annotation lists them.
+    pub(crate) skipped: String,
+}
+
+impl Made {
+    /// Whether the webhook left the pod alone.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !self.containers.iter().any(|own| own.token_file)
+    }
 }
 
 impl Reader {
@@ -60,7 +81,7 @@ impl Reader {
             })
             .await;
         let outcome = match answer {
-            Ok(pod) => judged(&pod),
+            Ok(pod) => TrialOutcome::Made(made(&pod)),
             Err(failure) if failure.exit == aksbackup_shared::exit::Exit::Failed && failure.code.is_some() => {
                 TrialOutcome::Refused(failure.why.join("; "))
             }
@@ -92,14 +113,16 @@ fn trial_pod(deployment: &Deployment, namespace: &str) -> Pod {
     }
 }
 
-fn judged(pod: &Pod) -> TrialOutcome {
+fn made(pod: &Pod) -> Made {
     let annotations = pod.metadata.annotations.as_ref();
-    let skipped = annotations.and_then(|all| all.get("azure.workload.identity/skip-containers"));
-    let spec = pod.spec.clone().unwrap_or_default();
-    let containers = injected(&spec, skipped.map_or("", String::as_str));
-    match containers.iter().find(|own| own.token_file) {
-        Some(own) => TrialOutcome::Injected(own.client_id.clone()),
-        None => TrialOutcome::Untouched,
+    let skipped = annotations.and_then(|all| all.get(SKIP_ANNOTATION));
+    let skipped = skipped.cloned().unwrap_or_default();
+    let labels = pod.metadata.labels.clone().unwrap_or_default();
+    Made {
+        labelled: labels.get(USE_LABEL).is_some_and(|own| own == "true"),
+        containers: injected(&pod.spec.clone().unwrap_or_default(), &skipped),
+        labels,
+        skipped,
     }
 }
 
@@ -108,19 +131,17 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn pod(env: serde_json::Value) -> Pod {
-        serde_json::from_value(json!({ "spec": { "containers": [{ "name": "velero", "env": env }] } })).unwrap()
-    }
-
     #[test]
-    fn the_trial_tells_what_the_webhook_did() {
-        let file = json!({ "name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/x" });
-        let id = json!({ "name": "AZURE_CLIENT_ID", "value": "id" });
-        assert_eq!(
-            judged(&pod(json!([file, id]))),
-            TrialOutcome::Injected(Some("id".into()))
-        );
-        assert_eq!(judged(&pod(json!([file]))), TrialOutcome::Injected(None));
-        assert_eq!(judged(&pod(json!([id]))), TrialOutcome::Untouched);
+    fn the_trial_tells_what_became_of_label_and_containers() {
+        let file = json!([{ "name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/x" }]);
+        let pod = |labels: serde_json::Value, env: serde_json::Value| {
+            let containers = json!([{ "name": "velero", "env": env }, { "name": "sidecar" }]);
+            let pod = json!({ "metadata": { "labels": labels }, "spec": { "containers": containers } });
+            made(&serde_json::from_value(pod).unwrap())
+        };
+        let own = pod(json!({ USE_LABEL: "true" }), file);
+        assert!(own.labelled && !own.is_untouched() && own.containers.len() == 2);
+        let own = pod(json!({}), json!([]));
+        assert!(!own.labelled && own.is_untouched());
     }
 }

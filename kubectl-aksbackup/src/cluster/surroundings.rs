@@ -1,6 +1,8 @@
 //! What the extension would be installed into: nodes, another Velero, the webhook, quotas. A cluster's user may often
 //! see none of it: what may not be read is `None`, which is not the same as nothing.
 
+use std::collections::BTreeMap;
+
 use aksbackup_shared::failure::Outcome;
 use futures::future::{try_join, try_join5};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -19,10 +21,12 @@ use crate::cluster::quantity::{bytes, millis};
 pub(crate) const WEBHOOK: &str = "mutation.azure-workload-identity.io";
 
 /// What stands around the extension. `None` is what the caller may not read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Surroundings {
     /// Phase of the extension's namespace; empty text where there is no such namespace.
     pub(crate) namespace: Option<String>,
+    /// The labels of that namespace; `None` where it may not be read.
+    pub(crate) labels: Option<BTreeMap<String, String>>,
     /// Deployments elsewhere that run Velero, each as `NAMESPACE/NAME`.
     pub(crate) veleros: Option<Vec<String>>,
     /// Webhook configurations that hold the webhook of workload identity.
@@ -72,8 +76,8 @@ impl Reader {
     pub(crate) async fn surroundings(&self, room: bool) -> Outcome<Surroundings> {
         let own = self.namespace();
         let elsewhere = |live: Deployment| velero(&live, own);
-        let (phase, veleros, webhooks, nodes, quotas) = try_join5(
-            self.phase(),
+        let (place, veleros, webhooks, nodes, quotas) = try_join5(
+            self.place(),
             self.every(&Wanted::everywhere("deployments.apps"), Api::all, elsewhere),
             self.webhooks(),
             self.nodes(room),
@@ -81,7 +85,8 @@ impl Reader {
         )
         .await?;
         Ok(Surroundings {
-            namespace: phase,
+            namespace: place.as_ref().map(|(phase, _)| phase.clone()),
+            labels: place.map(|(_, labels)| labels),
             veleros,
             webhooks,
             nodes,
@@ -113,8 +118,11 @@ impl Reader {
         Ok(nodes.map(|all| all.iter().map(|node| Node::from_live(node, &pods)).collect()))
     }
 
-    /// Phase of the extension's namespace; empty where there is none.
-    async fn phase(&self) -> Outcome<Option<String>> {
+    /// Phase and labels of the extension's namespace; the phase is empty where there is no such namespace.
+    ///
+    /// # Errors
+    /// As [`Reader::every`].
+    pub(crate) async fn place(&self) -> Outcome<Option<(String, BTreeMap<String, String>)>> {
         let doing = Doing::new("get", "namespaces", format!("namespace {}", self.namespace()), "");
         let got = self
             .connection()
@@ -126,9 +134,10 @@ impl Reader {
             Ok(found) => {
                 // Empty text is for a namespace that is not there.
                 let phase = found.status.and_then(|status| status.phase);
-                Ok(Some(phase.unwrap_or_else(|| "Active".to_owned())))
+                let labels = found.metadata.labels.unwrap_or_default();
+                Ok(Some((phase.unwrap_or_else(|| "Active".to_owned()), labels)))
             }
-            Err(failure) if is_missing(&failure) => Ok(Some(String::new())),
+            Err(failure) if is_missing(&failure) => Ok(Some((String::new(), BTreeMap::new()))),
             Err(failure) => unless_forbidden(failure),
         }
     }

@@ -9,9 +9,11 @@ use aksbackup_shared::status;
 
 use crate::cli::{Cli, ConfigureArgs, DryRun};
 use crate::cluster::client::{Reader, Rehearsal};
+use crate::cluster::service_accounts::ServiceAccount;
 use crate::commands::session::{self, Access};
 use crate::guide;
 use crate::plane::Cluster;
+use crate::steps::confirmation::Confirmation;
 use crate::steps::context::Context;
 use crate::steps::goal::Goal;
 use crate::steps::injection::live;
@@ -29,6 +31,7 @@ pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
         false => Access::Write { force },
     };
     let (session, context) = session::open(cli, session::state(cli)?, access).await?;
+    context.confirmation.replace(confirmation(cli, &arguments));
     let mut steps = guide::configure(&context, dry_run.is_dry());
     let report = match dry_run {
         DryRun::None => act(&mut steps, &session).await?,
@@ -46,6 +49,23 @@ pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
     ))
 }
 
+fn has(account: &ServiceAccount, client_id: &str) -> bool {
+    account
+        .client_id
+        .as_ref()
+        .is_some_and(|own| own.eq_ignore_ascii_case(client_id))
+}
+
+/// How the person who typed this confirms the client ID.
+fn confirmation(cli: &Cli, arguments: &ConfigureArgs) -> Confirmation {
+    Confirmation {
+        required: !arguments.dry.dry_run.is_dry(),
+        named: arguments.client_id.clone(),
+        prompted: !cli.common.yes,
+        by_digest: cli.common.expect_digest.is_some(),
+    }
+}
+
 /// Lets the API server judge each pending change, without keeping any.
 ///
 /// # Errors
@@ -61,7 +81,7 @@ async fn rehearsed(report: Report, session: &Session<Cluster>, context: &Context
     let deployments = context.deployments.borrow().clone();
     let wanted = used(&deployments);
     for account in reader.service_accounts().await?.items {
-        if wanted.contains(&account.name) && account.client_id.as_deref() != Some(goal.client_id.as_str()) {
+        if wanted.contains(&account.name) && !has(&account, &goal.client_id) {
             rehearsal.patcher().annotate(&account, Some(&goal.client_id)).await?;
             session.console.say(format!(
                 "service account {}: the API server would accept it",

@@ -58,6 +58,7 @@ pub(crate) async fn run(cli: &Cli, arguments: &DoctorArgs) -> Outcome<Exit> {
                 ConfigureArgs {
                     dry,
                     force_conflicts: false,
+                    client_id: None,
                 },
             )
             .await

@@ -34,7 +34,7 @@ pub(crate) fn preconditions(
         identity,
         namespace(around.namespace.as_deref(), own),
         other_veleros(around.veleros.as_deref()),
-        webhook(around.webhooks.as_deref()),
+        webhook(around, own, None),
         nodes(around.nodes.as_deref()),
         quotas(around.quotas.as_deref(), own),
     ];
@@ -130,6 +130,10 @@ mod tests {
             name: name.into(),
             created: None,
             trusted: true,
+            ignores_failure: false,
+            namespaces: Default::default(),
+            pods: Default::default(),
+            reinvoked: true,
         }
     }
 
@@ -147,6 +151,7 @@ mod tests {
     fn good() -> Surroundings {
         Surroundings {
             namespace: Some(String::new()),
+            labels: Some([("team".to_owned(), "backup".to_owned())].into()),
             veleros: Some(Vec::new()),
             webhooks: Some(vec![webhook("w")]),
             nodes: Some(vec![node()]),
@@ -186,6 +191,9 @@ mod tests {
         for webhooks in [vec![], vec![webhook("a"), webhook("b")]] {
             assert_eq!(finds(|around| around.webhooks = Some(webhooks)), ["webhook"]);
         }
+        let mut excluding = webhook("a");
+        excluding.namespaces.match_labels = Some([("team".to_owned(), "other".to_owned())].into());
+        assert_eq!(finds(|around| around.webhooks = Some(vec![excluding])), ["webhook"]);
         let quota = Quota {
             name: "q".into(),
             resource: "pods".into(),

@@ -10,7 +10,7 @@ use aksbackup_shared::state::schema::{ClusterTables, State};
 use aksbackup_shared::state::store::DEFAULT_NAME;
 
 use crate::cli::Cli;
-use crate::cluster::client::{Reader, Writer};
+use crate::cluster::client::{Reader, Rehearsal, Writer};
 use crate::plane::Cluster;
 use crate::steps::context::Context;
 
@@ -107,6 +107,9 @@ pub(crate) async fn open(cli: &Cli, state: State, access: Access) -> Outcome<(Se
     let reader = reader(cli, &state)?;
     console.detail(format!("API server {}", reader.connection().server()));
     let mut context = Context::new(&reader, cli.common.state_flag()).await?;
+    if let Access::Write { force } = access {
+        context.rehearsal.replace(Some(Rehearsal::new(&reader, force)));
+    }
     if let Some(flags) = cluster_flags(&state) {
         context.cluster_flags = flags;
     }

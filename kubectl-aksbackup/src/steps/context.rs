@@ -9,9 +9,10 @@ use aksbackup_shared::names::AGENT_DEPLOYMENT;
 use aksbackup_shared::pace::Pace;
 use aksbackup_shared::step::Turn;
 
-use crate::cluster::client::Reader;
+use crate::cluster::client::{Reader, Rehearsal};
 use crate::cluster::deployments::{Deployment, of_release};
 use crate::cluster::pods::Pod;
+use crate::steps::confirmation::Confirmation;
 
 /// Facts of one run.
 pub(crate) struct Context {
@@ -33,6 +34,10 @@ pub(crate) struct Context {
     pub(crate) pace: Pace,
     /// Whether nothing in the cluster can change unnoticed just now.
     pub(crate) watched: Cell<bool>,
+    /// Whose word the client ID is.
+    pub(crate) confirmation: RefCell<Confirmation>,
+    /// What is tried before the first write; `None` in a command that writes nothing, or once it was tried.
+    pub(crate) rehearsal: RefCell<Option<Rehearsal>>,
 }
 
 impl Context {
@@ -55,6 +60,8 @@ impl Context {
             cluster_flags: "--resource-group GROUP --name CLUSTER".to_owned(),
             pace: reader.connection().pace(),
             watched: Cell::new(false),
+            confirmation: RefCell::default(),
+            rehearsal: RefCell::default(),
         })
     }
 
@@ -83,6 +90,11 @@ impl Context {
     /// How long a burst of changes in the cluster is left to settle before the next look.
     pub(crate) fn calm(&self) -> Duration {
         self.pace.scaled(Duration::from_millis(250))
+    }
+
+    /// How long the webhook may take to see an annotation before it counts as a failure. Its cache follows within seconds.
+    pub(crate) fn webhook_patience(&self) -> Duration {
+        self.pace.scaled(Duration::from_secs(300)).max(Duration::from_secs(10))
     }
 
     /// How long Entra may take to honour a new credential before its refusal counts as final: ten minutes, of Azure's

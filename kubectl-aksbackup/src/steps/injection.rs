@@ -1,15 +1,18 @@
 //! Whether pods really run with workload identity, and what a trial pod tells of the webhook.
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
+use aksbackup_shared::names::VELERO_CONTAINER;
 
+use crate::cluster::client::stripped;
 use crate::cluster::deployments::{Deployment, Rollout};
+use crate::cluster::error::is_denied;
+use crate::cluster::injected::{Expected, Injected, Lack};
 use crate::cluster::pods::Pod;
-use crate::cluster::rehearsal::{Trial, TrialOutcome};
+use crate::cluster::rehearsal::{Made, Trial, TrialOutcome};
+use crate::cluster::surroundings::WEBHOOK;
 use crate::steps::context::Context;
-
-/// Name of AKS's workload identity webhook, as the API server names it in errors.
-const WEBHOOK: &str = "mutation.azure-workload-identity.io";
+use crate::steps::obstacles::skip_patch;
+use crate::steps::passing::Around;
 
 /// The pods of `deployment` that are not on their way out.
 pub(crate) fn live<'a>(deployment: &Deployment, pods: &'a [Pod]) -> Vec<&'a Pod> {
@@ -17,24 +20,28 @@ pub(crate) fn live<'a>(deployment: &Deployment, pods: &'a [Pod]) -> Vec<&'a Pod>
     pods.iter().filter(own).collect()
 }
 
-/// What a pod lacks to use `client_id` by workload identity, for people; `None` where it lacks nothing.
-pub(crate) fn lack(pod: &Pod, client_id: &str) -> Option<String> {
-    if pod.uses(client_id) {
-        return None;
-    }
+/// What a pod lacks to use workload identity as `expected`, for people; `None` where it lacks nothing.
+pub(crate) fn lack(pod: &Pod, expected: &Expected) -> Option<String> {
     let name = &pod.name;
-    let Some(bad) = pod
+    if pod.containers.is_empty() {
+        return Some(format!("pod {name} has no container that could use workload identity"));
+    }
+    let first = pod
         .containers
         .iter()
-        .find(|own| !own.token_file || own.client_id.as_deref() != Some(client_id))
-    else {
-        return Some(format!("pod {name} has no container that could use workload identity"));
-    };
-    let container = &bad.container;
-    Some(match (&bad.client_id, bad.token_file) {
-        (_, false) => format!("pod {name} runs without workload identity: container {container} has no token file"),
-        (None, true) => format!("pod {name} has a token file and no client id in container {container}"),
-        (Some(other), true) => format!("pod {name} uses client id {other} in container {container}"),
+        .find_map(|own| Some((own, own.lacks(expected).into_iter().next()?)));
+    let (own, lack) = first?;
+    let container = &own.container;
+    Some(match lack {
+        Lack::TokenFile => format!("pod {name} runs without workload identity: container {container} {lack}"),
+        Lack::ClientId { from: false } => {
+            format!(
+                "pod {name} has a token file and no client id in container {container} ({})",
+                lack.variable()
+            )
+        }
+        Lack::OtherClientId(other) => format!("pod {name} uses client id {other} in container {container}"),
+        lack => format!("pod {name}: container {container} {lack}"),
     })
 }
 
@@ -43,40 +50,109 @@ pub(crate) fn lack(pod: &Pod, client_id: &str) -> Option<String> {
 pub(crate) enum Webhook {
     /// New pods get the client id.
     Ready,
-    /// The webhook does not see the annotation yet.
+    /// The webhook does not see an annotation of a service account yet.
     Behind(String),
 }
 
-/// Judges the trial pods.
+/// Judges the trial pods, each over all of its containers. `around` is what was read of the webhook where it left one alone.
 ///
 /// # Errors
-/// There is no webhook, it does not answer, or a policy refuses the pods: waiting would not help.
-pub(crate) fn webhook(trials: &[Trial], client_id: &str, context: &Context) -> Outcome<Webhook> {
+/// There is no webhook, it does not answer, it passes the pods by, or a container never gets what it needs: waiting would
+/// not help.
+pub(crate) fn webhook(trials: &[Trial], around: &Around, expected: &Expected, context: &Context) -> Outcome<Webhook> {
+    let mut behind = None;
     for trial in trials {
-        let (deployment, account) = (&trial.deployment, &trial.service_account);
         match &trial.outcome {
-            TrialOutcome::Injected(Some(own)) if own == client_id => {}
-            TrialOutcome::Injected(_) => {
-                return Ok(Webhook::Behind(format!(
-                    "the webhook does not see annotation {CLIENT_ID_ANNOTATION} of service account {account} yet"
-                )));
-            }
-            TrialOutcome::Untouched => {
-                return Failure::failed(format!("new pods of deployment {deployment} get no workload identity"))
-                    .because("the workload identity webhook left a trial pod alone: it is not installed")
-                    .hint(context.command("az aksbackup prepare"))
-                    .hint(format!(
-                        "or: az aks update --enable-workload-identity {}",
-                        context.cluster_flags
-                    ))
-                    .err();
-            }
+            TrialOutcome::Made(made) => behind = behind.or(made_as(trial, made, around, expected, context)?),
             // Policies may refuse bare pods and let those of a deployment pass: only the rollout itself can tell.
-            TrialOutcome::Refused(why) if why.contains("denied the request") => {}
-            TrialOutcome::Refused(why) => return refused(deployment.as_str(), why, context),
+            TrialOutcome::Refused(why) if is_denied(why) && !why.contains(WEBHOOK) => {}
+            TrialOutcome::Refused(why) => return refused(trial.deployment.as_str(), why, context),
         }
     }
-    Ok(Webhook::Ready)
+    Ok(behind.map_or(Webhook::Ready, Webhook::Behind))
+}
+
+/// What a trial pod that would be created still waits for.
+///
+/// # Errors
+/// As [`webhook`].
+fn made_as(
+    trial: &Trial,
+    made: &Made,
+    around: &Around,
+    expected: &Expected,
+    context: &Context,
+) -> Outcome<Option<String>> {
+    let deployment = &trial.deployment;
+    if !made.labelled {
+        return stripped(&format!("new pods of deployment {deployment}"), &context.namespace);
+    }
+    if made.is_untouched() {
+        return around.passed_by(trial, made, context);
+    }
+    let mut behind = None;
+    for own in &made.containers {
+        for lack in own.lacks(expected) {
+            match lack {
+                Lack::TokenFile | Lack::Token(_) | Lack::ClientId { from: true } => {
+                    return never(trial, made, (own, &lack), around, context);
+                }
+                Lack::ClientId { from: false } | Lack::OtherClientId(_) | Lack::Tenant(_) => {
+                    behind = behind.or_else(|| {
+                        Some(format!(
+                            "the webhook does not see the annotations of service account {} yet: container {} of a new \
+                             pod of deployment {deployment} {lack}",
+                            trial.service_account, own.container
+                        ))
+                    });
+                }
+            }
+        }
+    }
+    Ok(behind)
+}
+
+/// A container that gets no token, whatever is annotated.
+fn never<T>(
+    trial: &Trial,
+    made: &Made,
+    (own, lack): (&Injected, &Lack),
+    around: &Around,
+    context: &Context,
+) -> Outcome<T> {
+    let (deployment, container) = (&trial.deployment, &own.container);
+    let failure = Failure::failed(format!("new pods of deployment {deployment} get no workload identity"))
+        .because(format!("container {container} of a trial pod {lack}"));
+    if container == VELERO_CONTAINER {
+        let namespace = &context.namespace;
+        return failure
+            .hint(format!(
+                "remove the variable, or the policy that sets it: kubectl get deployment {deployment} --namespace \
+                 {namespace} -o yaml"
+            ))
+            .err();
+    }
+    let list: Vec<&str> = made
+        .skipped
+        .split(';')
+        .map(str::trim)
+        .filter(|own| !own.is_empty())
+        .collect();
+    let value = format!("{:?}", [list.as_slice(), &[container.as_str()]].concat().join(";"));
+    let once = around
+        .asked_once()
+        .map(|name| format!(", and {name} has reinvocationPolicy Never"));
+    failure
+        .because(format!(
+            "another webhook adds or changes the container after the workload identity webhook{}",
+            once.unwrap_or_default()
+        ))
+        .hint(format!(
+            "if the container needs no Azure identity, leave it out of workload identity: {}",
+            skip_patch(deployment.as_str(), &context.namespace, &value)
+        ))
+        .hint("or keep the other webhook from the extension's namespace")
+        .err()
 }
 
 fn refused<T>(deployment: &str, why: &str, context: &Context) -> Outcome<T> {
@@ -109,27 +185,6 @@ fn refused<T>(deployment: &str, why: &str, context: &Context) -> Outcome<T> {
     failure
         .hint("nothing was rolled out, the pods that run go on; mend what refuses the pod, then run this again")
         .err()
-}
-
-/// A client id that the chart itself sets on a container: the webhook never overwrites it.
-///
-/// # Errors
-/// It is another one: no annotation and no rollout can help.
-pub(crate) fn refuse_preset(deployments: &[Deployment], client_id: &str) -> Outcome<()> {
-    for deployment in deployments {
-        if let Some((container, own)) = deployment.preset_client_id()
-            && !own.eq_ignore_ascii_case(client_id)
-        {
-            return Failure::failed(format!("deployment {} keeps to client id {own}", deployment.name))
-                .because(format!(
-                    "container {container} sets AZURE_CLIENT_ID itself, and the webhook never overwrites a variable"
-                ))
-                .because(format!("the state file's client id is {client_id}"))
-                .hint("if the extension was installed anew, read its identity again: az aksbackup prepare")
-                .err();
-        }
-    }
-    Ok(())
 }
 
 /// A deployment that somebody has paused or scaled to zero: it gets no new pods, and waiting for them would not end.
@@ -179,32 +234,57 @@ mod tests {
         assert!(failure.hints[0].starts_with("kubectl rollout resume"));
     }
 
-    fn trial(outcome: TrialOutcome) -> Trial {
-        Trial {
-            deployment: testing::deployment().name,
-            service_account: testing::ACCOUNT.parse().unwrap(),
-            outcome,
-        }
-    }
-
     fn judged(outcome: TrialOutcome) -> Outcome<Webhook> {
-        webhook(&[trial(outcome)], testing::CLIENT_ID, &testing::context())
+        webhook(
+            &[testing::trial(outcome)],
+            &Around::default(),
+            &testing::expected(),
+            &testing::context(),
+        )
     }
 
     #[test]
-    fn the_webhook_is_ready_when_it_puts_our_client_id_into_a_pod() {
+    fn the_webhook_is_ready_when_it_puts_our_client_id_into_every_container() {
+        assert_eq!(judged(testing::made(|_| {})), Ok(Webhook::Ready));
         assert_eq!(
-            judged(TrialOutcome::Injected(Some(testing::CLIENT_ID.into()))),
+            judged(testing::made(
+                |own| own.client_id = Some(testing::CLIENT_ID.to_uppercase())
+            )),
             Ok(Webhook::Ready)
         );
         for behind in [None, Some("old".to_owned())] {
-            assert!(matches!(judged(TrialOutcome::Injected(behind)), Ok(Webhook::Behind(_))));
+            let outcome = testing::made(|own| own.client_id = behind.clone());
+            assert!(matches!(judged(outcome), Ok(Webhook::Behind(_))));
         }
+    }
+
+    #[test]
+    fn one_container_without_a_token_is_enough_to_fail() {
+        let TrialOutcome::Made(mut made) = testing::made(|_| {}) else {
+            panic!("not made")
+        };
+        let mut bare = made.containers[0].clone();
+        (bare.container, bare.token_file, bare.audience) = ("sidecar".into(), false, None);
+        made.containers.push(bare);
+        let failure = judged(TrialOutcome::Made(made)).unwrap_err();
+        assert!(failure.why[0].contains("container sidecar") && failure.why[0].contains("AZURE_FEDERATED_TOKEN_FILE"));
+        assert!(failure.hints[0].contains("skip-containers\":\"sidecar\""), "{failure}");
+        let from = testing::made(|own| (own.client_id, own.client_id_from) = (None, true));
+        assert!(judged(from).unwrap_err().why[0].contains("valueFrom"));
+    }
+
+    #[test]
+    fn a_pod_without_the_label_was_changed_by_a_policy() {
+        let TrialOutcome::Made(mut made) = testing::made(|_| {}) else {
+            panic!("not made")
+        };
+        made.labelled = false;
+        assert!(judged(TrialOutcome::Made(made)).unwrap_err().why[0].contains("removes it"));
     }
 
     #[test]
     fn a_missing_or_broken_webhook_fails_with_its_cure() {
-        let failure = judged(TrialOutcome::Untouched).unwrap_err();
+        let failure = judged(testing::made(|own| own.token_file = false)).unwrap_err();
         assert!(
             failure
                 .hints
@@ -218,30 +298,30 @@ mod tests {
 
     #[test]
     fn a_policy_against_bare_pods_proves_nothing() {
-        let words = "admission webhook \"validate.kyverno.svc\" denied the request: naked pods are not allowed";
-        assert_eq!(judged(TrialOutcome::Refused(words.into())), Ok(Webhook::Ready));
+        for words in [
+            "admission webhook \"validate.kyverno.svc\" denied the request: naked pods are not allowed",
+            "pods \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no bare pods",
+        ] {
+            assert_eq!(
+                judged(TrialOutcome::Refused(words.into())),
+                Ok(Webhook::Ready),
+                "{words}"
+            );
+        }
         assert!(judged(TrialOutcome::Refused("exceeded quota: pods".into())).is_err());
+        let own = "admission webhook \"mutation.azure-workload-identity.io\" denied the request: token expiration 60";
+        assert!(judged(TrialOutcome::Refused(own.into())).is_err());
     }
 
     #[test]
     fn what_a_pod_lacks_is_told() {
-        assert_eq!(lack(&testing::pod(), testing::CLIENT_ID), None);
-        assert!(
-            lack(&testing::bare_pod(), testing::CLIENT_ID)
-                .unwrap()
-                .contains("no token file")
-        );
-        assert!(lack(&testing::pod(), "other").unwrap().contains(testing::CLIENT_ID));
-    }
-
-    #[test]
-    fn a_client_id_of_the_chart_is_refused_unless_it_is_ours() {
-        let mut deployment = testing::deployment();
-        deployment.template = serde_json::from_value(serde_json::json!({ "spec": { "containers": [
-            { "name": "velero", "env": [{ "name": "AZURE_CLIENT_ID", "value": testing::CLIENT_ID }] },
-        ] } }))
-        .unwrap();
-        assert_eq!(refuse_preset(&[deployment.clone()], testing::CLIENT_ID), Ok(()));
-        assert!(refuse_preset(&[deployment], "other").unwrap_err().why[0].contains("never overwrites"));
+        let expected = testing::expected();
+        assert_eq!(lack(&testing::pod(), &expected), None);
+        assert!(lack(&testing::bare_pod(), &expected).unwrap().contains("no token file"));
+        let other = Expected {
+            client_id: Some("other".into()),
+            ..expected
+        };
+        assert!(lack(&testing::pod(), &other).unwrap().contains(testing::CLIENT_ID));
     }
 }

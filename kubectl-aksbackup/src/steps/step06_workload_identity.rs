@@ -18,6 +18,9 @@ use crate::cluster::deployments::{Deployment, of_release};
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::plane::Cluster;
 use crate::steps::context::Context;
+use crate::steps::goal::Goal;
+use crate::steps::obstacles::refuse;
+use crate::steps::rehearsal;
 
 /// The step.
 pub(crate) struct WorkloadIdentity {
@@ -77,17 +80,27 @@ impl Step for WorkloadIdentity {
         StepName::WorkloadIdentity
     }
 
-    async fn observe(&self, reader: &Reader, _: &State) -> Outcome<Seen> {
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let lists = try_join3(reader.deployments(), reader.service_accounts(), reader.pods());
         let (deployments, accounts, pods) = lists.await?;
         self.context.pods.replace(pods.items);
         let deployments = of_release(&deployments.items);
         self.context.deployments.replace(deployments.clone());
-        Ok(Seen {
+        let seen = Seen {
             namespace: reader.namespace_name().clone(),
             deployments,
             accounts: accounts.items,
-        })
+        };
+        if let Some(goal) = self.possible(&seen, state)? {
+            let due = rehearsal::Due::of(
+                &seen.deployments,
+                &self.context.pods.borrow(),
+                seen.to_annotate(&goal),
+                &goal,
+            );
+            rehearsal::rehearse(&due, reader, &goal, &self.context).await?;
+        }
+        Ok(seen)
     }
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<Annotate>> {
@@ -105,10 +118,11 @@ impl Step for WorkloadIdentity {
         if let Some(turn) = self.unready(seen, state, &wanted) {
             return Ok(Decision::Blocked(Vec::new(), vec![turn]));
         }
+        self.possible(seen, state)?;
         let client_id = identity.client_id.as_str();
-        let accounts = wanted.iter().filter_map(|name| seen.account(name));
-        let mut changes: Vec<Annotate> = accounts
-            .filter(|account| account.client_id.as_deref() != Some(client_id))
+        let mut changes: Vec<Annotate> = seen
+            .to_annotate_with(client_id)
+            .into_iter()
             .map(|account| Annotate {
                 account: account.clone(),
                 client_id: client_id.to_owned(),
@@ -160,6 +174,26 @@ impl Step for WorkloadIdentity {
 }
 
 impl WorkloadIdentity {
+    /// What the pods are to run with, where the work can begin: nobody else's turn comes first.
+    ///
+    /// # Errors
+    /// Something keeps workload identity out of the pods for good; or a change is due and nobody but the file says whose
+    /// client ID it is.
+    fn possible(&self, seen: &Seen, state: &State) -> Outcome<Option<Goal>> {
+        let ready = !seen.deployments.is_empty() && self.unready(seen, state, &used(&seen.deployments)).is_none();
+        let Some(goal) = Goal::of(state).filter(|_| ready) else {
+            return Ok(None);
+        };
+        refuse(&seen.deployments, &seen.accounts, &goal, seen.namespace.as_str())?;
+        let confirmation = self.context.confirmation.borrow();
+        confirmation.compare(&goal.client_id)?;
+        let pods = self.context.pods.borrow();
+        if !seen.to_annotate(&goal).is_empty() || !goal.due(&seen.deployments, &pods).is_empty() {
+            confirmation.confirmed(&goal.client_id, &self.context.state_flag)?;
+        }
+        Ok(Some(goal))
+    }
+
     /// Whose turn it is before any of the service accounts may be annotated.
     fn unready(&self, seen: &Seen, state: &State, wanted: &BTreeSet<ObjectName>) -> Option<Turn> {
         let absent: Vec<&ObjectName> = wanted.iter().filter(|name| seen.account(name).is_none()).collect();
@@ -193,6 +227,22 @@ impl WorkloadIdentity {
 }
 
 impl Seen {
+    fn to_annotate(&self, goal: &Goal) -> Vec<&ServiceAccount> {
+        self.to_annotate_with(&goal.client_id)
+    }
+
+    /// The service accounts of the extension that have another client ID, or none.
+    fn to_annotate_with(&self, client_id: &str) -> Vec<&ServiceAccount> {
+        let right = |own: &&ServiceAccount| {
+            own.client_id
+                .as_ref()
+                .is_some_and(|id| id.eq_ignore_ascii_case(client_id))
+        };
+        let names = used(&self.deployments);
+        let own = names.iter().filter_map(|name| self.account(name));
+        own.filter(|account| !right(account)).collect()
+    }
+
     fn account(&self, name: &ObjectName) -> Option<&ServiceAccount> {
         self.accounts.iter().find(|own| own.name == *name)
     }

@@ -2,11 +2,15 @@
 //!
 //! Label and cause of the rollout go into the pod template in one patch. Before it, the storage location proves role
 //! and network by the node's identity, which is the same one, and a trial pod proves that the webhook sees the
-//! annotation. A pod that missed the injection all the same is deleted; its deployment is not rolled again.
+//! annotations. A pod that missed the injection all the same is deleted, once for each deployment and cause; its deployment is
+//! not rolled again. Where that does not help, nothing of this program's would: it fails and names the container.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Instant;
 
+use aksbackup_shared::console::human;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::state::schema::{ClusterTables, RolloutTable, State};
@@ -23,22 +27,36 @@ use crate::plane::Cluster;
 use crate::steps::context::Context;
 use crate::steps::gate::{Gate, gate};
 use crate::steps::goal::Goal;
-use crate::steps::injection::{Webhook, live, refuse_halted, refuse_preset, webhook};
+use crate::steps::injection::{Webhook, lack, live, refuse_halted, webhook};
+use crate::steps::obstacles::refuse;
+use crate::steps::passing::Around;
 
 mod changes;
 
 pub(crate) use changes::RolloutChange;
 
+/// A deployment, and what the rollout of a pod of it depended on.
+type Cause = (String, Option<String>);
+
 /// The step.
 pub(crate) struct Rollout {
     context: Rc<Context>,
     trials: bool,
+    /// The pods that were deleted, by deployment and cause.
+    replaced: RefCell<BTreeMap<Cause, BTreeSet<String>>>,
+    /// Since when the webhook does not see an annotation.
+    behind: Cell<Option<Instant>>,
 }
 
 impl Rollout {
     /// The step of one run. `trials` allows trial pods; a command that only reads goes without.
     pub(crate) fn new(context: Rc<Context>, trials: bool) -> Self {
-        Self { context, trials }
+        Self {
+            context,
+            trials,
+            replaced: RefCell::default(),
+            behind: Cell::default(),
+        }
     }
 }
 
@@ -50,6 +68,7 @@ pub(crate) struct Seen {
     pods: Vec<Pod>,
     locations: Vec<StorageLocation>,
     trials: Vec<Trial>,
+    around: Around,
     since: Since,
 }
 
@@ -71,6 +90,7 @@ impl Step for Rollout {
             pods: pods.items,
             locations: locations.items,
             trials: Vec::new(),
+            around: Around::default(),
             since: Since {
                 deployments: deployments.version,
                 pods: pods.version,
@@ -83,6 +103,7 @@ impl Step for Rollout {
         {
             let tried = self.to_try(&seen, &goal, state);
             seen.trials = try_join_all(tried.into_iter().map(|deployment| reader.trial(deployment))).await?;
+            seen.around = Around::of(reader, &seen.trials).await?;
         }
         Ok(seen)
     }
@@ -98,10 +119,12 @@ impl Step for Rollout {
                 .prepare("the state file names neither identity nor issuer yet");
             return Ok(Decision::Blocked(Vec::new(), vec![turn]));
         };
-        refuse_preset(&seen.deployments, &goal.client_id)?;
+        refuse(&seen.deployments, &[], &goal, &seen.namespace)?;
         refuse_halted(&seen.deployments, &seen.namespace)?;
         let due = seen.due(&goal);
         if !due.is_empty() {
+            let confirmation = self.context.confirmation.borrow();
+            confirmation.confirmed(&goal.client_id, &self.context.state_flag)?;
             return match gate(&seen.locations, &seen.pods, state, &self.context) {
                 Gate::Turn(turn) => Ok(Decision::Blocked(Vec::new(), vec![turn])),
                 Gate::Closed(why) => Ok(Decision::Wait(Wait::for_(why))),
@@ -110,6 +133,7 @@ impl Step for Rollout {
         }
         let missed = seen.missed(&goal);
         if !missed.is_empty() {
+            self.refuse_replaced(&missed, &goal)?;
             return self.unless_behind(seen, &goal, seen.replacements(&missed));
         }
         seen.finished(&goal)
@@ -120,7 +144,14 @@ impl Step for Rollout {
             RolloutChange::Label { deployment, cause, .. } => {
                 writer.patcher().label_template(deployment, Some(cause)).await?;
             }
-            RolloutChange::Replace { pod, .. } => writer.delete_pod(pod).await?,
+            RolloutChange::Replace { pod, .. } => {
+                self.replaced
+                    .borrow_mut()
+                    .entry(key(pod))
+                    .or_default()
+                    .insert(pod.uid.clone());
+                writer.delete_pod(pod).await?;
+            }
         }
         Ok(Applied::Done)
     }
@@ -140,6 +171,7 @@ impl Step for Rollout {
             pods: pods.clone(),
             locations: Vec::new(),
             trials: Vec::new(),
+            around: Around::default(),
             since: Since::default(),
         };
         self.after_wait(&seen, state)
@@ -192,11 +224,55 @@ impl Rollout {
     }
 
     fn unless_behind(&self, seen: &Seen, goal: &Goal, changes: Vec<RolloutChange>) -> Outcome<Decision<RolloutChange>> {
-        Ok(match webhook(&seen.trials, &goal.client_id, &self.context)? {
-            Webhook::Ready => Decision::Change(changes),
-            Webhook::Behind(why) => Decision::Wait(Wait::for_(why)),
-        })
+        let why = match webhook(&seen.trials, &seen.around, &goal.expected(), &self.context)? {
+            Webhook::Ready => {
+                self.behind.set(None);
+                return Ok(Decision::Change(changes));
+            }
+            Webhook::Behind(why) => why,
+        };
+        let since = self.behind.get().unwrap_or_else(Instant::now);
+        self.behind.set(Some(since));
+        let patience = self.context.webhook_patience();
+        if since.elapsed() < patience {
+            return Ok(Decision::Wait(Wait::for_(why)));
+        }
+        Failure::failed("the workload identity webhook does not use the annotations of the service accounts")
+            .because(why)
+            .because(format!("its cache follows within seconds; this has not changed for {}", human(patience)))
+            .hint("check the webhook's pods: kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true")
+            .hint(format!("AKS sets the webhook up again with: az aks update {}", self.context.cluster_flags))
+            .err()
     }
+
+    /// A pod that took the place of a deleted one, and missed the injection as well.
+    ///
+    /// # Errors
+    /// There is one: deleting it too would never end, and Velero would not run in the meantime.
+    fn refuse_replaced(&self, missed: &[&Pod], goal: &Goal) -> Outcome<()> {
+        let replaced = self.replaced.borrow();
+        let again = |pod: &&&Pod| replaced.get(&key(pod)).is_some_and(|all| !all.contains(&pod.uid));
+        let Some(pod) = missed.iter().find(again) else {
+            return Ok(());
+        };
+        let deployment = pod.deployment.as_deref().unwrap_or_default();
+        let namespace = &self.context.namespace;
+        Failure::failed(format!("pods of deployment {deployment} miss the injection again and again"))
+            .because(lack(pod, &goal.expected()).unwrap_or_default())
+            .because("it replaces a pod that was deleted for the same reason, and a trial pod was injected; no other pod is deleted")
+            .hint(format!(
+                "find out what changes the pod after the workload identity webhook: kubectl get pod {} --namespace {namespace} \
+                 -o yaml",
+                pod.name
+            ))
+            .hint("then run the same command again")
+            .err()
+    }
+}
+
+/// What a pod's replacement is counted by.
+fn key(pod: &Pod) -> Cause {
+    (pod.deployment.clone().unwrap_or_default(), pod.cause.clone())
 }
 
 fn label(deployment: &Deployment, goal: &Goal, namespace: &str) -> RolloutChange {
@@ -209,10 +285,7 @@ fn label(deployment: &Deployment, goal: &Goal, namespace: &str) -> RolloutChange
 
 impl Seen {
     fn due(&self, goal: &Goal) -> Vec<&Deployment> {
-        self.deployments
-            .iter()
-            .filter(|own| goal.is_due(own, &live(own, &self.pods)))
-            .collect()
+        goal.due(&self.deployments, &self.pods)
     }
 
     fn labels(&self, due: &[&Deployment], goal: &Goal) -> Vec<RolloutChange> {
@@ -230,7 +303,7 @@ impl Seen {
         self.deployments
             .iter()
             .flat_map(of)
-            .filter(|pod| !pod.uses(&goal.client_id))
+            .filter(|pod| !pod.uses(&goal.expected()))
             .collect()
     }
 
@@ -248,7 +321,8 @@ impl Seen {
             let name = &deployment.name;
             match &deployment.rollout {
                 // Who was halted has been refused before anything else.
-                Progress::Complete | Progress::Paused | Progress::Empty => {}
+                Progress::Paused | Progress::Empty => {}
+                Progress::Complete => going.extend(self.unreplaced(deployment, goal)),
                 Progress::Going(why) => going.push(format!("deployment {name}: {why}{}", self.troubles(deployment))),
                 Progress::Stuck(why) => return self.stuck(deployment, why),
             }
@@ -260,6 +334,25 @@ impl Seen {
                 goal.client_id
             )),
             false => Decision::Wait(Wait::for_(going.join("; "))),
+        })
+    }
+
+    /// What a deployment's pods lack whose status says that it is complete: for a moment after a pod was deleted, the
+    /// status is still that of the old one.
+    fn unreplaced(&self, deployment: &Deployment, goal: &Goal) -> Option<String> {
+        let (name, wanted) = (&deployment.name, deployment.replicas);
+        let live = live(deployment, &self.pods);
+        let running = live
+            .iter()
+            .filter(|pod| pod.ready && pod.uses(&goal.expected()))
+            .count();
+        (running < wanted).then(|| {
+            let why = live.iter().find_map(|pod| lack(pod, &goal.expected()));
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            format!(
+                "deployment {name}: {running} of {wanted} pods run with workload identity{why}{}",
+                self.troubles(deployment)
+            )
         })
     }
 

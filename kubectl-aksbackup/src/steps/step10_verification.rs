@@ -18,6 +18,7 @@ use jiff::Timestamp;
 
 use crate::cluster::client::{Reader, Writer};
 use crate::cluster::deployments::{Deployment, of_release};
+use crate::cluster::injected::Expected;
 use crate::cluster::pods::Pod;
 use crate::cluster::storage_locations::{StorageLocation, default_of};
 use crate::cluster::watch::Since;
@@ -97,10 +98,14 @@ impl Step for Verification {
             return Ok(Decision::Blocked(Vec::new(), vec![turn]));
         };
         let client_id = identity.client_id.as_str();
+        let expected = Expected {
+            client_id: Some(client_id.to_owned()),
+            tenant: state.target.as_ref().map(|target| target.tenant.to_string()),
+        };
         if let Some(why) = seen
             .deployments
             .iter()
-            .find_map(|own| unproven(own, &seen.pods, client_id))
+            .find_map(|own| unproven(own, &seen.pods, &expected))
         {
             return Ok(Decision::Wait(Wait::for_(why)));
         }
@@ -162,13 +167,12 @@ impl Step for Verification {
 }
 
 /// What a deployment's pods leave unproved, for people.
-pub(crate) fn unproven(deployment: &Deployment, pods: &[Pod], client_id: &str) -> Option<String> {
+pub(crate) fn unproven(deployment: &Deployment, pods: &[Pod], expected: &Expected) -> Option<String> {
     let live = live(deployment, pods);
     if live.is_empty() {
         return Some(format!("deployment {} has no running pod", deployment.name));
     }
-    live.iter()
-        .find_map(|pod| lack(pod, client_id).or_else(|| unready(pod)))
+    live.iter().find_map(|pod| lack(pod, expected).or_else(|| unready(pod)))
 }
 
 /// Why a pod is not ready.

@@ -11,7 +11,9 @@ use aksbackup_shared::state::schema::{
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use crate::cluster::deployments::{Deployment, Rollout};
-use crate::cluster::pods::{ContainerState, Injected, Pod};
+use crate::cluster::injected::{Expected, Injected};
+use crate::cluster::pods::{ContainerState, Pod};
+use crate::cluster::rehearsal::{Made, Trial, TrialOutcome};
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::cluster::storage_locations::StorageLocation;
 use crate::steps::cause::cause;
@@ -33,6 +35,8 @@ pub(crate) fn context() -> Rc<Context> {
         cluster_flags: "--resource-group g --name c".into(),
         pace: Pace::real(),
         watched: std::cell::Cell::new(false),
+        confirmation: RefCell::default(),
+        rehearsal: RefCell::default(),
     })
 }
 
@@ -89,6 +93,8 @@ pub(crate) fn deployment() -> Deployment {
         label: Some("true".into()),
         cause: Some(cause(CLIENT_ID, ISSUER, ACCOUNT)),
         ours: true,
+        other_manager: None,
+        replicas: 1,
         template: template(),
         rollout: Rollout::Complete,
         refused: None,
@@ -122,6 +128,7 @@ pub(crate) fn pod() -> Pod {
         containers: vec![Injected {
             container: VELERO_CONTAINER.into(),
             client_id: Some(CLIENT_ID.into()),
+            client_id_from: false,
             token_file: true,
             tenant_id: Some(GUID.into()),
             audience: Some(AUDIENCE.into()),
@@ -182,4 +189,33 @@ pub(crate) fn unavailable(message: &str) -> StorageLocation {
         message: message.into(),
         ..location()
     }
+}
+
+/// What every container should have.
+pub(crate) fn expected() -> Expected {
+    Expected {
+        client_id: Some(CLIENT_ID.into()),
+        tenant: Some(GUID.into()),
+    }
+}
+
+/// A trial pod of the deployment.
+pub(crate) fn trial(outcome: TrialOutcome) -> Trial {
+    Trial {
+        deployment: deployment().name,
+        service_account: deployment().service_account,
+        outcome,
+    }
+}
+
+/// A trial pod that has everything, but for what `change` does to its container.
+pub(crate) fn made(change: impl FnOnce(&mut Injected)) -> TrialOutcome {
+    let mut containers = pod().containers;
+    change(&mut containers[0]);
+    TrialOutcome::Made(Made {
+        labelled: true,
+        containers,
+        labels: [(USE_LABEL.to_owned(), "true".to_owned())].into(),
+        skipped: String::new(),
+    })
 }

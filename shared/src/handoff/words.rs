@@ -106,6 +106,13 @@ fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
         task.steps.join("; ")
     );
     let _ = writeln!(out, "{}", (form.command)(&task.command));
+    if task.command.contains("CLIENT-ID") {
+        let _ = writeln!(
+            out,
+            "CLIENT-ID is the client ID of the extension's identity. Ask the platform team for it in a way that doesn't pass \
+             through this message or the file.\n"
+        );
+    }
     if !task.rights.is_empty() {
         let _ = write!(out, "{}", (form.heading)("Rights that it needs"));
         for needed in &task.rights {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster::Kubernetes;
+use super::other_webhook::OtherWebhook;
 use super::resources::Resource;
 use super::status::Refusal;
 use super::webhook;
@@ -33,16 +34,33 @@ pub(crate) fn admit(
         "deployments" => {
             default_deployment(&mut object);
             selector_fits(resource, &object)?;
+            object = others(cluster.state().other_webhook, resource, object)?;
         }
         "pods" => {
             default_pod_spec(&mut object["spec"]);
             account_exists(cluster, resource, &namespace, &object)?;
             object = webhook::mutate(cluster, object, generated)?;
+            let before = object.clone();
+            object = others(cluster.state().other_webhook, resource, object)?;
+            if object != before && webhook::is_reinvoked(cluster) {
+                object = webhook::mutate(cluster, object, generated)?;
+            }
             object["status"] = json!({ "phase": "Pending", "qosClass": "Burstable" });
         }
-        _ => {}
+        _ => object = others(cluster.state().other_webhook, resource, object)?,
     }
     Ok(object)
+}
+
+/// What a webhook or policy of somebody else makes of an object, where there is one.
+///
+/// # Errors
+/// It refuses the object.
+pub(crate) fn others(other: Option<OtherWebhook>, resource: &Resource, object: Value) -> Result<Value, Refusal> {
+    match other {
+        Some(other) => other.admit(resource, object),
+        None => Ok(object),
+    }
 }
 
 /// Checks a change of an existing object.

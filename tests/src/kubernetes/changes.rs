@@ -39,6 +39,7 @@ fn subresource(named: &Named) -> Option<&'static str> {
 pub(crate) fn update(cluster: &Kubernetes, request: &Request, named: &Named) -> Result<Value, Refusal> {
     let wanted = request.json()?;
     let (resource, sub) = (named.resource, subresource(named));
+    let other = cluster.state().other_webhook.filter(|_| sub.is_none());
     cluster.store.modify(
         resource,
         named.store_namespace(),
@@ -46,7 +47,7 @@ pub(crate) fn update(cluster: &Kubernetes, request: &Request, named: &Named) -> 
         &options(request, sub),
         |live| {
             check_metadata(resource, live, &wanted)?;
-            let after = confine(live, wanted.clone(), sub);
+            let after = admission::others(other, resource, confine(live, wanted.clone(), sub))?;
             admission::validate(resource, live, &after)?;
             Ok(after)
         },
@@ -98,6 +99,8 @@ fn confine(live: &Value, wanted: Value, subresource: Option<&str>) -> Value {
 pub(crate) fn patch(cluster: &Kubernetes, request: &Request, named: &Named) -> Result<(StatusCode, Value), Refusal> {
     let (resource, sub) = (named.resource, subresource(named));
     let mut options = options(request, sub);
+    // Webhooks are asked about the object itself, and not about what controllers say of it.
+    let other = cluster.state().other_webhook.filter(|_| sub.is_none());
     let body = request.json()?;
     let kind = request.header("content-type").split(';').next().unwrap_or_default();
     options.applies = kind == "application/apply-patch+yaml";
@@ -115,7 +118,7 @@ pub(crate) fn patch(cluster: &Kubernetes, request: &Request, named: &Named) -> R
                 _ => changed(resource, live, &body, kind)?,
             };
             check_metadata(resource, live, &after)?;
-            let after = confine(live, after, sub);
+            let after = admission::others(other, resource, confine(live, after, sub))?;
             admission::validate(resource, live, &after)?;
             Ok(after)
         });

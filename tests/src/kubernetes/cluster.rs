@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::access::{Persona, User};
 use super::extension;
 use super::logs::Logs;
+use super::other_webhook::OtherWebhook;
 use super::resources;
 use super::settings::{Dialect, Settings};
 use super::store::{Options, Store};
@@ -58,6 +59,7 @@ pub(crate) struct State {
     pub(crate) issuer: Option<String>,
     pub(crate) workload_identity: bool,
     pub(crate) webhook_down: bool,
+    pub(crate) other_webhook: Option<OtherWebhook>,
     /// Whether Velero has stopped to validate.
     pub(crate) velero_hangs: bool,
     pub(crate) webhook_lag: f64,
@@ -103,6 +105,7 @@ impl Kubernetes {
             issuer: None,
             workload_identity: false,
             webhook_down: settings.webhook_down,
+            other_webhook: None,
             velero_hangs: false,
             webhook_lag: settings.webhook_lag,
             latency: settings.latency,

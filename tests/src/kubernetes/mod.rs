@@ -22,6 +22,7 @@ pub(crate) mod logs;
 mod metadata;
 mod openapi;
 mod orders;
+mod other_webhook;
 mod patch;
 pub(crate) mod pod_status;
 mod protobuf;
@@ -53,6 +54,7 @@ mod words;
 pub use access::{Persona, Rule};
 pub use cluster::{Fault, Kubernetes};
 pub use kubeconfig::{kubeconfig, kubeconfig_of};
+pub use other_webhook::OtherWebhook;
 pub use settings::{Dialect, Settings};
 
 pub(crate) use cluster::Installed;

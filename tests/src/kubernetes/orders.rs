@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::access::Persona;
 use super::cluster::{Fault, Kubernetes};
+use super::other_webhook::OtherWebhook;
 use super::settings::Dialect;
 use super::store::Options;
 use super::{extension, resources, webhook};
@@ -24,6 +25,11 @@ impl Kubernetes {
     pub fn set_webhook_down(&self, down: bool) {
         self.state().webhook_down = down;
         webhook::set_down(self, down);
+    }
+
+    /// What a webhook or policy of somebody else does from now on.
+    pub fn set_other_webhook(&self, other: Option<OtherWebhook>) {
+        self.state().other_webhook = other;
     }
 
     /// How many seconds of the model the webhook's service account cache lags behind.

@@ -88,6 +88,28 @@ impl Requirement {
     }
 }
 
+/// Whether a `LabelSelector` of an object chooses `labels`; an absent or empty one chooses everything.
+pub(crate) fn selects(selector: &Value, labels: &Value) -> bool {
+    let value = |key: &str| labels.get(key).and_then(Value::as_str);
+    let exact = selector["matchLabels"].as_object().into_iter().flatten();
+    let mut expressions = selector["matchExpressions"].as_array().into_iter().flatten();
+    exact.into_iter().all(|(key, wanted)| value(key) == wanted.as_str())
+        && expressions.all(|own| {
+            let key = own["key"].as_str().unwrap_or_default();
+            let listed = |value: &str| {
+                own["values"]
+                    .as_array()
+                    .is_some_and(|all| all.iter().any(|one| one == value))
+            };
+            match own["operator"].as_str() {
+                Some("In") => value(key).is_some_and(listed),
+                Some("NotIn") => !value(key).is_some_and(listed),
+                Some("Exists") => value(key).is_some(),
+                _ => value(key).is_none(),
+            }
+        })
+}
+
 fn requirements(text: &str) -> Result<Vec<Requirement>, Refusal> {
     let mut depth = 0;
     let parts = text.split(|letter| {
@@ -140,6 +162,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn selectors_of_objects() {
+        let labels = json!({ "app": "a" });
+        let expression = |operator: &str, values: Value| json!({ "matchExpressions": [{ "key": "app", "operator": operator, "values": values }] });
+        assert!(selects(&Value::Null, &labels) && selects(&json!({ "matchLabels": { "app": "a" } }), &labels));
+        assert!(!selects(&json!({ "matchLabels": { "app": "b" } }), &labels));
+        assert!(
+            selects(&expression("In", json!(["a"])), &labels) && !selects(&expression("NotIn", json!(["a"])), &labels)
+        );
+        assert!(
+            selects(&expression("Exists", json!([])), &labels)
+                && !selects(&expression("DoesNotExist", json!([])), &labels)
+        );
+    }
 
     #[test]
     fn label_selectors_of_both_kinds() {

@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use super::cluster::{Fault, Kubernetes};
 use super::controllers::place;
 use super::resources;
+use super::selectors::selects;
 use super::status::Refusal;
 use super::store::Options;
 
 pub(crate) const NAMESPACE: &str = "kube-system";
 pub(crate) const MANAGER: &str = "azure-wi-webhook-controller-manager";
 pub(crate) const ACCOUNT: &str = "azure-wi-webhook-admin";
+const NAME: &str = "mutation.azure-workload-identity.io";
 const CONFIGURATION: &str = "azure-wi-webhook-mutating-webhook-configuration";
 const VOLUME_PREFIX: &str = "azure-workload-identity-reserved-";
 const MOUNT: &str = "/var/run/secrets/azure/wi";
@@ -33,12 +35,14 @@ pub(crate) fn mutate(cluster: &Kubernetes, mut pod: Value, generated: bool) -> R
     let state = cluster.state().clone();
     let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
     let (namespace, name, prefix) = (text("namespace"), text("name"), text("generateName"));
-    let selected = pod["metadata"]["labels"]["azure.workload.identity/use"] == "true";
-    if !state.workload_identity || !selected || namespace == NAMESPACE {
+    let Some(webhook) = chosen(cluster, &pod, &namespace).filter(|_| state.workload_identity) else {
         return Ok(pod);
-    }
+    };
     if state.webhook_down {
-        return Err(Refusal::internal(UNREACHABLE));
+        return match webhook["failurePolicy"] == "Ignore" {
+            true => Ok(pod),
+            false => Err(Refusal::internal(UNREACHABLE)),
+        };
     }
     let own = pod["spec"]["serviceAccountName"].as_str().unwrap_or("default");
     let cached = cluster
@@ -53,8 +57,34 @@ pub(crate) fn mutate(cluster: &Kubernetes, mut pod: Value, generated: bool) -> R
     let token = json!({ "path": TOKEN, "expirationSeconds": expiration, "audience": AUDIENCE });
     let sources = json!([{ "serviceAccountToken": token }]);
     let projected = json!({ "name": volume, "projected": { "sources": sources, "defaultMode": 420 } });
-    push(&mut pod["spec"]["volumes"], projected);
+    if !has(&pod["spec"]["volumes"], &volume) {
+        push(&mut pod["spec"]["volumes"], projected);
+    }
     Ok(pod)
+}
+
+/// The webhook of a configuration whose selectors choose the pod and its namespace.
+fn chosen(cluster: &Kubernetes, pod: &Value, namespace: &str) -> Option<Value> {
+    let place = cluster.store.get("namespaces", "", namespace).unwrap_or_default();
+    let fits = |webhook: &&Value| {
+        webhook["name"] == NAME
+            && selects(&webhook["namespaceSelector"], &place["metadata"]["labels"])
+            && selects(&webhook["objectSelector"], &pod["metadata"]["labels"])
+    };
+    let (all, _) = cluster.store.list("mutatingwebhookconfigurations", None);
+    let mut webhooks = all
+        .iter()
+        .flat_map(|own| own["webhooks"].as_array().into_iter().flatten());
+    webhooks.find(fits).cloned()
+}
+
+/// Whether it is asked again about a pod that another webhook has changed.
+pub(crate) fn is_reinvoked(cluster: &Kubernetes) -> bool {
+    let (all, _) = cluster.store.list("mutatingwebhookconfigurations", None);
+    let mut webhooks = all
+        .iter()
+        .flat_map(|own| own["webhooks"].as_array().into_iter().flatten());
+    webhooks.any(|own| own["name"] == NAME && own["reinvocationPolicy"] == "IfNeeded")
 }
 
 /// What a container is told about its identity.
@@ -124,12 +154,20 @@ fn inject(pod: &mut Value, variables: &[(&str, String)], volume: &str) {
                     push(&mut container["env"], json!({ "name": name, "value": value }));
                 }
             }
-            push(
-                &mut container["volumeMounts"],
-                json!({ "name": volume, "mountPath": MOUNT, "readOnly": true }),
-            );
+            // It may be asked twice about one pod.
+            if !has(&container["volumeMounts"], volume) {
+                push(
+                    &mut container["volumeMounts"],
+                    json!({ "name": volume, "mountPath": MOUNT, "readOnly": true }),
+                );
+            }
         }
     }
+}
+
+fn has(list: &Value, name: &str) -> bool {
+    list.as_array()
+        .is_some_and(|all| all.iter().any(|own| own["name"] == name))
 }
 
 fn push(list: &mut Value, item: Value) {
@@ -203,7 +241,7 @@ fn configuration() -> Value {
     json!({
         "metadata": { "name": CONFIGURATION, "labels": labels() },
         "webhooks": [{
-            "name": "mutation.azure-workload-identity.io",
+            "name": NAME,
             "admissionReviewVersions": ["v1", "v1beta1"],
             // What the add-on fills in once its pods have made their certificate; nothing here checks it.
             "clientConfig": { "service": service, "caBundle": "c2FuZGJveA==" },

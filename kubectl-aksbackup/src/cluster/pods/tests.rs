@@ -18,28 +18,45 @@ fn a_pod_belongs_to_the_deployment_of_its_replica_set() {
 }
 
 fn container(name: &str, client_id: &str) -> serde_json::Value {
-    json!({ "name": name, "env": [
-        { "name": "AZURE_CLIENT_ID", "value": client_id }, { "name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/x" },
-    ] })
+    let env = json!([
+        { "name": "AZURE_CLIENT_ID", "value": client_id }, { "name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/x/t" },
+        { "name": "AZURE_TENANT_ID", "value": "t" },
+    ]);
+    json!({ "name": name, "env": env, "volumeMounts": [{ "name": "v", "mountPath": "/x" }] })
+}
+
+/// The volume that holds the token.
+fn volumes() -> serde_json::Value {
+    let token = json!({ "serviceAccountToken": { "path": "t", "audience": "api://AzureADTokenExchange" } });
+    json!([{ "name": "v", "projected": { "sources": [token] } }])
+}
+
+fn with(client_id: &str) -> Expected {
+    Expected {
+        client_id: Some(client_id.into()),
+        tenant: None,
+    }
 }
 
 #[test]
 fn a_pod_uses_an_identity_when_every_container_that_is_not_skipped_has_it() {
-    let both = pod(json!({ "spec": { "containers": [container("velero", "id"), container("b", "id")] } }));
-    assert!(both.uses("id") && !both.uses("other"));
+    let both = pod(
+        json!({ "spec": { "volumes": volumes(), "containers": [container("velero", "id"), container("b", "id")] } }),
+    );
+    assert!(both.uses(&with("id")) && !both.uses(&with("other")));
     let bare = json!({ "name": "b" });
-    let one = pod(json!({ "spec": { "containers": [container("velero", "id"), bare] } }));
-    assert!(!one.uses("id") && one.is_injected());
+    let one = pod(json!({ "spec": { "volumes": volumes(), "containers": [container("velero", "id"), bare] } }));
+    assert!(!one.uses(&with("id")) && one.is_injected());
     let skipping = json!({
         "metadata": { "annotations": { SKIP_ANNOTATION: "b;velero" } },
-        "spec": { "containers": [container("velero", "id"), bare] },
+        "spec": { "volumes": volumes(), "containers": [container("velero", "id"), bare] },
     });
-    assert!(pod(skipping).uses("id"));
+    assert!(pod(skipping).uses(&with("id")));
     let skipped = json!({
         "metadata": { "annotations": { SKIP_ANNOTATION: "velero" } },
         "spec": { "containers": [{ "name": "velero" }] },
     });
-    assert!(!pod(skipped).uses("id"), "velero cannot be skipped");
+    assert!(!pod(skipped).uses(&with("id")), "velero cannot be skipped");
 }
 
 #[test]

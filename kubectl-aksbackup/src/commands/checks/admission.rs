@@ -2,6 +2,7 @@
 
 use aksbackup_shared::chain::link::Link;
 
+use crate::cluster::error::is_denied;
 use crate::cluster::surroundings::WEBHOOK;
 
 /// A refusal that is known.
@@ -54,11 +55,11 @@ pub(super) fn known(words: &str) -> Refusal {
             "exclude the namespace from the policy that the message names, or allow the extension's images",
         );
     }
-    if has("admission webhook") && has("denied the request") {
+    if is_denied(words) {
         return refusal(
             "K8S-ADMISSION",
             Link::Pods,
-            "exempt the namespace from the webhook that the message names",
+            "exempt the namespace from the webhook or policy that the message names",
         );
     }
     refusal("", Link::Pods, "mend what refuses the pod: kubectl get events")
@@ -91,6 +92,10 @@ mod tests {
             ),
             (
                 "admission webhook \"validate.kyverno.svc\" denied the request: no",
+                "K8S-ADMISSION",
+            ),
+            (
+                "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
                 "K8S-ADMISSION",
             ),
             ("something new", ""),

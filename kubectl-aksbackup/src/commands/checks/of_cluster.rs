@@ -1,12 +1,16 @@
 //! The cluster itself: whether it is the state file's, and what else is in it.
 
+use std::collections::BTreeMap;
+
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::state::schema::State;
 
 use crate::cluster::neighbours::Webhook;
-use crate::cluster::surroundings::Node;
+use crate::cluster::surroundings::{Node, Surroundings};
 use crate::commands::checks::{PREPARE, Sight, some_of, unreadable};
+use crate::steps::passing::passing;
 
 /// Where the extension's images run (Microsoft's support matrix of AKS backup).
 const PLATFORM: &str = "linux/amd64";
@@ -120,10 +124,17 @@ fn nodes(found: Option<&[Node]>) -> Check {
 }
 
 /// Whether the webhook of workload identity is installed, and once.
-pub(crate) fn webhook(found: Option<&[Webhook]>) -> Check {
+///
+/// A namespace that it excludes gets nothing injected: `around` has the namespace's labels, `pod` those of a labelled pod
+/// where there are pods yet.
+pub(crate) fn webhook(
+    around: &Surroundings,
+    namespace: &NamespaceName,
+    pod: Option<&BTreeMap<String, String>>,
+) -> Check {
     const NAME: &str = "webhook";
     const LINK: Link = Link::Injection;
-    match found {
+    match around.webhooks.as_deref() {
         None => unreadable(
             LINK,
             NAME,
@@ -148,11 +159,7 @@ pub(crate) fn webhook(found: Option<&[Webhook]>) -> Check {
         )
         .because("webhooks[].clientConfig.caBundle is empty")
         .proves("WI-WEBHOOK-CERT"),
-        Some([one]) => Check::ok(
-            LINK,
-            NAME,
-            format!("workload identity has its webhook, in {}", one.name),
-        ),
+        Some([one]) => asked(one, around, namespace, pod),
         Some(several) => {
             let names: Vec<String> = several.iter().map(|own| own.name.clone()).collect();
             let says = format!(
@@ -161,6 +168,28 @@ pub(crate) fn webhook(found: Option<&[Webhook]>) -> Check {
             );
             let cure = "remove the one that was installed by hand, and keep that of AKS";
             Check::error(LINK, NAME, says, cure).proves("WI-WEBHOOK-DUP")
+        }
+    }
+}
+
+/// Whether the one webhook is asked about the extension's pods.
+fn asked(
+    one: &Webhook,
+    around: &Surroundings,
+    namespace: &NamespaceName,
+    pod: Option<&BTreeMap<String, String>>,
+) -> Check {
+    const NAME: &str = "webhook";
+    const LINK: Link = Link::Injection;
+    let name = &one.name;
+    match passing(one, namespace.as_str(), around.labels.as_ref(), pod) {
+        None => Check::ok(LINK, NAME, format!("workload identity has its webhook, in {name}")),
+        Some(own) => {
+            let says = format!(
+                "the webhook of workload identity is installed, in {name}, but {}",
+                own.says
+            );
+            Check::error(LINK, NAME, says, own.fix).proves("WI-WEBHOOK-BYPASS")
         }
     }
 }

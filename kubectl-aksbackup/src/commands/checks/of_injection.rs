@@ -1,24 +1,36 @@
 //! The workload identity webhook, the pod templates that it goes by, and what is in the pods that run.
 
+use std::collections::BTreeMap;
+
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
+use aksbackup_shared::names::USE_LABEL;
 use aksbackup_shared::state::schema::State;
 
 use crate::cluster::deployments::Deployment;
 use crate::cluster::neighbours::{INJECTOR, SYSTEM};
-use crate::cluster::pods::SKIP_ANNOTATION;
 use crate::commands::checks::typos::typos;
 use crate::commands::checks::{CONFIGURE, Faults, Sight, running, unreadable, webhook};
+use crate::steps::goal::Goal;
+use crate::steps::obstacles::of_template;
 
 const LINK: Link = Link::Injection;
 
 pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
-    let mut all = vec![webhook(sight.around.webhooks.as_deref())];
+    let mut all = vec![webhook(&sight.around, &sight.namespace, of_pods(sight).as_ref())];
     all.extend(injector(sight));
     all.extend(templates(sight, state));
     all.extend(running::checks(sight, state));
     all
+}
+
+/// The labels that the agent's pods have once they are labelled; `None` where no template was observed.
+fn of_pods(sight: &Sight) -> Option<BTreeMap<String, String>> {
+    let agent = sight.deployments().iter().find(|own| own.is_agent())?;
+    let meta = agent.template.metadata.clone().unwrap_or_default();
+    let mut labels = meta.labels.unwrap_or_default();
+    labels.insert(USE_LABEL.into(), "true".into());
+    Some(labels)
 }
 
 /// The deployment behind the webhook; nothing is said where there is none of the known name, as where somebody runs it
@@ -56,31 +68,25 @@ fn templates(sight: &Sight, state: &State) -> Vec<Check> {
         return vec![unreadable(LINK, NAME, "deployments", &right)];
     };
     let mut faults = Faults::default();
-    let wanted = sight.expected(state);
+    let namespace = &sight.namespace;
+    let goal = sight.expected(state).map(|client_id| Goal {
+        client_id,
+        issuer: String::new(),
+        tenant: state.target.as_ref().map(|target| target.tenant.to_string()),
+    });
+    let mut fixes = BTreeMap::new();
     for own in all {
         label(own, state, &mut faults);
-        if skips_velero(own) {
-            let says = format!(
-                "{} tells the webhook by {SKIP_ANNOTATION} to leave {VELERO_CONTAINER} alone",
-                own.name
-            );
-            faults.add("WI-SKIP", says);
-        }
-        if let (Some((container, value)), Some(wanted)) = (own.preset_client_id(), &wanted)
-            && !value.eq_ignore_ascii_case(wanted)
-        {
-            let name = &own.name;
-            let says = format!("{name} sets AZURE_CLIENT_ID={value} on container {container} itself, and not {wanted}");
-            faults.add("WI-ENV-PRESET", says);
+        if let Some(goal) = &goal {
+            for found in of_template(own, goal, namespace.as_str()) {
+                faults.add(found.failure, found.says);
+                fixes.insert(found.failure, found.fix);
+            }
         }
     }
-    let namespace = &sight.namespace;
     let judge = |failure: &str| {
         let cure = match failure {
-            "WI-ENV-PRESET" => {
-                "a setting of the extension does this: take it away, the webhook never overwrites a variable".into()
-            }
-            "WI-SKIP" => format!("take the annotation off: kubectl edit deployments --namespace {namespace}"),
+            "WI-ENV-PRESET" | "WI-SKIP" => fixes.get(failure).cloned().unwrap_or_default(),
             "WI-SA-TYPO" => format!("{CONFIGURE} (and take the misspelt key away)"),
             _ => CONFIGURE.to_owned(),
         };
@@ -121,14 +127,4 @@ fn label(own: &Deployment, state: &State, faults: &mut Faults) {
 fn was_labelled(own: &Deployment, state: &State) -> bool {
     let rolled = state.cluster.rollout.as_ref();
     own.cause.is_some() || rolled.is_some_and(|table| table.deployments.contains(&own.name))
-}
-
-fn skips_velero(own: &Deployment) -> bool {
-    let mut annotations = own
-        .template
-        .metadata
-        .iter()
-        .flat_map(|meta| meta.annotations.iter().flatten());
-    let skipped = annotations.find(|(key, _)| *key == SKIP_ANNOTATION);
-    own.is_agent() && skipped.is_some_and(|(_, value)| value.split(';').any(|own| own.trim() == VELERO_CONTAINER))
 }

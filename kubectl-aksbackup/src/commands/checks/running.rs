@@ -7,7 +7,8 @@ use aksbackup_shared::state::schema::State;
 use jiff::Timestamp;
 
 use crate::cluster::deployments::{Deployment, Rollout};
-use crate::cluster::pods::{Injected, Pod};
+use crate::cluster::injected::{Expected, Injected, Lack};
+use crate::cluster::pods::Pod;
 use crate::commands::checks::{CONFIGURE, Faults, Sight, unreadable};
 use crate::steps::cause::cause;
 use crate::steps::injection::live;
@@ -26,8 +27,10 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
         return vec![unreadable(LINK, NAME, "what the extension's pods carry", &right)];
     }
     let eye = Eye {
-        client_id: sight.expected(state),
-        tenant: state.target.as_ref().map(|target| target.tenant.to_string()),
+        expected: Expected {
+            client_id: sight.expected(state),
+            tenant: state.target.as_ref().map(|target| target.tenant.to_string()),
+        },
         issuer: sight
             .issuer
             .clone()
@@ -53,7 +56,7 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     let well = || {
         format!(
             "use client id {} with a token file",
-            eye.client_id.clone().unwrap_or_default()
+            eye.expected.client_id.clone().unwrap_or_default()
         )
     };
     faults.checks(LINK, NAME, well, judge)
@@ -61,8 +64,7 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
 
 /// What pods are compared with.
 struct Eye {
-    client_id: Option<String>,
-    tenant: Option<String>,
+    expected: Expected,
     issuer: Option<String>,
     webhook: Option<Timestamp>,
 }
@@ -76,28 +78,38 @@ impl Eye {
                 format!("pod {name} has no container that could use workload identity"),
             );
         }
-        let bare = pod.containers.iter().find(|own| !own.token_file || !for_entra(own));
-        if let Some(bare) = bare {
-            return self.bare(deployment, pod, bare, faults);
+        let lacks: Vec<(&Injected, Vec<Lack>)> = pod
+            .containers
+            .iter()
+            .map(|own| (own, own.lacks(&self.expected)))
+            .collect();
+        let mut all = lacks
+            .iter()
+            .flat_map(|(own, lacks)| lacks.iter().map(move |lack| (*own, lack)));
+        if let Some((own, lack)) = all
+            .clone()
+            .find(|(_, lack)| matches!(lack, Lack::TokenFile | Lack::Token(_)))
+        {
+            return self.bare(deployment, pod, (own, lack), faults);
         }
-        for own in &pod.containers {
-            self.client(deployment, pod, own, sight, faults);
-            self.tenant(pod, own, faults);
-        }
+        all.by_ref().for_each(|(own, lack)| match lack {
+            Lack::Tenant(uses) => self.tenant(pod, own, uses.as_deref(), faults),
+            lack => self.client(deployment, pod, (own, lack), sight, faults),
+        });
         self.rolled_out_for_another_issuer(pod, sight, faults);
     }
 
     /// A container without a token for Entra.
-    fn bare(&self, deployment: &Deployment, pod: &Pod, own: &Injected, faults: &mut Faults) {
+    fn bare(&self, deployment: &Deployment, pod: &Pod, (own, lack): (&Injected, &Lack), faults: &mut Faults) {
         let (name, container) = (&pod.name, &own.container);
-        let says = match (&own.audience, own.token_file) {
-            (Some(audience), true) => {
+        let says = match lack {
+            Lack::Token(Some(audience)) => {
                 format!("pod {name} has a token for {audience} and not {AUDIENCE} in container {container}")
             }
-            (None, true) => {
+            Lack::Token(None) => {
                 format!("pod {name} names a token file in container {container}, and no token is mounted there")
             }
-            (_, false) => format!("pod {name} runs without workload identity: container {container} has no token file"),
+            _ => format!("pod {name} runs without workload identity: container {container} has no token file"),
         };
         let older = |since: Option<Timestamp>| pod.created.zip(since).is_some_and(|(own, since)| own < since);
         let failure = match () {
@@ -108,26 +120,26 @@ impl Eye {
         faults.add(failure, says);
     }
 
-    fn client(&self, deployment: &Deployment, pod: &Pod, own: &Injected, sight: &Sight, faults: &mut Faults) {
+    fn client(
+        &self,
+        deployment: &Deployment,
+        pod: &Pod,
+        (own, lack): (&Injected, &Lack),
+        sight: &Sight,
+        faults: &mut Faults,
+    ) {
         let (name, container) = (&pod.name, &own.container);
-        let account = sight
-            .accounts()
-            .iter()
-            .find(|account| account.name == deployment.service_account);
+        let mut accounts = sight.accounts().iter();
+        let account = accounts.find(|account| account.name == deployment.service_account);
         let annotated = account.and_then(|account| account.client_id.as_deref());
-        let uses = own.client_id.as_deref().filter(|id| !id.is_empty());
-        match (uses, self.client_id.as_deref()) {
-            (Some(uses), Some(wanted)) if uses.eq_ignore_ascii_case(wanted) => {}
-            (None, _) => {
-                let failure = if annotated.is_some() {
-                    "WI-POD-STALE"
-                } else {
-                    "WI-SA-NO-CLIENT"
-                };
-                let says = format!("pod {name} has a token file and no client id in container {container}");
-                faults.add(failure, says);
+        let wanted = self.expected.client_id.as_deref();
+        match lack {
+            Lack::ClientId { from: true } => {
+                let says =
+                    format!("pod {name} takes its client ID from elsewhere (valueFrom) in container {container}");
+                faults.add("WI-ENV-PRESET", says);
             }
-            (Some(uses), wanted) => {
+            Lack::OtherClientId(uses) => {
                 let preset = deployment.preset_client_id().is_some_and(|(_, value)| value == uses);
                 let failure = match () {
                     () if preset => "WI-ENV-PRESET",
@@ -140,33 +152,45 @@ impl Eye {
                     format!("pod {name} uses client id {uses} in container {container}{wanted}"),
                 );
             }
+            _ => {
+                let failure = if annotated.is_some() {
+                    "WI-POD-STALE"
+                } else {
+                    "WI-SA-NO-CLIENT"
+                };
+                let says = format!("pod {name} has a token file and no client id in container {container}");
+                faults.add(failure, says);
+            }
         }
     }
 
-    fn tenant(&self, pod: &Pod, own: &Injected, faults: &mut Faults) {
+    fn tenant(&self, pod: &Pod, own: &Injected, uses: Option<&str>, faults: &mut Faults) {
         let (name, container) = (&pod.name, &own.container);
-        match (&own.tenant_id, &self.tenant) {
-            (Some(uses), Some(wanted)) if !uses.eq_ignore_ascii_case(wanted) => faults.add(
-                "WI-TENANT",
-                format!("pod {name} signs in to tenant {uses} in container {container}, the state file says {wanted}"),
-            ),
-            (None, _) => faults.add(
-                "WI-TENANT",
-                format!("pod {name} has no tenant in container {container}"),
-            ),
-            _ => {}
-        }
+        let wanted = self.expected.tenant.as_deref().unwrap_or_default();
+        faults.add(
+            "WI-TENANT",
+            match uses {
+                Some(uses) => format!(
+                    "pod {name} signs in to tenant {uses} in container {container}, the state file says {wanted}"
+                ),
+                None => format!("pod {name} has no tenant in container {container}"),
+            },
+        );
     }
 
     /// The rollout's note is a hash of client id, issuer and account. The client id is as it should be; where no account of
     /// the namespace makes the note right, it was another issuer.
     fn rolled_out_for_another_issuer(&self, pod: &Pod, sight: &Sight, faults: &mut Faults) {
-        let (Some(client_id), Some(issuer), Some(own)) = (&self.client_id, &self.issuer, &pod.cause) else {
+        let (Some(client_id), Some(issuer), Some(own)) = (&self.expected.client_id, &self.issuer, &pod.cause) else {
             return;
         };
         let mut accounts = sight.accounts().iter().map(|account| account.name.as_str());
         let right = |account: &str| *own == cause(client_id, issuer, account);
-        if pod.uses(client_id) && !right(&pod.service_account) && !accounts.any(right) {
+        let ours = Expected {
+            client_id: self.expected.client_id.clone(),
+            tenant: None,
+        };
+        if pod.uses(&ours) && !right(&pod.service_account) && !accounts.any(right) {
             let says = format!(
                 "pod {} was rolled out while the cluster had another issuer than {issuer}",
                 pod.name
@@ -174,11 +198,4 @@ impl Eye {
             faults.add("CLU-OIDC-JUST-ENABLED", says);
         }
     }
-}
-
-/// Whether the container's token is for Entra, in whichever cloud (`api://AzureADTokenExchangeChina` in China's).
-fn for_entra(own: &Injected) -> bool {
-    own.audience
-        .as_deref()
-        .is_some_and(|audience| audience.starts_with(AUDIENCE))
 }

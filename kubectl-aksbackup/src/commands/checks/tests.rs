@@ -21,6 +21,10 @@ fn webhook(name: &str) -> Webhook {
         name: name.into(),
         created: "2025-01-01T00:00:00Z".parse().ok(),
         trusted: true,
+        ignores_failure: false,
+        namespaces: Default::default(),
+        pods: Default::default(),
+        reinvoked: true,
     }
 }
 
@@ -38,6 +42,7 @@ pub(crate) fn sight() -> Sight {
         }),
         around: Surroundings {
             namespace: Some("Active".into()),
+            labels: Some([("team".to_owned(), "backup".to_owned())].into()),
             veleros: Some(vec![]),
             webhooks: Some(vec![webhook("w")]),
             nodes: Some(vec![node()]),

@@ -38,9 +38,16 @@ impl Change for RolloutChange {
             Self::Label {
                 deployment, namespace, ..
             } => {
-                let warning = deployment
-                    .is_agent()
-                    .then(|| "its pods are replaced; a backup that runs just then fails".to_owned());
+                let replaced = "its pods are replaced; a backup that runs just then fails";
+                let rival = deployment.rival().map(|manager| {
+                    let value = deployment.label.as_deref().unwrap_or_default();
+                    format!("replaces label value {value:?}, set by {manager}; it has to be forced: --force-conflicts")
+                });
+                let replaced = deployment.is_agent().then(|| replaced.to_owned());
+                let warning = match (rival, replaced) {
+                    (Some(rival), Some(replaced)) => Some(format!("{rival}; {replaced}")),
+                    (rival, replaced) => rival.or(replaced),
+                };
                 let summary = format!("label the pods of deployment {} and roll it out once", deployment.name);
                 note(summary, "patch deployments.apps", namespace, warning)
             }

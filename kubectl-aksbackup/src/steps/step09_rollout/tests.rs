@@ -1,5 +1,4 @@
 use super::*;
-use crate::cluster::rehearsal::TrialOutcome;
 use crate::steps::testing;
 use aksbackup_shared::guide::Person;
 
@@ -10,6 +9,7 @@ fn seen() -> Seen {
         pods: vec![testing::pod()],
         locations: vec![testing::location()],
         trials: vec![],
+        around: Around::default(),
         since: Since::default(),
     }
 }
@@ -31,14 +31,6 @@ fn decide(seen: &Seen) -> Decision<RolloutChange> {
     step().decide(seen, &testing::state()).unwrap()
 }
 
-fn trial(outcome: TrialOutcome) -> Trial {
-    Trial {
-        deployment: testing::deployment().name,
-        service_account: testing::ACCOUNT.parse().unwrap(),
-        outcome,
-    }
-}
-
 #[test]
 fn satisfied_world_needs_nothing() {
     assert!(matches!(decide(&seen()), Decision::Done(_)));
@@ -47,7 +39,7 @@ fn satisfied_world_needs_nothing() {
 #[test]
 fn a_bare_template_is_patched_once_with_its_cause() {
     let mut bare = bare();
-    bare.trials = vec![trial(TrialOutcome::Injected(Some(testing::CLIENT_ID.into())))];
+    bare.trials = vec![testing::trial(testing::made(|_| {}))];
     let Decision::Change(changes) = decide(&bare) else {
         panic!("no change")
     };
@@ -103,9 +95,9 @@ fn before_the_patch_the_storage_must_be_available() {
 #[test]
 fn the_webhook_must_see_the_annotation_first() {
     let mut bare = bare();
-    bare.trials = vec![trial(TrialOutcome::Injected(None))];
+    bare.trials = vec![testing::trial(testing::made(|own| own.client_id = None))];
     assert!(matches!(decide(&bare), Decision::Wait(_)));
-    bare.trials = vec![trial(TrialOutcome::Untouched)];
+    bare.trials = vec![testing::trial(testing::made(|own| own.token_file = false))];
     assert!(step().decide(&bare, &testing::state()).is_err());
 }
 
@@ -156,4 +148,65 @@ fn without_the_extension_it_is_the_platform_team_s_turn() {
         ..seen()
     };
     assert!(matches!(decide(&none), Decision::Blocked(_, turns) if turns[0].who == Person::PlatformTeam));
+}
+
+#[test]
+fn a_pod_is_deleted_once_for_its_deployment_and_cause() {
+    let mut seen = seen();
+    seen.pods[0].containers[0].client_id = None;
+    let step = step();
+    let RolloutChange::Replace { pod, .. } = (match step.decide(&seen, &testing::state()).unwrap() {
+        Decision::Change(mut changes) => changes.remove(0),
+        other => panic!("{other:?}"),
+    }) else {
+        panic!("no pod")
+    };
+    step.replaced
+        .borrow_mut()
+        .entry(key(&pod))
+        .or_default()
+        .insert(pod.uid.clone());
+    assert!(
+        matches!(step.decide(&seen, &testing::state()), Ok(Decision::Change(_))),
+        "it is not gone yet"
+    );
+    seen.pods[0].uid = "another".into();
+    let failure = step.decide(&seen, &testing::state()).unwrap_err();
+    assert!(
+        failure.why[0].contains("container velero") && failure.why[0].contains("AZURE_CLIENT_ID"),
+        "{failure}"
+    );
+    seen.pods[0].cause = Some("another".into());
+    seen.deployments[0].cause = seen.pods[0].cause.clone();
+    assert!(
+        step.decide(&seen, &testing::state()).is_ok(),
+        "another cause is another matter"
+    );
+}
+
+#[test]
+fn a_status_from_before_the_deletion_proves_nothing() {
+    let mut seen = seen();
+    seen.pods.clear();
+    assert!(matches!(decide(&seen), Decision::Wait(wait) if wait.why.contains("0 of 1 pods")));
+    seen.pods = vec![Pod {
+        ready: false,
+        ..testing::pod()
+    }];
+    assert!(matches!(decide(&seen), Decision::Wait(_)));
+    seen.deployments[0].replicas = 2;
+    seen.pods = vec![testing::pod()];
+    assert!(matches!(decide(&seen), Decision::Wait(wait) if wait.why.contains("1 of 2 pods")));
+}
+
+#[test]
+fn nothing_is_rolled_out_for_a_client_id_that_nobody_confirmed() {
+    let step = step();
+    step.context.confirmation.borrow_mut().required = true;
+    let failure = step.decide(&bare(), &testing::state()).unwrap_err();
+    assert_eq!(failure.exit, aksbackup_shared::exit::Exit::Usage);
+    assert!(
+        matches!(step.decide(&seen(), &testing::state()), Ok(Decision::Done(_))),
+        "nothing is due"
+    );
 }

@@ -13,7 +13,7 @@ use aksbackup_tests::azure::ids;
 use aksbackup_tests::wheel;
 use serde_json::Value;
 
-use crate::hand_off::environment;
+use crate::hand_off::{environment, expanded};
 use crate::measured::{self, Usage, median, middle, sum};
 use crate::{Figure, figure};
 
@@ -220,6 +220,7 @@ impl World {
     fn by_binaries(&self, binaries: &Path) -> io::Result<(Vec<Usage>, f64)> {
         let (mut all, mut rollout) = (Vec::new(), 0.0);
         for (program, words) in job() {
+            let words = expanded(words.into_iter(), self.folder.path());
             let mut command = Command::new(binaries.join(program));
             let person = if program == "az-aksbackup" { "everything" } else { "" };
             command
@@ -241,6 +242,7 @@ impl World {
         let wheel = wheel::universal(self.folder.path())?.display().to_string();
         self.quiet(&["extension", "add", "--yes", "--source", &wheel])?;
         let commands = job().into_iter().map(|(program, words)| {
+            let words = expanded(words.into_iter(), self.folder.path());
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let mut command = match program {
                 "az-aksbackup" => self.az(&[&["aksbackup"], words.as_slice()].concat()),
@@ -281,7 +283,10 @@ fn job() -> Vec<(&'static str, Vec<String>)> {
         ("az-aksbackup", words(init)),
         ("az-aksbackup", words("prepare --yes")),
         ("az-aksbackup", words(grant)),
-        ("kubectl-aksbackup", words("configure --context cluster-admin --yes")),
+        (
+            "kubectl-aksbackup",
+            words("configure --context cluster-admin --yes --client-id CLIENT-ID"),
+        ),
         ("az-aksbackup", words("protect --yes")),
     ]
 }

@@ -32,7 +32,12 @@ const COMMANDS: [(&str, &str, &str, bool); 7] = [
         "grant --vault bv-bench --snapshot-group rg-snapshots --storage-account stbench --yes",
         true,
     ),
-    ("", "kubectl-aksbackup", "configure --context cluster-admin --yes", true),
+    (
+        "",
+        "kubectl-aksbackup",
+        "configure --context cluster-admin --yes --client-id CLIENT-ID",
+        true,
+    ),
     ("platform", "az-aksbackup", "protect --yes", true),
     ("platform", "az-aksbackup", "backup --yes", true),
     ("platform", "az-aksbackup", "status", false),
@@ -52,7 +57,7 @@ pub(crate) fn figures(binaries: &Path) -> io::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let (mut waited, mut processor) = (0.0, 0.0);
     for (persona, program, line, waits) in COMMANDS {
-        let words = line.split_whitespace().collect::<Vec<_>>();
+        let words = expanded(line.split_whitespace().map(str::to_owned), folder.path());
         let mut command = Command::new(binaries.join(program));
         command
             .args(&words)
@@ -87,6 +92,17 @@ pub(crate) fn figures(binaries: &Path) -> io::Result<Vec<Figure>> {
         figures.push(figure(format!("{program} peak memory MiB"), peak, Some(32.0)));
     }
     Ok(figures)
+}
+
+/// The words of a command with the client ID that the state file in `folder` names.
+pub(crate) fn expanded(words: impl Iterator<Item = String>, folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join("aksbackup.toml")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("client_id = \""));
+    let own = line
+        .map(|line| line.trim_end_matches('"').to_owned())
+        .unwrap_or_default();
+    let word = |word: String| if word == "CLIENT-ID" { own.clone() } else { word };
+    words.map(word).collect()
 }
 
 /// Azure's typical times. Velero alone looks more often than once a minute: where in its minute a role comes into force
