@@ -29,7 +29,7 @@ fn told_by_all(stage: &Stage, text: &str) {
     let commands: [&[&str]; 6] = [
         &["protect", "--yes"],
         &["protect", "--dry-run"],
-        &["up", "--yes", "--without-backup"],
+        &["up", "--dry-run"],
         &["status", "--check"],
         &["verify"],
         &["doctor"],
@@ -192,4 +192,40 @@ fn a_lost_file_is_made_again_with_what_is_backed_up_and_a_flag_wins() {
     assert_eq!(found["instance"]["included_namespaces"].as_array().unwrap().len(), 1);
     assert_eq!(found["instance"]["snapshot_volumes"].as_bool(), Some(true));
     assert_eq!(found["policy"]["retention"].as_str(), Some("P60D"));
+}
+
+#[test]
+fn storage_that_existed_and_is_gone_is_not_created_again_unless_that_is_asked_for() {
+    let stage = Stage::new().unwrap();
+    stage.prepared().ok();
+    let account = stage.value("/cloud/storage/account");
+    let container = format!(
+        "{account}/blobServices/default/containers/{}",
+        stage.value("/cloud/storage/container")
+    );
+    for (id, what) in [(&container, "container"), (&account, "storage account")] {
+        stage.sandbox.azure().remove(id);
+        let mark = stage.mark();
+        for command in [&["prepare", "--yes"][..], &["prepare", "--dry-run"]] {
+            stage
+                .az("platform", command)
+                .ends(Exit::Failed.code())
+                .says(&format!("{what} "))
+                .says("is gone, with the backups in it")
+                .says("recover it first")
+                .says("az aksbackup prepare --recreate-storage");
+        }
+        let run = stage
+            .az("platform", &["verify"])
+            .ends(Exit::Pending.code())
+            .says("recover it first");
+        assert!(!run.stdout.contains("does not exist in group"), "{run}");
+        let writes = stage.writes_since(mark);
+        assert!(
+            !writes.iter().any(|write| write.contains("/storageAccounts/")),
+            "{writes:#?}"
+        );
+        stage.az("platform", &["prepare", "--recreate-storage", "--yes"]).ok();
+        assert!(stage.sandbox.resource(id).is_some());
+    }
 }

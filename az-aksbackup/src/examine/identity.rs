@@ -21,7 +21,7 @@ fn existence(view: &View, own: &Extension) -> Check {
     const NAME: &str = "extension identity";
     let gone = |says: String| {
         let hint = format!(
-            "install the extension anew: {}, then az aksbackup prepare",
+            "an extension gets another identity only by a new installation; {} && az aksbackup prepare",
             deletion(&extension::id(view, own))
         );
         Check::error(LINK, NAME, says, hint).proves("EXT-IDENTITY-GONE")

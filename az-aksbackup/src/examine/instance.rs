@@ -118,14 +118,9 @@ fn source(own: &Instance) -> Check {
         true => Check::ok(LINK, NAME, "the instance names it"),
         false => {
             let says = "the instance was made without dataSourceSetInfo: Azure takes it, and never protects";
-            Check::error(
-                LINK,
-                NAME,
-                says,
-                format!("remove the instance in the portal, then {PROTECT}"),
-            )
-            .because("properties.dataSourceSetInfo = null")
-            .proves("VLT-DATASET-INFO")
+            Check::error(LINK, NAME, says, PROTECT)
+                .because("properties.dataSourceSetInfo = null")
+                .proves("VLT-DATASET-INFO")
         }
     }
 }

@@ -106,11 +106,7 @@ pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
     .hint(format!(
         "to go on with that vault: az aksbackup init --vault {name} --vault-resource-group {group}"
     ))
-    .hint(format!(
-        "to leave it, with the loss of its backups: az dataprotection backup-instance delete --backup-instance-name {} \
-             --vault-name {name} --resource-group {group}",
-        instance.id.name()
-    ))
+    .hint("leaving that vault is a decision of its owner: the recovery points in it go with its backup instance")
 }
 
 #[cfg(test)]
