@@ -213,7 +213,7 @@ fn storage_that_existed_and_is_gone_is_not_created_again_unless_that_is_asked_fo
                 .says(&format!("{what} "))
                 .says("is gone, with the backups in it")
                 .says("recover it first")
-                .says("az aksbackup prepare --recreate-storage");
+                .says("--recreate-storage");
         }
         let run = stage
             .az("platform", &["verify"])
