@@ -248,6 +248,10 @@ pub(crate) struct PrepareArgs {
     /// Subject that needs a federated credential as well (repeatable): system:serviceaccount:NAMESPACE:NAME
     #[arg(long = "subject", value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
+    /// Create an empty storage account or container in place of one that existed and is gone; a deleted account can't be
+    /// recovered afterwards
+    #[arg(long)]
+    pub(crate) recreate_storage: bool,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,

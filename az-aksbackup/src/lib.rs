@@ -79,7 +79,9 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
     match &cli.command {
         Command::Init(args) => init::run(cli, args).await,
         Command::Prepare(args) => {
-            let steps = guide::prepare(options::prepare(cli, &args.subjects));
+            let mut options = options::prepare(cli, &args.subjects);
+            options.recreate_storage = args.recreate_storage;
+            let steps = guide::prepare(options);
             run_list(cli, "prepare", args.write.dry_run, steps).await
         }
         Command::Grant(args) => {

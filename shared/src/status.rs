@@ -109,6 +109,7 @@ pub fn rows(state: &State, seen: Option<&Seen<'_>>, state_flag: &str) -> Vec<Row
 fn stand(state: &State, now: Option<&State>, step: StepName, ending: Option<&Ending>) -> (Standing, String) {
     let record = record(state, step);
     match (ending, record) {
+        (Some(ending @ Ending::Done { drift: Some(_), .. }), _) => (Standing::Drifted, left(ending)),
         (Some(Ending::Done { evidence, .. }), Some(old)) if now.is_some_and(|now| is_other(state, now, step)) => {
             let says = if old.evidence == *evidence {
                 "other values"
@@ -147,6 +148,15 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
         return Some(turn.clone());
     }
     let (who, command) = step.turn();
+    if let Some(Ending::Done { drift: Some(drift), .. }) = ending {
+        // No command of ours changes it: `verify` tells what can be done.
+        return Some(Turn {
+            who,
+            why: format!("{words}, differs from the target: {}", drift.differences.join("; ")),
+            command: format!("az aksbackup verify{state_flag}"),
+            right: None,
+        });
+    }
     // The command for the roles names what its reader has to vouch for.
     let target = state.target.as_ref().filter(|_| step == StepName::Roles);
     let vouchers = target.map(Target::vouchers).unwrap_or_default();
@@ -192,7 +202,11 @@ fn left(ending: &Ending) -> String {
                 by.iter().map(|step| step.title()).collect::<Vec<_>>().join(", ")
             )
         }
-        Ending::Done { evidence, .. } => evidence.clone(),
+        Ending::Done { evidence, drift, .. } => {
+            let drift = drift.iter().flat_map(|drift| &drift.differences);
+            let texts = std::iter::once(evidence).chain(drift);
+            texts.map(String::as_str).collect::<Vec<_>>().join("; ")
+        }
         Ending::Failed { error, .. } => error.what.clone(),
     }
 }

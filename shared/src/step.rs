@@ -125,11 +125,22 @@ impl Wait {
     }
 }
 
+/// How the live state of a step that is done differs from the target, where no command of this version changes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// What differs, each with both values, such as `schedule is P1W (the target says P1D)`.
+    pub differences: Vec<String>,
+    /// What to do about it, without deleting anything.
+    pub hints: Vec<String>,
+}
+
 /// What is to be done, as far as has been seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision<C> {
     /// Nothing. The text is the evidence, such as `container aks-backups in account stbackup`.
     Done(String),
+    /// Nothing that this version can do, although the live state differs from the target.
+    Differs(String, Drift),
     /// These changes, in this order.
     Change(Vec<C>),
     /// Look again later.

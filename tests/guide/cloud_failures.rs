@@ -65,7 +65,7 @@ const OF_STORAGE: [Case; 10] = [
     ("STO-ACCOUNT-DISABLED", |world| {
         world.change(&world.account(), "/properties/statusOfPrimary", json!("unavailable"));
     }),
-    ("STO-CONTAINER-MISSING", |world| {
+    ("STO-VANISHED", |world| {
         world.azure().remove(&world.container());
     }),
     ("STO-CONTAINER-DELETING", |world| {
@@ -82,7 +82,7 @@ const OF_STORAGE: [Case; 10] = [
     ("STO-WRONG-TARGET", |world| {
         world.setting("configuration.backupStorageLocation.bucket", "another");
     }),
-    ("ARM-NOT-FOUND", |world| world.azure().remove(&world.account())),
+    ("STO-VANISHED", |world| world.azure().remove(&world.account())),
 ];
 
 const OF_EXTENSION: [Case; 9] = [

@@ -26,6 +26,8 @@ pub(crate) struct Instance {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct InstanceProperties {
+    /// Its name for people.
+    pub(crate) friendly_name: Option<String>,
     /// What it protects.
     pub(crate) data_source_info: Option<Source>,
     /// The set that this belongs to, without which Azure Backup does not protect a cluster.
@@ -91,6 +93,12 @@ impl Instance {
         let parameters = self.properties.policy_info.policy_parameters.as_ref()?;
         let stores = parameters.get("dataStoreParametersList")?.as_array()?;
         stores.iter().find_map(|store| store.get("resourceGroupId")?.as_str())
+    }
+
+    /// What of the cluster is backed up: namespaces, volumes, cluster-scoped resources.
+    pub(crate) fn parameters(&self) -> Option<&Value> {
+        let parameters = self.properties.policy_info.policy_parameters.as_ref()?;
+        parameters.get("backupDatasourceParametersList")?.as_array()?.first()
     }
 
     /// The user-assigned identity that the vault protects as, where it is not its own.

@@ -3,7 +3,7 @@
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{PrincipalId, Region, ResourceId};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
@@ -32,7 +32,7 @@ pub(crate) struct VaultIdentity {
     pub(crate) principal_id: Option<PrincipalId>,
     /// User-assigned identities by their ids.
     #[serde(default)]
-    pub(crate) user_assigned_identities: Option<serde_json::Map<String, Value>>,
+    pub(crate) user_assigned_identities: Option<Map<String, Value>>,
 }
 
 /// Properties of a vault.
@@ -74,6 +74,15 @@ impl Vault {
         self.identity.as_ref()?.principal_id.as_ref()
     }
 
+    /// The IDs of its user-assigned identities.
+    pub(crate) fn assigned_identities(&self) -> Vec<String> {
+        let named = self
+            .identity
+            .iter()
+            .filter_map(|own| own.user_assigned_identities.as_ref());
+        named.flat_map(|named| named.keys().cloned()).collect()
+    }
+
     /// The user-assigned identities that it names and that Entra has no principal of any more.
     pub(crate) fn lost_identities(&self) -> Vec<&str> {
         let named = self
@@ -111,6 +120,13 @@ impl Vault {
         self.properties.storage_settings.as_ref()?.first()?.kind.as_deref()
     }
 
+    /// Days that it keeps what was soft-deleted; Azure writes them as a decimal.
+    pub(crate) fn soft_delete_days(&self) -> Option<u32> {
+        let settings = self.properties.security_settings.as_ref()?;
+        let days = settings.pointer("/softDeleteSettings/retentionDurationInDays")?;
+        days.as_f64().map(|days| format!("{days:.0}"))?.parse().ok()
+    }
+
     /// Its soft delete state: `On`, `Off` or `AlwaysOn`.
     pub(crate) fn soft_delete(&self) -> Option<&str> {
         self.properties
@@ -145,9 +161,15 @@ pub(crate) async fn put_vault(writer: &Writer, vault: &ResourceId, new: &NewVaul
         .await
 }
 
-/// Gives a vault a system-assigned identity.
-pub(crate) async fn add_identity(writer: &Writer, vault: &ResourceId) -> Outcome<Answer> {
-    let body = json!({ "identity": { "type": "SystemAssigned" } });
+/// Enables the system-assigned identity of a vault and keeps its user-assigned ones: Azure removes those that a request
+/// leaves out, and with them the access of every backup instance that uses them.
+pub(crate) async fn add_identity(writer: &Writer, vault: &ResourceId, assigned: &[String]) -> Outcome<Answer> {
+    let kept: Map<String, Value> = assigned.iter().map(|id| (id.clone(), json!({}))).collect();
+    let identity = match kept.is_empty() {
+        true => json!({ "type": "SystemAssigned" }),
+        false => json!({ "type": "SystemAssigned,UserAssigned", "userAssignedIdentities": kept }),
+    };
+    let body = json!({ "identity": identity });
     writer.patch(vault.as_str(), versions::BACKUP_VAULT_WRITE, &body).await
 }
 

@@ -9,6 +9,7 @@ use crate::guide::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions};
 pub(crate) fn prepare(cli: &Cli, subjects: &[String]) -> PrepareOptions {
     PrepareOptions {
         subjects: subjects.to_vec(),
+        recreate_storage: false,
         folder: cli.common.state.parent().unwrap_or_else(|| Path::new("")).to_owned(),
         state_flag: cli.common.state_flag(),
     }

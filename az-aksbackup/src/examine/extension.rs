@@ -58,7 +58,7 @@ fn state(view: &View, own: &Extension) -> Check {
         let first = said.first().map_or("Azure says nothing of why", String::as_str);
         let says = format!("extension {name} is {state}: {first}");
         let hint = format!(
-            "see the cause: az aksbackup doctor; then az aksbackup prepare, or anew: {}",
+            "see the cause: az aksbackup doctor; then az aksbackup prepare; if that does not help, {}",
             deletion(&id(view, own))
         );
         let check = Check::error(LINK, NAME, says, hint).because(fact).proves("EXT-FAILED");

@@ -21,7 +21,7 @@ fn existence(view: &View, own: &Extension) -> Check {
     const NAME: &str = "extension identity";
     let gone = |says: String| {
         let hint = format!(
-            "install the extension anew: {}, then az aksbackup prepare",
+            "an extension gets another identity only by a new installation; {} && az aksbackup prepare",
             deletion(&extension::id(view, own))
         );
         Check::error(LINK, NAME, says, hint).proves("EXT-IDENTITY-GONE")
@@ -81,24 +81,28 @@ fn carried(view: &View) -> Check {
     const LINK: Link = Link::ServiceAccounts;
     const NAME: &str = "recorded client id";
     let (Some(table), Some(own)) = (&view.state.cluster.workload_identity, view.identity.here()) else {
-        return match view.identity.here() {
-            Some(own) => {
-                let says = format!(
-                    "the service accounts have to carry client id {}",
-                    own.properties.client_id
-                );
-                Check::ok(LINK, NAME, says)
-            }
-            None => Check::unknown(LINK, NAME, "the client id that they have to carry is not known"),
+        let says = match view.identity.here() {
+            Some(own) => format!(
+                "the service accounts need client ID {}; only the cluster side can check them",
+                own.properties.client_id
+            ),
+            None => "the client ID that the service accounts need is not known".to_owned(),
         };
+        return Check::unknown(LINK, NAME, says);
     };
     let (carried, client_id) = (&table.client_id, &own.properties.client_id);
     let fact = format!("properties.clientId = {client_id}");
+    let since = table.written.as_ref().map(|own| own.observed_at.to_string());
     match carried == client_id {
-        true => Check::ok(LINK, NAME, format!("the service accounts carry client id {carried}")),
+        // A record proves nothing of the service accounts as they are now.
+        true => {
+            let since = since.unwrap_or_else(|| "at an unknown time".to_owned());
+            let says = format!("client ID {carried} was reported by the cluster side {since}; not checked here");
+            Check::unknown(LINK, NAME, says)
+        }
         false => {
             let says =
-                format!("the service accounts carry client id {carried}, the extension's identity has {client_id}");
+                format!("the cluster side reported client ID {carried}, the extension's identity has {client_id}");
             let hint = "az aksbackup prepare and grant, then kubectl aksbackup configure";
             Check::error(LINK, NAME, says, hint).proves("WI-SA-STALE-CLIENT")
         }

@@ -6,6 +6,7 @@ use aksbackup_shared::chain::link::Link;
 use crate::arm::backups::Instance;
 use crate::examine::roles;
 use crate::examine::view::{Seen, View};
+use crate::steps::drift;
 use crate::steps::protection::{self, Protection};
 use crate::steps::validation::is_too_young;
 
@@ -117,34 +118,41 @@ fn source(own: &Instance) -> Check {
         true => Check::ok(LINK, NAME, "the instance names it"),
         false => {
             let says = "the instance was made without dataSourceSetInfo: Azure takes it, and never protects";
-            Check::error(
-                LINK,
-                NAME,
-                says,
-                format!("remove the instance in the portal, then {PROTECT}"),
-            )
-            .because("properties.dataSourceSetInfo = null")
-            .proves("VLT-DATASET-INFO")
+            Check::error(LINK, NAME, says, PROTECT)
+                .because("properties.dataSourceSetInfo = null")
+                .proves("VLT-DATASET-INFO")
         }
     }
 }
 
-/// Policy and snapshot group against the target's.
+/// What is backed up, against the target.
 fn as_wanted(view: &View, own: &Instance) -> Vec<Check> {
-    const NAME: &str = "policy and snapshots";
+    const NAME: &str = "what is backed up";
     let Some(target) = view.target() else { return Vec::new() };
-    let text = protection::evidence(target, own);
-    let differs = text.contains("the target says");
+    let all = drift::of_instance(target, own);
     let immutable = view.vault.here().and_then(|own| own.immutability()) == Some("Locked");
-    let check = match differs {
-        false => Check::ok(LINK, NAME, "they are the target's"),
-        true => {
-            let hint = "if the instance is right: az aksbackup init with its names; if the file is: remove the instance in the \
-                        portal (its backups go, or are kept for the time of soft delete), then az aksbackup protect";
+    let (check, missing) = match (all.is_empty(), drift::unreported(own)) {
+        (true, missing) if missing.is_empty() => (
+            Check::ok(
+                LINK,
+                NAME,
+                "policy, namespaces, volumes and cluster-scoped resources match the target",
+            ),
+            missing,
+        ),
+        (true, missing) => (
+            Check::unknown(LINK, NAME, format!("Azure doesn't report {}", missing.join(", "))),
+            missing,
+        ),
+        (false, missing) => {
+            let says = all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let hint = drift::hints(target, own, &all).join("; ");
             let id = if immutable { "VLT-IMMUTABLE" } else { "VLT-NO-EDIT" };
-            Check::warning(LINK, NAME, text, hint).proves(id)
+            (Check::error(LINK, NAME, says, hint).proves(id), missing)
         }
     };
+    let facts = missing.iter().map(|what| format!("{what}: not reported"));
+    let check = facts.fold(check, Check::because);
     vec![check.because(format!(
         "properties.policyInfo.policyId = {}",
         own.properties.policy_info.policy_id

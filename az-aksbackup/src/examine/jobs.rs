@@ -61,6 +61,12 @@ fn last(view: &View) -> Check {
             .because(facts)
             .proves("JOB-WARN");
     }
+    // Azure's list of jobs leaves out what a warning is about; the word alone says that something is missing.
+    if status.to_ascii_lowercase().contains("warning") {
+        let says = format!("the last backup ({when}) is {status}: something of it is missing");
+        let hint = format!("see what Azure says of it: az aksbackup jobs {name}");
+        return Check::warning(LINK, NAME, says, hint).because(facts).proves("JOB-WARN");
+    }
     match at.and_then(|at| overdue(view.now, at)) {
         Some(age) => {
             let says = format!("the last backup ended {age} ago, longer than any schedule of Azure Backup waits");

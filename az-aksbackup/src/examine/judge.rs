@@ -86,10 +86,11 @@ mod tests {
     use crate::examine::view::tests::view;
 
     #[test]
-    fn a_world_as_it_should_be_has_no_finding_and_nothing_unknown() {
+    fn a_world_as_it_should_be_has_no_finding_and_leaves_the_service_accounts_to_the_cluster_side() {
         let all = checks(&view(), "");
         let bad: Vec<&Check> = all.iter().filter(|own| own.verdict != Verdict::Ok).collect();
-        assert!(bad.is_empty(), "{bad:#?}");
+        let of_the_other_side = |own: &Check| own.verdict == Verdict::Unknown && own.check == "recorded client id";
+        assert!(matches!(bad.as_slice(), [one] if of_the_other_side(one)), "{bad:#?}");
         assert!(all.len() > 20, "{}", all.len());
         assert!(all.iter().map(|own| own.link).is_sorted());
         assert!(all.iter().all(|own| own.failure.is_none() && own.hint.is_none()));

@@ -7,6 +7,7 @@ use crate::arm::clusters::Cluster;
 use crate::arm::region;
 use crate::arm::storage::Account;
 use crate::examine::view::{Seen, View};
+use crate::steps::account;
 
 const LINK: Link = Link::Storage;
 const PREPARE: &str = "az aksbackup prepare";
@@ -14,11 +15,11 @@ const OTHER: &str = "choose another account: az aksbackup init --storage-account
 
 /// The checks.
 pub(crate) fn checks(view: &View) -> Vec<Check> {
-    let account = match existence(view) {
+    let own = match existence(view) {
         Ok(account) => account,
         Err(check) => return vec![*check],
     };
-    let mut all = usable(view, account);
+    let mut all = usable(view, own);
     all.extend([container(view), immutability(view)]);
     all
 }
@@ -46,12 +47,21 @@ fn existence(view: &View) -> Result<&Account, Box<Check>> {
             .map(|id| id.name().to_owned())
             .unwrap_or_default();
         let group = view.places.account.as_ref().map(|id| id.resource_group().to_string());
+        if let Some(check) = vanished(view, NAME, false) {
+            return Box::new(check);
+        }
         let says = format!(
             "storage account {name} does not exist in group {}",
             group.unwrap_or_default()
         );
         Box::new(Check::error(LINK, NAME, says, PREPARE).proves("ARM-NOT-FOUND"))
     })
+}
+
+/// What existed by the state file and is gone: to be recovered, not to be created again.
+fn vanished(view: &View, name: &str, account: bool) -> Option<Check> {
+    let gone = account::vanished(&view.state, view.target()?, account, false)?;
+    Some(Check::error(LINK, name, gone.says, gone.hint).proves("STO-VANISHED"))
 }
 
 fn state(view: &View, account: &Account) -> Check {
@@ -152,6 +162,9 @@ fn container(view: &View) -> Check {
         }
         Seen::Here(_) => Check::ok(LINK, NAME, format!("{name} is there")),
         Seen::Absent | Seen::Hidden(_) | Seen::Unasked => {
+            if let Some(check) = vanished(view, NAME, true) {
+                return check;
+            }
             Check::error(LINK, NAME, format!("container {name} does not exist"), PREPARE)
                 .because("HTTP 404 for the container")
                 .proves("STO-CONTAINER-MISSING")

@@ -2,15 +2,18 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use serde_json::Value;
 
 use crate::arm::backups::Instance;
 use crate::arm::clusters::Cluster;
 use crate::arm::region;
 use crate::arm::vaults::Vault;
 use crate::examine::view::{Seen, View};
+use crate::steps::{drift, policy};
 
 const LINK: Link = Link::Vault;
 const PREPARE: &str = "az aksbackup prepare";
+const OTHER_POLICY: &str = "choose another policy, or a new name: az aksbackup init --policy NAME";
 const OTHER: &str = "choose another vault: az aksbackup init --vault NAME";
 
 /// The checks.
@@ -151,10 +154,43 @@ fn policy(view: &View) -> Check {
         .map(|id| id.name().to_owned())
         .unwrap_or_default();
     match &view.policy {
-        Seen::Here(_) => Check::ok(LINK, NAME, format!("{name} is there")),
+        Seen::Here(own) => rules(view, &name, own),
         Seen::Absent | Seen::Hidden(_) | Seen::Unasked => {
             Check::error(LINK, NAME, format!("policy {name} does not exist"), PREPARE).proves("ARM-NOT-FOUND")
         }
+    }
+}
+
+/// The rules of the policy against the target's. Where the instance has another policy, its own check says so.
+fn rules(view: &View, name: &str, own: &Value) -> Check {
+    const NAME: &str = "policy";
+    let facts = match policy::facts(own, name) {
+        Ok(facts) => facts,
+        Err(failure) => return Check::error(LINK, NAME, failure.what, OTHER_POLICY),
+    };
+    let Some(target) = view.target() else {
+        return Check::ok(LINK, NAME, format!("{name} is there"));
+    };
+    if let Some(file) = &target.policy.file {
+        return Check::ok(
+            LINK,
+            NAME,
+            format!("{name} is there; prepare compares its rules with {file}"),
+        );
+    }
+    let differing: Vec<String> = drift::of_policy(target, &facts)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    match differing.is_empty() {
+        true => Check::ok(LINK, NAME, format!("{name} is there, with the rules of the target")),
+        false => Check::error(
+            LINK,
+            NAME,
+            format!("policy {name}: {}", differing.join("; ")),
+            drift::policy_hints(target).join("; "),
+        )
+        .proves("VLT-NO-EDIT"),
     }
 }
 

@@ -1,17 +1,83 @@
 //! Whether a storage account that exists will do, and what it has otherwise.
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::state::schema::Target;
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::state::schema::{State, Target};
 use aksbackup_shared::step::Wait;
 
 use crate::arm::region;
 use crate::arm::storage::Account;
+use crate::steps::wanted;
 
 /// A failure about an account's name, with its cure.
 pub(crate) fn other_name(failure: Failure) -> Failure {
     failure.hint(
         "storage account names are unique in all of Azure; choose another: az aksbackup init --storage-account NAME",
     )
+}
+
+/// What the state file knows to have existed and is gone, and how it can be recovered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Vanished {
+    /// What is gone, and since when it was known.
+    pub(crate) says: String,
+    /// How it is recovered.
+    pub(crate) hint: String,
+}
+
+/// An account or a container of the target that the state file has recorded, or was created by this tool, and that Azure
+/// does not have any more. A new account of the same name ends the chance to recover the old one:
+/// <https://learn.microsoft.com/azure/storage/common/storage-account-recover>.
+pub(crate) fn vanished(state: &State, target: &Target, account: bool, container: bool) -> Option<Vanished> {
+    let (account_id, container_id) = (wanted::account(target), wanted::container(target));
+    let table = state.cloud.storage.as_ref().filter(|own| own.account == account_id);
+    let created = |id: &ResourceId| {
+        state
+            .cloud
+            .created
+            .iter()
+            .any(|own| own.object.eq_ignore_ascii_case(id.as_str()))
+    };
+    let had_container = table.is_some_and(|own| own.container == target.storage.container);
+    let since = table.and_then(|own| own.written.as_ref());
+    let since = since
+        .map(|own| format!(" (last observed {})", own.observed_at))
+        .unwrap_or_default();
+    let (name, group) = (&target.storage.account, &target.storage.resource_group);
+    if !account && (table.is_some() || created(&account_id)) {
+        return Some(Vanished {
+            says: format!("storage account {name} existed{since} and is gone, with the backups in it"),
+            hint: format!(
+                "recover it first: Azure keeps a deleted account recoverable for 14 days, unless one of the same name is created; \
+                 in the portal, Storage accounts, Restore deleted accounts, in resource group {group}"
+            ),
+        });
+    }
+    (account && !container && (had_container || created(&container_id))).then(|| Vanished {
+        says: format!(
+            "container {} of storage account {name} existed{since} and is gone, with the backups in it",
+            target.storage.container
+        ),
+        hint: format!(
+            "recover it first, where container soft delete is enabled: in the portal, storage account {name}, Containers, Show \
+             deleted containers, Undelete"
+        ),
+    })
+}
+
+/// Refuses to create an empty account or container in place of one that existed.
+///
+/// # Errors
+/// One existed and is gone.
+pub(crate) fn must_not_have_vanished(state: &State, target: &Target, account: bool, container: bool) -> Outcome<()> {
+    match vanished(state, target, account, container) {
+        None => Ok(()),
+        Some(gone) => Failure::failed(gone.says)
+            .because("prepare doesn't create it again: that would leave it empty, and end the chance to recover it")
+            .hint(gone.hint)
+            .hint("if the backups are lost for good, create it again, empty: az aksbackup prepare --recreate-storage")
+            .err(),
+    }
 }
 
 /// Checks that the name of an account that is to be made can be had.

@@ -5,6 +5,7 @@ pub(crate) mod account;
 pub(crate) mod claims;
 pub(crate) mod conditions;
 pub(crate) mod cured;
+pub(crate) mod drift;
 pub(crate) mod fresh;
 pub(crate) mod instance_body;
 pub(crate) mod jobs;

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub(crate) struct PrepareOptions {
     /// Subjects that need a federated credential besides those that are known.
     pub(crate) subjects: Vec<String>,
+    /// Create an account or container again that existed and is gone.
+    pub(crate) recreate_storage: bool,
     /// The folder of the state file, which a policy file is relative to.
     pub(crate) folder: PathBuf,
     /// The state flag for printed commands.

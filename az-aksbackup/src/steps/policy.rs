@@ -173,6 +173,18 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// How long a policy's `properties` keep copies in the vault tier, where they do.
+pub(crate) fn vault_tier_retention(policy: &Value) -> Option<String> {
+    let rules = policy.get("policyRules").and_then(Value::as_array)?;
+    let mut lifecycles = rules
+        .iter()
+        .filter_map(|rule| rule.get("lifecycles")?.as_array())
+        .flatten();
+    let in_vault = |own: &&Value| text(own, "/sourceDataStore/dataStoreType").eq_ignore_ascii_case("VaultStore");
+    let kept = text(lifecycles.find(in_vault)?, "/deleteAfter/duration");
+    (!kept.is_empty()).then(|| kept.to_owned())
+}
+
 /// Whether a policy's `properties` keep copies in the vault tier.
 pub(crate) fn has_vault_tier(policy: &Value) -> bool {
     let rules = policy

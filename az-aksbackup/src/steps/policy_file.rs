@@ -67,9 +67,7 @@ pub(crate) fn remark(target: &PolicyTarget, existing: &Value, asked: &Outcome<As
     let file = target.file.as_ref()?;
     match asked {
         Ok(asked) if holds(existing, &asked.properties) => None,
-        Ok(_) => Some(format!(
-            "the policy exists with other rules than those of {file}; for these choose a new name: az aksbackup init --policy NAME"
-        )),
+        Ok(_) => Some(format!("the policy exists with other rules than those of {file}")),
         Err(failure) => Some(format!("the policy was not compared: {}", failure.what)),
     }
 }

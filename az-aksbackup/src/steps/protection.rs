@@ -4,7 +4,6 @@ use aksbackup_shared::failure::Failure;
 use aksbackup_shared::state::schema::Target;
 
 use crate::arm::backups::{Instance, UserError};
-use crate::steps::wanted;
 
 /// How the protection of an instance stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,28 +32,15 @@ pub(crate) fn of(instance: &Instance) -> Protection {
     }
 }
 
-/// What proves that the cluster is protected, with what is otherwise than the target says.
-pub(crate) fn evidence(target: &Target, instance: &Instance) -> String {
-    let policy = &instance.properties.policy_info.policy_id;
-    let name = policy.rsplit('/').next().unwrap_or_default();
-    let mut text = format!(
-        "backup instance {}: {} with policy {name}",
+/// What proves that the cluster is protected.
+pub(crate) fn evidence(instance: &Instance) -> String {
+    let policy = instance.properties.policy_info.policy_id.rsplit('/').next();
+    format!(
+        "backup instance {}: {} with policy {}",
         instance.id.name(),
-        instance.protection()
-    );
-    if !policy.eq_ignore_ascii_case(wanted::policy(target).as_str()) {
-        text.push_str(&format!(" (the target says {})", target.policy.name));
-    }
-    let snapshots = wanted::snapshot_group(target);
-    let own = instance.snapshot_group().unwrap_or_default();
-    if !own.is_empty() && !own.trim_end_matches('/').eq_ignore_ascii_case(snapshots.as_str()) {
-        text.push_str(&format!(
-            "; snapshots go to group {} (the target says {}), which cannot be changed any more",
-            own.rsplit('/').next().unwrap_or_default(),
-            snapshots.name()
-        ));
-    }
-    text
+        instance.protection(),
+        policy.unwrap_or_default()
+    )
 }
 
 /// What Azure says of an instance that failed.
@@ -120,11 +106,7 @@ pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
     .hint(format!(
         "to go on with that vault: az aksbackup init --vault {name} --vault-resource-group {group}"
     ))
-    .hint(format!(
-        "to leave it, with the loss of its backups: az dataprotection backup-instance delete --backup-instance-name {} \
-             --vault-name {name} --resource-group {group}",
-        instance.id.name()
-    ))
+    .hint("leaving that vault is a decision of its owner: the recovery points in it go with its backup instance")
 }
 
 #[cfg(test)]
@@ -132,6 +114,7 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::steps::wanted;
     use crate::steps::wanted::tests::example;
 
     /// The example's instance in this state, with what a test wants otherwise.
@@ -141,7 +124,8 @@ pub(crate) mod tests {
             "currentProtectionState": state,
             "dataSourceInfo": { "resourceID": target.cluster.as_str() },
             "policyInfo": { "policyId": wanted::policy(&target).as_str(), "policyParameters": { "dataStoreParametersList": [
-                { "resourceGroupId": wanted::snapshot_group(&target).as_str() } ] } },
+                { "resourceGroupId": wanted::snapshot_group(&target).as_str() } ],
+                "backupDatasourceParametersList": [ { "snapshotVolumes": true, "includeClusterScopeResources": true } ] } },
         } });
         change(&mut body);
         serde_json::from_value(body).unwrap()
@@ -155,15 +139,6 @@ pub(crate) mod tests {
         assert_eq!(of("ConfiguringProtectionFailed"), Protection::Broken);
         assert_eq!(of("SoftDeleted"), Protection::Paused);
         assert_eq!(of("Inventing"), Protection::Changing);
-    }
-
-    #[test]
-    fn another_snapshot_group_is_said() {
-        let other = instance("ProtectionConfigured", |body| {
-            body["properties"]["policyInfo"]["policyParameters"]["dataStoreParametersList"][0]["resourceGroupId"] =
-                json!("/subscriptions/s/resourceGroups/rg-old");
-        });
-        assert!(evidence(&example(), &other).contains("rg-old (the target says rg-snapshots)"));
     }
 
     #[test]

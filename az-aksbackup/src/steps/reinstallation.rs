@@ -9,11 +9,12 @@ pub(crate) fn cluster_of(extension: &ResourceId) -> &str {
     id.rfind("/providers/").map_or(id, |end| &id[..end])
 }
 
-/// The command that removes an extension.
+/// The command that removes an extension, with its consequences: it is a decision, and never the first thing to do.
 pub(crate) fn deletion(extension: &ResourceId) -> String {
     let cluster = cluster_of(extension).rsplit('/').next().unwrap_or_default();
     format!(
-        "az k8s-extension delete --name {} --cluster-name {cluster} --cluster-type managedClusters --resource-group {} --yes",
+        "reinstalling it stops backups until its new identity has credentials and roles, and removes its objects from the \
+         cluster (the backups in the storage account stay): az k8s-extension delete --name {} --cluster-name {cluster} --cluster-type managedClusters --resource-group {} --yes",
         extension.name(),
         extension.resource_group()
     )
@@ -24,7 +25,7 @@ pub(crate) fn without_identity(extension: &ResourceId, why: String, state_flag: 
     Failure::failed(format!("the identity of extension {} does not exist", extension.name()))
         .because(why)
         .hint(format!(
-            "somebody removed it; install the extension anew: {} && az aksbackup prepare{state_flag}",
+            "an extension gets another identity only by a new installation; {} && az aksbackup prepare{state_flag}",
             deletion(extension)
         ))
 }

@@ -156,7 +156,10 @@ impl Step for Storage {
         })
     }
 
-    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<StorageChange>> {
+    fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<StorageChange>> {
+        if !self.options.recreate_storage {
+            account::must_not_have_vanished(state, &seen.target, seen.account.is_some(), seen.container)?;
+        }
         if let Some(account) = &seen.account {
             account::usable(account, &seen.target)?;
             if let Some(wait) = account::not_ready(account, &seen.target) {

@@ -18,12 +18,12 @@ use crate::steps::options::PrepareOptions;
 use crate::steps::policy::{self, Facts};
 use crate::steps::policy_file::{self, Asked};
 use crate::steps::turns::{self, Sight};
-use crate::steps::{registration, vault, wanted};
+use crate::steps::{drift, registration, vault, wanted};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
 use aksbackup_shared::state::schema::{CloudTables, State, Target, VaultTable};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
 
 const NAMESPACE: &str = "Microsoft.DataProtection";
 
@@ -57,8 +57,8 @@ pub(crate) enum VaultChange {
         new: NewVault,
         group: Option<Turn>,
     },
-    /// An identity for a vault that has none.
-    AddIdentity { vault: ResourceId },
+    /// The system-assigned identity of a vault without one; `assigned` are those of its own, which it keeps.
+    AddIdentity { vault: ResourceId, assigned: Vec<String> },
     /// The policy; `group` as above.
     CreatePolicy {
         policy: ResourceId,
@@ -73,7 +73,7 @@ impl VaultChange {
         match self {
             Self::CreateGroup { group: id, .. }
             | Self::CreateVault { vault: id, .. }
-            | Self::AddIdentity { vault: id }
+            | Self::AddIdentity { vault: id, .. }
             | Self::CreatePolicy { vault: id, .. } => id.subscription(),
         }
     }
@@ -101,8 +101,14 @@ impl Change for VaultChange {
                 vault.resource_group_id(),
                 Some(vault),
             ),
-            Self::AddIdentity { vault } => note(
-                format!("give Backup vault {} a system-assigned identity", vault.name()),
+            Self::AddIdentity { vault, assigned } => note(
+                match assigned.len() {
+                    0 => format!("give Backup vault {} a system-assigned identity", vault.name()),
+                    count => format!(
+                        "give Backup vault {} a system-assigned identity (its user-assigned identities are kept: {count})",
+                        vault.name()
+                    ),
+                },
                 "Microsoft.DataProtection/backupVaults/write",
                 vault,
                 None,
@@ -182,12 +188,7 @@ impl Step for VaultAndPolicy {
         }
         let changes = changes(seen);
         Ok(match changes.is_empty() {
-            true => Decision::Done(vault::evidence(
-                &seen.target,
-                seen.vault.as_ref(),
-                seen.policy.as_ref(),
-                seen.remark.as_deref(),
-            )),
+            true => finished(seen),
             false => Decision::Change(changes),
         })
     }
@@ -197,13 +198,13 @@ impl Step for VaultAndPolicy {
         let answer = match change {
             VaultChange::CreateGroup { group, region } => groups::put_group(writer, group, region).await,
             VaultChange::CreateVault { vault, new, .. } => vaults::put_vault(writer, vault, new).await,
-            VaultChange::AddIdentity { vault } => vaults::add_identity(writer, vault).await,
+            VaultChange::AddIdentity { vault, assigned } => vaults::add_identity(writer, vault, assigned).await,
             VaultChange::CreatePolicy { policy, asked, .. } => {
                 vaults::put_policy(writer, policy, &asked.properties).await
             }
         };
         match (answer, change) {
-            (Ok(answer), VaultChange::CreateVault { vault, .. } | VaultChange::AddIdentity { vault }) => {
+            (Ok(answer), VaultChange::CreateVault { vault, .. } | VaultChange::AddIdentity { vault, .. }) => {
                 Ok(answer.applied(writer, title, (vault.to_string(), versions::DATA_PROTECTION)))
             }
             (Ok(_), VaultChange::CreateGroup { .. } | VaultChange::CreatePolicy { .. }) => Ok(Applied::Done),
@@ -260,12 +261,32 @@ impl Step for VaultAndPolicy {
     }
 }
 
+/// Vault and policy are there. Azure doesn't let the rules of a policy for AKS change, so that other rules are told.
+fn finished(seen: &Seen) -> Decision<VaultChange> {
+    let evidence = vault::evidence(&seen.target, seen.vault.as_ref());
+    let differing = seen.policy.iter().flat_map(|own| drift::of_policy(&seen.target, own));
+    let differences: Vec<String> = differing
+        .map(|own| own.to_string())
+        .chain(seen.remark.clone())
+        .collect();
+    match differences.is_empty() {
+        true => Decision::Done(evidence),
+        false => {
+            let hints = drift::policy_hints(&seen.target);
+            Decision::Differs(evidence, Drift { differences, hints })
+        }
+    }
+}
+
 fn changes(seen: &Seen) -> Vec<VaultChange> {
     let (target, mut changes) = (&seen.target, Vec::new());
     let (vault, region) = (wanted::vault(target), target.region.clone());
     let mut group = None;
     match &seen.vault {
-        Some(own) if own.principal().is_none() => changes.push(VaultChange::AddIdentity { vault: vault.clone() }),
+        Some(own) if own.principal().is_none() => changes.push(VaultChange::AddIdentity {
+            vault: vault.clone(),
+            assigned: own.assigned_identities(),
+        }),
         Some(_) => {}
         None => {
             if seen.group.here().is_none() {

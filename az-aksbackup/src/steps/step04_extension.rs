@@ -212,7 +212,7 @@ impl BackupExtension {
             quoted(container)
         );
         Box::new(failure.hint(adopt).hint(format!(
-            "to install it anew for the wanted storage: {} && az aksbackup prepare{flag}",
+            "to use the target's storage, which the backups so far do not move to: {} && az aksbackup prepare{flag}",
             deletion(&extensions::extension_id(&target.cluster, &extension.name))
         )))
     }
@@ -256,7 +256,7 @@ fn cures(extension: &ResourceId) -> [String; 2] {
     [
         format!("see what its pods say: kubectl get events -n {NAMESPACE} --sort-by=.lastTimestamp"),
         format!(
-            "once the cause is gone, remove the extension and prepare again: {}",
+            "once the cause is gone: az aksbackup prepare; if Azure refuses that, {}",
             deletion(extension)
         ),
     ]

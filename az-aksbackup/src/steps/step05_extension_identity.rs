@@ -64,7 +64,7 @@ impl Step for ExtensionIdentity {
         let Some(principal) = extension.principal().cloned() else {
             return Failure::failed(format!("extension {} has no identity", extension.name))
                 .because("Azure names no principal for it")
-                .hint("install it anew: az k8s-extension delete, then az aksbackup prepare")
+                .hint("see what Azure says of the extension: az aksbackup doctor")
                 .err();
         };
         let of_extension = |identity: &&Identity| identity.properties.principal_id == principal;

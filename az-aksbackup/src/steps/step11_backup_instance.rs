@@ -13,7 +13,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{CloudTables, InstanceTable, State, Target};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
 use jiff::Timestamp;
 
 use crate::arm::backups::{self, Instance};
@@ -26,7 +26,7 @@ use crate::steps::protection::{self, Protection};
 use crate::steps::roles_seen::{self, RolesSeen};
 use crate::steps::turns::Sight;
 use crate::steps::validation::Validation;
-use crate::steps::{instance_body, turns, wanted};
+use crate::steps::{drift, instance_body, turns, wanted};
 
 /// Step 11.
 #[derive(Debug, Default)]
@@ -163,7 +163,7 @@ impl Step for BackupInstance {
         let mut error = None;
         if let Some(own) = seen.instances.first() {
             match protection::of(own) {
-                Protection::Configured => return Ok(Decision::Done(protection::evidence(target, own))),
+                Protection::Configured => return Ok(protected(target, own)),
                 Protection::Changing => {
                     let why = format!("backup instance {}: {}", own.id.name(), own.protection());
                     return Ok(Decision::Wait(Wait::for_(why)));
@@ -251,6 +251,19 @@ impl Step for BackupInstance {
             error: None,
         });
         changes.iter().map(Change::note).collect()
+    }
+}
+
+/// A protected cluster is done, unless what is backed up is not what the target says.
+fn protected(target: &Target, own: &Instance) -> Decision<InstanceChange> {
+    let (evidence, all) = (protection::evidence(own), drift::of_instance(target, own));
+    match all.is_empty() {
+        true => Decision::Done(evidence),
+        false => {
+            let hints = drift::hints(target, own, &all);
+            let differences = all.iter().map(ToString::to_string).collect();
+            Decision::Differs(evidence, Drift { differences, hints })
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use aksbackup_shared::state::schema::Target;
 
 use crate::arm::region;
 use crate::arm::vaults::Vault;
-use crate::steps::policy::Facts;
 
 /// Checks that a vault that exists can protect a cluster in the target's region.
 ///
@@ -30,8 +29,8 @@ pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
     Ok(())
 }
 
-/// What proves both, with what is otherwise than the target says, and `remark`, what else is said of the policy.
-pub(crate) fn evidence(target: &Target, vault: Option<&Vault>, policy: Option<&Facts>, remark: Option<&str>) -> String {
+/// What proves both, with what of the vault is otherwise than a new one would be.
+pub(crate) fn evidence(target: &Target, vault: Option<&Vault>) -> String {
     let mut text = format!("vault {}, policy {}", target.vault.name, target.policy.name);
     let mut differs = |what: &str, own: &str, wanted: &str| {
         if !own.is_empty() && !own.eq_ignore_ascii_case(wanted) {
@@ -49,18 +48,6 @@ pub(crate) fn evidence(target: &Target, vault: Option<&Vault>, policy: Option<&F
             vault.soft_delete().unwrap_or_default(),
             &target.vault.soft_delete,
         );
-    }
-    if let Some(facts) = policy.filter(|_| target.policy.file.is_none()) {
-        differs("schedule", &facts.schedule, &target.policy.schedule);
-        differs("retention", &facts.retention, &target.policy.retention);
-        if facts.vault_tier != target.policy.vault_tier_retention.is_some() {
-            let tier = |on: bool| if on { "in use" } else { "not in use" };
-            differs("the vault tier", tier(facts.vault_tier), tier(!facts.vault_tier));
-        }
-    }
-    if let Some(remark) = remark {
-        text.push_str("; ");
-        text.push_str(remark);
     }
     text
 }

@@ -289,3 +289,23 @@ fn a_hint_that_completes_our_command_is_kept_and_one_that_goes_on_is_not() {
         assert_eq!(found[0].hint.as_deref(), Some(hint).filter(|_| kept), "{id}");
     }
 }
+
+/// What destroys something, or opens it to others, is a decision of its owner and never what a row tells people to do.
+#[test]
+fn no_fix_of_the_catalogue_destroys_or_opens_anything() {
+    const WORDS: [&str; 3] = ["delete", "uninstall", "reinstall"];
+    const FLAGS: [&str; 3] = [
+        "allow-shared-key-access true",
+        "default-action allow",
+        "public-network-access enabled",
+    ];
+    let is_harmful = |fix: &str| {
+        let fix = fix.to_lowercase();
+        let mut words = fix.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| WORDS.contains(&word)) || FLAGS.iter().any(|flag| fix.contains(flag))
+    };
+    assert!(is_harmful("Delete the backup instance and protect anew") && !is_harmful("Undelete it"));
+    let harmful = Catalogue::get().rows().filter(|row| is_harmful(&row.fix));
+    let harmful: Vec<&str> = harmful.map(|row| row.id.as_str()).collect();
+    assert_eq!(harmful, Vec::<&str>::new());
+}

@@ -81,9 +81,13 @@ fn text(console: &Console, command: &str, dry_run: bool, report: &Report, next: 
         lines.extend(report.steps.iter().filter_map(awaited));
     }
     lines.extend(report.handover(console));
+    lines.extend(drifted(console, report));
     lines.push(match (dry_run, pending) {
         (true, 0) if report.has_failed() => {
             format!("{command}: dry run: cannot tell what would change, nothing was changed")
+        }
+        (true, 0) if !report.drifts().is_empty() => {
+            format!("{command}: dry run: {}", differing(report))
         }
         (true, 0) => format!("{command}: dry run: nothing to change"),
         (true, count) => format!("{command}: dry run: {} pending, nothing was changed", changes(count)),
@@ -93,6 +97,24 @@ fn text(console: &Console, command: &str, dry_run: bool, report: &Report, next: 
         lines.extend(turn_lines(console, turn));
     }
     lines
+}
+
+/// What differs from the target and stays so, with what can be done about it.
+fn drifted(console: &Console, report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (step, drift) in report.drifts() {
+        let title = console.paint(Tone::Attention, &format!("{step}:"));
+        lines.extend(drift.differences.iter().map(|own| format!("{title} {own}")));
+        lines.extend(drift.hints.iter().map(|hint| format!("    hint: {hint}")));
+    }
+    lines
+}
+
+fn differing(report: &Report) -> String {
+    match report.drifts().iter().map(|(_, drift)| drift.differences.len()).sum() {
+        1_usize => "1 setting differs from the target, and this version doesn't change it".to_owned(),
+        count => format!("{count} settings differ from the target, and this version doesn't change them"),
+    }
 }
 
 /// What a step of a dry run would wait for first.
@@ -125,6 +147,13 @@ fn summary(command: &str, report: &Report) -> String {
         .iter()
         .any(|step| matches!(step.ending, Ending::Begun { .. }));
     match (done == steps, begun) {
+        (true, _) if !report.drifts().is_empty() => {
+            format!(
+                "{command}: {}; {steps} of {steps} steps, {}",
+                differing(report),
+                changes(made)
+            )
+        }
         (true, _) => format!("{command}: done, {steps} of {steps} steps, {}", changes(made)),
         (false, true) => format!("{command}: begun, {}; it goes on by itself", changes(made)),
         (false, false) => format!(
@@ -147,7 +176,7 @@ mod tests {
     use super::*;
     use crate::console::Talk;
     use crate::guide::Person;
-    use crate::step::Right;
+    use crate::step::{Drift, Right};
 
     fn report(ending: Ending) -> Report {
         Report {
@@ -176,9 +205,34 @@ mod tests {
         let report = report(Ending::Done {
             evidence: "there".into(),
             changed: vec![],
+            drift: None,
         });
         assert_eq!(lines(false, &report), ["prepare: nothing to do, all 1 steps are done"]);
         assert_eq!(exit(&report, false), Exit::Done);
+    }
+
+    #[test]
+    fn what_differs_is_never_nothing_to_do() {
+        let report = report(Ending::Done {
+            evidence: "there".into(),
+            changed: vec![],
+            drift: Some(Drift {
+                differences: vec!["schedule is P1W (the target says P1D)".into()],
+                hints: vec!["az x".into()],
+            }),
+        });
+        let says = "1 setting differs from the target, and this version doesn't change it";
+        let expected = [
+            "2 storage: schedule is P1W (the target says P1D)".to_owned(),
+            "    hint: az x".to_owned(),
+            format!("prepare: {says}; 1 of 1 steps, no change"),
+        ];
+        assert_eq!(lines(false, &report), expected);
+        assert_eq!(lines(true, &report)[2], format!("prepare: dry run: {says}"));
+        assert_eq!(
+            (exit(&report, false), exit(&report, true)),
+            (Exit::Pending, Exit::Pending)
+        );
     }
 
     #[test]

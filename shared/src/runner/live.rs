@@ -6,7 +6,9 @@ use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
 use crate::runner::report::Ending;
 use crate::runner::session::Session;
-use crate::step::{Applied, Change as _, ChangeNote, Decision, Local, Operation, Plane, Progress, Step, Turn, Wait};
+use crate::step::{
+    Applied, Change as _, ChangeNote, Decision, Drift, Local, Operation, Plane, Progress, Step, Turn, Wait,
+};
 
 /// A step whose type is forgotten, so that a command is a plain list of them.
 pub trait Guided<P: Plane> {
@@ -95,16 +97,8 @@ impl<S: Step> Live<S> {
     /// What a look at the step comes to. A step that is done is recorded, so that the next ones can build on it.
     async fn ending_of(&self, view: &View<S>, session: &Session<S::Plane>) -> Ending {
         match &view.decision {
-            Decision::Done(evidence) => match self.record(&view.seen, session).await {
-                Ok(()) => Ending::Done {
-                    evidence: evidence.clone(),
-                    changed: Vec::new(),
-                },
-                Err(error) => Ending::Failed {
-                    error,
-                    changed: Vec::new(),
-                },
-            },
+            Decision::Done(evidence) => self.settled(view, evidence, None, session).await,
+            Decision::Differs(evidence, drift) => self.settled(view, evidence, Some(drift), session).await,
             Decision::Change(changes) => Ending::Due {
                 changes: changes.iter().map(|change| change.note()).collect(),
                 turns: Vec::new(),
@@ -126,6 +120,25 @@ impl<S: Step> Live<S> {
         }
     }
 
+    /// A step that needs nothing of ours, recorded.
+    async fn settled(
+        &self,
+        view: &View<S>,
+        evidence: &str,
+        drift: Option<&Drift>,
+        session: &Session<S::Plane>,
+    ) -> Ending {
+        let changed = Vec::new();
+        match self.record(&view.seen, session).await {
+            Ok(()) => Ending::Done {
+                evidence: evidence.to_owned(),
+                changed,
+                drift: drift.cloned(),
+            },
+            Err(error) => Ending::Failed { error, changed },
+        }
+    }
+
     async fn pursue(&mut self, session: &Session<S::Plane>) -> Outcome<Ending> {
         let begun = Instant::now();
         loop {
@@ -134,12 +147,9 @@ impl<S: Step> Live<S> {
                 None => self.glance(session).await?,
             };
             match view.decision {
-                Decision::Done(evidence) => {
-                    self.record(&view.seen, session).await?;
-                    return Ok(Ending::Done {
-                        evidence,
-                        changed: std::mem::take(&mut self.changed),
-                    });
+                Decision::Done(evidence) => return self.done(&view.seen, evidence, None, session).await,
+                Decision::Differs(evidence, drift) => {
+                    return self.done(&view.seen, evidence, Some(drift), session).await;
                 }
                 // What was only asked for is not recorded; its intent stays, and the next run takes it up.
                 Decision::Wait(wait) if session.no_wait && self.step.goes_on(&view.seen) => {
@@ -165,13 +175,31 @@ impl<S: Step> Live<S> {
                         let view = self.glance(session).await?;
                         let turns = match view.decision {
                             Decision::Blocked(_, turns) => [refused, turns].concat(),
-                            Decision::Done(_) | Decision::Change(_) | Decision::Wait(_) => refused,
+                            Decision::Done(_) | Decision::Differs(..) | Decision::Change(_) | Decision::Wait(_) => {
+                                refused
+                            }
                         };
                         return self.blocked(&view.seen, turns, session).await;
                     }
                 }
             }
         }
+    }
+
+    async fn done(
+        &mut self,
+        seen: &S::Seen,
+        evidence: String,
+        drift: Option<Drift>,
+        session: &Session<S::Plane>,
+    ) -> Outcome<Ending> {
+        self.record(seen, session).await?;
+        let changed = std::mem::take(&mut self.changed);
+        Ok(Ending::Done {
+            evidence,
+            changed,
+            drift,
+        })
     }
 
     async fn blocked(&mut self, seen: &S::Seen, turns: Vec<Turn>, session: &Session<S::Plane>) -> Outcome<Ending> {

@@ -6,7 +6,7 @@ use crate::console::{Console, Tone};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
-use crate::step::{ChangeNote, Turn};
+use crate::step::{ChangeNote, Drift, Turn};
 
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,6 +18,9 @@ pub enum Ending {
         evidence: String,
         /// What this command changed to get there.
         changed: Vec<ChangeNote>,
+        /// How it differs from the target all the same.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        drift: Option<Drift>,
     },
     /// Changes are pending; only looked at.
     Due {
@@ -69,6 +72,7 @@ impl Ending {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
+            Self::Done { drift: Some(_), .. } => Exit::Pending,
             Self::Done { .. } | Self::Begun { .. } => Exit::Done,
             Self::Due { turns, .. } if !turns.is_empty() => Exit::TheirTurn,
             Self::Due { .. } | Self::Waiting { .. } => Exit::Pending,
@@ -79,7 +83,7 @@ impl Ending {
         }
     }
 
-    /// Whether the step needs nothing any more.
+    /// Whether the steps that need this one can go on.
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Done { .. })
@@ -159,7 +163,7 @@ impl Report {
     pub fn is_unchanged(&self) -> bool {
         self.steps
             .iter()
-            .all(|step| matches!(&step.ending, Ending::Done { changed, .. } if changed.is_empty()))
+            .all(|step| matches!(&step.ending, Ending::Done { changed, drift: None, .. } if changed.is_empty()))
     }
 
     /// Every change that is pending or foreseen, with its step.
@@ -194,6 +198,16 @@ impl Report {
             }
         }
         turns
+    }
+
+    /// What differs from the target and is not changed, with its step.
+    #[must_use]
+    pub fn drifts<'a>(&'a self) -> Vec<(StepName, &'a Drift)> {
+        let drift = |own: &'a StepReport| match &own.ending {
+            Ending::Done { drift: Some(drift), .. } => Some((own.step, drift)),
+            _ => None,
+        };
+        self.steps.iter().filter_map(drift).collect()
     }
 
     /// The pending changes as lines for people: the change and its warning, `with_rights` also the right that it needs.

@@ -191,6 +191,14 @@ fn show_one<P: Plane>(session: &Session<P>, name: StepName, ending: &Ending) {
     let console = &session.console;
     let task = name.to_string();
     match ending {
+        Ending::Done {
+            evidence,
+            drift: Some(drift),
+            ..
+        } => {
+            let text = format!("{evidence}; {}", drift.differences.join("; "));
+            console.finish(&task, Tone::Attention, &text);
+        }
         Ending::Done { evidence, .. } => console.finish(&task, Tone::Good, evidence),
         Ending::Waiting { why, .. } | Ending::Begun { why, .. } => console.finish(&task, Tone::Attention, why),
         Ending::TheirTurn { turns, .. } | Ending::Due { turns, .. } => {

@@ -51,7 +51,7 @@ pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Ou
 }
 
 /// A read, `None` where the caller may not.
-fn seen<T>(read: Outcome<T>) -> Outcome<Option<T>> {
+pub(super) fn seen<T>(read: Outcome<T>) -> Outcome<Option<T>> {
     match read {
         Ok(found) => Ok(Some(found)),
         Err(failure) if failure.exit == Exit::NotPermitted => Ok(None),

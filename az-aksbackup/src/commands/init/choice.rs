@@ -1,12 +1,13 @@
 //! Decides each value of `[target]`: what was said, else what the file has, else what exists or is chosen, else a default.
 
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::ids::{Region, ResourceGroupName, ResourceId, StorageAccountName};
+use aksbackup_shared::ids::{NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName};
 use aksbackup_shared::state::schema::{ExtensionTarget, InstanceTarget, SnapshotTarget, StorageTarget, Target};
 
 use super::flags::{InitArgs, either};
 use super::names::Names;
 use super::pick::Picker;
+use super::values;
 use super::world::{World, group_of};
 use crate::arm::client::Reader;
 use crate::arm::inventory::Listed;
@@ -36,7 +37,7 @@ impl Choice<'_> {
     /// A question could not be asked, or was interrupted; or the vault's policies cannot be listed.
     pub(super) async fn target(&self) -> Outcome<Target> {
         let storage = self.storage()?;
-        let vault = self.vault(&storage.resource_group)?;
+        let vault = self.vault(&storage.resource_group).await?;
         let policy = self.policy(&vault).await?;
         Ok(Target {
             cloud: self.reader.cloud().name.clone(),
@@ -196,32 +197,40 @@ impl Choice<'_> {
             Some(name) => name,
             None => Picker::silent().name("Backup instance", &self.names.instance(), "--instance NAME")?,
         };
+        let live = self.world.protected.as_ref();
         let friendly = flags
             .friendly_name
             .clone()
-            .or_else(|| base.map(|base| base.friendly_name.clone()));
-        let volumes = either(flags.snapshot_volumes, flags.no_snapshot_volumes);
-        let scope = either(flags.cluster_scope_resources, flags.no_cluster_scope_resources);
-        let said = !flags.include_namespace.is_empty() || !flags.exclude_namespace.is_empty();
-        let base_names = base.filter(|_| !said);
+            .or_else(|| base.map(|base| base.friendly_name.clone()))
+            .or_else(|| values::friendly_name(live?.friendly_name.as_deref()?).ok());
+        let volumes = either(flags.snapshot_volumes, flags.no_snapshot_volumes)
+            .or_else(|| base.map(|base| base.snapshot_volumes))
+            .or_else(|| live?.snapshot_volumes);
+        let scope = either(flags.cluster_scope_resources, flags.no_cluster_scope_resources)
+            .or_else(|| base.map(|base| base.include_cluster_scope_resources))
+            .or_else(|| live?.cluster_scope);
+        let (included_namespaces, excluded_namespaces) = self.namespaces(base);
         Ok(InstanceTarget {
             name,
             friendly_name: friendly.unwrap_or_else(|| format!("{}/aks-backup", self.cluster.name())),
-            snapshot_volumes: volumes
-                .or_else(|| base.map(|base| base.snapshot_volumes))
-                .unwrap_or(true),
-            include_cluster_scope_resources: scope
-                .or_else(|| base.map(|base| base.include_cluster_scope_resources))
-                .unwrap_or(true),
-            included_namespaces: base_names.map_or_else(
-                || flags.include_namespace.clone(),
-                |base| base.included_namespaces.clone(),
-            ),
-            excluded_namespaces: base_names.map_or_else(
-                || flags.exclude_namespace.clone(),
-                |base| base.excluded_namespaces.clone(),
-            ),
+            snapshot_volumes: volumes.unwrap_or(true),
+            include_cluster_scope_resources: scope.unwrap_or(true),
+            included_namespaces,
+            excluded_namespaces,
         })
+    }
+
+    /// Included and excluded namespaces. Both lists come from one place, since one of them means nothing without the other.
+    fn namespaces(&self, base: Option<&InstanceTarget>) -> (Vec<NamespaceName>, Vec<NamespaceName>) {
+        let (included, excluded) = (&self.flags.include_namespace, &self.flags.exclude_namespace);
+        if !included.is_empty() || !excluded.is_empty() {
+            return (included.clone(), excluded.clone());
+        }
+        if let Some(base) = base {
+            return (base.included_namespaces.clone(), base.excluded_namespaces.clone());
+        }
+        let live = self.world.protected.as_ref().and_then(|own| own.namespaces.clone());
+        live.unwrap_or_default()
     }
 }
 

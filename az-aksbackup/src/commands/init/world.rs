@@ -3,7 +3,9 @@
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::ids::{BackupInstanceName, PolicyName, Region, ResourceGroupName, VaultName};
+use aksbackup_shared::ids::{BackupInstanceName, NamespaceName, PolicyName, Region, ResourceGroupName, VaultName};
+
+use serde_json::Value;
 
 use super::place::Place;
 use crate::arm::backups::{self, Instance};
@@ -35,6 +37,11 @@ pub(super) struct Protected {
     pub(super) vault_group: ResourceGroupName,
     pub(super) policy: Option<PolicyName>,
     pub(super) snapshot_group: Option<ResourceGroupName>,
+    pub(super) friendly_name: Option<String>,
+    pub(super) snapshot_volumes: Option<bool>,
+    pub(super) cluster_scope: Option<bool>,
+    /// Included and excluded namespaces; `None` where Azure does not report them in a form that the file can hold.
+    pub(super) namespaces: Option<(Vec<NamespaceName>, Vec<NamespaceName>)>,
 }
 
 impl World {
@@ -126,7 +133,21 @@ fn protected(instance: &Instance) -> Option<Protected> {
         vault_group: vault.resource_group(),
         policy: last(&instance.properties.policy_info.policy_id).parse().ok(),
         snapshot_group: instance.snapshot_group().and_then(|id| last(id).parse().ok()),
+        friendly_name: instance.properties.friendly_name.clone(),
+        snapshot_volumes: flag(instance, "snapshotVolumes"),
+        cluster_scope: flag(instance, "includeClusterScopeResources"),
+        namespaces: namespaces(instance, "includedNamespaces").zip(namespaces(instance, "excludedNamespaces")),
     })
+}
+
+fn flag(instance: &Instance, key: &str) -> Option<bool> {
+    instance.parameters()?.get(key)?.as_bool()
+}
+
+fn namespaces(instance: &Instance, key: &str) -> Option<Vec<NamespaceName>> {
+    let listed = instance.parameters()?.get(key).and_then(Value::as_array);
+    let names = listed.into_iter().flatten();
+    names.map(|name| name.as_str()?.parse().ok()).collect()
 }
 
 #[cfg(test)]

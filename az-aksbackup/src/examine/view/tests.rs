@@ -132,7 +132,7 @@ pub(crate) fn view() -> View {
         locks: scopes.map(|scope| (scope, Seen::Here(vec![]))).to_vec(),
         vault: found(vault(|_| ())),
         vault_subscription: Seen::Unasked,
-        policy: Seen::Here(json!({})),
+        policy: Seen::Here(crate::steps::policy::tests::made(|_| ())),
         deleted: Seen::Here(vec![]),
         jobs: Seen::Here(vec![]),
         identity: found(json!({ "id": identity_id(), "properties": { "principalId": EXTENSION, "clientId": CLIENT } })),

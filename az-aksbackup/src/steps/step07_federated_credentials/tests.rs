@@ -51,7 +51,7 @@ fn all() -> Vec<FederatedCredential> {
 fn changes(credentials: Vec<FederatedCredential>) -> Vec<CredentialChange> {
     match step().decide(&seen(Sight::Here(credentials)), &state()).unwrap() {
         Decision::Change(changes) => changes,
-        Decision::Done(_) | Decision::Wait(_) | Decision::Blocked(..) => panic!("no change"),
+        Decision::Done(_) | Decision::Differs(..) | Decision::Wait(_) | Decision::Blocked(..) => panic!("no change"),
     }
 }
 

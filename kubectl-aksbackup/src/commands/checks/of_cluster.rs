@@ -87,7 +87,8 @@ pub(crate) fn other_veleros(found: Option<&[String]>) -> Check {
                 "the cluster has another Velero ({}), and both would use the same custom resources",
                 some_of(found)
             ),
-            "remove it together with its custom resource definitions: velero uninstall --namespace NAMESPACE",
+            "decide with its owner which of the two stays: removing one with its custom resource definitions also removes the \
+             backup objects of the other",
         )
         .proves("CLU-OTHER-VELERO"),
     }

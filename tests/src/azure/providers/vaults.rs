@@ -89,15 +89,42 @@ fn name_fits(name: &str) -> bool {
     first && (2..=50).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
+/// The identity that a request leaves: a kind that its `type` does not name is removed, and so is every user-assigned one
+/// that its map does not name. What stays keeps its principal.
 fn identity(sent: &Value, old: &Value) -> Value {
     let wanted = text(sent, "/type").to_ascii_lowercase();
-    if !wanted.contains("systemassigned") {
-        return Value::Null;
+    let (system, assigned) = (wanted.contains("systemassigned"), wanted.contains("userassigned"));
+    let kind = match (system, assigned) {
+        (false, false) => return Value::Null,
+        (true, false) => "SystemAssigned",
+        (false, true) => "UserAssigned",
+        (true, true) => "SystemAssigned,UserAssigned",
+    };
+    let mut identity = json!({ "type": kind });
+    if system {
+        let had = text(old, "/principalId");
+        let principal = if had.is_empty() { ids::fresh() } else { had.to_owned() };
+        identity["principalId"] = json!(principal);
+        identity["tenantId"] = json!(ids::TENANT);
     }
-    if !text(old, "/principalId").is_empty() {
-        return old.clone();
+    if assigned {
+        let mut kept = serde_json::Map::new();
+        for id in sent["userAssignedIdentities"]
+            .as_object()
+            .into_iter()
+            .flat_map(|own| own.keys())
+        {
+            let had = old["userAssignedIdentities"].as_object().into_iter().flatten();
+            let had = had
+                .filter(|(own, _)| own.eq_ignore_ascii_case(id))
+                .map(|(_, own)| own.clone())
+                .next();
+            let new = || json!({ "principalId": ids::fresh(), "clientId": ids::fresh() });
+            kept.insert(id.clone(), had.unwrap_or_else(new));
+        }
+        identity["userAssignedIdentities"] = kept.into();
     }
-    json!({ "type": "SystemAssigned", "principalId": ids::fresh(), "tenantId": ids::TENANT })
+    identity
 }
 
 fn put(world: &mut World, call: &Call) -> Outcome {

@@ -6,18 +6,27 @@ use aksbackup_shared::state::schema::{PolicyTarget, VaultTarget};
 
 use super::{Choice, offered, taken};
 use crate::arm::inventory::{self, Listed};
-use crate::arm::vaults;
+use crate::arm::vaults::{self, Vault};
+use crate::commands::init::check;
 use crate::commands::init::names;
 use crate::commands::init::pick::Picker;
 use crate::commands::init::world::group_of;
+use crate::steps::policy;
 
 impl Choice<'_> {
-    /// The vault; a new one lies beside the storage account.
-    pub(super) fn vault(&self, storage_group: &ResourceGroupName) -> Outcome<VaultTarget> {
+    /// The vault; a new one lies beside the storage account. One that exists keeps its settings, which the file then has.
+    pub(super) async fn vault(&self, storage_group: &ResourceGroupName) -> Outcome<VaultTarget> {
         let (flags, base) = (self.flags, self.base.map(|base| &base.vault));
         let (name, resource_group) = self.vault_place(storage_group)?;
-        let word = |said: Option<&'static str>, had: Option<&String>, default: &str| {
+        let same = base.filter(|base| base.name == name && base.resource_group == resource_group);
+        let live = match same {
+            Some(_) => None,
+            None => self.existing_vault(&resource_group, &name).await?,
+        };
+        let live = live.as_ref();
+        let word = |said: Option<&'static str>, live: Option<String>, had: Option<&String>, default: &str| {
             said.map(str::to_owned)
+                .or(live)
                 .or_else(|| had.cloned())
                 .unwrap_or_else(|| default.to_owned())
         };
@@ -26,19 +35,37 @@ impl Choice<'_> {
             resource_group,
             redundancy: word(
                 flags.redundancy.map(|own| own.word()),
+                live.and_then(|own| own.redundancy()).map(str::to_owned),
                 base.map(|base| &base.redundancy),
                 "LocallyRedundant",
             ),
             soft_delete: word(
                 flags.soft_delete.map(|own| own.word()),
+                live.and_then(|own| own.soft_delete()).map(reversible),
                 base.map(|base| &base.soft_delete),
                 "On",
             ),
             soft_delete_days: flags
                 .soft_delete_days
+                .or_else(|| live?.soft_delete_days())
                 .or_else(|| base.map(|base| base.soft_delete_days))
                 .unwrap_or(14),
         })
+    }
+
+    /// A vault that is known to exist; one that cannot be read is as if it were not there.
+    async fn existing_vault(&self, group: &ResourceGroupName, name: &VaultName) -> Outcome<Option<Vault>> {
+        let protected = self.world.protected.as_ref();
+        let is_known =
+            group_of(&self.world.vaults, name.as_str()).is_some() || protected.is_some_and(|own| own.vault == *name);
+        match is_known {
+            true => Ok(check::seen(vaults::vault(self.reader, &self.vault_id(group, name)).await)?.flatten()),
+            false => Ok(None),
+        }
+    }
+
+    fn vault_id(&self, group: &ResourceGroupName, name: &VaultName) -> ResourceId {
+        ResourceId::group(&self.cluster.subscription(), group).resource(vaults::KIND, name.as_str())
     }
 
     fn vault_place(&self, storage_group: &ResourceGroupName) -> Outcome<(VaultName, ResourceGroupName)> {
@@ -72,21 +99,21 @@ impl Choice<'_> {
         Ok((name, group.unwrap_or_else(|| storage_group.clone())))
     }
 
-    /// The policy of `vault`.
+    /// The policy of `vault`. One that exists keeps its rules, which the file then has.
     pub(super) async fn policy(&self, vault: &VaultTarget) -> Outcome<PolicyTarget> {
         let (flags, base) = (self.flags, self.base.map(|base| &base.policy));
         let preset = flags.schedule.is_some() || flags.retention.is_some() || flags.vault_tier_retention.is_some();
-        let had = |value: Option<&String>, default: &str| value.cloned().unwrap_or_else(|| default.to_owned());
-        let schedule = flags
-            .schedule
-            .clone()
-            .unwrap_or_else(|| had(base.map(|base| &base.schedule), "P1D"));
-        let retention = flags
-            .retention
-            .clone()
-            .unwrap_or_else(|| had(base.map(|base| &base.retention), "P7D"));
-        let old = base.and_then(|base| base.vault_tier_retention.clone());
-        let vault_tier_retention = flags.vault_tier_retention.clone().or(old);
+        let old = |own: &PolicyTarget| {
+            (
+                own.schedule.clone(),
+                own.retention.clone(),
+                own.vault_tier_retention.clone(),
+            )
+        };
+        let (schedule, retention, tier) = base.map_or_else(|| ("P1D".to_owned(), "P7D".to_owned(), None), old);
+        let schedule = flags.schedule.clone().unwrap_or(schedule);
+        let retention = flags.retention.clone().unwrap_or(retention);
+        let vault_tier_retention = flags.vault_tier_retention.clone().or(tier);
         let file = self
             .policy_file
             .clone()
@@ -95,16 +122,45 @@ impl Choice<'_> {
             Some(_) => "aks-own".to_owned(),
             None => names::policy(&schedule, &retention, vault_tier_retention.as_deref()),
         };
-        let name = self
-            .policy_name(vault, &default, preset || self.policy_file.is_some())
-            .await?;
-        Ok(PolicyTarget {
-            name,
+        let mut target = PolicyTarget {
+            name: self
+                .policy_name(vault, &default, preset || self.policy_file.is_some())
+                .await?,
             schedule,
             retention,
             vault_tier_retention,
             file,
-        })
+        };
+        // What the file has for this very policy is the wish of whoever wrote it; Azure's rules are then compared with it.
+        let wished = base.is_some_and(|base| base.name == target.name);
+        if !wished && target.file.is_none() {
+            self.adopt_rules(vault, &mut target).await?;
+        }
+        Ok(target)
+    }
+
+    /// Takes the rules of the policy, where it exists, for what no flag says.
+    async fn adopt_rules(&self, vault: &VaultTarget, target: &mut PolicyTarget) -> Outcome<()> {
+        if self.existing_vault(&vault.resource_group, &vault.name).await?.is_none() {
+            return Ok(());
+        }
+        let id = self
+            .vault_id(&vault.resource_group, &vault.name)
+            .child("backupPolicies", target.name.as_str());
+        let Some(live) = check::seen(vaults::policy(self.reader, &id).await)?.flatten() else {
+            return Ok(());
+        };
+        let (facts, flags) = (policy::facts(&live, target.name.as_str())?, self.flags);
+        if flags.schedule.is_none() && !facts.schedule.is_empty() {
+            target.schedule = facts.schedule;
+        }
+        if flags.retention.is_none() && !facts.retention.is_empty() {
+            target.retention = facts.retention;
+        }
+        if flags.vault_tier_retention.is_none() {
+            target.vault_tier_retention = policy::vault_tier_retention(&live);
+        }
+        Ok(())
     }
 
     /// The policy's name. Azure does not let a policy for AKS be changed, so that other rules make another default name.
@@ -129,8 +185,7 @@ impl Choice<'_> {
         if preset || !exists {
             return Picker::silent().name("Policy", default, flag);
         }
-        let id = ResourceId::group(&self.cluster.subscription(), &vault.resource_group)
-            .resource(vaults::KIND, vault.name.as_str());
+        let id = self.vault_id(&vault.resource_group, &vault.name);
         let mut items: Vec<String> = inventory::policies(self.reader, &id)
             .await?
             .into_iter()
@@ -140,5 +195,13 @@ impl Choice<'_> {
         items.insert(0, default.to_owned());
         let at = self.picker.choose("Which policy?", &items, flag)?;
         Picker::silent().name("Policy", items.get(at).map_or(default, String::as_str), flag)
+    }
+}
+
+/// Soft delete of a vault as it would be asked for again: `AlwaysOn` cannot be undone, and is never asked for.
+fn reversible(state: &str) -> String {
+    match state {
+        "AlwaysOn" => "On".to_owned(),
+        other => other.to_owned(),
     }
 }

@@ -1,0 +1,231 @@
+//! What is backed up is compared with what the target says, whoever changed which of them.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::harness::{INIT, Run, Stage};
+use serde_json::{Value, json};
+
+const PARAMETERS: &str = "/properties/policyInfo/policyParameters/backupDatasourceParametersList/0";
+
+/// A protected cluster, with a target by these flags.
+fn protected(flags: &[&str]) -> Stage {
+    let stage = Stage::new().unwrap();
+    stage.az("platform", &[&INIT[..], flags].concat()).ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    stage.grant("owner").ok();
+    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.az("platform", &["protect", "--yes"]).ok();
+    stage.az("platform", &["backup", "--yes"]).ok();
+    stage
+}
+
+fn change(stage: &Stage, pointer: &str, value: Value) {
+    let instance = stage.value("/cloud/instance/instance");
+    assert!(stage.sandbox.azure().change(&instance, pointer, value));
+}
+
+/// Every command that looks at the instance says `text`, exits with code 8, changes nothing and calls nothing done.
+fn told_by_all(stage: &Stage, text: &str) {
+    let mark = stage.mark();
+    let commands: [&[&str]; 6] = [
+        &["protect", "--yes"],
+        &["protect", "--dry-run"],
+        &["up", "--dry-run"],
+        &["status", "--check"],
+        &["verify"],
+        &["doctor"],
+    ];
+    for command in commands {
+        let run = stage.az("everything", command).ends(Exit::Pending.code()).says(text);
+        calls_nothing_done(&run);
+    }
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+fn calls_nothing_done(run: &Run) {
+    for word in ["nothing to do", "nothing is left", "nothing is wrong", "holds"] {
+        assert!(!run.stdout.contains(word), "{word}\n{run}");
+    }
+    let all = format!("{}{}", run.stdout, run.stderr).to_lowercase();
+    assert!(
+        !all.contains("delete the") && !all.contains("remove the instance"),
+        "{run}"
+    );
+}
+
+#[test]
+fn a_namespace_that_the_target_gains_is_told_by_every_command() {
+    let stage = protected(&["--include-namespace", "shop"]);
+    let more = [
+        "init",
+        "--include-namespace",
+        "shop",
+        "--include-namespace",
+        "db",
+        "--yes",
+    ];
+    stage.az("platform", &more).ok();
+    told_by_all(&stage, "included namespaces is shop (the target says db, shop)");
+}
+
+#[test]
+fn what_someone_narrows_in_the_portal_is_told_by_every_command() {
+    let stage = protected(&[]);
+    change(
+        &stage,
+        &format!("{PARAMETERS}/includedNamespaces"),
+        json!(["only-this"]),
+    );
+    change(&stage, &format!("{PARAMETERS}/snapshotVolumes"), json!(false));
+    change(
+        &stage,
+        &format!("{PARAMETERS}/includeClusterScopeResources"),
+        json!(false),
+    );
+    for text in [
+        "included namespaces is only-this (the target says all)",
+        "volume snapshots is off (the target says on)",
+        "cluster-scoped resources is off (the target says on)",
+    ] {
+        told_by_all(&stage, text);
+    }
+    let steps = stage.az("platform", &["protect", "--yes", "-o", "json"]).ends(8).json();
+    let last = steps["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["outcome"], "done", "the members that were there stay: {last}");
+    assert_eq!(last["drift"]["differences"].as_array().unwrap().len(), 3);
+    // The command that is named adopts what the instance has, and then nothing differs.
+    let flags = [
+        "--include-namespace",
+        "only-this",
+        "--no-snapshot-volumes",
+        "--no-cluster-scope-resources",
+    ];
+    let adopt = format!("az aksbackup init {}", flags.join(" "));
+    stage.az("platform", &["protect", "--yes"]).ends(8).says(&adopt);
+    stage.az("platform", &[&["init", "--yes"], &flags[..]].concat()).ok();
+    stage.az("platform", &["protect", "--yes"]).ok().says("nothing to do");
+}
+
+#[test]
+fn another_policy_is_told_and_the_instance_is_not_to_be_deleted() {
+    let stage = protected(&[]);
+    stage.az("platform", &["init", "--retention", "30d", "--yes"]).ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    told_by_all(&stage, "policy is aks-daily-7d (the target says aks-daily-30d)");
+    stage
+        .az("platform", &["protect", "--yes"])
+        .ends(Exit::Pending.code())
+        .says("az dataprotection backup-instance update-policy");
+}
+
+#[test]
+fn a_policy_of_the_same_name_with_other_rules_is_never_nothing_to_do() {
+    let stage = Stage::with(&["vault_by_hand=true"]).unwrap();
+    let own = ["--vault", "bv-by-hand", "--policy", "by-hand", "--schedule", "4h"];
+    stage.az("platform", &[&INIT[..], &own[..]].concat()).ok();
+    stage
+        .az("platform", &["prepare", "--yes"])
+        .ends(Exit::Pending.code())
+        .says("schedule is P1W (the target says PT4H)");
+    stage
+        .az("platform", &["prepare", "--dry-run"])
+        .ends(Exit::Pending.code());
+    stage.az("platform", &["status", "--check"]).ends(Exit::Pending.code());
+    stage
+        .az("platform", &["verify"])
+        .says("schedule is P1W (the target says PT4H)");
+}
+
+#[test]
+fn a_lost_file_is_made_again_with_what_is_backed_up_and_a_flag_wins() {
+    let flags = [
+        "--include-namespace",
+        "shop",
+        "--include-namespace",
+        "db",
+        "--no-snapshot-volumes",
+    ];
+    let rules = ["--no-cluster-scope-resources", "--schedule", "4h", "--retention", "14d"];
+    let more = [
+        "--vault-tier-retention",
+        "90d",
+        "--redundancy",
+        "GRS",
+        "--soft-delete-days",
+        "30",
+        "--friendly-name",
+        "shop",
+    ];
+    let stage = protected(&[&flags[..], &rules[..], &more[..]].concat());
+    let target = |stage: &Stage| -> toml::Value {
+        let state: toml::Value = toml::from_str(&stage.state_text()).unwrap();
+        state["target"].clone()
+    };
+    let lost = target(&stage);
+    std::fs::remove_file(stage.state()).unwrap();
+    stage.az("platform", &["init", "--yes"]).ok();
+    let found = target(&stage);
+    for table in ["vault", "policy", "instance"] {
+        let set = |own: &toml::Value| own[table].as_table().unwrap().clone();
+        let (mut found, mut lost) = (set(&found), set(&lost));
+        for own in [&mut found, &mut lost] {
+            own.get_mut("included_namespaces")
+                .and_then(|own| own.as_array_mut())
+                .into_iter()
+                .for_each(|own| {
+                    own.sort_by_key(ToString::to_string);
+                });
+        }
+        assert_eq!(found, lost, "{table}");
+    }
+    std::fs::remove_file(stage.state()).unwrap();
+    let flags = [
+        "init",
+        "--yes",
+        "--include-namespace",
+        "db",
+        "--snapshot-volumes",
+        "--retention",
+        "60d",
+    ];
+    stage.az("platform", &flags).ok();
+    let found = target(&stage);
+    assert_eq!(found["instance"]["included_namespaces"].as_array().unwrap().len(), 1);
+    assert_eq!(found["instance"]["snapshot_volumes"].as_bool(), Some(true));
+    assert_eq!(found["policy"]["retention"].as_str(), Some("P60D"));
+}
+
+#[test]
+fn storage_that_existed_and_is_gone_is_not_created_again_unless_that_is_asked_for() {
+    let stage = Stage::new().unwrap();
+    stage.prepared().ok();
+    let account = stage.value("/cloud/storage/account");
+    let container = format!(
+        "{account}/blobServices/default/containers/{}",
+        stage.value("/cloud/storage/container")
+    );
+    for (id, what) in [(&container, "container"), (&account, "storage account")] {
+        stage.sandbox.azure().remove(id);
+        let mark = stage.mark();
+        for command in [&["prepare", "--yes"][..], &["prepare", "--dry-run"]] {
+            stage
+                .az("platform", command)
+                .ends(Exit::Failed.code())
+                .says(&format!("{what} "))
+                .says("is gone, with the backups in it")
+                .says("recover it first")
+                .says("--recreate-storage");
+        }
+        let run = stage
+            .az("platform", &["verify"])
+            .ends(Exit::Pending.code())
+            .says("recover it first");
+        assert!(!run.stdout.contains("does not exist in group"), "{run}");
+        let writes = stage.writes_since(mark);
+        assert!(
+            !writes.iter().any(|write| write.contains("/storageAccounts/")),
+            "{writes:#?}"
+        );
+        stage.az("platform", &["prepare", "--recreate-storage", "--yes"]).ok();
+        assert!(stage.sandbox.resource(id).is_some());
+    }
+}
