@@ -102,7 +102,7 @@ impl Change for VaultChange {
                 Some(vault),
             ),
             Self::AddIdentity { vault } => note(
-                format!("give Backup vault {} a system-assigned identity", vault.name()),
+                format!("give Backup vault {} a system-assigned identity", vault.with_group()),
                 "Microsoft.DataProtection/backupVaults/write",
                 vault,
                 None,
@@ -113,7 +113,7 @@ impl Change for VaultChange {
                 warning: (!asked.left_out.is_empty())
                     .then(|| format!("only Azure writes {}: left out of the file", asked.left_out.join(", "))),
                 ..note(
-                    format!("create backup policy {} in vault {}", policy.name(), vault.name()),
+                    format!("create backup policy {} in vault {}", policy.name(), vault.with_group()),
                     "Microsoft.DataProtection/backupVaults/backupPolicies/write",
                     vault,
                     Some(policy),
