@@ -222,7 +222,10 @@ impl Stage {
                 "--storage-account",
                 pair("/target/storage/resource_group", "/target/storage/account"),
             ),
-            ("--snapshot-resource-group", self.value("/target/snapshots/resource_group")),
+            (
+                "--snapshot-resource-group",
+                self.value("/target/snapshots/resource_group"),
+            ),
         ];
         flags
             .into_iter()

@@ -4,9 +4,9 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::state::schema::Target;
 use aksbackup_shared::step::Wait;
 
-use crate::steps::wanted;
 use crate::arm::region;
 use crate::arm::storage::Account;
+use crate::steps::wanted;
 
 /// A failure about an account's name, with its cure.
 pub(crate) fn other_name(failure: Failure) -> Failure {

@@ -33,7 +33,11 @@ pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
 
 /// What proves both, with what is otherwise than the target says, and `remark`, what else is said of the policy.
 pub(crate) fn evidence(target: &Target, vault: Option<&Vault>, policy: Option<&Facts>, remark: Option<&str>) -> String {
-    let mut text = format!("vault {}, policy {}", wanted::vault(target).with_group(), target.policy.name);
+    let mut text = format!(
+        "vault {}, policy {}",
+        wanted::vault(target).with_group(),
+        target.policy.name
+    );
     let mut differs = |what: &str, own: &str, wanted: &str| {
         if !own.is_empty() && !own.eq_ignore_ascii_case(wanted) {
             text.push_str(&format!("; {what} is {own} (the target says {wanted})"));

@@ -30,7 +30,11 @@ pub fn record(state: &State, step: StepName) -> Option<Record> {
         StepName::Storage => {
             let table = cloud.storage.as_ref()?;
             (
-                format!("container {} in account {}", table.container, table.account.with_group()),
+                format!(
+                    "container {} in account {}",
+                    table.container,
+                    table.account.with_group()
+                ),
                 &table.written,
             )
         }

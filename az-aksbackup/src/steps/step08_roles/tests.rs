@@ -86,7 +86,10 @@ fn a_tier_that_only_the_live_policy_has_gets_no_roles_and_is_said() {
     let Decision::Done(evidence) = step().decide(&unasked(true), &state()).unwrap() else {
         panic!("not done")
     };
-    assert!(evidence.contains("vault rg-backup/bv-aks copies backups to the vault tier"), "{evidence}");
+    assert!(
+        evidence.contains("vault rg-backup/bv-aks copies backups to the vault tier"),
+        "{evidence}"
+    );
     let Decision::Change(changes) = step().decide(&unasked(false), &state()).unwrap() else {
         panic!("no change")
     };
