@@ -299,4 +299,6 @@ fn assign(need: &Need, seen: &Seen) -> Assign {
 }
 
 #[cfg(test)]
+mod deputy;
+#[cfg(test)]
 mod tests;

@@ -187,4 +187,4 @@ pub(crate) fn claim(state: &State) -> Option<Proven> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
