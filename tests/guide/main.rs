@@ -13,6 +13,7 @@ mod cloud_world;
 mod cluster_change;
 mod credentials;
 mod deputy;
+mod deputy_worlds;
 mod dry_run;
 mod errors;
 mod examples;
