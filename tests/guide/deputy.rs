@@ -211,7 +211,10 @@ fn a_namesake_of_the_vault_in_another_resource_group_gets_no_role() {
     let stage = Stage::new().unwrap();
     stage.prepared();
     let (vouchers, own) = (stage.vouchers(), stage.value("/cloud/vault/vault"));
-    stage.sandbox.azure().namesake(&own, "rg-attack", "attacker");
+    let attack = stage.sandbox.azure().namesake(&own, "rg-attack", "attacker");
+    // The trap is at its best where the team can work in that resource group too.
+    let group = attack.split("/providers/").next().unwrap();
+    stage.sandbox.assign_role("platform", "Contributor", group).unwrap();
     let text = only_target(&stage);
     let (head, vault) = text.split_once("[target.vault]").unwrap();
     let vault = vault.replacen("resource_group = \"rg-backup\"", "resource_group = \"rg-attack\"", 1);
@@ -274,7 +277,7 @@ fn yes_suffices_where_this_user_chose_the_values_and_nowhere_else() {
         finish(command.env("HOME", elsewhere.path()))
     };
     let mark = stage.mark();
-    for command in ["prepare", "up", "protect"] {
+    for command in ["prepare", "up"] {
         as_another(&[command, "--yes"])
             .ends(Exit::Usage.code())
             .says("--cluster RESOURCE-GROUP/NAME");
