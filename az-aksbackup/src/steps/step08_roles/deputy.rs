@@ -1,6 +1,7 @@
 //! A property of `grant`: in random worlds, for random files, it assigns roles only to principals of the resources that the
 //! person confirmed, and only on these.
 
+use aksbackup_shared::ids::PrincipalId;
 use proptest::prelude::*;
 use serde_json::json;
 
