@@ -283,6 +283,9 @@ mod tests {
     #[test]
     fn each_other_role_has_its_failure() {
         let mut view = view();
+        if let Some(target) = &mut view.state.target {
+            target.policy.vault_tier_retention = Some("P30D".into());
+        }
         view.policy = Seen::Here(
             serde_json::json!({ "policyRules": [{ "objectType": "AzureRetentionRule", "lifecycles": [
             { "sourceDataStore": { "dataStoreType": "VaultStore" } } ] }] }),
