@@ -305,10 +305,13 @@ play() {
     run az-aksbackup prepare --state "$state" --yes
 
     person owner 'subscription owner: may read, and assign roles'
+    # The owner's own records: here the names that this script's world has, and those that init just chose.
     vault=$(sed -n '/^\[target.vault\]/,/^\[/s/^name = "\(.*\)"/\1/p' "$state")
+    subscription=$(sed -n 's/.*"subscription": "\(.*\)".*/\1/p' "$world/sandbox.json")
     account=$(sed -n '/^\[target.storage\]/,/^\[/s/^account = "\(.*\)"/\1/p' "$state")
-    run az-aksbackup grant --state "$state" --vault "$vault" --snapshot-group rg-snapshots \
-        --storage-account "$account" --yes
+    run az-aksbackup grant --state "$state" --subscription "$subscription" --cluster rg-aks/aks-demo \
+        --vault "rg-backup/$vault" --storage-account "rg-backup/$account" \
+        --snapshot-resource-group rg-snapshots --yes
 
     person cluster-admin 'cluster admin: holds the kubeconfig, no Azure login'
     # The platform team says it by another way than the file; here both are this script.

@@ -2,7 +2,7 @@
 
 use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs};
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
-use aksbackup_shared::ids::{CloudName, ResourceGroupName, StorageAccountName, VaultName};
+use aksbackup_shared::ids::CloudName;
 use aksbackup_shared::report::ReportArgs;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use crate::commands::flags::{DoctorFlags, VerifyFlags};
 use crate::commands::init::flags::InitArgs;
 use crate::login::Auth;
+use crate::steps::confirm::{Named, NamedGroup};
 
 /// Set up keyless Azure Backup for an AKS cluster: the cloud side
 ///
@@ -109,7 +110,8 @@ pub(crate) enum Command {
     /// Assign the roles that backup needs (subscription owner)
     #[command(after_help = "Examples:
   az aksbackup grant --dry-run
-  az aksbackup grant --vault bv-demo --snapshot-group rg-snapshots --storage-account stbackup --yes
+  az aksbackup grant --subscription contoso --cluster rg-aks/aks-demo --vault rg-backup/bv-demo \\
+      --storage-account rg-backup/stbackup --snapshot-resource-group rg-snapshots --yes
   az aksbackup grant --on-container                   # the narrower scope")]
     Grant(GrantArgs),
     /// Put the cluster under protection: the backup instance (platform team)
@@ -252,26 +254,45 @@ pub(crate) struct PrepareArgs {
     /// recovered afterwards
     #[arg(long)]
     pub(crate) recreate_storage: bool,
+    /// What gets access.
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,
 }
 
-/// Which roles are assigned, and what is vouched for.
+/// Which roles are assigned, and on what.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RoleArgs {
     /// Assign the storage role on the container alone, not on the account
     #[arg(long)]
     pub(crate) on_container: bool,
-    /// Vouch for the vault that gets roles (asked for otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) vault: Option<VaultName>,
-    /// Vouch for the snapshot group that roles are assigned on (asked for otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) snapshot_group: Option<ResourceGroupName>,
-    /// Vouch for the storage account that a role is assigned on (asked for otherwise)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) storage_account: Option<StorageAccountName>,
+    /// What gets access.
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+}
+
+/// What gets access, in the words of the person who runs the command. The ids of the flags are not those of `init`, whose
+/// values are completed from the state file.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ConfirmArgs {
+    /// Cluster, to confirm the state file's: RESOURCE-GROUP/NAME in the subscription of --subscription, or a resource ID
+    #[arg(long = "cluster", value_name = "RESOURCE")]
+    pub(crate) confirm_cluster: Option<Named>,
+    /// Backup vault, to confirm the state file's: RESOURCE-GROUP/NAME or a resource ID
+    #[arg(long = "vault", value_name = "RESOURCE")]
+    pub(crate) confirm_vault: Option<Named>,
+    /// Storage account, to confirm the state file's: RESOURCE-GROUP/NAME or a resource ID
+    #[arg(long = "storage-account", value_name = "RESOURCE")]
+    pub(crate) confirm_account: Option<Named>,
+    /// Snapshot resource group, to confirm the state file's: its name or resource ID
+    #[arg(
+        long = "snapshot-resource-group",
+        alias = "snapshot-group",
+        value_name = "RESOURCE-GROUP"
+    )]
+    pub(crate) confirm_snapshots: Option<NamedGroup>,
 }
 
 /// Flags of `grant`.
@@ -286,7 +307,7 @@ pub(crate) struct GrantArgs {
 }
 
 /// Flags of `protect`.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ProtectArgs {
     /// Do not wait for the cluster side's verification
     #[arg(long)]
@@ -294,6 +315,9 @@ pub(crate) struct ProtectArgs {
     /// Do not wait until the cluster is protected: the next run finds out
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// What gets access.
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,

@@ -3,6 +3,7 @@
 use aksbackup_shared::runner::{Guided, step};
 
 use crate::plane::Azure;
+use crate::steps::confirm::Confirm;
 use crate::steps::fresh::JustRead;
 pub(crate) use crate::steps::options::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions};
 use crate::steps::preflight::Preflight;
@@ -72,7 +73,11 @@ pub(crate) fn status(options: PrepareOptions) -> Steps {
     let mut steps = prepared(&options, &read);
     let state_flag = || options.state_flag.clone();
     let grant = GrantOptions {
-        vouched_by_prompt: true,
+        // Nothing is changed by a look.
+        confirm: Confirm {
+            by_prompt: true,
+            ..Confirm::default()
+        },
         state_flag: state_flag(),
         ..GrantOptions::default()
     };

@@ -27,7 +27,7 @@ use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
-use commands::steps::run_list;
+use commands::steps::{Trust, run_list};
 use commands::{doctor, init, jobs, options, report, status, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
@@ -82,19 +82,22 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             let mut options = options::prepare(cli, &args.subjects);
             options.recreate_storage = args.recreate_storage;
             let steps = guide::prepare(options);
-            run_list(cli, "prepare", args.write.dry_run, steps).await
+            let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
+            run_list(cli, "prepare", args.write.dry_run, trust, steps).await
         }
         Command::Grant(args) => {
             let steps = guide::grant(options::grant(cli, &args.roles, args.write));
-            run_list(cli, "grant", args.write.dry_run, steps).await
+            let trust = Trust::Named(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
+            run_list(cli, "grant", args.write.dry_run, trust, steps).await
         }
         Command::Protect(args) => {
             let steps = guide::protect(options::protect(cli, args.without_verification));
-            run_list(cli, "protect", args.write.dry_run, steps).await
+            let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
+            run_list(cli, "protect", args.write.dry_run, trust, steps).await
         }
         Command::Backup(args) => {
             let steps = guide::backup(options::backup(cli, args));
-            run_list(cli, "backup", args.write.dry_run, steps).await
+            run_list(cli, "backup", args.write.dry_run, Trust::Nothing, steps).await
         }
         Command::Up(args) => {
             let steps = guide::up(
@@ -102,7 +105,8 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
                 options::grant(cli, &args.roles, args.write),
                 options::protect(cli, args.without_verification),
             );
-            run_list(cli, "up", args.write.dry_run, steps).await
+            let trust = Trust::Known(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
+            run_list(cli, "up", args.write.dry_run, trust, steps).await
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::Status(args) => status::run(cli, *args).await,

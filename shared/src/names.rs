@@ -33,3 +33,8 @@ pub const VELERO_CONTAINER: &str = "velero";
 
 /// The backup storage location that the extension makes.
 pub const STORAGE_LOCATION: &str = "default";
+
+/// The flags that confirm what gets access, with a space in front, for printed commands. They have placeholders in place of
+/// values: values from the state file, pasted back, would let the file confirm itself.
+pub const CONFIRMATIONS: &str = " --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME --vault RESOURCE-GROUP/NAME \
+    --storage-account RESOURCE-GROUP/NAME --snapshot-resource-group RESOURCE-GROUP";

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::guide::StepName;
+use crate::names::CONFIRMATIONS;
 use crate::rights;
 use crate::runner::report::{Ending, Report};
-use crate::state::schema::{State, Target};
+use crate::state::schema::State;
 use crate::step::Turn;
 
 mod record;
@@ -157,13 +158,15 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
             right: None,
         });
     }
-    // The command for the roles names what its reader has to vouch for.
-    let target = state.target.as_ref().filter(|_| step == StepName::Roles);
-    let vouchers = target.map(Target::vouchers).unwrap_or_default();
+    // The command for the roles has placeholders for what its reader confirms.
+    let confirmations = match step {
+        StepName::Roles => CONFIRMATIONS,
+        _ => "",
+    };
     Some(Turn {
         who,
         why,
-        command: format!("{command}{vouchers}{state_flag}"),
+        command: format!("{command}{confirmations}{state_flag}"),
         right: rights::of(step, state).into_iter().next().map(|needed| needed.right),
     })
 }

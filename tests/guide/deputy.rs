@@ -1,7 +1,7 @@
 //! `grant` may do more than whoever wrote the file: what the file cannot prove is refused and named, and nothing is assigned.
 
 use aksbackup_shared::exit::Exit;
-use aksbackup_tests::harness::{Run, Stage};
+use aksbackup_tests::harness::{INIT, PRINTED_GRANT, Run, Stage, finish};
 use serde_json::Value;
 
 const FOREIGN: &str = "0b1f6471-1bf0-4dda-aec3-000000000666";
@@ -135,22 +135,220 @@ fn yes_alone_vouches_for_nothing() {
     stage.prepared();
     let vouchers = stage.vouchers();
     let mark = stage.mark();
-    for left_out in 0..3 {
-        let mut flags: Vec<&str> = vouchers.iter().map(String::as_str).collect();
-        flags.drain(left_out * 2..left_out * 2 + 2);
+    let grant = |flags: &[String]| {
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         stage
             .az("owner", &[&["grant", "--yes"], flags.as_slice()].concat())
             .ends(Exit::Usage.code())
-            .says(&format!("az aksbackup grant {} --yes", vouchers.join(" ")));
-        let mut wrong: Vec<&str> = vouchers.iter().map(String::as_str).collect();
-        wrong[left_out * 2 + 1] = "another1";
-        stage
-            .az("owner", &[&["grant", "--yes"], wrong.as_slice()].concat())
-            .ends(Exit::Usage.code())
-            .says(&format!("{} says another1", wrong[left_out * 2]))
-            .says(&vouchers[left_out * 2 + 1]);
+    };
+    // The first pair is the subscription: without it the other three name nothing.
+    for at in 0..vouchers.len() / 2 {
+        let mut left_out = vouchers.clone();
+        left_out.drain(at * 2..at * 2 + 2);
+        let run = grant(&left_out);
+        match at {
+            0 => run.says("doesn't say in which subscription"),
+            _ => run.says(&format!("{PRINTED_GRANT} --yes")),
+        };
+        if at > 0 {
+            let mut wrong = vouchers.clone();
+            wrong[at * 2 + 1] = "rg-other/another1"
+                .split('/')
+                .take(if at == 4 { 1 } else { 2 })
+                .collect::<Vec<_>>()
+                .join("/");
+            grant(&wrong).says(&format!("{} is rg-other", wrong[at * 2]));
+        }
+        if (1..4).contains(&at) {
+            let mut bare = vouchers.clone();
+            bare[at * 2 + 1] = bare[at * 2 + 1].split('/').next_back().unwrap().to_owned();
+            grant(&bare).says("doesn't name the resource group");
+        }
     }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+/// A file with nothing but a target, as a stranger sends it.
+fn only_target(stage: &Stage) -> String {
+    stage.state_text().split("\n[cloud").next().unwrap().to_owned()
+}
+
+/// Fails before clusters had to be confirmed: the attacker's extension got to write and delete every backup.
+#[test]
+fn a_namesake_of_the_cluster_in_another_resource_group_gets_no_role() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    let (vouchers, own) = (stage.vouchers(), stage.value("/target/cluster"));
+    let evil = stage.sandbox.azure().namesake(&own, "rg-evil", "attacker");
+    std::fs::write(stage.state(), only_target(&stage).replace(&own, &evil)).unwrap();
+    let mark = stage.mark();
+    let flags: Vec<&str> = vouchers.iter().map(String::as_str).collect();
+    stage
+        .az("owner", &[&["grant", "--yes"], flags.as_slice()].concat())
+        .ends(Exit::Usage.code())
+        .says(&format!(
+            "--cluster is rg-aks/aks-demo, but the state file names cluster {evil}"
+        ));
+    let run = stage.az("owner", &["grant", "--dry-run"]).ends(Exit::Pending.code());
+    run.says("cluster rg-evil/aks-demo")
+        .says("the extension's identity of cluster rg-evil/aks-demo");
+    // Neither may the platform team let its vault into that cluster, or send backups from it, because a file says so.
+    for command in ["prepare", "protect", "up"] {
+        stage
+            .az("platform", &[&[command, "--yes"], flags.as_slice()].concat())
+            .ends(Exit::Usage.code())
+            .says("rg-evil");
+    }
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    // Whoever does mean that cluster says so.
+    let honest = stage.grant("owner").ok();
+    honest.says("rg-evil/aks-demo");
+}
+
+/// Fails before a vault was confirmed with its resource group, and its tier by the target.
+#[test]
+fn a_namesake_of_the_vault_in_another_resource_group_gets_no_role() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    let (vouchers, own) = (stage.vouchers(), stage.value("/cloud/vault/vault"));
+    let attack = stage.sandbox.azure().namesake(&own, "rg-attack", "attacker");
+    // The trap is at its best where the team can work in that resource group too.
+    let group = attack.split("/providers/").next().unwrap();
+    stage.sandbox.assign_role("platform", "Contributor", group).unwrap();
+    let text = only_target(&stage);
+    let (head, vault) = text.split_once("[target.vault]").unwrap();
+    let vault = vault.replacen("resource_group = \"rg-backup\"", "resource_group = \"rg-attack\"", 1);
+    std::fs::write(stage.state(), format!("{head}[target.vault]{vault}")).unwrap();
+    assert_eq!(stage.value("/target/vault/resource_group"), "rg-attack");
+    let mark = stage.mark();
+    let flags: Vec<&str> = vouchers.iter().map(String::as_str).collect();
+    for (persona, command) in [
+        ("owner", "grant"),
+        ("platform", "prepare"),
+        ("platform", "protect"),
+        ("owner", "up"),
+    ] {
+        stage
+            .az(persona, &[&[command, "--yes"], flags.as_slice()].concat())
+            .ends(Exit::Usage.code())
+            .says("rg-attack");
+    }
+    stage
+        .az("platform", &["prepare", "--yes"])
+        .ends(Exit::Usage.code())
+        .says("az aksbackup prepare --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    stage
+        .az("platform", &["prepare", "--dry-run"])
+        .ends(Exit::Pending.code())
+        .says("Backup vault rg-attack/bv-");
+}
+
+#[test]
+fn a_tier_that_only_the_live_policy_has_brings_no_roles() {
+    let stage = Stage::new().unwrap();
+    stage
+        .az(
+            "platform",
+            &[INIT.as_slice(), &["--vault-tier-retention", "P30D"]].concat(),
+        )
+        .ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    let text = only_target(&stage);
+    let lines = text.lines().filter(|line| !line.starts_with("vault_tier_retention"));
+    std::fs::write(stage.state(), lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let mark = stage.mark();
+    stage.grant("owner").ok().says("copies backups to the vault tier");
+    let roles = stage
+        .writes_since(mark)
+        .into_iter()
+        .filter(|write| write.contains("/roleAssignments/"));
+    assert_eq!(roles.count(), 4);
+}
+
+/// What `init` wrote here is remembered for this user; a file from elsewhere is not, whatever its notes say.
+#[test]
+fn yes_suffices_where_this_user_chose_the_values_and_nowhere_else() {
+    let stage = Stage::new().unwrap();
+    stage.init("platform").ok();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let as_another = |arguments: &[&str]| {
+        let mut command = stage.az_command("platform", arguments);
+        finish(command.env("HOME", elsewhere.path()))
+    };
+    let mark = stage.mark();
+    for command in ["prepare", "up"] {
+        as_another(&[command, "--yes"])
+            .ends(Exit::Usage.code())
+            .says("--cluster RESOURCE-GROUP/NAME");
+    }
+    // Changing one value of a stranger's file by --yes makes the others nobody's choice.
+    as_another(&["init", "--retention", "P30D", "--yes"]).ok();
+    as_another(&["prepare", "--yes"]).ends(Exit::Usage.code());
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    let digest = as_another(&["status", "--offline", "-o", "json"]).json()["digest"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    as_another(&["prepare", "--yes", "--expect-digest", &digest, "--dry-run"]).ends(Exit::Pending.code());
+    let vouchers = stage.vouchers();
+    let flags: Vec<&str> = vouchers.iter().map(String::as_str).collect();
+    as_another(&[&["prepare", "--yes"], flags.as_slice()].concat()).ok();
+    // What was confirmed once by the flags needs them no more.
+    as_another(&["prepare", "--yes"]).ok();
+}
+
+#[test]
+fn a_digest_names_the_file_for_prepare_and_not_for_grant() {
+    let stage = Stage::new().unwrap();
+    stage.init("platform").ok();
+    let digest = |stage: &Stage| {
+        let run = stage.az("platform", &["status", "--offline", "-o", "json"]);
+        run.json()["digest"].as_str().unwrap().to_owned()
+    };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let own = digest(&stage);
+    let mut command = stage.az_command("platform", &["prepare", "--yes", "--expect-digest", &own]);
+    finish(command.env("HOME", elsewhere.path())).ok();
+    let mark = stage.mark();
+    stage
+        .az("owner", &["grant", "--yes", "--expect-digest", &digest(&stage)])
+        .ends(Exit::Usage.code())
+        .says(PRINTED_GRANT);
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_gets_the_extension_s_identity_for_no_service_account_of_its_own_choice() {
+    let stage = Stage::new().unwrap();
+    stage.init("platform").ok();
+    let own = stage.state_text();
+    let claim = |namespace: &str, account: &str| {
+        let table = format!(
+            "\n[cluster.workloads]\nnamespace = \"{namespace}\"\ndeployments = []\nservice_accounts = [\"{account}\"]\n"
+        );
+        std::fs::write(stage.state(), format!("{own}{table}")).unwrap();
+        stage.az("platform", &["prepare", "--yes"])
+    };
+    let credentials = || {
+        let kind = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials";
+        stage.sandbox.azure().resources(kind).len()
+    };
+    claim("kube-system", "attacker")
+        .ends(Exit::Failed.code())
+        .says("kube-system");
+    claim("dataprotection-microsoft", "default")
+        .ends(Exit::Failed.code())
+        .says("default");
+    assert_eq!(credentials(), 0);
+    let subject = "system:serviceaccount:dataprotection-microsoft:attacker";
+    claim("dataprotection-microsoft", "attacker")
+        .ends(Exit::TheirTurn.code())
+        .says(&format!("az aksbackup prepare --subject {subject}"));
+    assert_eq!(credentials(), 3, "the guide's three, and no other");
+    stage.az("platform", &["prepare", "--yes", "--subject", subject]).ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    assert_eq!(credentials(), 4, "what was named once stays");
 }
 
 /// Who owns a whole cluster can make its extension, its trusted access and the file say whatever they like.
@@ -178,38 +376,34 @@ fn a_cluster_pointed_at_a_foreign_account_gets_no_role_there() {
     let flags: Vec<&str> = vouchers.iter().map(String::as_str).collect();
     let run = stage.az("owner", &[&["grant", "--yes"], flags.as_slice()].concat());
     run.ends(Exit::Usage.code()).says(&format!(
-        "--storage-account says {own}, the state file says storage account stvictim"
+        "--storage-account is rg-backup/{own}, but the state file names storage account"
     ));
-    stage
-        .az("owner", &[&["grant", "--yes"], &flags[..4]].concat())
-        .ends(Exit::Usage.code())
-        .says("--storage-account stvictim");
     stage
         .az("owner", &["grant", "--dry-run"])
         .ends(Exit::Pending.code())
-        .says("on storage account stvictim");
+        .says("on storage account rg-backup/stvictim");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
 }
 
 #[test]
-fn the_printed_hand_off_names_what_its_reader_vouches_for() {
+fn the_printed_hand_off_leaves_to_its_reader_what_to_confirm() {
     let stage = Stage::new().unwrap();
     let prepared = stage.prepared();
-    let line = format!("az aksbackup grant {}", stage.vouchers().join(" "));
-    assert!(prepared.stdout.contains(&line), "{line}\n{prepared}");
-    stage.az("reader", &["status"]).ok().says(&line);
-    stage.az("platform", &["status", "--offline"]).ok().says(&line);
+    let line = PRINTED_GRANT;
+    assert!(prepared.stdout.contains(line), "{line}\n{prepared}");
+    stage.az("reader", &["status"]).ok().says(line);
+    stage.az("platform", &["status", "--offline"]).ok().says(line);
     stage.az("platform", &["grant", "--yes"]).ends(Exit::Usage.code());
     let run = stage.grant("platform").ends(Exit::TheirTurn.code());
-    assert!(run.stdout.contains(&line), "{line}\n{run}");
+    assert!(run.stdout.contains(line), "{line}\n{run}");
     stage
         .az("platform", &["protect", "--yes", "--without-verification"])
         .ends(Exit::TheirTurn.code())
-        .says(&line);
+        .says(line);
     stage
         .configure("cluster-admin", &[])
         .ends(Exit::TheirTurn.code())
-        .says(&line);
+        .says(line);
     // Elsewhere than in the default file, whoever pastes it is led there.
     let elsewhere = stage.folder().join("other.toml");
     std::fs::rename(stage.state(), &elsewhere).unwrap();

@@ -26,7 +26,8 @@ fn in_this_world(stage: &Stage, line: &str) -> String {
             job.rsplit('/').next().unwrap().to_owned(),
         ),
         (
-            "--vault bv-demo --snapshot-group rg-snapshots --storage-account stbackup ",
+            "--subscription contoso --cluster rg-aks/aks-demo --vault rg-backup/bv-demo \
+             --storage-account rg-backup/stbackup --snapshot-resource-group rg-snapshots ",
             vouchers(stage),
         ),
         ("00000000-0000-0000-0000-000000000000", stage.client_id()),
@@ -49,7 +50,9 @@ fn examples(program: &str, command: &[&str]) -> Vec<String> {
     let help = help(program, command);
     let (_, list) = help.split_once("Examples:\n").unwrap_or_default();
     let list = list.split("\n\n").next().unwrap_or_default().replace("\\\n", " ");
-    list.lines().map(|line| line.trim().to_owned()).collect()
+    list.lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 fn help(program: &str, command: &[&str]) -> String {

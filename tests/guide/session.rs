@@ -15,7 +15,8 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const INIT: &str = "init --resource-group rg-aks --cluster-name aks-demo --storage-resource-group rg-backup \
                     --vault-resource-group rg-backup --snapshot-group rg-snapshots --vault bv-demo \
                     --storage-account stbackupdemo --yes";
-const GRANT: &str = "grant --vault bv-demo --snapshot-group rg-snapshots --storage-account stbackupdemo --yes";
+const GRANT: &str = "grant --subscription 0b1f6471-1bf0-4dda-aec3-cb9272f09590 --cluster rg-aks/aks-demo --vault rg-backup/bv-demo \
+    --storage-account rg-backup/stbackupdemo --snapshot-resource-group rg-snapshots --yes";
 
 /// Who types what, and how it ends.
 const SESSION: [(&str, &str, &str, i32); 8] = [

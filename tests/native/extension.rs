@@ -172,7 +172,7 @@ fn tab_completes_commands_options_values_groups_and_names() {
     let completed = |line: &str| az.completed("platform", line);
     assert!(completed("az aksb").contains(&"aksbackup".to_owned()));
     assert!(completed("az aksbackup pre").contains(&"prepare".to_owned()));
-    assert!(completed("az aksbackup grant --snap").contains(&"--snapshot-group".to_owned()));
+    assert!(completed("az aksbackup grant --snap").contains(&"--snapshot-resource-group".to_owned()));
     assert!(completed("az aksbackup init --redundancy ").contains(&"ZoneRedundant".to_owned()));
     assert!(completed("az aksbackup init -g rg-").contains(&"rg-backup".to_owned()));
     assert!(completed("az aksbackup init -g rg-aks -n ").contains(&"aks-demo".to_owned()));

@@ -199,24 +199,37 @@ impl Stage {
         self.grant("owner").ok()
     }
 
-    /// `grant` as `persona`, who vouches by flags for what the state file names.
+    /// `grant` as `persona`, who confirms by flags what the state file names.
     pub fn grant(&self, persona: &str) -> Run {
         let flags = self.vouchers();
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         self.az(persona, &[&["grant", "--yes"], flags.as_slice()].concat())
     }
 
-    /// The flags that vouch for vault, snapshot group and storage account, as the state file names them now.
+    /// The flags that confirm cluster, vault, storage account and snapshot resource group, and the subscription that they are
+    /// in, as the state file names them now.
     #[must_use]
     pub fn vouchers(&self) -> Vec<String> {
+        let cluster = self.value("/target/cluster");
+        let parts: Vec<&str> = cluster.split('/').collect();
+        let part = |at: usize| parts.get(at).copied().unwrap_or_default();
+        let pair = |group: &str, name: &str| format!("{}/{}", self.value(group), self.value(name));
         let flags = [
-            ("--vault", "/target/vault/name"),
-            ("--snapshot-group", "/target/snapshots/resource_group"),
-            ("--storage-account", "/target/storage/account"),
+            ("--subscription", self.value("/target/subscription")),
+            ("--cluster", format!("{}/{}", part(4), part(8))),
+            ("--vault", pair("/target/vault/resource_group", "/target/vault/name")),
+            (
+                "--storage-account",
+                pair("/target/storage/resource_group", "/target/storage/account"),
+            ),
+            (
+                "--snapshot-resource-group",
+                self.value("/target/snapshots/resource_group"),
+            ),
         ];
         flags
             .into_iter()
-            .flat_map(|(flag, pointer)| [flag.to_owned(), self.value(pointer)])
+            .flat_map(|(flag, value)| [flag.to_owned(), value])
             .collect()
     }
 
@@ -306,6 +319,10 @@ impl Drop for Stage {
         }
     }
 }
+
+/// The printed `grant`, whose values its reader fills in.
+pub const PRINTED_GRANT: &str = "az aksbackup grant --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME \
+    --vault RESOURCE-GROUP/NAME --storage-account RESOURCE-GROUP/NAME --snapshot-resource-group RESOURCE-GROUP";
 
 /// `init` for the demo world without a question.
 pub const INIT: [&str; 12] = [

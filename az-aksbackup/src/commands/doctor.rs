@@ -16,7 +16,7 @@ use crate::cli::{Cli, WriteArgs};
 use crate::commands::examined::{Subject, issuer, not_blind};
 use crate::commands::flags::DoctorFlags;
 use crate::commands::options;
-use crate::commands::steps::run_list;
+use crate::commands::steps::{Trust, run_list};
 use crate::examine::{asked, judge, look, texts};
 use crate::guide;
 
@@ -104,18 +104,19 @@ fn unseen(cli: &Cli, args: &DoctorFlags, subject: &Subject, failure: Box<Failure
 /// Runs a command of ours, as if it had been typed. Of what others have, and of backups, none is run.
 async fn mend(cli: &Cli, args: &DoctorFlags, remedy: Remedy) -> Outcome<Exit> {
     let write = WriteArgs { dry_run: false };
+    let confirm = options::confirm(cli, &args.roles.confirm, false);
     match remedy {
         Remedy::Prepare => {
             let steps = guide::prepare(options::prepare(cli, &[]));
-            run_list(cli, "prepare", false, steps).await
+            run_list(cli, "prepare", false, Trust::Known(confirm), steps).await
         }
         Remedy::Grant => {
             let steps = guide::grant(options::grant(cli, &args.roles, write));
-            run_list(cli, "grant", false, steps).await
+            run_list(cli, "grant", false, Trust::Named(confirm), steps).await
         }
         Remedy::Protect => {
             let steps = guide::protect(options::protect(cli, false));
-            run_list(cli, "protect", false, steps).await
+            run_list(cli, "protect", false, Trust::Known(confirm), steps).await
         }
         Remedy::Configure | Remedy::Backup => {
             cli.common

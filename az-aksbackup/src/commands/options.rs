@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::cli::{BackupArgs, Cli, RoleArgs, WriteArgs};
+use crate::cli::{BackupArgs, Cli, ConfirmArgs, RoleArgs, WriteArgs};
 use crate::guide::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions};
+use crate::steps::confirm::Confirm;
 
 /// For `prepare`.
 pub(crate) fn prepare(cli: &Cli, subjects: &[String]) -> PrepareOptions {
@@ -15,14 +16,24 @@ pub(crate) fn prepare(cli: &Cli, subjects: &[String]) -> PrepareOptions {
     }
 }
 
-/// For `grant`. Who is shown the changes and asked vouches by the answer; `--yes` alone vouches for nothing.
+/// What the flags confirm. Whoever is shown the resources and asked confirms them by the answer; so does a dry run, which
+/// changes nothing. `--yes` alone confirms nothing.
+pub(crate) fn confirm(cli: &Cli, args: &ConfirmArgs, dry_run: bool) -> Confirm {
+    Confirm {
+        cluster: args.confirm_cluster.clone(),
+        vault: args.confirm_vault.clone(),
+        account: args.confirm_account.clone(),
+        snapshots: args.confirm_snapshots.clone(),
+        subscription: cli.azure.subscription.clone(),
+        by_prompt: dry_run || (!cli.common.yes && cli.common.console().can_ask()),
+    }
+}
+
+/// For `grant`.
 pub(crate) fn grant(cli: &Cli, roles: &RoleArgs, write: WriteArgs) -> GrantOptions {
     GrantOptions {
         on_container: roles.on_container,
-        vault: roles.vault.as_ref().map(ToString::to_string),
-        snapshot_group: roles.snapshot_group.as_ref().map(ToString::to_string),
-        storage_account: roles.storage_account.as_ref().map(ToString::to_string),
-        vouched_by_prompt: write.dry_run || (!cli.common.yes && cli.common.console().can_ask()),
+        confirm: confirm(cli, &roles.confirm, write.dry_run),
         in_passing: false,
         state_flag: cli.common.state_flag(),
     }

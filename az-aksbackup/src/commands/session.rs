@@ -12,7 +12,7 @@ use aksbackup_shared::state::schema::{CloudTables, State, Target};
 
 use crate::arm::attempts::Trace;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::{bounded, groups, transport};
+use crate::arm::{bounded, inventory, transport};
 use crate::cli::Cli;
 use crate::cloud::{self, Cloud};
 use crate::login::{Caller, Login, Way};
@@ -176,9 +176,17 @@ async fn must_be(reader: &Reader, flag: Option<&str>, target: &SubscriptionId) -
         return Ok(());
     };
     if flag.parse::<SubscriptionId>().is_err() {
-        let own = groups::subscription(reader, target).await?;
-        if own.is_some_and(|own| own.display_name.eq_ignore_ascii_case(flag)) {
-            return Ok(());
+        // A name isn't unique: another subscription that the account sees might have it too.
+        let visible = inventory::subscriptions(reader).await?;
+        let mut named = visible.iter().filter(|own| own.display_name.eq_ignore_ascii_case(flag));
+        match (named.next(), named.next()) {
+            (Some(own), None) if own.subscription_id == *target => return Ok(()),
+            (Some(_), Some(_)) => {
+                return Failure::usage(format!("several subscriptions have the name {flag}"))
+                    .hint("name it by its ID: --subscription ID")
+                    .err();
+            }
+            _ => {}
         }
     }
     Failure::usage(format!("the state file is for subscription {target}, not for {flag}"))

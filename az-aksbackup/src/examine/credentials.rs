@@ -39,23 +39,30 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
             "there is no identity or no issuer that they could be for",
         )];
     };
-    let wishes = subjects::wishes(&view.state, &[]).unwrap_or_default();
+    let wishes = subjects::needed(&view.state);
     let mut faults: BTreeMap<&str, Vec<Fault>> = BTreeMap::new();
-    for fault in wishes
-        .iter()
-        .filter_map(|wish| fault(view, wish, &issuer, all, &wishes))
-    {
+    let mut unknown: Vec<&Wish> = Vec::new();
+    for wish in &wishes {
+        let Some(fault) = fault(view, wish, &issuer, all, &wishes) else {
+            continue;
+        };
         faults.entry(fault.id).or_default().push(fault);
+        unknown.extend((!subjects::is_known(wish)).then_some(wish));
     }
+    // `prepare` makes credentials for others than the guide's accounts only by name.
+    let prepare = format!("{PREPARE}{}", subjects::flags(unknown.into_iter()));
     if faults.is_empty() {
         let says = format!("one for each of {} service accounts, among {}", wishes.len(), all.len());
         let check = Check::ok(LINK, NAME, says).because(format!("properties.issuer = {issuer}"));
         return vec![check];
     }
-    faults.into_iter().map(|(id, faults)| told(id, &faults)).collect()
+    faults
+        .into_iter()
+        .map(|(id, faults)| told(id, &faults, &prepare))
+        .collect()
 }
 
-fn told(id: &str, faults: &[Fault]) -> Check {
+fn told(id: &str, faults: &[Fault], prepare: &str) -> Check {
     // The state file names the service accounts, and can name any number of them.
     let (shown, more) = faults.split_at(faults.len().min(CREDENTIAL_LIMIT));
     let mut says: Vec<String> = shown.iter().map(|fault| fault.says.clone()).collect();
@@ -64,7 +71,7 @@ fn told(id: &str, faults: &[Fault]) -> Check {
     }
     let hint = match id {
         "FIC-LIMIT" => "remove what nobody uses: az identity federated-credential list, then az aksbackup prepare",
-        _ => PREPARE,
+        _ => prepare,
     };
     let check = Check::error(LINK, format!("{NAME} {}", title(id)), says.join("; "), hint).proves(id);
     shown

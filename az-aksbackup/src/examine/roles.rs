@@ -10,6 +10,7 @@ use crate::arm::roles::{self, Assignment, Role};
 use crate::examine::view::{Listed, Seen, View, hidden};
 use crate::steps::needed::{self, Holder, Need, Row, Scopes};
 use crate::steps::policy;
+use crate::steps::world::asks_for_tier;
 
 /// The roles that hold what `role` holds, itself first.
 fn as_good(role: Role) -> &'static [Role] {
@@ -51,7 +52,9 @@ pub(crate) fn needs(view: &View) -> Vec<Need> {
                 || row.scope == view.id && row.holder == Holder::Vault
         }
     };
-    let tier = view.policy.here().is_some_and(policy::has_vault_tier);
+    // `grant` assigns none for a tier that the target doesn't ask for.
+    let asked = view.target().is_none_or(asks_for_tier);
+    let tier = asked && view.policy.here().is_some_and(policy::has_vault_tier);
     let rows = needed::rows_on(&scopes, tier, false).into_iter().filter(known);
     let need = |row: Row| {
         Some(Need {
@@ -137,7 +140,7 @@ fn check(view: &View, need: &Need) -> Check {
         need.role.name,
         need.reach.name()
     );
-    Check::error(link, name, says, view.grant())
+    Check::error(link, name, says, View::grant())
         .because(format!(
             "no assignment with properties.principalId = {} meets it",
             need.principal
@@ -280,6 +283,9 @@ mod tests {
     #[test]
     fn each_other_role_has_its_failure() {
         let mut view = view();
+        if let Some(target) = &mut view.state.target {
+            target.policy.vault_tier_retention = Some("P30D".into());
+        }
         view.policy = Seen::Here(
             serde_json::json!({ "policyRules": [{ "objectType": "AzureRetentionRule", "lifecycles": [
             { "sourceDataStore": { "dataStoreType": "VaultStore" } } ] }] }),

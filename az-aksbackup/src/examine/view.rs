@@ -5,6 +5,7 @@ use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{PrincipalId, ResourceId};
+use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::state::schema::{State, Target};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -261,10 +262,9 @@ impl View {
         )
     }
 
-    /// `grant` with what it wants to be vouched for.
-    pub(crate) fn grant(&self) -> String {
-        let vouchers = self.target().map(Target::vouchers).unwrap_or_default();
-        format!("az aksbackup grant{vouchers}")
+    /// `grant` with placeholders for what it has to be told.
+    pub(crate) fn grant() -> String {
+        format!("az aksbackup grant{CONFIRMATIONS}")
     }
 }
 

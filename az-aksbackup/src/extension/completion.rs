@@ -4,12 +4,14 @@ use aksbackup_shared::state::schema::State;
 use serde_json::Value;
 
 /// Options whose values az completes by what it knows of the subscription.
-const BY_AZ: [(&str, &str); 5] = [
+const BY_AZ: [(&str, &str); 6] = [
     ("resource_group", "az:resource-group"),
     ("storage_resource_group", "az:resource-group"),
     ("vault_resource_group", "az:resource-group"),
     ("snapshot_group", "az:resource-group"),
     ("cluster_name", "az:cluster"),
+    // What confirms the state file is never completed from it.
+    ("confirm_snapshots", "az:resource-group"),
 ];
 
 /// Options that take a file.

@@ -142,7 +142,9 @@ pub(crate) fn not_ready(account: &Account, target: &Target) -> Option<Wait> {
 pub(crate) fn evidence(account: Option<&Account>, target: &Target, locks_known: bool) -> String {
     let mut text = format!(
         "container {} in account {}, snapshots in group {}",
-        target.storage.container, target.storage.account, target.snapshots.resource_group
+        target.storage.container,
+        wanted::account(target).with_group(),
+        target.snapshots.resource_group
     );
     for remark in account.into_iter().flat_map(remarks) {
         text.push_str("; ");

@@ -4,6 +4,7 @@
 pub(crate) mod account;
 pub(crate) mod claims;
 pub(crate) mod conditions;
+pub(crate) mod confirm;
 pub(crate) mod cured;
 pub(crate) mod drift;
 pub(crate) mod fresh;

@@ -242,6 +242,11 @@ pub(crate) mod tests {
         }
     }
 
+    /// Needs that no assignment meets.
+    pub(crate) fn unmet(needs: Vec<Need>) -> Vec<Checked> {
+        compare(needs, &[])
+    }
+
     /// The needs of the example, `met` or not.
     pub(crate) fn checked(met: bool) -> Vec<Checked> {
         let needs = needs(&example(), &proven(false), false);

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::steps::confirm::Confirm;
+
 /// What `prepare` was told.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PrepareOptions {
@@ -20,15 +22,9 @@ pub(crate) struct PrepareOptions {
 pub(crate) struct GrantOptions {
     /// Assign the role for blobs on the container instead of the account.
     pub(crate) on_container: bool,
-    /// The vault that the person vouches for.
-    pub(crate) vault: Option<String>,
-    /// The snapshot group that the person vouches for.
-    pub(crate) snapshot_group: Option<String>,
-    /// The storage account that the person vouches for.
-    pub(crate) storage_account: Option<String>,
-    /// Whether the person is shown the changes and asked, or nothing will be changed.
-    pub(crate) vouched_by_prompt: bool,
-    /// Whether this is one of many steps, so that what nobody vouches for is the subscription owner's turn.
+    /// What the person confirms.
+    pub(crate) confirm: Confirm,
+    /// Whether this is one of many steps, so that roles on what nobody confirmed are left to the subscription owner.
     pub(crate) in_passing: bool,
     /// The state flag for printed commands.
     pub(crate) state_flag: String,

@@ -146,7 +146,7 @@ fn evidence(seen: &Seen) -> String {
     let mut text = format!(
         "{} in subscription {name}, cluster {}; {held} of {} rights there",
         seen.caller,
-        seen.target.cluster.name(),
+        seen.target.cluster.with_group(),
         held + missing.len()
     );
     for right in missing {
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn satisfied_world_needs_nothing() {
-        let evidence = "platform@contoso in subscription Contoso, cluster aks; 9 of 9 rights there";
+        let evidence = "platform@contoso in subscription Contoso, cluster rg-aks/aks; 9 of 9 rights there";
         assert_eq!(
             step(Purpose::Prepare).decide(&seen(), &state()).unwrap(),
             Decision::Done(evidence.into())

@@ -2,6 +2,7 @@
 
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::Person;
+use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::state::schema::{State, Target};
 use aksbackup_shared::step::{Right, Turn};
 use jiff::Timestamp;
@@ -52,7 +53,7 @@ pub(crate) async fn look(reader: &Reader, state: &State, target: &Target, state_
     Ok(RolesSeen::Open(Turn {
         who: Person::SubscriptionOwner,
         why: format!("{missing} role assignments are missing"),
-        command: format!("az aksbackup grant{}{state_flag}", target.vouchers()),
+        command: format!("az aksbackup grant{CONFIRMATIONS}{state_flag}"),
         right: Some(Right::new(
             "Microsoft.Authorization/roleAssignments/write",
             wanted::account(target),

@@ -96,7 +96,7 @@ impl Change for PrerequisiteChange {
                     ""
                 };
                 ChangeNote {
-                    summary: format!("switch on {} of cluster {}", flags.join(" and "), cluster.name()),
+                    summary: format!("switch on {} of cluster {}", flags.join(" and "), cluster.with_group()),
                     right: Right::new("Microsoft.ContainerService/managedClusters/write", cluster),
                     creates: None,
                     warning: Some(format!("{warning}{undo}")),
@@ -135,7 +135,7 @@ impl Step for ClusterPrerequisites {
     }
 
     fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<PrerequisiteChange>> {
-        let (cluster, name) = (&seen.cluster, seen.target.cluster.name());
+        let (cluster, name) = (&seen.cluster, seen.target.cluster.with_group());
         let mut changes = registrations(seen);
         let on = cluster.has_issuer() && cluster.has_workload_identity();
         if !on && cluster.is_settled() {

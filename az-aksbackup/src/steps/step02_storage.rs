@@ -100,7 +100,7 @@ impl Change for StorageChange {
                 format!(
                     "create container {} in storage account {}",
                     container.name(),
-                    account.name()
+                    account.with_group()
                 ),
                 "Microsoft.Storage/storageAccounts/blobServices/containers/write",
                 account.to_string(),

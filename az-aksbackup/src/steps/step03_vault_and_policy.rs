@@ -103,10 +103,10 @@ impl Change for VaultChange {
             ),
             Self::AddIdentity { vault, assigned } => note(
                 match assigned.len() {
-                    0 => format!("give Backup vault {} a system-assigned identity", vault.name()),
+                    0 => format!("give Backup vault {} a system-assigned identity", vault.with_group()),
                     count => format!(
                         "give Backup vault {} a system-assigned identity (its user-assigned identities are kept: {count})",
-                        vault.name()
+                        vault.with_group()
                     ),
                 },
                 "Microsoft.DataProtection/backupVaults/write",
@@ -119,7 +119,7 @@ impl Change for VaultChange {
                 warning: (!asked.left_out.is_empty())
                     .then(|| format!("only Azure writes {}: left out of the file", asked.left_out.join(", "))),
                 ..note(
-                    format!("create backup policy {} in vault {}", policy.name(), vault.name()),
+                    format!("create backup policy {} in vault {}", policy.name(), vault.with_group()),
                     "Microsoft.DataProtection/backupVaults/backupPolicies/write",
                     vault,
                     Some(policy),

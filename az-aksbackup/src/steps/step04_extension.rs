@@ -267,7 +267,7 @@ fn evidence(target: &Target, extension: &Extension) -> String {
     format!(
         "extension {} {version} on cluster {}",
         extension.name,
-        target.cluster.name()
+        target.cluster.with_group()
     )
     .replace("  ", " ")
 }

@@ -20,7 +20,7 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::identities::{self, CREDENTIAL_LIMIT, FederatedCredential};
 use crate::plane::{self, Azure};
 use crate::steps::options::PrepareOptions;
-use crate::steps::subjects::{self, Wish};
+use crate::steps::subjects::{self, Wanted, Wish};
 use crate::steps::turns::{self, Sight};
 use crate::steps::{reinstallation, wanted};
 
@@ -41,6 +41,8 @@ pub(crate) struct Seen {
     identity: ResourceId,
     issuer: IssuerUrl,
     wishes: Vec<Wish>,
+    /// Wanted by the file alone, and without a credential so far.
+    unnamed: Vec<Wish>,
     credentials: Sight<Vec<FederatedCredential>>,
     /// What the file says, for who may not look.
     recorded: Option<FederationTable>,
@@ -85,7 +87,7 @@ impl Step for FederatedCredentials {
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let target = wanted::target(state)?.clone();
-        let wishes = subjects::wishes(state, &self.options.subjects)?;
+        let Wanted { mut wishes, unnamed } = subjects::wanted(state, &self.options.subjects)?;
         let (Some(identity), Some(prerequisites)) = (&state.cloud.identity, &state.cloud.prerequisites) else {
             return Failure::failed("cannot compare federated credentials")
                 .because("the extension's identity or the cluster's issuer has not been seen")
@@ -100,11 +102,18 @@ impl Step for FederatedCredentials {
             let why = format!("Azure names {identity} as its own, and knows none such");
             return reinstallation::without_identity(&extension, why, &self.options.state_flag).err();
         }
+        // What has its credential already was named by somebody before; it gets nothing new.
+        let list = credentials.here().map(Vec::as_slice).unwrap_or_default();
+        let has = |wish: &Wish| list.iter().any(|own| is_for(own, &issuer, &wish.subject));
+        let (there, unnamed) = unnamed.into_iter().partition(has);
+        wishes.extend::<Vec<Wish>>(there);
+        wishes.sort_by(|a, b| a.subject.cmp(&b.subject));
         Ok(Seen {
             target,
             identity,
             issuer,
             wishes,
+            unnamed,
             credentials,
             recorded: state.cloud.federation.clone(),
         })
@@ -133,11 +142,15 @@ impl Step for FederatedCredentials {
         if credentials.len() + new > CREDENTIAL_LIMIT {
             return Err(Box::new(too_many(seen, credentials, new)));
         }
-        if changes.is_empty() {
-            let evidence = format!("{} credentials on identity {}", seen.wishes.len(), seen.identity.name());
-            return Ok(Decision::Done(evidence));
+        match (changes.is_empty(), seen.unnamed.is_empty()) {
+            (false, true) => Ok(Decision::Change(changes)),
+            (_, false) => Ok(Decision::Blocked(changes, vec![self.unnamed(seen)])),
+            (true, true) => Ok(Decision::Done(format!(
+                "{} credentials on identity {}",
+                seen.wishes.len(),
+                seen.identity.name()
+            ))),
         }
-        Ok(Decision::Change(changes))
     }
 
     async fn apply(&self, writer: &Writer, change: &CredentialChange) -> Outcome<Applied> {
@@ -201,7 +214,7 @@ impl Step for FederatedCredentials {
         let Some(target) = state.target.as_ref().filter(|_| state.cloud.federation.is_none()) else {
             return Vec::new();
         };
-        let wishes = subjects::wishes(state, &self.options.subjects).unwrap_or_default();
+        let wishes = subjects::wanted(state, &self.options.subjects).map(|own| own.wishes);
         let note = |wish: Wish| ChangeNote {
             summary: format!("create federated credential {} for {}", wish.name, wish.subject),
             right: Right::new(
@@ -211,20 +224,35 @@ impl Step for FederatedCredentials {
             creates: None,
             warning: None,
         };
-        wishes.into_iter().map(note).collect()
+        wishes.unwrap_or_default().into_iter().map(note).collect()
     }
 }
 
 impl FederatedCredentials {
+    /// The turn of whoever can tell whether the service accounts that the file adds are the extension's.
+    fn unnamed(&self, seen: &Seen) -> Turn {
+        let names = seen.unnamed.iter().map(|wish| wish.subject.as_str());
+        let names = names.collect::<Vec<_>>().join(", ");
+        let right = Right::new(format!("{ACTION}/write"), &seen.identity);
+        let why = format!(
+            "only the state file says that the extension also runs as {names}; check that with the cluster admin, because pods \
+             of that account get the identity that can write all backups"
+        );
+        let subjects = subjects::flags(seen.unnamed.iter());
+        let command = format!("{}{subjects}{}", self.named(), self.options.state_flag);
+        turns::contributor(why, command, right)
+    }
+
+    /// `prepare` with the subjects that the person named.
+    fn named(&self) -> String {
+        let subjects = self.options.subjects.iter();
+        let subjects: String = subjects.map(|subject| format!(" --subject {subject}")).collect();
+        format!("az aksbackup prepare{subjects}")
+    }
+
     /// The line that does this step with the rights it needs.
     fn command(&self) -> String {
-        let subjects: String = self
-            .options
-            .subjects
-            .iter()
-            .map(|subject| format!(" --subject {subject}"))
-            .collect();
-        format!("az aksbackup prepare{subjects}{}", self.options.state_flag)
+        format!("{}{}", self.named(), self.options.state_flag)
     }
 }
 

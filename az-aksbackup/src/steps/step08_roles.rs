@@ -3,9 +3,9 @@
 //!
 //! Stands for `az role assignment create --assignee-object-id … --assignee-principal-type ServicePrincipal` once a row.
 //! Who runs it may do more than who wrote the state file. So it assigns only roles that are constants of this program, to
-//! principals that Azure itself has just named, on scopes that belong together according to Azure. Vault, snapshot group and
-//! storage account are vouched for by the person, at the prompt or by flags: who owns a whole cluster can point its
-//! extension and its trusted access at whatever the subscription holds. An inherited assignment counts.
+//! principals that Azure itself has just named, on scopes that belong together according to Azure. Cluster, vault, snapshot
+//! resource group and storage account are confirmed by the person, at the prompt or by flags ([`confirm`]). An inherited
+//! assignment counts.
 //!
 //! Rights: `Microsoft.Authorization/roleAssignments/{read,write}` on the storage account, the cluster, the snapshot group.
 
@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{ResourceId, SubscriptionId};
+use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::state::schema::{CloudTables, RolesTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 use uuid::Uuid;
@@ -24,7 +25,7 @@ use crate::plane::{self, Azure};
 use crate::steps::needed::{self, Checked, Holder, Need, Row};
 use crate::steps::options::GrantOptions;
 use crate::steps::world::{self, Proof};
-use crate::steps::{turns, wanted};
+use crate::steps::{confirm, turns, wanted};
 
 const ACTION: &str = "Microsoft.Authorization/roleAssignments/write";
 
@@ -41,6 +42,8 @@ pub(crate) struct Seen {
     target: Target,
     /// The needs with what Azure lists for them, or whose turn it is before they can be known.
     roles: Result<Vec<Checked>, Turn>,
+    /// Whether the live policy copies to a vault tier that the target doesn't ask for: no roles are assigned for it.
+    unasked_tier: bool,
     taken: Vec<Uuid>,
 }
 
@@ -51,8 +54,7 @@ pub(crate) struct Assign {
     name: Uuid,
     holder: String,
     subscription: SubscriptionId,
-    /// The flags with which whoever may assign it vouches for the target.
-    vouchers: String,
+    warning: Option<String>,
 }
 
 impl Change for Assign {
@@ -72,7 +74,7 @@ impl Change for Assign {
                 "{scope}/providers/Microsoft.Authorization/roleAssignments/{}",
                 self.name
             )),
-            warning: None,
+            warning: self.warning.clone(),
         }
     }
 }
@@ -88,7 +90,7 @@ impl Step for Roles {
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let target = wanted::target(state)?.clone();
-        self.as_vouched(&target)?;
+        self.options.confirm.confirms(&target)?;
         // What the file claims is only good for asking early: a claim that Azure does not confirm is asked for again.
         let claim = world::claim(state);
         let early = async {
@@ -100,7 +102,9 @@ impl Step for Roles {
             }
         };
         let (world, early) = futures::join!(world::look(reader, state, &target), early);
-        let roles = match world::prove(&world?, state, &target, &self.options.state_flag)? {
+        let world = world?;
+        let unasked_tier = world.has_unasked_tier(&target);
+        let roles = match world::prove(&world, state, &target, &self.options.state_flag)? {
             Proof::Proven(proven) => match early.filter(|_| claim.as_ref() == Some(&proven)) {
                 Some(checked) => Ok(checked),
                 None => Ok(needed::check(reader, needed::needs(&target, &proven, self.options.on_container)).await?),
@@ -108,7 +112,12 @@ impl Step for Roles {
             Proof::NotYet(turn) => Err(turn),
         };
         let taken = self.taken.borrow().clone();
-        Ok(Seen { target, roles, taken })
+        Ok(Seen {
+            target,
+            roles,
+            unasked_tier,
+            taken,
+        })
     }
 
     fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<Assign>> {
@@ -116,31 +125,31 @@ impl Step for Roles {
             Ok(checked) => checked,
             Err(turn) => return Ok(Decision::Blocked(vec![], vec![turn.clone()])),
         };
-        let missing: Vec<Assign> = checked
+        let mut missing: Vec<Assign> = checked
             .iter()
             .filter(|own| own.met.is_none())
             .map(|own| assign(&own.need, seen))
             .collect();
+        let unasked = seen.unasked_tier.then(|| unasked(&seen.target));
         if missing.is_empty() {
-            return Ok(Decision::Done(format!("{} role assignments", checked.len())));
+            let unasked = unasked.map(|text| format!("; {text}")).unwrap_or_default();
+            return Ok(Decision::Done(format!("{} role assignments{unasked}", checked.len())));
         }
-        match self.vouched(&seen.target) {
-            Ok(()) => Ok(Decision::Change(missing)),
-            Err(failure) if self.options.in_passing => {
-                let turn = Turn {
-                    who: Person::SubscriptionOwner,
-                    why: failure.what.clone(),
-                    command: format!(
-                        "az aksbackup grant{}{}",
-                        seen.target.vouchers(),
-                        self.options.state_flag
-                    ),
-                    right: missing.first().map(|own| own.note().right),
-                };
-                Ok(Decision::Blocked(vec![], vec![turn]))
-            }
-            Err(failure) => Err(failure),
+        missing[0].warning = unasked;
+        if self.options.confirm.confirms(&seen.target)? {
+            return Ok(Decision::Change(missing));
         }
+        let failure = confirm::unconfirmed("grant", &self.options.state_flag);
+        if !self.options.in_passing {
+            return failure.err();
+        }
+        let turn = Turn {
+            who: Person::SubscriptionOwner,
+            why: failure.what.clone(),
+            command: self.command(),
+            right: missing.first().map(|own| own.note().right),
+        };
+        Ok(Decision::Blocked(vec![], vec![turn]))
     }
 
     async fn apply(&self, writer: &Writer, change: &Assign) -> Outcome<Applied> {
@@ -185,18 +194,10 @@ impl Step for Roles {
     fn hand_over(&self, change: &Assign, failure: &Failure) -> Option<Turn> {
         turns::is_refused(failure).then(|| {
             let note = change.note();
-            let container = if self.options.on_container {
-                " --on-container"
-            } else {
-                ""
-            };
             Turn {
                 who: Person::SubscriptionOwner,
                 why: format!("the signed-in account may not {}", note.summary),
-                command: format!(
-                    "az aksbackup grant{container}{}{}",
-                    change.vouchers, self.options.state_flag
-                ),
+                command: self.command(),
                 right: Some(note.right),
             }
         })
@@ -230,58 +231,27 @@ impl Roles {
         Self { options, taken }
     }
 
-    /// Compares what the person named with the file.
-    fn as_vouched(&self, target: &Target) -> Outcome<()> {
-        let pairs = [
-            (
-                "--vault",
-                "vault",
-                "target.vault.name",
-                &self.options.vault,
-                target.vault.name.as_str(),
-            ),
-            (
-                "--snapshot-group",
-                "snapshot group",
-                "target.snapshots.resource_group",
-                &self.options.snapshot_group,
-                target.snapshots.resource_group.as_str(),
-            ),
-            (
-                "--storage-account",
-                "storage account",
-                "target.storage.account",
-                &self.options.storage_account,
-                target.storage.account.as_str(),
-            ),
-        ];
-        for (flag, what, key, named, claim) in pairs {
-            if let Some(named) = named.as_ref().filter(|named| !named.eq_ignore_ascii_case(claim)) {
-                return Failure::usage(format!("{flag} says {named}, the state file says {what} {claim}"))
-                    .at_key(key, format!("the file says {claim}; no role was assigned"))
-                    .hint("ask where the file comes from")
-                    .err();
-            }
-        }
-        Ok(())
+    /// `grant` for whoever may assign the roles.
+    fn command(&self) -> String {
+        let container = if self.options.on_container {
+            " --on-container"
+        } else {
+            ""
+        };
+        format!(
+            "az aksbackup grant{container}{CONFIRMATIONS}{}",
+            self.options.state_flag
+        )
     }
+}
 
-    /// Checks that a person stands for the three names that Azure cannot prove.
-    fn vouched(&self, target: &Target) -> Outcome<()> {
-        let own = &self.options;
-        let flags = [&own.vault, &own.snapshot_group, &own.storage_account];
-        if own.vouched_by_prompt || flags.iter().all(|flag| flag.is_some()) {
-            return Ok(());
-        }
-        Failure::usage("nobody vouches for vault, snapshot group and storage account of the state file")
-            .because("roles are given on what the file names, and nobody is asked")
-            .hint(format!(
-                "if they are right: az aksbackup grant{} --yes{}",
-                target.vouchers(),
-                own.state_flag
-            ))
-            .err()
-    }
+/// What is said where the live policy has a vault tier that the target doesn't ask for.
+fn unasked(target: &Target) -> String {
+    format!(
+        "policy {} in vault {} copies backups to the vault tier, which [target] doesn't ask for: no roles are assigned for it",
+        target.policy.name,
+        wanted::vault(target).with_group()
+    )
 }
 
 /// Whether one of the assignments that meet the needs is `object`.
@@ -290,25 +260,32 @@ fn is_met_by(checked: &[Checked], object: &str) -> bool {
     ids.any(|id| id.eq_ignore_ascii_case(object))
 }
 
-/// The holder by name, with its group: who vouches for a vault must not take a namesake for it.
+/// The holder by name, with its resource group.
 fn named(holder: Holder, target: &Target) -> String {
-    let cluster = &target.cluster;
+    let cluster = target.cluster.with_group();
     match holder {
-        Holder::ExtensionIdentity => format!("the extension's identity of cluster {}", cluster.name()),
-        Holder::Vault => format!("vault {} of group {}", target.vault.name, target.vault.resource_group),
-        Holder::Cluster => format!("cluster {} of group {}", cluster.name(), cluster.resource_group()),
+        Holder::ExtensionIdentity => format!("the extension's identity of cluster {cluster}"),
+        Holder::Vault => format!("vault {}", wanted::vault(target).with_group()),
+        Holder::Cluster => format!("cluster {cluster}"),
     }
 }
 
 /// The scope by kind and name.
 fn place(scope: &ResourceId) -> String {
-    let kind = match scope.kind().rsplit('/').next() {
-        Some("storageAccounts") => "storage account",
-        Some("containers") => "container",
-        Some("managedClusters") => "cluster",
-        Some(_) | None => "group",
-    };
-    format!("{kind} {}", scope.name())
+    match scope.kind().rsplit('/').next() {
+        Some("storageAccounts") => format!("storage account {}", scope.with_group()),
+        Some("containers") => {
+            let account = scope.as_str().split("/blobServices/").next().unwrap_or_default();
+            let account = account.rsplit('/').next().unwrap_or_default();
+            format!(
+                "container {} in storage account {}/{account}",
+                scope.name(),
+                scope.resource_group()
+            )
+        }
+        Some("managedClusters") => format!("cluster {}", scope.with_group()),
+        Some(_) | None => format!("resource group {}", scope.name()),
+    }
 }
 
 fn assign(need: &Need, seen: &Seen) -> Assign {
@@ -317,9 +294,11 @@ fn assign(need: &Need, seen: &Seen) -> Assign {
         name: roles::assignment_name(need.role, &need.principal, &need.scope, &seen.taken),
         holder: named(need.holder, &seen.target),
         subscription: seen.target.subscription.clone(),
-        vouchers: seen.target.vouchers(),
+        warning: None,
     }
 }
 
+#[cfg(test)]
+mod deputy;
 #[cfg(test)]
 mod tests;

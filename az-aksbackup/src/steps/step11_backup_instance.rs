@@ -83,8 +83,8 @@ impl Change for InstanceChange {
             Self::Validate { target, .. } => ChangeNote {
                 summary: format!(
                     "let vault {} validate the backup of cluster {}",
-                    target.vault.name,
-                    target.cluster.name()
+                    wanted::vault(target).with_group(),
+                    target.cluster.with_group()
                 ),
                 right: Right::new(
                     "Microsoft.DataProtection/backupVaults/validateForBackup/action",
@@ -100,7 +100,7 @@ impl Change for InstanceChange {
             } => ChangeNote {
                 summary: format!(
                     "protect cluster {} by backup instance {} with policy {}",
-                    target.cluster.name(),
+                    target.cluster.with_group(),
                     instance.name(),
                     target.policy.name
                 ),

@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::arm::identities::FederatedCredential;
 
+/// The service account that every namespace has, and that every pod has which names no other.
+const DEFAULT: &str = "default";
+
 /// A credential that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wish {
@@ -17,33 +20,87 @@ pub(crate) struct Wish {
     pub(crate) subject: String,
 }
 
-/// The wanted credentials: of the service accounts that the cluster side has recorded, else of the guide's three, and of
-/// the subjects in `named`.
+/// The wanted credentials, and the service accounts that only the state file wants one for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Of the guide's three service accounts, always all of them, and of the subjects that the person named.
+    pub(crate) wishes: Vec<Wish>,
+    /// Of the others that the file records. The file might come from anybody, and whoever runs as such an account gets the
+    /// identity that can write all backups: the person has to name each.
+    pub(crate) unnamed: Vec<Wish>,
+}
+
+/// What is wanted by `state` and by the subjects in `named`.
 ///
 /// # Errors
-/// Exit 2: a named subject is no service account in the extension's namespace.
-pub(crate) fn wishes(state: &State, named: &[String]) -> Outcome<Vec<Wish>> {
-    let recorded = state
-        .cluster
-        .workloads
-        .as_ref()
-        .map(|table| table.service_accounts.iter().map(ObjectName::as_str));
-    let mut accounts: Vec<String> = match recorded {
-        Some(accounts) => accounts.map(str::to_owned).collect(),
-        None => GUIDE_SERVICE_ACCOUNTS
-            .iter()
-            .map(|(account, _)| (*account).to_owned())
-            .collect(),
-    };
-    for subject in named {
-        let account = service_account(subject)?;
-        if !accounts.contains(&account) {
-            accounts.push(account);
-        }
-    }
-    // One order whatever the source: the table of the credentials must not change because the cluster's list came in.
+/// Exit 2: a named subject can't have the extension's identity. Exit 1: the file records such an account.
+pub(crate) fn wanted(state: &State, named: &[String]) -> Outcome<Wanted> {
+    let named = named.iter().map(|subject| service_account(subject));
+    let named = named.collect::<Outcome<Vec<String>>>()?;
+    let known = GUIDE_SERVICE_ACCOUNTS.iter().map(|(account, _)| (*account).to_owned());
+    let mut accounts: Vec<String> = known.chain(named).collect();
+    // One order whatever the source: the table of the credentials must not change because of it.
     accounts.sort();
-    Ok(accounts.iter().map(|account| wish(account)).collect())
+    accounts.dedup();
+    let recorded = recorded(state)?.into_iter();
+    let unnamed = recorded.filter(|own| !accounts.contains(own)).map(|own| wish(&own));
+    Ok(Wanted {
+        unnamed: unnamed.collect(),
+        wishes: accounts.iter().map(|account| wish(account)).collect(),
+    })
+}
+
+/// The credentials that the cluster needs: of the service accounts that the cluster side recorded, else of the guide's three.
+/// Only for a look; nothing is created by it.
+pub(crate) fn needed(state: &State) -> Vec<Wish> {
+    let recorded = recorded(state).unwrap_or_default();
+    match recorded.is_empty() {
+        true => GUIDE_SERVICE_ACCOUNTS
+            .iter()
+            .map(|(account, _)| wish(account))
+            .collect(),
+        false => recorded.iter().map(|account| wish(account)).collect(),
+    }
+}
+
+/// The flags that name these subjects, with a space in front.
+pub(crate) fn flags<'a>(wishes: impl Iterator<Item = &'a Wish>) -> String {
+    wishes.map(|wish| format!(" --subject {}", wish.subject)).collect()
+}
+
+/// Whether this is one of the guide's three.
+pub(crate) fn is_known(wish: &Wish) -> bool {
+    GUIDE_SERVICE_ACCOUNTS
+        .iter()
+        .any(|(account, _)| wish.subject.ends_with(&format!(":{account}")))
+}
+
+/// The service accounts that the file records, in order.
+fn recorded(state: &State) -> Outcome<Vec<String>> {
+    let Some(table) = &state.cluster.workloads else {
+        return Ok(Vec::new());
+    };
+    let refused = |key: &str, why: String| {
+        Failure::failed("the state file wants the extension's identity for pods of others")
+            .at_key(key, why)
+            .hint("ask where the file comes from; kubectl aksbackup configure records the accounts again")
+            .err()
+    };
+    if table.namespace.as_str() != NAMESPACE {
+        let why = format!(
+            "the file says {}, and the extension's namespace is {NAMESPACE}",
+            table.namespace
+        );
+        return refused("cluster.workloads.namespace", why);
+    }
+    if table.service_accounts.iter().any(|own| own.as_str() == DEFAULT) {
+        let why = format!("every pod of namespace {NAMESPACE} can run as service account {DEFAULT}");
+        return refused("cluster.workloads.service_accounts", why);
+    }
+    let mut accounts: Vec<String> = table.service_accounts.iter().map(ToString::to_string).collect();
+    accounts.sort();
+    accounts.dedup();
+    Ok(accounts)
 }
 
 /// The service account of a subject in the extension's namespace.
@@ -54,6 +111,14 @@ fn service_account(subject: &str) -> Outcome<String> {
         .filter(|(namespace, _)| *namespace == NAMESPACE)
         .and_then(|(_, name)| name.parse::<ObjectName>().ok());
     match name {
+        Some(name) if name.as_str() == DEFAULT => {
+            Failure::usage(format!("service account {DEFAULT} gets no federated credential"))
+                .because(format!(
+                    "every pod of namespace {NAMESPACE} that names no other account runs as it"
+                ))
+                .hint("give the workload a service account of its own")
+                .err()
+        }
         Some(name) => Ok(name.to_string()),
         None => Failure::usage(format!("{subject:?} is no service account of the extension"))
             .because(format!("its namespace is {NAMESPACE}"))
@@ -93,19 +158,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_guide_s_three_are_wanted_until_the_cluster_side_has_seen_the_real_ones() {
+    fn the_guide_s_three_are_always_wanted_and_no_other_by_the_file_alone() {
+        assert_eq!(wanted(&State::default(), &[]).unwrap().wishes.len(), 3);
+        let state = recording(NAMESPACE, "other.account");
+        let more = "system:serviceaccount:dataprotection-microsoft:more".to_owned();
+        let own = wanted(&state, std::slice::from_ref(&more)).unwrap();
+        assert_eq!(own.wishes.len(), 4);
+        assert!(own.wishes.iter().any(|wish| wish.subject == more));
+        assert_eq!(own.unnamed[0].name, "sa-other-account");
+        let named = wanted(&state, &[own.unnamed[0].subject.clone()]).unwrap();
+        assert_eq!((named.wishes.len(), named.unnamed.len()), (4, 0));
+        assert_eq!(needed(&state).len(), 1, "what the cluster uses is what is looked at");
+    }
+
+    fn recording(namespace: &str, account: &str) -> State {
         let mut state = State::default();
-        assert_eq!(wishes(&state, &[]).unwrap().len(), 3);
         state.cluster.workloads = Some(WorkloadsTable {
-            namespace: NAMESPACE.parse().unwrap(),
+            namespace: namespace.parse().unwrap(),
             deployments: vec![],
-            service_accounts: vec!["other.account".parse().unwrap()],
+            service_accounts: vec![account.parse().unwrap()],
             written: None,
         });
-        let wishes = wishes(&state, &["system:serviceaccount:dataprotection-microsoft:more".into()]).unwrap();
-        assert_eq!(wishes[0].subject, "system:serviceaccount:dataprotection-microsoft:more");
-        assert_eq!(wishes[1].name, "sa-other-account");
-        assert_eq!(wishes.len(), 2);
+        state
+    }
+
+    #[test]
+    fn no_file_gets_the_identity_for_the_default_account_or_for_another_namespace() {
+        for (namespace, account, key) in [
+            (NAMESPACE, "default", "cluster.workloads.service_accounts"),
+            ("kube-system", "attacker", "cluster.workloads.namespace"),
+        ] {
+            let failure = wanted(&recording(namespace, account), &[]).unwrap_err();
+            assert!(failure.why[0].contains(key), "{failure}");
+        }
     }
 
     #[test]
@@ -113,9 +198,10 @@ mod tests {
         for bad in [
             "system:serviceaccount:kube-system:default",
             "more",
+            "system:serviceaccount:dataprotection-microsoft:default",
             "system:serviceaccount:dataprotection-microsoft:A_b",
         ] {
-            assert!(wishes(&State::default(), &[bad.to_owned()]).is_err(), "{bad}");
+            assert!(wanted(&State::default(), &[bad.to_owned()]).is_err(), "{bad}");
         }
     }
 

@@ -45,8 +45,8 @@ impl Change for Bind {
         ChangeNote {
             summary: format!(
                 "let Backup vault {} into cluster {} by trusted access binding {}",
-                self.vault.name(),
-                self.cluster.name(),
+                self.vault.with_group(),
+                self.cluster.with_group(),
                 self.binding.name()
             ),
             right: Right::new(
@@ -95,7 +95,7 @@ impl Step for TrustedAccess {
         let (name, state) = (&binding.name, &binding.properties.provisioning_state);
         match state.as_deref().unwrap_or("Succeeded") {
             "Succeeded" if binding.lets_back_up() => {
-                let (vault, cluster) = (vault.name(), cluster.name());
+                let (vault, cluster) = (vault.with_group(), cluster.with_group());
                 Ok(Decision::Done(format!(
                     "binding {name} lets vault {vault} into cluster {cluster}"
                 )))
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn satisfied_world_needs_nothing_whatever_the_binding_is_called() {
         let seen = seen(vec![binding(|_| ())]);
-        let evidence = "binding by-hand lets vault bv-aks into cluster aks";
+        let evidence = "binding by-hand lets vault rg-backup/bv-aks into cluster rg-aks/aks";
         assert_eq!(step().decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
         let mut tables = CloudTables::default();
         step().record(&seen, &mut tables);

@@ -5,6 +5,7 @@ use aksbackup_shared::state::schema::Target;
 
 use crate::arm::region;
 use crate::arm::vaults::Vault;
+use crate::steps::wanted;
 
 /// Checks that a vault that exists can protect a cluster in the target's region.
 ///
@@ -31,7 +32,11 @@ pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
 
 /// What proves both, with what of the vault is otherwise than a new one would be.
 pub(crate) fn evidence(target: &Target, vault: Option<&Vault>) -> String {
-    let mut text = format!("vault {}, policy {}", target.vault.name, target.policy.name);
+    let mut text = format!(
+        "vault {}, policy {}",
+        wanted::vault(target).with_group(),
+        target.policy.name
+    );
     let mut differs = |what: &str, own: &str, wanted: &str| {
         if !own.is_empty() && !own.eq_ignore_ascii_case(wanted) {
             text.push_str(&format!("; {what} is {own} (the target says {wanted})"));

@@ -33,6 +33,23 @@ pub(crate) struct World {
     pub(crate) identity: Sight<Identity>,
 }
 
+impl World {
+    /// Whether the live policy copies backups to the vault tier.
+    fn has_tier(&self) -> bool {
+        self.policy.as_ref().is_some_and(policy::has_vault_tier)
+    }
+
+    /// Whether it does so without being asked by the target.
+    pub(crate) fn has_unasked_tier(&self, target: &Target) -> bool {
+        self.has_tier() && !asks_for_tier(target)
+    }
+}
+
+/// Whether the target asks for the vault tier: by its retention, or by leaving the policy to a file of one's own.
+pub(crate) fn asks_for_tier(target: &Target) -> bool {
+    target.policy.vault_tier_retention.is_some() || target.policy.file.is_some()
+}
+
 /// The principals that roles are for, read from Azure and proven to belong to the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proven {
@@ -42,7 +59,7 @@ pub(crate) struct Proven {
     pub(crate) vault: PrincipalId,
     /// Of the cluster.
     pub(crate) cluster: PrincipalId,
-    /// Whether the policy copies backups to the vault tier.
+    /// Whether the policy copies backups to the vault tier, as the target asks.
     pub(crate) vault_tier: bool,
 }
 
@@ -111,7 +128,7 @@ pub(crate) fn prove(world: &World, state: &State, target: &Target, state_flag: &
         extension: extension.clone(),
         vault: parts.vault.clone(),
         cluster,
-        vault_tier: world.policy.as_ref().is_some_and(policy::has_vault_tier),
+        vault_tier: asks_for_tier(target) && world.has_tier(),
     };
     claims::refuse(claims::lies(world, parts.extension, state, target, &proven))?;
     Ok(Proof::Proven(proven))
@@ -125,7 +142,8 @@ struct Parts<'a> {
 
 /// The parts of the target, or which of them is not there yet.
 fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, String>> {
-    let (cluster, vault, name) = (target.cluster.name(), wanted::vault(target), &target.vault.name);
+    let (cluster, vault) = (target.cluster.with_group(), wanted::vault(target));
+    let name = vault.with_group();
     let Some(extension) = world.extensions.iter().find(|own| own.is_installed()) else {
         return Ok(Err(format!("the extension on cluster {cluster} is not installed yet")));
     };
@@ -146,9 +164,9 @@ fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, Str
         return claims::refuse(vec![lie]).map(|()| Err(String::new()));
     }
     if world.account.is_none() || world.snapshot_group.is_none() {
-        let (account, group) = (&target.storage.account, &target.snapshots.resource_group);
+        let (account, group) = (wanted::account(target).with_group(), &target.snapshots.resource_group);
         return Ok(Err(format!(
-            "storage account {account} or snapshot group {group} does not exist yet"
+            "storage account {account} or snapshot resource group {group} does not exist yet"
         )));
     }
     Ok(Ok(Parts {
@@ -164,9 +182,9 @@ pub(crate) fn claim(state: &State) -> Option<Proven> {
         extension: cloud.identity.as_ref()?.principal.clone(),
         vault: cloud.vault.as_ref()?.principal.clone(),
         cluster: cloud.prerequisites.as_ref()?.cluster_principal.clone(),
-        vault_tier: cloud.vault.as_ref()?.vault_tier,
+        vault_tier: cloud.vault.as_ref()?.vault_tier && state.target.as_ref().is_some_and(asks_for_tier),
     })
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,8 +1,8 @@
 //! Whether the storage is ready for pods that use workload identity, as far as it can be known before there are any.
 
 use aksbackup_shared::guide::Person;
-use aksbackup_shared::names::STORAGE_LOCATION;
-use aksbackup_shared::state::schema::{State, Target};
+use aksbackup_shared::names::{CONFIRMATIONS, STORAGE_LOCATION};
+use aksbackup_shared::state::schema::State;
 use aksbackup_shared::step::Turn;
 
 use crate::cluster::pods::Pod;
@@ -49,11 +49,10 @@ pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, c
         return Gate::Open;
     }
     if !location.is_available() && state.cloud.roles.is_none() {
-        let vouchers = state.target.as_ref().map(Target::vouchers).unwrap_or_default();
         return Gate::Turn(Turn {
             who: Person::SubscriptionOwner,
             why: format!("{}, and the state file names no role assignment", told(location)),
-            command: context.command(&format!("az aksbackup grant{vouchers}")),
+            command: context.command(&format!("az aksbackup grant{CONFIRMATIONS}")),
             right: None,
         });
     }

@@ -8,7 +8,7 @@ use crate::status::Row;
 /// What the reader may rely on, whoever sent the file.
 const TRUST: &str = "The program takes nothing in the file on trust: it reads Azure and the cluster again before it acts, \
     names what differs, and shows each change before it asks. The digest makes sure that you have the file that this \
-    message is about.";
+    message is about. Where the command has placeholders, fill them in from your own records, not from this message or the file.";
 
 /// How the two forms write the same things.
 struct Form {

@@ -68,6 +68,12 @@ impl ResourceId {
         ResourceGroupName(self.segments().get(3).copied().unwrap_or_default().to_owned())
     }
 
+    /// `RESOURCE-GROUP/NAME`, as the flags take it that confirm a resource: a name alone isn't unique in a subscription.
+    #[must_use]
+    pub fn with_group(&self) -> String {
+        format!("{}/{}", self.resource_group(), self.name())
+    }
+
     /// The id of the resource group.
     #[must_use]
     pub fn resource_group_id(&self) -> Self {

@@ -32,7 +32,7 @@ pub(super) fn grants(state: &State) -> Vec<Grant> {
     });
     let binding = cloud.trusted_access.iter().map(|table| Grant {
         kind: "trusted access",
-        holder: text::name(table.vault.name()),
+        holder: text::name(&table.vault.with_group()),
         holder_id: text::sentence(table.vault.as_str()),
         what: format!("operate on the cluster by binding {}", text::name(table.binding.name())),
         scope: text::sentence(&cluster_of(table.binding.as_str())),

@@ -130,7 +130,7 @@ fn what_is_left_is_named_with_whose_turn_it_is() {
     );
     let command = page.verdict.command.as_deref().unwrap();
     assert!(
-        command.starts_with("az aksbackup grant --vault") && command.ends_with(" --state s.toml"),
+        command.starts_with("az aksbackup grant --subscription SUBSCRIPTION") && command.ends_with(" --state s.toml"),
         "{command}"
     );
     assert_eq!(node(&page, "storage-role").mark, Mark::Open);

@@ -17,6 +17,16 @@ use crate::step::{Local, Plane, Wait};
 /// How long the clock stays silent while the world itself is watched: a connection may break off unnoticed.
 const WATCHED: Duration = Duration::from_secs(60);
 
+/// What a person confirms before a command gives anything access to what the state file names.
+pub struct Consent {
+    /// The resources in full, one a line, for the question.
+    pub resources: Vec<String>,
+    /// Why an answer given beforehand (`--yes`) doesn't count: it says nothing about these resources.
+    pub refusal: Option<Box<Failure>>,
+    /// Keeps what was confirmed.
+    pub keep: Box<dyn Fn()>,
+}
+
 /// A command's session.
 pub struct Session<P: Plane> {
     /// Reads the world.
@@ -33,6 +43,8 @@ pub struct Session<P: Plane> {
     pub yes: bool,
     /// Whether what goes on by itself is left to itself (`--no-wait`).
     pub no_wait: bool,
+    /// What the person confirms; `None` where the command gives nothing access.
+    pub consent: Option<Consent>,
     state: RefCell<State>,
     deadline: Deadline,
 }
@@ -57,6 +69,7 @@ impl<P: Plane> Session<P> {
             pace,
             yes: false,
             no_wait: false,
+            consent: None,
             state,
             deadline,
         }

@@ -74,27 +74,52 @@ fn settled(ending: &Ending) -> Ending {
     }
 }
 
+/// Shows what would change and asks. What gets access is confirmed even where the changes aren't known yet because something
+/// is waited for first.
 fn agree<P: Plane>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<()> {
-    let plan = seen.plan(&session.console, session.console.is_verbose());
-    if plan.is_empty() {
+    let console = &session.console;
+    let plan = seen.plan(console, console.is_verbose());
+    let unconfirmed = session.consent.as_ref().and_then(|consent| consent.refusal.as_ref());
+    if plan.is_empty() && unconfirmed.is_none() {
         return Ok(());
     }
-    session.console.clear();
-    session.console.say("to be changed:");
+    console.clear();
+    if !plan.is_empty() {
+        console.say("to be changed:");
+    }
     for line in plan {
-        session.console.say(format!("  {line}"));
+        console.say(format!("  {line}"));
     }
-    if session.yes {
-        return Ok(());
+    match unconfirmed {
+        Some(refusal) if session.yes || !console.can_ask() => return Err(refusal.clone()),
+        Some(_) | None => {}
     }
-    if !session.console.confirm("Make these changes?")? {
-        return Failure::new(Exit::Pending, "nothing was changed: the changes above are pending").err();
+    if !session.yes {
+        ask(session)?;
+        // The answer may have taken a while: what was seen before it is stale.
+        for step in steps.iter_mut() {
+            step.forget();
+        }
     }
-    // The answer may have taken a while: what was seen before it is stale.
-    for step in steps.iter_mut() {
-        step.forget();
+    if let Some(consent) = &session.consent {
+        (consent.keep)();
     }
     Ok(())
+}
+
+fn ask<P: Plane>(session: &Session<P>) -> Outcome<()> {
+    if let Some(consent) = &session.consent {
+        session
+            .console
+            .say("on these resources (compare them with your own records):");
+        for line in &consent.resources {
+            session.console.say(format!("  {line}"));
+        }
+    }
+    match session.console.confirm("Make these changes?")? {
+        true => Ok(()),
+        false => Failure::new(Exit::Pending, "nothing was changed: the changes above are pending").err(),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The state file: what the two planes tell each other.
 //!
 //! [`schema`] is what stands in the file, [`store`] reads and writes it under its lock, [`document`] changes a TOML
-//! document without losing comments, order or keys that this program does not know. [`ownership`] says whose a table is.
+//! document without losing comments, order or keys that this program does not know. [`ownership`] says whose a table is,
+//! [`remembered`] which targets this user confirmed here.
 
 pub mod copies;
 pub mod diff;
@@ -14,6 +15,7 @@ pub mod migration;
 pub mod ownership;
 mod parse;
 pub mod place;
+pub mod remembered;
 mod replace;
 pub mod schema;
 mod signature;

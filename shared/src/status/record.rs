@@ -30,14 +30,18 @@ pub fn record(state: &State, step: StepName) -> Option<Record> {
         StepName::Storage => {
             let table = cloud.storage.as_ref()?;
             (
-                format!("container {} in account {}", table.container, table.account.name()),
+                format!(
+                    "container {} in account {}",
+                    table.container,
+                    table.account.with_group()
+                ),
                 &table.written,
             )
         }
         StepName::VaultAndPolicy => {
             let table = cloud.vault.as_ref()?;
             (
-                format!("vault {}, policy {}", table.vault.name(), table.policy.name()),
+                format!("vault {}, policy {}", table.vault.with_group(), table.policy.name()),
                 &table.written,
             )
         }

@@ -115,7 +115,7 @@ fn the_first_step_that_is_left_decides_whose_turn_it_is() {
         standing(StepName::Rollout, Standing::Open),
     ];
     let turn = next_of(&rows).unwrap();
-    assert_eq!(turn.command, "az aksbackup grant --state x");
+    assert_eq!(turn.command, format!("az aksbackup grant{CONFIRMATIONS} --state x"));
     assert!(turn.why.contains("not any more"));
     assert_eq!(next_of(&rows[..2]), None);
 }

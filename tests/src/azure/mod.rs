@@ -19,6 +19,7 @@ mod front;
 mod graph;
 mod hands;
 mod metadata;
+pub mod neighbours;
 mod operations;
 mod others;
 mod path;

@@ -57,7 +57,7 @@ fn both_flags_are_one_change_that_warns() {
     let note = changes[0].note();
     assert_eq!(
         (changes.len(), note.summary.as_str()),
-        (1, "switch on OIDC issuer and workload identity of cluster aks")
+        (1, "switch on OIDC issuer and workload identity of cluster rg-aks/aks")
     );
     let warning = note.warning.unwrap();
     assert!(warning.contains("API server restarts") && warning.contains("cannot be switched off again"));
@@ -72,7 +72,7 @@ fn a_cluster_that_is_busy_is_waited_for() {
     });
     assert_eq!(
         step().decide(&busy, &state()).unwrap(),
-        Decision::Wait(Wait::for_("cluster aks: Updating"))
+        Decision::Wait(Wait::for_("cluster rg-aks/aks: Updating"))
     );
 }
 

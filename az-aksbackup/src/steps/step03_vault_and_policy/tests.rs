@@ -34,7 +34,10 @@ fn there() -> Seen {
 #[test]
 fn satisfied_world_needs_nothing() {
     let decision = step().decide(&there(), &state()).unwrap();
-    assert_eq!(decision, Decision::Done("vault bv-aks, policy policy-aks".into()));
+    assert_eq!(
+        decision,
+        Decision::Done("vault rg-backup/bv-aks, policy policy-aks".into())
+    );
     let mut tables = CloudTables::default();
     step().record(&there(), &mut tables);
     let table = tables.vault.unwrap();

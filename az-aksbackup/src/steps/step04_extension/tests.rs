@@ -49,7 +49,7 @@ fn satisfied_world_needs_nothing_whatever_the_extension_is_called() {
     let decision = step().decide(&seen, &prepared()).unwrap();
     assert_eq!(
         decision,
-        Decision::Done("extension by-hand 0.1.2 on cluster aks".into())
+        Decision::Done("extension by-hand 0.1.2 on cluster rg-aks/aks".into())
     );
     let mut tables = CloudTables::default();
     step().record(&seen, &mut tables);

@@ -19,7 +19,8 @@ fn seen(credentials: Sight<Vec<FederatedCredential>>) -> Seen {
             .cluster
             .resource("Microsoft.ManagedIdentity/userAssignedIdentities", "ext-1"),
         issuer: ISSUER.parse().unwrap(),
-        wishes: subjects::wishes(&state(), &[]).unwrap(),
+        wishes: subjects::wanted(&state(), &[]).unwrap().wishes,
+        unnamed: vec![],
         credentials,
         recorded: None,
         target,

@@ -1,11 +1,15 @@
 use super::*;
+use crate::steps::confirm::Confirm;
 use crate::steps::needed::tests::checked;
 use crate::steps::turns::tests::refusal;
 use crate::steps::wanted::tests::{example, state};
 
 fn told(change: impl FnOnce(&mut GrantOptions)) -> Roles {
     let mut options = GrantOptions {
-        vouched_by_prompt: true,
+        confirm: Confirm {
+            by_prompt: true,
+            ..Confirm::default()
+        },
         ..GrantOptions::default()
     };
     change(&mut options);
@@ -20,6 +24,7 @@ fn seen(roles: Result<Vec<Checked>, Turn>) -> Seen {
     Seen {
         target: example(),
         roles,
+        unasked_tier: false,
         taken: Vec::new(),
     }
 }
@@ -46,35 +51,49 @@ fn missing_roles_are_assigned_once_each_and_name_vault_and_snapshot_group() {
     let notes: Vec<String> = changes.iter().map(|change| change.note().summary).collect();
     assert_eq!(notes.len(), 4);
     assert!(
-        notes[2].contains("vault bv-aks") && notes[2].ends_with("on group rg-snapshots"),
+        notes[2].contains("vault rg-backup/bv-aks") && notes[2].ends_with("on resource group rg-snapshots"),
         "{notes:?}"
     );
 }
 
 #[test]
-fn nobody_vouching_is_refused_with_the_exact_flags() {
+fn without_a_person_s_word_roles_are_refused_or_left_to_the_owner() {
     let missing = seen(Ok(checked(false)));
-    let failure = Roles::default().decide(&missing, &state()).unwrap_err();
-    assert!(failure.hints[0].contains("--vault bv-aks --snapshot-group rg-snapshots --storage-account stbackup"));
-    let mut flags = told(|options| {
-        options.vouched_by_prompt = false;
-        options.vault = Some("bv-aks".into());
-        options.snapshot_group = Some("rg-snapshots".into());
+    assert!(Roles::default().decide(&missing, &state()).is_err());
+    let confirmed = told(|options| options.confirm = confirm::tests::all());
+    assert!(matches!(confirmed.decide(&missing, &state()), Ok(Decision::Change(_))));
+    let other = told(|options| {
+        options.confirm = confirm::tests::all();
+        options.confirm.vault = Some("rg-attack/bv-aks".parse().unwrap());
     });
-    assert!(
-        flags.decide(&missing, &state()).is_err(),
-        "nobody vouched for the storage account"
-    );
-    flags.options.storage_account = Some("stbackup".into());
-    assert!(flags.decide(&missing, &state()).is_ok());
+    assert!(other.decide(&missing, &state()).is_err());
+    let passing = told(|options| {
+        options.confirm.by_prompt = false;
+        options.in_passing = true;
+    });
+    let Decision::Blocked(changes, turns) = passing.decide(&missing, &state()).unwrap() else {
+        panic!("not left to anybody")
+    };
+    assert!(changes.is_empty() && turns[0].command.contains("--cluster RESOURCE-GROUP/NAME"));
 }
 
 #[test]
-fn a_vouched_name_that_the_file_does_not_have_is_refused() {
-    let other = told(|options| options.vault = Some("other".into()));
-    assert!(other.as_vouched(&example()).unwrap_err().what.contains("bv-aks"));
-    let same = told(|options| options.vault = Some("BV-AKS".into()));
-    assert!(same.as_vouched(&example()).is_ok());
+fn a_tier_that_only_the_live_policy_has_gets_no_roles_and_is_said() {
+    let unasked = |met| Seen {
+        unasked_tier: true,
+        ..seen(Ok(checked(met)))
+    };
+    let Decision::Done(evidence) = step().decide(&unasked(true), &state()).unwrap() else {
+        panic!("not done")
+    };
+    assert!(
+        evidence.contains("vault rg-backup/bv-aks copies backups to the vault tier"),
+        "{evidence}"
+    );
+    let Decision::Change(changes) = step().decide(&unasked(false), &state()).unwrap() else {
+        panic!("no change")
+    };
+    assert!(changes[0].note().warning.unwrap().contains("no roles"));
 }
 
 #[test]
@@ -104,6 +123,6 @@ fn a_dry_run_foresees_the_roles_before_their_holders_exist() {
     assert_eq!(notes.len(), 4);
     assert_eq!(
         notes[2].summary,
-        "assign Reader to vault bv-aks of group rg-backup on group rg-snapshots"
+        "assign Reader to vault rg-backup/bv-aks on resource group rg-snapshots"
     );
 }

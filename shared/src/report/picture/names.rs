@@ -32,15 +32,15 @@ pub(super) fn of(station: &str, state: &State) -> Vec<String> {
             (None, None) => wanted(&|target| format!("{}/{}", target.storage.account, target.storage.container)),
         },
         "vault" => match &cloud.vault {
-            Some(table) => vec![table.vault.name().to_owned(), format!("policy {}", table.policy.name())],
-            None => wanted(&|target| target.vault.name.to_string()),
+            Some(table) => vec![table.vault.with_group(), format!("policy {}", table.policy.name())],
+            None => wanted(&|target| format!("{}/{}", target.vault.resource_group, target.vault.name)),
         },
         "trusted-access" => cloud
             .trusted_access
             .iter()
             .map(|table| table.binding.name().to_owned())
             .collect(),
-        "cluster" => wanted(&|target| target.cluster.name().to_owned()),
+        "cluster" => wanted(&|target| target.cluster.with_group()),
         "snapshot-group" => wanted(&|target| target.snapshots.resource_group.to_string()),
         "backup-instance" => match &cloud.instance {
             Some(table) => vec![table.instance.name().to_owned()],

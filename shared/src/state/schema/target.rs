@@ -3,7 +3,6 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::args::quoted;
 use crate::ids::{
     BackupInstanceName, CloudName, ContainerName, ExtensionName, NamespaceName, PolicyName, Region, ResourceGroupName,
     ResourceId, StorageAccountName, SubscriptionId, TenantId, VaultName,
@@ -40,20 +39,6 @@ pub struct Target {
     /// Who wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
-}
-
-impl Target {
-    /// The flags of `az aksbackup grant` that name what Azure cannot prove to belong to the cluster's team: vault, snapshot
-    /// group and storage account, with a space in front.
-    #[must_use]
-    pub fn vouchers(&self) -> String {
-        format!(
-            " --vault {} --snapshot-group {} --storage-account {}",
-            self.vault.name,
-            quoted(self.snapshots.resource_group.as_str()),
-            self.storage.account
-        )
-    }
 }
 
 /// Takes the id of an AKS cluster only: the file may come from anybody, and other kinds of resource answer to the same

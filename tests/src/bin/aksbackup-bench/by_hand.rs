@@ -278,7 +278,8 @@ fn job() -> Vec<(&'static str, Vec<String>)> {
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
     let init = "init -g rg-aks -n aks-demo --storage-resource-group rg-backup --vault-resource-group rg-backup \
                 --snapshot-group rg-snapshots --vault bv-bench --storage-account stbench --yes";
-    let grant = "grant --vault bv-bench --snapshot-group rg-snapshots --storage-account stbench --yes";
+    let grant = "grant --subscription 0b1f6471-1bf0-4dda-aec3-cb9272f09590 --cluster rg-aks/aks-demo --vault rg-backup/bv-bench \
+    --storage-account rg-backup/stbench --snapshot-resource-group rg-snapshots --yes";
     vec![
         ("az-aksbackup", words(init)),
         ("az-aksbackup", words("prepare --yes")),

@@ -29,7 +29,8 @@ const COMMANDS: [(&str, &str, &str, bool); 7] = [
     (
         "owner",
         "az-aksbackup",
-        "grant --vault bv-bench --snapshot-group rg-snapshots --storage-account stbench --yes",
+        "grant --subscription 0b1f6471-1bf0-4dda-aec3-cb9272f09590 --cluster rg-aks/aks-demo --vault rg-backup/bv-bench \
+    --storage-account rg-backup/stbench --snapshot-resource-group rg-snapshots --yes",
         true,
     ),
     (

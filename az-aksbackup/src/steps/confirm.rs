@@ -1,0 +1,234 @@
+//! What gets access, in the words of the person who runs a command, held against what the state file names.
+//!
+//! Cluster, vault, storage account and snapshot resource group are the file's word alone, and the file may come from somebody
+//! who has fewer permissions than its reader. Azure can't tell them apart: whoever owns a cluster in the same subscription can
+//! make its extension and its Trusted Access say whatever suits the file. So the person names all four, each with its resource
+//! group (a vault's name isn't unique in a subscription) and in a subscription that they name too.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::{ResourceGroupName, ResourceId, SubscriptionId};
+use aksbackup_shared::names::CONFIRMATIONS;
+use aksbackup_shared::state::schema::Target;
+
+use crate::steps::wanted;
+
+/// A resource as a person names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// By its resource ID.
+    Id(ResourceId),
+    /// By resource group and name, in a subscription that is named elsewhere.
+    InGroup(ResourceGroupName, String),
+}
+
+impl FromStr for Named {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with('/') {
+            return text.parse().map(Self::Id).map_err(|error| format!("{error}"));
+        }
+        let parts: Vec<&str> = text.split('/').collect();
+        let [group, name] = parts.as_slice() else {
+            return Err(format!(
+                "{text:?} doesn't name the resource group, and a name alone might not be unique: write RESOURCE-GROUP/NAME or the \
+                 resource ID"
+            ));
+        };
+        let group = group.parse().map_err(|error| format!("{error}"))?;
+        match name.is_empty() {
+            true => Err("the name after RESOURCE-GROUP/ is missing".to_owned()),
+            false => Ok(Self::InGroup(group, (*name).to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::InGroup(group, name) => write!(f, "{group}/{name}"),
+        }
+    }
+}
+
+/// A resource group as a person names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NamedGroup {
+    /// By its resource ID.
+    Id(ResourceId),
+    /// By its name, in a subscription that is named elsewhere.
+    Name(ResourceGroupName),
+}
+
+impl FromStr for NamedGroup {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let error = |error| format!("{error}");
+        if !text.starts_with('/') {
+            return text.parse().map(Self::Name).map_err(error);
+        }
+        let id: ResourceId = text.parse().map_err(error)?;
+        match id == id.resource_group_id() {
+            true => Ok(Self::Id(id)),
+            false => Err(format!("{id} isn't the resource ID of a resource group")),
+        }
+    }
+}
+
+impl fmt::Display for NamedGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+/// What the person confirms.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Confirm {
+    /// The cluster.
+    pub(crate) cluster: Option<Named>,
+    /// The vault.
+    pub(crate) vault: Option<Named>,
+    /// The storage account.
+    pub(crate) account: Option<Named>,
+    /// The snapshot resource group.
+    pub(crate) snapshots: Option<NamedGroup>,
+    /// The subscription of `--subscription`. Where it is a name, the session found that only the file's subscription has it.
+    pub(crate) subscription: Option<String>,
+    /// Whether the person is shown all four in full and asked, or nothing will be changed.
+    pub(crate) by_prompt: bool,
+}
+
+/// One of the four: its flag, its kind in words, the key of the file, what the file says and what the person said.
+struct Pair {
+    flag: &'static str,
+    what: &'static str,
+    key: &'static str,
+    claim: ResourceId,
+    /// The resource ID that the person means, and their words; `None` where they said nothing.
+    named: Option<(Option<ResourceId>, String)>,
+}
+
+impl Confirm {
+    /// Whether the person confirms everything that `target` names.
+    ///
+    /// # Errors
+    /// Exit 2: they name something else than the file, or name it without a subscription and aren't asked.
+    pub(crate) fn confirms(&self, target: &Target) -> Outcome<bool> {
+        let pairs = self.pairs(target);
+        for pair in &pairs {
+            self.same(pair)?;
+        }
+        Ok(self.by_prompt || pairs.iter().all(|pair| pair.named.is_some()))
+    }
+
+    /// Whether the flags alone confirm everything that `target` names.
+    ///
+    /// # Errors
+    /// As [`Confirm::confirms`].
+    pub(crate) fn confirms_by_flags(&self, target: &Target) -> Outcome<bool> {
+        let all = self.pairs(target).iter().all(|pair| pair.named.is_some());
+        Ok(self.confirms(target)? && all)
+    }
+
+    /// The subscription that names without one are in: that of `--subscription`, or the one that the question shows.
+    fn subscription(&self, target: &Target) -> Option<SubscriptionId> {
+        match &self.subscription {
+            Some(named) => Some(named.parse().unwrap_or_else(|_| target.subscription.clone())),
+            None => self.by_prompt.then(|| target.subscription.clone()),
+        }
+    }
+
+    fn pairs(&self, target: &Target) -> [Pair; 4] {
+        let own = self.subscription(target);
+        let of = |flag, what, key, claim: ResourceId, named: &Option<Named>| {
+            let id = |named: &Named| match named {
+                Named::Id(id) => Some(id.clone()),
+                // Kinds come from the program: a person can't name a resource of another one this way.
+                Named::InGroup(group, name) => {
+                    Some(ResourceId::group(own.as_ref()?, group).resource(&claim.kind(), name))
+                }
+            };
+            let named = named.as_ref().map(|named| (id(named), named.to_string()));
+            Pair {
+                flag,
+                what,
+                key,
+                claim,
+                named,
+            }
+        };
+        let group = |named: &NamedGroup| match named {
+            NamedGroup::Id(id) => Some(id.clone()),
+            NamedGroup::Name(name) => Some(ResourceId::group(own.as_ref()?, name)),
+        };
+        let (cluster, vault, account) = (target.cluster.clone(), wanted::vault(target), wanted::account(target));
+        [
+            of("--cluster", "cluster", "target.cluster", cluster, &self.cluster),
+            of("--vault", "vault", "target.vault", vault, &self.vault),
+            of(
+                "--storage-account",
+                "storage account",
+                "target.storage",
+                account,
+                &self.account,
+            ),
+            Pair {
+                flag: "--snapshot-resource-group",
+                what: "snapshot resource group",
+                key: "target.snapshots.resource_group",
+                claim: wanted::snapshot_group(target),
+                named: self.snapshots.as_ref().map(|named| (group(named), named.to_string())),
+            },
+        ]
+    }
+
+    fn same(&self, pair: &Pair) -> Outcome<()> {
+        let Some((id, said)) = &pair.named else { return Ok(()) };
+        let (flag, what) = (pair.flag, pair.what);
+        match id {
+            Some(id) if *id == pair.claim => Ok(()),
+            Some(_) => Failure::usage(format!(
+                "{flag} is {said}, but the state file names {what} {}",
+                pair.claim
+            ))
+            .at_key(pair.key, format!("the file says {}; nothing was changed", pair.claim))
+            .hint("ask where the file comes from")
+            .err(),
+            None => Failure::usage(format!("{flag} {said} doesn't say in which subscription"))
+                .because("the subscription that the state file names doesn't count here")
+                .hint("add --subscription SUBSCRIPTION, or write the resource ID")
+                .err(),
+        }
+    }
+}
+
+/// The failure of a command that nobody told what gets access. `command` is its name.
+pub(crate) fn unconfirmed(command: &str, state_flag: &str) -> Failure {
+    Failure::usage("no one confirmed the cluster, vault, storage account and snapshot resource group of the state file")
+        .because("the command gives access to what the file names, and --yes says nothing about these resources")
+        .hint(format!(
+            "name them, from your own records: az aksbackup {command}{CONFIRMATIONS} --yes{state_flag}"
+        ))
+}
+
+/// The four resources and their subscription, one a line, for the question.
+pub(crate) fn in_full(target: &Target, subscription: &str) -> Vec<String> {
+    let of =
+        |what: &str, id: &ResourceId| format!("{what:<24} {} in resource group {}", id.name(), id.resource_group());
+    vec![
+        of("cluster", &target.cluster),
+        of("vault", &wanted::vault(target)),
+        of("storage account", &wanted::account(target)),
+        format!("{:<24} {}", "snapshot resource group", target.snapshots.resource_group),
+        format!("{:<24} {subscription:?} ({})", "subscription", target.subscription),
+    ]
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

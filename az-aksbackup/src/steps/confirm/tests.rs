@@ -1,0 +1,95 @@
+use super::*;
+use crate::steps::wanted::tests::example;
+
+const ELSEWHERE: &str = "99999999-9999-4999-8999-999999999999";
+
+/// Somebody who names all four of the example by resource group and name, in its subscription.
+pub(crate) fn all() -> Confirm {
+    Confirm {
+        cluster: Some("rg-aks/aks".parse().unwrap()),
+        vault: Some("RG-BACKUP/bv-aks".parse().unwrap()),
+        account: Some("rg-backup/stbackup".parse().unwrap()),
+        snapshots: Some("rg-snapshots".parse().unwrap()),
+        subscription: Some(example().subscription.to_string()),
+        by_prompt: false,
+    }
+}
+
+#[test]
+fn all_four_together_confirm_and_none_can_be_left_out() {
+    assert!(all().confirms(&example()).unwrap());
+    let left_out: [fn(&mut Confirm); 4] = [
+        |own| own.cluster = None,
+        |own| own.vault = None,
+        |own| own.account = None,
+        |own| own.snapshots = None,
+    ];
+    for leave_out in left_out {
+        let mut confirm = all();
+        leave_out(&mut confirm);
+        assert!(!confirm.confirms(&example()).unwrap());
+        confirm.by_prompt = true;
+        assert!(confirm.confirms(&example()).unwrap(), "the question shows all four");
+    }
+}
+
+#[test]
+fn a_namesake_in_another_resource_group_is_another_resource() {
+    let mut target = example();
+    target.vault.resource_group = "rg-attack".parse().unwrap();
+    let failure = all().confirms(&target).unwrap_err();
+    assert!(
+        failure.what.contains("--vault is RG-BACKUP/bv-aks") && failure.what.contains("rg-attack"),
+        "{failure}"
+    );
+    let mut target = example();
+    target.cluster = target.cluster.as_str().replace("rg-aks", "rg-evil").parse().unwrap();
+    assert!(all().confirms(&target).unwrap_err().what.contains("rg-evil"));
+}
+
+#[test]
+fn names_are_in_the_subscription_of_the_person_and_never_in_the_file_s() {
+    let mut confirm = all();
+    confirm.subscription = None;
+    let failure = confirm.confirms(&example()).unwrap_err();
+    assert!(failure.what.contains("in which subscription"), "{failure}");
+    confirm.subscription = Some(ELSEWHERE.into());
+    assert!(confirm.confirms(&example()).is_err());
+    let confirm = Confirm {
+        cluster: Some(Named::Id(example().cluster)),
+        vault: Some(Named::Id(wanted::vault(&example()))),
+        account: Some(Named::Id(wanted::account(&example()))),
+        snapshots: Some(NamedGroup::Id(wanted::snapshot_group(&example()))),
+        ..Confirm::default()
+    };
+    assert!(confirm.confirms(&example()).unwrap(), "a resource ID says it all");
+}
+
+#[test]
+fn a_name_alone_is_refused_with_what_to_write() {
+    for bad in ["bv-aks", "", "rg/", "/bv-aks", "rg/bv/aks", "/subscriptions/x"] {
+        assert!(bad.parse::<Named>().is_err(), "{bad}");
+    }
+    assert!("bv-aks".parse::<Named>().unwrap_err().contains("RESOURCE-GROUP/NAME"));
+    assert!(example().cluster.as_str().parse::<NamedGroup>().is_err());
+}
+
+#[test]
+fn the_question_and_the_refusal_show_groups_and_no_value_of_the_file_to_paste() {
+    let lines = in_full(&example(), "Contoso").join("\n");
+    for part in [
+        "aks in resource group rg-aks",
+        "bv-aks in resource group rg-backup",
+        "stbackup in resource group rg-backup",
+        "rg-snapshots",
+        "\"Contoso\" (0b1f6471",
+    ] {
+        assert!(lines.contains(part), "{part} in {lines}");
+    }
+    let failure = unconfirmed("prepare", " --state x.toml");
+    let hint = &failure.hints[0];
+    assert!(
+        hint.contains("az aksbackup prepare --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME"),
+        "{hint}"
+    );
+}
