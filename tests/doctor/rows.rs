@@ -155,7 +155,7 @@ fn page() -> PathBuf {
 fn the_table_of_rows_is_whole_and_kept() {
     let stage = Stage::new().unwrap();
     let rows = rows(&stage);
-    assert_eq!(rows.len(), 201);
+    assert_eq!(rows.len(), 203);
     for sample in all() {
         assert!(rows.contains_key(&sample.id), "there is no row {}", sample.id);
     }
