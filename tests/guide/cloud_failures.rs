@@ -198,12 +198,15 @@ const OF_ROLES: [Case; 9] = [
     }),
 ];
 
-/// Lets the policy copy backups to the vault.
+/// Lets the policy copy backups to the vault, as the target asks.
 pub(crate) fn vault_tier(world: &Protected) {
     let copies = json!([{ "copyAfter": { "objectType": "ImmediateCopyOption" },
         "dataStore": { "objectType": "DataStoreInfoBase", "dataStoreType": "VaultStore" } }]);
     let place = "/properties/policyRules/0/lifecycles/0/targetDataStoreCopySettings";
     world.change(&world.policy(), place, copies);
+    let file = world.stage.state_text();
+    let asked = "[target.policy]\nvault_tier_retention = \"P30D\"";
+    std::fs::write(world.stage.state(), file.replace("[target.policy]", asked)).unwrap();
 }
 
 const OF_VAULT: [Case; 13] = [

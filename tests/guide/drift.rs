@@ -12,7 +12,7 @@ fn protected(flags: &[&str]) -> Stage {
     stage.az("platform", &[&INIT[..], flags].concat()).ok();
     stage.az("platform", &["prepare", "--yes"]).ok();
     stage.grant("owner").ok();
-    stage.kubectl("cluster-admin", &["configure", "--yes"]).ok();
+    stage.configure("cluster-admin", &[]).ok();
     stage.az("platform", &["protect", "--yes"]).ok();
     stage.az("platform", &["backup", "--yes"]).ok();
     stage

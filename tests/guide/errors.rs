@@ -8,7 +8,11 @@ use crate::part::Part;
 
 /// Each write of the cloud plane: who sends it, the request, what it is called.
 const WRITES: [(Part, &str, &str); 11] = [
-    (Part::Prepare, "PUT:managedClusters/aks-demo?", "cluster aks-demo"),
+    (
+        Part::Prepare,
+        "PUT:managedClusters/aks-demo?",
+        "cluster rg-aks/aks-demo",
+    ),
     (
         Part::Prepare,
         "PUT:storageAccounts/staksdemo2e8dd73a?",
@@ -18,7 +22,11 @@ const WRITES: [(Part, &str, &str); 11] = [
     (Part::Prepare, "PUT:backupVaults/bv-aks-demo?", "vault bv-aks-demo"),
     (Part::Prepare, "PUT:backupPolicies", "policy aks-daily-7d"),
     (Part::Prepare, "PUT:/extensions/", "extension azure-aks-backup"),
-    (Part::Prepare, "PUT:trustedAccessRoleBindings", "vault bv-aks-demo"),
+    (
+        Part::Prepare,
+        "PUT:trustedAccessRoleBindings",
+        "vault rg-backup/bv-aks-demo",
+    ),
     (
         Part::Prepare,
         "PUT:federatedIdentityCredentials",
@@ -112,7 +120,7 @@ fn who_may_not_see_why_an_operation_failed_is_told_where_to_look() {
     Part::Prepare
         .run(&stage)
         .ends(Exit::Failed.code())
-        .says("cluster aks-demo")
+        .says("cluster rg-aks/aks-demo")
         .says("its provisioning state is Failed")
         .says(&format!(
             "az monitor activity-log list --resource-id {cluster} --status Failed"

@@ -65,6 +65,13 @@ fn every_style_of_telling_of_an_operation_is_followed() {
 }
 
 #[test]
+fn whatever_word_a_provider_has_for_running_is_running() {
+    for word in ["Inprogress", "Accepted", "Fancy"] {
+        survived(Part::Prepare, &[&format!("operation_word={word}")]);
+    }
+}
+
+#[test]
 fn a_signed_address_of_four_kilobytes_comes_back_byte_for_byte() {
     let stage = Part::Prepare.stage();
     Part::Prepare.run(&stage).ok();

@@ -44,7 +44,7 @@ fn half_way_the_page_says_whose_turn_it_is_without_login_or_network() {
         for part in [
             "<h1><bdi>aks-demo</bdi></h1>",
             "Next is step 8, roles, the subscription owner’s turn.",
-            "az aksbackup grant --vault",
+            "az aksbackup grant --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME",
             "Microsoft.Authorization/<wbr>roleAssignments/<wbr>write",
             "kubectl aksbackup verify --save",
         ] {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Captures, Regex, RegexBuilder};
 
 /// What is taken for a secret, and what stands in its place. Over bytes and ASCII: Azure's own forms are.
 const SECRETS: [(&str, &str); 8] = [
@@ -12,7 +12,11 @@ const SECRETS: [(&str, &str); 8] = [
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|\z)",
         "[private key]",
     ),
-    (r"eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){0,4}", "[token]"),
+    // The claims of a challenge begin as a token does, and have to be handed on as they are.
+    (
+        r#"(?<kept>--claims-challenge "[A-Za-z0-9_=-]+")|eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){0,4}"#,
+        "[token]",
+    ),
     (
         r"(?i)\b(Bearer|SharedKey(?:Lite)?|Basic)[ +][A-Za-z0-9_.~+/=:-]{6,}",
         "$1 [masked]",
@@ -56,7 +60,17 @@ const AROUND: usize = 4096;
 pub fn mask(text: &str) -> String {
     let mut bytes = Cow::Borrowed(text.as_bytes());
     for (regex, place) in MASKS.iter() {
-        if let Cow::Owned(masked) = regex.replace_all(&bytes, place.as_bytes()) {
+        let masked = |found: &Captures<'_>| {
+            let mut text = found
+                .name("kept")
+                .map(|kept| kept.as_bytes().to_vec())
+                .unwrap_or_default();
+            if text.is_empty() {
+                found.expand(place.as_bytes(), &mut text);
+            }
+            text
+        };
+        if let Cow::Owned(masked) = regex.replace_all(&bytes, masked) {
             bytes = Cow::Owned(masked);
         }
     }
