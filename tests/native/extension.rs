@@ -177,7 +177,15 @@ fn tab_completes_commands_options_values_groups_and_names() {
     assert!(completed("az aksbackup init -g rg-").contains(&"rg-backup".to_owned()));
     assert!(completed("az aksbackup init -g rg-aks -n ").contains(&"aks-demo".to_owned()));
     let vault = az.stage.value("/target/vault/name");
-    assert_eq!(completed("az aksbackup grant --vault "), [vault]);
+    assert_eq!(completed("az aksbackup init --vault "), [vault.as_str()]);
+    // Completed from the file, a confirmation would say nothing about it.
+    for option in ["--cluster", "--vault", "--storage-account"] {
+        let own = completed(&format!("az aksbackup grant {option} "));
+        let account = az.stage.value("/target/storage/account");
+        let told = [vault.as_str(), "aks-demo", &account];
+        let is_told = |word: &String| told.iter().any(|name| word.contains(name));
+        assert!(!own.iter().any(is_told), "{option}: {own:?}");
+    }
 }
 
 #[test]
