@@ -35,7 +35,9 @@ fn an_older_file_is_raised_on_request_alone() {
 fn an_older_file_is_merged_in_its_own_number() {
     let copies = Copies::of("1-prepared.toml");
     copies.write("theirs.toml", &crate::copies::released("1-protected.toml"));
-    copies.run("kubectl-aksbackup", &["merge", "theirs.toml"]).ok();
+    copies
+        .run("kubectl-aksbackup", &["merge", "theirs.toml", "--theirs", "cluster"])
+        .ok();
     let text = copies.text("aksbackup.toml");
     assert!(
         text.contains("schema = 1\n") && text.contains("[cluster.rollout]") && !text.contains("ancestors"),

@@ -31,19 +31,19 @@ impl Writer {
 
     /// Its command number `turn`, ready for more.
     pub(crate) fn command(&self, stage: &Stage, turn: usize) -> Command {
-        const PATIENCE: [&str; 4] = ["--yes", "-v", "--lock-timeout", "60m"];
+        const PATIENCE: [&str; 3] = ["-v", "--lock-timeout", "60m"];
         // A loaded machine is slow to answer.
         const MORE: [&str; 2] = ["--request-timeout", "20m"];
         let mut command = match self.plane {
             Plane::Cloud => {
                 let retention = format!("{}d", 10 + 2 * self.number + turn % 2);
-                let words = ["init", "--retention", &retention];
+                let words = ["init", "--yes", "--retention", &retention];
                 stage.az_command("platform", &[words.as_slice(), &PATIENCE].concat())
             }
             Plane::Cluster => {
                 let namespace = namespace(self.number, turn);
-                let words = ["configure", "--namespace", &namespace];
-                stage.kubectl_command("cluster-admin", &[words.as_slice(), &PATIENCE, &MORE].concat())
+                let words = ["--namespace", &namespace];
+                stage.configure_command("cluster-admin", &[words.as_slice(), &PATIENCE, &MORE].concat())
             }
         };
         command.env("AKSBACKUP_STATE", &self.state);
