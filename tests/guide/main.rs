@@ -39,6 +39,7 @@ mod protection;
 mod readme;
 mod reference;
 mod refusals;
+mod remembered;
 mod report;
 mod requests;
 mod rights;

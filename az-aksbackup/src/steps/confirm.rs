@@ -108,10 +108,41 @@ pub(crate) struct Confirm {
 struct Pair {
     flag: &'static str,
     what: &'static str,
-    key: &'static str,
+    keys: Keys,
     claim: ResourceId,
     /// The resource ID that the person means, and their words; `None` where they said nothing.
     named: Option<(Option<ResourceId>, String)>,
+}
+
+/// The keys of the state file that hold subscription, resource group and name of a resource.
+#[derive(Debug, Clone, Copy)]
+struct Keys([&'static str; 3]);
+
+const CLUSTER: Keys = Keys(["target.cluster"; 3]);
+const VAULT: Keys = Keys(["target.subscription", "target.vault.resource_group", "target.vault.name"]);
+const STORAGE: Keys = Keys([
+    "target.subscription",
+    "target.storage.resource_group",
+    "target.storage.account",
+]);
+const SNAPSHOTS: Keys = Keys([
+    "target.subscription",
+    "target.snapshots.resource_group",
+    "target.snapshots.resource_group",
+]);
+
+impl Keys {
+    /// Returns the key of the first part in which the file's `claim` differs from what the person named.
+    fn of(self, named: &ResourceId, claim: &ResourceId) -> &'static str {
+        let Self([subscription, group, name]) = self;
+        if named.subscription() != claim.subscription() {
+            subscription
+        } else if named.resource_group() != claim.resource_group() {
+            group
+        } else {
+            name
+        }
+    }
 }
 
 impl Confirm {
@@ -146,7 +177,7 @@ impl Confirm {
 
     fn pairs(&self, target: &Target) -> [Pair; 4] {
         let own = self.subscription(target);
-        let of = |flag, what, key, claim: ResourceId, named: &Option<Named>| {
+        let of = |flag, what, keys, claim: ResourceId, named: &Option<Named>| {
             let id = |named: &Named| match named {
                 Named::Id(id) => Some(id.clone()),
                 // Kinds come from the program: a person can't name a resource of another one this way.
@@ -158,7 +189,7 @@ impl Confirm {
             Pair {
                 flag,
                 what,
-                key,
+                keys,
                 claim,
                 named,
             }
@@ -169,19 +200,13 @@ impl Confirm {
         };
         let (cluster, vault, account) = (target.cluster.clone(), wanted::vault(target), wanted::account(target));
         [
-            of("--cluster", "cluster", "target.cluster", cluster, &self.cluster),
-            of("--vault", "vault", "target.vault", vault, &self.vault),
-            of(
-                "--storage-account",
-                "storage account",
-                "target.storage",
-                account,
-                &self.account,
-            ),
+            of("--cluster", "cluster", CLUSTER, cluster, &self.cluster),
+            of("--vault", "vault", VAULT, vault, &self.vault),
+            of("--storage-account", "storage account", STORAGE, account, &self.account),
             Pair {
                 flag: "--snapshot-resource-group",
                 what: "snapshot resource group",
-                key: "target.snapshots.resource_group",
+                keys: SNAPSHOTS,
                 claim: wanted::snapshot_group(target),
                 named: self.snapshots.as_ref().map(|named| (group(named), named.to_string())),
             },
@@ -193,11 +218,11 @@ impl Confirm {
         let (flag, what) = (pair.flag, pair.what);
         match id {
             Some(id) if *id == pair.claim => Ok(()),
-            Some(_) => Failure::usage(format!(
+            Some(id) => Failure::usage(format!(
                 "{flag} is {said}, but the state file names {what} {}",
                 pair.claim
             ))
-            .at_key(pair.key, format!("the file says {}; nothing was changed", pair.claim))
+            .at_key(pair.keys.of(id, &pair.claim), format!("the file says {}; nothing was changed", pair.claim))
             .hint("ask where the file comes from")
             .err(),
             None => Failure::usage(format!("{flag} {said} doesn't say in which subscription"))

@@ -145,7 +145,7 @@ impl Step for Roles {
         }
         let turn = Turn {
             who: Person::SubscriptionOwner,
-            why: failure.what.clone(),
+            why: failure.what,
             command: self.command(),
             right: missing.first().map(|own| own.note().right),
         };

@@ -12,7 +12,7 @@ const SECRETS: [(&str, &str); 8] = [
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|\z)",
         "[private key]",
     ),
-    // The claims of a challenge begin as a token does, and have to be handed on as they are.
+    // The claims of a challenge look like a token, or like a key, and have to be handed on as they are.
     (
         r#"(?<kept>--claims-challenge "[A-Za-z0-9_=-]+")|eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*){0,4}"#,
         "[token]",
@@ -31,7 +31,10 @@ const SECRETS: [(&str, &str); 8] = [
     ),
     (r#"://[^/\s:@"']*:[^/\s@"']+@"#, "://[masked]@"),
     // An account key: 64 bytes in base64.
-    (r"[A-Za-z0-9+/]{86}==", "[key]"),
+    (
+        r#"(?<kept>--claims-challenge "[A-Za-z0-9_=-]+")|[A-Za-z0-9+/]{86}=="#,
+        "[key]",
+    ),
     // A client secret of Entra: three signs, a digit, Q~, and the rest.
     (r"[A-Za-z0-9_.~-]{3}[0-9]Q~[A-Za-z0-9_.~-]{20,}", "[client secret]"),
 ];

@@ -57,5 +57,6 @@ pub const VARIABLE: &str = "AKSBACKUP_ARM_SCHEMA";
 /// What a person reads where nothing is checked.
 pub const OFF: &str = "warning: nothing is checked against Microsoft's definitions of the API";
 
-#[cfg(all(test, feature = "definitions"))]
+#[cfg(test)]
+#[cfg(feature = "definitions")]
 mod tests;
