@@ -119,7 +119,11 @@ struct Pair {
 struct Keys([&'static str; 3]);
 
 const CLUSTER: Keys = Keys(["target.cluster"; 3]);
-const VAULT: Keys = Keys(["target.subscription", "target.vault.resource_group", "target.vault.name"]);
+const VAULT: Keys = Keys([
+    "target.subscription",
+    "target.vault.resource_group",
+    "target.vault.name",
+]);
 const STORAGE: Keys = Keys([
     "target.subscription",
     "target.storage.resource_group",
@@ -222,7 +226,10 @@ impl Confirm {
                 "{flag} is {said}, but the state file names {what} {}",
                 pair.claim
             ))
-            .at_key(pair.keys.of(id, &pair.claim), format!("the file says {}; nothing was changed", pair.claim))
+            .at_key(
+                pair.keys.of(id, &pair.claim),
+                format!("the file says {}; nothing was changed", pair.claim),
+            )
             .hint("ask where the file comes from")
             .err(),
             None => Failure::usage(format!("{flag} {said} doesn't say in which subscription"))

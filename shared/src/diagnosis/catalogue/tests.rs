@@ -11,7 +11,7 @@ const ROWS: [(&str, usize); 12] = [
     ("login", 14),
     ("azure", 11),
     ("cluster", 12),
-    ("storage", 20),
+    ("storage", 21),
     ("extension", 25),
     ("workload-identity", 25),
     ("federated-credentials", 17),
@@ -50,9 +50,9 @@ fn every_file_is_read_and_has_its_rows() {
         .map(|group| (group.name, group.failures.len()))
         .collect();
     assert_eq!(rows, ROWS);
-    assert_eq!(catalogue.rows().count(), 202);
+    assert_eq!(catalogue.rows().count(), 203);
     let ids: BTreeSet<_> = catalogue.rows().map(|known| &known.id).collect();
-    assert_eq!(ids.len(), 202, "an id stands twice");
+    assert_eq!(ids.len(), 203, "an id stands twice");
     assert!(!catalogue.sources.is_empty() && !catalogue.harmless.is_empty());
 }
 
@@ -90,7 +90,7 @@ fn every_row_is_told_whole() {
     assert_eq!(catalogue.rows().filter(|known| known.unverified).count(), 10);
     assert_eq!(
         catalogue.rows().map(|known| known.patterns.len()).sum::<usize>(),
-        202,
+        201,
         "patterns"
     );
 }
