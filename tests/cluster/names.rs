@@ -98,11 +98,11 @@ fn a_fourth_deployment_waits_for_its_credential_and_is_then_handled(backend: Bac
     assert!(!stage.state_text().contains("bystander"), "{run}");
     assert_eq!(replica_sets(&stage), sets);
 
-    // The file alone names the subject: the platform team runs prepare, which shows it and asks for a yes.
+    // The file alone names the subject: without a word of the platform team nothing is created for it.
     let dry = stage
         .az("platform", &["prepare", "--dry-run"])
-        .ends(Exit::Pending.code());
-    dry.says(subject);
+        .ends(Exit::TheirTurn.code());
+    dry.says(&format!("az aksbackup prepare --subject {subject}"));
     stage.az("platform", &["prepare", "--yes", "--subject", subject]).ok();
     let run = configure(&stage).ok();
     let new = new_sets(&stage, &sets);
@@ -132,9 +132,10 @@ fn an_agent_and_an_account_of_other_names_are_found_by_the_release(backend: Back
         &[account, deployment(&agent, "backup-agent", "velero-server")],
     );
     up(&stage, 3);
+    let subject = "system:serviceaccount:dataprotection-microsoft:velero-server";
     let run = configure(&stage).ends(Exit::TheirTurn.code());
-    run.says("az aksbackup prepare --subject system:serviceaccount:dataprotection-microsoft:velero-server");
-    stage.az("platform", &["prepare", "--yes"]).ok();
+    run.says(&format!("az aksbackup prepare --subject {subject}"));
+    stage.az("platform", &["prepare", "--yes", "--subject", subject]).ok();
     let (changes, run) = changes_of(&stage, || configure(&stage).ok());
     let changes = short(&changes);
     for expected in ["PATCH serviceaccounts/velero-server", "PATCH deployments/backup-agent"] {
