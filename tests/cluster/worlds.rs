@@ -90,7 +90,17 @@ fn fixing_asks_and_then_configures() {
         .ends(Exit::Usage.code())
         .says("cannot ask without a terminal");
     assert_eq!(stage.changes().len(), writes, "nobody said yes");
-    stage.kubectl("cluster-admin", &["doctor", "--fix", "--yes"]).ok();
+    // As for configure itself, a yes alone doesn't confirm the client ID of the file.
+    stage
+        .kubectl("cluster-admin", &["doctor", "--fix", "--yes"])
+        .ends(Exit::Usage.code())
+        .says("--expect-digest");
+    assert_eq!(stage.changes().len(), writes, "nobody confirmed the client ID");
+    let status = stage.kubectl("cluster-admin", &["status", "--offline", "-o", "json"]);
+    let status = status.ok().json();
+    let digest = status["digest"].as_str().unwrap();
+    let fix = ["doctor", "--fix", "--yes", "--expect-digest", digest];
+    stage.kubectl("cluster-admin", &fix).ok();
     assert_eq!(found(&doctor(&stage, "cluster-admin").ok()), [""; 0]);
 }
 
