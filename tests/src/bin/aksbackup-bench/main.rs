@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 
 fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
     let mut figures = Vec::new();
-    for (name, bar) in [("az-aksbackup", 6.0), ("kubectl-aksbackup", 8.0)] {
+    for (name, bar) in [("az-aksbackup", 7.0), ("kubectl-aksbackup", 8.5)] {
         let program = arguments.binaries.join(name);
         let bytes = std::fs::metadata(&program)?.len();
         figures.push(figure(format!("{name} size MiB"), mebibytes(bytes), Some(bar)));
