@@ -121,8 +121,10 @@ fn settings() -> Settings {
 pub(crate) fn environment(sandbox: &Sandbox, persona: &str) -> Vec<(String, String)> {
     let own = sandbox.env(persona_of_azure(persona)).into_iter();
     let cluster = ["KUBECONFIG", "AKSBACKUP_TIME_SCALE"];
-    own.filter(|(key, _)| !persona.is_empty() || cluster.contains(&key.as_str()))
-        .collect()
+    let own = own.filter(|(key, _)| !persona.is_empty() || cluster.contains(&key.as_str()));
+    // What `init` wrote for this user needs no confirmation by the commands that follow.
+    let home = ("HOME".to_owned(), sandbox.dir().display().to_string());
+    own.chain([home]).collect()
 }
 
 /// Whoever has no persona of Azure is nobody there.
