@@ -1,11 +1,8 @@
 //! `verify` and `doctor` as people use them over time, with the other program's view, and against those who mean harm.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::backend::Backend;
-use aksbackup_tests::harness::{Run, Stage, binary, finish};
+use aksbackup_tests::harness::{Stage, measured};
 use aksbackup_tests::watched::Watched;
 use serde_json::{Value, json};
 
@@ -201,26 +198,6 @@ fn a_view_of_somebody_who_means_harm_does_none() {
         let named = stage.kubectl("viewer", &["verify", "--with", path.to_str().unwrap()]);
         named.ends(Exit::StateUnreadable.code());
     }
-}
-
-/// Runs a command inside a small process, which gives the kernel's figure of its peak memory, in KiB.
-fn measured(command: &Command) -> (Run, u64) {
-    let mut inner = Command::new(binary("aksbackup-bench"));
-    inner
-        .arg("--inside")
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear();
-    for (name, value) in command.get_envs().filter_map(|(name, value)| Some((name, value?))) {
-        inner.env(name, value);
-    }
-    inner.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
-    let run = finish(inner.stdin(Stdio::null()));
-    let used = run
-        .stderr
-        .lines()
-        .find_map(|line| line.strip_prefix("used: ")?.split(' ').nth(1)?.parse().ok());
-    (run, used.unwrap())
 }
 
 /// An event of the extension's namespace.
