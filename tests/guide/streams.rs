@@ -132,8 +132,20 @@ fn pid(child: &std::process::Child) -> Pid {
 
 const WAITING: [&str; 4] = ["merge", "copy.toml", "--lock-timeout", "10m"];
 
+/// Lets the children of this process start with the usual effect of SIGHUP, also where `nohup` started the tests: a signal that is
+/// ignored stays ignored in a child, and one that has a handler does not.
+fn hangup_as_usual() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let _entered = runtime.enter();
+    let _handler = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).unwrap();
+}
+
 #[test]
 fn a_terminal_that_goes_away_interrupts_the_command_and_leaves_no_core_file() {
+    hangup_as_usual();
     for program in PROGRAMS {
         let folder = folder();
         std::fs::write(folder.path().join("copy.toml"), STATE).unwrap();

@@ -70,6 +70,11 @@ impl Target {
     /// Matches a pattern: literal segments, `{name}` for one segment, `{*name}` in front for any number of them, and
     /// `|` behind the segment where the scope of the caller's right ends (default: at the end).
     pub(crate) fn matches(&self, pattern: &'static str) -> Option<Captures> {
+        // Every request is held against every pattern, and the last segment tells most of them apart.
+        let (last, end) = (self.segments.last()?, pattern.trim_end_matches('|').rsplit('/').next()?);
+        if !end.starts_with('{') && !end.eq_ignore_ascii_case(last) {
+            return None;
+        }
         let mut captures = Captures::default();
         let mut parts: Vec<&'static str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
         let mut position = 0;

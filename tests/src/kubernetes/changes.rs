@@ -1,5 +1,7 @@
 //! update and patch: how an object that is there comes to look otherwise.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -36,7 +38,7 @@ fn subresource(named: &Named) -> Option<&'static str> {
         .find(|own| *own == wanted)
 }
 
-pub(crate) fn update(cluster: &Kubernetes, request: &Request, named: &Named) -> Result<Value, Refusal> {
+pub(crate) fn update(cluster: &Kubernetes, request: &Request, named: &Named) -> Result<Arc<Value>, Refusal> {
     let wanted = request.json()?;
     let (resource, sub) = (named.resource, subresource(named));
     let other = cluster.state().other_webhook.filter(|_| sub.is_none());
@@ -96,7 +98,11 @@ fn confine(live: &Value, wanted: Value, subresource: Option<&str>) -> Value {
 }
 
 /// The status of the answer, and the object as it is now.
-pub(crate) fn patch(cluster: &Kubernetes, request: &Request, named: &Named) -> Result<(StatusCode, Value), Refusal> {
+pub(crate) fn patch(
+    cluster: &Kubernetes,
+    request: &Request,
+    named: &Named,
+) -> Result<(StatusCode, Arc<Value>), Refusal> {
     let (resource, sub) = (named.resource, subresource(named));
     let mut options = options(request, sub);
     // Webhooks are asked about the object itself, and not about what controllers say of it.

@@ -69,7 +69,7 @@ pub(crate) struct State {
     pub(crate) personas: Vec<Persona>,
     /// Who the tokens of TokenRequest stand for.
     pub(crate) tokens: BTreeMap<String, User>,
-    pub(crate) release: Option<Installed>,
+    pub(crate) release: Option<Arc<Installed>>,
 }
 
 /// The Helm release as it was last installed.
@@ -246,6 +246,9 @@ impl Cluster for Kubernetes {
             return false;
         };
         let (deployments, _) = self.store.list("deployments", Some(&installed.release.namespace));
-        !deployments.is_empty() && deployments.iter().all(super::deployments::complete)
+        !deployments.is_empty()
+            && deployments
+                .iter()
+                .all(|deployment| super::deployments::complete(deployment))
     }
 }

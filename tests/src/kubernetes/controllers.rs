@@ -125,7 +125,7 @@ pub(crate) fn reference(owner: &Value) -> Value {
 }
 
 /// The objects of `plural` that `owner` controls.
-pub(crate) fn owned(cluster: &Kubernetes, plural: &'static str, holder: &Value) -> Vec<Value> {
+pub(crate) fn owned(cluster: &Kubernetes, plural: &'static str, holder: &Value) -> Vec<Arc<Value>> {
     let (mut objects, _) = cluster.store.list(plural, Some(place(holder).0));
     objects.retain(|object| owner(object)["uid"] == holder["metadata"]["uid"]);
     objects

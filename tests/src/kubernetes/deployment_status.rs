@@ -1,5 +1,6 @@
 //! What the deployment controller writes into a deployment's status.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ pub(crate) fn write_status(
     memory: &mut Memory,
     deployment: &Value,
     current: Option<&Value>,
-    all: &[Value],
+    all: &[Arc<Value>],
 ) {
     let (namespace, name) = place(deployment);
     let status = counts(deployment, current, all);
@@ -29,7 +30,12 @@ pub(crate) fn write_status(
     let _ = cluster.store.modify(resource, namespace, name, &options, |live| {
         let mut after = live.clone();
         let mut conditions = live["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let observed = json!({ "metadata": live["metadata"], "spec": deployment["spec"], "status": status });
+        let spec = &deployment["spec"];
+        let observed = json!({
+            "metadata": { "generation": live["metadata"]["generation"] },
+            "spec": { "paused": spec["paused"], "replicas": spec["replicas"], "strategy": spec["strategy"] },
+            "status": status,
+        });
         let done = fresh && complete(&observed);
         set_conditions(&mut conditions, &observed, current, (done, late));
         after["status"] = status.clone();
@@ -39,7 +45,7 @@ pub(crate) fn write_status(
 }
 
 /// The status without its conditions; a count of zero is left out.
-fn counts(deployment: &Value, current: Option<&Value>, all: &[Value]) -> Value {
+fn counts(deployment: &Value, current: Option<&Value>, all: &[Arc<Value>]) -> Value {
     let sum = |key: &str| -> i64 { all.iter().map(|set| set["status"][key].as_i64().unwrap_or(0)).sum() };
     let updated = current.map_or(0, |set| set["status"]["replicas"].as_i64().unwrap_or(0));
     let serving = sum("availableReplicas");
@@ -49,7 +55,10 @@ fn counts(deployment: &Value, current: Option<&Value>, all: &[Value]) -> Value {
         ("updatedReplicas", updated),
         ("readyReplicas", sum("readyReplicas")),
         ("availableReplicas", serving),
-        ("unavailableReplicas", all.iter().map(replicas).sum::<i64>() - serving),
+        (
+            "unavailableReplicas",
+            all.iter().map(|set| replicas(set)).sum::<i64>() - serving,
+        ),
     ] {
         if count > 0 {
             status[key] = json!(count);

@@ -1,5 +1,7 @@
 //! The deployment controller: replica sets from templates, rolling updates, status.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::cluster::Kubernetes;
@@ -34,15 +36,15 @@ pub(crate) fn reconcile(cluster: &Kubernetes, memory: &mut Memory, deployment: &
         None if !paused => new_set(cluster, deployment, &sets),
         found => found,
     };
-    let old: Vec<Value> = match &current {
+    let old: Vec<Arc<Value>> = match &current {
         Some(current) => sets.into_iter().filter(|set| uid(set) != uid(current)).collect(),
         None => sets,
     };
     if let Some(current) = current.as_ref().filter(|_| !paused) {
         roll(cluster, deployment, current, &old);
     }
-    let all: Vec<Value> = current.iter().chain(&old).cloned().collect();
-    write_status(cluster, memory, deployment, current.as_ref(), &all);
+    let all: Vec<Arc<Value>> = current.iter().chain(&old).cloned().collect();
+    write_status(cluster, memory, deployment, current.as_deref(), &all);
 }
 
 fn same_template(set: &Value, deployment: &Value) -> bool {
@@ -72,10 +74,10 @@ fn revision(object: &Value) -> i64 {
         .unwrap_or(0)
 }
 
-fn new_set(cluster: &Kubernetes, deployment: &Value, sets: &[Value]) -> Option<Value> {
+fn new_set(cluster: &Kubernetes, deployment: &Value, sets: &[Arc<Value>]) -> Option<Arc<Value>> {
     let (namespace, name) = place(deployment);
     let hash = template_hash(&deployment["spec"]["template"]);
-    let number = sets.iter().map(revision).max().unwrap_or(0) + 1;
+    let number = sets.iter().map(|set| revision(set)).max().unwrap_or(0) + 1;
     let mut template = deployment["spec"]["template"].clone();
     template["metadata"]["labels"][HASH] = json!(hash);
     let mut selector = deployment["spec"]["selector"].clone();
@@ -135,13 +137,13 @@ pub(crate) fn share(value: &Value, replicas: i64, up: bool) -> i64 {
 
 /// One step of a rolling update: the new set up as far as the surge allows, old sets down as far as enough stays
 /// available.
-fn roll(cluster: &Kubernetes, deployment: &Value, current: &Value, old: &[Value]) {
+fn roll(cluster: &Kubernetes, deployment: &Value, current: &Arc<Value>, old: &[Arc<Value>]) {
     let wanted = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
     let recreate = deployment["spec"]["strategy"]["type"] == "Recreate";
     let (surge, missing) = slack(deployment, wanted);
-    let total: i64 = old.iter().chain([current]).map(replicas).sum();
+    let total: i64 = old.iter().chain([current]).map(|set| replicas(set)).sum();
     let running = |set: &Value| set["status"]["replicas"].as_i64().unwrap_or(0) > 0;
-    let waiting = recreate && old.iter().any(running);
+    let waiting = recreate && old.iter().any(|set| running(set));
     if replicas(current) > wanted {
         scale(cluster, deployment, current, wanted);
     } else if replicas(current) < wanted && total < wanted + surge && !waiting {
@@ -150,7 +152,7 @@ fn roll(cluster: &Kubernetes, deployment: &Value, current: &Value, old: &[Value]
     }
     // What is sick may go first: all pods less those that must serve and those of the new set that do not serve yet.
     let mut sick_spare = total - (wanted - missing) - (replicas(current) - available(current));
-    let serving: i64 = old.iter().chain([current]).map(available).sum();
+    let serving: i64 = old.iter().chain([current]).map(|set| available(set)).sum();
     let mut spare = serving - (wanted - missing);
     for set in old.iter().filter(|set| replicas(set) > 0) {
         let sick = (replicas(set) - available(set)).clamp(0, sick_spare.max(0));

@@ -1,5 +1,7 @@
 //! Helm's hand on the extension: install, upgrade, uninstall.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::chart;
@@ -25,7 +27,7 @@ pub(crate) fn install(cluster: &Kubernetes, release: ExtensionRelease, chart_ver
     }
     cluster.create_namespace(&release.namespace, &options);
     let installed = cluster.state().release.clone();
-    let before = installed.map(|installed| installed.manifest).unwrap_or_default();
+    let before = installed.map(|installed| installed.manifest.clone()).unwrap_or_default();
     let manifest = chart::manifest(&release, chart_version, cluster.settings.chart_sets_client_id);
     let same = |one: &Value, other: &Value| one["kind"] == other["kind"] && place(one) == place(other);
     for object in &manifest {
@@ -39,11 +41,11 @@ pub(crate) fn install(cluster: &Kubernetes, release: ExtensionRelease, chart_ver
         remove(cluster, old);
     }
     let chart_version = chart_version.to_owned();
-    cluster.state().release = Some(Installed {
+    cluster.state().release = Some(Arc::new(Installed {
         release,
         chart_version,
         manifest,
-    });
+    }));
     cluster.stir();
 }
 
@@ -83,12 +85,12 @@ pub(crate) fn recreate(cluster: &Kubernetes, kind: &str, name: &str) {
     };
     let wanted = installed
         .manifest
-        .into_iter()
+        .iter()
         .find(|object| object["kind"] == kind && place(object).1 == name);
     let Some(object) = wanted else { return };
-    remove(cluster, &object);
-    if let Some(resource) = resource(&object) {
-        let _ = cluster.create(resource, object, &Options::by(MANAGER, None));
+    remove(cluster, object);
+    if let Some(resource) = resource(object) {
+        let _ = cluster.create(resource, object.clone(), &Options::by(MANAGER, None));
     }
 }
 

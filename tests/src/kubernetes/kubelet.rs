@@ -1,5 +1,6 @@
 //! The scheduler and the kubelet: what becomes of a pod after it has been created.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ impl Kubernetes {
     ///
     /// # Errors
     /// 404 where there is no such pod.
-    pub(crate) fn end_pod(&self, namespace: &str, name: &str, grace: Option<u64>) -> Result<Value, Refusal> {
+    pub(crate) fn end_pod(&self, namespace: &str, name: &str, grace: Option<u64>) -> Result<Arc<Value>, Refusal> {
         let Some(resource) = resources::named("pods") else {
             return Err(Refusal::no_such_path());
         };

@@ -1,5 +1,7 @@
 //! What a test can do to the cluster while it runs.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::access::Persona;
@@ -62,7 +64,9 @@ impl Kubernetes {
     /// One object by kind, namespace (empty for cluster-wide ones) and name.
     #[must_use]
     pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
-        resources::of_kind(kind).and_then(|resource| self.store.get(resource.plural, namespace, name))
+        resources::of_kind(kind)
+            .and_then(|resource| self.store.get(resource.plural, namespace, name))
+            .map(Arc::unwrap_or_clone)
     }
 
     /// Makes an object as if by another hand, of a kind that the cluster serves; it needs a name, and a namespace where
@@ -134,6 +138,9 @@ impl Kubernetes {
         resources::of_kind(kind)
             .map(|resource| self.store.list(resource.plural, None).0)
             .unwrap_or_default()
+            .into_iter()
+            .map(Arc::unwrap_or_clone)
+            .collect()
     }
 
     /// Deletes a service account of the extension and makes it anew as the chart has it: annotations are gone.
@@ -152,6 +159,6 @@ impl Kubernetes {
         let Some(installed) = self.state().release.clone() else {
             return;
         };
-        extension::install(self, installed.release, chart_version);
+        extension::install(self, installed.release.clone(), chart_version);
     }
 }

@@ -1,6 +1,7 @@
 //! The replica set controller: as many pods as asked for.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -52,7 +53,7 @@ pub(crate) fn reconcile(cluster: &Kubernetes, memory: &mut Memory, set: &Value) 
 }
 
 /// Creates one pod: `Ok(None)` while the controller holds back after a failure.
-fn create(cluster: &Kubernetes, memory: &mut Memory, set: &Value) -> Result<Option<Value>, String> {
+fn create(cluster: &Kubernetes, memory: &mut Memory, set: &Value) -> Result<Option<Arc<Value>>, String> {
     let (held_back, failures) = memory.retries.get(&uid(set)).copied().unzip();
     if let Some(next) = held_back.filter(|next| Instant::now() < *next) {
         memory.wake_at(next);

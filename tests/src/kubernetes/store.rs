@@ -1,7 +1,7 @@
 //! The objects, and what happened to them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -23,9 +23,9 @@ pub(crate) struct Change {
     pub(crate) revision: u64,
     pub(crate) plural: &'static str,
     /// The object as it was before, `None` for a new one.
-    pub(crate) before: Option<Value>,
+    pub(crate) before: Option<Arc<Value>>,
     /// The object as it is now; for a deleted one its last state with the revision of the deletion.
-    pub(crate) after: Value,
+    pub(crate) after: Arc<Value>,
     pub(crate) deleted: bool,
 }
 
@@ -70,13 +70,14 @@ pub(crate) struct Store {
 
 #[derive(Debug, Default)]
 struct Inner {
-    objects: BTreeMap<Key, Value>,
+    /// Shared with every reader: the controllers look at all of them after each change.
+    objects: BTreeMap<Key, Arc<Value>>,
     revision: u64,
     changes: VecDeque<Change>,
     /// The last revision that has been forgotten.
     forgotten: u64,
     /// Every state of every service account, for caches that lag.
-    accounts: Vec<(Instant, Key, Option<Value>)>,
+    accounts: Vec<(Instant, Key, Option<Arc<Value>>)>,
 }
 
 impl Store {
@@ -101,7 +102,7 @@ impl Store {
         self.revision.subscribe()
     }
 
-    pub(crate) fn get(&self, plural: &'static str, namespace: &str, name: &str) -> Option<Value> {
+    pub(crate) fn get(&self, plural: &'static str, namespace: &str, name: &str) -> Option<Arc<Value>> {
         self.lock()
             .objects
             .get(&(plural, namespace.to_owned(), name.to_owned()))
@@ -109,14 +110,14 @@ impl Store {
     }
 
     /// The objects of a resource in `namespace` (all where `None`), and the revision of the list.
-    pub(crate) fn list(&self, plural: &'static str, namespace: Option<&str>) -> (Vec<Value>, u64) {
+    pub(crate) fn list(&self, plural: &'static str, namespace: Option<&str>) -> (Vec<Arc<Value>>, u64) {
         let inner = self.lock();
         let start = (plural, namespace.unwrap_or_default().to_owned(), String::new());
         let objects = inner
             .objects
             .range(start..)
             .take_while(|(key, _)| key.0 == plural && namespace.is_none_or(|own| key.1 == own))
-            .map(|(_, object)| object.clone())
+            .map(|(_, object)| Arc::clone(object))
             .collect();
         (objects, inner.revision)
     }
@@ -159,7 +160,7 @@ impl Store {
     }
 
     /// The service account as a cache sees it that lags by `lag`; the outer `None` where that cache has no entry.
-    pub(crate) fn lagging_account(&self, namespace: &str, name: &str, lag: Duration) -> Option<Value> {
+    pub(crate) fn lagging_account(&self, namespace: &str, name: &str, lag: Duration) -> Option<Arc<Value>> {
         let inner = self.lock();
         let key = ("serviceaccounts", namespace.to_owned(), name.to_owned());
         let seen = inner
@@ -174,7 +175,12 @@ impl Store {
     ///
     /// # Errors
     /// 409 where the name is taken.
-    pub(crate) fn create(&self, resource: &Resource, mut object: Value, options: &Options) -> Result<Value, Refusal> {
+    pub(crate) fn create(
+        &self,
+        resource: &Resource,
+        mut object: Value,
+        options: &Options,
+    ) -> Result<Arc<Value>, Refusal> {
         let mut inner = self.lock();
         let key = key_of(resource, &object);
         if inner.objects.contains_key(&key) {
@@ -191,10 +197,10 @@ impl Store {
         if !options.applies {
             fields::record(None, &mut object, &options.writer);
         }
-        if !options.dry_run {
-            object = self.commit(&mut inner, key, resource, None, object);
+        if options.dry_run {
+            return Ok(Arc::new(object));
         }
-        Ok(object)
+        Ok(self.commit(&mut inner, key, resource, None, object))
     }
 
     /// Changes an object in one go. Nothing is written where `change` leaves it as it is.
@@ -208,7 +214,7 @@ impl Store {
         name: &str,
         options: &Options,
         change: impl FnOnce(&Value) -> Result<Value, Refusal>,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Arc<Value>, Refusal> {
         let mut inner = self.lock();
         let key = (resource.plural, namespace.to_owned(), name.to_owned());
         let Some(before) = inner.objects.get(&key).cloned() else {
@@ -216,26 +222,26 @@ impl Store {
         };
         let mut after = change(&before)?;
         keep_own_metadata(resource, &before, &mut after);
-        if after == before {
+        if after == *before {
             return Ok(before);
         }
         if !options.applies {
             fields::record(Some(&before), &mut after, &options.writer);
         }
         if options.dry_run {
-            return Ok(after);
+            return Ok(Arc::new(after));
         }
         Ok(self.commit(&mut inner, key, resource, Some(before), after))
     }
 
     /// Takes an object away.
-    pub(crate) fn remove(&self, plural: &'static str, namespace: &str, name: &str) -> Option<Value> {
+    pub(crate) fn remove(&self, plural: &'static str, namespace: &str, name: &str) -> Option<Arc<Value>> {
         let mut inner = self.lock();
         let key = (plural, namespace.to_owned(), name.to_owned());
         let before = inner.objects.remove(&key)?;
         inner.revision += 1;
         let revision = inner.revision;
-        let mut after = before.clone();
+        let mut after = Value::clone(&before);
         after["metadata"]["resourceVersion"] = json!(revision.to_string());
         if plural == "serviceaccounts" {
             inner.accounts.push((Instant::now(), key, None));
@@ -245,8 +251,8 @@ impl Store {
             Change {
                 revision,
                 plural,
-                before: Some(before.clone()),
-                after,
+                before: Some(Arc::clone(&before)),
+                after: Arc::new(after),
                 deleted: true,
             },
         );
@@ -258,21 +264,24 @@ impl Store {
         inner: &mut Inner,
         key: Key,
         resource: &Resource,
-        before: Option<Value>,
+        before: Option<Arc<Value>>,
         mut after: Value,
-    ) -> Value {
+    ) -> Arc<Value> {
         inner.revision += 1;
         let revision = inner.revision;
         after["metadata"]["resourceVersion"] = json!(revision.to_string());
+        let after = Arc::new(after);
         if resource.plural == "serviceaccounts" {
-            inner.accounts.push((Instant::now(), key.clone(), Some(after.clone())));
+            inner
+                .accounts
+                .push((Instant::now(), key.clone(), Some(Arc::clone(&after))));
         }
-        inner.objects.insert(key, after.clone());
+        inner.objects.insert(key, Arc::clone(&after));
         let change = Change {
             revision,
             plural: resource.plural,
             before,
-            after: after.clone(),
+            after: Arc::clone(&after),
             deleted: false,
         };
         self.note(inner, change);

@@ -1,5 +1,7 @@
 //! Lists as tables, in the columns that the API server itself prints.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -20,7 +22,7 @@ impl Table {
     }
 
     /// `objects` as a table with the resource version `revision`.
-    pub(crate) fn render(self, resource: &Resource, objects: &[Value], revision: &str) -> Value {
+    pub(crate) fn render(self, resource: &Resource, objects: &[Arc<Value>], revision: &str) -> Value {
         let columns: Vec<Value> = columns(resource)
             .iter()
             .map(|name| {

@@ -1,5 +1,6 @@
 //! When Velero validates a storage location.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -37,9 +38,9 @@ impl Rhythm {
 
 impl Validation {
     /// Whether this pod has been seen before. Other pods than `running` are forgotten.
-    pub(crate) fn knows(&mut self, pod: &str, running: &[Value]) -> bool {
+    pub(crate) fn knows(&mut self, pod: &str, running: &[impl Borrow<Value>]) -> bool {
         self.starts
-            .retain(|known, _| running.iter().any(|pod| uid(pod) == *known));
+            .retain(|known, _| running.iter().any(|pod| uid(pod.borrow()) == *known));
         self.starts.contains_key(pod)
     }
 

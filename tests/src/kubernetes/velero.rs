@@ -21,7 +21,7 @@ pub(crate) const CONTAINER: &str = "velero";
 /// Does what is due for every running Velero.
 pub(crate) fn step(cluster: &Kubernetes, memory: &mut Memory) {
     let (mut pods, _) = cluster.store.list("pods", None);
-    pods.retain(validates);
+    pods.retain(|pod| validates(pod));
     if cluster.state().velero_hangs {
         return;
     }
@@ -82,7 +82,11 @@ fn validate(cluster: &Kubernetes, pod: &Value) {
     };
     let dialect = cluster.state().dialect;
     let presented = presented(cluster, pod);
-    let own = cluster.state().release.clone().map(|held| held.release.client_id);
+    let own = cluster
+        .state()
+        .release
+        .clone()
+        .map(|held| held.release.client_id.clone());
     let way = Way {
         cloud: cluster.cloud.0.as_ref(),
         own: own.as_deref().filter(|client_id| !client_id.is_empty()),

@@ -1,5 +1,7 @@
 //! get, list, create, update, patch, delete.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -29,13 +31,13 @@ pub(crate) fn answer(cluster: &Kubernetes, request: &Request, named: &Named, ver
         _ => return delete(cluster, request, named),
     };
     let object = match (named.subresource.as_deref(), Table::asked(request)) {
-        (Some("scale"), _) => changes::scale(&object),
+        (Some("scale"), _) => Arc::new(changes::scale(&object)),
         (_, Some(table)) => {
             let version = object["metadata"]["resourceVersion"]
                 .as_str()
                 .unwrap_or_default()
                 .to_owned();
-            table.render(resource, &[object], &version)
+            Arc::new(table.render(resource, &[object], &version))
         }
         _ => object,
     };
@@ -46,13 +48,13 @@ fn list(cluster: &Kubernetes, request: &Request, named: &Named) -> Answer {
     let resource = named.resource;
     let selector = Selector::parse(resource, &request.query)?;
     let (objects, revision) = cluster.store.list(resource.plural, named.namespace.as_deref());
-    let items: Vec<Value> = objects.into_iter().filter(|object| selector.matches(object)).collect();
+    let items: Vec<Arc<Value>> = objects.into_iter().filter(|object| selector.matches(object)).collect();
     let (items, next) = page(items, &request.query)?;
     let mut list = match Table::asked(request) {
         Some(table) => table.render(resource, &items, &revision.to_string()),
         None => json!({
             "kind": format!("{}List", resource.kind), "apiVersion": resource.api_version(),
-            "metadata": { "resourceVersion": revision.to_string() }, "items": items,
+            "metadata": { "resourceVersion": revision.to_string() }, "items": items.iter().map(|item| Value::clone(item)).collect::<Vec<_>>(),
         }),
     };
     if let Some((token, left)) = next {
@@ -66,7 +68,7 @@ fn list(cluster: &Kubernetes, request: &Request, named: &Named) -> Answer {
 type Next = Option<(usize, usize)>;
 
 /// As many of `items` as were asked for, from where the page before ended.
-fn page(items: Vec<Value>, query: &Query) -> Result<(Vec<Value>, Next), Refusal> {
+fn page<T>(items: Vec<T>, query: &Query) -> Result<(Vec<T>, Next), Refusal> {
     let begun = match query.get("continue").filter(|token| !token.is_empty()) {
         Some(token) => token
             .parse()
@@ -81,7 +83,7 @@ fn page(items: Vec<Value>, query: &Query) -> Result<(Vec<Value>, Next), Refusal>
     Ok((items, (left > 0).then_some((end, left))))
 }
 
-fn create(cluster: &Kubernetes, request: &Request, named: &Named) -> Result<Value, Refusal> {
+fn create(cluster: &Kubernetes, request: &Request, named: &Named) -> Result<Arc<Value>, Refusal> {
     let mut object = request.json()?;
     let (resource, namespace) = (named.resource, named.store_namespace());
     if object["kind"].as_str().is_some_and(|kind| kind != resource.kind) {
@@ -110,7 +112,12 @@ impl Kubernetes {
     ///
     /// # Errors
     /// What admission refuses, and 409 where the name is taken.
-    pub(crate) fn create(&self, resource: &Resource, mut object: Value, options: &Options) -> Result<Value, Refusal> {
+    pub(crate) fn create(
+        &self,
+        resource: &Resource,
+        mut object: Value,
+        options: &Options,
+    ) -> Result<Arc<Value>, Refusal> {
         let metadata = &mut object["metadata"];
         if metadata["name"].as_str().unwrap_or_default().is_empty() {
             let Some(prefix) = metadata["generateName"].as_str() else {
@@ -168,7 +175,7 @@ fn delete(cluster: &Kubernetes, request: &Request, named: &Named) -> Answer {
         return Ok(json_answer(StatusCode::OK, &live));
     }
     if resource.plural == "pods" && grace != Some(0) {
-        return Ok(json_answer(StatusCode::OK, &cluster.end_pod(namespace, name, grace)?));
+        return Ok(json_answer(StatusCode::OK, &*cluster.end_pod(namespace, name, grace)?));
     }
     cluster.store.remove(resource.plural, namespace, name);
     let mut details = resource.details(name);

@@ -122,7 +122,7 @@ impl Stream {
             let namespace = self.namespace.as_deref();
             namespace.is_none_or(|own| object["metadata"]["namespace"] == own) && self.selector.matches(object)
         };
-        let before = change.before.as_ref().is_some_and(here);
+        let before = change.before.as_deref().is_some_and(here);
         let after = !change.deleted && here(&change.after);
         let kind = match (before, after) {
             (false, false) => return None,
@@ -133,14 +133,14 @@ impl Stream {
         Some(json!({ "type": kind, "object": self.shown(change.after) }))
     }
 
-    fn shown(&self, object: Value) -> Value {
+    fn shown(&self, object: Arc<Value>) -> Value {
         let version = object["metadata"]["resourceVersion"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
         match self.table {
             Some(table) => table.render(self.resource, &[object], &version),
-            None => object,
+            None => Arc::unwrap_or_clone(object),
         }
     }
 

@@ -38,6 +38,12 @@ impl Template {
 
     /// Matches decoded segments, literals without regard to case.
     pub(crate) fn captures(&self, segments: &[String]) -> Option<Captures> {
+        // Every request is held against every template, and the last segment tells most of them apart.
+        if let (Some(Token::Literal(end)), Some(last)) = (self.tokens.last(), segments.last())
+            && !end.eq_ignore_ascii_case(last)
+        {
+            return None;
+        }
         let mut captures = capture(&self.tokens, segments)?;
         captures.reverse();
         Some(captures)
