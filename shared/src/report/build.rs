@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::guide::Plane;
 use crate::handoff;
-use crate::report::model::{Cluster, Found, Judgement, Lane, Mark, Report, StepLine, Todo, View};
+use crate::report::model::{Cluster, Found, Judgement, Lane, Mark, Report, StepLine, Todo, Unseen, View};
 use crate::report::views::{Look, Views};
 use crate::report::{access, found, links, picture, text, unseen};
 use crate::state::schema::{State, Target};
@@ -41,6 +42,7 @@ pub fn report(inputs: &Inputs<'_>) -> Report {
     };
     let lanes = picture::lanes(inputs.state, views);
     let findings = found::all(views, inputs.state_flag);
+    let unseen = unseen::all(views, inputs.state_flag);
     let views_seen: Vec<View> = inputs.looks.iter().map(Look::view).collect();
     Report {
         made_at: inputs.now,
@@ -49,13 +51,13 @@ pub fn report(inputs: &Inputs<'_>) -> Report {
         cluster: inputs.state.target.as_ref().map(cluster),
         file: text::name(inputs.file),
         digest: text::name(inputs.digest),
-        verdict: verdict(inputs, &lanes, &findings),
+        verdict: verdict(inputs, &lanes, (&findings, &unseen)),
         turns: turns(inputs),
         steps: inputs.rows.iter().map(step).collect(),
         made: access::made(inputs.state),
         access: access::grants(inputs.state),
         links: links::lines(views),
-        unseen: unseen::all(views, inputs.state_flag),
+        unseen,
         rights: access::needed(inputs.state, inputs.rows),
         views: views_seen,
         lanes,
@@ -77,9 +79,9 @@ fn cluster(target: &Target) -> Cluster {
 }
 
 /// All of it in a sentence, with the command that brings it further.
-fn verdict(inputs: &Inputs<'_>, lanes: &[Lane], findings: &[Found]) -> Judgement {
+fn verdict(inputs: &Inputs<'_>, lanes: &[Lane], (findings, unseen): (&[Found], &[Unseen])) -> Judgement {
     let current = || findings.iter().filter(|found| !found.outdated && !found.pending);
-    let (mark, says) = judged(inputs, lanes, &current().collect::<Vec<_>>());
+    let (mark, says) = judged(inputs, lanes, (&current().collect::<Vec<_>>(), unseen));
     let cure = current().find_map(|found| found.command.clone());
     let turn = || inputs.rows.iter().find_map(|row| row.next.as_ref());
     let command = match mark {
@@ -91,7 +93,7 @@ fn verdict(inputs: &Inputs<'_>, lanes: &[Lane], findings: &[Found]) -> Judgement
 }
 
 /// What is wrong, else what is left, else what is weak, else how sure it is that all is well.
-fn judged(inputs: &Inputs<'_>, lanes: &[Lane], findings: &[&Found]) -> (Mark, String) {
+fn judged(inputs: &Inputs<'_>, lanes: &[Lane], (findings, unseen): (&[&Found], &[Unseen])) -> (Mark, String) {
     let nodes = || lanes.iter().flat_map(|lane| &lane.nodes);
     let error = findings.iter().find(|found| found.level == "error");
     match (nodes().find(|node| node.mark == Mark::Broken), error) {
@@ -116,7 +118,7 @@ fn judged(inputs: &Inputs<'_>, lanes: &[Lane], findings: &[&Found]) -> (Mark, St
             Mark::Attention,
             format!("Every step is done, but something needs attention. {}.", ended(says)),
         ),
-        None => well(inputs, lanes),
+        None => well(inputs, lanes, unseen),
     }
 }
 
@@ -141,20 +143,43 @@ fn left(rows: &[Row]) -> Option<String> {
     ))
 }
 
-/// Nothing is wrong and nothing is left: how sure that is.
-fn well(inputs: &Inputs<'_>, lanes: &[Lane]) -> (Mark, String) {
+/// Returns how certain it is that nothing is wrong or left. Only what this run checked counts: a side that only reported is
+/// named, with the time of its report.
+fn well(inputs: &Inputs<'_>, lanes: &[Lane], unseen: &[Unseen]) -> (Mark, String) {
     let nodes = || lanes.iter().flat_map(|lane| &lane.nodes);
     let (all, seen) = (nodes().count(), nodes().filter(|node| node.mark == Mark::Good).count());
-    let says = match seen {
-        0 => "The state file has every step; nobody has looked whether that is still so.".to_owned(),
-        seen if seen == all && inputs.looks.iter().all(|look| look.seen.is_ok()) => {
-            "Protected: every link of the chain was seen as it should be.".to_owned()
+    if seen == 0 {
+        let says = "The state file reports every step as done. Nothing was checked in this run.";
+        return (Mark::Recorded, says.to_owned());
+    }
+    let checked = format!("{seen} of {all} stages were checked in this run and are as expected");
+    let mut missing: Vec<String> = inputs.looks.iter().filter_map(unchecked).collect();
+    if missing.is_empty() && seen < all {
+        let titles = nodes().filter(|node| node.mark != Mark::Good).map(|node| node.title);
+        missing.push(titles.map(str::to_lowercase).collect::<Vec<_>>().join(", "));
+    }
+    match (missing.is_empty(), unseen.len()) {
+        (true, 0) => (Mark::Good, format!("Protected: {checked}.")),
+        (true, 1) => (Mark::Recorded, format!("{checked}. One check could not be made.")),
+        (true, count) => (Mark::Recorded, format!("{checked}. {count} checks could not be made.")),
+        (false, _) => {
+            let missing = missing.join("; ");
+            (Mark::Recorded, format!("{checked}. Not checked in this run: {missing}."))
         }
-        seen => format!(
-            "Protected, as far as it was seen: {seen} of {all} stations of the chain were looked at and are as they should be."
-        ),
+    }
+}
+
+/// Returns the side that a view is of where the view is not of this run.
+fn unchecked(look: &Look) -> Option<String> {
+    let side = match look.plane {
+        Plane::Cloud => "the cloud side",
+        Plane::Cluster => "the cluster side",
     };
-    (if seen == 0 { Mark::Recorded } else { Mark::Good }, says)
+    match &look.seen {
+        Ok(_) if look.live => None,
+        Ok(seen) => Some(format!("{side} (last reported {})", seen.at.strftime("%Y-%m-%d %H:%MZ"))),
+        Err(_) => Some(side.to_owned()),
+    }
 }
 
 fn turns(inputs: &Inputs<'_>) -> Vec<Todo> {

@@ -3,7 +3,7 @@
 use crate::chain::link::Link;
 use crate::report::model::{CheckLine, LinkLine, Mark};
 use crate::report::text;
-use crate::report::views::{Seen, Views};
+use crate::report::views::{Seen, Views, home};
 
 /// As many facts as are kept of a check.
 const FACTS: usize = 6;
@@ -14,19 +14,27 @@ pub(super) fn lines(views: Views<'_>) -> Vec<LinkLine> {
         let checks: Vec<CheckLine> = views.checks(link).map(|seen| line(&seen)).collect();
         LinkLine {
             link,
-            mark: mark(&checks),
+            mark: mark(link, &checks),
             checks,
         }
     });
     lines.filter(|line| !line.checks.is_empty()).collect()
 }
 
-/// The worst of what counts; what the one program could not see counts only where the other one did not see it either.
-fn mark(checks: &[CheckLine]) -> Mark {
-    let fresh = checks.iter().filter(|check| !check.outdated).map(|check| check.mark);
-    let (unseen, seen): (Vec<Mark>, Vec<Mark>) = fresh.partition(|mark| *mark == Mark::Unseen);
-    let worst = seen.into_iter().max();
-    worst.or(unseen.into_iter().max()).unwrap_or(Mark::Unseen)
+/// Returns the worst finding of either program; without one, what the program says that can observe the link. What one program
+/// could not see counts only where the other one did not see it either.
+fn mark(link: Link, checks: &[CheckLine]) -> Mark {
+    let seen = || {
+        let fresh = checks.iter().filter(|check| !check.outdated);
+        fresh.filter(|check| check.mark != Mark::Unseen)
+    };
+    let worst = seen().map(|check| check.mark).max();
+    let own = seen().filter(|check| check.seen_by == home(link)).map(|check| check.mark);
+    match worst {
+        Some(mark @ (Mark::Good | Mark::Recorded)) => own.max().unwrap_or(mark),
+        Some(mark) => mark,
+        None => Mark::Unseen,
+    }
 }
 
 fn line(seen: &Seen<'_>) -> CheckLine {

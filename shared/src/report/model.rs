@@ -15,9 +15,9 @@ pub use parts::{CheckLine, Found, Grant, LinkLine, Location, Made, NeededRight, 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
-    /// Seen as it should be.
+    /// Checked in this run, and as expected.
     Good,
-    /// The state file says so; nobody looked.
+    /// Reported by the state file or by an earlier run, and not checked in this one.
     Recorded,
     /// Could not be seen, or nobody looked.
     Unseen,
@@ -45,7 +45,7 @@ impl Mark {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Good => "good",
-            Self::Recorded => "recorded",
+            Self::Recorded => "reported",
             Self::Unseen => "not seen",
             Self::Open => "open",
             Self::Attention => "attention",
@@ -57,8 +57,8 @@ impl Mark {
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Good => "somebody looked, and it is as it should be",
-            Self::Recorded => "the state file says that it was done; nobody has looked since",
+            Self::Good => "checked in this run, and as expected",
+            Self::Recorded => "reported by the state file or by an earlier run; not checked in this run",
             Self::Unseen => "could not be seen, or nobody looked",
             Self::Open => "not done yet",
             Self::Attention => "works, and will not for long, or not for everything",

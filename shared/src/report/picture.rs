@@ -195,17 +195,29 @@ fn stand(station: &Station, state: &State, views: Views<'_>) -> Stand {
     }
     let rows = station.steps.iter().filter_map(|step| views.row(*step));
     let row = rows.max_by_key(|row| Mark::from(row.standing));
-    let good = || fresh.iter().filter(|seen| seen.mark() == Mark::Good);
-    // That of the station's own name says more of it than that the namespace is there.
-    let good = good()
-        .find(|seen| station.is_named(&seen.check.check))
-        .or(good().next());
+    let good = best(station, &fresh, Mark::Good).or_else(|| best(station, &fresh, Mark::Recorded));
+    let observed = |link: &Link| fresh.iter().any(|seen| seen.check.link == *link && seen.is_observed());
+    let whole = station.links.iter().all(observed);
     match (good, row) {
         (_, Some(row)) if Mark::from(row.standing) == Mark::Broken => of_row(row),
+        // A storage account that was checked doesn't show that the storage location in the cluster is available.
+        (Some(good), _) if !whole => {
+            let (_, says, at, by) = of_check(good);
+            (Mark::Recorded, says, at, by)
+        }
         (Some(good), _) => of_check(good),
         (None, Some(row)) => of_row(row),
         (None, None) => (Mark::Unseen, "nobody looked".to_owned(), None, None),
     }
+}
+
+/// Returns the check with this mark that says most: the one with the station's own name says more of it than that the
+/// namespace exists.
+fn best<'a>(station: &Station, fresh: &'a [Seen<'a>], mark: Mark) -> Option<&'a Seen<'a>> {
+    let all = || fresh.iter().filter(move |seen| seen.mark() == mark);
+    all()
+        .find(|seen| station.is_named(&seen.check.check))
+        .or_else(|| all().next())
 }
 
 /// The first finding that is about the station and not history.

@@ -95,7 +95,12 @@ fn all_good() -> Vec<Look> {
         look(
             Plane::Cluster,
             AFTER,
-            good(&[Link::Pods, Link::StorageLocation]),
+            good(&[
+                Link::Pods,
+                Link::Injection,
+                Link::ServiceAccounts,
+                Link::StorageLocation,
+            ]),
             vec![],
         ),
     ]
@@ -179,8 +184,48 @@ fn all_that_was_seen_as_it_should_be_is_said_to_be_so() {
         .find(|node| node.mark != Mark::Good);
     assert_eq!(not_good, None);
     assert_eq!(page.verdict.mark, Mark::Good);
-    assert!(page.verdict.says.contains("every link"), "{}", page.verdict.says);
+    assert!(
+        page.verdict.says.starts_with("Protected: 11 of 11"),
+        "{}",
+        page.verdict.says
+    );
     assert_eq!((page.unseen.len(), page.findings.len()), (0, 0));
+}
+
+#[test]
+fn a_side_that_was_not_looked_at_in_this_run_is_named_and_never_green() {
+    let both = all_good();
+    for (at, side, blinded) in [
+        (0, "the cloud side", "cluster"),
+        (1, "the cluster side", "service-accounts"),
+    ] {
+        let plane = both[at].plane;
+        let mut missing = both.clone();
+        missing[at] = blind(plane);
+        let of_missing = page(&whole(), &missing);
+        let mut reported = both.clone();
+        reported[at].live = false;
+        let of_reported = page(&whole(), &reported);
+        for page in [&of_missing, &of_reported] {
+            assert_eq!(page.verdict.mark, Mark::Recorded, "{}", page.verdict.says);
+            assert!(page.verdict.says.contains("Not checked in this run: "), "{}", page.verdict.says);
+            assert!(page.verdict.says.contains(side), "{}", page.verdict.says);
+            assert_eq!(node(page, blinded).mark, Mark::Recorded);
+            // The account was seen in Azure, or the location in the cluster: not both.
+            assert_eq!(node(page, "container").mark, Mark::Recorded);
+            assert!(!html::html(page).contains("Protected:"));
+        }
+        assert!(of_reported.verdict.says.contains("(last reported 2026-11-24 08:00Z)"));
+    }
+}
+
+#[test]
+fn a_link_is_green_only_by_the_program_that_can_observe_it() {
+    let mut looks = all_good();
+    looks[1].live = false;
+    let page = page(&whole(), &looks);
+    let of = |link: Link| page.links.iter().find(|line| line.link == link).unwrap().mark;
+    assert_eq!((of(Link::Cluster), of(Link::Pods)), (Mark::Good, Mark::Recorded));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::chain::link::Link;
 use crate::guide::{Person, Plane};
 use crate::report::model::Unseen;
 use crate::report::text;
-use crate::report::views::Views;
+use crate::report::views::{Views, home};
 
 /// The views that are missing, and what those that there are could not see unless the other one did.
 pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Unseen> {
@@ -41,23 +41,6 @@ pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Unseen> {
         }
     }
     all
-}
-
-/// The plane that a link belongs to: the one whose view of it is complete.
-const fn home(link: Link) -> Plane {
-    match link {
-        Link::Pods | Link::Injection | Link::ServiceAccounts | Link::StorageLocation => Plane::Cluster,
-        Link::Login
-        | Link::Subscription
-        | Link::Cluster
-        | Link::Storage
-        | Link::Extension
-        | Link::FederatedCredentials
-        | Link::StorageRole
-        | Link::Vault
-        | Link::BackupInstance
-        | Link::Jobs => Plane::Cloud,
-    }
 }
 
 /// Role assignments are seen for certain by whoever may make them.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::chain::check::Check;
+use crate::chain::check::{Check, Verdict};
 use crate::chain::examination::Examination;
 use crate::chain::link::Link;
 use crate::guide::{Plane, StepName};
@@ -40,11 +40,39 @@ pub(super) struct Seen<'a> {
     pub(super) plane: Plane,
     pub(super) at: Timestamp,
     pub(super) outdated: bool,
+    /// Whether it was made in this run.
+    pub(super) live: bool,
 }
 
 impl Seen<'_> {
+    /// What this run can say of it: an earlier run's success is a report, while an earlier run's finding still counts.
     pub(super) fn mark(&self) -> Mark {
-        self.check.verdict.into()
+        match self.check.verdict {
+            Verdict::Ok if !self.live => Mark::Recorded,
+            verdict => verdict.into(),
+        }
+    }
+
+    /// Whether the program that can observe the link observed something of it in this run.
+    pub(super) fn is_observed(&self) -> bool {
+        self.live && !self.outdated && self.plane == home(self.check.link) && self.check.verdict != Verdict::Unknown
+    }
+}
+
+/// Returns the program that can observe a link completely.
+pub(super) const fn home(link: Link) -> Plane {
+    match link {
+        Link::Pods | Link::Injection | Link::ServiceAccounts | Link::StorageLocation => Plane::Cluster,
+        Link::Login
+        | Link::Subscription
+        | Link::Cluster
+        | Link::Storage
+        | Link::Extension
+        | Link::FederatedCredentials
+        | Link::StorageRole
+        | Link::Vault
+        | Link::BackupInstance
+        | Link::Jobs => Plane::Cloud,
     }
 }
 
@@ -70,7 +98,7 @@ impl<'a> Views<'a> {
     /// Every check of a link, in the order in which they were made, the cloud's first.
     pub(super) fn checks(self, link: Link) -> impl Iterator<Item = Seen<'a>> {
         self.examinations().flat_map(move |(plane, examination)| {
-            let at = examination.at;
+            let (at, live) = (examination.at, self.is_live(plane));
             let outdated = self.is_outdated(link, at);
             let own = examination.checks.iter().filter(move |check| check.link == link);
             own.map(move |check| Seen {
@@ -78,6 +106,7 @@ impl<'a> Views<'a> {
                 plane,
                 at,
                 outdated,
+                live,
             })
         })
     }
