@@ -32,7 +32,7 @@ pub fn next(state: &State, state_flag: &str) -> Option<Turn> {
 pub enum Standing {
     /// Seen as done just now, and as the file has it where the file has it.
     Done,
-    /// The file says that it was done; this binary cannot see it, or did not look.
+    /// The file says that it was done; this run did not check it. Shown as "reported", and never counted as checked.
     Recorded,
     /// The file says that it was done, but for something that has changed since; or it is done, but not as the file says.
     Stale,
@@ -55,6 +55,10 @@ pub struct Row {
     pub standing: Standing,
     /// What proves it, or what is missing.
     pub evidence: String,
+    /// Whether this run checked the step itself.
+    pub observed: bool,
+    /// What is wrong with a result that the file has, such as a backup that finished with warnings.
+    pub warning: Option<String>,
     /// Since when, as the file has it.
     pub since: Option<Timestamp>,
     /// By whom, as the file has it.
@@ -93,11 +97,14 @@ pub fn rows(state: &State, seen: Option<&Seen<'_>>, state_flag: &str) -> Vec<Row
             let (standing, evidence) = stand(state, seen.map(|seen| seen.state), step, looked(step));
             let record = record(state, step);
             let (since, by) = record.map_or((None, None), |record| (record.since, record.by));
+            let unchecked = |ending: &Ending| matches!(ending, Ending::Failed { .. } | Ending::Held { .. });
             Row {
                 step,
                 number: step.number(),
                 standing,
                 evidence,
+                observed: looked(step).is_some_and(|ending| !unchecked(ending)),
+                warning: record::warning(state, step),
                 since,
                 by,
                 next: turn(state, step, standing, looked(step), state_flag),

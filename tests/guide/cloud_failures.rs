@@ -255,8 +255,7 @@ const OF_VAULT: [Case; 13] = [
         );
     }),
     ("JOB-WARN", |world| {
-        let warning = json!([{ "resourceName": "pod", "warning": { "code": "KubernetesBackupGenericWarning", "message": "no" } }]);
-        world.change(&world.job(), "/properties/extendedInfo/warningDetails", warning);
+        world.change(&world.job(), "/properties/status", json!("CompletedWithWarnings"));
     }),
 ];
 

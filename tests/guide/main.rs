@@ -52,6 +52,7 @@ mod status;
 #[cfg(target_os = "linux")]
 mod streams;
 mod throttling;
+mod truth;
 mod twice;
 mod vaults;
 mod verify;

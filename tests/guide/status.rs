@@ -80,7 +80,9 @@ fn the_document_has_a_stable_shape() {
     for row in document["steps"].as_array().unwrap() {
         assert_eq!(
             keys(row),
-            ["step", "number", "standing", "evidence", "since", "by", "next"]
+            [
+                "step", "number", "standing", "evidence", "observed", "warning", "since", "by", "next"
+            ]
         );
     }
     let storage = row(&document, "storage");

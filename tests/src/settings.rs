@@ -49,6 +49,8 @@ pub struct Settings {
     pub extension_names_identity: bool,
     /// So many jobs fail before one completes.
     pub job_failures: u32,
+    /// So many jobs complete with warnings before one completes without.
+    pub job_warnings: u32,
     /// Role assignments without effect for ever: nothing is propagated.
     pub roles_never_effective: bool,
     /// `PrincipalNotFound` even where `principalType` is given, for so many writes.
@@ -177,6 +179,7 @@ impl Default for Settings {
             extension_failures: 0,
             extension_names_identity: true,
             job_failures: 0,
+            job_warnings: 0,
             roles_never_effective: false,
             principal_not_found: 0,
             trusted_access_no_headers: false,

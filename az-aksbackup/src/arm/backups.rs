@@ -293,6 +293,11 @@ impl Job {
         }
     }
 
+    /// Returns whether it completed without everything: Azure has several words for that, and a list of jobs has no details.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.properties.status.to_ascii_lowercase().contains("warning") || !self.warnings().is_empty()
+    }
+
     /// Its warnings.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let details = self

@@ -170,9 +170,11 @@ impl Cluster {
         self.is_on("/properties/storageProfile/snapshotController/enabled")
     }
 
-    /// Whether pods are kept from the instance metadata service.
-    pub(crate) fn is_imds_restricted(&self) -> bool {
-        self.says("/properties/networkProfile/podLinkLocalAccess", &["None"])
+    /// Returns whether pods are kept from the instance metadata service; `None` where the api-version does not report it. In
+    /// November 2026 only preview versions have the member.
+    pub(crate) fn is_imds_restricted(&self) -> Option<bool> {
+        let access = self.at("/properties/networkProfile/podLinkLocalAccess")?.as_str()?;
+        Some(access.eq_ignore_ascii_case("None"))
     }
 
     /// Whether it has no way out to the internet.
@@ -300,6 +302,15 @@ pub(crate) mod tests {
         });
         change(&mut body);
         Cluster::parse(body.to_string()).unwrap()
+    }
+
+    #[test]
+    fn a_restriction_that_is_not_reported_is_not_known() {
+        let of = |profile: Value| cluster(|body| body["properties"]["networkProfile"] = profile).is_imds_restricted();
+        assert_eq!(cluster(|_| ()).is_imds_restricted(), None);
+        assert_eq!(of(json!({ "networkPlugin": "azure" })), None);
+        assert_eq!(of(json!({ "podLinkLocalAccess": "IMDS" })), Some(false));
+        assert_eq!(of(json!({ "podLinkLocalAccess": "None" })), Some(true));
     }
 
     #[test]

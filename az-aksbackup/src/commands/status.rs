@@ -29,6 +29,7 @@ pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
         digest: Some(digest),
         rows: &rows,
         next: status::next_of(&rows),
+        state_flag: &state_flag,
         offline: args.offline,
         check: args.check,
     };

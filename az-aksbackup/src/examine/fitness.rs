@@ -127,8 +127,18 @@ fn network(cluster: &Cluster) -> Check {
 fn metadata_service(view: &View, cluster: &Cluster) -> Check {
     const NAME: &str = "metadata service";
     match cluster.is_imds_restricted() {
-        false => Check::ok(LINK, NAME, "pods reach it"),
-        true => {
+        Some(false) => Check::ok(LINK, NAME, "pods can reach it"),
+        None => {
+            let query = "--query networkProfile.podLinkLocalAccess";
+            let hint = format!(
+                "install the aks-preview extension, which reads it, and run: az aks show {} {query}",
+                view.cluster_flags()
+            );
+            Check::unknown(LINK, NAME, "not reported by this api-version")
+                .hinted(hint)
+                .because("properties.networkProfile.podLinkLocalAccess is not in the response")
+        }
+        Some(true) => {
             let says = "pods may not reach the instance metadata service, which the extension cannot do without";
             let hint = format!("az aks update {} --disable-imds-restriction", view.cluster_flags());
             Check::error(LINK, NAME, says, hint)

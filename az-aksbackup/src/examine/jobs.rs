@@ -62,7 +62,7 @@ fn last(view: &View) -> Check {
             .proves("JOB-WARN");
     }
     // Azure's list of jobs leaves out what a warning is about; the word alone says that something is missing.
-    if status.to_ascii_lowercase().contains("warning") {
+    if job.is_incomplete() {
         let says = format!("the last backup ({when}) is {status}: something of it is missing");
         let hint = format!("see what Azure says of it: az aksbackup jobs {name}");
         return Check::warning(LINK, NAME, says, hint).because(facts).proves("JOB-WARN");

@@ -136,7 +136,7 @@ fn unwrap(error: &Value, depth: u8, words: &mut Vec<String>) {
 /// The failed backups since the last that went well. What failed before a role was assigned is history.
 fn failed_jobs(view: &View) -> Vec<Text> {
     let changed = roles::youngest(view);
-    let recent = jobs::ended(view).take_while(|job| job.state() == JobState::Failed || !job.warnings().is_empty());
+    let recent = jobs::ended(view).take_while(|job| job.state() == JobState::Failed || job.is_incomplete());
     recent.take(MOST_JOBS).flat_map(|job| of_job(job, changed)).collect()
 }
 

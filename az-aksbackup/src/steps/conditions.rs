@@ -93,7 +93,7 @@ pub(crate) fn cluster(target: &Target, cluster: &Cluster) -> Outcome<()> {
             format!("az aks update {place} --enable-snapshot-controller"),
         );
     }
-    if cluster.is_imds_restricted() {
+    if cluster.is_imds_restricted() == Some(true) {
         return failure(
             format!(
                 "cluster {name} keeps pods from the instance metadata service, which the extension cannot do without"

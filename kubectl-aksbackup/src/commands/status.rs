@@ -39,6 +39,7 @@ pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
         digest,
         rows: &rows,
         next,
+        state_flag: &state_flag,
         offline: arguments.offline,
         check: arguments.check,
     };

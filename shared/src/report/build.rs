@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::guide::Plane;
 use crate::handoff;
 use crate::report::model::{Cluster, Found, Judgement, Lane, Mark, Report, StepLine, Todo, Unseen, View};
-use crate::report::views::{Look, Views};
+use crate::report::views::{Look, Views, mark_of};
 use crate::report::{access, found, links, picture, text, unseen};
 use crate::state::schema::{State, Target};
 use crate::status::{Row, Standing};
@@ -164,7 +164,10 @@ fn well(inputs: &Inputs<'_>, lanes: &[Lane], unseen: &[Unseen]) -> (Mark, String
         (true, count) => (Mark::Recorded, format!("{checked}. {count} checks could not be made.")),
         (false, _) => {
             let missing = missing.join("; ");
-            (Mark::Recorded, format!("{checked}. Not checked in this run: {missing}."))
+            (
+                Mark::Recorded,
+                format!("{checked}. Not checked in this run: {missing}."),
+            )
         }
     }
 }
@@ -177,7 +180,10 @@ fn unchecked(look: &Look) -> Option<String> {
     };
     match &look.seen {
         Ok(_) if look.live => None,
-        Ok(seen) => Some(format!("{side} (last reported {})", seen.at.strftime("%Y-%m-%d %H:%MZ"))),
+        Ok(seen) => Some(format!(
+            "{side} (last reported {})",
+            seen.at.strftime("%Y-%m-%d %H:%MZ")
+        )),
         Err(_) => Some(side.to_owned()),
     }
 }
@@ -196,7 +202,7 @@ fn step(row: &Row) -> StepLine {
     StepLine {
         step: row.step,
         number: row.number,
-        mark: row.standing.into(),
+        mark: mark_of(row),
         standing: row.standing,
         evidence: text::sentence(&row.evidence),
         since: row.since,

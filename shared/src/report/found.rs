@@ -165,7 +165,7 @@ fn rule(link: Link, check: &str) -> String {
 
 /// A hint as what to do and the command that does it, where it ends with one: `annotate it: kubectl annotate …`. Of a
 /// view that is not `live`, and may therefore be anybody's, only commands of these two programs are taken, alone.
-fn cure(hint: &str, state_flag: &str, live: bool) -> (String, Option<String>) {
+pub(super) fn cure(hint: &str, state_flag: &str, live: bool) -> (String, Option<String>) {
     const PROGRAMS: [&str; 2] = ["az ", "kubectl "];
     const OURS: [&str; 2] = ["az aksbackup ", "kubectl aksbackup "];
     let programs = if live { PROGRAMS } else { OURS };

@@ -29,7 +29,9 @@ fn mark(link: Link, checks: &[CheckLine]) -> Mark {
         fresh.filter(|check| check.mark != Mark::Unseen)
     };
     let worst = seen().map(|check| check.mark).max();
-    let own = seen().filter(|check| check.seen_by == home(link)).map(|check| check.mark);
+    let own = seen()
+        .filter(|check| check.seen_by == home(link))
+        .map(|check| check.mark);
     match worst {
         Some(mark @ (Mark::Good | Mark::Recorded)) => own.max().unwrap_or(mark),
         Some(mark) => mark,

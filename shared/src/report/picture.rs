@@ -4,7 +4,7 @@ use crate::chain::link::Link;
 use crate::guide::StepName;
 use crate::report::model::{Lane, Mark, Node};
 use crate::report::text;
-use crate::report::views::{Seen, Views};
+use crate::report::views::{Seen, Views, mark_of};
 use crate::state::schema::State;
 use crate::status::{Row, Standing};
 
@@ -194,12 +194,14 @@ fn stand(station: &Station, state: &State, views: Views<'_>) -> Stand {
         };
     }
     let rows = station.steps.iter().filter_map(|step| views.row(*step));
-    let row = rows.max_by_key(|row| Mark::from(row.standing));
+    let row = rows.max_by_key(|row| mark_of(row));
     let good = best(station, &fresh, Mark::Good).or_else(|| best(station, &fresh, Mark::Recorded));
     let observed = |link: &Link| fresh.iter().any(|seen| seen.check.link == *link && seen.is_observed());
     let whole = station.links.iter().all(observed);
     match (good, row) {
         (_, Some(row)) if Mark::from(row.standing) == Mark::Broken => of_row(row),
+        // What this run could not check whole needs attention where the file or the other side reports it.
+        (Some(_), Some(row)) if !whole && mark_of(row) == Mark::Attention => of_row(row),
         // A storage account that was checked doesn't show that the storage location in the cluster is available.
         (Some(good), _) if !whole => {
             let (_, says, at, by) = of_check(good);
@@ -270,9 +272,10 @@ fn of_check(seen: &Seen<'_>) -> Stand {
 }
 
 fn of_row(row: &Row) -> Stand {
-    let says = match row.evidence.is_empty() {
-        true => format!("{} is not done yet", row.step.in_words()),
-        false => text::sentence(&row.evidence),
+    let says = match (&row.warning, row.evidence.is_empty()) {
+        (Some(warning), _) => text::sentence(warning),
+        (None, true) => format!("{} is not done yet", row.step.in_words()),
+        (None, false) => text::sentence(&row.evidence),
     };
-    (row.standing.into(), says, row.since, row.by.as_deref().map(text::name))
+    (mark_of(row), says, row.since, row.by.as_deref().map(text::name))
 }

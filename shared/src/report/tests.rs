@@ -208,7 +208,11 @@ fn a_side_that_was_not_looked_at_in_this_run_is_named_and_never_green() {
         let of_reported = page(&whole(), &reported);
         for page in [&of_missing, &of_reported] {
             assert_eq!(page.verdict.mark, Mark::Recorded, "{}", page.verdict.says);
-            assert!(page.verdict.says.contains("Not checked in this run: "), "{}", page.verdict.says);
+            assert!(
+                page.verdict.says.contains("Not checked in this run: "),
+                "{}",
+                page.verdict.says
+            );
             assert!(page.verdict.says.contains(side), "{}", page.verdict.says);
             assert_eq!(node(page, blinded).mark, Mark::Recorded);
             // The account was seen in Azure, or the location in the cluster: not both.

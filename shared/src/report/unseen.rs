@@ -3,6 +3,7 @@
 use crate::chain::check::{Check, Verdict};
 use crate::chain::link::Link;
 use crate::guide::{Person, Plane};
+use crate::report::found::cure;
 use crate::report::model::Unseen;
 use crate::report::text;
 use crate::report::views::{Views, home};
@@ -28,6 +29,9 @@ pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Unseen> {
         let blind = views.checks(link).filter(|seen| seen.check.verdict == Verdict::Unknown);
         for seen in blind.filter(|seen| !was_seen || seen.plane == home(link)) {
             let (who, command) = looker(home(link));
+            // What no command of ours can see has a command of its own.
+            let own = seen.check.hint.as_deref();
+            let own = own.and_then(|hint| cure(hint, state_flag, seen.live).1);
             all.push(Unseen {
                 what: text::name(&format!("{}: {}", link.title(), seen.check.check)),
                 why: text::sentence(&why(&seen.check.says, seen.check.hint.as_deref())),
@@ -36,7 +40,7 @@ pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Unseen> {
                 } else {
                     who
                 },
-                command: format!("{command}{state_flag}"),
+                command: own.unwrap_or_else(|| format!("{command}{state_flag}")),
             });
         }
     }

@@ -59,6 +59,14 @@ impl Seen<'_> {
     }
 }
 
+/// Returns how a step stands. A backup that lacks something needs attention, whoever reports it.
+pub(super) fn mark_of(row: &Row) -> Mark {
+    match &row.warning {
+        Some(_) => Mark::from(row.standing).max(Mark::Attention),
+        None => row.standing.into(),
+    }
+}
+
 /// Returns the program that can observe a link completely.
 pub(super) const fn home(link: Link) -> Plane {
     match link {

@@ -116,6 +116,18 @@ pub fn record(state: &State, step: StepName) -> Option<Record> {
     })
 }
 
+/// Returns what is wrong with the result that the file has of a step: Azure calls a backup that lacks something "completed with
+/// warnings", in more than one spelling.
+pub(super) fn warning(state: &State, step: StepName) -> Option<String> {
+    let table = state.cloud.backup.as_ref().filter(|_| step == StepName::Backup)?;
+    let job = table.job.rsplit('/').next().unwrap_or_default();
+    let warned = table.status.to_ascii_lowercase().contains("warning");
+    warned.then(|| {
+        let status = &table.status;
+        format!("backup job {job} is {status}: some resources might be missing; run: az aksbackup jobs {job}")
+    })
+}
+
 /// The values of a step's table, without who wrote them and when; `None` where the file has none.
 pub(super) fn table(state: &State, step: StepName) -> Option<toml::Value> {
     let (plane, name) = match step {

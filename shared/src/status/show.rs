@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::args::Format;
 use crate::console::{Console, Tone, short};
 use crate::exit::Exit;
-use crate::guide::StepName;
+use crate::guide::{Plane, StepName};
 use crate::process::document;
 use crate::runner::report::turn_lines;
 use crate::state::digest::Digest;
@@ -23,6 +23,8 @@ pub struct Shown<'a> {
     pub rows: &'a [Row],
     /// Whose turn it is.
     pub next: Option<Turn>,
+    /// The flag that names the state file in commands (see [`CommonArgs::state_flag`](crate::args::CommonArgs::state_flag)).
+    pub state_flag: &'a str,
     /// Whether nobody looked at the world.
     pub offline: bool,
     /// Whether anything that is left ends 8.
@@ -71,7 +73,7 @@ fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
     for row in shown.rows {
         let number = row.number.map_or_else(|| "+".to_owned(), |number| number.to_string());
         let since = row.since.map(|since| since.strftime("%Y-%m-%d %H:%MZ").to_string());
-        let (word, tone) = row.standing.word();
+        let (word, tone) = word(row);
         let state = console.paint(tone, &format!("{word:<8}"));
         let who = format!(
             "{:<17}  {:<by$}",
@@ -91,8 +93,10 @@ fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
                     .map(|line| console.paint(Tone::Faint, &line)),
             );
         }
-        None => lines.push(verdict(shown.rows).to_owned()),
+        None => lines.extend(verdict(shown.rows, shown.state_flag)),
     }
+    let warnings = shown.rows.iter().filter_map(|row| row.warning.as_ref());
+    lines.extend(warnings.map(|warning| console.paint(Tone::Attention, &format!("warning: {warning}"))));
     lines
 }
 
@@ -109,11 +113,19 @@ fn later(rows: &[Row], first: &Turn) -> Vec<String> {
     lines
 }
 
+/// Returns the word for a row's state. A backup that lacks something is a warning, whoever reports it.
+const fn word(row: &Row) -> (&'static str, Tone) {
+    match (row.standing, &row.warning) {
+        (Standing::Done | Standing::Recorded, Some(_)) => ("warning", Tone::Attention),
+        (standing, _) => standing.word(),
+    }
+}
+
 impl Standing {
     const fn word(self) -> (&'static str, Tone) {
         match self {
             Self::Done => ("done", Tone::Good),
-            Self::Recorded => ("recorded", Tone::Good),
+            Self::Recorded => ("reported", Tone::Faint),
             Self::Stale => ("stale", Tone::Attention),
             Self::Open => ("open", Tone::Attention),
             Self::Drifted => ("drifted", Tone::Bad),
@@ -122,15 +134,39 @@ impl Standing {
     }
 }
 
-/// What a table comes to in which it is nobody's turn.
-pub(super) fn verdict(rows: &[Row]) -> &'static str {
-    let any = |standing| rows.iter().any(|row| row.standing == standing);
-    let looked = |row: &Row| row.standing == Standing::Done && row.step != StepName::Preflight;
-    if any(Standing::Unknown) {
-        "the state file has every step, but what is unknown above could not be looked at"
-    } else if rows.iter().any(looked) {
-        "nothing is left: the cluster is protected"
-    } else {
-        "the state file has every step; nobody has looked whether that is still so"
+/// Returns the lines that conclude a table in which nothing is left to do. The cluster is called protected only if this run checked
+/// every step: what the file reports of the other program's steps is named, with the command that checks it.
+pub(super) fn verdict(rows: &[Row], state_flag: &str) -> Vec<String> {
+    let titles = |standing| {
+        let rows = rows.iter().filter(move |row: &&Row| row.standing == standing);
+        rows.map(|row| row.step.title()).collect::<Vec<_>>().join(", ")
+    };
+    let (unknown, reported) = (titles(Standing::Unknown), titles(Standing::Recorded));
+    if unknown.is_empty() && reported.is_empty() {
+        return vec!["nothing is left: the cluster is protected".to_owned()];
     }
+    let steps = || rows.iter().filter(|row| row.step != StepName::Preflight);
+    let checked = steps().filter(|row| row.standing == Standing::Done).count();
+    let mut lines = vec![match checked {
+        0 => "the state file reports every step as done; nothing was checked in this run".to_owned(),
+        checked => format!("checked in this run: {checked} of {} steps, all done", steps().count()),
+    }];
+    if checked > 0 && !reported.is_empty() {
+        lines.push(format!("reported, not checked in this run: {reported}"));
+    }
+    if !unknown.is_empty() {
+        lines.push(format!("could not be checked: {unknown}"));
+    }
+    for (plane, command) in [
+        (Plane::Cloud, "az aksbackup verify"),
+        (Plane::Cluster, "kubectl aksbackup verify"),
+    ] {
+        if rows
+            .iter()
+            .any(|row| row.standing == Standing::Recorded && row.step.plane() == plane)
+        {
+            lines.push(format!("  run   {command}{state_flag}"));
+        }
+    }
+    lines
 }

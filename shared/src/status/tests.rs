@@ -28,6 +28,8 @@ fn standing(step: StepName, standing: Standing) -> Row {
         number: None,
         standing,
         evidence: String::new(),
+        observed: false,
+        warning: None,
         since: None,
         by: None,
         next: turn(&State::default(), step, standing, None, " --state x"),
@@ -121,14 +123,43 @@ fn the_first_step_that_is_left_decides_whose_turn_it_is() {
 }
 
 #[test]
-fn a_cluster_is_called_protected_only_by_who_has_looked() {
+fn a_cluster_is_called_protected_only_where_every_step_was_checked_in_this_run() {
     let recorded = standing(StepName::Rollout, Standing::Recorded);
     let done = standing(StepName::BackupInstance, Standing::Done);
     let unknown = standing(StepName::Storage, Standing::Unknown);
-    let of = |rows: &[&Row]| verdict(&rows.iter().copied().cloned().collect::<Vec<_>>());
-    assert!(of(&[&recorded, &done]).contains("is protected"));
-    assert!(of(&[&recorded]).contains("nobody has looked"));
-    assert!(of(&[&recorded, &done, &unknown]).contains("could not be looked at"));
+    let of = |rows: &[&Row]| verdict(&rows.iter().copied().cloned().collect::<Vec<_>>(), " --state x").join("\n");
+    assert!(of(&[&done]).contains("is protected"));
+    assert_eq!(
+        of(&[&recorded, &done]),
+        "checked in this run: 1 of 2 steps, all done\nreported, not checked in this run: rollout\n\
+         \x20 run   kubectl aksbackup verify --state x"
+    );
+    assert_eq!(
+        of(&[&recorded]).lines().next(),
+        Some("the state file reports every step as done; nothing was checked in this run")
+    );
+    let all = of(&[&recorded, &done, &unknown]);
+    assert!(
+        all.contains("could not be checked: storage") && !all.contains("is protected"),
+        "{all}"
+    );
+}
+
+#[test]
+fn a_backup_that_finished_with_warnings_is_a_warning() {
+    let of = |status: &str| {
+        let table = format!("schema = 1\n[cloud.backup]\njob = \"/v/backupJobs/j\"\nstatus = \"{status}\"\n");
+        let all = rows(&state(&table), None, "");
+        all.into_iter().find(|row| row.step == StepName::Backup).unwrap()
+    };
+    let (warned, fine) = (of("CompletedWithWarnings"), of("Completed"));
+    assert_eq!(
+        (warned.standing, fine.standing),
+        (Standing::Recorded, Standing::Recorded)
+    );
+    assert_eq!(fine.warning, None);
+    assert!(warned.warning.unwrap().contains("az aksbackup jobs j"));
+    assert!(!warned.observed && !fine.observed);
 }
 
 #[test]

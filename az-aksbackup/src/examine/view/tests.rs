@@ -122,7 +122,9 @@ pub(crate) fn view() -> View {
             ("Microsoft.Storage", registered()),
             ("Microsoft.DataProtection", registered()),
         ],
-        cluster: Seen::Here(cluster(|_| ())),
+        cluster: Seen::Here(cluster(|body| {
+            body["properties"]["networkProfile"] = json!({ "podLinkLocalAccess": "IMDS" });
+        })),
         extensions: Seen::Here(vec![extension(|_| ())]),
         bindings: found(binding),
         instances: Seen::Here(vec![protected]),

@@ -44,8 +44,16 @@ pub(crate) const ROUTES: &[Route] = &[
 
 fn list(world: &mut World, call: &Call) -> Outcome {
     let vault = text(vaults::find(world, call)?, "/id").to_owned();
-    let items = world.list(&vault, KIND).into_iter().cloned().collect();
+    let items = world.list(&vault, KIND).into_iter().cloned().map(in_list).collect();
     Ok(call.page(world, items))
+}
+
+/// In every list of jobs that was recorded, the details of each job were left out; only the job itself has them.
+fn in_list(mut job: Value) -> Value {
+    if let Some(properties) = job["properties"].as_object_mut() {
+        properties.remove("extendedInfo");
+    }
+    job
 }
 
 fn get(world: &mut World, call: &Call) -> Outcome {
@@ -160,7 +168,13 @@ fn run(world: &mut World, vault: &str, instance: &str, job: &str) {
 }
 
 fn finish(world: &mut World, instance: &str, job: &str, seconds: f64, verdict: Result<(), UserError>) {
-    let status = if verdict.is_ok() { "Completed" } else { "Failed" };
+    let warned = verdict.is_ok() && world.settings.job_warnings > 0;
+    world.settings.job_warnings -= u32::from(warned);
+    let status = match (&verdict, warned) {
+        (Ok(()), true) => "CompletedWithWarnings",
+        (Ok(()), false) => "Completed",
+        (Err(_), _) => "Failed",
+    };
     if let Some(body) = world.get_mut(job) {
         let properties = &mut body["properties"];
         properties["status"] = json!(status);
@@ -171,6 +185,12 @@ fn finish(world: &mut World, instance: &str, job: &str, seconds: f64, verdict: R
             (seconds % 60.0).floor()
         ));
         properties["extendedInfo"]["subTasks"][0]["taskStatus"] = json!(status);
+        if warned {
+            properties["extendedInfo"]["warningDetails"] = json!([{
+                "resourceName": "persistentvolumeclaim/data",
+                "warning": { "code": "KubernetesBackupGenericWarning", "message": "The volume was not in the backup." },
+            }]);
+        }
         properties["errorDetails"] = verdict
             .as_ref()
             .err()
