@@ -158,6 +158,18 @@ fn a_policy_that_takes_the_label_off_is_seen_in_the_answer() {
     refused(&stage, &[USE, "removes"]);
 }
 
+/// Fails before: `configure` waited until its timeout for an annotation that never stays.
+#[test]
+fn a_policy_that_takes_the_annotation_off_is_seen_in_the_answer() {
+    let stage = granted();
+    let cluster = stage.sandbox.kubernetes();
+    cluster.set_other_webhook(Some(OtherWebhook::StripsAnnotation));
+    let annotation = "annotation azure.workload.identity/client-id does not stay on service account";
+    refused(&stage, &[annotation, "removes", "mutatingadmissionpolicies"]);
+    cluster.set_other_webhook(None);
+    stage.configure("cluster-admin", &[]).ok();
+}
+
 #[test]
 fn a_container_of_another_webhook_is_found_by_the_trial_over_all_containers() {
     let stage = granted();

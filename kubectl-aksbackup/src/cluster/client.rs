@@ -224,12 +224,19 @@ fn is_labelled(live: &LiveDeployment) -> bool {
         .is_some_and(|own| own == "true")
 }
 
-/// The API server took the label of `what` and kept the object without it.
+fn is_annotated(live: &LiveServiceAccount, client_id: &str) -> bool {
+    let annotations = live.metadata.annotations.as_ref();
+    annotations
+        .and_then(|all| all.get(CLIENT_ID_ANNOTATION))
+        .is_some_and(|own| own.eq_ignore_ascii_case(client_id))
+}
+
+/// The API server accepted a `mark`, such as `label azure.workload.identity/use`, and answers with `what` without it.
 ///
 /// # Errors
-/// Always: waiting for the label would not end.
-pub(crate) fn stripped<T>(what: &str, namespace: &str) -> Outcome<T> {
-    Failure::failed(format!("label {USE_LABEL} does not stay on {what}"))
+/// Always: waiting for the mark would not end.
+pub(crate) fn stripped<T>(mark: &str, what: &str, namespace: &str) -> Outcome<T> {
+    Failure::failed(format!("{mark} does not stay on {what}"))
         .because(
             "the API server accepts it and answers without it: a mutating webhook or policy of the cluster removes it",
         )
@@ -261,7 +268,8 @@ impl Patcher {
     /// Sets the client id of a service account, or takes it back with `None`.
     ///
     /// # Errors
-    /// As the API server says; a field of another manager is a conflict unless forced.
+    /// As the API server says; a field of another manager is a conflict unless forced. Or a policy of the cluster removes or
+    /// replaces the annotation, which the answer shows.
     pub(crate) async fn annotate(&self, account: &ServiceAccount, client_id: Option<&str>) -> Outcome<()> {
         let annotations = client_id.map(|id| json!({ CLIENT_ID_ANNOTATION: id }));
         let mut body = self.object("v1", "ServiceAccount", account.name.as_str(), &account.uid);
@@ -270,7 +278,8 @@ impl Patcher {
         }
         let object = format!("service account {}", account.name);
         let doing = Doing::new("patch", "serviceaccounts", object, self.reader.namespace());
-        self.reader
+        let answer = self
+            .reader
             .connection()
             .send(&doing, async |client| {
                 let api = Api::<LiveServiceAccount>::namespaced(client, self.reader.namespace());
@@ -278,7 +287,14 @@ impl Patcher {
                     .await
             })
             .await?;
-        Ok(())
+        match client_id.is_none_or(|id| is_annotated(&answer, id)) {
+            true => Ok(()),
+            false => {
+                let mark = format!("annotation {CLIENT_ID_ANNOTATION}");
+                let what = format!("service account {}", account.name);
+                stripped(&mark, &what, self.reader.namespace())
+            }
+        }
     }
 
     /// Puts label and cause onto a pod template in one patch, which is one rollout; `None` takes both back.
@@ -304,7 +320,10 @@ impl Patcher {
             .await?;
         match cause.is_none() || is_labelled(&answer) {
             true => Ok(()),
-            false => stripped(&format!("deployment {}", deployment.name), self.reader.namespace()),
+            false => {
+                let (label, what) = (format!("label {USE_LABEL}"), format!("deployment {}", deployment.name));
+                stripped(&label, &what, self.reader.namespace())
+            }
         }
     }
 

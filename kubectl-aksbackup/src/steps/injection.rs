@@ -1,7 +1,7 @@
 //! Whether pods really run with workload identity, and what a trial pod tells of the webhook.
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::names::VELERO_CONTAINER;
+use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
 
 use crate::cluster::client::stripped;
 use crate::cluster::deployments::{Deployment, Rollout};
@@ -85,7 +85,11 @@ fn made_as(
 ) -> Outcome<Option<String>> {
     let deployment = &trial.deployment;
     if !made.labelled {
-        return stripped(&format!("new pods of deployment {deployment}"), &context.namespace);
+        let (label, pods) = (
+            format!("label {USE_LABEL}"),
+            format!("new pods of deployment {deployment}"),
+        );
+        return stripped(&label, &pods, &context.namespace);
     }
     if made.is_untouched() {
         return around.passed_by(trial, made, context);

@@ -12,6 +12,8 @@ use super::status::Refusal;
 pub enum OtherWebhook {
     /// Takes the label `azure.workload.identity/use` off pods and pod templates.
     StripsLabel,
+    /// Takes the annotation `azure.workload.identity/client-id` off service accounts.
+    StripsAnnotation,
     /// Adds a container to each pod, after the workload identity webhook, which is asked again as its policy says.
     AddsContainer,
     /// The same, only to pods that a controller makes.
@@ -33,6 +35,11 @@ impl OtherWebhook {
         match (self, resource.plural) {
             (Self::StripsLabel, "pods") => strip(&mut object["metadata"]),
             (Self::StripsLabel, "deployments") => strip(&mut object["spec"]["template"]["metadata"]),
+            (Self::StripsAnnotation, "serviceaccounts") => {
+                if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+                    annotations.remove("azure.workload.identity/client-id");
+                }
+            }
             (Self::AddsContainer, "pods") => add(&mut object),
             (Self::AddsContainerToOwned, "pods") if owned => add(&mut object),
             (Self::RefusesBarePods, "pods") if !owned => {
