@@ -25,7 +25,7 @@ pub(crate) type Steps = Vec<Box<dyn Guided<Azure>>>;
 /// Steps 1 to 5, 7, and trusted access.
 pub(crate) fn prepare(options: PrepareOptions) -> Steps {
     let read = JustRead::default();
-    let mut steps = vec![step(Preflight::new(Purpose::Prepare, &read))];
+    let mut steps = vec![step(Preflight::new(Purpose::Prepare, &read, &options.state_flag))];
     steps.extend(prepared(&options, &read));
     steps
 }
@@ -33,14 +33,17 @@ pub(crate) fn prepare(options: PrepareOptions) -> Steps {
 /// Step 8.
 pub(crate) fn grant(options: GrantOptions) -> Steps {
     let read = JustRead::default();
-    vec![step(Preflight::new(Purpose::Grant, &read)), step(Roles::new(options))]
+    vec![
+        step(Preflight::new(Purpose::Grant, &read, &options.state_flag)),
+        step(Roles::new(options)),
+    ]
 }
 
 /// Step 11.
 pub(crate) fn protect(options: ProtectOptions) -> Steps {
     let read = JustRead::default();
     vec![
-        step(Preflight::new(Purpose::Protect, &read)),
+        step(Preflight::new(Purpose::Protect, &read, &options.state_flag)),
         step(BackupInstance::new(options, &read)),
     ]
 }
@@ -49,7 +52,7 @@ pub(crate) fn protect(options: ProtectOptions) -> Steps {
 pub(crate) fn backup(options: BackupOptions) -> Steps {
     let read = JustRead::default();
     vec![
-        step(Preflight::new(Purpose::Backup, &read)),
+        step(Preflight::new(Purpose::Backup, &read, &options.state_flag)),
         step(Backup::new(options, &read)),
     ]
 }
@@ -57,7 +60,7 @@ pub(crate) fn backup(options: BackupOptions) -> Steps {
 /// All steps of the cloud side that set something up.
 pub(crate) fn up(prepare: PrepareOptions, grant: GrantOptions, protect: ProtectOptions) -> Steps {
     let read = JustRead::default();
-    let mut steps = vec![step(Preflight::new(Purpose::Everything, &read))];
+    let mut steps = vec![step(Preflight::new(Purpose::Everything, &read, &prepare.state_flag))];
     steps.extend(prepared(&prepare, &read));
     steps.push(step(Roles::new(GrantOptions {
         in_passing: true,

@@ -15,6 +15,7 @@ mod cluster_change;
 mod confirmation;
 mod credentials;
 mod deputy;
+mod deputy_extensions;
 mod deputy_worlds;
 mod drift;
 mod dry_run;

@@ -109,6 +109,17 @@ impl Extension {
         self.provisioning_state().eq_ignore_ascii_case("Succeeded")
     }
 
+    /// The namespace of its Helm release, where Azure says.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.properties
+            .scope
+            .as_ref()?
+            .cluster
+            .as_ref()?
+            .release_namespace
+            .as_deref()
+    }
+
     /// A setting, empty where it is not set.
     pub(crate) fn setting(&self, key: &str) -> &str {
         let settings = self.properties.configuration_settings.as_ref();

@@ -3,12 +3,14 @@
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::names::NAMESPACE;
 
 use crate::arm::extensions::{self, Extension};
 use crate::arm::storage::Account;
 use crate::examine::view::View;
 use crate::steps::reinstallation::deletion;
 use crate::steps::settings::{self, ACCOUNT, BUCKET, TENANT, USE_AAD};
+use crate::steps::sole_extension::sole;
 
 const LINK: Link = Link::Extension;
 const PREPARE: &str = "az aksbackup prepare";
@@ -32,6 +34,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         return vec![Check::error(LINK, NAME, says, PREPARE).proves("EXT-MISSING")];
     };
     vec![
+        place(view),
         state(view, own),
         names(own),
         storage(view, own),
@@ -43,6 +46,23 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
 /// The id of the extension.
 pub(crate) fn id(view: &View, own: &Extension) -> ResourceId {
     extensions::extension_id(&view.id, &own.name)
+}
+
+/// Whether it is the only one, and where Azure Backup expects it.
+fn place(view: &View) -> Check {
+    const NAME: &str = "number and namespace of extensions";
+    match sole(&view.id, view.extensions.here().map_or(&[], Vec::as_slice)) {
+        Ok(_) => Check::ok(
+            LINK,
+            NAME,
+            format!("one Azure Backup extension, in namespace {NAMESPACE}"),
+        ),
+        Err(failure) => {
+            let hint = failure.hints.into_iter().next().unwrap_or_default();
+            let check = Check::error(LINK, NAME, failure.what, hint);
+            failure.why.into_iter().fold(check, Check::because)
+        }
+    }
 }
 
 fn state(view: &View, own: &Extension) -> Check {
@@ -219,6 +239,18 @@ mod tests {
     }
 
     #[test]
+    fn a_second_one_and_one_in_another_namespace_are_errors() {
+        let mut view = view();
+        view.extensions = Seen::Here(vec![extension(|_| ()), extension(|_| ())]);
+        assert!(checks(&view)[0].says.contains("has 2 Azure Backup extensions"));
+        view.extensions = Seen::Here(vec![extension(|own| {
+            own["scope"] = json!({ "cluster": { "releaseNamespace": "velero" } });
+        })]);
+        let check = &checks(&view)[0];
+        assert!(check.evidence[0].contains("namespace velero"), "{check:?}");
+    }
+
+    #[test]
     fn keys_that_the_account_takes_are_another_failure() {
         let mut view = view();
         view.extensions = Seen::Here(vec![extension(|own| {
@@ -237,7 +269,7 @@ mod tests {
             own["provisioningState"] = json!("Failed");
             own["statuses"] = json!([{ "level": "Error", "message": "timed out waiting for the condition" }]);
         })]);
-        let check = &checks(&view)[0];
+        let check = &checks(&view)[1];
         assert!(check.says.contains("timed out"), "{check:?}");
         assert!(
             check.evidence.iter().any(|fact| fact.contains("statuses[].message")),

@@ -233,7 +233,15 @@ impl View {
 
     /// The extension: one that works, else the first.
     pub(crate) fn extension(&self) -> Option<&Extension> {
-        extension(&self.extensions)
+        // Of several, the one of the target: what is wrong with another one is no finding of this cluster's chain.
+        let named = self.target().and_then(|target| {
+            let name = target.extension.name.as_str();
+            self.extensions
+                .here()?
+                .iter()
+                .find(|own| own.name.eq_ignore_ascii_case(name))
+        });
+        named.or_else(|| extension(&self.extensions))
     }
 
     /// The instance in the vault, else the first.

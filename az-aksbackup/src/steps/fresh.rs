@@ -18,7 +18,9 @@ pub(crate) struct JustRead {
     pub(crate) cluster: Fresh<Cluster>,
     /// The backup instances that protect it.
     pub(crate) instances: Fresh<Vec<Instance>>,
-    /// Its extension.
+    /// Its extensions of Azure Backup.
+    pub(crate) extensions: Fresh<Vec<Extension>>,
+    /// The one that counts.
     pub(crate) extension: Fresh<Extension>,
 }
 

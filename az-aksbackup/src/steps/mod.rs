@@ -20,6 +20,7 @@ pub(crate) mod reinstallation;
 pub(crate) mod rights;
 pub(crate) mod roles_seen;
 pub(crate) mod settings;
+pub(crate) mod sole_extension;
 pub(crate) mod subjects;
 pub(crate) mod turns;
 pub(crate) mod validation;

@@ -14,11 +14,13 @@ use aksbackup_shared::step::{Applied, Decision, Never, Step};
 use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::clusters::{self, Cluster};
+use crate::arm::extensions::{self, Extension};
 use crate::arm::groups::{self, Subscription};
 use crate::arm::roles::{self, Permission};
 use crate::plane::Azure;
 use crate::steps::fresh::JustRead;
 use crate::steps::rights::{self, Comparison, Purpose};
+use crate::steps::sole_extension::no_conflict;
 use crate::steps::turns::Sight;
 use crate::steps::{conditions, protection, wanted};
 
@@ -27,14 +29,30 @@ pub(crate) struct Preflight {
     /// What the caller is about to do.
     purpose: Purpose,
     read: JustRead,
+    /// The state flag for printed commands.
+    state_flag: String,
 }
 
 impl Preflight {
     /// For this purpose; keeps in `read` what the steps after it would read again.
-    pub(crate) fn new(purpose: Purpose, read: &JustRead) -> Self {
+    pub(crate) fn new(purpose: Purpose, read: &JustRead, state_flag: &str) -> Self {
         Self {
             purpose,
             read: read.clone(),
+            state_flag: state_flag.to_owned(),
+        }
+    }
+
+    /// Whether what the command does rests on the extension: who else set it up is then found before anything is written.
+    fn needs_extension(&self) -> bool {
+        matches!(self.purpose, Purpose::Prepare | Purpose::Protect | Purpose::Everything)
+    }
+
+    /// The extensions, where they can be read. The steps say why they cannot.
+    async fn extensions(&self, reader: &Reader, target: &Target) -> Option<Vec<Extension>> {
+        match self.needs_extension() {
+            true => extensions::of_backup(reader, &target.cluster).await.ok(),
+            false => None,
         }
     }
 }
@@ -46,6 +64,8 @@ pub(crate) struct Seen {
     subscription: Sight<Subscription>,
     cluster: Cluster,
     instances: Sight<Vec<Instance>>,
+    /// `None` where they cannot be read, or do not matter.
+    extensions: Option<Vec<Extension>>,
     rights: Comparison,
 }
 
@@ -62,10 +82,11 @@ impl Step for Preflight {
         let target = wanted::target(state)?.clone();
         let nodes = recorded_nodes(state, &target);
         let needed = rights::needed(self.purpose, &target, nodes.as_ref());
-        let (subscription, cluster, instances, own) = futures::join!(
+        let (subscription, cluster, instances, extensions, own) = futures::join!(
             groups::subscription(reader, &target.subscription),
             clusters::existing(reader, &target.cluster),
             backups::of_cluster(reader, &target.cluster),
+            self.extensions(reader, &target),
             permissions(reader, rights::scopes(&needed)),
         );
         // Who does not see the subscription is not helped by hearing that the cluster is missing.
@@ -87,12 +108,16 @@ impl Step for Preflight {
         if let Some(instances) = instances.here() {
             self.read.instances.put(instances.clone());
         }
+        if let Some(extensions) = &extensions {
+            self.read.extensions.put(extensions.clone());
+        }
         let rights = rights::compare(needed, &own);
         Ok(Seen {
             caller: reader.caller().name.clone(),
             subscription,
             cluster,
             instances,
+            extensions,
             rights,
             target,
         })
@@ -110,7 +135,14 @@ impl Step for Preflight {
                 return Err(Box::new(protection::elsewhere(target, other)));
             }
         }
-        Ok(Decision::Done(evidence(seen)))
+        if let Some(extensions) = &seen.extensions {
+            no_conflict(target, extensions, &self.state_flag)?;
+        }
+        let unread = self.needs_extension() && seen.extensions.is_none();
+        Ok(Decision::Done(match unread {
+            true => format!("{}; where the extension stores backups: unknown", evidence(seen)),
+            false => evidence(seen),
+        }))
     }
 
     async fn apply(&self, _writer: &Writer, change: &Never) -> Outcome<Applied> {
@@ -173,11 +205,13 @@ mod tests {
     use super::*;
     use crate::arm::clusters::tests::cluster;
     use crate::steps::protection::tests::instance;
+    use crate::steps::settings::ACCOUNT;
+    use crate::steps::step04_extension::tests::extension;
     use crate::steps::turns::tests::refusal;
     use crate::steps::wanted::tests::{example, state};
 
     fn step(purpose: Purpose) -> Preflight {
-        Preflight::new(purpose, &JustRead::default())
+        Preflight::new(purpose, &JustRead::default(), "")
     }
 
     fn seen() -> Seen {
@@ -188,6 +222,7 @@ mod tests {
             subscription: Sight::Here(serde_json::from_value(subscription).unwrap()),
             cluster: cluster(|_| ()),
             instances: Sight::Here(vec![]),
+            extensions: Some(vec![]),
             rights: Comparison {
                 held: 9,
                 ..Comparison::default()
@@ -234,6 +269,26 @@ mod tests {
         let failure = step(Purpose::Prepare).decide(&seen, &state()).unwrap_err();
         assert!(failure.hints[0].starts_with("az aks start"));
         assert!(step(Purpose::Grant).decide(&seen, &state()).is_ok());
+    }
+
+    #[test]
+    fn storage_that_another_file_chose_is_found_before_anything_is_written() {
+        let mut seen = seen();
+        seen.extensions = Some(vec![extension(|body| {
+            body["properties"]["configurationSettings"][ACCOUNT] = json!("stother");
+        })]);
+        for purpose in [Purpose::Prepare, Purpose::Protect, Purpose::Everything] {
+            let failure = step(purpose).decide(&seen, &state()).unwrap_err();
+            assert!(failure.why[0].contains("stother"), "{failure}");
+        }
+        seen.extensions = None;
+        let Decision::Done(evidence) = step(Purpose::Protect).decide(&seen, &state()).unwrap() else {
+            panic!("not done")
+        };
+        assert!(
+            evidence.ends_with("where the extension stores backups: unknown"),
+            "{evidence}"
+        );
     }
 
     #[test]

@@ -9,7 +9,6 @@
 
 use std::collections::BTreeMap;
 
-use aksbackup_shared::args::quoted;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
@@ -26,6 +25,7 @@ use crate::steps::fresh::JustRead;
 use crate::steps::options::PrepareOptions;
 use crate::steps::reinstallation::{cluster_of, deletion};
 use crate::steps::settings::{self, Settings};
+use crate::steps::sole_extension::{no_conflict, sole};
 use crate::steps::{registration, turns, wanted};
 
 const PROVIDER: &str = "Microsoft.KubernetesConfiguration";
@@ -97,7 +97,10 @@ impl Step for BackupExtension {
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let target = wanted::target(state)?.clone();
-        let extensions = extensions::of_backup(reader, &target.cluster).await?;
+        let extensions = match self.read.extensions.take() {
+            Some(extensions) => extensions,
+            None => extensions::of_backup(reader, &target.cluster).await?,
+        };
         let seen = Seen { target, extensions };
         if let Some(extension) = chosen(&seen) {
             self.read.extension.put(extension.clone());
@@ -112,7 +115,7 @@ impl Step for BackupExtension {
             .storage
             .as_ref()
             .map(|storage| storage.blob_endpoint.as_str());
-        let Some(extension) = chosen(seen) else {
+        let Some(extension) = sole(&target.cluster, &seen.extensions)? else {
             let Some(endpoint) = endpoint else { return no_storage() };
             let settings = settings::wanted(target, endpoint);
             let extension = wanted::extension(target);
@@ -128,7 +131,7 @@ impl Step for BackupExtension {
                 ))));
             }
         }
-        settings::same_storage(target, extension).map_err(|failure| self.two_cures(*failure, target, extension))?;
+        no_conflict(target, &seen.extensions, &self.options.state_flag)?;
         let Some(endpoint) = endpoint else { return no_storage() };
         let settings = settings::keyless(target, extension, endpoint);
         if settings.is_empty() {
@@ -159,14 +162,7 @@ impl Step for BackupExtension {
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
         let Some(extension) = chosen(seen) else { return };
-        let scope = extension
-            .properties
-            .scope
-            .as_ref()
-            .and_then(|scope| scope.cluster.as_ref());
-        let namespace = scope
-            .and_then(|cluster| cluster.release_namespace.as_deref())
-            .unwrap_or(NAMESPACE);
+        let namespace = extension.namespace().unwrap_or(NAMESPACE);
         tables.extension = namespace.parse().ok().map(|namespace| ExtensionTable {
             extension: extensions::extension_id(&seen.target.cluster, &extension.name),
             version: extension.properties.current_version.clone(),
@@ -200,28 +196,9 @@ impl Step for BackupExtension {
     }
 }
 
-impl BackupExtension {
-    fn two_cures(&self, failure: Failure, target: &Target, extension: &Extension) -> Box<Failure> {
-        let flag = &self.options.state_flag;
-        let (account, group) = (extension.setting(settings::ACCOUNT), extension.setting(settings::GROUP));
-        let container = extension.setting(settings::BUCKET);
-        let adopt = format!(
-            "to keep the extension's storage: az aksbackup init --storage-account {} --storage-resource-group {} --container {}{flag}",
-            quoted(account),
-            quoted(group),
-            quoted(container)
-        );
-        Box::new(failure.hint(adopt).hint(format!(
-            "to use the target's storage, which the backups so far do not move to: {} && az aksbackup prepare{flag}",
-            deletion(&extensions::extension_id(&target.cluster, &extension.name))
-        )))
-    }
-}
-
-/// The extension of Azure Backup; of several the one that the target names.
+/// The extension of Azure Backup; which one that is where there are several, nobody can say.
 fn chosen(seen: &Seen) -> Option<&Extension> {
-    let named = |extension: &&Extension| extension.name.eq_ignore_ascii_case(seen.target.extension.name.as_str());
-    seen.extensions.iter().find(named).or_else(|| seen.extensions.first())
+    sole(&seen.target.cluster, &seen.extensions).ok().flatten()
 }
 
 fn no_storage<T>() -> Outcome<T> {

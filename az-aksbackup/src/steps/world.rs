@@ -17,6 +17,7 @@ use crate::arm::storage::{self, Account};
 use crate::arm::trusted_access::{self, Binding};
 use crate::arm::vaults::{self, Vault};
 use crate::steps::claims::{self, Lie};
+use crate::steps::sole_extension::sole;
 use crate::steps::turns::Sight;
 use crate::steps::{policy, settings, wanted};
 
@@ -144,7 +145,8 @@ struct Parts<'a> {
 fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, String>> {
     let (cluster, vault) = (target.cluster.with_group(), wanted::vault(target));
     let name = vault.with_group();
-    let Some(extension) = world.extensions.iter().find(|own| own.is_installed()) else {
+    let sole = sole(&target.cluster, &world.extensions)?;
+    let Some(extension) = sole.filter(|own| own.is_installed()) else {
         return Ok(Err(format!("the extension on cluster {cluster} is not installed yet")));
     };
     settings::same_storage(target, extension).map_err(|failure| failure.hint(claims::ASK))?;
