@@ -158,7 +158,7 @@ fn a_policy_that_takes_the_label_off_is_seen_in_the_answer() {
     refused(&stage, &[USE, "removes"]);
 }
 
-/// Fails before: `configure` waited until its timeout for an annotation that never stays.
+/// Fails before: only the label was compared with the API server's answer.
 #[test]
 fn a_policy_that_takes_the_annotation_off_is_seen_in_the_answer() {
     let stage = granted();

@@ -43,12 +43,12 @@ impl Preflight {
         }
     }
 
-    /// Whether what the command does rests on the extension: who else set it up is then found before anything is written.
+    /// Returns whether the command depends on the extension: a conflict with it is then found before anything is written.
     fn needs_extension(&self) -> bool {
         matches!(self.purpose, Purpose::Prepare | Purpose::Protect | Purpose::Everything)
     }
 
-    /// The extensions, where they can be read. The steps say why they cannot.
+    /// Returns the extensions where they can be read; where they cannot, the evidence says so and the steps say why.
     async fn extensions(&self, reader: &Reader, target: &Target) -> Option<Vec<Extension>> {
         match self.needs_extension() {
             true => extensions::of_backup(reader, &target.cluster).await.ok(),

@@ -1,8 +1,8 @@
 //! The one extension of Azure Backup that a cluster can have, where it has to be, and where it stores backups.
 //!
 //! Roles, federated credentials and the vault's access all go to "the extension of the cluster". With two of them, or with one
-//! in another namespace, whoever can install an extension or create pods there would get what was meant for the other, so
-//! nothing is granted, changed or sent until one is left.
+//! in another namespace, another user who can install an extension or create pods there would get what was meant for the other,
+//! so nothing is granted, changed or sent until one is left.
 
 use aksbackup_shared::args::quoted;
 use aksbackup_shared::failure::{Failure, Outcome};
@@ -29,7 +29,7 @@ pub(crate) fn sole<'a>(cluster: &ResourceId, extensions: &'a [Extension]) -> Out
         ))
         .because(described(own))
         .because(format!(
-            "credentials are for service accounts in namespace {NAMESPACE}, which whoever can create pods there could use"
+            "credentials are for service accounts in namespace {NAMESPACE}: anyone who can create pods there could use them"
         ))
         .hint(format!("check who installed it: {}", listing(cluster)))
         .err(),

@@ -196,7 +196,7 @@ impl Step for BackupExtension {
     }
 }
 
-/// The extension of Azure Backup; which one that is where there are several, nobody can say.
+/// Returns the extension of Azure Backup; `None` where there is none, or where [`sole`] refuses what is there.
 fn chosen(seen: &Seen) -> Option<&Extension> {
     sole(&seen.target.cluster, &seen.extensions).ok().flatten()
 }
