@@ -105,7 +105,7 @@ fn no_other_file_is_written_in_the_name_of_the_lock() {
     std::fs::remove_file(lock_of(&stage)).unwrap();
     std::os::unix::fs::symlink(&victim, lock_of(&stage)).unwrap();
     let run = finish(&mut write(&stage, "1s")).ends(7);
-    run.says("cannot lock state file").says("take it away: rm ");
+    run.says("cannot lock state file").says("ask its owner");
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
     assert_eq!(stage.state_text(), before);
 }

@@ -119,7 +119,7 @@ fn an_identity_without_room_is_said_before_anything_is_written_to_it() {
     let cures: Vec<&str> = run
         .stderr
         .lines()
-        .filter(|line| line.contains("federated-credential delete --name"))
+        .filter(|line| line.contains("decide with its owner"))
         .collect();
     assert_eq!(cures.len(), 1, "one has to go\n{run}");
     let gone = credentials(&stage)

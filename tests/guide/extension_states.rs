@@ -91,7 +91,7 @@ fn one_that_stores_elsewhere_is_named_with_both_cures_and_left_alone() {
         let run = run
             .says("extension theirs stores backups elsewhere")
             .says("it has container elsewhere, account contosovelero")
-            .says("az k8s-extension delete --name theirs --cluster-name aks-demo");
+            .says("az k8s-extension show --name theirs --cluster-name aks-demo");
         let cure = "az aksbackup init --storage-account contosovelero --storage-resource-group rg-backup --container elsewhere";
         run.says(cure);
         let cure: Vec<&str> = cure.split(' ').skip(2).chain(["--yes"]).collect();
@@ -110,7 +110,7 @@ fn one_that_failed_under_any_name_ends_with_azure_s_words_and_its_own_cure() {
     run.says("extension theirs of cluster aks-demo is Failed")
         .says("ExtensionOperationFailed")
         .says("geneva-service is not ready")
-        .says("az k8s-extension delete --name theirs");
+        .says("az k8s-extension show --name theirs");
     let status = stage.az("reader", &["status"]).ok();
     assert!(
         status.stdout.contains("extension theirs of cluster aks-demo is Failed"),

@@ -4,6 +4,7 @@
 
 mod absurd;
 mod adoption;
+mod advice;
 mod answers;
 mod barred;
 mod behaviours;

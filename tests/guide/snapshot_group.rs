@@ -77,7 +77,8 @@ fn a_lock_on_it_is_the_owner_s_and_the_rest_is_done() {
         .ends(Exit::TheirTurn.code())
         .says("subscription owner")
         .says("locks/keep (CanNotDelete)")
-        .says("az lock delete --ids")
+        .says("its owner decides whether to remove it")
+        .says("az lock show --ids")
         .says("Microsoft.Authorization/locks/delete");
     assert!(!stage.value("/cloud/vault/vault").is_empty(), "{}", stage.state_text());
     stage.sandbox.set("snapshot_group_lock=false").unwrap();

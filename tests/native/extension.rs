@@ -219,7 +219,7 @@ fn a_program_that_cannot_be_used_is_refused_in_plain_words() {
     with(foreign.to_str().unwrap(), None).ends(1).says("cannot be run here");
     let mut other = Command::new(binary("az-aksbackup"));
     other.arg("version").env("AKSBACKUP_AZ_EXTENSION", "9.9.9");
-    finish(&mut other).ends(1).says("9.9.9").says("install both anew");
+    finish(&mut other).ends(1).says("9.9.9").says("install both again");
     let mut bare = az.command("nobody", &["aksbackup", "version"]);
     bare.env_remove("AKSBACKUP_BIN").env("PATH", "/usr/bin:/bin");
     finish(&mut bare).ends(1).says("is not installed");

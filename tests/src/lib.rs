@@ -2,6 +2,7 @@
 //!
 //! It shares no type, path or constant with the binaries that it judges.
 
+pub mod advice;
 pub mod azure;
 pub mod backend;
 pub mod bed;

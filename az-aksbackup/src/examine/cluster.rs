@@ -6,6 +6,7 @@ use aksbackup_shared::chain::link::Link;
 use crate::arm::clusters::Cluster;
 use crate::examine::view::{Seen, View};
 use crate::examine::{credentials, fitness};
+use crate::steps::turns;
 
 const LINK: Link = Link::Cluster;
 
@@ -102,11 +103,7 @@ fn locks(view: &View) -> Check {
     match freezing.next() {
         Some(lock) => {
             let says = format!("lock {} keeps everything from being changed", lock.id);
-            let hint = format!(
-                "whoever made it: az lock delete --ids {}",
-                aksbackup_shared::args::quoted(&lock.id)
-            );
-            Check::error(LINK, NAME, says, hint)
+            Check::error(LINK, NAME, says, turns::whose_lock(lock))
                 .because(format!("properties.level = {}", lock.properties.level))
                 .proves("ARM-LOCK")
         }

@@ -70,7 +70,9 @@ fn told(id: &str, faults: &[Fault], prepare: &str) -> Check {
         says.push(format!("and {} more", more.len()));
     }
     let hint = match id {
-        "FIC-LIMIT" => "remove what nobody uses: az identity federated-credential list, then az aksbackup prepare",
+        "FIC-LIMIT" => {
+            "decide with their owners which are no longer used: az identity federated-credential list, then az aksbackup prepare"
+        }
         _ => prepare,
     };
     let check = Check::error(LINK, format!("{NAME} {}", title(id)), says.join("; "), hint).proves(id);

@@ -8,7 +8,7 @@ use aksbackup_shared::names::NAMESPACE;
 use crate::arm::extensions::{self, Extension};
 use crate::arm::storage::Account;
 use crate::examine::view::View;
-use crate::steps::reinstallation::deletion;
+use crate::steps::reinstallation::decision;
 use crate::steps::settings::{self, ACCOUNT, BUCKET, TENANT, USE_AAD};
 use crate::steps::sole_extension::sole;
 
@@ -78,8 +78,8 @@ fn state(view: &View, own: &Extension) -> Check {
         let first = said.first().map_or("Azure says nothing of why", String::as_str);
         let says = format!("extension {name} is {state}: {first}");
         let hint = format!(
-            "see the cause: az aksbackup doctor; then az aksbackup prepare; if that does not help, {}",
-            deletion(&id(view, own))
+            "find the cause: az aksbackup doctor; then run: az aksbackup prepare; if Azure refuses that, {}",
+            decision(&id(view, own))
         );
         let check = Check::error(LINK, NAME, says, hint).because(fact).proves("EXT-FAILED");
         return said.into_iter().fold(check, |check, text| {
@@ -135,9 +135,9 @@ fn storage(view: &View, own: &Extension) -> Check {
         Err(failure) => {
             let says = failure.why.into_iter().next().unwrap_or(failure.what);
             let hint = format!(
-                "if the extension is right: az aksbackup init --storage-account {account} --container {container}; if the file \
-                 is right: {}, then {PREPARE}",
-                deletion(&id(view, own))
+                "if the extension is right: az aksbackup init --storage-account {account} --container {container}; if the \
+                 file is right: backups so far stay in the old container and can't be restored by this extension; {}",
+                decision(&id(view, own))
             );
             Check::error(LINK, NAME, says, hint)
                 .because(facts)

@@ -155,7 +155,8 @@ fn pod_identity(view: &View, cluster: &Cluster) -> Check {
         true => {
             let says = "the older pod identity add-on is on and answers for the instance metadata service";
             let hint = format!(
-                "kubectl aksbackup configure, so that it is not asked; later: az aks update {} --disable-pod-identity",
+                "run kubectl aksbackup configure, so that the extension no longer uses the add-on. Its removal is a decision of \
+                 the cluster's owner, because other pods might get their tokens from it: az aks show {} --query podIdentityProfile",
                 view.cluster_flags()
             );
             Check::warning(LINK, NAME, says, hint)

@@ -6,7 +6,7 @@ use aksbackup_shared::chain::link::Link;
 use crate::arm::extensions::Extension;
 use crate::examine::extension;
 use crate::examine::view::{Seen, View};
-use crate::steps::reinstallation::deletion;
+use crate::steps::reinstallation::without_identity;
 
 /// The checks.
 pub(crate) fn checks(view: &View) -> Vec<Check> {
@@ -20,10 +20,7 @@ fn existence(view: &View, own: &Extension) -> Check {
     const LINK: Link = Link::Extension;
     const NAME: &str = "extension identity";
     let gone = |says: String| {
-        let hint = format!(
-            "an extension gets another identity only by a new installation; {} && az aksbackup prepare",
-            deletion(&extension::id(view, own))
-        );
+        let hint = without_identity(&extension::id(view, own));
         Check::error(LINK, NAME, says, hint).proves("EXT-IDENTITY-GONE")
     };
     let Some(principal) = own.principal() else {

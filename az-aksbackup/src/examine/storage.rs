@@ -185,7 +185,8 @@ fn immutability(view: &View) -> Check {
     match policy || hold {
         false => Check::ok(LINK, NAME, "blobs can be changed and deleted"),
         true => {
-            let says = "blobs of the container cannot be changed: backups overwrite and delete theirs";
+            let says =
+                "blobs of the container are immutable, so that backups can neither overwrite nor delete their own";
             let hint =
                 "take a container without: az aksbackup init --container NAME; the vault protects backups instead";
             Check::error(LINK, NAME, says, hint).proves("STO-IMMUTABLE")

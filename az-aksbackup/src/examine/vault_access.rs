@@ -1,11 +1,11 @@
 //! Where the vault reaches to: the cluster through trusted access, and the group of the snapshots.
 
-use aksbackup_shared::args::quoted;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
 
 use crate::arm::trusted_access::Binding;
 use crate::examine::view::{Seen, View};
+use crate::steps::turns;
 
 const LINK: Link = Link::Vault;
 const PREPARE: &str = "az aksbackup prepare";
@@ -104,7 +104,7 @@ fn snapshot_locks(view: &View) -> Option<Check> {
         None => Check::ok(LINK, NAME, "there is none"),
         Some(lock) => {
             let says = format!("lock {} keeps Azure Backup from removing old snapshots", lock.id);
-            let hint = format!("whoever made it: az lock delete --ids {}", quoted(&lock.id));
+            let hint = turns::whose_lock(lock);
             Check::error(LINK, NAME, says, hint)
                 .because(format!("properties.level = {}", lock.properties.level))
                 .proves("VLT-SNAPSHOT-LOCK")

@@ -57,7 +57,7 @@ pub(crate) fn inherit() -> Outcome<()> {
             "az's extension aksbackup is version {extension}, this program is version {own}"
         ))
         .because(format!("this program is {}", program()))
-        .hint("install both anew: ./install.sh")
+        .hint("install both again, of one release: ./install.sh")
         .hint("or name the program that belongs to the extension: AKSBACKUP_BIN=PATH")
         .err();
     }

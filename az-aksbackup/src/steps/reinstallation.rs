@@ -1,31 +1,46 @@
-//! What is left to do about an extension that Azure cannot mend.
+//! What is left to do about an extension that Azure can't repair: to install it again, which is a decision.
 
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::ids::ResourceId;
 
-/// The cluster that an extension is on.
+/// Returns the resource ID of the cluster that an extension is in.
 pub(crate) fn cluster_of(extension: &ResourceId) -> &str {
     let id = extension.as_str();
     id.rfind("/providers/").map_or(id, |end| &id[..end])
 }
 
-/// The command that removes an extension, with its consequences: it is a decision, and never the first thing to do.
-pub(crate) fn deletion(extension: &ResourceId) -> String {
+/// Returns what is to be decided before an extension is installed again, and how to see its state. No command that uninstalls
+/// it is printed: such a command is pasted sooner than its consequences are read.
+pub(crate) fn decision(extension: &ResourceId) -> String {
     let cluster = cluster_of(extension).rsplit('/').next().unwrap_or_default();
     format!(
-        "reinstalling it stops backups until its new identity has credentials and roles, and removes its objects from the \
-         cluster (the backups in the storage account stay): az k8s-extension delete --name {} --cluster-name {cluster} --cluster-type managedClusters --resource-group {} --yes",
+        "decide with the platform team whether to install the extension again. Recovery points in the vault and data in the \
+         storage account stay; Velero's objects in the cluster go; scheduled backups fail until prepare, grant and configure \
+         have run for the new identity. Check its state first: az k8s-extension show --name {} --cluster-name {cluster} \
+         --cluster-type managedClusters --resource-group {} --subscription {}",
         extension.name(),
-        extension.resource_group()
+        extension.resource_group(),
+        extension.subscription()
     )
 }
 
-/// An extension whose identity somebody removed: it gets another one only by being installed anew.
-pub(crate) fn without_identity(extension: &ResourceId, why: String, state_flag: &str) -> Failure {
-    Failure::failed(format!("the identity of extension {} does not exist", extension.name()))
-        .because(why)
-        .hint(format!(
-            "an extension gets another identity only by a new installation; {} && az aksbackup prepare{state_flag}",
-            deletion(extension)
-        ))
+/// Returns what to do about an extension whose identity was deleted. Azure creates the identity with the extension, and an
+/// update of the extension doesn't bring it back.
+pub(crate) fn without_identity(extension: &ResourceId) -> String {
+    format!(
+        "only a new installation gives an extension another identity; {}",
+        decision(extension)
+    )
+}
+
+/// Returns the failure of a step that needs the identity of an extension that has none.
+pub(crate) fn has_no_identity(extension: &ResourceId, why: String, state_flag: &str) -> Failure {
+    Failure::failed(format!(
+        "the identity of extension {} in resource group {} does not exist",
+        extension.name(),
+        extension.resource_group()
+    ))
+    .because(why)
+    .hint(without_identity(extension))
+    .hint(format!("afterwards run: az aksbackup prepare{state_flag}"))
 }

@@ -11,7 +11,7 @@ use aksbackup_shared::names::NAMESPACE;
 use aksbackup_shared::state::schema::Target;
 
 use crate::arm::extensions::{self, Extension};
-use crate::steps::reinstallation::deletion;
+use crate::steps::reinstallation::decision;
 use crate::steps::settings::{self, ACCOUNT, BUCKET};
 
 /// Returns the extension of Azure Backup of those on `cluster`; `None` where there is none.
@@ -74,8 +74,8 @@ fn two_cures(failure: Failure, target: &Target, extension: &Extension, flag: &st
         quoted(extension.setting(BUCKET))
     );
     Box::new(failure.hint(adopt).hint(format!(
-        "to use the target's storage, which the backups so far do not move to: {} && az aksbackup prepare{flag}",
-        deletion(&extensions::extension_id(&target.cluster, &extension.name))
+        "to use the target's storage, which the backups so far don't move to: {}; then run: az aksbackup prepare{flag}",
+        decision(&extensions::extension_id(&target.cluster, &extension.name))
     )))
 }
 

@@ -23,7 +23,7 @@ use crate::plane::{self, Azure};
 use crate::steps::cured::Cured;
 use crate::steps::fresh::JustRead;
 use crate::steps::options::PrepareOptions;
-use crate::steps::reinstallation::{cluster_of, deletion};
+use crate::steps::reinstallation::{cluster_of, decision};
 use crate::steps::settings::{self, Settings};
 use crate::steps::sole_extension::{no_conflict, sole};
 use crate::steps::{registration, turns, wanted};
@@ -234,7 +234,7 @@ fn cures(extension: &ResourceId) -> [String; 2] {
         format!("see what its pods say: kubectl get events -n {NAMESPACE} --sort-by=.lastTimestamp"),
         format!(
             "once the cause is gone: az aksbackup prepare; if Azure refuses that, {}",
-            deletion(extension)
+            decision(extension)
         ),
     ]
 }

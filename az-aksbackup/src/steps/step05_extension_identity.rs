@@ -113,7 +113,7 @@ impl Step for ExtensionIdentity {
                     seen.node_group.name(),
                     seen.principal
                 );
-                reinstallation::without_identity(&seen.extension, why, &self.options.state_flag).err()
+                reinstallation::has_no_identity(&seen.extension, why, &self.options.state_flag).err()
             }
         }
     }

@@ -100,7 +100,7 @@ impl Step for FederatedCredentials {
             let extension = state.cloud.extension.as_ref().map(|table| table.extension.clone());
             let extension = extension.unwrap_or_else(|| wanted::extension(&target));
             let why = format!("Azure names {identity} as its own, and knows none such");
-            return reinstallation::without_identity(&extension, why, &self.options.state_flag).err();
+            return reinstallation::has_no_identity(&extension, why, &self.options.state_flag).err();
         }
         // What has its credential already was named by somebody before; it gets nothing new.
         let list = credentials.here().map(Vec::as_slice).unwrap_or_default();
@@ -323,16 +323,18 @@ fn too_many(seen: &Seen, credentials: &[FederatedCredential], new: usize) -> Fai
     let stale: Vec<&FederatedCredential> = credentials.iter().filter(is_stale).take(over).collect();
     if stale.len() < over {
         return failure.hint(format!(
-            "see which are not needed, and delete them: az identity federated-credential list {place} --output table"
+            "decide with their owners which are no longer used, because pods that still use one lose access: az identity \
+             federated-credential list {place} --output table"
         ));
     }
-    let delete = |own: &FederatedCredential| {
+    let candidate = |own: &FederatedCredential| {
         format!(
-            "remove one of another issuer: az identity federated-credential delete --name {} {place}",
-            own.name
+            "decide with its owner whether credential {}, of another issuer, is still used: az identity federated-credential \
+             show --name {} {place}",
+            own.name, own.name
         )
     };
-    stale.into_iter().map(delete).fold(failure, Failure::hint)
+    stale.into_iter().map(candidate).fold(failure, Failure::hint)
 }
 
 #[cfg(test)]

@@ -118,15 +118,29 @@ pub(crate) fn unlock_nodes(cluster: &ResourceId) -> Turn {
     }
 }
 
+/// What to do about a lock. It protects something, so that its removal is a decision and no command to paste; the notes that
+/// `az lock show` prints often say why it was set.
+pub(crate) fn whose_lock(lock: &Lock) -> String {
+    format!(
+        "ask the owner of the lock, which was set on purpose, whether it can be removed: {}",
+        show_lock(lock)
+    )
+}
+
+fn show_lock(lock: &Lock) -> String {
+    format!("az lock show --ids {}", quoted(&lock.id))
+}
+
 /// The turn of whoever may remove a lock.
 pub(crate) fn unlock(lock: &Lock) -> Turn {
     Turn {
         who: Person::SubscriptionOwner,
         why: format!(
-            "lock {} ({}) keeps Azure Backup from removing old snapshots",
+            "lock {} ({}) keeps Azure Backup from deleting old snapshots; it was set on purpose, so that its owner decides \
+             whether to remove it or to use another snapshot resource group",
             lock.id, lock.properties.level
         ),
-        command: format!("az lock delete --ids {}", quoted(&lock.id)),
+        command: show_lock(lock),
         right: Some(Right::new("Microsoft.Authorization/locks/delete", &lock.id)),
     }
 }

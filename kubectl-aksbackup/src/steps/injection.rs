@@ -131,7 +131,7 @@ fn never<T>(
         let namespace = &context.namespace;
         return failure
             .hint(format!(
-                "remove the variable, or the policy that sets it: kubectl get deployment {deployment} --namespace \
+                "find out what sets the variable, such as a policy, and ask its owner: kubectl get deployment {deployment} --namespace \
                  {namespace} -o yaml"
             ))
             .err();

@@ -139,10 +139,14 @@ pub(crate) fn passing(
     })
 }
 
-/// A label that excludes the namespace is removed; but the namespace's own name cannot be.
+/// A label that excludes the namespace was set by someone, who decides about it; the namespace's own name can't be changed.
 fn fix(own: &Unmet, namespace: &str, webhook: &Webhook) -> String {
     match own.met_without && own.key != "kubernetes.io/metadata.name" {
-        true => format!("remove the label: kubectl label namespace {namespace} {}-", own.key),
+        true => format!(
+            "decide with the owner of label {} whether the namespace stays excluded, then run: kubectl label namespace \
+             {namespace} {}-",
+            own.key, own.key
+        ),
         false => edit("namespaceSelector", webhook),
     }
 }

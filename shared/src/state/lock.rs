@@ -171,7 +171,7 @@ fn cannot_lock(state: &Path, path: &Path, error: &io::Error) -> Failure {
     }
     if error.kind() == io::ErrorKind::InvalidInput {
         return failure.hint(format!(
-            "see what it is, and take it away: rm {}",
+            "see what it is and ask its owner, because only a lock file belongs there: ls -ld {}",
             quoted(&path.display().to_string())
         ));
     }
@@ -259,7 +259,7 @@ mod tests {
             std::os::unix::fs::symlink(target, lock_path(&state)).unwrap();
             let failure = take(&state).await.unwrap_err();
             assert_eq!(failure.exit, Exit::StateUnreadable);
-            assert!(failure.to_string().contains("rm "), "{failure}");
+            assert!(failure.to_string().contains("ls -ld "), "{failure}");
             std::fs::remove_file(lock_path(&state)).unwrap();
         }
         std::fs::hard_link(&victim, lock_path(&state)).unwrap();

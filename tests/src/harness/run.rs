@@ -5,6 +5,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::advice::destructive_command;
+
 /// Returns what a result of `verify` or `doctor` has that `docs/examination.schema.json` does not allow.
 #[cfg(feature = "definitions")]
 #[expect(clippy::expect_used, reason = "a test fails by it")]
@@ -102,11 +104,13 @@ impl Run {
         self.ends(0)
     }
 
-    /// The run, if it ended with `code`.
+    /// The run, if it ended with `code` and printed no command that destroys something.
     ///
     /// # Panics
     /// It did not; the message holds both streams.
     pub fn ends(self, code: u8) -> Self {
+        let destructive = [&self.stdout, &self.stderr].map(|text| destructive_command(text));
+        assert!(destructive == [None, None], "it prints {destructive:?}\n{self}");
         assert!(self.code == i32::from(code), "expected exit {code}\n{self}");
         self
     }

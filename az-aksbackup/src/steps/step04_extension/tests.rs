@@ -92,7 +92,7 @@ fn a_failed_extension_fails_with_helm_s_words_and_the_cure() {
         failure
             .hints
             .iter()
-            .any(|hint| hint.contains("az k8s-extension delete"))
+            .any(|hint| hint.contains("decide with the platform team"))
     );
 }
 

@@ -92,7 +92,7 @@ fn a_full_identity_fails_with_what_may_be_removed() {
     let stale = |_| credential("dataprotection-agent", |own| own["issuer"] = json!("https://old/"));
     let credentials = (0..18).map(stale).collect();
     let failure = step().decide(&seen(Sight::Here(credentials)), &state()).unwrap_err();
-    assert!(failure.hints[0].contains("federated-credential delete"), "{failure}");
+    assert!(failure.hints[0].contains("decide with its owner"), "{failure}");
     assert_eq!(failure.hints.len(), 1, "18 and 3 are one more than there may be");
     let own = |number: usize| {
         credential("dataprotection-agent", |own| {

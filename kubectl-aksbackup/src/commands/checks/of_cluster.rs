@@ -167,7 +167,7 @@ pub(crate) fn webhook(
                 "the webhook of workload identity is installed more than once: {}",
                 names.join(", ")
             );
-            let cure = "remove the one that was installed by hand, and keep that of AKS";
+            let cure = "decide which of the two stays; other workloads might depend on the one that AKS didn't install: kubectl get mutatingwebhookconfigurations";
             Check::error(LINK, NAME, says, cure).proves("WI-WEBHOOK-DUP")
         }
     }

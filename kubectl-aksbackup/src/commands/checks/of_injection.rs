@@ -87,7 +87,7 @@ fn templates(sight: &Sight, state: &State) -> Vec<Check> {
     let judge = |failure: &str| {
         let cure = match failure {
             "WI-ENV-PRESET" | "WI-SKIP" => fixes.get(failure).cloned().unwrap_or_default(),
-            "WI-SA-TYPO" => format!("{CONFIGURE} (and take the misspelt key away)"),
+            "WI-SA-TYPO" => format!("{CONFIGURE} (the misspelled key has no effect; correct it where it is set)"),
             _ => CONFIGURE.to_owned(),
         };
         (Verdict::Error, cure)

@@ -258,7 +258,10 @@ fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
 
 fn cure(failure: &str, namespace: &NamespaceName) -> String {
     match failure {
-        "K8S-PENDING" => "make room: az aks nodepool scale, or take away what the message names".to_owned(),
+        "K8S-PENDING" => {
+            "add nodes with az aks nodepool scale, or ask the owner of the taint or quota that the message names"
+                .to_owned()
+        }
         "K8S-IMAGEPULL" => "open the cluster's way to mcr.microsoft.com and *.data.mcr.microsoft.com".to_owned(),
         "K8S-CRASHLOOP" => "kubectl aksbackup logs --previous".to_owned(),
         "JOB-OOM" => "give Velero more memory: the extension's setting resources.limits.memory".to_owned(),

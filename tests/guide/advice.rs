@@ -1,0 +1,130 @@
+//! Advice: nothing that is printed tells people to destroy or open something, unless it names the decision.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use aksbackup_tests::advice::{destructive_command, is_undecided, literals, sources};
+
+/// Texts that begin with such a verb and are no advice, each with the reason.
+const REVIEWED: [(&str, &str); 4] = [
+    ("delete pods", "the permission of that change"),
+    (
+        "delete pod {}, which missed the injection",
+        "a planned change of configure, which the person confirms and which its deployment replaces",
+    ),
+    (
+        "remove target.instance.included_namespaces from the state file",
+        "a key of the person's own file; nothing in Azure or the cluster is deleted",
+    ),
+    (
+        "remove target.instance.excluded_namespaces from the state file",
+        "a key of the person's own file; nothing in Azure or the cluster is deleted",
+    ),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Returns every text of a row of the catalog that people read.
+fn texts_of_catalog() -> Vec<(String, String)> {
+    let folder = root().join("shared/src/diagnosis/failures");
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let page: toml::Table = std::fs::read_to_string(entry.unwrap().path()).unwrap().parse().unwrap();
+        // One of the files lists the sources of the others.
+        for row in page
+            .get("failure")
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let id = row["id"].as_str().unwrap();
+            let texts = row.as_table().unwrap().iter().filter(|(key, _)| *key != "source");
+            all.extend(texts.filter_map(|(key, text)| Some((format!("{id}.{key}"), text.as_str()?.to_owned()))));
+        }
+    }
+    assert!(all.len() > 600, "the catalog has {} texts", all.len());
+    all
+}
+
+/// Returns every string literal of the three crates that ship.
+fn texts_of_sources() -> Vec<(String, String)> {
+    let files = ["shared", "az-aksbackup", "kubectl-aksbackup"].map(|own| sources(&root().join(own).join("src")));
+    let texts = |(path, source): (String, String)| literals(&source).into_iter().map(move |own| (path.clone(), own));
+    let all: Vec<_> = files.into_iter().flatten().flat_map(texts).collect();
+    assert!(all.len() > 5000, "the sources have {} texts", all.len());
+    all
+}
+
+#[test]
+fn no_printed_text_has_a_destructive_command_that_is_ready_to_paste() {
+    let all = texts_of_catalog().into_iter().chain(texts_of_sources());
+    let found: Vec<_> = all
+        .filter_map(|(place, text)| Some(format!("{place}: {}", destructive_command(&text)?)))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn whatever_is_to_be_removed_is_named_as_a_decision() {
+    let fixes = texts_of_catalog();
+    let fixes = fixes.into_iter().filter(|(place, _)| place.ends_with(".fix"));
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for (place, text) in fixes.chain(texts_of_sources()).filter(|(_, text)| is_undecided(text)) {
+        match REVIEWED.iter().find(|(own, _)| *own == text) {
+            Some((own, _)) => drop(seen.insert(*own)),
+            None => found.push(format!("{place}: {text}")),
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(seen.len(), REVIEWED.len(), "a reviewed text is gone: {seen:?}");
+}
+
+#[test]
+fn commands_and_verbs_that_destroy_are_recognized_in_each_spelling() {
+    for harmful in [
+        "whoever made it: az lock delete --ids {}",
+        "see it: kubectl get pods; then kubectl --namespace x delete pod y",
+        "run `velero uninstall --namespace NAMESPACE`",
+        "az storage account update --default-action Allow",
+        "az storage account update --allow-shared-key-access=true",
+        "az dataprotection backup-vault update --soft-delete-state AlwaysOn",
+    ] {
+        assert!(destructive_command(harmful).is_some(), "{harmful}");
+    }
+    for harmless in [
+        "decide whether to delete it, and list them: az lock list --output table",
+        "az dataprotection backup-instance deleted-backup-instance undelete",
+        "kubectl aksbackup unconfigure",
+        "az aksbackup prepare; it never deletes: kubectl get pods",
+    ] {
+        assert_eq!(destructive_command(harmless), None, "{harmless}");
+    }
+    for (text, undecided) in [
+        ("Remove those that nobody needs.", true),
+        ("If it has that role, remove it and run grant again.", true),
+        ("Install the extension anew; prepare does it.", true),
+        ("Decide with its owner whether to remove it.", false),
+        ("What was removed stays so.", false),
+        ("delete", false),
+    ] {
+        assert_eq!(is_undecided(text), undecided, "{text}");
+    }
+}
+
+#[test]
+fn literals_are_read_as_the_compiler_reads_them() {
+    let source = r##"
+        // "a comment"
+        /// "a doc comment", don't
+        fn f<'a>(c: char) -> &'a str { if c == '"' || c == '\'' { "one \"two\" \
+            three" } else { r#"raw "four""# } }
+        const URL: &str = "https://five";
+        #[cfg(test)]
+        mod tests { const X: &str = "six"; }
+    "##;
+    let source = source.replace("        ", "");
+    assert_eq!(literals(&source), ["one \"two\" three", "raw \"four\"", "https://five"]);
+}
