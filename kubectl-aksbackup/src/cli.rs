@@ -93,8 +93,9 @@ pub(crate) enum Command {
   kubectl aksbackup doctor -o json                # findings end 8, the cause first
   kubectl aksbackup doctor explain WI-POD-STALE   # all that is known of one failure; list names all
   kubectl aksbackup doctor --with cloud.json      # one chain with the result of: az aksbackup doctor -o json
-  kubectl aksbackup doctor --fix                  # asks, and runs kubectl aksbackup configure")]
-    Doctor(DoctorArgs),
+  kubectl aksbackup doctor --fix                  # asks, and runs kubectl aksbackup configure
+  kubectl aksbackup doctor --fix --client-id 00000000-0000-0000-0000-000000000000 --yes   # as the platform team told you")]
+    Doctor(DoctorFlags),
     /// Show which steps are done, and whose turn it is
     #[command(after_help = "Examples:
   kubectl aksbackup status
@@ -224,9 +225,28 @@ pub(crate) struct ConfigureArgs {
     /// Take fields over that another field manager has set to another value
     #[arg(long)]
     pub(crate) force_conflicts: bool,
+    /// Whose identity the pods get.
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+}
+
+/// Whose identity the pods get, in the words of the person who runs the command.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct IdentityArgs {
     /// Client ID of the extension's identity, from the platform team; must match the state file
     #[arg(long, value_name = "CLIENT-ID")]
     pub(crate) client_id: Option<ClientId>,
+}
+
+/// Flags of `doctor`: those of both programs, and those of the command that `--fix` runs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorFlags {
+    /// Those of both programs.
+    #[command(flatten)]
+    pub(crate) shared: DoctorArgs,
+    /// Whose identity the pods get, for --fix.
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
 }
 
 /// Flags of `verify`.

@@ -248,6 +248,7 @@ impl Console {
     /// Exit 2 without a terminal; exit 130 if the person pressed Ctrl-C.
     pub fn confirm(&self, question: &str) -> Outcome<bool> {
         self.need_terminal(question, "--yes")?;
+        forget_typed();
         let answer = dialoguer::Confirm::with_theme(&*self.theme())
             .with_prompt(question)
             .default(false)
@@ -314,6 +315,14 @@ impl Drop for Console {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// Forgets what was typed before a question was shown, so that it answers nothing: the letter `y` answers a question by itself,
+/// and the line break that people type behind it would say no to the next one.
+fn forget_typed() {
+    // Where the terminal can't do it, the question is asked all the same.
+    #[cfg(unix)]
+    let _flushed = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
 
 fn answered<T>(answer: dialoguer::Result<T>) -> Outcome<T> {

@@ -74,7 +74,9 @@ fn whatever_is_to_be_removed_is_named_as_a_decision() {
     let mut found = Vec::new();
     for (place, text) in fixes.chain(texts_of_sources()).filter(|(_, text)| is_undecided(text)) {
         match REVIEWED.iter().find(|(own, _)| *own == text) {
-            Some((own, _)) => drop(seen.insert(*own)),
+            Some((own, _)) => {
+                seen.insert(*own);
+            }
             None => found.push(format!("{place}: {text}")),
         }
     }

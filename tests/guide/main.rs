@@ -14,6 +14,7 @@ mod cloud_texts;
 mod cloud_world;
 mod cluster_change;
 mod confirmation;
+mod consent;
 mod credentials;
 mod deputy;
 mod deputy_extensions;

@@ -17,11 +17,19 @@ const ROWS: u16 = 500;
 ///
 /// # Errors
 /// There is no terminal to be had, the command does not start, or `question` was never asked.
-pub fn answered(mut command: Command, question: &str, answer: &str) -> io::Result<Run> {
+pub fn answered(command: Command, question: &str, answer: &str) -> io::Result<Run> {
+    conversed(command, &[(question, answer)])
+}
+
+/// As [`answered`], with several questions, each of which is looked for behind the one before.
+///
+/// # Errors
+/// As [`answered`].
+pub fn conversed(mut command: Command, conversation: &[(&str, &str)]) -> io::Result<Run> {
     let line = format!("{command:?} on a terminal");
     command.env("TERM", "dumb");
-    let (shown, code, asked) = converse(command, None, Some((question, answer)))?;
-    if !asked {
+    let (shown, code, open) = converse(command, None, conversation)?;
+    if let Some((question, _)) = open {
         let shown = String::from_utf8_lossy(&shown);
         return Err(io::Error::other(format!("{question:?} was not asked\n{shown}")));
     }
@@ -46,17 +54,22 @@ pub fn shown(mut command: Command, columns: u16, conversation: Option<(&str, &st
         ws_xpixel: 0,
         ws_ypixel: 0,
     };
+    let conversation = conversation.as_slice();
     let (bytes, code, _) = converse(command, Some(size), conversation)?;
     let mut emulator = Parser::new(ROWS, columns, 0);
     emulator.process(&bytes);
     Ok((lines(emulator.screen(), columns), code))
 }
 
-fn converse(
+/// A question and its answer.
+type Exchange<'a> = (&'a str, &'a str);
+
+/// Returns what the terminal showed, the exit code, and the first question that was never asked.
+fn converse<'a>(
     mut command: Command,
     size: Option<Winsize>,
-    conversation: Option<(&str, &str)>,
-) -> io::Result<(Vec<u8>, i32, bool)> {
+    mut open: &'a [Exchange<'a>],
+) -> io::Result<(Vec<u8>, i32, Option<Exchange<'a>>)> {
     let ends = openpty(size.as_ref(), None)?;
     for set in [Command::stdin, Command::stdout, Command::stderr] {
         set(&mut command, Stdio::from(ends.slave.try_clone()?));
@@ -65,18 +78,18 @@ fn converse(
     // Only the child may hold its end: the terminal is read until nobody does.
     drop((command, ends.slave));
     let mut terminal = File::from(ends.master);
-    let (mut shown, mut part, mut open) = (Vec::new(), [0; 4096], conversation);
+    let (mut shown, mut part, mut read) = (Vec::new(), [0; 4096], 0);
     while let Ok(length @ 1..) = terminal.read(&mut part) {
         shown.extend_from_slice(&part[..length]);
-        if let Some((question, answer)) = open
-            && String::from_utf8_lossy(&shown).contains(question)
+        if let Some(((question, answer), rest)) = open.split_first()
+            && String::from_utf8_lossy(&shown[read..]).contains(question)
         {
-            open = None;
+            (open, read) = (rest, shown.len());
             terminal.write_all(answer.as_bytes())?;
         }
     }
     let code = child.wait()?.code().unwrap_or(-1);
-    Ok((shown, code, open.is_none()))
+    Ok((shown, code, open.first().copied()))
 }
 
 fn lines(screen: &Screen, columns: u16) -> Vec<String> {

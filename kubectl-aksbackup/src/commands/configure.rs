@@ -60,7 +60,7 @@ fn has(account: &ServiceAccount, client_id: &str) -> bool {
 fn confirmation(cli: &Cli, arguments: &ConfigureArgs) -> Confirmation {
     Confirmation {
         required: !arguments.dry.dry_run.is_dry(),
-        named: arguments.client_id.clone(),
+        named: arguments.identity.client_id.clone(),
         prompted: !cli.common.yes,
         by_digest: cli.common.expect_digest.is_some(),
     }

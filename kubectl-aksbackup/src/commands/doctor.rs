@@ -1,7 +1,6 @@
 //! `doctor`: what `verify` sees, what logs and events say, and the known failures behind it.
 
 use aksbackup_shared::args::Format;
-use aksbackup_shared::chain::args::DoctorArgs;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::finding::Remedy;
@@ -13,7 +12,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Plane;
 use aksbackup_shared::state::schema::State;
 
-use crate::cli::{Cli, ConfigureArgs, DryRun, DryRunArgs};
+use crate::cli::{Cli, ConfigureArgs, DoctorFlags, DryRun, DryRunArgs};
 use crate::cluster::client::Reader;
 use crate::cluster::neighbours::SYSTEM;
 use crate::commands::looking::{WARNINGS, examined, look, not_blind, of_checks};
@@ -31,7 +30,8 @@ const PAGES: usize = 40;
 /// # Errors
 /// Exit 2: `--fix` as one document, or without anybody to ask. Exit 7: a state file, or a result of the other program, that
 /// cannot be read. What is wrong on the way to the API server is a finding where it is known, and else the error.
-pub(crate) async fn run(cli: &Cli, arguments: &DoctorArgs) -> Outcome<Exit> {
+pub(crate) async fn run(cli: &Cli, flags: &DoctorFlags) -> Outcome<Exit> {
+    let arguments = &flags.shared;
     if let Some(exit) = look_up(&cli.common, arguments, Plane::Cluster)? {
         return Ok(exit);
     }
@@ -58,7 +58,7 @@ pub(crate) async fn run(cli: &Cli, arguments: &DoctorArgs) -> Outcome<Exit> {
                 ConfigureArgs {
                     dry,
                     force_conflicts: false,
-                    client_id: None,
+                    identity: flags.identity.clone(),
                 },
             )
             .await
