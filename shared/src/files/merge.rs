@@ -15,6 +15,8 @@ use crate::state::copies::{Merging, read};
 use crate::state::diff::keys;
 use crate::state::merge::{Claim, Conflict, Side, Taken};
 use crate::state::ownership::Owned;
+use crate::state::remembered::Remembered;
+use crate::state::schema::Target;
 use crate::state::store::Store;
 
 use super::{Program, sides, signature, word};
@@ -73,11 +75,17 @@ pub async fn merge<T: Owned>(program: Program, common: &CommonArgs, args: &Merge
     let copies = args.files.iter().map(|path| read(path)).collect::<Outcome<Vec<_>>>()?;
     let mut merging = store.merge(&copies, &|table| args.side(table), args.dry_run).await?;
     if let Some(agreed) = agreed(&console, args, &merging)? {
+        let confirmed = confirmed(&merging);
         let decide = |table: &str| {
             let side = args.side(table);
             side.or_else(|| agreed.iter().any(|own| own == table).then_some(Side::Theirs))
         };
         merging = store.merge(&copies, &decide, args.dry_run).await?;
+        if let (Some(target), Merging::Done { .. }) = (confirmed, &merging)
+            && let Err(error) = Remembered::of_user().keep(&target)
+        {
+            console.detail(format!("cannot remember that these values are confirmed: {error}"));
+        }
     }
     match merging {
         Merging::Done { taken, changed } => Ok(done(common, &console, args.dry_run, &taken, changed)),
@@ -98,6 +106,18 @@ fn agreed(console: &Console, args: &MergeArgs, merging: &Merging) -> Outcome<Opt
     let tables: Vec<String> = conflicts.iter().map(|conflict| conflict.table.clone()).collect();
     let question = format!("Take {} from {}?", tables.join(", "), copy.display());
     Ok(console.confirm(&question)?.then_some(tables))
+}
+
+/// The copy's `[target]`, if a yes to the question confirms all of it: the question shows only how it differs from the state
+/// file's, so that the user must have confirmed the file's before. `--theirs target` shows nothing and confirms nothing.
+fn confirmed(merging: &Merging) -> Option<Target> {
+    let Merging::Conflicts(_, conflicts) = merging else {
+        return None;
+    };
+    let target = conflicts.iter().find(|conflict| conflict.table == "target")?;
+    let of = |claim: &Claim| claim.values.clone()?.try_into::<Target>().ok();
+    let ours = of(&target.ours)?;
+    Remembered::of_user().has(&ours).then(|| of(&target.theirs))?
 }
 
 fn done(common: &CommonArgs, console: &Console, dry_run: bool, taken: &[(PathBuf, Taken)], changed: bool) -> Exit {
