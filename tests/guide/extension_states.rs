@@ -107,13 +107,15 @@ fn one_that_failed_under_any_name_ends_with_azure_s_words_and_its_own_cure() {
     stage.sandbox.set("extension=failed").unwrap();
     let run = Part::Prepare.run(&stage).ends(Exit::Failed.code());
     assert_eq!(extension_writes(&stage), Vec::<String>::new(), "{run}");
-    run.says("extension theirs of cluster aks-demo is Failed")
+    run.says("extension theirs of cluster rg-aks/aks-demo is Failed")
         .says("ExtensionOperationFailed")
         .says("geneva-service is not ready")
         .says("az k8s-extension show --name theirs");
     let status = stage.az("reader", &["status"]).ok();
     assert!(
-        status.stdout.contains("extension theirs of cluster aks-demo is Failed"),
+        status
+            .stdout
+            .contains("extension theirs of cluster rg-aks/aks-demo is Failed"),
         "{status}"
     );
     stage.sandbox.set("extension=succeeded").unwrap();

@@ -36,6 +36,7 @@ mod least_rights;
 mod made;
 mod meddling;
 mod no_wait;
+mod objects;
 mod operations;
 mod part;
 mod protection;

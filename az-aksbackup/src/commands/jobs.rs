@@ -41,7 +41,7 @@ pub(crate) async fn run(cli: &Cli, args: &JobsArgs) -> Outcome<Exit> {
         let job = backups::job(&reader, &backups::job_path(&vault, name)?).await?;
         return match job {
             Some(job) => Ok(show(&console, cli.common.output, &job)),
-            None => Failure::missing(format!("vault {} has no backup job {name}", vault.name()))
+            None => Failure::missing(format!("vault {} has no backup job {name}", vault.with_group()))
                 .hint("az aksbackup jobs --all")
                 .err(),
         };
@@ -62,7 +62,7 @@ fn unmade(failure: Box<Failure>, vault: &ResourceId) -> Box<Failure> {
     match failure.exit {
         Exit::Missing => Box::new(
             Failure {
-                what: format!("vault {} in {} does not exist", vault.name(), vault.resource_group()),
+                what: format!("vault {} does not exist", vault.with_group()),
                 ..*failure
             }
             .hint("make it: az aksbackup prepare"),
@@ -80,7 +80,7 @@ fn list(console: &Console, format: Format, vault: &ResourceId, jobs: &[Job]) -> 
         return Exit::Done;
     }
     if jobs.is_empty() {
-        console.say(format!("vault {} has no such backup jobs", vault.name()));
+        console.say(format!("vault {} has no such backup jobs", vault.with_group()));
         return Exit::Done;
     }
     console.result(&format!(

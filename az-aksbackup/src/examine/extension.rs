@@ -30,7 +30,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         return vec![check];
     }
     let Some(own) = view.extension() else {
-        let says = format!("no Azure Backup extension is on cluster {}", view.id.name());
+        let says = format!("no Azure Backup extension is on cluster {}", view.id.with_group());
         return vec![Check::error(LINK, NAME, says, PREPARE).proves("EXT-MISSING")];
     };
     vec![

@@ -52,7 +52,10 @@ fn power(view: &View, cluster: &Cluster) -> Check {
     match cluster.is_running() {
         true => Check::ok(LINK, NAME, "it runs"),
         false => {
-            let says = format!("cluster {} is stopped: nothing in it can be backed up", view.id.name());
+            let says = format!(
+                "cluster {} is stopped: nothing in it can be backed up",
+                view.id.with_group()
+            );
             Check::error(LINK, NAME, says, format!("az aks start {}", view.cluster_flags())).proves("CLU-STOPPED")
         }
     }

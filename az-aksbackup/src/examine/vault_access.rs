@@ -48,20 +48,20 @@ fn trusted_access(view: &View) -> Check {
         return Check::ok(
             LINK,
             NAME,
-            format!("binding {} lets vault {} in", binding.name, vault.name()),
+            format!("binding {} lets vault {} in", binding.name, vault.with_group()),
         )
         .because(fact(binding));
     }
     match own.first() {
         None => {
-            let says = format!("no binding lets vault {} into the cluster", vault.name());
+            let says = format!("no binding lets vault {} into the cluster", vault.with_group());
             Check::error(LINK, NAME, says, PREPARE).because(format!("{} bindings, none of this vault", all.len()))
         }
         Some(binding) => {
             let says = format!(
                 "binding {} of vault {} does not let it back up",
                 binding.name,
-                vault.name()
+                vault.with_group()
             );
             Check::error(LINK, NAME, says, PREPARE).because(fact(binding))
         }

@@ -48,7 +48,7 @@ pub(crate) fn region(target: &Target, cluster: &Cluster) -> Outcome<()> {
     match cluster.region() {
         Some(region) if region != target.region => Failure::usage(format!(
             "the state file has another region than cluster {}",
-            target.cluster.name()
+            target.cluster.with_group()
         ))
         .at_key(
             "target.region",
@@ -66,9 +66,11 @@ pub(crate) fn region(target: &Target, cluster: &Cluster) -> Outcome<()> {
 /// # Errors
 /// It never can as the cluster is now.
 pub(crate) fn cluster(target: &Target, cluster: &Cluster) -> Outcome<()> {
-    let (name, group) = (target.cluster.name(), target.cluster.resource_group());
+    let name = target.cluster.with_group();
     let place = format!(
-        "--name {name} --resource-group {group} --subscription {}",
+        "--name {} --resource-group {} --subscription {}",
+        target.cluster.name(),
+        target.cluster.resource_group(),
         target.cluster.subscription()
     );
     let failure = |what: String, cure: String| Failure::failed(what).hint(cure).err();
@@ -156,6 +158,8 @@ mod tests {
         for (change, cure) in cases {
             let failure = cluster(&example(), &described(change)).unwrap_err();
             assert!(failure.hints[0].contains(cure), "{failure}");
+            let name = example().cluster.with_group();
+            assert!(failure.what.contains(&format!("cluster {name} ")), "{failure}");
         }
         assert!(cluster(&example(), &described(|_| ())).is_ok());
     }

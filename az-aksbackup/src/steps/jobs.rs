@@ -92,7 +92,7 @@ pub(crate) async fn rule_and_tag(reader: &Reader, target: &Target, state: &State
         None => Failure::missing(format!(
             "policy {} does not exist in vault {}",
             id.name(),
-            target.vault.name
+            wanted::vault(target).with_group()
         ))
         .hint("az aksbackup prepare")
         .err(),

@@ -56,13 +56,17 @@ pub(crate) fn said(instance: &Instance) -> String {
     }
 }
 
+/// Returns an instance in words, with its vault and the vault's resource group.
+fn in_vault(instance: &Instance) -> String {
+    match instance.vault() {
+        Some(vault) => format!("backup instance {} in vault {}", instance.id.name(), vault.with_group()),
+        None => format!("backup instance {}", instance.id),
+    }
+}
+
 /// An instance that failed.
 pub(crate) fn broken(instance: &Instance) -> Failure {
-    let failure = Failure::failed(format!(
-        "backup instance {} is in state {}",
-        instance.id.name(),
-        instance.protection()
-    ));
+    let failure = Failure::failed(format!("{} is in state {}", in_vault(instance), instance.protection()));
     UserError::explain(&instance.errors(), failure).hint("once that is cured: az aksbackup protect")
 }
 
@@ -82,7 +86,7 @@ pub(crate) fn paused(instance: &Instance) -> Failure {
         true => format!("az dataprotection backup-instance deleted-backup-instance undelete {place}"),
         false => format!("az dataprotection backup-instance resume-protection {place}"),
     };
-    Failure::failed(format!("backup instance {name} is in state {state}"))
+    Failure::failed(format!("{} is in state {state}", in_vault(instance)))
         .because("somebody stopped the protection of the cluster on purpose")
         .hint(format!("if it is to be protected again: {command}"))
 }
@@ -96,7 +100,7 @@ pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
     };
     Failure::failed(format!(
         "cluster {} is protected by another vault",
-        target.cluster.name()
+        target.cluster.with_group()
     ))
     .because(format!(
         "backup instance {} in vault {name} (group {group}) is {}; a cluster can be in one vault only",
@@ -148,5 +152,12 @@ pub(crate) mod tests {
             "resume-protection --backup-instance-name aks-instance --resource-group rg-backup --vault-name bv-aks"
         ));
         assert!(hint("SoftDeleted").contains("undelete"));
+        for failure in [
+            broken(&instance("NotProtected", |_| ())),
+            paused(&instance("ProtectionStopped", |_| ())),
+        ] {
+            let what = "backup instance aks-instance in vault rg-backup/bv-aks is in state ";
+            assert!(failure.what.starts_with(what), "{failure}");
+        }
     }
 }

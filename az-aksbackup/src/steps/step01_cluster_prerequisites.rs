@@ -184,7 +184,7 @@ impl Step for ClusterPrerequisites {
                 Ok(answer) => Ok(answer.applied(writer, title, (cluster.to_string(), versions::MANAGED_CLUSTERS))),
                 Err(failure) if is_stale(&failure) => Ok(Applied::Busy(turns::look_again(format!(
                     "cluster {} has changed",
-                    cluster.name()
+                    cluster.with_group()
                 )))),
                 Err(failure) => {
                     let refused = (failure, &turns::CLUSTER_BUSY[..], title.as_str());
@@ -277,7 +277,7 @@ fn facts(seen: &Seen) -> Outcome<(IssuerUrl, ResourceGroupName, PrincipalId)> {
                 .collect::<Vec<_>>();
             Failure::failed(format!(
                 "cluster {} has not what backup needs",
-                seen.target.cluster.name()
+                seen.target.cluster.with_group()
             ))
             .because(format!("Azure names no {} for it", missing.join(" and no ")))
             .err()

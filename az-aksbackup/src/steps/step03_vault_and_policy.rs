@@ -182,7 +182,7 @@ impl Step for VaultAndPolicy {
             if ["Provisioning", "Updating"].contains(&state) {
                 return Ok(Decision::Wait(Wait::for_(format!(
                     "Backup vault {}: {state}",
-                    seen.target.vault.name
+                    wanted::vault(&seen.target).with_group()
                 ))));
             }
         }

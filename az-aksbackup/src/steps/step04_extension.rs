@@ -211,7 +211,7 @@ fn broken(target: &Target, extension: &Extension) -> Failure {
     let (name, state) = (&extension.name, extension.provisioning_state());
     let failure = Failure::failed(format!(
         "extension {name} of cluster {} is {state}",
-        target.cluster.name()
+        target.cluster.with_group()
     ));
     let failure = extension.complaints().into_iter().fold(failure, Failure::because);
     let code = extension

@@ -155,7 +155,7 @@ async fn installed(reader: &Reader, fresh: Option<Extension>, state: &State, tar
         None => Failure::missing(format!(
             "extension {} does not exist on cluster {}",
             id.name(),
-            target.cluster.name()
+            target.cluster.with_group()
         ))
         .hint("install it: az aksbackup prepare")
         .err(),
@@ -196,7 +196,7 @@ async fn node_group(reader: &Reader, state: &State, target: &Target) -> Outcome<
     let cluster = clusters::existing(reader, &target.cluster).await?;
     match cluster.node_resource_group() {
         Some(group) => Ok(group.clone()),
-        None => Failure::failed(format!("cluster {} has no node group", target.cluster.name())).err(),
+        None => Failure::failed(format!("cluster {} has no node group", target.cluster.with_group())).err(),
     }
 }
 

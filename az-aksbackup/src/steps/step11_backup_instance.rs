@@ -99,9 +99,10 @@ impl Change for InstanceChange {
                 error,
             } => ChangeNote {
                 summary: format!(
-                    "protect cluster {} by backup instance {} with policy {}",
+                    "protect cluster {} by backup instance {} in vault {} with policy {}",
                     target.cluster.with_group(),
                     instance.name(),
+                    wanted::vault(target).with_group(),
                     target.policy.name
                 ),
                 right: Right::new(
@@ -297,7 +298,7 @@ impl BackupInstance {
             who: Person::ClusterAdmin,
             why: format!(
                 "nobody has verified the extension's access to storage in cluster {} yet",
-                target.cluster.name()
+                target.cluster.with_group()
             ),
             command: format!("kubectl aksbackup configure{}", self.options.state_flag),
             right: None,

@@ -181,7 +181,7 @@ fn full(cluster: &ResourceId) -> Failure {
     );
     Failure::failed(format!(
         "cluster {} has no room for another trusted access binding",
-        cluster.name()
+        cluster.with_group()
     ))
     .because(format!("it has {LIMIT}, the most that Azure allows"))
     .hint(format!(

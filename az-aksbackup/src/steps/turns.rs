@@ -106,7 +106,7 @@ pub(crate) fn unlock_nodes(cluster: &ResourceId) -> Turn {
         who: Person::PlatformTeam,
         why: format!(
             "the node group of cluster {} is locked against every change",
-            cluster.name()
+            cluster.with_group()
         ),
         command: format!(
             "az aks update --name {} --resource-group {} --subscription {} --nrg-lockdown-restriction-level Unrestricted",

@@ -12,7 +12,7 @@ use crate::steps::wanted;
 /// # Errors
 /// Another region, or a vault that failed.
 pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
-    let name = &target.vault.name;
+    let name = wanted::vault(target).with_group();
     if !region::is(&vault.location, &target.region) {
         return Failure::failed(format!("Backup vault {name} cannot protect the cluster"))
             .because(format!(

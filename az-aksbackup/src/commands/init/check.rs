@@ -106,7 +106,8 @@ fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
     }
     Failure::failed(format!(
         "policy {} of vault {} is not for AKS clusters",
-        target.policy.name, target.vault.name
+        target.policy.name,
+        wanted::vault(target).with_group()
     ))
     .because(format!("it is for {}", policy["datasourceTypes"]))
     .hint("choose another policy, or a new name: az aksbackup init --policy NAME")

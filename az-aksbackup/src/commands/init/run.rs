@@ -121,7 +121,11 @@ fn policy_file(cli: &Cli, flags: &InitArgs) -> Outcome<Option<String>> {
 fn region(place: &Place) -> Outcome<Region> {
     match place.cluster.region() {
         Some(region) => Ok(region),
-        None => Failure::failed(format!("cluster {} names no region that can be used", place.id.name())).err(),
+        None => Failure::failed(format!(
+            "cluster {} names no region that can be used",
+            place.id.with_group()
+        ))
+        .err(),
     }
 }
 
@@ -134,7 +138,7 @@ fn must_be_free(cli: &Cli, before: &State) -> Outcome<()> {
         Some(other) => Failure::usage(format!(
             "state file {} belongs to cluster {}, and has results for it",
             cli.common.state.display(),
-            other.cluster.name()
+            other.cluster.with_group()
         ))
         .hint("use a file of its own for each cluster: --state FILE")
         .err(),
