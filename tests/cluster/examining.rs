@@ -29,11 +29,11 @@ fn waiting_ends_at_its_deadline_with_the_last_state() {
     let stage = configured(Backend::Small);
     stage.sandbox.cluster().helm_upgrade_drops_label(GENEVA).unwrap();
     // The first look counts against the deadline too, and has to come to its end on a loaded machine.
-    let run = stage.kubectl("viewer", &["verify", "--wait", "--timeout", "5s"]);
+    let run = stage.kubectl("viewer", &["verify", "--wait", "--timeout", "15s"]);
     run.ends(Exit::Deadline.code())
         .says("lacks label")
-        .says("not within 5s");
-    let run = stage.kubectl("viewer", &["verify", "--wait", "--timeout", "1s", "-o", "json"]);
+        .says("not within 15s");
+    let run = stage.kubectl("viewer", &["verify", "--wait", "--timeout", "10s", "-o", "json"]);
     assert_eq!(run.ends(Exit::Deadline.code()).json()["exit"], "deadline");
 }
 

@@ -34,7 +34,7 @@ fn role_and_network_are_proved_before_anything_is_rolled_out(backend: Backend) {
     let sets = replica_sets(&stage);
     let (changes, run) = changes_of(&stage, || {
         stage
-            .configure("cluster-admin", &["--timeout", "4s"])
+            .configure("cluster-admin", &["--timeout", "15s"])
             .ends(Exit::Deadline.code())
     });
     let kinds: Vec<String> = short(&changes);

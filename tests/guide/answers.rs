@@ -52,7 +52,7 @@ fn cures_name_the_state_file_where_it_is_not_the_default() {
     std::fs::copy(&file, stage.state()).unwrap();
     finish(grant.args(stage.vouchers())).ok();
     stage
-        .configure("cluster-admin", &[&["--timeout", "3s"], &state[..]].concat())
+        .configure("cluster-admin", &[&["--timeout", "15s"], &state[..]].concat())
         .ends(Exit::Deadline.code())
         .says(&format!(
             "az aksbackup grant --state {file}  # Give it Storage Blob Data Contributor"

@@ -103,7 +103,7 @@ fn a_dry_run_says_what_the_command_would_wait_for() {
         .kubectl("cluster-admin", &["configure", "--dry-run"])
         .ends(Exit::Pending.code())
         .says("annotate service account");
-    stage.configure("cluster-admin", &["--timeout", "2s"]);
+    stage.configure("cluster-admin", &["--timeout", "10s"]);
     stage
         .kubectl("cluster-admin", &["configure", "--dry-run"])
         .ends(Exit::Pending.code())

@@ -34,7 +34,7 @@ fn protect_leaves_azure_to_configure_the_protection() {
     let again = stage.az("platform", &["protect", "--yes", "--no-wait"]).ok();
     assert!(again.stdout.contains("begun, no change"), "{again}");
     stage
-        .az("platform", &["protect", "--yes", "--timeout", "1s"])
+        .az("platform", &["protect", "--yes", "--timeout", "10s"])
         .ends(124)
         .says("ConfiguringProtection");
 }

@@ -23,7 +23,7 @@ fn protect(stage: &Stage, timeout: &str) -> Run {
 fn configuring_is_not_configured_and_is_waited_for() {
     let stage = Part::Protect.stage();
     stage.sandbox.set("instance_configure=100000").unwrap();
-    protect(&stage, "5s")
+    protect(&stage, "15s")
         .ends(Exit::Deadline.code())
         .says("ConfiguringProtection");
     assert_eq!(
@@ -73,7 +73,7 @@ fn every_state_that_somebody_else_caused_has_its_command() {
             .says("az dataprotection backup-instance resume-protection --backup-instance-name");
     }
     set("PonderingProtection");
-    protect(&stage, "3s")
+    protect(&stage, "15s")
         .ends(Exit::Deadline.code())
         .says("PonderingProtection");
     set("SoftDeleted");

@@ -106,7 +106,7 @@ fn waiting_ends_when_nothing_is_wrong_any_more_or_with_the_last_state() {
     world.drop_credentials();
     world
         .stage
-        .az("reader", &["verify", "--wait", "--timeout", "1s"])
+        .az("reader", &["verify", "--wait", "--timeout", "10s"])
         .ends(Exit::Deadline.code())
         .says("hint: az aksbackup prepare")
         .says("that was the last state");

@@ -27,7 +27,9 @@ pub(crate) fn install(cluster: &Kubernetes, release: ExtensionRelease, chart_ver
     }
     cluster.create_namespace(&release.namespace, &options);
     let installed = cluster.state().release.clone();
-    let before = installed.map(|installed| installed.manifest.clone()).unwrap_or_default();
+    let before = installed
+        .map(|installed| installed.manifest.clone())
+        .unwrap_or_default();
     let manifest = chart::manifest(&release, chart_version, cluster.settings.chart_sets_client_id);
     let same = |one: &Value, other: &Value| one["kind"] == other["kind"] && place(one) == place(other);
     for object in &manifest {
