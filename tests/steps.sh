@@ -2,8 +2,9 @@
 # shellcheck shell=bash
 #
 #   steps_begin NAME      starts the measurement
-#   step NAME COMMAND...  runs one step; a failure prints the table and ends the script with the step's exit code
-#   steps_end             prints the table and writes it as JSON to target/steps/NAME.json
+#   step NAME COMMAND...  runs one step; a failure prints the table and ends the script with the step's exit code, unless
+#                         steps_go_on is set: then the other steps run as well
+#   steps_end             prints the table and writes it as JSON to target/steps/NAME.json; returns 1 if a step failed
 #
 # AKSBACKUP_STEPS_WARN and AKSBACKUP_STEPS_STOP are minutes of the whole run: past the first one each step says so, past the second
 # one the running step is stopped and the table printed, so that a run that takes too long shows where its time went.
@@ -54,7 +55,8 @@ step() {
     fi
     if [ "$status" -ne 0 ]; then
         printf '\n%s: step "%s" failed with exit code %s\n' "$steps_name" "$name" "$status"
-        steps_end
+        [ -z "${steps_go_on:-}" ] || return 0
+        steps_end || true
         exit "$status"
     fi
 }
@@ -75,7 +77,7 @@ steps_stopped() {
         printf '\n%s: stopped after %s minutes, in step "%s"\n' "$steps_name" "$((steps_stop / 60))" "$steps_running"
     fi
     steps_rows+=("$steps_running|$((SECONDS - steps_since))|0|$1")
-    steps_end
+    steps_end || true
     exit "$1"
 }
 
@@ -101,4 +103,5 @@ steps_end() {
     done
     printf '%-32s %8s %8s\n' total "$total" "$total_cpu"
     printf 'steps: %s passed, %s failed\n' "$((${#steps_rows[@]} - bad))" "$bad"
+    [ "$bad" -eq 0 ]
 }
