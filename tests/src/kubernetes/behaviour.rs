@@ -11,6 +11,9 @@ use crate::planes::Cluster as _;
 fn a_roll_out_that_cannot_pull_runs_into_its_deadline_and_recovers() {
     let trial = Trial::with_extension(prompt());
     trial.cluster.set_fault(AGENT, Some(Fault::ImagePullBackOff));
+    trial.change("deployments", AGENT, |deployment| {
+        deployment["spec"]["progressDeadlineSeconds"] = json!(3);
+    });
     trial.restart("one");
     trial.until("the deadline", |_| {
         trial.condition("Progressing")["reason"] == "ProgressDeadlineExceeded"
