@@ -107,6 +107,26 @@ fn what_the_api_version_does_not_report_is_unknown() {
     assert_eq!(of(&world.examined("verify").ok().json()).0, "ok");
 }
 
+/// Fails before: the state file's table was enough for a ✓.
+#[test]
+fn verify_of_the_cluster_does_not_call_recorded_credentials_checked() {
+    let world = Protected::new();
+    let run = world.stage.kubectl("viewer", &["verify"]).ok();
+    let line = run
+        .stdout
+        .lines()
+        .find(|line| line.contains("federated credentials"))
+        .unwrap();
+    assert!(
+        line.starts_with('?') && line.contains("was reported by the cloud side 20"),
+        "{run}"
+    );
+    let document = world.stage.kubectl("viewer", &["verify", "-o", "json"]).ok().json();
+    let mut checks = document["checks"].as_array().unwrap().iter();
+    let check = checks.find(|own| own["link"] == "federated-credentials").unwrap();
+    assert_eq!(text(check, "/verdict"), "unknown", "{check:#}");
+}
+
 /// Fails before: `status` and the page of the cluster's side showed such a backup in green.
 #[test]
 fn a_backup_that_finished_with_warnings_is_a_warning_everywhere() {

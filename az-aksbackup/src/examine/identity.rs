@@ -56,8 +56,15 @@ fn existence(view: &View, own: &Extension) -> Check {
 fn recorded(view: &View) -> Check {
     const LINK: Link = Link::Extension;
     const NAME: &str = "recorded identity";
-    let (Some(table), Some(own)) = (&view.state.cloud.identity, view.identity.here()) else {
-        return Check::ok(LINK, NAME, "nothing contradicts it");
+    let Some(table) = &view.state.cloud.identity else {
+        return Check::ok(LINK, NAME, "the state file has none that could be wrong");
+    };
+    let Some(own) = view.identity.here() else {
+        return Check::unknown(
+            LINK,
+            NAME,
+            "the identity could not be read to compare it with the state file",
+        );
     };
     match table.principal == own.properties.principal_id && table.client_id == own.properties.client_id {
         true => Check::ok(LINK, NAME, "the state file has this identity"),

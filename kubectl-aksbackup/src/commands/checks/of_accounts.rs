@@ -5,6 +5,7 @@ use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::ids::{ClientId, ObjectName};
 use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
 use aksbackup_shared::state::schema::State;
+use jiff::Timestamp;
 
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::commands::checks::typos::typos;
@@ -108,6 +109,16 @@ fn was_annotated(state: &State, name: &ObjectName) -> bool {
     table.is_some_and(|table| table.service_accounts.contains(name))
 }
 
+/// A credential for each service account, as the other program reported: a record proves nothing of the credentials as they are
+/// now, and the cluster doesn't know them.
+fn reported(accounts: usize, at: Option<Timestamp>) -> Check {
+    let since = at.map_or_else(|| "at an unknown time".to_owned(), |at| at.to_string());
+    let says =
+        format!("one for each of {accounts} service accounts was reported by the cloud side {since}; not checked here");
+    Check::unknown(Link::FederatedCredentials, "federated credentials", says)
+        .hinted("to check them: az aksbackup verify")
+}
+
 /// What the state file says of federated credentials: the cluster does not know them.
 fn credentials(sight: &Sight, state: &State) -> Check {
     const NAME: &str = "federated credentials";
@@ -125,8 +136,7 @@ fn credentials(sight: &Sight, state: &State) -> Check {
         .map(ToString::to_string)
         .collect();
     if bare.is_empty() {
-        let says = format!("the state file has one for each of {} service accounts", names.len());
-        return Check::ok(LINK, NAME, says);
+        return reported(names.len(), table.written.as_ref().map(|own| own.observed_at));
     }
     let check = Check::error(
         LINK,

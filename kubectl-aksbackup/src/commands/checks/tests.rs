@@ -338,7 +338,13 @@ fn a_cure_is_for_the_same_state_file() {
     };
     let all = checks(&bare, &testing::state(), " --state s.toml");
     let cures: Vec<&str> = all.iter().filter_map(|check| check.hint.as_deref()).collect();
-    assert_eq!(cures, ["kubectl aksbackup configure --state s.toml"]);
+    assert_eq!(
+        cures,
+        [
+            "kubectl aksbackup configure --state s.toml",
+            "to check them: az aksbackup verify --state s.toml",
+        ]
+    );
 }
 
 #[test]
