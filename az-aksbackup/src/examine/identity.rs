@@ -96,12 +96,15 @@ fn carried(view: &View) -> Check {
     };
     let (carried, client_id) = (&table.client_id, &own.properties.client_id);
     let fact = format!("properties.clientId = {client_id}");
-    let since = table.written.as_ref().map(|own| own.observed_at.to_string());
+    let since = table
+        .written
+        .as_ref()
+        .map(|own| own.observed_at.strftime("%Y-%m-%d %H:%MZ").to_string());
     match carried == client_id {
         // A record proves nothing of the service accounts as they are now.
         true => {
             let since = since.unwrap_or_else(|| "at an unknown time".to_owned());
-            let says = format!("client ID {carried} was reported by the cluster side {since}; not checked here");
+            let says = format!("client ID {carried} was reported by the cluster side {since} and not checked here");
             Check::unknown(LINK, NAME, says)
         }
         false => {

@@ -112,9 +112,13 @@ fn was_annotated(state: &State, name: &ObjectName) -> bool {
 /// A credential for each service account, as the other program reported: a record proves nothing of the credentials as they are
 /// now, and the cluster doesn't know them.
 fn reported(accounts: usize, at: Option<Timestamp>) -> Check {
-    let since = at.map_or_else(|| "at an unknown time".to_owned(), |at| at.to_string());
-    let says =
-        format!("one for each of {accounts} service accounts was reported by the cloud side {since}; not checked here");
+    let since = at.map_or_else(
+        || "at an unknown time".to_owned(),
+        |at| at.strftime("%Y-%m-%d %H:%MZ").to_string(),
+    );
+    let says = format!(
+        "one for each of {accounts} service accounts was reported by the cloud side {since} and not checked here"
+    );
     Check::unknown(Link::FederatedCredentials, "federated credentials", says)
         .hinted("to check them: az aksbackup verify")
 }
