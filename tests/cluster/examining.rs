@@ -94,7 +94,7 @@ fn one_chain_is_made_of_both_views() {
     let run = stage
         .kubectl("viewer", &["verify"])
         .ok()
-        .says("is gone (az aksbackup)")
+        .says("\"is gone\" (reported by az aksbackup)")
         .says("the chain breaks first at: storage");
     assert!(run.stderr.contains("aksbackup.cloud.json, made "), "{run}");
     let document = stage.kubectl("viewer", &["verify", "-o", "json", "--save"]).ok().json();

@@ -97,7 +97,7 @@ fn line(console: &Console, job: &Job) -> String {
     let properties = &job.properties;
     let operation = properties.operation_category.as_deref().unwrap_or_default();
     let started = properties.start_time.map(minute).unwrap_or_default();
-    let status = console.paint(tone(job.state()), &properties.status);
+    let status = console.paint(tone(job), &properties.status);
     format!(
         "{:<36}  {operation:<12}  {started:<16}  {:<7}  {status}",
         name(job),
@@ -119,7 +119,7 @@ fn show(console: &Console, format: Format, job: &Job) -> Exit {
         }
     };
     row("job", name(job));
-    row("status", &console.paint(tone(job.state()), &properties.status));
+    row("status", &console.paint(tone(job), &properties.status));
     row(
         "operation",
         properties.operation_category.as_deref().unwrap_or_default(),
@@ -183,9 +183,10 @@ fn took(job: &Job) -> String {
         .unwrap_or_default()
 }
 
-const fn tone(state: JobState) -> Tone {
-    match state {
+fn tone(job: &Job) -> Tone {
+    match job.state() {
         JobState::Running => Tone::Attention,
+        JobState::Completed if job.is_incomplete() => Tone::Attention,
         JobState::Completed => Tone::Good,
         JobState::Failed => Tone::Bad,
     }

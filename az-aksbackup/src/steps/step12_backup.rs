@@ -14,7 +14,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{BackupTable, CloudTables, State, Target};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
 
 use crate::arm::backups::{self, Instance, Job, JobState, UserError};
 use crate::arm::client::{Reader, Told, Writer};
@@ -163,6 +163,10 @@ impl Step for Backup {
                 name(job),
                 job.properties.status
             )))),
+            JobState::Completed if job.is_incomplete() => Ok(Decision::Differs(
+                evidence(job),
+                incomplete(job, &self.options.state_flag),
+            )),
             JobState::Completed => Ok(Decision::Done(evidence(job))),
             JobState::Failed => Err(Box::new(failed(job, &self.options.state_flag))),
         }
@@ -260,11 +264,20 @@ fn name(job: &Job) -> &str {
 }
 
 fn evidence(job: &Job) -> String {
+    format!("backup job {}: {}", name(job), job.properties.status)
+}
+
+/// A recovery point exists, and something is missing in it: that is never a backup as it was requested.
+fn incomplete(job: &Job, state_flag: &str) -> Drift {
     let warnings = job.warnings();
-    let status = format!("backup job {}: {}", name(job), job.properties.status);
-    match warnings.is_empty() {
-        true => status,
-        false => format!("{status}; {}", warnings.join("; ")),
+    let differences = match warnings.is_empty() {
+        true => vec!["the recovery point might lack resources of the cluster".to_owned()],
+        false => warnings,
+    };
+    let hint = format!("check what is missing: az aksbackup jobs {}{state_flag}", name(job));
+    Drift {
+        differences,
+        hints: vec![hint],
     }
 }
 

@@ -6,7 +6,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::chain::args::ExamineArgs;
 use crate::chain::check::Check;
@@ -37,9 +37,10 @@ pub fn other(
 ) -> Outcome<Option<Examination>> {
     let from = own.plane.other();
     let beside = Examination::beside(path, from);
+    let read = |path: &Path| own.read(path).and_then(|read| not_of_the_future(read, path, own.at));
     let read = match &arguments.with {
-        Some(path) => own.read(path).map(Some)?,
-        None if beside.exists() => own.read(&beside).map(Some).unwrap_or_else(|failure| {
+        Some(path) => read(path).map(Some)?,
+        None if beside.exists() => read(&beside).map(Some).unwrap_or_else(|failure| {
             console.say(format!("{} is left out: {}", beside.display(), failure.why.join("; ")));
             None
         }),
@@ -72,11 +73,26 @@ pub fn other(
     }
 }
 
-fn age(read: &Examination, now: Timestamp) -> String {
-    match now.duration_since(read.at) {
-        past if past.is_negative() => format!("at {}, which this machine's clock has not reached", read.at),
-        past => format!("{} ago", human(past.unsigned_abs())),
+/// How far the clocks of two machines can differ.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Refuses a view of a time that has not come: it would count as newer than everything that is done meanwhile.
+fn not_of_the_future(read: Examination, path: &Path, now: Timestamp) -> Outcome<Examination> {
+    match read.at.duration_since(now) > SKEW {
+        false => Ok(read),
+        true => Failure::new(Exit::StateUnreadable, format!("cannot use {}", path.display()))
+            .because(format!(
+                "it is dated {}, which this machine's clock has not reached",
+                read.at
+            ))
+            .hint("check the clock of both machines, and generate the file again")
+            .err(),
     }
+}
+
+fn age(read: &Examination, now: Timestamp) -> String {
+    let past = now.duration_since(read.at).max(SignedDuration::ZERO);
+    format!("{} ago", human(past.unsigned_abs()))
 }
 
 /// The view without the links that somebody has worked on since, and these.
@@ -137,8 +153,6 @@ pub fn show(console: &Console, own: &Examination, other: Option<&Examination>) {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
     use super::*;
     use crate::console::Talk;
 

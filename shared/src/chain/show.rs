@@ -10,13 +10,28 @@ pub fn checks(console: &Console, checks: &[Check]) {
     checks.iter().for_each(|own| check(console, own, None, width));
 }
 
-/// Prints one check, its name as wide as `width`; of the `other` program's view with that program's name.
+/// Prints one check, its name as wide as `width`. A check of the `other` program's view was not made in this run: it is quoted as
+/// reported, and never has the mark of a good one.
 pub fn check(console: &Console, check: &Check, other: Option<Plane>, width: usize) {
-    let whose = other.map(|plane| format!(" ({})", plane.program())).unwrap_or_default();
-    let mark = mark(console, check.verdict);
-    console.result(&format!("{mark} {:<width$} {}{whose}", check.check, check.says));
+    let (mark, says) = match other {
+        None => (mark(console, check.verdict), check.says.clone()),
+        Some(plane) => (
+            reported(console, check.verdict),
+            format!("\"{}\" (reported by {})", check.says, plane.program()),
+        ),
+    };
+    console.result(&format!("{mark} {:<width$} {says}", check.check));
     if let Some(hint) = &check.hint {
         console.result(&format!("    hint: {hint}"));
+    }
+}
+
+/// The mark of a verdict that is only reported.
+fn reported(console: &Console, verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Ok => console.paint(Tone::Faint, "·"),
+        Verdict::Error | Verdict::Warning => console.paint(Tone::Attention, "!"),
+        Verdict::Unknown => console.paint(Tone::Attention, "?"),
     }
 }
 

@@ -111,6 +111,9 @@ fn drifted(console: &Console, report: &Report) -> Vec<String> {
 }
 
 fn differing(report: &Report) -> String {
+    if report.drifts().iter().all(|(step, _)| *step == StepName::Backup) {
+        return "the backup finished with warnings".to_owned();
+    }
     match report.drifts().iter().map(|(_, drift)| drift.differences.len()).sum() {
         1_usize => "1 setting differs from the target, and this version doesn't change it".to_owned(),
         count => format!("{count} settings differ from the target, and this version doesn't change them"),

@@ -34,7 +34,7 @@ pub struct Shown<'a> {
 /// Prints the status table and whose turn is next; gives the exit code of the command.
 #[must_use]
 pub fn show(console: &Console, format: Format, shown: &Shown<'_>) -> Exit {
-    let settled = |row: &Row| matches!(row.standing, Standing::Done | Standing::Recorded);
+    let settled = |row: &Row| matches!(row.standing, Standing::Done | Standing::Recorded) && row.warning.is_none();
     let exit = match shown.check && !shown.rows.iter().all(settled) {
         true => Exit::Pending,
         false => Exit::Done,
@@ -116,7 +116,7 @@ fn later(rows: &[Row], first: &Turn) -> Vec<String> {
 /// Returns the word for a row's state. A backup that lacks something is a warning, whoever reports it.
 const fn word(row: &Row) -> (&'static str, Tone) {
     match (row.standing, &row.warning) {
-        (Standing::Done | Standing::Recorded, Some(_)) => ("warning", Tone::Attention),
+        (Standing::Done | Standing::Recorded | Standing::Drifted, Some(_)) => ("warning", Tone::Attention),
         (standing, _) => standing.word(),
     }
 }

@@ -33,9 +33,21 @@ fn decide(seen: &Seen) -> Outcome<Decision<StartBackup>> {
 
 #[test]
 fn satisfied_world_needs_nothing() {
+    let mut whole = job("Completed");
+    whole.properties.extended_info = None;
+    let evidence = "backup job j-1: Completed";
+    assert_eq!(decide(&seen(Some(whole))).unwrap(), Decision::Done(evidence.into()));
+}
+
+#[test]
+fn a_backup_that_lacks_something_is_not_done() {
     let seen = seen(Some(job("CompletedWithWarnings")));
-    let evidence = "backup job j-1: CompletedWithWarnings; pvc: skipped";
-    assert_eq!(decide(&seen).unwrap(), Decision::Done(evidence.into()));
+    let Decision::Differs(evidence, drift) = decide(&seen).unwrap() else {
+        panic!("it counts as a whole backup")
+    };
+    assert_eq!(evidence, "backup job j-1: CompletedWithWarnings");
+    assert_eq!(drift.differences, ["pvc: skipped"]);
+    assert_eq!(drift.hints, ["check what is missing: az aksbackup jobs j-1"]);
     let mut tables = CloudTables::default();
     Backup::default().record(&seen, &mut tables);
     assert_eq!(tables.backup.unwrap().status, "CompletedWithWarnings");
@@ -65,7 +77,7 @@ fn a_job_that_may_have_been_started_is_looked_for_before_another_one_is_asked_fo
     doubtful.job = Some(job("InProgress"));
     assert!(matches!(decide(&doubtful).unwrap(), Decision::Wait(_)));
     doubtful.job = Some(job("Completed"));
-    assert!(matches!(decide(&doubtful).unwrap(), Decision::Done(_)));
+    assert!(matches!(decide(&doubtful).unwrap(), Decision::Differs(..)));
 }
 
 #[test]
