@@ -178,10 +178,35 @@ fn the_guide_s_policy_is_made_from_its_file_without_what_only_azure_writes() {
     );
     std::fs::write(&file, GUIDE.replace("P7D", "P60D")).unwrap();
     prepare(&stage)
+        .ends(Exit::StateUnreadable.code())
+        .says("isn't the one that `init` confirmed")
+        .says(&format!("--policy-file {file}"));
+    init(&stage, &["--policy-file", &file, "--policy", "guide"]).ok();
+    prepare(&stage)
         .ends(Exit::Pending.code())
         .says("the policy exists with other rules than those of backup-policy.json")
         .says("az aksbackup init --policy NAME");
     assert_eq!(writes(&stage, "/backupPolicies/").len(), 1);
+}
+
+/// Fails before: the digest and the remembered confirmation covered the file's name alone, and Azure got the exchanged retention.
+#[test]
+fn a_policy_file_that_was_exchanged_after_it_was_confirmed_is_refused() {
+    let stage = Stage::new().unwrap();
+    let file = stage.folder().join("own.json");
+    std::fs::write(&file, GUIDE).unwrap();
+    init(&stage, &["--policy-file", &file.display().to_string()]).ok();
+    let digest = stage.az("platform", &["status", "--offline", "-o", "json"]).ok().json()["digest"].clone();
+    std::fs::write(&file, GUIDE.replace("P7D", "P1D")).unwrap();
+    for confirmation in [&["--yes", "--expect-digest", digest.as_str().unwrap()][..], &["--yes"]] {
+        stage
+            .az("platform", &[&["prepare"], confirmation].concat())
+            .ends(Exit::StateUnreadable.code())
+            .says("policy file own.json isn't the one that `init` confirmed");
+    }
+    assert!(writes(&stage, "/backupPolicies/").is_empty());
+    std::fs::write(&file, GUIDE).unwrap();
+    prepare(&stage).ok();
 }
 
 #[test]

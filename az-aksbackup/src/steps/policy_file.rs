@@ -3,9 +3,11 @@
 use std::io::ErrorKind;
 use std::path::{Component, Path};
 
+use aksbackup_shared::args::quoted;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::regular;
+use aksbackup_shared::state::digest::Digest;
 use aksbackup_shared::state::schema::PolicyTarget;
 use serde_json::{Map, Value};
 
@@ -35,6 +37,14 @@ pub(crate) fn asked(target: &PolicyTarget, folder: &Path) -> Outcome<Asked> {
     };
     beside(file)?;
     match regular::read_below(folder, Path::new(file), MOST_BYTES) {
+        Ok(bytes)
+            if target
+                .file_digest
+                .as_ref()
+                .is_some_and(|own| *own != Digest::of_bytes(&bytes)) =>
+        {
+            changed(file, &folder.join(file)).err()
+        }
         Ok(bytes) => parse(&String::from_utf8_lossy(&bytes), file),
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::FileTooLarge) => {
             refused(file, &error.to_string()).err()
@@ -53,6 +63,20 @@ fn beside(file: &str) -> Outcome<()> {
         return Ok(());
     }
     refused(file, "it is not beside the state file or in a folder below it").err()
+}
+
+/// What the digest of a handoff and a remembered confirmation stand for includes the policy: once a vault has it, Azure doesn't let it
+/// be changed, and backups are deleted by its retention.
+fn changed(file: &str, path: &Path) -> Failure {
+    Failure::new(
+        Exit::StateUnreadable,
+        format!("policy file {file} isn't the one that `init` confirmed"),
+    )
+    .at_key("target.policy.file_digest", "the file's SHA-256 is another one")
+    .hint(format!(
+        "check what changed in it, and confirm it: az aksbackup init --policy-file {}",
+        quoted(&path.display().to_string())
+    ))
 }
 
 fn refused(file: &str, why: &str) -> Failure {

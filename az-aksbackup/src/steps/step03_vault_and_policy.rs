@@ -19,6 +19,7 @@ use crate::steps::policy::{self, Facts};
 use crate::steps::policy_file::{self, Asked};
 use crate::steps::turns::{self, Sight};
 use crate::steps::{drift, registration, vault, wanted};
+use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
@@ -160,6 +161,11 @@ impl Step for VaultAndPolicy {
             vaults::policy(reader, &policy_id),
         );
         let (policy, asked) = (policy?, policy_file::asked(&target.policy, &self.options.folder));
+        // A refused file is never only a remark: it may have been exchanged after it was confirmed.
+        let asked = match asked {
+            Err(failure) if failure.exit == Exit::StateUnreadable => return Err(failure),
+            asked => asked,
+        };
         let (remark, new_policy) = match &policy {
             Some(own) => (policy_file::remark(&target.policy, own, &asked), None),
             None => (None, Some(asked?)),

@@ -107,6 +107,7 @@ pub(crate) mod tests {
                 retention: "P7D".into(),
                 vault_tier_retention: None,
                 file: None,
+                file_digest: None,
             },
             extension: ExtensionTarget {
                 name: "azure-aks-backup".parse().unwrap(),

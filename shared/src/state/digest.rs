@@ -4,13 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
 
 /// SHA-256 over the file's values in one canonical form.
 ///
 /// Comments, order, line ends, empty tables and the number of the format do not count, nor do the notes of who wrote a
 /// table or took it away and when, nor the times of intents. Keys that this program does not know do count: another
 /// program may.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Digest(String);
 
 /// A text that is not a digest.
@@ -28,9 +30,40 @@ impl Digest {
         let mut values = values.clone();
         values.remove("schema");
         canonical_table(&values, &mut text);
-        let hash = digest(&SHA256, text.as_bytes());
-        let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(hex)
+        Self::of_bytes(text.as_bytes())
+    }
+
+    /// The digest of a file that goes along with the state file.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let hash = digest(&SHA256, bytes);
+        Self(hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = InvalidDigest;
+    fn try_from(text: String) -> Result<Self, InvalidDigest> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+#[cfg(test)]
+impl schemars::JsonSchema for Digest {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Digest".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "title": "digest", "pattern": "^(sha256:)?[0-9A-Fa-f]{64}$" })
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::state::digest::Digest;
 use aksbackup_shared::state::schema::Target;
 use serde_json::Value;
 
@@ -114,11 +115,12 @@ fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
     .err()
 }
 
-/// Checks a policy file, and gives its path as the state file keeps it: relative to the state file, which it lies beside or below.
+/// Checks a policy file, and returns its path as the state file keeps it (relative to the state file, in whose folder or below it must
+/// be) with the digest of its content.
 ///
 /// # Errors
 /// Exit 2: it cannot be read, is no JSON, is no policy for AKS clusters, or is elsewhere.
-pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<String> {
+pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<(String, Digest)> {
     let unusable = |why: String| Failure::usage(format!("cannot use policy file {}", file.display())).because(why);
     let text = std::fs::read(file).or_else(|error| unusable(error.to_string()).err())?;
     let json: Value = serde_json::from_slice(&text).or_else(|error| unusable(error.to_string()).err())?;
@@ -137,7 +139,7 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<String> {
         .unwrap_or_else(PathBuf::new);
     let file = absolute(file);
     match file.strip_prefix(&folder) {
-        Ok(beside) => Ok(beside.display().to_string()),
+        Ok(beside) => Ok((beside.display().to_string(), Digest::of_bytes(&text))),
         Err(_) => unusable(format!(
             "it has to be in {} or below, to go along with the state file",
             folder.display()
@@ -173,7 +175,7 @@ mod tests {
         let (file, state) = (folder.join("policies/own.json"), folder.join("aksbackup.toml"));
         let policy = json!({ "datasourceTypes": ["Microsoft.ContainerService/managedClusters"], "policyRules": [] });
         std::fs::write(&file, policy.to_string()).unwrap();
-        assert_eq!(policy_file(&file, &state).unwrap(), "policies/own.json");
+        assert_eq!(policy_file(&file, &state).unwrap().0, "policies/own.json");
         std::fs::write(&file, "{}").unwrap();
         assert_eq!(policy_file(&file, &state).unwrap_err().exit, Exit::Usage);
         assert_eq!(policy_file(&folder.join("none"), &state).unwrap_err().exit, Exit::Usage);

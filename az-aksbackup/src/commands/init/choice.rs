@@ -2,6 +2,7 @@
 
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName};
+use aksbackup_shared::state::digest::Digest;
 use aksbackup_shared::state::schema::{ExtensionTarget, InstanceTarget, SnapshotTarget, StorageTarget, Target};
 
 use super::flags::{InitArgs, either};
@@ -26,8 +27,8 @@ pub(super) struct Choice<'a> {
     pub(super) cluster: &'a ResourceId,
     pub(super) region: &'a Region,
     pub(super) names: Names,
-    /// The policy file, as it is written into the state file.
-    pub(super) policy_file: Option<String>,
+    /// The policy file and its digest, as they are written into the state file.
+    pub(super) policy_file: Option<(String, Digest)>,
 }
 
 impl Choice<'_> {

@@ -9,6 +9,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::Region;
 use aksbackup_shared::process::document;
 use aksbackup_shared::runner::report::turn_lines;
+use aksbackup_shared::state::digest::Digest;
 use aksbackup_shared::state::remembered::Remembered;
 use aksbackup_shared::state::schema::{CloudTables, ClusterTables, State, Target};
 use aksbackup_shared::status;
@@ -113,7 +114,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     })
 }
 
-fn policy_file(cli: &Cli, flags: &InitArgs) -> Outcome<Option<String>> {
+fn policy_file(cli: &Cli, flags: &InitArgs) -> Outcome<Option<(String, Digest)>> {
     let checked = |file: &Path| check::policy_file(file, &cli.common.state);
     flags.policy_file.as_deref().map(checked).transpose()
 }

@@ -7,6 +7,7 @@ use crate::ids::{
     BackupInstanceName, CloudName, ContainerName, ExtensionName, NamespaceName, PolicyName, Region, ResourceGroupName,
     ResourceId, StorageAccountName, SubscriptionId, TenantId, VaultName,
 };
+use crate::state::digest::Digest;
 use crate::state::schema::Written;
 
 /// What is to be protected, with what, under which names.
@@ -106,6 +107,9 @@ pub struct PolicyTarget {
     /// A policy of one's own as JSON, relative to the state file, instead of the two above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// SHA-256 of that file, written by `init`: another content is refused until `init` confirms it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_digest: Option<Digest>,
 }
 
 /// The extension.

@@ -114,10 +114,13 @@ impl Choice<'_> {
         let schedule = flags.schedule.clone().unwrap_or(schedule);
         let retention = flags.retention.clone().unwrap_or(retention);
         let vault_tier_retention = flags.vault_tier_retention.clone().or(tier);
-        let file = self
-            .policy_file
-            .clone()
-            .or_else(|| base.filter(|_| !preset).and_then(|base| base.file.clone()));
+        let kept = base
+            .filter(|_| !preset)
+            .map(|base| (base.file.clone(), base.file_digest.clone()));
+        let (file, file_digest) = match &self.policy_file {
+            Some((file, digest)) => (Some(file.clone()), Some(digest.clone())),
+            None => kept.unwrap_or_default(),
+        };
         let default = match &file {
             Some(_) => "aks-own".to_owned(),
             None => names::policy(&schedule, &retention, vault_tier_retention.as_deref()),
@@ -130,6 +133,7 @@ impl Choice<'_> {
             retention,
             vault_tier_retention,
             file,
+            file_digest,
         };
         // What the file has for this very policy is the wish of whoever wrote it; Azure's rules are then compared with it.
         let wished = base.is_some_and(|base| base.name == target.name);
