@@ -230,7 +230,7 @@ fn an_unpacked_release_installs_itself_and_says_what_it_cannot() {
     // No compiler is on the PATH: the archive has the simulator, and leaves nothing but the folder of the simulation.
     run(&["--prefix", prefix.to_str().unwrap(), "--try", "--no-install"])
         .ok()
-        .says("the cluster is protected")
+        .says("The cluster is protected and its first backup is completed")
         .says("Nothing was installed");
     assert!(!prefix.exists());
     run(&["--prefix", "opt"]).ok();
