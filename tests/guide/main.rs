@@ -35,6 +35,7 @@ mod killed;
 mod least_rights;
 mod made;
 mod meddling;
+mod namesakes;
 mod no_wait;
 mod objects;
 mod operations;

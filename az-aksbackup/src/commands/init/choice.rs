@@ -14,6 +14,7 @@ use crate::arm::client::Reader;
 use crate::arm::inventory::Listed;
 use crate::steps::settings;
 
+mod adopted;
 mod vault;
 
 /// All that a choice is made from.
@@ -99,10 +100,10 @@ impl Choice<'_> {
             .or_else(|| base.map(|(name, _)| name.clone()))
             .or(installed);
         if let Some(name) = known {
-            let group = flags
-                .storage_resource_group
-                .clone()
-                .or_else(|| self.group_of_account(&name));
+            let group = match &flags.storage_resource_group {
+                Some(group) => Some(group.clone()),
+                None => self.group_of_account(&name)?,
+            };
             return Ok((name, self.group(group)?));
         }
         let existing: Vec<&Listed> = self.world.accounts_in(self.region).collect();
@@ -119,20 +120,23 @@ impl Choice<'_> {
         let name: StorageAccountName =
             self.picker
                 .name("Name of the new storage account", &self.names.account(), flag)?;
-        let own = group_of(&self.world.accounts, name.as_str());
-        let group = self.group(flags.storage_resource_group.clone().or(own))?;
+        let group = self.group(flags.storage_resource_group.clone())?;
+        self.must_be_new(name.as_str(), &group)?;
         Ok((name, group))
     }
 
-    /// The group of an account that is known by name: the file's, or where the account is, or for a new one the file's
-    /// again, since that is where the last one was to be made.
-    fn group_of_account(&self, name: &StorageAccountName) -> Option<ResourceGroupName> {
+    /// The resource group of an account that is known by name: the file's, or where the account of the installed extension is,
+    /// or where one exists among the resource groups of this setup. A new one is created in the file's again.
+    fn group_of_account(&self, name: &StorageAccountName) -> Outcome<Option<ResourceGroupName>> {
         let base = self.base.map(|base| &base.storage);
         let had = base.map(|storage| storage.resource_group.clone());
-        match base {
-            Some(storage) if storage.account == *name => had,
-            _ => group_of(&self.world.accounts, name.as_str()).or(had),
-        }
+        let accounts = &self.world.accounts;
+        let found = match base {
+            Some(storage) if storage.account == *name => None,
+            _ if self.installed(settings::ACCOUNT) == Some(name.as_str()) => group_of(accounts, name.as_str()),
+            _ => self.adopted(accounts, &adopted::ACCOUNT, name.as_str(), None)?,
+        };
+        Ok(found.or(had))
     }
 
     /// The group of account and vault.

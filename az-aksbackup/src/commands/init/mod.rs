@@ -6,6 +6,7 @@
 
 mod check;
 mod choice;
+mod confirmed;
 pub(crate) mod flags;
 mod names;
 mod pick;

@@ -50,6 +50,12 @@ impl<'a> Picker<'a> {
             .err()
     }
 
+    /// Asks for a yes; `None` where nobody can be asked.
+    pub(super) fn confirm(&self, question: &str) -> Outcome<Option<bool>> {
+        let console = self.console.filter(|_| self.asks);
+        console.map(|console| console.confirm(question)).transpose()
+    }
+
     /// A name that its type takes; the default where nobody can be asked.
     pub(super) fn name<T>(&self, question: &str, default: &str, flag: &str) -> Outcome<T>
     where

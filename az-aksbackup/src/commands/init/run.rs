@@ -10,13 +10,13 @@ use aksbackup_shared::ids::Region;
 use aksbackup_shared::process::document;
 use aksbackup_shared::runner::report::turn_lines;
 use aksbackup_shared::state::digest::Digest;
-use aksbackup_shared::state::remembered::Remembered;
 use aksbackup_shared::state::schema::{CloudTables, ClusterTables, State, Target};
 use aksbackup_shared::status;
 use serde_json::json;
 
 use super::check::{self, Existing};
 use super::choice::Choice;
+use super::confirmed::remember;
 use super::flags::InitArgs;
 use super::names::Names;
 use super::pick::Picker;
@@ -58,21 +58,11 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
         store.speak_on(&console);
         store.set_author(plan.by.clone());
         store.choose(plan.target.clone()).await?;
-        remember(cli, &console, before.target.as_ref(), &plan.target);
+        let asked = !cli.common.yes && console.can_ask();
+        let values = (before.target.as_ref(), &plan.target);
+        remember(&console, asked, flags, values, plan.existing);
     }
     Ok(tell(cli, &console, flags.write.dry_run, &before, &plan))
-}
-
-/// Remembers what this user chose here. Values that were in the file before aren't theirs unless they were remembered too, or
-/// the user was shown them and asked: `--yes` says nothing about what somebody else wrote.
-fn remember(cli: &Cli, console: &Console, before: Option<&Target>, target: &Target) {
-    let remembered = Remembered::of_user();
-    if cli.common.yes && !before.is_none_or(|before| remembered.has(before)) {
-        return;
-    }
-    if let Err(error) = remembered.keep(target) {
-        console.detail(format!("cannot remember that these values are confirmed: {error}"));
-    }
 }
 
 async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) -> Outcome<Plan> {

@@ -97,6 +97,20 @@ pub(super) fn group_of(listed: &[Listed], name: &str) -> Option<ResourceGroupNam
     found.map(|resource| resource.id.resource_group())
 }
 
+/// Returns the resource groups of all listed resources of this name.
+pub(super) fn groups_of(listed: &[Listed], name: &str) -> Vec<ResourceGroupName> {
+    let found = listed
+        .iter()
+        .filter(|resource| resource.name.eq_ignore_ascii_case(name));
+    found.map(|resource| resource.id.resource_group()).collect()
+}
+
+/// Whether the list has a resource of this name in this resource group.
+pub(super) fn is_in(listed: &[Listed], name: &str, group: &ResourceGroupName) -> bool {
+    let mut found = groups_of(listed, name).into_iter();
+    found.any(|own| own.as_str().eq_ignore_ascii_case(group.as_str()))
+}
+
 fn in_region<'a>(listed: &'a [Listed], wanted: &Region) -> impl Iterator<Item = &'a Listed> {
     listed.iter().filter(|resource| region::is(&resource.location, wanted))
 }

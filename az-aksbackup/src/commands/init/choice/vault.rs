@@ -4,13 +4,13 @@ use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{PolicyName, ResourceGroupName, ResourceId, VaultName};
 use aksbackup_shared::state::schema::{PolicyTarget, VaultTarget};
 
-use super::{Choice, offered, taken};
+use super::{Choice, adopted, offered, taken};
 use crate::arm::inventory::{self, Listed};
 use crate::arm::vaults::{self, Vault};
 use crate::commands::init::check;
 use crate::commands::init::names;
 use crate::commands::init::pick::Picker;
-use crate::commands::init::world::group_of;
+use crate::commands::init::world::is_in;
 use crate::steps::policy;
 
 impl Choice<'_> {
@@ -56,8 +56,8 @@ impl Choice<'_> {
     /// A vault that is known to exist; one that cannot be read is as if it were not there.
     async fn existing_vault(&self, group: &ResourceGroupName, name: &VaultName) -> Outcome<Option<Vault>> {
         let protected = self.world.protected.as_ref();
-        let is_known =
-            group_of(&self.world.vaults, name.as_str()).is_some() || protected.is_some_and(|own| own.vault == *name);
+        let is_known = is_in(&self.world.vaults, name.as_str(), group)
+            || protected.is_some_and(|own| own.vault == *name && own.vault_group == *group);
         match is_known {
             true => Ok(check::seen(vaults::vault(self.reader, &self.vault_id(group, name)).await)?.flatten()),
             false => Ok(None),
@@ -71,19 +71,17 @@ impl Choice<'_> {
     fn vault_place(&self, storage_group: &ResourceGroupName) -> Outcome<(VaultName, ResourceGroupName)> {
         let flags = self.flags;
         let protected = self.world.protected.as_ref().map(|own| (&own.vault, &own.vault_group));
-        let known = self
-            .base
-            .map(|base| (&base.vault.name, &base.vault.resource_group))
-            .or(protected);
+        let base = self.base.map(|base| (&base.vault.name, &base.vault.resource_group));
+        let known = base.or(protected);
         if let Some(name) = flags.vault.clone().or_else(|| known.map(|(name, _)| name.clone())) {
-            let own = known
-                .filter(|(vault, _)| **vault == name)
-                .map(|(_, group)| group.clone());
-            let group = flags
-                .vault_resource_group
-                .clone()
-                .or(own)
-                .or_else(|| group_of(&self.world.vaults, name.as_str()));
+            let own = [base, protected]
+                .into_iter()
+                .flatten()
+                .find(|(vault, _)| **vault == name);
+            let group = match flags.vault_resource_group.as_ref().or(own.map(|(_, group)| group)) {
+                Some(group) => Some(group.clone()),
+                None => self.adopted(&self.world.vaults, &adopted::VAULT, name.as_str(), Some(storage_group))?,
+            };
             return Ok((name, group.unwrap_or_else(|| storage_group.clone())));
         }
         let existing: Vec<&Listed> = self.world.vaults_in(self.region).collect();
@@ -94,8 +92,8 @@ impl Choice<'_> {
         }
         let flag = "--vault NAME";
         let name: VaultName = self.picker.name("Name of the new vault", &self.names.vault(), flag)?;
-        let own = group_of(&self.world.vaults, name.as_str());
-        let group = flags.vault_resource_group.clone().or(own);
+        // Vault names are unique only within a resource group: one of this name elsewhere isn't in the way.
+        let group = flags.vault_resource_group.clone();
         Ok((name, group.unwrap_or_else(|| storage_group.clone())))
     }
 
@@ -185,7 +183,7 @@ impl Choice<'_> {
         if let Some(name) = self.flags.policy.clone().or(had).or(protected) {
             return Ok(name);
         }
-        let exists = group_of(&self.world.vaults, vault.name.as_str()).is_some();
+        let exists = is_in(&self.world.vaults, vault.name.as_str(), &vault.resource_group);
         if preset || !exists {
             return Picker::silent().name("Policy", default, flag);
         }

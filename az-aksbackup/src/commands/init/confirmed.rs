@@ -1,0 +1,47 @@
+//! Remembers what this user chose on this machine.
+
+use aksbackup_shared::console::Console;
+use aksbackup_shared::state::remembered::Remembered;
+use aksbackup_shared::state::schema::Target;
+
+use super::check::Existing;
+use super::flags::InitArgs;
+
+/// Remembers a target that this user chose here, so that `--yes` suffices for it from now on. At a prompt the user saw all of
+/// it. Without one, values of a file that was there before count only if they were remembered too, and resources that exist
+/// only if flags named them: `init` can have found another team's under a default name, or in the cluster's settings.
+pub(super) fn remember(
+    console: &Console,
+    asked: bool,
+    flags: &InitArgs,
+    (before, target): (Option<&Target>, &Target),
+    existing: Existing,
+) {
+    let remembered = Remembered::of_user();
+    let known = before.is_none_or(|before| remembered.has(before));
+    if !(asked || known && all_named(flags, before, target, existing)) {
+        return;
+    }
+    if let Err(error) = remembered.keep(target) {
+        console.detail(format!("cannot remember that these values are confirmed: {error}"));
+    }
+}
+
+/// Whether each resource is to be created, is that of the file before, or was named by a flag.
+fn all_named(flags: &InitArgs, before: Option<&Target>, target: &Target, existing: Existing) -> bool {
+    let same = |is: fn(&Target, &Target) -> bool| before.is_some_and(|before| is(before, target));
+    let account = flags.storage_account.is_some()
+        || flags.storage_resource_group.is_some()
+        || same(|a, b| {
+            (&a.storage.account, &a.storage.resource_group) == (&b.storage.account, &b.storage.resource_group)
+        });
+    let vault = flags.vault.is_some()
+        || flags.vault_resource_group.is_some()
+        || same(|a, b| (&a.vault.name, &a.vault.resource_group) == (&b.vault.name, &b.vault.resource_group));
+    let snapshots =
+        flags.snapshot_group.is_some() || same(|a, b| a.snapshots.resource_group == b.snapshots.resource_group);
+    let exists = |found: Option<bool>| found == Some(true);
+    (account || !exists(existing.account))
+        && (vault || !exists(existing.vault))
+        && (snapshots || !exists(existing.snapshot_group))
+}
