@@ -100,7 +100,10 @@ fn prepared(options: &PrepareOptions, read: &JustRead) -> Steps {
             options: options(),
             read: read(),
         }),
-        step(Storage { options: options() }),
+        step(Storage {
+            options: options(),
+            read: read(),
+        }),
         step(VaultAndPolicy { options: options() }),
         step(BackupExtension {
             options: options(),

@@ -229,3 +229,32 @@ fn storage_that_existed_and_is_gone_is_not_created_again_unless_that_is_asked_fo
         assert!(stage.sandbox.resource(id).is_some());
     }
 }
+
+/// Where the state file is lost, the settings of the installed extension still tell that the storage existed.
+#[test]
+fn storage_that_only_the_extension_knows_is_not_created_again() {
+    let stage = Stage::new().unwrap();
+    stage.prepared().ok();
+    let account = stage.value("/cloud/storage/account");
+    let text = stage.state_text();
+    let target = text.split("\n[cloud").next().unwrap();
+    std::fs::write(stage.state(), format!("{target}\n")).unwrap();
+    stage.sandbox.azure().remove(&account);
+    let mark = stage.mark();
+    for command in [&["prepare", "--yes"][..], &["prepare", "--dry-run"]] {
+        stage
+            .az("platform", command)
+            .ends(Exit::Failed.code())
+            .says("is gone, with the backups in it")
+            .says("--recreate-storage");
+    }
+    let run = stage.az("platform", &["verify"]).says("recover it first");
+    assert!(!run.stdout.contains("does not exist in group"), "{run}");
+    let writes = stage.writes_since(mark);
+    assert!(
+        !writes.iter().any(|write| write.contains("/storageAccounts/")),
+        "{writes:#?}"
+    );
+    stage.az("platform", &["prepare", "--recreate-storage", "--yes"]).ok();
+    assert!(stage.sandbox.resource(&account).is_some());
+}

@@ -96,7 +96,12 @@ fn one_that_stores_elsewhere_is_named_with_both_cures_and_left_alone() {
         run.says(cure);
         let cure: Vec<&str> = cure.split(' ').skip(2).chain(["--yes"]).collect();
         stage.az("platform", &cure).ok();
-        Part::Prepare.run(&stage).ok();
+        // Nothing of that storage exists here, although the extension uses it.
+        Part::Prepare
+            .run(&stage)
+            .ends(Exit::Failed.code())
+            .says("existed and is gone");
+        stage.az("platform", &["prepare", "--yes", "--recreate-storage"]).ok();
         assert_eq!(extension_writes(&stage), Vec::<String>::new());
     }
 }

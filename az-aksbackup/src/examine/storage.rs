@@ -58,9 +58,10 @@ fn existence(view: &View) -> Result<&Account, Box<Check>> {
     })
 }
 
-/// What existed by the state file and is gone: to be recovered, not to be created again.
+/// What existed by the state file or the extension, and is gone: to be recovered, not to be created again.
 fn vanished(view: &View, name: &str, account: bool) -> Option<Check> {
-    let gone = account::vanished(&view.state, view.target()?, account, false)?;
+    let extensions = view.extensions.here().map_or(&[][..], Vec::as_slice);
+    let gone = account::vanished(&view.state, view.target()?, extensions, (account, false))?;
     Some(Check::error(LINK, name, gone.says, gone.hint).proves("STO-VANISHED"))
 }
 
@@ -226,6 +227,12 @@ mod tests {
     fn a_container_that_is_missing_deleted_or_immutable_is_told() {
         let mut view = view();
         view.container = Seen::Absent;
+        assert_eq!(
+            failures(&checks(&view)),
+            ["STO-VANISHED"],
+            "the extension stores backups in it"
+        );
+        view.extensions = Seen::Here(Vec::new());
         assert_eq!(failures(&checks(&view)), ["STO-CONTAINER-MISSING"]);
         view.container = found(json!({ "properties": { "hasLegalHold": true } }));
         assert_eq!(failures(&checks(&view)), ["STO-IMMUTABLE"]);

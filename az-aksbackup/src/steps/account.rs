@@ -5,9 +5,10 @@ use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{State, Target};
 use aksbackup_shared::step::Wait;
 
+use crate::arm::extensions::Extension;
 use crate::arm::region;
 use crate::arm::storage::Account;
-use crate::steps::wanted;
+use crate::steps::{settings, wanted};
 
 /// A failure about an account's name, with its cure.
 pub(crate) fn other_name(failure: Failure) -> Failure {
@@ -25,10 +26,16 @@ pub(crate) struct Vanished {
     pub(crate) hint: String,
 }
 
-/// An account or a container of the target that the state file has recorded, or was created by this tool, and that Azure
-/// does not have any more. A new account of the same name ends the chance to recover the old one:
+/// An account or a container of the target that the state file has recorded, that was created by this tool, or that an
+/// installed extension stores backups in, and that Azure does not have any more. The extension is the proof that is left
+/// where the state file is lost. A new account of the same name ends the chance to recover the old one:
 /// <https://learn.microsoft.com/azure/storage/common/storage-account-recover>.
-pub(crate) fn vanished(state: &State, target: &Target, account: bool, container: bool) -> Option<Vanished> {
+pub(crate) fn vanished(
+    state: &State,
+    target: &Target,
+    extensions: &[Extension],
+    (account, container): (bool, bool),
+) -> Option<Vanished> {
     let (account_id, container_id) = (wanted::account(target), wanted::container(target));
     let table = state.cloud.storage.as_ref().filter(|own| own.account == account_id);
     let created = |id: &ResourceId| {
@@ -38,13 +45,17 @@ pub(crate) fn vanished(state: &State, target: &Target, account: bool, container:
             .iter()
             .any(|own| own.object.eq_ignore_ascii_case(id.as_str()))
     };
-    let had_container = table.is_some_and(|own| own.container == target.storage.container);
+    let used = extensions
+        .iter()
+        .any(|own| own.is_installed() && settings::same_storage(target, own).is_ok());
+    let had_account = used || table.is_some() || created(&account_id);
+    let had_container = used || table.is_some_and(|own| own.container == target.storage.container);
     let since = table.and_then(|own| own.written.as_ref());
     let since = since
         .map(|own| format!(" (last observed {})", own.observed_at))
         .unwrap_or_default();
     let (name, group) = (&target.storage.account, &target.storage.resource_group);
-    if !account && (table.is_some() || created(&account_id)) {
+    if !account && had_account {
         return Some(Vanished {
             says: format!("storage account {name} existed{since} and is gone, with the backups in it"),
             hint: format!(
@@ -69,8 +80,8 @@ pub(crate) fn vanished(state: &State, target: &Target, account: bool, container:
 ///
 /// # Errors
 /// One existed and is gone.
-pub(crate) fn must_not_have_vanished(state: &State, target: &Target, account: bool, container: bool) -> Outcome<()> {
-    match vanished(state, target, account, container) {
+pub(crate) fn must_not_have_vanished(gone: Option<Vanished>) -> Outcome<()> {
+    match gone {
         None => Ok(()),
         Some(gone) => Failure::failed(gone.says)
             .because("prepare doesn't create it again: that would leave it empty, and end the chance to recover it")

@@ -41,6 +41,13 @@ impl<T> Fresh<T> {
     }
 }
 
+impl<T: Clone> Fresh<T> {
+    /// Returns what was read, however long ago, and leaves it: for what no later read can disprove.
+    pub(crate) fn peek(&self) -> Option<T> {
+        self.0.borrow().as_ref().map(|(_, value)| value.clone())
+    }
+}
+
 impl<T> Clone for Fresh<T> {
     fn clone(&self) -> Self {
         Self(Rc::clone(&self.0))

@@ -16,10 +16,12 @@ use aksbackup_shared::state::schema::{CloudTables, State, StorageTable, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 
 use crate::arm::client::{Reader, Writer};
+use crate::arm::extensions::Extension;
 use crate::arm::groups::{self, Group, Lock};
 use crate::arm::storage::{self, Account};
 use crate::arm::versions;
 use crate::plane::{self, Azure};
+use crate::steps::fresh::JustRead;
 use crate::steps::options::PrepareOptions;
 use crate::steps::turns::{self, Sight};
 use crate::steps::{account, registration, wanted};
@@ -30,6 +32,8 @@ const NAMESPACE: &str = "Microsoft.Storage";
 pub(crate) struct Storage {
     /// What `prepare` was told.
     pub(crate) options: PrepareOptions,
+    /// What preflight has read: the extensions prove which storage was in use.
+    pub(crate) read: JustRead,
 }
 
 /// What is there.
@@ -37,6 +41,8 @@ pub(crate) struct Seen {
     target: Target,
     account: Option<Account>,
     container: bool,
+    /// The extensions that preflight has read; none where it couldn't.
+    extensions: Vec<Extension>,
     group: Sight<Group>,
     snapshot_group: Sight<Group>,
     /// Locks on the snapshot group and above; hidden ones are unknown.
@@ -148,6 +154,7 @@ impl Step for Storage {
         Ok(Seen {
             account,
             container: container?,
+            extensions: self.read.extensions.peek().unwrap_or_default(),
             group: Sight::of(group)?,
             snapshot_group: Sight::of(snapshot_group)?,
             locks: Sight::of(locks.map(Some))?,
@@ -158,7 +165,8 @@ impl Step for Storage {
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<StorageChange>> {
         if !self.options.recreate_storage {
-            account::must_not_have_vanished(state, &seen.target, seen.account.is_some(), seen.container)?;
+            let there = (seen.account.is_some(), seen.container);
+            account::must_not_have_vanished(account::vanished(state, &seen.target, &seen.extensions, there))?;
         }
         if let Some(account) = &seen.account {
             account::usable(account, &seen.target)?;

@@ -13,6 +13,7 @@ fn there() -> Seen {
         target: example(),
         account: Some(account(|_| ())),
         container: true,
+        extensions: Vec::new(),
         group: group(),
         snapshot_group: group(),
         locks: Sight::Here(vec![]),
@@ -23,6 +24,7 @@ fn there() -> Seen {
 fn step() -> Storage {
     Storage {
         options: PrepareOptions::default(),
+        read: JustRead::default(),
     }
 }
 
