@@ -330,7 +330,7 @@ play() {
     say ''
     say 'The cluster is protected and its first backup is completed. What the teams handed to each other:'
     say "  $state"
-    say "The folder of the simulation remains. To delete it:  rm -r $world"
+    say "The folder of the simulation remains, and can be deleted at any time: $world"
     [ -n "$install" ] || say 'Nothing was installed.'
     [ -z "$keep" ] || leave
 }
