@@ -2,13 +2,12 @@
 
 use tokio::time::Instant;
 
+use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
 use crate::runner::report::Ending;
 use crate::runner::session::Session;
-use crate::step::{
-    Applied, Change as _, ChangeNote, Decision, Drift, Local, Operation, Plane, Progress, Step, Turn, Wait,
-};
+use crate::step::{Applied, Change, ChangeNote, Decision, Drift, Local, Operation, Plane, Progress, Step, Turn, Wait};
 
 /// A step whose type is forgotten, so that a command is a plain list of them.
 pub trait Guided<P: Plane> {
@@ -225,6 +224,9 @@ impl<S: Step> Live<S> {
         if changes.iter().all(|change| self.asked.contains(&change.note().summary)) {
             return self.not_seen_yet(changes, begun, session).await;
         }
+        if !session.agreed.get() {
+            return unplanned(changes);
+        }
         for (at, change) in changes.iter().enumerate() {
             let note = change.note();
             session.console.progress(&name.to_string(), &note.summary);
@@ -291,6 +293,18 @@ impl<S: Step> Live<S> {
             .await?;
         Ok(())
     }
+}
+
+/// Refuses changes that became necessary during the run, where there was no plan and so no question.
+fn unplanned<C: Change>(changes: &[C]) -> Outcome<Vec<Turn>> {
+    let summaries: Vec<String> = changes.iter().map(|change| change.note().summary).collect();
+    Failure::new(
+        Exit::Pending,
+        "changes became necessary that were in no plan; nothing was changed",
+    )
+    .because(summaries.join("; "))
+    .hint("run the command again to see and confirm them")
+    .err()
 }
 
 async fn follow<P: Plane>(name: StepName, mut operation: Box<dyn Operation>, session: &Session<P>) -> Outcome<()> {

@@ -1,6 +1,6 @@
 //! What a command works with: the world, the state file, the person, and one deadline.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use crate::console::Console;
@@ -45,6 +45,8 @@ pub struct Session<P: Plane> {
     pub no_wait: bool,
     /// What the person confirms; `None` where the command gives nothing access.
     pub consent: Option<Consent>,
+    /// Whether the person agreed to changes: beforehand, or to a plan that they saw.
+    pub(super) agreed: Cell<bool>,
     state: RefCell<State>,
     deadline: Deadline,
 }
@@ -70,6 +72,7 @@ impl<P: Plane> Session<P> {
             yes: false,
             no_wait: false,
             consent: None,
+            agreed: Cell::new(false),
             state,
             deadline,
         }

@@ -81,6 +81,7 @@ fn agree<P: Plane>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Se
     let plan = seen.plan(console, console.is_verbose());
     let unconfirmed = session.consent.as_ref().and_then(|consent| consent.refusal.as_ref());
     if plan.is_empty() && unconfirmed.is_none() {
+        session.agreed.set(session.yes);
         return Ok(());
     }
     console.clear();
@@ -101,6 +102,7 @@ fn agree<P: Plane>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Se
             step.forget();
         }
     }
+    session.agreed.set(true);
     if let Some(consent) = &session.consent {
         (consent.keep)();
     }

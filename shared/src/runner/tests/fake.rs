@@ -246,6 +246,7 @@ pub(super) struct World {
     begun: Instant,
     pub(super) timeout: Duration,
     pub(super) no_wait: bool,
+    pub(super) yes: bool,
 }
 
 impl World {
@@ -259,16 +260,17 @@ impl World {
             begun: Instant::now(),
             timeout: Duration::from_secs(5400),
             no_wait: false,
+            yes: true,
         }
     }
 
-    /// Runs the steps as a command does that was given `--yes`.
+    /// Runs the steps as a command does; with `yes`, as one that was given `--yes`.
     pub(super) async fn run(&self, steps: Vec<Scripted>) -> Report {
         let store = Store::<CloudTables>::new(&self.folder.path().join("aksbackup.toml"), "test", Duration::ZERO, true);
         let console = Console::new(Talk::Quiet, true);
         let deadline = Deadline::new(Instant::now().into_std(), self.timeout);
         let mut session = Session::<Fake>::new((), Some(()), console, store, State::default(), deadline);
-        session.yes = true;
+        session.yes = self.yes;
         session.no_wait = self.no_wait;
         let mut steps: Vec<Box<dyn Guided<Fake>>> = steps.into_iter().map(step).collect();
         run(&mut steps, &session).await.unwrap()

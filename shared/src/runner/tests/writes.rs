@@ -1,6 +1,7 @@
 //! Writing: in order, with rests, never twice, and what is refused becomes somebody else's part.
 
 use super::fake::{Answer, Scripted, World, Write, change, done, turn, wait};
+use crate::exit::Exit;
 use crate::guide::StepName;
 use crate::runner::report::Ending;
 use crate::step::Decision;
@@ -102,4 +103,26 @@ async fn what_can_be_done_is_done_before_a_step_is_left_to_others() {
     );
     assert_eq!(world.times("ours"), [0]);
     drop((both, wait("")));
+}
+
+/// Fails before: without a plan nobody was asked, and what became necessary after a wait was written all the same.
+#[tokio::test(start_paused = true)]
+async fn what_becomes_necessary_without_a_plan_is_not_written_unasked() {
+    for yes in [false, true] {
+        let mut world = World::new();
+        world.yes = yes;
+        let decisions = [wait("Creating"), change(&["replace"]), done()];
+        let report = world
+            .run(vec![Scripted::new(&world, StepName::Rollout, decisions, [])])
+            .await;
+        assert_eq!(world.times("replace").len(), usize::from(yes));
+        match (&report.steps[0].ending, yes) {
+            (Ending::Done { .. }, true) => {}
+            (Ending::Failed { error, .. }, false) => {
+                assert_eq!(error.exit, Exit::Pending);
+                assert!(error.why[0].contains("replace"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
