@@ -17,7 +17,7 @@ use crate::state::place::place_of;
 mod line;
 mod terminal;
 
-pub use line::{Tone, human, short, steers};
+pub use line::{Tone, human, minute, short, steers};
 use line::{fit, in_one_line, width};
 
 /// How much is said.

@@ -9,7 +9,7 @@ use crate::names::CONFIRMATIONS;
 use crate::rights;
 use crate::runner::report::{Ending, Report};
 use crate::state::schema::State;
-use crate::step::Turn;
+use crate::step::{Deviation, Turn};
 
 mod record;
 mod show;
@@ -104,7 +104,7 @@ pub fn rows(state: &State, seen: Option<&Seen<'_>>, state_flag: &str) -> Vec<Row
                 standing,
                 evidence,
                 observed: looked(step).is_some_and(|ending| !unchecked(ending)),
-                warning: record::warning(state, step),
+                warning: record::warning(state, step, state_flag),
                 since,
                 by,
                 next: turn(state, step, standing, looked(step), state_flag),
@@ -138,6 +138,13 @@ fn stand(state: &State, now: Option<&State>, step: StepName, ending: Option<&End
     }
 }
 
+const fn deviates(deviation: Deviation) -> &'static str {
+    match deviation {
+        Deviation::Target => "differs from the target",
+        Deviation::Incomplete => "finished with warnings",
+    }
+}
+
 /// Whether the world has other values for a step than the file.
 fn is_other(state: &State, now: &State, step: StepName) -> bool {
     record::table(state, step) != record::table(now, step)
@@ -160,7 +167,11 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
         // No command of ours changes it: `verify` tells what can be done.
         return Some(Turn {
             who,
-            why: format!("{words}, differs from the target: {}", drift.differences.join("; ")),
+            why: format!(
+                "{words}, {}: {}",
+                deviates(drift.deviation),
+                drift.differences.join("; ")
+            ),
             command: format!("az aksbackup verify{state_flag}"),
             right: None,
         });

@@ -125,9 +125,21 @@ impl Wait {
     }
 }
 
-/// How the live state of a step that is done differs from the target, where no command of this version changes it.
+/// What a step that is done deviates from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deviation {
+    /// The live state isn't as the target says.
+    Target,
+    /// What was requested finished without everything, such as a backup with warnings.
+    Incomplete,
+}
+
+/// How a step that is done deviates from what was requested, where no command of this version changes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Drift {
+    /// What it deviates from.
+    pub deviation: Deviation,
     /// What differs, each with both values, such as `schedule is P1W (the target says P1D)`.
     pub differences: Vec<String>,
     /// What to do about it, without deleting anything.
@@ -139,7 +151,7 @@ pub struct Drift {
 pub enum Decision<C> {
     /// Nothing. The text is the evidence, such as `container aks-backups in account stbackup`.
     Done(String),
-    /// Nothing that this version can do, although the live state differs from the target.
+    /// Nothing that this version can do, although the live state deviates from what was requested.
     Differs(String, Drift),
     /// These changes, in this order.
     Change(Vec<C>),

@@ -138,7 +138,7 @@ fn a_backup_that_finished_with_warnings_is_a_warning_everywhere() {
         .ends(Exit::Pending.code())
         .says("! 12 backup: backup job ")
         .says("CompletedWithWarnings")
-        .says("backup: the backup finished with warnings")
+        .says("backup: finished with warnings")
         .says("hint: check what is missing: az aksbackup jobs ");
     for (program, persona) in BOTH {
         let shown = run(&world.stage, program, persona, &["status", "--check"]).ends(Exit::Pending.code());

@@ -3,7 +3,6 @@
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::names::NAMESPACE;
 
 use crate::arm::extensions::{self, Extension};
 use crate::arm::storage::Account;
@@ -52,11 +51,12 @@ pub(crate) fn id(view: &View, own: &Extension) -> ResourceId {
 fn place(view: &View) -> Check {
     const NAME: &str = "number and namespace of extensions";
     match sole(&view.id, view.extensions.here().map_or(&[], Vec::as_slice)) {
-        Ok(_) => Check::ok(
-            LINK,
-            NAME,
-            format!("one Azure Backup extension, in namespace {NAMESPACE}"),
-        ),
+        Ok(own) => {
+            // What Azure doesn't report isn't claimed.
+            let namespace = own.and_then(Extension::namespace);
+            let place = namespace.map(|own| format!(", in namespace {own}")).unwrap_or_default();
+            Check::ok(LINK, NAME, format!("one Azure Backup extension{place}"))
+        }
         Err(failure) => {
             let hint = failure.hints.into_iter().next().unwrap_or_default();
             let check = Check::error(LINK, NAME, failure.what, hint);

@@ -2,6 +2,7 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::console::minute;
 
 use crate::arm::extensions::Extension;
 use crate::examine::extension;
@@ -96,10 +97,7 @@ fn carried(view: &View) -> Check {
     };
     let (carried, client_id) = (&table.client_id, &own.properties.client_id);
     let fact = format!("properties.clientId = {client_id}");
-    let since = table
-        .written
-        .as_ref()
-        .map(|own| own.observed_at.strftime("%Y-%m-%d %H:%MZ").to_string());
+    let since = table.written.as_ref().map(|own| minute(own.observed_at));
     match carried == client_id {
         // A record proves nothing of the service accounts as they are now.
         true => {

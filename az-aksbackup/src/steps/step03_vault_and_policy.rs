@@ -24,7 +24,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
 use aksbackup_shared::state::schema::{CloudTables, State, Target, VaultTable};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Deviation, Drift, Right, Step, Turn, Wait};
 
 const NAMESPACE: &str = "Microsoft.DataProtection";
 
@@ -279,7 +279,14 @@ fn finished(seen: &Seen) -> Decision<VaultChange> {
         true => Decision::Done(evidence),
         false => {
             let hints = drift::policy_hints(&seen.target);
-            Decision::Differs(evidence, Drift { differences, hints })
+            Decision::Differs(
+                evidence,
+                Drift {
+                    deviation: Deviation::Target,
+                    differences,
+                    hints,
+                },
+            )
         }
     }
 }

@@ -14,7 +14,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{BackupTable, CloudTables, State, Target};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Deviation, Drift, Right, Step, Turn, Wait};
 
 use crate::arm::backups::{self, Instance, Job, JobState, UserError};
 use crate::arm::client::{Reader, Told, Writer};
@@ -276,6 +276,7 @@ fn incomplete(job: &Job, state_flag: &str) -> Drift {
     };
     let hint = format!("check what is missing: az aksbackup jobs {}{state_flag}", name(job));
     Drift {
+        deviation: Deviation::Incomplete,
         differences,
         hints: vec![hint],
     }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::diagnosis::mask::mask;
 
 /// Green, yellow, red, dim: what a word's colour says.
@@ -17,6 +19,12 @@ pub enum Tone {
     Bad,
     /// Less important.
     Faint,
+}
+
+/// Returns a time of the state file or of a report as people read it: UTC, to the minute.
+#[must_use]
+pub fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
 /// A duration as people say it: `4m12s`, `38s`.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::console::minute;
 use crate::handoff::{Message, Task};
 use crate::status::Row;
 
@@ -88,7 +89,7 @@ impl Message {
 }
 
 fn done(row: &Row, form: &Form) -> String {
-    let since = row.since.map(|since| since.strftime("%Y-%m-%d %H:%MZ").to_string());
+    let since = row.since.map(minute);
     let by = row.by.as_deref().map(|by| format!("by {}", (form.word)(by)));
     let note: Vec<String> = [since, by].into_iter().flatten().collect();
     let note = match note.is_empty() {

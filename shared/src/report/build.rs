@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::console::minute;
 use crate::guide::Plane;
 use crate::handoff;
 use crate::report::model::{Cluster, Found, Judgement, Lane, Mark, Report, StepLine, Todo, Unseen, View};
@@ -180,10 +181,7 @@ fn unchecked(look: &Look) -> Option<String> {
     };
     match &look.seen {
         Ok(_) if look.live => None,
-        Ok(seen) => Some(format!(
-            "{side} (last reported {})",
-            seen.at.strftime("%Y-%m-%d %H:%MZ")
-        )),
+        Ok(seen) => Some(format!("{side} (last reported {})", minute(seen.at))),
         Err(_) => Some(side.to_owned()),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::chain::finding::Certainty;
+use crate::console::minute;
 use crate::report::model::{Found, Lane, Report};
 use crate::report::text::{code, in_words, literal};
 
@@ -33,7 +34,7 @@ fn table(out: &mut String, columns: &[&str]) {
 }
 
 fn time(at: Option<Timestamp>) -> String {
-    at.map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d %H:%MZ").to_string())
+    at.map_or_else(|| "–".to_owned(), minute)
 }
 
 fn fenced(out: &mut String, command: &str) {

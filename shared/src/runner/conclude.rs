@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::guide::StepName;
 use crate::process::document;
 use crate::runner::report::{Ending, Report, StepReport, turn_lines};
-use crate::step::{ChangeNote, Turn};
+use crate::step::{ChangeNote, Deviation, Turn};
 
 /// Prints the end of `command` and gives its exit code. `next` is whose turn it is once nothing is left here.
 #[must_use]
@@ -111,11 +111,11 @@ fn drifted(console: &Console, report: &Report) -> Vec<String> {
 }
 
 fn differing(report: &Report) -> String {
-    if report.drifts().iter().all(|(step, _)| *step == StepName::Backup) {
-        return "the backup finished with warnings".to_owned();
-    }
-    match report.drifts().iter().map(|(_, drift)| drift.differences.len()).sum() {
-        1_usize => "1 setting differs from the target, and this version doesn't change it".to_owned(),
+    let drifts = report.drifts();
+    let of_target = drifts.iter().filter(|(_, drift)| drift.deviation == Deviation::Target);
+    match of_target.map(|(_, drift)| drift.differences.len()).sum() {
+        0_usize => "finished with warnings".to_owned(),
+        1 => "1 setting differs from the target, and this version doesn't change it".to_owned(),
         count => format!("{count} settings differ from the target, and this version doesn't change them"),
     }
 }
@@ -220,6 +220,7 @@ mod tests {
             evidence: "there".into(),
             changed: vec![],
             drift: Some(Drift {
+                deviation: Deviation::Target,
                 differences: vec!["schedule is P1W (the target says P1D)".into()],
                 hints: vec!["az x".into()],
             }),

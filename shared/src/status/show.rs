@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::args::Format;
-use crate::console::{Console, Tone, short};
+use crate::console::{Console, Tone, minute, short};
 use crate::exit::Exit;
 use crate::guide::{Plane, StepName};
 use crate::process::document;
@@ -72,7 +72,7 @@ fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
     let mut lines = vec![console.paint(Tone::Faint, &header)];
     for row in shown.rows {
         let number = row.number.map_or_else(|| "+".to_owned(), |number| number.to_string());
-        let since = row.since.map(|since| since.strftime("%Y-%m-%d %H:%MZ").to_string());
+        let since = row.since.map(minute);
         let (word, tone) = word(row);
         let state = console.paint(tone, &format!("{word:<8}"));
         let who = format!(

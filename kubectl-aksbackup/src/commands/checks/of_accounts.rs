@@ -2,6 +2,7 @@
 
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::console::minute;
 use aksbackup_shared::ids::{ClientId, ObjectName};
 use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
 use aksbackup_shared::state::schema::State;
@@ -13,6 +14,7 @@ use crate::commands::checks::{CONFIGURE, Faults, PREPARE, Sight, unreadable};
 use crate::steps::step06_workload_identity::{covered, creation, used};
 
 const LINK: Link = Link::ServiceAccounts;
+const CREDENTIALS: &str = "federated credentials";
 
 pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     let mut all = annotations(sight, state);
@@ -112,20 +114,16 @@ fn was_annotated(state: &State, name: &ObjectName) -> bool {
 /// A credential for each service account, as the other program reported: a record proves nothing of the credentials as they are
 /// now, and the cluster doesn't know them.
 fn reported(accounts: usize, at: Option<Timestamp>) -> Check {
-    let since = at.map_or_else(
-        || "at an unknown time".to_owned(),
-        |at| at.strftime("%Y-%m-%d %H:%MZ").to_string(),
-    );
+    let since = at.map_or_else(|| "at an unknown time".to_owned(), minute);
     let says = format!(
         "one for each of {accounts} service accounts was reported by the cloud side {since} and not checked here"
     );
-    Check::unknown(Link::FederatedCredentials, "federated credentials", says)
-        .hinted("to check them: az aksbackup verify")
+    Check::unknown(Link::FederatedCredentials, CREDENTIALS, says).hinted("to check them: az aksbackup verify")
 }
 
 /// What the state file says of federated credentials: the cluster does not know them.
 fn credentials(sight: &Sight, state: &State) -> Check {
-    const NAME: &str = "federated credentials";
+    const NAME: &str = CREDENTIALS;
     const LINK: Link = Link::FederatedCredentials;
     let Some(table) = &state.cloud.federation else {
         return Check::unknown(LINK, NAME, "no state file says which there are");
