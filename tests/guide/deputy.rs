@@ -255,15 +255,23 @@ fn a_tier_that_only_the_live_policy_has_brings_no_roles() {
         .ok();
     stage.az("platform", &["prepare", "--yes"]).ok();
     let text = only_target(&stage);
-    let lines = text.lines().filter(|line| !line.starts_with("vault_tier_retention"));
-    std::fs::write(stage.state(), lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("vault_tier_retention"))
+        .collect();
     let mark = stage.mark();
-    stage.grant("owner").ok().says("copies backups to the vault tier");
-    let roles = stage
-        .writes_since(mark)
-        .into_iter()
-        .filter(|write| write.contains("/roleAssignments/"));
-    assert_eq!(roles.count(), 4);
+    let granted = |target: &str| {
+        std::fs::write(stage.state(), target).unwrap();
+        stage.grant("owner").ok().says("copies backups to the vault tier");
+        let writes = stage.writes_since(mark).into_iter();
+        writes.filter(|write| write.contains("/roleAssignments/")).count()
+    };
+    assert_eq!(granted(&lines.join("\n")), 4);
+    // A policy file that nobody has, and that says nothing of a vault tier.
+    let claims = lines
+        .join("\n")
+        .replace("[target.policy]", "[target.policy]\nfile = \"none.json\"");
+    assert_eq!(granted(&claims), 4);
 }
 
 /// What `init` wrote here is remembered for this user; a file from elsewhere is not, whatever its notes say.

@@ -215,19 +215,24 @@ fn storage_that_existed_and_is_gone_is_not_created_again_unless_that_is_asked_fo
                 .says("recover it first")
                 .says("--recreate-storage");
         }
-        let run = stage
-            .az("platform", &["verify"])
-            .ends(Exit::Pending.code())
-            .says("recover it first");
-        assert!(!run.stdout.contains("does not exist in group"), "{run}");
-        let writes = stage.writes_since(mark);
-        assert!(
-            !writes.iter().any(|write| write.contains("/storageAccounts/")),
-            "{writes:#?}"
-        );
-        stage.az("platform", &["prepare", "--recreate-storage", "--yes"]).ok();
-        assert!(stage.sandbox.resource(id).is_some());
+        created_only_if_that_is_requested(&stage, mark, id);
     }
+}
+
+/// Nothing was created since `mark`, `verify` names the storage account or container as gone, and `--recreate-storage` creates it.
+fn created_only_if_that_is_requested(stage: &Stage, mark: usize, id: &str) {
+    let run = stage
+        .az("platform", &["verify"])
+        .ends(Exit::Pending.code())
+        .says("recover it first");
+    assert!(!run.stdout.contains("does not exist in group"), "{run}");
+    let writes = stage.writes_since(mark);
+    assert!(
+        !writes.iter().any(|write| write.contains("/storageAccounts/")),
+        "{writes:#?}"
+    );
+    stage.az("platform", &["prepare", "--recreate-storage", "--yes"]).ok();
+    assert!(stage.sandbox.resource(id).is_some());
 }
 
 /// Where the state file is lost, the settings of the installed extension still tell that the storage existed.
@@ -248,13 +253,12 @@ fn storage_that_only_the_extension_knows_is_not_created_again() {
             .says("is gone, with the backups in it")
             .says("--recreate-storage");
     }
-    let run = stage.az("platform", &["verify"]).says("recover it first");
-    assert!(!run.stdout.contains("does not exist in group"), "{run}");
-    let writes = stage.writes_since(mark);
-    assert!(
-        !writes.iter().any(|write| write.contains("/storageAccounts/")),
-        "{writes:#?}"
-    );
-    stage.az("platform", &["prepare", "--recreate-storage", "--yes"]).ok();
-    assert!(stage.sandbox.resource(&account).is_some());
+    created_only_if_that_is_requested(&stage, mark, &account);
+    // A new file takes the storage from the extension's settings.
+    stage.sandbox.azure().remove(&account);
+    std::fs::remove_file(stage.state()).unwrap();
+    stage
+        .init("platform")
+        .ok()
+        .says("(deleted: the extension still uses it; recover it first)");
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::steps::policy;
 
 /// The most bytes that a policy file has, as of the state file.
-const MOST_BYTES: u64 = 256 * 1024;
+pub(crate) const MOST_BYTES: u64 = 256 * 1024;
 
 /// A policy as the target asks for it.
 #[derive(Debug, Clone, PartialEq)]

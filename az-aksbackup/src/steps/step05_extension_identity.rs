@@ -196,7 +196,11 @@ async fn node_group(reader: &Reader, state: &State, target: &Target) -> Outcome<
     let cluster = clusters::existing(reader, &target.cluster).await?;
     match cluster.node_resource_group() {
         Some(group) => Ok(group.clone()),
-        None => Failure::failed(format!("cluster {} has no node group", target.cluster.with_group())).err(),
+        None => Failure::failed(format!(
+            "cluster {} has no node resource group",
+            target.cluster.with_group()
+        ))
+        .err(),
     }
 }
 

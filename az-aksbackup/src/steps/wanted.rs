@@ -108,6 +108,7 @@ pub(crate) mod tests {
                 vault_tier_retention: None,
                 file: None,
                 file_digest: None,
+                file_vault_tier: false,
             },
             extension: ExtensionTarget {
                 name: "azure-aks-backup".parse().unwrap(),

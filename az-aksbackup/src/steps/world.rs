@@ -46,9 +46,9 @@ impl World {
     }
 }
 
-/// Whether the target asks for the vault tier: by its retention, or by leaving the policy to a file of one's own.
+/// Whether the target requests the vault tier: by its retention, or by a policy file that has one.
 pub(crate) fn asks_for_tier(target: &Target) -> bool {
-    target.policy.vault_tier_retention.is_some() || target.policy.file.is_some()
+    target.policy.vault_tier_retention.is_some() || target.policy.file_vault_tier
 }
 
 /// The principals that roles are for, read from Azure and proven to belong to the target.

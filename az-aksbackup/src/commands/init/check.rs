@@ -4,20 +4,25 @@ use std::path::{Path, PathBuf};
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::regular;
 use aksbackup_shared::state::digest::Digest;
-use aksbackup_shared::state::schema::Target;
+use aksbackup_shared::state::schema::{State, Target};
 use serde_json::Value;
 
 use super::world::{World, group_of};
 use crate::arm::client::Reader;
 use crate::arm::vaults::Vault;
 use crate::arm::{inventory, region, storage, vaults};
+use crate::steps::policy::has_vault_tier;
+use crate::steps::policy_file::MOST_BYTES;
 use crate::steps::{account, wanted};
 
 /// What of a target is there already; `None` where the caller may not see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Existing {
     pub(super) account: Option<bool>,
+    /// Whether the extension stores backups in an account that doesn't exist any more.
+    pub(super) account_is_gone: bool,
     pub(super) vault: Option<bool>,
     pub(super) policy: Option<bool>,
     pub(super) snapshot_group: Option<bool>,
@@ -43,8 +48,12 @@ pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Ou
         usable_policy(policy, target)?;
     }
     let groups = (!world.groups.is_empty()).then(|| world.has_group(&target.snapshots.resource_group));
+    let account = account?;
+    let extension = world.extension.as_slice();
+    let gone = account::vanished(&State::default(), target, extension, (false, false)).is_some();
     Ok(Existing {
-        account: account?,
+        account,
+        account_is_gone: account == Some(false) && gone,
         vault: vault.map(|vault| vault.is_some()),
         policy: policy.map(|policy| policy.is_some()),
         snapshot_group: groups,
@@ -115,14 +124,24 @@ fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
     .err()
 }
 
-/// Checks a policy file, and returns its path as the state file keeps it (relative to the state file, in whose folder or below it must
-/// be) with the digest of its content.
+/// A policy file as the state file keeps it.
+#[derive(Debug, Clone)]
+pub(super) struct PolicyFile {
+    /// Relative to the state file.
+    pub(super) path: String,
+    /// Of its content.
+    pub(super) digest: Digest,
+    /// Whether it copies backups to the vault tier.
+    pub(super) vault_tier: bool,
+}
+
+/// Checks a policy file, which must be in the folder of the state file or below it.
 ///
 /// # Errors
 /// Exit 2: it cannot be read, is no JSON, is no policy for AKS clusters, or is elsewhere.
-pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<(String, Digest)> {
+pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<PolicyFile> {
     let unusable = |why: String| Failure::usage(format!("cannot use policy file {}", file.display())).because(why);
-    let text = std::fs::read(file).or_else(|error| unusable(error.to_string()).err())?;
+    let text = regular::read(file, MOST_BYTES).or_else(|error| unusable(error.to_string()).err())?;
     let json: Value = serde_json::from_slice(&text).or_else(|error| unusable(error.to_string()).err())?;
     let properties = json.get("properties").unwrap_or(&json);
     if !inventory::is_for_clusters(properties) || !properties["policyRules"].is_array() {
@@ -139,7 +158,11 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<(String, Digest)
         .unwrap_or_else(PathBuf::new);
     let file = absolute(file);
     match file.strip_prefix(&folder) {
-        Ok(beside) => Ok((beside.display().to_string(), Digest::of_bytes(&text))),
+        Ok(path) => Ok(PolicyFile {
+            path: path.display().to_string(),
+            digest: Digest::of_bytes(&text),
+            vault_tier: has_vault_tier(properties),
+        }),
         Err(_) => unusable(format!(
             "it has to be in {} or below, to go along with the state file",
             folder.display()
@@ -175,7 +198,7 @@ mod tests {
         let (file, state) = (folder.join("policies/own.json"), folder.join("aksbackup.toml"));
         let policy = json!({ "datasourceTypes": ["Microsoft.ContainerService/managedClusters"], "policyRules": [] });
         std::fs::write(&file, policy.to_string()).unwrap();
-        assert_eq!(policy_file(&file, &state).unwrap().0, "policies/own.json");
+        assert_eq!(policy_file(&file, &state).unwrap().path, "policies/own.json");
         std::fs::write(&file, "{}").unwrap();
         assert_eq!(policy_file(&file, &state).unwrap_err().exit, Exit::Usage);
         assert_eq!(policy_file(&folder.join("none"), &state).unwrap_err().exit, Exit::Usage);

@@ -2,9 +2,9 @@
 
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName};
-use aksbackup_shared::state::digest::Digest;
 use aksbackup_shared::state::schema::{ExtensionTarget, InstanceTarget, SnapshotTarget, StorageTarget, Target};
 
+use super::check::PolicyFile;
 use super::flags::{InitArgs, either};
 use super::names::Names;
 use super::pick::Picker;
@@ -28,8 +28,8 @@ pub(super) struct Choice<'a> {
     pub(super) cluster: &'a ResourceId,
     pub(super) region: &'a Region,
     pub(super) names: Names,
-    /// The policy file and its digest, as they are written into the state file.
-    pub(super) policy_file: Option<(String, Digest)>,
+    /// The policy file that a flag names.
+    pub(super) policy_file: Option<PolicyFile>,
 }
 
 impl Choice<'_> {

@@ -50,7 +50,7 @@ impl<'a> Picker<'a> {
             .err()
     }
 
-    /// Asks for a yes; `None` where nobody can be asked.
+    /// Asks for a yes; `None` without a terminal.
     pub(super) fn confirm(&self, question: &str) -> Outcome<Option<bool>> {
         let console = self.console.filter(|_| self.asks);
         console.map(|console| console.confirm(question)).transpose()

@@ -9,12 +9,11 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::Region;
 use aksbackup_shared::process::document;
 use aksbackup_shared::runner::report::turn_lines;
-use aksbackup_shared::state::digest::Digest;
 use aksbackup_shared::state::schema::{CloudTables, ClusterTables, State, Target};
 use aksbackup_shared::status;
 use serde_json::json;
 
-use super::check::{self, Existing};
+use super::check::{self, Existing, PolicyFile};
 use super::choice::Choice;
 use super::confirmed::remember;
 use super::flags::InitArgs;
@@ -60,7 +59,14 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
         store.choose(plan.target.clone()).await?;
         let asked = !cli.common.yes && console.can_ask();
         let values = (before.target.as_ref(), &plan.target);
-        remember(&console, asked, flags, values, plan.existing);
+        remember(
+            &console,
+            asked,
+            flags,
+            values,
+            plan.existing,
+            &Names::of(&plan.target.cluster),
+        );
     }
     Ok(tell(cli, &console, flags.write.dry_run, &before, &plan))
 }
@@ -104,7 +110,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     })
 }
 
-fn policy_file(cli: &Cli, flags: &InitArgs) -> Outcome<Option<(String, Digest)>> {
+fn policy_file(cli: &Cli, flags: &InitArgs) -> Outcome<Option<PolicyFile>> {
     let checked = |file: &Path| check::policy_file(file, &cli.common.state);
     flags.policy_file.as_deref().map(checked).transpose()
 }

@@ -17,7 +17,17 @@ pub(super) fn summary(console: &Console, target: &Target, existing: Existing) ->
         ("subscription", format!("{} of {}", target.subscription, target.cloud)),
         (
             "storage",
-            format!("{place} in {} {}", storage.resource_group, made(existing.account)),
+            match existing.account_is_gone {
+                false => format!("{place} in {} {}", storage.resource_group, made(existing.account)),
+                true => format!(
+                    "{place} in {} {}",
+                    storage.resource_group,
+                    console.paint(
+                        Tone::Attention,
+                        "(deleted: the extension still uses it; recover it first)"
+                    )
+                ),
+            },
         ),
         (
             "snapshots",

@@ -110,6 +110,9 @@ pub struct PolicyTarget {
     /// SHA-256 of that file, written by `init`: another content is refused until `init` confirms it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_digest: Option<Digest>,
+    /// Whether that file copies backups to the vault tier, written by `init`: the vault tier has roles of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub file_vault_tier: bool,
 }
 
 /// The extension.

@@ -114,9 +114,9 @@ impl Choice<'_> {
         let vault_tier_retention = flags.vault_tier_retention.clone().or(tier);
         let kept = base
             .filter(|_| !preset)
-            .map(|base| (base.file.clone(), base.file_digest.clone()));
-        let (file, file_digest) = match &self.policy_file {
-            Some((file, digest)) => (Some(file.clone()), Some(digest.clone())),
+            .map(|base| (base.file.clone(), base.file_digest.clone(), base.file_vault_tier));
+        let (file, file_digest, file_vault_tier) = match &self.policy_file {
+            Some(own) => (Some(own.path.clone()), Some(own.digest.clone()), own.vault_tier),
             None => kept.unwrap_or_default(),
         };
         let default = match &file {
@@ -132,6 +132,7 @@ impl Choice<'_> {
             vault_tier_retention,
             file,
             file_digest,
+            file_vault_tier,
         };
         // What the file has for this very policy is the wish of whoever wrote it; Azure's rules are then compared with it.
         let wished = base.is_some_and(|base| base.name == target.name);
