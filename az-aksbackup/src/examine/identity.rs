@@ -103,7 +103,7 @@ fn carried(view: &View) -> Check {
         true => {
             let since = since.unwrap_or_else(|| "at an unknown time".to_owned());
             let says = format!("client ID {carried} was reported by the cluster side {since} and not checked here");
-            Check::unknown(LINK, NAME, says)
+            Check::unknown(LINK, NAME, says).hinted("to check it: kubectl aksbackup verify")
         }
         false => {
             let says =

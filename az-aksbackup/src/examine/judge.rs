@@ -93,7 +93,8 @@ mod tests {
         assert!(matches!(bad.as_slice(), [one] if of_the_other_side(one)), "{bad:#?}");
         assert!(all.len() > 20, "{}", all.len());
         assert!(all.iter().map(|own| own.link).is_sorted());
-        assert!(all.iter().all(|own| own.failure.is_none() && own.hint.is_none()));
+        let quiet = |own: &Check| own.failure.is_none() && (own.hint.is_none() || of_the_other_side(own));
+        assert!(all.iter().all(quiet));
     }
 
     #[test]

