@@ -111,7 +111,7 @@ fn what_the_other_program_saw_is_on_the_page_unless_it_is_of_another_cluster() {
     stage.configured();
     let issuer = stage.value("/cloud/prerequisites/issuer");
     let beside = stage.folder().join("aksbackup.cluster.json");
-    std::fs::write(&beside, view(&issuer, "2099-01-01T00:00:00Z")).unwrap();
+    std::fs::write(&beside, view(&issuer, &jiff::Timestamp::now().to_string())).unwrap();
     let offline = |arguments: &[&str]| {
         alone(
             &stage,
@@ -131,7 +131,7 @@ fn what_the_other_program_saw_is_on_the_page_unless_it_is_of_another_cluster() {
     assert_eq!(node(&document, "container")["mark"], "recorded");
     assert_eq!(document["findings"][0]["outdated"], true);
 
-    std::fs::write(&beside, view("https://elsewhere.example/", "2099-01-01T00:00:00Z")).unwrap();
+    std::fs::write(&beside, view("https://elsewhere.example/", &jiff::Timestamp::now().to_string())).unwrap();
     let document = offline(&[]).ok().json();
     assert_eq!(document["findings"], json!([]));
     assert!(

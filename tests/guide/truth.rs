@@ -155,3 +155,34 @@ fn a_backup_that_finished_with_warnings_is_a_warning_everywhere() {
     assert!(!verify.stdout.contains("✓ last backup"), "{verify}");
     verify.says("is CompletedWithWarnings: something of it is missing");
 }
+
+/// Fails before: the sentence of another program's file had the same mark as a check of this run, whatever date the file claimed.
+#[test]
+fn a_check_of_another_view_is_reported_and_one_of_the_future_is_refused() {
+    let world = Protected::new();
+    let file = world.stage.folder().join("aksbackup.cluster.json");
+    let view = |ahead: jiff::SignedDuration| {
+        serde_json::json!({
+            "version": 1, "command": "verify", "plane": "cluster", "at": jiff::Timestamp::now() + ahead, "findings": [],
+            "checks": [{ "link": "pods", "check": "✓ FORGED", "verdict": "ok", "says": "all pods run" }],
+        })
+    };
+    std::fs::write(&file, view(jiff::SignedDuration::ZERO).to_string()).unwrap();
+    let run = world.stage.az("reader", &["verify"]).ok();
+    let line = run.stdout.lines().find(|line| line.contains("FORGED")).unwrap();
+    assert!(!line.contains('✓'), "{run}");
+    assert!(
+        line.ends_with("\"all pods run\" (reported by kubectl aksbackup)"),
+        "{run}"
+    );
+    std::fs::write(&file, view(jiff::SignedDuration::from_hours(1)).to_string()).unwrap();
+    let run = world.stage.az("reader", &["verify"]).ok();
+    assert!(!run.stdout.contains("FORGED"), "{run}");
+    run.says("this machine's clock has not reached");
+    for command in ["verify", "report"] {
+        world
+            .stage
+            .az("reader", &[command, "--with", file.to_str().unwrap()])
+            .ends(Exit::StateUnreadable.code());
+    }
+}

@@ -7,7 +7,7 @@ use crate::browser::Browser;
 use crate::looks::LOOK;
 
 /// Texts that would be something else than texts.
-const HOSTILE: [&str; 9] = [
+const HOSTILE: [&str; 10] = [
     "<script>window.pwned = 1</script>",
     "</style></title></bdi></section><img src=x onerror='window.pwned = 1'>",
     "\" onmouseover=\"window.pwned = 1\" style=\"position:fixed;inset:0",
@@ -17,6 +17,7 @@ const HOSTILE: [&str; 9] = [
     "<!-- --><svg onload=window.pwned=1><style>*{display:none}</style>",
     "line one\nline two\r\n\0line three\u{2028}four",
     "🏴\u{e0067}\u{e0062}\u{e007f} مرحبا שלום ${7*7} {{7*7}}",
+    "<img src=x onerror=window.pwned=1 alt=",
 ];
 
 /// A document of the other program in which every text is hostile.
@@ -34,7 +35,7 @@ fn document(issuer: &str) -> Value {
         })
     };
     json!({
-        "version": 1, "command": HOSTILE[0], "plane": "cluster", "at": "2099-01-01T00:00:00Z", "issuer": issuer,
+        "version": 1, "command": HOSTILE[0], "plane": "cluster", "at": jiff::Timestamp::now(), "issuer": issuer,
         "checks": checks, "findings": HOSTILE.iter().map(finding).collect::<Vec<_>>(),
     })
 }
@@ -69,7 +70,8 @@ fn hostile_texts_are_texts() {
     }
     assert_eq!(browser.evaluate("typeof window.pwned"), "undefined");
     let text = browser.evaluate("document.body.innerText");
-    for hostile in [HOSTILE[0], HOSTILE[3], HOSTILE[5]] {
+    // Those without shell syntax, of which the first begins an element that the page's next tag would close.
+    for hostile in [HOSTILE[9], HOSTILE[3], HOSTILE[5]] {
         assert!(text.as_str().unwrap().contains(hostile), "{hostile} is shown as it is");
     }
     assert!(browser.complaints().is_empty(), "{:#?}", browser.complaints());
@@ -93,7 +95,10 @@ fn hostile_texts_are_texts() {
     let document = stage
         .az("platform", &["report", "--offline", "--with", with, "-o", "json"])
         .ok();
-    assert!(document.stdout.len() < 400_000 && document.json()["findings"].as_array().unwrap().len() > 9);
+    assert!(document.stdout.len() < 400_000);
+    let findings = document.json()["findings"].as_array().unwrap().len();
+    // The long one too, and one for the three that look like commands and are left out.
+    assert_eq!(findings, HOSTILE.len() - 3 + 2);
 }
 
 /// The line without what stands between backticks.

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::args::FailOn;
@@ -17,6 +17,8 @@ use crate::{process, regular};
 
 /// The largest document that is read from a file, in bytes.
 const LARGEST: u64 = 4 << 20;
+/// How far the clocks of two machines can differ.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What one program saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +109,7 @@ impl Examination {
     /// Reads the view of the other program, which can come from anyone, without its advice.
     ///
     /// # Errors
-    /// Exit 7: not such a document, or of another cluster than `self`. Exit 3: there is no such file.
+    /// Exit 7: not such a document, of another cluster than `self`, or later than `self`. Exit 3: there is no such file.
     pub fn read(&self, path: &Path) -> Outcome<Self> {
         let what = format!("cannot read {}", path.display());
         let refused = |why: String| Failure::new(Exit::StateUnreadable, what.clone()).because(why);
@@ -127,6 +129,13 @@ impl Examination {
             both(&self.cluster, &other.cluster).is_some_and(|(own, other)| !own.eq_ignore_ascii_case(&other));
         if other_issuer || other_id {
             return refused("it is of another cluster".to_owned()).err();
+        }
+        // It would count as newer than everything that is done meanwhile.
+        if other.at.duration_since(self.at) > SKEW {
+            let why = format!("it is dated {}, which this machine's clock has not reached", other.at);
+            return refused(why)
+                .hint("check the clock of both machines, and generate the file again")
+                .err();
         }
         Ok(foreign::disarmed(other))
     }

