@@ -13,8 +13,8 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 /// A body of at least so many bytes waits until no other such body is being read.
 const LARGE: usize = 1 << 20;
-/// The most elements that the lists of one answer have together. A page has at most some thousand objects.
-const ELEMENTS: usize = 100_000;
+/// The most elements that the lists of one answer have together, where it is kept as it is. A page has at most some thousand objects.
+pub const ELEMENTS: usize = 100_000;
 /// The most members that the objects of one answer have together. Azure's and Kubernetes' own answers have about thirty bytes
 /// a member.
 const MEMBERS: usize = 400_000;
@@ -85,6 +85,7 @@ type Waiting = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireE
 /// Measures one answer.
 pub struct Meter {
     most: usize,
+    elements: usize,
     lines: bool,
     read: usize,
     shape: Shape,
@@ -93,12 +94,13 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// A meter of a whole document of at most `most` bytes.
+    /// A meter of a whole document of at most `most` bytes, with at most `elements` list elements.
     #[must_use]
-    pub fn of_document(most: usize) -> Self {
+    pub fn of_document(most: usize, elements: usize) -> Self {
         let lines = false;
         Self {
             most,
+            elements,
             lines,
             read: 0,
             shape: Shape::default(),
@@ -113,7 +115,7 @@ impl Meter {
         let lines = true;
         Self {
             lines,
-            ..Self::of_document(most)
+            ..Self::of_document(most, ELEMENTS)
         }
     }
 
@@ -143,7 +145,7 @@ impl Meter {
         if self.read > self.most {
             return Err(Excess::Bytes(self.most));
         }
-        self.shape.take(bytes)
+        self.shape.take(bytes, self.elements)
     }
 
     fn take_lines(&mut self, bytes: &[u8]) -> Result<(), Excess> {
@@ -177,12 +179,12 @@ struct Shape {
 }
 
 impl Shape {
-    fn take(&mut self, bytes: &[u8]) -> Result<(), Excess> {
+    fn take(&mut self, bytes: &[u8], elements: usize) -> Result<(), Excess> {
         for byte in bytes {
             self.step(*byte);
         }
-        match (self.elements > ELEMENTS, self.members > MEMBERS) {
-            (true, _) => Err(Excess::Elements(ELEMENTS)),
+        match (self.elements > elements, self.members > MEMBERS) {
+            (true, _) => Err(Excess::Elements(elements)),
             (_, true) => Err(Excess::Members(MEMBERS)),
             _ => Ok(()),
         }
@@ -228,8 +230,11 @@ mod tests {
     #[test]
     fn a_document_ends_at_its_bound_and_a_stream_only_in_an_endless_line() {
         let chunk = [b' '; 1024];
-        assert_eq!(taken(Meter::of_document(4096), &chunk, 4), Ok(()));
-        assert_eq!(taken(Meter::of_document(4096), &chunk, 5), Err(Excess::Bytes(4096)));
+        assert_eq!(taken(Meter::of_document(4096, ELEMENTS), &chunk, 4), Ok(()));
+        assert_eq!(
+            taken(Meter::of_document(4096, ELEMENTS), &chunk, 5),
+            Err(Excess::Bytes(4096))
+        );
         assert_eq!(taken(Meter::of_lines(4096), &chunk, 5), Err(Excess::Line(4096)));
         let line = [b" ".repeat(1023), b"\n".to_vec()].concat();
         assert_eq!(taken(Meter::of_lines(4096), &line, 1000), Ok(()));
@@ -239,13 +244,13 @@ mod tests {
     #[test]
     fn few_bytes_that_become_many_objects_are_refused() {
         let most = 8 << 20;
-        let mut list = Meter::of_document(most);
+        let mut list = Meter::of_document(most, ELEMENTS);
         list.take(b"{\"value\":[").unwrap();
         assert_eq!(taken(list, b"{},", ELEMENTS + 1), Err(Excess::Elements(ELEMENTS)));
-        let mut object = Meter::of_document(most);
+        let mut object = Meter::of_document(most, ELEMENTS);
         object.take(b"[{").unwrap();
         assert_eq!(taken(object, b"\"a\":0,", MEMBERS + 1), Err(Excess::Members(MEMBERS)));
-        let mut text = Meter::of_document(most);
+        let mut text = Meter::of_document(most, ELEMENTS);
         text.take(b"[\"\\\"").unwrap();
         assert_eq!(taken(text, b"{},", ELEMENTS + 1), Ok(()), "a text is one element");
     }
@@ -257,12 +262,12 @@ mod tests {
             meter.poll_turn(&mut context).is_ready()
         };
         let large = || {
-            let mut meter = Meter::of_document(LARGE * 2);
+            let mut meter = Meter::of_document(LARGE * 2, ELEMENTS);
             meter.take(&vec![b' '; LARGE]).unwrap();
             meter
         };
         let (mut first, mut second) = (large(), large());
-        assert!(turn(&mut Meter::of_document(LARGE)));
+        assert!(turn(&mut Meter::of_document(LARGE, ELEMENTS)));
         assert!(turn(&mut first) && !turn(&mut second));
         drop(first);
         assert!(turn(&mut second));

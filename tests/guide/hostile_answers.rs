@@ -237,7 +237,18 @@ fn of_cluster() -> Vec<Case> {
             door,
             endless("{},"),
             Exit::Failed,
-            "more than 100000 elements",
+            "more than 25000 elements",
+        ),
+        // As many as are read: each becomes a typed container.
+        case(
+            "small elements that become large",
+            Door::Pages,
+            Hostile::body(list(
+                &format!("{{\"spec\":{{\"containers\":[{}{{}}]}}}}", "{},".repeat(24_900)),
+                "x",
+            )),
+            Exit::Failed,
+            "was read before",
         ),
         case(
             "a page that names itself",

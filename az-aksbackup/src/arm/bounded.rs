@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use aksbackup_shared::bounds::Meter;
+use aksbackup_shared::bounds::{ELEMENTS, Meter};
 use async_trait::async_trait;
 use azure_core::Bytes;
 use azure_core::error::ErrorKind;
@@ -34,7 +34,7 @@ impl HttpClient for Bounded {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let response = self.client.execute_request(request).await?;
         let (status, headers, body) = response.deconstruct();
-        let (body, meter) = (Box::pin(body), Meter::of_document(self.most));
+        let (body, meter) = (Box::pin(body), Meter::of_document(self.most, ELEMENTS));
         Ok(AsyncRawResponse::new(
             status,
             headers,

@@ -13,6 +13,8 @@ use tower::{BoxError, Layer, Service};
 
 /// The most bytes of an answer: of a page, or of a single object.
 const OF_PAGE: usize = 16 << 20;
+/// The most elements that the lists of such an answer have together: one that is empty can become a typed object of two kilobytes.
+const ELEMENTS_OF_PAGE: usize = 25_000;
 /// The most bytes of one event of a watch. An object has at most some three megabytes.
 const OF_EVENT: usize = 4 << 20;
 
@@ -63,7 +65,7 @@ fn meter(uri: &Uri) -> Meter {
     match uri.path().ends_with("/log") {
         true => Meter::of_lines(usize::MAX),
         false if watch => Meter::of_lines(OF_EVENT),
-        false => Meter::of_document(OF_PAGE),
+        false => Meter::of_document(OF_PAGE, ELEMENTS_OF_PAGE),
     }
 }
 

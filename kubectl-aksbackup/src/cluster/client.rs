@@ -129,14 +129,18 @@ impl Reader {
         let mut pages = Pages::of(ListParams::default(), SMALL_PAGE);
         let mut whole: Option<ObjectList<L>> = None;
         while pages.go_on(doing)? {
-            let page: ObjectList<L> = self
+            let page: Outcome<ObjectList<L>> = self
                 .connection()
                 .send(doing, async |client| {
                     Api::<L>::namespaced(client, self.namespace())
                         .list(&pages.parameters)
                         .await
                 })
-                .await?;
+                .await;
+            let page = match page {
+                Err(failure) if failure.has_code(TOO_LARGE) && pages.shrink() => continue,
+                page => page?,
+            };
             pages.follow(page.metadata.continue_.as_deref(), doing)?;
             match &mut whole {
                 Some(whole) => whole.items.extend(page.items),

@@ -16,6 +16,10 @@ use crate::cluster::error::{Doing, is_missing};
 const PAGE: u32 = 500;
 /// How many are asked for where a page of as many as usual is too large.
 pub(crate) const SMALL_PAGE: u32 = 50;
+/// How many are asked for where that is too large as well.
+const SMALLEST_PAGE: u32 = 5;
+/// How many times as many pages a list has then.
+const SHRINKING: usize = 10;
 /// The most pages of a list that has to be whole.
 const MOST: usize = 1000;
 
@@ -71,12 +75,15 @@ impl Pages {
         Ok(())
     }
 
-    /// Asks for the same page in a smaller size; `false` where it is as small already.
-    fn shrink(&mut self) -> bool {
-        let small = Some(SMALL_PAGE);
-        let larger = self.parameters.limit != small;
-        self.parameters.limit = small;
-        larger
+    /// Asks for the same page in a tenth of the size; `false` where it is as small as it gets.
+    pub(crate) fn shrink(&mut self) -> bool {
+        let smaller = match self.parameters.limit {
+            Some(SMALLEST_PAGE) => return false,
+            Some(SMALL_PAGE) => SMALLEST_PAGE,
+            _ => SMALL_PAGE,
+        };
+        self.parameters.limit = Some(smaller);
+        true
     }
 }
 
@@ -130,7 +137,7 @@ impl Reader {
                 Err(failure) if is_missing(&failure) || (failure.has_code("Expired") && !kept.is_empty()) => break,
                 Err(failure) if failure.has_code(TOO_LARGE) && pages.shrink() => {
                     // As many objects as before, in smaller pages.
-                    left = left.saturating_mul((PAGE / SMALL_PAGE) as usize);
+                    left = left.saturating_mul(SHRINKING);
                     continue;
                 }
                 Err(failure) => return unless_forbidden(failure),
@@ -184,9 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_too_large_is_asked_for_once_more_and_smaller() {
+    fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
         let mut pages = Pages::of(ListParams::default(), PAGE);
-        assert!(pages.shrink() && !pages.shrink());
-        assert_eq!(pages.parameters.limit, Some(SMALL_PAGE));
+        for limit in [SMALL_PAGE, SMALLEST_PAGE] {
+            assert!(pages.shrink());
+            assert_eq!(pages.parameters.limit, Some(limit));
+        }
+        assert!(!pages.shrink());
     }
 }
