@@ -94,14 +94,14 @@ steps_end() {
         done
         printf ']}\n'
     } >"target/steps/$steps_name.json"
-    printf '\n%-32s %8s %8s\n' "$steps_name" 'wall s' 'CPU s'
+    printf '\n%-48s %8s %8s\n' "$steps_name" 'wall s' 'CPU s'
     for row in ${steps_rows[@]+"${steps_rows[@]}"}; do
         IFS='|' read -r name wall cpu status <<<"$row"
         total_cpu=$((total_cpu + cpu))
         [ "$status" = 0 ] || bad=$((bad + 1))
-        printf '%-32s %8s %8s%s\n' "$name" "$wall" "$cpu" "$([ "$status" = 0 ] || printf '  exit code %s' "$status")"
+        printf '%-48s %8s %8s%s\n' "$name" "$wall" "$cpu" "$([ "$status" = 0 ] || printf '  exit code %s' "$status")"
     done
-    printf '%-32s %8s %8s\n' total "$total" "$total_cpu"
+    printf '%-48s %8s %8s\n' total "$total" "$total_cpu"
     printf 'steps: %s passed, %s failed\n' "$((${#steps_rows[@]} - bad))" "$bad"
     [ "$bad" -eq 0 ]
 }

@@ -131,7 +131,11 @@ fn what_the_other_program_saw_is_on_the_page_unless_it_is_of_another_cluster() {
     assert_eq!(node(&document, "container")["mark"], "recorded");
     assert_eq!(document["findings"][0]["outdated"], true);
 
-    std::fs::write(&beside, view("https://elsewhere.example/", &jiff::Timestamp::now().to_string())).unwrap();
+    std::fs::write(
+        &beside,
+        view("https://elsewhere.example/", &jiff::Timestamp::now().to_string()),
+    )
+    .unwrap();
     let document = offline(&[]).ok().json();
     assert_eq!(document["findings"], json!([]));
     assert!(
