@@ -25,7 +25,7 @@ pub(crate) type Steps = Vec<Box<dyn Guided<Azure>>>;
 /// Steps 1 to 5, 7, and trusted access.
 pub(crate) fn prepare(options: PrepareOptions) -> Steps {
     let read = JustRead::default();
-    let mut steps = vec![step(Preflight::new(Purpose::Prepare, &read, &options.state_flag))];
+    let mut steps = vec![step(Preflight::new(Purpose::Prepare, &read))];
     steps.extend(prepared(&options, &read));
     steps
 }
@@ -33,17 +33,14 @@ pub(crate) fn prepare(options: PrepareOptions) -> Steps {
 /// Step 8.
 pub(crate) fn grant(options: GrantOptions) -> Steps {
     let read = JustRead::default();
-    vec![
-        step(Preflight::new(Purpose::Grant, &read, &options.state_flag)),
-        step(Roles::new(options)),
-    ]
+    vec![step(Preflight::new(Purpose::Grant, &read)), step(Roles::new(options))]
 }
 
 /// Step 11.
 pub(crate) fn protect(options: ProtectOptions) -> Steps {
     let read = JustRead::default();
     vec![
-        step(Preflight::new(Purpose::Protect, &read, &options.state_flag)),
+        step(Preflight::new(Purpose::Protect, &read)),
         step(BackupInstance::new(options, &read)),
     ]
 }
@@ -52,7 +49,7 @@ pub(crate) fn protect(options: ProtectOptions) -> Steps {
 pub(crate) fn backup(options: BackupOptions) -> Steps {
     let read = JustRead::default();
     vec![
-        step(Preflight::new(Purpose::Backup, &read, &options.state_flag)),
+        step(Preflight::new(Purpose::Backup, &read)),
         step(Backup::new(options, &read)),
     ]
 }
@@ -60,7 +57,7 @@ pub(crate) fn backup(options: BackupOptions) -> Steps {
 /// All steps of the cloud side that set something up.
 pub(crate) fn up(prepare: PrepareOptions, grant: GrantOptions, protect: ProtectOptions) -> Steps {
     let read = JustRead::default();
-    let mut steps = vec![step(Preflight::new(Purpose::Everything, &read, &prepare.state_flag))];
+    let mut steps = vec![step(Preflight::new(Purpose::Everything, &read))];
     steps.extend(prepared(&prepare, &read));
     steps.push(step(Roles::new(GrantOptions {
         in_passing: true,
@@ -74,19 +71,16 @@ pub(crate) fn up(prepare: PrepareOptions, grant: GrantOptions, protect: ProtectO
 pub(crate) fn status(options: PrepareOptions) -> Steps {
     let read = JustRead::default();
     let mut steps = prepared(&options, &read);
-    let state_flag = || options.state_flag.clone();
     let grant = GrantOptions {
         // Nothing is changed by a look.
         confirm: Confirm {
             by_prompt: true,
             ..Confirm::default()
         },
-        state_flag: state_flag(),
         ..GrantOptions::default()
     };
     steps.push(step(Roles::new(grant)));
     let protect = ProtectOptions {
-        state_flag: state_flag(),
         ..ProtectOptions::default()
     };
     steps.push(step(BackupInstance::new(protect, &read)));
@@ -96,25 +90,16 @@ pub(crate) fn status(options: PrepareOptions) -> Steps {
 fn prepared(options: &PrepareOptions, read: &JustRead) -> Steps {
     let (options, read) = (|| options.clone(), || read.clone());
     vec![
-        step(ClusterPrerequisites {
-            options: options(),
-            read: read(),
-        }),
+        step(ClusterPrerequisites { read: read() }),
         step(Storage {
             options: options(),
             read: read(),
         }),
         step(VaultAndPolicy { options: options() }),
-        step(BackupExtension {
-            options: options(),
-            read: read(),
-        }),
-        step(ExtensionIdentity {
-            options: options(),
-            read: read(),
-        }),
+        step(BackupExtension { read: read() }),
+        step(ExtensionIdentity { read: read() }),
         step(FederatedCredentials { options: options() }),
-        step(TrustedAccess { options: options() }),
+        step(TrustedAccess),
     ]
 }
 
@@ -148,9 +133,9 @@ mod tests {
     #[test]
     fn every_step_belongs_to_the_command_that_its_turn_names() {
         for (command, steps) in [
-            ("az aksbackup prepare", prepare(PrepareOptions::default())),
-            ("az aksbackup grant", grant(GrantOptions::default())),
-            ("az aksbackup protect", protect(ProtectOptions::default())),
+            ("prepare", prepare(PrepareOptions::default())),
+            ("grant", grant(GrantOptions::default())),
+            ("protect", protect(ProtectOptions::default())),
         ] {
             let own = names(&steps).into_iter().filter(|step| *step != StepName::Preflight);
             assert!(own.into_iter().all(|step| step.turn().1 == command), "{command}");

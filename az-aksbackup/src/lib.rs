@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::guide::Plane;
 use aksbackup_shared::state::schema::CloudTables;
 use aksbackup_shared::{about, files, guard, handoff, output, process};
 use clap::CommandFactory as _;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
+    cli.common.remember(Plane::Cloud);
     cli.common.endless = matches!(&cli.command, Command::Verify(args) if args.shared.watch);
     let console = cli.common.console();
     if let Err(failure) = login::inherit() {
@@ -91,19 +93,19 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             run_list(cli, "grant", args.write.dry_run, trust, steps).await
         }
         Command::Protect(args) => {
-            let steps = guide::protect(options::protect(cli, args.without_verification));
+            let steps = guide::protect(options::protect(args.without_verification));
             let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
             run_list(cli, "protect", args.write.dry_run, trust, steps).await
         }
         Command::Backup(args) => {
-            let steps = guide::backup(options::backup(cli, args));
+            let steps = guide::backup(options::backup(args));
             run_list(cli, "backup", args.write.dry_run, Trust::Nothing, steps).await
         }
         Command::Up(args) => {
             let steps = guide::up(
                 options::prepare(cli, &args.subjects),
                 options::grant(cli, &args.roles, args.write),
-                options::protect(cli, args.without_verification),
+                options::protect(args.without_verification),
             );
             let trust = Trust::Known(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
             run_list(cli, "up", args.write.dry_run, trust, steps).await

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::guide::Plane;
 use aksbackup_shared::state::schema::ClusterTables;
 use aksbackup_shared::{about, files, guard, handoff, process};
 use clap::CommandFactory as _;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
+    cli.common.remember(Plane::Cluster);
     cli.common.endless = match &cli.command {
         Command::Verify(arguments) => arguments.shared.watch,
         Command::Logs(arguments) => arguments.follow,

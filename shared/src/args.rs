@@ -1,13 +1,16 @@
 //! Flags that both binaries share, with the same names and meanings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+use crate::command_line::{Invocation, az};
 use crate::console::{Console, Talk};
 use crate::deadline::Deadline;
 use crate::failure::{Failure, Outcome};
+use crate::fix;
+use crate::guide::Plane;
 use crate::state::digest::Digest;
 use crate::state::ownership::Owned;
 use crate::state::store::{DEFAULT_NAME, Store};
@@ -105,7 +108,7 @@ impl CommonArgs {
             (false, true) => Talk::Verbose,
             (false, false) => Talk::Normal,
         };
-        Console::new(talk, self.no_color).of_state(self.state_flag(), self.state.clone())
+        Console::new(talk, self.no_color).of_state(self.state.clone())
     }
 
     /// When the command has to end.
@@ -134,54 +137,26 @@ impl CommonArgs {
         format!(" --state {}", quoted(&self.state.display().to_string()))
     }
 
+    /// Remembers how this process, the program of `plane`, was called, for the command lines that it prints.
+    pub fn remember(&self, plane: Plane) {
+        let argument = std::env::args_os().next();
+        let invocation = Invocation {
+            bare: Invocation::bare(plane, argument.as_deref().map(Path::new)),
+            state_flag: self.state_flag(),
+        };
+        invocation.remember();
+    }
+
     /// A failure for a command that needs a state file which is not there.
     ///
     /// # Errors
     /// Always: exit 7 is kept for unreadable files, a missing one is exit 3.
     pub fn no_state<T>(&self) -> Outcome<T> {
         Failure::missing(format!("there is no state file {}", self.state.display()))
-            .hint("begin with: az aksbackup init")
+            .hint(fix!["begin with: ", az("init")])
             .hint("or name the file that the other team gave you: --state FILE")
             .err()
     }
-}
-
-/// `text` with the `--state` flag in each command of ours that it names and that has none: the reader pastes them, and
-/// the file may not be the default one. `flag` as [`CommonArgs::state_flag`] gives it.
-#[must_use]
-pub fn with_state(text: &str, flag: &str) -> String {
-    const NAME: &str = " aksbackup ";
-    const COMMANDS: [&str; 15] = [
-        "doctor",
-        "handoff",
-        "report",
-        "init",
-        "prepare",
-        "grant",
-        "protect",
-        "backup",
-        "jobs",
-        "up",
-        "status",
-        "configure",
-        "verify",
-        "logs",
-        "unconfigure",
-    ];
-    let mut parts = text.split(NAME);
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(part.len());
-        let (command, rest) = part.split_at(end);
-        let ours = whole.ends_with("az") || whole.ends_with("kubectl");
-        whole.push_str(NAME);
-        whole.push_str(command);
-        if ours && COMMANDS.contains(&command) && !rest.contains("--state") {
-            whole.push_str(flag);
-        }
-        whole.push_str(rest);
-    }
-    whole
 }
 
 /// A shell word for a printed command line.
@@ -222,41 +197,6 @@ mod tests {
         assert!(duration("soon").is_err());
         assert!(duration("-5s").is_err());
         assert_eq!(duration(&u64::MAX.to_string()), duration("99999999h"));
-    }
-
-    #[test]
-    fn every_command_of_ours_in_a_text_names_the_state_file() {
-        let flag = " --state x.toml";
-        for (text, expected) in [
-            (
-                "begin with: az aksbackup init",
-                "begin with: az aksbackup init --state x.toml",
-            ),
-            (
-                "az aksbackup prepare, then kubectl aksbackup configure (why)",
-                "az aksbackup prepare --state x.toml, then kubectl aksbackup configure --state x.toml (why)",
-            ),
-            (
-                "kubectl aksbackup handoff --markdown",
-                "kubectl aksbackup handoff --state x.toml --markdown",
-            ),
-            (
-                "choose: az aksbackup init --vault NAME",
-                "choose: az aksbackup init --state x.toml --vault NAME",
-            ),
-        ] {
-            assert_eq!(with_state(text, flag), expected);
-            assert_eq!(with_state(expected, flag), expected);
-            assert_eq!(with_state(text, ""), text);
-        }
-        for text in [
-            "az aksbackup init --state FILE",
-            "all of az aksbackup",
-            "of aksbackup init",
-            "",
-        ] {
-            assert_eq!(with_state(text, flag), text);
-        }
     }
 
     #[test]

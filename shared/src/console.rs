@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::args::with_state;
 use crate::failure::{Failure, Outcome};
 use crate::output;
 use crate::state::place::place_of;
@@ -36,7 +35,6 @@ pub struct Console {
     talk: Talk,
     terminal: bool,
     color: bool,
-    state_flag: String,
     state_file: PathBuf,
     bars: MultiProgress,
     tasks: RefCell<HashMap<String, Task>>,
@@ -61,32 +59,24 @@ impl Console {
             talk,
             terminal: spins,
             color: terminal && !plain,
-            state_flag: String::new(),
             state_file: PathBuf::new(),
             bars: MultiProgress::with_draw_target(terminal::target(spins)),
             tasks: RefCell::new(HashMap::new()),
         }
     }
 
-    /// The console of a command that was given this state file: commands that are named to a person get its flag, keys
-    /// their place in the file.
+    /// The console of a command that was given this state file: keys that are named to a person get their place in it.
     #[must_use]
-    pub fn of_state(mut self, flag: String, file: PathBuf) -> Self {
-        (self.state_flag, self.state_file) = (flag, file);
+    pub fn of_state(mut self, file: PathBuf) -> Self {
+        self.state_file = file;
         self
-    }
-
-    /// The text with this console's `--state` flag in each command that needs it.
-    #[must_use]
-    pub fn with_state(&self, text: &str) -> String {
-        with_state(text, &self.state_flag)
     }
 
     /// The failure as this console tells it.
     #[must_use]
     pub fn told(&self, failure: &Failure) -> Failure {
         let place_of = |key: &str| place_of(&self.state_file, key);
-        failure.clone().of_state(&self.state_flag).placed(place_of)
+        failure.clone().placed(place_of)
     }
 
     /// Whether questions can be asked: standard input and standard error are terminals.
@@ -172,7 +162,6 @@ impl Console {
         if self.talk < Talk::Normal {
             return;
         }
-        let status = self.with_state(status);
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.entry(task.to_owned()).or_insert_with(|| Task {
             started: Instant::now(),
@@ -187,7 +176,7 @@ impl Console {
             // Another mark than that of the list of changes, which it would else seem to repeat.
             None => output::say(&fit(&format!("… {task}: {status}"), false)),
         }
-        entry.said = status;
+        status.clone_into(&mut entry.said);
     }
 
     fn spinner(&self, task: &str) -> ProgressBar {
@@ -348,6 +337,6 @@ mod tests {
         }
         let failure = console.confirm("Go on?").unwrap_err();
         assert_eq!(failure.exit, crate::exit::Exit::Usage);
-        assert!(failure.hints[0].contains("--yes"));
+        assert!(failure.hints[0].to_string().contains("--yes"));
     }
 }

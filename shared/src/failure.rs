@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::args::with_state;
+use crate::command_line::{CommandLine, Fix};
 use crate::exit::Exit;
+use crate::fix;
 
 /// A result that carries a [`Failure`].
 pub type Outcome<T> = Result<T, Box<Failure>>;
@@ -27,7 +28,7 @@ pub struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// Commands or sentences that cure it, ready to paste.
-    pub hints: Vec<String>,
+    pub hints: Vec<Fix>,
 }
 
 /// How a reason begins that names a key of the state file.
@@ -104,17 +105,16 @@ impl Failure {
 
     /// Adds a cure.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Fix>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
     /// Adds the `command` that shows more, unless a cure is a command already.
-    pub fn advise(&mut self, command: &str) {
-        let runs = |hint: &String| ["az ", "kubectl "].iter().any(|program| hint.contains(program));
-        if !self.hints.iter().any(runs) {
-            self.hints
-                .push(format!("run it again, with each request shown: {command} -v"));
+    pub fn advise(&mut self, command: &CommandLine) {
+        if self.hints.iter().all(|hint| !hint.has_command()) {
+            let again = command.clone().with("-v");
+            self.hints.push(fix!["run it again, with each request shown: ", again]);
         }
     }
 
@@ -136,15 +136,6 @@ impl Failure {
     #[must_use]
     pub fn has_code(&self, code: &str) -> bool {
         self.code.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(code))
-    }
-
-    /// The failure with the `--state` flag in every command of ours that it names (see [`with_state`]).
-    #[must_use]
-    pub fn of_state(mut self, flag: &str) -> Self {
-        for text in self.why.iter_mut().chain(&mut self.hints) {
-            *text = with_state(text, flag);
-        }
-        self
     }
 
     /// Boxes it as an error result.
@@ -170,7 +161,7 @@ impl fmt::Display for Failure {
             (None, None) => {}
         }
         for hint in &self.hints {
-            write!(f, "\n  hint: {}", hint.replace('\n', "\n    "))?;
+            write!(f, "\n  hint: {}", hint.to_string().replace('\n', "\n    "))?;
         }
         Ok(())
     }
@@ -181,6 +172,7 @@ impl std::error::Error for Failure {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command_line::az;
 
     #[test]
     fn the_report_names_object_reason_code_request_and_cure() {
@@ -188,7 +180,7 @@ mod tests {
             .because("the name is taken")
             .code("StorageAccountAlreadyTaken")
             .request_id(Some("r-1".into()))
-            .hint("az aksbackup init --storage-account NAME");
+            .hint(az("init --storage-account NAME"));
         assert_eq!(
             failure.to_string(),
             "cannot create storage account st1\n  because: the name is taken\n  \
@@ -199,9 +191,9 @@ mod tests {
     #[test]
     fn there_is_always_a_command_to_go_on_with() {
         let mut failure = Failure::failed("x").hint("check the network");
-        failure.advise("az aksbackup prepare");
+        failure.advise(&az("prepare"));
         assert_eq!(failure.hints.len(), 2);
-        failure.advise("az aksbackup prepare");
+        failure.advise(&az("prepare"));
         assert_eq!(failure.hints.len(), 2, "the first is enough");
     }
 

@@ -183,7 +183,7 @@ impl StepName {
         }
     }
 
-    /// Who usually does it, with the command.
+    /// Who usually does it, with the command of the step's program.
     #[must_use]
     pub const fn turn(self) -> (Person, &'static str) {
         match self {
@@ -194,13 +194,11 @@ impl StepName {
             | Self::Extension
             | Self::ExtensionIdentity
             | Self::FederatedCredentials
-            | Self::TrustedAccess => (Person::PlatformTeam, "az aksbackup prepare"),
-            Self::Roles => (Person::SubscriptionOwner, "az aksbackup grant"),
-            Self::WorkloadIdentity | Self::Rollout | Self::Verification => {
-                (Person::ClusterAdmin, "kubectl aksbackup configure")
-            }
-            Self::BackupInstance => (Person::PlatformTeam, "az aksbackup protect"),
-            Self::Backup => (Person::PlatformTeam, "az aksbackup backup"),
+            | Self::TrustedAccess => (Person::PlatformTeam, "prepare"),
+            Self::Roles => (Person::SubscriptionOwner, "grant"),
+            Self::WorkloadIdentity | Self::Rollout | Self::Verification => (Person::ClusterAdmin, "configure"),
+            Self::BackupInstance => (Person::PlatformTeam, "protect"),
+            Self::Backup => (Person::PlatformTeam, "backup"),
         }
     }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{CommonArgs, Format, HandoffArgs, Markup, quoted};
+use crate::command_line::{CommandLine, kubectl};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Outcome;
@@ -18,6 +19,9 @@ use crate::state::store::DEFAULT_NAME;
 use crate::status::{Row, Standing, rows};
 
 mod words;
+
+/// The placeholder for what the receiver has to be told in another way.
+const CLIENT_ID: &str = "--client-id CLIENT-ID";
 
 /// What the next person is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,7 +48,7 @@ pub struct Task {
     /// The steps.
     pub steps: Vec<String>,
     /// The command, which refuses every other file.
-    pub command: String,
+    pub command: CommandLine,
     /// The rights that it needs, with their reasons.
     pub rights: Vec<Needed>,
 }
@@ -76,17 +80,22 @@ impl Message {
     /// The message about `state`, whose values have `digest` and which is in the file at `path`.
     #[must_use]
     pub fn new(state: &State, digest: &Digest, path: &Path) -> Self {
-        let rows = rows(state, None, "");
+        let rows = rows(state, None);
         let file = path
             .file_name()
             .map_or_else(|| DEFAULT_NAME.to_owned(), |name| name.to_string_lossy().into_owned());
-        let flags = match file == DEFAULT_NAME {
-            true => format!(" --expect-digest {digest}"),
-            false => format!(" --state {} --expect-digest {digest}", quoted(&file)),
+        // Whoever reads it has the file by its name alone, and their own way to call the program.
+        let named = |command: &CommandLine| match file == DEFAULT_NAME {
+            true => command.clone(),
+            false => command.clone().with("--state").with(quoted(&file)),
         };
         let mut tasks = tasks(&rows, state).into_iter().map(with_placeholder);
         let turn = tasks.next().map(|task| Task {
-            command: format!("{}{flags}", task.command),
+            command: named(&task.command).with("--expect-digest").with(digest).for_others(),
+            ..task
+        });
+        let later = tasks.map(|task| Task {
+            command: task.command.for_others(),
             ..task
         });
         let done = |row: &Row| matches!(row.standing, Standing::Done | Standing::Recorded);
@@ -94,7 +103,7 @@ impl Message {
             cluster: state.target.as_ref().map(|target| target.cluster.to_string()),
             done: rows.into_iter().filter(done).collect(),
             turn,
-            later: tasks.collect(),
+            later: later.collect(),
             file,
             digest: digest.to_string(),
         }
@@ -104,13 +113,12 @@ impl Message {
 /// What the reader has to know by another way than this message stands in the command as a placeholder: a value out of the
 /// file would only confirm itself.
 fn with_placeholder(task: Task) -> Task {
-    const CONFIGURE: &str = "kubectl aksbackup configure";
-    match task.command.strip_prefix(CONFIGURE) {
-        Some(rest) => Task {
-            command: format!("{CONFIGURE} --client-id CLIENT-ID{rest}"),
+    match task.command.completes(&kubectl("configure")) {
+        true => Task {
+            command: task.command.with(CLIENT_ID),
             ..task
         },
-        None => task,
+        false => task,
     }
 }
 

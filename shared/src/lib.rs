@@ -19,6 +19,7 @@ pub mod about;
 pub mod args;
 pub mod bounds;
 pub mod chain;
+pub mod command_line;
 pub mod console;
 pub mod deadline;
 pub mod diagnosis;

@@ -8,10 +8,12 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::args::Format;
+use crate::command_line::ours;
 use crate::console::Console;
 use crate::diagnosis::mask::mask;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::guide::Plane;
 use crate::output;
 
 /// Reads the command line. Where it asks for help, or is wrong, gives the exit code after the text was printed; with
@@ -83,8 +85,13 @@ pub fn run<C: clap::CommandFactory>(
 fn report<C: clap::CommandFactory>(console: &Console, format: Format, mut failure: Box<Failure>) -> Exit {
     let command = named::<C>();
     if let (Exit::Failed, Some(command)) = (failure.exit, &command) {
-        let program = C::command().get_bin_name().unwrap_or_default().to_owned();
-        failure.advise(&format!("{program} {command}"));
+        let name = C::command().get_bin_name().unwrap_or_default().to_owned();
+        let plane = [Plane::Cloud, Plane::Cluster]
+            .into_iter()
+            .find(|plane| plane.program() == name);
+        if let Some(plane) = plane {
+            failure.advise(&ours(plane, command.clone()));
+        }
     }
     let failure = &console.told(&failure);
     match failure.exit {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::command_line::{az, ours};
 use crate::failure::Failure;
 use crate::guide::StepName;
 use crate::names::CONFIRMATIONS;
@@ -20,10 +21,9 @@ pub use show::{Shown, show};
 pub use stale::stale;
 
 /// The first step that the file does not have, or has for something that is another by now, with whose turn it is.
-/// `state_flag` is appended to the command (see [`CommonArgs::state_flag`](crate::args::CommonArgs::state_flag)).
 #[must_use]
-pub fn next(state: &State, state_flag: &str) -> Option<Turn> {
-    next_of(&rows(state, None, state_flag))
+pub fn next(state: &State) -> Option<Turn> {
+    next_of(&rows(state, None))
 }
 
 /// How a step stands.
@@ -82,10 +82,9 @@ pub struct Seen<'a> {
     pub state: &'a State,
 }
 
-/// The status table: what the file says, and what was `seen` of the world where somebody looked. `state_flag` as for
-/// [`next`].
+/// The status table: what the file says, and what was `seen` of the world where somebody looked.
 #[must_use]
-pub fn rows(state: &State, seen: Option<&Seen<'_>>, state_flag: &str) -> Vec<Row> {
+pub fn rows(state: &State, seen: Option<&Seen<'_>>) -> Vec<Row> {
     let looked = |step| {
         seen.and_then(|seen| seen.report.steps.iter().find(|own| own.step == step))
             .map(|own| &own.ending)
@@ -104,10 +103,10 @@ pub fn rows(state: &State, seen: Option<&Seen<'_>>, state_flag: &str) -> Vec<Row
                 standing,
                 evidence,
                 observed: looked(step).is_some_and(|ending| !unchecked(ending)),
-                warning: record::warning(state, step, state_flag),
+                warning: record::warning(state, step),
                 since,
                 by,
-                next: turn(state, step, standing, looked(step), state_flag),
+                next: turn(state, step, standing, looked(step)),
             }
         })
         .collect()
@@ -151,7 +150,7 @@ fn is_other(state: &State, now: &State, step: StepName) -> bool {
 }
 
 /// Who has to act for a step that is not settled: whoever the world says, else whoever usually does the step.
-fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Ending>, state_flag: &str) -> Option<Turn> {
+fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Ending>) -> Option<Turn> {
     let words = step.in_words();
     let why = match standing {
         Standing::Done | Standing::Recorded | Standing::Unknown => return None,
@@ -162,7 +161,7 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
     if let Some(turn) = ending.and_then(before) {
         return Some(turn.clone());
     }
-    let (who, command) = step.turn();
+    let (who, verb) = step.turn();
     if let Some(Ending::Done { drift: Some(drift), .. }) = ending {
         // No command of ours changes it: `verify` tells what can be done.
         return Some(Turn {
@@ -172,7 +171,7 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
                 deviates(drift.deviation),
                 drift.differences.join("; ")
             ),
-            command: format!("az aksbackup verify{state_flag}"),
+            command: az("verify"),
             right: None,
         });
     }
@@ -184,7 +183,7 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
     Some(Turn {
         who,
         why,
-        command: format!("{command}{confirmations}{state_flag}"),
+        command: ours(step.plane(), format!("{verb}{confirmations}")),
         right: rights::of(step, state).into_iter().next().map(|needed| needed.right),
     })
 }

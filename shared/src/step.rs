@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::command_line::{CommandLine, Fix};
 use crate::failure::{Failure, Outcome};
 use crate::guide::{Person, StepName};
 use crate::state::ownership::Owned;
@@ -99,7 +100,7 @@ pub struct Turn {
     /// Why it is theirs, and what it is about.
     pub why: String,
     /// The command that they run, ready to paste.
-    pub command: String,
+    pub command: CommandLine,
     /// The right that they need and the caller lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub right: Option<Right>,
@@ -143,7 +144,7 @@ pub struct Drift {
     /// What differs, each with both values, such as `schedule is P1W (the target says P1D)`.
     pub differences: Vec<String>,
     /// What to do about it, without deleting anything.
-    pub hints: Vec<String>,
+    pub hints: Vec<Fix>,
 }
 
 /// What is to be done, as far as has been seen.

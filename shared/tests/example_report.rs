@@ -20,7 +20,7 @@ fn page() -> String {
     let file = folder().join("aksbackup.toml");
     let store: Store<ClusterTables> = Store::new(&file, "test 0", Duration::ZERO, true);
     let (state, digest) = store.load_with_digest().unwrap().unwrap();
-    let rows = rows(&state, None, "");
+    let rows = rows(&state, None);
     let looks = [Plane::Cloud, Plane::Cluster].map(|plane| {
         let text = std::fs::read_to_string(Examination::beside(&file, plane)).unwrap();
         let seen: Examination = serde_json::from_str(&text).unwrap();
@@ -34,7 +34,6 @@ fn page() -> String {
         state: &state,
         digest: &digest.to_string(),
         file: "aksbackup.toml",
-        state_flag: "",
         rows: &rows,
         looks: &looks,
         offline: true,

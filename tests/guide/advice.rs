@@ -84,6 +84,60 @@ fn whatever_is_to_be_removed_is_named_as_a_decision() {
     assert_eq!(seen.len(), REVIEWED.len(), "a reviewed text is gone: {seen:?}");
 }
 
+/// Texts that name a command of ours and are no command lines to run: what a file or a page says of itself.
+const ABOUT_OURSELVES: [&str; 2] = ["# State of one cluster's backup set-up", "# Known failures"];
+
+/// A command line in a text has neither the name that the program was called by nor its state file.
+#[test]
+fn command_lines_of_ours_are_data_and_no_part_of_a_text() {
+    let of_help = |(place, _): &(String, String)| place.ends_with("/cli.rs");
+    let sources = texts_of_sources().into_iter().filter(|own| !of_help(own));
+    let fixes = texts_of_catalog()
+        .into_iter()
+        .filter(|(place, _)| place.ends_with(".fix"));
+    // In the catalog, command lines stand between backticks.
+    let unmarked = fixes.map(|(place, text)| (place, text.split('`').step_by(2).collect::<String>()));
+    let found: Vec<_> = sources
+        .chain(unmarked)
+        .filter(|(_, text)| !ABOUT_OURSELVES.iter().any(|own| text.trim_start().starts_with(own)))
+        .filter(|(_, text)| names_command(text))
+        .map(|(place, text)| format!("{place}: {text}"))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(names_command("run az aksbackup prepare") && !names_command("the file of az aksbackup and others"));
+}
+
+fn names_command(text: &str) -> bool {
+    const COMMANDS: [&str; 19] = [
+        "backup",
+        "configure",
+        "diff",
+        "doctor",
+        "grant",
+        "handoff",
+        "init",
+        "jobs",
+        "logs",
+        "merge",
+        "migrate",
+        "prepare",
+        "protect",
+        "report",
+        "schema",
+        "status",
+        "unconfigure",
+        "up",
+        "verify",
+    ];
+    text.split("aksbackup ").skip(1).any(|rest| {
+        let word = rest
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .next()
+            .unwrap_or_default();
+        COMMANDS.contains(&word)
+    })
+}
+
 #[test]
 fn commands_and_verbs_that_destroy_are_recognized_in_each_spelling() {
     for harmful in [

@@ -34,7 +34,7 @@ fn cures_name_the_state_file_where_it_is_not_the_default() {
     stage
         .az("contributor", &taken)
         .ends(Exit::Failed.code())
-        .says(&format!("az aksbackup init --state {file} --storage-account NAME"));
+        .says(&format!("az aksbackup init --storage-account NAME --state {file}"));
     stage
         .az("contributor", &[&["prepare", "--yes"], &state[..]].concat())
         .ends(Exit::Missing.code())

@@ -28,7 +28,8 @@ fn before_anything_is_made_each_step_that_is_missing_is_told_and_pre_is_content(
         .az("reader", &["verify", "--cluster-id", &cluster])
         .ends(FINDINGS)
         .says("no Azure Backup extension is on cluster rg-aks/aks-demo")
-        .says(&format!("--cluster-id {cluster}, then: az aksbackup prepare"));
+        .says(&format!("az aksbackup init --cluster-id {cluster}"))
+        .says(", then: az aksbackup prepare");
     stage
         .az("reader", &["verify", "--cluster-id", "/subscriptions/x"])
         .ends(Exit::Usage.code());

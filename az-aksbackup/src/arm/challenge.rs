@@ -1,6 +1,8 @@
 //! 401: a token that Azure does not take, or not any more.
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::Failure;
+use aksbackup_shared::fix;
 use azure_core::http::headers::{HeaderName, Headers};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 pub(super) fn explained(failure: Failure, headers: &Headers) -> Failure {
     let challenge = headers.get_optional_string(&HeaderName::from_static("www-authenticate"));
     let Some(claims) = challenge.as_deref().and_then(claims) else {
-        return failure.hint("sign in again: az login");
+        return failure.hint(fix!["sign in again: ", shell("az login")]);
     };
     let words = STANDARD
         .decode(claims)
@@ -24,9 +26,10 @@ pub(super) fn explained(failure: Failure, headers: &Headers) -> Failure {
             "the token lacks claims: {}",
             words.as_deref().unwrap_or(claims)
         ))
-        .hint(format!(
-            "sign in again, with these claims: az login --claims-challenge \"{claims}\""
-        ))
+        .hint(fix![
+            "sign in again, with these claims: ",
+            shell(format!("az login --claims-challenge \"{claims}\""))
+        ])
         .hint("an application cannot: ask who is responsible for Conditional Access in the tenant")
 }
 
@@ -46,7 +49,7 @@ fn claims(challenge: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn hints(challenge: &str) -> Vec<String> {
+    fn hints(challenge: &str) -> Vec<aksbackup_shared::command_line::Fix> {
         let mut headers = Headers::new();
         headers.insert("www-authenticate", challenge.to_owned());
         explained(Failure::not_permitted("x"), &headers).hints
@@ -64,7 +67,11 @@ mod tests {
         headers.insert("www-authenticate", challenge);
         let failure = explained(Failure::not_permitted("x"), &headers);
         assert_eq!(failure.why, ["the token lacks claims: {\"a\":1}"]);
-        assert!(failure.hints[0].ends_with("az login --claims-challenge \"eyJhIjoxfQ==\""));
+        assert!(
+            failure.hints[0]
+                .to_string()
+                .ends_with("az login --claims-challenge \"eyJhIjoxfQ==\"")
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! AKS clusters.
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{IssuerUrl, PrincipalId, Region, ResourceGroupName, ResourceId};
 use serde::Deserialize;
@@ -265,10 +266,10 @@ pub(crate) async fn existing(reader: &Reader, cluster: &ResourceId) -> Outcome<C
             cluster.resource_group()
         ))
         .because(format!("Azure knows no {cluster}"))
-        .hint(format!(
+        .hint(shell(format!(
             "az aks list --subscription {} --output table",
             cluster.subscription()
-        ))
+        )))
         .err(),
     }
 }

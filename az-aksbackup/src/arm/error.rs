@@ -1,8 +1,10 @@
 //! Azure's words, as failures: kept whole, with code, request ids and what Azure recommends.
 
 use aksbackup_shared::bounds::{TOO_LARGE, excess_of};
+use aksbackup_shared::command_line::{Fix, shell};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Failure;
+use aksbackup_shared::fix;
 use aksbackup_shared::wrong_clock;
 use azure_core::http::headers::{HeaderName, Headers};
 use serde_json::Value;
@@ -45,7 +47,7 @@ pub(crate) fn with_error(mut failure: Failure, error: &Value) -> Failure {
     }
     failure = walk(failure, error, DEPTH);
     match missing_right(error.get("message").and_then(Value::as_str).unwrap_or_default()) {
-        Some((action, scope)) => failure.hint(format!("needs {action} on {scope}")),
+        Some((action, scope)) => failure.hint(Fix::permission(format!("{action} on {scope}"))),
         None => failure,
     }
 }
@@ -56,16 +58,20 @@ fn barred(failure: Failure, error: &Value) -> Failure {
     let quoted = |after: &str| Some(message.split_once(after)?.1.split_once('\'')?.0);
     if failure.has_code("DenyAssignmentAuthorizationFailed") {
         let scope = quoted("at scope '").unwrap_or_default();
-        return failure.hint(format!(
-            "no role helps against a deny assignment; what made it has to lift it: az rest --method get --url \
+        return failure.hint(fix![
+            "no role helps against a deny assignment; what made it has to lift it: ",
+            shell(format!(
+                "az rest --method get --url \
              '{scope}/providers/Microsoft.Authorization/denyAssignments?api-version=2022-04-01'"
-        ));
+            ))
+        ]);
     }
     let subscription = quoted("are locked: '").and_then(|scope| scope.split('/').nth(2));
     match subscription.filter(|_| failure.has_code("ScopeLocked")) {
-        Some(subscription) => failure.hint(format!(
-            "find the lock, and have it removed: az lock list --subscription {subscription} --output table"
-        )),
+        Some(subscription) => failure.hint(fix![
+            "find the lock, and have it removed: ",
+            shell(format!("az lock list --subscription {subscription} --output table"))
+        ]),
         None => failure,
     }
 }
@@ -200,7 +206,7 @@ fn recommended(failure: Failure, error: &Value) -> Failure {
     };
     let mut failure = failure;
     for advice in own {
-        if !advice.is_empty() && !failure.hints.iter().any(|hint| hint == advice) {
+        if !advice.is_empty() && !failure.hints.iter().any(|hint| *hint == advice) {
             failure = failure.hint(advice);
         }
     }

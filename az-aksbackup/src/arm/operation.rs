@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::step::{Local, Operation, Progress};
 use azure_core::http::Url;
 use serde_json::Value;
@@ -180,10 +182,13 @@ impl ArmOperation {
             State::Succeeded => Ok(Polled::Finished(body)),
             State::Failed => Failure::failed(self.cannot())
                 .because(format!("its provisioning state is {word}"))
-                .hint(format!(
-                    "Azure's reason is in the log of its activities: az monitor activity-log list --resource-id {path} \
+                .hint(fix![
+                    "Azure's reason is in the log of its activities: ",
+                    shell(format!(
+                        "az monitor activity-log list --resource-id {path} \
                      --status Failed --offset 1h"
-                ))
+                    ))
+                ])
                 .err(),
         }
     }

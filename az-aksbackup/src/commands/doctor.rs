@@ -5,6 +5,7 @@ use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::finding::{Remedy, SeenIn, Text};
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::diagnosis::command::{conclude, look_up, offer};
 use aksbackup_shared::diagnosis::diagnose;
 use aksbackup_shared::exit::Exit;
@@ -72,7 +73,7 @@ pub(crate) async fn examine(cli: &Cli) -> Outcome<Examination> {
 
 async fn examined(cli: &Cli, subject: &Subject, reader: &Reader) -> Outcome<Examination> {
     let view = look(reader, &subject.cluster, &subject.state).await;
-    let checks = judge::checks(&view, &cli.common.state_flag());
+    let checks = judge::checks(&view);
     not_blind(&view)?;
     let mut words = texts::texts(&view);
     words.extend(asked::texts(reader, &view, cli.common.deadline().left(), &cli.common.console()).await);
@@ -88,7 +89,11 @@ fn diagnosed(subject: &Subject, checks: Vec<Check>, words: &[Text], issuer: Opti
 /// Who cannot sign in, or may read nothing, sees nothing; but Entra or Azure has said why.
 fn unseen(cli: &Cli, args: &DoctorFlags, subject: &Subject, failure: Box<Failure>, link: Link) -> Outcome<Exit> {
     let why = failure.why.join("; ");
-    let hint = failure.hints.first().cloned().unwrap_or_else(|| "az login".to_owned());
+    let hint = failure
+        .hints
+        .first()
+        .cloned()
+        .unwrap_or_else(|| shell("az login").into());
     let check = Check::unknown(link, link.title(), format!("{}: {why}", failure.what)).hinted(hint);
     let words = match link {
         Link::Login => texts::login(&failure),
@@ -115,7 +120,7 @@ async fn mend(cli: &Cli, args: &DoctorFlags, remedy: Remedy) -> Outcome<Exit> {
             run_list(cli, "grant", false, Trust::Named(confirm), steps).await
         }
         Remedy::Protect => {
-            let steps = guide::protect(options::protect(cli, false));
+            let steps = guide::protect(options::protect(false));
             run_list(cli, "protect", false, Trust::Known(confirm), steps).await
         }
         Remedy::Configure | Remedy::Backup => {

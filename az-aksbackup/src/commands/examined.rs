@@ -2,6 +2,7 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Plane;
@@ -36,7 +37,7 @@ impl Subject {
         match (id, recorded) {
             (Some(id), _) if *id != id.resource(DATASOURCE_TYPE, id.name()) => {
                 Failure::usage(format!("{id} is not the id of an AKS cluster"))
-                    .hint("az aks list --query [].id --output tsv")
+                    .hint(shell("az aks list --query [].id --output tsv"))
                     .err()
             }
             (Some(id), recorded) if recorded.as_ref() != Some(id) => Ok(Self {

@@ -1,9 +1,11 @@
 //! `jobs`: backup jobs, as Azure has them.
 
 use aksbackup_shared::args::Format;
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::console::{Console, Tone, human};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::process::document;
 use jiff::Timestamp;
@@ -42,7 +44,7 @@ pub(crate) async fn run(cli: &Cli, args: &JobsArgs) -> Outcome<Exit> {
         return match job {
             Some(job) => Ok(show(&console, cli.common.output, &job)),
             None => Failure::missing(format!("vault {} has no backup job {name}", vault.with_group()))
-                .hint("az aksbackup jobs --all")
+                .hint(az("jobs --all"))
                 .err(),
         };
     }
@@ -65,7 +67,7 @@ fn unmade(failure: Box<Failure>, vault: &ResourceId) -> Box<Failure> {
                 what: format!("vault {} does not exist", vault.with_group()),
                 ..*failure
             }
-            .hint("make it: az aksbackup prepare"),
+            .hint(fix!["make it: ", az("prepare")]),
         ),
         _ => failure,
     }

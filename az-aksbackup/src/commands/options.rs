@@ -12,7 +12,6 @@ pub(crate) fn prepare(cli: &Cli, subjects: &[String]) -> PrepareOptions {
         subjects: subjects.to_vec(),
         recreate_storage: false,
         folder: cli.common.state.parent().unwrap_or_else(|| Path::new("")).to_owned(),
-        state_flag: cli.common.state_flag(),
     }
 }
 
@@ -35,23 +34,18 @@ pub(crate) fn grant(cli: &Cli, roles: &RoleArgs, write: WriteArgs) -> GrantOptio
         on_container: roles.on_container,
         confirm: confirm(cli, &roles.confirm, write.dry_run),
         in_passing: false,
-        state_flag: cli.common.state_flag(),
     }
 }
 
 /// For `protect`.
-pub(crate) fn protect(cli: &Cli, without_verification: bool) -> ProtectOptions {
-    ProtectOptions {
-        without_verification,
-        state_flag: cli.common.state_flag(),
-    }
+pub(crate) fn protect(without_verification: bool) -> ProtectOptions {
+    ProtectOptions { without_verification }
 }
 
 /// For `backup`.
-pub(crate) fn backup(cli: &Cli, args: &BackupArgs) -> BackupOptions {
+pub(crate) fn backup(args: &BackupArgs) -> BackupOptions {
     BackupOptions {
         rule: args.rule.clone(),
         retention_tag: args.retention_tag.clone(),
-        state_flag: cli.common.state_flag(),
     }
 }

@@ -20,12 +20,11 @@ pub(crate) async fn run(cli: &Cli, args: &ReportArgs) -> Outcome<Exit> {
     let Some((state, digest)) = store.load_with_digest()? else {
         return cli.common.no_state();
     };
-    let state_flag = cli.common.state_flag();
-    let recorded = || -> Vec<Row> { status::rows(&state, None, &state_flag) };
+    let recorded = || -> Vec<Row> { status::rows(&state, None) };
     let (rows, looked) = match args.offline {
         true => (recorded(), None),
         // Where one of them fails for want of a login, the other would as well.
-        false => match seen(cli, &state, &state_flag).await {
+        false => match seen(cli, &state).await {
             Ok(rows) => (rows, Some(doctor::examine(cli).await)),
             Err(failure) => (recorded(), Some(Err(failure))),
         },

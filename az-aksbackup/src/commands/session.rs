@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::files::Program;
+use aksbackup_shared::fix;
+use aksbackup_shared::guide::Plane;
 use aksbackup_shared::ids::SubscriptionId;
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::state::schema::{CloudTables, State, Target};
@@ -20,7 +23,7 @@ use crate::plane::Azure;
 
 /// This program, for the commands on state files alone.
 pub(crate) const PROGRAM: Program = Program {
-    spoken: "az aksbackup",
+    plane: Plane::Cloud,
     tool: TOOL,
 };
 
@@ -87,10 +90,9 @@ pub(crate) async fn sign_in(cli: &Cli, console: &Console, target: Option<&Target
 /// Names the tenant to sign in to, where it is known.
 fn to_tenant(mut failure: Box<Failure>, target: Option<&Target>) -> Box<Failure> {
     let Some(target) = target else { return failure };
+    let there = shell(format!("az login --tenant {}", target.tenant));
     for hint in &mut failure.hints {
-        if !hint.contains("az login --tenant") {
-            *hint = hint.replacen("az login", &format!("az login --tenant {}", target.tenant), 1);
-        }
+        hint.replace(&shell("az login"), &there);
     }
     failure
 }
@@ -137,7 +139,7 @@ pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
             "state file {} says nothing of what to protect",
             cli.common.state.display()
         ))
-        .hint(format!("az aksbackup init{}", cli.common.state_flag()))
+        .hint(az("init"))
         .err();
     };
     one_subscription(&target)?;
@@ -166,7 +168,10 @@ fn one_subscription(target: &Target) -> Outcome<()> {
             "target.subscription",
             format!("its subscription is {own}, its cluster is in subscription {cluster}"),
         )
-        .hint("ask where the file comes from, or begin anew: az aksbackup init --state FILE")
+        .hint(fix![
+            "ask where the file comes from, or begin anew: ",
+            az("init --state FILE")
+        ])
         .err()
 }
 
@@ -203,7 +208,7 @@ mod tests {
     #[test]
     fn the_tenant_is_named_and_no_other_advice_is_lost() {
         let failure = Failure::not_permitted("cannot sign in")
-            .hint("install the Azure CLI and sign in: az login")
+            .hint(fix!["install the Azure CLI and sign in: ", shell("az login")])
             .hint("or sign in as an application");
         let failure = to_tenant(Box::new(failure), Some(&example()));
         let tenant = example().tenant;

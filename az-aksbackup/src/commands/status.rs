@@ -19,17 +19,15 @@ pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
     let Some((recorded, digest)) = cli.common.store::<CloudTables>(session::TOOL).load_with_digest()? else {
         return cli.common.no_state();
     };
-    let state_flag = cli.common.state_flag();
     let rows = match args.offline {
-        true => status::rows(&recorded, None, &state_flag),
-        false => seen(cli, &recorded, &state_flag).await?,
+        true => status::rows(&recorded, None),
+        false => seen(cli, &recorded).await?,
     };
     let shown = Shown {
         state: Some(&recorded),
         digest: Some(digest),
         rows: &rows,
         next: status::next_of(&rows),
-        state_flag: &state_flag,
         offline: args.offline,
         check: args.check,
     };
@@ -40,11 +38,11 @@ pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
 ///
 /// # Errors
 /// As [`session::open`].
-pub(crate) async fn seen(cli: &Cli, recorded: &State, state_flag: &str) -> Outcome<Vec<Row>> {
+pub(crate) async fn seen(cli: &Cli, recorded: &State) -> Outcome<Vec<Row>> {
     let session = session::open(cli, false).await?;
     let report = look(&mut guide::status(options::prepare(cli, &[])), &session).await;
     session.console.clear();
     report.in_time()?;
     let (report, state) = (&report, &session.state());
-    Ok(status::rows(recorded, Some(&Seen { report, state }), state_flag))
+    Ok(status::rows(recorded, Some(&Seen { report, state })))
 }

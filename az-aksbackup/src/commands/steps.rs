@@ -1,5 +1,6 @@
 //! `prepare`, `grant`, `protect`, `backup` and `up`: each a list of the guide's steps.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::runner::session::{Consent, Session};
@@ -41,8 +42,8 @@ pub(crate) async fn run_list(
         true => look(&mut steps, &session).await,
         false => run(&mut steps, &session).await?,
     };
-    report.advise(&format!("az aksbackup {command}"));
-    let next = status::next(&session.state(), &cli.common.state_flag());
+    report.advise(&az(command.to_owned()));
+    let next = status::next(&session.state());
     Ok(conclude(
         &session.console,
         cli.common.output,
@@ -82,7 +83,7 @@ async fn consent(cli: &Cli, command: &str, trust: Trust, session: &Session<Azure
     let asked = !session.yes;
     Ok(Some(Consent {
         resources: confirm::in_full(&target, &name),
-        refusal: (!settled).then(|| Box::new(confirm::unconfirmed(command, &cli.common.state_flag()))),
+        refusal: (!settled).then(|| Box::new(confirm::unconfirmed(command))),
         keep: Box::new(move || {
             // A digest stands for this file once; it doesn't say that the user knows the resources.
             if !(named || asked) {

@@ -26,7 +26,6 @@ pub(crate) async fn run(cli: &Cli, args: &VerifyFlags) -> Outcome<Exit> {
         let reader = subject.sign_in(cli).await?;
         Ok(Sight {
             pre: args.pre,
-            flag: cli.common.state_flag(),
             subject,
             reader,
         })
@@ -37,7 +36,6 @@ pub(crate) async fn run(cli: &Cli, args: &VerifyFlags) -> Outcome<Exit> {
 /// Whom and what a run of the command looks at.
 struct Sight {
     pre: bool,
-    flag: String,
     subject: Subject,
     reader: Reader,
 }
@@ -48,12 +46,12 @@ impl Look for Sight {
         let (view, checks) = match self.pre {
             true => {
                 let before = before::look_before(&self.reader, cluster, state).await;
-                let checks = before::checks(&before, &self.flag);
+                let checks = before::checks(&before);
                 (before.view, checks)
             }
             false => {
                 let view = look(&self.reader, cluster, state).await;
-                let checks = judge::checks(&view, &self.flag);
+                let checks = judge::checks(&view);
                 (view, checks)
             }
         };

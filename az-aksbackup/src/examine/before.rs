@@ -1,9 +1,10 @@
 //! `verify --pre`: what stands in the way before anything is installed.
 
-use aksbackup_shared::args::with_state;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{State, Target};
 
@@ -60,7 +61,7 @@ async fn refusal(reader: &Reader, target: Option<&Target>) -> Seen<String> {
 }
 
 /// The checks.
-pub(crate) fn checks(before: &Before, state_flag: &str) -> Vec<Check> {
+pub(crate) fn checks(before: &Before) -> Vec<Check> {
     let view = &before.view;
     let mut all = vec![subscription::state(view), providers(view)];
     match cluster::existence(view) {
@@ -78,9 +79,6 @@ pub(crate) fn checks(before: &Before, state_flag: &str) -> Vec<Check> {
     all.push(vault(view));
     all.extend(lacking(before));
     all.sort_by_key(|check| check.link);
-    for hint in all.iter_mut().filter_map(|check| check.hint.as_mut()) {
-        *hint = with_state(hint, state_flag);
-    }
     all
 }
 
@@ -123,13 +121,13 @@ fn name(before: &Before) -> Check {
     const LINK: Link = Link::Storage;
     let view = &before.view;
     let Some(target) = view.target() else {
-        return Check::unknown(LINK, NAME, "no state file says which account").hinted("az aksbackup init");
+        return Check::unknown(LINK, NAME, "no state file says which account").hinted(az("init"));
     };
     let account = &target.storage.account;
     match (&view.account, &before.refused_name) {
         (Seen::Here(_), _) => Check::ok(LINK, NAME, format!("account {account} is there already")),
         (_, Seen::Here(why)) => {
-            let hint = "choose another: az aksbackup init --storage-account NAME";
+            let hint = fix!["choose another: ", az("init --storage-account NAME")];
             Check::error(LINK, NAME, format!("account name {account} cannot be had"), hint)
                 .because(why.clone())
                 .proves("STO-NAME-TAKEN")
@@ -147,7 +145,13 @@ fn vault(view: &View) -> Check {
     match (&view.vault, region) {
         (Seen::Here(vault), Some(region)) if !region::is(&vault.location, &region) => {
             let says = format!("the vault is in {}, the cluster in {region}", vault.location);
-            Check::error(LINK, NAME, says, "choose another vault: az aksbackup init --vault NAME").proves("VLT-REGION")
+            Check::error(
+                LINK,
+                NAME,
+                says,
+                fix!["choose another vault: ", az("init --vault NAME")],
+            )
+            .proves("VLT-REGION")
         }
         (Seen::Here(_), _) => Check::ok(LINK, NAME, "it is there already"),
         (Seen::Absent, _) => Check::ok(LINK, NAME, "prepare makes it"),
@@ -160,7 +164,7 @@ fn vault(view: &View) -> Check {
 fn lacking(before: &Before) -> Vec<Check> {
     const LINK: Link = Link::Login;
     if before.view.target().is_none() {
-        return vec![Check::unknown(LINK, "rights", "no state file says on what").hinted("az aksbackup init")];
+        return vec![Check::unknown(LINK, "rights", "no state file says on what").hinted(az("init"))];
     }
     let Comparison { held, missing, unknown } = &before.rights;
     let mut scopes: Vec<&ResourceId> = missing.iter().map(|right| &right.scope).collect();
@@ -175,8 +179,8 @@ fn lacking(before: &Before) -> Vec<Check> {
             .iter()
             .all(|action| action.starts_with("Microsoft.Authorization/"));
         let who = match roles {
-            true => "the subscription owner runs: az aksbackup grant",
-            false => "whoever has them runs: az aksbackup prepare",
+            true => fix!["the subscription owner runs: ", az("grant")],
+            false => fix!["whoever has them runs: ", az("prepare")],
         };
         let says = format!(
             "the signed-in account lacks {} rights on {}",
@@ -220,7 +224,7 @@ mod tests {
 
     #[test]
     fn nothing_stands_in_the_way_of_a_world_as_it_should_be() {
-        let all = checks(&before(), "");
+        let all = checks(&before());
         assert!(
             all.iter()
                 .all(|own| own.verdict == aksbackup_shared::chain::check::Verdict::Ok),
@@ -236,9 +240,9 @@ mod tests {
         before.view.cluster = Seen::Here(crate::arm::clusters::tests::cluster(|body| {
             body["properties"]["oidcIssuerProfile"] = serde_json::json!({ "enabled": false });
         }));
-        assert_eq!(failures(&checks(&before, "")), Vec::<String>::new());
+        assert_eq!(failures(&checks(&before)), Vec::<String>::new());
         before.refused_name = Seen::Here("taken".into());
-        assert_eq!(failures(&checks(&before, "")), ["STO-NAME-TAKEN"]);
+        assert_eq!(failures(&checks(&before)), ["STO-NAME-TAKEN"]);
     }
 
     #[test]
@@ -250,7 +254,7 @@ mod tests {
             scope: scope.clone(),
         };
         before.rights.missing = vec![lacks("A/write"), lacks("B/write")];
-        let all = checks(&before, "");
+        let all = checks(&before);
         let bad: Vec<_> = all.iter().filter(|own| own.is_finding()).collect();
         assert_eq!((bad.len(), bad[0].evidence.len()), (1, 2));
     }

@@ -2,6 +2,8 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{az, kubectl, shell};
+use aksbackup_shared::fix;
 
 use crate::arm::clusters::Cluster;
 use crate::examine::view::{Seen, View};
@@ -33,7 +35,10 @@ pub(crate) fn existence(view: &View) -> Result<&Cluster, Box<Check>> {
         return Err(Box::new(check));
     }
     view.cluster.here().ok_or_else(|| {
-        let hint = format!("az aks list --subscription {} --output table", view.id.subscription());
+        let hint = shell(format!(
+            "az aks list --subscription {} --output table",
+            view.id.subscription()
+        ));
         let says = format!(
             "cluster {} does not exist in group {}",
             view.id.name(),
@@ -51,7 +56,7 @@ fn issuer(view: &View, cluster: &Cluster) -> Check {
         .prerequisites
         .as_ref()
         .map(|table| table.issuer.as_str());
-    let prepare = "az aksbackup prepare";
+    let prepare = az("prepare");
     match cluster.issuer() {
         None => Check::error(
             LINK,
@@ -79,7 +84,7 @@ fn workload_identity(cluster: &Cluster) -> Check {
     match cluster.has_workload_identity() {
         true => Check::ok(LINK, NAME, "it is on"),
         false => {
-            let hint = "az aksbackup prepare, then kubectl aksbackup configure";
+            let hint = fix![az("prepare"), ", then ", kubectl("configure")];
             Check::error(
                 LINK,
                 NAME,
@@ -122,10 +127,10 @@ fn node_group(view: &View, cluster: &Cluster) -> Check {
     if complete && !matches!(view.credentials, Seen::Unasked) {
         return Check::ok(LINK, NAME, "it is locked down, and nothing has to be written there").because(fact);
     }
-    let hint = format!(
+    let hint = shell(format!(
         "az aks update {} --nrg-lockdown-restriction-level Unrestricted",
         view.cluster_flags()
-    );
+    ));
     let says = "it is locked down: federated credentials cannot be written on the extension's identity";
     Check::error(LINK, NAME, says, hint)
         .because(fact)

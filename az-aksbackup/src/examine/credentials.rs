@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{CommandLine, az, shell};
+use aksbackup_shared::fix;
 use aksbackup_shared::names::AUDIENCE;
 
 use crate::arm::clusters::Cluster;
@@ -13,7 +15,6 @@ use crate::steps::subjects::{self, Wish};
 
 const LINK: Link = Link::FederatedCredentials;
 const NAME: &str = "federated credentials";
-const PREPARE: &str = "az aksbackup prepare";
 
 /// What is wrong with the credential of one service account.
 struct Fault {
@@ -50,7 +51,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         unknown.extend((!subjects::is_known(wish)).then_some(wish));
     }
     // `prepare` makes credentials for others than the guide's accounts only by name.
-    let prepare = format!("{PREPARE}{}", subjects::flags(unknown.into_iter()));
+    let prepare = az(format!("prepare{}", subjects::flags(unknown.into_iter())));
     if faults.is_empty() {
         let says = format!("one for each of {} service accounts, among {}", wishes.len(), all.len());
         let check = Check::ok(LINK, NAME, says).because(format!("properties.issuer = {issuer}"));
@@ -62,7 +63,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         .collect()
 }
 
-fn told(id: &str, faults: &[Fault], prepare: &str) -> Check {
+fn told(id: &str, faults: &[Fault], prepare: &CommandLine) -> Check {
     // The state file names the service accounts, and can name any number of them.
     let (shown, more) = faults.split_at(faults.len().min(CREDENTIAL_LIMIT));
     let mut says: Vec<String> = shown.iter().map(|fault| fault.says.clone()).collect();
@@ -71,9 +72,14 @@ fn told(id: &str, faults: &[Fault], prepare: &str) -> Check {
     }
     let hint = match id {
         "FIC-LIMIT" => {
-            "decide with their owners which are no longer used: az identity federated-credential list, then az aksbackup prepare"
+            fix![
+                "decide with their owners which are no longer used: ",
+                shell("az identity federated-credential list"),
+                ", then ",
+                az("prepare")
+            ]
         }
-        _ => prepare,
+        _ => prepare.into(),
     };
     let check = Check::error(LINK, format!("{NAME} {}", title(id)), says.join("; "), hint).proves(id);
     shown

@@ -2,6 +2,8 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 
 use crate::arm::extensions::{self, Extension};
@@ -12,7 +14,6 @@ use crate::steps::settings::{self, ACCOUNT, BUCKET, TENANT, USE_AAD};
 use crate::steps::sole_extension::sole;
 
 const LINK: Link = Link::Extension;
-const PREPARE: &str = "az aksbackup prepare";
 
 /// The names that the Azure CLI takes and translates; on the wire nobody reads them.
 const SHORT: [&str; 4] = [
@@ -30,7 +31,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     }
     let Some(own) = view.extension() else {
         let says = format!("no Azure Backup extension is on cluster {}", view.id.with_group());
-        return vec![Check::error(LINK, NAME, says, PREPARE).proves("EXT-MISSING")];
+        return vec![Check::error(LINK, NAME, says, az("prepare")).proves("EXT-MISSING")];
     };
     vec![
         place(view),
@@ -77,17 +78,21 @@ fn state(view: &View, own: &Extension) -> Check {
         let said = own.complaints();
         let first = said.first().map_or("Azure says nothing of why", String::as_str);
         let says = format!("extension {name} is {state}: {first}");
-        let hint = format!(
-            "find the cause: az aksbackup doctor; then run: az aksbackup prepare; if Azure refuses that, {}",
+        let hint = fix![
+            "find the cause: ",
+            az("doctor"),
+            "; then run: ",
+            az("prepare"),
+            "; if Azure refuses that, ",
             decision(&id(view, own))
-        );
+        ];
         let check = Check::error(LINK, NAME, says, hint).because(fact).proves("EXT-FAILED");
         return said.into_iter().fold(check, |check, text| {
             check.because(format!("properties.statuses[].message: {text}"))
         });
     }
     let says = format!("extension {name} is {state}: an operation on it is under way");
-    Check::warning(LINK, NAME, says, "wait for its end: az aksbackup prepare")
+    Check::warning(LINK, NAME, says, fix!["wait for its end: ", az("prepare")])
         .because(fact)
         .proves("EXT-HELM-BUSY")
 }
@@ -108,7 +113,7 @@ fn names(own: &Extension) -> Check {
         LINK,
         NAME,
         says,
-        format!("{PREPARE}, which sets the names that go over the wire"),
+        fix![az("prepare"), ", which sets the names that go over the wire"],
     );
     let check = missing.iter().fold(check, |check, key| {
         check.because(format!("configurationSettings[{key}] is not set"))
@@ -134,11 +139,12 @@ fn storage(view: &View, own: &Extension) -> Check {
         Err(_) if unset => Check::unknown(LINK, NAME, "the extension does not say where it stores").because(facts),
         Err(failure) => {
             let says = failure.why.into_iter().next().unwrap_or(failure.what);
-            let hint = format!(
-                "if the extension is right: az aksbackup init --storage-account {account} --container {container}; if the \
-                 file is right: backups so far stay in the old container and can't be restored by this extension; {}",
+            let hint = fix![
+                "if the extension is right: ",
+                az(format!("init --storage-account {account} --container {container}")),
+                "; if the file is right: backups so far stay in the old container and can't be restored by this extension; ",
                 decision(&id(view, own))
-            );
+            ];
             Check::error(LINK, NAME, says, hint)
                 .because(facts)
                 .proves("STO-WRONG-TARGET")
@@ -160,7 +166,7 @@ fn keyless(view: &View, own: &Extension) -> Check {
     }
     if !value.is_empty() && !["false", "f", "0"].iter().any(|no| value.eq_ignore_ascii_case(no)) {
         let says = format!("Velero cannot read {value:?} as yes or no");
-        return Check::error(LINK, NAME, says, PREPARE)
+        return Check::error(LINK, NAME, says, az("prepare"))
             .because(fact)
             .proves("EXT-USEAAD-BAD");
     }
@@ -169,7 +175,7 @@ fn keyless(view: &View, own: &Extension) -> Check {
         Some(false) => "the extension uses account keys, which the account does not take",
         Some(true) | None => "the extension uses account keys and not tokens",
     };
-    let check = Check::error(LINK, NAME, says, PREPARE).because(fact);
+    let check = Check::error(LINK, NAME, says, az("prepare")).because(fact);
     match keys {
         Some(false) => check
             .because("properties.allowSharedKeyAccess = false")
@@ -194,7 +200,7 @@ fn tenant(view: &View, own: &Extension) -> Check {
         true => Check::ok(LINK, NAME, "it is the subscription's"),
         false => {
             let says = format!("the extension signs in to tenant {value}, the subscription is in {wanted}");
-            Check::error(LINK, NAME, says, PREPARE).proves("WI-TENANT")
+            Check::error(LINK, NAME, says, az("prepare")).proves("WI-TENANT")
         }
     }
     .because(fact)

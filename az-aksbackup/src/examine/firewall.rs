@@ -2,6 +2,8 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{kubectl, shell};
+use aksbackup_shared::fix;
 
 use crate::arm::clusters::Cluster;
 use crate::arm::storage::{Account, EndpointConnection};
@@ -81,7 +83,7 @@ fn rules(view: &View, account: &Account) -> Check {
     if public && (by_address || subnets.is_empty() && !admitted.is_empty()) {
         let says =
             "the account lets some addresses or subnets in; whether the nodes are among them cannot be seen here";
-        return told(Check::unknown(LINK, NAME, says)).hinted("the cluster's side knows: kubectl aksbackup verify");
+        return told(Check::unknown(LINK, NAME, says)).hinted(fix!["the cluster's side knows: ", kubectl("verify")]);
     }
     if !connections(account).is_empty() {
         return told(waiting(connections(account)));
@@ -98,7 +100,10 @@ fn waiting(all: &[EndpointConnection]) -> Check {
         .iter()
         .map(|own| format!("{} is {}", own.name, own.status()))
         .collect();
-    let hint = "whoever owns the account: az network private-endpoint-connection approve --id ID";
+    let hint = fix![
+        "whoever owns the account: ",
+        shell("az network private-endpoint-connection approve --id ID")
+    ];
     let says = format!(
         "nobody has approved the account's private endpoint: {}",
         waiting.join("; ")

@@ -3,6 +3,8 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{az, kubectl, shell};
+use aksbackup_shared::fix;
 
 use crate::arm::clusters::Cluster;
 use crate::examine::view::View;
@@ -28,12 +30,20 @@ fn state(view: &View, cluster: &Cluster) -> Check {
     const NAME: &str = "cluster";
     let (name, state) = (view.id.name(), cluster.provisioning_state());
     let fact = format!("properties.provisioningState = {state}");
-    let hint = format!("see how it ends: az aks show {}", view.cluster_flags());
+    let hint = fix![
+        "see how it ends: ",
+        shell(format!("az aks show {}", view.cluster_flags()))
+    ];
     match state {
         "Succeeded" => Check::ok(LINK, NAME, format!("{name} is there")),
         "Failed" | "Canceled" => {
             let says = format!("the last operation on cluster {name} is {state}");
-            Check::warning(LINK, NAME, says, format!("az aks update {}", view.cluster_flags()))
+            Check::warning(
+                LINK,
+                NAME,
+                says,
+                shell(format!("az aks update {}", view.cluster_flags())),
+            )
         }
         _ => Check::warning(
             LINK,
@@ -56,7 +66,13 @@ fn power(view: &View, cluster: &Cluster) -> Check {
                 "cluster {} is stopped: nothing in it can be backed up",
                 view.id.with_group()
             );
-            Check::error(LINK, NAME, says, format!("az aks start {}", view.cluster_flags())).proves("CLU-STOPPED")
+            Check::error(
+                LINK,
+                NAME,
+                says,
+                shell(format!("az aks start {}", view.cluster_flags())),
+            )
+            .proves("CLU-STOPPED")
         }
     }
     .because(fact)
@@ -68,7 +84,10 @@ fn identity(view: &View, cluster: &Cluster) -> Check {
         true => Check::ok(LINK, NAME, "the cluster has one"),
         false => {
             let says = "the cluster runs as a service principal; extensions need a managed identity";
-            let hint = format!("az aks update {} --enable-managed-identity", view.cluster_flags());
+            let hint = shell(format!(
+                "az aks update {} --enable-managed-identity",
+                view.cluster_flags()
+            ));
             Check::error(LINK, NAME, says, hint)
                 .because("identity.type = None")
                 .proves("CLU-SERVICE-PRINCIPAL")
@@ -83,7 +102,7 @@ fn region(view: &View, cluster: &Cluster) -> Check {
     match (view.target(), own) {
         (Some(target), Some(own)) if own != target.region => {
             let says = format!("the cluster is in {own}, the state file says {}", target.region);
-            Check::error(LINK, NAME, says, "az aksbackup init").proves("CLU-REGION-MISMATCH")
+            Check::error(LINK, NAME, says, az("init")).proves("CLU-REGION-MISMATCH")
         }
         _ => Check::ok(LINK, NAME, format!("it is in {text}")),
     }
@@ -106,7 +125,7 @@ fn drivers(view: &View, cluster: &Cluster) -> Check {
         return Check::ok(LINK, NAME, "nothing keeps volumes from being snapshotted");
     }
     let flags: Vec<&str> = off.iter().map(|(_, flag)| *flag).collect();
-    let hint = format!("az aks update {} {}", view.cluster_flags(), flags.join(" "));
+    let hint = shell(format!("az aks update {} {}", view.cluster_flags(), flags.join(" ")));
     let says = "volumes cannot be backed up: the disk driver or the snapshot controller is off";
     let check = Check::error(LINK, NAME, says, hint).proves("CLU-CSI-OFF");
     off.iter().fold(check, |check, (name, _)| {
@@ -133,17 +152,20 @@ fn metadata_service(view: &View, cluster: &Cluster) -> Check {
         Some(false) => Check::ok(LINK, NAME, "pods can reach it"),
         None => {
             let query = "--query networkProfile.podLinkLocalAccess";
-            let hint = format!(
-                "install the aks-preview extension, which reads it, and run: az aks show {} {query}",
-                view.cluster_flags()
-            );
+            let hint = fix![
+                "install the aks-preview extension, which reads it, and run: ",
+                shell(format!("az aks show {} {query}", view.cluster_flags()))
+            ];
             Check::unknown(LINK, NAME, "not reported by this api-version")
                 .hinted(hint)
                 .because("properties.networkProfile.podLinkLocalAccess is not in the response")
         }
         Some(true) => {
             let says = "pods may not reach the instance metadata service, which the extension cannot do without";
-            let hint = format!("az aks update {} --disable-imds-restriction", view.cluster_flags());
+            let hint = shell(format!(
+                "az aks update {} --disable-imds-restriction",
+                view.cluster_flags()
+            ));
             Check::error(LINK, NAME, says, hint)
                 .because("properties.networkProfile.podLinkLocalAccess = None")
                 .proves("CLU-IMDS-BLOCKED")
@@ -157,11 +179,16 @@ fn pod_identity(view: &View, cluster: &Cluster) -> Check {
         false => Check::ok(LINK, NAME, "the older add-on is off"),
         true => {
             let says = "the older pod identity add-on is on and answers for the instance metadata service";
-            let hint = format!(
-                "run kubectl aksbackup configure, so that the extension no longer uses the add-on. Its removal is a decision of \
-                 the cluster's owner, because other pods might get their tokens from it: az aks show {} --query podIdentityProfile",
-                view.cluster_flags()
-            );
+            let hint = fix![
+                "run ",
+                kubectl("configure"),
+                ", so that the extension no longer uses the add-on. Its removal is a decision of the cluster's owner, because other \
+                 pods might get their tokens from it: ",
+                shell(format!(
+                    "az aks show {} --query podIdentityProfile",
+                    view.cluster_flags()
+                ))
+            ];
             Check::warning(LINK, NAME, says, hint)
                 .because("properties.podIdentityProfile.enabled = true")
                 .proves("CLU-POD-IDENTITY")
@@ -174,11 +201,11 @@ fn pools(view: &View, cluster: &Cluster) -> Check {
     match cluster.has_no_suitable_pool() {
         false => Check::ok(LINK, NAME, "there is one for the extension's pods"),
         true => {
-            let hint = format!(
+            let hint = shell(format!(
                 "az aks nodepool add --cluster-name {} --resource-group {} --name linux --os-type Linux",
                 view.id.name(),
                 view.id.resource_group()
-            );
+            ));
             Check::error(LINK, NAME, "no pool is Linux on amd64, which the extension needs", hint)
                 .because("properties.agentPoolProfiles[].osType, vmSize")
                 .proves("CLU-NODES-UNSUITABLE")

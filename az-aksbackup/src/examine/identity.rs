@@ -2,7 +2,9 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::console::minute;
+use aksbackup_shared::fix;
 
 use crate::arm::extensions::Extension;
 use crate::examine::extension;
@@ -74,8 +76,12 @@ fn recorded(view: &View) -> Check {
                 "the state file has client id {}, the extension's identity has {}",
                 table.client_id, own.properties.client_id
             );
-            let hint =
-                "az aksbackup prepare, then grant and kubectl aksbackup configure: all bindings are of the old one";
+            let hint = fix![
+                az("prepare"),
+                ", then grant and ",
+                kubectl("configure"),
+                ": all bindings are of the old one"
+            ];
             Check::error(LINK, NAME, says, hint).proves("WI-SA-STALE-CLIENT")
         }
     }
@@ -103,12 +109,12 @@ fn carried(view: &View) -> Check {
         true => {
             let since = since.unwrap_or_else(|| "at an unknown time".to_owned());
             let says = format!("client ID {carried} was reported by the cluster side {since} and not checked here");
-            Check::unknown(LINK, NAME, says).hinted("to check it: kubectl aksbackup verify")
+            Check::unknown(LINK, NAME, says).hinted(fix!["to check it: ", kubectl("verify")])
         }
         false => {
             let says =
                 format!("the cluster side reported client ID {carried}, the extension's identity has {client_id}");
-            let hint = "az aksbackup prepare and grant, then kubectl aksbackup configure";
+            let hint = fix![az("prepare"), " and grant, then ", kubectl("configure")];
             Check::error(LINK, NAME, says, hint).proves("WI-SA-STALE-CLIENT")
         }
     }

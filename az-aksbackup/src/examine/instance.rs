@@ -2,6 +2,8 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{Fix, az};
+use aksbackup_shared::fix;
 
 use crate::arm::backups::Instance;
 use crate::examine::roles;
@@ -11,7 +13,6 @@ use crate::steps::protection::{self, Protection};
 use crate::steps::validation::is_too_young;
 
 const LINK: Link = Link::BackupInstance;
-const PROTECT: &str = "az aksbackup protect";
 
 /// The checks.
 pub(crate) fn checks(view: &View) -> Vec<Check> {
@@ -46,7 +47,7 @@ fn elsewhere(view: &View, other: &Instance) -> Check {
     };
     let hint = match view.target() {
         Some(target) => protection::elsewhere(target, other).hints.remove(0),
-        None => "az aksbackup init --vault NAME".to_owned(),
+        None => az("init --vault NAME").into(),
     };
     Check::error(LINK, NAME, format!("{says}; a cluster can be in one vault only"), hint)
         .because(format!("id = {}", other.id))
@@ -65,7 +66,7 @@ fn absent(view: &View) -> Check {
                 .because(format!("properties.currentProtectionState = {}", deleted.protection()))
                 .proves("VLT-BI-SOFTDELETED")
         }
-        None => Check::error(LINK, NAME, "nothing protects the cluster yet", PROTECT)
+        None => Check::error(LINK, NAME, "nothing protects the cluster yet", az("protect"))
             .because("no backup instance names the cluster"),
     }
 }
@@ -79,7 +80,7 @@ fn protection(own: &Instance) -> Check {
             LINK,
             NAME,
             format!("backup instance {name} is {state}"),
-            "wait for it: az aksbackup protect",
+            fix!["wait for it: ", az("protect")],
         ),
         Protection::Paused => {
             let hint = protection::paused(own).hints.remove(0);
@@ -95,7 +96,7 @@ fn protection(own: &Instance) -> Check {
                 LINK,
                 NAME,
                 says,
-                "see the cause: az aksbackup doctor; once it is cured: az aksbackup protect",
+                fix!["see the cause: ", az("doctor"), "; once it is cured: ", az("protect")],
             )
             .proves("VLT-BI-ERROR")
         }
@@ -118,7 +119,7 @@ fn source(own: &Instance) -> Check {
         true => Check::ok(LINK, NAME, "the instance names it"),
         false => {
             let says = "the instance was made without dataSourceSetInfo: Azure takes it, and never protects";
-            Check::error(LINK, NAME, says, PROTECT)
+            Check::error(LINK, NAME, says, az("protect"))
                 .because("properties.dataSourceSetInfo = null")
                 .proves("VLT-DATASET-INFO")
         }
@@ -146,7 +147,7 @@ fn as_wanted(view: &View, own: &Instance) -> Vec<Check> {
         ),
         (false, missing) => {
             let says = all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            let hint = drift::hints(target, own, &all).join("; ");
+            let hint = Fix::joined(drift::hints(target, own, &all));
             let id = if immutable { "VLT-IMMUTABLE" } else { "VLT-NO-EDIT" };
             (Check::error(LINK, NAME, says, hint).proves(id), missing)
         }
@@ -172,7 +173,7 @@ fn young(view: &View, own: &Instance) -> Vec<Check> {
         return Vec::new();
     }
     let says = format!("every role is assigned, the last {minutes} minutes ago: it may take up to an hour to count");
-    let hint = "wait, then az aksbackup protect";
+    let hint = fix!["wait, then ", az("protect")];
     vec![
         Check::warning(LINK, NAME, says, hint)
             .because(format!("properties.createdOn = {since}"))

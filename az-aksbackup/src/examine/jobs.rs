@@ -2,7 +2,9 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::console::human;
+use aksbackup_shared::fix;
 use jiff::Timestamp;
 
 use crate::arm::backups::{Job, JobState};
@@ -41,7 +43,7 @@ fn last(view: &View) -> Check {
         .map(|at| at.strftime("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default();
     let facts = format!("{name}: properties.status = {status}, properties.endTime = {when}");
-    let doctor = "see the cause: az aksbackup doctor; once it is cured: az aksbackup backup";
+    let doctor = fix!["see the cause: ", az("doctor"), "; once it is cured: ", az("backup")];
     if job.state() == JobState::Failed {
         let errors = job.errors();
         let said: Vec<String> = errors
@@ -64,7 +66,7 @@ fn last(view: &View) -> Check {
     // Azure's list of jobs leaves out what a warning is about; the word alone says that something is missing.
     if job.is_incomplete() {
         let says = format!("the last backup ({when}) is {status}: something of it is missing");
-        let hint = format!("see what Azure says of it: az aksbackup jobs {name}");
+        let hint = fix!["see what Azure says of it: ", az(format!("jobs {name}"))];
         return Check::warning(LINK, NAME, says, hint).because(facts).proves("JOB-WARN");
     }
     match at.and_then(|at| overdue(view.now, at)) {
@@ -74,7 +76,7 @@ fn last(view: &View) -> Check {
                 LINK,
                 NAME,
                 says,
-                "see what runs: az aksbackup jobs; a backup now: az aksbackup backup",
+                fix!["see what runs: ", az("jobs"), "; a backup now: ", az("backup")],
             )
         }
         None => Check::ok(LINK, NAME, format!("{status} on {when}")),

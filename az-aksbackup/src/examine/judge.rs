@@ -1,10 +1,11 @@
 //! Every check of the cloud's view, as a pure function of what was seen.
 
-use aksbackup_shared::args::with_state;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{CommandLine, Fix, az};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Failure;
+use aksbackup_shared::fix;
 
 use crate::examine::view::View;
 use crate::examine::{
@@ -12,28 +13,27 @@ use crate::examine::{
     vault_access,
 };
 
-/// The checks, in the order of the chain, with the `--state` flag behind the commands that cure.
-pub(crate) fn checks(view: &View, state_flag: &str) -> Vec<Check> {
+/// The checks, in the order of the chain.
+pub(crate) fn checks(view: &View) -> Vec<Check> {
     let mut all = of(view);
     all.sort_by_key(|check| check.link);
-    for hint in all.iter_mut().filter_map(|check| check.hint.as_mut()) {
-        *hint = match view.target() {
-            Some(_) => with_state(hint, state_flag),
-            None => with_state(&begun(view, hint), state_flag),
-        };
+    if view.target().is_none() {
+        let fixes = all.iter_mut().filter_map(|check| check.hint.as_mut());
+        fixes.for_each(|fix| begin(view, fix));
     }
     all
 }
 
 /// Commands of the set-up need a state file to begin with.
-fn begun(view: &View, hint: &str) -> String {
-    let needs_file = ["prepare", "grant", "protect"];
-    match needs_file
-        .iter()
-        .any(|command| hint.starts_with(&format!("az aksbackup {command}")))
-    {
-        true => format!("az aksbackup init --cluster-id {}, then: {hint}", view.id),
-        false => hint.to_owned(),
+fn begin(view: &View, fix: &mut Fix) {
+    let needs_file = |line: &CommandLine| {
+        ["prepare", "grant", "protect"]
+            .iter()
+            .any(|own| line.completes(&az(*own)))
+    };
+    if fix.first_command().is_some_and(needs_file) {
+        let init = az(format!("init --cluster-id {}", view.id));
+        *fix = fix![init, ", then: ", std::mem::take(fix)];
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn unread(view: &View, all: &[Check]) -> Option<Check> {
     let unread: Vec<_> = view.failures().filter(|own| own.exit != Exit::NotPermitted).collect();
     let first = unread.iter().copied().find(|own| !told(own))?;
     let says = format!("{}: {}", first.what, first.why.join("; "));
-    let hint = "run the command again; to show each request: az aksbackup verify -v";
+    let hint = fix!["run the command again; to show each request: ", az("verify -v")];
     Some(Check::error(Link::Subscription, "answers of Azure", says, hint))
 }
 
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_world_as_it_should_be_has_no_finding_and_leaves_the_service_accounts_to_the_cluster_side() {
-        let all = checks(&view(), "");
+        let all = checks(&view());
         let bad: Vec<&Check> = all.iter().filter(|own| own.verdict != Verdict::Ok).collect();
         let of_the_other_side = |own: &Check| own.verdict == Verdict::Unknown && own.check == "recorded client id";
         assert!(matches!(bad.as_slice(), [one] if of_the_other_side(one)), "{bad:#?}");
@@ -112,14 +112,14 @@ mod tests {
         for (at, hide) in hide.into_iter().enumerate() {
             let mut broken_view = view();
             hide(&mut broken_view, broken());
-            let all = checks(&broken_view, "");
+            let all = checks(&broken_view);
             assert!(all.iter().any(Check::is_finding), "{at}: {all:#?}");
             let mut refused = view();
             hide(
                 &mut refused,
                 Box::new(Failure::not_permitted("cannot read it").because("no")),
             );
-            let all = checks(&refused, "");
+            let all = checks(&refused);
             assert!(!all.iter().any(Check::is_finding), "{at}: {all:#?}");
         }
     }
@@ -138,13 +138,13 @@ mod tests {
         let mut view = view();
         view.state.target = None;
         view.extensions = Seen::Here(vec![]);
-        let all = checks(&view, " --state x.toml");
+        let all = checks(&view);
         let check = all
             .iter()
             .find(|own| own.failure.as_deref() == Some("EXT-MISSING"))
             .unwrap();
-        let hint = check.hint.as_deref().unwrap();
+        let hint = check.hint.as_ref().unwrap().to_string();
         assert!(hint.starts_with("az aksbackup init"), "{hint}");
-        assert!(hint.ends_with("az aksbackup prepare --state x.toml"), "{hint}");
+        assert!(hint.ends_with("az aksbackup prepare"), "{hint}");
     }
 }

@@ -2,6 +2,8 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{Fix, az};
+use aksbackup_shared::fix;
 
 use crate::arm::clusters::Cluster;
 use crate::arm::region;
@@ -10,8 +12,6 @@ use crate::examine::view::{Seen, View};
 use crate::steps::account;
 
 const LINK: Link = Link::Storage;
-const PREPARE: &str = "az aksbackup prepare";
-const OTHER: &str = "choose another account: az aksbackup init --storage-account NAME";
 
 /// The checks.
 pub(crate) fn checks(view: &View) -> Vec<Check> {
@@ -54,7 +54,7 @@ fn existence(view: &View) -> Result<&Account, Box<Check>> {
             "storage account {name} does not exist in group {}",
             group.unwrap_or_default()
         );
-        Box::new(Check::error(LINK, NAME, says, PREPARE).proves("ARM-NOT-FOUND"))
+        Box::new(Check::error(LINK, NAME, says, az("prepare")).proves("ARM-NOT-FOUND"))
     })
 }
 
@@ -81,7 +81,12 @@ fn state(view: &View, account: &Account) -> Check {
     }
     match state {
         "Succeeded" => Check::ok(LINK, NAME, format!("{name} is {status}")),
-        "Failed" => Check::error(LINK, NAME, format!("storage account {name} is in state Failed"), OTHER),
+        "Failed" => Check::error(
+            LINK,
+            NAME,
+            format!("storage account {name} is in state Failed"),
+            other(),
+        ),
         _ => Check::warning(
             LINK,
             NAME,
@@ -101,7 +106,7 @@ fn kind(account: &Account) -> Check {
         true => Check::ok(LINK, NAME, format!("{kind} with {sku}")),
         false => {
             let says = format!("it is {kind} with {sku}; Azure Backup wants StorageV2 with a standard SKU");
-            Check::error(LINK, NAME, says, OTHER).proves("STO-WRONG-KIND")
+            Check::error(LINK, NAME, says, other()).proves("STO-WRONG-KIND")
         }
     }
     .because(fact)
@@ -119,7 +124,7 @@ fn region_of(view: &View, account: &Account) -> Check {
         Some(own) if region::is(&account.location, &own) => Check::ok(LINK, NAME, "it is the cluster's"),
         Some(own) => {
             let says = format!("the account is in {}, the cluster in {own}", account.location);
-            Check::error(LINK, NAME, says, OTHER).proves("CLU-REGION-MISMATCH")
+            Check::error(LINK, NAME, says, other()).proves("CLU-REGION-MISMATCH")
         }
     }
     .because(fact)
@@ -138,7 +143,7 @@ fn subscription(view: &View) -> Check {
         true => Check::ok(LINK, NAME, "it is the cluster's"),
         false => {
             let says = format!("the account is in subscription {own}, the cluster in {cluster}");
-            Check::error(LINK, NAME, says, OTHER).proves("STO-WRONG-SUB")
+            Check::error(LINK, NAME, says, other()).proves("STO-WRONG-SUB")
         }
     }
 }
@@ -156,7 +161,10 @@ fn container(view: &View) -> Check {
         .unwrap_or_default();
     match &view.container {
         Seen::Here(own) if own.properties.deleted == Some(true) => {
-            let hint = "restore it in the portal, or take another: az aksbackup init --container NAME";
+            let hint = fix![
+                "restore it in the portal, or take another: ",
+                az("init --container NAME")
+            ];
             Check::error(LINK, NAME, format!("container {name} was deleted"), hint)
                 .because("properties.deleted = true")
                 .proves("STO-CONTAINER-DELETING")
@@ -166,7 +174,7 @@ fn container(view: &View) -> Check {
             if let Some(check) = vanished(view, NAME, true) {
                 return check;
             }
-            Check::error(LINK, NAME, format!("container {name} does not exist"), PREPARE)
+            Check::error(LINK, NAME, format!("container {name} does not exist"), az("prepare"))
                 .because("HTTP 404 for the container")
                 .proves("STO-CONTAINER-MISSING")
         }
@@ -188,12 +196,20 @@ fn immutability(view: &View) -> Check {
         true => {
             let says =
                 "blobs of the container are immutable, so that backups can neither overwrite nor delete their own";
-            let hint =
-                "take a container without: az aksbackup init --container NAME; the vault protects backups instead";
+            let hint = fix![
+                "take a container without: ",
+                az("init --container NAME"),
+                "; the vault protects backups instead"
+            ];
             Check::error(LINK, NAME, says, hint).proves("STO-IMMUTABLE")
         }
     }
     .because(facts)
+}
+
+/// What to do about an account that can't be used.
+fn other() -> Fix {
+    fix!["choose another account: ", az("init --storage-account NAME")]
 }
 
 #[cfg(test)]

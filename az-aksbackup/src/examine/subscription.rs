@@ -2,6 +2,8 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::fix;
 
 use crate::arm::providers::Provider;
 use crate::examine::view::{Seen, View};
@@ -55,7 +57,7 @@ fn stateless(check: &str, what: &str, member: &str) -> Check {
         LINK,
         check,
         says,
-        "run the command again; to show each request: az aksbackup verify -v",
+        fix!["run the command again; to show each request: ", az("verify -v")],
     )
 }
 
@@ -77,11 +79,11 @@ fn providers(view: &View) -> Check {
         });
     };
     let names: Vec<String> = bad.iter().map(|(name, state)| format!("{name} is {state}")).collect();
-    let by_hand = format!(
+    let by_hand = shell(format!(
         "az provider register --namespace {first} --subscription {}",
         view.id.subscription()
-    );
-    let hint = format!("az aksbackup prepare (by hand: {by_hand})");
+    ));
+    let hint = fix![az("prepare"), " (by hand: ", by_hand, ")"];
     let check = Check::error(LINK, NAME, names.join("; "), hint).proves("ARM-RP-UNREGISTERED");
     bad.iter().fold(check, |check, (name, state)| {
         check.because(format!("{name}: registrationState = {state}"))

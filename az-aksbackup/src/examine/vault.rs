@@ -2,6 +2,8 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{Fix, az};
+use aksbackup_shared::fix;
 use serde_json::Value;
 
 use crate::arm::backups::Instance;
@@ -12,9 +14,6 @@ use crate::examine::view::{Seen, View};
 use crate::steps::{drift, policy};
 
 const LINK: Link = Link::Vault;
-const PREPARE: &str = "az aksbackup prepare";
-const OTHER_POLICY: &str = "choose another policy, or a new name: az aksbackup init --policy NAME";
-const OTHER: &str = "choose another vault: az aksbackup init --vault NAME";
 
 /// The checks.
 pub(crate) fn checks(view: &View) -> Vec<Check> {
@@ -30,7 +29,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     }
     let Some(vault) = view.vault.here() else {
         let says = format!("Backup vault {name} does not exist");
-        return vec![Check::error(LINK, NAME, says, PREPARE).proves("ARM-NOT-FOUND")];
+        return vec![Check::error(LINK, NAME, says, az("prepare")).proves("ARM-NOT-FOUND")];
     };
     vec![
         state(&name, vault),
@@ -53,7 +52,7 @@ fn state(name: &str, vault: &Vault) -> Check {
             NAME,
             format!("{name} is there, soft delete {soft}, immutability {immutable}"),
         ),
-        "Failed" => Check::error(LINK, NAME, format!("vault {name} is in state Failed"), OTHER),
+        "Failed" => Check::error(LINK, NAME, format!("vault {name} is in state Failed"), another()),
         _ => Check::warning(
             LINK,
             NAME,
@@ -76,7 +75,7 @@ fn region_of(view: &View, vault: &Vault) -> Check {
         Some(own) if region::is(&vault.location, &own) => Check::ok(LINK, NAME, "it is the cluster's"),
         Some(own) => {
             let says = format!("the vault is in {}, the cluster in {own}", vault.location);
-            Check::error(LINK, NAME, says, OTHER).proves("VLT-REGION")
+            Check::error(LINK, NAME, says, another()).proves("VLT-REGION")
         }
     }
     .because(fact)
@@ -91,7 +90,7 @@ fn tenant(view: &View) -> Check {
         (_, Some(other)) if other.eq_ignore_ascii_case(&own) => Check::ok(LINK, NAME, "it is the cluster's"),
         (_, Some(other)) => {
             let says = format!("the vault is in tenant {other}, the cluster in {own}");
-            Check::error(LINK, NAME, says, OTHER)
+            Check::error(LINK, NAME, says, another())
                 .because(format!("tenantId = {other}"))
                 .proves("VLT-TENANT")
         }
@@ -130,7 +129,7 @@ fn identity(view: &View, name: &str, vault: &Vault) -> Check {
                 LINK,
                 NAME,
                 says,
-                "az aksbackup prepare, then grant: its principal is new",
+                fix![az("prepare"), ", then grant: its principal is new"],
             )
             .because("identity.principalId is not there")
             .proves("VLT-NO-IDENTITY")
@@ -156,7 +155,7 @@ fn policy(view: &View) -> Check {
     match &view.policy {
         Seen::Here(own) => rules(view, &name, own),
         Seen::Absent | Seen::Hidden(_) | Seen::Unasked => {
-            Check::error(LINK, NAME, format!("policy {name} does not exist"), PREPARE).proves("ARM-NOT-FOUND")
+            Check::error(LINK, NAME, format!("policy {name} does not exist"), az("prepare")).proves("ARM-NOT-FOUND")
         }
     }
 }
@@ -166,7 +165,7 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
     const NAME: &str = "policy";
     let facts = match policy::facts(own, name) {
         Ok(facts) => facts,
-        Err(failure) => return Check::error(LINK, NAME, failure.what, OTHER_POLICY),
+        Err(failure) => return Check::error(LINK, NAME, failure.what, other_policy()),
     };
     let Some(target) = view.target() else {
         return Check::ok(LINK, NAME, format!("{name} is there"));
@@ -188,10 +187,20 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
             LINK,
             NAME,
             format!("policy {name}: {}", differing.join("; ")),
-            drift::policy_hints(target).join("; "),
+            Fix::joined(drift::policy_hints(target)),
         )
         .proves("VLT-NO-EDIT"),
     }
+}
+
+/// What to do about a vault that can't be used.
+fn another() -> Fix {
+    fix!["choose another vault: ", az("init --vault NAME")]
+}
+
+/// What to do about a policy that can't be used.
+fn other_policy() -> Fix {
+    fix!["choose another policy, or a new name: ", az("init --policy NAME")]
 }
 
 #[cfg(test)]

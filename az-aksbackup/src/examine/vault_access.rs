@@ -2,13 +2,13 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::az;
 
 use crate::arm::trusted_access::Binding;
 use crate::examine::view::{Seen, View};
 use crate::steps::turns;
 
 const LINK: Link = Link::Vault;
-const PREPARE: &str = "az aksbackup prepare";
 
 /// The checks.
 pub(crate) fn checks(view: &View) -> Vec<Check> {
@@ -27,7 +27,7 @@ fn trusted_access(view: &View) -> Check {
     }
     let all = view.bindings.here().map(Vec::as_slice).unwrap_or_default();
     let Some(vault) = &view.places.vault else {
-        return Check::error(LINK, NAME, "no Backup vault is let into the cluster", PREPARE)
+        return Check::error(LINK, NAME, "no Backup vault is let into the cluster", az("prepare"))
             .proves("VLT-TRUSTED-ACCESS");
     };
     let own: Vec<&Binding> = all.iter().filter(|binding| binding.is_of(vault)).collect();
@@ -55,7 +55,7 @@ fn trusted_access(view: &View) -> Check {
     match own.first() {
         None => {
             let says = format!("no binding lets vault {} into the cluster", vault.with_group());
-            Check::error(LINK, NAME, says, PREPARE).because(format!("{} bindings, none of this vault", all.len()))
+            Check::error(LINK, NAME, says, az("prepare")).because(format!("{} bindings, none of this vault", all.len()))
         }
         Some(binding) => {
             let says = format!(
@@ -63,7 +63,7 @@ fn trusted_access(view: &View) -> Check {
                 binding.name,
                 vault.with_group()
             );
-            Check::error(LINK, NAME, says, PREPARE).because(fact(binding))
+            Check::error(LINK, NAME, says, az("prepare")).because(fact(binding))
         }
     }
     .proves("VLT-TRUSTED-ACCESS")
@@ -85,9 +85,13 @@ fn snapshot_group(view: &View) -> Check {
         .unwrap_or_default();
     match &view.snapshots {
         Seen::Here(_) => Check::ok(LINK, NAME, format!("{name} is there")),
-        Seen::Absent | Seen::Hidden(_) | Seen::Unasked => {
-            Check::error(LINK, NAME, format!("snapshot group {name} does not exist"), PREPARE).proves("ARM-NOT-FOUND")
-        }
+        Seen::Absent | Seen::Hidden(_) | Seen::Unasked => Check::error(
+            LINK,
+            NAME,
+            format!("snapshot group {name} does not exist"),
+            az("prepare"),
+        )
+        .proves("ARM-NOT-FOUND"),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{CommandLine, Fix, az};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::{PrincipalId, ResourceId};
 use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::state::schema::{State, Target};
@@ -85,7 +87,7 @@ impl<T> Seen<T> {
 /// The check of something that could not be read: unknown for want of a permission, with the one to ask for, else an error.
 pub(crate) fn hidden(link: Link, check: &str, what: &str, failure: &Failure) -> Check {
     let why = failure.why.first().map_or(failure.what.as_str(), String::as_str);
-    let right = failure.hints.iter().find_map(|hint| hint.strip_prefix("needs "));
+    let right = failure.hints.iter().find_map(Fix::missing_permission);
     let code = failure.code.as_deref();
     match right {
         Some(right) => {
@@ -100,7 +102,7 @@ pub(crate) fn hidden(link: Link, check: &str, what: &str, failure: &Failure) -> 
             link,
             check,
             format!("{what} cannot be read: {why}"),
-            "run the command again; to show each request: az aksbackup verify -v",
+            fix!["run the command again; to show each request: ", az("verify -v")],
         ),
     }
     .because(format!("error.code = {}", code.unwrap_or("none")))
@@ -271,8 +273,8 @@ impl View {
     }
 
     /// `grant` with placeholders for what it has to be told.
-    pub(crate) fn grant() -> String {
-        format!("az aksbackup grant{CONFIRMATIONS}")
+    pub(crate) fn grant() -> CommandLine {
+        az(format!("grant{CONFIRMATIONS}"))
     }
 }
 

@@ -7,7 +7,9 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::CloudName;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
@@ -125,7 +127,7 @@ impl AzSession {
         let context: Context = self.ask(json!({ "get": "context" })).await.map_err(|error| {
             Failure::not_permitted("cannot learn from az which cloud it is set to")
                 .because(error.to_string())
-                .hint("see what az says: az account show")
+                .hint(fix!["see what az says: ", shell("az account show")])
         })?;
         let Ok(arm) = Url::parse(&context.resource_manager) else {
             let address = context.resource_manager;
@@ -133,7 +135,7 @@ impl AzSession {
                 "cloud {} of az has no usable Resource Manager: {address:?}",
                 context.cloud
             ))
-            .hint("see: az cloud show")
+            .hint(fix!["see: ", shell("az cloud show")])
             .err();
         };
         let bare = |text: String| text.trim_end_matches('/').to_owned();

@@ -1,6 +1,8 @@
 //! Who a token belongs to, by its own claims.
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::{PrincipalId, TenantId};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,7 +41,7 @@ impl Caller {
         let claims: Claims = serde_json::from_slice(&bytes).or_else(|_| {
             Failure::not_permitted("cannot see who is signed in")
                 .because("the token for Azure Resource Manager names no principal (oid) and tenant (tid)")
-                .hint("sign in again: az login")
+                .hint(fix!["sign in again: ", shell("az login")])
                 .err()
         })?;
         let named = claims
@@ -71,7 +73,7 @@ impl Caller {
             "signed in to tenant {own}, the state file is for tenant {tenant}"
         ))
         .at_key("target.tenant", format!("the file says {tenant}"))
-        .hint(format!("az login --tenant {tenant}"))
+        .hint(shell(format!("az login --tenant {tenant}")))
         .err()
     }
 }

@@ -1,7 +1,9 @@
 //! A login that failed, in Entra's own words.
 
 use aksbackup_shared::bounds::{TOO_LARGE, excess_of};
+use aksbackup_shared::command_line::{Fix, shell};
 use aksbackup_shared::failure::Failure;
+use aksbackup_shared::fix;
 use azure_core::error::ErrorKind;
 
 use crate::arm::error::{chain, is_noise, unreachable};
@@ -59,20 +61,27 @@ fn is_network(error: &azure_core::Error) -> bool {
 }
 
 /// What to do about an error of Entra. `az` says that the Azure CLI asked for the token.
-fn cure(code: &str, az: bool) -> &'static str {
+fn cure(code: &str, az: bool) -> Fix {
     match code {
         "AADSTS7000215" | "AADSTS7000222" => {
-            "set AZURE_CLIENT_SECRET to a secret of the application that has not expired"
+            fix!["set AZURE_CLIENT_SECRET to a secret of the application that has not expired"]
         }
         "AADSTS700016" | "AADSTS90002" | "AADSTS900023" => {
-            "check AZURE_CLIENT_ID and AZURE_TENANT_ID, or: az login --tenant TENANT"
+            fix![
+                "check AZURE_CLIENT_ID and AZURE_TENANT_ID, or: ",
+                shell("az login --tenant TENANT")
+            ]
         }
-        "AADSTS700027" => "check that the certificate of AZURE_CLIENT_CERTIFICATE_PATH is one of the application's",
+        "AADSTS700027" => {
+            fix!["check that the certificate of AZURE_CLIENT_CERTIFICATE_PATH is one of the application's"]
+        }
         "AADSTS700211" | "AADSTS700212" | "AADSTS700213" | "AADSTS70021" => {
-            "check issuer, subject and audience of the federated credential that the token is exchanged by"
+            fix!["check issuer, subject and audience of the federated credential that the token is exchanged by"]
         }
-        _ if az => "sign in again: az login",
-        _ => "check AZURE_TENANT_ID, AZURE_CLIENT_ID and what they sign in with, or use the Azure CLI: --auth cli",
+        _ if az => fix!["sign in again: ", shell("az login")],
+        _ => {
+            fix!["check AZURE_TENANT_ID, AZURE_CLIENT_ID and what they sign in with, or use the Azure CLI: --auth cli"]
+        }
     }
 }
 
@@ -81,14 +90,16 @@ fn explained(failure: Failure, texts: &[String]) -> Failure {
     let failure = texts.iter().cloned().fold(failure, Failure::because);
     if all.contains("not found on PATH") {
         return failure
-            .hint("install the Azure CLI and sign in: az login")
+            .hint(fix!["install the Azure CLI and sign in: ", shell("az login")])
             .hint("or sign in as an application: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET");
     }
     match all.contains("az login") {
-        true => failure.hint("az login"),
-        false => failure.hint(
-            "sign in (az login), or choose another way: --auth cli|environment|managed-identity|workload-identity",
-        ),
+        true => failure.hint(shell("az login")),
+        false => failure.hint(fix![
+            "sign in (",
+            shell("az login"),
+            "), or choose another way: --auth cli|environment|managed-identity|workload-identity"
+        ]),
     }
 }
 
@@ -167,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_cure_depends_on_who_asked_for_the_token() {
-        let cure = |text: &str| of(text).hints.join("");
+        let cure = |text: &str| of(text).hints.iter().map(ToString::to_string).collect::<String>();
         assert_eq!(
             cure("AzureCliCredential authentication failed. AADSTS700082: expired"),
             "sign in again: az login"
@@ -195,6 +206,11 @@ mod tests {
     fn without_az_the_other_ways_are_named() {
         let failure = of("AzureCliCredential authentication failed. az not found on PATH");
         assert_eq!(failure.exit, Exit::NotPermitted);
-        assert!(failure.hints.iter().any(|hint| hint.contains("AZURE_CLIENT_SECRET")));
+        assert!(
+            failure
+                .hints
+                .iter()
+                .any(|hint| hint.to_string().contains("AZURE_CLIENT_SECRET"))
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! Whether a storage account that exists will do, and what it has otherwise.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{State, Target};
 use aksbackup_shared::step::Wait;
@@ -12,9 +14,10 @@ use crate::steps::{settings, wanted};
 
 /// A failure about an account's name, with its cure.
 pub(crate) fn other_name(failure: Failure) -> Failure {
-    failure.hint(
-        "storage account names are unique in all of Azure; choose another: az aksbackup init --storage-account NAME",
-    )
+    failure.hint(fix![
+        "storage account names are unique in all of Azure; choose another: ",
+        az("init --storage-account NAME")
+    ])
 }
 
 /// What the state file knows to have existed and is gone, and how it can be recovered.
@@ -86,7 +89,10 @@ pub(crate) fn must_not_have_vanished(gone: Option<Vanished>) -> Outcome<()> {
         Some(gone) => Failure::failed(gone.says)
             .because("prepare doesn't create it again: that would leave it empty, and end the chance to recover it")
             .hint(gone.hint)
-            .hint("if the backups are lost for good, create it again, empty: az aksbackup prepare --recreate-storage")
+            .hint(fix![
+                "if the backups are lost for good, create it again, empty: ",
+                az("prepare --recreate-storage")
+            ])
             .err(),
     }
 }
@@ -116,7 +122,10 @@ pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
             target.storage.account
         ))
         .because(why)
-        .hint("choose another account, or a new name: az aksbackup init --storage-account NAME")
+        .hint(fix![
+            "choose another account, or a new name: ",
+            az("init --storage-account NAME")
+        ])
         .err()
     };
     if !region::is(&account.location, &target.region) {
@@ -134,9 +143,10 @@ pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
     }
     if account.properties.provisioning_state.as_deref() == Some("Failed") {
         return Failure::failed(format!("storage account {} is in state Failed", target.storage.account))
-            .hint(
-                "see what is wrong with it in the portal, or choose another: az aksbackup init --storage-account NAME",
-            )
+            .hint(fix![
+                "see what is wrong with it in the portal, or choose another: ",
+                az("init --storage-account NAME")
+            ])
             .err();
     }
     Ok(())
@@ -232,7 +242,7 @@ pub(crate) mod tests {
         ];
         for change in changes {
             let failure = usable(&account(change), &example()).unwrap_err();
-            assert!(failure.hints[0].contains("--storage-account"), "{failure}");
+            assert!(failure.hints[0].to_string().contains("--storage-account"), "{failure}");
         }
     }
 

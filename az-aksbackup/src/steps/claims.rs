@@ -1,6 +1,8 @@
 //! What the state file claims of the parts that roles connect, held against what Azure says.
 
+use aksbackup_shared::command_line::{Fix, az};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{CloudTables, IdentityTable, State, Target};
 
@@ -29,8 +31,13 @@ impl Lie {
 }
 
 /// What a person can do who was given a file that claims what is not so.
-pub(crate) const ASK: &str =
-    "ask where the file comes from; whoever runs az aksbackup prepare again brings it up to date";
+pub(crate) fn ask() -> Fix {
+    fix![
+        "ask where the file comes from; whoever runs ",
+        az("prepare"),
+        " again brings it up to date"
+    ]
+}
 
 /// Refuses a file that claims what is not so, with every such claim.
 ///
@@ -45,7 +52,7 @@ pub(crate) fn refuse(lies: Vec<Lie>) -> Outcome<()> {
         .fold(failure, |failure, lie| {
             failure.at_key(&lie.key, format!("the file says {}, {}", lie.claim, lie.reality))
         })
-        .hint(ASK)
+        .hint(ask())
         .err()
 }
 

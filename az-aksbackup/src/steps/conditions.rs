@@ -1,6 +1,8 @@
 //! What has to hold of subscription and cluster, each with its cure.
 
+use aksbackup_shared::command_line::{CommandLine, az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::state::schema::Target;
 
 use crate::arm::clusters::Cluster;
@@ -12,8 +14,8 @@ pub(crate) fn no_subscription(target: &Target) -> Failure {
         "subscription {} does not exist, or the signed-in account does not see it",
         target.subscription
     ))
-    .hint("az account list --output table")
-    .hint(format!("az login --tenant {}", target.tenant))
+    .hint(shell("az account list --output table"))
+    .hint(shell(format!("az login --tenant {}", target.tenant)))
 }
 
 /// Checks that the subscription takes writes, and is the cluster's.
@@ -28,13 +30,16 @@ pub(crate) fn subscription(target: &Target, subscription: Option<&Subscription>)
                 target.cluster.subscription(),
                 target.subscription
             ))
-            .hint("az aksbackup init")
+            .hint(az("init"))
             .err();
     }
     let state = subscription.and_then(|own| own.state.as_deref()).unwrap_or("Enabled");
     if ["Disabled", "Deleted"].contains(&state) {
         return Failure::failed(format!("subscription {} is {state}", target.subscription))
-            .hint("enable it in the portal, or choose a cluster elsewhere: az aksbackup init")
+            .hint(fix![
+                "enable it in the portal, or choose a cluster elsewhere: ",
+                az("init")
+            ])
             .err();
     }
     Ok(())
@@ -54,7 +59,7 @@ pub(crate) fn region(target: &Target, cluster: &Cluster) -> Outcome<()> {
             "target.region",
             format!("the file says {}, the cluster is in {region}", target.region),
         )
-        .hint("az aksbackup init")
+        .hint(az("init"))
         .err(),
         Some(_) | None => Ok(()),
     }
@@ -73,26 +78,29 @@ pub(crate) fn cluster(target: &Target, cluster: &Cluster) -> Outcome<()> {
         target.cluster.resource_group(),
         target.cluster.subscription()
     );
-    let failure = |what: String, cure: String| Failure::failed(what).hint(cure).err();
+    let failure = |what: String, cure: CommandLine| Failure::failed(what).hint(cure).err();
     if !cluster.is_running() {
-        return failure(format!("cluster {name} is stopped"), format!("az aks start {place}"));
+        return failure(
+            format!("cluster {name} is stopped"),
+            shell(format!("az aks start {place}")),
+        );
     }
     if !cluster.has_managed_identity() {
         return failure(
             format!("cluster {name} runs as a service principal; backup needs a managed identity"),
-            format!("az aks update {place} --enable-managed-identity"),
+            shell(format!("az aks update {place} --enable-managed-identity")),
         );
     }
     if target.instance.snapshot_volumes && cluster.has_disk_driver() == Some(false) {
         return failure(
             format!("the CSI disk driver of cluster {name} is off; volumes cannot be backed up without it"),
-            format!("az aks update {place} --enable-disk-driver"),
+            shell(format!("az aks update {place} --enable-disk-driver")),
         );
     }
     if target.instance.snapshot_volumes && cluster.has_snapshot_controller() == Some(false) {
         return failure(
             format!("the snapshot controller of cluster {name} is off; volumes cannot be backed up without it"),
-            format!("az aks update {place} --enable-snapshot-controller"),
+            shell(format!("az aks update {place} --enable-snapshot-controller")),
         );
     }
     if cluster.is_imds_restricted() == Some(true) {
@@ -100,7 +108,7 @@ pub(crate) fn cluster(target: &Target, cluster: &Cluster) -> Outcome<()> {
             format!(
                 "cluster {name} keeps pods from the instance metadata service, which the extension cannot do without"
             ),
-            format!("az aks update {place} --disable-imds-restriction"),
+            shell(format!("az aks update {place} --disable-imds-restriction")),
         );
     }
     Ok(())
@@ -157,7 +165,7 @@ mod tests {
         ];
         for (change, cure) in cases {
             let failure = cluster(&example(), &described(change)).unwrap_err();
-            assert!(failure.hints[0].contains(cure), "{failure}");
+            assert!(failure.hints[0].to_string().contains(cure), "{failure}");
             let name = example().cluster.with_group();
             assert!(failure.what.contains(&format!("cluster {name} ")), "{failure}");
         }

@@ -8,7 +8,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::{ResourceGroupName, ResourceId, SubscriptionId};
 use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::state::schema::Target;
@@ -241,12 +243,13 @@ impl Confirm {
 }
 
 /// The failure of a command that nobody told what gets access. `command` is its name.
-pub(crate) fn unconfirmed(command: &str, state_flag: &str) -> Failure {
+pub(crate) fn unconfirmed(command: &str) -> Failure {
     Failure::usage("no one confirmed the cluster, vault, storage account and snapshot resource group of the state file")
         .because("the command gives access to what the file names, and --yes says nothing about these resources")
-        .hint(format!(
-            "name them, from your own records: az aksbackup {command}{CONFIRMATIONS} --yes{state_flag}"
-        ))
+        .hint(fix![
+            "name them, from your own records: ",
+            az(format!("{command}{CONFIRMATIONS} --yes"))
+        ])
 }
 
 /// The four resources and their subscription, one a line, for the question.

@@ -1,17 +1,18 @@
 //! An operation whose failure says what cures it.
 
+use aksbackup_shared::command_line::Fix;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::step::{Applied, Local, Operation, Progress};
 
 /// An operation with the hints for its failure.
 pub(crate) struct Cured {
     operation: Box<dyn Operation>,
-    hints: Vec<String>,
+    hints: Vec<Fix>,
 }
 
 impl Cured {
     /// Adds `hints` to the failure of what was accepted, should it fail.
-    pub(crate) fn by(applied: Applied, hints: Vec<String>) -> Applied {
+    pub(crate) fn by(applied: Applied, hints: Vec<Fix>) -> Applied {
         match applied {
             Applied::Running(operation) => Applied::Running(Box::new(Self { operation, hints })),
             Applied::Done | Applied::Rest(_) | Applied::Busy(_) => applied,

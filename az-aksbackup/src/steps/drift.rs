@@ -8,6 +8,8 @@
 use std::collections::BTreeSet;
 
 use aksbackup_shared::args::quoted;
+use aksbackup_shared::command_line::{Fix, az, shell};
+use aksbackup_shared::fix;
 use aksbackup_shared::state::schema::Target;
 use serde_json::Value;
 
@@ -200,7 +202,7 @@ pub(crate) fn of_policy(target: &Target, own: &Facts) -> Vec<Difference> {
 }
 
 /// What to do about what differs: never a deletion.
-pub(crate) fn hints(target: &Target, own: &Instance, all: &[Difference]) -> Vec<String> {
+pub(crate) fn hints(target: &Target, own: &Instance, all: &[Difference]) -> Vec<Fix> {
     let has = |setting| all.iter().any(|own| own.setting == setting);
     let place = format!(
         "--backup-instance-name {} --resource-group {} --vault-name {}",
@@ -208,34 +210,40 @@ pub(crate) fn hints(target: &Target, own: &Instance, all: &[Difference]) -> Vec<
         target.vault.resource_group,
         target.vault.name
     );
-    let mut hints = vec![format!(
-        "to change the target to what the instance has: {}",
+    let mut hints = vec![fix![
+        "to change the target to what the instance has: ",
         adopted(own, all)
-    )];
+    ]];
     if has(Setting::Policy) {
-        hints.push(format!(
-            "to attach the target's policy to the instance: az dataprotection backup-instance update-policy {place} \
+        hints.push(fix![
+            "to attach the target's policy to the instance: ",
+            shell(format!(
+                "az dataprotection backup-instance update-policy {place} \
              --policy-id {}",
-            wanted::policy(target)
-        ));
+                wanted::policy(target)
+            ))
+        ]);
     }
     if all
         .iter()
         .any(|own| !matches!(own.setting, Setting::Policy | Setting::SnapshotGroup))
     {
-        hints.push(format!(
+        hints.push(fix![
             "to change what the instance backs up, with FILE from az dataprotection backup-instance \
-             initialize-backupconfig: az dataprotection backup-instance update {place} --aks-backup-configuration FILE"
-        ));
+             initialize-backupconfig: ",
+            shell(format!(
+                "az dataprotection backup-instance update {place} --aks-backup-configuration FILE"
+            ))
+        ]);
     }
     if has(Setting::SnapshotGroup) {
-        hints.push("Azure doesn't change the snapshot resource group of a protected cluster".to_owned());
+        hints.push("Azure doesn't change the snapshot resource group of a protected cluster".into());
     }
     hints
 }
 
 /// The command that gives the target the values of the instance; in words what has no flag.
-fn adopted(own: &Instance, all: &[Difference]) -> String {
+fn adopted(own: &Instance, all: &[Difference]) -> Fix {
     let (mut flags, mut words) = (String::new(), Vec::new());
     for difference in all {
         let live = &difference.live;
@@ -263,25 +271,33 @@ fn adopted(own: &Instance, all: &[Difference]) -> String {
         words.clear();
     }
     if !flags.is_empty() {
-        let command = format!("az aksbackup init{flags}");
-        return [words, vec![command.as_str()]].concat().join("; ");
+        let words: String = words.iter().map(|own| format!("{own}; ")).collect();
+        return fix![words, az(format!("init{flags}"))];
     }
     match words.is_empty() {
-        true => format!("the target has no key for a filter of instance {}", own.id.name()),
-        false => words.join("; "),
+        true => fix![format!(
+            "the target has no key for a filter of instance {}",
+            own.id.name()
+        )],
+        false => fix![words.join("; ")],
     }
 }
 
 /// What to do about a policy with other rules than the target's: Azure does not let the rules of one for AKS change.
-pub(crate) fn policy_hints(target: &Target) -> Vec<String> {
+pub(crate) fn policy_hints(target: &Target) -> Vec<Fix> {
     vec![
-        "to keep the policy as it is, take its rules into the target: az aksbackup init with the --schedule and --retention \
-         that it has"
-            .to_owned(),
-        format!(
-            "to use other rules, create a policy with another name than {}: az aksbackup init --policy NAME",
-            target.policy.name
-        ),
+        fix![
+            "to keep the policy as it is, take its rules into the target: ",
+            az("init"),
+            " with the --schedule and --retention that it has"
+        ],
+        fix![
+            format!(
+                "to use other rules, create a policy with another name than {}: ",
+                target.policy.name
+            ),
+            az("init --policy NAME")
+        ],
     ]
 }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
@@ -94,7 +95,7 @@ pub(crate) async fn rule_and_tag(reader: &Reader, target: &Target, state: &State
             id.name(),
             wanted::vault(target).with_group()
         ))
-        .hint("az aksbackup prepare")
+        .hint(az("prepare"))
         .err(),
     }
 }

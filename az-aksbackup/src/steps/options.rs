@@ -13,8 +13,6 @@ pub(crate) struct PrepareOptions {
     pub(crate) recreate_storage: bool,
     /// The folder of the state file, which a policy file is relative to.
     pub(crate) folder: PathBuf,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
 }
 
 /// What `grant` was told.
@@ -26,8 +24,6 @@ pub(crate) struct GrantOptions {
     pub(crate) confirm: Confirm,
     /// Whether this is one of many steps, so that roles on what nobody confirmed are left to the subscription owner.
     pub(crate) in_passing: bool,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
 }
 
 /// What `protect` was told.
@@ -35,8 +31,6 @@ pub(crate) struct GrantOptions {
 pub(crate) struct ProtectOptions {
     /// Do not wait for the cluster side's report.
     pub(crate) without_verification: bool,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
 }
 
 /// What `backup` was told.
@@ -46,6 +40,4 @@ pub(crate) struct BackupOptions {
     pub(crate) rule: Option<String>,
     /// The retention tag, instead of the policy's default.
     pub(crate) retention_tag: Option<String>,
-    /// The state flag for printed commands.
-    pub(crate) state_flag: String,
 }

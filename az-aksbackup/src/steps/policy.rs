@@ -1,6 +1,8 @@
 //! Backup policies: made from presets, and read.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::state::schema::PolicyTarget;
 use serde_json::{Value, json};
 
@@ -32,7 +34,7 @@ pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
     if !SCHEDULES.contains(&target.schedule.as_str()) {
         return Failure::usage(format!("{} is no interval of backups", target.schedule))
             .because(format!("Azure Backup takes {} for AKS", SCHEDULES.join(", ")))
-            .hint("az aksbackup init --schedule P1D")
+            .hint(az("init --schedule P1D"))
             .err();
     }
     let mut tags = vec![json!({ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Default" } })];
@@ -149,7 +151,7 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
 fn unusable<T>(name: &str, why: &str) -> Outcome<T> {
     Failure::failed(format!("policy {name} cannot protect a cluster"))
         .because(why)
-        .hint("choose another policy, or a new name: az aksbackup init --policy NAME")
+        .hint(fix!["choose another policy, or a new name: ", az("init --policy NAME")])
         .err()
 }
 

@@ -4,8 +4,10 @@ use std::io::ErrorKind;
 use std::path::{Component, Path};
 
 use aksbackup_shared::args::quoted;
+use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::regular;
 use aksbackup_shared::state::digest::Digest;
 use aksbackup_shared::state::schema::PolicyTarget;
@@ -73,17 +75,20 @@ fn changed(file: &str, path: &Path) -> Failure {
         format!("policy file {file} isn't the one that `init` confirmed"),
     )
     .at_key("target.policy.file_digest", "the file's SHA-256 is another one")
-    .hint(format!(
-        "check what changed in it, and confirm it: az aksbackup init --policy-file {}",
-        quoted(&path.display().to_string())
-    ))
+    .hint(fix![
+        "check what changed in it, and confirm it: ",
+        az("init --policy-file").with(quoted(&path.display().to_string()))
+    ])
 }
 
 fn refused(file: &str, why: &str) -> Failure {
     let what = format!("policy file {file} of the state file is refused");
     Failure::new(Exit::StateUnreadable, what)
         .at_key("target.policy.file", why)
-        .hint("put the policy beside the state file: az aksbackup init --policy-file FILE")
+        .hint(fix![
+            "put the policy beside the state file: ",
+            az("init --policy-file FILE")
+        ])
 }
 
 /// What is to be said of a policy that exists, where the target names a file: Azure does not let it be changed.
@@ -121,9 +126,9 @@ pub(crate) fn parse(text: &str, name: &str) -> Outcome<Asked> {
     let unusable = |why: String| {
         Failure::usage(format!("policy file {name} cannot be used"))
             .because(why)
-            .hint(
+            .hint(shell(
                 "az dataprotection backup-policy get-default-policy-template --datasource-type AzureKubernetesService",
-            )
+            ))
             .err()
     };
     let mut properties: Value = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {

@@ -29,17 +29,14 @@ pub(crate) struct Preflight {
     /// What the caller is about to do.
     purpose: Purpose,
     read: JustRead,
-    /// The state flag for printed commands.
-    state_flag: String,
 }
 
 impl Preflight {
     /// For this purpose; keeps in `read` what the steps after it would read again.
-    pub(crate) fn new(purpose: Purpose, read: &JustRead, state_flag: &str) -> Self {
+    pub(crate) fn new(purpose: Purpose, read: &JustRead) -> Self {
         Self {
             purpose,
             read: read.clone(),
-            state_flag: state_flag.to_owned(),
         }
     }
 
@@ -136,7 +133,7 @@ impl Step for Preflight {
             }
         }
         if let Some(extensions) = &seen.extensions {
-            no_conflict(target, extensions, &self.state_flag)?;
+            no_conflict(target, extensions)?;
         }
         let unread = self.needs_extension() && seen.extensions.is_none();
         Ok(Decision::Done(match unread {
@@ -211,7 +208,7 @@ mod tests {
     use crate::steps::wanted::tests::{example, state};
 
     fn step(purpose: Purpose) -> Preflight {
-        Preflight::new(purpose, &JustRead::default(), "")
+        Preflight::new(purpose, &JustRead::default())
     }
 
     fn seen() -> Seen {
@@ -267,7 +264,7 @@ mod tests {
         let mut seen = seen();
         seen.cluster = cluster(|body| body["properties"]["powerState"]["code"] = json!("Stopped"));
         let failure = step(Purpose::Prepare).decide(&seen, &state()).unwrap_err();
-        assert!(failure.hints[0].starts_with("az aks start"));
+        assert!(failure.hints[0].to_string().starts_with("az aks start"));
         assert!(step(Purpose::Grant).decide(&seen, &state()).is_ok());
     }
 

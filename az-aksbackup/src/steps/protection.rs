@@ -1,6 +1,8 @@
 //! How the protection of a cluster stands, in Azure's words, and what cures it.
 
+use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::Failure;
+use aksbackup_shared::fix;
 use aksbackup_shared::state::schema::Target;
 
 use crate::arm::backups::{Instance, UserError};
@@ -67,7 +69,7 @@ fn in_vault(instance: &Instance) -> String {
 /// An instance that failed.
 pub(crate) fn broken(instance: &Instance) -> Failure {
     let failure = Failure::failed(format!("{} is in state {}", in_vault(instance), instance.protection()));
-    UserError::explain(&instance.errors(), failure).hint("once that is cured: az aksbackup protect")
+    UserError::explain(&instance.errors(), failure).hint(fix!["once that is cured: ", az("protect")])
 }
 
 /// An instance that somebody stopped or deleted.
@@ -83,12 +85,14 @@ pub(crate) fn paused(instance: &Instance) -> Failure {
         vault.map(|vault| vault.name().to_owned()).unwrap_or_default()
     );
     let command = match state.starts_with("SoftDelet") {
-        true => format!("az dataprotection backup-instance deleted-backup-instance undelete {place}"),
-        false => format!("az dataprotection backup-instance resume-protection {place}"),
+        true => shell(format!(
+            "az dataprotection backup-instance deleted-backup-instance undelete {place}"
+        )),
+        false => shell(format!("az dataprotection backup-instance resume-protection {place}")),
     };
     Failure::failed(format!("{} is in state {state}", in_vault(instance)))
         .because("somebody stopped the protection of the cluster on purpose")
-        .hint(format!("if it is to be protected again: {command}"))
+        .hint(fix!["if it is to be protected again: ", command])
 }
 
 /// A cluster that another vault protects.
@@ -107,9 +111,10 @@ pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
         instance.id.name(),
         instance.protection()
     ))
-    .hint(format!(
-        "to go on with that vault: az aksbackup init --vault {name} --vault-resource-group {group}"
-    ))
+    .hint(fix![
+        "to go on with that vault: ",
+        az(format!("init --vault {name} --vault-resource-group {group}"))
+    ])
     .hint("leaving that vault is a decision of its owner: the recovery points in it go with its backup instance")
 }
 
@@ -148,10 +153,10 @@ pub(crate) mod tests {
     #[test]
     fn what_somebody_stopped_names_the_command_that_resumes_it() {
         let hint = |state| paused(&instance(state, |_| ())).hints[0].clone();
-        assert!(hint("ProtectionStopped").contains(
+        assert!(hint("ProtectionStopped").to_string().contains(
             "resume-protection --backup-instance-name aks-instance --resource-group rg-backup --vault-name bv-aks"
         ));
-        assert!(hint("SoftDeleted").contains("undelete"));
+        assert!(hint("SoftDeleted").to_string().contains("undelete"));
         for failure in [
             broken(&instance("NotProtected", |_| ())),
             paused(&instance("ProtectionStopped", |_| ())),

@@ -1,5 +1,6 @@
 //! Resource providers that turn out not to be registered when something is written.
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::SubscriptionId;
 use aksbackup_shared::step::{Applied, Right, Turn, Wait};
@@ -44,7 +45,9 @@ pub(crate) async fn patience(
 pub(crate) fn turn(namespace: &str, subscription: &SubscriptionId) -> Turn {
     turns::contributor(
         format!("resource provider {namespace} is not registered in subscription {subscription}"),
-        format!("az provider register --namespace {namespace} --subscription {subscription} --wait"),
+        shell(format!(
+            "az provider register --namespace {namespace} --subscription {subscription} --wait"
+        )),
         Right::new(
             format!("{namespace}/register/action"),
             format!("/subscriptions/{subscription}"),

@@ -1,6 +1,8 @@
 //! What is left to do about an extension that Azure can't repair: to install it again, which is a decision.
 
+use aksbackup_shared::command_line::{Fix, az, shell};
 use aksbackup_shared::failure::Failure;
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 
 /// Returns the resource ID of the cluster that an extension is in.
@@ -11,30 +13,33 @@ pub(crate) fn cluster_of(extension: &ResourceId) -> &str {
 
 /// Returns what is to be decided before an extension is installed again, and how to see its state. No command that uninstalls
 /// it is printed: such a command is pasted sooner than its consequences are read.
-pub(crate) fn decision(extension: &ResourceId) -> String {
+pub(crate) fn decision(extension: &ResourceId) -> Fix {
     let cluster = cluster_of(extension).rsplit('/').next().unwrap_or_default();
-    format!(
+    fix![
         "decide with the platform team whether to install the extension again. Recovery points in the vault and data in the \
          storage account stay; Velero's objects in the cluster go; scheduled backups fail until prepare, grant and configure \
-         have run for the new identity. Check its state first: az k8s-extension show --name {} --cluster-name {cluster} \
-         --cluster-type managedClusters --resource-group {} --subscription {}",
-        extension.name(),
-        extension.resource_group(),
-        extension.subscription()
-    )
+         have run for the new identity. Check its state first: ",
+        shell(format!(
+            "az k8s-extension show --name {} --cluster-name {cluster} --cluster-type managedClusters --resource-group {} \
+             --subscription {}",
+            extension.name(),
+            extension.resource_group(),
+            extension.subscription()
+        ))
+    ]
 }
 
 /// Returns what to do about an extension whose identity was deleted. Azure creates the identity with the extension, and an
 /// update of the extension doesn't bring it back.
-pub(crate) fn without_identity(extension: &ResourceId) -> String {
-    format!(
-        "only a new installation gives an extension another identity; {}",
+pub(crate) fn without_identity(extension: &ResourceId) -> Fix {
+    fix![
+        "only a new installation gives an extension another identity; ",
         decision(extension)
-    )
+    ]
 }
 
 /// Returns the failure of a step that needs the identity of an extension that has none.
-pub(crate) fn has_no_identity(extension: &ResourceId, why: String, state_flag: &str) -> Failure {
+pub(crate) fn has_no_identity(extension: &ResourceId, why: String) -> Failure {
     Failure::failed(format!(
         "the identity of extension {} in resource group {} does not exist",
         extension.name(),
@@ -42,5 +47,5 @@ pub(crate) fn has_no_identity(extension: &ResourceId, why: String, state_flag: &
     ))
     .because(why)
     .hint(without_identity(extension))
-    .hint(format!("afterwards run: az aksbackup prepare{state_flag}"))
+    .hint(fix!["afterwards run: ", az("prepare")])
 }

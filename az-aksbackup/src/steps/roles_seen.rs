@@ -1,5 +1,6 @@
 //! What is known of the roles before a cluster is protected.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::names::CONFIRMATIONS;
@@ -34,14 +35,14 @@ impl RolesSeen {
 ///
 /// # Errors
 /// As the reads, or the file claims what is not so.
-pub(crate) async fn look(reader: &Reader, state: &State, target: &Target, state_flag: &str) -> Outcome<RolesSeen> {
+pub(crate) async fn look(reader: &Reader, state: &State, target: &Target) -> Outcome<RolesSeen> {
     if let Some(table) = &state.cloud.roles {
         return Ok(RolesSeen::Assigned(
             table.written.as_ref().map(|written| written.observed_at),
         ));
     }
     let world = world::look(reader, state, target).await?;
-    let proven = match world::prove(&world, state, target, state_flag)? {
+    let proven = match world::prove(&world, state, target)? {
         Proof::Proven(proven) => proven,
         Proof::NotYet(turn) => return Ok(RolesSeen::Open(turn)),
     };
@@ -53,7 +54,7 @@ pub(crate) async fn look(reader: &Reader, state: &State, target: &Target, state_
     Ok(RolesSeen::Open(Turn {
         who: Person::SubscriptionOwner,
         why: format!("{missing} role assignments are missing"),
-        command: format!("az aksbackup grant{CONFIRMATIONS}{state_flag}"),
+        command: az(format!("grant{CONFIRMATIONS}")),
         right: Some(Right::new(
             "Microsoft.Authorization/roleAssignments/write",
             wanted::account(target),

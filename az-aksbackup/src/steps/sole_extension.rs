@@ -5,7 +5,9 @@
 //! so nothing is granted, changed or sent until one is left.
 
 use aksbackup_shared::args::quoted;
+use aksbackup_shared::command_line::{CommandLine, az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::names::NAMESPACE;
 use aksbackup_shared::state::schema::Target;
@@ -31,7 +33,7 @@ pub(crate) fn sole<'a>(cluster: &ResourceId, extensions: &'a [Extension]) -> Out
         .because(format!(
             "credentials are for service accounts in namespace {NAMESPACE}: anyone who can create pods there could use them"
         ))
-        .hint(format!("check who installed it: {}", listing(cluster)))
+        .hint(fix!["check who installed it: ", listing(cluster)])
         .err(),
         all => all
             .iter()
@@ -45,10 +47,10 @@ pub(crate) fn sole<'a>(cluster: &ResourceId, extensions: &'a [Extension]) -> Out
                 )),
                 Failure::because,
             )
-            .hint(format!(
-                "check who installed which, and keep the one that stores backups in your container: {}",
+            .hint(fix![
+                "check who installed which, and keep the one that stores backups in your container: ",
                 listing(cluster)
-            ))
+            ])
             .err(),
     }
 }
@@ -58,25 +60,31 @@ pub(crate) fn sole<'a>(cluster: &ResourceId, extensions: &'a [Extension]) -> Out
 ///
 /// # Errors
 /// As [`sole`]; or it stores backups elsewhere, with both ways out.
-pub(crate) fn no_conflict(target: &Target, extensions: &[Extension], state_flag: &str) -> Outcome<()> {
+pub(crate) fn no_conflict(target: &Target, extensions: &[Extension]) -> Outcome<()> {
     let Some(own) = sole(&target.cluster, extensions)? else {
         return Ok(());
     };
-    settings::same_storage(target, own).map_err(|failure| two_cures(*failure, target, own, state_flag))
+    settings::same_storage(target, own).map_err(|failure| two_cures(*failure, target, own))
 }
 
-fn two_cures(failure: Failure, target: &Target, extension: &Extension, flag: &str) -> Box<Failure> {
+fn two_cures(failure: Failure, target: &Target, extension: &Extension) -> Box<Failure> {
     let (account, group) = (extension.setting(ACCOUNT), extension.setting(settings::GROUP));
-    let adopt = format!(
-        "to keep the extension's storage: az aksbackup init --storage-account {} --storage-resource-group {} --container {}{flag}",
-        quoted(account),
-        quoted(group),
-        quoted(extension.setting(BUCKET))
-    );
-    Box::new(failure.hint(adopt).hint(format!(
-        "to use the target's storage, which the backups so far don't move to: {}; then run: az aksbackup prepare{flag}",
-        decision(&extensions::extension_id(&target.cluster, &extension.name))
-    )))
+    let adopt = fix![
+        "to keep the extension's storage: ",
+        az(format!(
+            "init --storage-account {} --storage-resource-group {} --container {}",
+            quoted(account),
+            quoted(group),
+            quoted(extension.setting(BUCKET))
+        ))
+    ];
+    let id = extensions::extension_id(&target.cluster, &extension.name);
+    Box::new(failure.hint(adopt).hint(fix![
+        "to use the target's storage, which the backups so far don't move to: ",
+        decision(&id),
+        "; then run: ",
+        az("prepare")
+    ]))
 }
 
 /// Whether it is in the namespace that the Azure CLI and the portal always use. Where Azure does not say, it is: the service
@@ -96,12 +104,12 @@ fn described(own: &Extension) -> String {
     )
 }
 
-fn listing(cluster: &ResourceId) -> String {
-    format!(
+fn listing(cluster: &ResourceId) -> CommandLine {
+    shell(format!(
         "az k8s-extension list --cluster-name {} --cluster-type managedClusters --resource-group {}",
         cluster.name(),
         cluster.resource_group()
-    )
+    ))
 }
 
 #[cfg(test)]
@@ -130,19 +138,22 @@ mod tests {
             failure.why[0].contains("by-hand") && failure.why[1].contains("second"),
             "{failure}"
         );
-        assert!(failure.hints.iter().all(|hint| !hint.contains("delete")), "{failure}");
+        assert!(
+            failure.hints.iter().all(|hint| !hint.to_string().contains("delete")),
+            "{failure}"
+        );
     }
 
     #[test]
     fn storage_of_another_file_is_a_conflict_with_both_names() {
         let target = example();
-        assert!(no_conflict(&target, &[extension(|_| ())], "").is_ok());
+        assert!(no_conflict(&target, &[extension(|_| ())]).is_ok());
         let other = extension(|body| body["properties"]["configurationSettings"][ACCOUNT] = json!("stother"));
-        let failure = no_conflict(&target, &[other], " --state x.toml").unwrap_err();
+        let failure = no_conflict(&target, &[other]).unwrap_err();
         assert!(
             failure.why[0].contains("stother") && failure.why[0].contains(target.storage.account.as_str()),
             "{failure}"
         );
-        assert!(failure.hints[0].ends_with(" --state x.toml"), "{failure}");
+        assert!(failure.hints[0].to_string().contains("az aksbackup init"), "{failure}");
     }
 }

@@ -7,6 +7,7 @@
 //! Rights: `Microsoft.ContainerService/managedClusters/{read,write}` on the cluster, `NAMESPACE/register/action` on the
 //! subscription where one is not registered.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{IssuerUrl, PrincipalId, ResourceGroupName, ResourceId, SubscriptionId};
@@ -19,7 +20,6 @@ use crate::arm::providers::{self, Provider};
 use crate::arm::versions;
 use crate::plane::Azure;
 use crate::steps::fresh::JustRead;
-use crate::steps::options::PrepareOptions;
 use crate::steps::turns::{self, Sight};
 use crate::steps::{registration, wanted};
 
@@ -34,8 +34,6 @@ pub(crate) const PROVIDERS: [&str; 5] = [
 
 /// Step 1.
 pub(crate) struct ClusterPrerequisites {
-    /// What `prepare` was told.
-    pub(crate) options: PrepareOptions,
     /// What the steps have just read for one another.
     pub(crate) read: JustRead,
 }
@@ -219,10 +217,8 @@ impl Step for ClusterPrerequisites {
                 subscription,
             } => refused.then(|| registration::turn(namespace, subscription)),
             PrerequisiteChange::Enable { cluster, .. } => {
-                registration::of_failure(failure, PROVIDERS[0], &cluster.subscription()).or_else(|| {
-                    let command = format!("az aksbackup prepare{}", self.options.state_flag);
-                    refused.then(|| turns::not_ours(change.note(), command))
-                })
+                registration::of_failure(failure, PROVIDERS[0], &cluster.subscription())
+                    .or_else(|| refused.then(|| turns::not_ours(change.note(), az("prepare"))))
             }
         }
     }

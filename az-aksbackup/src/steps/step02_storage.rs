@@ -9,6 +9,7 @@
 //! group; `Microsoft.Resources/subscriptions/resourceGroups/write` where a group has to be made. Microsoft's constraints:
 //! <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
@@ -249,10 +250,9 @@ impl Step for Storage {
         match change {
             StorageChange::Group { group, region } => refused.then(|| turns::create_group(group, region)),
             StorageChange::Account { group, .. } | StorageChange::Container { group, .. } => {
-                let command = format!("az aksbackup prepare{}", self.options.state_flag);
                 turns::without_group(group.as_ref(), failure)
                     .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
-                    .or_else(|| refused.then(|| turns::not_ours(change.note(), command)))
+                    .or_else(|| refused.then(|| turns::not_ours(change.note(), az("prepare"))))
             }
         }
     }

@@ -19,6 +19,7 @@ use crate::steps::policy::{self, Facts};
 use crate::steps::policy_file::{self, Asked};
 use crate::steps::turns::{self, Sight};
 use crate::steps::{drift, registration, vault, wanted};
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
@@ -260,10 +261,9 @@ impl Step for VaultAndPolicy {
             VaultChange::CreateVault { group, .. } | VaultChange::CreatePolicy { group, .. } => group.as_ref(),
             VaultChange::AddIdentity { .. } => None,
         };
-        let command = format!("az aksbackup prepare{}", self.options.state_flag);
         turns::without_group(group, failure)
             .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
-            .or_else(|| turns::is_refused(failure).then(|| turns::not_ours(change.note(), command)))
+            .or_else(|| turns::is_refused(failure).then(|| turns::not_ours(change.note(), az("prepare"))))
     }
 }
 

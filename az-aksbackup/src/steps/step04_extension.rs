@@ -9,7 +9,9 @@
 
 use std::collections::BTreeMap;
 
+use aksbackup_shared::command_line::{Fix, az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::names::NAMESPACE;
@@ -22,7 +24,6 @@ use crate::arm::versions;
 use crate::plane::{self, Azure};
 use crate::steps::cured::Cured;
 use crate::steps::fresh::JustRead;
-use crate::steps::options::PrepareOptions;
 use crate::steps::reinstallation::{cluster_of, decision};
 use crate::steps::settings::{self, Settings};
 use crate::steps::sole_extension::{no_conflict, sole};
@@ -32,8 +33,6 @@ const PROVIDER: &str = "Microsoft.KubernetesConfiguration";
 
 /// Step 4.
 pub(crate) struct BackupExtension {
-    /// What `prepare` was told.
-    pub(crate) options: PrepareOptions,
     /// What the steps have just read for one another.
     pub(crate) read: JustRead,
 }
@@ -131,7 +130,7 @@ impl Step for BackupExtension {
                 ))));
             }
         }
-        no_conflict(target, &seen.extensions, &self.options.state_flag)?;
+        no_conflict(target, &seen.extensions)?;
         let Some(endpoint) = endpoint else { return no_storage() };
         let settings = settings::keyless(target, extension, endpoint);
         if settings.is_empty() {
@@ -176,9 +175,8 @@ impl Step for BackupExtension {
     }
 
     fn hand_over(&self, change: &ExtensionChange, failure: &Failure) -> Option<Turn> {
-        let command = format!("az aksbackup prepare{}", self.options.state_flag);
         registration::of_failure(failure, PROVIDER, &change.extension().subscription())
-            .or_else(|| turns::is_refused(failure).then(|| turns::not_ours(change.note(), command)))
+            .or_else(|| turns::is_refused(failure).then(|| turns::not_ours(change.note(), az("prepare"))))
     }
 
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {
@@ -229,13 +227,18 @@ fn broken(target: &Target, extension: &Extension) -> Failure {
 }
 
 /// What to do about an extension that failed. Azure takes no second installation over it.
-fn cures(extension: &ResourceId) -> [String; 2] {
+fn cures(extension: &ResourceId) -> [Fix; 2] {
     [
-        format!("see what its pods say: kubectl get events -n {NAMESPACE} --sort-by=.lastTimestamp"),
-        format!(
-            "once the cause is gone: az aksbackup prepare; if Azure refuses that, {}",
+        fix![
+            "see what its pods say: ",
+            shell(format!("kubectl get events -n {NAMESPACE} --sort-by=.lastTimestamp"))
+        ],
+        fix![
+            "once the cause is gone: ",
+            az("prepare"),
+            "; if Azure refuses that, ",
             decision(extension)
-        ),
+        ],
     ]
 }
 

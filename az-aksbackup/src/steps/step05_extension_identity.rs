@@ -6,7 +6,9 @@
 //!
 //! Rights: `Microsoft.ManagedIdentity/userAssignedIdentities/read` on the node group.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{PrincipalId, ResourceGroupName, ResourceId};
 use aksbackup_shared::state::schema::{CloudTables, IdentityTable, RoleRecord, State, Target};
@@ -19,14 +21,11 @@ use crate::arm::{clusters, extensions};
 use crate::plane::Azure;
 use crate::steps::fresh::JustRead;
 use crate::steps::needed::Holder;
-use crate::steps::options::PrepareOptions;
 use crate::steps::turns::{self, Sight};
 use crate::steps::{reinstallation, wanted};
 
 /// Step 5.
 pub(crate) struct ExtensionIdentity {
-    /// What `prepare` was told.
-    pub(crate) options: PrepareOptions,
     /// What the steps have just read for one another.
     pub(crate) read: JustRead,
 }
@@ -64,7 +63,7 @@ impl Step for ExtensionIdentity {
         let Some(principal) = extension.principal().cloned() else {
             return Failure::failed(format!("extension {} has no identity", extension.name))
                 .because("Azure names no principal for it")
-                .hint("see what Azure says of the extension: az aksbackup doctor")
+                .hint(fix!["see what Azure says of the extension: ", az("doctor")])
                 .err();
         };
         let of_extension = |identity: &&Identity| identity.properties.principal_id == principal;
@@ -100,7 +99,7 @@ impl Step for ExtensionIdentity {
                         "the signed-in account may not read the identities in group {}",
                         seen.node_group.name()
                     ),
-                    format!("az aksbackup prepare{}", self.options.state_flag),
+                    az("prepare"),
                     Right::new(
                         "Microsoft.ManagedIdentity/userAssignedIdentities/read",
                         &seen.node_group,
@@ -113,7 +112,7 @@ impl Step for ExtensionIdentity {
                     seen.node_group.name(),
                     seen.principal
                 );
-                reinstallation::has_no_identity(&seen.extension, why, &self.options.state_flag).err()
+                reinstallation::has_no_identity(&seen.extension, why).err()
             }
         }
     }
@@ -157,7 +156,7 @@ async fn installed(reader: &Reader, fresh: Option<Extension>, state: &State, tar
             id.name(),
             target.cluster.with_group()
         ))
-        .hint("install it: az aksbackup prepare")
+        .hint(fix!["install it: ", az("prepare")])
         .err(),
     }
 }

@@ -9,7 +9,9 @@
 
 use std::time::Duration;
 
+use aksbackup_shared::command_line::{CommandLine, az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{FederatedCredentialName, IssuerUrl, ResourceId};
 use aksbackup_shared::names::AUDIENCE;
@@ -91,7 +93,7 @@ impl Step for FederatedCredentials {
         let (Some(identity), Some(prerequisites)) = (&state.cloud.identity, &state.cloud.prerequisites) else {
             return Failure::failed("cannot compare federated credentials")
                 .because("the extension's identity or the cluster's issuer has not been seen")
-                .hint(format!("az aksbackup prepare{}", self.options.state_flag))
+                .hint(az("prepare"))
                 .err();
         };
         let (identity, issuer) = (identity.identity.clone(), prerequisites.issuer.clone());
@@ -100,7 +102,7 @@ impl Step for FederatedCredentials {
             let extension = state.cloud.extension.as_ref().map(|table| table.extension.clone());
             let extension = extension.unwrap_or_else(|| wanted::extension(&target));
             let why = format!("Azure names {identity} as its own, and knows none such");
-            return reinstallation::has_no_identity(&extension, why, &self.options.state_flag).err();
+            return reinstallation::has_no_identity(&extension, why).err();
         }
         // What has its credential already was named by somebody before; it gets nothing new.
         let list = credentials.here().map(Vec::as_slice).unwrap_or_default();
@@ -132,7 +134,7 @@ impl Step for FederatedCredentials {
             let why = format!("{why} {}", seen.identity.name());
             let turn = turns::contributor(
                 why,
-                self.command(),
+                self.command(""),
                 Right::new(format!("{ACTION}/write"), &seen.identity),
             );
             return Ok(Decision::Blocked(vec![], vec![turn]));
@@ -206,7 +208,7 @@ impl Step for FederatedCredentials {
         turns::is_refused(failure).then(|| {
             let why = "the signed-in account may not write federated credentials on identity";
             let right = Right::new(format!("{ACTION}/write"), &change.identity);
-            turns::contributor(format!("{why} {}", change.identity.name()), self.command(), right)
+            turns::contributor(format!("{why} {}", change.identity.name()), self.command(""), right)
         })
     }
 
@@ -239,20 +241,14 @@ impl FederatedCredentials {
              of that account get the identity that can write all backups"
         );
         let subjects = subjects::flags(seen.unnamed.iter());
-        let command = format!("{}{subjects}{}", self.named(), self.options.state_flag);
-        turns::contributor(why, command, right)
+        turns::contributor(why, self.command(&subjects), right)
     }
 
-    /// `prepare` with the subjects that the person named.
-    fn named(&self) -> String {
+    /// `prepare` with the subjects that the person named, and `more` flags.
+    fn command(&self, more: &str) -> CommandLine {
         let subjects = self.options.subjects.iter();
         let subjects: String = subjects.map(|subject| format!(" --subject {subject}")).collect();
-        format!("az aksbackup prepare{subjects}")
-    }
-
-    /// The line that does this step with the rights it needs.
-    fn command(&self) -> String {
-        format!("{}{}", self.named(), self.options.state_flag)
+        az(format!("prepare{subjects}{more}"))
     }
 }
 
@@ -322,10 +318,13 @@ fn too_many(seen: &Seen, credentials: &[FederatedCredential], new: usize) -> Fai
     let is_stale = |own: &&FederatedCredential| own.properties.issuer != seen.issuer.as_str();
     let stale: Vec<&FederatedCredential> = credentials.iter().filter(is_stale).take(over).collect();
     if stale.len() < over {
-        return failure.hint(format!(
-            "decide with their owners which are no longer used, because pods that still use one lose access: az identity \
+        return failure.hint(fix![
+            "decide with their owners which are no longer used, because pods that still use one lose access: ",
+            shell(format!(
+                "az identity \
              federated-credential list {place} --output table"
-        ));
+            ))
+        ]);
     }
     let candidate = |own: &FederatedCredential| {
         format!(

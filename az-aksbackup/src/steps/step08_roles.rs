@@ -11,6 +11,7 @@
 
 use std::cell::RefCell;
 
+use aksbackup_shared::command_line::{CommandLine, az};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{ResourceId, SubscriptionId};
@@ -104,7 +105,7 @@ impl Step for Roles {
         let (world, early) = futures::join!(world::look(reader, state, &target), early);
         let world = world?;
         let unasked_tier = world.has_unasked_tier(&target);
-        let roles = match world::prove(&world, state, &target, &self.options.state_flag)? {
+        let roles = match world::prove(&world, state, &target)? {
             Proof::Proven(proven) => match early.filter(|_| claim.as_ref() == Some(&proven)) {
                 Some(checked) => Ok(checked),
                 None => Ok(needed::check(reader, needed::needs(&target, &proven, self.options.on_container)).await?),
@@ -139,7 +140,7 @@ impl Step for Roles {
         if self.options.confirm.confirms(&seen.target)? {
             return Ok(Decision::Change(missing));
         }
-        let failure = confirm::unconfirmed("grant", &self.options.state_flag);
+        let failure = confirm::unconfirmed("grant");
         if !self.options.in_passing {
             return failure.err();
         }
@@ -232,16 +233,13 @@ impl Roles {
     }
 
     /// `grant` for whoever may assign the roles.
-    fn command(&self) -> String {
+    fn command(&self) -> CommandLine {
         let container = if self.options.on_container {
             " --on-container"
         } else {
             ""
         };
-        format!(
-            "az aksbackup grant{container}{CONFIRMATIONS}{}",
-            self.options.state_flag
-        )
+        az(format!("grant{container}{CONFIRMATIONS}"))
     }
 }
 

@@ -9,6 +9,7 @@
 
 use std::cell::Cell;
 
+use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::ResourceId;
@@ -133,10 +134,7 @@ impl Step for BackupInstance {
                 None => backups::of_cluster(reader, &target.cluster).await,
             }
         };
-        let (instances, roles) = futures::join!(
-            instances,
-            roles_seen::look(reader, state, &target, &self.options.state_flag),
-        );
+        let (instances, roles) = futures::join!(instances, roles_seen::look(reader, state, &target),);
         let instances = instances?;
         let deleted = match instances.is_empty() {
             true => backups::deleted(reader, &wanted::vault(&target), &target.cluster)
@@ -227,12 +225,7 @@ impl Step for BackupInstance {
     }
 
     fn hand_over(&self, change: &InstanceChange, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure).then(|| {
-            turns::not_ours(
-                change.note(),
-                format!("az aksbackup protect{}", self.options.state_flag),
-            )
-        })
+        turns::is_refused(failure).then(|| turns::not_ours(change.note(), az("protect")))
     }
 
     fn goes_on(&self, seen: &Seen) -> bool {
@@ -307,7 +300,7 @@ impl BackupInstance {
                 "nobody has verified the extension's access to storage in cluster {} yet",
                 target.cluster.with_group()
             ),
-            command: format!("kubectl aksbackup configure{}", self.options.state_flag),
+            command: kubectl("configure"),
             right: None,
         }
     }

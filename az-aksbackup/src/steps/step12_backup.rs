@@ -10,7 +10,9 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{BackupTable, CloudTables, State, Target};
@@ -163,12 +165,9 @@ impl Step for Backup {
                 name(job),
                 job.properties.status
             )))),
-            JobState::Completed if job.is_incomplete() => Ok(Decision::Differs(
-                evidence(job),
-                incomplete(job, &self.options.state_flag),
-            )),
+            JobState::Completed if job.is_incomplete() => Ok(Decision::Differs(evidence(job), incomplete(job))),
             JobState::Completed => Ok(Decision::Done(evidence(job))),
-            JobState::Failed => Err(Box::new(failed(job, &self.options.state_flag))),
+            JobState::Failed => Err(Box::new(failed(job))),
         }
     }
 
@@ -210,8 +209,7 @@ impl Step for Backup {
     }
 
     fn hand_over(&self, change: &StartBackup, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure)
-            .then(|| turns::not_ours(change.note(), format!("az aksbackup backup{}", self.options.state_flag)))
+        turns::is_refused(failure).then(|| turns::not_ours(change.note(), az("backup")))
     }
 }
 
@@ -236,7 +234,7 @@ impl Backup {
         Turn {
             who: Person::PlatformTeam,
             why: "the cluster is not protected yet, so there is nothing to back up with".into(),
-            command: format!("az aksbackup protect{}", self.options.state_flag),
+            command: az("protect"),
             right: None,
         }
     }
@@ -268,13 +266,13 @@ fn evidence(job: &Job) -> String {
 }
 
 /// A recovery point exists, and something is missing in it: that is never a backup as it was requested.
-fn incomplete(job: &Job, state_flag: &str) -> Drift {
+fn incomplete(job: &Job) -> Drift {
     let warnings = job.warnings();
     let differences = match warnings.is_empty() {
         true => vec!["the recovery point might lack resources of the cluster".to_owned()],
         false => warnings,
     };
-    let hint = format!("check what is missing: az aksbackup jobs {}{state_flag}", name(job));
+    let hint = fix!["check what is missing: ", az("jobs").with(name(job))];
     Drift {
         deviation: Deviation::Incomplete,
         differences,
@@ -282,7 +280,7 @@ fn incomplete(job: &Job, state_flag: &str) -> Drift {
     }
 }
 
-fn failed(job: &Job, state_flag: &str) -> Failure {
+fn failed(job: &Job) -> Failure {
     let errors = job
         .properties
         .error_details
@@ -291,11 +289,8 @@ fn failed(job: &Job, state_flag: &str) -> Failure {
         .unwrap_or_default();
     let failure = Failure::failed(format!("backup job {} is {}", name(job), job.properties.status));
     UserError::explain(&errors, failure)
-        .hint(format!("once that is cured: az aksbackup backup{state_flag}"))
-        .hint(format!(
-            "all that Azure knows of it: az aksbackup jobs {}{state_flag}",
-            name(job)
-        ))
+        .hint(fix!["once that is cured: ", az("backup")])
+        .hint(fix!["all that Azure knows of it: ", az("jobs").with(name(job))])
 }
 
 #[cfg(test)]

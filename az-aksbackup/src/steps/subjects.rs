@@ -1,6 +1,8 @@
 //! Which service accounts want a federated credential, and under which names.
 
+use aksbackup_shared::command_line::kubectl;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::{FederatedCredentialName, IssuerUrl, ObjectName};
 use aksbackup_shared::names::{GUIDE_SERVICE_ACCOUNTS, NAMESPACE};
 use aksbackup_shared::state::schema::State;
@@ -83,7 +85,11 @@ fn recorded(state: &State) -> Outcome<Vec<String>> {
     let refused = |key: &str, why: String| {
         Failure::failed("the state file wants the extension's identity for pods of others")
             .at_key(key, why)
-            .hint("ask where the file comes from; kubectl aksbackup configure records the accounts again")
+            .hint(fix![
+                "ask where the file comes from; ",
+                kubectl("configure"),
+                " records the accounts again"
+            ])
             .err()
     };
     if table.namespace.as_str() != NAMESPACE {

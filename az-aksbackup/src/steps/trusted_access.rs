@@ -5,7 +5,9 @@
 //!
 //! Rights: `Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings/{read,write}` on the cluster.
 
+use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{CloudTables, State, Target, TrustedAccessTable};
@@ -16,14 +18,10 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::trusted_access::{self, BACKUP_OPERATOR, Binding, LIMIT};
 use crate::arm::versions;
 use crate::plane::{self, Azure};
-use crate::steps::options::PrepareOptions;
 use crate::steps::{turns, wanted};
 
 /// Trusted access.
-pub(crate) struct TrustedAccess {
-    /// What `prepare` was told.
-    pub(crate) options: PrepareOptions,
-}
+pub(crate) struct TrustedAccess;
 
 /// What is there.
 pub(crate) struct Seen {
@@ -134,12 +132,7 @@ impl Step for TrustedAccess {
     }
 
     fn hand_over(&self, change: &Bind, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure).then(|| {
-            turns::not_ours(
-                change.note(),
-                format!("az aksbackup prepare{}", self.options.state_flag),
-            )
-        })
+        turns::is_refused(failure).then(|| turns::not_ours(change.note(), az("prepare")))
     }
 
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {
@@ -184,9 +177,10 @@ fn full(cluster: &ResourceId) -> Failure {
         cluster.with_group()
     ))
     .because(format!("it has {LIMIT}, the most that Azure allows"))
-    .hint(format!(
-        "see which one is not needed: az aks trustedaccess rolebinding list {place}"
-    ))
+    .hint(fix![
+        "see which one is not needed: ",
+        shell(format!("az aks trustedaccess rolebinding list {place}"))
+    ])
 }
 
 #[cfg(test)]
@@ -198,9 +192,7 @@ mod tests {
     use crate::steps::wanted::tests::{example, state};
 
     fn step() -> TrustedAccess {
-        TrustedAccess {
-            options: PrepareOptions::default(),
-        }
+        TrustedAccess {}
     }
 
     fn binding(change: impl FnOnce(&mut Value)) -> Binding {

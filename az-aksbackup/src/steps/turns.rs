@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use aksbackup_shared::args::quoted;
+use aksbackup_shared::command_line::{CommandLine, Fix, shell};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::{Region, ResourceId};
 use aksbackup_shared::step::{ChangeNote, Right, Turn, Wait};
@@ -91,11 +93,11 @@ pub(crate) fn look_again(why: impl Into<String>) -> Wait {
 }
 
 /// The turn of whoever has more rights in the subscription, with `command` to run.
-pub(crate) fn contributor(why: impl Into<String>, command: impl Into<String>, right: Right) -> Turn {
+pub(crate) fn contributor(why: impl Into<String>, command: CommandLine, right: Right) -> Turn {
     Turn {
         who: Person::SubscriptionContributor,
         why: why.into(),
-        command: command.into(),
+        command,
         right: Some(right),
     }
 }
@@ -108,27 +110,27 @@ pub(crate) fn unlock_nodes(cluster: &ResourceId) -> Turn {
             "the node group of cluster {} is locked against every change",
             cluster.with_group()
         ),
-        command: format!(
+        command: shell(format!(
             "az aks update --name {} --resource-group {} --subscription {} --nrg-lockdown-restriction-level Unrestricted",
             cluster.name(),
             cluster.resource_group(),
             cluster.subscription()
-        ),
+        )),
         right: Some(Right::new("Microsoft.ContainerService/managedClusters/write", cluster)),
     }
 }
 
 /// What to do about a lock. It protects something, so that its removal is a decision and no command to paste; the notes that
 /// `az lock show` prints often say why it was set.
-pub(crate) fn whose_lock(lock: &Lock) -> String {
-    format!(
-        "ask the owner of the lock, which was set on purpose, whether it can be removed: {}",
+pub(crate) fn whose_lock(lock: &Lock) -> Fix {
+    fix![
+        "ask the owner of the lock, which was set on purpose, whether it can be removed: ",
         show_lock(lock)
-    )
+    ]
 }
 
-fn show_lock(lock: &Lock) -> String {
-    format!("az lock show --ids {}", quoted(&lock.id))
+fn show_lock(lock: &Lock) -> CommandLine {
+    shell(format!("az lock show --ids {}", quoted(&lock.id)))
 }
 
 /// The turn of whoever may remove a lock.
@@ -146,7 +148,7 @@ pub(crate) fn unlock(lock: &Lock) -> Turn {
 }
 
 /// The turn of whoever may make a change that the caller may not, with `command` to run.
-pub(crate) fn not_ours(note: ChangeNote, command: String) -> Turn {
+pub(crate) fn not_ours(note: ChangeNote, command: CommandLine) -> Turn {
     contributor(
         format!("the signed-in account may not {}", note.summary),
         command,
@@ -159,7 +161,9 @@ pub(crate) fn create_group(group: &ResourceId, region: &Region) -> Turn {
     let (name, subscription) = (group.name(), group.subscription());
     contributor(
         format!("resource group {name} does not exist, or the signed-in account may not see it"),
-        format!("az group create --name {name} --location {region} --subscription {subscription}"),
+        shell(format!(
+            "az group create --name {name} --location {region} --subscription {subscription}"
+        )),
         Right::new(
             "Microsoft.Resources/subscriptions/resourceGroups/write",
             format!("/subscriptions/{subscription}"),

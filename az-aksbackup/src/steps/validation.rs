@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::step::{Local, Operation, Progress};
 use jiff::Timestamp;
@@ -113,11 +115,11 @@ impl Validation {
         let (until, cure) = match cause(&failure) {
             Cause::Rights => (
                 self.patience.roles,
-                "see which role or binding is missing: az aksbackup status",
+                fix!["see which role or binding is missing: ", az("status")],
             ),
             Cause::Storage => (
                 self.patience.storage,
-                "see what the cluster says: kubectl aksbackup verify",
+                fix!["see what the cluster says: ", kubectl("verify")],
             ),
             Cause::Other => return Err(failure),
         };

@@ -1,6 +1,8 @@
 //! Whether a Backup vault that exists will do, and what vault and policy have otherwise.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::state::schema::Target;
 
 use crate::arm::region;
@@ -19,12 +21,15 @@ pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
                 "it is in region {}, the cluster is in {}; Azure Backup wants both in the same",
                 vault.location, target.region
             ))
-            .hint("choose another vault, or a new name: az aksbackup init --vault NAME")
+            .hint(fix!["choose another vault, or a new name: ", az("init --vault NAME")])
             .err();
     }
     if vault.properties.provisioning_state.as_deref() == Some("Failed") {
         return Failure::failed(format!("Backup vault {name} is in state Failed"))
-            .hint("see what is wrong with it in the portal, or choose another: az aksbackup init --vault NAME")
+            .hint(fix![
+                "see what is wrong with it in the portal, or choose another: ",
+                az("init --vault NAME")
+            ])
             .err();
     }
     Ok(())

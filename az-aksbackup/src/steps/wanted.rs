@@ -1,6 +1,8 @@
 //! The ids of what `[target]` asks for.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{State, Target};
 
@@ -14,7 +16,7 @@ pub(crate) fn target(state: &State) -> Outcome<&Target> {
     match &state.target {
         Some(target) => Ok(target),
         None => Failure::usage("the state file has no [target]")
-            .hint("begin with: az aksbackup init")
+            .hint(fix!["begin with: ", az("init")])
             .err(),
     }
 }

@@ -1,7 +1,9 @@
 //! What Azure itself says about the parts that roles connect. `grant` trusts nothing else: the state file may come from
 //! somebody with fewer rights than its reader.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::PrincipalId;
 use aksbackup_shared::state::schema::{State, Target};
@@ -107,22 +109,21 @@ pub(crate) async fn look(reader: &Reader, state: &State, target: &Target) -> Out
 ///
 /// # Errors
 /// They do not, or are not: claim and reality are named.
-pub(crate) fn prove(world: &World, state: &State, target: &Target, state_flag: &str) -> Outcome<Proof> {
+pub(crate) fn prove(world: &World, state: &State, target: &Target) -> Outcome<Proof> {
     let parts = match parts(world, target)? {
         Ok(parts) => parts,
         Err(why) => {
-            let command = format!("az aksbackup prepare{state_flag}");
             return Ok(Proof::NotYet(Turn {
                 who: Person::PlatformTeam,
                 why,
-                command,
+                command: az("prepare"),
                 right: None,
             }));
         }
     };
     let (Some(extension), Some(cluster)) = (parts.extension.principal(), world.cluster.principal()) else {
         return Failure::failed("the extension or the cluster has no identity that roles could be given to")
-            .hint("see what is wrong: az aksbackup prepare --dry-run")
+            .hint(fix!["see what is wrong: ", az("prepare --dry-run")])
             .err();
     };
     let proven = Proven {
@@ -149,7 +150,7 @@ fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, Str
     let Some(extension) = sole.filter(|own| own.is_installed()) else {
         return Ok(Err(format!("the extension on cluster {cluster} is not installed yet")));
     };
-    settings::same_storage(target, extension).map_err(|failure| failure.hint(claims::ASK))?;
+    settings::same_storage(target, extension).map_err(|failure| failure.hint(claims::ask()))?;
     let Some(principal) = world.vault.as_ref().and_then(Vault::principal) else {
         return Ok(Err(format!("vault {name} does not exist yet, or has no identity")));
     };

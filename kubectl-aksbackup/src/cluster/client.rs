@@ -4,8 +4,10 @@ use std::fmt::Debug;
 use std::rc::Rc;
 
 use aksbackup_shared::bounds::TOO_LARGE;
+use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::names::{CLIENT_ID_ANNOTATION, NAMESPACE, USE_LABEL};
 use k8s_openapi::NamespaceResourceScope;
@@ -68,7 +70,7 @@ impl Reader {
     /// No such kubeconfig, context or cluster, or a namespace that is none.
     pub(crate) fn new(
         flags: &ConnectionFlags,
-        credentials: Option<&str>,
+        credentials: Option<&CommandLine>,
         trace: impl Fn(String) + 'static,
         deadline: Deadline,
     ) -> Outcome<Self> {
@@ -244,10 +246,10 @@ pub(crate) fn stripped<T>(mark: &str, what: &str, namespace: &str) -> Outcome<T>
         .because(
             "the API server accepts it and answers without it: a mutating webhook or policy of the cluster removes it",
         )
-        .hint(format!(
-            "exempt namespace {namespace} from that webhook or policy; list them: kubectl get \
-             mutatingwebhookconfigurations,mutatingadmissionpolicies"
-        ))
+        .hint(fix![
+            format!("exempt namespace {namespace} from that webhook or policy; list them: "),
+            shell("kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies")
+        ])
         .err()
 }
 

@@ -7,9 +7,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use aksbackup_shared::bounds::excess_of;
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::console::human;
 use aksbackup_shared::deadline::Deadline;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::pace::Pace;
 use aksbackup_shared::regular;
 use jiff::{SignedDuration, Timestamp};
@@ -195,7 +197,7 @@ impl Connection {
             true => Ok(token.to_owned()),
             false => Failure::usage(format!("cannot use the kubeconfig for {}", self.access.server))
                 .because("its bearer token has a space, a line break or another character that no token has")
-                .hint("sign in again, for AKS: az aks get-credentials")
+                .hint(fix!["sign in again, for AKS: ", shell("az aks get-credentials")])
                 .err(),
         }
     }

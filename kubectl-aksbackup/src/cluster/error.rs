@@ -5,7 +5,9 @@ use std::error::Error as _;
 use std::fmt;
 
 use aksbackup_shared::bounds::{TOO_LARGE, UNREADABLE, excess_of};
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::Failure;
+use aksbackup_shared::fix;
 use aksbackup_shared::wrong_clock;
 use kube::core::Status;
 
@@ -64,7 +66,10 @@ pub(crate) fn failure(error: &kube::Error, doing: &Doing, server: &str) -> Failu
         kube::Error::SerdeError(why) => Failure::failed(doing.what())
             .because(format!("unexpected response from {server}: {why}"))
             .code(UNREADABLE)
-            .hint("is there a proxy or a login page in between? Try: kubectl get --raw /version"),
+            .hint(fix![
+                "is there a proxy or a login page in between? Try: ",
+                shell("kubectl get --raw /version")
+            ]),
         _ if excess_of(error).is_some() => too_large(error, doing, server),
         kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => {
             unreachable_server(error, doing, server)
@@ -207,7 +212,11 @@ mod tests {
         );
         assert_eq!(failure.exit, Exit::NotPermitted);
         assert_eq!(failure.what, "cannot patch deployment agent in namespace ns");
-        assert!(failure.hints[0].contains("patch deployments in namespace ns"));
+        assert!(
+            failure.hints[0]
+                .to_string()
+                .contains("patch deployments in namespace ns")
+        );
         assert_eq!(failure.code.as_deref(), Some("Forbidden"));
     }
 
@@ -254,7 +263,7 @@ mod tests {
         .unwrap();
         let failure = refused(&conflict, &doing(), "https://a");
         assert!(failure.why.iter().any(|why| why.contains("kubectl-annotate")));
-        assert!(failure.hints[0].contains("--force-conflicts"));
+        assert!(failure.hints[0].to_string().contains("--force-conflicts"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Which API server, as whom: the kubeconfig with kubectl's flags over it.
 
+use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use kube::Config;
 use kube::config::{AuthInfo, Cluster, ExecConfig, Kubeconfig};
 use rustls::pki_types::CertificateDer;
@@ -36,13 +38,14 @@ struct Chosen {
 ///
 /// # Errors Exit 3: no kubeconfig, or no such context, cluster or user in it, with those that exist. Exit 2: it cannot
 /// be read, or has no current context.
-pub(crate) fn resolve(flags: &ConnectionFlags, credentials: Option<&str>) -> Outcome<Access> {
+pub(crate) fn resolve(flags: &ConnectionFlags, credentials: Option<&CommandLine>) -> Outcome<Access> {
     resolved(flags).map_err(|failure| {
         Box::new(match credentials {
-            Some(command) => failure.hint(format!("for the cluster of the state file: {command}")),
-            None if failure.exit == aksbackup_shared::exit::Exit::Missing => {
-                failure.hint("for an AKS cluster: az aks get-credentials --resource-group GROUP --name CLUSTER")
-            }
+            Some(command) => failure.hint(fix!["for the cluster of the state file: ", command]),
+            None if failure.exit == aksbackup_shared::exit::Exit::Missing => failure.hint(fix![
+                "for an AKS cluster: ",
+                shell("az aks get-credentials --resource-group GROUP --name CLUSTER")
+            ]),
             None => *failure,
         })
     })

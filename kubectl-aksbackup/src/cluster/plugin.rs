@@ -7,8 +7,10 @@ use std::io::IsTerminal as _;
 use std::process::Stdio;
 use std::time::Duration;
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::console::human;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use jiff::Timestamp;
 use kube::config::{ExecAuthCluster, ExecConfig, ExecInteractiveMode};
 use serde::{Deserialize, Serialize};
@@ -162,7 +164,7 @@ fn not_started(plugin: &ExecConfig, name: &str, error: &std::io::Error) -> Outco
     if let Some(hint) = &plugin.install_hint {
         failure = failure.hint(hint.trim().to_owned());
     } else if name.ends_with("kubelogin") {
-        failure = failure.hint("install it: az aks install-cli");
+        failure = failure.hint(fix!["install it: ", shell("az aks install-cli")]);
     }
     failure.err()
 }
@@ -207,7 +209,7 @@ mod tests {
         plugin.command = Some("/nowhere/kubelogin".into());
         let failure = credential(&plugin, false, None).await.unwrap_err();
         assert!(failure.what.contains("/nowhere/kubelogin"));
-        assert!(failure.hints[0].contains("az aks install-cli"));
+        assert!(failure.hints[0].to_string().contains("az aks install-cli"));
     }
 
     #[tokio::test]

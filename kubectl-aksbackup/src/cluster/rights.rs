@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use futures::future::try_join_all;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
@@ -67,9 +69,10 @@ pub(crate) fn lacking(caller: &str, lacks: &[Permission], namespace: &str) -> Fa
         .hint(
             "nothing was written; ask a cluster admin for these rights, or use a context that has them: --context NAME",
         )
-        .hint(format!(
-            "to see one's rights: kubectl auth can-i --list --namespace {namespace}"
-        ))
+        .hint(fix![
+            "to see one's rights: ",
+            shell(format!("kubectl auth can-i --list --namespace {namespace}"))
+        ])
 }
 
 impl Reader {

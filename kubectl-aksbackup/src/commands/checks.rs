@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aksbackup_shared::args::with_state;
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::Fix;
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::state::schema::State;
 use jiff::Timestamp;
@@ -98,11 +98,8 @@ impl Sight {
     }
 }
 
-pub(crate) const CONFIGURE: &str = "kubectl aksbackup configure";
-pub(crate) const PREPARE: &str = "az aksbackup prepare";
-
-/// Every check, in the order of the chain. `state_flag` goes behind the commands that cure.
-pub(crate) fn checks(sight: &Sight, state: &State, state_flag: &str) -> Vec<Check> {
+/// Every check, in the order of the chain.
+pub(crate) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     let identity = same_cluster(sight.issuer.as_deref(), state);
     let mut all = vec![identity];
     // What another cluster looks like says nothing about the state file's.
@@ -117,16 +114,8 @@ pub(crate) fn checks(sight: &Sight, state: &State, state_flag: &str) -> Vec<Chec
             all.extend(of_jobs::checks(sight));
         }
     }
-    with_flags(&mut all, state_flag);
     all.sort_by_key(|check| check.link);
     all
-}
-
-/// Puts the `--state` flag behind the commands that cure.
-pub(crate) fn with_flags(all: &mut [Check], state_flag: &str) {
-    for hint in all.iter_mut().filter_map(|check| check.hint.as_mut()) {
-        *hint = with_state(hint, state_flag);
-    }
 }
 
 /// What may not be read, with the right that would let it.
@@ -158,7 +147,7 @@ impl Faults {
         link: Link,
         name: &str,
         well: impl FnOnce() -> String,
-        judge: impl Fn(&str) -> (Verdict, String),
+        judge: impl Fn(&str) -> (Verdict, Fix),
     ) -> Vec<Check> {
         if self.0.is_empty() {
             return vec![Check::ok(link, name, well())];

@@ -38,7 +38,7 @@ pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
         DryRun::Client => look(&mut steps, &session).await,
         DryRun::Server => rehearsed(look(&mut steps, &session).await, &session, &context, force).await?,
     };
-    let next = status::next(&session.state(), &cli.common.state_flag());
+    let next = status::next(&session.state());
     Ok(conclude(
         &session.console,
         cli.common.output,

@@ -5,6 +5,7 @@ use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::finding::Remedy;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::Fix;
 use aksbackup_shared::diagnosis::command::{conclude, look_up, offer};
 use aksbackup_shared::diagnosis::diagnose;
 use aksbackup_shared::exit::Exit;
@@ -85,7 +86,7 @@ pub(crate) async fn examine(cli: &Cli, reader: &Reader, state: &State) -> Outcom
     for (source, lines) in logs {
         all.extend(texts::of_log(&source, lines, &sight));
     }
-    let mut own = examined("doctor", &sight, state, &cli.common.state_flag());
+    let mut own = examined("doctor", &sight, state);
     own.findings = diagnose(&own.checks, &all);
     Ok(own)
 }
@@ -96,7 +97,7 @@ pub(crate) async fn examine(cli: &Cli, reader: &Reader, state: &State) -> Outcom
 /// The error itself, where nothing is known.
 fn unreachable(failure: &Failure, reader: &Reader, state: &State) -> Outcome<Examination> {
     let server = reader.connection().server();
-    let check = Check::unknown(Link::Login, "login", failure.what.clone()).hinted(failure.hints.join("; "));
+    let check = Check::unknown(Link::Login, "login", failure.what.clone()).hinted(Fix::joined(failure.hints.clone()));
     let check = failure.why.iter().cloned().fold(check, Check::because);
     let check = match contact::known(failure) {
         Some(known) => check.proves(known),

@@ -2,9 +2,11 @@
 
 use aksbackup_shared::args::Format;
 use aksbackup_shared::bounds::TOO_LARGE;
+use aksbackup_shared::command_line::kubectl;
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::names::AGENT_DEPLOYMENT;
 use aksbackup_shared::process::document;
 use futures::future::try_join_all;
@@ -61,7 +63,7 @@ async fn agents(reader: &Reader) -> Outcome<Vec<Pod>> {
             "deployment {AGENT_DEPLOYMENT} has no pod in namespace {}",
             reader.namespace()
         ))
-        .hint("is the backup extension installed? kubectl aksbackup status")
+        .hint(fix!["is the backup extension installed? ", kubectl("status")])
         .err();
     }
     Ok(own)
@@ -106,7 +108,7 @@ async fn collected(reader: &Reader, pod: &Pod, lines: &Lines) -> Outcome<serde_j
         return Failure::failed(format!("cannot print the log of pod {} as one document", pod.name))
             .because(format!("it is larger than {most} MiB"))
             .code(TOO_LARGE)
-            .hint("ask for fewer lines, or for text: kubectl aksbackup logs --tail 1000")
+            .hint(fix!["ask for fewer lines, or for text: ", kubectl("logs --tail 1000")])
             .err();
     }
     Ok(json!({ "pod": pod.name, "container": lines.container, "lines": all }))

@@ -87,15 +87,15 @@ fn version<T>(list: Option<&Listed<T>>) -> String {
 ///
 /// # Errors
 /// As [`look`].
-pub(crate) async fn before(reader: &Reader, state: &State, state_flag: &str) -> Outcome<(Vec<Check>, Option<String>)> {
+pub(crate) async fn before(reader: &Reader, state: &State) -> Outcome<(Vec<Check>, Option<String>)> {
     let (around, issuer) = try_join(reader.surroundings(true), reader.advertised_issuer()).await?;
-    let checks = preconditions(&around, issuer.as_deref(), reader.namespace_name(), state, state_flag);
+    let checks = preconditions(&around, issuer.as_deref(), reader.namespace_name(), state);
     Ok((checks, issuer))
 }
 
 /// What was seen as a document of `command`.
-pub(crate) fn examined(command: &str, sight: &Sight, state: &State, state_flag: &str) -> Examination {
-    of_checks(command, checks(sight, state, state_flag), sight.issuer.clone(), state)
+pub(crate) fn examined(command: &str, sight: &Sight, state: &State) -> Examination {
+    of_checks(command, checks(sight, state), sight.issuer.clone(), state)
 }
 
 /// A document of `command` with these checks, without what looks like a secret in them.

@@ -2,11 +2,13 @@
 
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::shell;
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::state::schema::State;
 
 use crate::cluster::surroundings::{Node, Quota, Surroundings};
-use crate::commands::checks::{namespace, other_veleros, same_cluster, unreadable, webhook, with_flags};
+use crate::commands::checks::{namespace, other_veleros, same_cluster, unreadable, webhook};
 
 /// Where Velero and the extension's other pods can run: their images are built for nothing else (Microsoft's support
 /// matrix of AKS backup).
@@ -18,28 +20,25 @@ const MEMORY: i128 = 128 << 20;
 /// The extension's pods, and as many again while they are rolled out.
 const PODS: i128 = 6;
 
-/// Every check. `state_flag` goes behind the commands that cure.
+/// Every check.
 pub(crate) fn preconditions(
     around: &Surroundings,
     issuer: Option<&str>,
     own: &NamespaceName,
     state: &State,
-    state_flag: &str,
 ) -> Vec<Check> {
     let identity = same_cluster(issuer, state);
     if identity.verdict == Verdict::Error {
         return vec![identity];
     }
-    let mut all = vec![
+    vec![
         identity,
         namespace(around.namespace.as_deref(), own),
         other_veleros(around.veleros.as_deref()),
         webhook(around, own, None),
         nodes(around.nodes.as_deref()),
         quotas(around.quotas.as_deref(), own),
-    ];
-    with_flags(&mut all, state_flag);
-    all
+    ]
 }
 
 fn nodes(found: Option<&[Node]>) -> Check {
@@ -61,7 +60,10 @@ fn nodes(found: Option<&[Node]>) -> Check {
         true => "there is no node".to_owned(),
         false => format!("no node has room for Velero: {}", why.join("; ")),
     };
-    let cure = format!("add a node pool of {PLATFORM} without taints, or scale one up: az aks nodepool scale");
+    let cure = fix![
+        format!("add a node pool of {PLATFORM} without taints, or scale one up: "),
+        shell("az aks nodepool scale")
+    ];
     let unsuitable = !all.iter().any(|node| node.platform == PLATFORM);
     Check::error(LINK, NAME, why, cure).proves(if unsuitable {
         "CLU-NODES-UNSUITABLE"
@@ -105,7 +107,10 @@ fn quotas(found: Option<&[Quota]>, namespace: &NamespaceName) -> Check {
             LINK,
             NAME,
             format!("{}; the extension needs more", bad.join("; ")),
-            format!("raise it: kubectl edit resourcequota --namespace {namespace}"),
+            fix![
+                "raise it: ",
+                shell(format!("kubectl edit resourcequota --namespace {namespace}"))
+            ],
         )
         .proves("K8S-QUOTA"),
     }
@@ -161,7 +166,7 @@ mod tests {
 
     fn verdicts(around: &Surroundings, verdict: Verdict) -> Vec<String> {
         let namespace = "ns".parse().unwrap();
-        let all = preconditions(around, Some(testing::ISSUER), &namespace, &testing::state(), "");
+        let all = preconditions(around, Some(testing::ISSUER), &namespace, &testing::state());
         let own = all.into_iter().filter(|check| check.verdict == verdict);
         own.map(|check| check.check).collect()
     }

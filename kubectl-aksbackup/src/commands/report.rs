@@ -22,12 +22,11 @@ pub(crate) async fn run(cli: &Cli, arguments: &ReportArgs) -> Outcome<Exit> {
     let Some((state, digest)) = store.load_with_digest()? else {
         return cli.common.no_state();
     };
-    let state_flag = cli.common.state_flag();
-    let recorded = || -> Vec<Row> { status::rows(&state, None, &state_flag) };
+    let recorded = || -> Vec<Row> { status::rows(&state, None) };
     let (rows, looked) = match arguments.offline {
         true => (recorded(), None),
         // Another cluster is seen by the first, and a missing login too.
-        false => match seen(cli, state.clone(), &state_flag).await {
+        false => match seen(cli, state.clone()).await {
             Ok(rows) => (rows, Some(examined(cli, &state).await)),
             Err(failure) => (recorded(), Some(Err(failure))),
         },

@@ -3,8 +3,10 @@
 use std::rc::Rc;
 
 use aksbackup_shared::args::quoted;
+use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::files::Program;
+use aksbackup_shared::guide::Plane;
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::state::schema::{ClusterTables, State};
 use aksbackup_shared::state::store::DEFAULT_NAME;
@@ -16,7 +18,7 @@ use crate::steps::context::Context;
 
 /// This program, for the commands on state files alone.
 pub(crate) const PROGRAM: Program = Program {
-    spoken: "kubectl aksbackup",
+    plane: Plane::Cluster,
     tool: TOOL,
 };
 
@@ -68,8 +70,8 @@ pub(crate) fn state_or_none(cli: &Cli) -> Outcome<State> {
 }
 
 /// The command that writes a kubeconfig for the cluster of the state file.
-pub(crate) fn credentials(state: &State) -> Option<String> {
-    Some(format!("az aks get-credentials {}", cluster_flags(state)?))
+pub(crate) fn credentials(state: &State) -> Option<CommandLine> {
+    Some(shell(format!("az aks get-credentials {}", cluster_flags(state)?)))
 }
 
 /// The flags by which `az aks` knows the cluster of the state file.
@@ -92,7 +94,7 @@ pub(crate) fn reader(cli: &Cli, state: &State) -> Outcome<Reader> {
     let trace = cli.common.console().detailer();
     Reader::new(
         &cli.connection,
-        credentials(state).as_deref(),
+        credentials(state).as_ref(),
         trace,
         cli.common.deadline(),
     )
@@ -106,7 +108,7 @@ pub(crate) async fn open(cli: &Cli, state: State, access: Access) -> Outcome<(Se
     let console = cli.common.console();
     let reader = reader(cli, &state)?;
     console.detail(format!("API server {}", reader.connection().server()));
-    let mut context = Context::new(&reader, cli.common.state_flag()).await?;
+    let mut context = Context::new(&reader).await?;
     if let Access::Write { force } = access {
         context.rehearsal.replace(Some(Rehearsal::new(&reader, force)));
     }

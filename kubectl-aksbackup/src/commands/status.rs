@@ -1,6 +1,7 @@
 //! `status`: what the file says, what the cluster shows, and whose turn is next.
 
 use aksbackup_shared::args::StatusArgs;
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::{Person, StepName};
@@ -24,11 +25,10 @@ pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
         .store::<ClusterTables>(session::TOOL)
         .load_with_digest()?
         .unzip();
-    let state_flag = cli.common.state_flag();
     let rows = match (arguments.offline, &recorded) {
         (true, None) => return cli.common.no_state(),
-        (true, Some(state)) => status::rows(state, None, &state_flag),
-        (false, _) => seen(cli, recorded.clone().unwrap_or_default(), &state_flag).await?,
+        (true, Some(state)) => status::rows(state, None),
+        (false, _) => seen(cli, recorded.clone().unwrap_or_default()).await?,
     };
     let next = match recorded {
         Some(_) => status::next_of(&rows),
@@ -39,7 +39,6 @@ pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
         digest,
         rows: &rows,
         next,
-        state_flag: &state_flag,
         offline: arguments.offline,
         check: arguments.check,
     };
@@ -50,7 +49,7 @@ pub(crate) async fn run(cli: &Cli, arguments: StatusArgs) -> Outcome<Exit> {
 ///
 /// # Errors
 /// As [`session::open`]; the cluster is another than the file's.
-pub(crate) async fn seen(cli: &Cli, recorded: State, state_flag: &str) -> Outcome<Vec<Row>> {
+pub(crate) async fn seen(cli: &Cli, recorded: State) -> Outcome<Vec<Row>> {
     let (session, context) = session::open(cli, recorded.clone(), Access::Read).await?;
     let mut report = look(&mut guide::status(&context), &session).await;
     session.console.clear();
@@ -62,7 +61,7 @@ pub(crate) async fn seen(cli: &Cli, recorded: State, state_flag: &str) -> Outcom
         return Err(error);
     }
     let (report, state) = (&report, &session.state());
-    Ok(status::rows(&recorded, Some(&Seen { report, state }), state_flag))
+    Ok(status::rows(&recorded, Some(&Seen { report, state })))
 }
 
 /// Whose turn it is where nobody has begun, or the file is somewhere else.
@@ -73,7 +72,7 @@ fn beginning(cli: &Cli) -> Turn {
             "there is no state file {}; where another team has one: --state FILE",
             cli.common.state.display()
         ),
-        command: format!("az aksbackup init{}", cli.common.state_flag()),
+        command: az("init"),
         right: None,
     }
 }

@@ -32,7 +32,6 @@ pub(crate) async fn run(cli: &Cli, arguments: &VerifyFlags) -> Outcome<Exit> {
         let reader = session::reader(cli, &state)?;
         Ok(Sight {
             pre: arguments.pre,
-            flag: cli.common.state_flag(),
             state,
             reader,
             since: RefCell::default(),
@@ -44,7 +43,6 @@ pub(crate) async fn run(cli: &Cli, arguments: &VerifyFlags) -> Outcome<Exit> {
 /// Whom and what a run of the command looks at.
 struct Sight {
     pre: bool,
-    flag: String,
     state: State,
     reader: Reader,
     /// What the last look saw.
@@ -55,13 +53,13 @@ impl Look for Sight {
     async fn look(&self) -> Outcome<Examination> {
         let own = match self.pre {
             true => {
-                let (checks, issuer) = before(&self.reader, &self.state, &self.flag).await?;
+                let (checks, issuer) = before(&self.reader, &self.state).await?;
                 of_checks("verify", checks, issuer, &self.state)
             }
             false => {
                 let seen = look(&self.reader, 1).await?;
                 self.since.replace(seen.since);
-                examined("verify", &seen.sight, &self.state, &self.flag)
+                examined("verify", &seen.sight, &self.state)
             }
         };
         not_blind(&self.reader, &own).await?;

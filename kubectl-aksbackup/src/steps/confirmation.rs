@@ -2,7 +2,9 @@
 //! the tenant can create federated credentials on it for this cluster, since issuer and subjects stand in the file, and the
 //! pods would then work with that identity.
 
+use aksbackup_shared::command_line::kubectl;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ClientId;
 
 /// The key of the state file that holds the claim.
@@ -44,16 +46,17 @@ impl Confirmation {
     ///
     /// # Errors
     /// As [`Confirmation::compare`]; exit 2 also where nothing but the file says so.
-    pub(crate) fn confirmed(&self, claimed: &str, state_flag: &str) -> Outcome<()> {
+    pub(crate) fn confirmed(&self, claimed: &str) -> Outcome<()> {
         self.compare(claimed)?;
         if self.is_given() {
             return Ok(());
         }
         Failure::usage("nothing but the state file says which client ID the pods should use")
             .because("they would work with that identity, and --yes does not confirm what a file says")
-            .hint(format!(
-                "name it, from the platform team's message: kubectl aksbackup configure{state_flag} --client-id CLIENT-ID --yes"
-            ))
+            .hint(fix![
+                "name it, from the platform team's message: ",
+                kubectl("configure --client-id CLIENT-ID --yes")
+            ])
             .hint("or name the digest of the file that the platform team gave you: --expect-digest DIGEST")
             .hint("or leave --yes out, and compare the client ID when you are asked")
             .err()
@@ -80,22 +83,22 @@ mod tests {
 
     #[test]
     fn flag_digest_or_prompt_confirm_and_nothing_else() {
-        assert_eq!(Confirmation::default().confirmed(CLIENT_ID, ""), Ok(()));
-        let failure = required().confirmed(CLIENT_ID, " --state s.toml").unwrap_err();
+        assert_eq!(Confirmation::default().confirmed(CLIENT_ID), Ok(()));
+        let failure = required().confirmed(CLIENT_ID).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
         assert!(
-            failure.hints.iter().all(|hint| !hint.contains(CLIENT_ID)),
+            failure.hints.iter().all(|hint| !hint.to_string().contains(CLIENT_ID)),
             "the file does not vouch for itself"
         );
-        assert!(failure.hints[0].contains("--state s.toml --client-id CLIENT-ID"));
+        assert!(failure.hints[0].to_string().contains("configure --client-id CLIENT-ID"));
         let named = CLIENT_ID.to_uppercase().parse().ok();
         let ways: [fn(&mut Confirmation); 2] = [|own| own.prompted = true, |own| own.by_digest = true];
         for way in ways {
             let mut own = required();
             way(&mut own);
-            assert_eq!(own.confirmed(CLIENT_ID, ""), Ok(()));
+            assert_eq!(own.confirmed(CLIENT_ID), Ok(()));
         }
-        assert_eq!(Confirmation { named, ..required() }.confirmed(CLIENT_ID, ""), Ok(()));
+        assert_eq!(Confirmation { named, ..required() }.confirmed(CLIENT_ID), Ok(()));
     }
 
     #[test]
@@ -106,7 +109,7 @@ mod tests {
             by_digest: true,
             ..required()
         };
-        let failure = own.confirmed(CLIENT_ID, "").unwrap_err();
+        let failure = own.confirmed(CLIENT_ID).unwrap_err();
         assert!(failure.exit == Exit::Usage && failure.why[0].contains(KEY), "{failure}");
     }
 }

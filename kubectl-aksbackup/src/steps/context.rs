@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::names::AGENT_DEPLOYMENT;
@@ -26,8 +27,6 @@ pub(crate) struct Context {
     pub(crate) deployments: RefCell<Vec<Deployment>>,
     /// The namespace's pods, as they were last seen.
     pub(crate) pods: RefCell<Vec<Pod>>,
-    /// The `--state` flag for commands of others, with a space before it; empty for the default file.
-    pub(crate) state_flag: String,
     /// The flags by which `az aks` knows the cluster; placeholders where the state file does not name it.
     pub(crate) cluster_flags: String,
     /// How fast time runs.
@@ -46,7 +45,7 @@ impl Context {
     ///
     /// # Errors
     /// The API server cannot be reached, or does not accept the login.
-    pub(crate) async fn new(reader: &Reader, state_flag: String) -> Outcome<Self> {
+    pub(crate) async fn new(reader: &Reader) -> Outcome<Self> {
         let listed = async { Ok(reader.deployments().await.map(|list| list.items).unwrap_or_default()) };
         let (caller, issuer, all) =
             futures::future::try_join3(reader.caller(), reader.advertised_issuer(), listed).await?;
@@ -56,7 +55,6 @@ impl Context {
             namespace: reader.namespace().to_owned(),
             deployments: RefCell::new(of_release(&all)),
             pods: RefCell::default(),
-            state_flag,
             cluster_flags: "--resource-group GROUP --name CLUSTER".to_owned(),
             pace: reader.connection().pace(),
             watched: Cell::new(false),
@@ -65,17 +63,12 @@ impl Context {
         })
     }
 
-    /// A command line of somebody else, with the state file that this command was given.
-    pub(crate) fn command(&self, command: &str) -> String {
-        format!("{command}{}", self.state_flag)
-    }
-
     /// The turn of the platform team, which has to run `prepare` because of `why`.
     pub(crate) fn prepare(&self, why: impl Into<String>) -> Turn {
         Turn {
             who: Person::PlatformTeam,
             why: why.into(),
-            command: self.command("az aksbackup prepare"),
+            command: az("prepare"),
             right: None,
         }
     }

@@ -1,5 +1,6 @@
 //! Whether the storage is ready for pods that use workload identity, as far as it can be known before there are any.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::names::{CONFIRMATIONS, STORAGE_LOCATION};
 use aksbackup_shared::state::schema::State;
@@ -52,7 +53,7 @@ pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, c
         return Gate::Turn(Turn {
             who: Person::SubscriptionOwner,
             why: format!("{}, and the state file names no role assignment", told(location)),
-            command: context.command(&format!("az aksbackup grant{CONFIRMATIONS}")),
+            command: az(format!("grant{CONFIRMATIONS}")),
             right: None,
         });
     }

@@ -1,6 +1,8 @@
 //! Whether pods really run with workload identity, and what a trial pod tells of the webhook.
 
+use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
 
 use crate::cluster::client::stripped;
@@ -130,10 +132,13 @@ fn never<T>(
     if container == VELERO_CONTAINER {
         let namespace = &context.namespace;
         return failure
-            .hint(format!(
-                "find out what sets the variable, such as a policy, and ask its owner: kubectl get deployment {deployment} --namespace \
+            .hint(fix![
+                "find out what sets the variable, such as a policy, and ask its owner: ",
+                shell(format!(
+                    "kubectl get deployment {deployment} --namespace \
                  {namespace} -o yaml"
-            ))
+                ))
+            ])
             .err();
     }
     let list: Vec<&str> = made
@@ -151,10 +156,10 @@ fn never<T>(
             "another webhook adds or changes the container after the workload identity webhook{}",
             once.unwrap_or_default()
         ))
-        .hint(format!(
-            "if the container needs no Azure identity, leave it out of workload identity: {}",
+        .hint(fix![
+            "if the container needs no Azure identity, leave it out of workload identity: ",
             skip_patch(deployment.as_str(), &context.namespace, &value)
-        ))
+        ])
         .hint("or keep the other webhook from the extension's namespace")
         .err()
 }
@@ -164,26 +169,29 @@ fn refused<T>(deployment: &str, why: &str, context: &Context) -> Outcome<T> {
         Failure::failed(format!("new pods of deployment {deployment} would be refused")).because(why.to_owned());
     if why.contains(WEBHOOK) && why.contains("failed calling webhook") {
         return failure
-            .hint(
-                "the workload identity webhook does not answer; look at it: kubectl get pods --namespace kube-system \
-                 --selector azure-workload-identity.io/system=true",
-            )
-            .hint(format!(
-                "AKS sets it up anew with: az aks update {}",
-                context.cluster_flags
-            ))
+            .hint(fix![
+                "the workload identity webhook does not answer; look at it: ",
+                shell(
+                    "kubectl get pods --namespace kube-system \
+                 --selector azure-workload-identity.io/system=true"
+                )
+            ])
+            .hint(fix![
+                "AKS sets it up anew with: ",
+                shell(format!("az aks update {}", context.cluster_flags))
+            ])
             .err();
     }
     if why.contains("exceeded quota") {
-        let (get, edit) = ("kubectl describe resourcequota", "kubectl edit resourcequota");
-        let namespace = &context.namespace;
+        let quota = |verb: &str| {
+            shell(format!(
+                "kubectl {verb} resourcequota --namespace {}",
+                context.namespace
+            ))
+        };
         return failure
-            .hint(format!(
-                "nothing was rolled out; see what is used up: {get} --namespace {namespace}"
-            ))
-            .hint(format!(
-                "then raise it, and run this again: {edit} --namespace {namespace}"
-            ))
+            .hint(fix!["nothing was rolled out; see what is used up: ", quota("describe")])
+            .hint(fix!["then raise it, and run this again: ", quota("edit")])
             .err();
     }
     failure
@@ -198,21 +206,25 @@ fn refused<T>(deployment: &str, why: &str, context: &Context) -> Outcome<T> {
 pub(crate) fn refuse_halted(deployments: &[Deployment], namespace: &str) -> Outcome<()> {
     for deployment in deployments {
         let name = &deployment.name;
-        if let Some((state, cure)) = halted(&deployment.rollout) {
+        if let Some((state, cure)) = halted(&deployment.rollout, name.as_str(), namespace) {
             return Failure::failed(format!("deployment {name} {state}"))
                 .because("no new pods are made of it, so that nothing can be rolled out or proved")
-                .hint(cure.replace("NAME", name.as_str()) + &format!(" --namespace {namespace}"))
+                .hint(cure)
                 .err();
         }
     }
     Ok(())
 }
 
-/// How a deployment is halted, and the command that ends it for deployment `NAME`.
-pub(crate) fn halted(rollout: &Rollout) -> Option<(&'static str, &'static str)> {
+/// How deployment `name` is halted, and the command that ends it.
+pub(crate) fn halted(rollout: &Rollout, name: &str, namespace: &str) -> Option<(&'static str, CommandLine)> {
+    let command = |words: String| shell(format!("kubectl {words} --namespace {namespace}"));
     match rollout {
-        Rollout::Paused => Some(("is paused", "kubectl rollout resume deployment NAME")),
-        Rollout::Empty => Some(("is scaled to zero", "kubectl scale deployment NAME --replicas 1")),
+        Rollout::Paused => Some(("is paused", command(format!("rollout resume deployment {name}")))),
+        Rollout::Empty => Some((
+            "is scaled to zero",
+            command(format!("scale deployment {name} --replicas 1")),
+        )),
         Rollout::Complete | Rollout::Going(_) | Rollout::Stuck(_) => None,
     }
 }
@@ -235,7 +247,7 @@ mod tests {
         );
         deployment.rollout = Rollout::Paused;
         let failure = refuse_halted(&[deployment], "ns").unwrap_err();
-        assert!(failure.hints[0].starts_with("kubectl rollout resume"));
+        assert!(failure.hints[0].to_string().starts_with("kubectl rollout resume"));
     }
 
     fn judged(outcome: TrialOutcome) -> Outcome<Webhook> {
@@ -272,7 +284,10 @@ mod tests {
         made.containers.push(bare);
         let failure = judged(TrialOutcome::Made(made)).unwrap_err();
         assert!(failure.why[0].contains("container sidecar") && failure.why[0].contains("AZURE_FEDERATED_TOKEN_FILE"));
-        assert!(failure.hints[0].contains("skip-containers\":\"sidecar\""), "{failure}");
+        assert!(
+            failure.hints[0].to_string().contains("skip-containers\":\"sidecar\""),
+            "{failure}"
+        );
         let from = testing::made(|own| (own.client_id, own.client_id_from) = (None, true));
         assert!(judged(from).unwrap_err().why[0].contains("valueFrom"));
     }
@@ -293,11 +308,11 @@ mod tests {
             failure
                 .hints
                 .iter()
-                .any(|hint| hint.contains("--enable-workload-identity"))
+                .any(|hint| hint.to_string().contains("--enable-workload-identity"))
         );
         let words = "failed calling webhook \"mutation.azure-workload-identity.io\": no endpoints available";
         let failure = judged(TrialOutcome::Refused(words.into())).unwrap_err();
-        assert!(failure.why[0].contains("no endpoints") && failure.hints[0].contains("kube-system"));
+        assert!(failure.why[0].contains("no endpoints") && failure.hints[0].to_string().contains("kube-system"));
     }
 
     #[test]

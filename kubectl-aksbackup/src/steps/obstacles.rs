@@ -1,6 +1,7 @@
 //! What keeps the webhook from its work for good, and is known before anything is written: variables that a pod template
 //! sets itself, containers that it leaves out, a tenant that a service account names.
 
+use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::names::VELERO_CONTAINER;
 use k8s_openapi::api::core::v1::{Container, EnvVar};
@@ -22,7 +23,7 @@ pub(crate) struct Obstacle {
     /// What was observed, with the object, the container and the variable or annotation.
     pub(crate) says: String,
     /// The command that removes it.
-    pub(crate) fix: String,
+    pub(crate) fix: CommandLine,
 }
 
 /// Refuses what no annotation and no rollout can overcome.
@@ -105,11 +106,11 @@ fn skipping(deployment: &Deployment, namespace: &str) -> Option<Obstacle> {
 }
 
 /// The command that sets the list of skipped containers to `value`, which is JSON.
-pub(crate) fn skip_patch(deployment: &str, namespace: &str, value: &str) -> String {
-    format!(
+pub(crate) fn skip_patch(deployment: &str, namespace: &str, value: &str) -> CommandLine {
+    shell(format!(
         "kubectl patch deployment {deployment} --namespace {namespace} --type merge --patch \
          '{{\"spec\":{{\"template\":{{\"metadata\":{{\"annotations\":{{\"{SKIP_ANNOTATION}\":{value}}}}}}}}}}}'"
-    )
+    ))
 }
 
 /// A variable of the template that the webhook would set and, since it is there, never overwrites.
@@ -147,7 +148,9 @@ fn variable(
             "container {container} sets {variable} itself, to {told}{wanted}, in deployment {name}; the webhook never \
              overwrites a variable"
         ),
-        fix: format!("kubectl set env deployment {name} --namespace {namespace} --containers {container} {variable}-"),
+        fix: shell(format!(
+            "kubectl set env deployment {name} --namespace {namespace} --containers {container} {variable}-"
+        )),
     })
 }
 
@@ -158,7 +161,9 @@ pub(crate) fn of_account(account: &ServiceAccount, goal: &Goal, namespace: &str)
     (!own.eq_ignore_ascii_case(wanted)).then(|| Obstacle {
         failure: "WI-TENANT",
         says: format!("service account {name} names tenant {own} and not {wanted}: annotation {TENANT_ANNOTATION}"),
-        fix: format!("kubectl annotate serviceaccount {name} --namespace {namespace} {TENANT_ANNOTATION}-"),
+        fix: shell(format!(
+            "kubectl annotate serviceaccount {name} --namespace {namespace} {TENANT_ANNOTATION}-"
+        )),
     })
 }
 
@@ -200,7 +205,10 @@ mod tests {
                 own.says.contains("container velero") && own.says.contains(name),
                 "{own:?}"
             );
-            assert!(own.fix.ends_with(&format!("--containers velero {name}-")), "{own:?}");
+            assert!(
+                own.fix.to_string().ends_with(&format!("--containers velero {name}-")),
+                "{own:?}"
+            );
             let from = json!({ "configMapKeyRef": { "name": "m", "key": "k" } });
             assert_eq!(found(json!([{ "name": name, "valueFrom": from }]), "").len(), 1);
         }
@@ -212,11 +220,12 @@ mod tests {
         let own = found(json!([]), "b; velero").remove(0);
         assert!(
             own.fix
+                .to_string()
                 .ends_with("\"azure.workload.identity/skip-containers\":\"b\"}}}}}'"),
             "{own:?}"
         );
         let own = found(json!([]), "velero").remove(0);
-        assert!(own.fix.contains(":null}"), "{own:?}");
+        assert!(own.fix.to_string().contains(":null}"), "{own:?}");
     }
 
     #[test]
@@ -228,7 +237,9 @@ mod tests {
         account.keys.insert(TENANT_ANNOTATION.into(), "other".into());
         let failure = refuse(&[testing::deployment()], &[account], &goal(), "ns").unwrap_err();
         assert!(
-            failure.hints[0].ends_with("azure.workload.identity/tenant-id-"),
+            failure.hints[0]
+                .to_string()
+                .ends_with("azure.workload.identity/tenant-id-"),
             "{failure}"
         );
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use aksbackup_shared::command_line::{Fix, az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use futures::future::try_join;
 
 use crate::cluster::client::Reader;
@@ -27,7 +29,7 @@ pub(crate) struct Passing {
     /// The reason, behind "the webhook is installed, in CONFIGURATION, but".
     pub(crate) says: String,
     /// What removes the reason.
-    pub(crate) fix: String,
+    pub(crate) fix: Fix,
 }
 
 impl Around {
@@ -73,11 +75,11 @@ impl Around {
             Some(own) => (own.says, own.fix),
             None if own.ignores_failure => (
                 "it has failurePolicy Ignore and does not answer, so that pods are created without it".to_owned(),
-                format!("let it answer again: {ITS_PODS}"),
+                fix!["let it answer again: ", shell(ITS_PODS)],
             ),
             None => (
                 "it left a trial pod alone".to_owned(),
-                format!("find out why in its log: {ITS_PODS}"),
+                fix!["find out why in its log: ", shell(ITS_PODS)],
             ),
         };
         failure
@@ -86,10 +88,10 @@ impl Around {
                 own.name
             ))
             .hint(fix)
-            .hint(format!(
-                "AKS sets the webhook up again with: az aks update {}",
-                context.cluster_flags
-            ))
+            .hint(fix![
+                "AKS sets the webhook up again with: ",
+                shell(format!("az aks update {}", context.cluster_flags))
+            ])
             .err()
     }
 }
@@ -105,11 +107,14 @@ fn absent<T>(failure: Failure, read: bool, context: &Context) -> Outcome<T> {
             .because("which of the two, needs permission to list mutatingwebhookconfigurations"),
     };
     failure
-        .hint(context.command("az aksbackup prepare"))
-        .hint(format!(
-            "or: az aks update --enable-workload-identity {}",
-            context.cluster_flags
-        ))
+        .hint(az("prepare"))
+        .hint(fix![
+            "or: ",
+            shell(format!(
+                "az aks update --enable-workload-identity {}",
+                context.cluster_flags
+            ))
+        ])
         .err()
 }
 
@@ -140,22 +145,24 @@ pub(crate) fn passing(
 }
 
 /// A label that excludes the namespace was set by someone, who decides about it; the namespace's own name can't be changed.
-fn fix(own: &Unmet, namespace: &str, webhook: &Webhook) -> String {
+fn fix(own: &Unmet, namespace: &str, webhook: &Webhook) -> Fix {
     match own.met_without && own.key != "kubernetes.io/metadata.name" {
-        true => format!(
-            "decide with the owner of label {} whether the namespace stays excluded, then run: kubectl label namespace \
-             {namespace} {}-",
-            own.key, own.key
-        ),
+        true => fix![
+            format!(
+                "decide with the owner of label {} whether the namespace stays excluded, then run: ",
+                own.key
+            ),
+            shell(format!("kubectl label namespace {namespace} {}-", own.key))
+        ],
         false => edit("namespaceSelector", webhook),
     }
 }
 
-fn edit(selector: &str, webhook: &Webhook) -> String {
-    format!(
-        "correct its {selector}: kubectl edit mutatingwebhookconfiguration {}",
-        webhook.name
-    )
+fn edit(selector: &str, webhook: &Webhook) -> Fix {
+    fix![
+        format!("correct its {selector}: "),
+        shell(format!("kubectl edit mutatingwebhookconfiguration {}", webhook.name))
+    ]
 }
 
 #[cfg(test)]
@@ -183,12 +190,14 @@ mod tests {
         let not = json!({ "matchExpressions": [{ "key": "team", "operator": "DoesNotExist" }] });
         let own = asked(not, json!({})).unwrap();
         assert!(
-            own.says.contains("!team") && own.fix.ends_with("kubectl label namespace ns team-"),
+            own.says.contains("!team") && own.fix.to_string().ends_with("kubectl label namespace ns team-"),
             "{own:?}"
         );
         let own = asked(json!({ "matchLabels": { "inject": "yes" } }), json!({})).unwrap();
         assert!(
-            own.fix.contains("kubectl edit mutatingwebhookconfiguration w"),
+            own.fix
+                .to_string()
+                .contains("kubectl edit mutatingwebhookconfiguration w"),
             "{own:?}"
         );
         let own = asked(json!({}), json!({ "matchLabels": { "inject": "yes" } })).unwrap();

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::state::schema::{ClusterTables, State};
 use aksbackup_shared::step::{Applied, Decision, Never, Step, Turn};
@@ -113,7 +115,7 @@ impl Preflight {
         Turn {
             who: Person::PlatformTeam,
             why: "the state file has no issuer yet, so that nothing proves which cluster it is about".into(),
-            command: self.context.command("az aksbackup prepare"),
+            command: az("prepare"),
             right: None,
         }
     }
@@ -134,7 +136,7 @@ fn other_cluster<T>(wanted: &str, own: &str, seen: &Seen, state: &State) -> Outc
     if wanted.trim_end_matches('/') == own.trim_end_matches('/') {
         failure = failure
             .because("they differ in the trailing slash alone, which counts: Entra compares byte for byte")
-            .hint("az aksbackup prepare (reads the issuer from Azure again)");
+            .hint(fix![az("prepare"), " (reads the issuer from Azure again)"]);
     }
     failure
         .hint("choose the right context: --context NAME; kubectl config get-contexts lists them")
@@ -223,6 +225,6 @@ mod tests {
             panic!("{decision:?}")
         };
         assert!(changes.is_empty());
-        assert_eq!(turns[0].command, "az aksbackup prepare --state s.toml");
+        assert_eq!(turns[0].command, "az aksbackup prepare");
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use aksbackup_shared::command_line::{CommandLine, az, shell};
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{IssuerUrl, NamespaceName, ObjectName};
@@ -189,7 +190,7 @@ impl WorkloadIdentity {
         confirmation.compare(&goal.client_id)?;
         let pods = self.context.pods.borrow();
         if !seen.to_annotate(&goal).is_empty() || !goal.due(&seen.deployments, &pods).is_empty() {
-            confirmation.confirmed(&goal.client_id, &self.context.state_flag)?;
+            confirmation.confirmed(&goal.client_id)?;
         }
         Ok(Some(goal))
     }
@@ -220,7 +221,7 @@ impl WorkloadIdentity {
         Turn {
             who: Person::PlatformTeam,
             why: format!("{} has no federated credential", named(uncovered)),
-            command: self.context.command(&format!("az aksbackup prepare{subjects}")),
+            command: az(format!("prepare{subjects}")),
             right: None,
         }
     }
@@ -257,11 +258,11 @@ fn named(names: &[&ObjectName]) -> String {
 }
 
 /// The command that makes service accounts anew; `configure` then annotates them.
-pub(crate) fn creation(names: &[&ObjectName], namespace: &NamespaceName) -> String {
+pub(crate) fn creation(names: &[&ObjectName], namespace: &NamespaceName) -> CommandLine {
     let each = names
         .iter()
         .map(|name| format!("kubectl create serviceaccount {name} --namespace {namespace}"));
-    each.collect::<Vec<_>>().join(" && ")
+    shell(each.collect::<Vec<_>>().join(" && "))
 }
 
 /// The service accounts that deployments use, without repetition.

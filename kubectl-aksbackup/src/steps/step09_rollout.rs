@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Instant;
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::console::human;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::state::schema::{ClusterTables, RolloutTable, State};
 use aksbackup_shared::step::{Applied, Change as _, ChangeNote, Decision, Step, Wait};
@@ -124,7 +126,7 @@ impl Step for Rollout {
         let due = seen.due(&goal);
         if !due.is_empty() {
             let confirmation = self.context.confirmation.borrow();
-            confirmation.confirmed(&goal.client_id, &self.context.state_flag)?;
+            confirmation.confirmed(&goal.client_id)?;
             return match gate(&seen.locations, &seen.pods, state, &self.context) {
                 Gate::Turn(turn) => Ok(Decision::Blocked(Vec::new(), vec![turn])),
                 Gate::Closed(why) => Ok(Decision::Wait(Wait::for_(why))),
@@ -239,9 +241,18 @@ impl Rollout {
         }
         Failure::failed("the workload identity webhook does not use the annotations of the service accounts")
             .because(why)
-            .because(format!("its cache follows within seconds; this has not changed for {}", human(patience)))
-            .hint("check the webhook's pods: kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true")
-            .hint(format!("AKS sets the webhook up again with: az aks update {}", self.context.cluster_flags))
+            .because(format!(
+                "its cache follows within seconds; this has not changed for {}",
+                human(patience)
+            ))
+            .hint(fix![
+                "check the webhook's pods: ",
+                shell("kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true")
+            ])
+            .hint(fix![
+                "AKS sets the webhook up again with: ",
+                shell(format!("az aks update {}", self.context.cluster_flags))
+            ])
             .err()
     }
 
@@ -260,11 +271,11 @@ impl Rollout {
         Failure::failed(format!("pods of deployment {deployment} miss the injection again and again"))
             .because(lack(pod, &goal.expected()).unwrap_or_default())
             .because("it replaces a pod that was deleted for the same reason, and a trial pod was injected; no other pod is deleted")
-            .hint(format!(
-                "find out what changes the pod after the workload identity webhook: kubectl get pod {} --namespace {namespace} \
+            .hint(fix!["find out what changes the pod after the workload identity webhook: ", shell(format!(
+                "kubectl get pod {} --namespace {namespace} \
                  -o yaml",
                 pod.name
-            ))
+            ))])
             .hint("then run the same command again")
             .err()
     }
@@ -375,7 +386,7 @@ impl Seen {
             }
         }
         failure
-            .hint(format!("kubectl describe pods --namespace {}", self.namespace))
+            .hint(shell(format!("kubectl describe pods --namespace {}", self.namespace)))
             .hint("the old pods go on; once the cause is gone, run this again")
             .err()
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use aksbackup_shared::chain::finding::Remedy;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{Fix, kubectl};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::names::STORAGE_LOCATION;
 use aksbackup_shared::state::schema::{ClusterTables, State, VerificationTable};
@@ -28,7 +30,7 @@ use crate::steps::injection::{lack, live};
 use crate::steps::storage::{Access, access, meaning, read_only, told, velero_since};
 
 /// Behind the command of the other team, where what `configure` has just done did not help.
-const AGAIN: &str = "  # looks whether what the state file says is still so; then run configure again";
+const AGAIN: &str = "looks whether what the state file says is still so; then run configure again";
 
 /// The step.
 pub(crate) struct Verification {
@@ -204,8 +206,11 @@ impl Seen {
 
 impl Verification {
     fn read_only<T>(&self, location: &StorageLocation) -> Outcome<T> {
-        let (why, cure) = read_only(location, &self.context.namespace).unwrap_or_default();
-        Failure::failed(why).hint(cure).err()
+        let failure = match read_only(location, &self.context.namespace) {
+            Some((why, cure)) => Failure::failed(why).hint(cure),
+            None => Failure::failed(told(location)),
+        };
+        failure.err()
     }
 
     fn denied<T>(&self, location: &StorageLocation) -> Outcome<T> {
@@ -221,17 +226,14 @@ impl Verification {
         if let Some(known) = known {
             // What this command does is done: what it was told is wrong.
             let cure = match known.remedy {
-                Some(Remedy::Configure) => self.context.command(Remedy::Prepare.command()) + AGAIN,
+                Some(Remedy::Configure) => Fix::from(Remedy::Prepare.command()).commented(&AGAIN.into()),
                 _ => known.cure,
             };
             failure = failure.because(known.cause).code(known.code).hint(cure);
         }
-        failure = failure.hint("what Velero says: kubectl aksbackup logs");
+        failure = failure.hint(fix!["what Velero says: ", kubectl("logs")]);
         if !of_both {
-            failure = failure.hint(format!(
-                "until it is mended, back to how it was: {}",
-                self.context.command("kubectl aksbackup unconfigure")
-            ));
+            failure = failure.hint(fix!["until it is mended, back to how it was: ", kubectl("unconfigure")]);
         }
         failure.err()
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aksbackup_shared::args::duration;
 use aksbackup_shared::chain::finding::SeenIn;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{CommandLine, Fix, shell};
 use aksbackup_shared::console::human;
 use aksbackup_shared::diagnosis::{self, Meaning};
 use jiff::Timestamp;
@@ -86,15 +87,15 @@ pub(crate) fn overdue(location: &StorageLocation, now: Timestamp) -> Option<Stri
 
 /// Why backups cannot be written to a location that Velero reaches, and what cures it: somebody has made it read-only,
 /// which Velero's validation does not look at.
-pub(crate) fn read_only(location: &StorageLocation, namespace: &str) -> Option<(String, String)> {
+pub(crate) fn read_only(location: &StorageLocation, namespace: &str) -> Option<(String, CommandLine)> {
     let name = &location.name;
     location.read_only.then(|| {
         (
             format!("storage location {name} is read-only (accessMode), no backup can be written to it"),
-            format!(
+            shell(format!(
                 "kubectl patch backupstoragelocation {name} --namespace {namespace} --type merge --patch \
                  '{{\"spec\":{{\"accessMode\":\"ReadWrite\"}}}}'"
-            ),
+            )),
         )
     })
 }
@@ -130,7 +131,7 @@ pub(crate) fn meaning(location: &StorageLocation) -> Option<Meaning> {
 }
 
 /// What cures a location's state, where its message is known.
-pub(crate) fn cure(location: &StorageLocation) -> Option<String> {
+pub(crate) fn cure(location: &StorageLocation) -> Option<Fix> {
     meaning(location).map(|meaning| meaning.cure)
 }
 
@@ -169,7 +170,7 @@ mod tests {
             told(&denied),
             "storage location default is Unavailable: AADSTS700213: No match"
         );
-        assert!(cure(&denied).unwrap().contains("prepare"));
+        assert!(cure(&denied).unwrap().to_string().contains("prepare"));
     }
 
     #[test]

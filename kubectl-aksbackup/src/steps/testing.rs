@@ -31,7 +31,6 @@ pub(crate) fn context() -> Rc<Context> {
         namespace: "ns".into(),
         deployments: RefCell::default(),
         pods: RefCell::default(),
-        state_flag: " --state s.toml".into(),
         cluster_flags: "--resource-group g --name c".into(),
         pace: Pace::real(),
         watched: std::cell::Cell::new(false),

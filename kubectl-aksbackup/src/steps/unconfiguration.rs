@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::state::schema::{ClusterTables, State};
@@ -171,7 +172,7 @@ impl Seen {
                 Rollout::Stuck(why) => {
                     return Failure::failed(format!("deployment {name} does not get its new pods running"))
                         .because(why.clone())
-                        .hint(format!("kubectl describe pods --namespace {}", self.namespace))
+                        .hint(shell(format!("kubectl describe pods --namespace {}", self.namespace)))
                         .err();
                 }
                 Rollout::Complete | Rollout::Paused | Rollout::Empty => {}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::chain::link::Link;
+use crate::command_line::Fix;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ pub struct Check {
     pub evidence: Vec<String>,
     /// What to type or to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<Fix>,
     /// The known failure that this state proves, by its id in the catalogue, such as `WI-LABEL-MISSING`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -57,13 +58,13 @@ impl Check {
 
     /// Works, but not for long or not for everything; with what cures it.
     #[must_use]
-    pub fn warning(link: Link, check: impl Into<String>, says: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn warning(link: Link, check: impl Into<String>, says: impl Into<String>, hint: impl Into<Fix>) -> Self {
         Self::new(link, check, Verdict::Warning, says).hinted(hint)
     }
 
     /// Not as it should be, with what cures it.
     #[must_use]
-    pub fn error(link: Link, check: impl Into<String>, says: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn error(link: Link, check: impl Into<String>, says: impl Into<String>, hint: impl Into<Fix>) -> Self {
         Self::new(link, check, Verdict::Error, says).hinted(hint)
     }
 
@@ -81,7 +82,7 @@ impl Check {
 
     /// Adds what cures it.
     #[must_use]
-    pub fn hinted(mut self, hint: impl Into<String>) -> Self {
+    pub fn hinted(mut self, hint: impl Into<Fix>) -> Self {
         self.hint = Some(hint.into());
         self
     }

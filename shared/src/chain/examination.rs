@@ -10,8 +10,10 @@ use crate::chain::args::FailOn;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::finding::{Finding, Joint};
 use crate::chain::foreign;
+use crate::command_line::{az, kubectl};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::fix;
 use crate::guide::Plane;
 use crate::{process, regular};
 
@@ -119,8 +121,12 @@ impl Examination {
         })?;
         let text = String::from_utf8(bytes).map_err(|error| refused(error.to_string()))?;
         let other: Self = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-            refused(format!("it is no result of verify or doctor: {error}"))
-                .hint("make it with: kubectl aksbackup verify -o json, or az aksbackup verify -o json")
+            refused(format!("it is no result of verify or doctor: {error}")).hint(fix![
+                "make it with: ",
+                kubectl("verify -o json"),
+                ", or ",
+                az("verify -o json")
+            ])
         })?;
         let both = |own: &Option<String>, other: &Option<String>| own.clone().zip(other.clone());
         let other_issuer = both(&self.issuer, &other.issuer).is_some_and(|(own, other)| own != other);

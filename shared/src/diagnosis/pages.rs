@@ -27,9 +27,9 @@ fn section(known: &Known) -> String {
     let mut item = |name: &str, words: &str| {
         let _ = writeln!(out, "* {name}: {words}");
     };
-    item("fix", &plain(&known.fix));
+    item("fix", &plain(&known.fix.to_string()));
     if let Some(remedy) = known.remedy.map(Remedy::command) {
-        item("command", &quoted(remedy));
+        item("command", &quoted(&remedy.to_string()));
     }
     item("link", known.link.title());
     item(

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::args::with_state;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::examination::Examination;
 use crate::chain::finding::{Certainty, Finding, Joint, Remedy, SeenIn};
@@ -13,15 +12,10 @@ use crate::guide::Plane;
 
 /// Prints each finding with its cause, where it was seen, and what cures it, and what else is not as it should be; where
 /// there is the other program's view, of both, with what follows from what.
-pub(super) fn findings(
-    console: &Console,
-    own: &Examination,
-    with: Option<&(Examination, Vec<Joint>)>,
-    state_flag: &str,
-) {
+pub(super) fn findings(console: &Console, own: &Examination, with: Option<&(Examination, Vec<Joint>)>) {
     let print = |severity: Verdict, words: &str| {
         let mark = mark(console, severity);
-        console.result(&format!("{mark} {}", with_state(words, state_flag)));
+        console.result(&format!("{mark} {words}"));
     };
     match with {
         None => own
@@ -106,12 +100,17 @@ fn one(finding: &Finding) -> String {
     for evidence in &finding.evidence {
         line("seen", evidence);
     }
-    line("fix", &finding.fix);
+    line("fix", &finding.fix.to_string());
     match (&finding.hint, finding.remedy) {
-        (Some(hint), Some(_)) => line("run", hint),
-        (Some(hint), None) => line("hint", hint),
-        (None, Some(remedy)) => line("run", remedy.command()),
-        (None, None) => {}
+        (Some(hint), Some(_)) if hint.has_command() => line("run", &hint.to_string()),
+        (hint, remedy) => {
+            if let Some(hint) = hint {
+                line("hint", &hint.to_string());
+            }
+            if let Some(remedy) = remedy {
+                line("run", &remedy.command().to_string());
+            }
+        }
     }
     if !finding.explains.is_empty() {
         line("explains", &finding.explains.join(", "));
@@ -170,9 +169,9 @@ pub(super) fn explained(known: &Known) -> String {
     );
     line("seen by", whose(known.plane));
     line("proof", &known.proof);
-    line("fix", &known.fix);
+    line("fix", &known.fix.to_string());
     if let Some(remedy) = known.remedy.map(Remedy::command) {
-        line("run", remedy);
+        line("run", &remedy.to_string());
     }
     if known.wrapper {
         line(
@@ -264,9 +263,9 @@ mod tests {
             explains: vec!["BSL-UNAVAILABLE".into()],
         };
         assert_eq!(
-            with_state(&one(&finding), " --state a.toml"),
+            one(&finding),
             "FIC-ISSUER (proved, federated credentials): It is wrong.\n    at:       credential x\n    seen:     issuer = y\n    \
-             fix:      Mend it.\n    run:      az aksbackup prepare --state a.toml\n    explains: BSL-UNAVAILABLE"
+             fix:      Mend it.\n    run:      az aksbackup prepare\n    explains: BSL-UNAVAILABLE"
         );
     }
 

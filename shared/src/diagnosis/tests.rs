@@ -1,5 +1,7 @@
 use super::*;
 use crate::chain::finding::Remedy;
+use crate::command_line::{az, kubectl, shell};
+use crate::fix;
 
 fn text(seen_in: SeenIn, link: Link, words: impl Into<String>) -> Text {
     Text {
@@ -272,22 +274,24 @@ fn thousands_of_lines_are_gone_through_quickly() {
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 
+/// Fails before: the row's fix replaced that of the check, although the row's command refuses in this state, or comes second.
 #[test]
-fn a_hint_that_completes_our_command_is_kept_and_one_that_goes_on_is_not() {
-    let grant = "az aksbackup grant --vault bv --snapshot-group rg --storage-account st";
-    for (id, hint, kept) in [
-        ("RBAC-BLOB-ROLE", grant, true),
-        ("RBAC-BLOB-ROLE", "az aksbackup prepare, then az aksbackup grant", false),
+fn who_saw_the_state_says_what_to_do_and_the_row_s_command_is_offered_only_if_it_comes_first() {
+    for (id, hint, remedy) in [
+        ("RBAC-BLOB-ROLE", fix![az("grant --vault bv")], Some(Remedy::Grant)),
+        ("RBAC-BLOB-ROLE", fix![az("prepare"), ", then ", az("grant")], None),
         (
             "CLU-WI-OFF",
-            "az aksbackup prepare, then kubectl aksbackup configure",
-            false,
+            fix![az("prepare"), ", then ", kubectl("configure")],
+            Some(Remedy::Prepare),
         ),
-        ("CLU-STOPPED", "az aks start --name aks --resource-group rg", true),
+        ("WI-SKIP", fix![shell("kubectl edit deployments")], None),
+        ("CLU-STOPPED", fix![shell("az aks start --name aks")], None),
     ] {
-        let found = diagnose(&[proved(id).hinted(hint)], &[]);
-        assert_eq!(found[0].hint.as_deref(), Some(hint).filter(|_| kept), "{id}");
+        let found = diagnose(&[proved(id).hinted(hint.clone())], &[]);
+        assert_eq!((found[0].hint.as_ref(), found[0].remedy), (Some(&hint), remedy), "{id}");
     }
+    assert_eq!(diagnose(&[proved("CLU-WI-OFF")], &[])[0].remedy, Some(Remedy::Prepare));
 }
 
 /// What destroys something, or opens it to others, is a decision of its owner and never what a row tells people to do.
@@ -306,7 +310,7 @@ fn no_fix_of_the_catalogue_destroys_or_opens_anything() {
         words.any(|word| WORDS.contains(&word)) || FLAGS.iter().any(|flag| fix.contains(flag))
     };
     assert!(is_harmful("Delete the backup instance and protect anew") && !is_harmful("Undelete it"));
-    let harmful = Catalogue::get().rows().filter(|row| is_harmful(&row.fix));
+    let harmful = Catalogue::get().rows().filter(|row| is_harmful(&row.fix.to_string()));
     let harmful: Vec<&str> = harmful.map(|row| row.id.as_str()).collect();
     assert_eq!(harmful, Vec::<&str>::new());
 }

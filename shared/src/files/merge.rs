@@ -7,9 +7,11 @@ use serde_json::json;
 use toml::Value;
 
 use crate::args::{CommonArgs, Format};
+use crate::command_line::ours;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::fix;
 use crate::process::document;
 use crate::state::copies::{Merging, read};
 use crate::state::diff::keys;
@@ -161,14 +163,15 @@ fn refuse(
         .because(reason(conflicts)),
         |failure, conflict| failure.because(in_words(conflict)),
     );
-    let each = |side: &str| -> String {
-        let flags = conflicts.iter().map(|conflict| format!(" {side} {}", conflict.table));
-        flags.collect()
+    let with = |side: &str| {
+        let command = ours(program.plane, format!("merge {}", word(copy)));
+        conflicts
+            .iter()
+            .fold(command, |command, conflict| command.with(side).with(&conflict.table))
     };
-    let command = format!("{} merge {}{}", program.spoken, word(copy), common.state_flag());
     let failure = failure
-        .hint(format!("to take the copy's side: {command}{}", each("--theirs")))
-        .hint(format!("to keep the state file's side: {command}{}", each("--ours")));
+        .hint(fix!["to take the copy's side: ", with("--theirs")])
+        .hint(fix!["to keep the state file's side: ", with("--ours")]);
     if common.output == Format::Text {
         return failure.err();
     }

@@ -17,14 +17,15 @@ use toml::Value;
 
 use crate::args::quoted;
 use crate::console::short;
+use crate::guide::Plane;
 use crate::state::diff::KeyDifference;
 use crate::state::schema::Written;
 
 /// Which program runs, for what it prints and for the store.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
-    /// How people call it, such as `az aksbackup`.
-    pub spoken: &'static str,
+    /// Which one.
+    pub plane: Plane,
     /// Its name and version, for notes in the state file.
     pub tool: &'static str,
 }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::command_line::az;
 use crate::console::minute;
-use crate::handoff::{Message, Task};
+use crate::handoff::{CLIENT_ID, Message, Task};
 use crate::status::Row;
 
 /// What the reader may rely on, whoever sent the file.
@@ -79,7 +80,11 @@ impl Message {
                     out,
                     "Nothing: the file has every step. Whether that is still so shows:\n"
                 );
-                let _ = writeln!(out, "{}", (form.command)("az aksbackup status --check"));
+                let _ = writeln!(
+                    out,
+                    "{}",
+                    (form.command)(&az("status --check").for_others().to_string())
+                );
             }
         }
         let _ = write!(out, "{}", (form.heading)("Digest of the file's values"));
@@ -106,8 +111,8 @@ fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
         "{}. Run this beside the file; add --dry-run to see first what it would change:\n",
         task.steps.join("; ")
     );
-    let _ = writeln!(out, "{}", (form.command)(&task.command));
-    if task.command.contains("CLIENT-ID") {
+    let _ = writeln!(out, "{}", (form.command)(&task.command.to_string()));
+    if task.command.to_string().contains(CLIENT_ID) {
         let _ = writeln!(
             out,
             "CLIENT-ID is the client ID of the extension's identity. Ask the platform team for it in a way that doesn't pass \
@@ -128,7 +133,7 @@ fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
             let _ = write!(
                 out,
                 "{}",
-                (form.item)(&format!("{}: {}", task.who, (form.word)(&task.command)))
+                (form.item)(&format!("{}: {}", task.who, (form.word)(&task.command.to_string())))
             );
         }
         out.push('\n');

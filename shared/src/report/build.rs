@@ -20,8 +20,6 @@ pub struct Inputs<'a> {
     pub digest: &'a str,
     /// Its name.
     pub file: &'a str,
-    /// The flag that names it, as [`CommonArgs::state_flag`](crate::args::CommonArgs::state_flag) gives it.
-    pub state_flag: &'a str,
     /// How the steps stand.
     pub rows: &'a [Row],
     /// What either program saw, the cloud's first.
@@ -42,8 +40,8 @@ pub fn report(inputs: &Inputs<'_>) -> Report {
         rows: inputs.rows,
     };
     let lanes = picture::lanes(inputs.state, views);
-    let findings = found::all(views, inputs.state_flag);
-    let unseen = unseen::all(views, inputs.state_flag);
+    let findings = found::all(views);
+    let unseen = unseen::all(views);
     let views_seen: Vec<View> = inputs.looks.iter().map(Look::view).collect();
     Report {
         made_at: inputs.now,
@@ -87,8 +85,8 @@ fn verdict(inputs: &Inputs<'_>, lanes: &[Lane], (findings, unseen): (&[Found], &
     let turn = || inputs.rows.iter().find_map(|row| row.next.as_ref());
     let command = match mark {
         Mark::Good | Mark::Recorded | Mark::Unseen => None,
-        Mark::Open => turn().map(|turn| text::sentence(&turn.command)),
-        Mark::Attention | Mark::Broken => cure.or_else(|| turn().map(|turn| text::sentence(&turn.command))),
+        Mark::Open => turn().map(|turn| text::sentence(&turn.command.to_string())),
+        Mark::Attention | Mark::Broken => cure.or_else(|| turn().map(|turn| text::sentence(&turn.command.to_string()))),
     };
     Judgement { mark, says, command }
 }
@@ -191,7 +189,7 @@ fn turns(inputs: &Inputs<'_>) -> Vec<Todo> {
     let todo = tasks.into_iter().map(|task| Todo {
         who: task.who,
         steps: task.steps,
-        command: text::sentence(&task.command),
+        command: text::sentence(&task.command.to_string()),
     });
     todo.collect()
 }

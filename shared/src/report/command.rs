@@ -79,7 +79,6 @@ pub fn run(
         state,
         digest: &digest.to_string(),
         file: &name,
-        state_flag: &common.state_flag(),
         rows: &own.rows,
         looks: &looks,
         offline: args.offline,

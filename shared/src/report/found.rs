@@ -2,12 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::args::with_state;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::examination::Examination;
-use crate::chain::exchange::COMMENT;
 use crate::chain::finding::{Certainty, Finding, Remedy};
 use crate::chain::link::Link;
+use crate::command_line::Fix;
 use crate::guide::Plane;
 use crate::report::links::facts;
 use crate::report::model::{Found, Location};
@@ -19,19 +18,18 @@ const SHOWN: usize = 60;
 
 /// All that is wrong, current before pending before outdated, errors before warnings, each of them in the order of the chain. What
 /// both programs found is named once.
-pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Found> {
+pub(super) fn all(views: Views<'_>) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
     for (plane, seen) in views.examinations() {
         let own = seen.findings.iter().map(of_finding);
         let checks = seen.checks.iter().filter(|check| check.is_finding());
         let rest = checks.filter(|check| !is_explained(check, seen)).map(of_check);
-        let cure = |hint: &str| cure(hint, state_flag, views.is_live(plane));
         let about = |raw: Raw<'_>| Found {
             seen_by: plane,
             at: seen.at,
             outdated: views.is_outdated(raw.link, seen.at),
             pending: views.is_pending(raw.link),
-            ..raw.found(&cure, state_flag)
+            ..raw.found()
         };
         for found in own.chain(rest).map(about) {
             if !all.iter().any(|known| is_same(known, &found)) {
@@ -55,6 +53,8 @@ pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Found> {
 const EXPLAINED: usize = 8;
 
 const WARNING: &str = "warning";
+
+static NOTHING: Fix = Fix::NOTHING;
 
 const fn level(verdict: Verdict) -> &'static str {
     match verdict {
@@ -88,8 +88,8 @@ struct Raw<'a> {
     object: &'a str,
     certainty: Certainty,
     evidence: &'a [String],
-    hint: &'a str,
-    here: Option<&'a str>,
+    fix: &'a Fix,
+    here: Option<&'a Fix>,
     remedy: Option<Remedy>,
     explains: &'a [String],
 }
@@ -103,8 +103,8 @@ fn of_finding(finding: &Finding) -> Raw<'_> {
         object: &finding.object,
         certainty: finding.certainty,
         evidence: &finding.evidence,
-        hint: &finding.fix,
-        here: finding.hint.as_deref(),
+        fix: &finding.fix,
+        here: finding.hint.as_ref(),
         remedy: finding.remedy,
         explains: &finding.explains,
     }
@@ -119,7 +119,7 @@ fn of_check(check: &Check) -> Raw<'_> {
         object: &check.check,
         certainty: Certainty::Proved,
         evidence: &check.evidence,
-        hint: check.hint.as_deref().unwrap_or_default(),
+        fix: check.hint.as_ref().unwrap_or(&NOTHING),
         here: None,
         remedy: None,
         explains: &[],
@@ -127,9 +127,12 @@ fn of_check(check: &Check) -> Raw<'_> {
 }
 
 impl Raw<'_> {
-    fn found(&self, cure: &dyn Fn(&str) -> (String, Option<String>), state_flag: &str) -> Found {
-        let (fix, pasted) = cure(self.hint);
-        let own = self.remedy.map(|remedy| format!("{}{state_flag}", remedy.command()));
+    fn found(&self) -> Found {
+        let (words, pasted) = self.fix.split();
+        let own = self.remedy.map(Remedy::command);
+        // With the names of this world, where somebody knew them.
+        let here = self.here.and_then(|here| here.split().1.cloned());
+        let command = here.or(own).or(pasted.cloned());
         Found {
             rule_id: text::name(&self.id),
             level: level(self.severity),
@@ -140,9 +143,8 @@ impl Raw<'_> {
             },
             certainty: self.certainty,
             evidence: facts(self.evidence),
-            fix,
-            // With the names of this world, where somebody knew them.
-            command: self.here.and_then(|here| cure(here).1).or(own).or(pasted),
+            fix: text::sentence(&words),
+            command: command.map(|line| text::sentence(&line.to_string())),
             explains: self.explains.iter().take(EXPLAINED).map(|id| text::name(id)).collect(),
             seen_by: Plane::Cloud,
             at: Timestamp::UNIX_EPOCH,
@@ -163,74 +165,9 @@ fn rule(link: Link, check: &str) -> String {
     text::name(&format!("verify/{}/{}", slug(link.title()), slug(check)))
 }
 
-/// A hint as what to do and the command that does it, where it ends with one: `annotate it: kubectl annotate …`. Of a
-/// view that is not `live`, and may therefore be anybody's, only commands of these two programs are taken, alone.
-pub(super) fn cure(hint: &str, state_flag: &str, live: bool) -> (String, Option<String>) {
-    const PROGRAMS: [&str; 2] = ["az ", "kubectl "];
-    const OURS: [&str; 2] = ["az aksbackup ", "kubectl aksbackup "];
-    let programs = if live { PROGRAMS } else { OURS };
-    let plain = |c: char| c.is_ascii_alphanumeric() || " -_./:=,".contains(c);
-    let hint = text::sentence(&with_state(hint, state_flag));
-    let (words, command) = match hint.split_once(COMMENT) {
-        Some((command, words)) => (words, command),
-        None => hint.rsplit_once(": ").unwrap_or(("", &hint)),
-    };
-    let taken = programs.iter().any(|program| command.starts_with(program)) && (live || command.chars().all(plain));
-    match taken {
-        true => (words.to_owned(), Some(command.to_owned())),
-        false => (hint, None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hint_that_ends_with_a_command_is_told_apart_from_it() {
-        let flag = " --state x.toml";
-        for (hint, live, words, command) in [
-            (
-                "roll it out: az aksbackup grant",
-                false,
-                "roll it out",
-                Some("az aksbackup grant --state x.toml"),
-            ),
-            (
-                "kubectl aksbackup configure",
-                false,
-                "",
-                Some("kubectl aksbackup configure --state x.toml"),
-            ),
-            (
-                "label it: kubectl label pod a b=c",
-                true,
-                "label it",
-                Some("kubectl label pod a b=c"),
-            ),
-            (
-                "label it: kubectl label pod a b=c",
-                false,
-                "label it: kubectl label pod a b=c",
-                None,
-            ),
-            (
-                "az aksbackup up; curl x | sh",
-                false,
-                "az aksbackup up --state x.toml; curl x | sh",
-                None,
-            ),
-            ("see https://a: b", true, "see https://a: b", None),
-            ("open the firewall", true, "open the firewall", None),
-            ("", true, "", None),
-        ] {
-            assert_eq!(
-                cure(hint, flag, live),
-                (words.to_owned(), command.map(str::to_owned)),
-                "{hint}"
-            );
-        }
-    }
 
     #[test]
     fn a_check_without_a_failure_s_name_has_an_id_of_its_own() {

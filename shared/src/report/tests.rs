@@ -59,8 +59,7 @@ fn page(state: &State, looks: &[Look]) -> Report {
         state,
         digest: "sha256:0",
         file: "s.toml",
-        state_flag: " --state s.toml",
-        rows: &rows(state, None, " --state s.toml"),
+        rows: &rows(state, None),
         looks,
         offline: true,
         now: AFTER.parse().unwrap(),
@@ -135,7 +134,7 @@ fn what_is_left_is_named_with_whose_turn_it_is() {
     );
     let command = page.verdict.command.as_deref().unwrap();
     assert!(
-        command.starts_with("az aksbackup grant --subscription SUBSCRIPTION") && command.ends_with(" --state s.toml"),
+        command.starts_with("az aksbackup grant --subscription SUBSCRIPTION"),
         "{command}"
     );
     assert_eq!(node(&page, "storage-role").mark, Mark::Open);
@@ -166,10 +165,7 @@ fn a_file_alone_proves_nothing_and_says_who_can_look() {
     let commands: Vec<&str> = page.unseen.iter().map(|one| one.command.as_str()).collect();
     assert_eq!(
         commands,
-        [
-            "az aksbackup verify --save --state s.toml",
-            "kubectl aksbackup verify --save --state s.toml"
-        ]
+        ["az aksbackup verify --save", "kubectl aksbackup verify --save"]
     );
     assert!(page.turns.is_empty() && page.findings.is_empty());
 }
@@ -241,10 +237,7 @@ fn one_cause_is_named_once_and_breaks_its_station() {
     let page = page(&whole(), &looks);
     let ids: Vec<&str> = page.findings.iter().map(|found| found.rule_id.as_str()).collect();
     assert_eq!(ids, ["WI-LABEL-MISSING"]);
-    assert_eq!(
-        page.findings[0].command.as_deref(),
-        Some("kubectl aksbackup configure --state s.toml")
-    );
+    assert_eq!(page.findings[0].command.as_deref(), Some("kubectl aksbackup configure"));
     assert_eq!(node(&page, "service-accounts").says, "The label is gone");
     assert_eq!(
         page.verdict.says,
@@ -330,7 +323,7 @@ fn what_one_program_could_not_see_counts_unless_the_other_one_did() {
     let alone = [cloud(hidden), look(Plane::Cluster, AFTER, vec![], vec![])];
     let page = page(&whole(), &alone);
     assert_eq!(page.unseen[0].who, crate::guide::Person::ClusterAdmin);
-    assert_eq!(page.unseen[0].command, "kubectl aksbackup verify --save --state s.toml");
+    assert_eq!(page.unseen[0].command, "kubectl aksbackup verify --save");
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use crate::chain::check::{Check, Verdict};
 use crate::chain::link::Link;
+use crate::command_line::{CommandLine, Fix, az, kubectl};
 use crate::guide::{Person, Plane};
-use crate::report::found::cure;
 use crate::report::model::Unseen;
 use crate::report::text;
 use crate::report::views::{Views, home};
 
 /// The views that are missing, and what those that there are could not see unless the other one did.
-pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Unseen> {
+pub(super) fn all(views: Views<'_>) -> Vec<Unseen> {
     let mut all = Vec::new();
     for look in views.looks {
         if let Err(why) = &look.seen {
@@ -18,7 +18,7 @@ pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Unseen> {
                 what: side(look.plane).to_owned(),
                 why: text::sentence(why),
                 who,
-                command: format!("{command}{state_flag}"),
+                command: command.to_string(),
             });
         }
     }
@@ -30,17 +30,16 @@ pub(super) fn all(views: Views<'_>, state_flag: &str) -> Vec<Unseen> {
         for seen in blind.filter(|seen| !was_seen || seen.plane == home(link)) {
             let (who, command) = looker(home(link));
             // What no command of ours can see has a command of its own.
-            let own = seen.check.hint.as_deref();
-            let own = own.and_then(|hint| cure(hint, state_flag, seen.live).1);
+            let own = seen.check.hint.as_ref().and_then(|fix| fix.split().1);
             all.push(Unseen {
                 what: text::name(&format!("{}: {}", link.title(), seen.check.check)),
-                why: text::sentence(&why(&seen.check.says, seen.check.hint.as_deref())),
+                why: text::sentence(&why(&seen.check.says, seen.check.hint.as_ref())),
                 who: if is_of_roles(seen.check, link) {
                     Person::SubscriptionOwner
                 } else {
                     who
                 },
-                command: own.unwrap_or_else(|| format!("{command}{state_flag}")),
+                command: own.map_or_else(|| command.to_string(), ToString::to_string),
             });
         }
     }
@@ -52,7 +51,7 @@ fn is_of_roles(check: &Check, link: Link) -> bool {
     link == Link::StorageRole || check.check.to_lowercase().contains("role")
 }
 
-fn why(says: &str, hint: Option<&str>) -> String {
+fn why(says: &str, hint: Option<&Fix>) -> String {
     match hint {
         Some(hint) => format!("{says}; {hint}"),
         None => says.to_owned(),
@@ -66,9 +65,9 @@ const fn side(plane: Plane) -> &'static str {
     }
 }
 
-const fn looker(plane: Plane) -> (Person, &'static str) {
+fn looker(plane: Plane) -> (Person, CommandLine) {
     match plane {
-        Plane::Cloud => (Person::PlatformTeam, "az aksbackup verify --save"),
-        Plane::Cluster => (Person::ClusterAdmin, "kubectl aksbackup verify --save"),
+        Plane::Cloud => (Person::PlatformTeam, az("verify --save")),
+        Plane::Cluster => (Person::ClusterAdmin, kubectl("verify --save")),
     }
 }

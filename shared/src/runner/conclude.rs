@@ -177,6 +177,7 @@ fn changes(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command_line::az;
     use crate::console::Talk;
     use crate::guide::Person;
     use crate::step::{Drift, Right};
@@ -278,7 +279,7 @@ mod tests {
         let turn = Turn {
             who: Person::SubscriptionOwner,
             why: "roles are missing".into(),
-            command: "az aksbackup grant".into(),
+            command: az("grant"),
             right: Some(Right::new("Microsoft.Authorization/roleAssignments/write", "/s")),
         };
         let report = report(Ending::TheirTurn {

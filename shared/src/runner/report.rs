@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::command_line::CommandLine;
 use crate::console::{Console, Tone};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -150,7 +151,7 @@ impl Report {
     }
 
     /// Gives every failed step that names no command to go on with `command`.
-    pub fn advise(&mut self, command: &str) {
+    pub fn advise(&mut self, command: &CommandLine) {
         for step in &mut self.steps {
             if let Ending::Failed { error, .. } = &mut step.ending {
                 error.advise(command);

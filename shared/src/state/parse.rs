@@ -7,9 +7,11 @@ use serde::Deserialize;
 use toml::Table;
 use toml_edit::DocumentMut;
 
+use crate::command_line::az;
 use crate::console::steers;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::fix;
 use crate::regular;
 use crate::state::document::carry_over;
 use crate::state::migration::{OLDEST, lower, raise};
@@ -120,7 +122,7 @@ fn number(path: &Path, text: &str) -> Outcome<u32> {
     let place = place::of_key(text, "schema").unwrap_or_else(|| place::of_offset(text, 0));
     at(path, "cannot use", &place)
         .because(format!("it has schema {}, and the first is {OLDEST}", version.schema))
-        .hint("begin anew: az aksbackup init --state FILE")
+        .hint(fix!["begin anew: ", az("init --state FILE")])
         .err()
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::command_line::az;
 use crate::guide::StepName;
 use crate::state::schema::{State, Written};
 
@@ -118,14 +119,15 @@ pub fn record(state: &State, step: StepName) -> Option<Record> {
 
 /// Returns what is wrong with the result that the file has of a step: Azure calls a backup that lacks something "completed with
 /// warnings", in more than one spelling.
-pub(super) fn warning(state: &State, step: StepName, state_flag: &str) -> Option<String> {
+pub(super) fn warning(state: &State, step: StepName) -> Option<String> {
     let table = state.cloud.backup.as_ref().filter(|_| step == StepName::Backup)?;
     let job = table.job.rsplit('/').next().unwrap_or_default();
     let warned = table.status.to_ascii_lowercase().contains("warning");
     warned.then(|| {
         let status = &table.status;
         format!(
-            "backup job {job} is {status}: some resources might be missing; run: az aksbackup jobs {job}{state_flag}"
+            "backup job {job} is {status}: some resources might be missing; run: {}",
+            az("jobs").with(job)
         )
     })
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::args::Format;
+use crate::command_line::{az, kubectl};
 use crate::console::{Console, Tone, minute, short};
 use crate::exit::Exit;
 use crate::guide::{Plane, StepName};
@@ -23,8 +24,6 @@ pub struct Shown<'a> {
     pub rows: &'a [Row],
     /// Whose turn it is.
     pub next: Option<Turn>,
-    /// The flag that names the state file in commands (see [`CommonArgs::state_flag`](crate::args::CommonArgs::state_flag)).
-    pub state_flag: &'a str,
     /// Whether nobody looked at the world.
     pub offline: bool,
     /// Whether anything that is left ends 8.
@@ -93,7 +92,7 @@ fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
                     .map(|line| console.paint(Tone::Faint, &line)),
             );
         }
-        None => lines.extend(verdict(shown.rows, shown.state_flag)),
+        None => lines.extend(verdict(shown.rows)),
     }
     let warnings = shown.rows.iter().filter_map(|row| row.warning.as_ref());
     lines.extend(warnings.map(|warning| console.paint(Tone::Attention, &format!("warning: {warning}"))));
@@ -102,10 +101,10 @@ fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
 
 /// Whose turns come after the `first`, one line for each command.
 fn later(rows: &[Row], first: &Turn) -> Vec<String> {
-    let mut commands = vec![first.command.as_str()];
+    let mut commands = vec![&first.command];
     let mut lines = Vec::new();
     for turn in rows.iter().filter_map(|row| row.next.as_ref()) {
-        if !commands.contains(&turn.command.as_str()) {
+        if !commands.contains(&&turn.command) {
             commands.push(&turn.command);
             lines.push(format!("  then {}: {}", turn.who, turn.command));
         }
@@ -136,7 +135,7 @@ impl Standing {
 
 /// Returns the lines that conclude a table in which nothing is left to do. The cluster is called protected only if this run checked
 /// every step: what the file reports of the other program's steps is named, with the command that checks it.
-pub(super) fn verdict(rows: &[Row], state_flag: &str) -> Vec<String> {
+pub(super) fn verdict(rows: &[Row]) -> Vec<String> {
     let titles = |standing| {
         let rows = rows.iter().filter(move |row: &&Row| row.standing == standing);
         rows.map(|row| row.step.title()).collect::<Vec<_>>().join(", ")
@@ -157,15 +156,12 @@ pub(super) fn verdict(rows: &[Row], state_flag: &str) -> Vec<String> {
     if !unknown.is_empty() {
         lines.push(format!("could not be checked: {unknown}"));
     }
-    for (plane, command) in [
-        (Plane::Cloud, "az aksbackup verify"),
-        (Plane::Cluster, "kubectl aksbackup verify"),
-    ] {
+    for (plane, command) in [(Plane::Cloud, az("verify")), (Plane::Cluster, kubectl("verify"))] {
         if rows
             .iter()
             .any(|row| row.standing == Standing::Recorded && row.step.plane() == plane)
         {
-            lines.push(format!("  run   {command}{state_flag}"));
+            lines.push(format!("  run   {command}"));
         }
     }
     lines

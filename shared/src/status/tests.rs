@@ -1,5 +1,6 @@
 use super::show::verdict;
 use super::*;
+use crate::command_line::kubectl;
 use crate::guide::Person;
 
 #[test]
@@ -17,9 +18,9 @@ fn what_the_file_has_and_the_world_has_not_is_drifted() {
 
 #[test]
 fn an_empty_file_is_the_platform_team_s_turn() {
-    let turn = next(&State::default(), " --state x.toml").unwrap();
+    let turn = next(&State::default()).unwrap();
     assert_eq!(turn.who, Person::PlatformTeam);
-    assert_eq!(turn.command, "az aksbackup prepare --state x.toml");
+    assert_eq!(turn.command, az("prepare"));
 }
 
 fn standing(step: StepName, standing: Standing) -> Row {
@@ -32,7 +33,7 @@ fn standing(step: StepName, standing: Standing) -> Row {
         warning: None,
         since: None,
         by: None,
-        next: turn(&State::default(), step, standing, None, " --state x"),
+        next: turn(&State::default(), step, standing, None),
     }
 }
 
@@ -41,7 +42,7 @@ fn whoever_has_to_act_before_a_step_is_next() {
     let turn = Turn {
         who: Person::PlatformTeam,
         why: "not installed".into(),
-        command: "az aksbackup prepare".into(),
+        command: az("prepare"),
         right: None,
     };
     let due = Ending::Due {
@@ -50,7 +51,7 @@ fn whoever_has_to_act_before_a_step_is_next() {
     };
     let step = StepName::WorkloadIdentity;
     assert_eq!(
-        super::turn(&State::default(), step, Standing::Open, Some(&due), ""),
+        super::turn(&State::default(), step, Standing::Open, Some(&due)),
         Some(turn)
     );
 }
@@ -83,9 +84,9 @@ fn what_was_done_for_another_identity_is_stale_and_next() {
         assert_eq!(standing, Standing::Stale);
         assert!(evidence.contains(OTHER_IDENTITY), "{evidence}");
     }
-    let rows = rows(&reinstalled(), None, "");
+    let rows = rows(&reinstalled(), None);
     let row = rows.iter().find(|row| row.step == StepName::Rollout).unwrap();
-    assert_eq!(row.next.as_ref().unwrap().command, "kubectl aksbackup configure");
+    assert_eq!(row.next.as_ref().unwrap().command, kubectl("configure"));
 }
 
 #[test]
@@ -117,7 +118,7 @@ fn the_first_step_that_is_left_decides_whose_turn_it_is() {
         standing(StepName::Rollout, Standing::Open),
     ];
     let turn = next_of(&rows).unwrap();
-    assert_eq!(turn.command, format!("az aksbackup grant{CONFIRMATIONS} --state x"));
+    assert_eq!(turn.command, az(format!("grant{CONFIRMATIONS}")));
     assert!(turn.why.contains("not any more"));
     assert_eq!(next_of(&rows[..2]), None);
 }
@@ -127,12 +128,12 @@ fn a_cluster_is_called_protected_only_where_every_step_was_checked_in_this_run()
     let recorded = standing(StepName::Rollout, Standing::Recorded);
     let done = standing(StepName::BackupInstance, Standing::Done);
     let unknown = standing(StepName::Storage, Standing::Unknown);
-    let of = |rows: &[&Row]| verdict(&rows.iter().copied().cloned().collect::<Vec<_>>(), " --state x").join("\n");
+    let of = |rows: &[&Row]| verdict(&rows.iter().copied().cloned().collect::<Vec<_>>()).join("\n");
     assert!(of(&[&done]).contains("is protected"));
     assert_eq!(
         of(&[&recorded, &done]),
         "checked in this run: 1 of 2 steps, all done\nreported, not checked in this run: rollout\n\
-         \x20 run   kubectl aksbackup verify --state x"
+         \x20 run   kubectl aksbackup verify"
     );
     assert_eq!(
         of(&[&recorded]).lines().next(),
@@ -149,7 +150,7 @@ fn a_cluster_is_called_protected_only_where_every_step_was_checked_in_this_run()
 fn a_backup_that_finished_with_warnings_is_a_warning() {
     let of = |status: &str| {
         let table = format!("schema = 1\n[cloud.backup]\njob = \"/v/backupJobs/j\"\nstatus = \"{status}\"\n");
-        let all = rows(&state(&table), None, "");
+        let all = rows(&state(&table), None);
         all.into_iter().find(|row| row.step == StepName::Backup).unwrap()
     };
     let (warned, fine) = (of("CompletedWithWarnings"), of("Completed"));

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::regular;
 use aksbackup_shared::state::digest::Digest;
 use aksbackup_shared::state::schema::{State, Target};
@@ -80,9 +82,9 @@ async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outco
                     "storage account {name} is not in resource group {}, but in {group}",
                     target.storage.resource_group
                 ))
-                .hint(format!(
-                    "az aksbackup init --storage-account {name} --storage-resource-group {group}"
-                ))
+                .hint(az(format!(
+                    "init --storage-account {name} --storage-resource-group {group}"
+                )))
                 .err();
             }
             let refusal = seen(storage::refusal_of_name(reader, &target.subscription, name).await)?;
@@ -106,7 +108,7 @@ fn usable_vault(vault: &Vault, target: &Target) -> Outcome<()> {
         .because(format!(
             "it is in region {own}, the cluster is in {wanted}; Azure Backup wants both in the same"
         ))
-        .hint("choose another vault, or a new name: az aksbackup init --vault NAME")
+        .hint(fix!["choose another vault, or a new name: ", az("init --vault NAME")])
         .err()
 }
 
@@ -120,7 +122,7 @@ fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
         wanted::vault(target).with_group()
     ))
     .because(format!("it is for {}", policy["datasourceTypes"]))
-    .hint("choose another policy, or a new name: az aksbackup init --policy NAME")
+    .hint(fix!["choose another policy, or a new name: ", az("init --policy NAME")])
     .err()
 }
 
@@ -148,7 +150,10 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<PolicyFile> {
         return unusable(
             "it needs policyRules, and Microsoft.ContainerService/managedClusters in datasourceTypes".into(),
         )
-        .hint("see the policy of another cluster: az dataprotection backup-policy show")
+        .hint(fix![
+            "see the policy of another cluster: ",
+            shell("az dataprotection backup-policy show")
+        ])
         .err();
     }
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

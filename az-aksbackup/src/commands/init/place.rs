@@ -1,5 +1,6 @@
 //! Which subscription, and which cluster in it.
 
+use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{ClusterName, ResourceGroupName, ResourceId, SubscriptionId};
 use serde::Deserialize;
@@ -105,7 +106,7 @@ fn unknown(reader: &Reader, subscription: &str) -> Failure {
         "subscription {subscription} does not exist, or {} may not see it",
         reader.caller().name
     ))
-    .hint("az account list --output table")
+    .hint(shell("az account list --output table"))
 }
 
 /// The default subscription of az, from its own profile.
@@ -177,14 +178,16 @@ async fn absent<T>(
             return Failure::missing(format!(
                 "resource group {group} does not exist in subscription {subscription}"
             ))
-            .hint(format!("az group list --subscription {subscription} --output table"))
+            .hint(shell(format!(
+                "az group list --subscription {subscription} --output table"
+            )))
             .err();
         }
     }
     Failure::missing(format!(
         "there is no cluster {name} in resource group {group} of subscription {places}"
     ))
-    .hint("az aks list --output table")
+    .hint(shell("az aks list --output table"))
     .err()
 }
 
@@ -215,7 +218,7 @@ async fn listed(
     let at = match found.len() {
         0 => {
             return Failure::missing(format!("{} sees no such AKS cluster", reader.caller().name))
-                .hint("az aks list --output table")
+                .hint(shell("az aks list --output table"))
                 .err();
         }
         1 => 0,

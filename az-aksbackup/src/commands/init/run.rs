@@ -164,7 +164,7 @@ fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan
         target: Some(plan.target.clone()),
         ..before.clone()
     };
-    let next = status::next(&after, &cli.common.state_flag());
+    let next = status::next(&after);
     let file = cli.common.state.display().to_string();
     if cli.common.output == Format::Json {
         let differences: Vec<_> = plan

@@ -86,10 +86,11 @@ fn the_question_and_the_refusal_show_groups_and_no_value_of_the_file_to_paste() 
     ] {
         assert!(lines.contains(part), "{part} in {lines}");
     }
-    let failure = unconfirmed("prepare", " --state x.toml");
+    let failure = unconfirmed("prepare");
     let hint = &failure.hints[0];
     assert!(
-        hint.contains("az aksbackup prepare --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME"),
+        hint.to_string()
+            .contains("az aksbackup prepare --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME"),
         "{hint}"
     );
 }

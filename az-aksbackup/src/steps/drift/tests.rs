@@ -62,11 +62,16 @@ fn policy_and_snapshot_group_are_compared_and_no_hint_deletes_anything() {
     let (target, all) = (example(), of_instance(&example(), &own));
     assert_eq!(all.len(), 3, "{all:?}");
     let hints = hints(&target, &own, &all);
-    assert!(hints.len() == 4 && hints[1].contains("update-policy"), "{hints:#?}");
-    let adopted = "az aksbackup init --policy other --snapshot-group rg-old --no-snapshot-volumes";
-    assert!(hints[0].ends_with(adopted), "{hints:#?}");
     assert!(
-        !hints.iter().any(|hint| hint.to_lowercase().contains("delete")),
+        hints.len() == 4 && hints[1].to_string().contains("update-policy"),
+        "{hints:#?}"
+    );
+    let adopted = "az aksbackup init --policy other --snapshot-group rg-old --no-snapshot-volumes";
+    assert!(hints[0].to_string().ends_with(adopted), "{hints:#?}");
+    assert!(
+        !hints
+            .iter()
+            .any(|hint| hint.to_string().to_lowercase().contains("delete")),
         "{hints:#?}"
     );
 }

@@ -7,7 +7,6 @@ use crate::steps::wanted::tests::{example, state};
 
 fn step() -> ClusterPrerequisites {
     ClusterPrerequisites {
-        options: PrepareOptions::default(),
         read: JustRead::default(),
     }
 }
@@ -86,6 +85,7 @@ fn a_provider_is_registered_then_waited_for_and_an_unknown_one_is_said() {
     let turn = step().hand_over(&changes[0], &refusal("AuthorizationFailed")).unwrap();
     assert!(
         turn.command
+            .to_string()
             .starts_with("az provider register --namespace Microsoft.DataProtection")
     );
     seen.providers[1].1 = provider("Registering");

@@ -74,7 +74,7 @@ fn an_empty_world_gets_group_vault_and_policy() {
     assert!(
         turns
             .into_iter()
-            .all(|turn| turn.command.starts_with("az group create --name rg-backup"))
+            .all(|turn| turn.command.to_string().starts_with("az group create --name rg-backup"))
     );
 }
 

@@ -6,7 +6,6 @@ use crate::steps::wanted::tests::{example, state};
 
 fn step() -> BackupExtension {
     BackupExtension {
-        options: PrepareOptions::default(),
         read: JustRead::default(),
     }
 }
@@ -92,7 +91,7 @@ fn a_failed_extension_fails_with_helm_s_words_and_the_cure() {
         failure
             .hints
             .iter()
-            .any(|hint| hint.contains("decide with the platform team"))
+            .any(|hint| hint.to_string().contains("decide with the platform team"))
     );
 }
 

@@ -8,7 +8,6 @@ use crate::steps::wanted::tests::{example, state};
 
 fn step() -> ExtensionIdentity {
     ExtensionIdentity {
-        options: PrepareOptions::default(),
         read: JustRead::default(),
     }
 }

@@ -92,7 +92,10 @@ fn a_full_identity_fails_with_what_may_be_removed() {
     let stale = |_| credential("dataprotection-agent", |own| own["issuer"] = json!("https://old/"));
     let credentials = (0..18).map(stale).collect();
     let failure = step().decide(&seen(Sight::Here(credentials)), &state()).unwrap_err();
-    assert!(failure.hints[0].contains("decide with its owner"), "{failure}");
+    assert!(
+        failure.hints[0].to_string().contains("decide with its owner"),
+        "{failure}"
+    );
     assert_eq!(failure.hints.len(), 1, "18 and 3 are one more than there may be");
     let own = |number: usize| {
         credential("dataprotection-agent", |own| {
@@ -102,7 +105,7 @@ fn a_full_identity_fails_with_what_may_be_removed() {
     let failure = step().decide(&seen(Sight::Here((0..20).map(own).collect())), &state());
     let hints = failure.unwrap_err().hints;
     assert!(
-        hints.len() == 1 && hints[0].contains("federated-credential list"),
+        hints.len() == 1 && hints[0].to_string().contains("federated-credential list"),
         "{hints:?}"
     );
 }
@@ -118,7 +121,12 @@ fn a_missing_right_is_one_turn_and_a_locked_node_group_another() {
         .hand_over(&changes[0], &refusal("DenyAssignmentAuthorizationFailed"))
         .unwrap();
     assert_eq!(locked.who, Person::PlatformTeam);
-    assert!(locked.command.contains("--nrg-lockdown-restriction-level Unrestricted"));
+    assert!(
+        locked
+            .command
+            .to_string()
+            .contains("--nrg-lockdown-restriction-level Unrestricted")
+    );
 }
 
 #[test]

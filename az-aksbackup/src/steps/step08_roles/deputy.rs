@@ -162,7 +162,7 @@ fn no_world_and_no_file_brings_a_role_beyond_what_the_person_confirmed() {
                 target: Some(wanted.clone()),
                 ..state()
             };
-            let Ok(Proof::Proven(proven)) = world::prove(&shown, &stated, &wanted, "") else {
+            let Ok(Proof::Proven(proven)) = world::prove(&shown, &stated, &wanted) else {
                 return Ok(());
             };
             let checked = needed::tests::unmet(needed::needs(&wanted, &proven, false));

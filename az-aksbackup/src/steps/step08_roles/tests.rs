@@ -74,7 +74,7 @@ fn without_a_person_s_word_roles_are_refused_or_left_to_the_owner() {
     let Decision::Blocked(changes, turns) = passing.decide(&missing, &state()).unwrap() else {
         panic!("not left to anybody")
     };
-    assert!(changes.is_empty() && turns[0].command.contains("--cluster RESOURCE-GROUP/NAME"));
+    assert!(changes.is_empty() && turns[0].command.to_string().contains("--cluster RESOURCE-GROUP/NAME"));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn what_is_not_there_yet_is_the_platform_team_s_turn() {
     let turn = Turn {
         who: Person::PlatformTeam,
         why: "x".into(),
-        command: "y".into(),
+        command: aksbackup_shared::command_line::shell("y"),
         right: None,
     };
     let decision = step().decide(&seen(Err(turn.clone())), &state()).unwrap();

@@ -7,7 +7,6 @@ use aksbackup_shared::step::Plane as _;
 fn step() -> BackupInstance {
     let options = ProtectOptions {
         without_verification: true,
-        ..ProtectOptions::default()
     };
     BackupInstance::new(options, &JustRead::default())
 }
@@ -93,7 +92,7 @@ fn an_error_is_repaired_once_and_then_reported_with_azure_s_advice() {
     seen.written = true;
     let failure = step().decide(&seen, &state()).unwrap_err();
     assert_eq!(
-        (failure.code.as_deref(), failure.hints[0].as_str()),
+        (failure.code.as_deref(), failure.hints[0].to_string().as_str()),
         (Some("UserErrorX"), "do this")
     );
 }
@@ -104,7 +103,7 @@ fn without_verification_or_roles_it_is_others_turn() {
     let turn = Turn {
         who: Person::SubscriptionOwner,
         why: "x".into(),
-        command: "y".into(),
+        command: aksbackup_shared::command_line::shell("y"),
         right: None,
     };
     seen.roles = RolesSeen::Open(turn);

@@ -94,7 +94,7 @@ fn a_running_job_is_followed_and_an_unknown_word_means_that_it_runs() {
 fn a_failed_job_fails_with_azure_s_code_and_advice() {
     let failure = decide(&seen(Some(job("Failed")))).unwrap_err();
     assert_eq!(
-        (failure.code.as_deref(), failure.hints[0].as_str()),
+        (failure.code.as_deref(), failure.hints[0].to_string().as_str()),
         (Some("UserErrorX"), "do this")
     );
 }

@@ -28,7 +28,7 @@ fn binding(source: &str) -> Binding {
 }
 
 fn prove_it(world: &World, state: &State) -> Outcome<Proof> {
-    prove(world, state, &example(), "")
+    prove(world, state, &example())
 }
 
 #[test]

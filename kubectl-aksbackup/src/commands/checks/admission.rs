@@ -1,36 +1,38 @@
 //! What the API server says when it refuses new pods, and what that is.
 
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{Fix, kubectl, shell};
+use aksbackup_shared::fix;
 
 use crate::cluster::error::is_denied;
 use crate::cluster::surroundings::WEBHOOK;
 
 /// A refusal that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     /// The known failure; empty where it is none.
     pub(super) failure: &'static str,
     /// The link that is broken.
     pub(super) link: Link,
     /// What cures it.
-    pub(super) cure: &'static str,
+    pub(super) cure: Fix,
 }
 
-const fn refusal(failure: &'static str, link: Link, cure: &'static str) -> Refusal {
+fn refusal(failure: &'static str, link: Link, cure: impl Into<Fix>) -> Refusal {
+    let cure = cure.into();
     Refusal { failure, link, cure }
 }
 
 /// What a refusal in Kubernetes' words is.
-pub(super) fn known(words: &str) -> Refusal {
-    const MEND: &str =
-        "Look at it: kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true";
+pub(super) fn known(words: &str, namespace: &str) -> Refusal {
+    const PODS: &str = "kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true";
     const KEYS: &str = "mend the annotation that the message names, on the service account or the pod template";
     let has = |part: &str| words.contains(part);
     if has(WEBHOOK) && has("x509: ") {
-        return refusal("WI-WEBHOOK-CERT", Link::Injection, MEND);
+        return refusal("WI-WEBHOOK-CERT", Link::Injection, fix!["Look at it: ", shell(PODS)]);
     }
     if has(WEBHOOK) && has("failed calling webhook") {
-        return refusal("WI-WEBHOOK-DOWN", Link::Injection, MEND);
+        return refusal("WI-WEBHOOK-DOWN", Link::Injection, fix!["Look at it: ", shell(PODS)]);
     }
     if has("token expiration ") && has(" not valid") {
         return refusal("WI-TTL-ANNOTATION", Link::Injection, KEYS);
@@ -42,11 +44,18 @@ pub(super) fn known(words: &str) -> Refusal {
         return refusal(
             "WI-SA-ABSENT",
             Link::ServiceAccounts,
-            "make the service account anew: kubectl aksbackup verify names the line",
+            fix!["make the service account anew: ", kubectl("verify"), " names the line"],
         );
     }
     if has("exceeded quota") {
-        return refusal("K8S-QUOTA", Link::Pods, "raise the quota: kubectl edit resourcequota");
+        return refusal(
+            "K8S-QUOTA",
+            Link::Pods,
+            fix![
+                "raise the quota: ",
+                shell(format!("kubectl edit resourcequota --namespace {namespace}"))
+            ],
+        );
     }
     if has("validation.gatekeeper.sh") {
         return refusal(
@@ -62,7 +71,14 @@ pub(super) fn known(words: &str) -> Refusal {
             "exempt the namespace from the webhook or policy that the message names",
         );
     }
-    refusal("", Link::Pods, "mend what refuses the pod: kubectl get events")
+    refusal(
+        "",
+        Link::Pods,
+        fix![
+            "mend what refuses the pod: ",
+            shell(format!("kubectl get events --namespace {namespace}"))
+        ],
+    )
 }
 
 #[cfg(test)]
@@ -100,7 +116,7 @@ mod tests {
             ),
             ("something new", ""),
         ] {
-            assert_eq!(known(words).failure, failure, "{words}");
+            assert_eq!(known(words, "ns").failure, failure, "{words}");
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::console::minute;
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::{ClientId, ObjectName};
 use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
 use aksbackup_shared::state::schema::State;
@@ -10,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::commands::checks::typos::typos;
-use crate::commands::checks::{CONFIGURE, Faults, PREPARE, Sight, unreadable};
+use crate::commands::checks::{Faults, Sight, unreadable};
 use crate::steps::step06_workload_identity::{covered, creation, used};
 
 const LINK: Link = Link::ServiceAccounts;
@@ -52,13 +54,13 @@ fn annotations(sight: &Sight, state: &State) -> Vec<Check> {
     let judge = |failure: &str| match failure {
         "WI-SA-ABSENT" => (
             Verdict::Error,
-            format!("{}, then: {CONFIGURE}", creation(&absent, namespace)),
+            fix![creation(&absent, namespace), ", then: ", kubectl("configure")],
         ),
         "WI-SA-STALE-CLIENT" => (
             Verdict::Error,
-            format!("{PREPARE}, then: az aksbackup grant, then: {CONFIGURE}"),
+            fix![az("prepare"), ", then: ", az("grant"), ", then: ", kubectl("configure")],
         ),
-        _ => (Verdict::Error, CONFIGURE.to_owned()),
+        _ => (Verdict::Error, kubectl("configure").into()),
     };
     let well = || format!("{} carry client id {}", names.len(), wanted.clone().unwrap_or_default());
     faults.checks(LINK, NAME, well, judge)
@@ -118,7 +120,7 @@ fn reported(accounts: usize, at: Option<Timestamp>) -> Check {
     let says = format!(
         "one for each of {accounts} service accounts was reported by the cloud side {since} and not checked here"
     );
-    Check::unknown(Link::FederatedCredentials, CREDENTIALS, says).hinted("to check them: az aksbackup verify")
+    Check::unknown(Link::FederatedCredentials, CREDENTIALS, says).hinted(fix!["to check them: ", az("verify")])
 }
 
 /// What the state file says of federated credentials: the cluster does not know them.
@@ -144,7 +146,7 @@ fn credentials(sight: &Sight, state: &State) -> Check {
         LINK,
         NAME,
         format!("the state file has none for {}", bare.join(", ")),
-        PREPARE,
+        az("prepare"),
     );
     // Others have theirs: the extension has begun to use an account that nobody knew.
     match bare.len() < names.len() && !table.credentials.is_empty() {

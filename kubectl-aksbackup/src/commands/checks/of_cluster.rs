@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::state::schema::State;
 
 use crate::cluster::neighbours::Webhook;
 use crate::cluster::surroundings::{Node, Surroundings};
-use crate::commands::checks::{PREPARE, Sight, some_of, unreadable};
+use crate::commands::checks::{Sight, some_of, unreadable};
 use crate::steps::passing::passing;
 
 /// Where the extension's images run (Microsoft's support matrix of AKS backup).
@@ -50,8 +52,12 @@ pub(crate) fn same_cluster(issuer: Option<&str>, state: &State) -> Check {
 fn another(wanted: &str, own: &str) -> Check {
     let says = format!("the API server names issuer {own}, the state file {wanted}: this is another cluster");
     let cure = match wanted.trim_end_matches('/') == own.trim_end_matches('/') {
-        true => "they differ in the trailing slash alone: az aksbackup prepare reads the issuer from Azure again",
-        false => "choose the right one: --context NAME, or --state FILE",
+        true => fix![
+            "they differ in the trailing slash alone: ",
+            az("prepare"),
+            " reads the issuer from Azure again"
+        ],
+        false => "choose the right one: --context NAME, or --state FILE".into(),
     };
     Check::error(Link::Cluster, "cluster", says, cure)
         .because(format!("issuer of the API server = {own}"))
@@ -67,7 +73,7 @@ fn issuer(own: Option<&str>) -> Option<Check> {
     inner.then(|| {
         let says =
             format!("tokens carry the API server's own address as their issuer ({own}), which Entra cannot read");
-        Check::error(Link::Cluster, "issuer", says, PREPARE)
+        Check::error(Link::Cluster, "issuer", says, az("prepare"))
             .because(format!("issuer = {own}"))
             .proves("CLU-OIDC-OFF")
     })
@@ -146,7 +152,7 @@ pub(crate) fn webhook(
             LINK,
             NAME,
             "the webhook of workload identity is not installed",
-            "az aksbackup prepare (switches workload identity on)",
+            fix![az("prepare"), " (switches workload identity on)"],
         )
         .proves("CLU-WI-OFF"),
         Some([one]) if !one.trusted => Check::error(
@@ -156,7 +162,10 @@ pub(crate) fn webhook(
                 "configuration {} has no caBundle, so that the API server trusts no answer",
                 one.name
             ),
-            "az aks update --resource-group GROUP --name CLUSTER (sets the webhook up anew)",
+            fix![
+                shell("az aks update --resource-group GROUP --name CLUSTER"),
+                " (sets the webhook up anew)"
+            ],
         )
         .because("webhooks[].clientConfig.caBundle is empty")
         .proves("WI-WEBHOOK-CERT"),
@@ -167,7 +176,10 @@ pub(crate) fn webhook(
                 "the webhook of workload identity is installed more than once: {}",
                 names.join(", ")
             );
-            let cure = "decide which of the two stays; other workloads might depend on the one that AKS didn't install: kubectl get mutatingwebhookconfigurations";
+            let cure = fix![
+                "decide which of the two stays; other workloads might depend on the one that AKS didn't install: ",
+                shell("kubectl get mutatingwebhookconfigurations")
+            ];
             Check::error(LINK, NAME, says, cure).proves("WI-WEBHOOK-DUP")
         }
     }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{Fix, kubectl, shell};
+use aksbackup_shared::fix;
 use aksbackup_shared::names::USE_LABEL;
 use aksbackup_shared::state::schema::State;
 
 use crate::cluster::deployments::Deployment;
 use crate::cluster::neighbours::{INJECTOR, SYSTEM};
 use crate::commands::checks::typos::typos;
-use crate::commands::checks::{CONFIGURE, Faults, Sight, running, unreadable, webhook};
+use crate::commands::checks::{Faults, Sight, running, unreadable, webhook};
 use crate::steps::goal::Goal;
 use crate::steps::obstacles::of_template;
 
@@ -45,15 +47,23 @@ fn injector(sight: &Sight) -> Option<Check> {
             &format!("get deployments.apps in namespace {SYSTEM}"),
         )),
         Some(None) => None,
-        Some(Some(own)) if own.available > 0 => {
-            Some(Check::ok(LINK, NAME, format!("{} of {} are available", own.available, own.wanted)))
-        }
+        Some(Some(own)) if own.available > 0 => Some(Check::ok(
+            LINK,
+            NAME,
+            format!("{} of {} are available", own.available, own.wanted),
+        )),
         Some(Some(own)) => Some(
             Check::error(
                 LINK,
                 NAME,
-                format!("none of {} is available: no labelled pod can be made until one is", own.wanted),
-                "Look at them: kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true",
+                format!(
+                    "none of {} is available: no labelled pod can be made until one is",
+                    own.wanted
+                ),
+                fix![
+                    "Look at them: ",
+                    shell("kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true")
+                ],
             )
             .because(format!("deployment {SYSTEM}/{INJECTOR}: status.availableReplicas = 0"))
             .proves("WI-WEBHOOK-DOWN"),
@@ -86,9 +96,12 @@ fn templates(sight: &Sight, state: &State) -> Vec<Check> {
     }
     let judge = |failure: &str| {
         let cure = match failure {
-            "WI-ENV-PRESET" | "WI-SKIP" => fixes.get(failure).cloned().unwrap_or_default(),
-            "WI-SA-TYPO" => format!("{CONFIGURE} (the misspelled key has no effect; correct it where it is set)"),
-            _ => CONFIGURE.to_owned(),
+            "WI-ENV-PRESET" | "WI-SKIP" => fixes.get(failure).map(Fix::from).unwrap_or_default(),
+            "WI-SA-TYPO" => fix![
+                kubectl("configure"),
+                " (the misspelled key has no effect; correct it where it is set)"
+            ],
+            _ => kubectl("configure").into(),
         };
         (Verdict::Error, cure)
     };

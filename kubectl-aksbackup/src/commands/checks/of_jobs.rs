@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::shell;
 
 use crate::commands::checks::{Sight, counted, some_of, unreadable};
 
@@ -75,7 +76,7 @@ fn claims(sight: &Sight) -> Check {
         LINK,
         NAME,
         says,
-        "kubectl describe persistentvolumeclaims --all-namespaces",
+        shell("kubectl describe persistentvolumeclaims --all-namespaces"),
     )
     .proves("JOB-PVC")
 }

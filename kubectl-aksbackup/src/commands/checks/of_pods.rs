@@ -2,13 +2,15 @@
 
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{Fix, az, kubectl, shell};
 use aksbackup_shared::console::human;
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::names::AGENT_DEPLOYMENT;
 
 use crate::cluster::deployments::Rollout;
 use crate::cluster::pods::Pod;
-use crate::commands::checks::{Faults, PREPARE, Sight, admission, some_of, unreadable};
+use crate::commands::checks::{Faults, Sight, admission, some_of, unreadable};
 use crate::steps::injection::{halted, live};
 
 const LINK: Link = Link::Pods;
@@ -44,7 +46,10 @@ pub(crate) fn namespace(phase: Option<&str>, name: &NamespaceName) -> Check {
             LINK,
             NAME,
             format!("{name} is being deleted, and nothing can be made in it until it is gone"),
-            format!("kubectl get namespace {name} -o yaml (status.conditions names what keeps it)"),
+            fix![
+                shell(format!("kubectl get namespace {name} -o yaml")),
+                " (status.conditions names what keeps it)"
+            ],
         )
         .because("status.phase = Terminating")
         .proves("EXT-NS-TERMINATING"),
@@ -55,9 +60,13 @@ pub(crate) fn namespace(phase: Option<&str>, name: &NamespaceName) -> Check {
 /// The same where the extension should have made it.
 fn of_extension(phase: Option<&str>, name: &NamespaceName) -> Check {
     match phase {
-        Some("") => {
-            Check::error(LINK, "namespace", format!("there is no namespace {name}"), PREPARE).proves("K8S-NS-ABSENT")
-        }
+        Some("") => Check::error(
+            LINK,
+            "namespace",
+            format!("there is no namespace {name}"),
+            az("prepare"),
+        )
+        .proves("K8S-NS-ABSENT"),
         _ => namespace(phase, name),
     }
 }
@@ -74,7 +83,7 @@ fn extension(sight: &Sight) -> Check {
         ),
         Some([]) => {
             let says = format!("there is no deployment {AGENT_DEPLOYMENT} in namespace {namespace}");
-            let check = Check::error(LINK, NAME, says, PREPARE);
+            let check = Check::error(LINK, NAME, says, az("prepare"));
             // Without the namespace there is nothing more to be said than that.
             match sight.around.namespace.as_deref() {
                 Some("") => check,
@@ -110,7 +119,10 @@ fn agents(sight: &Sight) -> Option<Check> {
                 LINK,
                 NAME,
                 format!("AKS's own agents of extensions do not run: {}", some_of(&down)),
-                "look at the nodes and at what evicts them: kubectl describe pods --namespace kube-system",
+                fix![
+                    "look at the nodes and at what evicts them: ",
+                    shell("kubectl describe pods --namespace kube-system")
+                ],
             )
             .proves("EXT-AGENT-DOWN"),
         ),
@@ -133,16 +145,22 @@ fn rollouts(sight: &Sight) -> Vec<Check> {
         let found = match &own.rollout {
             Rollout::Complete => continue,
             Rollout::Going(why) => {
-                let cure = format!("wait for it: kubectl rollout status deployment {name} --namespace {namespace}");
+                let cure = fix![
+                    "wait for it: ",
+                    shell(format!(
+                        "kubectl rollout status deployment {name} --namespace {namespace}"
+                    ))
+                ];
                 Check::warning(LINK, NAME, format!("{name}: {why}"), cure)
             }
             Rollout::Stuck(why) => {
-                let cure = format!("kubectl describe pods --namespace {namespace}");
+                let cure = shell(format!("kubectl describe pods --namespace {namespace}"));
                 Check::error(LINK, NAME, format!("{name}: {why}"), cure).proves("K8S-PROGRESS")
             }
             other => {
-                let Some((state, cure)) = halted(other) else { continue };
-                let cure = format!("{} --namespace {namespace}", cure.replace("NAME", name.as_str()));
+                let Some((state, cure)) = halted(other, name.as_str(), namespace.as_str()) else {
+                    continue;
+                };
                 Check::error(LINK, NAME, format!("{name} {state}"), cure)
             }
         };
@@ -161,13 +179,9 @@ fn refusals(sight: &Sight) -> Vec<Check> {
         .iter()
         .filter_map(|own| Some((own, own.refused.as_deref()?)));
     let check = |(own, words): (&crate::cluster::deployments::Deployment, &str)| {
-        let known = admission::known(words);
+        let known = admission::known(words, sight.namespace.as_str());
         let says = format!("new pods of deployment {} are refused: {words}", own.name);
-        let cure = match known.failure {
-            "K8S-QUOTA" | "" => format!("{} --namespace {}", known.cure, sight.namespace),
-            _ => known.cure.to_owned(),
-        };
-        let check = Check::error(known.link, "admission", says, cure)
+        let check = Check::error(known.link, "admission", says, known.cure)
             .because(format!("condition ReplicaFailure of deployment {} = True", own.name));
         match known.failure {
             "" => check,
@@ -256,17 +270,16 @@ fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
     }
 }
 
-fn cure(failure: &str, namespace: &NamespaceName) -> String {
+fn cure(failure: &str, namespace: &NamespaceName) -> Fix {
     match failure {
         "K8S-PENDING" => {
-            "add nodes with az aks nodepool scale, or ask the owner of the taint or quota that the message names"
-                .to_owned()
+            "add nodes with az aks nodepool scale, or ask the owner of the taint or quota that the message names".into()
         }
-        "K8S-IMAGEPULL" => "open the cluster's way to mcr.microsoft.com and *.data.mcr.microsoft.com".to_owned(),
-        "K8S-CRASHLOOP" => "kubectl aksbackup logs --previous".to_owned(),
-        "JOB-OOM" => "give Velero more memory: the extension's setting resources.limits.memory".to_owned(),
-        "WI-VIRTUAL-NODE" => "keep the extension off virtual nodes: taint them, or set a node selector".to_owned(),
-        _ => format!("kubectl describe pods --namespace {namespace}"),
+        "K8S-IMAGEPULL" => "open the cluster's way to mcr.microsoft.com and *.data.mcr.microsoft.com".into(),
+        "K8S-CRASHLOOP" => kubectl("logs --previous").into(),
+        "JOB-OOM" => "give Velero more memory: the extension's setting resources.limits.memory".into(),
+        "WI-VIRTUAL-NODE" => "keep the extension off virtual nodes: taint them, or set a node selector".into(),
+        _ => shell(format!("kubectl describe pods --namespace {namespace}")).into(),
     }
 }
 

@@ -3,16 +3,17 @@
 use aksbackup_shared::args::duration;
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{az, kubectl};
+use aksbackup_shared::fix;
 use aksbackup_shared::names::STORAGE_LOCATION;
 use aksbackup_shared::state::schema::State;
 
 use crate::cluster::storage_locations::{StorageLocation, default_of};
-use crate::commands::checks::{Faults, PREPARE, Sight, unreadable};
+use crate::commands::checks::{Faults, Sight, unreadable};
 use crate::steps::storage::{Access, access, cure, overdue, read_only, told};
 
 const LINK: Link = Link::StorageLocation;
 const NAME: &str = "storage location";
-const LOGS: &str = "kubectl aksbackup logs";
 
 pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     let namespace = &sight.namespace;
@@ -22,11 +23,11 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     };
     if !locations.known {
         let says = "Velero's kinds are not installed: there is no BackupStorageLocation in this cluster's API";
-        return vec![Check::error(LINK, NAME, says, PREPARE).proves("BSL-CRD-ABSENT")];
+        return vec![Check::error(LINK, NAME, says, az("prepare")).proves("BSL-CRD-ABSENT")];
     }
     let Some(location) = default_of(&locations.items) else {
         let says = format!("there is no storage location {STORAGE_LOCATION}");
-        return vec![Check::error(LINK, NAME, says, PREPARE).proves("BSL-ABSENT")];
+        return vec![Check::error(LINK, NAME, says, az("prepare")).proves("BSL-ABSENT")];
     };
     let mut all = settings(location, &locations.items, state);
     all.extend(target(location, state));
@@ -72,9 +73,12 @@ fn settings(location: &StorageLocation, all: &[StorageLocation], state: &State) 
     let judge = |failure: &str| match failure {
         "BSL-NO-DEFAULT" | "BSL-SECRET-WINS" => (
             Verdict::Warning,
-            format!("{PREPARE} (compares the extension's settings)"),
+            fix![az("prepare"), " (compares the extension's settings)"],
         ),
-        _ => (Verdict::Error, format!("{PREPARE} (compares the extension's settings)")),
+        _ => (
+            Verdict::Error,
+            fix![az("prepare"), " (compares the extension's settings)"],
+        ),
     };
     let known = state.target.is_some();
     let well = || {
@@ -140,7 +144,7 @@ fn target(location: &StorageLocation, state: &State) -> Option<Check> {
         return Some(Check::ok(LINK, NAME, says));
     }
     let says = format!("backups go to {}", wrong.join(", "));
-    Some(Check::error(LINK, NAME, says, PREPARE).proves("STO-WRONG-TARGET"))
+    Some(Check::error(LINK, NAME, says, az("prepare")).proves("STO-WRONG-TARGET"))
 }
 
 /// What Velero found when it last looked, and whether that counts.
@@ -166,13 +170,18 @@ fn reach(location: &StorageLocation, sight: &Sight) -> Check {
             location.name,
             trouble(sight)
         );
-        let check = Check::error(LINK, NAME, says, format!("run this again in a minute; then: {LOGS}"));
+        let check = Check::error(
+            LINK,
+            NAME,
+            says,
+            fix!["run this again in a minute; then: ", kubectl("logs")],
+        );
         return facts(check.proves("BSL-NO-PHASE"));
     }
     if let Some(why) = sight.now.and_then(|now| overdue(location, now))
         && (location.is_available() || is_looked_at(location))
     {
-        return facts(Check::error(LINK, NAME, why, LOGS).proves("BSL-STALE"));
+        return facts(Check::error(LINK, NAME, why, kubectl("logs")).proves("BSL-STALE"));
     }
     if let (true, Some((why, cure))) = (location.is_available(), read_only(location, sight.namespace.as_str())) {
         return facts(
@@ -193,7 +202,7 @@ fn reach(location: &StorageLocation, sight: &Sight) -> Check {
             LINK,
             NAME,
             told(location),
-            cure(location).unwrap_or_else(|| LOGS.to_owned()),
+            cure(location).unwrap_or_else(|| kubectl("logs").into()),
         ));
     }
     facts(match access(std::slice::from_ref(location), sight.pods()) {
@@ -209,10 +218,15 @@ fn reach(location: &StorageLocation, sight: &Sight) -> Check {
             LINK,
             NAME,
             told(location),
-            cure(location).unwrap_or_else(|| LOGS.to_owned()),
+            cure(location).unwrap_or_else(|| kubectl("logs").into()),
         ),
-        Access::Unknown(why) => Check::warning(LINK, NAME, why, format!("run this again in a minute; then: {LOGS}")),
-        Access::Absent => Check::error(LINK, NAME, "it is gone", PREPARE).proves("BSL-ABSENT"),
+        Access::Unknown(why) => Check::warning(
+            LINK,
+            NAME,
+            why,
+            fix!["run this again in a minute; then: ", kubectl("logs")],
+        ),
+        Access::Absent => Check::error(LINK, NAME, "it is gone", az("prepare")).proves("BSL-ABSENT"),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{kubectl, shell};
 use aksbackup_shared::names::AUDIENCE;
 use aksbackup_shared::state::schema::State;
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use crate::cluster::deployments::{Deployment, Rollout};
 use crate::cluster::injected::{Expected, Injected, Lack};
 use crate::cluster::pods::Pod;
-use crate::commands::checks::{CONFIGURE, Faults, Sight, unreadable};
+use crate::commands::checks::{Faults, Sight, unreadable};
 use crate::steps::cause::cause;
 use crate::steps::injection::live;
 
@@ -46,12 +47,12 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
         pods.iter().for_each(|pod| eye.look(own, pod, sight, &mut faults));
     }
     let judge = |failure: &str| match failure {
-        "CLU-OIDC-JUST-ENABLED" => (Verdict::Warning, CONFIGURE.to_owned()),
+        "CLU-OIDC-JUST-ENABLED" => (Verdict::Warning, kubectl("configure").into()),
         "" => (
             Verdict::Error,
-            format!("kubectl describe replicasets --namespace {namespace}"),
+            shell(format!("kubectl describe replicasets --namespace {namespace}")).into(),
         ),
-        _ => (Verdict::Error, CONFIGURE.to_owned()),
+        _ => (Verdict::Error, kubectl("configure").into()),
     };
     let well = || {
         format!(

@@ -52,7 +52,7 @@ fn a_service_account_without_credential_is_recorded_and_handed_over_with_its_sub
     state.cloud.federation.as_mut().unwrap().credentials.clear();
     assert_eq!(
         turn(decide(&seen, &state)).command,
-        "az aksbackup prepare --subject system:serviceaccount:ns:agent-sa --state s.toml"
+        "az aksbackup prepare --subject system:serviceaccount:ns:agent-sa"
     );
     let mut tables = ClusterTables::default();
     WorkloadIdentity::new(testing::context()).record_blocked(&seen, &mut tables);
@@ -67,7 +67,7 @@ fn a_service_account_without_credential_is_recorded_and_handed_over_with_its_sub
 fn credentials_of_another_identity_or_issuer_do_not_count() {
     let mut state = testing::state();
     state.cloud.federation.as_mut().unwrap().issuer = "https://other/".parse().unwrap();
-    assert!(turn(decide(&seen(), &state)).command.contains("--subject"));
+    assert!(turn(decide(&seen(), &state)).command.to_string().contains("--subject"));
 }
 
 #[test]

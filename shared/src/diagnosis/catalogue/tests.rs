@@ -67,7 +67,7 @@ fn every_row_is_told_whole() {
                 .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-'),
             "{id}"
         );
-        for sentence in [&known.cause, &known.fix] {
+        for sentence in [&known.cause, &known.fix.to_string()] {
             assert!(sentence.ends_with(|c: char| c != ' '), "{id}");
             assert!(sentence.starts_with(|c: char| c.is_uppercase()), "{id}: {sentence}");
         }

@@ -211,7 +211,7 @@ pub(super) fn turn(why: &str) -> Turn {
     Turn {
         who: Person::SubscriptionOwner,
         why: why.to_owned(),
-        command: "az aksbackup grant".to_owned(),
+        command: crate::command_line::az("grant"),
         right: None,
     }
 }

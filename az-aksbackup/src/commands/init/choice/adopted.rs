@@ -1,7 +1,9 @@
 //! Decides what a name without a resource group refers to. Anyone can give a resource such a name, so it is looked up only in the
 //! resource groups of this setup; elsewhere the resource group must be named, or confirmed at the prompt.
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceGroupName;
 
 use super::Choice;
@@ -104,7 +106,8 @@ fn foreign(kind: &Kind, name: &str, group: &ResourceGroupName) -> Failure {
     } = kind;
     Failure::usage(format!("{noun} {name} exists in resource group {group}"))
         .because("it might belong to another team, so its name alone doesn't select it")
-        .hint(format!(
-            "choose another name with {name_flag} NAME, or use this one: az aksbackup init {name_flag} {name} {group_flag} {group}"
-        ))
+        .hint(fix![
+            format!("choose another name with {name_flag} NAME, or use this one: "),
+            az(format!("init {name_flag} {name} {group_flag} {group}"))
+        ])
 }

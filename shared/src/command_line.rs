@@ -1,0 +1,205 @@
+//! Command lines that are printed, and the texts around them: data until they are printed, so that each has the name that the
+//! program was called by, and the state file that it was called with.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use serde::{Serialize, Serializer};
+
+use crate::guide::Plane;
+
+mod fix;
+
+pub use fix::{Fix, Part};
+
+/// How this process was called. Facts of the process, like its arguments: every line that it prints is about the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Invocation {
+    /// The program that was called by its own name, as `az-aksbackup`, instead of through az or kubectl.
+    pub bare: Option<Plane>,
+    /// The `--state` flag, with a space before it; empty for the default file.
+    pub state_flag: String,
+}
+
+static INVOCATION: OnceLock<Invocation> = OnceLock::new();
+
+impl Invocation {
+    /// Remembers how this process was called. Only the first call counts.
+    pub fn remember(self) {
+        let _ = INVOCATION.set(self);
+    }
+
+    /// How the program of `plane` was called by `argument`, the first one of the process. A shell passes the name as it was typed, az and
+    /// kubectl pass the path of the program.
+    #[must_use]
+    pub fn bare(plane: Plane, argument: Option<&Path>) -> Option<Plane> {
+        let name = argument?;
+        (name.components().count() == 1 && name.to_str()? == binary(plane)).then_some(plane)
+    }
+
+    fn current() -> &'static Self {
+        static DEFAULT: Invocation = Invocation {
+            bare: None,
+            state_flag: String::new(),
+        };
+        INVOCATION.get().unwrap_or(&DEFAULT)
+    }
+
+    fn name(&self, plane: Plane) -> &'static str {
+        match self.bare == Some(plane) {
+            true => binary(plane),
+            false => plane.program(),
+        }
+    }
+}
+
+const fn binary(plane: Plane) -> &'static str {
+    match plane {
+        Plane::Cloud => "az-aksbackup",
+        Plane::Cluster => "kubectl-aksbackup",
+    }
+}
+
+/// A command line to paste.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandLine {
+    /// The program of ours that it calls; `None` for others.
+    program: Option<Plane>,
+    /// What follows the name of a program of ours; of others the whole line.
+    words: Cow<'static, str>,
+}
+
+/// A command of `az aksbackup`: `words` are what follows, such as `init --vault NAME`.
+#[must_use]
+pub fn az(words: impl Into<Cow<'static, str>>) -> CommandLine {
+    ours(Plane::Cloud, words)
+}
+
+/// A command of `kubectl aksbackup`: `words` are what follows, such as `configure`.
+#[must_use]
+pub fn kubectl(words: impl Into<Cow<'static, str>>) -> CommandLine {
+    ours(Plane::Cluster, words)
+}
+
+/// A command of the program of `plane`.
+#[must_use]
+pub fn ours(plane: Plane, words: impl Into<Cow<'static, str>>) -> CommandLine {
+    let (program, words) = (Some(plane), words.into());
+    CommandLine { program, words }
+}
+
+/// A command line of another program, as it is pasted.
+#[must_use]
+pub fn shell(line: impl Into<Cow<'static, str>>) -> CommandLine {
+    let (program, words) = (None, line.into());
+    CommandLine { program, words }
+}
+
+impl CommandLine {
+    /// The program of ours that it calls.
+    #[must_use]
+    pub fn program(&self) -> Option<Plane> {
+        self.program
+    }
+
+    /// Whether it is `other`, perhaps with flags.
+    #[must_use]
+    pub fn completes(&self, other: &Self) -> bool {
+        let rest = self.words.strip_prefix(&*other.words);
+        self.program == other.program && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    }
+
+    /// The line with another flag or argument.
+    #[must_use]
+    pub fn with(mut self, argument: impl fmt::Display) -> Self {
+        self.words = format!("{} {argument}", self.words).into();
+        self
+    }
+
+    /// The line for somebody else, who has the state file in another place and their own way to call the program.
+    #[must_use]
+    pub fn for_others(&self) -> Self {
+        shell(self.of(&Invocation::default()))
+    }
+
+    /// The line as it is typed where this process was called as `invocation` says.
+    #[must_use]
+    pub fn of(&self, invocation: &Invocation) -> String {
+        let Some(plane) = self.program else {
+            return self.words.clone().into_owned();
+        };
+        let flag = match self.words.contains("--state") {
+            true => "",
+            false => &invocation.state_flag,
+        };
+        format!("{} {}{flag}", invocation.name(plane), self.words)
+    }
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.of(Invocation::current()))
+    }
+}
+
+impl Serialize for CommandLine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Equal to what is printed.
+impl<T: AsRef<str>> PartialEq<T> for CommandLine {
+    fn eq(&self, text: &T) -> bool {
+        let printed = self.to_string();
+        printed == text.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_has_the_name_and_the_file_that_the_program_was_called_with() {
+        let invocation = Invocation {
+            bare: Invocation::bare(Plane::Cloud, Some(Path::new("az-aksbackup"))),
+            state_flag: " --state x.toml".into(),
+        };
+        for (line, told) in [
+            (az("prepare"), "az-aksbackup prepare --state x.toml"),
+            (az("init --vault NAME"), "az-aksbackup init --vault NAME --state x.toml"),
+            (az("init --state FILE"), "az-aksbackup init --state FILE"),
+            (kubectl("configure"), "kubectl aksbackup configure --state x.toml"),
+            (shell("az lock list"), "az lock list"),
+        ] {
+            assert_eq!(line.of(&invocation), told);
+        }
+        assert_eq!(az("prepare").to_string(), "az aksbackup prepare");
+    }
+
+    #[test]
+    fn a_path_is_what_az_and_kubectl_call() {
+        for (argument, bare) in [
+            ("az-aksbackup", Some(Plane::Cloud)),
+            ("/usr/bin/az-aksbackup", None),
+            ("./az-aksbackup", None),
+            ("kubectl-aksbackup", None),
+        ] {
+            assert_eq!(
+                Invocation::bare(Plane::Cloud, Some(Path::new(argument))),
+                bare,
+                "{argument}"
+            );
+        }
+    }
+
+    #[test]
+    fn flags_complete_a_command_and_other_words_do_not() {
+        assert!(az("grant --yes").completes(&az("grant")));
+        assert!(!az("grants").completes(&az("grant")));
+        assert!(!kubectl("grant").completes(&az("grant")));
+    }
+}
