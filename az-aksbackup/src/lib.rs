@@ -7,6 +7,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod arm;
+mod checks;
 mod cli;
 mod cloud;
 mod commands;

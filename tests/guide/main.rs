@@ -38,6 +38,7 @@ mod meddling;
 mod namesakes;
 mod no_wait;
 mod objects;
+mod one_judge;
 mod operations;
 mod part;
 mod protection;

@@ -32,7 +32,10 @@ fn foreign(stage: &Stage, kind: &str, name: &str, group: &str) {
     if kind == ACCOUNTS {
         body["kind"] = json!("StorageV2");
         body["sku"] = json!({ "name": "Standard_LRS" });
-        body["properties"] = json!({ "provisioningState": "Succeeded", "allowSharedKeyAccess": false });
+        body["properties"] = json!({
+            "provisioningState": "Succeeded", "allowSharedKeyAccess": false,
+            "primaryEndpoints": { "blob": format!("https://{name}.blob.core.windows.net/") },
+        });
     }
     stage.sandbox.azure().place(body);
 }
@@ -131,6 +134,11 @@ fn an_account_of_the_extension_is_not_confirmed_by_the_flag_for_its_resource_gro
     let switches = ["extension=succeeded", "extension_storage=rg-backup/sttheirs01/aks-old"];
     let stage = Stage::with(&switches).unwrap();
     foreign(&stage, ACCOUNTS, "sttheirs01", "rg-backup");
+    let group = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-backup";
+    stage.sandbox.azure().place(json!({
+        "id": format!("{group}/providers/{ACCOUNTS}/sttheirs01/blobServices/default/containers/aks-old"),
+        "name": "aks-old", "type": format!("{ACCOUNTS}/blobServices/containers"), "properties": { "publicAccess": "None" },
+    }));
     let vault = ["--vault", "bv-demo", "--vault-resource-group", "rg-backup"];
     let snapshots = ["--snapshot-group", "rg-snapshots"];
     let named = [&vault[..], &snapshots, &["--storage-resource-group", "rg-backup"]].concat();

@@ -220,6 +220,11 @@ impl Cluster {
         !pools.is_empty() && !pools.into_iter().any(suits)
     }
 
+    /// Whether AKS adds nodes of its own choice for pods that fit no pool (node auto-provisioning).
+    pub(crate) fn provisions_nodes(&self) -> bool {
+        self.says("/properties/nodeProvisioningProfile/mode", &["Auto"])
+    }
+
     fn pools(&self) -> impl Iterator<Item = &Value> {
         let pools = self.at("/properties/agentPoolProfiles").and_then(Value::as_array);
         pools.into_iter().flatten()

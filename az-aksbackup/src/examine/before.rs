@@ -2,19 +2,22 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::command_line::az;
-use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::command_line::{Fix, az};
+use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{State, Target};
 
 use crate::arm::client::Reader;
 use crate::arm::clusters::Cluster;
+use crate::arm::vaults::Vault;
 use crate::arm::{region, roles, storage};
+use crate::checks::cluster as fitness;
 use crate::examine::view::{Seen, View, hidden};
-use crate::examine::{cluster, fitness, judge, look, storage as stored, subscription};
+use crate::examine::{cluster, judge, look, storage as stored, subscription};
 use crate::steps::rights::{self, Comparison, Purpose};
 use crate::steps::turns::Sight;
+use crate::steps::vault;
 
 /// What was seen, and what the caller may do.
 pub(crate) struct Before {
@@ -66,7 +69,7 @@ pub(crate) fn checks(before: &Before) -> Vec<Check> {
     let mut all = vec![subscription::state(view), providers(view)];
     match cluster::existence(view) {
         Ok(own) => {
-            all.extend(fitness::checks(view, own));
+            all.extend(fitness::checks(view.wanted(), own));
             all.push(switches(own));
         }
         Err(check) => all.push(*check),
@@ -141,22 +144,26 @@ fn name(before: &Before) -> Check {
 fn vault(view: &View) -> Check {
     const NAME: &str = "vault";
     const LINK: Link = Link::Vault;
-    let region = view.cluster.here().and_then(Cluster::region);
-    match (&view.vault, region) {
-        (Seen::Here(vault), Some(region)) if !region::is(&vault.location, &region) => {
-            let says = format!("the vault is in {}, the cluster in {region}", vault.location);
-            Check::error(
-                LINK,
-                NAME,
-                says,
-                fix!["choose another vault: ", az("init --vault NAME")],
-            )
-            .proves("VLT-REGION")
-        }
-        (Seen::Here(_), _) => Check::ok(LINK, NAME, "it is there already"),
+    match (&view.vault, view.target()) {
+        (Seen::Here(vault), Some(target)) => match vault::usable(vault, target) {
+            Ok(()) => Check::ok(LINK, NAME, "it is there already"),
+            Err(failure) => refused(*failure, vault, target),
+        },
+        (Seen::Here(_), None) => Check::ok(LINK, NAME, "it is there already"),
         (Seen::Absent, _) => Check::ok(LINK, NAME, "prepare makes it"),
         (Seen::Hidden(failure), _) => hidden(LINK, NAME, "the vault", failure),
         (Seen::Unasked, _) => Check::unknown(LINK, NAME, "it could not be seen"),
+    }
+}
+
+/// A vault that `prepare` refuses, in its words.
+fn refused(failure: Failure, vault: &Vault, target: &Target) -> Check {
+    let says = [&[failure.what], failure.why.as_slice()].concat().join(": ");
+    let check = Check::error(Link::Vault, "vault", says, Fix::joined(failure.hints))
+        .because(format!("location = {}", vault.location));
+    match region::is(&vault.location, &target.region) {
+        true => check,
+        false => check.proves("VLT-REGION"),
     }
 }
 

@@ -6,8 +6,9 @@ use aksbackup_shared::command_line::{az, kubectl, shell};
 use aksbackup_shared::fix;
 
 use crate::arm::clusters::Cluster;
+use crate::checks::cluster as fitness;
+use crate::examine::credentials;
 use crate::examine::view::{Seen, View};
-use crate::examine::{credentials, fitness};
 use crate::steps::turns;
 
 const LINK: Link = Link::Cluster;
@@ -18,7 +19,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         Ok(cluster) => cluster,
         Err(check) => return vec![*check],
     };
-    let mut all = fitness::checks(view, cluster);
+    let mut all = fitness::checks(view.wanted(), cluster);
     all.extend([
         issuer(view, cluster),
         workload_identity(cluster),

@@ -11,7 +11,6 @@ mod credentials;
 mod culprits;
 mod extension;
 mod firewall;
-mod fitness;
 mod identity;
 mod instance;
 mod jobs;

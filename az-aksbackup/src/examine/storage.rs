@@ -2,7 +2,7 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::command_line::{Fix, az};
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::fix;
 
 use crate::arm::clusters::Cluster;
@@ -85,7 +85,7 @@ fn state(view: &View, account: &Account) -> Check {
             LINK,
             NAME,
             format!("storage account {name} is in state Failed"),
-            other(),
+            account::another(),
         ),
         _ => Check::warning(
             LINK,
@@ -106,7 +106,7 @@ fn kind(account: &Account) -> Check {
         true => Check::ok(LINK, NAME, format!("{kind} with {sku}")),
         false => {
             let says = format!("it is {kind} with {sku}; Azure Backup wants StorageV2 with a standard SKU");
-            Check::error(LINK, NAME, says, other()).proves("STO-WRONG-KIND")
+            Check::error(LINK, NAME, says, account::another()).proves("STO-WRONG-KIND")
         }
     }
     .because(fact)
@@ -124,7 +124,7 @@ fn region_of(view: &View, account: &Account) -> Check {
         Some(own) if region::is(&account.location, &own) => Check::ok(LINK, NAME, "it is the cluster's"),
         Some(own) => {
             let says = format!("the account is in {}, the cluster in {own}", account.location);
-            Check::error(LINK, NAME, says, other()).proves("CLU-REGION-MISMATCH")
+            Check::error(LINK, NAME, says, account::another()).proves("CLU-REGION-MISMATCH")
         }
     }
     .because(fact)
@@ -143,7 +143,7 @@ fn subscription(view: &View) -> Check {
         true => Check::ok(LINK, NAME, "it is the cluster's"),
         false => {
             let says = format!("the account is in subscription {own}, the cluster in {cluster}");
-            Check::error(LINK, NAME, says, other()).proves("STO-WRONG-SUB")
+            Check::error(LINK, NAME, says, account::another()).proves("STO-WRONG-SUB")
         }
     }
 }
@@ -205,11 +205,6 @@ fn immutability(view: &View) -> Check {
         }
     }
     .because(facts)
-}
-
-/// What to do about an account that can't be used.
-fn other() -> Fix {
-    fix!["choose another account: ", az("init --storage-account NAME")]
 }
 
 #[cfg(test)]

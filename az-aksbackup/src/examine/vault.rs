@@ -11,7 +11,7 @@ use crate::arm::clusters::Cluster;
 use crate::arm::region;
 use crate::arm::vaults::Vault;
 use crate::examine::view::{Seen, View};
-use crate::steps::{drift, policy};
+use crate::steps::{drift, policy, vault};
 
 const LINK: Link = Link::Vault;
 
@@ -52,7 +52,7 @@ fn state(name: &str, vault: &Vault) -> Check {
             NAME,
             format!("{name} is there, soft delete {soft}, immutability {immutable}"),
         ),
-        "Failed" => Check::error(LINK, NAME, format!("vault {name} is in state Failed"), another()),
+        "Failed" => Check::error(LINK, NAME, format!("vault {name} is in state Failed"), vault::another()),
         _ => Check::warning(
             LINK,
             NAME,
@@ -75,7 +75,7 @@ fn region_of(view: &View, vault: &Vault) -> Check {
         Some(own) if region::is(&vault.location, &own) => Check::ok(LINK, NAME, "it is the cluster's"),
         Some(own) => {
             let says = format!("the vault is in {}, the cluster in {own}", vault.location);
-            Check::error(LINK, NAME, says, another()).proves("VLT-REGION")
+            Check::error(LINK, NAME, says, vault::another()).proves("VLT-REGION")
         }
     }
     .because(fact)
@@ -90,7 +90,7 @@ fn tenant(view: &View) -> Check {
         (_, Some(other)) if other.eq_ignore_ascii_case(&own) => Check::ok(LINK, NAME, "it is the cluster's"),
         (_, Some(other)) => {
             let says = format!("the vault is in tenant {other}, the cluster in {own}");
-            Check::error(LINK, NAME, says, another())
+            Check::error(LINK, NAME, says, vault::another())
                 .because(format!("tenantId = {other}"))
                 .proves("VLT-TENANT")
         }
@@ -191,11 +191,6 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
         )
         .proves("VLT-NO-EDIT"),
     }
-}
-
-/// What to do about a vault that can't be used.
-fn another() -> Fix {
-    fix!["choose another vault: ", az("init --vault NAME")]
 }
 
 /// What to do about a policy that can't be used.

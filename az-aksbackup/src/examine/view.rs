@@ -22,6 +22,7 @@ use crate::arm::roles::Assignment;
 use crate::arm::storage::{Account, Container};
 use crate::arm::trusted_access::Binding;
 use crate::arm::vaults::Vault;
+use crate::checks::{self, cluster::Wanted};
 use crate::examine::culprits::Culprits;
 use crate::login::Caller;
 
@@ -262,14 +263,17 @@ impl View {
         }
     }
 
+    /// The cluster as it is judged.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            id: &self.id,
+            target: self.target(),
+        }
+    }
+
     /// The flags for the Azure CLI that name the cluster.
     pub(crate) fn cluster_flags(&self) -> String {
-        format!(
-            "--name {} --resource-group {} --subscription {}",
-            self.id.name(),
-            self.id.resource_group(),
-            self.id.subscription()
-        )
+        checks::cluster::flags(&self.id)
     }
 
     /// `grant` with placeholders for what it has to be told.

@@ -1,6 +1,6 @@
 //! Whether a storage account that exists will do, and what it has otherwise.
 
-use aksbackup_shared::command_line::az;
+use aksbackup_shared::command_line::{Fix, az};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
@@ -111,6 +111,14 @@ pub(crate) fn must_be_free(name: &str, refusal: Option<&str>) -> Outcome<()> {
     }
 }
 
+/// What to do about an account that can't be used.
+pub(crate) fn another() -> Fix {
+    fix![
+        "choose another account, or a new name: ",
+        az("init --storage-account NAME")
+    ]
+}
+
 /// Checks that an account that exists can hold the backups of a cluster in the target's region.
 ///
 /// # Errors
@@ -122,10 +130,7 @@ pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
             target.storage.account
         ))
         .because(why)
-        .hint(fix![
-            "choose another account, or a new name: ",
-            az("init --storage-account NAME")
-        ])
+        .hint(another())
         .err()
     };
     if !region::is(&account.location, &target.region) {

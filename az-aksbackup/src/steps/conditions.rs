@@ -1,6 +1,6 @@
 //! What has to hold of subscription and cluster, each with its cure.
 
-use aksbackup_shared::command_line::{CommandLine, az, shell};
+use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::state::schema::Target;
@@ -65,55 +65,6 @@ pub(crate) fn region(target: &Target, cluster: &Cluster) -> Outcome<()> {
     }
 }
 
-/// Checks that Microsoft's extension can work in the cluster:
-/// <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>.
-///
-/// # Errors
-/// It never can as the cluster is now.
-pub(crate) fn cluster(target: &Target, cluster: &Cluster) -> Outcome<()> {
-    let name = target.cluster.with_group();
-    let place = format!(
-        "--name {} --resource-group {} --subscription {}",
-        target.cluster.name(),
-        target.cluster.resource_group(),
-        target.cluster.subscription()
-    );
-    let failure = |what: String, cure: CommandLine| Failure::failed(what).hint(cure).err();
-    if !cluster.is_running() {
-        return failure(
-            format!("cluster {name} is stopped"),
-            shell(format!("az aks start {place}")),
-        );
-    }
-    if !cluster.has_managed_identity() {
-        return failure(
-            format!("cluster {name} runs as a service principal; backup needs a managed identity"),
-            shell(format!("az aks update {place} --enable-managed-identity")),
-        );
-    }
-    if target.instance.snapshot_volumes && cluster.has_disk_driver() == Some(false) {
-        return failure(
-            format!("the CSI disk driver of cluster {name} is off; volumes cannot be backed up without it"),
-            shell(format!("az aks update {place} --enable-disk-driver")),
-        );
-    }
-    if target.instance.snapshot_volumes && cluster.has_snapshot_controller() == Some(false) {
-        return failure(
-            format!("the snapshot controller of cluster {name} is off; volumes cannot be backed up without it"),
-            shell(format!("az aks update {place} --enable-snapshot-controller")),
-        );
-    }
-    if cluster.is_imds_restricted() == Some(true) {
-        return failure(
-            format!(
-                "cluster {name} keeps pods from the instance metadata service, which the extension cannot do without"
-            ),
-            shell(format!("az aks update {place} --disable-imds-restriction")),
-        );
-    }
-    Ok(())
-}
-
 /// What may become a problem.
 pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {
     let remarks = [
@@ -123,7 +74,7 @@ pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {
         ),
         (
             cluster.is_isolated(),
-            "the cluster has no way out: the extension is not supported there",
+            "the cluster is isolated from the network: the extension is not supported there",
         ),
     ];
     remarks
@@ -135,51 +86,11 @@ pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::arm::clusters::tests::cluster as described;
     use crate::steps::wanted::tests::example;
-
-    #[test]
-    fn each_condition_has_its_cure() {
-        type Case = (fn(&mut Value), &'static str);
-        let cases: [Case; 5] = [
-            (
-                |body| body["properties"]["powerState"]["code"] = json!("Stopped"),
-                "az aks start",
-            ),
-            (|body| body["identity"] = Value::Null, "--enable-managed-identity"),
-            (
-                |body| body["properties"]["storageProfile"]["diskCSIDriver"]["enabled"] = json!(false),
-                "--enable-disk-driver",
-            ),
-            (
-                |body| body["properties"]["storageProfile"]["snapshotController"]["enabled"] = json!(false),
-                "--enable-snapshot-controller",
-            ),
-            (
-                |body| body["properties"]["networkProfile"] = json!({ "podLinkLocalAccess": "None" }),
-                "--disable-imds-restriction",
-            ),
-        ];
-        for (change, cure) in cases {
-            let failure = cluster(&example(), &described(change)).unwrap_err();
-            assert!(failure.hints[0].to_string().contains(cure), "{failure}");
-            let name = example().cluster.with_group();
-            assert!(failure.what.contains(&format!("cluster {name} ")), "{failure}");
-        }
-        assert!(cluster(&example(), &described(|_| ())).is_ok());
-    }
-
-    #[test]
-    fn volumes_that_are_not_backed_up_need_no_driver() {
-        let mut target = example();
-        target.instance.snapshot_volumes = false;
-        let without =
-            described(|body| body["properties"]["storageProfile"] = json!({ "diskCSIDriver": { "enabled": false } }));
-        assert!(cluster(&target, &without).is_ok());
-    }
 
     #[test]
     fn another_region_or_subscription_than_the_cluster_s_is_refused() {

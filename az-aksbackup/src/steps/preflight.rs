@@ -17,6 +17,7 @@ use crate::arm::clusters::{self, Cluster};
 use crate::arm::extensions::{self, Extension};
 use crate::arm::groups::{self, Subscription};
 use crate::arm::roles::{self, Permission};
+use crate::checks::cluster::{Wanted, must_be_fit};
 use crate::plane::Azure;
 use crate::steps::fresh::JustRead;
 use crate::steps::rights::{self, Comparison, Purpose};
@@ -43,6 +44,12 @@ impl Preflight {
     /// Returns whether the command depends on the extension: a conflict with it is then found before anything is written.
     fn needs_extension(&self) -> bool {
         matches!(self.purpose, Purpose::Prepare | Purpose::Protect | Purpose::Everything)
+    }
+
+    /// Whether the command would install the extension.
+    fn installs(&self, seen: &Seen) -> bool {
+        let prepares = matches!(self.purpose, Purpose::Prepare | Purpose::Everything);
+        prepares && seen.extensions.as_ref().is_none_or(Vec::is_empty)
     }
 
     /// Returns the extensions where they can be read; where they cannot, the evidence says so and the steps say why.
@@ -125,7 +132,11 @@ impl Step for Preflight {
         conditions::subscription(target, seen.subscription.here())?;
         conditions::region(target, &seen.cluster)?;
         if self.purpose != Purpose::Grant {
-            conditions::cluster(target, &seen.cluster)?;
+            let of_target = Wanted {
+                id: &target.cluster,
+                target: Some(target),
+            };
+            must_be_fit(of_target, &seen.cluster, self.installs(seen))?;
             let vault = wanted::vault(target);
             let others = |own: &&Instance| own.vault().is_some_and(|own| own != vault);
             if let Some(other) = seen.instances.here().into_iter().flatten().find(others) {

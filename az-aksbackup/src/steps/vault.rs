@@ -1,6 +1,6 @@
 //! Whether a Backup vault that exists will do, and what vault and policy have otherwise.
 
-use aksbackup_shared::command_line::az;
+use aksbackup_shared::command_line::{Fix, az};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::state::schema::Target;
@@ -8,6 +8,11 @@ use aksbackup_shared::state::schema::Target;
 use crate::arm::region;
 use crate::arm::vaults::Vault;
 use crate::steps::wanted;
+
+/// What to do about a vault that can't be used.
+pub(crate) fn another() -> Fix {
+    fix!["choose another vault, or a new name: ", az("init --vault NAME")]
+}
 
 /// Checks that a vault that exists can protect a cluster in the target's region.
 ///
@@ -21,7 +26,7 @@ pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
                 "it is in region {}, the cluster is in {}; Azure Backup wants both in the same",
                 vault.location, target.region
             ))
-            .hint(fix!["choose another vault, or a new name: ", az("init --vault NAME")])
+            .hint(another())
             .err();
     }
     if vault.properties.provisioning_state.as_deref() == Some("Failed") {

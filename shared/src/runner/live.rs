@@ -17,6 +17,8 @@ pub trait Guided<P: Plane> {
     fn look<'a>(&'a mut self, session: &'a Session<P>) -> Local<'a, Ending>;
     /// Takes the step as far as it goes.
     fn act<'a>(&'a mut self, session: &'a Session<P>) -> Local<'a, Ending>;
+    /// Whether the last look ended in a refusal: the step was read, and it can't be done as things are.
+    fn is_refused(&self) -> bool;
     /// Forgets what was seen, so that the next act looks again.
     fn forget(&mut self);
     /// The changes to expect while what it needs is not there.
@@ -28,6 +30,7 @@ pub fn step<S: Step>(step: S) -> Box<dyn Guided<S::Plane>> {
     Box::new(Live {
         step,
         view: None,
+        refused: false,
         changed: Vec::new(),
         asked: Vec::new(),
     })
@@ -41,6 +44,7 @@ struct View<S: Step> {
 struct Live<S: Step> {
     step: S,
     view: Option<View<S>>,
+    refused: bool,
     changed: Vec<ChangeNote>,
     asked: Vec<String>,
 }
@@ -76,6 +80,10 @@ impl<S: Step> Guided<S::Plane> for Live<S> {
         })
     }
 
+    fn is_refused(&self) -> bool {
+        self.refused
+    }
+
     fn forget(&mut self) {
         self.view = None;
     }
@@ -86,11 +94,16 @@ impl<S: Step> Guided<S::Plane> for Live<S> {
 }
 
 impl<S: Step> Live<S> {
-    async fn glance(&self, session: &Session<S::Plane>) -> Outcome<View<S>> {
+    async fn glance(&mut self, session: &Session<S::Plane>) -> Outcome<View<S>> {
         let state = session.state();
+        self.refused = false;
         let seen = self.step.observe(&session.reader, &state).await?;
-        let decision = self.step.decide(&seen, &state)?;
-        Ok(View { seen, decision })
+        let decision = self.step.decide(&seen, &state);
+        self.refused = decision.is_err();
+        Ok(View {
+            seen,
+            decision: decision?,
+        })
     }
 
     /// What a look at the step comes to. A step that is done is recorded, so that the next ones can build on it.

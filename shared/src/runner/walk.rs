@@ -32,6 +32,13 @@ pub async fn run<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P
         .steps
         .iter()
         .any(|step| matches!(step.ending, Ending::Failed { .. }) && step.step == StepName::Preflight);
+    // What can't be done as things are is told before anything is changed: some changes can't be taken back.
+    let refused: Vec<StepName> = steps
+        .iter()
+        .filter(|step| step.is_refused())
+        .map(|step| step.name())
+        .collect();
+    let failed = failed || !refused.is_empty();
     let to_do = seen.steps.iter().any(|step| match &step.ending {
         Ending::Due { changes, .. } => !changes.is_empty(),
         Ending::Waiting { .. } => true,
@@ -45,7 +52,7 @@ pub async fn run<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P
         let finished = seen
             .steps
             .iter()
-            .map(|step| (step.step, settled(&step.ending)))
+            .map(|step| (step.step, settled(&step.ending, &refused)))
             .collect::<Endings>();
         show(session, steps.iter().map(|step| step.name()), &finished);
         return Ok(report(steps, finished));
@@ -63,9 +70,13 @@ pub async fn run<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P
     Ok(report(steps, endings))
 }
 
-/// What was only looked at, and needs no change of ours, is what it is.
-fn settled(ending: &Ending) -> Ending {
+/// What was only looked at, and needs no change of ours, is what it is. Changes wait for the steps that are `refused`.
+fn settled(ending: &Ending, refused: &[StepName]) -> Ending {
     match ending {
+        Ending::Due { changes, .. } if !changes.is_empty() && !refused.is_empty() => Ending::Held {
+            by: refused.to_vec(),
+            foreseen: changes.clone(),
+        },
         Ending::Due { changes, turns } if changes.is_empty() => Ending::TheirTurn {
             changed: Vec::new(),
             turns: turns.clone(),

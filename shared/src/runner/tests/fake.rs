@@ -80,6 +80,8 @@ pub(super) struct Scripted {
     pub(super) goes_on: bool,
     /// Whether a write is the last thing that the step does.
     pub(super) last: bool,
+    /// Whether the step can't be done as things are.
+    pub(super) refuses: bool,
 }
 
 impl Scripted {
@@ -100,6 +102,7 @@ impl Scripted {
             watched: Cell::new(false),
             goes_on: false,
             last: false,
+            refuses: false,
         }
     }
 
@@ -130,6 +133,9 @@ impl Step for Scripted {
     }
 
     fn decide(&self, seen: &Decision<Write>, _state: &State) -> Outcome<Decision<Write>> {
+        if self.refuses {
+            return Failure::failed("the account is in another region").err();
+        }
         Ok(seen.clone())
     }
 

@@ -48,6 +48,24 @@ async fn a_write_that_does_not_show_yet_is_waited_for_and_not_sent_again() {
     assert!(*world.times("look").last().unwrap() >= 4);
 }
 
+/// Fails before: the OIDC issuer was enabled, which can't be taken back, although the storage account was in another region.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_one_step_comes_before_the_changes_of_all_others() {
+    let world = World::new();
+    let enable = Scripted::new(
+        &world,
+        StepName::ClusterPrerequisites,
+        [change(&["issuer"]), done()],
+        [],
+    );
+    let mut refuse = Scripted::new(&world, StepName::Storage, [done()], []);
+    refuse.refuses = true;
+    let report = world.run(vec![enable, refuse]).await;
+    assert!(world.times("issuer").is_empty());
+    assert!(matches!(&report.steps[0].ending, Ending::Held { by, .. } if by == &[StepName::Storage]));
+    assert!(matches!(&report.steps[1].ending, Ending::Failed { .. }));
+}
+
 #[tokio::test(start_paused = true)]
 async fn refused_writes_become_a_handoff_and_the_others_are_made() {
     let world = World::new();

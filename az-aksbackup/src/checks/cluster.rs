@@ -1,0 +1,335 @@
+//! What Azure Backup wants of any cluster, whether something is installed already or not:
+//! <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>.
+
+use aksbackup_shared::chain::check::{Check, Verdict};
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{az, kubectl, shell};
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::state::schema::Target;
+
+use crate::arm::clusters::Cluster;
+
+const LINK: Link = Link::Cluster;
+
+/// Whose cluster is judged, and by which target, where there is one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// Azure's ID of the cluster.
+    pub(crate) id: &'a ResourceId,
+    /// What is to be protected.
+    pub(crate) target: Option<&'a Target>,
+}
+
+impl Wanted<'_> {
+    /// The flags for the Azure CLI that name the cluster.
+    fn flags(&self) -> String {
+        flags(self.id)
+    }
+}
+
+/// The flags for the Azure CLI that name a cluster.
+pub(crate) fn flags(cluster: &ResourceId) -> String {
+    format!(
+        "--name {} --resource-group {} --subscription {}",
+        cluster.name(),
+        cluster.resource_group(),
+        cluster.subscription()
+    )
+}
+
+/// What has to hold before anything is installed, and ever after.
+pub(crate) fn checks(wanted: Wanted<'_>, cluster: &Cluster) -> Vec<Check> {
+    let mut all = vec![state(wanted, cluster)];
+    all.extend(essential(wanted, cluster));
+    all.push(pod_identity(wanted, cluster));
+    all.extend(for_installation(wanted, cluster));
+    all
+}
+
+/// What no step can do without.
+fn essential(wanted: Wanted<'_>, cluster: &Cluster) -> [Check; 5] {
+    [
+        power(wanted, cluster),
+        identity(wanted, cluster),
+        region(wanted, cluster),
+        drivers(wanted, cluster),
+        metadata_service(wanted, cluster),
+    ]
+}
+
+/// What the extension cannot be installed without. One that runs has found its images and a node.
+fn for_installation(wanted: Wanted<'_>, cluster: &Cluster) -> [Check; 2] {
+    [network(cluster), pools(wanted, cluster)]
+}
+
+/// Refuses a cluster in which Azure Backup can't work as it is now: for each error of the checks that a command depends on. `installs`
+/// says that the extension is still to be installed.
+///
+/// # Errors
+/// The first of these errors, with its fix.
+pub(crate) fn must_be_fit(wanted: Wanted<'_>, cluster: &Cluster, installs: bool) -> Outcome<()> {
+    let essential = essential(wanted, cluster).into_iter();
+    let for_installation = for_installation(wanted, cluster).into_iter().filter(|_| installs);
+    let mut errors = essential
+        .chain(for_installation)
+        .filter(|check| check.verdict == Verdict::Error);
+    let Some(check) = errors.next() else { return Ok(()) };
+    let failure = Failure::failed(format!(
+        "cluster {} can't be protected as it is",
+        wanted.id.with_group()
+    ));
+    let failure = check
+        .evidence
+        .iter()
+        .fold(failure.because(check.says), |failure, fact| {
+            failure.because(fact.clone())
+        });
+    match check.hint {
+        Some(hint) => failure.hint(hint).err(),
+        None => failure.err(),
+    }
+}
+
+fn state(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+    const NAME: &str = "cluster";
+    let (name, state) = (wanted.id.name(), cluster.provisioning_state());
+    let fact = format!("properties.provisioningState = {state}");
+    let hint = fix!["see how it ends: ", shell(format!("az aks show {}", wanted.flags()))];
+    match state {
+        "Succeeded" => Check::ok(LINK, NAME, format!("{name} is there")),
+        "Failed" | "Canceled" => {
+            let says = format!("the last operation on cluster {name} is {state}");
+            Check::warning(LINK, NAME, says, shell(format!("az aks update {}", wanted.flags())))
+        }
+        _ => Check::warning(
+            LINK,
+            NAME,
+            format!("cluster {name} is {state}: others have to wait"),
+            hint,
+        )
+        .proves("ARM-BUSY"),
+    }
+    .because(fact)
+}
+
+fn power(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+    const NAME: &str = "power";
+    let fact = format!("properties.powerState.code = {}", cluster.power());
+    match cluster.is_running() {
+        true => Check::ok(LINK, NAME, "it runs"),
+        false => {
+            let says = format!(
+                "cluster {} is stopped: nothing in it can be backed up",
+                wanted.id.with_group()
+            );
+            Check::error(LINK, NAME, says, shell(format!("az aks start {}", wanted.flags()))).proves("CLU-STOPPED")
+        }
+    }
+    .because(fact)
+}
+
+fn identity(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+    const NAME: &str = "managed identity";
+    match cluster.has_managed_identity() {
+        true => Check::ok(LINK, NAME, "the cluster has one"),
+        false => {
+            let says = "the cluster runs as a service principal; extensions need a managed identity";
+            let hint = shell(format!("az aks update {} --enable-managed-identity", wanted.flags()));
+            Check::error(LINK, NAME, says, hint)
+                .because("identity.type = None")
+                .proves("CLU-SERVICE-PRINCIPAL")
+        }
+    }
+}
+
+fn region(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+    const NAME: &str = "region";
+    let own = cluster.region();
+    let text = own.as_ref().map(ToString::to_string).unwrap_or_default();
+    match (wanted.target, own) {
+        (Some(target), Some(own)) if own != target.region => {
+            let says = format!("the cluster is in {own}, the state file says {}", target.region);
+            Check::error(LINK, NAME, says, az("init")).proves("CLU-REGION-MISMATCH")
+        }
+        _ => Check::ok(LINK, NAME, format!("it is in {text}")),
+    }
+    .because(format!("location = {text}"))
+}
+
+fn drivers(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+    const NAME: &str = "CSI drivers";
+    let volumes = wanted.target.is_none_or(|target| target.instance.snapshot_volumes);
+    let (disk, snapshots) = (cluster.has_disk_driver(), cluster.has_snapshot_controller());
+    let off: Vec<(&str, &str)> = [
+        (disk, "diskCSIDriver", "--enable-disk-driver"),
+        (snapshots, "snapshotController", "--enable-snapshot-controller"),
+    ]
+    .into_iter()
+    .filter(|(on, _, _)| *on == Some(false))
+    .map(|(_, name, flag)| (name, flag))
+    .collect();
+    if off.is_empty() || !volumes {
+        return Check::ok(LINK, NAME, "nothing keeps volumes from being snapshotted");
+    }
+    let flags: Vec<&str> = off.iter().map(|(_, flag)| *flag).collect();
+    let hint = shell(format!("az aks update {} {}", wanted.flags(), flags.join(" ")));
+    let says = "volumes cannot be backed up: the disk driver or the snapshot controller is off";
+    let check = Check::error(LINK, NAME, says, hint).proves("CLU-CSI-OFF");
+    off.iter().fold(check, |check, (name, _)| {
+        check.because(format!("properties.storageProfile.{name}.enabled = false"))
+    })
+}
+
+fn network(cluster: &Cluster) -> Check {
+    const NAME: &str = "way out";
+    match cluster.is_isolated() {
+        false => Check::ok(LINK, NAME, "the cluster is not isolated from the network"),
+        true => {
+            let says = "the cluster has no way out: Azure Backup does not support network isolated clusters";
+            Check::error(LINK, NAME, says, "take another cluster, or give this one a way out")
+                .because("properties.networkProfile.outboundType = none")
+                .proves("CLU-NETWORK-ISOLATED")
+        }
+    }
+}
+
+fn metadata_service(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+    const NAME: &str = "metadata service";
+    match cluster.is_imds_restricted() {
+        Some(false) => Check::ok(LINK, NAME, "pods can reach it"),
+        None => {
+            let query = "--query networkProfile.podLinkLocalAccess";
+            let hint = fix![
+                "install the aks-preview extension, which reads it, and run: ",
+                shell(format!("az aks show {} {query}", wanted.flags()))
+            ];
+            Check::unknown(LINK, NAME, "not reported by this api-version")
+                .hinted(hint)
+                .because("properties.networkProfile.podLinkLocalAccess is not in the response")
+        }
+        Some(true) => {
+            let says = "pods may not reach the instance metadata service, which the extension cannot do without";
+            let hint = shell(format!("az aks update {} --disable-imds-restriction", wanted.flags()));
+            Check::error(LINK, NAME, says, hint)
+                .because("properties.networkProfile.podLinkLocalAccess = None")
+                .proves("CLU-IMDS-BLOCKED")
+        }
+    }
+}
+
+fn pod_identity(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+    const NAME: &str = "pod identity";
+    match cluster.has_pod_identity() {
+        false => Check::ok(LINK, NAME, "the older add-on is off"),
+        true => {
+            let says = "the older pod identity add-on is on and answers for the instance metadata service";
+            let hint = fix![
+                "run ",
+                kubectl("configure"),
+                ", so that the extension no longer uses the add-on. Its removal is a decision of the cluster's owner, because other \
+                 pods might get their tokens from it: ",
+                shell(format!("az aks show {} --query podIdentityProfile", wanted.flags()))
+            ];
+            Check::warning(LINK, NAME, says, hint)
+                .because("properties.podIdentityProfile.enabled = true")
+                .proves("CLU-POD-IDENTITY")
+        }
+    }
+}
+
+fn pools(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+    const NAME: &str = "node pools";
+    match cluster.has_no_suitable_pool() {
+        false => Check::ok(LINK, NAME, "there is one for the extension's pods"),
+        true => {
+            let hint = shell(format!(
+                "az aks nodepool add --cluster-name {} --resource-group {} --name linux --os-type Linux",
+                wanted.id.name(),
+                wanted.id.resource_group()
+            ));
+            let says = "no pool is Linux on amd64, which the extension needs";
+            // What node auto-provisioning would add is decided in the cluster, which Azure doesn't show.
+            match cluster.provisions_nodes() {
+                true => {
+                    let says = format!("{says}; node auto-provisioning is on and might add such a node");
+                    Check::warning(LINK, NAME, says, hint)
+                }
+                false => Check::error(LINK, NAME, says, hint),
+            }
+            .because("properties.agentPoolProfiles[].osType, vmSize")
+            .proves("CLU-NODES-UNSUITABLE")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::arm::clusters::tests::cluster as described;
+    use crate::steps::wanted::tests::example;
+
+    fn fit(target: &Target, cluster: &Cluster, installs: bool) -> Outcome<()> {
+        let (id, target) = (&target.cluster, Some(target));
+        must_be_fit(Wanted { id, target }, cluster, installs)
+    }
+
+    #[test]
+    fn each_condition_has_its_cure() {
+        type Case = (fn(&mut Value), &'static str);
+        let cases: [Case; 7] = [
+            (
+                |body| body["properties"]["powerState"]["code"] = json!("Stopped"),
+                "az aks start",
+            ),
+            (|body| body["identity"] = Value::Null, "--enable-managed-identity"),
+            (
+                |body| body["properties"]["storageProfile"]["diskCSIDriver"]["enabled"] = json!(false),
+                "--enable-disk-driver",
+            ),
+            (
+                |body| body["properties"]["storageProfile"]["snapshotController"]["enabled"] = json!(false),
+                "--enable-snapshot-controller",
+            ),
+            (
+                |body| body["properties"]["networkProfile"] = json!({ "podLinkLocalAccess": "None" }),
+                "--disable-imds-restriction",
+            ),
+            (
+                |body| body["properties"]["networkProfile"] = json!({ "outboundType": "none" }),
+                "take another cluster",
+            ),
+            (
+                |body| {
+                    body["properties"]["agentPoolProfiles"] =
+                        json!([{ "osType": "Linux", "vmSize": "Standard_D4ps_v5" }]);
+                },
+                "az aks nodepool add",
+            ),
+        ];
+        for (change, cure) in cases {
+            let failure = fit(&example(), &described(change), true).unwrap_err();
+            assert!(failure.hints[0].to_string().contains(cure), "{failure}");
+            let name = example().cluster.with_group();
+            assert!(failure.what.contains(&format!("cluster {name} ")), "{failure}");
+        }
+        assert!(fit(&example(), &described(|_| ()), true).is_ok());
+        let isolated = described(cases[5].0);
+        assert!(
+            fit(&example(), &isolated, false).is_ok(),
+            "the extension is there and runs"
+        );
+    }
+
+    #[test]
+    fn volumes_that_are_not_backed_up_need_no_driver() {
+        let mut target = example();
+        target.instance.snapshot_volumes = false;
+        let without =
+            described(|body| body["properties"]["storageProfile"] = json!({ "diskCSIDriver": { "enabled": false } }));
+        assert!(fit(&target, &without, true).is_ok());
+    }
+}
