@@ -6,7 +6,7 @@ use aksbackup_shared::ids::CloudName;
 use aksbackup_shared::pace::Pace;
 use azure_core::http::{Transport, Url};
 
-use crate::arm::attempts::Trace;
+use crate::http::retry::Trace;
 
 mod az;
 mod metadata;

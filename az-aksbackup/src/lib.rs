@@ -1,8 +1,8 @@
 //! The cloud plane of aksbackup: `az aksbackup`.
 //!
 //! [`cli`] is the command line, [`commands`] has one module a command, [`guide`] the lists of steps; [`arm`] is the only
-//! code that knows Azure Resource Manager, [`login`] the only one that handles tokens, [`extension`] what az's extension
-//! asks.
+//! code that knows Azure Resource Manager, [`login`] the only one that handles tokens, [`http`] what is below them, and
+//! [`extension`] what az's extension asks.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -14,6 +14,7 @@ mod commands;
 mod examine;
 mod extension;
 mod guide;
+mod http;
 mod login;
 mod plane;
 mod steps;
@@ -70,7 +71,7 @@ pub fn main() -> ExitCode {
             ));
         }
         _ => {
-            arm::transport::install_crypto();
+            http::transport::install_crypto();
             let command = cli.common.deadline().hold(run(&cli));
             return process::run::<Cli>(&console, cli.common.output, command);
         }

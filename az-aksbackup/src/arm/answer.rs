@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::client::Writer;
 use super::operation::{ArmOperation, Place};
-use super::wish::retry_after;
+use crate::http::retry_after::retry_after;
 
 /// An accepted write.
 #[derive(Debug, Clone)]

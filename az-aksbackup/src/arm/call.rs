@@ -8,8 +8,9 @@ use azure_core::http::Method;
 use azure_core::http::headers::Headers;
 use serde_json::Value;
 
-use super::wish::retry_after;
 use super::{error, object};
+use crate::http::bounded::MARK;
+use crate::http::retry_after::retry_after;
 
 /// An answer as it came.
 #[derive(Debug)]
@@ -18,9 +19,6 @@ pub(crate) struct Raw {
     pub(crate) headers: Headers,
     body: Vec<u8>,
 }
-
-/// The byte order mark of UTF-8.
-pub(crate) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Raw {
     /// An answer; proxies put a byte order mark before the body, which no JSON parser takes.

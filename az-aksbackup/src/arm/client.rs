@@ -18,11 +18,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::attempts::{Attempts, Late, Once, Trace};
 use super::call::{Call, Raw};
-use super::limit::Limit;
-use super::{error, transport, versions};
+use super::{error, versions};
 use crate::cloud::Cloud;
+use crate::http::retry::{Attempts, Late, Once, Trace};
+use crate::http::timeout::Limit;
+use crate::http::transport;
 use crate::login::{Caller, Login};
 
 /// The longest that one call may take with all its tries and pauses.

@@ -5,11 +5,12 @@ use aksbackup_shared::command_line::{Fix, shell};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::fix;
-use aksbackup_shared::wrong_clock;
 use azure_core::http::headers::{HeaderName, Headers};
 use serde_json::Value;
 
-use super::limit::Silence;
+use crate::http::error::{NETWORK, chain, unreachable};
+use crate::http::retry_after::retry_after;
+use crate::http::timeout::Silence;
 use crate::login;
 
 /// How deep nested errors are followed; deeper ones repeat what their wrappers say.
@@ -86,35 +87,6 @@ pub(crate) fn missing_right(message: &str) -> Option<(&str, &str)> {
     Some((action, quoted("scope '").or_else(|| quoted("scope(s) '"))?))
 }
 
-/// What libraries say around an error's own words. The URL of a request may be signed.
-const NOISE: [&str; 6] = [
-    "non-transport error occurred",
-    "retry policy expired",
-    "failed to execute `reqwest` request",
-    "error converting `reqwest` request",
-    "error sending request",
-    "client error (",
-];
-
-/// Whether a text only wraps an error's own words.
-pub(crate) fn is_noise(text: &str) -> bool {
-    NOISE.iter().any(|noise| text.starts_with(noise))
-}
-
-/// Errors without repeats and noise, outermost first.
-pub(crate) fn chain(error: &dyn std::error::Error) -> Vec<String> {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !is_noise(&text) && !texts.iter().any(|own| own.contains(&text)) {
-            texts.push(text);
-        }
-        next = error.source();
-    }
-    texts
-}
-
 /// The failure that a request without an answer is.
 pub(crate) fn from_transport(what: &str, host: &str, error: &azure_core::Error) -> Failure {
     if let Some(excess) = excess_of(error) {
@@ -134,21 +106,6 @@ pub(crate) fn from_transport(what: &str, host: &str, error: &azure_core::Error) 
         Failure::failed(what).because(format!("cannot reach {host}")),
         &chain(error),
     )
-}
-
-/// What can be done about a host that cannot be reached.
-const NETWORK: &str = "check the network, and the proxy if there is one: HTTPS_PROXY, NO_PROXY";
-
-/// Adds why a host could not be reached, and what can be done about it.
-pub(crate) fn unreachable(failure: Failure, texts: &[String]) -> Failure {
-    let failure = texts.iter().cloned().fold(failure, Failure::because);
-    if let Some(hint) = wrong_clock::hint(texts) {
-        return failure.hint(hint);
-    }
-    match texts.iter().any(|text| text.contains("certificate")) {
-        true => failure.hint("trust the certificate authority of your proxy: SSL_CERT_FILE=FILE"),
-        false => failure.hint(NETWORK),
-    }
 }
 
 fn error_object(body: &Value) -> Option<&Value> {
@@ -214,7 +171,7 @@ fn recommended(failure: Failure, error: &Value) -> Failure {
 }
 
 fn throttled(failure: Failure, headers: &Headers) -> Failure {
-    match super::wish::retry_after(headers) {
+    match retry_after(headers) {
         Some(wish) => failure.hint(format!(
             "Azure asks to be left alone for {}s: run again then",
             wish.as_secs()

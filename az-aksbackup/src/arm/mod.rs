@@ -1,14 +1,10 @@
 //! Azure Resource Manager: the only code that knows its URLs, versions, errors and operations.
 //!
-//! [`client`] reads and writes, [`attempts`] repeats what failed for a moment, [`quota`] keeps within Azure's token buckets,
-//! [`limit`] ends what takes too long and [`bounded`] what is too large, [`answer`] and [`operation`] follow what was
-//! accepted, [`error`] turns Azure's words into failures, [`versions`] has every api-version with its reason, and
-//! [`object`] names what a path points at.
+//! [`client`] reads and writes, [`answer`] and [`operation`] follow what was accepted, [`error`] turns Azure's words into
+//! failures, [`versions`] has every api-version with its reason, and [`object`] names what a path points at.
 
 pub(crate) mod answer;
-pub(crate) mod attempts;
 pub(crate) mod backups;
-pub(crate) mod bounded;
 pub(crate) mod call;
 mod challenge;
 pub(crate) mod client;
@@ -19,18 +15,14 @@ pub(crate) mod extensions;
 pub(crate) mod groups;
 pub(crate) mod identities;
 pub(crate) mod inventory;
-pub(crate) mod limit;
 mod members;
 pub(crate) mod object;
 pub(crate) mod operation;
 pub(crate) mod providers;
-mod quota;
 pub(crate) mod region;
 pub(crate) mod registered;
 pub(crate) mod roles;
 pub(crate) mod storage;
-pub(crate) mod transport;
 pub(crate) mod trusted_access;
 pub(crate) mod vaults;
 pub(crate) mod versions;
-mod wish;

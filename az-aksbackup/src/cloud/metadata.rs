@@ -12,11 +12,11 @@ use azure_core::http::{Context, Method, PipelineSendOptions, Request, Transport,
 use serde::Deserialize;
 
 use super::{Cloud, METADATA_VARIABLE, pace_of};
-use crate::arm::attempts::{Attempts, Late, Trace};
-use crate::arm::call::MARK;
-use crate::arm::error::{chain, unreachable};
-use crate::arm::limit::Limit;
-use crate::arm::transport;
+use crate::http::bounded::MARK;
+use crate::http::error::{chain, unreachable};
+use crate::http::retry::{Attempts, Late, Trace};
+use crate::http::timeout::Limit;
+use crate::http::transport;
 
 /// A cloud's own description.
 #[derive(Debug, Deserialize)]

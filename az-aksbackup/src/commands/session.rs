@@ -13,11 +13,12 @@ use aksbackup_shared::ids::SubscriptionId;
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::state::schema::{CloudTables, State, Target};
 
-use crate::arm::attempts::Trace;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::{bounded, inventory, transport};
+use crate::arm::inventory;
 use crate::cli::Cli;
 use crate::cloud::{self, Cloud};
+use crate::http::retry::Trace;
+use crate::http::{bounded, transport};
 use crate::login::{Caller, Login, Way};
 use crate::plane::Azure;
 

@@ -8,7 +8,7 @@ use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{AsyncRawResponse, Context, Request};
 use serde_json::Value;
 
-use crate::arm::call::MARK;
+use crate::http::bounded::MARK;
 
 /// The longest life that Microsoft Entra gives a token is 28 hours.
 const LONGEST: i64 = 48 * 3600;

@@ -6,7 +6,7 @@ use aksbackup_shared::failure::Failure;
 use aksbackup_shared::fix;
 use azure_core::error::ErrorKind;
 
-use crate::arm::error::{chain, is_noise, unreachable};
+use crate::http::error::{chain, is_noise, unreachable};
 
 /// The failure of a credential, or nothing where the error is of another kind.
 pub(crate) fn refusal(error: &azure_core::Error) -> Option<Failure> {

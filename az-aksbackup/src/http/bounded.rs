@@ -17,6 +17,9 @@ pub(crate) const OF_ARM: usize = 8 << 20;
 /// The most bytes of a token's answer, and of a cloud's metadata: Microsoft's own have some kilobytes.
 pub(crate) const OF_LOGIN: usize = 1 << 20;
 
+/// The byte order mark of UTF-8.
+pub(crate) const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// An HTTP client whose answers have bounds.
 #[derive(Debug)]
 struct Bounded {

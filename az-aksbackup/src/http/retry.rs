@@ -13,10 +13,10 @@ use azure_core::http::headers::{HeaderName, USER_AGENT};
 use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{Context, Request, Url};
 
-use super::limit::Silence;
-use super::quota::Quota;
+use super::retry_after::retry_after;
+use super::timeout::Silence;
+use super::token_bucket::Quota;
 use super::transport;
-use super::wish::retry_after;
 use crate::login::Login;
 
 /// Says a line where the person asked for each request.

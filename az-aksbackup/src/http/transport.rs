@@ -8,7 +8,7 @@ use aksbackup_shared::pace::Pace;
 use azure_core::http::policies::Policy;
 use azure_core::http::{ClientOptions, ExponentialRetryOptions, Pipeline, RetryOptions, Transport};
 
-use super::limit::Limit;
+use super::timeout::Limit;
 use crate::login::Lifetime;
 
 /// What this program calls itself in requests.
