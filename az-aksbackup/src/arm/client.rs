@@ -75,7 +75,7 @@ impl Reader {
         let pace = cloud.pace();
         let credential: Arc<dyn TokenCredential> = login.clone();
         let bearer = BearerTokenAuthorizationPolicy::new(credential, [cloud.scope()]);
-        let attempts = Attempts::new(pace, Some(login.clone()), trace, deadline);
+        let attempts = Attempts::new(pace, Some(login.renewal()), trace, deadline);
         let policies: Vec<Arc<dyn Policy>> = vec![Arc::new(attempts), Arc::new(bearer), Arc::new(Limit::of_arm(pace))];
         let pipeline = transport::pipeline(transport, policies);
         let replaced = Mutex::new(HashMap::new());

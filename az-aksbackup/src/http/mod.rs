@@ -1,4 +1,4 @@
-//! HTTP as this program needs it, below what speaks to Azure.
+//! HTTP as this program needs it, below what speaks to Azure: it imports no other room.
 //!
 //! [`transport`] is the one client, [`retry`] repeats what failed for a moment, [`retry_after`] reads how long the remote wants
 //! to be left alone, [`token_bucket`] keeps within Azure's limits, [`timeout`] ends what takes too long and [`bounded`] what is

@@ -1,6 +1,7 @@
 //! When a request is sent again: within bounds, as long as the remote asks, and never a write that may have been done.
 
 use std::error::Error as _;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,9 @@ use super::retry_after::retry_after;
 use super::timeout::Silence;
 use super::token_bucket::Quota;
 use super::transport;
-use crate::login::Login;
+
+/// Forgets a token that was refused, so that the next try asks for another.
+pub(crate) type Renewal = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Says a line where the person asked for each request.
 pub(crate) type Trace = Arc<dyn Fn(String) + Send + Sync>;
@@ -41,7 +44,7 @@ pub(crate) const LONGEST_WISH: Duration = Duration::from_secs(120);
 /// The policy that sends a request until it has its answer. It stands before the one that adds the token.
 pub(crate) struct Attempts {
     pace: Pace,
-    login: Option<Arc<Login>>,
+    renewal: Option<Renewal>,
     trace: Trace,
     quota: Mutex<Quota>,
     deadline: Deadline,
@@ -107,12 +110,12 @@ struct Effort {
 }
 
 impl Attempts {
-    /// Requests at `pace`, renewed by `login`, each told to `trace`; none is waited for beyond `deadline`.
-    pub(crate) fn new(pace: Pace, login: Option<Arc<Login>>, trace: Trace, deadline: Deadline) -> Self {
+    /// Requests at `pace`, with tokens that `renewal` renews, each told to `trace`; none is waited for beyond `deadline`.
+    pub(crate) fn new(pace: Pace, renewal: Option<Renewal>, trace: Trace, deadline: Deadline) -> Self {
         let quota = Mutex::new(Quota::new(pace));
         Self {
             pace,
-            login,
+            renewal,
             trace,
             quota,
             deadline,
@@ -156,8 +159,8 @@ impl Policy for Attempts {
                 Verdict::Again(pause) => tokio::time::sleep(pause).await,
                 Verdict::NewToken => {
                     effort.renewed = true;
-                    if let Some(login) = &self.login {
-                        login.renew().await;
+                    if let Some(renew) = &self.renewal {
+                        renew().await;
                     }
                 }
             }

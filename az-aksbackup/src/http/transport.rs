@@ -4,12 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::pace::Pace;
 use azure_core::http::policies::Policy;
-use azure_core::http::{ClientOptions, ExponentialRetryOptions, Pipeline, RetryOptions, Transport};
-
-use super::timeout::Limit;
-use crate::login::Lifetime;
+use azure_core::http::{ClientOptions, Pipeline, RetryOptions, Transport};
 
 /// What this program calls itself in requests.
 pub(crate) const USER_AGENT: &str = concat!("aksbackup/", env!("CARGO_PKG_VERSION"));
@@ -61,20 +57,4 @@ pub(crate) fn pipeline(transport: Transport, policies: Vec<Arc<dyn Policy>>) -> 
         policies,
         None,
     )
-}
-
-/// Options for credentials: this transport, and retries that give up within half a minute.
-pub(crate) fn credential_options(transport: &Transport, pace: Pace) -> ClientOptions {
-    let retries = ExponentialRetryOptions {
-        initial_delay: azure_core::time::Duration::milliseconds(500),
-        max_retries: 3,
-        max_total_elapsed: azure_core::time::Duration::seconds(15),
-        max_delay: azure_core::time::Duration::seconds(5),
-    };
-    ClientOptions {
-        retry: RetryOptions::exponential(retries),
-        transport: Some(transport.clone()),
-        per_try_policies: vec![Arc::new(Lifetime), Arc::new(Limit::of_token(pace))],
-        ..ClientOptions::default()
-    }
 }

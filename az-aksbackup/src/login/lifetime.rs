@@ -31,7 +31,7 @@ pub(super) fn moment(seconds: i64) -> i64 {
 /// The policy that bounds what an answer with a token says of its life. azure_identity 1.0 adds it to the current time, and
 /// panics where the sum has no date. A byte order mark, which it doesn't expect, is removed.
 #[derive(Debug)]
-pub(crate) struct Lifetime;
+pub(super) struct Lifetime;
 
 #[async_trait]
 impl Policy for Lifetime {

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use super::caller::Caller;
 use super::refused;
 use super::way::Way;
+use crate::http::retry::Renewal;
 
 /// A login: a way to get tokens, and the token that it gave last.
 pub(crate) struct Login {
@@ -55,8 +56,12 @@ impl Login {
     }
 
     /// Forgets the token and the credential, which may keep one of its own: Azure has refused it.
-    pub(crate) async fn renew(&self) {
-        *self.kept.lock().await = Kept::default();
+    pub(crate) fn renewal(self: &Arc<Self>) -> Renewal {
+        let login = self.clone();
+        Arc::new(move || {
+            let login = login.clone();
+            Box::pin(async move { *login.kept.lock().await = Kept::default() })
+        })
     }
 }
 

@@ -21,8 +21,8 @@ use clap::ValueEnum;
 use super::az_session::{AzSession, AzSessionCredential};
 use super::certificate::Certificate;
 use super::cli::Bounded;
+use super::options::credential_options;
 use crate::cloud::Cloud;
-use crate::http::transport::credential_options;
 
 /// az has a minute; the metadata service of a virtual machine answers at once or not at all.
 const LONG: Duration = Duration::from_secs(75);
