@@ -1,15 +1,17 @@
-//! What ARM answered to a write.
+//! What ARM answered to a write, or to a question that takes its time.
 
+use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::step::Applied;
 use azure_core::http::Url;
 use azure_core::http::headers::{HeaderName, Headers};
 use serde_json::Value;
 
-use super::client::Writer;
+use super::call::{Call, Raw};
+use super::client::{Reader, Writer};
 use super::operation::{ArmOperation, Place};
 use crate::http::retry_after::retry_after;
 
-/// An accepted write.
+/// What was accepted.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     /// HTTP status: 200 to 299.
@@ -21,29 +23,45 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The answer that `raw` is to `call`.
+    ///
+    /// # Errors
+    /// Azure refused.
+    pub(super) fn of(raw: Raw, call: &Call<'_>) -> Outcome<Self> {
+        match raw.status {
+            200..300 => Ok(Self {
+                status: raw.status,
+                body: raw.json(),
+                headers: raw.headers,
+            }),
+            _ => raw.refused(&call.what()).err(),
+        }
+    }
+
     /// What came of a write of the resource at `resource` (path and api-version): an operation to follow, or done. Of the
     /// operation's two addresses `Azure-AsyncOperation` is preferred, and both are used only on the ARM host; where there
     /// is none, the resource itself tells by its `provisioningState`.
     pub(crate) fn applied(self, writer: &Writer, title: String, resource: (String, &'static str)) -> Applied {
-        let running = self.place(writer).is_some() || unfinished(&self.body).is_some();
+        let reader = writer.reader();
+        let running = self.place(reader).is_some() || unfinished(&self.body).is_some();
         match running {
-            true => Applied::Running(Box::new(self.follow(writer, title, Some(resource)))),
+            true => Applied::Running(Box::new(self.follow(reader, title, Some(resource)))),
             false => Applied::Done,
         }
     }
 
     /// The operation that a POST began, for its result; `None` where the answer names none on the ARM host. The result
     /// of an operation that has none of its own is read from `Location`.
-    pub(crate) fn operation(self, writer: &Writer, title: String) -> Option<ArmOperation> {
-        self.place(writer)?;
-        Some(self.follow(writer, title, None))
+    pub(crate) fn operation(self, reader: &Reader, title: String) -> Option<ArmOperation> {
+        self.place(reader)?;
+        Some(self.follow(reader, title, None))
     }
 
-    fn follow(self, writer: &Writer, title: String, resource: Option<(String, &'static str)>) -> ArmOperation {
-        let place = self.place(writer);
-        let result = resource.is_none().then(|| self.url(writer, "location")).flatten();
+    fn follow(self, reader: &Reader, title: String, resource: Option<(String, &'static str)>) -> ArmOperation {
+        let place = self.place(reader);
+        let result = resource.is_none().then(|| self.url(reader, "location")).flatten();
         ArmOperation::new(
-            writer.reader().clone(),
+            reader.clone(),
             title,
             place,
             resource,
@@ -52,22 +70,22 @@ impl Answer {
         )
     }
 
-    fn place(&self, writer: &Writer) -> Option<Place> {
+    fn place(&self, reader: &Reader) -> Option<Place> {
         // A 200 with a Location header is a finished answer; Azure-AsyncOperation counts with every status.
-        let status = self.url(writer, "azure-asyncoperation").map(Place::Status);
+        let status = self.url(reader, "azure-asyncoperation").map(Place::Status);
         status.or_else(|| {
             let accepted = matches!(self.status, 201 | 202);
             accepted
-                .then(|| self.url(writer, "location"))
+                .then(|| self.url(reader, "location"))
                 .flatten()
                 .map(Place::Location)
         })
     }
 
-    fn url(&self, writer: &Writer, header: &'static str) -> Option<Url> {
+    fn url(&self, reader: &Reader, header: &'static str) -> Option<Url> {
         let text = self.headers.get_optional_str(&HeaderName::from_static(header))?;
         let url = Url::parse(text).ok()?;
-        writer.reader().is_arm(&url).then_some(url)
+        reader.is_arm(&url).then_some(url)
     }
 }
 

@@ -196,10 +196,10 @@ pub(crate) async fn deleted(reader: &Reader, vault: &ResourceId, cluster: &Resou
 }
 
 /// Asks a vault whether an instance with these `properties` would work.
-pub(crate) async fn validate(writer: &Writer, vault: &ResourceId, properties: &Value) -> Outcome<Answer> {
+pub(crate) async fn validate(reader: &Reader, vault: &ResourceId, properties: &Value) -> Outcome<Answer> {
     let path = format!("{vault}/validateForBackup");
     let body = json!({ "backupInstance": properties });
-    writer.post(&path, versions::DATA_PROTECTION, Some(&body)).await
+    reader.inquire(&path, versions::DATA_PROTECTION, &body).await
 }
 
 /// Makes an instance with these `properties`.

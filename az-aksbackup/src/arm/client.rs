@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::call::{Call, Raw};
 use super::{error, versions};
 use crate::cloud::Cloud;
@@ -166,6 +167,15 @@ impl Reader {
             200..300 => understood(&raw, &call),
             _ => raw.refused(&call.what()).err(),
         }
+    }
+
+    /// Asks a question as [`Reader::ask`] does, one that Azure might answer by an operation.
+    ///
+    /// # Errors
+    /// As [`Reader::ask`].
+    pub(crate) async fn inquire(&self, path: &str, version: &str, body: &Value) -> Outcome<Answer> {
+        let call = Call::new(Method::Post, path, version, Some(body));
+        Answer::of(self.send(&call).await?, &call)
     }
 
     /// Who is signed in.

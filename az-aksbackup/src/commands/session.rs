@@ -132,9 +132,10 @@ pub(crate) fn state(cli: &Cli) -> Outcome<State> {
 pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
     let state = state(cli)?;
     let mut store = cli.common.store::<CloudTables>(TOOL);
-    if writes {
-        store.must_write(&state)?;
-    }
+    let access = match writes {
+        true => Some(store.must_write(&state)?),
+        false => None,
+    };
     let Some(target) = state.target.clone() else {
         return Failure::missing(format!(
             "state file {} says nothing of what to protect",
@@ -149,7 +150,7 @@ pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
     must_be(&reader, cli.azure.subscription.as_deref(), &target.subscription).await?;
     store.speak_on(&console);
     store.set_author(reader.caller().name.clone());
-    let writer = writes.then(|| Writer::new(reader.clone()));
+    let writer = access.map(|access| Writer::new(reader.clone(), access));
     let pace = reader.pace();
     let mut session = Session::new(reader, writer, console, store, state, cli.common.deadline());
     session.pace = pace;

@@ -10,7 +10,7 @@ use aksbackup_shared::ids::ResourceId;
 use serde_json::Value;
 
 use crate::arm::backups;
-use crate::arm::client::{Reader, Writer};
+use crate::arm::client::Reader;
 use crate::arm::operation::Polled;
 use crate::arm::roles::{allows, permissions};
 use crate::examine::view::View;
@@ -42,9 +42,9 @@ pub(crate) async fn texts(reader: &Reader, view: &View, limit: Duration, console
 }
 
 async fn validated(reader: &Reader, vault: &ResourceId, properties: &Value, limit: Duration) -> Outcome<()> {
-    let (writer, begun) = (Writer::new(reader.clone()), Instant::now());
-    let answer = backups::validate(&writer, vault, properties).await?;
-    let Some(mut operation) = answer.operation(&writer, "validate the backup instance".to_owned()) else {
+    let begun = Instant::now();
+    let answer = backups::validate(reader, vault, properties).await?;
+    let Some(mut operation) = answer.operation(reader, "validate the backup instance".to_owned()) else {
         return Ok(());
     };
     loop {

@@ -200,7 +200,7 @@ impl Step for BackupInstance {
         match change {
             InstanceChange::Validate { target, roles_since } => {
                 let (vault, properties) = (wanted::vault(target), instance_body::properties(target));
-                let validation = Validation::begin(writer, &vault, &properties, title, *roles_since).await?;
+                let validation = Validation::begin(writer.reader(), &vault, &properties, title, *roles_since).await?;
                 Ok(Applied::Running(Box::new(validation)))
             }
             InstanceChange::Protect { target, instance, .. } => {

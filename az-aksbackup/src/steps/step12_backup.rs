@@ -182,7 +182,7 @@ impl Step for Backup {
                 return Ok(Applied::Busy(turns::look_again(UNANSWERED)));
             }
         };
-        match answer.operation(writer, note.summary) {
+        match answer.operation(writer.reader(), note.summary) {
             Some(operation) => Ok(Applied::Running(Box::new(Started::new(
                 operation,
                 change.vault.clone(),

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::arm::answer::Answer;
 use crate::arm::backups;
-use crate::arm::client::Writer;
+use crate::arm::client::Reader;
 use crate::arm::operation::{ArmOperation, Polled};
 
 /// Microsoft: a role is in force after up to ten minutes.
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(15);
 
 /// A validation of a backup instance.
 pub(crate) struct Validation {
-    writer: Writer,
+    reader: Reader,
     vault: ResourceId,
     properties: Value,
     title: String,
@@ -57,14 +57,13 @@ impl Validation {
     /// # Errors
     /// Azure refused at once, and waiting does not help.
     pub(crate) async fn begin(
-        writer: &Writer,
+        reader: &Reader,
         vault: &ResourceId,
         properties: &Value,
         title: String,
         roles_since: Option<Timestamp>,
     ) -> Outcome<Self> {
-        let writer = Writer::new(writer.reader().clone());
-        let (pace, now) = (writer.reader().pace(), Instant::now());
+        let (pace, now) = (reader.pace(), Instant::now());
         let age = roles_since.map(|since| Timestamp::now().duration_since(since));
         let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
         let patience = Patience {
@@ -73,7 +72,7 @@ impl Validation {
         };
         let (vault, properties) = (vault.clone(), properties.clone());
         let mut validation = Self {
-            writer,
+            reader: reader.clone(),
             vault,
             properties,
             title,
@@ -85,7 +84,7 @@ impl Validation {
     }
 
     async fn ask(&mut self) -> Outcome<Progress> {
-        match backups::validate(&self.writer, &self.vault, &self.properties).await {
+        match backups::validate(&self.reader, &self.vault, &self.properties).await {
             Ok(answer) => self.accepted(answer),
             Err(failure) => self.later(failure),
         }
@@ -94,7 +93,7 @@ impl Validation {
     /// Azure's verdict is the end of an operation, or the answer itself.
     fn accepted(&mut self, answer: Answer) -> Outcome<Progress> {
         let at_once = answer.status != 202;
-        self.running = answer.operation(&self.writer, self.title.clone());
+        self.running = answer.operation(&self.reader, self.title.clone());
         match self.running {
             Some(_) => Ok(Progress::Running {
                 retry_after: None,
@@ -127,7 +126,7 @@ impl Validation {
             return Err(Box::new(failure.hint(cure)));
         }
         Ok(Progress::Running {
-            retry_after: Some(self.writer.reader().pace().scaled(PAUSE)),
+            retry_after: Some(self.reader.pace().scaled(PAUSE)),
             status: refusal(&failure),
         })
     }

@@ -10,6 +10,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::names::{CLIENT_ID_ANNOTATION, NAMESPACE, USE_LABEL};
+use aksbackup_shared::state::store::WriteAccess;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment as LiveDeployment;
 use k8s_openapi::api::core::v1::{Pod as LivePod, ServiceAccount as LiveServiceAccount};
@@ -169,8 +170,9 @@ pub(crate) struct Rehearsal {
 }
 
 impl Writer {
-    /// A writer beside `reader`. `force` takes fields over from other field managers.
-    pub(crate) fn new(reader: &Reader, force: bool) -> Self {
+    /// A writer that reads through `reader`. `force` takes fields over from other field managers; the token keeps the writer out
+    /// of the hands of code that only reads.
+    pub(crate) fn new(reader: &Reader, force: bool, _: WriteAccess) -> Self {
         Self {
             patcher: Patcher::new(reader, force, false),
         }

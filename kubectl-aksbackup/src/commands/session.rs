@@ -122,8 +122,8 @@ pub(crate) async fn open(cli: &Cli, state: State, access: Access) -> Outcome<(Se
     let writer = match access {
         Access::Read => None,
         Access::Write { force } => {
-            store.must_write(&state)?;
-            Some(Writer::new(&reader, force))
+            let access = store.must_write(&state)?;
+            Some(Writer::new(&reader, force, access))
         }
     };
     let pace = context.pace;

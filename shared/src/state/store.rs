@@ -31,6 +31,12 @@ const HEADER: &str = "\
 # `az aksbackup` writes [target] and [cloud], `kubectl aksbackup` writes [cluster]; comments and unknown keys survive.\n\
 # For an editor that checks the file: az aksbackup schema > aksbackup.schema.json\n\n";
 
+/// What a writer of Azure or the cluster is created from: only a state file that accepts changes gives it, because the name of
+/// whatever is created goes into that file first.
+pub struct WriteAccess {
+    _private: (),
+}
+
 /// The state file of one cluster, in the hands of the plane that owns the tables `T`: it reads everything and changes
 /// those alone.
 pub struct Store<T: Owned> {
@@ -217,10 +223,10 @@ impl<T: Owned> Store<T> {
     ///
     /// # Errors
     /// Exit 7: the file was written by a newer program.
-    pub fn must_write(&self, state: &State) -> Outcome<()> {
+    pub fn must_write(&self, state: &State) -> Outcome<WriteAccess> {
         match state.schema > SCHEMA {
             true => parse::newer(&self.path, "cannot write", state.schema).err(),
-            false => Ok(()),
+            false => Ok(WriteAccess { _private: () }),
         }
     }
 

@@ -86,7 +86,7 @@ impl Script {
     }
 
     fn writer(self: &Arc<Self>) -> Writer {
-        Writer::new(self.reader())
+        Writer::without_file(self.reader())
     }
 }
 

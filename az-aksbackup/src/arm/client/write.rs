@@ -4,15 +4,16 @@ use std::fmt::Display;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::state::store::WriteAccess;
 use azure_core::http::Method;
 use serde_json::Value;
 
 use super::Reader;
 use crate::arm::answer::Answer;
-use crate::arm::call::{Call, Raw};
+use crate::arm::call::Call;
 
 /// Writes ARM.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Writer {
     reader: Reader,
 }
@@ -27,8 +28,14 @@ pub(crate) enum Told {
 }
 
 impl Writer {
-    /// A writer beside `reader`.
-    pub(crate) fn new(reader: Reader) -> Self {
+    /// A writer that reads through `reader`. The token keeps it out of the hands of code that only reads.
+    pub(crate) fn new(reader: Reader, _: WriteAccess) -> Self {
+        Self { reader }
+    }
+
+    /// A writer for tests, which have no state file.
+    #[cfg(test)]
+    pub(super) fn without_file(reader: Reader) -> Self {
         Self { reader }
     }
 
@@ -84,26 +91,15 @@ impl Writer {
         };
         match raw.status {
             408 | 500.. => Ok(Told::Nothing(Box::new(raw.refused(&call.what())))),
-            _ => answer(raw, &call).map(Told::Answer),
+            _ => Answer::of(raw, &call).map(Told::Answer),
         }
     }
 
     async fn write(&self, call: &Call<'_>) -> Outcome<Answer> {
-        answer(self.reader.send(call).await?, call)
+        Answer::of(self.reader.send(call).await?, call)
     }
 }
 
 fn as_text(body: &Value) -> &dyn Display {
     body
-}
-
-fn answer(raw: Raw, call: &Call<'_>) -> Outcome<Answer> {
-    match raw.status {
-        200..300 => Ok(Answer {
-            status: raw.status,
-            body: raw.json(),
-            headers: raw.headers,
-        }),
-        _ => raw.refused(&call.what()).err(),
-    }
 }

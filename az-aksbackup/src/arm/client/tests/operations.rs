@@ -166,7 +166,7 @@ async fn the_result_of_a_post_is_in_its_operation_or_behind_its_location() {
         let script = Script::new(lines);
         let writer = script.writer();
         let answer = writer.post(&format!("{}/backup", account()), "v1", None).await.unwrap();
-        let mut operation = answer.operation(&writer, "back up".into()).unwrap();
+        let mut operation = answer.operation(writer.reader(), "back up".into()).unwrap();
         let Polled::Finished(body) = operation.poll().await.unwrap() else {
             panic!("it is not finished");
         };
