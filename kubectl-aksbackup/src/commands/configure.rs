@@ -9,15 +9,13 @@ use aksbackup_shared::status;
 
 use crate::cli::{Cli, ConfigureArgs, DryRun};
 use crate::cluster::client::{Reader, Rehearsal};
-use crate::cluster::service_accounts::ServiceAccount;
 use crate::commands::session::{self, Access};
 use crate::guide;
 use crate::plane::Cluster;
 use crate::steps::confirmation::Confirmation;
 use crate::steps::context::Context;
 use crate::steps::goal::Goal;
-use crate::steps::injection::live;
-use crate::steps::step06_workload_identity::used;
+use crate::steps::step06_workload_identity::to_annotate;
 
 /// Runs the steps, or only looks at them in a dry run.
 ///
@@ -49,13 +47,6 @@ pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
     ))
 }
 
-fn has(account: &ServiceAccount, client_id: &str) -> bool {
-    account
-        .client_id
-        .as_ref()
-        .is_some_and(|own| own.eq_ignore_ascii_case(client_id))
-}
-
 /// How the person who typed this confirms the client ID.
 fn confirmation(cli: &Cli, arguments: &ConfigureArgs) -> Confirmation {
     Confirmation {
@@ -79,18 +70,16 @@ async fn rehearsed(report: Report, session: &Session<Cluster>, context: &Context
         return Ok(report);
     };
     let deployments = context.deployments.borrow().clone();
-    let wanted = used(&deployments);
-    for account in reader.service_accounts().await?.items {
-        if wanted.contains(&account.name) && !has(&account, &goal.client_id) {
-            rehearsal.patcher().annotate(&account, Some(&goal.client_id)).await?;
-            session.console.say(format!(
-                "service account {}: the API server would accept it",
-                account.name
-            ));
-        }
+    let accounts = reader.service_accounts().await?.items;
+    for account in to_annotate(&deployments, &accounts, &goal.client_id) {
+        rehearsal.patcher().annotate(account, Some(&goal.client_id)).await?;
+        session.console.say(format!(
+            "service account {}: the API server would accept it",
+            account.name
+        ));
     }
     let pods = context.pods.borrow().clone();
-    for deployment in deployments.iter().filter(|own| goal.is_due(own, &live(own, &pods))) {
+    for deployment in goal.due(&deployments, &pods) {
         rehearsal
             .patcher()
             .label_template(deployment, Some(&goal.cause(deployment)))

@@ -49,7 +49,7 @@ impl Goal {
     }
 
     /// Whether `deployment` needs its one rollout. Somebody else may have labelled it: then its live pods decide.
-    pub(crate) fn is_due(&self, deployment: &Deployment, live: &[&Pod]) -> bool {
+    fn is_due(&self, deployment: &Deployment, live: &[&Pod]) -> bool {
         match &deployment.cause {
             _ if !deployment.is_labelled() => true,
             Some(own) => *own != self.cause(deployment),

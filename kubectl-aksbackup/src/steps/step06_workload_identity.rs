@@ -232,21 +232,30 @@ impl Seen {
         self.to_annotate_with(&goal.client_id)
     }
 
-    /// The service accounts of the extension that have another client ID, or none.
     fn to_annotate_with(&self, client_id: &str) -> Vec<&ServiceAccount> {
-        let right = |own: &&ServiceAccount| {
-            own.client_id
-                .as_ref()
-                .is_some_and(|id| id.eq_ignore_ascii_case(client_id))
-        };
-        let names = used(&self.deployments);
-        let own = names.iter().filter_map(|name| self.account(name));
-        own.filter(|account| !right(account)).collect()
+        to_annotate(&self.deployments, &self.accounts, client_id)
     }
 
     fn account(&self, name: &ObjectName) -> Option<&ServiceAccount> {
         self.accounts.iter().find(|own| own.name == *name)
     }
+}
+
+/// The service accounts of `deployments` that have another client ID, or none.
+pub(crate) fn to_annotate<'a>(
+    deployments: &[Deployment],
+    accounts: &'a [ServiceAccount],
+    client_id: &str,
+) -> Vec<&'a ServiceAccount> {
+    let has = |own: &ServiceAccount| {
+        let id = own.client_id.as_ref();
+        id.is_some_and(|id| id.eq_ignore_ascii_case(client_id))
+    };
+    let names = used(deployments);
+    let named = names
+        .iter()
+        .filter_map(|name| accounts.iter().find(|own| own.name == *name));
+    named.filter(|own| !has(own)).collect()
 }
 
 fn named(names: &[&ObjectName]) -> String {
