@@ -245,9 +245,10 @@ fn pools(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
         false => Check::ok(LINK, NAME, "there is one for the extension's pods"),
         true => {
             let hint = shell(format!(
-                "az aks nodepool add --cluster-name {} --resource-group {} --name linux --os-type Linux",
+                "az aks nodepool add --cluster-name {} --resource-group {} --subscription {} --name linux --os-type Linux",
                 wanted.id.name(),
-                wanted.id.resource_group()
+                wanted.id.resource_group(),
+                wanted.id.subscription()
             ));
             let says = "no pool is Linux on amd64, which the extension needs";
             // What node auto-provisioning would add is decided in the cluster, which Azure doesn't show.
