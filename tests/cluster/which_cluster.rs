@@ -4,6 +4,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_tests::backend::Backend;
 use aksbackup_tests::harness::{Run, Stage};
 use aksbackup_tests::kubernetes::{Persona, Rule};
+use serde_json::{Value, json};
 
 use crate::looks::{NAMESPACE, until};
 use crate::stages::{changes_of, configure, configured, granted, verify};
@@ -105,7 +106,19 @@ fn rights_in_the_namespace_are_enough(backend: Backend) {
     stage.configure("namespace-admin", &[]).ok();
     let run = stage.kubectl("namespace-admin", &["verify"]).ok();
     run.says("? cluster").says("the issuer may not be read");
-    stage.kubectl("namespace-admin", &["status"]).ok();
+    // Fails before: the steps were done, and the cluster protected, in a cluster that could be any.
+    let status = stage.kubectl("namespace-admin", &["status", "-o", "json"]).ok().json();
+    let steps = status["steps"].as_array().unwrap();
+    let done: Vec<&Value> = steps.iter().filter(|row| row["standing"] == "done").collect();
+    assert_eq!(done, Vec::<&Value>::new(), "{status:#}");
+    let rollout = steps.iter().find(|row| row["step"] == "rollout").unwrap();
+    assert_eq!(
+        (&rollout["standing"], &rollout["observed"]),
+        (&json!("unknown"), &json!(false))
+    );
+    let run = stage.kubectl("namespace-admin", &["status"]).ok();
+    let run = run.says("in a cluster that isn't proven to be the state file's");
+    assert!(!run.stdout.contains("the cluster is protected"), "{run}");
     verify(&stage).ok();
 }
 

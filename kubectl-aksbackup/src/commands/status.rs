@@ -8,7 +8,7 @@ use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::runner::look;
 use aksbackup_shared::runner::report::{Ending, StepReport};
 use aksbackup_shared::state::schema::{ClusterTables, State};
-use aksbackup_shared::status::{self, Row, Seen, Shown};
+use aksbackup_shared::status::{self, Row, Seen, Shown, Standing};
 use aksbackup_shared::step::Turn;
 
 use crate::cli::Cli;
@@ -61,7 +61,25 @@ pub(crate) async fn seen(cli: &Cli, recorded: State) -> Outcome<Vec<Row>> {
         return Err(error);
     }
     let (report, state) = (&report, &session.state());
-    Ok(status::rows(&recorded, Some(&Seen { report, state })))
+    let mut rows = status::rows(&recorded, Some(&Seen { report, state }));
+    if recorded.cloud.prerequisites.is_some() && context.issuer.is_none() {
+        rows.iter_mut().for_each(unproven);
+    }
+    Ok(rows)
+}
+
+/// What was found in a cluster whose issuer the caller may not read: it can be another one than the state file's.
+fn unproven(row: &mut Row) {
+    if row.standing != Standing::Done {
+        return;
+    }
+    (row.standing, row.observed) = (Standing::Unknown, false);
+    if row.step != StepName::Preflight {
+        row.evidence = format!(
+            "{}, in a cluster that isn't proven to be the state file's",
+            row.evidence
+        );
+    }
 }
 
 /// Whose turn it is where nobody has begun, or the file is somewhere else.
