@@ -359,17 +359,10 @@ person() {
 }
 
 run() {
-    case $1 in
-    az-aksbackup) shown="az aksbackup" ;;
-    kubectl-aksbackup) shown="kubectl aksbackup" ;;
-    *) shown=$1 ;;
-    esac
-    first=$1
-    shift
-    say "\$ $shown $*"
+    say "\$ $*"
     code=0
-    "$first" "$@" || code=$?
-    [ "$code" -eq 0 ] || fail "$code" "the hand-off stopped at: $shown $* (exit $code)"
+    "$@" || code=$?
+    [ "$code" -eq 0 ] || fail "$code" "the handoff stopped at: $* (exit $code)"
 }
 
 stop() {
