@@ -36,7 +36,8 @@ impl Invocation {
     #[must_use]
     pub fn bare(plane: Plane, argument: Option<&Path>) -> Option<Plane> {
         let name = argument?;
-        (name.components().count() == 1 && name.to_str()? == binary(plane)).then_some(plane)
+        // Windows has a suffix behind it, or not, as it was typed.
+        (name.components().count() == 1 && name.file_stem()? == binary(plane)).then_some(plane)
     }
 
     fn current() -> &'static Self {
@@ -98,12 +99,6 @@ pub fn shell(line: impl Into<Cow<'static, str>>) -> CommandLine {
 }
 
 impl CommandLine {
-    /// The program of ours that it calls.
-    #[must_use]
-    pub fn program(&self) -> Option<Plane> {
-        self.program
-    }
-
     /// Whether it is `other`, perhaps with flags.
     #[must_use]
     pub fn completes(&self, other: &Self) -> bool {
@@ -184,6 +179,7 @@ mod tests {
     fn a_path_is_what_az_and_kubectl_call() {
         for (argument, bare) in [
             ("az-aksbackup", Some(Plane::Cloud)),
+            ("az-aksbackup.exe", Some(Plane::Cloud)),
             ("/usr/bin/az-aksbackup", None),
             ("./az-aksbackup", None),
             ("kubectl-aksbackup", None),

@@ -147,6 +147,19 @@ pub struct Drift {
     pub hints: Vec<Fix>,
 }
 
+impl Drift {
+    /// A live state that isn't as the target says.
+    #[must_use]
+    pub fn of_target(differences: Vec<String>, hints: Vec<Fix>) -> Self {
+        let deviation = Deviation::Target;
+        Self {
+            deviation,
+            differences,
+            hints,
+        }
+    }
+}
+
 /// What is to be done, as far as has been seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision<C> {

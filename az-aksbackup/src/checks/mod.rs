@@ -2,4 +2,4 @@
 //!
 //! It imports neither `steps` nor `examine` nor `commands`.
 
-pub(crate) mod cluster;
+pub(crate) mod cluster_support;

@@ -12,7 +12,7 @@ use crate::arm::client::Reader;
 use crate::arm::clusters::Cluster;
 use crate::arm::vaults::Vault;
 use crate::arm::{region, roles, storage};
-use crate::checks::cluster as fitness;
+use crate::checks::cluster_support;
 use crate::examine::view::{Seen, View, hidden};
 use crate::examine::{cluster, judge, look, storage as stored, subscription};
 use crate::steps::rights::{self, Comparison, Purpose};
@@ -69,7 +69,7 @@ pub(crate) fn checks(before: &Before) -> Vec<Check> {
     let mut all = vec![subscription::state(view), providers(view)];
     match cluster::existence(view) {
         Ok(own) => {
-            all.extend(fitness::checks(view.wanted(), own));
+            all.extend(cluster_support::checks(view.cluster_ref(), own));
             all.push(switches(own));
         }
         Err(check) => all.push(*check),

@@ -6,7 +6,7 @@ use aksbackup_shared::command_line::{az, kubectl, shell};
 use aksbackup_shared::fix;
 
 use crate::arm::clusters::Cluster;
-use crate::checks::cluster as fitness;
+use crate::checks::cluster_support;
 use crate::examine::credentials;
 use crate::examine::view::{Seen, View};
 use crate::steps::turns;
@@ -19,7 +19,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         Ok(cluster) => cluster,
         Err(check) => return vec![*check],
     };
-    let mut all = fitness::checks(view.wanted(), cluster);
+    let mut all = cluster_support::checks(view.cluster_ref(), cluster);
     all.extend([
         issuer(view, cluster),
         workload_identity(cluster),

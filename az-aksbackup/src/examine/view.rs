@@ -22,7 +22,7 @@ use crate::arm::roles::Assignment;
 use crate::arm::storage::{Account, Container};
 use crate::arm::trusted_access::Binding;
 use crate::arm::vaults::Vault;
-use crate::checks::{self, cluster::Wanted};
+use crate::checks::cluster_support::{self, ClusterRef};
 use crate::examine::culprits::Culprits;
 use crate::login::Caller;
 
@@ -264,8 +264,8 @@ impl View {
     }
 
     /// The cluster as it is judged.
-    pub(crate) fn wanted(&self) -> Wanted<'_> {
-        Wanted {
+    pub(crate) fn cluster_ref(&self) -> ClusterRef<'_> {
+        ClusterRef {
             id: &self.id,
             target: self.target(),
         }
@@ -273,7 +273,7 @@ impl View {
 
     /// The flags for the Azure CLI that name the cluster.
     pub(crate) fn cluster_flags(&self) -> String {
-        checks::cluster::flags(&self.id)
+        cluster_support::flags(&self.id)
     }
 
     /// `grant` with placeholders for what it has to be told.

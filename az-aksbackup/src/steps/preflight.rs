@@ -17,7 +17,7 @@ use crate::arm::clusters::{self, Cluster};
 use crate::arm::extensions::{self, Extension};
 use crate::arm::groups::{self, Subscription};
 use crate::arm::roles::{self, Permission};
-use crate::checks::cluster::{Wanted, must_be_fit};
+use crate::checks::cluster_support::{ClusterRef, must_be_fit};
 use crate::plane::Azure;
 use crate::steps::fresh::JustRead;
 use crate::steps::rights::{self, Comparison, Purpose};
@@ -132,7 +132,7 @@ impl Step for Preflight {
         conditions::subscription(target, seen.subscription.here())?;
         conditions::region(target, &seen.cluster)?;
         if self.purpose != Purpose::Grant {
-            let of_target = Wanted {
+            let of_target = ClusterRef {
                 id: &target.cluster,
                 target: Some(target),
             };

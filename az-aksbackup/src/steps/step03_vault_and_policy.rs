@@ -25,7 +25,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
 use aksbackup_shared::state::schema::{CloudTables, State, Target, VaultTable};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Deviation, Drift, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
 
 const NAMESPACE: &str = "Microsoft.DataProtection";
 
@@ -279,14 +279,7 @@ fn finished(seen: &Seen) -> Decision<VaultChange> {
         true => Decision::Done(evidence),
         false => {
             let hints = drift::policy_hints(&seen.target);
-            Decision::Differs(
-                evidence,
-                Drift {
-                    deviation: Deviation::Target,
-                    differences,
-                    hints,
-                },
-            )
+            Decision::Differs(evidence, Drift::of_target(differences, hints))
         }
     }
 }

@@ -14,7 +14,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::state::schema::{CloudTables, InstanceTable, State, Target};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Deviation, Drift, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
 use jiff::Timestamp;
 
 use crate::arm::backups::{self, Instance};
@@ -256,14 +256,7 @@ fn protected(target: &Target, own: &Instance) -> Decision<InstanceChange> {
         false => {
             let hints = drift::hints(target, own, &all);
             let differences = all.iter().map(ToString::to_string).collect();
-            Decision::Differs(
-                evidence,
-                Drift {
-                    deviation: Deviation::Target,
-                    differences,
-                    hints,
-                },
-            )
+            Decision::Differs(evidence, Drift::of_target(differences, hints))
         }
     }
 }

@@ -142,12 +142,6 @@ impl Fix {
                 .collect(),
         ))
     }
-
-    /// Whether there is nothing in it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl From<&str> for Fix {

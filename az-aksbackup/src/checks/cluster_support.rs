@@ -15,14 +15,14 @@ const LINK: Link = Link::Cluster;
 
 /// Whose cluster is judged, and by which target, where there is one.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct ClusterRef<'a> {
     /// Azure's ID of the cluster.
     pub(crate) id: &'a ResourceId,
     /// What is to be protected.
     pub(crate) target: Option<&'a Target>,
 }
 
-impl Wanted<'_> {
+impl ClusterRef<'_> {
     /// The flags for the Azure CLI that name the cluster.
     fn flags(&self) -> String {
         flags(self.id)
@@ -40,28 +40,28 @@ pub(crate) fn flags(cluster: &ResourceId) -> String {
 }
 
 /// What has to hold before anything is installed, and ever after.
-pub(crate) fn checks(wanted: Wanted<'_>, cluster: &Cluster) -> Vec<Check> {
-    let mut all = vec![state(wanted, cluster)];
-    all.extend(essential(wanted, cluster));
-    all.push(pod_identity(wanted, cluster));
-    all.extend(for_installation(wanted, cluster));
+pub(crate) fn checks(of: ClusterRef<'_>, cluster: &Cluster) -> Vec<Check> {
+    let mut all = vec![state(of, cluster)];
+    all.extend(essential(of, cluster));
+    all.push(pod_identity(of, cluster));
+    all.extend(for_installation(of, cluster));
     all
 }
 
 /// What no step can do without.
-fn essential(wanted: Wanted<'_>, cluster: &Cluster) -> [Check; 5] {
+fn essential(of: ClusterRef<'_>, cluster: &Cluster) -> [Check; 5] {
     [
-        power(wanted, cluster),
-        identity(wanted, cluster),
-        region(wanted, cluster),
-        drivers(wanted, cluster),
-        metadata_service(wanted, cluster),
+        power(of, cluster),
+        identity(of, cluster),
+        region(of, cluster),
+        drivers(of, cluster),
+        metadata_service(of, cluster),
     ]
 }
 
 /// What the extension cannot be installed without. One that runs has found its images and a node.
-fn for_installation(wanted: Wanted<'_>, cluster: &Cluster) -> [Check; 2] {
-    [network(cluster), pools(wanted, cluster)]
+fn for_installation(of: ClusterRef<'_>, cluster: &Cluster) -> [Check; 2] {
+    [network(cluster), pools(of, cluster)]
 }
 
 /// Refuses a cluster in which Azure Backup can't work as it is now: for each error of the checks that a command depends on. `installs`
@@ -69,17 +69,14 @@ fn for_installation(wanted: Wanted<'_>, cluster: &Cluster) -> [Check; 2] {
 ///
 /// # Errors
 /// The first of these errors, with its fix.
-pub(crate) fn must_be_fit(wanted: Wanted<'_>, cluster: &Cluster, installs: bool) -> Outcome<()> {
-    let essential = essential(wanted, cluster).into_iter();
-    let for_installation = for_installation(wanted, cluster).into_iter().filter(|_| installs);
+pub(crate) fn must_be_fit(of: ClusterRef<'_>, cluster: &Cluster, installs: bool) -> Outcome<()> {
+    let essential = essential(of, cluster).into_iter();
+    let for_installation = for_installation(of, cluster).into_iter().filter(|_| installs);
     let mut errors = essential
         .chain(for_installation)
         .filter(|check| check.verdict == Verdict::Error);
     let Some(check) = errors.next() else { return Ok(()) };
-    let failure = Failure::failed(format!(
-        "cluster {} can't be protected as it is",
-        wanted.id.with_group()
-    ));
+    let failure = Failure::failed(format!("cluster {} can't be protected as it is", of.id.with_group()));
     let failure = check
         .evidence
         .iter()
@@ -92,16 +89,16 @@ pub(crate) fn must_be_fit(wanted: Wanted<'_>, cluster: &Cluster, installs: bool)
     }
 }
 
-fn state(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+fn state(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "cluster";
-    let (name, state) = (wanted.id.name(), cluster.provisioning_state());
+    let (name, state) = (of.id.name(), cluster.provisioning_state());
     let fact = format!("properties.provisioningState = {state}");
-    let hint = fix!["see how it ends: ", shell(format!("az aks show {}", wanted.flags()))];
+    let hint = fix!["see how it ends: ", shell(format!("az aks show {}", of.flags()))];
     match state {
         "Succeeded" => Check::ok(LINK, NAME, format!("{name} is there")),
         "Failed" | "Canceled" => {
             let says = format!("the last operation on cluster {name} is {state}");
-            Check::warning(LINK, NAME, says, shell(format!("az aks update {}", wanted.flags())))
+            Check::warning(LINK, NAME, says, shell(format!("az aks update {}", of.flags())))
         }
         _ => Check::warning(
             LINK,
@@ -114,7 +111,7 @@ fn state(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
     .because(fact)
 }
 
-fn power(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+fn power(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "power";
     let fact = format!("properties.powerState.code = {}", cluster.power());
     match cluster.is_running() {
@@ -122,21 +119,21 @@ fn power(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
         false => {
             let says = format!(
                 "cluster {} is stopped: nothing in it can be backed up",
-                wanted.id.with_group()
+                of.id.with_group()
             );
-            Check::error(LINK, NAME, says, shell(format!("az aks start {}", wanted.flags()))).proves("CLU-STOPPED")
+            Check::error(LINK, NAME, says, shell(format!("az aks start {}", of.flags()))).proves("CLU-STOPPED")
         }
     }
     .because(fact)
 }
 
-fn identity(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+fn identity(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "managed identity";
     match cluster.has_managed_identity() {
         true => Check::ok(LINK, NAME, "the cluster has one"),
         false => {
             let says = "the cluster runs as a service principal; extensions need a managed identity";
-            let hint = shell(format!("az aks update {} --enable-managed-identity", wanted.flags()));
+            let hint = shell(format!("az aks update {} --enable-managed-identity", of.flags()));
             Check::error(LINK, NAME, says, hint)
                 .because("identity.type = None")
                 .proves("CLU-SERVICE-PRINCIPAL")
@@ -144,11 +141,11 @@ fn identity(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
     }
 }
 
-fn region(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+fn region(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "region";
     let own = cluster.region();
     let text = own.as_ref().map(ToString::to_string).unwrap_or_default();
-    match (wanted.target, own) {
+    match (of.target, own) {
         (Some(target), Some(own)) if own != target.region => {
             let says = format!("the cluster is in {own}, the state file says {}", target.region);
             Check::error(LINK, NAME, says, az("init")).proves("CLU-REGION-MISMATCH")
@@ -158,9 +155,9 @@ fn region(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
     .because(format!("location = {text}"))
 }
 
-fn drivers(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+fn drivers(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "CSI drivers";
-    let volumes = wanted.target.is_none_or(|target| target.instance.snapshot_volumes);
+    let volumes = of.target.is_none_or(|target| target.instance.snapshot_volumes);
     let (disk, snapshots) = (cluster.has_disk_driver(), cluster.has_snapshot_controller());
     let off: Vec<(&str, &str)> = [
         (disk, "diskCSIDriver", "--enable-disk-driver"),
@@ -174,7 +171,7 @@ fn drivers(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
         return Check::ok(LINK, NAME, "nothing keeps volumes from being snapshotted");
     }
     let flags: Vec<&str> = off.iter().map(|(_, flag)| *flag).collect();
-    let hint = shell(format!("az aks update {} {}", wanted.flags(), flags.join(" ")));
+    let hint = shell(format!("az aks update {} {}", of.flags(), flags.join(" ")));
     let says = "volumes cannot be backed up: the disk driver or the snapshot controller is off";
     let check = Check::error(LINK, NAME, says, hint).proves("CLU-CSI-OFF");
     off.iter().fold(check, |check, (name, _)| {
@@ -195,7 +192,7 @@ fn network(cluster: &Cluster) -> Check {
     }
 }
 
-fn metadata_service(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+fn metadata_service(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "metadata service";
     match cluster.is_imds_restricted() {
         Some(false) => Check::ok(LINK, NAME, "pods can reach it"),
@@ -203,7 +200,7 @@ fn metadata_service(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
             let query = "--query networkProfile.podLinkLocalAccess";
             let hint = fix![
                 "install the aks-preview extension, which reads it, and run: ",
-                shell(format!("az aks show {} {query}", wanted.flags()))
+                shell(format!("az aks show {} {query}", of.flags()))
             ];
             Check::unknown(LINK, NAME, "not reported by this api-version")
                 .hinted(hint)
@@ -211,7 +208,7 @@ fn metadata_service(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
         }
         Some(true) => {
             let says = "pods may not reach the instance metadata service, which the extension cannot do without";
-            let hint = shell(format!("az aks update {} --disable-imds-restriction", wanted.flags()));
+            let hint = shell(format!("az aks update {} --disable-imds-restriction", of.flags()));
             Check::error(LINK, NAME, says, hint)
                 .because("properties.networkProfile.podLinkLocalAccess = None")
                 .proves("CLU-IMDS-BLOCKED")
@@ -219,7 +216,7 @@ fn metadata_service(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
     }
 }
 
-fn pod_identity(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+fn pod_identity(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "pod identity";
     match cluster.has_pod_identity() {
         false => Check::ok(LINK, NAME, "the older add-on is off"),
@@ -230,7 +227,7 @@ fn pod_identity(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
                 kubectl("configure"),
                 ", so that the extension no longer uses the add-on. Its removal is a decision of the cluster's owner, because other \
                  pods might get their tokens from it: ",
-                shell(format!("az aks show {} --query podIdentityProfile", wanted.flags()))
+                shell(format!("az aks show {} --query podIdentityProfile", of.flags()))
             ];
             Check::warning(LINK, NAME, says, hint)
                 .because("properties.podIdentityProfile.enabled = true")
@@ -239,16 +236,16 @@ fn pod_identity(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
     }
 }
 
-fn pools(wanted: Wanted<'_>, cluster: &Cluster) -> Check {
+fn pools(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "node pools";
     match cluster.has_no_suitable_pool() {
         false => Check::ok(LINK, NAME, "there is one for the extension's pods"),
         true => {
             let hint = shell(format!(
                 "az aks nodepool add --cluster-name {} --resource-group {} --subscription {} --name linux --os-type Linux",
-                wanted.id.name(),
-                wanted.id.resource_group(),
-                wanted.id.subscription()
+                of.id.name(),
+                of.id.resource_group(),
+                of.id.subscription()
             ));
             let says = "no pool is Linux on amd64, which the extension needs";
             // What node auto-provisioning would add is decided in the cluster, which Azure doesn't show.
@@ -275,7 +272,7 @@ mod tests {
 
     fn fit(target: &Target, cluster: &Cluster, installs: bool) -> Outcome<()> {
         let (id, target) = (&target.cluster, Some(target));
-        must_be_fit(Wanted { id, target }, cluster, installs)
+        must_be_fit(ClusterRef { id, target }, cluster, installs)
     }
 
     #[test]
