@@ -14,10 +14,13 @@ const BY_STATE: [(&str, &str); 4] = [
     ("tests/cluster/doctor.rs", include_str!("../cluster/doctor.rs")),
     ("tests/cluster/worlds.rs", include_str!("../cluster/worlds.rs")),
     (
-        "tests/guide/cloud_failures.rs",
-        include_str!("../guide/cloud_failures.rs"),
+        "tests/guide/faults/cloud_failures.rs",
+        include_str!("../guide/faults/cloud_failures.rs"),
     ),
-    ("tests/guide/cloud_texts.rs", include_str!("../guide/cloud_texts.rs")),
+    (
+        "tests/guide/faults/cloud_texts.rs",
+        include_str!("../guide/faults/cloud_texts.rs"),
+    ),
 ];
 
 /// Says each text in its place, and asks `doctor`. Gives what it named, by the sample's id and place.
@@ -164,7 +167,7 @@ fn the_table_of_rows_is_whole_and_kept() {
     assert!(fixtures >= 150, "only {fixtures} rows are tried by a fixture");
     let text = format!(
         "# How each known failure was tried\n\nBy a fixture: the sandbox is in that state, or says that text in that place, and the real binary's \
-         `doctor` has to name the row first (`tests/run doctor`, `tests/run cluster`, `tests/run guide`). Else by a unit test of the engine, on the row's \
+         `doctor` has to name the row first (`tests/run doctor`, `tests/run cluster`, `tests/run faults`). Else by a unit test of the engine, on the row's \
          text or state alone. Refusals of Resource Manager are said to a read, because `doctor` writes nothing.\n\n{fixtures} of {} rows by \
          a fixture, the others by unit tests. `AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-tests --test doctor table` writes this page.\n\n\
          | row | tried by | result |\n| --- | --- | --- |\n{lines}",

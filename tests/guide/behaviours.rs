@@ -47,18 +47,18 @@ fn wrong_switch(switch: &str) -> Option<String> {
     (!there).then(|| format!("no switch is called '{switch}'"))
 }
 
-/// Every test of this suite, as `module::test`.
-fn tests() -> BTreeSet<String> {
+/// Every test of a folder of this suite, as `module::test`.
+fn tests_of(folder: &str, prefix: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    for file in std::fs::read_dir(Path::new(ROOT).join("guide")).unwrap() {
-        let path = file.unwrap().path();
+    let files = std::fs::read_dir(Path::new(ROOT).join(folder)).unwrap();
+    for path in files.map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
         let module = path.file_stem().unwrap().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&path).unwrap();
         let named = text
             .split("#[test]\n")
             .skip(1)
             .filter_map(|test| test.strip_prefix("fn ")?.split_once('('));
-        all.extend(named.map(|(name, _)| format!("{module}::{name}")));
+        all.extend(named.map(|(name, _)| format!("{prefix}{module}::{name}")));
     }
     all
 }
@@ -66,7 +66,8 @@ fn tests() -> BTreeSet<String> {
 #[test]
 fn every_row_names_switches_and_tests_that_are_there() {
     let page = std::fs::read_to_string(Path::new(ROOT).join("../docs/behaviours.md")).unwrap();
-    let (rows, tests) = (rows(&page), tests());
+    let (rows, mut tests) = (rows(&page), tests_of("guide", ""));
+    tests.extend(tests_of("guide/faults", "faults::"));
     assert!(
         rows.len() > 60 && tests.len() > 100,
         "{} rows, {} tests",

@@ -131,6 +131,25 @@ fn the_programs_need_no_library_and_name_no_folder_of_their_maker() {
     }
 }
 
+/// The simulator comes along, so that `install.sh --try` needs no compiler: it must not make a download of the programs a burden.
+#[test]
+fn the_archive_is_a_small_download() {
+    const LIMIT: u64 = 10 << 20;
+    let size = fs::metadata(archive()).unwrap().len();
+    if !is_whole() {
+        println!(
+            "release: the archive's size: NOT TRIED, its programs aren't optimized; for that: tests/run --all release"
+        );
+        return;
+    }
+    println!(
+        "release: {}: {} KiB",
+        archive().file_name().unwrap().display(),
+        size >> 10
+    );
+    assert!(size <= LIMIT, "{size} bytes");
+}
+
 /// Built for another processor, and run by an emulator of it. It takes as long as all else of this suite.
 #[test]
 fn the_programs_of_arm_are_built_on_x86_and_run() {

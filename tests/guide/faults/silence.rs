@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::Stage;
 
-use crate::faults::{each_survived, survived};
+use crate::faults::transient::{each_survived, survived};
 use crate::made;
 use crate::part::Part;
 

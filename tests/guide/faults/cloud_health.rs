@@ -4,8 +4,8 @@ use aksbackup_tests::azure::ids;
 use aksbackup_tests::harness::Stage;
 use serde_json::{Value, json};
 
-use crate::cloud_failures::vault_tier;
 use crate::cloud_world::{BLOBS, Protected, found, text};
+use crate::faults::cloud_failures::vault_tier;
 use crate::part::{PARTS, Part};
 
 type Variation = (&'static str, fn(&Protected));

@@ -5,9 +5,9 @@ use aksbackup_tests::harness::{Stage, finish};
 use aksbackup_tests::log::Entry;
 use serde_json::json;
 
-use crate::faults::survived;
+use crate::faults::operations::never_before_its_time;
+use crate::faults::transient::survived;
 use crate::made::beside_each_other;
-use crate::operations::never_before_its_time;
 use crate::part::Part;
 
 #[test]

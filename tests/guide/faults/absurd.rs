@@ -6,7 +6,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{INIT, Run, Stage, binary, finish};
 use serde_json::{Value, json};
 
-const STATE: &str = include_str!("../../shared/tests/state-files/2-protected.toml");
+const STATE: &str = include_str!("../../../shared/tests/state-files/2-protected.toml");
 
 #[test]
 fn an_author_of_seventy_thousand_characters_is_shown_short() {

@@ -124,7 +124,7 @@ impl Server {
             kubeconfig(&endpoint, &json!({ "token": "t" })),
         )
         .unwrap();
-        let state = include_str!("../../shared/tests/report/aksbackup.toml");
+        let state = include_str!("../../../shared/tests/report/aksbackup.toml");
         let state = state.replace("\"AzureCloud\"", "\"Own\"").replace(TENANT, ID);
         std::fs::write(folder.path().join("aksbackup.toml"), state).unwrap();
         Self { folder, endpoint, over }

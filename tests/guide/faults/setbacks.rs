@@ -8,9 +8,9 @@ use aksbackup_tests::harness::{Run, Stage, finish};
 use aksbackup_tests::kubernetes::Fault;
 use serde_json::Value;
 
+use crate::faults::wire::Wire;
 use crate::made;
 use crate::part::Part;
-use crate::wire::Wire;
 
 const AGENT: &str = "dataprotection-microsoft-kubernetes-agent";
 /// Nothing in here takes longer, in real time.

@@ -7,7 +7,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::Stage;
 use aksbackup_tests::log::Entry;
 
-use crate::faults::survived;
+use crate::faults::transient::survived;
 use crate::made::{self, beside_each_other};
 use crate::part::Part;
 

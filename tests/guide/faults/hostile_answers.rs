@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::measured;
 
-use crate::hostile_server::{CLUSTER, Hostile, Server};
+use crate::faults::hostile_server::{CLUSTER, Hostile, Server};
 use crate::made;
 
 /// The most memory that a command may take, whatever it is answered.
