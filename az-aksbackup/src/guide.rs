@@ -2,12 +2,12 @@
 
 use aksbackup_shared::runner::{Guided, step};
 
-use crate::plane::Azure;
+use crate::checks::required_permissions::Purpose;
+use crate::platform::Azure;
 use crate::steps::confirm::Confirm;
 use crate::steps::fresh::JustRead;
 pub(crate) use crate::steps::options::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions};
 use crate::steps::preflight::Preflight;
-use crate::steps::rights::Purpose;
 use crate::steps::step01_cluster_prerequisites::ClusterPrerequisites;
 use crate::steps::step02_storage::Storage;
 use crate::steps::step03_vault_and_policy::VaultAndPolicy;
@@ -105,7 +105,8 @@ fn prepared(options: &PrepareOptions, read: &JustRead) -> Steps {
 
 #[cfg(test)]
 mod tests {
-    use aksbackup_shared::guide::{Plane, StepName};
+    use aksbackup_shared::guide::StepName;
+    use aksbackup_shared::program::Program;
 
     use super::*;
 
@@ -122,7 +123,7 @@ mod tests {
         ));
         let cloud = StepName::ALL
             .into_iter()
-            .filter(|step| step.plane() == Plane::Cloud && *step != StepName::Backup);
+            .filter(|step| step.program() == Program::Az && *step != StepName::Backup);
         assert_eq!(up, cloud.collect::<Vec<_>>());
         assert_eq!(
             names(&backup(BackupOptions::default())),

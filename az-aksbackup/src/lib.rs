@@ -1,4 +1,4 @@
-//! The cloud plane of aksbackup: `az aksbackup`.
+//! The Azure side of aksbackup: `az aksbackup`.
 //!
 //! [`cli`] is the command line, [`commands`] has one module a command, [`guide`] the lists of steps; [`arm`] is the only
 //! code that knows Azure Resource Manager, [`login`] the only one that handles tokens, [`http`] what is below them, and
@@ -11,20 +11,20 @@ mod checks;
 mod cli;
 mod cloud;
 mod commands;
-mod examine;
 mod extension;
 mod guide;
 mod http;
 mod login;
-mod plane;
+mod platform;
 mod steps;
+mod target_ids;
 
 use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::guide::Plane;
-use aksbackup_shared::state::schema::CloudTables;
+use aksbackup_shared::program::Program;
+use aksbackup_shared::schema::CloudTables;
 use aksbackup_shared::{about, files, guard, handoff, output, process};
 use clap::CommandFactory as _;
 
@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    cli.common.remember(Plane::Cloud);
+    cli.common.remember(Program::Az);
     cli.common.endless = matches!(&cli.command, Command::Verify(args) if args.shared.watch);
     let console = cli.common.console();
     if let Err(failure) = login::inherit() {

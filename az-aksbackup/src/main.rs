@@ -1,4 +1,4 @@
-//! `az-aksbackup`: the cloud plane of aksbackup.
+//! `az-aksbackup`: the Azure side of aksbackup.
 
 fn main() -> std::process::ExitCode {
     az_aksbackup::main()

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use aksbackup_shared::runner::{Guided, step};
 
 use crate::cluster::rights::Permission;
-use crate::plane::Cluster;
+use crate::platform::Cluster;
 use crate::steps::context::Context;
 use crate::steps::preflight::Preflight;
 use crate::steps::step06_workload_identity::WorkloadIdentity;

@@ -1,4 +1,4 @@
-//! The cluster plane of aksbackup: `kubectl aksbackup`.
+//! The cluster side of aksbackup: `kubectl aksbackup`.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -6,15 +6,15 @@ mod cli;
 mod cluster;
 mod commands;
 mod guide;
-mod plane;
+mod platform;
 mod steps;
 
 use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::guide::Plane;
-use aksbackup_shared::state::schema::ClusterTables;
+use aksbackup_shared::program::Program;
+use aksbackup_shared::schema::ClusterTables;
 use aksbackup_shared::{about, files, guard, handoff, process};
 use clap::CommandFactory as _;
 
@@ -30,7 +30,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    cli.common.remember(Plane::Cluster);
+    cli.common.remember(Program::Kubectl);
     cli.common.endless = match &cli.command {
         Command::Verify(arguments) => arguments.shared.watch,
         Command::Logs(arguments) => arguments.follow,

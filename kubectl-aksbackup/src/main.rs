@@ -1,4 +1,4 @@
-//! `kubectl-aksbackup`: the cluster plane of aksbackup.
+//! `kubectl-aksbackup`: the cluster side of aksbackup.
 
 fn main() -> std::process::ExitCode {
     kubectl_aksbackup::main()

@@ -8,10 +8,10 @@ use clap::{Args, ValueEnum};
 use crate::command_line::{Invocation, az};
 use crate::console::{Console, Talk};
 use crate::deadline::Deadline;
+use crate::digest::Digest;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
-use crate::guide::Plane;
-use crate::state::digest::Digest;
+use crate::program::Program;
 use crate::state::ownership::Owned;
 use crate::state::store::{DEFAULT_NAME, Store};
 
@@ -120,7 +120,7 @@ impl CommonArgs {
         }
     }
 
-    /// The state file that these flags name, for the plane with the tables `T`. `tool` is the program's name and version.
+    /// The state file that these flags name, for the program with the tables `T`. `tool` is the program's name and version.
     #[must_use]
     pub fn store<T: Owned>(&self, tool: &str) -> Store<T> {
         let mut store = Store::new(&self.state, tool, self.lock_timeout, !self.no_lock);
@@ -137,11 +137,11 @@ impl CommonArgs {
         format!(" --state {}", quoted(&self.state.display().to_string()))
     }
 
-    /// Remembers how this process, the program of `plane`, was called, for the command lines that it prints.
-    pub fn remember(&self, plane: Plane) {
+    /// Remembers how this process, `program`, was called, for the command lines that it prints.
+    pub fn remember(&self, program: Program) {
         let argument = std::env::args_os().next();
         let invocation = Invocation {
-            bare: Invocation::bare(plane, argument.as_deref().map(Path::new)),
+            bare: Invocation::bare(program, argument.as_deref().map(Path::new)),
             state_flag: self.state_flag(),
         };
         invocation.remember();

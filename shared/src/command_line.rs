@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use serde::{Serialize, Serializer};
 
-use crate::guide::Plane;
+use crate::program::Program;
 
 mod fix;
 
@@ -18,7 +18,7 @@ pub use fix::{Fix, Part};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invocation {
     /// The program that was called by its own name, as `az-aksbackup`, instead of through az or kubectl.
-    pub bare: Option<Plane>,
+    pub bare: Option<Program>,
     /// The `--state` flag, with a space before it; empty for the default file.
     pub state_flag: String,
 }
@@ -31,13 +31,13 @@ impl Invocation {
         let _ = INVOCATION.set(self);
     }
 
-    /// How the program of `plane` was called by `argument`, the first one of the process. A shell passes the name as it was typed, az and
+    /// How `program` was called by `argument`, the first one of the process. A shell passes the name as it was typed, az and
     /// kubectl pass the path of the program.
     #[must_use]
-    pub fn bare(plane: Plane, argument: Option<&Path>) -> Option<Plane> {
+    pub fn bare(program: Program, argument: Option<&Path>) -> Option<Program> {
         let name = argument?;
         // Windows has a suffix behind it, or not, as it was typed.
-        (name.components().count() == 1 && name.file_stem()? == binary(plane)).then_some(plane)
+        (name.components().count() == 1 && name.file_stem()? == binary(program)).then_some(program)
     }
 
     fn current() -> &'static Self {
@@ -48,18 +48,18 @@ impl Invocation {
         INVOCATION.get().unwrap_or(&DEFAULT)
     }
 
-    fn name(&self, plane: Plane) -> &'static str {
-        match self.bare == Some(plane) {
-            true => binary(plane),
-            false => plane.program(),
+    fn name(&self, program: Program) -> &'static str {
+        match self.bare == Some(program) {
+            true => binary(program),
+            false => program.name(),
         }
     }
 }
 
-const fn binary(plane: Plane) -> &'static str {
-    match plane {
-        Plane::Cloud => "az-aksbackup",
-        Plane::Cluster => "kubectl-aksbackup",
+const fn binary(program: Program) -> &'static str {
+    match program {
+        Program::Az => "az-aksbackup",
+        Program::Kubectl => "kubectl-aksbackup",
     }
 }
 
@@ -67,7 +67,7 @@ const fn binary(plane: Plane) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
     /// The program of ours that it calls; `None` for others.
-    program: Option<Plane>,
+    program: Option<Program>,
     /// What follows the name of a program of ours; of others the whole line.
     words: Cow<'static, str>,
 }
@@ -75,19 +75,19 @@ pub struct CommandLine {
 /// A command of `az aksbackup`: `words` are what follows, such as `init --vault NAME`.
 #[must_use]
 pub fn az(words: impl Into<Cow<'static, str>>) -> CommandLine {
-    ours(Plane::Cloud, words)
+    ours(Program::Az, words)
 }
 
 /// A command of `kubectl aksbackup`: `words` are what follows, such as `configure`.
 #[must_use]
 pub fn kubectl(words: impl Into<Cow<'static, str>>) -> CommandLine {
-    ours(Plane::Cluster, words)
+    ours(Program::Kubectl, words)
 }
 
-/// A command of the program of `plane`.
+/// A command of `program`.
 #[must_use]
-pub fn ours(plane: Plane, words: impl Into<Cow<'static, str>>) -> CommandLine {
-    let (program, words) = (Some(plane), words.into());
+pub fn ours(program: Program, words: impl Into<Cow<'static, str>>) -> CommandLine {
+    let (program, words) = (Some(program), words.into());
     CommandLine { program, words }
 }
 
@@ -122,14 +122,14 @@ impl CommandLine {
     /// The line as it is typed where this process was called as `invocation` says.
     #[must_use]
     pub fn of(&self, invocation: &Invocation) -> String {
-        let Some(plane) = self.program else {
+        let Some(program) = self.program else {
             return self.words.clone().into_owned();
         };
         let flag = match self.words.contains("--state") {
             true => "",
             false => &invocation.state_flag,
         };
-        format!("{} {}{flag}", invocation.name(plane), self.words)
+        format!("{} {}{flag}", invocation.name(program), self.words)
     }
 }
 
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_command_has_the_name_and_the_file_that_the_program_was_called_with() {
         let invocation = Invocation {
-            bare: Invocation::bare(Plane::Cloud, Some(Path::new("az-aksbackup"))),
+            bare: Invocation::bare(Program::Az, Some(Path::new("az-aksbackup"))),
             state_flag: " --state x.toml".into(),
         };
         for (line, told) in [
@@ -178,14 +178,14 @@ mod tests {
     #[test]
     fn a_path_is_what_az_and_kubectl_call() {
         for (argument, bare) in [
-            ("az-aksbackup", Some(Plane::Cloud)),
-            ("az-aksbackup.exe", Some(Plane::Cloud)),
+            ("az-aksbackup", Some(Program::Az)),
+            ("az-aksbackup.exe", Some(Program::Az)),
             ("/usr/bin/az-aksbackup", None),
             ("./az-aksbackup", None),
             ("kubectl-aksbackup", None),
         ] {
             assert_eq!(
-                Invocation::bare(Plane::Cloud, Some(Path::new(argument))),
+                Invocation::bare(Program::Az, Some(Path::new(argument))),
                 bare,
                 "{argument}"
             );

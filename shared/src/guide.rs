@@ -1,39 +1,19 @@
-//! The guide's steps as data: what each is called, whose it is, and what it needs.
+//! The guide's steps as data: one row each says what the step is called, whose it is, what it needs, where its result is and what that
+//! result says.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// Which binary a step belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Plane {
-    /// `az aksbackup`.
-    Cloud,
-    /// `kubectl aksbackup`.
-    Cluster,
-}
+use crate::program::Program;
+use crate::schema::State;
+pub use crate::step_name::StepName;
 
-impl Plane {
-    /// The program of this side, as people type it.
-    #[must_use]
-    pub const fn program(self) -> &'static str {
-        match self {
-            Self::Cloud => "az aksbackup",
-            Self::Cluster => "kubectl aksbackup",
-        }
-    }
+mod rows;
+mod stale;
 
-    /// The other side.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Cloud => Self::Cluster,
-            Self::Cluster => Self::Cloud,
-        }
-    }
-}
+pub use rows::{Recorded, Requirement, Scope};
+use rows::{STEPS, StepInfo};
 
 /// The people that a hand-off is between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -60,102 +40,24 @@ impl fmt::Display for Person {
     }
 }
 
-/// A step of the guide, or one that the guide forgot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum StepName {
-    /// Login, subscription, rights and preconditions, before anything is written.
-    Preflight,
-    /// Step 1: providers registered, OIDC issuer and workload identity on.
-    ClusterPrerequisites,
-    /// Step 2: storage account, container, snapshot group.
-    Storage,
-    /// Step 3: Backup vault and policy.
-    VaultAndPolicy,
-    /// Step 4: the Azure Backup extension.
-    Extension,
-    /// Step 5: the identity that the extension brought along.
-    ExtensionIdentity,
-    /// Step 7: federated credentials of the service accounts.
-    FederatedCredentials,
-    /// Forgotten by the guide: the vault's access to the cluster.
-    TrustedAccess,
-    /// Step 8: role assignments.
-    Roles,
-    /// Step 6: annotations of the service accounts.
-    WorkloadIdentity,
-    /// Step 9: labels of the pod templates and the one rollout.
-    Rollout,
-    /// Step 10: live pods and the backup storage location.
-    Verification,
-    /// Step 11: the backup instance.
-    BackupInstance,
-    /// Step 12: a backup on demand.
-    Backup,
-}
-
 impl StepName {
-    /// Every step, in the order in which a hand-off runs them.
-    pub const ALL: [Self; 14] = [
-        Self::Preflight,
-        Self::ClusterPrerequisites,
-        Self::Storage,
-        Self::VaultAndPolicy,
-        Self::Extension,
-        Self::ExtensionIdentity,
-        Self::FederatedCredentials,
-        Self::TrustedAccess,
-        Self::Roles,
-        Self::WorkloadIdentity,
-        Self::Rollout,
-        Self::Verification,
-        Self::BackupInstance,
-        Self::Backup,
-    ];
-
-    /// The guide's number, where the guide has the step.
-    #[must_use]
-    pub const fn number(self) -> Option<u8> {
-        match self {
-            Self::Preflight | Self::TrustedAccess => None,
-            Self::ClusterPrerequisites => Some(1),
-            Self::Storage => Some(2),
-            Self::VaultAndPolicy => Some(3),
-            Self::Extension => Some(4),
-            Self::ExtensionIdentity => Some(5),
-            Self::WorkloadIdentity => Some(6),
-            Self::FederatedCredentials => Some(7),
-            Self::Roles => Some(8),
-            Self::Rollout => Some(9),
-            Self::Verification => Some(10),
-            Self::BackupInstance => Some(11),
-            Self::Backup => Some(12),
-        }
+    fn info(self) -> &'static StepInfo {
+        &STEPS[self as usize]
     }
 
-    /// A few words for tables and progress lines.
+    /// Returns the guide's number, where the guide has the step.
     #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Preflight => "preflight",
-            Self::ClusterPrerequisites => "cluster prerequisites",
-            Self::Storage => "storage",
-            Self::VaultAndPolicy => "vault and policy",
-            Self::Extension => "extension",
-            Self::ExtensionIdentity => "extension identity",
-            Self::WorkloadIdentity => "workload identity",
-            Self::FederatedCredentials => "federated credentials",
-            Self::TrustedAccess => "trusted access",
-            Self::Roles => "roles",
-            Self::Rollout => "rollout",
-            Self::Verification => "verification",
-            Self::BackupInstance => "backup instance",
-            Self::Backup => "backup",
-        }
+    pub fn number(self) -> Option<u8> {
+        self.info().number
     }
 
-    /// The step within a sentence: `step 4, extension`.
+    /// Returns a few words for tables and progress lines.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.info().title
+    }
+
+    /// Returns the step within a sentence: `step 4, extension`.
     #[must_use]
     pub fn in_words(self) -> String {
         match self.number() {
@@ -164,66 +66,51 @@ impl StepName {
         }
     }
 
-    /// Which binary does it.
+    /// Returns which program does it.
     #[must_use]
-    pub const fn plane(self) -> Plane {
-        match self {
-            Self::WorkloadIdentity | Self::Rollout | Self::Verification => Plane::Cluster,
-            Self::Preflight
-            | Self::ClusterPrerequisites
-            | Self::Storage
-            | Self::VaultAndPolicy
-            | Self::Extension
-            | Self::ExtensionIdentity
-            | Self::FederatedCredentials
-            | Self::TrustedAccess
-            | Self::Roles
-            | Self::BackupInstance
-            | Self::Backup => Plane::Cloud,
-        }
+    pub fn program(self) -> Program {
+        self.info().program
     }
 
-    /// Who usually does it, with the command of the step's program.
+    /// Returns who usually does it, with the command of the step's program.
     #[must_use]
-    pub const fn turn(self) -> (Person, &'static str) {
-        match self {
-            Self::Preflight
-            | Self::ClusterPrerequisites
-            | Self::Storage
-            | Self::VaultAndPolicy
-            | Self::Extension
-            | Self::ExtensionIdentity
-            | Self::FederatedCredentials
-            | Self::TrustedAccess => (Person::PlatformTeam, "prepare"),
-            Self::Roles => (Person::SubscriptionOwner, "grant"),
-            Self::WorkloadIdentity | Self::Rollout | Self::Verification => (Person::ClusterAdmin, "configure"),
-            Self::BackupInstance => (Person::PlatformTeam, "protect"),
-            Self::Backup => (Person::PlatformTeam, "backup"),
-        }
+    pub fn turn(self) -> (Person, &'static str) {
+        (self.info().person, self.info().command)
     }
 
-    /// The steps whose results it needs.
+    /// Returns the steps whose results it needs.
     #[must_use]
-    pub const fn needs(self) -> &'static [Self] {
-        match self {
-            Self::Preflight | Self::Storage | Self::VaultAndPolicy | Self::ClusterPrerequisites => &[],
-            Self::Extension => &[Self::ClusterPrerequisites, Self::Storage],
-            Self::ExtensionIdentity => &[Self::Extension],
-            Self::FederatedCredentials => &[Self::ClusterPrerequisites, Self::ExtensionIdentity],
-            Self::TrustedAccess => &[Self::VaultAndPolicy, Self::Extension],
-            // Whom the vault's roles are for is proven by its trusted access.
-            Self::Roles => &[
-                Self::Storage,
-                Self::VaultAndPolicy,
-                Self::ExtensionIdentity,
-                Self::TrustedAccess,
-            ],
-            Self::WorkloadIdentity => &[Self::ExtensionIdentity],
-            Self::Rollout => &[Self::WorkloadIdentity, Self::FederatedCredentials, Self::Roles],
-            Self::Verification => &[Self::Rollout],
-            Self::BackupInstance => &[Self::VaultAndPolicy, Self::Roles, Self::Verification],
-            Self::Backup => &[Self::BackupInstance],
-        }
+    pub fn needs(self) -> &'static [Self] {
+        self.info().needs
+    }
+
+    /// Returns the table of the state file that has its result, and whether it is in `[cloud]` or `[cluster]`.
+    #[must_use]
+    pub fn table(self) -> Option<(&'static str, &'static str)> {
+        let side = match self.program() {
+            Program::Az => "cloud",
+            Program::Kubectl => "cluster",
+        };
+        self.info().table.map(|table| (side, table))
+    }
+
+    /// Returns what its writes need, each with its reason.
+    #[must_use]
+    pub fn permissions(self) -> &'static [Requirement] {
+        self.info().permissions
+    }
+
+    /// Returns what the state file says of it; `None` if that is nothing. Whether it still holds is for [`Self::stale`] to say.
+    #[must_use]
+    pub fn recorded(self, state: &State) -> Option<Recorded<'_>> {
+        (self.info().recorded)(state)
+    }
+
+    /// Returns why what the state file says of it no longer holds, from the file only: it was done for values that have changed since.
+    /// `None` if nothing in the file contradicts it, or the file says nothing of it.
+    #[must_use]
+    pub fn stale(self, state: &State) -> Option<String> {
+        (self.info().stale)(state)
     }
 }
 

@@ -8,13 +8,13 @@ use serde_json::json;
 use crate::args::{CommonArgs, Format, HandoffArgs, Markup, quoted};
 use crate::command_line::{CommandLine, kubectl};
 use crate::console::Console;
+use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::failure::Outcome;
 use crate::guide::Person;
 use crate::process::document;
 use crate::rights::{self, Needed};
-use crate::state::digest::Digest;
-use crate::state::schema::{ClusterTables, State};
+use crate::schema::{ClusterTables, State};
 use crate::state::store::DEFAULT_NAME;
 use crate::status::{Row, Standing, rows};
 

@@ -1,4 +1,4 @@
-//! What both planes must spell alike.
+//! What both programs must spell alike.
 
 /// Namespace that Microsoft's extension installs itself into; it cannot be chosen.
 pub const NAMESPACE: &str = "dataprotection-microsoft";

@@ -13,8 +13,8 @@ use crate::console::Console;
 use crate::diagnosis::mask::mask;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::guide::Plane;
 use crate::output;
+use crate::program::Program;
 
 /// Reads the command line. Where it asks for help, or is wrong, gives the exit code after the text was printed; with
 /// `-o json` wrong usage is the one document on standard output too.
@@ -86,11 +86,11 @@ fn report<C: clap::CommandFactory>(console: &Console, format: Format, mut failur
     let command = named::<C>();
     if let (Exit::Failed, Some(command)) = (failure.exit, &command) {
         let name = C::command().get_bin_name().unwrap_or_default().to_owned();
-        let plane = [Plane::Cloud, Plane::Cluster]
+        let program = [Program::Az, Program::Kubectl]
             .into_iter()
-            .find(|plane| plane.program() == name);
-        if let Some(plane) = plane {
-            failure.advise(&ours(plane, command.clone()));
+            .find(|program| program.name() == name);
+        if let Some(program) = program {
+            failure.advise(&ours(program, command.clone()));
         }
     }
     let failure = &console.told(&failure);

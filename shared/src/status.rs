@@ -9,16 +9,12 @@ use crate::guide::StepName;
 use crate::names::CONFIRMATIONS;
 use crate::rights;
 use crate::runner::report::{Ending, Report};
-use crate::state::schema::State;
+use crate::schema::State;
 use crate::step::{Deviation, Turn};
 
-mod record;
 mod show;
-mod stale;
 
-pub use record::{Record, record};
 pub use show::{Shown, show};
-pub use stale::stale;
 
 /// The first step that the file does not have, or has for something that is another by now, with whose turn it is.
 #[must_use]
@@ -70,8 +66,8 @@ pub struct Row {
 /// When one of these steps was last recorded.
 #[must_use]
 pub fn since(state: &State, steps: &[StepName]) -> Option<Timestamp> {
-    let records = steps.iter().filter_map(|step| record(state, *step));
-    records.filter_map(|record| record.since).max()
+    let records = steps.iter().filter_map(|step| step.recorded(state)?.written);
+    records.map(|written| written.observed_at).max()
 }
 
 /// What somebody saw of the world: what came of each step, and the state as it would be recorded now.
@@ -94,8 +90,8 @@ pub fn rows(state: &State, seen: Option<&Seen<'_>>) -> Vec<Row> {
         .filter(|step| *step != StepName::Preflight || looked(*step).is_some())
         .map(|step| {
             let (standing, evidence) = stand(state, seen.map(|seen| seen.state), step, looked(step));
-            let record = record(state, step);
-            let (since, by) = record.map_or((None, None), |record| (record.since, record.by));
+            let recorded = step.recorded(state);
+            let written = recorded.as_ref().and_then(|recorded| recorded.written);
             let unchecked = |ending: &Ending| matches!(ending, Ending::Failed { .. } | Ending::Held { .. });
             Row {
                 step,
@@ -103,9 +99,9 @@ pub fn rows(state: &State, seen: Option<&Seen<'_>>) -> Vec<Row> {
                 standing,
                 evidence,
                 observed: looked(step).is_some_and(|ending| !unchecked(ending)),
-                warning: record::warning(state, step),
-                since,
-                by,
+                since: written.map(|written| written.observed_at),
+                by: written.map(|written| written.by.clone()),
+                warning: recorded.and_then(|recorded| recorded.warning),
                 next: turn(state, step, standing, looked(step)),
             }
         })
@@ -114,8 +110,7 @@ pub fn rows(state: &State, seen: Option<&Seen<'_>>) -> Vec<Row> {
 
 /// How a step stands by the file and, where somebody looked, by its `ending`; and what shows it.
 fn stand(state: &State, now: Option<&State>, step: StepName, ending: Option<&Ending>) -> (Standing, String) {
-    let record = record(state, step);
-    match (ending, record) {
+    match (ending, step.recorded(state)) {
         (Some(ending @ Ending::Done { drift: Some(_), .. }), _) => (Standing::Drifted, left(ending)),
         (Some(Ending::Done { evidence, .. }), Some(old)) if now.is_some_and(|now| is_other(state, now, step)) => {
             let says = if old.evidence == *evidence {
@@ -127,7 +122,7 @@ fn stand(state: &State, now: Option<&State>, step: StepName, ending: Option<&End
         }
         (Some(Ending::Done { evidence, .. }), _) => (Standing::Done, evidence.clone()),
         (Some(Ending::Failed { error, .. }), _) => (Standing::Unknown, unseen(error)),
-        (None | Some(Ending::Held { .. }), Some(record)) => match stale(now.unwrap_or(state), step) {
+        (None | Some(Ending::Held { .. }), Some(record)) => match step.stale(now.unwrap_or(state)) {
             Some(why) => (Standing::Stale, why),
             None => (Standing::Recorded, record.evidence),
         },
@@ -146,7 +141,13 @@ const fn deviates(deviation: Deviation) -> &'static str {
 
 /// Whether the world has other values for a step than the file.
 fn is_other(state: &State, now: &State, step: StepName) -> bool {
-    record::table(state, step) != record::table(now, step)
+    values(state, step) != values(now, step)
+}
+
+/// The values of a step's table, without who wrote them and when.
+fn values(state: &State, step: StepName) -> Option<toml::Value> {
+    let (side, table) = step.table()?;
+    toml::Value::from(state.values()).get(side)?.get(table).cloned()
 }
 
 /// Who has to act for a step that is not settled: whoever the world says, else whoever usually does the step.
@@ -183,7 +184,7 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
     Some(Turn {
         who,
         why,
-        command: ours(step.plane(), format!("{verb}{confirmations}")),
+        command: ours(step.program(), format!("{verb}{confirmations}")),
         right: rights::of(step, state).into_iter().next().map(|needed| needed.right),
     })
 }

@@ -13,19 +13,19 @@ use serde::Serialize;
 use crate::command_line::{CommandLine, Fix};
 use crate::failure::{Failure, Outcome};
 use crate::guide::{Person, StepName};
+use crate::schema::State;
 use crate::state::ownership::Owned;
-use crate::state::schema::State;
 
 /// A future that stays on its thread.
 pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// One side of the tool: what its steps read with, write with, and record into.
-pub trait Plane: 'static {
+pub trait Platform: 'static {
     /// Reads the world; cannot write.
     type Reader: 'static;
     /// Writes the world; a dry run never holds one.
     type Writer: 'static;
-    /// The tables of the state file that belong to this plane.
+    /// The tables of the state file that belong to this program.
     type Tables: Owned;
 
     /// Notes a creation that is about to be asked for.
@@ -212,7 +212,7 @@ pub enum Progress {
 /// One step of the guide.
 pub trait Step: 'static {
     /// The side it belongs to.
-    type Plane: Plane;
+    type Platform: Platform;
     /// What it saw.
     type Seen;
     /// What it can change.
@@ -224,7 +224,7 @@ pub trait Step: 'static {
     /// Reads the world. Reads that need nothing of each other go at the same time.
     fn observe(
         &self,
-        reader: &<Self::Plane as Plane>::Reader,
+        reader: &<Self::Platform as Platform>::Reader,
         state: &State,
     ) -> impl Future<Output = Outcome<Self::Seen>>;
 
@@ -237,15 +237,15 @@ pub trait Step: 'static {
     /// Makes one change.
     fn apply(
         &self,
-        writer: &<Self::Plane as Plane>::Writer,
+        writer: &<Self::Platform as Platform>::Writer,
         change: &Self::Change,
     ) -> impl Future<Output = Outcome<Applied>>;
 
     /// Fills this step's own table from what was seen when it was done.
-    fn record(&self, seen: &Self::Seen, tables: &mut <Self::Plane as Plane>::Tables);
+    fn record(&self, seen: &Self::Seen, tables: &mut <Self::Platform as Platform>::Tables);
 
     /// Records what others need to know although the step is not done.
-    fn record_blocked(&self, _seen: &Self::Seen, _tables: &mut <Self::Plane as Plane>::Tables) {}
+    fn record_blocked(&self, _seen: &Self::Seen, _tables: &mut <Self::Platform as Platform>::Tables) {}
 
     /// Whose turn a refused change is; `None` means that the failure stands.
     fn hand_over(&self, _change: &Self::Change, _failure: &Failure) -> Option<Turn> {
@@ -273,7 +273,7 @@ pub trait Step: 'static {
     }
 
     /// Ends when something that was seen has changed; a step that can watch the world ends its waits by it.
-    fn stirred(&self, _reader: &<Self::Plane as Plane>::Reader, _seen: &Self::Seen) -> impl Future<Output = ()> {
+    fn stirred(&self, _reader: &<Self::Platform as Platform>::Reader, _seen: &Self::Seen) -> impl Future<Output = ()> {
         std::future::pending()
     }
 

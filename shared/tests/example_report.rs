@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aksbackup_shared::chain::examination::Examination;
-use aksbackup_shared::guide::Plane;
+use aksbackup_shared::program::Program;
 use aksbackup_shared::report::{Inputs, Look, html::html, report};
-use aksbackup_shared::state::schema::ClusterTables;
+use aksbackup_shared::schema::ClusterTables;
 use aksbackup_shared::state::store::Store;
 use aksbackup_shared::status::rows;
 
@@ -22,10 +22,10 @@ fn page() -> String {
     let (state, digest) = store.load_with_digest().unwrap().unwrap();
     let rows = rows(&state, None);
     let now = "2026-11-24T08:45:00Z".parse().unwrap();
-    let looks = [Plane::Cloud, Plane::Cluster].map(|plane| {
+    let looks = [Program::Az, Program::Kubectl].map(|program| {
         let own = Examination {
             command: "report".to_owned(),
-            plane,
+            program,
             at: now,
             issuer: None,
             cluster: None,
@@ -33,8 +33,8 @@ fn page() -> String {
             findings: Vec::new(),
         };
         Look {
-            plane,
-            seen: Ok(own.read(&Examination::beside(&file, plane)).unwrap()),
+            program,
+            seen: Ok(own.read(&Examination::beside(&file, program)).unwrap()),
             live: false,
         }
     });

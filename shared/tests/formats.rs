@@ -8,8 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aksbackup_shared::schema::{CloudTables, ClusterTables, SCHEMA, State};
 use aksbackup_shared::state::migration::OLDEST;
-use aksbackup_shared::state::schema::{CloudTables, ClusterTables, SCHEMA, State};
 use aksbackup_shared::state::store::Store;
 
 fn fixtures() -> Vec<(u32, PathBuf)> {

@@ -1,5 +1,6 @@
 //! Cluster extensions.
 
+use crate::arm::identities::{Identity, IdentityProperties};
 use std::collections::BTreeMap;
 
 use aksbackup_shared::failure::Outcome;
@@ -191,4 +192,17 @@ pub(crate) async fn set(
 ) -> Outcome<Answer> {
     let body = json!({ "properties": { "configurationSettings": settings } });
     writer.patch(extension.as_str(), versions::EXTENSIONS, &body).await
+}
+
+/// The identity as newer api-versions name it.
+pub(crate) fn named_by(extension: &Extension) -> Option<Identity> {
+    let own = extension.properties.aks_assigned_identity.as_ref()?;
+    let properties = IdentityProperties {
+        principal_id: own.principal_id.clone()?,
+        client_id: own.client_id.clone()?,
+    };
+    Some(Identity {
+        id: own.resource_id.clone()?,
+        properties,
+    })
 }

@@ -26,3 +26,4 @@ pub(crate) mod storage;
 pub(crate) mod trusted_access;
 pub(crate) mod vaults;
 pub(crate) mod versions;
+pub(crate) mod visible;

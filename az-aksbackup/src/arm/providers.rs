@@ -8,6 +8,15 @@ use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
 use crate::arm::versions;
 
+/// The resource providers that the set-up uses.
+pub(crate) const PROVIDERS: [&str; 5] = [
+    "Microsoft.ContainerService",
+    "Microsoft.DataProtection",
+    "Microsoft.KubernetesConfiguration",
+    "Microsoft.ManagedIdentity",
+    "Microsoft.Storage",
+];
+
 /// A resource provider.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,7 +7,7 @@ use aksbackup_shared::command_line::{az, kubectl, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::state::schema::Target;
+use aksbackup_shared::schema::Target;
 
 use crate::arm::clusters::Cluster;
 
@@ -268,7 +268,7 @@ mod tests {
 
     use super::*;
     use crate::arm::clusters::tests::cluster as described;
-    use crate::steps::wanted::tests::example;
+    use crate::target_ids::tests::example;
 
     fn fit(target: &Target, cluster: &Cluster, installs: bool) -> Outcome<()> {
         let (id, target) = (&target.cluster, Some(target));

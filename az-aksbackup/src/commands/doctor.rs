@@ -10,15 +10,15 @@ use aksbackup_shared::diagnosis::command::{conclude, look_up, offer};
 use aksbackup_shared::diagnosis::diagnose;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::guide::Plane;
+use aksbackup_shared::program::Program;
 
 use crate::arm::client::Reader;
+use crate::checks::{asked, judge, look, texts};
 use crate::cli::{Cli, WriteArgs};
 use crate::commands::examined::{Subject, issuer, not_blind};
 use crate::commands::flags::DoctorFlags;
 use crate::commands::options;
 use crate::commands::steps::{Trust, run_list};
-use crate::examine::{asked, judge, look, texts};
 use crate::guide;
 
 /// Looks at everything, reads all that Azure says besides, and names the known failures behind it, the cause first. With
@@ -27,7 +27,7 @@ use crate::guide;
 /// # Errors
 /// As `verify`; exit 2 where `--fix` has nobody to ask; as the commands that it runs.
 pub(crate) async fn run(cli: &Cli, args: &DoctorFlags) -> Outcome<Exit> {
-    if let Some(exit) = look_up(&cli.common, &args.shared, Plane::Cloud)? {
+    if let Some(exit) = look_up(&cli.common, &args.shared, Program::Az)? {
         return Ok(exit);
     }
     if args.shared.fix && cli.common.output == Format::Json {
@@ -48,7 +48,7 @@ pub(crate) async fn run(cli: &Cli, args: &DoctorFlags) -> Outcome<Exit> {
         let exit = conclude(&cli.common, &args.shared, &own, &subject.state)?;
         let remedy = match own.findings.first().and_then(|first| first.remedy) {
             Some(remedy) if done.contains(&remedy) => None,
-            _ => offer(&cli.common, &args.shared, &own, Plane::Cloud)?,
+            _ => offer(&cli.common, &args.shared, &own, Program::Az)?,
         };
         let Some(remedy) = remedy else { return Ok(exit) };
         let ended = mend(cli, args, remedy).await?;

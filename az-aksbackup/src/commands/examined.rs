@@ -5,17 +5,17 @@ use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::command_line::shell;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::guide::Plane;
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::program::Program;
+use aksbackup_shared::schema::State;
 use jiff::Timestamp;
 
 use crate::arm::backups::DATASOURCE_TYPE;
 use crate::arm::client::Reader;
 use crate::arm::clusters::Cluster;
+use crate::checks::view::View;
 use crate::cli::Cli;
 use crate::commands::session;
-use crate::examine::view::View;
 
 /// The cluster to look at, with what its state file says; an empty state where there is no file of this cluster.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Subject {
     pub(crate) fn examination(&self, command: &str, checks: Vec<Check>, issuer: Option<String>) -> Examination {
         Examination {
             command: command.to_owned(),
-            plane: Plane::Cloud,
+            program: Program::Az,
             at: Timestamp::now(),
             issuer,
             cluster: Some(self.cluster.to_string()),
@@ -97,8 +97,8 @@ pub(crate) fn not_blind(view: &View) -> Outcome<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::examine::view::Seen;
-    use crate::examine::view::tests::view;
+    use crate::checks::view::Seen;
+    use crate::checks::view::tests::view;
 
     #[test]
     fn who_sees_nothing_hears_why_and_who_sees_a_part_sees_it() {

@@ -15,7 +15,7 @@ use crate::arm::backups::{self, Job, JobState};
 use crate::arm::vaults;
 use crate::cli::{Cli, JobsArgs};
 use crate::commands::session;
-use crate::steps::wanted;
+use crate::target_ids;
 
 /// Lists jobs, or shows one.
 ///
@@ -27,11 +27,11 @@ pub(crate) async fn run(cli: &Cli, args: &JobsArgs) -> Outcome<Exit> {
         Some(vault) => (None, vault.clone()),
         None => {
             let state = session::state(cli)?;
-            let target = wanted::target(&state)?.clone();
+            let target = target_ids::target(&state)?.clone();
             let vault = state
                 .cloud
                 .vault
-                .map_or_else(|| wanted::vault(&target), |table| table.vault);
+                .map_or_else(|| target_ids::vault(&target), |table| table.vault);
             (Some(target), vault)
         }
     };

@@ -2,9 +2,9 @@
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::guide::Plane;
+use aksbackup_shared::program::Program;
 use aksbackup_shared::report::{self, Own, ReportArgs};
-use aksbackup_shared::state::schema::CloudTables;
+use aksbackup_shared::schema::CloudTables;
 use aksbackup_shared::status::{self, Row};
 
 use crate::cli::Cli;
@@ -30,7 +30,7 @@ pub(crate) async fn run(cli: &Cli, args: &ReportArgs) -> Outcome<Exit> {
         },
     };
     let own = Own {
-        plane: Plane::Cloud,
+        program: Program::Az,
         seen: looked,
         rows,
         tool: session::TOOL,

@@ -6,12 +6,12 @@ use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::files::Program;
+use aksbackup_shared::files::Tool;
 use aksbackup_shared::fix;
-use aksbackup_shared::guide::Plane;
 use aksbackup_shared::ids::SubscriptionId;
+use aksbackup_shared::program::Program;
 use aksbackup_shared::runner::session::Session;
-use aksbackup_shared::state::schema::{CloudTables, State, Target};
+use aksbackup_shared::schema::{CloudTables, State, Target};
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::inventory;
@@ -20,12 +20,12 @@ use crate::cloud::{self, Cloud};
 use crate::http::retry::Trace;
 use crate::http::{bounded, transport};
 use crate::login::{Caller, Login, Way};
-use crate::plane::Azure;
+use crate::platform::Azure;
 
 /// This program, for the commands on state files alone.
-pub(crate) const PROGRAM: Program = Program {
-    plane: Plane::Cloud,
-    tool: TOOL,
+pub(crate) const PROGRAM: Tool = Tool {
+    program: Program::Az,
+    version: TOOL,
 };
 
 /// Name and version of this program, for notes in the state file.
@@ -205,7 +205,7 @@ async fn must_be(reader: &Reader, flag: Option<&str>, target: &SubscriptionId) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::wanted::tests::example;
+    use crate::target_ids::tests::example;
 
     #[test]
     fn the_tenant_is_named_and_no_other_advice_is_lost() {

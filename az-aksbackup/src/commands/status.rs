@@ -4,7 +4,7 @@ use aksbackup_shared::args::StatusArgs;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::runner::look;
-use aksbackup_shared::state::schema::{CloudTables, State};
+use aksbackup_shared::schema::{CloudTables, State};
 use aksbackup_shared::status::{self, Row, Seen, Shown};
 
 use crate::cli::Cli;

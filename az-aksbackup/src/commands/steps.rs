@@ -11,9 +11,9 @@ use aksbackup_shared::status;
 use crate::arm::groups;
 use crate::cli::Cli;
 use crate::commands::session;
-use crate::plane::Azure;
+use crate::platform::Azure;
 use crate::steps::confirm::{self, Confirm};
-use crate::steps::wanted;
+use crate::target_ids;
 
 /// What has to be confirmed before a command changes anything.
 pub(crate) enum Trust {
@@ -65,7 +65,7 @@ async fn consent(cli: &Cli, command: &str, trust: Trust, session: &Session<Azure
         Trust::Known(confirm) => (confirm, true),
         Trust::Named(confirm) => (confirm, false),
     };
-    let target = wanted::target(&state)?.clone();
+    let target = target_ids::target(&state)?.clone();
     let named = confirm.confirms_by_flags(&target)?;
     let remembered = Remembered::of_user();
     let expected = cli.common.expect_digest.is_some();

@@ -6,13 +6,13 @@ use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::verify::{Look, verify};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 
 use crate::arm::client::Reader;
+use crate::checks::{before, judge, look};
 use crate::cli::Cli;
 use crate::commands::examined::{Subject, issuer, not_blind};
 use crate::commands::flags::VerifyFlags;
-use crate::examine::{before, judge, look};
 
 /// Checks the cloud's side against the state file, or against itself where there is none; with `--pre`, whether the set-up
 /// can begin. Changes nothing, neither Azure nor the file; findings end 8.

@@ -1,6 +1,6 @@
 //! Where the values of an option can be completed from.
 
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 use serde_json::Value;
 
 /// Options whose values az completes by what it knows of the subscription.
@@ -53,7 +53,7 @@ pub(crate) fn values(state: &State, option: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::wanted::tests::example;
+    use crate::target_ids::tests::example;
 
     #[test]
     fn the_state_file_knows_names() {

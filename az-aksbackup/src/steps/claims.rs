@@ -4,15 +4,17 @@ use aksbackup_shared::command_line::{Fix, az};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::state::schema::{CloudTables, IdentityTable, State, Target};
+use aksbackup_shared::schema::{CloudTables, IdentityTable, State, Target};
 
 use crate::arm::client::Reader;
+use crate::arm::extensions::named_by;
 use crate::arm::extensions::{self, Extension};
 use crate::arm::identities::{self, Identity};
-use crate::steps::step05_extension_identity::named_by;
-use crate::steps::turns::Sight;
-use crate::steps::world::{Proven, World};
-use crate::steps::{needed, wanted};
+use crate::arm::visible::Sight;
+use crate::checks::role_requirements;
+use crate::checks::role_requirements::Proven;
+use crate::steps::world::World;
+use crate::target_ids;
 
 /// A claim that is not so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,26 +122,30 @@ fn of_parts(cloud: &CloudTables, target: &Target, proven: &Proven) -> Vec<Lie> {
             table.principal.as_str(),
             proven.vault.as_str(),
         ));
-        lies.push(of_target("cloud.vault.vault", &table.vault, &wanted::vault(target)));
-        lies.push(of_target("cloud.vault.policy", &table.policy, &wanted::policy(target)));
+        lies.push(of_target("cloud.vault.vault", &table.vault, &target_ids::vault(target)));
+        lies.push(of_target(
+            "cloud.vault.policy",
+            &table.policy,
+            &target_ids::policy(target),
+        ));
     }
     if let Some(table) = &cloud.storage {
         lies.push(of_target(
             "cloud.storage.account",
             &table.account,
-            &wanted::account(target),
+            &target_ids::account(target),
         ));
         lies.push(of_target(
             "cloud.storage.snapshot_group",
             &table.snapshot_group,
-            &wanted::snapshot_group(target),
+            &target_ids::snapshot_group(target),
         ));
     }
     if let Some(table) = &cloud.trusted_access {
         lies.push(of_target(
             "cloud.trusted_access.vault",
             &table.vault,
-            &wanted::vault(target),
+            &target_ids::vault(target),
         ));
     }
     lies.into_iter().flatten().collect()
@@ -212,9 +218,9 @@ pub(crate) async fn identity(reader: &Reader, state: &State, target: &Target) ->
 /// Roles never change, as scopes and principals of old rows do.
 fn of_roles(cloud: &CloudTables) -> Vec<Lie> {
     let rows = cloud.roles.iter().flat_map(|table| &table.assignments).enumerate();
-    rows.filter(|(_, row)| !needed::ASSIGNED.contains(&row.role.as_str()))
+    rows.filter(|(_, row)| !role_requirements::ASSIGNED.contains(&row.role.as_str()))
         .map(|(at, row)| {
-            let reality = format!("this program only assigns {}", needed::ASSIGNED.join(", "));
+            let reality = format!("this program only assigns {}", role_requirements::ASSIGNED.join(", "));
             Lie::new(format!("cloud.roles.assignments[{at}].role"), &row.role, reality)
         })
         .collect()

@@ -3,7 +3,7 @@
 use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::state::schema::Target;
+use aksbackup_shared::schema::Target;
 
 use crate::arm::clusters::Cluster;
 use crate::arm::groups::Subscription;
@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::arm::clusters::tests::cluster as described;
-    use crate::steps::wanted::tests::example;
+    use crate::target_ids::tests::example;
 
     #[test]
     fn another_region_or_subscription_than_the_cluster_s_is_refused() {

@@ -13,9 +13,9 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::{ResourceGroupName, ResourceId, SubscriptionId};
 use aksbackup_shared::names::CONFIRMATIONS;
-use aksbackup_shared::state::schema::Target;
+use aksbackup_shared::schema::Target;
 
-use crate::steps::wanted;
+use crate::target_ids;
 
 /// A resource as a person names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,7 +204,11 @@ impl Confirm {
             NamedGroup::Id(id) => Some(id.clone()),
             NamedGroup::Name(name) => Some(ResourceId::group(own.as_ref()?, name)),
         };
-        let (cluster, vault, account) = (target.cluster.clone(), wanted::vault(target), wanted::account(target));
+        let (cluster, vault, account) = (
+            target.cluster.clone(),
+            target_ids::vault(target),
+            target_ids::account(target),
+        );
         [
             of("--cluster", "cluster", CLUSTER, cluster, &self.cluster),
             of("--vault", "vault", VAULT, vault, &self.vault),
@@ -213,7 +217,7 @@ impl Confirm {
                 flag: "--snapshot-resource-group",
                 what: "snapshot resource group",
                 keys: SNAPSHOTS,
-                claim: wanted::snapshot_group(target),
+                claim: target_ids::snapshot_group(target),
                 named: self.snapshots.as_ref().map(|named| (group(named), named.to_string())),
             },
         ]
@@ -258,8 +262,8 @@ pub(crate) fn in_full(target: &Target, subscription: &str) -> Vec<String> {
         |what: &str, id: &ResourceId| format!("{what:<24} {} in resource group {}", id.name(), id.resource_group());
     vec![
         of("cluster", &target.cluster),
-        of("vault", &wanted::vault(target)),
-        of("storage account", &wanted::account(target)),
+        of("vault", &target_ids::vault(target)),
+        of("storage account", &target_ids::account(target)),
         format!("{:<24} {}", "snapshot resource group", target.snapshots.resource_group),
         format!("{:<24} {subscription:?} ({})", "subscription", target.subscription),
     ]

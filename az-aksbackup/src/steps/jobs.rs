@@ -8,7 +8,7 @@ use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::state::schema::{State, Target};
+use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::{Local, Operation, Progress};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,7 +17,8 @@ use crate::arm::backups::{self, Job, JobState};
 use crate::arm::client::Reader;
 use crate::arm::operation::{ArmOperation, Polled};
 use crate::arm::vaults;
-use crate::steps::{policy, wanted};
+use crate::checks::policy;
+use crate::target_ids;
 
 /// How far the clocks of this machine and of Azure may differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -87,13 +88,13 @@ pub(crate) async fn rule_and_tag(reader: &Reader, target: &Target, state: &State
     if let Some(table) = &state.cloud.vault {
         return Ok((table.rule.clone(), table.retention_tag.clone()));
     }
-    let id = wanted::policy(target);
+    let id = target_ids::policy(target);
     match vaults::policy(reader, &id).await? {
         Some(own) => policy::facts(&own, id.name()).map(|facts| (facts.rule, facts.retention_tag)),
         None => Failure::missing(format!(
             "policy {} does not exist in vault {}",
             id.name(),
-            wanted::vault(target).with_group()
+            target_ids::vault(target).with_group()
         ))
         .hint(az("prepare"))
         .err(),
@@ -149,21 +150,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::steps::wanted::tests::example;
+    use crate::target_ids::tests::example;
 
     fn job(name: &str, status: &str, start: &str) -> Job {
         let target = example();
         serde_json::from_value(
-            json!({ "id": format!("{}/backupJobs/{name}", wanted::vault(&target)), "properties": {
+            json!({ "id": format!("{}/backupJobs/{name}", target_ids::vault(&target)), "properties": {
             "status": status, "startTime": start, "operationCategory": "Backup", "isUserTriggered": true,
-            "backupInstanceId": wanted::instance(&target).as_str().to_uppercase() } }),
+            "backupInstanceId": target_ids::instance(&target).as_str().to_uppercase() } }),
         )
         .unwrap()
     }
 
     fn picked(jobs: Vec<Job>, intended: Option<&str>, recorded: Option<&str>) -> Option<String> {
         let intended = intended.map(|at| at.parse().unwrap());
-        let job = pick(jobs, &wanted::instance(&example()), intended, recorded)?;
+        let job = pick(jobs, &target_ids::instance(&example()), intended, recorded)?;
         Some(job.id.rsplit('/').next().unwrap().to_owned())
     }
 

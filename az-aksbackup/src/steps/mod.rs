@@ -1,31 +1,18 @@
 //! One step a file, each told in the same order: what it stands for, what it sees, what it can change, observe, decide,
 //! apply, record. The files without a number hold what a step knows beside that: bodies, comparisons, proofs.
 
-pub(crate) mod account;
 pub(crate) mod claims;
 pub(crate) mod conditions;
 pub(crate) mod confirm;
 pub(crate) mod cured;
-pub(crate) mod drift;
 pub(crate) mod fresh;
-pub(crate) mod instance_body;
 pub(crate) mod jobs;
-pub(crate) mod needed;
 pub(crate) mod options;
-pub(crate) mod policy;
 pub(crate) mod policy_file;
-pub(crate) mod protection;
 pub(crate) mod registration;
-pub(crate) mod reinstallation;
-pub(crate) mod rights;
 pub(crate) mod roles_seen;
-pub(crate) mod settings;
-pub(crate) mod sole_extension;
-pub(crate) mod subjects;
 pub(crate) mod turns;
 pub(crate) mod validation;
-pub(crate) mod vault;
-pub(crate) mod wanted;
 pub(crate) mod world;
 
 pub(crate) mod preflight;

@@ -5,15 +5,15 @@ use std::path::{Component, Path};
 
 use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::digest::Digest;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::regular;
-use aksbackup_shared::state::digest::Digest;
-use aksbackup_shared::state::schema::PolicyTarget;
+use aksbackup_shared::schema::PolicyTarget;
 use serde_json::{Map, Value};
 
-use crate::steps::policy;
+use crate::checks::policy;
 
 /// The most bytes that a policy file has, as of the state file.
 pub(crate) const MOST_BYTES: u64 = 256 * 1024;
@@ -183,8 +183,8 @@ mod tests {
 
     use super::*;
     use crate::arm::backups::DATASOURCE_TYPE;
-    use crate::steps::policy::tests::made;
-    use crate::steps::wanted::tests::example;
+    use crate::checks::policy::tests::made;
+    use crate::target_ids::tests::example;
 
     #[test]
     fn the_guide_s_file_is_taken_bare_or_wrapped_and_tagging_criteria_find_their_place() {

@@ -8,7 +8,7 @@
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::state::schema::{CloudTables, State, Target};
+use aksbackup_shared::schema::{CloudTables, State, Target};
 use aksbackup_shared::step::{Applied, Decision, Never, Step};
 
 use crate::arm::backups::{self, Instance};
@@ -17,13 +17,15 @@ use crate::arm::clusters::{self, Cluster};
 use crate::arm::extensions::{self, Extension};
 use crate::arm::groups::{self, Subscription};
 use crate::arm::roles::{self, Permission};
+use crate::arm::visible::Sight;
 use crate::checks::cluster_support::{ClusterRef, must_be_fit};
-use crate::plane::Azure;
+use crate::checks::protection;
+use crate::checks::required_permissions::{self, Comparison, Purpose};
+use crate::checks::sole_extension::no_conflict;
+use crate::platform::Azure;
+use crate::steps::conditions;
 use crate::steps::fresh::JustRead;
-use crate::steps::rights::{self, Comparison, Purpose};
-use crate::steps::sole_extension::no_conflict;
-use crate::steps::turns::Sight;
-use crate::steps::{conditions, protection, wanted};
+use crate::target_ids;
 
 /// Preflight.
 pub(crate) struct Preflight {
@@ -74,7 +76,7 @@ pub(crate) struct Seen {
 }
 
 impl Step for Preflight {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = Never;
 
@@ -83,15 +85,15 @@ impl Step for Preflight {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?.clone();
+        let target = target_ids::target(state)?.clone();
         let nodes = recorded_nodes(state, &target);
-        let needed = rights::needed(self.purpose, &target, nodes.as_ref());
+        let needed = required_permissions::needed(self.purpose, &target, nodes.as_ref());
         let (subscription, cluster, instances, extensions, own) = futures::join!(
             groups::subscription(reader, &target.subscription),
             clusters::existing(reader, &target.cluster),
             backups::of_cluster(reader, &target.cluster),
             self.extensions(reader, &target),
-            permissions(reader, rights::scopes(&needed)),
+            permissions(reader, required_permissions::scopes(&needed)),
         );
         // Who does not see the subscription is not helped by hearing that the cluster is missing.
         let subscription = Sight::of(subscription)?;
@@ -102,8 +104,8 @@ impl Step for Preflight {
         let (mut needed, mut own) = (needed, own?);
         if let (None, Some(group)) = (&nodes, cluster.node_resource_group()) {
             let group = ResourceId::group(&target.cluster.subscription(), group);
-            needed = rights::needed(self.purpose, &target, Some(&group));
-            if rights::scopes(&needed).contains(&group) {
+            needed = required_permissions::needed(self.purpose, &target, Some(&group));
+            if required_permissions::scopes(&needed).contains(&group) {
                 own.extend(permissions(reader, vec![group]).await?);
             }
         }
@@ -115,7 +117,7 @@ impl Step for Preflight {
         if let Some(extensions) = &extensions {
             self.read.extensions.put(extensions.clone());
         }
-        let rights = rights::compare(needed, &own);
+        let rights = required_permissions::compare(needed, &own);
         Ok(Seen {
             caller: reader.caller().name.clone(),
             subscription,
@@ -137,7 +139,7 @@ impl Step for Preflight {
                 target: Some(target),
             };
             must_be_fit(of_target, &seen.cluster, self.installs(seen))?;
-            let vault = wanted::vault(target);
+            let vault = target_ids::vault(target);
             let others = |own: &&Instance| own.vault().is_some_and(|own| own != vault);
             if let Some(other) = seen.instances.here().into_iter().flatten().find(others) {
                 return Err(Box::new(protection::elsewhere(target, other)));
@@ -212,11 +214,11 @@ mod tests {
 
     use super::*;
     use crate::arm::clusters::tests::cluster;
-    use crate::steps::protection::tests::instance;
-    use crate::steps::settings::ACCOUNT;
+    use crate::arm::visible::tests::refusal;
+    use crate::checks::extension_settings::ACCOUNT;
+    use crate::checks::protection::tests::instance;
     use crate::steps::step04_extension::tests::extension;
-    use crate::steps::turns::tests::refusal;
-    use crate::steps::wanted::tests::{example, state};
+    use crate::target_ids::tests::{example, state};
 
     fn step(purpose: Purpose) -> Preflight {
         Preflight::new(purpose, &JustRead::default())
@@ -251,11 +253,11 @@ mod tests {
     fn missing_and_unknown_rights_are_said_and_stop_nobody() {
         let mut seen = seen();
         let scope = example().cluster;
-        seen.rights.missing = vec![rights::Needed {
+        seen.rights.missing = vec![required_permissions::Needed {
             action: "A/write",
             scope,
         }];
-        seen.rights.unknown = vec![wanted::vault_group(&example())];
+        seen.rights.unknown = vec![target_ids::vault_group(&example())];
         seen.instances = Sight::Hidden(Box::new(refusal("AuthorizationFailed")));
         let Decision::Done(evidence) = step(Purpose::Prepare).decide(&seen, &state()).unwrap() else {
             panic!("not done")

@@ -8,7 +8,8 @@ use aksbackup_shared::step::{Applied, Right, Turn, Wait};
 use crate::arm::client::Writer;
 use crate::arm::providers::{self, Provider};
 use crate::arm::registered;
-use crate::steps::turns::{self, Sight};
+use crate::arm::visible::Sight;
+use crate::steps::turns;
 
 /// Takes a refused write of `what` for patience if its code is one of `busy`, or if its provider is being registered or can
 /// be.

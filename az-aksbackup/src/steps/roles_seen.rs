@@ -4,13 +4,14 @@ use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::names::CONFIRMATIONS;
-use aksbackup_shared::state::schema::{State, Target};
+use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::{Right, Turn};
 use jiff::Timestamp;
 
 use crate::arm::client::Reader;
+use crate::checks::role_requirements;
 use crate::steps::world::{self, Proof};
-use crate::steps::{needed, wanted};
+use crate::target_ids;
 
 /// What is known of the roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +47,9 @@ pub(crate) async fn look(reader: &Reader, state: &State, target: &Target) -> Out
         Proof::Proven(proven) => proven,
         Proof::NotYet(turn) => return Ok(RolesSeen::Open(turn)),
     };
-    let checked = needed::check(reader, needed::needs(target, &proven, false)).await?;
+    let checked = role_requirements::check(reader, role_requirements::needs(target, &proven, false)).await?;
     if checked.iter().all(|own| own.met.is_some()) {
-        return Ok(RolesSeen::Assigned(needed::youngest(&checked)));
+        return Ok(RolesSeen::Assigned(role_requirements::youngest(&checked)));
     }
     let missing = checked.iter().filter(|own| own.met.is_none()).count();
     Ok(RolesSeen::Open(Turn {
@@ -57,7 +58,7 @@ pub(crate) async fn look(reader: &Reader, state: &State, target: &Target) -> Out
         command: az(format!("grant{CONFIRMATIONS}")),
         right: Some(Right::new(
             "Microsoft.Authorization/roleAssignments/write",
-            wanted::account(target),
+            target_ids::account(target),
         )),
     }))
 }

@@ -7,30 +7,24 @@
 //! Rights: `Microsoft.ContainerService/managedClusters/{read,write}` on the cluster, `NAMESPACE/register/action` on the
 //! subscription where one is not registered.
 
+use crate::arm::providers::PROVIDERS;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{IssuerUrl, PrincipalId, ResourceGroupName, ResourceId, SubscriptionId};
-use aksbackup_shared::state::schema::{CloudTables, PrerequisitesTable, State, Target};
+use aksbackup_shared::schema::{CloudTables, PrerequisitesTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::clusters::{self, Cluster};
 use crate::arm::providers::{self, Provider};
 use crate::arm::versions;
-use crate::plane::Azure;
+use crate::arm::visible::{self, Sight};
+use crate::platform::Azure;
 use crate::steps::fresh::JustRead;
-use crate::steps::turns::{self, Sight};
-use crate::steps::{registration, wanted};
-
-/// The resource providers that the set-up uses.
-pub(crate) const PROVIDERS: [&str; 5] = [
-    "Microsoft.ContainerService",
-    "Microsoft.DataProtection",
-    "Microsoft.KubernetesConfiguration",
-    "Microsoft.ManagedIdentity",
-    "Microsoft.Storage",
-];
+use crate::steps::registration;
+use crate::steps::turns;
+use crate::target_ids;
 
 /// Step 1.
 pub(crate) struct ClusterPrerequisites {
@@ -105,7 +99,7 @@ impl Change for PrerequisiteChange {
 }
 
 impl Step for ClusterPrerequisites {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = PrerequisiteChange;
 
@@ -114,7 +108,7 @@ impl Step for ClusterPrerequisites {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?.clone();
+        let target = target_ids::target(state)?.clone();
         let states = PROVIDERS.map(|namespace| providers::provider(reader, &target.subscription, namespace));
         let cluster = async {
             match self.read.cluster.take() {
@@ -210,7 +204,7 @@ impl Step for ClusterPrerequisites {
     }
 
     fn hand_over(&self, change: &PrerequisiteChange, failure: &Failure) -> Option<Turn> {
-        let refused = turns::is_refused(failure);
+        let refused = visible::is_refused(failure);
         match change {
             PrerequisiteChange::Register {
                 namespace,

@@ -13,7 +13,7 @@ use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
-use aksbackup_shared::state::schema::{CloudTables, State, StorageTable, Target};
+use aksbackup_shared::schema::{CloudTables, State, StorageTable, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 
 use crate::arm::client::{Reader, Writer};
@@ -21,11 +21,14 @@ use crate::arm::extensions::Extension;
 use crate::arm::groups::{self, Group, Lock};
 use crate::arm::storage::{self, Account};
 use crate::arm::versions;
-use crate::plane::{self, Azure};
+use crate::arm::visible::{self, Sight};
+use crate::checks::account;
+use crate::platform::{self, Azure};
 use crate::steps::fresh::JustRead;
 use crate::steps::options::PrepareOptions;
-use crate::steps::turns::{self, Sight};
-use crate::steps::{account, registration, wanted};
+use crate::steps::registration;
+use crate::steps::turns;
+use crate::target_ids;
 
 const NAMESPACE: &str = "Microsoft.Storage";
 
@@ -124,7 +127,7 @@ impl Change for StorageChange {
 }
 
 impl Step for Storage {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = StorageChange;
 
@@ -133,9 +136,9 @@ impl Step for Storage {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?.clone();
-        let (account_id, container_id) = (wanted::account(&target), wanted::container(&target));
-        let (group_id, snapshot_id) = (wanted::storage_group(&target), wanted::snapshot_group(&target));
+        let target = target_ids::target(state)?.clone();
+        let (account_id, container_id) = (target_ids::account(&target), target_ids::container(&target));
+        let (group_id, snapshot_id) = (target_ids::storage_group(&target), target_ids::snapshot_group(&target));
         let (account, container, group, snapshot_group, locks) = futures::join!(
             storage::account(reader, &account_id),
             storage::has_container(reader, &container_id),
@@ -223,10 +226,10 @@ impl Step for Storage {
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
         let endpoint = seen.account.as_ref().and_then(Account::blob_endpoint);
         tables.storage = endpoint.map(|endpoint| StorageTable {
-            account: wanted::account(&seen.target),
+            account: target_ids::account(&seen.target),
             container: seen.target.storage.container.clone(),
             blob_endpoint: endpoint.to_owned(),
-            snapshot_group: wanted::snapshot_group(&seen.target),
+            snapshot_group: target_ids::snapshot_group(&seen.target),
             written: None,
         });
     }
@@ -235,18 +238,21 @@ impl Step for Storage {
         let target = &seen.target;
         let account = seen.account.is_some();
         let there = [
-            (wanted::storage_group(target), account || seen.group.here().is_some()),
-            (wanted::snapshot_group(target), seen.snapshot_group.here().is_some()),
-            (wanted::account(target), account),
-            (wanted::container(target), seen.container),
+            (
+                target_ids::storage_group(target),
+                account || seen.group.here().is_some(),
+            ),
+            (target_ids::snapshot_group(target), seen.snapshot_group.here().is_some()),
+            (target_ids::account(target), account),
+            (target_ids::container(target), seen.container),
         ];
-        plane::settle(tables, StepName::Storage, |object| {
+        platform::settle(tables, StepName::Storage, |object| {
             there.iter().any(|(id, there)| *there && object == id.as_str())
         });
     }
 
     fn hand_over(&self, change: &StorageChange, failure: &Failure) -> Option<Turn> {
-        let refused = turns::is_refused(failure);
+        let refused = visible::is_refused(failure);
         match change {
             StorageChange::Group { group, region } => refused.then(|| turns::create_group(group, region)),
             StorageChange::Account { group, .. } | StorageChange::Container { group, .. } => {
@@ -262,7 +268,7 @@ impl Storage {
     fn changes(seen: &Seen) -> Outcome<Vec<StorageChange>> {
         let (target, mut changes) = (&seen.target, Vec::new());
         let region = target.region.clone();
-        let (group, snapshot_group) = (wanted::storage_group(target), wanted::snapshot_group(target));
+        let (group, snapshot_group) = (target_ids::storage_group(target), target_ids::snapshot_group(target));
         let mut new_group = None;
         if seen.account.is_none() && seen.group.here().is_none() {
             new_group = Some(turns::create_group(&group, &region));
@@ -277,7 +283,7 @@ impl Storage {
                 region: region.clone(),
             });
         }
-        let account = wanted::account(target);
+        let account = target_ids::account(target);
         if seen.account.is_none() {
             account::must_be_free(account.name(), seen.refused_name.as_deref())?;
             let (account, sku, group) = (account.clone(), target.storage.sku.clone(), new_group.clone());
@@ -289,7 +295,7 @@ impl Storage {
             });
         }
         if !seen.container {
-            let container = wanted::container(target);
+            let container = target_ids::container(target);
             changes.push(StorageChange::Container {
                 container,
                 account,

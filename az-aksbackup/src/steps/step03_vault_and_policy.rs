@@ -13,18 +13,22 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Group};
 use crate::arm::vaults::{self, NewVault, Vault};
 use crate::arm::versions;
-use crate::plane::{self, Azure};
+use crate::arm::visible::{self, Sight};
+use crate::checks::drift;
+use crate::checks::policy::{self, Facts};
+use crate::checks::vault_rules;
+use crate::platform::{self, Azure};
 use crate::steps::options::PrepareOptions;
-use crate::steps::policy::{self, Facts};
 use crate::steps::policy_file::{self, Asked};
-use crate::steps::turns::{self, Sight};
-use crate::steps::{drift, registration, vault, wanted};
+use crate::steps::registration;
+use crate::steps::turns;
+use crate::target_ids;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
-use aksbackup_shared::state::schema::{CloudTables, State, Target, VaultTable};
+use aksbackup_shared::schema::{CloudTables, State, Target, VaultTable};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
 
 const NAMESPACE: &str = "Microsoft.DataProtection";
@@ -141,7 +145,7 @@ fn note(summary: String, action: &str, scope: impl fmt::Display, creates: Option
 }
 
 impl Step for VaultAndPolicy {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = VaultChange;
 
@@ -150,11 +154,11 @@ impl Step for VaultAndPolicy {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?.clone();
+        let target = target_ids::target(state)?.clone();
         let (group_id, vault_id, policy_id) = (
-            wanted::vault_group(&target),
-            wanted::vault(&target),
-            wanted::policy(&target),
+            target_ids::vault_group(&target),
+            target_ids::vault(&target),
+            target_ids::policy(&target),
         );
         let (group, vault, policy) = futures::join!(
             groups::group(reader, &group_id),
@@ -184,12 +188,12 @@ impl Step for VaultAndPolicy {
 
     fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<VaultChange>> {
         if let Some(vault) = &seen.vault {
-            vault::usable(vault, &seen.target)?;
+            vault_rules::usable(vault, &seen.target)?;
             let state = vault.properties.provisioning_state.as_deref().unwrap_or("Succeeded");
             if ["Provisioning", "Updating"].contains(&state) {
                 return Ok(Decision::Wait(Wait::for_(format!(
                     "Backup vault {}: {state}",
-                    wanted::vault(&seen.target).with_group()
+                    target_ids::vault(&seen.target).with_group()
                 ))));
             }
         }
@@ -228,9 +232,9 @@ impl Step for VaultAndPolicy {
             return;
         };
         tables.vault = Some(VaultTable {
-            vault: wanted::vault(&seen.target),
+            vault: target_ids::vault(&seen.target),
             principal: principal.clone(),
-            policy: wanted::policy(&seen.target),
+            policy: target_ids::policy(&seen.target),
             rule: facts.rule.clone(),
             retention_tag: facts.retention_tag.clone(),
             vault_tier: facts.vault_tier,
@@ -242,13 +246,13 @@ impl Step for VaultAndPolicy {
         let target = &seen.target;
         let there = [
             (
-                wanted::vault_group(target),
+                target_ids::vault_group(target),
                 seen.vault.is_some() || seen.group.here().is_some(),
             ),
-            (wanted::vault(target), seen.vault.is_some()),
-            (wanted::policy(target), seen.policy.is_some()),
+            (target_ids::vault(target), seen.vault.is_some()),
+            (target_ids::policy(target), seen.policy.is_some()),
         ];
-        plane::settle(tables, StepName::VaultAndPolicy, |object| {
+        platform::settle(tables, StepName::VaultAndPolicy, |object| {
             there.iter().any(|(id, there)| *there && object == id.as_str())
         });
     }
@@ -256,20 +260,20 @@ impl Step for VaultAndPolicy {
     fn hand_over(&self, change: &VaultChange, failure: &Failure) -> Option<Turn> {
         let group = match change {
             VaultChange::CreateGroup { group, region } => {
-                return turns::is_refused(failure).then(|| turns::create_group(group, region));
+                return visible::is_refused(failure).then(|| turns::create_group(group, region));
             }
             VaultChange::CreateVault { group, .. } | VaultChange::CreatePolicy { group, .. } => group.as_ref(),
             VaultChange::AddIdentity { .. } => None,
         };
         turns::without_group(group, failure)
             .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
-            .or_else(|| turns::is_refused(failure).then(|| turns::not_ours(change.note(), az("prepare"))))
+            .or_else(|| visible::is_refused(failure).then(|| turns::not_ours(change.note(), az("prepare"))))
     }
 }
 
 /// Vault and policy are there. Azure doesn't let the rules of a policy for AKS change, so that other rules are told.
 fn finished(seen: &Seen) -> Decision<VaultChange> {
-    let evidence = vault::evidence(&seen.target, seen.vault.as_ref());
+    let evidence = vault_rules::evidence(&seen.target, seen.vault.as_ref());
     let differing = seen.policy.iter().flat_map(|own| drift::of_policy(&seen.target, own));
     let differences: Vec<String> = differing
         .map(|own| own.to_string())
@@ -286,7 +290,7 @@ fn finished(seen: &Seen) -> Decision<VaultChange> {
 
 fn changes(seen: &Seen) -> Vec<VaultChange> {
     let (target, mut changes) = (&seen.target, Vec::new());
-    let (vault, region) = (wanted::vault(target), target.region.clone());
+    let (vault, region) = (target_ids::vault(target), target.region.clone());
     let mut group = None;
     match &seen.vault {
         Some(own) if own.principal().is_none() => changes.push(VaultChange::AddIdentity {
@@ -296,7 +300,7 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
         Some(_) => {}
         None => {
             if seen.group.here().is_none() {
-                let missing = wanted::vault_group(target);
+                let missing = target_ids::vault_group(target);
                 group = Some(turns::create_group(&missing, &region));
                 changes.push(VaultChange::CreateGroup {
                     group: missing,
@@ -318,7 +322,7 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
     }
     if let Some(asked) = seen.new_policy.clone() {
         changes.push(VaultChange::CreatePolicy {
-            policy: wanted::policy(target),
+            policy: target_ids::policy(target),
             vault,
             asked,
             group,

@@ -7,6 +7,7 @@
 //!
 //! Rights: `Microsoft.KubernetesConfiguration/extensions/{read,write}`, `…/extensions/operations/read` on the cluster.
 
+use crate::arm::visible;
 use std::collections::BTreeMap;
 
 use aksbackup_shared::command_line::{Fix, az, shell};
@@ -15,19 +16,20 @@ use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::names::NAMESPACE;
-use aksbackup_shared::state::schema::{CloudTables, ExtensionTable, State, Target};
+use aksbackup_shared::schema::{CloudTables, ExtensionTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::extensions::{self, Extension};
 use crate::arm::versions;
-use crate::plane::{self, Azure};
+use crate::checks::extension_settings::{self, Settings};
+use crate::checks::reinstallation::{cluster_of, decision};
+use crate::checks::sole_extension::{no_conflict, sole};
+use crate::platform::{self, Azure};
 use crate::steps::cured::Cured;
 use crate::steps::fresh::JustRead;
-use crate::steps::reinstallation::{cluster_of, decision};
-use crate::steps::settings::{self, Settings};
-use crate::steps::sole_extension::{no_conflict, sole};
-use crate::steps::{registration, turns, wanted};
+use crate::steps::{registration, turns};
+use crate::target_ids;
 
 const PROVIDER: &str = "Microsoft.KubernetesConfiguration";
 
@@ -86,7 +88,7 @@ impl Change for ExtensionChange {
 }
 
 impl Step for BackupExtension {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = ExtensionChange;
 
@@ -95,7 +97,7 @@ impl Step for BackupExtension {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?.clone();
+        let target = target_ids::target(state)?.clone();
         let extensions = match self.read.extensions.take() {
             Some(extensions) => extensions,
             None => extensions::of_backup(reader, &target.cluster).await?,
@@ -116,8 +118,8 @@ impl Step for BackupExtension {
             .map(|storage| storage.blob_endpoint.as_str());
         let Some(extension) = sole(&target.cluster, &seen.extensions)? else {
             let Some(endpoint) = endpoint else { return no_storage() };
-            let settings = settings::wanted(target, endpoint);
-            let extension = wanted::extension(target);
+            let settings = extension_settings::wanted(target, endpoint);
+            let extension = target_ids::extension(target);
             return Ok(Decision::Change(vec![ExtensionChange::Install { extension, settings }]));
         };
         match extension.provisioning_state() {
@@ -132,7 +134,7 @@ impl Step for BackupExtension {
         }
         no_conflict(target, &seen.extensions)?;
         let Some(endpoint) = endpoint else { return no_storage() };
-        let settings = settings::keyless(target, extension, endpoint);
+        let settings = extension_settings::keyless(target, extension, endpoint);
         if settings.is_empty() {
             return Ok(Decision::Done(evidence(target, extension)));
         }
@@ -171,18 +173,18 @@ impl Step for BackupExtension {
     }
 
     fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
-        plane::settle(tables, StepName::Extension, |_| chosen(seen).is_some());
+        platform::settle(tables, StepName::Extension, |_| chosen(seen).is_some());
     }
 
     fn hand_over(&self, change: &ExtensionChange, failure: &Failure) -> Option<Turn> {
         registration::of_failure(failure, PROVIDER, &change.extension().subscription())
-            .or_else(|| turns::is_refused(failure).then(|| turns::not_ours(change.note(), az("prepare"))))
+            .or_else(|| visible::is_refused(failure).then(|| turns::not_ours(change.note(), az("prepare"))))
     }
 
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {
         let target = state.target.as_ref().filter(|_| state.cloud.extension.is_none());
         let install = target.map(|target| ExtensionChange::Install {
-            extension: wanted::extension(target),
+            extension: target_ids::extension(target),
             settings: BTreeMap::new(),
         });
         // Nobody has looked yet: one that somebody else installed is taken.

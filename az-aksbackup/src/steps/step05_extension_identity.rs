@@ -6,23 +6,26 @@
 //!
 //! Rights: `Microsoft.ManagedIdentity/userAssignedIdentities/read` on the node group.
 
+use crate::arm::extensions::named_by;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{PrincipalId, ResourceGroupName, ResourceId};
-use aksbackup_shared::state::schema::{CloudTables, IdentityTable, RoleRecord, State, Target};
+use aksbackup_shared::schema::{CloudTables, IdentityTable, RoleRecord, State, Target};
 use aksbackup_shared::step::{Applied, Decision, Never, Right, Step};
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::extensions::Extension;
 use crate::arm::identities::{self, Identity, IdentityProperties};
+use crate::arm::visible::Sight;
 use crate::arm::{clusters, extensions};
-use crate::plane::Azure;
+use crate::checks::reinstallation;
+use crate::checks::role_requirements::Holder;
+use crate::platform::Azure;
 use crate::steps::fresh::JustRead;
-use crate::steps::needed::Holder;
-use crate::steps::turns::{self, Sight};
-use crate::steps::{reinstallation, wanted};
+use crate::steps::turns;
+use crate::target_ids;
 
 /// Step 5.
 pub(crate) struct ExtensionIdentity {
@@ -39,7 +42,7 @@ pub(crate) struct Seen {
 }
 
 impl Step for ExtensionIdentity {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = Never;
 
@@ -48,7 +51,7 @@ impl Step for ExtensionIdentity {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?;
+        let target = target_ids::target(state)?;
         let fresh = self.read.extension.take();
         let known_id = state.cloud.identity.as_ref().map(|table| &table.identity);
         // An extension that names its identity leaves nothing to look up.
@@ -147,7 +150,7 @@ async fn installed(reader: &Reader, fresh: Option<Extension>, state: &State, tar
     }
     let id = match &state.cloud.extension {
         Some(table) => table.extension.clone(),
-        None => wanted::extension(target),
+        None => target_ids::extension(target),
     };
     match extensions::extension(reader, &id).await? {
         Some(extension) => Ok(extension),
@@ -201,19 +204,6 @@ async fn node_group(reader: &Reader, state: &State, target: &Target) -> Outcome<
         ))
         .err(),
     }
-}
-
-/// The identity as newer api-versions name it.
-pub(crate) fn named_by(extension: &Extension) -> Option<Identity> {
-    let own = extension.properties.aks_assigned_identity.as_ref()?;
-    let properties = IdentityProperties {
-        principal_id: own.principal_id.clone()?,
-        client_id: own.client_id.clone()?,
-    };
-    Some(Identity {
-        id: own.resource_id.clone()?,
-        properties,
-    })
 }
 
 async fn search(

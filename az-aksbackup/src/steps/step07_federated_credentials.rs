@@ -15,16 +15,18 @@ use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{FederatedCredentialName, IssuerUrl, ResourceId};
 use aksbackup_shared::names::AUDIENCE;
-use aksbackup_shared::state::schema::{CloudTables, CredentialRecord, FederationTable, State, Target};
+use aksbackup_shared::schema::{CloudTables, CredentialRecord, FederationTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::identities::{self, CREDENTIAL_LIMIT, FederatedCredential};
-use crate::plane::{self, Azure};
+use crate::arm::visible::{self, Sight};
+use crate::checks::reinstallation;
+use crate::checks::subjects::{self, Wanted, Wish};
+use crate::platform::{self, Azure};
 use crate::steps::options::PrepareOptions;
-use crate::steps::subjects::{self, Wanted, Wish};
-use crate::steps::turns::{self, Sight};
-use crate::steps::{reinstallation, wanted};
+use crate::steps::turns;
+use crate::target_ids;
 
 const ACTION: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials";
 
@@ -79,7 +81,7 @@ impl Change for CredentialChange {
 }
 
 impl Step for FederatedCredentials {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = CredentialChange;
 
@@ -88,7 +90,7 @@ impl Step for FederatedCredentials {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?.clone();
+        let target = target_ids::target(state)?.clone();
         let Wanted { mut wishes, unnamed } = subjects::wanted(state, &self.options.subjects)?;
         let (Some(identity), Some(prerequisites)) = (&state.cloud.identity, &state.cloud.prerequisites) else {
             return Failure::failed("cannot compare federated credentials")
@@ -100,7 +102,7 @@ impl Step for FederatedCredentials {
         let credentials = Sight::of(identities::credentials(reader, &identity).await.map(Some))?;
         if matches!(credentials, Sight::Absent) {
             let extension = state.cloud.extension.as_ref().map(|table| table.extension.clone());
-            let extension = extension.unwrap_or_else(|| wanted::extension(&target));
+            let extension = extension.unwrap_or_else(|| target_ids::extension(&target));
             let why = format!("Azure names {identity} as its own, and knows none such");
             return reinstallation::has_no_identity(&extension, why).err();
         }
@@ -177,7 +179,7 @@ impl Step for FederatedCredentials {
             return;
         };
         let ids = ids(seen);
-        plane::drop_unmade(tables, StepName::FederatedCredentials, |object| is_among(&ids, object));
+        platform::drop_unmade(tables, StepName::FederatedCredentials, |object| is_among(&ids, object));
         let records = seen.wishes.iter().filter_map(|wish| {
             let own = credentials
                 .iter()
@@ -198,14 +200,14 @@ impl Step for FederatedCredentials {
 
     fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
         let ids = ids(seen);
-        plane::settle(tables, StepName::FederatedCredentials, |object| is_among(&ids, object));
+        platform::settle(tables, StepName::FederatedCredentials, |object| is_among(&ids, object));
     }
 
     fn hand_over(&self, change: &CredentialChange, failure: &Failure) -> Option<Turn> {
-        if turns::is_denied(failure) {
+        if visible::is_denied(failure) {
             return Some(turns::unlock_nodes(&change.cluster));
         }
-        turns::is_refused(failure).then(|| {
+        visible::is_refused(failure).then(|| {
             let why = "the signed-in account may not write federated credentials on identity";
             let right = Right::new(format!("{ACTION}/write"), &change.identity);
             turns::contributor(format!("{why} {}", change.identity.name()), self.command(""), right)

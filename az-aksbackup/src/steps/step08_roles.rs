@@ -9,6 +9,7 @@
 //!
 //! Rights: `Microsoft.Authorization/roleAssignments/{read,write}` on the storage account, the cluster, the snapshot group.
 
+use crate::arm::visible;
 use std::cell::RefCell;
 
 use aksbackup_shared::command_line::{CommandLine, az};
@@ -16,17 +17,18 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{ResourceId, SubscriptionId};
 use aksbackup_shared::names::CONFIRMATIONS;
-use aksbackup_shared::state::schema::{CloudTables, RolesTable, State, Target};
+use aksbackup_shared::schema::{CloudTables, RolesTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 use uuid::Uuid;
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::roles;
-use crate::plane::{self, Azure};
-use crate::steps::needed::{self, Checked, Holder, Need, Row};
+use crate::checks::role_requirements::{self, Checked, Holder, Need, Row};
+use crate::platform::{self, Azure};
 use crate::steps::options::GrantOptions;
 use crate::steps::world::{self, Proof};
-use crate::steps::{confirm, turns, wanted};
+use crate::steps::{confirm, turns};
+use crate::target_ids;
 
 const ACTION: &str = "Microsoft.Authorization/roleAssignments/write";
 
@@ -81,7 +83,7 @@ impl Change for Assign {
 }
 
 impl Step for Roles {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = Assign;
 
@@ -90,15 +92,18 @@ impl Step for Roles {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?.clone();
+        let target = target_ids::target(state)?.clone();
         self.options.confirm.confirms(&target)?;
         // What the file claims is only good for asking early: a claim that Azure does not confirm is asked for again.
         let claim = world::claim(state);
         let early = async {
             match &claim {
-                Some(claim) => needed::check(reader, needed::needs(&target, claim, self.options.on_container))
-                    .await
-                    .ok(),
+                Some(claim) => role_requirements::check(
+                    reader,
+                    role_requirements::needs(&target, claim, self.options.on_container),
+                )
+                .await
+                .ok(),
                 None => None,
             }
         };
@@ -108,7 +113,11 @@ impl Step for Roles {
         let roles = match world::prove(&world, state, &target)? {
             Proof::Proven(proven) => match early.filter(|_| claim.as_ref() == Some(&proven)) {
                 Some(checked) => Ok(checked),
-                None => Ok(needed::check(reader, needed::needs(&target, &proven, self.options.on_container)).await?),
+                None => Ok(role_requirements::check(
+                    reader,
+                    role_requirements::needs(&target, &proven, self.options.on_container),
+                )
+                .await?),
             },
             Proof::NotYet(turn) => Err(turn),
         };
@@ -179,7 +188,7 @@ impl Step for Roles {
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
         let checked = seen.roles.as_ref().map(Vec::as_slice).unwrap_or_default();
-        plane::drop_unmade(tables, StepName::Roles, |object| is_met_by(checked, object));
+        platform::drop_unmade(tables, StepName::Roles, |object| is_met_by(checked, object));
         let assignments = checked.iter().map(Checked::record).collect();
         tables.roles = Some(RolesTable {
             assignments,
@@ -189,11 +198,11 @@ impl Step for Roles {
 
     fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
         let checked = seen.roles.as_ref().map(Vec::as_slice).unwrap_or_default();
-        plane::settle(tables, StepName::Roles, |object| is_met_by(checked, object));
+        platform::settle(tables, StepName::Roles, |object| is_met_by(checked, object));
     }
 
     fn hand_over(&self, change: &Assign, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure).then(|| {
+        visible::is_refused(failure).then(|| {
             let note = change.note();
             Turn {
                 who: Person::SubscriptionOwner,
@@ -220,7 +229,7 @@ impl Step for Roles {
             creates: None,
             warning: None,
         };
-        let rows = needed::rows(target, vault_tier, self.options.on_container);
+        let rows = role_requirements::rows(target, vault_tier, self.options.on_container);
         rows.into_iter().map(note).collect()
     }
 }
@@ -248,7 +257,7 @@ fn unasked(target: &Target) -> String {
     format!(
         "policy {} in vault {} copies backups to the vault tier, which [target] doesn't ask for: no roles are assigned for it",
         target.policy.name,
-        wanted::vault(target).with_group()
+        target_ids::vault(target).with_group()
     )
 }
 
@@ -263,7 +272,7 @@ fn named(holder: Holder, target: &Target) -> String {
     let cluster = target.cluster.with_group();
     match holder {
         Holder::ExtensionIdentity => format!("the extension's identity of cluster {cluster}"),
-        Holder::Vault => format!("vault {}", wanted::vault(target).with_group()),
+        Holder::Vault => format!("vault {}", target_ids::vault(target).with_group()),
         Holder::Cluster => format!("cluster {cluster}"),
     }
 }

@@ -7,27 +7,31 @@
 //! Rights: `Microsoft.DataProtection/backupVaults/validateForBackup/action` and `…/backupInstances/{read,write}` on the
 //! vault, `Microsoft.DataProtection/backupInstances/read` on the cluster.
 
+use crate::arm::visible;
 use std::cell::Cell;
 
 use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::state::schema::{CloudTables, InstanceTable, State, Target};
+use aksbackup_shared::schema::{CloudTables, InstanceTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
 use jiff::Timestamp;
 
 use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::versions;
-use crate::plane::{self, Azure};
+use crate::arm::visible::Sight;
+use crate::checks::drift;
+use crate::checks::instance_body;
+use crate::checks::protection::{self, Protection};
+use crate::platform::{self, Azure};
 use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::options::ProtectOptions;
-use crate::steps::protection::{self, Protection};
 use crate::steps::roles_seen::{self, RolesSeen};
-use crate::steps::turns::Sight;
+use crate::steps::turns;
 use crate::steps::validation::Validation;
-use crate::steps::{drift, instance_body, turns, wanted};
+use crate::target_ids;
 
 /// Step 11.
 #[derive(Debug, Default)]
@@ -79,12 +83,12 @@ pub(crate) enum InstanceChange {
 
 impl Change for InstanceChange {
     fn note(&self) -> ChangeNote {
-        let vault = |target| wanted::vault(target).to_string();
+        let vault = |target| target_ids::vault(target).to_string();
         match self {
             Self::Validate { target, .. } => ChangeNote {
                 summary: format!(
                     "let vault {} validate the backup of cluster {}",
-                    wanted::vault(target).with_group(),
+                    target_ids::vault(target).with_group(),
                     target.cluster.with_group()
                 ),
                 right: Right::new(
@@ -103,7 +107,7 @@ impl Change for InstanceChange {
                     "protect cluster {} by backup instance {} in vault {} with policy {}",
                     target.cluster.with_group(),
                     instance.name(),
-                    wanted::vault(target).with_group(),
+                    target_ids::vault(target).with_group(),
                     target.policy.name
                 ),
                 right: Right::new(
@@ -118,7 +122,7 @@ impl Change for InstanceChange {
 }
 
 impl Step for BackupInstance {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = InstanceChange;
 
@@ -127,7 +131,7 @@ impl Step for BackupInstance {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?.clone();
+        let target = target_ids::target(state)?.clone();
         let instances = async {
             match self.instances.take() {
                 Some(instances) => Ok(instances),
@@ -137,7 +141,7 @@ impl Step for BackupInstance {
         let (instances, roles) = futures::join!(instances, roles_seen::look(reader, state, &target),);
         let instances = instances?;
         let deleted = match instances.is_empty() {
-            true => backups::deleted(reader, &wanted::vault(&target), &target.cluster)
+            true => backups::deleted(reader, &target_ids::vault(&target), &target.cluster)
                 .await
                 .map(Some),
             false => Ok(None),
@@ -153,12 +157,12 @@ impl Step for BackupInstance {
     }
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<InstanceChange>> {
-        let (target, vault) = (&seen.target, wanted::vault(&seen.target));
+        let (target, vault) = (&seen.target, target_ids::vault(&seen.target));
         let others = |own: &&Instance| own.vault().is_some_and(|own| own != vault);
         if let Some(other) = seen.instances.iter().find(others) {
             return Err(Box::new(protection::elsewhere(target, other)));
         }
-        let mut instance = wanted::instance(target);
+        let mut instance = target_ids::instance(target);
         let mut error = None;
         if let Some(own) = seen.instances.first() {
             match protection::of(own) {
@@ -199,7 +203,7 @@ impl Step for BackupInstance {
         let title = change.note().summary;
         match change {
             InstanceChange::Validate { target, roles_since } => {
-                let (vault, properties) = (wanted::vault(target), instance_body::properties(target));
+                let (vault, properties) = (target_ids::vault(target), instance_body::properties(target));
                 let validation = Validation::begin(writer.reader(), &vault, &properties, title, *roles_since).await?;
                 Ok(Applied::Running(Box::new(validation)))
             }
@@ -212,20 +216,20 @@ impl Step for BackupInstance {
     }
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
-        plane::drop_unmade(tables, StepName::BackupInstance, |object| is_there(seen, object));
+        platform::drop_unmade(tables, StepName::BackupInstance, |object| is_there(seen, object));
         tables.instance = seen.instances.first().map(|instance| InstanceTable {
-            instance: wanted::vault(&seen.target).child("backupInstances", instance.id.name()),
+            instance: target_ids::vault(&seen.target).child("backupInstances", instance.id.name()),
             protection: instance.protection().to_owned(),
             written: None,
         });
     }
 
     fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
-        plane::settle(tables, StepName::BackupInstance, |object| is_there(seen, object));
+        platform::settle(tables, StepName::BackupInstance, |object| is_there(seen, object));
     }
 
     fn hand_over(&self, change: &InstanceChange, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure).then(|| turns::not_ours(change.note(), az("protect")))
+        visible::is_refused(failure).then(|| turns::not_ours(change.note(), az("protect")))
     }
 
     fn goes_on(&self, seen: &Seen) -> bool {
@@ -241,7 +245,7 @@ impl Step for BackupInstance {
         let target = state.target.as_ref().filter(|_| state.cloud.instance.is_none());
         let changes = target.map(|target| InstanceChange::Protect {
             target: target.clone(),
-            instance: wanted::instance(target),
+            instance: target_ids::instance(target),
             error: None,
         });
         changes.iter().map(Change::note).collect()
@@ -263,7 +267,7 @@ fn protected(target: &Target, own: &Instance) -> Decision<InstanceChange> {
 
 /// Whether an instance of the cluster is the `object` of an intent.
 fn is_there(seen: &Seen, object: &str) -> bool {
-    let vault = wanted::vault(&seen.target);
+    let vault = target_ids::vault(&seen.target);
     let mut names = seen.instances.iter().map(|instance| instance.id.name());
     names.any(|name| {
         vault

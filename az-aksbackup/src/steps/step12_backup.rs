@@ -15,17 +15,18 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::state::schema::{BackupTable, CloudTables, State, Target};
+use aksbackup_shared::schema::{BackupTable, CloudTables, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Deviation, Drift, Right, Step, Turn, Wait};
 
 use crate::arm::backups::{self, Instance, Job, JobState, UserError};
 use crate::arm::client::{Reader, Told, Writer};
-use crate::plane::Azure;
+use crate::arm::visible::{self, Sight};
+use crate::platform::Azure;
 use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::jobs::{self, Started};
 use crate::steps::options::BackupOptions;
-use crate::steps::turns::{self, Sight};
-use crate::steps::wanted;
+use crate::steps::turns;
+use crate::target_ids;
 
 /// Step 12.
 #[derive(Debug, Default)]
@@ -99,7 +100,7 @@ impl Change for StartBackup {
 }
 
 impl Step for Backup {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = StartBackup;
 
@@ -108,8 +109,8 @@ impl Step for Backup {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?;
-        let vault = wanted::vault(target);
+        let target = target_ids::target(state)?;
+        let vault = target_ids::vault(target);
         let known = self.job.borrow().clone();
         let instance = self.protected(reader, state, target).await?;
         let Some(own) = &instance else {
@@ -209,7 +210,7 @@ impl Step for Backup {
     }
 
     fn hand_over(&self, change: &StartBackup, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure).then(|| turns::not_ours(change.note(), az("backup")))
+        visible::is_refused(failure).then(|| turns::not_ours(change.note(), az("backup")))
     }
 }
 
@@ -242,7 +243,7 @@ impl Backup {
 
 /// The instance that protects the cluster in the target's vault.
 fn own(instances: &[Instance], target: &Target) -> Option<ResourceId> {
-    let vault = wanted::vault(target);
+    let vault = target_ids::vault(target);
     let of_vault = |own: &&Instance| own.vault().as_ref() == Some(&vault);
     let mut own = instances.iter().filter(of_vault);
     let own = own.find(|own| own.protection() == "ProtectionConfigured")?;
@@ -253,7 +254,7 @@ fn own(instances: &[Instance], target: &Target) -> Option<ResourceId> {
 /// come from anybody.
 fn recorded(state: &State, target: &Target) -> Option<ResourceId> {
     let claim = &state.cloud.instance.as_ref()?.instance;
-    let own = wanted::vault(target).child("backupInstances", claim.name());
+    let own = target_ids::vault(target).child("backupInstances", claim.name());
     (own == *claim).then_some(own)
 }
 

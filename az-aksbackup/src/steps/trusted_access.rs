@@ -5,20 +5,22 @@
 //!
 //! Rights: `Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings/{read,write}` on the cluster.
 
+use crate::arm::visible;
 use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::state::schema::{CloudTables, State, Target, TrustedAccessTable};
+use aksbackup_shared::schema::{CloudTables, State, Target, TrustedAccessTable};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 use uuid::Uuid;
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::trusted_access::{self, BACKUP_OPERATOR, Binding, LIMIT};
 use crate::arm::versions;
-use crate::plane::{self, Azure};
-use crate::steps::{turns, wanted};
+use crate::platform::{self, Azure};
+use crate::steps::turns;
+use crate::target_ids;
 
 /// Trusted access.
 pub(crate) struct TrustedAccess;
@@ -58,7 +60,7 @@ impl Change for Bind {
 }
 
 impl Step for TrustedAccess {
-    type Plane = Azure;
+    type Platform = Azure;
     type Seen = Seen;
     type Change = Bind;
 
@@ -67,13 +69,13 @@ impl Step for TrustedAccess {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let target = wanted::target(state)?.clone();
+        let target = target_ids::target(state)?.clone();
         let bindings = trusted_access::bindings(reader, &target.cluster).await?;
         Ok(Seen { target, bindings })
     }
 
     fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<Bind>> {
-        let (cluster, vault) = (seen.target.cluster.clone(), wanted::vault(&seen.target));
+        let (cluster, vault) = (seen.target.cluster.clone(), target_ids::vault(&seen.target));
         let bind = |name: &str, roles: Vec<String>| {
             let binding = trusted_access::binding_id(&cluster, name);
             let (cluster, vault) = (cluster.clone(), vault.clone());
@@ -122,23 +124,23 @@ impl Step for TrustedAccess {
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
         tables.trusted_access = of_vault(seen).map(|binding| TrustedAccessTable {
             binding: trusted_access::binding_id(&seen.target.cluster, &binding.name),
-            vault: wanted::vault(&seen.target),
+            vault: target_ids::vault(&seen.target),
             written: None,
         });
     }
 
     fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
-        plane::settle(tables, StepName::TrustedAccess, |_| of_vault(seen).is_some());
+        platform::settle(tables, StepName::TrustedAccess, |_| of_vault(seen).is_some());
     }
 
     fn hand_over(&self, change: &Bind, failure: &Failure) -> Option<Turn> {
-        turns::is_refused(failure).then(|| turns::not_ours(change.note(), az("prepare")))
+        visible::is_refused(failure).then(|| turns::not_ours(change.note(), az("prepare")))
     }
 
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {
         let target = state.target.as_ref().filter(|_| state.cloud.trusted_access.is_none());
         let bind = target.map(|target| {
-            let (cluster, vault) = (target.cluster.clone(), wanted::vault(target));
+            let (cluster, vault) = (target.cluster.clone(), target_ids::vault(target));
             let binding = trusted_access::binding_id(&cluster, &new_name(&vault));
             Bind {
                 binding,
@@ -153,7 +155,7 @@ impl Step for TrustedAccess {
 
 /// The binding of the vault, one with the right role first.
 fn of_vault(seen: &Seen) -> Option<&Binding> {
-    let vault = wanted::vault(&seen.target);
+    let vault = target_ids::vault(&seen.target);
     let mut own = seen.bindings.iter().filter(|binding| binding.is_of(&vault));
     own.clone()
         .find(|binding| binding.lets_back_up())
@@ -188,8 +190,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::steps::turns::tests::refusal;
-    use crate::steps::wanted::tests::{example, state};
+    use crate::arm::visible::tests::refusal;
+    use crate::target_ids::tests::{example, state};
 
     fn step() -> TrustedAccess {
         TrustedAccess {}
@@ -197,7 +199,7 @@ mod tests {
 
     fn binding(change: impl FnOnce(&mut Value)) -> Binding {
         let mut body = json!({ "name": "by-hand", "properties": {
-            "sourceResourceId": wanted::vault(&example()).as_str().to_lowercase(), "provisioningState": "Succeeded",
+            "sourceResourceId": target_ids::vault(&example()).as_str().to_lowercase(), "provisioningState": "Succeeded",
             "roles": [BACKUP_OPERATOR] } });
         change(&mut body["properties"]);
         serde_json::from_value(body).unwrap()

@@ -1,68 +1,16 @@
 //! Refusals of Azure: which of them are somebody else's turn, and which only want patience.
 
+use crate::arm::visible::is_refused;
+use crate::checks::locks::show_lock;
 use std::time::Duration;
 
-use aksbackup_shared::args::quoted;
-use aksbackup_shared::command_line::{CommandLine, Fix, shell};
-use aksbackup_shared::exit::Exit;
+use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::fix;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::{Region, ResourceId};
 use aksbackup_shared::step::{ChangeNote, Right, Turn, Wait};
 
 use crate::arm::groups::Lock;
-
-/// Something that the caller may not be allowed to see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Sight<T> {
-    /// It is there.
-    Here(T),
-    /// It does not exist.
-    Absent,
-    /// Azure refused the look, for this reason.
-    Hidden(Box<Failure>),
-}
-
-impl<T> Sight<T> {
-    /// A read that may be refused.
-    ///
-    /// # Errors
-    /// Every failure but a refusal.
-    pub(crate) fn of(read: Outcome<Option<T>>) -> Outcome<Self> {
-        match read {
-            Ok(Some(found)) => Ok(Self::Here(found)),
-            Ok(None) => Ok(Self::Absent),
-            Err(failure) if is_refused(&failure) || is_denied(&failure) => Ok(Self::Hidden(failure)),
-            // Of a parent that does not exist.
-            Err(failure) if failure.exit == Exit::Missing => Ok(Self::Absent),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// What is there.
-    pub(crate) fn here(&self) -> Option<&T> {
-        match self {
-            Self::Here(found) => Some(found),
-            Self::Absent | Self::Hidden(_) => None,
-        }
-    }
-}
-
-/// Whether Azure refused a call because the caller lacks a right, which somebody else may have.
-pub(crate) fn is_refused(failure: &Failure) -> bool {
-    failure.exit == Exit::NotPermitted
-        && ["AuthorizationFailed", "LinkedAuthorizationFailed"]
-            .iter()
-            .any(|code| failure.has_code(code))
-}
-
-const DENIED: &str = "DenyAssignmentAuthorizationFailed";
-
-/// Whether a deny assignment refused a call: no role helps against that.
-pub(crate) fn is_denied(failure: &Failure) -> bool {
-    failure.has_code(DENIED)
-}
 
 /// The codes with which AKS refuses an operation while another one is under way.
 pub(crate) const CLUSTER_BUSY: [&str; 4] = [
@@ -120,19 +68,6 @@ pub(crate) fn unlock_nodes(cluster: &ResourceId) -> Turn {
     }
 }
 
-/// What to do about a lock. It protects something, so that its removal is a decision and no command to paste; the notes that
-/// `az lock show` prints often say why it was set.
-pub(crate) fn whose_lock(lock: &Lock) -> Fix {
-    fix![
-        "ask the owner of the lock, which was set on purpose, whether it can be removed: ",
-        show_lock(lock)
-    ]
-}
-
-fn show_lock(lock: &Lock) -> CommandLine {
-    shell(format!("az lock show --ids {}", quoted(&lock.id)))
-}
-
 /// The turn of whoever may remove a lock.
 pub(crate) fn unlock(lock: &Lock) -> Turn {
     Turn {
@@ -182,26 +117,6 @@ pub(crate) fn without_group(group: Option<&Turn>, failure: &Failure) -> Option<T
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-
-    /// A failure as Azure answers when a right is missing.
-    pub(crate) fn refusal(code: &str) -> Failure {
-        Failure::not_permitted("cannot do it")
-            .code(code)
-            .because("no authorization")
-    }
-
-    #[test]
-    fn only_missing_rights_are_refusals() {
-        assert!(is_refused(&refusal("AuthorizationFailed")));
-        assert!(is_denied(&refusal("DenyAssignmentAuthorizationFailed")));
-        assert!(!is_refused(&refusal("RequestDisallowedByPolicy")));
-        assert!(!is_refused(&Failure::failed("x").code("AuthorizationFailed")));
-        assert!(matches!(
-            Sight::<()>::of(Err(Box::new(refusal("AuthorizationFailed")))),
-            Ok(Sight::Hidden(_))
-        ));
-        assert!(Sight::<()>::of(Failure::failed("x").err()).is_err());
-    }
 
     #[test]
     fn patience_is_for_known_codes_only() {

@@ -14,6 +14,7 @@ use crate::arm::answer::Answer;
 use crate::arm::backups;
 use crate::arm::client::Reader;
 use crate::arm::operation::{ArmOperation, Polled};
+use crate::checks::refused_validation::{Cause, cause};
 
 /// Microsoft: a role is in force after up to ten minutes.
 const ROLES_IN_FORCE: Duration = Duration::from_secs(600);
@@ -37,17 +38,6 @@ pub(crate) struct Validation {
 struct Patience {
     roles: Instant,
     storage: Instant,
-}
-
-/// What a refusal of Azure Backup comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// A role or the trusted access is missing, or not in force.
-    Rights,
-    /// The storage location in the cluster is not ready.
-    Storage,
-    /// Something that waiting does not cure.
-    Other,
 }
 
 impl Validation {
@@ -161,33 +151,6 @@ fn refusal(failure: &Failure) -> String {
     }
 }
 
-/// Azure Backup words the same cause in several codes, and wraps them in others.
-/// Whether a code of Azure Backup complains of what a role that is too young leaves undone.
-pub(crate) fn is_too_young(code: &str) -> bool {
-    cause(&Failure::failed("").code(code)) != Cause::Other
-}
-
-fn cause(failure: &Failure) -> Cause {
-    const RIGHTS: [&str; 5] = [
-        "MissingRequiredPermissions",
-        "MissingPermissions",
-        "KubernetesBackupListExtensionsError",
-        "KubernetesBackupExtensionUnhealthy",
-        "LinkedAuthorizationFailed",
-    ];
-    let says = |text: &str| {
-        failure.code.as_deref().is_some_and(|code| code.contains(text))
-            || failure.why.iter().any(|why| why.contains(text))
-    };
-    if says("BackupStorageLocationNotReady") || says("MissingPermissionsOnBackupStorageLocation") {
-        Cause::Storage
-    } else if RIGHTS.iter().any(|code| says(code)) {
-        Cause::Rights
-    } else {
-        Cause::Other
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,22 +165,5 @@ mod tests {
         );
         assert_eq!(coded(""), "UserErrorX");
         assert_eq!(refusal(&Failure::failed("x").because("Roles.")), "Roles.");
-    }
-
-    #[test]
-    fn rights_and_storage_are_a_matter_of_time_and_nothing_else_is() {
-        let code = |code: &str| cause(&Failure::failed("x").code(code));
-        assert_eq!(code("UserErrorMissingRequiredPermissions"), Cause::Rights);
-        assert_eq!(code("KubernetesBackupListExtensionsError"), Cause::Rights);
-        assert_eq!(code("UserErrorBackupStorageLocationNotReady"), Cause::Storage);
-        assert_eq!(
-            code("UserErrorExtensionMSIMissingPermissionsOnBackupStorageLocation"),
-            Cause::Storage
-        );
-        assert_eq!(code("UserErrorDppDatasourceAlreadyProtected"), Cause::Other);
-        let wrapped = Failure::failed("x")
-            .code("Outer")
-            .because("UserErrorMissingRequiredPermissions: rights");
-        assert_eq!(cause(&wrapped), Cause::Rights);
     }
 }

@@ -1,12 +1,13 @@
 //! What Azure itself says about the parts that roles connect. `grant` trusts nothing else: the state file may come from
 //! somebody with fewer rights than its reader.
 
+use crate::checks::role_requirements::{Proven, asks_for_tier};
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::PrincipalId;
-use aksbackup_shared::state::schema::{State, Target};
+use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::Turn;
 use serde_json::Value;
 
@@ -18,10 +19,12 @@ use crate::arm::identities::Identity;
 use crate::arm::storage::{self, Account};
 use crate::arm::trusted_access::{self, Binding};
 use crate::arm::vaults::{self, Vault};
+use crate::arm::visible::Sight;
+use crate::checks::extension_settings;
+use crate::checks::policy;
+use crate::checks::sole_extension::sole;
 use crate::steps::claims::{self, Lie};
-use crate::steps::sole_extension::sole;
-use crate::steps::turns::Sight;
-use crate::steps::{policy, settings, wanted};
+use crate::target_ids;
 
 /// The parts as Azure has them.
 pub(crate) struct World {
@@ -48,24 +51,6 @@ impl World {
     }
 }
 
-/// Whether the target requests the vault tier: by its retention, or by a policy file that has one.
-pub(crate) fn asks_for_tier(target: &Target) -> bool {
-    target.policy.vault_tier_retention.is_some() || target.policy.file_vault_tier
-}
-
-/// The principals that roles are for, read from Azure and proven to belong to the target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Proven {
-    /// Of the extension's identity.
-    pub(crate) extension: PrincipalId,
-    /// Of the vault.
-    pub(crate) vault: PrincipalId,
-    /// Of the cluster.
-    pub(crate) cluster: PrincipalId,
-    /// Whether the policy copies backups to the vault tier, as the target asks.
-    pub(crate) vault_tier: bool,
-}
-
 /// Whether everything is there to be proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Proof {
@@ -80,8 +65,8 @@ pub(crate) enum Proof {
 /// # Errors
 /// As the reads; who may not read the identity goes without.
 pub(crate) async fn look(reader: &Reader, state: &State, target: &Target) -> Outcome<World> {
-    let (vault, policy) = (wanted::vault(target), wanted::policy(target));
-    let (account, snapshot_group) = (wanted::account(target), wanted::snapshot_group(target));
+    let (vault, policy) = (target_ids::vault(target), target_ids::policy(target));
+    let (account, snapshot_group) = (target_ids::account(target), target_ids::snapshot_group(target));
     let (cluster, extensions, bindings, vault, policy, account, snapshot_group, identity) = futures::join!(
         clusters::existing(reader, &target.cluster),
         extensions::of_backup(reader, &target.cluster),
@@ -144,13 +129,13 @@ struct Parts<'a> {
 
 /// The parts of the target, or which of them is not there yet.
 fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, String>> {
-    let (cluster, vault) = (target.cluster.with_group(), wanted::vault(target));
+    let (cluster, vault) = (target.cluster.with_group(), target_ids::vault(target));
     let name = vault.with_group();
     let sole = sole(&target.cluster, &world.extensions)?;
     let Some(extension) = sole.filter(|own| own.is_installed()) else {
         return Ok(Err(format!("the extension on cluster {cluster} is not installed yet")));
     };
-    settings::same_storage(target, extension).map_err(|failure| failure.hint(claims::ask()))?;
+    extension_settings::same_storage(target, extension).map_err(|failure| failure.hint(claims::ask()))?;
     let Some(principal) = world.vault.as_ref().and_then(Vault::principal) else {
         return Ok(Err(format!("vault {name} does not exist yet, or has no identity")));
     };
@@ -167,7 +152,10 @@ fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, Str
         return claims::refuse(vec![lie]).map(|()| Err(String::new()));
     }
     if world.account.is_none() || world.snapshot_group.is_none() {
-        let (account, group) = (wanted::account(target).with_group(), &target.snapshots.resource_group);
+        let (account, group) = (
+            target_ids::account(target).with_group(),
+            &target.snapshots.resource_group,
+        );
         return Ok(Err(format!(
             "storage account {account} or snapshot resource group {group} does not exist yet"
         )));

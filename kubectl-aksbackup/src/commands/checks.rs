@@ -6,7 +6,7 @@ use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::Fix;
 use aksbackup_shared::ids::NamespaceName;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 use jiff::Timestamp;
 
 use crate::cluster::deployments::Deployment;

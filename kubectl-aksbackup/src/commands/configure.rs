@@ -11,7 +11,7 @@ use crate::cli::{Cli, ConfigureArgs, DryRun};
 use crate::cluster::client::{Reader, Rehearsal};
 use crate::commands::session::{self, Access};
 use crate::guide;
-use crate::plane::Cluster;
+use crate::platform::Cluster;
 use crate::steps::confirmation::Confirmation;
 use crate::steps::context::Context;
 use crate::steps::goal::Goal;

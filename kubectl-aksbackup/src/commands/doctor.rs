@@ -10,8 +10,8 @@ use aksbackup_shared::diagnosis::command::{conclude, look_up, offer};
 use aksbackup_shared::diagnosis::diagnose;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::guide::Plane;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::program::Program;
+use aksbackup_shared::schema::State;
 
 use crate::cli::{Cli, ConfigureArgs, DoctorFlags, DryRun, DryRunArgs};
 use crate::cluster::client::Reader;
@@ -33,7 +33,7 @@ const PAGES: usize = 40;
 /// cannot be read. What is wrong on the way to the API server is a finding where it is known, and else the error.
 pub(crate) async fn run(cli: &Cli, flags: &DoctorFlags) -> Outcome<Exit> {
     let arguments = &flags.shared;
-    if let Some(exit) = look_up(&cli.common, arguments, Plane::Cluster)? {
+    if let Some(exit) = look_up(&cli.common, arguments, Program::Kubectl)? {
         return Ok(exit);
     }
     if arguments.fix && cli.common.output == Format::Json {
@@ -51,7 +51,7 @@ pub(crate) async fn run(cli: &Cli, flags: &DoctorFlags) -> Outcome<Exit> {
         Err(failure) => unreachable(&failure, &reader, &state)?,
     };
     let exit = conclude(&cli.common, arguments, &own, &state)?;
-    match offer(&cli.common, arguments, &own, Plane::Cluster)? {
+    match offer(&cli.common, arguments, &own, Program::Kubectl)? {
         Some(Remedy::Configure) => {
             let dry = DryRunArgs { dry_run: DryRun::None };
             configure::run(

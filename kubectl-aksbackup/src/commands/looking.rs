@@ -4,8 +4,8 @@ use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::diagnosis::mask;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::guide::Plane;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::program::Program;
+use aksbackup_shared::schema::State;
 use futures::future::{try_join, try_join4, try_join5};
 use jiff::Timestamp;
 
@@ -107,7 +107,7 @@ pub(crate) fn of_checks(command: &str, mut checks: Vec<Check>, issuer: Option<St
     let cluster = state.target.as_ref().map(|target| target.cluster.to_string());
     Examination {
         command: command.to_owned(),
-        plane: Plane::Cluster,
+        program: Program::Kubectl,
         at: Timestamp::now(),
         issuer,
         cluster,

@@ -5,7 +5,7 @@ use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::shell;
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::NamespaceName;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 
 use crate::cluster::surroundings::{Node, Quota, Surroundings};
 use crate::commands::checks::{namespace, other_veleros, same_cluster, unreadable, webhook};

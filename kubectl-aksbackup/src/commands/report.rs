@@ -3,9 +3,9 @@
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::guide::Plane;
+use aksbackup_shared::program::Program;
 use aksbackup_shared::report::{self, Own, ReportArgs};
-use aksbackup_shared::state::schema::{ClusterTables, State};
+use aksbackup_shared::schema::{ClusterTables, State};
 use aksbackup_shared::status::{self, Row};
 
 use crate::cli::Cli;
@@ -32,7 +32,7 @@ pub(crate) async fn run(cli: &Cli, arguments: &ReportArgs) -> Outcome<Exit> {
         },
     };
     let own = Own {
-        plane: Plane::Cluster,
+        program: Program::Kubectl,
         seen: looked,
         rows,
         tool: session::TOOL,

@@ -5,21 +5,21 @@ use std::rc::Rc;
 use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::files::Program;
-use aksbackup_shared::guide::Plane;
+use aksbackup_shared::files::Tool;
+use aksbackup_shared::program::Program;
 use aksbackup_shared::runner::session::Session;
-use aksbackup_shared::state::schema::{ClusterTables, State};
+use aksbackup_shared::schema::{ClusterTables, State};
 use aksbackup_shared::state::store::DEFAULT_NAME;
 
 use crate::cli::Cli;
 use crate::cluster::client::{Reader, Rehearsal, Writer};
-use crate::plane::Cluster;
+use crate::platform::Cluster;
 use crate::steps::context::Context;
 
 /// This program, for the commands on state files alone.
-pub(crate) const PROGRAM: Program = Program {
-    plane: Plane::Cluster,
-    tool: TOOL,
+pub(crate) const PROGRAM: Tool = Tool {
+    program: Program::Kubectl,
+    version: TOOL,
 };
 
 /// Name and version of this program, for notes in the state file.

@@ -7,7 +7,7 @@ use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::runner::look;
 use aksbackup_shared::runner::report::{Ending, StepReport};
-use aksbackup_shared::state::schema::{ClusterTables, State};
+use aksbackup_shared::schema::{ClusterTables, State};
 use aksbackup_shared::status::{self, Row, Seen, Shown, Standing};
 use aksbackup_shared::step::Turn;
 

@@ -7,7 +7,7 @@ use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::verify::{Look, verify};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 
 use crate::cli::{Cli, VerifyFlags};
 use crate::cluster::client::Reader;

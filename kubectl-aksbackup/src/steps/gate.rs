@@ -3,7 +3,7 @@
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::names::{CONFIRMATIONS, STORAGE_LOCATION};
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 use aksbackup_shared::step::Turn;
 
 use crate::cluster::pods::Pod;

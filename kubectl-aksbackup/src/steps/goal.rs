@@ -1,6 +1,6 @@
 //! What the pods are to run with, out of the state file.
 
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 
 use crate::cluster::deployments::Deployment;
 use crate::cluster::injected::Expected;
@@ -20,7 +20,7 @@ pub(crate) struct Goal {
 }
 
 impl Goal {
-    /// The file's goal; `None` while the cloud plane has not recorded it.
+    /// The file's goal; `None` while the Azure side has not recorded it.
     pub(crate) fn of(state: &State) -> Option<Self> {
         Some(Self {
             client_id: state.cloud.identity.as_ref()?.client_id.to_string(),

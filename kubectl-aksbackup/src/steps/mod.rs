@@ -1,4 +1,4 @@
-//! The steps of the cluster plane, named after the guide's numbers.
+//! The steps of the cluster side, named after the guide's numbers.
 //!
 //! [`preflight`] proves the cluster and the caller's rights; [`unconfiguration`] is the way back. What several steps
 //! need: [`context`] (one run), [`confirmation`] (whose word the client ID is), [`obstacles`] (what keeps the webhook from

@@ -6,14 +6,14 @@ use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::{Person, StepName};
-use aksbackup_shared::state::schema::{ClusterTables, State};
+use aksbackup_shared::schema::{ClusterTables, State};
 use aksbackup_shared::step::{Applied, Decision, Never, Step, Turn};
 use futures::future::try_join;
 
 use crate::cluster::client::{Reader, Writer};
 use crate::cluster::deployments::agent;
 use crate::cluster::rights::{self, Permission};
-use crate::plane::Cluster;
+use crate::platform::Cluster;
 use crate::steps::context::Context;
 
 /// The right that lets a caller prove which cluster this is where the discovery document is closed.
@@ -47,7 +47,7 @@ pub(crate) struct Seen {
 }
 
 impl Step for Preflight {
-    type Plane = Cluster;
+    type Platform = Cluster;
     type Seen = Seen;
     type Change = Never;
 

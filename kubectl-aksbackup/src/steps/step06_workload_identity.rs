@@ -10,14 +10,14 @@ use aksbackup_shared::command_line::{CommandLine, az, shell};
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{IssuerUrl, NamespaceName, ObjectName};
-use aksbackup_shared::state::schema::{ClusterTables, State, WorkloadIdentityTable, WorkloadsTable};
+use aksbackup_shared::schema::{ClusterTables, State, WorkloadIdentityTable, WorkloadsTable};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 use futures::future::try_join3;
 
 use crate::cluster::client::{Reader, Writer};
 use crate::cluster::deployments::{Deployment, of_release};
 use crate::cluster::service_accounts::ServiceAccount;
-use crate::plane::Cluster;
+use crate::platform::Cluster;
 use crate::steps::context::Context;
 use crate::steps::goal::Goal;
 use crate::steps::obstacles::refuse;
@@ -73,7 +73,7 @@ impl Change for Annotate {
 }
 
 impl Step for WorkloadIdentity {
-    type Plane = Cluster;
+    type Platform = Cluster;
     type Seen = Seen;
     type Change = Annotate;
 

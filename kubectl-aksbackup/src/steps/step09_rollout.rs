@@ -15,7 +15,7 @@ use aksbackup_shared::console::human;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::state::schema::{ClusterTables, RolloutTable, State};
+use aksbackup_shared::schema::{ClusterTables, RolloutTable, State};
 use aksbackup_shared::step::{Applied, Change as _, ChangeNote, Decision, Step, Wait};
 use futures::future::{try_join_all, try_join3};
 
@@ -25,7 +25,7 @@ use crate::cluster::pods::Pod;
 use crate::cluster::rehearsal::Trial;
 use crate::cluster::storage_locations::StorageLocation;
 use crate::cluster::watch::Since;
-use crate::plane::Cluster;
+use crate::platform::Cluster;
 use crate::steps::context::Context;
 use crate::steps::gate::{Gate, gate};
 use crate::steps::goal::Goal;
@@ -75,7 +75,7 @@ pub(crate) struct Seen {
 }
 
 impl Step for Rollout {
-    type Plane = Cluster;
+    type Platform = Cluster;
     type Seen = Seen;
     type Change = RolloutChange;
 

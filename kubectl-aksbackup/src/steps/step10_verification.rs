@@ -13,7 +13,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::names::STORAGE_LOCATION;
-use aksbackup_shared::state::schema::{ClusterTables, State, VerificationTable};
+use aksbackup_shared::schema::{ClusterTables, State, VerificationTable};
 use aksbackup_shared::step::{Applied, Decision, Never, Step, Wait};
 use futures::future::try_join3;
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use crate::cluster::injected::Expected;
 use crate::cluster::pods::Pod;
 use crate::cluster::storage_locations::{StorageLocation, default_of};
 use crate::cluster::watch::Since;
-use crate::plane::Cluster;
+use crate::platform::Cluster;
 use crate::steps::context::Context;
 use crate::steps::injection::{lack, live};
 use crate::steps::storage::{Access, access, meaning, read_only, told, velero_since};
@@ -61,7 +61,7 @@ pub(crate) struct Seen {
 }
 
 impl Step for Verification {
-    type Plane = Cluster;
+    type Platform = Cluster;
     type Seen = Seen;
     type Change = Never;
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use aksbackup_shared::names::{AGENT_DEPLOYMENT, AUDIENCE, CLIENT_ID_ANNOTATION, USE_LABEL, VELERO_CONTAINER};
 use aksbackup_shared::pace::Pace;
-use aksbackup_shared::state::schema::{
+use aksbackup_shared::schema::{
     CredentialRecord, FederationTable, IdentityTable, PrerequisitesTable, RolesTable, State,
 };
 use k8s_openapi::api::core::v1::PodTemplateSpec;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::state::schema::{ClusterTables, State};
+use aksbackup_shared::schema::{ClusterTables, State};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Wait};
 use futures::future::try_join;
 
@@ -13,7 +13,7 @@ use crate::cluster::client::{Reader, Writer};
 use crate::cluster::deployments::{Deployment, Rollout};
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::cluster::watch::Since;
-use crate::plane::Cluster;
+use crate::platform::Cluster;
 use crate::steps::context::Context;
 
 /// The step.
@@ -85,7 +85,7 @@ impl Change for TakeBack {
 }
 
 impl Step for Unconfiguration {
-    type Plane = Cluster;
+    type Platform = Cluster;
     type Seen = Seen;
     type Change = TakeBack;
 

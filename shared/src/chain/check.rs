@@ -26,7 +26,7 @@ pub enum Verdict {
 pub struct Check {
     /// The link that it is about.
     pub link: Link,
-    /// What is checked: a stable name within its link and plane, such as `pod templates`.
+    /// What is checked: a stable name within its link and program, such as `pod templates`.
     pub check: String,
     /// How it ended.
     pub verdict: Verdict,

@@ -14,7 +14,7 @@ use crate::command_line::{az, kubectl};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
-use crate::guide::Plane;
+use crate::program::Program;
 use crate::{process, regular};
 
 /// The largest document that is read from a file, in bytes.
@@ -29,7 +29,8 @@ pub struct Examination {
     /// `verify` or `doctor`.
     pub command: String,
     /// Whose view it is.
-    pub plane: Plane,
+    #[serde(rename = "plane")]
+    pub program: Program,
     /// When, by this machine's clock.
     pub at: Timestamp,
     /// The issuer of the cluster, by which two views are known to be of the same one.
@@ -98,14 +99,14 @@ impl Examination {
         self
     }
 
-    /// Where the view of `plane` stands beside the state file.
+    /// Returns the path next to the state file where `program` saves its view.
     #[must_use]
-    pub fn beside(state: &Path, plane: Plane) -> PathBuf {
-        let plane = match plane {
-            Plane::Cloud => "cloud",
-            Plane::Cluster => "cluster",
+    pub fn beside(state: &Path, program: Program) -> PathBuf {
+        let side = match program {
+            Program::Az => "cloud",
+            Program::Kubectl => "cluster",
         };
-        state.with_extension(format!("{plane}.json"))
+        state.with_extension(format!("{side}.json"))
     }
 
     /// Reads the view of the other program, which can come from anyone, without its advice.

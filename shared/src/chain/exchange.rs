@@ -16,8 +16,8 @@ use crate::chain::show;
 use crate::console::{Console, human};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::guide::Plane;
-use crate::state::schema::State;
+use crate::program::Program;
+use crate::schema::State;
 use crate::status;
 
 /// The other program's view: of the file that the flags name, else of the one beside the state file `path`, where there is
@@ -32,7 +32,7 @@ pub fn other(
     path: &Path,
     state: &State,
 ) -> Outcome<Option<Examination>> {
-    let from = own.plane.other();
+    let from = own.program.other();
     let beside = Examination::beside(path, from);
     let read = match &arguments.with {
         Some(path) => own.read(path).map(Some)?,
@@ -44,7 +44,7 @@ pub fn other(
     };
     let path = arguments.with.as_deref().unwrap_or(&beside);
     match read {
-        Some(read) if read.plane != from => {
+        Some(read) if read.program != from => {
             let failure = Failure::new(Exit::StateUnreadable, format!("cannot use {}", path.display()));
             failure
                 .because("it is this program's own view, and not that of the other one")
@@ -87,7 +87,7 @@ fn without_old(mut read: Examination, state: &State) -> (Examination, Vec<Link>)
 /// # Errors
 /// It cannot be written.
 pub fn save(own: &Examination, state: &Path, document: &str) -> Outcome<()> {
-    let path = Examination::beside(state, own.plane);
+    let path = Examination::beside(state, own.program);
     let folder = path
         .parent()
         .filter(|own| !own.as_os_str().is_empty())
@@ -109,21 +109,26 @@ pub fn show(console: &Console, own: &Examination, other: Option<&Examination>) {
     let Some(other) = other else {
         return show::checks(console, &own.checks);
     };
-    let both = own.checks.iter().map(|check| (check, own.plane));
-    let mut all: Vec<(&Check, Plane)> = both
-        .chain(other.checks.iter().map(|check| (check, other.plane)))
+    let both = own.checks.iter().map(|check| (check, own.program));
+    let mut all: Vec<(&Check, Program)> = both
+        .chain(other.checks.iter().map(|check| (check, other.program)))
         .collect();
     all.sort_by_key(|(check, _)| check.link);
     let width = show::width(all.iter().map(|(check, _)| *check));
-    for (check, plane) in &all {
-        show::check(console, check, Some(*plane).filter(|plane| *plane != own.plane), width);
+    for (check, program) in &all {
+        show::check(
+            console,
+            check,
+            Some(*program).filter(|program| *program != own.program),
+            width,
+        );
     }
-    if let Some((broken, plane)) = all.iter().find(|(check, _)| check.is_finding()) {
+    if let Some((broken, program)) = all.iter().find(|(check, _)| check.is_finding()) {
         console.result(&format!(
             "the chain breaks first at: {} ({}, as {} saw)",
             broken.link.title(),
             broken.check,
-            plane.program()
+            program.name()
         ));
     }
 }
@@ -134,10 +139,10 @@ mod tests {
     use crate::command_line::az;
     use crate::console::Talk;
 
-    fn view(plane: Plane) -> Examination {
+    fn view(program: Program) -> Examination {
         Examination {
             command: "verify".into(),
-            plane,
+            program,
             at: Timestamp::now(),
             issuer: Some("https://i/".into()),
             cluster: None,
@@ -158,7 +163,7 @@ mod tests {
     fn what_one_program_keeps_the_other_one_finds() {
         let folder = tempfile::tempdir().unwrap();
         let (state, console) = (folder.path().join("s.toml"), Console::new(Talk::Quiet, true));
-        let (own, theirs) = (view(Plane::Cluster), view(Plane::Cloud));
+        let (own, theirs) = (view(Program::Kubectl), view(Program::Az));
         assert_eq!(
             other(&console, &own, &arguments(None), &state, &State::default()).unwrap(),
             None
@@ -174,28 +179,28 @@ mod tests {
     fn a_named_file_of_another_cluster_or_of_ones_own_is_refused_and_one_that_lies_there_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let (state, console) = (folder.path().join("s.toml"), Console::new(Talk::Quiet, true));
-        let own = view(Plane::Cluster);
+        let own = view(Program::Kubectl);
         let foreign = Examination {
             issuer: Some("https://other/".into()),
-            ..view(Plane::Cloud)
+            ..view(Program::Az)
         };
         save(&foreign, &state, &foreign.document(Exit::Done, None)).unwrap();
         assert_eq!(
             other(&console, &own, &arguments(None), &state, &State::default()).unwrap(),
             None
         );
-        let path = Examination::beside(&state, Plane::Cloud);
+        let path = Examination::beside(&state, Program::Az);
         let refused = other(&console, &own, &arguments(Some(&path)), &state, &State::default()).unwrap_err();
         assert_eq!(refused.exit, Exit::StateUnreadable);
         save(&own, &state, &own.document(Exit::Done, None)).unwrap();
-        let path = Examination::beside(&state, Plane::Cluster);
+        let path = Examination::beside(&state, Program::Kubectl);
         assert!(other(&console, &own, &arguments(Some(&path)), &state, &State::default()).is_err());
     }
 
     #[test]
     fn a_link_that_was_worked_on_since_is_left_out() {
         let state: State = toml::from_str(include_str!("../../tests/report/aksbackup.toml")).unwrap();
-        let (mut older, mut younger) = (view(Plane::Cloud), view(Plane::Cloud));
+        let (mut older, mut younger) = (view(Program::Az), view(Program::Az));
         let since = status::since(&state, Link::Storage.steps()).unwrap();
         (older.at, younger.at) = (since - SignedDuration::from_secs(1), since);
         older.checks.push(Check::ok(Link::Login, "login", "signed in"));
@@ -209,8 +214,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (state, precious) = (folder.path().join("s.toml"), folder.path().join("precious"));
         std::fs::write(&precious, "precious").unwrap();
-        let own = view(Plane::Cluster);
-        let path = Examination::beside(&state, Plane::Cluster);
+        let own = view(Program::Kubectl);
+        let path = Examination::beside(&state, Program::Kubectl);
         #[cfg(unix)]
         std::os::unix::fs::symlink(&precious, &path).unwrap();
         save(&own, &state, &own.document(Exit::Done, None)).unwrap();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::chain::check::Verdict;
 use crate::chain::link::Link;
 use crate::command_line::{CommandLine, Fix, az, kubectl};
-use crate::guide::Plane;
+use crate::program::Program;
 
 /// Where a text was seen. The names are those of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,10 +96,10 @@ impl Remedy {
 
     /// Which program has it.
     #[must_use]
-    pub const fn plane(self) -> Plane {
+    pub const fn program(self) -> Program {
         match self {
-            Self::Configure => Plane::Cluster,
-            Self::Prepare | Self::Grant | Self::Protect | Self::Backup => Plane::Cloud,
+            Self::Configure => Program::Kubectl,
+            Self::Prepare | Self::Grant | Self::Protect | Self::Backup => Program::Az,
         }
     }
 }
@@ -112,7 +112,7 @@ pub struct Joint {
     #[serde(flatten)]
     pub finding: Finding,
     /// Whose view has it.
-    pub seen_by: Vec<Plane>,
+    pub seen_by: Vec<Program>,
     /// The id of the finding, of either view, that brings it about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows_from: Option<String>,

@@ -8,7 +8,7 @@ use crate::chain::examination::Examination;
 use crate::chain::finding::Finding;
 use crate::command_line::{CommandLine, Fix, ours};
 use crate::diagnosis::catalogue::Catalogue;
-use crate::guide::Plane;
+use crate::program::Program;
 
 /// How many checks, findings and facts of another document are used.
 const MOST: usize = 200;
@@ -18,14 +18,14 @@ const LONGEST: usize = 300;
 const LONGEST_NAME: usize = 40;
 
 /// The commands that a hint of another view can name.
-const COMMANDS: [(Plane, &[&str]); 2] = [
+const COMMANDS: [(Program, &[&str]); 2] = [
     (
-        Plane::Cloud,
+        Program::Az,
         &[
             "init", "prepare", "grant", "protect", "backup", "jobs", "verify", "doctor", "status",
         ],
     ),
-    (Plane::Cluster, &["configure", "verify", "doctor", "status", "logs"]),
+    (Program::Kubectl, &["configure", "verify", "doctor", "status", "logs"]),
 ];
 
 /// The view without its advice: of a check's hint the first bare command stays, and cause and fix of a finding are the catalogue's.
@@ -101,11 +101,11 @@ fn cut_to(text: &mut String, longest: usize) {
 fn command(hint: &str) -> Option<CommandLine> {
     let words: Vec<&str> = hint.split_whitespace().collect();
     words.windows(3).find_map(|words| {
-        let (plane, names) = COMMANDS
+        let (program, names) = COMMANDS
             .iter()
-            .find(|(plane, _)| plane.program() == words[..2].join(" "))?;
+            .find(|(program, _)| program.name() == words[..2].join(" "))?;
         let name = names.iter().find(|known| **known == words[2])?;
-        Some(ours(*plane, *name))
+        Some(ours(*program, *name))
     })
 }
 
@@ -116,13 +116,13 @@ mod tests {
     use super::*;
     use crate::chain::link::Link;
     use crate::diagnosis::diagnose;
-    use crate::guide::Plane;
+    use crate::program::Program;
 
     fn view() -> Examination {
         let check = Check::error(Link::ServiceAccounts, "x", "is wrong", "do this").proves("WI-SA-NO-CLIENT");
         Examination {
             command: "doctor".into(),
-            plane: Plane::Cluster,
+            program: Program::Kubectl,
             at: Timestamp::now(),
             issuer: None,
             cluster: None,

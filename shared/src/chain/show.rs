@@ -2,7 +2,7 @@
 
 use crate::chain::check::{Check, Verdict};
 use crate::console::{Console, Tone};
-use crate::guide::Plane;
+use crate::program::Program;
 
 /// Prints every check: mark, name, what was seen, and the hint where it is not as it should be.
 pub fn checks(console: &Console, checks: &[Check]) {
@@ -12,12 +12,12 @@ pub fn checks(console: &Console, checks: &[Check]) {
 
 /// Prints one check, its name as wide as `width`. A check of the `other` program's view was not made in this run: it is quoted as
 /// reported, and never has the mark of a good one.
-pub fn check(console: &Console, check: &Check, other: Option<Plane>, width: usize) {
+pub fn check(console: &Console, check: &Check, other: Option<Program>, width: usize) {
     let (mark, says) = match other {
         None => (mark(console, check.verdict), check.says.clone()),
-        Some(plane) => (
+        Some(program) => (
             reported(console, check.verdict),
-            format!("\"{}\" (reported by {})", check.says, plane.program()),
+            format!("\"{}\" (reported by {})", check.says, program.name()),
         ),
     };
     console.result(&format!("{mark} {:<width$} {says}", check.check));

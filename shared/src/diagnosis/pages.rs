@@ -40,7 +40,7 @@ fn section(known: &Known) -> String {
             "warning"
         },
     );
-    item("seen by", whose(known.plane));
+    item("seen by", whose(known.program));
     item("proof", &plain(&known.proof));
     for pattern in &known.patterns {
         item(

@@ -8,7 +8,7 @@ use crate::chain::finding::{Certainty, Finding, Joint, Remedy, SeenIn};
 use crate::chain::show::{check, mark, width};
 use crate::console::Console;
 use crate::diagnosis::catalogue::{Catalogue, Known, Whose};
-use crate::guide::Plane;
+use crate::program::Program;
 
 /// Prints each finding with its cause, where it was seen, and what cures it, and what else is not as it should be; where
 /// there is the other program's view, of both, with what follows from what.
@@ -24,7 +24,7 @@ pub(super) fn findings(console: &Console, own: &Examination, with: Option<&(Exam
             .for_each(|finding| print(finding.severity, &one(finding))),
         Some((other, joint)) => joint
             .iter()
-            .for_each(|joint| print(joint.finding.severity, &one_of_both(joint, own.plane, other))),
+            .for_each(|joint| print(joint.finding.severity, &one_of_both(joint, own.program, other))),
     }
     let others = left(&own.checks, &own.findings);
     let theirs = with.map(|(other, joint)| {
@@ -34,10 +34,10 @@ pub(super) fn findings(console: &Console, own: &Examination, with: Option<&(Exam
     let theirs = theirs.unwrap_or_default();
     let width = width(others.iter().chain(&theirs).copied());
     others.iter().for_each(|own| check(console, own, None, width));
-    let plane = Some(own.plane.other());
-    theirs.iter().for_each(|other| check(console, other, plane, width));
+    let program = Some(own.program.other());
+    theirs.iter().for_each(|other| check(console, other, program, width));
     if let Some(first) = with.and_then(|(_, joint)| joint.first()) {
-        let seen: Vec<_> = first.seen_by.iter().map(|plane| plane.program()).collect();
+        let seen: Vec<_> = first.seen_by.iter().map(|program| program.name()).collect();
         console.result(&format!(
             "the chain breaks first at: {} ({}, as {} saw)",
             first.finding.link.title(),
@@ -46,7 +46,7 @@ pub(super) fn findings(console: &Console, own: &Examination, with: Option<&(Exam
         ));
     }
     let alone = with.map_or(0, |(_, joint)| {
-        let alone = joint.iter().filter(|joint| !joint.seen_by.contains(&own.plane));
+        let alone = joint.iter().filter(|joint| !joint.seen_by.contains(&own.program));
         alone.count()
     });
     console.result(&format!("doctor: {}", in_sum(own, &others, alone)));
@@ -58,16 +58,11 @@ fn left<'a>(checks: &'a [Check], findings: &[Finding]) -> Vec<&'a Check> {
 }
 
 /// A finding with who has seen it and what it follows from.
-fn one_of_both(joint: &Joint, own: Plane, other: &Examination) -> String {
+fn one_of_both(joint: &Joint, own: Program, other: &Examination) -> String {
     let mut out = one(&joint.finding);
-    if joint.seen_by.contains(&other.plane) {
+    if joint.seen_by.contains(&other.program) {
         let also = if joint.seen_by.contains(&own) { ", too" } else { "" };
-        let _ = write!(
-            out,
-            "\n    seen by:  {} at {:.0}{also}",
-            other.plane.program(),
-            other.at
-        );
+        let _ = write!(out, "\n    seen by:  {} at {:.0}{also}", other.program.name(), other.at);
     }
     if let Some(cause) = &joint.follows_from {
         let _ = write!(out, "\n    follows:  {cause}");
@@ -167,7 +162,7 @@ pub(super) fn explained(known: &Known) -> String {
             "warning"
         },
     );
-    line("seen by", whose(known.plane));
+    line("seen by", whose(known.program));
     line("proof", &known.proof);
     line("fix", &known.fix.to_string());
     if let Some(remedy) = known.remedy.map(Remedy::command) {
@@ -216,8 +211,8 @@ pub(super) fn page_of(known: &Known) -> String {
 }
 
 /// Who can see a failure, in words.
-pub(super) const fn whose(plane: Whose) -> &'static str {
-    match plane {
+pub(super) const fn whose(program: Whose) -> &'static str {
+    match program {
         Whose::Cloud => "az aksbackup",
         Whose::Cluster => "kubectl aksbackup",
         Whose::Both => "az aksbackup and kubectl aksbackup",
@@ -287,12 +282,12 @@ mod tests {
         };
         let joint = Joint {
             finding,
-            seen_by: vec![Plane::Cluster],
+            seen_by: vec![Program::Kubectl],
             follows_from: Some("FIC-ISSUER".into()),
         };
         let other = Examination {
             command: "doctor".into(),
-            plane: Plane::Cluster,
+            program: Program::Kubectl,
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
             issuer: None,
             cluster: None,
@@ -300,7 +295,7 @@ mod tests {
             findings: Vec::new(),
         };
         assert_eq!(
-            one_of_both(&joint, Plane::Cloud, &other),
+            one_of_both(&joint, Program::Az, &other),
             "BSL-UNAVAILABLE (likely, storage location): The backup storage location is not available.\n    fix:      Mend it.\n    \
              seen by:  kubectl aksbackup at 2026-01-01T00:00:00Z\n    follows:  FIC-ISSUER"
         );

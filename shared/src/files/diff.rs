@@ -9,8 +9,8 @@ use crate::args::{CommonArgs, Format};
 use crate::exit::Exit;
 use crate::failure::Outcome;
 use crate::process::document;
+use crate::schema::ClusterTables;
 use crate::state::diff::{Difference, File, files};
-use crate::state::schema::ClusterTables;
 
 use super::{sides, signature};
 

@@ -13,15 +13,15 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
 use crate::process::document;
+use crate::schema::Target;
 use crate::state::copies::{Merging, read};
 use crate::state::diff::keys;
 use crate::state::merge::{Claim, Conflict, Side, Taken};
 use crate::state::ownership::Owned;
 use crate::state::remembered::Remembered;
-use crate::state::schema::Target;
 use crate::state::store::Store;
 
-use super::{Program, sides, signature, word};
+use super::{Tool, sides, signature, word};
 
 /// Flags of `merge`.
 #[derive(Debug, Clone, Args)]
@@ -66,12 +66,12 @@ impl MergeArgs {
 /// # Errors
 /// Exit 2: copies of different clusters, or a table that is named on both sides. Exit 3: a copy does not exist. Exit 6
 /// and 7 as [`Store::update`].
-pub async fn merge<T: Owned>(program: Program, common: &CommonArgs, args: &MergeArgs) -> Outcome<Exit> {
+pub async fn merge<T: Owned>(tool: Tool, common: &CommonArgs, args: &MergeArgs) -> Outcome<Exit> {
     if let Some(both) = args.ours.iter().find(|name| args.theirs.contains(name)) {
         return Failure::usage(format!("--ours {both} and --theirs {both} contradict each other")).err();
     }
     let console = common.console();
-    let mut store: Store<T> = common.store(program.tool);
+    let mut store: Store<T> = common.store(tool.version);
     store.speak_on(&console);
     // Read once: what is taken is what was shown.
     let copies = args.files.iter().map(|path| read(path)).collect::<Outcome<Vec<_>>>()?;
@@ -91,7 +91,7 @@ pub async fn merge<T: Owned>(program: Program, common: &CommonArgs, args: &Merge
     }
     match merging {
         Merging::Done { taken, changed } => Ok(done(common, &console, args.dry_run, &taken, changed)),
-        Merging::Conflicts(copy, conflicts) => refuse(program, common, &console, &copy, &conflicts),
+        Merging::Conflicts(copy, conflicts) => refuse(tool, common, &console, &copy, &conflicts),
     }
 }
 
@@ -148,13 +148,7 @@ fn done(common: &CommonArgs, console: &Console, dry_run: bool, taken: &[(PathBuf
     exit
 }
 
-fn refuse(
-    program: Program,
-    common: &CommonArgs,
-    console: &Console,
-    copy: &Path,
-    conflicts: &[Conflict],
-) -> Outcome<Exit> {
+fn refuse(tool: Tool, common: &CommonArgs, console: &Console, copy: &Path, conflicts: &[Conflict]) -> Outcome<Exit> {
     let failure = conflicts.iter().fold(
         Failure::new(
             Exit::StateUnreadable,
@@ -164,7 +158,7 @@ fn refuse(
         |failure, conflict| failure.because(in_words(conflict)),
     );
     let with = |side: &str| {
-        let command = ours(program.plane, format!("merge {}", word(copy)));
+        let command = ours(tool.program, format!("merge {}", word(copy)));
         conflicts
             .iter()
             .fold(command, |command, conflict| command.with(side).with(&conflict.table))

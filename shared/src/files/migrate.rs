@@ -7,11 +7,11 @@ use crate::args::{CommonArgs, Format};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::process::document;
+use crate::schema::SCHEMA;
 use crate::state::ownership::Owned;
-use crate::state::schema::SCHEMA;
 use crate::state::store::Store;
 
-use super::Program;
+use super::Tool;
 
 /// Flags of `migrate`.
 #[derive(Debug, Clone, Copy, Args)]
@@ -26,9 +26,9 @@ pub struct MigrateArgs {
 ///
 /// # Errors
 /// Exit 3: there is no state file. Exit 2: a question that could not be asked. Exit 6 and 7 as [`Store::update`].
-pub async fn migrate<T: Owned>(program: Program, common: &CommonArgs, args: MigrateArgs) -> Outcome<Exit> {
+pub async fn migrate<T: Owned>(tool: Tool, common: &CommonArgs, args: MigrateArgs) -> Outcome<Exit> {
     let console = common.console();
-    let mut store: Store<T> = common.store(program.tool);
+    let mut store: Store<T> = common.store(tool.version);
     store.speak_on(&console);
     if !store.exists() {
         return common.no_state();

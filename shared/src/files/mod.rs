@@ -17,17 +17,17 @@ use toml::Value;
 
 use crate::args::quoted;
 use crate::console::short;
-use crate::guide::Plane;
+use crate::program::Program;
+use crate::schema::Written;
 use crate::state::diff::KeyDifference;
-use crate::state::schema::Written;
 
-/// Which program runs, for what it prints and for the store.
+/// The program that runs, for what it prints and for the store.
 #[derive(Debug, Clone, Copy)]
-pub struct Program {
+pub struct Tool {
     /// Which one.
-    pub plane: Plane,
+    pub program: Program,
     /// Its name and version, for notes in the state file.
-    pub tool: &'static str,
+    pub version: &'static str,
 }
 
 /// A path as a word of a printed command line.

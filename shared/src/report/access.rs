@@ -4,7 +4,7 @@ use crate::guide::Person;
 use crate::report::model::{Grant, Made, NeededRight};
 use crate::report::text;
 use crate::rights;
-use crate::state::schema::State;
+use crate::schema::State;
 use crate::status::{Row, Standing};
 
 /// What lets somebody do something.

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 
 use crate::console::minute;
-use crate::guide::Plane;
 use crate::handoff;
+use crate::program::Program;
 use crate::report::model::{Cluster, Found, Judgement, Lane, Mark, Report, StepLine, Todo, Unseen, View};
 use crate::report::views::{Look, Views, mark_of};
 use crate::report::{access, found, links, picture, text, unseen};
-use crate::state::schema::{State, Target};
+use crate::schema::{State, Target};
 use crate::status::{Row, Standing};
 
 /// What a page is made of.
@@ -173,9 +173,9 @@ fn well(inputs: &Inputs<'_>, lanes: &[Lane], unseen: &[Unseen]) -> (Mark, String
 
 /// Returns the side that a view is of where the view is not of this run.
 fn unchecked(look: &Look) -> Option<String> {
-    let side = match look.plane {
-        Plane::Cloud => "the cloud side",
-        Plane::Cluster => "the cluster side",
+    let side = match look.program {
+        Program::Az => "the cloud side",
+        Program::Kubectl => "the cluster side",
     };
     match &look.seen {
         Ok(_) if look.live => None,

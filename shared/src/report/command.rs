@@ -8,15 +8,15 @@ use jiff::Timestamp;
 use crate::args::{CommonArgs, Format};
 use crate::chain::examination::Examination;
 use crate::console::Console;
+use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::guide::Plane;
+use crate::program::Program;
 use crate::report::build::{Inputs, report};
 use crate::report::views::Look;
 use crate::report::{html, machine, markdown};
-use crate::state::digest::Digest;
+use crate::schema::State;
 use crate::state::replace_file;
-use crate::state::schema::State;
 use crate::state::store::DEFAULT_NAME;
 use crate::status::Row;
 
@@ -50,7 +50,7 @@ pub struct ReportArgs {
 #[derive(Debug)]
 pub struct Own {
     /// Which side.
-    pub plane: Plane,
+    pub program: Program,
     /// What it saw just now; `None` where it did not look.
     pub seen: Option<Outcome<Examination>>,
     /// How the steps stand.
@@ -72,7 +72,7 @@ pub fn run(
     own: Own,
 ) -> Outcome<Exit> {
     let (state, digest) = file;
-    let looks = looks(common, args, state, own.plane, own.seen)?;
+    let looks = looks(common, args, state, own.program, own.seen)?;
     let name = common.state.file_name();
     let name = name.map_or_else(|| DEFAULT_NAME.to_owned(), |name| name.to_string_lossy().into_owned());
     let page = report(&Inputs {
@@ -105,7 +105,7 @@ fn looks(
     common: &CommonArgs,
     args: &ReportArgs,
     state: &State,
-    plane: Plane,
+    program: Program,
     seen: Option<Outcome<Examination>>,
 ) -> Outcome<Vec<Look>> {
     let expected = expected(state);
@@ -113,22 +113,22 @@ fn looks(
     let seen = match seen {
         Some(Ok(seen)) => Ok(seen),
         Some(Err(failure)) => Err(failure.what.clone()),
-        None => kept(&expected, &common.state, plane),
+        None => kept(&expected, &common.state, program),
     };
     let expected = seen.as_ref().map_or(expected, Clone::clone);
     let other = match &args.with {
         Some(path) => Ok(expected.read(path)?),
-        None => kept(&expected, &common.state, plane.other()),
+        None => kept(&expected, &common.state, program.other()),
     };
-    let own = Look { plane, seen, live };
+    let own = Look { program, seen, live };
     let other = Look {
-        plane: plane.other(),
+        program: program.other(),
         seen: other,
         live: false,
     };
-    Ok(match plane {
-        Plane::Cloud => vec![own, other],
-        Plane::Cluster => vec![other, own],
+    Ok(match program {
+        Program::Az => vec![own, other],
+        Program::Kubectl => vec![other, own],
     })
 }
 
@@ -136,7 +136,7 @@ fn looks(
 fn expected(state: &State) -> Examination {
     Examination {
         command: "report".to_owned(),
-        plane: Plane::Cloud,
+        program: Program::Az,
         at: Timestamp::now(),
         issuer: state.cloud.prerequisites.as_ref().map(|table| table.issuer.to_string()),
         cluster: state.target.as_ref().map(|target| target.cluster.to_string()),
@@ -145,14 +145,14 @@ fn expected(state: &State) -> Examination {
     }
 }
 
-/// The view of a plane that is kept beside the state file, or why there is none.
-fn kept(expected: &Examination, state: &Path, plane: Plane) -> Result<Examination, String> {
-    let path = Examination::beside(state, plane);
+/// The view of a program that is kept beside the state file, or why there is none.
+fn kept(expected: &Examination, state: &Path, program: Program) -> Result<Examination, String> {
+    let path = Examination::beside(state, program);
     if !path.exists() {
         return Err("nobody has looked, or the result is not beside the state file".to_owned());
     }
     let seen = expected.read(&path).map_err(|failure| failure.to_string())?;
-    match seen.plane == plane {
+    match seen.program == program {
         true => Ok(seen),
         false => Err(format!("{} is a result of the other program", path.display())),
     }

@@ -7,7 +7,7 @@ use crate::chain::examination::Examination;
 use crate::chain::finding::{Certainty, Finding, Remedy};
 use crate::chain::link::Link;
 use crate::command_line::Fix;
-use crate::guide::Plane;
+use crate::program::Program;
 use crate::report::links::facts;
 use crate::report::model::{Found, Location};
 use crate::report::text;
@@ -20,12 +20,12 @@ const SHOWN: usize = 60;
 /// both programs found is named once.
 pub(super) fn all(views: Views<'_>) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
-    for (plane, seen) in views.examinations() {
+    for (program, seen) in views.examinations() {
         let own = seen.findings.iter().map(of_finding);
         let checks = seen.checks.iter().filter(|check| check.is_finding());
         let rest = checks.filter(|check| !is_explained(check, seen)).map(of_check);
         let about = |raw: Raw<'_>| Found {
-            seen_by: plane,
+            seen_by: program,
             at: seen.at,
             outdated: views.is_outdated(raw.link, seen.at),
             pending: views.is_pending(raw.link),
@@ -146,7 +146,7 @@ impl Raw<'_> {
             fix: text::sentence(&words),
             command: command.map(|line| text::sentence(&line.to_string())),
             explains: self.explains.iter().take(EXPLAINED).map(|id| text::name(id)).collect(),
-            seen_by: Plane::Cloud,
+            seen_by: Program::Az,
             at: Timestamp::UNIX_EPOCH,
             outdated: false,
             pending: false,

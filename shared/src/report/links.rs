@@ -45,7 +45,7 @@ fn line(seen: &Seen<'_>) -> CheckLine {
         mark: seen.mark(),
         says: text::sentence(&seen.check.says),
         evidence: facts(&seen.check.evidence),
-        seen_by: seen.plane,
+        seen_by: seen.program,
         at: seen.at,
         outdated: seen.outdated,
     }

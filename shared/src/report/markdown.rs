@@ -70,7 +70,7 @@ fn head(report: &Report, out: &mut String) {
             Some(at) => format!("seen {}", time(Some(at))),
             None => format!("not seen: {}", literal(&view.says)),
         };
-        let _ = writeln!(out, "* `{}`: {seen}", view.plane.program());
+        let _ = writeln!(out, "* `{}`: {seen}", view.program.name());
     }
     let (made, tool) = (time(Some(report.made_at)), literal(&report.tool));
     let _ = writeln!(out, "* Made {made} by {tool}\n");
@@ -126,7 +126,7 @@ fn finding(found: &Found, out: &mut String) {
         literal(&found.location.object),
         found.location.link.title(),
         time(Some(found.at)),
-        found.seen_by.program()
+        found.seen_by.name()
     );
     for fact in &found.evidence {
         let _ = writeln!(out, "* {}", code(fact));

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::chain::check::Verdict;
-use crate::guide::Plane;
+use crate::program::Program;
 use crate::status::Standing;
 
 mod parts;
@@ -164,7 +164,8 @@ pub struct Judgement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct View {
     /// Which program.
-    pub plane: Plane,
+    #[serde(rename = "plane")]
+    pub program: Program,
     /// When it looked; `None` where it did not.
     pub at: Option<Timestamp>,
     /// `verify` or `doctor`, or why there is none.

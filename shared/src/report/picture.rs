@@ -5,7 +5,7 @@ use crate::guide::StepName;
 use crate::report::model::{Lane, Mark, Node};
 use crate::report::text;
 use crate::report::views::{Seen, Views, mark_of};
-use crate::state::schema::State;
+use crate::schema::State;
 use crate::status::{Row, Standing};
 
 mod names;
@@ -226,8 +226,8 @@ fn best<'a>(station: &Station, fresh: &'a [Seen<'a>], mark: Mark) -> Option<&'a 
 fn findings(station: &Station, state: &State, views: Views<'_>) -> Option<Stand> {
     let all = views
         .examinations()
-        .flat_map(|(plane, seen)| seen.findings.iter().map(move |finding| (plane, seen.at, finding)));
-    let (plane, at, finding) = all
+        .flat_map(|(program, seen)| seen.findings.iter().map(move |finding| (program, seen.at, finding)));
+    let (program, at, finding) = all
         .filter(|(_, at, finding)| station.links.contains(&finding.link) && !views.is_outdated(finding.link, *at))
         .find(|(_, _, finding)| station.is_about(&format!("{} {}", finding.id, finding.object), state))?;
     let mark = Mark::from(finding.severity).max(Mark::Attention);
@@ -235,7 +235,7 @@ fn findings(station: &Station, state: &State, views: Views<'_>) -> Option<Stand>
         mark,
         text::sentence(&finding.cause),
         Some(at),
-        Some(plane.program().to_owned()),
+        Some(program.name().to_owned()),
     ))
 }
 
@@ -268,7 +268,7 @@ impl Station {
 
 fn of_check(seen: &Seen<'_>) -> Stand {
     let says = text::sentence(&seen.check.says);
-    (seen.mark(), says, Some(seen.at), Some(seen.plane.program().to_owned()))
+    (seen.mark(), says, Some(seen.at), Some(seen.program.name().to_owned()))
 }
 
 fn of_row(row: &Row) -> Stand {

@@ -6,8 +6,8 @@ use crate::chain::check::Check;
 use crate::chain::examination::Examination;
 use crate::chain::finding::{Certainty, Finding, Remedy};
 use crate::chain::link::Link;
-use crate::guide::Plane;
-use crate::state::schema::State;
+use crate::program::Program;
+use crate::schema::State;
 use crate::status::rows;
 
 const WHOLE: &str = include_str!("../../tests/report/aksbackup.toml");
@@ -28,10 +28,10 @@ fn prepared() -> State {
     state
 }
 
-fn look(plane: Plane, at: &str, checks: Vec<Check>, findings: Vec<Finding>) -> Look {
+fn look(program: Program, at: &str, checks: Vec<Check>, findings: Vec<Finding>) -> Look {
     let seen = Examination {
         command: "doctor".into(),
-        plane,
+        program,
         at: at.parse().unwrap(),
         issuer: None,
         cluster: None,
@@ -39,16 +39,16 @@ fn look(plane: Plane, at: &str, checks: Vec<Check>, findings: Vec<Finding>) -> L
         findings,
     };
     Look {
-        plane,
+        program,
         seen: Ok(seen),
         live: true,
     }
 }
 
-fn blind(plane: Plane) -> Look {
+fn blind(program: Program) -> Look {
     let seen = Err("nobody has looked".into());
     Look {
-        plane,
+        program,
         seen,
         live: false,
     }
@@ -90,9 +90,9 @@ fn all_good() -> Vec<Look> {
         "assigned",
     ));
     vec![
-        look(Plane::Cloud, AFTER, cloud, vec![]),
+        look(Program::Az, AFTER, cloud, vec![]),
         look(
-            Plane::Cluster,
+            Program::Kubectl,
             AFTER,
             good(&[
                 Link::Pods,
@@ -123,7 +123,7 @@ fn label_missing() -> Finding {
 
 #[test]
 fn what_is_left_is_named_with_whose_turn_it_is() {
-    let page = page(&prepared(), &[blind(Plane::Cloud), blind(Plane::Cluster)]);
+    let page = page(&prepared(), &[blind(Program::Az), blind(Program::Kubectl)]);
     assert_eq!(page.verdict.mark, Mark::Open);
     assert!(
         page.verdict
@@ -154,7 +154,7 @@ fn what_is_left_is_named_with_whose_turn_it_is() {
 
 #[test]
 fn a_file_alone_proves_nothing_and_says_who_can_look() {
-    let page = page(&whole(), &[blind(Plane::Cloud), blind(Plane::Cluster)]);
+    let page = page(&whole(), &[blind(Program::Az), blind(Program::Kubectl)]);
     assert_eq!(page.verdict.mark, Mark::Recorded);
     assert!(
         page.lanes
@@ -195,9 +195,9 @@ fn a_side_that_was_not_looked_at_in_this_run_is_named_and_never_green() {
         (0, "the cloud side", "cluster"),
         (1, "the cluster side", "service-accounts"),
     ] {
-        let plane = both[at].plane;
+        let program = both[at].program;
         let mut missing = both.clone();
-        missing[at] = blind(plane);
+        missing[at] = blind(program);
         let of_missing = page(&whole(), &missing);
         let mut reported = both.clone();
         reported[at].live = false;
@@ -233,7 +233,7 @@ fn one_cause_is_named_once_and_breaks_its_station() {
     let mut looks = all_good();
     let template = Check::error(Link::Injection, "pod templates", "no label", "x").proves("WI-LABEL-MISSING");
     let location = Check::error(Link::StorageLocation, "phase", "Unavailable", "x").proves("BSL-UNAVAILABLE");
-    looks[1] = look(Plane::Cluster, AFTER, vec![template, location], vec![label_missing()]);
+    looks[1] = look(Program::Kubectl, AFTER, vec![template, location], vec![label_missing()]);
     let page = page(&whole(), &looks);
     let ids: Vec<&str> = page.findings.iter().map(|found| found.rule_id.as_str()).collect();
     assert_eq!(ids, ["WI-LABEL-MISSING"]);
@@ -249,7 +249,7 @@ fn one_cause_is_named_once_and_breaks_its_station() {
 #[test]
 fn what_was_worked_on_since_is_history() {
     let error = Check::error(Link::StorageRole, "role", "missing", "az aksbackup grant");
-    let looks = [look(Plane::Cloud, BEFORE, vec![error], vec![]), blind(Plane::Cluster)];
+    let looks = [look(Program::Az, BEFORE, vec![error], vec![]), blind(Program::Kubectl)];
     let page = page(&whole(), &looks);
     assert_eq!(node(&page, "storage-role").mark, Mark::Recorded);
     assert_eq!(page.verdict.mark, Mark::Recorded);
@@ -260,7 +260,7 @@ fn what_was_worked_on_since_is_history() {
 #[test]
 fn what_no_step_has_made_yet_is_open_and_not_broken() {
     let error = Check::error(Link::StorageRole, "role", "there is none", "az aksbackup grant");
-    let looks = [look(Plane::Cloud, AFTER, vec![error], vec![]), blind(Plane::Cluster)];
+    let looks = [look(Program::Az, AFTER, vec![error], vec![]), blind(Program::Kubectl)];
     let page = page(&prepared(), &looks);
     assert_eq!(page.verdict.mark, Mark::Open);
     assert_eq!(node(&page, "storage-role").mark, Mark::Open);
@@ -280,7 +280,7 @@ fn the_parts_of_the_vault_s_link_break_each_their_own_station() {
         let error = Check::error(Link::Vault, check, "wrong", "x");
         let page = page(
             &whole(),
-            &[look(Plane::Cloud, AFTER, vec![error], vec![]), blind(Plane::Cluster)],
+            &[look(Program::Az, AFTER, vec![error], vec![]), blind(Program::Kubectl)],
         );
         let all = page
             .lanes
@@ -304,8 +304,8 @@ fn a_station_that_is_well_says_what_is_known_of_itself() {
     let page = page(
         &whole(),
         &[
-            look(Plane::Cloud, AFTER, cloud, vec![]),
-            look(Plane::Cluster, AFTER, cluster, vec![]),
+            look(Program::Az, AFTER, cloud, vec![]),
+            look(Program::Kubectl, AFTER, cluster, vec![]),
         ],
     );
     let says = |id: &str| node(&page, id).says.trim_end_matches('.').to_owned();
@@ -316,11 +316,11 @@ fn a_station_that_is_well_says_what_is_known_of_itself() {
 #[test]
 fn what_one_program_could_not_see_counts_unless_the_other_one_did() {
     let hidden = Check::unknown(Link::StorageLocation, "phase", "not permitted");
-    let cloud = |check| look(Plane::Cloud, AFTER, vec![check], vec![]);
+    let cloud = |check| look(Program::Az, AFTER, vec![check], vec![]);
     let seen = Check::ok(Link::StorageLocation, "phase", "Available");
-    let both = [cloud(hidden.clone()), look(Plane::Cluster, AFTER, vec![seen], vec![])];
+    let both = [cloud(hidden.clone()), look(Program::Kubectl, AFTER, vec![seen], vec![])];
     assert!(page(&whole(), &both).unseen.is_empty());
-    let alone = [cloud(hidden), look(Plane::Cluster, AFTER, vec![], vec![])];
+    let alone = [cloud(hidden), look(Program::Kubectl, AFTER, vec![], vec![])];
     let page = page(&whole(), &alone);
     assert_eq!(page.unseen[0].who, crate::guide::Person::ClusterAdmin);
     assert_eq!(page.unseen[0].command, "kubectl aksbackup verify --save");
@@ -329,7 +329,7 @@ fn what_one_program_could_not_see_counts_unless_the_other_one_did() {
 #[test]
 fn the_document_has_a_stable_shape_and_is_sarif_too() {
     let mut looks = all_good();
-    looks[1] = look(Plane::Cluster, AFTER, vec![], vec![label_missing()]);
+    looks[1] = look(Program::Kubectl, AFTER, vec![], vec![label_missing()]);
     let document: Value = serde_json::from_str(&machine::machine(&page(&whole(), &looks))).unwrap();
     let keys: Vec<&str> = document.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
@@ -367,7 +367,7 @@ fn the_document_has_a_stable_shape_and_is_sarif_too() {
 
 #[test]
 fn an_empty_file_makes_a_page_in_every_form() {
-    let page = page(&State::default(), &[blind(Plane::Cloud), blind(Plane::Cluster)]);
+    let page = page(&State::default(), &[blind(Program::Az), blind(Program::Kubectl)]);
     assert_eq!(page.verdict.mark, Mark::Open);
     assert!(html::html(&page).contains("A cluster that is not chosen yet"));
     assert!(markdown::markdown(&page).starts_with("# Keyless Azure Backup of an AKS cluster\n"));

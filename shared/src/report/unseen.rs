@@ -3,7 +3,8 @@
 use crate::chain::check::{Check, Verdict};
 use crate::chain::link::Link;
 use crate::command_line::{CommandLine, Fix, az, kubectl};
-use crate::guide::{Person, Plane};
+use crate::guide::Person;
+use crate::program::Program;
 use crate::report::model::Unseen;
 use crate::report::text;
 use crate::report::views::{Views, home};
@@ -13,9 +14,9 @@ pub(super) fn all(views: Views<'_>) -> Vec<Unseen> {
     let mut all = Vec::new();
     for look in views.looks {
         if let Err(why) = &look.seen {
-            let (who, command) = looker(look.plane);
+            let (who, command) = looker(look.program);
             all.push(Unseen {
-                what: side(look.plane).to_owned(),
+                what: side(look.program).to_owned(),
                 why: text::sentence(why),
                 who,
                 command: command.to_string(),
@@ -27,7 +28,7 @@ pub(super) fn all(views: Views<'_>) -> Vec<Unseen> {
             .checks(link)
             .any(|seen| !matches!(seen.check.verdict, Verdict::Unknown));
         let blind = views.checks(link).filter(|seen| seen.check.verdict == Verdict::Unknown);
-        for seen in blind.filter(|seen| !was_seen || seen.plane == home(link)) {
+        for seen in blind.filter(|seen| !was_seen || seen.program == home(link)) {
             let (who, command) = looker(home(link));
             // What no command of ours can see has a command of its own.
             let own = seen.check.hint.as_ref().and_then(|fix| fix.split().1);
@@ -58,16 +59,16 @@ fn why(says: &str, hint: Option<&Fix>) -> String {
     }
 }
 
-const fn side(plane: Plane) -> &'static str {
-    match plane {
-        Plane::Cloud => "the cloud side: Azure’s resources, roles, vault and jobs",
-        Plane::Cluster => "the cluster side: pods, service accounts and the storage location",
+const fn side(program: Program) -> &'static str {
+    match program {
+        Program::Az => "the cloud side: Azure’s resources, roles, vault and jobs",
+        Program::Kubectl => "the cluster side: pods, service accounts and the storage location",
     }
 }
 
-fn looker(plane: Plane) -> (Person, CommandLine) {
-    match plane {
-        Plane::Cloud => (Person::PlatformTeam, az("verify --save")),
-        Plane::Cluster => (Person::ClusterAdmin, kubectl("verify --save")),
+fn looker(program: Program) -> (Person, CommandLine) {
+    match program {
+        Program::Az => (Person::PlatformTeam, az("verify --save")),
+        Program::Kubectl => (Person::ClusterAdmin, kubectl("verify --save")),
     }
 }

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::examination::Examination;
 use crate::chain::link::Link;
-use crate::guide::{Plane, StepName};
+use crate::guide::StepName;
+use crate::program::Program;
 use crate::report::model::{Mark, View};
 use crate::report::text;
 use crate::status::{Row, Standing};
@@ -14,7 +15,7 @@ use crate::status::{Row, Standing};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
     /// Which program.
-    pub plane: Plane,
+    pub program: Program,
     /// What it saw, or why there is nothing, in a sentence.
     pub seen: Result<Examination, String>,
     /// Whether it looked just now. What was read from a file may have been made by anybody.
@@ -28,8 +29,8 @@ impl Look {
             Ok(seen) => (Some(seen.at), text::name(&seen.command)),
             Err(why) => (None, text::sentence(why)),
         };
-        let plane = self.plane;
-        View { plane, at, says }
+        let program = self.program;
+        View { program, at, says }
     }
 }
 
@@ -37,7 +38,7 @@ impl Look {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) check: &'a Check,
-    pub(super) plane: Plane,
+    pub(super) program: Program,
     pub(super) at: Timestamp,
     pub(super) outdated: bool,
     /// Whether it was made in this run.
@@ -55,7 +56,7 @@ impl Seen<'_> {
 
     /// Whether the program that can observe the link observed something of it in this run.
     pub(super) fn is_observed(&self) -> bool {
-        self.live && !self.outdated && self.plane == home(self.check.link) && self.check.verdict != Verdict::Unknown
+        self.live && !self.outdated && self.program == home(self.check.link) && self.check.verdict != Verdict::Unknown
     }
 }
 
@@ -68,9 +69,9 @@ pub(super) fn mark_of(row: &Row) -> Mark {
 }
 
 /// Returns the program that can observe a link completely.
-pub(super) const fn home(link: Link) -> Plane {
+pub(super) const fn home(link: Link) -> Program {
     match link {
-        Link::Pods | Link::Injection | Link::ServiceAccounts | Link::StorageLocation => Plane::Cluster,
+        Link::Pods | Link::Injection | Link::ServiceAccounts | Link::StorageLocation => Program::Kubectl,
         Link::Login
         | Link::Subscription
         | Link::Cluster
@@ -80,7 +81,7 @@ pub(super) const fn home(link: Link) -> Plane {
         | Link::StorageRole
         | Link::Vault
         | Link::BackupInstance
-        | Link::Jobs => Plane::Cloud,
+        | Link::Jobs => Program::Az,
     }
 }
 
@@ -93,25 +94,25 @@ pub(super) struct Views<'a> {
 
 impl<'a> Views<'a> {
     /// The examinations that there are.
-    pub(super) fn examinations(self) -> impl Iterator<Item = (Plane, &'a Examination)> {
+    pub(super) fn examinations(self) -> impl Iterator<Item = (Program, &'a Examination)> {
         let looks = self.looks.iter();
-        looks.filter_map(|look| Some((look.plane, look.seen.as_ref().ok()?)))
+        looks.filter_map(|look| Some((look.program, look.seen.as_ref().ok()?)))
     }
 
-    /// Whether the view of a plane was not read from a file.
-    pub(super) fn is_live(self, plane: Plane) -> bool {
-        self.looks.iter().any(|look| look.plane == plane && look.live)
+    /// Whether the view of a program was not read from a file.
+    pub(super) fn is_live(self, program: Program) -> bool {
+        self.looks.iter().any(|look| look.program == program && look.live)
     }
 
     /// Every check of a link, in the order in which they were made, the cloud's first.
     pub(super) fn checks(self, link: Link) -> impl Iterator<Item = Seen<'a>> {
-        self.examinations().flat_map(move |(plane, examination)| {
-            let (at, live) = (examination.at, self.is_live(plane));
+        self.examinations().flat_map(move |(program, examination)| {
+            let (at, live) = (examination.at, self.is_live(program));
             let outdated = self.is_outdated(link, at);
             let own = examination.checks.iter().filter(move |check| check.link == link);
             own.map(move |check| Seen {
                 check,
-                plane,
+                program,
                 at,
                 outdated,
                 live,

@@ -7,10 +7,12 @@ use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
 use crate::runner::report::Ending;
 use crate::runner::session::Session;
-use crate::step::{Applied, Change, ChangeNote, Decision, Drift, Local, Operation, Plane, Progress, Step, Turn, Wait};
+use crate::step::{
+    Applied, Change, ChangeNote, Decision, Drift, Local, Operation, Platform, Progress, Step, Turn, Wait,
+};
 
 /// A step whose type is forgotten, so that a command is a plain list of them.
-pub trait Guided<P: Plane> {
+pub trait Guided<P: Platform> {
     /// Which step it is.
     fn name(&self) -> StepName;
     /// Observes and decides; changes nothing but what is known.
@@ -26,7 +28,7 @@ pub trait Guided<P: Plane> {
 }
 
 /// Makes a step ready to run.
-pub fn step<S: Step>(step: S) -> Box<dyn Guided<S::Plane>> {
+pub fn step<S: Step>(step: S) -> Box<dyn Guided<S::Platform>> {
     Box::new(Live {
         step,
         view: None,
@@ -49,12 +51,12 @@ struct Live<S: Step> {
     asked: Vec<String>,
 }
 
-impl<S: Step> Guided<S::Plane> for Live<S> {
+impl<S: Step> Guided<S::Platform> for Live<S> {
     fn name(&self) -> StepName {
         self.step.name()
     }
 
-    fn look<'a>(&'a mut self, session: &'a Session<S::Plane>) -> Local<'a, Ending> {
+    fn look<'a>(&'a mut self, session: &'a Session<S::Platform>) -> Local<'a, Ending> {
         Box::pin(async move {
             match self.glance(session).await {
                 Ok(view) => {
@@ -70,7 +72,7 @@ impl<S: Step> Guided<S::Plane> for Live<S> {
         })
     }
 
-    fn act<'a>(&'a mut self, session: &'a Session<S::Plane>) -> Local<'a, Ending> {
+    fn act<'a>(&'a mut self, session: &'a Session<S::Platform>) -> Local<'a, Ending> {
         Box::pin(async move {
             let ending = self.pursue(session).await;
             ending.unwrap_or_else(|error| Ending::Failed {
@@ -88,13 +90,13 @@ impl<S: Step> Guided<S::Plane> for Live<S> {
         self.view = None;
     }
 
-    fn foresee(&self, session: &Session<S::Plane>) -> Vec<ChangeNote> {
+    fn foresee(&self, session: &Session<S::Platform>) -> Vec<ChangeNote> {
         self.step.foresee(&session.state())
     }
 }
 
 impl<S: Step> Live<S> {
-    async fn glance(&mut self, session: &Session<S::Plane>) -> Outcome<View<S>> {
+    async fn glance(&mut self, session: &Session<S::Platform>) -> Outcome<View<S>> {
         let state = session.state();
         self.refused = false;
         let seen = self.step.observe(&session.reader, &state).await?;
@@ -107,7 +109,7 @@ impl<S: Step> Live<S> {
     }
 
     /// What a look at the step comes to. A step that is done is recorded, so that the next ones can build on it.
-    async fn ending_of(&self, view: &View<S>, session: &Session<S::Plane>) -> Ending {
+    async fn ending_of(&self, view: &View<S>, session: &Session<S::Platform>) -> Ending {
         match &view.decision {
             Decision::Done(evidence) => self.settled(view, evidence, None, session).await,
             Decision::Differs(evidence, drift) => self.settled(view, evidence, Some(drift), session).await,
@@ -138,7 +140,7 @@ impl<S: Step> Live<S> {
         view: &View<S>,
         evidence: &str,
         drift: Option<&Drift>,
-        session: &Session<S::Plane>,
+        session: &Session<S::Platform>,
     ) -> Ending {
         let changed = Vec::new();
         match self.record(&view.seen, session).await {
@@ -151,7 +153,7 @@ impl<S: Step> Live<S> {
         }
     }
 
-    async fn pursue(&mut self, session: &Session<S::Plane>) -> Outcome<Ending> {
+    async fn pursue(&mut self, session: &Session<S::Platform>) -> Outcome<Ending> {
         let begun = Instant::now();
         loop {
             let view = match self.view.take() {
@@ -203,7 +205,7 @@ impl<S: Step> Live<S> {
         seen: &S::Seen,
         evidence: String,
         drift: Option<Drift>,
-        session: &Session<S::Plane>,
+        session: &Session<S::Platform>,
     ) -> Outcome<Ending> {
         self.record(seen, session).await?;
         let changed = std::mem::take(&mut self.changed);
@@ -214,7 +216,7 @@ impl<S: Step> Live<S> {
         })
     }
 
-    async fn blocked(&mut self, seen: &S::Seen, turns: Vec<Turn>, session: &Session<S::Plane>) -> Outcome<Ending> {
+    async fn blocked(&mut self, seen: &S::Seen, turns: Vec<Turn>, session: &Session<S::Platform>) -> Outcome<Ending> {
         self.record_blocked(seen, session).await?;
         Ok(Ending::TheirTurn {
             changed: std::mem::take(&mut self.changed),
@@ -223,13 +225,18 @@ impl<S: Step> Live<S> {
     }
 
     /// What others need to know is recorded even where nothing is to be changed, and so before anybody is asked.
-    async fn record_blocked(&self, seen: &S::Seen, session: &Session<S::Plane>) -> Outcome<()> {
+    async fn record_blocked(&self, seen: &S::Seen, session: &Session<S::Platform>) -> Outcome<()> {
         session.record(&|tables| self.step.record_blocked(seen, tables)).await?;
         Ok(())
     }
 
     /// Makes the changes one after the other. Those that the caller may not make become turns of others.
-    async fn make(&mut self, changes: &[S::Change], begun: Instant, session: &Session<S::Plane>) -> Outcome<Vec<Turn>> {
+    async fn make(
+        &mut self,
+        changes: &[S::Change],
+        begun: Instant,
+        session: &Session<S::Platform>,
+    ) -> Outcome<Vec<Turn>> {
         let (name, mut refused) = (self.step.name(), Vec::new());
         let Some(writer) = &session.writer else {
             return Failure::failed(format!("{name}: a reading command tried to write")).err();
@@ -244,7 +251,9 @@ impl<S: Step> Live<S> {
             let note = change.note();
             session.console.progress(&name.to_string(), &note.summary);
             if let Some(object) = &note.creates {
-                session.record(&|tables| S::Plane::intend(tables, name, object)).await?;
+                session
+                    .record(&|tables| S::Platform::intend(tables, name, object))
+                    .await?;
             }
             match self.step.apply(writer, change).await {
                 Ok(Applied::Done) => self.made(note),
@@ -287,7 +296,7 @@ impl<S: Step> Live<S> {
         &self,
         changes: &[S::Change],
         begun: Instant,
-        session: &Session<S::Plane>,
+        session: &Session<S::Platform>,
     ) -> Outcome<Vec<Turn>> {
         let summary = changes.first().map(|change| change.note().summary).unwrap_or_default();
         let wait = Wait::for_(format!("made, not seen yet: {summary}"));
@@ -297,11 +306,11 @@ impl<S: Step> Live<S> {
         Ok(Vec::new())
     }
 
-    async fn record(&self, seen: &S::Seen, session: &Session<S::Plane>) -> Outcome<()> {
+    async fn record(&self, seen: &S::Seen, session: &Session<S::Platform>) -> Outcome<()> {
         session
             .record(&|tables| {
                 self.step.record(seen, tables);
-                S::Plane::confirm(tables, self.step.name());
+                S::Platform::confirm(tables, self.step.name());
             })
             .await?;
         Ok(())
@@ -320,7 +329,7 @@ fn unplanned<C: Change>(changes: &[C]) -> Outcome<Vec<Turn>> {
     .err()
 }
 
-async fn follow<P: Plane>(name: StepName, mut operation: Box<dyn Operation>, session: &Session<P>) -> Outcome<()> {
+async fn follow<P: Platform>(name: StepName, mut operation: Box<dyn Operation>, session: &Session<P>) -> Outcome<()> {
     let begun = Instant::now();
     loop {
         match operation.check().await? {

@@ -9,10 +9,10 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
 use crate::pace::Pace;
+use crate::schema::State;
 use crate::state::ownership::part::Part as _;
-use crate::state::schema::State;
 use crate::state::store::Store;
-use crate::step::{Local, Plane, Wait};
+use crate::step::{Local, Platform, Wait};
 
 /// How long the clock stays silent while the world itself is watched: a connection may break off unnoticed.
 const WATCHED: Duration = Duration::from_secs(60);
@@ -28,7 +28,7 @@ pub struct Consent {
 }
 
 /// A command's session.
-pub struct Session<P: Plane> {
+pub struct Session<P: Platform> {
     /// Reads the world.
     pub reader: P::Reader,
     /// Writes the world; `None` in a dry run and in commands that only read, which then also leave the file alone.
@@ -51,7 +51,7 @@ pub struct Session<P: Plane> {
     deadline: Deadline,
 }
 
-impl<P: Plane> Session<P> {
+impl<P: Platform> Session<P> {
     /// A session that waits until `deadline` at most. `state` is what the file held.
     #[must_use]
     pub fn new(
@@ -86,7 +86,7 @@ impl<P: Plane> Session<P> {
 
     /// Changes what is known, and the file with it unless this session only reads. Returns whether the file was written.
     ///
-    /// What is wanted, and what the other plane says, stays as it was when the command began: the person agreed to that,
+    /// What is wanted, and what the other program says, stays as it was when the command began: the person agreed to that,
     /// and `--expect-digest` vouched for it. What others write into the file meanwhile stays there for the next run.
     ///
     /// # Errors

@@ -12,12 +12,12 @@ use crate::guide::StepName;
 use crate::runner::live::Guided;
 use crate::runner::report::{Ending, Report, StepReport};
 use crate::runner::session::Session;
-use crate::step::{Local, Plane};
+use crate::step::{Local, Platform};
 
 type Endings = HashMap<StepName, Ending>;
 
 /// Looks at every step and changes nothing.
-pub async fn look<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Report {
+pub async fn look<P: Platform>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Report {
     let endings = walk(steps, session, Endings::new(), Mode::Look).await;
     report(steps, endings)
 }
@@ -26,7 +26,7 @@ pub async fn look<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<
 ///
 /// # Errors
 /// The person said no, or could not be asked. What goes wrong in a step is in the report.
-pub async fn run<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<Report> {
+pub async fn run<P: Platform>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<Report> {
     let seen = look(steps, session).await;
     let failed = seen
         .steps
@@ -87,7 +87,7 @@ fn settled(ending: &Ending, refused: &[StepName]) -> Ending {
 
 /// Shows what would change and asks. What gets access is confirmed even where the changes aren't known yet because something
 /// is waited for first.
-fn agree<P: Plane>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<()> {
+fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<()> {
     let console = &session.console;
     let plan = seen.plan(console, console.is_verbose());
     let unconfirmed = session.consent.as_ref().and_then(|consent| consent.refusal.as_ref());
@@ -120,7 +120,7 @@ fn agree<P: Plane>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Se
     Ok(())
 }
 
-fn ask<P: Plane>(session: &Session<P>) -> Outcome<()> {
+fn ask<P: Platform>(session: &Session<P>) -> Outcome<()> {
     if let Some(consent) = &session.consent {
         session
             .console
@@ -141,7 +141,12 @@ enum Mode {
     Act,
 }
 
-async fn walk<P: Plane>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>, done: Endings, mode: Mode) -> Endings {
+async fn walk<P: Platform>(
+    steps: &mut [Box<dyn Guided<P>>],
+    session: &Session<P>,
+    done: Endings,
+    mode: Mode,
+) -> Endings {
     let names: Vec<StepName> = steps.iter().map(|step| step.name()).collect();
     let mut waiting: Vec<&mut Box<dyn Guided<P>>> = steps
         .iter_mut()
@@ -217,7 +222,7 @@ fn ready(step: StepName, names: &[StepName], endings: &Endings) -> Ready {
     }
 }
 
-fn show<P: Plane>(session: &Session<P>, names: impl Iterator<Item = StepName>, endings: &Endings) {
+fn show<P: Platform>(session: &Session<P>, names: impl Iterator<Item = StepName>, endings: &Endings) {
     for name in names {
         if let Some(ending) = endings.get(&name) {
             show_one(session, name, ending);
@@ -225,7 +230,7 @@ fn show<P: Plane>(session: &Session<P>, names: impl Iterator<Item = StepName>, e
     }
 }
 
-fn show_one<P: Plane>(session: &Session<P>, name: StepName, ending: &Ending) {
+fn show_one<P: Platform>(session: &Session<P>, name: StepName, ending: &Ending) {
     let console = &session.console;
     let task = name.to_string();
     match ending {
@@ -253,7 +258,7 @@ fn show_one<P: Plane>(session: &Session<P>, name: StepName, ending: &Ending) {
     }
 }
 
-fn report<P: Plane>(steps: &[Box<dyn Guided<P>>], mut endings: Endings) -> Report {
+fn report<P: Platform>(steps: &[Box<dyn Guided<P>>], mut endings: Endings) -> Report {
     let steps = steps
         .iter()
         .filter_map(|step| {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use toml_edit::DocumentMut;
 
 use crate::failure::{Failure, Outcome};
+use crate::schema::SCHEMA;
 use crate::state::merge::{Conflict, Refusal, Side, Taken, merge_into_own};
 use crate::state::ownership::Owned;
 use crate::state::parse;
-use crate::state::schema::SCHEMA;
 use crate::state::store::{SCHEMA_LINE, Store};
 
 /// What merging came to.
@@ -43,7 +43,7 @@ struct Course<'a> {
 
 impl<T: Owned> Store<T> {
     /// Merges the texts `others` into the state file, one after the other. Tables are copied whole, those of the other
-    /// plane too. `decide` says which side is meant where both changed a table, and whether `[target]` or a table of this program
+    /// program too. `decide` says which side is meant where both changed a table, and whether `[target]` or a table of this program
     /// is taken from a copy. Where there is no state file yet, it becomes the first of the others. With `dry_run` nothing is
     /// written.
     ///

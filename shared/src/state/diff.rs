@@ -6,9 +6,9 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use crate::failure::Outcome;
+use crate::schema::Written;
 use crate::state::copies::read;
 use crate::state::parse;
-use crate::state::schema::Written;
 use crate::state::signature::written;
 
 /// One of the two files.

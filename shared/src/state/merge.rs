@@ -7,7 +7,7 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
-use crate::state::schema::{Removal, Written};
+use crate::schema::{Removal, Written};
 use crate::state::signature::removals;
 
 mod creations;
@@ -104,9 +104,9 @@ pub fn merge_into_own(
     let empty = Table::new();
     for key in keys(ours, theirs) {
         let (one, other) = (ours.get(key), theirs.get(key));
-        let value = match (key, plane(one, &empty), plane(other, &empty)) {
+        let value = match (key, side(one, &empty), side(other, &empty)) {
             ("schema", _, _) => one.or(other).cloned(),
-            ("cloud" | "cluster", Some(one), Some(other)) => Some(Value::Table(merging.plane(key, one, other))),
+            ("cloud" | "cluster", Some(one), Some(other)) => Some(Value::Table(merging.side(key, one, other))),
             _ => {
                 merging
                     .table(key, Version::of(one, None), Version::of(other, None))
@@ -126,8 +126,8 @@ pub fn merge_into_own(
     }
 }
 
-/// The tables of a plane; none of them where the copy has no such key.
-fn plane<'a>(value: Option<&'a Value>, empty: &'a Table) -> Option<&'a Table> {
+/// The tables of a program; none of them where the copy has no such key.
+fn side<'a>(value: Option<&'a Value>, empty: &'a Table) -> Option<&'a Table> {
     value.map_or(Some(empty), Value::as_table)
 }
 
@@ -158,7 +158,7 @@ struct Merging<'a> {
 }
 
 impl Merging<'_> {
-    fn plane(&mut self, plane: &str, ours: &Table, theirs: &Table) -> Table {
+    fn side(&mut self, side: &str, ours: &Table, theirs: &Table) -> Table {
         let (gone, their_gone) = (removals(ours), removals(theirs));
         let mut merged = Table::new();
         let mut removed = Vec::new();
@@ -169,7 +169,7 @@ impl Merging<'_> {
         for name in names {
             let one = Version::of(ours.get(name), written_of(&gone, name));
             let other = Version::of(theirs.get(name), written_of(&their_gone, name));
-            let joined = self.table(&format!("{plane}.{name}"), one, other);
+            let joined = self.table(&format!("{side}.{name}"), one, other);
             match (joined.value, joined.written) {
                 (Some(value), _) => {
                     merged.insert(name.to_owned(), value);
@@ -181,7 +181,7 @@ impl Merging<'_> {
                 (None, None) => {}
             }
         }
-        self.creations(plane, ours, theirs, &mut merged);
+        self.creations(side, ours, theirs, &mut merged);
         removed.sort_by(|one, other| one.table.cmp(&other.table));
         if let Ok(value) = Value::try_from(&removed)
             && !removed.is_empty()
@@ -193,10 +193,10 @@ impl Merging<'_> {
 
     /// Intents and creations of one's own program are merged only where the copy's are asked for, by the name of the list: they say
     /// what it made itself.
-    fn creations(&mut self, plane: &str, ours: &Table, theirs: &Table, merged: &mut Table) {
+    fn creations(&mut self, side: &str, ours: &Table, theirs: &Table, merged: &mut Table) {
         creations::merge(ours, theirs, merged);
         for list in ["intents", "created"] {
-            let name = format!("{plane}.{list}");
+            let name = format!("{side}.{list}");
             let (old, new) = (ours.get(list).cloned(), merged.get(list).cloned());
             if !(self.is_own)(&name) || old == new {
                 continue;

@@ -6,7 +6,7 @@
 
 use toml::{Table, Value};
 
-use crate::state::schema::SCHEMA;
+use crate::schema::SCHEMA;
 
 /// The oldest number that can be read.
 pub const OLDEST: u32 = 1;
@@ -71,8 +71,8 @@ fn parent_for_ancestors(written: &mut Table) {
 
 /// Number 1 does not know that a table was taken away, only that it is not there.
 fn forget_removals(document: &mut Table) {
-    for plane in ["cloud", "cluster"] {
-        if let Some(tables) = document.get_mut(plane).and_then(Value::as_table_mut) {
+    for side in ["cloud", "cluster"] {
+        if let Some(tables) = document.get_mut(side).and_then(Value::as_table_mut) {
             tables.remove("removed");
         }
     }

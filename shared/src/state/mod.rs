@@ -1,12 +1,11 @@
-//! The state file: what the two planes tell each other.
+//! The state file: what the two programs tell each other.
 //!
-//! [`schema`] is what stands in the file, [`store`] reads and writes it under its lock, [`document`] changes a TOML
+//! [`schema`](crate::schema) is what stands in the file, [`store`] reads and writes it under its lock, [`document`] changes a TOML
 //! document without losing comments, order or keys that this program does not know. [`ownership`] says whose a table is,
 //! [`remembered`] which targets this user confirmed here.
 
 pub mod copies;
 pub mod diff;
-pub mod digest;
 pub mod document;
 mod holder;
 mod lock;
@@ -17,7 +16,6 @@ mod parse;
 pub mod place;
 pub mod remembered;
 mod replace;
-pub mod schema;
 mod signature;
 pub mod store;
 mod voice;

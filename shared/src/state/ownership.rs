@@ -1,8 +1,8 @@
-//! Which tables belong to which plane, as types: who holds a store of one plane's tables has no way to change the other's.
+//! Which tables belong to which program, as types: who holds a store of one program's tables has no way to change the other's.
 
-use crate::state::schema::{CloudTables, ClusterTables, State};
+use crate::schema::{CloudTables, ClusterTables, State};
 
-/// The tables of one plane. Only the two planes' own types are such tables, and a
+/// The tables of one program. Only the two programs' own types are such tables, and a
 /// [`Store`](crate::state::store::Store) of one of them hands out nothing else to change.
 pub trait Owned: Clone + PartialEq + part::Part {}
 
@@ -14,9 +14,9 @@ pub(crate) mod part {
 
     /// How tables lie in the file; out of reach for other crates.
     pub trait Part {
-        /// The key that the plane's tables are below.
+        /// The key that the program's tables are below.
         const KEY: &'static str;
-        /// Whether `[target]` is this plane's as well.
+        /// Whether `[target]` is this program's as well.
         const HAS_TARGET: bool;
         /// These tables of a state.
         fn of(state: &mut State) -> &mut Self;

@@ -13,10 +13,10 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
 use crate::regular;
+use crate::schema::{SCHEMA, State};
 use crate::state::document::carry_over;
 use crate::state::migration::{OLDEST, lower, raise};
 use crate::state::place::{self, Place};
-use crate::state::schema::{SCHEMA, State};
 
 /// The text of a file without a byte order mark and with the line ends of Unix.
 ///

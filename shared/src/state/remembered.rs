@@ -8,8 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::state::digest::Digest;
-use crate::state::schema::Target;
+use crate::digest::Digest;
+use crate::schema::Target;
 
 /// The user's record of confirmed targets.
 #[derive(Debug, Clone, Default)]

@@ -1,10 +1,10 @@
-//! Who wrote a table, when, and after which writings: signed by the plane that the table belongs to.
+//! Who wrote a table, when, and after which writings: signed by the program that the table belongs to.
 
 use jiff::Timestamp;
 use toml::{Table, Value};
 use uuid::Uuid;
 
-use crate::state::schema::{ANCESTORS, Removal, Written};
+use crate::schema::{ANCESTORS, Removal, Written};
 
 /// Who writes.
 #[derive(Debug, Clone)]
@@ -36,11 +36,11 @@ impl Author {
         }
     }
 
-    /// Signs every table below `plane` that differs from the old one, and notes which ones are gone.
-    pub(super) fn sign_plane(&self, plane: &str, old: &Table, new: &mut Table) {
+    /// Signs every table below `program` that differs from the old one, and notes which ones are gone.
+    pub(super) fn sign_side(&self, side: &str, old: &Table, new: &mut Table) {
         let none = Table::new();
-        let old = old.get(plane).and_then(Value::as_table).unwrap_or(&none);
-        let Some(new) = new.get_mut(plane).and_then(Value::as_table_mut) else {
+        let old = old.get(side).and_then(Value::as_table).unwrap_or(&none);
+        let Some(new) = new.get_mut(side).and_then(Value::as_table_mut) else {
             return;
         };
         let mut removed = removals(old);
@@ -99,9 +99,9 @@ pub(super) fn written(table: &Value) -> Option<Written> {
     table.get("written")?.clone().try_into().ok()
 }
 
-/// The tables of a plane that are gone.
-pub(super) fn removals(plane: &Table) -> Vec<Removal> {
-    let removed = plane.get("removed").cloned();
+/// The tables of a program that are gone.
+pub(super) fn removals(side: &Table) -> Vec<Removal> {
+    let removed = side.get("removed").cloned();
     removed.and_then(|removed| removed.try_into().ok()).unwrap_or_default()
 }
 

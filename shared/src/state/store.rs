@@ -7,15 +7,15 @@ use std::time::Duration;
 use toml_edit::DocumentMut;
 
 use crate::console::Console;
+use crate::digest::Digest;
 use crate::failure::{Failure, Outcome};
-use crate::state::digest::Digest;
+use crate::schema::{CloudTables, SCHEMA, State, Target};
 use crate::state::document;
 use crate::state::lock::Lock;
 use crate::state::migration::lower;
 use crate::state::ownership::Owned;
 use crate::state::parse;
 use crate::state::replace::{Setback, cure, folder_of, follow, replace, sweep};
-use crate::state::schema::{CloudTables, SCHEMA, State, Target};
 use crate::state::signature::Author;
 use crate::state::voice::Voice;
 
@@ -37,7 +37,7 @@ pub struct WriteAccess {
     _private: (),
 }
 
-/// The state file of one cluster, in the hands of the plane that owns the tables `T`: it reads everything and changes
+/// The state file of one cluster, in the hands of the program that owns the tables `T`: it reads everything and changes
 /// those alone.
 pub struct Store<T: Owned> {
     path: PathBuf,
@@ -135,7 +135,7 @@ impl<T: Owned> Store<T> {
             .hint("or see what it says before you take it: status --offline, without --expect-digest")
     }
 
-    /// Reads the file, changes the plane's tables, and writes it if anything is different. Returns the state as it now
+    /// Reads the file, changes the program's tables, and writes it if anything is different. Returns the state as it now
     /// stands, and whether the file was written.
     ///
     /// # Errors
@@ -165,7 +165,7 @@ impl<T: Owned> Store<T> {
         if T::HAS_TARGET {
             self.author.sign_target(&old, &mut new);
         }
-        self.author.sign_plane(T::KEY, &old, &mut new);
+        self.author.sign_side(T::KEY, &old, &mut new);
         lower(&mut old, before.schema);
         lower(&mut new, before.schema);
         if text.is_empty() {
@@ -269,7 +269,7 @@ impl<T: Owned> Store<T> {
 }
 
 impl Store<CloudTables> {
-    /// Writes what is wanted, as [`Store::update`] does the plane's tables.
+    /// Writes what is wanted, as [`Store::update`] does the program's tables.
     ///
     /// # Errors
     /// As [`Store::update`].

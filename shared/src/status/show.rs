@@ -5,12 +5,13 @@ use serde_json::json;
 use crate::args::Format;
 use crate::command_line::{az, kubectl};
 use crate::console::{Console, Tone, minute, short};
+use crate::digest::Digest;
 use crate::exit::Exit;
-use crate::guide::{Plane, StepName};
+use crate::guide::StepName;
 use crate::process::document;
+use crate::program::Program;
 use crate::runner::report::turn_lines;
-use crate::state::digest::Digest;
-use crate::state::schema::State;
+use crate::schema::State;
 use crate::status::{Row, Standing};
 use crate::step::Turn;
 
@@ -156,10 +157,10 @@ pub(super) fn verdict(rows: &[Row]) -> Vec<String> {
     if !unknown.is_empty() {
         lines.push(format!("could not be checked: {unknown}"));
     }
-    for (plane, command) in [(Plane::Cloud, az("verify")), (Plane::Cluster, kubectl("verify"))] {
+    for (program, command) in [(Program::Az, az("verify")), (Program::Kubectl, kubectl("verify"))] {
         if rows
             .iter()
-            .any(|row| row.standing == Standing::Recorded && row.step.plane() == plane)
+            .any(|row| row.standing == Standing::Recorded && row.step.program() == program)
         {
             lines.push(format!("  run   {command}"));
         }

@@ -9,7 +9,7 @@ use aksbackup_shared::ids::{
     IssuerUrl, NamespaceName, ObjectName, PolicyName, PrincipalId, Region, ResourceGroupName, ResourceId,
     StorageAccountName, SubscriptionId, TenantId, VaultName,
 };
-use aksbackup_shared::state::digest::Digest;
+use aksbackup_shared::digest::Digest;
 use libfuzzer_sys::fuzz_target;
 
 fn taken<T: FromStr + Display>(text: &str, others: &str) -> Option<T> {

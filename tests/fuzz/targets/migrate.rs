@@ -3,7 +3,7 @@
 #![no_main]
 
 use aksbackup_shared::state::migration::{OLDEST, lower, raise};
-use aksbackup_shared::state::schema::SCHEMA;
+use aksbackup_shared::schema::SCHEMA;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

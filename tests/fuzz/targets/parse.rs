@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aksbackup_shared::console::steers;
 use aksbackup_shared::exit::Exit;
-use aksbackup_shared::state::schema::ClusterTables;
+use aksbackup_shared::schema::ClusterTables;
 use aksbackup_shared::state::store::Store;
 use aksbackup_shared::{handoff, status};
 use libfuzzer_sys::fuzz_target;

@@ -3,21 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::digest::Digest;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::regular;
-use aksbackup_shared::state::digest::Digest;
-use aksbackup_shared::state::schema::{State, Target};
+use aksbackup_shared::schema::{State, Target};
 use serde_json::Value;
 
 use super::world::{World, group_of};
 use crate::arm::client::Reader;
 use crate::arm::vaults::Vault;
 use crate::arm::{inventory, region, storage, vaults};
-use crate::steps::policy::has_vault_tier;
+use crate::checks::account;
+use crate::checks::policy::has_vault_tier;
 use crate::steps::policy_file::MOST_BYTES;
-use crate::steps::{account, wanted};
+use crate::target_ids;
 
 /// What of a target is there already; `None` where the caller may not see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(super) struct Existing {
 /// # Errors
 /// Something that exists will not do, or a name is taken by somebody else.
 pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Outcome<Existing> {
-    let (vault_id, policy_id) = (wanted::vault(target), wanted::policy(target));
+    let (vault_id, policy_id) = (target_ids::vault(target), target_ids::policy(target));
     let (account, vault, policy) = futures::join!(
         check_account(reader, target, world),
         vaults::vault(reader, &vault_id),
@@ -72,7 +73,7 @@ pub(super) fn seen<T>(read: Outcome<T>) -> Outcome<Option<T>> {
 }
 
 async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outcome<Option<bool>> {
-    match seen(storage::account(reader, &wanted::account(target)).await)? {
+    match seen(storage::account(reader, &target_ids::account(target)).await)? {
         None => Ok(None),
         Some(Some(account)) => account::usable(&account, target).map(|()| Some(true)),
         Some(None) => {
@@ -119,7 +120,7 @@ fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
     Failure::failed(format!(
         "policy {} of vault {} is not for AKS clusters",
         target.policy.name,
-        wanted::vault(target).with_group()
+        target_ids::vault(target).with_group()
     ))
     .because(format!("it is for {}", policy["datasourceTypes"]))
     .hint(fix!["choose another policy, or a new name: ", az("init --policy NAME")])
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_vault_of_another_region_is_refused_with_both_regions() {
-        let target = wanted::tests::example();
+        let target = target_ids::tests::example();
         let vault = |location: &str| serde_json::from_value(json!({ "location": location })).unwrap();
         assert!(usable_vault(&vault("West Europe"), &target).is_ok());
         let failure = usable_vault(&vault("northeurope"), &target).unwrap_err();
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_policy_for_disks_is_refused() {
-        let target = wanted::tests::example();
+        let target = target_ids::tests::example();
         assert!(usable_policy(&json!({ "datasourceTypes": ["Microsoft.Compute/disks"] }), &target).is_err());
     }
 

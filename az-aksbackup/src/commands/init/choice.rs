@@ -2,7 +2,7 @@
 
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName};
-use aksbackup_shared::state::schema::{ExtensionTarget, InstanceTarget, SnapshotTarget, StorageTarget, Target};
+use aksbackup_shared::schema::{ExtensionTarget, InstanceTarget, SnapshotTarget, StorageTarget, Target};
 
 use super::check::PolicyFile;
 use super::flags::{InitArgs, either};
@@ -12,7 +12,7 @@ use super::values;
 use super::world::{World, group_of};
 use crate::arm::client::Reader;
 use crate::arm::inventory::Listed;
-use crate::steps::settings;
+use crate::checks::extension_settings;
 
 mod adopted;
 mod vault;
@@ -62,7 +62,9 @@ impl Choice<'_> {
     fn storage(&self) -> Outcome<StorageTarget> {
         let base = self.base.map(|base| &base.storage);
         let (account, resource_group) = self.account()?;
-        let installed = self.installed(settings::BUCKET).and_then(|text| text.parse().ok());
+        let installed = self
+            .installed(extension_settings::BUCKET)
+            .and_then(|text| text.parse().ok());
         let container = self
             .flags
             .container
@@ -93,7 +95,9 @@ impl Choice<'_> {
         let base = self
             .base
             .map(|base| (&base.storage.account, &base.storage.resource_group));
-        let installed = self.installed(settings::ACCOUNT).and_then(|name| name.parse().ok());
+        let installed = self
+            .installed(extension_settings::ACCOUNT)
+            .and_then(|name| name.parse().ok());
         let known = flags
             .storage_account
             .clone()
@@ -133,7 +137,9 @@ impl Choice<'_> {
         let accounts = &self.world.accounts;
         let found = match base {
             Some(storage) if storage.account == *name => None,
-            _ if self.installed(settings::ACCOUNT) == Some(name.as_str()) => group_of(accounts, name.as_str()),
+            _ if self.installed(extension_settings::ACCOUNT) == Some(name.as_str()) => {
+                group_of(accounts, name.as_str())
+            }
             _ => self.adopted(accounts, &adopted::ACCOUNT, name.as_str(), None)?,
         };
         Ok(found.or(had))

@@ -1,8 +1,8 @@
 //! Remembers what this user chose on this machine.
 
 use aksbackup_shared::console::Console;
+use aksbackup_shared::schema::Target;
 use aksbackup_shared::state::remembered::Remembered;
-use aksbackup_shared::state::schema::Target;
 
 use super::check::Existing;
 use super::flags::InitArgs;

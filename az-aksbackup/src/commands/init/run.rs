@@ -9,7 +9,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::Region;
 use aksbackup_shared::process::document;
 use aksbackup_shared::runner::report::turn_lines;
-use aksbackup_shared::state::schema::{CloudTables, ClusterTables, State, Target};
+use aksbackup_shared::schema::{CloudTables, ClusterTables, State, Target};
 use aksbackup_shared::status;
 use serde_json::json;
 

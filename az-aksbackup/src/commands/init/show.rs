@@ -2,7 +2,7 @@
 
 use aksbackup_shared::console::{Console, Tone};
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::state::schema::Target;
+use aksbackup_shared::schema::Target;
 
 use super::check::Existing;
 
@@ -141,7 +141,7 @@ pub(super) fn lines(console: &Console, differences: &[Difference]) -> Vec<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::steps::wanted::tests::example;
+    use crate::target_ids::tests::example;
 
     #[test]
     fn the_same_target_has_no_differences() {

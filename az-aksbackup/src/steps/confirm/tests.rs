@@ -1,5 +1,5 @@
 use super::*;
-use crate::steps::wanted::tests::example;
+use crate::target_ids::tests::example;
 
 const ELSEWHERE: &str = "99999999-9999-4999-8999-999999999999";
 
@@ -57,9 +57,9 @@ fn names_are_in_the_subscription_of_the_person_and_never_in_the_file_s() {
     assert!(confirm.confirms(&example()).is_err());
     let confirm = Confirm {
         cluster: Some(Named::Id(example().cluster)),
-        vault: Some(Named::Id(wanted::vault(&example()))),
-        account: Some(Named::Id(wanted::account(&example()))),
-        snapshots: Some(NamedGroup::Id(wanted::snapshot_group(&example()))),
+        vault: Some(Named::Id(target_ids::vault(&example()))),
+        account: Some(Named::Id(target_ids::account(&example()))),
+        snapshots: Some(NamedGroup::Id(target_ids::snapshot_group(&example()))),
         ..Confirm::default()
     };
     assert!(confirm.confirms(&example()).unwrap(), "a resource ID says it all");

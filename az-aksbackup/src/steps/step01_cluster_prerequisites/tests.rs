@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::arm::clusters::tests::cluster;
-use crate::steps::turns::tests::refusal;
-use crate::steps::wanted::tests::{example, state};
+use crate::arm::visible::tests::refusal;
+use crate::target_ids::tests::{example, state};
 
 fn step() -> ClusterPrerequisites {
     ClusterPrerequisites {

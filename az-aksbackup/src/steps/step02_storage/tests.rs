@@ -3,9 +3,9 @@ use aksbackup_shared::step::Wait;
 use serde_json::json;
 
 use super::*;
-use crate::steps::account::tests::account;
-use crate::steps::turns::tests::refusal;
-use crate::steps::wanted::tests::{example, state};
+use crate::arm::visible::tests::refusal;
+use crate::checks::account::tests::account;
+use crate::target_ids::tests::{example, state};
 
 fn there() -> Seen {
     let group = || Sight::Here(Group {});

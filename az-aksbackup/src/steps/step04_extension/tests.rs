@@ -1,8 +1,8 @@
-use aksbackup_shared::state::schema::StorageTable;
+use aksbackup_shared::schema::StorageTable;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::steps::wanted::tests::{example, state};
+use crate::target_ids::tests::{example, state};
 
 fn step() -> BackupExtension {
     BackupExtension {
@@ -15,10 +15,10 @@ fn prepared() -> State {
     let target = example();
     let mut state = state();
     state.cloud.storage = Some(StorageTable {
-        account: wanted::account(&target),
+        account: target_ids::account(&target),
         container: target.storage.container.clone(),
         blob_endpoint: ENDPOINT.into(),
-        snapshot_group: wanted::snapshot_group(&target),
+        snapshot_group: target_ids::snapshot_group(&target),
         written: None,
     });
     state
@@ -28,7 +28,7 @@ fn prepared() -> State {
 pub(crate) fn extension(change: impl FnOnce(&mut Value)) -> Extension {
     let mut body = json!({ "name": "by-hand", "properties": {
         "extensionType": "Microsoft.DataProtection.Kubernetes", "provisioningState": "Succeeded",
-        "configurationSettings": settings::wanted(&example(), ENDPOINT), "currentVersion": "0.1.2",
+        "configurationSettings": extension_settings::wanted(&example(), ENDPOINT), "currentVersion": "0.1.2",
         "aksAssignedIdentity": { "principalId": "33333333-3333-4333-8333-333333333333" },
     } });
     change(&mut body);
@@ -97,7 +97,8 @@ fn a_failed_extension_fails_with_helm_s_words_and_the_cure() {
 
 #[test]
 fn another_container_is_refused_with_both_cures() {
-    let other = extension(|body| body["properties"]["configurationSettings"][settings::BUCKET] = json!("other"));
+    let other =
+        extension(|body| body["properties"]["configurationSettings"][extension_settings::BUCKET] = json!("other"));
     let failure = step().decide(&seen(vec![other]), &prepared()).unwrap_err();
     assert!(
         failure.why[0].contains("other") && failure.why[0].contains("aks"),

@@ -2,9 +2,9 @@ use aksbackup_shared::guide::Person;
 use serde_json::json;
 
 use super::*;
+use crate::arm::visible::tests::refusal;
 use crate::steps::step04_extension::tests::extension;
-use crate::steps::turns::tests::refusal;
-use crate::steps::wanted::tests::{example, state};
+use crate::target_ids::tests::{example, state};
 
 fn step() -> ExtensionIdentity {
     ExtensionIdentity {
@@ -23,7 +23,7 @@ fn identity() -> Identity {
 
 fn seen(identity: Sight<Identity>) -> Seen {
     Seen {
-        extension: wanted::extension(&example()),
+        extension: target_ids::extension(&example()),
         principal: "33333333-3333-4333-8333-333333333333".parse().unwrap(),
         node_group: GROUP.parse().unwrap(),
         identity,

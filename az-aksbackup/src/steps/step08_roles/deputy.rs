@@ -8,12 +8,12 @@ use serde_json::json;
 use super::*;
 use crate::arm::clusters;
 use crate::arm::trusted_access::BACKUP_OPERATOR;
+use crate::checks::extension_settings;
 use crate::steps::confirm::Confirm;
-use crate::steps::settings;
 use crate::steps::step04_extension::tests::extension;
-use crate::steps::wanted::tests::{example, state};
 use crate::steps::world::World;
 use crate::steps::world::tests::world;
+use crate::target_ids::tests::{example, state};
 
 const GROUPS: [&str; 3] = ["rg-own", "rg-team", "rg-evil"];
 const NAMES: [&str; 2] = ["first1", "second2"];
@@ -62,14 +62,14 @@ fn shown(target: &Target, file: Four, store: Spot, bound: Spot, tier: bool) -> W
         body["properties"]["aksAssignedIdentity"] =
             json!({ "type": "SystemAssigned", "principalId": principal(2, file.0) });
         let settings = &mut body["properties"]["configurationSettings"];
-        settings[settings::ACCOUNT] = json!(NAMES[store.1]);
-        settings[settings::GROUP] = json!(GROUPS[store.0]);
+        settings[extension_settings::ACCOUNT] = json!(NAMES[store.1]);
+        settings[extension_settings::GROUP] = json!(GROUPS[store.0]);
     })];
     let mut other = target.clone();
     other.vault.resource_group = GROUPS[bound.0].parse().unwrap();
     other.vault.name = NAMES[bound.1].parse().unwrap();
     shown.bindings = vec![wired(
-        json!({ "name": "b", "properties": { "sourceResourceId": wanted::vault(&other),
+        json!({ "name": "b", "properties": { "sourceResourceId": target_ids::vault(&other),
         "roles": [BACKUP_OPERATOR] } }),
     )];
     let identity = json!({ "principalId": principal(3, file.1) });
@@ -92,10 +92,10 @@ fn words(named: Four, by_id: bool) -> Confirm {
     let text = |id: ResourceId, short: String| if by_id { id.to_string() } else { short };
     Confirm {
         cluster: Some(text(own.cluster.clone(), pair(named.0)).parse().unwrap()),
-        vault: Some(text(wanted::vault(&own), pair(named.1)).parse().unwrap()),
-        account: Some(text(wanted::account(&own), pair(named.2)).parse().unwrap()),
+        vault: Some(text(target_ids::vault(&own), pair(named.1)).parse().unwrap()),
+        account: Some(text(target_ids::account(&own), pair(named.2)).parse().unwrap()),
         snapshots: Some(
-            text(wanted::snapshot_group(&own), GROUPS[named.3].into())
+            text(target_ids::snapshot_group(&own), GROUPS[named.3].into())
                 .parse()
                 .unwrap(),
         ),
@@ -165,7 +165,7 @@ fn no_world_and_no_file_brings_a_role_beyond_what_the_person_confirmed() {
             let Ok(Proof::Proven(proven)) = world::prove(&shown, &stated, &wanted) else {
                 return Ok(());
             };
-            let checked = needed::tests::unmet(needed::needs(&wanted, &proven, false));
+            let checked = role_requirements::tests::unmet(role_requirements::needs(&wanted, &proven, false));
             let seen = Seen {
                 unasked_tier: shown.has_unasked_tier(&wanted),
                 target: wanted,

@@ -1,8 +1,8 @@
 use super::*;
+use crate::arm::visible::tests::refusal;
+use crate::checks::role_requirements::tests::checked;
 use crate::steps::confirm::Confirm;
-use crate::steps::needed::tests::checked;
-use crate::steps::turns::tests::refusal;
-use crate::steps::wanted::tests::{example, state};
+use crate::target_ids::tests::{example, state};
 
 fn told(change: impl FnOnce(&mut GrantOptions)) -> Roles {
     let mut options = GrantOptions {

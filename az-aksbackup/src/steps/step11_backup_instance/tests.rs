@@ -1,8 +1,8 @@
 use super::*;
-use crate::steps::protection::tests::instance;
-use crate::steps::turns::tests::refusal;
-use crate::steps::wanted::tests::{example, state};
-use aksbackup_shared::step::Plane as _;
+use crate::arm::visible::tests::refusal;
+use crate::checks::protection::tests::instance;
+use crate::target_ids::tests::{example, state};
+use aksbackup_shared::step::Platform as _;
 
 fn step() -> BackupInstance {
     let options = ProtectOptions {
@@ -34,7 +34,7 @@ fn satisfied_world_needs_nothing() {
 #[test]
 fn an_instance_under_another_name_is_not_what_was_intended() {
     let mut tables = CloudTables::default();
-    let (own, other) = (wanted::instance(&example()), "/instances/never-made");
+    let (own, other) = (target_ids::instance(&example()), "/instances/never-made");
     for object in [own.as_str(), other] {
         Azure::intend(&mut tables, StepName::BackupInstance, object);
     }

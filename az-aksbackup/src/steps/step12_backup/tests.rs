@@ -1,13 +1,13 @@
-use aksbackup_shared::state::schema::InstanceTable;
+use aksbackup_shared::schema::InstanceTable;
 use serde_json::json;
 
 use super::*;
-use crate::steps::protection::tests::instance;
-use crate::steps::turns::tests::refusal;
-use crate::steps::wanted::tests::{example, state};
+use crate::arm::visible::tests::refusal;
+use crate::checks::protection::tests::instance;
+use crate::target_ids::tests::{example, state};
 
 fn job(status: &str) -> Job {
-    let id = format!("{}/backupJobs/j-1", wanted::vault(&example()));
+    let id = format!("{}/backupJobs/j-1", target_ids::vault(&example()));
     serde_json::from_value(json!({ "id": id, "properties": { "status": status,
         "errorDetails": [{ "code": "UserErrorX", "message": "no", "recommendedAction": ["do this"] }],
         "extendedInfo": { "warningDetails": [{ "resourceName": "pvc", "warning": { "message": "skipped" } }] } } }))
@@ -16,9 +16,9 @@ fn job(status: &str) -> Job {
 
 fn seen(job: Option<Job>) -> Seen {
     let target = example();
-    let instance = Some(wanted::instance(&target));
+    let instance = Some(target_ids::instance(&target));
     Seen {
-        vault: wanted::vault(&target),
+        vault: target_ids::vault(&target),
         instance,
         rule: "BackupDaily".into(),
         tag: "Default".into(),
@@ -118,7 +118,7 @@ fn only_an_instance_of_the_target_s_own_vault_is_backed_up_whatever_the_file_say
     let unfinished = instance("ConfiguringProtection", |_| ());
     assert_eq!(own(&[elsewhere, unfinished], &target), None);
     let configured = instance("ProtectionConfigured", |_| ());
-    assert_eq!(own(&[configured], &target), Some(wanted::instance(&target)));
+    assert_eq!(own(&[configured], &target), Some(target_ids::instance(&target)));
 
     let claim = |instance: ResourceId| {
         let mut state = state();
@@ -129,6 +129,9 @@ fn only_an_instance_of_the_target_s_own_vault_is_backed_up_whatever_the_file_say
         });
         recorded(&state, &target)
     };
-    assert_eq!(claim(wanted::instance(&target)), Some(wanted::instance(&target)));
+    assert_eq!(
+        claim(target_ids::instance(&target)),
+        Some(target_ids::instance(&target))
+    );
     assert_eq!(claim(target.cluster.resource("Microsoft.Web/sites", "x")), None);
 }

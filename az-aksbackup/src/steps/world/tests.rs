@@ -1,9 +1,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::steps::account::tests::account;
+use crate::checks::account::tests::account;
 use crate::steps::step04_extension::tests::extension;
-use crate::steps::wanted::tests::{example, state};
+use crate::target_ids::tests::{example, state};
 
 /// A world in which everything is as the target says.
 pub(crate) fn world() -> World {
@@ -12,7 +12,7 @@ pub(crate) fn world() -> World {
     World {
         cluster: clusters::tests::cluster(|_| ()),
         extensions: vec![extension(|_| ())],
-        bindings: vec![binding(wanted::vault(&example()).as_str())],
+        bindings: vec![binding(target_ids::vault(&example()).as_str())],
         vault: Some(serde_json::from_value(vault).unwrap()),
         policy: None,
         account: Some(account(|_| ())),
@@ -45,8 +45,8 @@ fn another_principal_in_the_file_is_refused_by_name() {
     let mut state = state();
     state.cloud.vault = Some(
         serde_json::from_value(json!({
-        "vault": wanted::vault(&example()).as_str(), "principal": "66666666-6666-4666-8666-666666666666",
-        "policy": wanted::policy(&example()).as_str(), "rule": "r", "retention_tag": "t", "vault_tier": false }))
+        "vault": target_ids::vault(&example()).as_str(), "principal": "66666666-6666-4666-8666-666666666666",
+        "policy": target_ids::policy(&example()).as_str(), "rule": "r", "retention_tag": "t", "vault_tier": false }))
         .unwrap(),
     );
     let failure = prove_it(&world(), &state).unwrap_err();
@@ -127,7 +127,7 @@ fn a_vault_that_the_cluster_does_not_let_in_is_refused_and_a_missing_binding_is_
 fn storage_that_the_extension_does_not_use_is_refused() {
     let mut other = world();
     other.extensions = vec![extension(|body| {
-        body["properties"]["configurationSettings"][settings::ACCOUNT] = json!("stother");
+        body["properties"]["configurationSettings"][extension_settings::ACCOUNT] = json!("stother");
     })];
     assert!(prove_it(&other, &state()).unwrap_err().why[0].contains("stother"));
 }

@@ -7,7 +7,7 @@ use aksbackup_shared::console::minute;
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::{ClientId, ObjectName};
 use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 use jiff::Timestamp;
 
 use crate::cluster::service_accounts::ServiceAccount;

@@ -7,7 +7,7 @@ use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::NamespaceName;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 
 use crate::cluster::neighbours::Webhook;
 use crate::cluster::surroundings::{Node, Surroundings};

@@ -7,7 +7,7 @@ use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{Fix, kubectl, shell};
 use aksbackup_shared::fix;
 use aksbackup_shared::names::USE_LABEL;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 
 use crate::cluster::deployments::Deployment;
 use crate::cluster::neighbours::{INJECTOR, SYSTEM};

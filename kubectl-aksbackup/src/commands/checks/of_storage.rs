@@ -6,7 +6,7 @@ use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::fix;
 use aksbackup_shared::names::STORAGE_LOCATION;
-use aksbackup_shared::state::schema::State;
+use aksbackup_shared::schema::State;
 
 use crate::cluster::storage_locations::{StorageLocation, default_of};
 use crate::commands::checks::{Faults, Sight, unreadable};

@@ -1,6 +1,6 @@
 use super::*;
 use crate::steps::testing;
-use aksbackup_shared::state::schema::RolloutTable;
+use aksbackup_shared::schema::RolloutTable;
 
 fn step() -> Unconfiguration {
     Unconfiguration::new(testing::context())

@@ -2,7 +2,7 @@ use serde_json::Value;
 
 use super::page::page;
 use crate::json_schema::{keep, of};
-use crate::state::schema::State;
+use crate::schema::State;
 
 const REGENERATE: &str = "AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-shared --lib files::schema";
 

@@ -63,7 +63,7 @@ fn place(page: &mut Markup, found: &Found) {
     page.raw(" · seen ");
     page.time(found.at);
     page.raw(" by ");
-    page.raw(found.seen_by.program());
+    page.raw(found.seen_by.name());
     page.raw("</p>\n");
 }
 

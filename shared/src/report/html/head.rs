@@ -1,6 +1,6 @@
 //! The head of the page: what it is about, which file, when, who looked; and all of it in a sentence.
 
-use crate::guide::Plane;
+use crate::program::Program;
 use crate::report::html::markup::{Markup, class_of};
 use crate::report::model::{Judgement, Report, View};
 
@@ -47,9 +47,9 @@ fn fact(page: &mut Markup, name: &'static str, value: impl FnOnce(&mut Markup)) 
 }
 
 fn seen(page: &mut Markup, view: &View) {
-    let name = match view.plane {
-        Plane::Cloud => "Cloud side seen",
-        Plane::Cluster => "Cluster side seen",
+    let name = match view.program {
+        Program::Az => "Cloud side seen",
+        Program::Kubectl => "Cluster side seen",
     };
     fact(page, name, |page| match view.at {
         Some(at) => page.time(at),

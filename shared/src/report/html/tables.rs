@@ -140,7 +140,7 @@ fn check(page: &mut Markup, check: &CheckLine, last: bool) {
         page.within("span class=\"seen\"", |page| {
             page.time(check.at);
             page.raw(", ");
-            page.raw(check.seen_by.program());
+            page.raw(check.seen_by.name());
             page.raw(if check.outdated { ", before later work" } else { "" });
         });
     }

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::chain::finding::Certainty;
 use crate::chain::link::Link;
-use crate::guide::{Person, Plane, StepName};
+use crate::guide::{Person, StepName};
+use crate::program::Program;
 use crate::report::model::Mark;
 use crate::status::Standing;
 
@@ -32,7 +33,7 @@ pub struct Found {
     /// Ids of findings that this one explains.
     pub explains: Vec<String>,
     /// Which program saw it.
-    pub seen_by: Plane,
+    pub seen_by: Program,
     /// When.
     pub at: Timestamp,
     /// Whether the file notes that the link was worked on after that.
@@ -135,7 +136,7 @@ pub struct CheckLine {
     /// The facts behind it.
     pub evidence: Vec<String>,
     /// Which program looked.
-    pub seen_by: Plane,
+    pub seen_by: Program,
     /// When.
     pub at: Timestamp,
     /// Whether the file notes that the link was worked on after that.

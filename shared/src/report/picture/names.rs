@@ -1,7 +1,7 @@
 //! What the stations are called in Azure and Kubernetes, as the state file has it.
 
 use crate::report::text;
-use crate::state::schema::{State, Target};
+use crate::schema::{State, Target};
 
 /// As many as are named; of more, how many there are.
 const SHOWN: usize = 4;

@@ -15,14 +15,16 @@ use crate::guide::{Person, StepName};
 use crate::runner::report::Report;
 use crate::runner::session::Session;
 use crate::runner::{Guided, run, step};
-use crate::state::schema::{CloudTables, State};
+use crate::schema::{CloudTables, State};
 use crate::state::store::Store;
-use crate::step::{Applied, Change, ChangeNote, Decision, Local, Operation, Plane, Progress, Right, Step, Turn, Wait};
+use crate::step::{
+    Applied, Change, ChangeNote, Decision, Local, Operation, Platform, Progress, Right, Step, Turn, Wait,
+};
 
 /// The fake platform.
 pub(super) struct Fake;
 
-impl Plane for Fake {
+impl Platform for Fake {
     type Reader = ();
     type Writer = ();
     type Tables = CloudTables;
@@ -113,7 +115,7 @@ impl Scripted {
 }
 
 impl Step for Scripted {
-    type Plane = Fake;
+    type Platform = Fake;
     type Seen = Decision<Write>;
     type Change = Write;
 

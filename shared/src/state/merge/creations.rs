@@ -3,11 +3,10 @@
 
 use toml::{Table, Value};
 
-use crate::guide::StepName;
-use crate::state::schema::{Intent, Written};
+use crate::schema::{Intent, Written};
 use crate::state::signature::written;
 
-/// Puts the intents and creations of both copies of a plane into `merged`.
+/// Puts the intents and creations of both copies of a program into `merged`.
 pub(super) fn merge(ours: &Table, theirs: &Table, merged: &mut Table) {
     let created = union(list(ours, "created"), list(theirs, "created"));
     let open = |own: &Table, other: &Table| -> Vec<Intent> {
@@ -21,8 +20,8 @@ pub(super) fn merge(ours: &Table, theirs: &Table, merged: &mut Table) {
     put(merged, "created", created);
 }
 
-fn list(plane: &Table, key: &str) -> Vec<Intent> {
-    let list = plane.get(key).cloned();
+fn list(side: &Table, key: &str) -> Vec<Intent> {
+    let list = side.get(key).cloned();
     list.and_then(|list| list.try_into().ok()).unwrap_or_default()
 }
 
@@ -44,29 +43,9 @@ fn union(mut list: Vec<Intent>, others: Vec<Intent>) -> Vec<Intent> {
 
 /// Whether the copy `other`, which does not have the intent, wrote the step's table after it, and later than `own` did.
 fn settled(intent: &Intent, own: &Table, other: &Table) -> bool {
-    let table = |plane: &Table| plane.get(table_of(intent.step)?).and_then(written);
+    let table = |side: &Table| side.get(intent.step.table()?.1).and_then(written);
     let later = |one: &Written, than: Option<Written>| than.is_none_or(|than| one.follows(&than));
     table(other).is_some_and(|seen| seen.observed_at >= intent.at && later(&seen, table(own)))
-}
-
-/// The table that says what became of a step's creations.
-fn table_of(step: StepName) -> Option<&'static str> {
-    match step {
-        StepName::Preflight => None,
-        StepName::ClusterPrerequisites => Some("prerequisites"),
-        StepName::Storage => Some("storage"),
-        StepName::VaultAndPolicy => Some("vault"),
-        StepName::Extension => Some("extension"),
-        StepName::ExtensionIdentity => Some("identity"),
-        StepName::FederatedCredentials => Some("federation"),
-        StepName::TrustedAccess => Some("trusted_access"),
-        StepName::Roles => Some("roles"),
-        StepName::WorkloadIdentity => Some("workload_identity"),
-        StepName::Rollout => Some("rollout"),
-        StepName::Verification => Some("verification"),
-        StepName::BackupInstance => Some("instance"),
-        StepName::Backup => Some("backup"),
-    }
 }
 
 fn put(merged: &mut Table, key: &str, list: Vec<Intent>) {

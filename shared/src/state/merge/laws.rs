@@ -75,8 +75,8 @@ fn push(copy: &mut Table, key: &str, note: Value) {
 }
 
 /// Writes a table as the store does: signed, after the writing that it replaces. The same value is no writing.
-fn write(copy: &mut Table, (plane, name): (&str, &str), value: Option<i64>, at: &str) {
-    let tables = copy[plane].as_table_mut().unwrap();
+fn write(copy: &mut Table, (side, name): (&str, &str), value: Option<i64>, at: &str) {
+    let tables = copy[side].as_table_mut().unwrap();
     let mut removed = removals(tables);
     let gone = removed.iter().position(|removal| removal.table == name);
     let last = match tables.get(name) {

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use super::{Claim, Side};
-use crate::state::schema::{ANCESTORS, Written};
+use crate::schema::{ANCESTORS, Written};
 use crate::state::signature::written;
 
 /// A table as one copy has it: its values, or that it is gone.

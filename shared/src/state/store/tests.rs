@@ -1,6 +1,6 @@
 use super::*;
 use crate::exit::Exit;
-use crate::state::schema::{ClusterTables, RolloutTable, WorkloadIdentityTable, WorkloadsTable};
+use crate::schema::{ClusterTables, RolloutTable, WorkloadIdentityTable, WorkloadsTable};
 
 fn store(folder: &tempfile::TempDir) -> Store<ClusterTables> {
     Store::new(&folder.path().join("s.toml"), "test 0", Duration::ZERO, true)
@@ -178,7 +178,7 @@ async fn ancestors_are_forgotten_beyond_the_bound_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder);
     let mut ids = Vec::new();
-    for round in 0..crate::state::schema::ANCESTORS + 3 {
+    for round in 0..crate::schema::ANCESTORS + 3 {
         let (state, _) = store
             .update(|tables| {
                 let name = format!("d{round}").parse().unwrap();
@@ -192,7 +192,7 @@ async fn ancestors_are_forgotten_beyond_the_bound_alone() {
         ids.insert(0, state.cluster.rollout.unwrap().written.unwrap().id);
     }
     let last = store.load().unwrap().unwrap().cluster.rollout.unwrap().written.unwrap();
-    assert_eq!(last.line().collect::<Vec<_>>(), ids[..=crate::state::schema::ANCESTORS]);
+    assert_eq!(last.line().collect::<Vec<_>>(), ids[..=crate::schema::ANCESTORS]);
 }
 
 #[tokio::test]

@@ -2,16 +2,16 @@
 
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{PolicyName, ResourceGroupName, ResourceId, VaultName};
-use aksbackup_shared::state::schema::{PolicyTarget, VaultTarget};
+use aksbackup_shared::schema::{PolicyTarget, VaultTarget};
 
 use super::{Choice, adopted, offered, taken};
 use crate::arm::inventory::{self, Listed};
 use crate::arm::vaults::{self, Vault};
+use crate::checks::policy;
 use crate::commands::init::check;
 use crate::commands::init::names;
 use crate::commands::init::pick::Picker;
 use crate::commands::init::world::is_in;
-use crate::steps::policy;
 
 impl Choice<'_> {
     /// The vault; a new one lies beside the storage account. One that exists keeps its settings, which the file then has.

@@ -1,0 +1,268 @@
+//! `verify --pre`: what stands in the way before anything is installed.
+
+use aksbackup_shared::chain::check::Check;
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{Fix, az};
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::schema::{State, Target};
+
+use crate::arm::client::Reader;
+use crate::arm::clusters::Cluster;
+use crate::arm::vaults::Vault;
+use crate::arm::visible::Sight;
+use crate::arm::{region, roles, storage};
+use crate::checks::cluster_support;
+use crate::checks::required_permissions::{self, Comparison, Purpose};
+use crate::checks::vault_rules;
+use crate::checks::view::{Seen, View, hidden};
+use crate::checks::{cluster, judge, look, storage as stored, subscription};
+
+/// What was seen, and what the caller may do.
+pub(crate) struct Before {
+    /// What was seen.
+    pub(crate) view: View,
+    rights: Comparison,
+    /// Why the name of a missing account cannot be had.
+    refused_name: Seen<String>,
+}
+
+/// Looks at the cluster, and at what the target names.
+pub(crate) async fn look_before(reader: &Reader, id: &ResourceId, state: &State) -> Before {
+    let (view, rights, refused_name) = futures::join!(
+        look(reader, id, state),
+        compared(reader, state.target.as_ref()),
+        refusal(reader, state.target.as_ref()),
+    );
+    Before {
+        view,
+        rights,
+        refused_name,
+    }
+}
+
+async fn compared(reader: &Reader, target: Option<&Target>) -> Comparison {
+    let Some(target) = target else {
+        return Comparison::default();
+    };
+    let needed = required_permissions::needed(Purpose::Everything, target, None);
+    let scopes = required_permissions::scopes(&needed);
+    let reads = futures::future::join_all(scopes.iter().map(|scope| roles::permissions(reader, scope))).await;
+    let sights = reads
+        .into_iter()
+        .map(|read| Sight::of(read.map(Some)).unwrap_or(Sight::Absent));
+    let sights: Vec<_> = sights.collect();
+    let own: Vec<_> = scopes.into_iter().zip(sights).collect();
+    required_permissions::compare(needed, &own)
+}
+
+async fn refusal(reader: &Reader, target: Option<&Target>) -> Seen<String> {
+    let Some(target) = target else { return Seen::Unasked };
+    let read: Outcome<_> = storage::refusal_of_name(reader, &target.subscription, &target.storage.account).await;
+    Seen::of(read)
+}
+
+/// The checks.
+pub(crate) fn checks(before: &Before) -> Vec<Check> {
+    let view = &before.view;
+    let mut all = vec![subscription::state(view), providers(view)];
+    match cluster::existence(view) {
+        Ok(own) => {
+            all.extend(cluster_support::checks(view.cluster_ref(), own));
+            all.push(switches(own));
+        }
+        Err(check) => all.push(*check),
+    }
+    all.extend(judge::unread(view, &all));
+    all.push(name(before));
+    if let Seen::Here(account) = &view.account {
+        all.extend(stored::usable(view, account));
+    }
+    all.push(vault(view));
+    all.extend(lacking(before));
+    all.sort_by_key(|check| check.link);
+    all
+}
+
+fn providers(view: &View) -> Check {
+    const NAME: &str = "resource providers";
+    let bad = subscription::unregistered(&view.providers);
+    let names: Vec<&str> = bad.iter().map(|(name, _)| *name).collect();
+    match names.is_empty() {
+        true => Check::ok(Link::Subscription, NAME, "nothing is known to be unregistered"),
+        false => Check::ok(
+            Link::Subscription,
+            NAME,
+            format!("{} will be registered by prepare", names.join(", ")),
+        ),
+    }
+}
+
+/// What `prepare` switches on is no finding.
+fn switches(cluster: &Cluster) -> Check {
+    let off: Vec<&str> = [
+        (cluster.has_issuer(), "OIDC issuer"),
+        (cluster.has_workload_identity(), "workload identity"),
+    ]
+    .into_iter()
+    .filter(|(on, _)| !on)
+    .map(|(_, name)| name)
+    .collect();
+    let says = match off.is_empty() {
+        true => "OIDC issuer and workload identity are on".to_owned(),
+        false => format!(
+            "prepare switches on {}: the API server restarts, a short outage",
+            off.join(" and ")
+        ),
+    };
+    Check::ok(Link::Cluster, "workload identity", says)
+}
+
+fn name(before: &Before) -> Check {
+    const NAME: &str = "name of the account";
+    const LINK: Link = Link::Storage;
+    let view = &before.view;
+    let Some(target) = view.target() else {
+        return Check::unknown(LINK, NAME, "no state file says which account").hinted(az("init"));
+    };
+    let account = &target.storage.account;
+    match (&view.account, &before.refused_name) {
+        (Seen::Here(_), _) => Check::ok(LINK, NAME, format!("account {account} is there already")),
+        (_, Seen::Here(why)) => {
+            let hint = fix!["choose another: ", az("init --storage-account NAME")];
+            Check::error(LINK, NAME, format!("account name {account} cannot be had"), hint)
+                .because(why.clone())
+                .proves("STO-NAME-TAKEN")
+        }
+        (_, Seen::Absent) => Check::ok(LINK, NAME, format!("account name {account} is free")),
+        (_, Seen::Hidden(failure)) => hidden(LINK, NAME, "whether it is free", failure),
+        (_, Seen::Unasked) => Check::unknown(LINK, NAME, "whether it is free cannot be seen"),
+    }
+}
+
+fn vault(view: &View) -> Check {
+    const NAME: &str = "vault";
+    const LINK: Link = Link::Vault;
+    match (&view.vault, view.target()) {
+        (Seen::Here(vault), Some(target)) => match vault_rules::usable(vault, target) {
+            Ok(()) => Check::ok(LINK, NAME, "it is there already"),
+            Err(failure) => refused(*failure, vault, target),
+        },
+        (Seen::Here(_), None) => Check::ok(LINK, NAME, "it is there already"),
+        (Seen::Absent, _) => Check::ok(LINK, NAME, "prepare makes it"),
+        (Seen::Hidden(failure), _) => hidden(LINK, NAME, "the vault", failure),
+        (Seen::Unasked, _) => Check::unknown(LINK, NAME, "it could not be seen"),
+    }
+}
+
+/// A vault that `prepare` refuses, in its words.
+fn refused(failure: Failure, vault: &Vault, target: &Target) -> Check {
+    let says = [&[failure.what], failure.why.as_slice()].concat().join(": ");
+    let check = Check::error(Link::Vault, "vault", says, Fix::joined(failure.hints))
+        .because(format!("location = {}", vault.location));
+    match region::is(&vault.location, &target.region) {
+        true => check,
+        false => check.proves("VLT-REGION"),
+    }
+}
+
+/// The rights of the caller on each scope. A right that is missing is somebody else's turn, and a warning.
+fn lacking(before: &Before) -> Vec<Check> {
+    const LINK: Link = Link::Login;
+    if before.view.target().is_none() {
+        return vec![Check::unknown(LINK, "rights", "no state file says on what").hinted(az("init"))];
+    }
+    let Comparison { held, missing, unknown } = &before.rights;
+    let mut scopes: Vec<&ResourceId> = missing.iter().map(|right| &right.scope).collect();
+    scopes.dedup();
+    let of_scope = |scope: &&ResourceId| {
+        let actions: Vec<&str> = missing
+            .iter()
+            .filter(|own| own.scope == **scope)
+            .map(|own| own.action)
+            .collect();
+        let roles = actions
+            .iter()
+            .all(|action| action.starts_with("Microsoft.Authorization/"));
+        let who = match roles {
+            true => fix!["the subscription owner runs: ", az("grant")],
+            false => fix!["whoever has them runs: ", az("prepare")],
+        };
+        let says = format!(
+            "the signed-in account lacks {} rights on {}",
+            actions.len(),
+            scope.name()
+        );
+        let check = Check::warning(LINK, format!("rights on {}", scope.name()), says, who).proves("ARM-AUTHZ");
+        actions.iter().fold(check, |check, action| {
+            check.because(format!("lacks {action} on {scope}"))
+        })
+    };
+    let mut all: Vec<Check> = scopes.iter().map(of_scope).collect();
+    all.extend(unknown.iter().map(|scope| {
+        let says = format!(
+            "{} is not there yet, or hides what the signed-in account may do",
+            scope.name()
+        );
+        Check::unknown(LINK, format!("rights on {}", scope.name()), says)
+    }));
+    if all.is_empty() {
+        all.push(Check::ok(LINK, "rights", format!("all {held} are there")));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::view::tests::{failures, view};
+
+    fn before() -> Before {
+        Before {
+            view: view(),
+            rights: Comparison {
+                held: 9,
+                ..Comparison::default()
+            },
+            refused_name: Seen::Absent,
+        }
+    }
+
+    #[test]
+    fn nothing_stands_in_the_way_of_a_world_as_it_should_be() {
+        let all = checks(&before());
+        assert!(
+            all.iter()
+                .all(|own| own.verdict == aksbackup_shared::chain::check::Verdict::Ok),
+            "{all:#?}"
+        );
+    }
+
+    #[test]
+    fn what_prepare_makes_is_no_finding_and_a_name_of_others_is_one() {
+        let mut before = before();
+        before.view.account = Seen::Absent;
+        before.view.vault = Seen::Absent;
+        before.view.cluster = Seen::Here(crate::arm::clusters::tests::cluster(|body| {
+            body["properties"]["oidcIssuerProfile"] = serde_json::json!({ "enabled": false });
+        }));
+        assert_eq!(failures(&checks(&before)), Vec::<String>::new());
+        before.refused_name = Seen::Here("taken".into());
+        assert_eq!(failures(&checks(&before)), ["STO-NAME-TAKEN"]);
+    }
+
+    #[test]
+    fn rights_that_are_missing_are_listed_by_scope() {
+        let mut before = before();
+        let scope = before.view.id.clone();
+        let lacks = |action| required_permissions::Needed {
+            action,
+            scope: scope.clone(),
+        };
+        before.rights.missing = vec![lacks("A/write"), lacks("B/write")];
+        let all = checks(&before);
+        let bad: Vec<_> = all.iter().filter(|own| own.is_finding()).collect();
+        assert_eq!((bad.len(), bad[0].evidence.len()), (1, 2));
+    }
+}

@@ -1,0 +1,87 @@
+use serde_json::json;
+
+use super::*;
+use crate::checks::protection::tests::instance;
+use crate::target_ids::tests::example;
+
+fn told(change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let own = instance("ProtectionConfigured", |body| {
+        let policy = &mut body["properties"]["policyInfo"];
+        change(&mut policy["policyParameters"]["backupDatasourceParametersList"][0]);
+    });
+    of_instance(&example(), &own).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_parameter_is_compared_and_what_azure_writes_as_null_is_an_empty_list() {
+    assert_eq!(
+        told(|own| own["includedNamespaces"] = json!(null)),
+        Vec::<String>::new()
+    );
+    assert_eq!(told(|own| own["includedNamespaces"] = json!([])), Vec::<String>::new());
+    for (key, value, says) in [
+        (
+            "includedNamespaces",
+            json!(["b", "a"]),
+            "included namespaces is a, b (the target says all)",
+        ),
+        (
+            "excludedNamespaces",
+            json!(["a"]),
+            "excluded namespaces is a (the target says none)",
+        ),
+        (
+            "snapshotVolumes",
+            json!(false),
+            "volume snapshots is off (the target says on)",
+        ),
+        (
+            "includeClusterScopeResources",
+            json!(false),
+            "cluster-scoped resources is off (the target says on)",
+        ),
+        (
+            "labelSelectors",
+            json!(["app=web"]),
+            "label selectors is app=web (the target says none)",
+        ),
+    ] {
+        assert_eq!(told(|own| own[key] = value), [says]);
+    }
+}
+
+#[test]
+fn policy_and_snapshot_group_are_compared_and_no_hint_deletes_anything() {
+    let own = instance("ProtectionConfigured", |body| {
+        let policy = &mut body["properties"]["policyInfo"];
+        policy["policyId"] = json!("/x/backupPolicies/other");
+        policy["policyParameters"]["dataStoreParametersList"][0]["resourceGroupId"] =
+            json!("/subscriptions/s/resourceGroups/rg-old");
+        policy["policyParameters"]["backupDatasourceParametersList"][0]["snapshotVolumes"] = json!(false);
+    });
+    let (target, all) = (example(), of_instance(&example(), &own));
+    assert_eq!(all.len(), 3, "{all:?}");
+    let hints = hints(&target, &own, &all);
+    assert!(
+        hints.len() == 4 && hints[1].to_string().contains("update-policy"),
+        "{hints:#?}"
+    );
+    let adopted = "az aksbackup init --policy other --snapshot-group rg-old --no-snapshot-volumes";
+    assert!(hints[0].to_string().ends_with(adopted), "{hints:#?}");
+    assert!(
+        !hints
+            .iter()
+            .any(|hint| hint.to_string().to_lowercase().contains("delete")),
+        "{hints:#?}"
+    );
+}
+
+#[test]
+fn what_azure_leaves_out_is_neither_the_same_nor_different() {
+    let own = instance("ProtectionConfigured", |body| {
+        let parameters = &mut body["properties"]["policyInfo"]["policyParameters"];
+        parameters["backupDatasourceParametersList"] = json!([]);
+    });
+    assert_eq!(of_instance(&example(), &own), []);
+    assert_eq!(unreported(&own).len(), 4);
+}

@@ -1,0 +1,95 @@
+//! The extension's settings under the names that go over the wire.
+
+use std::collections::BTreeMap;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::schema::Target;
+
+use crate::arm::extensions::Extension;
+
+/// Settings by their wire names.
+pub(crate) type Settings = BTreeMap<String, String>;
+
+/// The container; `blobContainer` in the Azure CLI.
+pub(crate) const BUCKET: &str = "configuration.backupStorageLocation.bucket";
+/// The storage account.
+pub(crate) const ACCOUNT: &str = "configuration.backupStorageLocation.config.storageAccount";
+/// Its group.
+pub(crate) const GROUP: &str = "configuration.backupStorageLocation.config.resourceGroup";
+/// Its subscription.
+pub(crate) const SUBSCRIPTION: &str = "configuration.backupStorageLocation.config.subscriptionId";
+/// `true` for tokens in place of account keys.
+pub(crate) const USE_AAD: &str = "configuration.backupStorageLocation.config.useAAD";
+/// The blob endpoint: without it Velero would have to look the account up through ARM.
+const ENDPOINT: &str = "configuration.backupStorageLocation.config.storageAccountURI";
+pub(crate) const TENANT: &str = "credentials.tenantId";
+
+/// The settings of a new extension.
+pub(crate) fn wanted(target: &Target, blob_endpoint: &str) -> Settings {
+    [storage(target), keys(target, blob_endpoint)]
+        .concat()
+        .into_iter()
+        .collect()
+}
+
+fn storage(target: &Target) -> Vec<(String, String)> {
+    pairs([
+        (BUCKET, target.storage.container.as_str()),
+        (ACCOUNT, target.storage.account.as_str()),
+        (GROUP, target.storage.resource_group.as_str()),
+        (SUBSCRIPTION, target.subscription.as_str()),
+    ])
+}
+
+fn keys(target: &Target, blob_endpoint: &str) -> Vec<(String, String)> {
+    pairs([
+        (USE_AAD, "true"),
+        (ENDPOINT, blob_endpoint),
+        (TENANT, target.tenant.as_str()),
+    ])
+}
+
+fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+}
+
+/// Checks that an extension stores into the target's container.
+///
+/// # Errors
+/// It stores elsewhere: both sides are named.
+pub(crate) fn same_storage(target: &Target, extension: &Extension) -> Outcome<()> {
+    let other = storage(target)
+        .into_iter()
+        .find(|(key, value)| !extension.setting(key).eq_ignore_ascii_case(value));
+    if other.is_none() {
+        return Ok(());
+    }
+    let own = |key| extension.setting(key);
+    let wanted = &target.storage;
+    Failure::failed(format!("extension {} stores backups elsewhere", extension.name))
+        .because(format!(
+            "it has container {}, account {}, group {}, subscription {}; wanted are container {}, account {}, group {}, \
+             subscription {}",
+            own(BUCKET),
+            own(ACCOUNT),
+            own(GROUP),
+            own(SUBSCRIPTION),
+            wanted.container,
+            wanted.account,
+            wanted.resource_group,
+            target.subscription
+        ))
+        .err()
+}
+
+/// The settings that an extension lacks for access without account keys.
+pub(crate) fn keyless(target: &Target, extension: &Extension, blob_endpoint: &str) -> Settings {
+    let same = |own: &str, value: &str| {
+        own.trim_end_matches('/')
+            .eq_ignore_ascii_case(value.trim_end_matches('/'))
+    };
+    keys(target, blob_endpoint)
+        .into_iter()
+        .filter(|(key, value)| !same(extension.setting(key), value))
+        .collect()
+}

@@ -1,0 +1,210 @@
+//! Backup policies: made from presets, and read.
+
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
+use aksbackup_shared::schema::PolicyTarget;
+use serde_json::{Value, json};
+
+use crate::arm::backups::DATASOURCE_TYPE;
+
+/// The intervals that Azure Backup takes for AKS.
+const SCHEDULES: [&str; 6] = ["PT4H", "PT6H", "PT8H", "PT12H", "P1D", "P1W"];
+
+/// What later steps need to know of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// Name of its backup rule.
+    pub(crate) rule: String,
+    /// Its default retention tag.
+    pub(crate) retention_tag: String,
+    /// Whether it copies backups to the vault tier.
+    pub(crate) vault_tier: bool,
+    /// Its interval, such as `P1D`.
+    pub(crate) schedule: String,
+    /// How long its default retention keeps, such as `P7D`.
+    pub(crate) retention: String,
+}
+
+/// The `properties` of a policy by the target's schedule and retention.
+///
+/// # Errors
+/// Exit 2: an interval that Azure Backup does not take for AKS.
+pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
+    if !SCHEDULES.contains(&target.schedule.as_str()) {
+        return Failure::usage(format!("{} is no interval of backups", target.schedule))
+            .because(format!("Azure Backup takes {} for AKS", SCHEDULES.join(", ")))
+            .hint(az("init --schedule P1D"))
+            .err();
+    }
+    let mut tags = vec![json!({ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Default" } })];
+    let mut rules = Vec::new();
+    if let Some(vault_tier) = &target.vault_tier_retention {
+        tags.push(
+            json!({ "isDefault": false, "taggingPriority": 25, "tagInfo": { "tagName": "Daily" },
+            "criteria": [{ "objectType": "ScheduleBasedBackupCriteria", "absoluteCriteria": ["FirstOfDay"] }] }),
+        );
+        let copied = keep(&target.retention, "OperationalStore", true);
+        rules.push(retention(
+            "Daily",
+            false,
+            &[copied, keep(vault_tier, "VaultStore", false)],
+        ));
+    }
+    rules.push(retention(
+        "Default",
+        true,
+        &[keep(&target.retention, "OperationalStore", false)],
+    ));
+    rules.push(backup(&target.schedule, &tags));
+    Ok(json!({ "objectType": "BackupPolicy", "datasourceTypes": [DATASOURCE_TYPE], "policyRules": rules }))
+}
+
+fn backup(schedule: &str, tags: &[Value]) -> Value {
+    let name = match schedule {
+        "P1D" => "BackupDaily",
+        "P1W" => "BackupWeekly",
+        _ => "BackupHourly",
+    };
+    json!({
+        "name": name,
+        "objectType": "AzureBackupRule",
+        "backupParameters": { "objectType": "AzureBackupParams", "backupType": "Incremental" },
+        "dataStore": store("OperationalStore"),
+        "trigger": {
+            "objectType": "ScheduleBasedTriggerContext",
+            "schedule": {
+                "repeatingTimeIntervals": [format!("R/2024-01-01T06:00:00+00:00/{schedule}")],
+                "timeZone": "UTC",
+            },
+            "taggingCriteria": tags,
+        },
+    })
+}
+
+fn retention(name: &str, default: bool, lifecycles: &[Value]) -> Value {
+    json!({ "name": name, "objectType": "AzureRetentionRule", "isDefault": default, "lifecycles": lifecycles })
+}
+
+fn keep(duration: &str, place: &str, copied: bool) -> Value {
+    let copies = match copied {
+        true => json!([{ "copyAfter": { "objectType": "ImmediateCopyOption" }, "dataStore": store("VaultStore") }]),
+        false => json!([]),
+    };
+    json!({
+        "deleteAfter": { "objectType": "AbsoluteDeleteOption", "duration": duration },
+        "sourceDataStore": store(place),
+        "targetDataStoreCopySettings": copies,
+    })
+}
+
+fn store(kind: &str) -> Value {
+    json!({ "objectType": "DataStoreInfoBase", "dataStoreType": kind })
+}
+
+/// Reads a policy's `properties`.
+///
+/// # Errors
+/// It is not for AKS, or has no backup rule.
+pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
+    let types = texts(policy.get("datasourceTypes"));
+    if !types.iter().any(|kind| kind.eq_ignore_ascii_case(DATASOURCE_TYPE)) {
+        return unusable(
+            name,
+            &format!("it is for {}, not for {DATASOURCE_TYPE}", types.join(", ")),
+        );
+    }
+    let rules: Vec<&Value> = policy
+        .get("policyRules")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .collect();
+    let is = |rule: &&&Value, kind: &str| text(rule, "/objectType").eq_ignore_ascii_case(kind);
+    let Some(rule) = rules.iter().find(|rule| is(rule, "AzureBackupRule")) else {
+        return unusable(name, "it has no backup rule");
+    };
+    let default = rules
+        .iter()
+        .filter(|rule| is(rule, "AzureRetentionRule"))
+        .find(|rule| is_default(rule));
+    let default_text = |pointer| default.map(|rule| text(rule, pointer)).unwrap_or_default();
+    let intervals = texts(rule.pointer("/trigger/schedule/repeatingTimeIntervals"));
+    let tags = [default_tag(rule), default_text("/name"), "Default"];
+    Ok(Facts {
+        rule: text(rule, "/name").to_owned(),
+        retention_tag: tags
+            .into_iter()
+            .find(|tag| !tag.is_empty())
+            .unwrap_or_default()
+            .to_owned(),
+        vault_tier: has_vault_tier(policy),
+        schedule: intervals
+            .first()
+            .and_then(|interval| interval.rsplit('/').next())
+            .unwrap_or_default()
+            .to_owned(),
+        retention: default_text("/lifecycles/0/deleteAfter/duration").to_owned(),
+    })
+}
+
+fn unusable<T>(name: &str, why: &str) -> Outcome<T> {
+    Failure::failed(format!("policy {name} cannot protect a cluster"))
+        .because(why)
+        .hint(fix!["choose another policy, or a new name: ", az("init --policy NAME")])
+        .err()
+}
+
+/// The retention tag that backups of a rule get where no criterion says otherwise.
+fn default_tag(rule: &Value) -> &str {
+    let tags = rule.pointer("/trigger/taggingCriteria").and_then(Value::as_array);
+    let tag = tags.into_iter().flatten().find(|tag| is_default(tag));
+    tag.map(|tag| text(tag, "/tagInfo/tagName")).unwrap_or_default()
+}
+
+fn texts(value: Option<&Value>) -> Vec<&str> {
+    let items = value.and_then(Value::as_array).into_iter().flatten();
+    items.filter_map(Value::as_str).collect()
+}
+
+fn is_default(value: &Value) -> bool {
+    value.get("isDefault").and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// How long a policy's `properties` keep copies in the vault tier, where they do.
+pub(crate) fn vault_tier_retention(policy: &Value) -> Option<String> {
+    let rules = policy.get("policyRules").and_then(Value::as_array)?;
+    let mut lifecycles = rules
+        .iter()
+        .filter_map(|rule| rule.get("lifecycles")?.as_array())
+        .flatten();
+    let in_vault = |own: &&Value| text(own, "/sourceDataStore/dataStoreType").eq_ignore_ascii_case("VaultStore");
+    let kept = text(lifecycles.find(in_vault)?, "/deleteAfter/duration");
+    (!kept.is_empty()).then(|| kept.to_owned())
+}
+
+/// Whether a policy's `properties` keep copies in the vault tier.
+pub(crate) fn has_vault_tier(policy: &Value) -> bool {
+    let rules = policy
+        .get("policyRules")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let mut lifecycles = rules.filter_map(|rule| rule.get("lifecycles")?.as_array()).flatten();
+    lifecycles.any(|lifecycle| {
+        let in_vault = |value: &Value| text(value, "/dataStoreType").eq_ignore_ascii_case("VaultStore");
+        let copies = lifecycle.get("targetDataStoreCopySettings").and_then(Value::as_array);
+        lifecycle.get("sourceDataStore").is_some_and(in_vault)
+            || copies
+                .into_iter()
+                .flatten()
+                .any(|copy| copy.get("dataStore").is_some_and(in_vault))
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,168 @@
+//! How the protection of a cluster stands, in Azure's words, and what cures it.
+
+use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::failure::Failure;
+use aksbackup_shared::fix;
+use aksbackup_shared::schema::Target;
+
+use crate::arm::backups::{Instance, UserError};
+
+/// How the protection of an instance stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protection {
+    /// All is well.
+    Configured,
+    /// Azure works on it, or says what this program does not know.
+    Changing,
+    /// Somebody stopped or deleted it.
+    Paused,
+    /// It failed, or never began.
+    Broken,
+}
+
+/// Reads Azure's word.
+pub(crate) fn of(instance: &Instance) -> Protection {
+    match instance.protection() {
+        "ProtectionConfigured" => Protection::Configured,
+        "ProtectionStopped"
+        | "BackupSchedulesSuspended"
+        | "RetentionSchedulesSuspended"
+        | "SoftDeleted"
+        | "SoftDeleting" => Protection::Paused,
+        "ProtectionError" | "ConfiguringProtectionFailed" | "NotProtected" | "Invalid" => Protection::Broken,
+        _ => Protection::Changing,
+    }
+}
+
+/// What proves that the cluster is protected.
+pub(crate) fn evidence(instance: &Instance) -> String {
+    let policy = instance.properties.policy_info.policy_id.rsplit('/').next();
+    format!(
+        "backup instance {}: {} with policy {}",
+        instance.id.name(),
+        instance.protection(),
+        policy.unwrap_or_default()
+    )
+}
+
+/// What Azure says of an instance that failed.
+pub(crate) fn said(instance: &Instance) -> String {
+    let errors: Vec<String> = instance
+        .errors()
+        .iter()
+        .map(|error| format!("{}: {}", error.code, error.message))
+        .collect();
+    match errors.is_empty() {
+        true => format!("Azure says: {}", instance.protection()),
+        false => format!("Azure says: {}", errors.join("; ")),
+    }
+}
+
+/// Returns an instance in words, with its vault and the vault's resource group.
+fn in_vault(instance: &Instance) -> String {
+    match instance.vault() {
+        Some(vault) => format!("backup instance {} in vault {}", instance.id.name(), vault.with_group()),
+        None => format!("backup instance {}", instance.id),
+    }
+}
+
+/// An instance that failed.
+pub(crate) fn broken(instance: &Instance) -> Failure {
+    let failure = Failure::failed(format!("{} is in state {}", in_vault(instance), instance.protection()));
+    UserError::explain(&instance.errors(), failure).hint(fix!["once that is cured: ", az("protect")])
+}
+
+/// An instance that somebody stopped or deleted.
+pub(crate) fn paused(instance: &Instance) -> Failure {
+    let (name, state) = (instance.id.name(), instance.protection());
+    let vault = instance.vault();
+    let vault = vault.as_ref();
+    let place = format!(
+        "--backup-instance-name {name} --resource-group {} --vault-name {}",
+        vault
+            .map(|vault| vault.resource_group().to_string())
+            .unwrap_or_default(),
+        vault.map(|vault| vault.name().to_owned()).unwrap_or_default()
+    );
+    let command = match state.starts_with("SoftDelet") {
+        true => shell(format!(
+            "az dataprotection backup-instance deleted-backup-instance undelete {place}"
+        )),
+        false => shell(format!("az dataprotection backup-instance resume-protection {place}")),
+    };
+    Failure::failed(format!("{} is in state {state}", in_vault(instance)))
+        .because("somebody stopped the protection of the cluster on purpose")
+        .hint(fix!["if it is to be protected again: ", command])
+}
+
+/// A cluster that another vault protects.
+pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
+    let vault = instance.vault();
+    let (name, group) = match &vault {
+        Some(vault) => (vault.name().to_owned(), vault.resource_group().to_string()),
+        None => (instance.id.to_string(), String::new()),
+    };
+    Failure::failed(format!(
+        "cluster {} is protected by another vault",
+        target.cluster.with_group()
+    ))
+    .because(format!(
+        "backup instance {} in vault {name} (group {group}) is {}; a cluster can be in one vault only",
+        instance.id.name(),
+        instance.protection()
+    ))
+    .hint(fix![
+        "to go on with that vault: ",
+        az(format!("init --vault {name} --vault-resource-group {group}"))
+    ])
+    .hint("leaving that vault is a decision of its owner: the recovery points in it go with its backup instance")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::target_ids;
+    use crate::target_ids::tests::example;
+
+    /// The example's instance in this state, with what a test wants otherwise.
+    pub(crate) fn instance(state: &str, change: impl FnOnce(&mut Value)) -> Instance {
+        let target = example();
+        let mut body = json!({ "id": target_ids::instance(&target).as_str().replace("/backupVaults/", "/Backupvaults/"), "properties": {
+            "currentProtectionState": state,
+            "dataSourceInfo": { "resourceID": target.cluster.as_str() },
+            "policyInfo": { "policyId": target_ids::policy(&target).as_str(), "policyParameters": { "dataStoreParametersList": [
+                { "resourceGroupId": target_ids::snapshot_group(&target).as_str() } ],
+                "backupDatasourceParametersList": [ { "snapshotVolumes": true, "includeClusterScopeResources": true } ] } },
+        } });
+        change(&mut body);
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn every_word_of_azure_has_its_meaning_and_an_unknown_one_means_patience() {
+        let of = |state| of(&instance(state, |_| ()));
+        assert_eq!(of("ProtectionConfigured"), Protection::Configured);
+        assert_eq!(of("ConfiguringProtection"), Protection::Changing);
+        assert_eq!(of("ConfiguringProtectionFailed"), Protection::Broken);
+        assert_eq!(of("SoftDeleted"), Protection::Paused);
+        assert_eq!(of("Inventing"), Protection::Changing);
+    }
+
+    #[test]
+    fn what_somebody_stopped_names_the_command_that_resumes_it() {
+        let hint = |state| paused(&instance(state, |_| ())).hints[0].clone();
+        assert!(hint("ProtectionStopped").to_string().contains(
+            "resume-protection --backup-instance-name aks-instance --resource-group rg-backup --vault-name bv-aks"
+        ));
+        assert!(hint("SoftDeleted").to_string().contains("undelete"));
+        for failure in [
+            broken(&instance("NotProtected", |_| ())),
+            paused(&instance("ProtectionStopped", |_| ())),
+        ] {
+            let what = "backup instance aks-instance in vault rg-backup/bv-aks is in state ";
+            assert!(failure.what.starts_with(what), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The storage account and its container, as the control plane has them.
+
+use aksbackup_shared::chain::check::Check;
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::fix;
+
+use crate::arm::clusters::Cluster;
+use crate::arm::region;
+use crate::arm::storage::Account;
+use crate::checks::account;
+use crate::checks::view::{Seen, View};
+
+const LINK: Link = Link::Storage;
+
+/// The checks.
+pub(crate) fn checks(view: &View) -> Vec<Check> {
+    let own = match existence(view) {
+        Ok(account) => account,
+        Err(check) => return vec![*check],
+    };
+    let mut all = usable(view, own);
+    all.extend([container(view), immutability(view)]);
+    all
+}
+
+/// What has to hold of an account that exists.
+pub(crate) fn usable(view: &View, account: &Account) -> Vec<Check> {
+    vec![
+        state(view, account),
+        kind(account),
+        region_of(view, account),
+        subscription(view),
+    ]
+}
+
+fn existence(view: &View) -> Result<&Account, Box<Check>> {
+    const NAME: &str = "storage account";
+    if let Some(check) = view.account.unread(LINK, NAME, "the storage account") {
+        return Err(Box::new(check));
+    }
+    view.account.here().ok_or_else(|| {
+        let name = view
+            .places
+            .account
+            .as_ref()
+            .map(|id| id.name().to_owned())
+            .unwrap_or_default();
+        let group = view.places.account.as_ref().map(|id| id.resource_group().to_string());
+        if let Some(check) = vanished(view, NAME, false) {
+            return Box::new(check);
+        }
+        let says = format!(
+            "storage account {name} does not exist in group {}",
+            group.unwrap_or_default()
+        );
+        Box::new(Check::error(LINK, NAME, says, az("prepare")).proves("ARM-NOT-FOUND"))
+    })
+}
+
+/// What existed by the state file or the extension, and is gone: to be recovered, not to be created again.
+fn vanished(view: &View, name: &str, account: bool) -> Option<Check> {
+    let extensions = view.extensions.here().map_or(&[][..], Vec::as_slice);
+    let gone = account::vanished(&view.state, view.target()?, extensions, (account, false))?;
+    Some(Check::error(LINK, name, gone.says, gone.hint).proves("STO-VANISHED"))
+}
+
+fn state(view: &View, account: &Account) -> Check {
+    const NAME: &str = "storage account";
+    let own = &account.properties;
+    let status = own.status_of_primary.as_deref().unwrap_or("available");
+    let state = own.provisioning_state.as_deref().unwrap_or("Succeeded");
+    let facts = format!("properties.statusOfPrimary = {status}, properties.provisioningState = {state}");
+    let name = view.places.account.as_ref().map(|id| id.name()).unwrap_or_default();
+    if !status.eq_ignore_ascii_case("available") {
+        let says = format!("storage account {name} is {status}");
+        let hint = "see the subscription's state and Azure's service health in the portal";
+        return Check::error(LINK, NAME, says, hint)
+            .because(facts)
+            .proves("STO-ACCOUNT-DISABLED");
+    }
+    match state {
+        "Succeeded" => Check::ok(LINK, NAME, format!("{name} is {status}")),
+        "Failed" => Check::error(
+            LINK,
+            NAME,
+            format!("storage account {name} is in state Failed"),
+            account::another(),
+        ),
+        _ => Check::warning(
+            LINK,
+            NAME,
+            format!("storage account {name} is {state}"),
+            "run this again in a minute",
+        ),
+    }
+    .because(facts)
+}
+
+fn kind(account: &Account) -> Check {
+    const NAME: &str = "kind of account";
+    let kind = account.kind.as_deref().unwrap_or_default();
+    let sku = account.sku.as_ref().map(|sku| sku.name.as_str()).unwrap_or_default();
+    let fact = format!("kind = {kind}, sku.name = {sku}");
+    match kind.eq_ignore_ascii_case("StorageV2") && !sku.to_ascii_lowercase().starts_with("premium") {
+        true => Check::ok(LINK, NAME, format!("{kind} with {sku}")),
+        false => {
+            let says = format!("it is {kind} with {sku}; Azure Backup wants StorageV2 with a standard SKU");
+            Check::error(LINK, NAME, says, account::another()).proves("STO-WRONG-KIND")
+        }
+    }
+    .because(fact)
+}
+
+fn region_of(view: &View, account: &Account) -> Check {
+    const NAME: &str = "region";
+    let fact = format!("location = {}", account.location);
+    match view.cluster.here().and_then(Cluster::region) {
+        None => Check::unknown(
+            LINK,
+            NAME,
+            format!("it is in {}, the cluster's is not known", account.location),
+        ),
+        Some(own) if region::is(&account.location, &own) => Check::ok(LINK, NAME, "it is the cluster's"),
+        Some(own) => {
+            let says = format!("the account is in {}, the cluster in {own}", account.location);
+            Check::error(LINK, NAME, says, account::another()).proves("CLU-REGION-MISMATCH")
+        }
+    }
+    .because(fact)
+}
+
+fn subscription(view: &View) -> Check {
+    const NAME: &str = "subscription";
+    let own = view
+        .places
+        .account
+        .as_ref()
+        .map(|id| id.subscription().to_string())
+        .unwrap_or_default();
+    let cluster = view.id.subscription();
+    match own.eq_ignore_ascii_case(cluster.as_str()) {
+        true => Check::ok(LINK, NAME, "it is the cluster's"),
+        false => {
+            let says = format!("the account is in subscription {own}, the cluster in {cluster}");
+            Check::error(LINK, NAME, says, account::another()).proves("STO-WRONG-SUB")
+        }
+    }
+}
+
+fn container(view: &View) -> Check {
+    const NAME: &str = "container";
+    if let Some(check) = view.container.unread(LINK, NAME, "the container") {
+        return check;
+    }
+    let name = view
+        .places
+        .container
+        .as_ref()
+        .map(|id| id.name().to_owned())
+        .unwrap_or_default();
+    match &view.container {
+        Seen::Here(own) if own.properties.deleted == Some(true) => {
+            let hint = fix![
+                "restore it in the portal, or take another: ",
+                az("init --container NAME")
+            ];
+            Check::error(LINK, NAME, format!("container {name} was deleted"), hint)
+                .because("properties.deleted = true")
+                .proves("STO-CONTAINER-DELETING")
+        }
+        Seen::Here(_) => Check::ok(LINK, NAME, format!("{name} is there")),
+        Seen::Absent | Seen::Hidden(_) | Seen::Unasked => {
+            if let Some(check) = vanished(view, NAME, true) {
+                return check;
+            }
+            Check::error(LINK, NAME, format!("container {name} does not exist"), az("prepare"))
+                .because("HTTP 404 for the container")
+                .proves("STO-CONTAINER-MISSING")
+        }
+    }
+}
+
+fn immutability(view: &View) -> Check {
+    const NAME: &str = "immutability";
+    let Some(own) = view.container.here().map(|own| &own.properties) else {
+        return Check::unknown(LINK, NAME, "the container could not be seen");
+    };
+    let (policy, hold) = (
+        own.has_immutability_policy == Some(true),
+        own.has_legal_hold == Some(true),
+    );
+    let facts = format!("properties.hasImmutabilityPolicy = {policy}, properties.hasLegalHold = {hold}");
+    match policy || hold {
+        false => Check::ok(LINK, NAME, "blobs can be changed and deleted"),
+        true => {
+            let says =
+                "blobs of the container are immutable, so that backups can neither overwrite nor delete their own";
+            let hint = fix![
+                "take a container without: ",
+                az("init --container NAME"),
+                "; the vault protects backups instead"
+            ];
+            Check::error(LINK, NAME, says, hint).proves("STO-IMMUTABLE")
+        }
+    }
+    .because(facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::checks::account::tests::account;
+    use crate::checks::view::tests::{failures, found, view};
+
+    #[test]
+    fn each_fault_of_the_account_proves_its_failure() {
+        type Case = (fn(&mut serde_json::Value), &'static str);
+        let cases: [Case; 4] = [
+            (|own| own["kind"] = json!("BlobStorage"), "STO-WRONG-KIND"),
+            (|own| own["sku"]["name"] = json!("Premium_LRS"), "STO-WRONG-KIND"),
+            (|own| own["location"] = json!("North Europe"), "CLU-REGION-MISMATCH"),
+            (
+                |own| own["properties"]["statusOfPrimary"] = json!("unavailable"),
+                "STO-ACCOUNT-DISABLED",
+            ),
+        ];
+        for (change, id) in cases {
+            let mut view = view();
+            view.account = Seen::Here(account(change));
+            assert_eq!(failures(&checks(&view)), [id]);
+        }
+    }
+
+    #[test]
+    fn a_container_that_is_missing_deleted_or_immutable_is_told() {
+        let mut view = view();
+        view.container = Seen::Absent;
+        assert_eq!(
+            failures(&checks(&view)),
+            ["STO-VANISHED"],
+            "the extension stores backups in it"
+        );
+        view.extensions = Seen::Here(Vec::new());
+        assert_eq!(failures(&checks(&view)), ["STO-CONTAINER-MISSING"]);
+        view.container = found(json!({ "properties": { "hasLegalHold": true } }));
+        assert_eq!(failures(&checks(&view)), ["STO-IMMUTABLE"]);
+        view.container = found(json!({ "properties": { "deleted": true } }));
+        assert_eq!(failures(&checks(&view)), ["STO-CONTAINER-DELETING"]);
+    }
+
+    #[test]
+    fn an_account_of_another_subscription_is_told() {
+        let mut view = view();
+        let id = view.places.account.clone().unwrap();
+        let other = id
+            .as_str()
+            .replace(id.subscription().as_str(), "5d2e9f0a-7c3b-4e61-8a55-0f4c1b7e9d22");
+        view.places.account = Some(other.parse().unwrap());
+        assert_eq!(failures(&checks(&view)), ["STO-WRONG-SUB"]);
+    }
+}

@@ -1,0 +1,240 @@
+//! The Backup vault and its policy.
+
+use aksbackup_shared::chain::check::Check;
+use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::{Fix, az};
+use aksbackup_shared::fix;
+use serde_json::Value;
+
+use crate::arm::backups::Instance;
+use crate::arm::clusters::Cluster;
+use crate::arm::region;
+use crate::arm::vaults::Vault;
+use crate::checks::drift;
+use crate::checks::policy;
+use crate::checks::vault_rules;
+use crate::checks::view::{Seen, View};
+
+const LINK: Link = Link::Vault;
+
+/// The checks.
+pub(crate) fn checks(view: &View) -> Vec<Check> {
+    const NAME: &str = "vault";
+    let name = view
+        .places
+        .vault
+        .as_ref()
+        .map(|id| id.name().to_owned())
+        .unwrap_or_default();
+    if let Some(check) = view.vault.unread(LINK, NAME, "the vault") {
+        return vec![check];
+    }
+    let Some(vault) = view.vault.here() else {
+        let says = format!("Backup vault {name} does not exist");
+        return vec![Check::error(LINK, NAME, says, az("prepare")).proves("ARM-NOT-FOUND")];
+    };
+    vec![
+        state(&name, vault),
+        region_of(view, vault),
+        tenant(view),
+        identity(view, &name, vault),
+        policy(view),
+    ]
+}
+
+fn state(name: &str, vault: &Vault) -> Check {
+    const NAME: &str = "vault";
+    let state = vault.properties.provisioning_state.as_deref().unwrap_or("Succeeded");
+    let fact = format!("properties.provisioningState = {state}");
+    let soft = vault.soft_delete().unwrap_or("unknown");
+    let immutable = vault.immutability().unwrap_or("Disabled");
+    match state {
+        "Succeeded" => Check::ok(
+            LINK,
+            NAME,
+            format!("{name} is there, soft delete {soft}, immutability {immutable}"),
+        ),
+        "Failed" => Check::error(
+            LINK,
+            NAME,
+            format!("vault {name} is in state Failed"),
+            vault_rules::another(),
+        ),
+        _ => Check::warning(
+            LINK,
+            NAME,
+            format!("vault {name} is {state}"),
+            "run this again in a minute",
+        ),
+    }
+    .because(fact)
+}
+
+fn region_of(view: &View, vault: &Vault) -> Check {
+    const NAME: &str = "region of the vault";
+    let fact = format!("location = {}", vault.location);
+    match view.cluster.here().and_then(Cluster::region) {
+        None => Check::unknown(
+            LINK,
+            NAME,
+            format!("it is {}, the cluster's is not known", vault.location),
+        ),
+        Some(own) if region::is(&vault.location, &own) => Check::ok(LINK, NAME, "it is the cluster's"),
+        Some(own) => {
+            let says = format!("the vault is in {}, the cluster in {own}", vault.location);
+            Check::error(LINK, NAME, says, vault_rules::another()).proves("VLT-REGION")
+        }
+    }
+    .because(fact)
+}
+
+fn tenant(view: &View) -> Check {
+    const NAME: &str = "tenant of the vault";
+    let of = |seen: &Seen<crate::arm::groups::Subscription>| seen.here().and_then(|own| own.tenant_id.clone());
+    let own = of(&view.subscription).unwrap_or_else(|| view.caller.tenant.to_string());
+    match (&view.vault_subscription, of(&view.vault_subscription)) {
+        (Seen::Unasked, _) => Check::ok(LINK, NAME, "the vault is in the cluster's subscription"),
+        (_, Some(other)) if other.eq_ignore_ascii_case(&own) => Check::ok(LINK, NAME, "it is the cluster's"),
+        (_, Some(other)) => {
+            let says = format!("the vault is in tenant {other}, the cluster in {own}");
+            Check::error(LINK, NAME, says, vault_rules::another())
+                .because(format!("tenantId = {other}"))
+                .proves("VLT-TENANT")
+        }
+        (_, None) => Check::unknown(LINK, NAME, "the vault's subscription may not be read"),
+    }
+}
+
+fn identity(view: &View, name: &str, vault: &Vault) -> Check {
+    const NAME: &str = "identity of the vault";
+    let gone = |id: &str| {
+        let says = format!("identity {id} of vault {name} does not exist any more");
+        Check::error(
+            LINK,
+            NAME,
+            says,
+            "give the vault another identity in the portal, and its roles",
+        )
+        .because(format!(
+            "identity.userAssignedIdentities[{id}].principalId is not there"
+        ))
+        .proves("VLT-UAMI-GONE")
+    };
+    let assigned = view.instance().and_then(Instance::assigned_identity);
+    if let Some(id) = assigned.filter(|id| vault.assigned(id).is_none()) {
+        return gone(id);
+    }
+    match (vault.principal(), vault.lost_identities().first(), assigned) {
+        (_, _, Some(id)) => Check::ok(LINK, NAME, format!("the instance uses {id}")),
+        (Some(own), _, None) => {
+            Check::ok(LINK, NAME, "it has its own").because(format!("identity.principalId = {own}"))
+        }
+        (None, Some(lost), None) => gone(lost),
+        (None, None, None) => {
+            let says = format!("vault {name} has no identity: none of its roles counts");
+            Check::error(
+                LINK,
+                NAME,
+                says,
+                fix![az("prepare"), ", then grant: its principal is new"],
+            )
+            .because("identity.principalId is not there")
+            .proves("VLT-NO-IDENTITY")
+        }
+    }
+}
+
+fn policy(view: &View) -> Check {
+    const NAME: &str = "policy";
+    // Without an instance and a state file there is none to ask for.
+    if matches!(view.policy, Seen::Unasked) {
+        return Check::ok(LINK, NAME, "none is chosen yet");
+    }
+    if let Some(check) = view.policy.unread(LINK, NAME, "the policy") {
+        return check;
+    }
+    let name = view
+        .places
+        .policy
+        .as_ref()
+        .map(|id| id.name().to_owned())
+        .unwrap_or_default();
+    match &view.policy {
+        Seen::Here(own) => rules(view, &name, own),
+        Seen::Absent | Seen::Hidden(_) | Seen::Unasked => {
+            Check::error(LINK, NAME, format!("policy {name} does not exist"), az("prepare")).proves("ARM-NOT-FOUND")
+        }
+    }
+}
+
+/// The rules of the policy against the target's. Where the instance has another policy, its own check says so.
+fn rules(view: &View, name: &str, own: &Value) -> Check {
+    const NAME: &str = "policy";
+    let facts = match policy::facts(own, name) {
+        Ok(facts) => facts,
+        Err(failure) => return Check::error(LINK, NAME, failure.what, other_policy()),
+    };
+    let Some(target) = view.target() else {
+        return Check::ok(LINK, NAME, format!("{name} is there"));
+    };
+    if let Some(file) = &target.policy.file {
+        return Check::ok(
+            LINK,
+            NAME,
+            format!("{name} is there; prepare compares its rules with {file}"),
+        );
+    }
+    let differing: Vec<String> = drift::of_policy(target, &facts)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    match differing.is_empty() {
+        true => Check::ok(LINK, NAME, format!("{name} is there, with the rules of the target")),
+        false => Check::error(
+            LINK,
+            NAME,
+            format!("policy {name}: {}", differing.join("; ")),
+            Fix::joined(drift::policy_hints(target)),
+        )
+        .proves("VLT-NO-EDIT"),
+    }
+}
+
+/// What to do about a policy that can't be used.
+fn other_policy() -> Fix {
+    fix!["choose another policy, or a new name: ", az("init --policy NAME")]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::checks::view::tests::{failures, found, vault, view};
+
+    fn told(change: impl FnOnce(&mut Value)) -> Vec<String> {
+        let mut view = view();
+        view.vault = found(vault(change));
+        failures(&checks(&view))
+    }
+
+    #[test]
+    fn each_fault_of_the_vault_proves_its_failure() {
+        assert_eq!(told(|own| own["location"] = json!("northeurope")), ["VLT-REGION"]);
+        assert_eq!(
+            told(|own| own["identity"] = json!({ "type": "None" })),
+            ["VLT-NO-IDENTITY"]
+        );
+        let lost = json!({ "type": "UserAssigned", "userAssignedIdentities": { "/subscriptions/x/id": {} } });
+        assert_eq!(told(|own| own["identity"] = lost), ["VLT-UAMI-GONE"]);
+        let mut view = view();
+        view.vault = Seen::Absent;
+        assert_eq!(failures(&checks(&view)), ["ARM-NOT-FOUND"]);
+        let mut view = super::tests::view();
+        view.vault_subscription = found(json!({ "tenantId": "72d0c9b4-1f55-4a0e-9d3b-8f0e5b6c7a11" }));
+        assert_eq!(failures(&checks(&view)), ["VLT-TENANT"]);
+        view.vault_subscription = Seen::Unasked;
+        view.policy = Seen::Absent;
+        assert_eq!(failures(&checks(&view)), ["ARM-NOT-FOUND"]);
+    }
+}

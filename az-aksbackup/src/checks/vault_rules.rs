@@ -1,0 +1,68 @@
+//! Whether a Backup vault that exists will do, and what vault and policy have otherwise.
+
+use aksbackup_shared::command_line::{Fix, az};
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
+use aksbackup_shared::schema::Target;
+
+use crate::arm::region;
+use crate::arm::vaults::Vault;
+use crate::target_ids;
+
+/// What to do about a vault that can't be used.
+pub(crate) fn another() -> Fix {
+    fix!["choose another vault, or a new name: ", az("init --vault NAME")]
+}
+
+/// Checks that a vault that exists can protect a cluster in the target's region.
+///
+/// # Errors
+/// Another region, or a vault that failed.
+pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
+    let name = target_ids::vault(target).with_group();
+    if !region::is(&vault.location, &target.region) {
+        return Failure::failed(format!("Backup vault {name} cannot protect the cluster"))
+            .because(format!(
+                "it is in region {}, the cluster is in {}; Azure Backup wants both in the same",
+                vault.location, target.region
+            ))
+            .hint(another())
+            .err();
+    }
+    if vault.properties.provisioning_state.as_deref() == Some("Failed") {
+        return Failure::failed(format!("Backup vault {name} is in state Failed"))
+            .hint(fix![
+                "see what is wrong with it in the portal, or choose another: ",
+                az("init --vault NAME")
+            ])
+            .err();
+    }
+    Ok(())
+}
+
+/// What proves both, with what of the vault is otherwise than a new one would be.
+pub(crate) fn evidence(target: &Target, vault: Option<&Vault>) -> String {
+    let mut text = format!(
+        "vault {}, policy {}",
+        target_ids::vault(target).with_group(),
+        target.policy.name
+    );
+    let mut differs = |what: &str, own: &str, wanted: &str| {
+        if !own.is_empty() && !own.eq_ignore_ascii_case(wanted) {
+            text.push_str(&format!("; {what} is {own} (the target says {wanted})"));
+        }
+    };
+    if let Some(vault) = vault {
+        differs(
+            "redundancy",
+            vault.redundancy().unwrap_or_default(),
+            &target.vault.redundancy,
+        );
+        differs(
+            "soft delete",
+            vault.soft_delete().unwrap_or_default(),
+            &target.vault.soft_delete,
+        );
+    }
+    text
+}

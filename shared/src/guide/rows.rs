@@ -1,0 +1,415 @@
+//! One row for each step, in the order in which a handoff runs them.
+
+use crate::command_line::az;
+use crate::guide::{Person, StepName, stale};
+use crate::program::Program;
+use crate::schema::{State, Written};
+
+/// What the guide knows of a step.
+pub(super) struct StepInfo {
+    pub(super) name: StepName,
+    /// The guide's number, where the guide has the step.
+    pub(super) number: Option<u8>,
+    pub(super) title: &'static str,
+    pub(super) program: Program,
+    /// Who usually does it.
+    pub(super) person: Person,
+    /// The command of the step's program.
+    pub(super) command: &'static str,
+    /// The steps whose results it needs.
+    pub(super) needs: &'static [StepName],
+    /// What its writes need.
+    pub(super) permissions: &'static [Requirement],
+    /// The table of the state file that has its result.
+    pub(super) table: Option<&'static str>,
+    /// What that table says.
+    pub(super) recorded: fn(&State) -> Option<Recorded<'_>>,
+    /// Why that no longer holds, from the file only.
+    pub(super) stale: fn(&State) -> Option<String>,
+}
+
+/// A permission that the writes of a step need.
+#[derive(Debug, Clone, Copy)]
+pub struct Requirement {
+    /// The action. Those of Azure are in Microsoft's list of resource provider operations:
+    /// <https://learn.microsoft.com/azure/role-based-access-control/resource-provider-operations>.
+    pub action: &'static str,
+    /// Where.
+    pub scope: Scope,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+/// Where a permission is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The cluster.
+    Cluster,
+    /// The resource group of the cluster's nodes, which is known from step 1 on.
+    NodeGroup,
+    /// The resource group of the storage account.
+    StorageGroup,
+    /// The resource group of the vault.
+    VaultGroup,
+    /// The snapshot resource group.
+    SnapshotGroup,
+    /// The extension's namespace in the cluster.
+    Namespace,
+}
+
+/// What the state file says of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded<'a> {
+    /// What was observed.
+    pub evidence: String,
+    /// By whom and when.
+    pub written: Option<&'a Written>,
+    /// What is wrong with it, such as a backup that finished with warnings.
+    pub warning: Option<String>,
+}
+
+fn recorded(evidence: String, written: Option<&Written>) -> Option<Recorded<'_>> {
+    Some(Recorded {
+        evidence,
+        written,
+        warning: None,
+    })
+}
+
+const fn requires(action: &'static str, scope: Scope, why: &'static str) -> Requirement {
+    Requirement { action, scope, why }
+}
+
+/// To write federated credentials: the extension's identity is in the resource group of the nodes.
+const CREDENTIALS: &[Requirement] = &[requires(
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write",
+    Scope::NodeGroup,
+    "to let the service accounts use the extension's identity",
+)];
+
+const ROLES: &str = "Microsoft.Authorization/roleAssignments/write";
+
+pub(super) const STEPS: [StepInfo; StepName::ALL.len()] = [
+    StepInfo {
+        name: StepName::Preflight,
+        number: None,
+        title: "preflight",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "prepare",
+        needs: &[],
+        permissions: &[],
+        table: None,
+        recorded: |_| None,
+        stale: |_| None,
+    },
+    StepInfo {
+        name: StepName::ClusterPrerequisites,
+        number: Some(1),
+        title: "cluster prerequisites",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "prepare",
+        needs: &[],
+        permissions: &[requires(
+            "Microsoft.ContainerService/managedClusters/write",
+            Scope::Cluster,
+            "to switch on the OIDC issuer and workload identity",
+        )],
+        table: Some("prerequisites"),
+        recorded: |state| {
+            let table = state.cloud.prerequisites.as_ref()?;
+            recorded(format!("issuer {}", table.issuer), table.written.as_ref())
+        },
+        stale: |_| None,
+    },
+    StepInfo {
+        name: StepName::Storage,
+        number: Some(2),
+        title: "storage",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "prepare",
+        needs: &[],
+        permissions: &[requires(
+            "Microsoft.Storage/storageAccounts/write",
+            Scope::StorageGroup,
+            "to make the storage account and its container",
+        )],
+        table: Some("storage"),
+        recorded: |state| {
+            let table = state.cloud.storage.as_ref()?;
+            let (container, account) = (&table.container, table.account.with_group());
+            recorded(
+                format!("container {container} in account {account}"),
+                table.written.as_ref(),
+            )
+        },
+        stale: stale::storage,
+    },
+    StepInfo {
+        name: StepName::VaultAndPolicy,
+        number: Some(3),
+        title: "vault and policy",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "prepare",
+        needs: &[],
+        permissions: &[requires(
+            "Microsoft.DataProtection/backupVaults/write",
+            Scope::VaultGroup,
+            "to make the Backup vault and its policy",
+        )],
+        table: Some("vault"),
+        recorded: |state| {
+            let table = state.cloud.vault.as_ref()?;
+            let (vault, policy) = (table.vault.with_group(), table.policy.name());
+            recorded(format!("vault {vault}, policy {policy}"), table.written.as_ref())
+        },
+        stale: stale::vault,
+    },
+    StepInfo {
+        name: StepName::Extension,
+        number: Some(4),
+        title: "extension",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "prepare",
+        needs: &[StepName::ClusterPrerequisites, StepName::Storage],
+        permissions: &[requires(
+            "Microsoft.KubernetesConfiguration/extensions/write",
+            Scope::Cluster,
+            "to install the backup extension",
+        )],
+        table: Some("extension"),
+        recorded: |state| {
+            let table = state.cloud.extension.as_ref()?;
+            recorded(format!("extension {}", table.extension.name()), table.written.as_ref())
+        },
+        stale: |_| None,
+    },
+    StepInfo {
+        name: StepName::ExtensionIdentity,
+        number: Some(5),
+        title: "extension identity",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "prepare",
+        needs: &[StepName::Extension],
+        permissions: CREDENTIALS,
+        table: Some("identity"),
+        recorded: |state| {
+            let table = state.cloud.identity.as_ref()?;
+            recorded(format!("client id {}", table.client_id), table.written.as_ref())
+        },
+        stale: |_| None,
+    },
+    StepInfo {
+        name: StepName::FederatedCredentials,
+        number: Some(7),
+        title: "federated credentials",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "prepare",
+        needs: &[StepName::ClusterPrerequisites, StepName::ExtensionIdentity],
+        permissions: CREDENTIALS,
+        table: Some("federation"),
+        recorded: |state| {
+            let table = state.cloud.federation.as_ref()?;
+            let (count, identity) = (table.credentials.len(), table.identity.name());
+            recorded(format!("{count} credentials on {identity}"), table.written.as_ref())
+        },
+        stale: stale::federation,
+    },
+    StepInfo {
+        name: StepName::TrustedAccess,
+        number: None,
+        title: "trusted access",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "prepare",
+        needs: &[StepName::VaultAndPolicy, StepName::Extension],
+        permissions: &[requires(
+            "Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings/write",
+            Scope::Cluster,
+            "to let the vault reach the cluster",
+        )],
+        table: Some("trusted_access"),
+        recorded: |state| {
+            let table = state.cloud.trusted_access.as_ref()?;
+            recorded(format!("binding {}", table.binding.name()), table.written.as_ref())
+        },
+        stale: stale::trusted_access,
+    },
+    StepInfo {
+        name: StepName::Roles,
+        number: Some(8),
+        title: "roles",
+        program: Program::Az,
+        person: Person::SubscriptionOwner,
+        command: "grant",
+        // Whom the vault's roles are for is proven by its Trusted Access role binding.
+        needs: &[
+            StepName::Storage,
+            StepName::VaultAndPolicy,
+            StepName::ExtensionIdentity,
+            StepName::TrustedAccess,
+        ],
+        permissions: &[
+            requires(ROLES, Scope::StorageGroup, "to let the extension write backups"),
+            requires(ROLES, Scope::Cluster, "to let the vault read the cluster"),
+            requires(
+                ROLES,
+                Scope::SnapshotGroup,
+                "to let vault and cluster use the snapshot group",
+            ),
+        ],
+        table: Some("roles"),
+        recorded: |state| {
+            let table = state.cloud.roles.as_ref()?;
+            recorded(
+                format!("{} role assignments", table.assignments.len()),
+                table.written.as_ref(),
+            )
+        },
+        stale: stale::roles,
+    },
+    StepInfo {
+        name: StepName::WorkloadIdentity,
+        number: Some(6),
+        title: "workload identity",
+        program: Program::Kubectl,
+        person: Person::ClusterAdmin,
+        command: "configure",
+        needs: &[StepName::ExtensionIdentity],
+        permissions: &[requires(
+            "patch serviceaccounts",
+            Scope::Namespace,
+            "to annotate the service accounts with the client id",
+        )],
+        table: Some("workload_identity"),
+        recorded: |state| {
+            let table = state.cluster.workload_identity.as_ref()?;
+            let count = table.service_accounts.len();
+            recorded(format!("{count} service accounts annotated"), table.written.as_ref())
+        },
+        stale: stale::annotated,
+    },
+    StepInfo {
+        name: StepName::Rollout,
+        number: Some(9),
+        title: "rollout",
+        program: Program::Kubectl,
+        person: Person::ClusterAdmin,
+        command: "configure",
+        needs: &[
+            StepName::WorkloadIdentity,
+            StepName::FederatedCredentials,
+            StepName::Roles,
+        ],
+        permissions: &[requires(
+            "patch deployments.apps",
+            Scope::Namespace,
+            "to label the pod templates: one rollout each",
+        )],
+        table: Some("rollout"),
+        recorded: |state| {
+            let table = state.cluster.rollout.as_ref()?;
+            recorded(
+                format!("{} deployments rolled out", table.deployments.len()),
+                table.written.as_ref(),
+            )
+        },
+        stale: stale::annotated,
+    },
+    StepInfo {
+        name: StepName::Verification,
+        number: Some(10),
+        title: "verification",
+        program: Program::Kubectl,
+        person: Person::ClusterAdmin,
+        command: "configure",
+        needs: &[StepName::Rollout],
+        permissions: &[
+            requires(
+                "list pods",
+                Scope::Namespace,
+                "to prove that the running pods use workload identity",
+            ),
+            requires(
+                "list backupstoragelocations.velero.io",
+                Scope::Namespace,
+                "to prove that they reach their storage",
+            ),
+        ],
+        table: Some("verification"),
+        recorded: |state| {
+            let table = state.cluster.verification.as_ref()?;
+            let location = &table.storage_location;
+            recorded(format!("storage location {location} Available"), table.written.as_ref())
+        },
+        stale: stale::verification,
+    },
+    StepInfo {
+        name: StepName::BackupInstance,
+        number: Some(11),
+        title: "backup instance",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "protect",
+        needs: &[StepName::VaultAndPolicy, StepName::Roles, StepName::Verification],
+        permissions: &[requires(
+            "Microsoft.DataProtection/backupVaults/backupInstances/write",
+            Scope::VaultGroup,
+            "to put the cluster under protection",
+        )],
+        table: Some("instance"),
+        recorded: |state| {
+            let table = state.cloud.instance.as_ref()?;
+            recorded(
+                format!("{}: {}", table.instance.name(), table.protection),
+                table.written.as_ref(),
+            )
+        },
+        stale: stale::instance,
+    },
+    StepInfo {
+        name: StepName::Backup,
+        number: Some(12),
+        title: "backup",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "backup",
+        needs: &[StepName::BackupInstance],
+        permissions: &[requires(
+            "Microsoft.DataProtection/backupVaults/backupInstances/backup/action",
+            Scope::VaultGroup,
+            "to take a backup now",
+        )],
+        table: Some("backup"),
+        recorded: |state| {
+            let table = state.cloud.backup.as_ref()?;
+            let (job, status) = (table.job.rsplit('/').next().unwrap_or_default(), &table.status);
+            // Azure calls a backup that lacks something "completed with warnings", in more than one spelling.
+            let warned = status.to_ascii_lowercase().contains("warning");
+            Some(Recorded {
+                evidence: format!("job {job}: {status}"),
+                written: table.written.as_ref(),
+                warning: warned.then(|| {
+                    let jobs = az("jobs").with(job);
+                    format!("backup job {job} is {status}: some resources might be missing; run: {jobs}")
+                }),
+            })
+        },
+        stale: stale::backup,
+    },
+];
+
+// A step finds its row by its number.
+const _: () = {
+    let mut at = 0;
+    while at < STEPS.len() {
+        assert!(STEPS[at].name as usize == at && StepName::ALL[at] as usize == at);
+        at += 1;
+    }
+};
