@@ -9,11 +9,13 @@ use crate::program::Program;
 use crate::schema::State;
 pub use crate::step_name::StepName;
 
+mod row;
 mod rows;
 mod stale;
 
-pub use rows::{Recorded, Requirement, Scope};
-use rows::{STEPS, StepInfo};
+use row::StepInfo;
+pub use row::{Recorded, Requirement, Scope};
+use rows::STEPS;
 
 /// The people that a hand-off is between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
