@@ -3,7 +3,7 @@
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 
-/// Something that the caller may not be allowed to see.
+/// Something that the signed-in account might not be authorized to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sight<T> {
     /// It is there.
@@ -39,7 +39,7 @@ impl<T> Sight<T> {
     }
 }
 
-/// Whether Azure refused a call because the caller lacks a right, which somebody else may have.
+/// Whether Azure refused a call for lack of a permission, which another account might have.
 pub(crate) fn is_refused(failure: &Failure) -> bool {
     failure.exit == Exit::NotPermitted
         && ["AuthorizationFailed", "LinkedAuthorizationFailed"]

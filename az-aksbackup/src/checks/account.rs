@@ -10,6 +10,7 @@ use aksbackup_shared::step::Wait;
 use crate::arm::extensions::Extension;
 use crate::arm::region;
 use crate::arm::storage::Account;
+use crate::checks::applying;
 use crate::checks::extension_settings;
 use crate::target_ids;
 
@@ -208,11 +209,7 @@ fn remarks(account: &Account) -> Vec<&'static str> {
             "the account's firewall must let the cluster's network in",
         ),
     ];
-    remarks
-        .into_iter()
-        .filter(|(applies, _)| *applies)
-        .map(|(_, remark)| remark)
-        .collect()
+    applying(&remarks)
 }
 
 #[cfg(test)]

@@ -89,14 +89,14 @@ fn providers(view: &View) -> Check {
     const NAME: &str = "resource providers";
     let bad = subscription::unregistered(&view.providers);
     let names: Vec<&str> = bad.iter().map(|(name, _)| *name).collect();
-    match names.is_empty() {
-        true => Check::ok(Link::Subscription, NAME, "nothing is known to be unregistered"),
-        false => Check::ok(
-            Link::Subscription,
-            NAME,
-            format!("{} will be registered by prepare", names.join(", ")),
-        ),
+    if !names.is_empty() {
+        let says = format!("{} will be registered by prepare", names.join(", "));
+        return Check::ok(Link::Subscription, NAME, says);
     }
+    subscription::unread(view, NAME).unwrap_or_else(|| {
+        let says = format!("{} of {} are registered", view.providers.len(), view.providers.len());
+        Check::ok(Link::Subscription, NAME, says)
+    })
 }
 
 /// What `prepare` switches on is no finding.
@@ -186,8 +186,8 @@ fn lacking(before: &Before) -> Vec<Check> {
             .iter()
             .all(|action| action.starts_with("Microsoft.Authorization/"));
         let who = match roles {
-            true => fix!["the subscription owner runs: ", az("grant")],
-            false => fix!["whoever has them runs: ", az("prepare")],
+            true => fix!["the subscription owner runs: ", View::grant()],
+            false => fix!["an account that has them runs: ", az("prepare")],
         };
         let says = format!(
             "the signed-in account lacks {} rights on {}",
@@ -237,6 +237,16 @@ mod tests {
                 .all(|own| own.verdict == aksbackup_shared::chain::check::Verdict::Ok),
             "{all:#?}"
         );
+    }
+
+    #[test]
+    fn a_provider_that_could_not_be_read_is_not_called_registered() {
+        let mut before = before();
+        before.view.providers[1].1 = Seen::Hidden(Box::new(Failure::not_permitted("no")));
+        let check = checks(&before)
+            .into_iter()
+            .find(|own| own.check == "resource providers");
+        assert_eq!(check.unwrap().verdict, aksbackup_shared::chain::check::Verdict::Unknown);
     }
 
     #[test]

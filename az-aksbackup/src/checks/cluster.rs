@@ -69,7 +69,7 @@ fn issuer(view: &View, cluster: &Cluster) -> Check {
         .proves("CLU-OIDC-OFF"),
         Some(own) if recorded.is_some_and(|recorded| recorded != own.as_str()) => {
             let says = format!(
-                "it is {own}, the state file knows {}: the cluster was made anew",
+                "it is {own}, the state file knows {}: the cluster was re-created",
                 recorded.unwrap_or_default()
             );
             Check::error(LINK, NAME, says, prepare).proves("FIC-ISSUER-REBUILT")

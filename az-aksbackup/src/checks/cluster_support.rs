@@ -48,7 +48,7 @@ pub(crate) fn checks(of: ClusterRef<'_>, cluster: &Cluster) -> Vec<Check> {
     all
 }
 
-/// What no step can do without.
+/// What every step requires.
 fn essential(of: ClusterRef<'_>, cluster: &Cluster) -> [Check; 5] {
     [
         power(of, cluster),
@@ -59,7 +59,7 @@ fn essential(of: ClusterRef<'_>, cluster: &Cluster) -> [Check; 5] {
     ]
 }
 
-/// What the extension cannot be installed without. One that runs has found its images and a node.
+/// What the installation of the extension requires. One that runs has found its images and a node.
 fn for_installation(of: ClusterRef<'_>, cluster: &Cluster) -> [Check; 2] {
     [network(cluster), pools(of, cluster)]
 }
@@ -207,7 +207,7 @@ fn metadata_service(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
                 .because("properties.networkProfile.podLinkLocalAccess is not in the response")
         }
         Some(true) => {
-            let says = "pods may not reach the instance metadata service, which the extension cannot do without";
+            let says = "pods can't reach the instance metadata service, which the extension requires";
             let hint = shell(format!("az aks update {} --disable-imds-restriction", of.flags()));
             Check::error(LINK, NAME, says, hint)
                 .because("properties.networkProfile.podLinkLocalAccess = None")
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn each_condition_has_its_cure() {
+    fn each_condition_has_its_fix() {
         type Case = (fn(&mut Value), &'static str);
         let cases: [Case; 7] = [
             (
@@ -308,9 +308,9 @@ mod tests {
                 "az aks nodepool add",
             ),
         ];
-        for (change, cure) in cases {
+        for (change, fix) in cases {
             let failure = fit(&example(), &described(change), true).unwrap_err();
-            assert!(failure.hints[0].to_string().contains(cure), "{failure}");
+            assert!(failure.hints[0].to_string().contains(fix), "{failure}");
             let name = example().cluster.with_group();
             assert!(failure.what.contains(&format!("cluster {name} ")), "{failure}");
         }

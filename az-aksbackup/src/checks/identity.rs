@@ -44,7 +44,7 @@ fn existence(view: &View, own: &Extension) -> Check {
         Seen::Here(identity) => {
             let own = &identity.properties.principal_id;
             gone(format!(
-                "identity {} was made anew: its principal is {own} and not {principal}",
+                "identity {} was re-created: its principal is {own} and not {principal}",
                 identity.id.name()
             ))
         }

@@ -40,3 +40,9 @@ pub(crate) mod vault_rules;
 pub(crate) mod view;
 
 pub(crate) use look::look;
+
+/// Returns the remarks that apply.
+pub(crate) fn applying(remarks: &[(bool, &'static str)]) -> Vec<&'static str> {
+    let applying = remarks.iter().filter(|(applies, _)| *applies);
+    applying.map(|(_, remark)| *remark).collect()
+}

@@ -63,17 +63,13 @@ fn stateless(check: &str, what: &str, member: &str) -> Check {
 
 fn providers(view: &View) -> Check {
     const NAME: &str = "resource providers";
-    let hidden = view.providers.iter().find_map(|(namespace, seen)| {
-        let what = format!("resource provider {namespace}");
-        seen.unread(LINK, NAME, &what)
-    });
     let silent = view.providers.iter().find_map(|(namespace, seen)| {
         let silent = seen.here().is_some_and(|own| own.registration_state.is_none());
         silent.then(|| stateless(NAME, &format!("resource provider {namespace}"), "registrationState"))
     });
     let bad = unregistered(&view.providers);
     let Some((first, _)) = bad.first() else {
-        return hidden.or(silent).unwrap_or_else(|| {
+        return unread(view, NAME).or(silent).unwrap_or_else(|| {
             let says = format!("{} of {} are registered", view.providers.len(), view.providers.len());
             Check::ok(LINK, NAME, says)
         });
@@ -87,6 +83,14 @@ fn providers(view: &View) -> Check {
     let check = Check::error(LINK, NAME, names.join("; "), hint).proves("ARM-RP-UNREGISTERED");
     bad.iter().fold(check, |check, (name, state)| {
         check.because(format!("{name}: registrationState = {state}"))
+    })
+}
+
+/// The check of the first resource provider that could not be read.
+pub(crate) fn unread(view: &View, check: &str) -> Option<Check> {
+    view.providers.iter().find_map(|(namespace, seen)| {
+        let what = format!("resource provider {namespace}");
+        seen.unread(LINK, check, &what)
     })
 }
 

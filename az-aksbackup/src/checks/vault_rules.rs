@@ -66,3 +66,19 @@ pub(crate) fn evidence(target: &Target, vault: Option<&Vault>) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_vault_of_another_region_is_refused_with_both_regions() {
+        let target = target_ids::tests::example();
+        let vault = |location: &str| serde_json::from_value(json!({ "location": location })).unwrap();
+        assert!(usable(&vault("West Europe"), &target).is_ok());
+        let failure = usable(&vault("northeurope"), &target).unwrap_err();
+        assert!(failure.why[0].contains("northeurope") && failure.why[0].contains("westeurope"));
+    }
+}

@@ -7,6 +7,7 @@ use aksbackup_shared::schema::Target;
 
 use crate::arm::clusters::Cluster;
 use crate::arm::groups::Subscription;
+use crate::checks::applying;
 
 /// The subscription is not there for the caller.
 pub(crate) fn no_subscription(target: &Target) -> Failure {
@@ -77,11 +78,7 @@ pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {
             "the cluster is isolated from the network: the extension is not supported there",
         ),
     ];
-    remarks
-        .into_iter()
-        .filter(|(applies, _)| *applies)
-        .map(|(_, remark)| remark)
-        .collect()
+    applying(&remarks)
 }
 
 #[cfg(test)]

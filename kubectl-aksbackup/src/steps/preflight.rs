@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use aksbackup_shared::command_line::az;
+use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::{Person, StepName};
@@ -139,7 +139,10 @@ fn other_cluster<T>(wanted: &str, own: &str, seen: &Seen, state: &State) -> Outc
             .hint(fix![az("prepare"), " (reads the issuer from Azure again)"]);
     }
     failure
-        .hint("choose the right context: --context NAME; kubectl config get-contexts lists them")
+        .hint(fix![
+            "choose the cluster's context with --context NAME; to list them: ",
+            shell("kubectl config get-contexts")
+        ])
         .hint("or name the state file of this cluster: --state FILE")
         .err()
 }

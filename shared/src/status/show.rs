@@ -158,10 +158,9 @@ pub(super) fn verdict(rows: &[Row]) -> Vec<String> {
         lines.push(format!("could not be checked: {unknown}"));
     }
     for (program, command) in [(Program::Az, az("verify")), (Program::Kubectl, kubectl("verify"))] {
-        if rows
-            .iter()
-            .any(|row| row.standing == Standing::Recorded && row.step.program() == program)
-        {
+        // What could not be checked needs the same command: it names the missing permission.
+        let unchecked = |row: &&Row| matches!(row.standing, Standing::Recorded | Standing::Unknown);
+        if steps().filter(unchecked).any(|row| row.step.program() == program) {
             lines.push(format!("  run   {command}"));
         }
     }

@@ -144,6 +144,11 @@ fn a_cluster_is_called_protected_only_where_every_step_was_checked_in_this_run()
         all.contains("could not be checked: storage") && !all.contains("is protected"),
         "{all}"
     );
+    // Fails before: a step that could not be checked had no command.
+    assert!(
+        all.contains("  run   az aksbackup verify\n  run   kubectl aksbackup verify"),
+        "{all}"
+    );
 }
 
 #[test]

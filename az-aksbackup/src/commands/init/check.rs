@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use super::world::{World, group_of};
 use crate::arm::client::Reader;
-use crate::arm::vaults::Vault;
-use crate::arm::{inventory, region, storage, vaults};
+use crate::arm::{inventory, storage, vaults};
 use crate::checks::account;
 use crate::checks::policy::has_vault_tier;
+use crate::checks::vault_rules;
 use crate::steps::policy_file::MOST_BYTES;
 use crate::target_ids;
 
@@ -45,7 +45,7 @@ pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Ou
     let vault = seen(vault)?;
     let policy = seen(policy)?;
     if let Some(Some(vault)) = &vault {
-        usable_vault(vault, target)?;
+        vault_rules::usable(vault, target)?;
     }
     if let Some(Some(policy)) = &policy {
         usable_policy(policy, target)?;
@@ -98,19 +98,6 @@ async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outco
             }
         }
     }
-}
-
-fn usable_vault(vault: &Vault, target: &Target) -> Outcome<()> {
-    if region::is(&vault.location, &target.region) {
-        return Ok(());
-    }
-    let (name, own, wanted) = (&target.vault.name, &vault.location, &target.region);
-    Failure::failed(format!("vault {name} cannot protect the cluster"))
-        .because(format!(
-            "it is in region {own}, the cluster is in {wanted}; Azure Backup wants both in the same"
-        ))
-        .hint(fix!["choose another vault, or a new name: ", az("init --vault NAME")])
-        .err()
 }
 
 fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
@@ -181,15 +168,6 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<PolicyFile> {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_vault_of_another_region_is_refused_with_both_regions() {
-        let target = target_ids::tests::example();
-        let vault = |location: &str| serde_json::from_value(json!({ "location": location })).unwrap();
-        assert!(usable_vault(&vault("West Europe"), &target).is_ok());
-        let failure = usable_vault(&vault("northeurope"), &target).unwrap_err();
-        assert!(failure.why[0].contains("northeurope") && failure.why[0].contains("westeurope"));
-    }
 
     #[test]
     fn a_policy_for_disks_is_refused() {
