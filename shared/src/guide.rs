@@ -129,6 +129,7 @@ impl fmt::Display for StepName {
 #[cfg(test)]
 mod tests {
     use super::StepName;
+    use crate::schema::State;
 
     #[test]
     fn every_step_comes_after_what_it_needs() {
@@ -144,5 +145,77 @@ mod tests {
         let mut numbers: Vec<u8> = StepName::ALL.iter().filter_map(|step| step.number()).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (1..=12).collect::<Vec<u8>>());
+    }
+
+    /// The state file of a protected cluster, with these values instead of its own.
+    fn protected(values: &[(&str, &str, &str)]) -> State {
+        let mut file: toml::Value = toml::from_str(include_str!("../tests/state-files/2-protected.toml")).unwrap();
+        for (table, key, value) in values {
+            let mut place = &mut file;
+            for name in table.split('.') {
+                place = place.get_mut(name).unwrap();
+            }
+            *place.get_mut(*key).unwrap() = (*value).into();
+        }
+        file.try_into().unwrap()
+    }
+
+    #[test]
+    fn each_step_but_preflight_has_its_record_in_the_file_and_it_holds() {
+        let state = protected(&[]);
+        for step in StepName::ALL {
+            assert_eq!(step.recorded(&state).is_some(), step != StepName::Preflight, "{step}");
+            assert_eq!(step.stale(&state), None, "{step}");
+            assert_eq!(step.recorded(&State::default()), None, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_record_no_longer_holds_where_what_it_was_done_for_has_changed() {
+        const OTHER: &str = "11111111-1111-4111-8111-111111111111";
+        const VAULT: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-backup/providers/\
+                             Microsoft.DataProtection/backupVaults/other";
+        let cases: [(&str, &str, &str, &[StepName]); 8] = [
+            ("target.storage", "account", "stother", &[StepName::Storage]),
+            ("target.policy", "name", "other", &[StepName::VaultAndPolicy]),
+            (
+                "cloud.prerequisites",
+                "issuer",
+                "https://other/",
+                &[StepName::FederatedCredentials],
+            ),
+            (
+                "cloud.vault",
+                "vault",
+                VAULT,
+                &[
+                    StepName::VaultAndPolicy,
+                    StepName::TrustedAccess,
+                    StepName::BackupInstance,
+                ],
+            ),
+            ("cloud.vault", "principal", OTHER, &[StepName::Roles]),
+            (
+                "cloud.identity",
+                "client_id",
+                OTHER,
+                &[StepName::WorkloadIdentity, StepName::Rollout, StepName::Verification],
+            ),
+            (
+                "cloud.instance",
+                "protection",
+                "ProtectionError",
+                &[StepName::BackupInstance],
+            ),
+            ("cloud.backup", "status", "Failed", &[StepName::Backup]),
+        ];
+        for (table, key, value, expected) in cases {
+            let state = protected(&[(table, key, value)]);
+            let stale: Vec<StepName> = StepName::ALL
+                .into_iter()
+                .filter(|step| step.stale(&state).is_some())
+                .collect();
+            assert_eq!(stale, expected, "{table}.{key}");
+        }
     }
 }

@@ -44,3 +44,48 @@ fn scope(scope: Scope, state: &State) -> Option<String> {
         Scope::SnapshotGroup => group(&target?.snapshots.resource_group),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_needs_its_permissions_where_it_writes() {
+        let file = include_str!("../tests/state-files/2-protected.toml").replace(
+            "name = \"bv-aks-demo\"\nresource_group = \"rg-backup\"",
+            "name = \"bv-aks-demo\"\nresource_group = \"rg-vault\"",
+        );
+        let state: State = toml::from_str(&file).unwrap();
+        let cases: [(StepName, &[&str]); 14] = [
+            (StepName::Preflight, &[]),
+            (StepName::ClusterPrerequisites, &["aks-demo"]),
+            (StepName::Storage, &["rg-backup"]),
+            (StepName::VaultAndPolicy, &["rg-vault"]),
+            (StepName::Extension, &["aks-demo"]),
+            (StepName::ExtensionIdentity, &["MC_rg-aks_aks-demo_westeurope"]),
+            (StepName::FederatedCredentials, &["MC_rg-aks_aks-demo_westeurope"]),
+            (StepName::TrustedAccess, &["aks-demo"]),
+            (StepName::Roles, &["rg-backup", "aks-demo", "rg-snapshots"]),
+            (StepName::WorkloadIdentity, &["namespace dataprotection-microsoft"]),
+            (StepName::Rollout, &["namespace dataprotection-microsoft"]),
+            (
+                StepName::Verification,
+                &[
+                    "namespace dataprotection-microsoft",
+                    "namespace dataprotection-microsoft",
+                ],
+            ),
+            (StepName::BackupInstance, &["rg-vault"]),
+            (StepName::Backup, &["rg-vault"]),
+        ];
+        for (step, expected) in cases {
+            let needed = of(step, &state);
+            let scopes = needed.iter().map(|needed| needed.right.scope.as_str());
+            let names: Vec<&str> = scopes.map(|scope| scope.rsplit('/').next().unwrap()).collect();
+            assert_eq!(names, expected, "{step}");
+        }
+        // Without a target only the cluster's own namespace is known.
+        assert!(of(StepName::Storage, &State::default()).is_empty());
+        assert_eq!(of(StepName::Rollout, &State::default()).len(), 1);
+    }
+}
