@@ -336,17 +336,16 @@ impl Attempts {
     }
 }
 
-/// Whether no connection was made, so that nothing was sent. The client library shows the kind of an error by its text
-/// alone.
+/// Whether nobody took the connection. One that was taken and closed before TLS began is that of a load balancer whose API server is
+/// restarting: it is tried again. The client library shows the kind of an error by its text alone.
 fn is_connect(error: &kube::Error) -> bool {
-    let mut source = error.source();
-    while let Some(inner) = source {
-        if inner.to_string().contains("(Connect)") {
-            return true;
-        }
-        source = inner.source();
-    }
-    false
+    let sources = std::iter::successors(error.source(), |inner| {
+        let inner = *inner;
+        inner.source()
+    });
+    let texts: Vec<String> = sources.map(ToString::to_string).collect();
+    let says = |words: &str| texts.iter().any(|text| text.contains(words));
+    says("(Connect)") && !says("handshake eof")
 }
 
 #[cfg(test)]
