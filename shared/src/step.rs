@@ -113,6 +113,9 @@ pub struct Wait {
     pub why: String,
     /// When the remote wants to be asked again.
     pub retry_after: Option<Duration>,
+    /// The failure that the wait becomes if `why` stays the same for ten minutes. For a state that nobody knows the end of: waiting
+    /// for the deadline would only say later that nothing has happened.
+    pub stuck: Option<Box<Failure>>,
 }
 
 impl Wait {
@@ -122,6 +125,16 @@ impl Wait {
         Self {
             why: why.into(),
             retry_after: None,
+            stuck: None,
+        }
+    }
+
+    /// A wait that ends with `failure` if `why` stays the same for ten minutes.
+    #[must_use]
+    pub fn unless_stuck(why: impl Into<String>, failure: Failure) -> Self {
+        Self {
+            stuck: Some(Box::new(failure)),
+            ..Self::for_(why)
         }
     }
 }

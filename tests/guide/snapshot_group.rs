@@ -90,7 +90,8 @@ fn a_lock_on_it_is_the_owner_s_and_the_rest_is_done() {
         .az("platform", &["protect", "--yes"])
         .ends(Exit::Failed.code())
         .says("UserErrorSnapshotResourceGroupHasLocks")
-        .says("Remove the locks");
+        .says("ask its owner")
+        .says("az aksbackup init --snapshot-group NAME");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Told, Writer};
+use crate::arm::error::advised;
 use crate::arm::{registered, versions};
 
 /// The type under which Azure Backup knows a cluster.
@@ -164,17 +165,15 @@ impl UserError {
 
     /// Adds errors to a failure: code, words and advice.
     pub(crate) fn explain(errors: &[Self], failure: Failure) -> Failure {
-        let mut failure = failure;
+        let (mut failure, mut advice) = (failure, Vec::new());
         for error in errors {
             if failure.code.is_none() && !error.code.is_empty() {
                 failure = failure.code(error.code.clone());
             }
             failure = failure.because(format!("{}: {}", error.code, error.message).trim_start_matches(": "));
-            for advice in &error.advice {
-                failure = failure.hint(advice.clone());
-            }
+            advice.extend(error.advice.iter().cloned());
         }
-        failure
+        advised(failure, advice)
     }
 }
 

@@ -1,7 +1,10 @@
 //! Azure's words, as failures: kept whole, with code, request ids and what Azure recommends.
 
 use aksbackup_shared::bounds::{TOO_LARGE, excess_of};
+use aksbackup_shared::chain::finding::SeenIn;
+use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{Fix, shell};
+use aksbackup_shared::diagnosis::meaning;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::fix;
@@ -46,7 +49,9 @@ pub(crate) fn with_error(mut failure: Failure, error: &Value) -> Failure {
             failure.exit = Exit::NotPermitted;
         }
     }
-    failure = walk(failure, error, DEPTH);
+    let mut advice = Vec::new();
+    failure = walk(failure, error, DEPTH, &mut advice);
+    failure = advised(failure, advice);
     match missing_right(error.get("message").and_then(Value::as_str).unwrap_or_default()) {
         Some((action, scope)) => failure.hint(Fix::permission(format!("{action} on {scope}"))),
         None => failure,
@@ -113,57 +118,87 @@ fn error_object(body: &Value) -> Option<&Value> {
     (error.get("code").is_some() || error.get("message").is_some()).then_some(error)
 }
 
-fn walk(mut failure: Failure, error: &Value, depth: u8) -> Failure {
+/// Adds what the error and those within it say, and collects what they recommend.
+fn walk(mut failure: Failure, error: &Value, depth: u8, advice: &mut Vec<String>) -> Failure {
     if depth == 0 {
         return failure;
     }
     if let Some(message) = text(error, "message") {
         failure = match text(error, "code") {
+            // Azure Backup repeats its error under `additionalInfo`.
+            Some(code) if failure.has_code(code) && failure.why.iter().any(|why| why == message) => failure,
             Some(code) if depth < DEPTH && !message.contains(code) => failure.because(format!("{code}: {message}")),
             Some(_) | None => failure.because(message),
         };
     }
     for note in list(error, "additionalInfo") {
-        failure = noted(failure, note, depth - 1);
+        failure = noted(failure, note, depth - 1, advice);
     }
     for detail in list(error, "details") {
-        failure = walk(failure, detail, depth - 1);
+        failure = walk(failure, detail, depth - 1, advice);
     }
     for name in ["innererror", "innerError", "embeddedInnerError"] {
         if let Some(inner) = error.get(name) {
-            failure = walk(failure, inner, depth - 1);
+            failure = walk(failure, inner, depth - 1, advice);
         }
     }
     if let Some(message) = error
         .pointer("/additionalInfo/DetailedNonLocalisedMessage")
         .and_then(Value::as_str)
     {
-        failure = failure.because(message);
+        failure = failure.because(without_markup(message));
     }
-    recommended(failure, error)
+    advice.extend(recommended(error));
+    failure
+}
+
+/// The lines of a message that Velero quotes from the storage service, without the rules and the XML between them. What the XML
+/// says is on the lines before it.
+fn without_markup(message: &str) -> String {
+    let is_words = |line: &&str| {
+        let line = line.trim_start_matches('\u{feff}').trim();
+        !line.is_empty() && !line.starts_with('<') && line.chars().any(|c| c != '-')
+    };
+    let text = message.split("<?xml").next().unwrap_or_default();
+    text.lines().filter(is_words).collect::<Vec<_>>().join("\n")
 }
 
 /// An entry of `additionalInfo`: the user facing error of Azure Backup, or the policy that refused.
-fn noted(mut failure: Failure, note: &Value, depth: u8) -> Failure {
+fn noted(mut failure: Failure, note: &Value, depth: u8, advice: &mut Vec<String>) -> Failure {
     let info = note.get("info").unwrap_or(&Value::Null);
     let policy = text(info, "policyAssignmentDisplayName").or_else(|| text(info, "policyDefinitionDisplayName"));
     if let Some(policy) = policy {
         failure = failure.because(format!("Azure Policy: {policy}"));
     }
-    walk(failure, info, depth)
+    walk(failure, info, depth, advice)
 }
 
 /// What Azure recommends, as a list or as one text.
-fn recommended(failure: Failure, error: &Value) -> Failure {
-    let advice = error.get("recommendedAction").unwrap_or(&Value::Null);
-    let own = match advice {
-        Value::String(advice) => vec![advice.as_str()],
-        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+fn recommended(error: &Value) -> Vec<String> {
+    let texts = match error.get("recommendedAction") {
+        Some(Value::String(advice)) => vec![advice.as_str()],
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     };
-    let mut failure = failure;
-    for advice in own {
-        if !advice.is_empty() && !failure.hints.iter().any(|hint| *hint == advice) {
+    let texts = texts.into_iter().filter(|advice| !advice.is_empty());
+    texts.map(str::to_owned).collect()
+}
+
+/// Adds what fixes a failure of Azure Backup: the catalog's fix where it has the failure, else what Azure recommends. Azure's own
+/// advice takes no account of keyless access: for `UserErrorStorageAccountKeyAccessDisallowed` it is to allow account keys again.
+pub(super) fn advised(mut failure: Failure, advice: Vec<String>) -> Failure {
+    if advice.is_empty() {
+        return failure;
+    }
+    let words = failure.code.iter().chain(&failure.why);
+    let known = words
+        .filter_map(|words| meaning(SeenIn::Bi, Link::BackupInstance, words))
+        .next();
+    if let Some(known) = known {
+        return failure.hint(known.cure);
+    }
+    for advice in advice {
+        if !failure.hints.iter().any(|hint| *hint == advice.as_str()) {
             failure = failure.hint(advice);
         }
     }
@@ -171,12 +206,14 @@ fn recommended(failure: Failure, error: &Value) -> Failure {
 }
 
 fn throttled(failure: Failure, headers: &Headers) -> Failure {
+    let limits = ["SubscriptionRequestsThrottled", "TenantRequestsThrottled"];
+    let who = match limits.iter().any(|code| failure.has_code(code)) {
+        true => "Azure Resource Manager limits the requests of this account in the subscription",
+        false => "the resource provider limits requests for this operation",
+    };
     match retry_after(headers) {
-        Some(wish) => failure.hint(format!(
-            "Azure asks to be left alone for {}s: run again then",
-            wish.as_secs()
-        )),
-        None => failure.hint("Azure refuses so many requests: run again in some minutes"),
+        Some(wish) => failure.hint(format!("{who}; run the command again in {}s", wish.as_secs())),
+        None => failure.hint(format!("{who}; run the command again in a few minutes")),
     }
 }
 
@@ -252,6 +289,35 @@ mod tests {
         ];
         assert_eq!(failure.why, expected);
         assert_eq!(failure.hints, ["grant them"]);
+    }
+
+    /// As recorded: `validateForBackup` of 3 November 2025, without what is not an error.
+    #[test]
+    fn advice_to_allow_account_keys_is_replaced_by_the_fix_of_the_catalog() {
+        let quoted = "Default BSL is not available. InnerErrorMessage: rpc error: code = Unknown desc = GET https://x\n----------\n\
+                      RESPONSE 403: 403 Key based authentication is not permitted on this storage account.\n\
+                      ERROR CODE: KeyBasedAuthenticationNotPermitted\n----------\n\u{feff}<?xml version=\"1.0\"?><Error>\nx</Error>\n---\n";
+        let message = "The storage account does not support key based authentication";
+        let code = "UserErrorStorageAccountKeyAccessDisallowed";
+        let failure = failure(
+            400,
+            &json!({ "error": { "code": code, "message": message, "additionalInfo": [{ "type": "UserFacingError", "info": {
+                "code": code, "message": message,
+                "recommendedAction": ["Please ensure that storage account key access is enabled and then retry the operation."],
+                "innerError": { "code": "Success", "additionalInfo": { "DetailedNonLocalisedMessage": quoted } } } }] } }),
+        );
+        assert_eq!(failure.why.len(), 2, "{failure}");
+        assert_eq!(failure.why[0], message);
+        assert!(
+            failure.why[1].ends_with("ERROR CODE: KeyBasedAuthenticationNotPermitted"),
+            "{failure}"
+        );
+        assert!(!failure.why[1].contains("----"), "{failure}");
+        assert_eq!(failure.hints.len(), 1, "{failure}");
+        assert!(
+            failure.hints[0].to_string().starts_with("az aksbackup prepare  # "),
+            "{failure}"
+        );
     }
 
     #[test]

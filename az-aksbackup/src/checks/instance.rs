@@ -82,6 +82,16 @@ fn protection(own: &Instance) -> Check {
             format!("backup instance {name} is {state}"),
             fix!["wait for it: ", az("protect")],
         ),
+        Protection::Unknown => {
+            let says =
+                format!("backup instance {name} is in state {state}, which this version of aksbackup does not know");
+            Check::warning(
+                LINK,
+                NAME,
+                says,
+                fix!["see what Azure reports: ", protection::shown(own)],
+            )
+        }
         Protection::Paused => {
             let hint = protection::paused(own).hints.remove(0);
             let check = Check::error(LINK, NAME, format!("backup instance {name} is {state}"), hint);

@@ -1,6 +1,6 @@
 //! How the protection of a cluster stands, in Azure's words, and what cures it.
 
-use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::command_line::{CommandLine, az, shell};
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::fix;
 use aksbackup_shared::schema::Target;
@@ -12,8 +12,10 @@ use crate::arm::backups::{Instance, UserError};
 pub(crate) enum Protection {
     /// All is well.
     Configured,
-    /// Azure works on it, or says what this program does not know.
+    /// Azure works on it.
     Changing,
+    /// A state that this version does not know: it may pass, or never change.
+    Unknown,
     /// Somebody stopped or deleted it.
     Paused,
     /// It failed, or never began.
@@ -24,13 +26,14 @@ pub(crate) enum Protection {
 pub(crate) fn of(instance: &Instance) -> Protection {
     match instance.protection() {
         "ProtectionConfigured" => Protection::Configured,
-        "ProtectionStopped"
-        | "BackupSchedulesSuspended"
-        | "RetentionSchedulesSuspended"
-        | "SoftDeleted"
-        | "SoftDeleting" => Protection::Paused,
+        "ProtectionStopped" | "SoftDeleted" | "SoftDeleting" => Protection::Paused,
+        // Azure says `BackupsSuspended`; the definitions of its API have `BackupSchedulesSuspended` and
+        // `RetentionSchedulesSuspended`.
+        state if state.ends_with("Suspended") => Protection::Paused,
         "ProtectionError" | "ConfiguringProtectionFailed" | "NotProtected" | "Invalid" => Protection::Broken,
-        _ => Protection::Changing,
+        // Without a state the instance was created a moment ago.
+        "ConfiguringProtection" | "UpdatingProtection" | "" => Protection::Changing,
+        _ => Protection::Unknown,
     }
 }
 
@@ -72,18 +75,42 @@ pub(crate) fn broken(instance: &Instance) -> Failure {
     UserError::explain(&instance.errors(), failure).hint(fix!["once that is cured: ", az("protect")])
 }
 
-/// An instance that somebody stopped or deleted.
-pub(crate) fn paused(instance: &Instance) -> Failure {
-    let (name, state) = (instance.id.name(), instance.protection());
+/// The flags with which az finds an instance.
+fn flags(instance: &Instance) -> String {
     let vault = instance.vault();
     let vault = vault.as_ref();
-    let place = format!(
-        "--backup-instance-name {name} --resource-group {} --vault-name {}",
+    format!(
+        "--backup-instance-name {} --resource-group {} --vault-name {}",
+        instance.id.name(),
         vault
             .map(|vault| vault.resource_group().to_string())
             .unwrap_or_default(),
         vault.map(|vault| vault.name().to_owned()).unwrap_or_default()
-    );
+    )
+}
+
+/// The command that shows what Azure says about an instance in an unknown state.
+pub(crate) fn shown(instance: &Instance) -> CommandLine {
+    let query = "--query properties.protectionStatus";
+    shell(format!(
+        "az dataprotection backup-instance show {} {query}",
+        flags(instance)
+    ))
+}
+
+/// An instance that stays in a state that this version does not know.
+pub(crate) fn unknown(instance: &Instance) -> Failure {
+    let state = instance.protection();
+    Failure::failed(format!("{} stays in state {state}", in_vault(instance)))
+        .because(format!(
+            "this version of aksbackup does not know state {state}, and cannot tell whether the cluster is protected"
+        ))
+        .hint(fix!["see what Azure reports: ", shown(instance)])
+}
+
+/// An instance that somebody stopped or deleted.
+pub(crate) fn paused(instance: &Instance) -> Failure {
+    let (state, place) = (instance.protection(), flags(instance));
     let command = match state.starts_with("SoftDelet") {
         true => shell(format!(
             "az dataprotection backup-instance deleted-backup-instance undelete {place}"
@@ -141,13 +168,22 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn every_word_of_azure_has_its_meaning_and_an_unknown_one_means_patience() {
+    fn every_state_has_its_meaning() {
         let of = |state| of(&instance(state, |_| ()));
         assert_eq!(of("ProtectionConfigured"), Protection::Configured);
         assert_eq!(of("ConfiguringProtection"), Protection::Changing);
         assert_eq!(of("ConfiguringProtectionFailed"), Protection::Broken);
         assert_eq!(of("SoftDeleted"), Protection::Paused);
-        assert_eq!(of("Inventing"), Protection::Changing);
+        assert_eq!(of("UpdatingProtection"), Protection::Changing);
+        assert_eq!(of(""), Protection::Changing);
+        for state in [
+            "BackupsSuspended",
+            "BackupSchedulesSuspended",
+            "RetentionSchedulesSuspended",
+        ] {
+            assert_eq!(of(state), Protection::Paused);
+        }
+        assert_eq!(of("Inventing"), Protection::Unknown);
     }
 
     #[test]

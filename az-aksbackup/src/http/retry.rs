@@ -189,13 +189,14 @@ impl Attempts {
         Ok(pause)
     }
 
-    /// Notes that Azure's own bucket is empty. A provider that refuses leaves something in it.
+    /// Notes that the bucket of Resource Manager is empty, which a header says. A provider that refuses says nothing about that
+    /// bucket: its 429 has no such header, or another number, and other requests need not wait.
     fn close(&self, request: &Request, result: &PolicyResult) {
         let Ok(response) = result else { return };
         let left = REMAINING
             .iter()
             .find_map(|name| response.headers().get_optional_str(&HeaderName::from_static(name)));
-        if u16::from(response.status()) != 429 || left.is_some_and(|left| left != "0") {
+        if u16::from(response.status()) != 429 || left != Some("0") {
             return;
         }
         // A longer wish ends the request, and the next one hears it again.

@@ -171,6 +171,10 @@ impl Step for BackupInstance {
                     let why = format!("backup instance {}: {}", own.id.name(), own.protection());
                     return Ok(Decision::Wait(Wait::for_(why)));
                 }
+                Protection::Unknown => {
+                    let why = format!("backup instance {}: {}", own.id.name(), own.protection());
+                    return Ok(Decision::Wait(Wait::unless_stuck(why, protection::unknown(own))));
+                }
                 Protection::Paused => return Err(Box::new(protection::paused(own))),
                 Protection::Broken if seen.written => return Err(Box::new(protection::broken(own))),
                 Protection::Broken => {
@@ -234,7 +238,7 @@ impl Step for BackupInstance {
 
     fn goes_on(&self, seen: &Seen) -> bool {
         let own = seen.instances.first();
-        own.is_some_and(|own| matches!(protection::of(own), Protection::Changing))
+        own.is_some_and(|own| matches!(protection::of(own), Protection::Changing | Protection::Unknown))
     }
 
     fn is_last(&self, change: &InstanceChange) -> bool {

@@ -35,8 +35,8 @@ pub(crate) fn busy(failure: Box<Failure>, codes: &[&str], what: &str) -> Outcome
 /// A wait that ends at once: look again, the world has changed.
 pub(crate) fn look_again(why: impl Into<String>) -> Wait {
     Wait {
-        why: why.into(),
         retry_after: Some(Duration::ZERO),
+        ..Wait::for_(why)
     }
 }
 

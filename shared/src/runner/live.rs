@@ -1,15 +1,21 @@
 //! One step on its way through observe, decide, apply, record.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
+use crate::pace::Pace;
 use crate::runner::report::Ending;
 use crate::runner::session::Session;
 use crate::step::{
     Applied, Change, ChangeNote, Decision, Drift, Local, Operation, Platform, Progress, Step, Turn, Wait,
 };
+
+/// The states of Azure Backup that pass by themselves do so within a minute or two.
+const STUCK: Duration = Duration::from_secs(600);
 
 /// A step whose type is forgotten, so that a command is a plain list of them.
 pub trait Guided<P: Platform> {
@@ -155,6 +161,7 @@ impl<S: Step> Live<S> {
 
     async fn pursue(&mut self, session: &Session<S::Platform>) -> Outcome<Ending> {
         let begun = Instant::now();
+        let mut stuck = Stuck::default();
         loop {
             let view = match self.view.take() {
                 Some(view) => view,
@@ -173,6 +180,7 @@ impl<S: Step> Live<S> {
                     });
                 }
                 Decision::Wait(wait) => {
+                    stuck.check(&wait, session.pace)?;
                     let stirred = Box::pin(self.step.stirred(&session.reader, &view.seen));
                     session
                         .wait(self.step.name(), &wait, begun.elapsed(), stirred, &|| {
@@ -267,8 +275,8 @@ impl<S: Step> Live<S> {
                     self.made(note);
                     if at + 1 < changes.len() {
                         let rest = Wait {
-                            why: "pausing between two writes".into(),
                             retry_after: Some(session.pace.scaled(pause)),
+                            ..Wait::for_("pausing between two writes")
                         };
                         session.wait(name, &rest, begun.elapsed(), never(), &|| false).await?;
                     }
@@ -317,6 +325,29 @@ impl<S: Step> Live<S> {
     }
 }
 
+/// Since when a wait has been for the same.
+#[derive(Default)]
+struct Stuck {
+    why: String,
+    since: Option<Instant>,
+}
+
+impl Stuck {
+    /// Ends a wait for something that nobody knows the end of, and that doesn't change.
+    fn check(&mut self, wait: &Wait, pace: Pace) -> Outcome<()> {
+        let since = match self.since.filter(|_| self.why == wait.why) {
+            Some(since) => since,
+            None => Instant::now(),
+        };
+        self.why.clone_from(&wait.why);
+        self.since = Some(since);
+        match &wait.stuck {
+            Some(failure) if since.elapsed() >= pace.scaled(STUCK) => Err(failure.clone()),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Refuses changes that became necessary during the run, where there was no plan and so no question.
 fn unplanned<C: Change>(changes: &[C]) -> Outcome<Vec<Turn>> {
     let summaries: Vec<String> = changes.iter().map(|change| change.note().summary).collect();
@@ -336,8 +367,8 @@ async fn follow<P: Platform>(name: StepName, mut operation: Box<dyn Operation>, 
             Progress::Finished => return Ok(()),
             Progress::Running { retry_after, status } => {
                 let wait = Wait {
-                    why: format!("{}: {status}", operation.title()),
                     retry_after,
+                    ..Wait::for_(format!("{}: {status}", operation.title()))
                 };
                 session.wait(name, &wait, begun.elapsed(), never(), &|| false).await?;
             }

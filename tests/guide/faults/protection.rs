@@ -50,7 +50,7 @@ fn an_error_ends_1_with_azure_s_code_and_advice_and_the_next_run_cures_it() {
         .ends(Exit::Failed.code())
         .says("ProtectionError")
         .says("KubernetesBackupCustomResourcesTrackingTimeOutError")
-        .says("Check the pods in the dataprotection-microsoft namespace");
+        .says("kubectl get pods -n dataprotection-microsoft");
     protect(&stage, "90m").ok();
     assert_eq!(puts(&stage), 2);
     made::nothing_twice(&stage);
@@ -58,11 +58,13 @@ fn an_error_ends_1_with_azure_s_code_and_advice_and_the_next_run_cures_it() {
 
 #[test]
 fn every_state_that_somebody_else_caused_has_its_command() {
-    let stage = Part::Backup.stage().accepting("PonderingProtection");
+    // The definitions have other words than Azure for a suspended backup.
+    let stage = Part::Backup.stage().accepting("currentProtectionState");
     let puts_before = puts(&stage);
     let set = |state: &str| stage.sandbox.set(&format!("instance_state={state}")).unwrap();
     for state in [
         "ProtectionStopped",
+        "BackupsSuspended",
         "BackupSchedulesSuspended",
         "RetentionSchedulesSuspended",
     ] {
@@ -73,9 +75,10 @@ fn every_state_that_somebody_else_caused_has_its_command() {
             .says("az dataprotection backup-instance resume-protection --backup-instance-name");
     }
     set("PonderingProtection");
-    protect(&stage, "15s")
-        .ends(Exit::Deadline.code())
-        .says("PonderingProtection");
+    protect(&stage, "90m")
+        .ends(Exit::Failed.code())
+        .says("stays in state PonderingProtection")
+        .says("az dataprotection backup-instance show --backup-instance-name");
     set("SoftDeleted");
     let vault = stage.value("/target/vault/name");
     protect(&stage, "90m")
@@ -114,7 +117,7 @@ fn a_role_that_is_missing_is_named_by_the_vault_s_own_validation() {
     protect(&stage, "90m")
         .ends(Exit::Failed.code())
         .says("UserErrorMissingRequiredPermissions")
-        .says("Grant appropriate permissions")
+        .says("az aksbackup grant")
         .says("az aksbackup status");
     assert_eq!(puts(&stage), 0, "nothing is made that cannot work");
     stage.grant("owner").ok();

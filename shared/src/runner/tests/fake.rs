@@ -153,8 +153,8 @@ impl Step for Scripted {
             }))),
             Answer::Rest(seconds) => Ok(Applied::Rest(Duration::from_secs(seconds))),
             Answer::Busy(after) => Ok(Applied::Busy(Wait {
-                why: "busy".to_owned(),
                 retry_after: after.map(Duration::from_secs),
+                ..Wait::for_("busy")
             })),
             Answer::Refused => Failure::new(crate::exit::Exit::NotPermitted, "refused").err(),
             Answer::Fails => Failure::failed("the write fails").err(),
@@ -232,8 +232,8 @@ pub(super) fn wait(why: &str) -> Decision<Write> {
 /// Waits for as long as the remote asks.
 pub(super) fn wait_for(seconds: u64) -> Decision<Write> {
     Decision::Wait(Wait {
-        why: "not yet".to_owned(),
         retry_after: Some(Duration::from_secs(seconds)),
+        ..Wait::for_("not yet")
     })
 }
 

@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guide::StepName;
 use crate::runner::report::{Ending, Report};
+use crate::step::{Decision, Wait};
 
 fn failure(report: &Report) -> &Failure {
     match &report.steps[0].ending {
@@ -127,4 +128,27 @@ async fn without_waiting_what_does_not_come_by_itself_is_still_waited_for() {
     let step = Scripted::new(&world, StepName::BackupInstance, [wait_for(30), done()], []);
     assert!(is_done(&world.run(vec![step]).await));
     assert_eq!(world.times("look"), [0, 30]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_nobody_knows_ends_in_a_failure_unless_it_changes() {
+    let unknown = |state: &str| Decision::Wait(Wait::unless_stuck(state, Failure::failed("stays in state Pondering")));
+    let world = World::new();
+    let begun = tokio::time::Instant::now();
+    let pondering = (0..1000).map(|_| unknown("Pondering"));
+    let report = world
+        .run(vec![Scripted::new(&world, StepName::BackupInstance, pondering, [])])
+        .await;
+    assert_eq!(failure(&report).what, "stays in state Pondering");
+    let waited = begun.elapsed().as_secs();
+    assert!((600..620).contains(&waited), "after {waited} s");
+
+    let world = World::new();
+    let changing = (0..300)
+        .map(|at| unknown(&format!("Pondering {}", at / 30)))
+        .chain([done()]);
+    let report = world
+        .run(vec![Scripted::new(&world, StepName::BackupInstance, changing, [])])
+        .await;
+    assert!(is_done(&report), "{report:?}");
 }
