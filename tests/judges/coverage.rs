@@ -13,6 +13,12 @@ use crate::definitions::checker;
 /// second run.
 pub(crate) fn whole_job() -> Stage {
     let stage = Stage::with(&["providers_registered=false"]).unwrap();
+    whole_job_on(&stage);
+    stage
+}
+
+/// The same on a stage of the caller's.
+pub(crate) fn whole_job_on(stage: &Stage) {
     let everything = |arguments: &[&str]| stage.az("everything", arguments);
     everything(&INIT.map(|word| if word == "rg-backup" { "rg-new" } else { word })).ok();
     everything(&["prepare", "--yes"]).ok();
@@ -26,7 +32,6 @@ pub(crate) fn whole_job() -> Stage {
         };
         everything(&[&[command], yes].concat()).ok();
     }
-    stage
 }
 
 /// What the judgement of each request of `az-aksbackup` to ARM rests on, each operation and api-version once.

@@ -9,4 +9,6 @@ mod coverage;
 mod definitions;
 mod program;
 mod readback;
+mod recorded;
+mod replays;
 mod sdk;

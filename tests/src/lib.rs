@@ -13,6 +13,7 @@ pub mod kubernetes;
 pub mod log;
 pub mod planes;
 pub mod python;
+pub mod recordings;
 pub mod sandbox;
 pub mod schema;
 pub mod settings;

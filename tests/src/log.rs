@@ -1,6 +1,6 @@
 //! The request log: every request that the sandbox answered, in order, for tests and for the bench.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One request and its answer.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -43,6 +44,9 @@ pub struct Entry {
     /// `Retry-After` of the answer, in milliseconds of the wall clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// Whether the answer is a recorded one of Azure.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recorded: bool,
     /// Violations of Microsoft's schema in request or answer, each with its JSON pointer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<String>,
@@ -67,11 +71,30 @@ pub struct Arrival<'a> {
     pub target: &'a str,
 }
 
+/// What happens when a request to ARM is answered.
+type AnswerHook = Arc<dyn Fn(&Answered) + Send + Sync>;
+
+/// An answer of ARM, as it leaves.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// HTTP method of the request.
+    pub method: String,
+    /// Path with its query, as received.
+    pub target: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Option<Value>,
+}
+
 #[derive(Default)]
 struct Shared {
     inner: Mutex<Inner>,
     complete: Condvar,
     hook: Mutex<Option<Hook>>,
+    answer_hook: Mutex<Option<AnswerHook>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -131,6 +154,24 @@ impl RequestLog {
         let hook = self.shared.hook.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(hook) = hook {
             hook(&Arrival { method, target });
+        }
+    }
+
+    /// Calls `hook` from now on with every answer of ARM.
+    pub fn on_answer(&self, hook: impl Fn(&Answered) + Send + Sync + 'static) {
+        *self.shared.answer_hook.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(hook));
+    }
+
+    /// Tells what ARM answers.
+    pub(crate) fn answered(&self, answer: impl FnOnce() -> Answered) {
+        let hook = self
+            .shared
+            .answer_hook
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(hook) = hook {
+            hook(&answer());
         }
     }
 

@@ -1,12 +1,14 @@
 //! Answers and the errors of ARM.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 /// An HTTP answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Option<Value>,
     /// Model seconds until the answer leaves.
     pub(crate) delay: f64,
@@ -44,8 +46,8 @@ impl Answer {
     }
 
     /// With one more header.
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(crate) fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 

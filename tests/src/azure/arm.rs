@@ -90,7 +90,9 @@ fn dispatch(world: &mut World, mut call: Call) -> Outcome {
     let outcome = (route.act)(world, &call);
     world.doom = None;
     let mut answer = operation_results::told(world, &call, outcome?);
-    answer.headers.extend(headers);
+    answer
+        .headers
+        .extend(headers.into_iter().map(|(name, value)| (name.into(), value)));
     Ok(answer)
 }
 
@@ -198,7 +200,7 @@ fn throttle(world: &mut World, call: &Call) -> Result<Vec<(&'static str, String)
     let bucket = format!("arm/{}/{kind}", call.caller.object_id);
     let now = world.now();
     match world.buckets.take(&bucket, capacity, rate, now) {
-        Ok(left) => Ok(vec![(header, format!("{}", left.floor()))]),
+        Ok(left) => Ok(vec![(shown(call, header), format!("{}", left.floor()))]),
         Err(wait) if world.settings.arm_throttling => {
             let message = format!(
                 "Number of '{kind}' for subscription '{}' actor '{}' exceeded. Please try again after '{}' seconds after \
@@ -210,6 +212,20 @@ fn throttle(world: &mut World, call: &Call) -> Result<Vec<(&'static str, String)
             let refusal = Answer::error(429, "SubscriptionRequestsThrottled", &message).with(header, "0");
             Err(world.retry_after(refusal, wait))
         }
-        Err(_) => Ok(vec![(header, "0".to_owned())]),
+        // It does not refuse here, so that something is left.
+        Err(_) => Ok(vec![(shown(call, header), "1".to_owned())]),
+    }
+}
+
+/// The header with what is left, as recorded: Azure Backup says it of its own limit, and the storage service of all subscriptions.
+fn shown(call: &Call, header: &'static str) -> &'static str {
+    let path = call.target.path().to_ascii_lowercase();
+    let reads = call.method == "GET" || path.ends_with("/checknameavailability");
+    if path.contains("/microsoft.dataprotection/") && call.method != "POST" {
+        "x-ms-ratelimit-remaining-subscription-resource-requests"
+    } else if path.contains("/microsoft.storage/") && reads {
+        "x-ms-ratelimit-remaining-subscription-global-reads"
+    } else {
+        header
     }
 }

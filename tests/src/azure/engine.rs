@@ -10,6 +10,7 @@ use super::answer::Answer;
 use super::arm;
 use super::call::Call;
 use super::personas;
+use super::replay::{Replay, Replays};
 use super::rights;
 use super::seed;
 use super::tokens::Mint;
@@ -23,6 +24,7 @@ pub struct Azure {
     settling: Mutex<()>,
     cluster: OnceLock<Weak<dyn Cluster>>,
     changed: Notify,
+    pub(crate) replays: Replays,
     pub(crate) mint: Mint,
     pub(crate) endpoint: String,
 }
@@ -38,6 +40,7 @@ impl Azure {
             settling: Mutex::new(()),
             cluster: OnceLock::new(),
             changed: Notify::new(),
+            replays: Replays::default(),
             mint: Mint::new(),
             endpoint: endpoint.to_owned(),
         })
@@ -52,6 +55,11 @@ impl Azure {
         let issuer = settings.start.issuer_on.then(super::providers::cluster_body::issuer);
         cluster.set_issuer(issuer);
         cluster.set_workload_identity(settings.start.workload_identity_on);
+    }
+
+    /// Answers requests as recorded from now on, instead of by the model.
+    pub fn replay(&self, replay: Replay) {
+        self.replays.add(replay);
     }
 
     /// What `listClusterUserCredential` hands out.

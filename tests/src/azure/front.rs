@@ -30,6 +30,8 @@ pub(crate) struct Given {
     pub(crate) persona: String,
     /// Body in another type than JSON, with that type.
     pub(crate) text: Option<(&'static str, String)>,
+    /// Whether it is a recorded answer of Azure.
+    pub(crate) recorded: bool,
 }
 
 fn service(target: &str) -> &'static str {
@@ -64,6 +66,7 @@ impl Given {
             service,
             persona: String::new(),
             text: None,
+            recorded: false,
         }
     }
 }
@@ -80,13 +83,12 @@ fn struck(azure: &Azure, asked: &Asked, status: u16, code: &str) -> Given {
         answer = azure.lock().retry_after(answer, 5.0);
     }
     if status == 429 {
-        // ARM's own refusal leaves nothing of its bucket; that of a provider does not touch it.
-        let left = if code == "SubscriptionRequestsThrottled" {
-            "0"
-        } else {
-            "199"
-        };
-        answer = answer.with(remaining(&asked.method), left);
+        answer = answer.with("x-ms-failure-cause", "gateway");
+    }
+    // Resource Manager's own refusal says that its bucket is empty; a provider's says nothing about it (recorded: a
+    // `ResourceRequestsThrottled` of Recovery Services).
+    if code == "SubscriptionRequestsThrottled" {
+        answer = answer.with(remaining(&asked.method), "0");
     }
     Given::plain(service(&asked.target), answer)
 }
@@ -138,6 +140,7 @@ fn storage(azure: &Azure, asked: &Asked, target: &Target) -> Given {
         service: "storage",
         persona: blob.persona,
         text: Some(("application/xml", blob.body)),
+        recorded: false,
     }
 }
 
@@ -181,10 +184,8 @@ fn client_of(form: &[u8]) -> String {
 
 fn arm(azure: &Azure, asked: &Asked, target: Target, doom: Option<Doom>) -> Given {
     let given = |answer, persona| Given {
-        answer,
-        service: "arm",
         persona,
-        text: None,
+        ..Given::plain("arm", answer)
     };
     let authorization = asked.headers.get("authorization").map_or("", String::as_str);
     let caller = match authenticate(&azure.mint, &azure.endpoint, authorization) {

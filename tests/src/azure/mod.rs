@@ -24,6 +24,7 @@ mod operations;
 mod others;
 mod path;
 mod providers;
+mod replay;
 mod rights;
 mod roles;
 mod seed;
@@ -38,5 +39,6 @@ mod world;
 
 pub use engine::Azure;
 pub use hands::Memory;
+pub use replay::{RecordedAnswer, Replay};
 
 pub(crate) use providers::cluster_body::issuer;

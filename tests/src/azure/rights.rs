@@ -61,6 +61,8 @@ impl Assignment {
             "properties": {
                 "roleDefinitionId": role, "principalId": self.principal, "principalType": self.principal_type,
                 "scope": self.scope, "createdOn": self.created, "updatedOn": self.created, "createdBy": "", "updatedBy": "",
+                "condition": null, "conditionVersion": null, "description": null,
+                "delegatedManagedIdentityResourceId": null,
             },
         });
         if !self.condition.is_empty() {

@@ -15,7 +15,7 @@ use super::faults::{Kind, strike};
 use super::front::{Asked, Given, answer};
 use super::path::Target;
 use super::{control, ids, verbatim};
-use crate::log::{Entry, RequestLog};
+use crate::log::{Answered, Entry, RequestLog};
 use crate::planes::Clock;
 use crate::tls::{Breaker, TlsListener};
 
@@ -56,7 +56,8 @@ async fn handle(
     }
     site.log.arrived(&asked.method, &asked.target);
     let fault = strike(&mut site.azure.lock().settings.faults, &asked.method, &asked.target);
-    let mut given = answer(&site.azure, &asked, fault.as_ref());
+    let recorded = site.azure.replays.answer(&asked.method, &asked.target);
+    let mut given = recorded.unwrap_or_else(|| answer(&site.azure, &asked, fault.as_ref()));
     identify(&asked, &mut given.answer);
     linger(&site.azure, given.answer.delay).await;
     record(&site, &asked, &given, arrived);
@@ -72,8 +73,10 @@ async fn handle(
 /// Adds ARM's own ids of the request.
 fn identify(asked: &Asked, answer: &mut Answer) {
     let sent = asked.headers.get("x-ms-correlation-request-id").cloned();
-    answer.headers.push((REQUEST_ID, ids::fresh()));
-    answer.headers.push((CORRELATION_ID, sent.unwrap_or_else(ids::fresh)));
+    answer.headers.push((REQUEST_ID.into(), ids::fresh()));
+    answer
+        .headers
+        .push((CORRELATION_ID.into(), sent.unwrap_or_else(ids::fresh)));
 }
 
 async fn take(request: Request) -> Asked {
@@ -140,10 +143,15 @@ fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64) {
         request_id: given.answer.header(REQUEST_ID),
         correlation_id: given.answer.header(CORRELATION_ID),
         retry_after_ms: wish(&given.answer),
+        recorded: given.recorded,
         violations: Vec::new(),
     });
     let metadata = asked.target.to_ascii_lowercase().starts_with("/metadata");
-    if given.service != "arm" || metadata {
+    if given.service == "arm" && !metadata {
+        site.log.answered(|| answered(asked, &given.answer));
+    }
+    // Recordings are of other api-versions.
+    if given.service != "arm" || metadata || given.recorded {
         return site.log.close(number, Vec::new());
     }
     judge(Case {
@@ -155,6 +163,19 @@ fn record(site: &Site, asked: &Asked, given: &Given, arrived: u64) {
         status: given.answer.status,
         answered: given.answer.body.as_ref().map(verbatim::without),
     });
+}
+
+fn answered(asked: &Asked, answer: &Answer) -> Answered {
+    let headers = answer.headers.iter();
+    Answered {
+        method: asked.method.clone(),
+        target: asked.target.clone(),
+        status: answer.status,
+        headers: headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+            .collect(),
+        body: answer.body.as_ref().map(verbatim::without),
+    }
 }
 
 /// What was sent, as JSON. What is none is a text, which no definition takes for a body.
@@ -190,17 +211,17 @@ fn response(asked: &Asked, given: Given, truncated: bool) -> Response<Body> {
     };
     let content = if asked.method == "HEAD" { String::new() } else { content };
     let mut headers = answer.headers;
-    headers.push(("cache-control", "no-cache".to_owned()));
+    headers.push(("cache-control".into(), "no-cache".to_owned()));
     if truncated {
-        headers.push(("content-length", content.len().to_string()));
+        headers.push(("content-length".into(), content.len().to_string()));
     }
     if !kind.is_empty() {
-        headers.push(("content-type", kind.to_owned()));
+        headers.push(("content-type".into(), kind.to_owned()));
     }
     let mut response = Response::new(body(content, truncated));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(&*name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);
         }
     }

@@ -104,7 +104,11 @@ impl Checker {
                 let known: Vec<&str> = found.operation.answers.keys().map(String::as_str).collect();
                 problem(&format!("the operation answers {} only", known.join(", ")))
             }
-            (Some(Some(schema)), Some(body)) => self.body(&side, schema, &self.answer(body, &found), &found),
+            (Some(Some(schema)), Some(body)) => {
+                let mut all = self.body(&side, schema, &self.answer(body, &found), &found);
+                all.retain(|violation| !problem::is_recorded_null(violation, &found.name()));
+                all
+            }
             (Some(Some(_)), None) => problem("is missing"),
             (Some(None), Some(_)) => problem("this status has none"),
             (Some(None), None) => Vec::new(),

@@ -46,6 +46,25 @@ pub(crate) fn all(side: &str, validator: &Validator, body: &Value, operation: &s
     messages
 }
 
+/// What Azure answers with `null` against its own definition, in every recorded role assignment (`test_role_assignment_create_update`
+/// and `test_dataprotection_update_msi_permissions_aks` of the Azure CLI).
+const NULLS: [&str; 5] = [
+    "condition",
+    "conditionVersion",
+    "createdBy",
+    "delegatedManagedIdentityResourceId",
+    "description",
+];
+
+/// Whether a violation is a `null` that was recorded.
+pub(crate) fn is_recorded_null(violation: &str, operation: &str) -> bool {
+    let Some((place, _)) = violation.split_once(": null is not of type") else {
+        return false;
+    };
+    operation.starts_with("RoleAssignments_")
+        && NULLS.iter().any(|name| place.ends_with(&format!("/properties/{name}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{VERSION, at, is_undefined_version, undefined};

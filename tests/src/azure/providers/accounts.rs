@@ -171,6 +171,15 @@ pub(crate) fn endpoint(world: &World, name: &str) -> String {
     format!("{}/blob/{name}/", world.endpoint)
 }
 
+/// Of the services only that for blobs answers.
+fn endpoints(world: &World, name: &str) -> Value {
+    let other = |service: &str| format!("https://{name}.{service}.sandbox.invalid/");
+    json!({
+        "blob": endpoint(world, name), "dfs": other("dfs"), "file": other("file"), "queue": other("queue"),
+        "table": other("table"), "web": other("web"),
+    })
+}
+
 fn new(world: &World, call: &Call) -> Value {
     let name = call.get("a");
     let location = call.text("/location").replace(' ', "").to_ascii_lowercase();
@@ -186,15 +195,19 @@ fn new(world: &World, call: &Call) -> Value {
         "properties": {
             "provisioningState": "Creating", "creationTime": stamp(), "accessTier": "Hot",
             "primaryLocation": location, "statusOfPrimary": "available", "supportsHttpsTrafficOnly": true,
-            "minimumTlsVersion": "TLS1_0", "allowBlobPublicAccess": false, "allowSharedKeyAccess": true,
+            "minimumTlsVersion": "TLS1_0", "allowBlobPublicAccess": false, "allowCrossTenantReplication": false,
+            "keyCreationTime": { "key1": stamp(), "key2": stamp() }, "privateEndpointConnections": [],
             "networkAcls": {
                 "bypass": "AzureServices", "defaultAction": world.settings.start.storage_default_action,
                 "virtualNetworkRules": [], "ipRules": [],
             },
-            "primaryEndpoints": { "blob": endpoint(world, name) },
+            "primaryEndpoints": endpoints(world, name),
             "encryption": {
                 "keySource": "Microsoft.Storage",
-                "services": { "blob": { "enabled": true, "keyType": "Account", "lastEnabledTime": stamp() } },
+                "services": {
+                    "blob": { "enabled": true, "keyType": "Account", "lastEnabledTime": stamp() },
+                    "file": { "enabled": true, "keyType": "Account", "lastEnabledTime": stamp() },
+                },
             },
         },
     });

@@ -109,7 +109,9 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     replicated(world, &principal, &kind)?;
     let kind = if kind.is_empty() { "ServicePrincipal" } else { &kind };
     world.assign(call.get("name"), &principal, kind, role, scope, false);
-    let body = world.assignments.last().map_or(Value::Null, Assignment::body);
+    let mut body = world.assignments.last().map_or(Value::Null, Assignment::body);
+    // Who created it is known only to later reads.
+    body["properties"]["createdBy"] = Value::Null;
     Ok(Answer::new(201, body))
 }
 

@@ -1,6 +1,6 @@
 //! Blob containers, as ARM knows them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::accounts;
 use crate::azure::answer::{Answer, Outcome};
@@ -61,7 +61,9 @@ fn id(world: &World, call: &Call) -> Result<String, Answer> {
 fn get(world: &mut World, call: &Call) -> Outcome {
     let missing = || Answer::error(404, "ContainerNotFound", "The specified container does not exist.");
     let id = id(world, call)?;
-    world.get(&id).cloned().map(Answer::ok).ok_or_else(missing)
+    let body = world.get(&id).cloned().ok_or_else(missing)?;
+    let etag = text(&body, "/etag").to_owned();
+    Ok(Answer::ok(body).with("ETag", etag))
 }
 
 fn name_fits(name: &str) -> bool {
@@ -87,12 +89,26 @@ fn put(world: &mut World, call: &Call) -> Outcome {
         "properties": {
             "deleted": false, "remainingRetentionDays": 0, "publicAccess": "None", "leaseStatus": "Unlocked",
             "leaseState": "Available", "lastModifiedTime": stamp(), "hasImmutabilityPolicy": false,
-            "hasLegalHold": false, "defaultEncryptionScope": "$account-encryption-key",
+            "hasLegalHold": false, "legalHold": { "hasLegalHold": false, "tags": [] },
+            "defaultEncryptionScope": "$account-encryption-key",
             "denyEncryptionScopeOverride": false,
         },
     });
     world.put(body.clone(), 0.0);
-    Ok(Answer::new(201, body))
+    Ok(Answer::new(201, created(body)).with("ETag", etag))
+}
+
+/// What the answer to the creation leaves out.
+fn created(mut body: Value) -> Value {
+    if let Some(members) = body.as_object_mut() {
+        members.remove("etag");
+    }
+    if let Some(properties) = body["properties"].as_object_mut() {
+        for name in ["leaseStatus", "leaseState", "lastModifiedTime", "legalHold"] {
+            properties.remove(name);
+        }
+    }
+    body
 }
 
 /// Makes a container for the data plane, which has checked the caller's role itself.

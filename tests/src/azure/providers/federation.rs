@@ -135,6 +135,10 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     let delay = world.settings.durations.credential_propagation;
     world.put(body.clone(), delay);
     let mut answer = Answer::new(if created { 201 } else { 200 }, body);
+    if created {
+        // A path without a host, as recorded: no address of an operation.
+        answer = answer.with("Location", id);
+    }
     answer.delay = lasts;
     Ok(answer)
 }

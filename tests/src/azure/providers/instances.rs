@@ -154,6 +154,16 @@ fn keeps_snapshot_group(old: Option<&Value>, sent: &Value) -> Result<(), Answer>
     ))
 }
 
+/// What Azure says is `null` where the request did not say it.
+const UNSET: [&str; 6] = [
+    "includedNamespaces",
+    "excludedNamespaces",
+    "includedResourceTypes",
+    "excludedResourceTypes",
+    "labelSelectors",
+    "backupHookReferences",
+];
+
 fn new(call: &Call, id: &str, state: &str) -> Value {
     let mut properties = call.body["properties"].clone();
     if let Some(properties) = properties.as_object_mut() {
@@ -169,6 +179,16 @@ fn new(call: &Call, id: &str, state: &str) -> Value {
         }
     }
     properties["policyInfo"]["policyVersion"] = json!("");
+    for parameters in properties["policyInfo"]["policyParameters"]["backupDatasourceParametersList"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        for name in UNSET {
+            parameters.entry(name).or_insert(Value::Null);
+        }
+    }
     properties["currentProtectionState"] = json!(state);
     properties["protectionStatus"] = json!({ "status": "ConfiguringProtection" });
     properties["provisioningState"] = json!("Provisioning");

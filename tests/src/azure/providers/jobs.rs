@@ -48,10 +48,10 @@ fn list(world: &mut World, call: &Call) -> Outcome {
     Ok(call.page(world, items))
 }
 
-/// In every list of jobs that was recorded, the details of each job were left out; only the job itself has them.
+/// In every list of jobs that was recorded, the details of each job were `null`; only the job itself has them.
 fn in_list(mut job: Value) -> Value {
     if let Some(properties) = job["properties"].as_object_mut() {
-        properties.remove("extendedInfo");
+        properties.insert("extendedInfo".to_owned(), Value::Null);
     }
     job
 }
@@ -105,7 +105,7 @@ fn backup(world: &mut World, call: &Call) -> Outcome {
         let message = format!("The policy has no backup rule '{rule}'.");
         return Err(Answer::error(400, "BMSUserErrorPolicyRuleNotFound", &message));
     }
-    let job = job(world, &vault, &body, &policy, &rule);
+    let job = job(world, &vault, &body, &policy);
     let (key, seconds) = (text(&job, "/id").to_owned(), world.settings.durations.backup_trigger);
     world.put(job, 0.0);
     run(world, &vault, &instance, &key);
@@ -119,12 +119,12 @@ fn backup(world: &mut World, call: &Call) -> Outcome {
     Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))
 }
 
-fn job(world: &World, vault: &str, instance: &Value, policy: &Value, rule: &str) -> Value {
+fn job(world: &World, vault: &str, instance: &Value, policy: &Value) -> Value {
     let (name, activity) = (ids::fresh(), ids::fresh());
     let properties = &instance["properties"];
     let source = readiness::source(properties);
     let vault_spelt = vault.replace("/backupVaults/", "/Backupvaults/");
-    json!({
+    let mut job = json!({
         "id": format!("{vault_spelt}/backupJobs/{name}"), "name": name, "type": KIND.replace("backupVaults", "Backupvaults"),
         "properties": {
             "activityID": activity, "subscriptionId": ids::SUBSCRIPTION, "backupInstanceId": instance["id"],
@@ -134,12 +134,39 @@ fn job(world: &World, vault: &str, instance: &Value, policy: &Value, rule: &str)
             "dataSourceName": name_of(source), "progressEnabled": false, "sourceSubscriptionID": ids::SUBSCRIPTION,
             "startTime": stamp(), "dataSourceType": "Microsoft.ContainerService/managedClusters",
             "operationCategory": "Backup", "operation": "Backup", "status": "InProgress", "isUserTriggered": true,
-            "supportedActions": [""], "duration": "00:00:00", "dataSourceLocation": world.text(source, "/location"),
-            "extendedInfo": {
-                "subTasks": [{ "taskId": 1, "taskName": "Trigger Backup", "taskStatus": "InProgress" }],
-                "additionalDetails": { "RetentionTag": "Default", "PolicyRuleName": rule, "TaskId": activity },
-            },
+            "supportedActions": [""], "duration": "PT0S", "dataSourceLocation": world.text(source, "/location"),
+            "etag": format!("W/\"datetime'{}'\"", stamp()), "extendedInfo": details(&activity),
         },
+    });
+    for name in UNSET {
+        job["properties"][name] = Value::Null;
+    }
+    job
+}
+
+/// What Azure says is `null` in a job that is no restore.
+const UNSET: [&str; 8] = [
+    "errorDetails",
+    "sourceDataStoreName",
+    "sourceDataStoreType",
+    "destinationDataStoreName",
+    "restoreType",
+    "rehydrationPriority",
+    "progressUrl",
+    "isCrossRegionRestore",
+];
+
+fn details(activity: &str) -> Value {
+    json!({
+        "backupInstanceState": null, "dataTransferredInBytes": null, "targetRecoverPoint": null, "sourceRecoverPoint": null,
+        "recoveryDestination": null, "warningDetails": null, "additionalDetails": { "RetentionTag": "default" },
+        "subTasks": [{
+            "taskId": 1, "taskName": "Trigger Backup", "taskStatus": "InProgress", "taskProgress": null,
+            "additionalDetails": {
+                "OriginalDatasourceSizeInBytes": "1", "TaskId": activity,
+                "DatasourceType": "Microsoft.ContainerService/managedClusters",
+            },
+        }],
     })
 }
 
@@ -179,11 +206,7 @@ fn finish(world: &mut World, instance: &str, job: &str, seconds: f64, verdict: R
         let properties = &mut body["properties"];
         properties["status"] = json!(status);
         properties["endTime"] = json!(stamp());
-        properties["duration"] = json!(format!(
-            "00:{:02}:{:02}",
-            (seconds / 60.0).floor(),
-            (seconds % 60.0).floor()
-        ));
+        properties["duration"] = json!(format!("PT{}M{}S", (seconds / 60.0).floor(), (seconds % 60.0).floor()));
         properties["extendedInfo"]["subTasks"][0]["taskStatus"] = json!(status);
         if warned {
             properties["extendedInfo"]["warningDetails"] = json!([{
@@ -194,7 +217,7 @@ fn finish(world: &mut World, instance: &str, job: &str, seconds: f64, verdict: R
         properties["errorDetails"] = verdict
             .as_ref()
             .err()
-            .map_or_else(|| json!([]), |error| json!([error.body()]));
+            .map_or(Value::Null, |error| json!([error.body()]));
     }
     if verdict.is_ok() {
         let name = ids::fresh();

@@ -63,7 +63,14 @@ fn get(world: &mut World, call: &Call) -> Outcome {
             "The trusted access role binding '{}' could not be found.",
             call.get("b")
         );
-        Answer::error(404, "NotFound", &message)
+        // Without the `error` around it, as recorded.
+        Answer::new(
+            404,
+            json!({
+                "code": "NotFound", "message": message, "subcode": "GetTrustedAccessRoleBinding_NotFound",
+                "details": [{ "code": "Unspecified", "message": "rpc error: code = NotFound desc = TrustedAccessRoleBinding not found" }],
+            }),
+        )
     };
     world.get(&id).cloned().map(Answer::ok).ok_or_else(missing)
 }

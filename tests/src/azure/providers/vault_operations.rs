@@ -87,7 +87,12 @@ pub(crate) fn asynchronous(world: &World, call: &Call, vault: &str, operation: &
         ids::SUBSCRIPTION,
         ids::LOCATION
     );
-    world.paced(answer.with("Azure-AsyncOperation", status).with("Location", result))
+    let answer = answer.with("Azure-AsyncOperation", status);
+    // The answer to a PUT is the resource itself, so that there is no other result.
+    world.paced(match call.method.as_str() {
+        "PUT" => answer,
+        _ => answer.with("Location", result),
+    })
 }
 
 fn find<'a>(world: &'a World, call: &Call) -> Result<&'a crate::azure::operations::Operation, Answer> {
@@ -139,7 +144,19 @@ fn result(world: &mut World, call: &Call) -> Outcome {
         _ => Some(json!({ "objectType": "OperationJobExtendedInfo" })),
     };
     let body = end.properties.clone().or_else(other);
-    Ok(body
+    let answer = body
         .filter(|body: &Value| !body.is_null())
-        .map_or_else(|| Answer::empty(204), Answer::ok))
+        .map_or_else(|| Answer::empty(204), Answer::ok);
+    if call.get("l").is_empty() {
+        return Ok(answer);
+    }
+    // Recorded, although there is nothing left to wait for.
+    let status = call.target.path().replace("/operationResults/", "/operationStatus/");
+    let address = format!(
+        "{}{status}?api-version={}&{}",
+        world.endpoint,
+        call.version(),
+        signature(&operation.id)
+    );
+    Ok(answer.with("Azure-AsyncOperation", address))
 }

@@ -159,6 +159,9 @@ fn new(call: &Call, old: &Value) -> Value {
     }
     properties["provisioningState"] = json!("Provisioning");
     properties["secureScore"] = json!("Adequate");
+    properties["bcdrSecurityLevel"] = json!("Fair");
+    properties["isVaultProtectedByResourceGuard"] = json!(false);
+    properties["replicatedRegions"] = json!([]);
     let mut body = json!({
         "id": id(call), "name": call.get("v"), "type": KIND,
         "location": call.text("/location").replace(' ', "").to_ascii_lowercase(), "properties": properties,

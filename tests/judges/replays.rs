@@ -1,0 +1,367 @@
+//! The programs before recorded answers of Azure.
+//!
+//! A world is the simulator, except for the requests of which there is a recording: those are answered by it, with its own status,
+//! headers, words and casing. Only names, IDs of the subscription, the region and the host are those of the simulator. What the
+//! simulator answers in between is invented, and proves nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::azure::{RecordedAnswer, Replay, ids};
+use aksbackup_tests::harness::{Run, Stage};
+use aksbackup_tests::recordings::Exchange;
+use serde_json::{Value, json};
+
+use crate::recorded::exchanges;
+
+const AKS: &str = "dataprotection/test_dataprotection_backup_and_restore_aks";
+const SUSPENDED: &str = "dataprotection/test_dataprotection_backup_instance_update_protection";
+
+/// Which exchanges a test replays.
+type Chosen = fn(&Exchange) -> bool;
+
+/// The tests with what each replays.
+const TESTS: [(&str, Chosen); 6] = [
+    ("keys refused", is_keys_refused),
+    ("protected", is_protected),
+    ("backed up", is_backed_up),
+    ("suspended", is_suspended),
+    ("throttled", is_throttled),
+    ("clusters", is_cluster),
+];
+
+fn is_keys_refused(one: &Exchange) -> bool {
+    one.source == AKS && one.at.contains("03 Nov 2025") && one.method != "DELETE"
+}
+
+/// From the validation to the instance that is configured.
+fn is_protected(one: &Exchange) -> bool {
+    one.source == AKS && between(one, "07:51:54", "07:53:05") && !one.operation().ends_with("/backupInstances")
+        || one.source == AKS && between(one, "07:49:43", "07:50:47")
+}
+
+/// From the request for a backup to the end of its job.
+fn is_backed_up(one: &Exchange) -> bool {
+    one.source == AKS && between(one, "07:53:06", "07:56:12")
+}
+
+fn is_suspended(one: &Exchange) -> bool {
+    one.source == SUSPENDED && one.text.contains("\"BackupsSuspended\"")
+}
+
+fn is_throttled(one: &Exchange) -> bool {
+    one.status == 429
+}
+
+fn is_cluster(one: &Exchange) -> bool {
+    one.status == 200 && one.operation() == "GET Microsoft.ContainerService/managedClusters/{}"
+}
+
+/// Of the day on which a cluster was backed up and restored.
+fn between(one: &Exchange, begin: &str, end: &str) -> bool {
+    let time = one.at.strip_prefix("Wed, 26 Jun 2024 ").and_then(|rest| rest.get(..8));
+    time.is_some_and(|time| begin <= time && time <= end)
+}
+
+/// The tests that replay an answer to an operation with a status.
+pub(crate) fn operations() -> BTreeMap<(String, u16), BTreeSet<&'static str>> {
+    let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for one in exchanges().unwrap_or_default() {
+        for (name, chosen) in TESTS {
+            if chosen(&one) {
+                all.entry((one.operation(), one.status)).or_default().insert(name);
+            }
+        }
+    }
+    all
+}
+
+fn chosen(chosen: Chosen) -> Option<Vec<Exchange>> {
+    let all: Vec<Exchange> = exchanges()?.into_iter().filter(chosen).collect();
+    assert!(!all.is_empty(), "no such recording");
+    Some(all)
+}
+
+/// The names of the recordings, and those of the simulator's world.
+struct Names(Vec<(String, String)>);
+
+impl Names {
+    fn of(stage: &Stage) -> Self {
+        let recorded = "clitest-cluster1-donotdelete";
+        let snapshots = format!(
+            "\"resourceGroupId\":\"{}\"",
+            ids::group_id(&stage.value("/target/snapshots/resource_group"))
+        );
+        let pairs = [
+            ("https://management.azure.com", stage.sandbox.endpoint().to_owned()),
+            ("00000000-0000-0000-0000-000000000000", ids::SUBSCRIPTION.to_owned()),
+            ("eastus2euap", ids::LOCATION.to_owned()),
+            ("faec6818-0720-11ec-bd1b-c8f750f92764", "ID".to_owned()),
+            (
+                "clitest-cluster1-donotdelete-clitest-cluster1-donotdelete-ID",
+                stage.value("/target/instance/name"),
+            ),
+            (
+                "clitest-cluster1-donotdelete/clitest-friendly-aks",
+                stage.value("/target/instance/friendly_name"),
+            ),
+            (recorded, ids::CLUSTER.to_owned()),
+            ("oss-clitest-rg", ids::CLUSTER_GROUP.to_owned()),
+            ("clitest-bkp-vault-aks-donotdelete", stage.value("/target/vault/name")),
+            ("akspolicy", stage.value("/target/policy/name")),
+            (
+                "\"resourceGroupId\":\"/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/clitest-dpp-rg\"",
+                snapshots,
+            ),
+            ("clitest-dpp-rg", ids::BACKUP_GROUP.to_owned()),
+        ];
+        Self(pairs.map(|(theirs, ours)| (theirs.to_owned(), ours)).to_vec())
+    }
+
+    fn put(&self, text: &str) -> String {
+        self.0
+            .iter()
+            .fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
+    }
+
+    fn path(&self, one: &Exchange) -> String {
+        self.put(one.target.split('?').next().unwrap_or_default())
+    }
+
+    fn answer(&self, one: &Exchange) -> RecordedAnswer {
+        let headers = one.headers.iter();
+        RecordedAnswer {
+            status: one.status,
+            headers: headers.map(|(name, value)| (name.clone(), self.put(value))).collect(),
+            body: self.put(&one.text),
+        }
+    }
+
+    /// Answers each request of `exchanges` as it was recorded, in turn.
+    fn replay(&self, stage: &Stage, exchanges: &[Exchange]) {
+        let mut answers: BTreeMap<(String, String), Vec<RecordedAnswer>> = BTreeMap::new();
+        for one in exchanges {
+            let key = (one.method.clone(), self.path(one));
+            answers.entry(key).or_default().push(self.answer(one));
+        }
+        for ((method, path), answers) in answers {
+            stage.sandbox.azure().replay(Replay {
+                method,
+                path,
+                answers,
+                after: None,
+            });
+        }
+    }
+}
+
+/// The list of a cluster's instances, which no recording has: invented around recorded ones.
+fn instances_of_cluster(stage: &Stage, bodies: &[Value], after: Option<(String, String)>) {
+    let answers = bodies.iter().map(|body| RecordedAnswer {
+        status: 200,
+        headers: Vec::new(),
+        body: json!({ "value": [body] }).to_string(),
+    });
+    stage.sandbox.azure().replay(Replay {
+        method: "GET".to_owned(),
+        path: format!(
+            "{}/providers/Microsoft.DataProtection/backupInstances",
+            ids::cluster_id()
+        ),
+        answers: answers.collect(),
+        after,
+    });
+}
+
+fn recorded_requests(stage: &Stage) -> usize {
+    stage.since(0).iter().filter(|entry| entry.recorded).count()
+}
+
+fn protect(stage: &Stage) -> Run {
+    stage.az("platform", &["protect", "--yes"])
+}
+
+#[test]
+fn advice_to_allow_account_keys_is_never_passed_on() {
+    let Some(all) = chosen(is_keys_refused) else { return };
+    let stage = Stage::new().unwrap();
+    stage.configured();
+    Names::of(&stage).replay(&stage, &all);
+    let run = protect(&stage)
+        .ends(Exit::Failed.code())
+        .says("UserErrorStorageAccountKeyAccessDisallowed")
+        .says("az aksbackup prepare");
+    assert!(!run.stderr.contains("key access is enabled"), "{run}");
+    assert_eq!(
+        run.stderr.matches("does not support key based authentication").count(),
+        1,
+        "{run}"
+    );
+    assert_eq!(
+        recorded_requests(&stage),
+        4,
+        "one request, three looks at its operation"
+    );
+}
+
+#[test]
+fn a_cluster_is_protected_by_recorded_answers() {
+    let Some(all) = chosen(is_protected) else { return };
+    let stage = Stage::new().unwrap();
+    stage.configured();
+    let names = Names::of(&stage);
+    names.replay(&stage, &all);
+    let put = all.iter().find(|one| one.method == "PUT").unwrap();
+    let end = names.path(put);
+    let states = all.iter().filter(|one| one.method == "GET" && names.path(one) == end);
+    let states: Vec<Value> = states
+        .map(|one| serde_json::from_str(&names.put(&one.text)).unwrap())
+        .collect();
+    assert_eq!(states.len(), 4);
+    instances_of_cluster(&stage, &states, Some(("PUT".to_owned(), end)));
+    protect(&stage).ok().says("ProtectionConfigured");
+    assert_eq!(stage.value("/cloud/instance/protection"), "ProtectionConfigured");
+    let writes = stage.since(0).into_iter().filter(|entry| entry.write && entry.recorded);
+    assert_eq!(writes.count(), 1);
+}
+
+#[test]
+fn a_backup_is_followed_through_recorded_answers() {
+    let Some(all) = chosen(is_backed_up) else { return };
+    let stage = Stage::new().unwrap();
+    stage.configured();
+    protect(&stage).ok();
+    Names::of(&stage).replay(&stage, &all);
+    stage.az("platform", &["backup", "--yes"]).ok().says("Completed");
+    let job = all.iter().find(|one| one.target.contains("/backupJobs/")).unwrap();
+    let name = job.target.split('?').next().unwrap().rsplit('/').next().unwrap();
+    stage.az("platform", &["jobs", name]).ok().says("Completed");
+    assert!(recorded_requests(&stage) > 15);
+}
+
+#[test]
+fn a_suspended_backup_is_no_work_in_progress() {
+    let (Some(suspended), Some(instance)) = (chosen(is_suspended), chosen(is_protected)) else {
+        return;
+    };
+    let stage = Stage::new().unwrap();
+    stage.configured();
+    protect(&stage).ok();
+    let names = Names::of(&stage);
+    let last = instance
+        .iter()
+        .rfind(|one| one.method == "GET" && one.target.contains("/backupInstances/"))
+        .unwrap();
+    let mut body: Value = serde_json::from_str(&names.put(&last.text)).unwrap();
+    // Recorded of a disk; the words are the same for each kind of data source.
+    let words = suspended[0].body().unwrap();
+    for member in ["currentProtectionState", "protectionStatus"] {
+        body["properties"][member] = words["properties"][member].clone();
+    }
+    instances_of_cluster(&stage, &[body], None);
+    let resume = "az dataprotection backup-instance resume-protection --backup-instance-name";
+    let run = stage.az("platform", &["verify"]).ends(Exit::Pending.code());
+    assert!(
+        run.stdout.contains("BackupsSuspended") && run.stdout.contains(resume),
+        "{run}"
+    );
+    protect(&stage)
+        .ends(Exit::Failed.code())
+        .says("BackupsSuspended")
+        .says(resume);
+}
+
+#[test]
+fn a_provider_that_limits_one_request_holds_up_no_other() {
+    let Some(all) = chosen(is_throttled) else { return };
+    let stage = Stage::new().unwrap();
+    stage.configured();
+    protect(&stage).ok();
+    let mut answer = Names::of(&stage).answer(&all[0]);
+    // The recorder removed it; the message says as much.
+    answer.headers.push(("retry-after".to_owned(), "324".to_owned()));
+    stage.sandbox.azure().replay(Replay {
+        method: "GET".to_owned(),
+        path: "/backupJobs".to_owned(),
+        answers: vec![answer],
+        after: None,
+    });
+    let begun = Instant::now();
+    let run = stage.az("platform", &["verify"]);
+    assert!(run.stdout.contains("jobs"), "{run}");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert_eq!(
+        recorded_requests(&stage),
+        1,
+        "it is not asked again before Azure wants it"
+    );
+}
+
+/// What the body of a cluster proves, read without the programs.
+fn expected(body: &Value) -> BTreeMap<&'static str, &'static str> {
+    let at = |pointer: &str| body.pointer(pointer).cloned().unwrap_or_default();
+    let is_on = |pointer: &str| at(pointer) == json!(true);
+    let keyless =
+        is_on("/properties/oidcIssuerProfile/enabled") && is_on("/properties/securityProfile/workloadIdentity/enabled");
+    let metadata = match at("/properties/networkProfile/podLinkLocalAccess").as_str() {
+        Some("None") => "error",
+        Some(_) => "ok",
+        None => "unknown",
+    };
+    let runs = at("/properties/powerState/code") == json!("Running");
+    BTreeMap::from([
+        ("metadata service", metadata),
+        ("power", if runs { "ok" } else { "error" }),
+        (
+            "cluster",
+            if at("/properties/provisioningState") == json!("Succeeded") {
+                "ok"
+            } else {
+                "warning"
+            },
+        ),
+        ("workload identity", if keyless { "ok: on" } else { "ok: prepare" }),
+    ])
+}
+
+#[test]
+fn every_recorded_cluster_gets_the_verdict_that_its_body_proves() {
+    let Some(all) = chosen(is_cluster) else { return };
+    let stage = Stage::new().unwrap();
+    stage.init("platform").ok();
+    for one in &all {
+        let own: Vec<&str> = one.target.split('?').next().unwrap().split('/').collect();
+        let text = one
+            .text
+            .replace(own[4], ids::CLUSTER_GROUP)
+            .replace(own[8], ids::CLUSTER);
+        let mut body: Value = serde_json::from_str(&Names::of(&stage).put(&text)).unwrap();
+        body["id"] = json!(ids::cluster_id());
+        body["location"] = json!(ids::LOCATION);
+        stage.sandbox.azure().replay(Replay {
+            method: "GET".to_owned(),
+            path: ids::cluster_id(),
+            answers: vec![RecordedAnswer {
+                status: 200,
+                headers: Vec::new(),
+                body: body.to_string(),
+            }],
+            after: None,
+        });
+        let seen = stage.az("everything", &["verify", "--pre", "--output", "json"]).json();
+        let checks = seen["checks"].as_array().unwrap();
+        for (name, verdict) in expected(&body) {
+            let check = checks.iter().find(|check| check["check"] == name);
+            let check = check.unwrap_or_else(|| panic!("no check {name} of {} {}: {seen:#}", one.source, one.at));
+            let (word, says) = verdict.split_once(": ").unwrap_or((verdict, ""));
+            assert_eq!(check["verdict"], word, "{name} of {} {}: {check:#}", one.source, one.at);
+            assert!(
+                check["says"].as_str().unwrap().contains(says),
+                "{name} of {}: {check:#}",
+                one.source
+            );
+        }
+    }
+    assert_eq!(recorded_requests(&stage), all.len());
+}
