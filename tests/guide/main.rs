@@ -19,6 +19,7 @@ mod faults;
 mod handoff;
 mod help;
 mod identities;
+mod least_privilege;
 mod made;
 mod meddling;
 mod namesakes;

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::versions;
+use crate::arm::visible::Sight;
+use crate::arm::{roles, versions};
 
 /// A subscription.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,6 +53,14 @@ pub(crate) async fn subscription(reader: &Reader, id: &SubscriptionId) -> Outcom
 /// A group; `None` where there is none.
 pub(crate) async fn group(reader: &Reader, group: &ResourceId) -> Outcome<Option<Group>> {
     reader.get(group.as_str(), versions::RESOURCES).await
+}
+
+/// Whether the caller can't create resource groups in a subscription. Where Azure doesn't tell what the caller may do there, whoever
+/// creates one finds out.
+pub(crate) async fn cannot_create(reader: &Reader, subscription: &SubscriptionId) -> Outcome<bool> {
+    const CREATE: &str = "Microsoft.Resources/subscriptions/resourceGroups/write";
+    let roles = Sight::of(roles::permissions_in(reader, subscription).await.map(Some))?;
+    Ok(roles.here().is_some_and(|roles| !roles::allows(roles, CREATE)))
 }
 
 /// Makes a group. On an existing one this would replace its tags.

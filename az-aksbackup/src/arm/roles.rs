@@ -198,6 +198,12 @@ pub(crate) async fn permissions(reader: &Reader, scope: &ResourceId) -> Outcome<
     reader.list(&path, versions::AUTHORIZATION).await
 }
 
+/// What the caller may do in a whole subscription. Published for groups and resources only; Azure answers it here too.
+pub(crate) async fn permissions_in(reader: &Reader, subscription: &SubscriptionId) -> Outcome<Vec<Permission>> {
+    let path = format!("/subscriptions/{subscription}/providers/Microsoft.Authorization/permissions");
+    reader.list(&path, versions::AUTHORIZATION).await
+}
+
 /// Whether one of the roles allows `action`: it matches its actions and not its own exceptions.
 pub(crate) fn allows(permissions: &[Permission], action: &str) -> bool {
     let matches = |patterns: &[String]| patterns.iter().any(|pattern| is_like(pattern, action));

@@ -106,6 +106,12 @@ pub(crate) fn needed(purpose: Purpose, target: &Target, nodes: Option<&ResourceI
     needed
 }
 
+/// Whether these roles in a resource group allow the caller to create storage account and vault there.
+pub(crate) fn holds_backups(roles: &[Permission]) -> bool {
+    let mut all = STORAGE.iter().chain(VAULT);
+    all.all(|action| roles::allows(roles, action))
+}
+
 /// The scopes of these rights, each once.
 pub(crate) fn scopes(needed: &[Needed]) -> Vec<ResourceId> {
     let mut scopes: Vec<ResourceId> = Vec::new();

@@ -3,6 +3,9 @@
 //! It fails only for what can never work, each with its cure. A missing right does not fail it: the step that needs the
 //! right says whose turn it is. What Azure does not show is *unknown*, and said to be.
 //!
+//! A resource group that isn't there and that the caller can't create is the turn of another person *before* anything is changed:
+//! storage and vault can't be created without it, and the OIDC issuer can't be switched off again.
+//!
 //! Rights: read on the subscription and the cluster.
 
 use aksbackup_shared::failure::Outcome;
@@ -25,6 +28,7 @@ use crate::checks::sole_extension::no_conflict;
 use crate::platform::Azure;
 use crate::steps::conditions;
 use crate::steps::fresh::JustRead;
+use crate::steps::turns;
 use crate::target_ids;
 
 /// Preflight.
@@ -48,10 +52,46 @@ impl Preflight {
         matches!(self.purpose, Purpose::Prepare | Purpose::Protect | Purpose::Everything)
     }
 
+    /// Whether the command would create what isn't there.
+    fn creates(&self) -> bool {
+        matches!(self.purpose, Purpose::Prepare | Purpose::Everything)
+    }
+
     /// Whether the command would install the extension.
     fn installs(&self, seen: &Seen) -> bool {
-        let prepares = matches!(self.purpose, Purpose::Prepare | Purpose::Everything);
-        prepares && seen.extensions.as_ref().is_none_or(Vec::is_empty)
+        self.creates() && seen.extensions.as_ref().is_none_or(Vec::is_empty)
+    }
+
+    /// Returns whether the command would create resource groups and the caller can't.
+    async fn cannot_create_groups(&self, reader: &Reader, target: &Target) -> Outcome<bool> {
+        match self.creates() {
+            true => groups::cannot_create(reader, &target.subscription).await,
+            false => Ok(false),
+        }
+    }
+
+    /// Returns the resource groups that are not there.
+    async fn missing_groups(reader: &Reader, target: &Target, own: &[Own]) -> Outcome<Vec<ResourceId>> {
+        let (storage, vault) = (target_ids::storage_group(target), target_ids::vault_group(target));
+        let snapshots = target_ids::snapshot_group(target);
+        let has_role = |group: &ResourceId| {
+            let own = own.iter().find(|(scope, _)| scope == group);
+            own.and_then(|(_, sight)| sight.here())
+                .is_some_and(|roles| !roles.is_empty())
+        };
+        let mut missing = Vec::new();
+        for group in [storage, vault, snapshots.clone()] {
+            if missing.contains(&group) || has_role(&group) {
+                continue;
+            }
+            match Sight::of(groups::group(reader, &group).await)? {
+                Sight::Here(_) => {}
+                // Somebody else may have created it for the snapshots, where the caller needs no role.
+                Sight::Hidden(_) if group == snapshots => {}
+                Sight::Absent | Sight::Hidden(_) => missing.push(group),
+            }
+        }
+        Ok(missing)
     }
 
     /// Returns the extensions where they can be read; where they cannot, the evidence says so and the steps say why.
@@ -63,6 +103,9 @@ impl Preflight {
     }
 }
 
+/// A scope with what the caller may do there.
+type Own = (ResourceId, Sight<Vec<Permission>>);
+
 /// What is there.
 pub(crate) struct Seen {
     target: Target,
@@ -73,6 +116,8 @@ pub(crate) struct Seen {
     /// `None` where they cannot be read, or do not matter.
     extensions: Option<Vec<Extension>>,
     rights: Comparison,
+    /// Resource groups that are not there and that the caller can't create.
+    uncreatable: Vec<ResourceId>,
 }
 
 impl Step for Preflight {
@@ -88,12 +133,13 @@ impl Step for Preflight {
         let target = target_ids::target(state)?.clone();
         let nodes = recorded_nodes(state, &target);
         let needed = required_permissions::needed(self.purpose, &target, nodes.as_ref());
-        let (subscription, cluster, instances, extensions, own) = futures::join!(
+        let (subscription, cluster, instances, extensions, own, cannot_create) = futures::join!(
             groups::subscription(reader, &target.subscription),
             clusters::existing(reader, &target.cluster),
             backups::of_cluster(reader, &target.cluster),
             self.extensions(reader, &target),
             permissions(reader, required_permissions::scopes(&needed)),
+            self.cannot_create_groups(reader, &target),
         );
         // Who does not see the subscription is not helped by hearing that the cluster is missing.
         let subscription = Sight::of(subscription)?;
@@ -117,8 +163,13 @@ impl Step for Preflight {
         if let Some(extensions) = &extensions {
             self.read.extensions.put(extensions.clone());
         }
+        let uncreatable = match cannot_create? {
+            true => Self::missing_groups(reader, &target, &own).await?,
+            false => Vec::new(),
+        };
         let rights = required_permissions::compare(needed, &own);
         Ok(Seen {
+            uncreatable,
             caller: reader.caller().name.clone(),
             subscription,
             cluster,
@@ -148,6 +199,10 @@ impl Step for Preflight {
         if let Some(extensions) = &seen.extensions {
             no_conflict(target, extensions)?;
         }
+        if !seen.uncreatable.is_empty() {
+            let turn = |group| turns::create_group(group, &target.region);
+            return Ok(Decision::Blocked(vec![], seen.uncreatable.iter().map(turn).collect()));
+        }
         let unread = self.needs_extension() && seen.extensions.is_none();
         Ok(Decision::Done(match unread {
             true => format!("{}; where the extension stores backups: unknown", evidence(seen)),
@@ -171,7 +226,7 @@ fn recorded_nodes(state: &State, target: &Target) -> Option<ResourceId> {
     ))
 }
 
-async fn permissions(reader: &Reader, scopes: Vec<ResourceId>) -> Outcome<Vec<(ResourceId, Sight<Vec<Permission>>)>> {
+async fn permissions(reader: &Reader, scopes: Vec<ResourceId>) -> Outcome<Vec<Own>> {
     let reads = scopes.iter().map(|scope| roles::permissions(reader, scope));
     let reads = futures::future::join_all(reads).await;
     let sight = |read: Outcome<Vec<Permission>>| Sight::of(read.map(Some));
@@ -237,7 +292,25 @@ mod tests {
                 held: 9,
                 ..Comparison::default()
             },
+            uncreatable: vec![],
         }
+    }
+
+    #[test]
+    fn a_group_that_the_caller_cannot_create_is_another_person_s_turn_before_anything_changes() {
+        let mut seen = seen();
+        seen.uncreatable = vec![target_ids::vault_group(&example())];
+        let Decision::Blocked(changes, turns) = step(Purpose::Prepare).decide(&seen, &state()).unwrap() else {
+            panic!("not blocked")
+        };
+        assert!(changes.is_empty());
+        assert_eq!(turns.len(), 1);
+        assert!(
+            turns[0]
+                .command
+                .to_string()
+                .starts_with("az group create --name rg-backup --location")
+        );
     }
 
     #[test]

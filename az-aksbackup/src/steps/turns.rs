@@ -95,7 +95,9 @@ pub(crate) fn not_ours(note: ChangeNote, command: CommandLine) -> Turn {
 pub(crate) fn create_group(group: &ResourceId, region: &Region) -> Turn {
     let (name, subscription) = (group.name(), group.subscription());
     contributor(
-        format!("resource group {name} does not exist, or the signed-in account may not see it"),
+        format!(
+            "resource group {name} does not exist, or the signed-in account may not see it; the account needs role Contributor in it"
+        ),
         shell(format!(
             "az group create --name {name} --location {region} --subscription {subscription}"
         )),

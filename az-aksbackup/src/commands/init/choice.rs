@@ -4,6 +4,7 @@ use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName};
 use aksbackup_shared::schema::{ExtensionTarget, InstanceTarget, SnapshotTarget, StorageTarget, Target};
 
+use self::groups::{Offer, Rank};
 use super::check::PolicyFile;
 use super::flags::{InitArgs, either};
 use super::names::Names;
@@ -15,6 +16,7 @@ use crate::arm::inventory::Listed;
 use crate::checks::extension_settings;
 
 mod adopted;
+mod groups;
 mod vault;
 
 /// All that a choice is made from.
@@ -48,7 +50,7 @@ impl Choice<'_> {
             cluster: self.cluster.clone(),
             region: self.region.clone(),
             snapshots: SnapshotTarget {
-                resource_group: self.snapshot_group()?,
+                resource_group: self.snapshot_group(&storage.resource_group)?,
             },
             extension: self.extension()?,
             instance: self.instance()?,
@@ -154,26 +156,28 @@ impl Choice<'_> {
                 "Which resource group is to hold storage account and vault?",
                 &self.names.group(),
                 "--storage-resource-group NAME",
+                |group| groups::for_backups(self.world, self.cluster, group),
             ),
         }
     }
 
-    fn any_group(&self, question: &str, default: &str, flag: &str) -> Outcome<ResourceGroupName> {
-        let mut items = vec![format!("a new one, {default}")];
-        items.extend(
-            self.world
-                .groups
-                .iter()
-                .map(|group| format!("{} ({})", group.name, group.location)),
-        );
+    fn any_group(
+        &self,
+        question: &str,
+        default: &str,
+        flag: &str,
+        rank: impl Fn(&Listed) -> Rank,
+    ) -> Outcome<ResourceGroupName> {
+        let offers = groups::offers(self.world, rank);
+        let items: Vec<String> = offers.iter().map(|offer| offer.text(default)).collect();
         let at = self.picker.choose(question, &items, flag)?;
-        match at.checked_sub(1).and_then(|at| self.world.groups.get(at)) {
-            Some(group) => Picker::silent().name(question, &group.name, flag),
-            None => self.picker.name("Name of the new resource group", default, flag),
+        match offers.get(at) {
+            Some(Offer::Existing(group)) => Picker::silent().name(question, &group.name, flag),
+            Some(Offer::New { .. }) | None => self.picker.name("Name of the new resource group", default, flag),
         }
     }
 
-    fn snapshot_group(&self) -> Outcome<ResourceGroupName> {
+    fn snapshot_group(&self, backups: &ResourceGroupName) -> Outcome<ResourceGroupName> {
         let protected = self.world.protected.as_ref().and_then(|own| own.snapshot_group.clone());
         let base = self.base.map(|base| base.snapshots.resource_group.clone());
         match self.flags.snapshot_group.clone().or(base).or(protected) {
@@ -182,6 +186,7 @@ impl Choice<'_> {
                 "Which resource group is to hold disk snapshots? (It cannot be changed later.)",
                 &self.names.snapshot_group(),
                 "--snapshot-group NAME",
+                |group| groups::for_snapshots(self.cluster, backups, group),
             ),
         }
     }

@@ -87,7 +87,9 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         must_be_free(cli, before)?;
     }
     let region = region(&place)?;
-    let world = World::look(&reader, console, &place).await?;
+    let known = flags.storage_resource_group.is_some() || flags.vault_resource_group.is_some();
+    let to_choose = base.is_none() && !(known && flags.snapshot_group.is_some());
+    let world = World::look(&reader, console, &place, to_choose).await?;
     let choice = Choice {
         reader: &reader,
         picker: &picker,

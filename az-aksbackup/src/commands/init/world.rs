@@ -3,7 +3,9 @@
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::ids::{BackupInstanceName, NamespaceName, PolicyName, Region, ResourceGroupName, VaultName};
+use aksbackup_shared::ids::{
+    BackupInstanceName, NamespaceName, PolicyName, Region, ResourceGroupName, ResourceId, VaultName,
+};
 
 use serde_json::Value;
 
@@ -12,7 +14,9 @@ use crate::arm::backups::{self, Instance};
 use crate::arm::client::Reader;
 use crate::arm::extensions::{self, Extension};
 use crate::arm::inventory::{self, Listed};
-use crate::arm::{region, storage, vaults};
+use crate::arm::visible::Sight;
+use crate::arm::{groups, region, roles, storage, vaults};
+use crate::checks::required_permissions;
 
 /// What exists, as far as the caller may see it.
 #[derive(Debug, Default)]
@@ -27,6 +31,8 @@ pub(super) struct World {
     pub(super) vaults: Vec<Listed>,
     /// All groups of the subscription but that of the cluster's nodes.
     pub(super) groups: Vec<Listed>,
+    /// Where the caller can't create a group: the existing ones in which it can create storage account and vault.
+    pub(super) writable: Option<Vec<ResourceId>>,
 }
 
 /// A backup instance that protects the cluster.
@@ -45,25 +51,38 @@ pub(super) struct Protected {
 }
 
 impl World {
-    /// Looks at all of it at once. What the caller may not see is as if it were not there.
+    /// Looks at all of it at once. What the caller may not see is as if it were not there. Where a resource group is `to_choose`, it is
+    /// also found out which ones the caller can use.
     ///
     /// # Errors
     /// Azure cannot be asked.
-    pub(super) async fn look(reader: &Reader, console: &Console, place: &Place) -> Outcome<Self> {
+    pub(super) async fn look(reader: &Reader, console: &Console, place: &Place, to_choose: bool) -> Outcome<Self> {
         let (cluster, subscription) = (&place.id, place.id.subscription());
-        let (found, instances, accounts, vaults, groups) = futures::join!(
+        let (found, instances, accounts, vaults, listed, cannot_create) = futures::join!(
             extensions::of_backup(reader, cluster),
             backups::of_cluster(reader, cluster),
             inventory::resources(reader, &subscription, storage::KIND),
             inventory::resources(reader, &subscription, vaults::KIND),
             inventory::groups(reader, &subscription),
+            async {
+                match to_choose {
+                    true => groups::cannot_create(reader, &subscription).await,
+                    false => Ok(false),
+                }
+            },
         );
+        let groups = chooseable(visible(listed, console)?, place.cluster.node_resource_group());
+        let writable = match cannot_create? {
+            true => Some(writable(reader, &groups).await?),
+            false => None,
+        };
         Ok(Self {
             extension: visible(found, console)?.into_iter().next(),
             protected: visible(instances, console)?.iter().find_map(protected),
             accounts: visible(accounts, console)?,
             vaults: visible(vaults, console)?,
-            groups: chooseable(visible(groups, console)?, place.cluster.node_resource_group()),
+            groups,
+            writable,
         })
     }
 
@@ -119,6 +138,26 @@ fn in_region<'a>(listed: &'a [Listed], wanted: &Region) -> impl Iterator<Item = 
 fn chooseable(mut groups: Vec<Listed>, nodes: Option<&ResourceGroupName>) -> Vec<Listed> {
     groups.retain(|group| nodes.is_none_or(|nodes| !group.name.eq_ignore_ascii_case(nodes.as_str())));
     groups
+}
+
+/// More groups than these are not asked about: an account without a role in the subscription sees few.
+const MOST_GROUPS: usize = 100;
+
+/// The groups in which the caller can create storage account and vault.
+async fn writable(reader: &Reader, groups: &[Listed]) -> Outcome<Vec<ResourceId>> {
+    let ids: Vec<ResourceId> = groups.iter().take(MOST_GROUPS).map(|group| group.id.clone()).collect();
+    let reads = futures::future::join_all(ids.iter().map(|id| roles::permissions(reader, id))).await;
+    let mut writable = Vec::new();
+    for (id, read) in ids.iter().zip(reads) {
+        let roles = Sight::of(read.map(Some))?;
+        if roles
+            .here()
+            .is_some_and(|roles| required_permissions::holds_backups(roles))
+        {
+            writable.push(id.clone());
+        }
+    }
+    Ok(writable)
 }
 
 /// A list, empty where the caller may not see it or Azure has no such list yet.

@@ -1,0 +1,70 @@
+//! An account that has Contributor in a few resource groups and no role in the subscription.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::azure::ids;
+use aksbackup_tests::harness::Stage;
+use serde_json::json;
+
+const INIT: [&str; 6] = [
+    "init",
+    "--resource-group",
+    "rg-aks",
+    "--cluster-name",
+    "aks-demo",
+    "--yes",
+];
+
+fn prepare(stage: &Stage) -> aksbackup_tests::harness::Run {
+    let flags = stage.vouchers();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    stage.az("platform", &[&["prepare", "--yes"], flags.as_slice()].concat())
+}
+
+#[test]
+fn init_proposes_groups_that_the_account_can_write_to() {
+    let stage = Stage::new().unwrap();
+    stage.az("platform", &INIT).ok();
+    for key in ["storage", "vault"] {
+        assert_eq!(stage.value(&format!("/target/{key}/resource_group")), ids::BACKUP_GROUP);
+    }
+    assert_eq!(stage.value("/target/snapshots/resource_group"), ids::SNAPSHOT_GROUP);
+    prepare(&stage).ok();
+}
+
+#[test]
+fn who_can_create_groups_gets_new_ones() {
+    let stage = Stage::new().unwrap();
+    stage.az("contributor", &INIT).ok();
+    assert_eq!(stage.value("/target/storage/resource_group"), "rg-aks-demo-backup");
+    assert_eq!(stage.value("/target/snapshots/resource_group"), "rg-aks-demo-snapshots");
+}
+
+#[test]
+fn a_group_that_another_person_has_to_create_is_a_handoff_before_anything_changes() {
+    let stage = Stage::new().unwrap();
+    let group = ["--storage-resource-group", "rg-new", "--vault-resource-group", "rg-new"];
+    stage.az("platform", &[&INIT[..], &group].concat()).ok();
+    let mark = stage.mark();
+    prepare(&stage)
+        .ends(Exit::TheirTurn.code())
+        .says("subscription contributor: resource group rg-new does not exist")
+        .says("Microsoft.Resources/subscriptions/resourceGroups/write")
+        .says(&format!(
+            "az group create --name rg-new --location westeurope --subscription {}",
+            ids::SUBSCRIPTION
+        ));
+    assert_eq!(
+        stage.writes_since(mark),
+        Vec::<String>::new(),
+        "the OIDC issuer can't be switched off again"
+    );
+    stage.sandbox.azure().place(json!({
+        "id": ids::group_id("rg-new"), "name": "rg-new", "type": "Microsoft.Resources/resourceGroups",
+        "location": ids::LOCATION, "properties": { "provisioningState": "Succeeded" },
+    }));
+    stage
+        .sandbox
+        .assign_role("platform", "Contributor", &ids::group_id("rg-new"))
+        .unwrap();
+    prepare(&stage).ok();
+}
