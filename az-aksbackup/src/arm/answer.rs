@@ -3,7 +3,7 @@
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::step::Applied;
 use azure_core::http::Url;
-use azure_core::http::headers::{HeaderName, Headers};
+use azure_core::http::headers::Headers;
 use serde_json::Value;
 
 use super::call::{Call, Raw};
@@ -83,9 +83,7 @@ impl Answer {
     }
 
     fn url(&self, reader: &Reader, header: &'static str) -> Option<Url> {
-        let text = self.headers.get_optional_str(&HeaderName::from_static(header))?;
-        let url = Url::parse(text).ok()?;
-        reader.is_arm(&url).then_some(url)
+        reader.address(&self.headers, header)
     }
 }
 

@@ -10,7 +10,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::pace::Pace;
 use azure_core::credentials::TokenCredential;
-use azure_core::http::headers::{ACCEPT, CONTENT_TYPE, IF_MATCH};
+use azure_core::http::headers::{ACCEPT, CONTENT_TYPE, HeaderName, Headers, IF_MATCH};
 use azure_core::http::policies::Policy;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{Context, Method, Pipeline, PipelineSendOptions, Request, Transport, Url};
@@ -196,6 +196,13 @@ impl Reader {
     /// Whether a URL is on the ARM host: tokens go nowhere else.
     pub(crate) fn is_arm(&self, url: &Url) -> bool {
         url.scheme() == "https" && url.origin() == self.inner.cloud.arm.origin() && url.username().is_empty()
+    }
+
+    /// The address in a header of an answer, if it is on the ARM host.
+    pub(crate) fn address(&self, headers: &Headers, header: &'static str) -> Option<Url> {
+        let text = headers.get_optional_str(&HeaderName::from_static(header))?;
+        let url = Url::parse(text).ok()?;
+        self.is_arm(&url).then_some(url)
     }
 
     fn host(&self) -> &str {

@@ -102,10 +102,15 @@ impl ArmOperation {
             Some(Place::Location(url)) => {
                 let raw = self.reader.fetch(&url, "operation").await?;
                 match raw.status {
-                    202 => Ok(Polled::Running {
-                        retry_after: raw.retry_after(),
-                        status: "running".into(),
-                    }),
+                    202 => {
+                        // The storage service names another address with each look.
+                        let next = self.reader.address(&raw.headers, "location");
+                        self.place = Some(Place::Location(next.unwrap_or(url)));
+                        Ok(Polled::Running {
+                            retry_after: raw.retry_after(),
+                            status: "running".into(),
+                        })
+                    }
                     200..300 => Ok(Polled::Finished(raw.json())),
                     403 | 404 if self.resource.is_some() => self.settle().await,
                     _ => raw.refused(&self.cannot()).err(),

@@ -13,7 +13,9 @@ use aksbackup_shared::step::{ChangeNote, Right, Turn, Wait};
 use crate::arm::groups::Lock;
 
 /// The codes with which AKS refuses an operation while another one is under way.
-pub(crate) const CLUSTER_BUSY: [&str; 4] = [
+pub(crate) const CLUSTER_BUSY: [&str; 5] = [
+    // Recorded: a PATCH of an extension that is being created.
+    "ExtensionPatchFailed",
     "OperationNotAllowed",
     "AKSOperationPreempted",
     "AnotherOperationInProgress",

@@ -135,8 +135,10 @@ fn put(world: &mut World, call: &Call) -> Outcome {
 }
 
 fn accepted(world: &World, operation: &str) -> Answer {
+    // Another one with each look, as recorded.
+    let ticks = ids::fresh();
     let location = format!(
-        "{}/subscriptions/{}/providers/Microsoft.Storage/locations/{}/asyncoperations/{operation}?monitor=true&api-version=2023-05-01",
+        "{}/subscriptions/{}/providers/Microsoft.Storage/locations/{}/asyncoperations/{operation}?monitor=true&api-version=2023-05-01&t={ticks}",
         world.endpoint,
         ids::SUBSCRIPTION,
         ids::LOCATION

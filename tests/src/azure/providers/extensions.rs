@@ -220,6 +220,11 @@ fn asynchronous(world: &World, call: &Call, id: &str, operation: &str, answer: A
 fn patch(world: &mut World, call: &Call) -> Outcome {
     let id = id(world, call)?;
     let old = world.get(&id).cloned().ok_or_else(|| gone(call))?;
+    // The code is recorded, its words are not.
+    if text(&old, "/properties/provisioningState") == "Creating" {
+        let message = "The extension cannot be updated while it is being created.";
+        return Err(Answer::error(409, "ExtensionPatchFailed", message));
+    }
     if let Some(running) = world.occupied_by(&cluster_of(&id)) {
         return Err(busy(running));
     }

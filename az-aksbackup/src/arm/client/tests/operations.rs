@@ -128,17 +128,23 @@ async fn an_operation_that_may_not_be_seen_or_is_elsewhere_is_followed_by_its_re
 }
 
 #[tokio::test]
-async fn a_location_runs_while_it_answers_202() {
-    let (polls, _) = operation([
+async fn a_location_runs_while_it_answers_202_and_may_move() {
+    let (polls, script) = operation([
         accepted("location", &format!("{ARM}/results/1")).with("retry-after", "17"),
         line(202, Value::Null),
+        accepted("location", &format!("{ARM}/results/2")),
+        accepted("location", "https://evil.example/results/3"),
         line(200, json!({})),
     ])
     .await;
+    let asked = script.asked();
+    let mut paths: Vec<&str> = asked.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+    paths.retain(|path| path.starts_with("/results/"));
+    assert_eq!(paths, ["/results/1", "/results/1", "/results/2", "/results/2"]);
     assert!(matches!(&polls[0], Ok(Polled::Running { retry_after: Some(wish), .. }) if wish.as_secs() == 17));
     assert!(matches!(
         polls.as_slice(),
-        [_, Ok(Polled::Running { .. }), Ok(Polled::Finished(_))]
+        [_, Ok(Polled::Running { .. }), Ok(_), Ok(_), Ok(Polled::Finished(_))]
     ));
 }
 
