@@ -10,7 +10,7 @@ use crate::names::CONFIRMATIONS;
 use crate::rights;
 use crate::runner::report::{Ending, Report};
 use crate::schema::State;
-use crate::step::{Deviation, Turn};
+use crate::step::{Deviation, Right, Turn};
 
 mod show;
 
@@ -174,8 +174,10 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
             ),
             command: az("verify"),
             right: None,
+            also: Vec::new(),
         });
     }
+    let mut rights = missing(state, step, ending).into_iter();
     // The command for the roles has placeholders for what its reader confirms.
     let confirmations = match step {
         StepName::Roles => CONFIRMATIONS,
@@ -185,8 +187,26 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
         who,
         why,
         command: ours(step.program(), format!("{verb}{confirmations}")),
-        right: rights::of(step, state).into_iter().next().map(|needed| needed.right),
+        right: rights.next(),
+        also: rights.collect(),
     })
+}
+
+/// The rights that what is left of a step needs: those of the changes that somebody saw, else all that the step can need.
+fn missing(state: &State, step: StepName, ending: Option<&Ending>) -> Vec<Right> {
+    let mut rights: Vec<Right> = match ending {
+        Some(Ending::Due { changes, .. }) if !changes.is_empty() => {
+            changes.iter().map(|change| change.right.clone()).collect()
+        }
+        _ => rights::of(step, state).into_iter().map(|needed| needed.right).collect(),
+    };
+    let mut known = Vec::new();
+    rights.retain(|right| {
+        let new = !known.contains(right);
+        known.push(right.clone());
+        new
+    });
+    rights
 }
 
 /// Whose turn it is before a step, if the caller has nothing to do in it.

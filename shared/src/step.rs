@@ -104,6 +104,9 @@ pub struct Turn {
     /// The right that they need and the caller lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub right: Option<Right>,
+    /// Further rights that they need, such as the same action on other scopes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Right>,
 }
 
 /// Something that only time will bring.

@@ -68,3 +68,51 @@ fn a_group_that_another_person_has_to_create_is_a_handoff_before_anything_change
         .unwrap();
     prepare(&stage).ok();
 }
+
+#[test]
+fn a_normal_handoff_is_no_finding_before_it() {
+    let stage = Stage::new().unwrap();
+    stage.az("platform", &INIT).ok();
+    let run = stage.az("platform", &["verify", "--pre"]);
+    assert!(run.stdout.contains("the subscription owner assigns roles on "), "{run}");
+    assert!(!run.stdout.contains('!') && !run.stdout.contains('✗'), "{run}");
+}
+
+#[test]
+fn status_names_every_scope_on_which_a_role_is_missing() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    stage.grant("owner-storage-only").ends(Exit::TheirTurn.code());
+    let run = stage.az("platform", &["status"]);
+    let needs: Vec<&str> = run
+        .stdout
+        .lines()
+        .filter(|line| line.trim_start().starts_with("needs "))
+        .collect();
+    assert_eq!(needs.len(), 2, "{run}");
+    assert!(
+        needs[0].ends_with("managedClusters/aks-demo") && needs[1].ends_with(ids::SNAPSHOT_GROUP),
+        "{run}"
+    );
+    let seen = stage.az("platform", &["status", "--output", "json"]).json();
+    let scope = |right: &serde_json::Value| right["scope"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        scope(&seen["next"]["right"]).ends_with("managedClusters/aks-demo"),
+        "{seen:#}"
+    );
+    assert!(
+        scope(&seen["next"]["also"][0]).ends_with(ids::SNAPSHOT_GROUP),
+        "{seen:#}"
+    );
+}
+
+#[test]
+fn a_pod_s_sign_in_outside_of_a_pod_is_no_matter_of_the_network() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    let mut command = stage.az_command("platform", &["status", "--auth", "workload-identity"]);
+    let run = aksbackup_tests::harness::finish(command.env_remove("AZURE_CLIENT_SECRET"))
+        .ends(Exit::NotPermitted.code())
+        .says("AZURE_FEDERATED_TOKEN_FILE is not set");
+    assert!(!run.stderr.contains("proxy"), "{run}");
+}

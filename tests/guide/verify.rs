@@ -39,12 +39,8 @@ fn before_anything_is_made_each_step_that_is_missing_is_told_and_pre_is_content(
         .ok()
         .says("nothing stands in the way of the set-up")
         .says("prepare switches on OIDC issuer and workload identity");
-    let run = stage.az("platform", &["verify", "--pre", "-o", "json"]).ends(FINDINGS);
-    assert!(
-        run.stdout
-            .contains("lacks Microsoft.Authorization/roleAssignments/write on"),
-        "{run}"
-    );
+    let run = stage.az("platform", &["verify", "--pre", "-o", "json"]).ok();
+    assert!(run.stdout.contains("the subscription owner assigns roles on "), "{run}");
     stage.sandbox.set("cluster_stopped=true").unwrap();
     stage
         .az("everything", &["verify", "--pre"])

@@ -14,7 +14,7 @@ use crate::arm::vaults::Vault;
 use crate::arm::visible::Sight;
 use crate::arm::{region, roles, storage};
 use crate::checks::cluster_support;
-use crate::checks::required_permissions::{self, Comparison, Purpose};
+use crate::checks::required_permissions::{self, Comparison, Needed, Purpose};
 use crate::checks::vault_rules;
 use crate::checks::view::{Seen, View, hidden};
 use crate::checks::{cluster, judge, look, storage as stored, subscription};
@@ -174,6 +174,10 @@ fn lacking(before: &Before) -> Vec<Check> {
         return vec![Check::unknown(LINK, "rights", "no state file says on what").hinted(az("init"))];
     }
     let Comparison { held, missing, unknown } = &before.rights;
+    // Who assigns roles is another person in most teams: that the caller can't is as it should be.
+    let (roles, missing): (Vec<&Needed>, Vec<&Needed>) = missing
+        .iter()
+        .partition(|own| own.action.starts_with("Microsoft.Authorization/roleAssignments/"));
     let mut scopes: Vec<&ResourceId> = missing.iter().map(|right| &right.scope).collect();
     scopes.dedup();
     let of_scope = |scope: &&ResourceId| {
@@ -182,18 +186,12 @@ fn lacking(before: &Before) -> Vec<Check> {
             .filter(|own| own.scope == **scope)
             .map(|own| own.action)
             .collect();
-        let roles = actions
-            .iter()
-            .all(|action| action.starts_with("Microsoft.Authorization/"));
-        let who = match roles {
-            true => fix!["the subscription owner runs: ", View::grant()],
-            false => fix!["an account that has them runs: ", az("prepare")],
-        };
         let says = format!(
-            "the signed-in account lacks {} rights on {}",
-            actions.len(),
-            scope.name()
+            "the signed-in account lacks permissions on {}: {}",
+            scope.name(),
+            actions.join(", ")
         );
+        let who = fix!["an account that has them runs: ", az("prepare")];
         let check = Check::warning(LINK, format!("rights on {}", scope.name()), says, who).proves("ARM-AUTHZ");
         actions.iter().fold(check, |check, action| {
             check.because(format!("lacks {action} on {scope}"))
@@ -209,6 +207,12 @@ fn lacking(before: &Before) -> Vec<Check> {
     }));
     if all.is_empty() {
         all.push(Check::ok(LINK, "rights", format!("all {held} are there")));
+    }
+    if !roles.is_empty() {
+        let mut names: Vec<&str> = roles.iter().map(|own| own.scope.name()).collect();
+        names.dedup();
+        let says = format!("the subscription owner assigns roles on {}, by grant", names.join(", "));
+        all.push(Check::ok(LINK, "role assignments", says));
     }
     all
 }
@@ -274,5 +278,23 @@ mod tests {
         let all = checks(&before);
         let bad: Vec<_> = all.iter().filter(|own| own.is_finding()).collect();
         assert_eq!((bad.len(), bad[0].evidence.len()), (1, 2));
+        assert!(bad[0].says.ends_with("A/write, B/write"), "{}", bad[0].says);
+    }
+
+    #[test]
+    fn that_another_person_assigns_the_roles_is_no_finding() {
+        let mut before = before();
+        before.rights.missing = vec![required_permissions::Needed {
+            action: "Microsoft.Authorization/roleAssignments/write",
+            scope: before.view.id.clone(),
+        }];
+        let all = checks(&before);
+        assert!(all.iter().all(|own| !own.is_finding()), "{all:?}");
+        let roles = all.iter().find(|own| own.check == "role assignments").unwrap();
+        assert!(
+            roles.says.starts_with("the subscription owner assigns roles on "),
+            "{}",
+            roles.says
+        );
     }
 }

@@ -28,6 +28,12 @@ pub(super) fn failure(error: &azure_core::Error) -> Failure {
             .because(format!("unexpected response from the login: {excess}"))
             .code(TOO_LARGE);
     }
+    // The client library gives this the kind of a network error.
+    if texts.iter().any(|text| text.contains("AZURE_FEDERATED_TOKEN_FILE")) {
+        return Failure::not_permitted("cannot sign in to Azure")
+            .because("environment variable AZURE_FEDERATED_TOKEN_FILE is not set")
+            .hint("run this in a pod with workload identity, or choose another sign-in: --auth cli");
+    }
     if is_network(error) {
         return unreachable(Failure::failed("cannot reach the login of Azure"), &texts);
     }

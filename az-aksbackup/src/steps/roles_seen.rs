@@ -60,5 +60,6 @@ pub(crate) async fn look(reader: &Reader, state: &State, target: &Target) -> Out
             "Microsoft.Authorization/roleAssignments/write",
             target_ids::account(target),
         )),
+        also: Vec::new(),
     }))
 }

@@ -158,6 +158,7 @@ impl Step for Roles {
             why: failure.what,
             command: self.command(),
             right: missing.first().map(|own| own.note().right),
+            also: Vec::new(),
         };
         Ok(Decision::Blocked(vec![], vec![turn]))
     }
@@ -209,6 +210,7 @@ impl Step for Roles {
                 why: format!("the signed-in account may not {}", note.summary),
                 command: self.command(),
                 right: Some(note.right),
+                also: Vec::new(),
             }
         })
     }

@@ -303,6 +303,7 @@ impl BackupInstance {
             ),
             command: kubectl("configure"),
             right: None,
+            also: Vec::new(),
         }
     }
 }

@@ -237,6 +237,7 @@ impl Backup {
             why: "the cluster is not protected yet, so there is nothing to back up with".into(),
             command: az("protect"),
             right: None,
+            also: Vec::new(),
         }
     }
 }

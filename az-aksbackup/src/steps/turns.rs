@@ -49,6 +49,7 @@ pub(crate) fn contributor(why: impl Into<String>, command: CommandLine, right: R
         why: why.into(),
         command,
         right: Some(right),
+        also: Vec::new(),
     }
 }
 
@@ -67,6 +68,7 @@ pub(crate) fn unlock_nodes(cluster: &ResourceId) -> Turn {
             cluster.subscription()
         )),
         right: Some(Right::new("Microsoft.ContainerService/managedClusters/write", cluster)),
+        also: Vec::new(),
     }
 }
 
@@ -81,6 +83,7 @@ pub(crate) fn unlock(lock: &Lock) -> Turn {
         ),
         command: show_lock(lock),
         right: Some(Right::new("Microsoft.Authorization/locks/delete", &lock.id)),
+        also: Vec::new(),
     }
 }
 

@@ -103,6 +103,7 @@ pub(crate) fn prove(world: &World, state: &State, target: &Target) -> Outcome<Pr
                 why,
                 command: az("prepare"),
                 right: None,
+                also: Vec::new(),
             }));
         }
     };

@@ -92,5 +92,6 @@ fn beginning(cli: &Cli) -> Turn {
         ),
         command: az("init"),
         right: None,
+        also: Vec::new(),
     }
 }

@@ -70,6 +70,7 @@ impl Context {
             why: why.into(),
             command: az("prepare"),
             right: None,
+            also: Vec::new(),
         }
     }
 

@@ -55,6 +55,7 @@ pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, c
             why: format!("{}, and the state file names no role assignment", told(location)),
             command: az(format!("grant{CONFIRMATIONS}")),
             right: None,
+            also: Vec::new(),
         });
     }
     match access(locations, pods) {

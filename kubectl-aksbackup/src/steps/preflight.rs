@@ -117,6 +117,7 @@ impl Preflight {
             why: "the state file has no issuer yet, so that nothing proves which cluster it is about".into(),
             command: az("prepare"),
             right: None,
+            also: Vec::new(),
         }
     }
 }

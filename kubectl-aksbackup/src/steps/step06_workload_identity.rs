@@ -206,6 +206,7 @@ impl WorkloadIdentity {
                 why: format!("{names} of the extension does not exist in namespace {namespace}"),
                 command: creation(&absent, namespace),
                 right: Some(Right::new("create serviceaccounts", format!("namespace {namespace}"))),
+                also: Vec::new(),
             });
         }
         let bare = wanted.iter().filter(|name| !covered(state, &seen.namespace, name));
@@ -223,6 +224,7 @@ impl WorkloadIdentity {
             why: format!("{} has no federated credential", named(uncovered)),
             command: az(format!("prepare{subjects}")),
             right: None,
+            also: Vec::new(),
         }
     }
 }

@@ -281,6 +281,7 @@ mod tests {
             why: "roles are missing".into(),
             command: az("grant"),
             right: Some(Right::new("Microsoft.Authorization/roleAssignments/write", "/s")),
+            also: Vec::new(),
         };
         let report = report(Ending::TheirTurn {
             changed: vec![],

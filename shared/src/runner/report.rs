@@ -253,7 +253,7 @@ pub fn turn_lines(console: &Console, turn: &Turn) -> Vec<String> {
         turn.who,
         turn.why
     )];
-    if let Some(right) = &turn.right {
+    for right in turn.right.iter().chain(&turn.also) {
         lines.push(format!("    needs {right}"));
     }
     lines.push(format!("    run   {}", turn.command));

@@ -44,6 +44,7 @@ fn whoever_has_to_act_before_a_step_is_next() {
         why: "not installed".into(),
         command: az("prepare"),
         right: None,
+        also: Vec::new(),
     };
     let due = Ending::Due {
         changes: vec![],

@@ -103,6 +103,7 @@ fn what_is_not_there_yet_is_the_platform_team_s_turn() {
         why: "x".into(),
         command: aksbackup_shared::command_line::shell("y"),
         right: None,
+        also: Vec::new(),
     };
     let decision = step().decide(&seen(Err(turn.clone())), &state()).unwrap();
     assert_eq!(decision, Decision::Blocked(vec![], vec![turn]));

@@ -105,6 +105,7 @@ fn without_verification_or_roles_it_is_others_turn() {
         why: "x".into(),
         command: aksbackup_shared::command_line::shell("y"),
         right: None,
+        also: Vec::new(),
     };
     seen.roles = RolesSeen::Open(turn);
     let Decision::Blocked(changes, turns) = BackupInstance::default().decide(&seen, &state()).unwrap() else {

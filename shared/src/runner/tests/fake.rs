@@ -221,6 +221,7 @@ pub(super) fn turn(why: &str) -> Turn {
         why: why.to_owned(),
         command: crate::command_line::az("grant"),
         right: None,
+        also: Vec::new(),
     }
 }
 
