@@ -10,7 +10,8 @@ use crate::looks::{NAMESPACE, ON, check, granted, location, until};
 
 /// Code of Azure Storage, HTTP status, and a part of the cure.
 const STORAGE: &[(&str, u16, &str)] = &[
-    ("AuthorizationPermissionMismatch", 403, "az aksbackup grant"),
+    // The state file reports the role.
+    ("AuthorizationPermissionMismatch", 403, "az aksbackup verify"),
     ("AuthorizationFailure", 403, "private endpoint"),
     ("PublicAccessNotPermitted", 409, "private endpoint"),
     ("KeyBasedAuthenticationNotPermitted", 403, "az aksbackup prepare"),

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::error::Error as _;
+use std::io;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -339,13 +340,21 @@ impl Attempts {
 /// Whether nobody took the connection. One that was taken and closed before TLS began is that of a load balancer whose API server is
 /// restarting: it is tried again. The client library shows the kind of an error by its text alone.
 fn is_connect(error: &kube::Error) -> bool {
-    let sources = std::iter::successors(error.source(), |inner| {
-        let inner = *inner;
-        inner.source()
-    });
-    let texts: Vec<String> = sources.map(ToString::to_string).collect();
-    let says = |words: &str| texts.iter().any(|text| text.contains(words));
-    says("(Connect)") && !says("handshake eof")
+    let mut connects = false;
+    let mut source = error.source();
+    while let Some(inner) = source {
+        connects |= inner.to_string().contains("(Connect)");
+        if inner.downcast_ref::<io::Error>().is_some_and(is_closed) {
+            return false;
+        }
+        source = inner.source();
+    }
+    connects
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 #[cfg(test)]

@@ -62,7 +62,9 @@ pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, c
         Access::Proven(_) => Gate::Open,
         Access::Unknown(why) => Gate::Closed(why),
         Access::Denied(_) | Access::Absent => {
-            let cure = cure(location).map(|cure| format!(" - {cure}")).unwrap_or_default();
+            let cure = cure(location, state.cloud.roles.as_ref())
+                .map(|cure| format!(" - {cure}"))
+                .unwrap_or_default();
             Gate::Closed(format!("{}{cure}", told(location)))
         }
     }

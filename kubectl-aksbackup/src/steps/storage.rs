@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use aksbackup_shared::args::duration;
-use aksbackup_shared::chain::finding::SeenIn;
+use aksbackup_shared::chain::finding::{Remedy, SeenIn};
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::command_line::{CommandLine, Fix, shell};
+use aksbackup_shared::command_line::{CommandLine, Fix, az, shell};
 use aksbackup_shared::console::human;
 use aksbackup_shared::diagnosis::{self, Meaning};
+use aksbackup_shared::fix;
+use aksbackup_shared::schema::RolesTable;
 use jiff::Timestamp;
 
 use crate::cluster::pods::Pod;
@@ -130,9 +132,25 @@ pub(crate) fn meaning(location: &StorageLocation) -> Option<Meaning> {
     diagnosis::meaning(SeenIn::Bsl, Link::StorageLocation, &location.message)
 }
 
-/// What cures a location's state, where its message is known.
-pub(crate) fn cure(location: &StorageLocation) -> Option<Fix> {
-    meaning(location).map(|meaning| meaning.cure)
+/// What cures a location's state, where its message is known. A role that `roles` of the state file report isn't assigned once more: Azure
+/// Storage takes its time to honor a new one, and Velero looks only once a minute.
+/// <https://learn.microsoft.com/azure/role-based-access-control/troubleshooting>
+pub(crate) fn cure(location: &StorageLocation, roles: Option<&RolesTable>) -> Option<Fix> {
+    let known = meaning(location)?;
+    match roles.filter(|roles| known.remedy == Some(Remedy::Grant) && reaches_storage(roles)) {
+        Some(_) => Some(fix![
+            "the state file reports the role, and a new assignment can take 10 minutes to take effect; run this again then, or check \
+             the role with: ",
+            az("verify")
+        ]),
+        None => Some(known.cure),
+    }
+}
+
+/// Whether one of the assignments lets the extension write to the storage account.
+fn reaches_storage(roles: &RolesTable) -> bool {
+    let mut all = roles.assignments.iter();
+    all.any(|own| own.holder == "extension identity" && own.role.starts_with("Storage Blob Data "))
 }
 
 #[cfg(test)]
@@ -170,7 +188,24 @@ mod tests {
             told(&denied),
             "storage location default is Unavailable: AADSTS700213: No match"
         );
-        assert!(cure(&denied).unwrap().to_string().contains("prepare"));
+        assert!(cure(&denied, None).unwrap().to_string().contains("prepare"));
+    }
+
+    #[test]
+    fn a_role_that_is_reported_is_not_assigned_once_more() {
+        let denied = testing::unavailable("desc = AuthorizationPermissionMismatch: no");
+        let roles = |holder: &str| -> RolesTable {
+            let id = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg";
+            let principal = "0b1f6471-1bf0-4dda-aec3-cb9272f09590";
+            let record = serde_json::json!({
+                "role": "Storage Blob Data Contributor", "holder": holder, "principal": principal, "scope": id,
+            });
+            serde_json::from_value(serde_json::json!({ "assignments": [record] })).unwrap()
+        };
+        let told = |roles: Option<&RolesTable>| cure(&denied, roles).unwrap().to_string();
+        assert!(told(None).starts_with("az aksbackup grant"));
+        assert!(told(Some(&roles("vault"))).starts_with("az aksbackup grant"));
+        assert!(told(Some(&roles("extension identity"))).contains("can take 10 minutes"));
     }
 
     #[test]

@@ -34,8 +34,11 @@ fn a_server_that_was_never_reached_is_told_at_once_and_one_that_was_met_may_rest
     let connect = || kube::Error::Service("client error (Connect)".into());
     assert_eq!(attempts.pause_after(&connect(), false, true), None);
     assert!(attempts.pause_after(&connect(), true, true).is_some());
-    let restarting = kube::Error::Service("client error (Connect): tls handshake eof".into());
-    assert!(attempts.pause_after(&restarting, false, true).is_some());
+    for kind in [std::io::ErrorKind::UnexpectedEof, std::io::ErrorKind::ConnectionReset] {
+        let closed = std::io::Error::new(kind, "client error (Connect): closed");
+        let restarting = kube::Error::Service(closed.into());
+        assert!(attempts.pause_after(&restarting, false, true).is_some());
+    }
     let broken = kube::Error::Service("connection reset".into());
     assert!(attempts.pause_after(&broken, false, true).is_some());
     let mut long = after(TRIES, Pace::real());

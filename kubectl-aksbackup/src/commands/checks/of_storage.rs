@@ -6,7 +6,7 @@ use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::fix;
 use aksbackup_shared::names::STORAGE_LOCATION;
-use aksbackup_shared::schema::State;
+use aksbackup_shared::schema::{RolesTable, State};
 
 use crate::cluster::storage_locations::{StorageLocation, default_of};
 use crate::commands::checks::{Faults, Sight, unreadable};
@@ -31,7 +31,7 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     };
     let mut all = settings(location, &locations.items, state);
     all.extend(target(location, state));
-    all.push(reach(location, sight));
+    all.push(reach(location, sight, state.cloud.roles.as_ref()));
     all
 }
 
@@ -148,7 +148,7 @@ fn target(location: &StorageLocation, state: &State) -> Option<Check> {
 }
 
 /// What Velero found when it last looked, and whether that counts.
-fn reach(location: &StorageLocation, sight: &Sight) -> Check {
+fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) -> Check {
     let facts = |check: Check| {
         let message = location.message.lines().next().unwrap_or_default();
         let validated = location.validated.map(|time| time.to_string()).unwrap_or_default();
@@ -202,7 +202,7 @@ fn reach(location: &StorageLocation, sight: &Sight) -> Check {
             LINK,
             NAME,
             told(location),
-            cure(location).unwrap_or_else(|| kubectl("logs").into()),
+            cure(location, roles).unwrap_or_else(|| kubectl("logs").into()),
         ));
     }
     facts(match access(std::slice::from_ref(location), sight.pods()) {
@@ -218,7 +218,7 @@ fn reach(location: &StorageLocation, sight: &Sight) -> Check {
             LINK,
             NAME,
             told(location),
-            cure(location).unwrap_or_else(|| kubectl("logs").into()),
+            cure(location, roles).unwrap_or_else(|| kubectl("logs").into()),
         ),
         Access::Unknown(why) => Check::warning(
             LINK,
