@@ -17,12 +17,12 @@ use crate::output;
 use crate::program::Program;
 
 /// Reads the command line. Where it asks for help, or is wrong, gives the exit code after the text was printed; with
-/// `-o json` wrong usage is the one document on standard output too.
+/// `-o json` wrong usage is the one document on standard output too. `help COMMAND` is `COMMAND --help`.
 ///
 /// # Errors
 /// 0 after help, 2 after wrong usage.
 pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
-    C::try_parse().map_err(|error| {
+    C::try_parse_from(helped(std::env::args_os())).map_err(|error| {
         let wrong = error.use_stderr();
         let printed = error.print().and_then(|()| std::io::stdout().flush());
         if wrong && asks_for_json(std::env::args_os().skip(1)) {
@@ -40,6 +40,17 @@ pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
             }
         }
     })
+}
+
+/// The words of a command line; `help COMMAND` as `COMMAND --help`. A command of clap's own would be one more in completions, manual
+/// pages and the extension of az.
+fn helped(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = words.collect();
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.remove(1);
+        words.push("--help".into());
+    }
+    words
 }
 
 /// Whether a command line that clap could not read asks for JSON.

@@ -150,3 +150,24 @@ fn wrong_usage_is_one_document_too() {
         }
     }
 }
+
+#[test]
+fn help_is_a_command() {
+    let stage = Stage::new().unwrap();
+    for (words, asked) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "status"], &["status", "--help"]),
+    ] {
+        let runs = [
+            (stage.az("platform", words), stage.az("platform", asked)),
+            (stage.kubectl("viewer", words), stage.kubectl("viewer", asked)),
+        ];
+        for (run, expected) in runs {
+            assert_eq!(run.ok().stdout, expected.ok().stdout);
+        }
+    }
+    stage
+        .az("platform", &["help", "bogus"])
+        .ends(Exit::Usage.code())
+        .says("bogus");
+}
