@@ -23,9 +23,19 @@ pub fn version(spoken: &str, version: &str, format: Format) -> String {
 /// The script that completes `program` in `shell`.
 #[must_use]
 pub fn completion(command: Command, program: &'static str, shell: Shell) -> String {
+    // The generators offer hidden commands too, and before all others.
+    let shown = command.get_subcommands().filter(|own| !own.is_hide_set()).cloned();
+    let mut command = Command::new(program)
+        .disable_help_subcommand(true)
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(command.get_arguments().cloned())
+        .subcommands(shown);
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command.name(program), program, &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+    clap_complete::generate(shell, &mut command, program, &mut script);
+    let script = String::from_utf8_lossy(&script);
+    // The generator for bash looks for the options of a command under another name than it gives to the command, where the name of the
+    // program has a dash. In the other scripts there is no such text.
+    script.replace(&program.replace('-', "__subcmd__"), &program.replace('-', "__"))
 }
 
 /// Writes the man pages of `program` into `folder`, one for itself and one for each command.

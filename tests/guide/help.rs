@@ -171,3 +171,30 @@ fn help_is_a_command() {
         .ends(Exit::Usage.code())
         .says("bogus");
 }
+
+/// What bash offers for the last of these words.
+fn offered(program: &str, words: &[&str]) -> String {
+    const SCRIPT: &str = "source <(\"$1\" completion bash); shift; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+         function=$(complete -p \"$1\" | sed 's/.*-F \\([^ ]*\\).*/\\1/'); \
+         \"$function\" \"$1\" \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD-1]}\"; echo \"${COMPREPLY[*]}\"";
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", SCRIPT, "bash"])
+        .arg(binary(program))
+        .arg(program)
+        .args(words);
+    finish(&mut command).ok().stdout.trim().to_owned()
+}
+
+#[test]
+fn bash_completes_commands_flags_and_values() {
+    assert_eq!(offered("az-aksbackup", &["gra"]), "grant");
+    assert_eq!(offered("az-aksbackup", &["grant", "--va"]), "--vault");
+    assert_eq!(offered("az-aksbackup", &["status", "--output", ""]), "text json");
+    assert_eq!(offered("kubectl-aksbackup", &["unc"]), "unconfigure");
+    assert_eq!(offered("kubectl-aksbackup", &["configure", "--client-i"]), "--client-id");
+    for program in ["az-aksbackup", "kubectl-aksbackup"] {
+        let all = offered(program, &[""]);
+        assert!(all.contains("verify") && !all.contains("__"), "{all}");
+    }
+}
