@@ -231,16 +231,28 @@ impl Console {
         self.bars.remove(bar);
     }
 
-    /// Asks for a yes. Without a terminal the question is refused, not hung.
+    /// Asks for a yes; Enter means no. Without a terminal the question is refused, not hung.
     ///
     /// # Errors
     /// Exit 2 without a terminal; exit 130 if the person pressed Ctrl-C.
     pub fn confirm(&self, question: &str) -> Outcome<bool> {
+        self.confirm_with(question, false)
+    }
+
+    /// Asks for a yes where nothing is lost or changed by it; Enter means yes.
+    ///
+    /// # Errors
+    /// As [`Console::confirm`].
+    pub fn confirm_harmless(&self, question: &str) -> Outcome<bool> {
+        self.confirm_with(question, true)
+    }
+
+    fn confirm_with(&self, question: &str, default: bool) -> Outcome<bool> {
         self.need_terminal(question, "--yes")?;
         forget_typed();
         let answer = dialoguer::Confirm::with_theme(&*self.theme())
             .with_prompt(question)
-            .default(false)
+            .default(default)
             .interact_opt();
         answered(answer).map(|answer| answer.unwrap_or(false))
     }

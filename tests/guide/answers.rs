@@ -26,6 +26,23 @@ fn no_is_an_answer_and_not_an_error() {
 }
 
 #[test]
+fn enter_is_enough_for_a_new_file_and_not_for_one_that_is_there() {
+    let stage = Stage::new().unwrap();
+    let init: Vec<&str> = INIT.into_iter().filter(|word| *word != "--yes").collect();
+    let flags = ["--storage-account", "stnewaccount", "--vault", "bv-new"];
+    let init = [init.as_slice(), &flags].concat();
+    answered(stage.az_command("platform", &init), "Write ", "\n")
+        .unwrap()
+        .ok();
+    assert_eq!(stage.value("/target/vault/name"), "bv-new");
+    let change = ["init", "--retention", "30d"];
+    answered(stage.az_command("platform", &change), "Write ", "\n")
+        .unwrap()
+        .ends(Exit::Pending.code());
+    assert_eq!(stage.value("/target/policy/retention"), "P7D");
+}
+
+#[test]
 fn cures_name_the_state_file_where_it_is_not_the_default() {
     let stage = Stage::new().unwrap();
     let file = stage.folder().join("prod.toml").display().to_string();
@@ -54,9 +71,7 @@ fn cures_name_the_state_file_where_it_is_not_the_default() {
     stage
         .configure("cluster-admin", &[&["--timeout", "15s"], &state[..]].concat())
         .ends(Exit::Deadline.code())
-        .says(&format!(
-            "az aksbackup grant --state {file}  # Give it Storage Blob Data Contributor"
-        ));
+        .says(&format!("check the role with: az aksbackup verify --state {file}"));
 }
 
 #[test]

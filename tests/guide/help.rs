@@ -192,7 +192,10 @@ fn bash_completes_commands_flags_and_values() {
     assert_eq!(offered("az-aksbackup", &["grant", "--va"]), "--vault");
     assert_eq!(offered("az-aksbackup", &["status", "--output", ""]), "text json");
     assert_eq!(offered("kubectl-aksbackup", &["unc"]), "unconfigure");
-    assert_eq!(offered("kubectl-aksbackup", &["configure", "--client-i"]), "--client-id");
+    assert_eq!(
+        offered("kubectl-aksbackup", &["configure", "--client-i"]),
+        "--client-id"
+    );
     for program in ["az-aksbackup", "kubectl-aksbackup"] {
         let all = offered(program, &[""]);
         assert!(all.contains("verify") && !all.contains("__"), "{all}");

@@ -152,8 +152,15 @@ fn agree(cli: &Cli, console: &Console, replaces: bool, plan: &Plan) -> Outcome<(
             console.say(format!("  {line}"));
         }
     }
-    // A new file takes nothing from anybody: it is asked for only where somebody is there.
-    if cli.common.yes || (!replaces && !console.can_ask()) || console.confirm(&format!("Write {file}?"))? {
+    let question = format!("Write {file}?");
+    // A new file takes nothing from anybody: it is asked for only where somebody is there, and Enter is enough after all the questions
+    // before it.
+    let agreed = match (cli.common.yes, replaces) {
+        (true, _) => true,
+        (false, false) => !console.can_ask() || console.confirm_harmless(&question)?,
+        (false, true) => console.confirm(&question)?,
+    };
+    if agreed {
         return Ok(());
     }
     Failure::new(Exit::Pending, format!("state file {file} was not changed")).err()

@@ -39,7 +39,14 @@ pub(super) fn summary(console: &Console, target: &Target, existing: Existing) ->
         ),
         (
             "vault",
-            format!("{} in {} {}", vault.name, vault.resource_group, made(existing.vault)),
+            // Azure doesn't change the redundancy once something is protected.
+            format!(
+                "{} in {}, {} {}",
+                vault.name,
+                vault.resource_group,
+                vault.redundancy,
+                made(existing.vault)
+            ),
         ),
         ("policy", format!("{} {}", policy(target), made(existing.policy))),
         ("extension", target.extension.name.to_string()),
