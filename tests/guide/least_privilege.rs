@@ -116,3 +116,18 @@ fn a_pod_s_sign_in_outside_of_a_pod_is_no_matter_of_the_network() {
         .says("AZURE_FEDERATED_TOKEN_FILE is not set");
     assert!(!run.stderr.contains("proxy"), "{run}");
 }
+
+/// No source says what Azure answers to a question about a whole subscription.
+#[test]
+fn without_an_answer_about_the_subscription_it_goes_on_as_if_it_could() {
+    for status in ["400/InvalidResourceType", "404/NotFound"] {
+        let stage = Stage::new().unwrap();
+        let question = format!("{}/providers/Microsoft.Authorization/permissions", ids::SUBSCRIPTION);
+        stage.sandbox.set(&format!("fault={status}@GET:{question}:99")).unwrap();
+        stage.az("platform", &INIT).ok();
+        assert_eq!(stage.value("/target/storage/resource_group"), "rg-aks-demo-backup");
+        stage.init("platform").ok();
+        assert_eq!(stage.value("/target/storage/resource_group"), ids::BACKUP_GROUP);
+        prepare(&stage).ok();
+    }
+}

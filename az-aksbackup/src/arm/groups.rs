@@ -7,7 +7,6 @@ use serde_json::json;
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::visible::Sight;
 use crate::arm::{roles, versions};
 
 /// A subscription.
@@ -55,12 +54,12 @@ pub(crate) async fn group(reader: &Reader, group: &ResourceId) -> Outcome<Option
     reader.get(group.as_str(), versions::RESOURCES).await
 }
 
-/// Whether the caller can't create resource groups in a subscription. Where Azure doesn't tell what the caller may do there, whoever
-/// creates one finds out.
-pub(crate) async fn cannot_create(reader: &Reader, subscription: &SubscriptionId) -> Outcome<bool> {
+/// Whether the caller is known to be unable to create resource groups in a subscription. The operation isn't published, so that any
+/// failure of it means that nobody knows: whoever creates a group finds out.
+pub(crate) async fn cannot_create(reader: &Reader, subscription: &SubscriptionId) -> bool {
     const CREATE: &str = "Microsoft.Resources/subscriptions/resourceGroups/write";
-    let roles = Sight::of(roles::permissions_in(reader, subscription).await.map(Some))?;
-    Ok(roles.here().is_some_and(|roles| !roles::allows(roles, CREATE)))
+    let roles = roles::permissions_in(reader, subscription).await;
+    roles.is_ok_and(|roles| !roles::allows(&roles, CREATE))
 }
 
 /// Makes a group. On an existing one this would replace its tags.

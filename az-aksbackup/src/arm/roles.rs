@@ -198,7 +198,8 @@ pub(crate) async fn permissions(reader: &Reader, scope: &ResourceId) -> Outcome<
     reader.list(&path, versions::AUTHORIZATION).await
 }
 
-/// What the caller may do in a whole subscription. Published for groups and resources only; Azure answers it here too.
+/// What the caller may do in a whole subscription. It is published for groups and resources only, and no recording shows that Azure
+/// answers it here.
 pub(crate) async fn permissions_in(reader: &Reader, subscription: &SubscriptionId) -> Outcome<Vec<Permission>> {
     let path = format!("/subscriptions/{subscription}/providers/Microsoft.Authorization/permissions");
     reader.list(&path, versions::AUTHORIZATION).await

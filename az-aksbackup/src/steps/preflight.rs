@@ -63,11 +63,8 @@ impl Preflight {
     }
 
     /// Returns whether the command would create resource groups and the caller can't.
-    async fn cannot_create_groups(&self, reader: &Reader, target: &Target) -> Outcome<bool> {
-        match self.creates() {
-            true => groups::cannot_create(reader, &target.subscription).await,
-            false => Ok(false),
-        }
+    async fn cannot_create_groups(&self, reader: &Reader, target: &Target) -> bool {
+        self.creates() && groups::cannot_create(reader, &target.subscription).await
     }
 
     /// Returns the resource groups that are not there.
@@ -163,7 +160,7 @@ impl Step for Preflight {
         if let Some(extensions) = &extensions {
             self.read.extensions.put(extensions.clone());
         }
-        let uncreatable = match cannot_create? {
+        let uncreatable = match cannot_create {
             true => Self::missing_groups(reader, &target, &own).await?,
             false => Vec::new(),
         };

@@ -64,15 +64,10 @@ impl World {
             inventory::resources(reader, &subscription, storage::KIND),
             inventory::resources(reader, &subscription, vaults::KIND),
             inventory::groups(reader, &subscription),
-            async {
-                match to_choose {
-                    true => groups::cannot_create(reader, &subscription).await,
-                    false => Ok(false),
-                }
-            },
+            async { to_choose && groups::cannot_create(reader, &subscription).await },
         );
         let groups = chooseable(visible(listed, console)?, place.cluster.node_resource_group());
-        let writable = match cannot_create? {
+        let writable = match cannot_create {
             true => Some(writable(reader, &groups).await?),
             false => None,
         };
