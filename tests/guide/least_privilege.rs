@@ -2,6 +2,7 @@
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::azure::ids;
+use aksbackup_tests::azure::personas::persona;
 use aksbackup_tests::harness::Stage;
 use serde_json::json;
 
@@ -67,6 +68,45 @@ fn a_group_that_another_person_has_to_create_is_a_handoff_before_anything_change
         .assign_role("platform", "Contributor", &ids::group_id("rg-new"))
         .unwrap();
     prepare(&stage).ok();
+}
+
+/// A group that `init` found by itself may belong to another team, which then controls what is created in it.
+#[test]
+fn a_group_that_nobody_named_is_confirmed_before_anything_is_created_in_it() {
+    let stage = Stage::new().unwrap();
+    let snapshots = ["--snapshot-group", ids::SNAPSHOT_GROUP];
+    stage.az("platform", &[&INIT[..], &snapshots].concat()).ok();
+    assert_eq!(stage.value("/target/storage/resource_group"), ids::BACKUP_GROUP);
+    let mark = stage.mark();
+    stage
+        .az("platform", &["prepare", "--yes"])
+        .ends(Exit::Usage.code())
+        .says("--storage-account RESOURCE-GROUP/NAME");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    prepare(&stage).ok();
+}
+
+#[test]
+fn roles_on_the_resources_alone_are_enough_where_they_exist() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    let azure = stage.sandbox.azure();
+    azure.disown(&persona("platform").object_id);
+    let scopes = [
+        ids::cluster_id(),
+        ids::group_id(ids::NODE_GROUP),
+        stage.value("/cloud/storage/account"),
+        stage.value("/cloud/vault/vault"),
+    ];
+    for scope in scopes {
+        stage.sandbox.assign_role("platform", "Contributor", &scope).unwrap();
+    }
+    let run = stage.az("platform", &["prepare", "--yes"]);
+    assert!(
+        !run.stderr.contains("does not exist") && !run.stdout.contains("az group create --name rg-backup"),
+        "{run}"
+    );
+    assert!(run.stderr.contains("✓ preflight"), "{run}");
 }
 
 #[test]

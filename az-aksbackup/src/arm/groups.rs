@@ -55,7 +55,7 @@ pub(crate) async fn group(reader: &Reader, group: &ResourceId) -> Outcome<Option
 }
 
 /// Whether the caller is known to be unable to create resource groups in a subscription. The operation isn't published, so that any
-/// failure of it means that nobody knows: whoever creates a group finds out.
+/// failure of it means "unknown": the creation of a group shows it.
 pub(crate) async fn cannot_create(reader: &Reader, subscription: &SubscriptionId) -> bool {
     const CREATE: &str = "Microsoft.Resources/subscriptions/resourceGroups/write";
     let roles = roles::permissions_in(reader, subscription).await;

@@ -7,6 +7,7 @@ pub(crate) mod confirm;
 pub(crate) mod cured;
 pub(crate) mod fresh;
 pub(crate) mod jobs;
+mod missing_groups;
 pub(crate) mod options;
 pub(crate) mod policy_file;
 pub(crate) mod registration;

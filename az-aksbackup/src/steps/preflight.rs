@@ -3,8 +3,8 @@
 //! It fails only for what can never work, each with its cure. A missing right does not fail it: the step that needs the
 //! right says whose turn it is. What Azure does not show is *unknown*, and said to be.
 //!
-//! A resource group that isn't there and that the caller can't create is the turn of another person *before* anything is changed:
-//! storage and vault can't be created without it, and the OIDC issuer can't be switched off again.
+//! A resource group that doesn't exist and that the caller can't create is another person's turn *before* anything is changed: storage
+//! and vault can't be created without it, and the OIDC issuer can't be switched off again.
 //!
 //! Rights: read on the subscription and the cluster.
 
@@ -28,6 +28,7 @@ use crate::checks::sole_extension::no_conflict;
 use crate::platform::Azure;
 use crate::steps::conditions;
 use crate::steps::fresh::JustRead;
+use crate::steps::missing_groups::{self, ScopePermissions};
 use crate::steps::turns;
 use crate::target_ids;
 
@@ -52,7 +53,7 @@ impl Preflight {
         matches!(self.purpose, Purpose::Prepare | Purpose::Protect | Purpose::Everything)
     }
 
-    /// Whether the command would create what isn't there.
+    /// Returns whether the command creates what doesn't exist.
     fn creates(&self) -> bool {
         matches!(self.purpose, Purpose::Prepare | Purpose::Everything)
     }
@@ -67,30 +68,6 @@ impl Preflight {
         self.creates() && groups::cannot_create(reader, &target.subscription).await
     }
 
-    /// Returns the resource groups that are not there.
-    async fn missing_groups(reader: &Reader, target: &Target, own: &[Own]) -> Outcome<Vec<ResourceId>> {
-        let (storage, vault) = (target_ids::storage_group(target), target_ids::vault_group(target));
-        let snapshots = target_ids::snapshot_group(target);
-        let has_role = |group: &ResourceId| {
-            let own = own.iter().find(|(scope, _)| scope == group);
-            own.and_then(|(_, sight)| sight.here())
-                .is_some_and(|roles| !roles.is_empty())
-        };
-        let mut missing = Vec::new();
-        for group in [storage, vault, snapshots.clone()] {
-            if missing.contains(&group) || has_role(&group) {
-                continue;
-            }
-            match Sight::of(groups::group(reader, &group).await)? {
-                Sight::Here(_) => {}
-                // Somebody else may have created it for the snapshots, where the caller needs no role.
-                Sight::Hidden(_) if group == snapshots => {}
-                Sight::Absent | Sight::Hidden(_) => missing.push(group),
-            }
-        }
-        Ok(missing)
-    }
-
     /// Returns the extensions where they can be read; where they cannot, the evidence says so and the steps say why.
     async fn extensions(&self, reader: &Reader, target: &Target) -> Option<Vec<Extension>> {
         match self.needs_extension() {
@@ -99,9 +76,6 @@ impl Preflight {
         }
     }
 }
-
-/// A scope with what the caller may do there.
-type Own = (ResourceId, Sight<Vec<Permission>>);
 
 /// What is there.
 pub(crate) struct Seen {
@@ -113,7 +87,7 @@ pub(crate) struct Seen {
     /// `None` where they cannot be read, or do not matter.
     extensions: Option<Vec<Extension>>,
     rights: Comparison,
-    /// Resource groups that are not there and that the caller can't create.
+    /// Resource groups that don't exist and that the caller can't create.
     uncreatable: Vec<ResourceId>,
 }
 
@@ -161,7 +135,7 @@ impl Step for Preflight {
             self.read.extensions.put(extensions.clone());
         }
         let uncreatable = match cannot_create {
-            true => Self::missing_groups(reader, &target, &own).await?,
+            true => missing_groups::missing(reader, &target, &own).await?,
             false => Vec::new(),
         };
         let rights = required_permissions::compare(needed, &own);
@@ -223,7 +197,7 @@ fn recorded_nodes(state: &State, target: &Target) -> Option<ResourceId> {
     ))
 }
 
-async fn permissions(reader: &Reader, scopes: Vec<ResourceId>) -> Outcome<Vec<Own>> {
+async fn permissions(reader: &Reader, scopes: Vec<ResourceId>) -> Outcome<Vec<ScopePermissions>> {
     let reads = scopes.iter().map(|scope| roles::permissions(reader, scope));
     let reads = futures::future::join_all(reads).await;
     let sight = |read: Outcome<Vec<Permission>>| Sight::of(read.map(Some));

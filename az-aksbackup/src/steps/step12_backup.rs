@@ -234,7 +234,7 @@ impl Backup {
     fn unprotected(&self) -> Turn {
         Turn {
             who: Person::PlatformTeam,
-            why: "the cluster is not protected yet, so there is nothing to back up with".into(),
+            why: "the cluster has no backup instance in state ProtectionConfigured".into(),
             command: az("protect"),
             right: None,
             also: Vec::new(),

@@ -101,7 +101,7 @@ pub(crate) fn create_group(group: &ResourceId, region: &Region) -> Turn {
     let (name, subscription) = (group.name(), group.subscription());
     contributor(
         format!(
-            "resource group {name} does not exist, or the signed-in account may not see it; the account needs role Contributor in it"
+            "resource group {name} does not exist, or the signed-in account cannot see it; the account needs role Contributor in it"
         ),
         shell(format!(
             "az group create --name {name} --location {region} --subscription {subscription}"

@@ -28,6 +28,8 @@ pub(super) struct Existing {
     pub(super) account_is_gone: bool,
     pub(super) vault: Option<bool>,
     pub(super) policy: Option<bool>,
+    pub(super) storage_group: Option<bool>,
+    pub(super) vault_group: Option<bool>,
     pub(super) snapshot_group: Option<bool>,
 }
 
@@ -50,7 +52,7 @@ pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Ou
     if let Some(Some(policy)) = &policy {
         usable_policy(policy, target)?;
     }
-    let groups = (!world.groups.is_empty()).then(|| world.has_group(&target.snapshots.resource_group));
+    let has_group = |name| (!world.groups.is_empty()).then(|| world.has_group(name));
     let account = account?;
     let extension = world.extension.as_slice();
     let gone = account::vanished(&State::default(), target, extension, (false, false)).is_some();
@@ -59,7 +61,9 @@ pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Ou
         account_is_gone: account == Some(false) && gone,
         vault: vault.map(|vault| vault.is_some()),
         policy: policy.map(|policy| policy.is_some()),
-        snapshot_group: groups,
+        storage_group: has_group(&target.storage.resource_group),
+        vault_group: has_group(&target.vault.resource_group),
+        snapshot_group: has_group(&target.snapshots.resource_group),
     })
 }
 

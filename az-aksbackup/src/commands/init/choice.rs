@@ -172,7 +172,15 @@ impl Choice<'_> {
         let items: Vec<String> = offers.iter().map(|offer| offer.text(default)).collect();
         let at = self.picker.choose(question, &items, flag)?;
         match offers.get(at) {
-            Some(Offer::Existing(group)) => Picker::silent().name(question, &group.name, flag),
+            Some(Offer::Existing(group)) => {
+                self.picker.tell(|| {
+                    let name = &group.name;
+                    format!(
+                        "resource group {name} is chosen because the signed-in account cannot create one; to use another: {flag}"
+                    )
+                });
+                Picker::silent().name(question, &group.name, flag)
+            }
             Some(Offer::New { .. }) | None => self.picker.name("Name of the new resource group", default, flag),
         }
     }

@@ -29,24 +29,30 @@ pub(super) fn remember(
     }
 }
 
-/// Whether each resource is to be created, is that of the file before, or was named by a flag.
+/// Whether each resource is that of the file before, was named by a flag, or is to be created in a resource group of which that is true.
+/// A resource group that `init` itself found may belong to another team, which then controls what is created in it.
 ///
 /// A flag for the resource group names the resource only under its default name: any other one was found in the cluster's settings.
 /// What can't be read counts as existing.
 fn all_named(flags: &InitArgs, before: Option<&Target>, target: &Target, existing: Existing, names: &Names) -> bool {
     let same = |is: fn(&Target, &Target) -> bool| before.is_some_and(|before| is(before, target));
-    let account = flags.storage_account.is_some()
-        || flags.storage_resource_group.is_some() && target.storage.account.as_str() == names.account()
-        || same(|a, b| {
-            (&a.storage.account, &a.storage.resource_group) == (&b.storage.account, &b.storage.resource_group)
-        });
-    let vault = flags.vault.is_some()
-        || flags.vault_resource_group.is_some() && target.vault.name.as_str() == names.vault()
-        || same(|a, b| (&a.vault.name, &a.vault.resource_group) == (&b.vault.name, &b.vault.resource_group));
-    let snapshots =
-        flags.snapshot_group.is_some() || same(|a, b| a.snapshots.resource_group == b.snapshots.resource_group);
     let exists = |found: Option<bool>| found != Some(false);
-    (account || !exists(existing.account))
-        && (vault || !exists(existing.vault))
-        && (snapshots || !exists(existing.snapshot_group))
+    let same_account =
+        same(|a, b| (&a.storage.account, &a.storage.resource_group) == (&b.storage.account, &b.storage.resource_group));
+    let same_vault = same(|a, b| (&a.vault.name, &a.vault.resource_group) == (&b.vault.name, &b.vault.resource_group));
+    let same_snapshots = same(|a, b| a.snapshots.resource_group == b.snapshots.resource_group);
+    // Either flag stands for the other group where that one has no flag of its own.
+    let group_named = flags.storage_resource_group.is_some() || flags.vault_resource_group.is_some();
+    let account = flags.storage_account.is_some()
+        || flags.storage_resource_group.is_some() && target.storage.account.as_str() == names.account();
+    let vault =
+        flags.vault.is_some() || flags.vault_resource_group.is_some() && target.vault.name.as_str() == names.vault();
+    let same_storage_group = same(|a, b| a.storage.resource_group == b.storage.resource_group);
+    let same_vault_group = same(|a, b| a.vault.resource_group == b.vault.resource_group);
+    let storage_group = group_named || same_storage_group || !exists(existing.storage_group);
+    let vault_group = group_named || same_vault_group || !exists(existing.vault_group);
+    let confirmed = |there: Option<bool>, named: bool, group: bool| if exists(there) { named } else { group };
+    (same_account || confirmed(existing.account, account, storage_group))
+        && (same_vault || confirmed(existing.vault, vault, vault_group))
+        && (same_snapshots || flags.snapshot_group.is_some() || !exists(existing.snapshot_group))
 }

@@ -36,6 +36,13 @@ impl<'a> Picker<'a> {
         }
     }
 
+    /// Tells what was chosen, where nobody was asked.
+    pub(super) fn tell(&self, line: impl FnOnce() -> String) {
+        if let Some(console) = self.console.filter(|_| !self.asks) {
+            console.say(line());
+        }
+    }
+
     /// One of `items`, which nobody else can choose.
     ///
     /// # Errors

@@ -153,8 +153,7 @@ fn agree(cli: &Cli, console: &Console, replaces: bool, plan: &Plan) -> Outcome<(
         }
     }
     let question = format!("Write {file}?");
-    // A new file takes nothing from anybody: it is asked for only where somebody is there, and Enter is enough after all the questions
-    // before it.
+    // A new file overwrites nothing: without a terminal it needs no answer, and with one Enter is enough after the questions before it.
     let agreed = match (cli.common.yes, replaces) {
         (true, _) => true,
         (false, false) => !console.can_ask() || console.confirm_harmless(&question)?,

@@ -14,7 +14,6 @@ use crate::arm::backups::{self, Instance};
 use crate::arm::client::Reader;
 use crate::arm::extensions::{self, Extension};
 use crate::arm::inventory::{self, Listed};
-use crate::arm::visible::Sight;
 use crate::arm::{groups, region, roles, storage, vaults};
 use crate::checks::required_permissions;
 
@@ -51,8 +50,8 @@ pub(super) struct Protected {
 }
 
 impl World {
-    /// Looks at all of it at once. What the caller may not see is as if it were not there. Where a resource group is `to_choose`, it is
-    /// also found out which ones the caller can use.
+    /// Looks at all of it at once. What the caller can't see is as if it didn't exist. Where a resource group is `to_choose`, the groups
+    /// that the caller can use are looked up as well.
     ///
     /// # Errors
     /// Azure cannot be asked.
@@ -68,7 +67,7 @@ impl World {
         );
         let groups = chooseable(visible(listed, console)?, place.cluster.node_resource_group());
         let writable = match cannot_create {
-            true => Some(writable(reader, &groups).await?),
+            true => Some(writable(reader, &groups).await),
             false => None,
         };
         Ok(Self {
@@ -135,24 +134,18 @@ fn chooseable(mut groups: Vec<Listed>, nodes: Option<&ResourceGroupName>) -> Vec
     groups
 }
 
-/// More groups than these are not asked about: an account without a role in the subscription sees few.
+/// No more groups than these are asked about: an account without a role in the subscription sees few.
 const MOST_GROUPS: usize = 100;
 
-/// The groups in which the caller can create storage account and vault.
-async fn writable(reader: &Reader, groups: &[Listed]) -> Outcome<Vec<ResourceId>> {
-    let ids: Vec<ResourceId> = groups.iter().take(MOST_GROUPS).map(|group| group.id.clone()).collect();
-    let reads = futures::future::join_all(ids.iter().map(|id| roles::permissions(reader, id))).await;
-    let mut writable = Vec::new();
-    for (id, read) in ids.iter().zip(reads) {
-        let roles = Sight::of(read.map(Some))?;
-        if roles
-            .here()
-            .is_some_and(|roles| required_permissions::holds_backups(roles))
-        {
-            writable.push(id.clone());
-        }
-    }
-    Ok(writable)
+/// The groups in which the caller is known to be able to create storage account and vault.
+async fn writable(reader: &Reader, groups: &[Listed]) -> Vec<ResourceId> {
+    let reads = groups.iter().take(MOST_GROUPS).map(async |group| {
+        let roles = roles::permissions(reader, &group.id).await;
+        let writable = roles.is_ok_and(|roles| required_permissions::holds_backups(&roles));
+        writable.then(|| group.id.clone())
+    });
+    let found = futures::future::join_all(reads).await;
+    found.into_iter().flatten().collect()
 }
 
 /// A list, empty where the caller may not see it or Azure has no such list yet.
