@@ -288,8 +288,20 @@ fn a_provider_that_limits_one_request_holds_up_no_other() {
         after: None,
     });
     let begun = Instant::now();
-    let run = stage.az("platform", &["verify"]);
-    assert!(run.stdout.contains("jobs"), "{run}");
+    let run = stage.az("platform", &["verify", "--output", "json"]);
+    let seen = run.json();
+    let checks = seen["checks"].as_array().unwrap();
+    let unread: Vec<&Value> = checks.iter().filter(|check| check["verdict"] == "error").collect();
+    assert_eq!(unread.len(), 1, "{unread:#?}");
+    assert_eq!(unread[0]["link"], "jobs");
+    assert!(
+        unread[0].to_string().contains("ResourceRequestsThrottled"),
+        "{unread:#?}"
+    );
+    assert!(
+        unread[0]["hint"].to_string().contains("run the command again in 324s"),
+        "{unread:#?}"
+    );
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     assert_eq!(
         recorded_requests(&stage),

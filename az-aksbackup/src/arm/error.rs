@@ -184,16 +184,15 @@ fn recommended(error: &Value) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-/// Adds what fixes a failure of Azure Backup: the catalog's fix where it has the failure, else what Azure recommends. Azure's own
-/// advice takes no account of keyless access: for `UserErrorStorageAccountKeyAccessDisallowed` it is to allow account keys again.
+/// Adds the fix for a failure of Azure Backup: the catalog's where it has the failure, else what Azure recommends. Azure's own advice
+/// takes no account of keyless access: for `UserErrorStorageAccountKeyAccessDisallowed` it is to allow account keys again.
 pub(super) fn advised(mut failure: Failure, advice: Vec<String>) -> Failure {
-    if advice.is_empty() {
+    let code = failure.code.as_deref().unwrap_or_default();
+    if advice.is_empty() && !code.contains("UserError") {
         return failure;
     }
-    let words = failure.code.iter().chain(&failure.why);
-    let known = words
-        .filter_map(|words| meaning(SeenIn::Bi, Link::BackupInstance, words))
-        .next();
+    let mut words = failure.code.iter().chain(&failure.why);
+    let known = words.find_map(|words| meaning(SeenIn::Bi, Link::BackupInstance, words));
     if let Some(known) = known {
         return failure.hint(known.cure);
     }
@@ -314,6 +313,16 @@ mod tests {
         );
         assert!(!failure.why[1].contains("----"), "{failure}");
         assert_eq!(failure.hints.len(), 1, "{failure}");
+        assert!(
+            failure.hints[0].to_string().starts_with("az aksbackup prepare  # "),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn the_fix_of_the_catalog_does_not_depend_on_advice() {
+        let code = "UserErrorStorageAccountKeyAccessDisallowed";
+        let failure = failure(400, &json!({ "error": { "code": code, "message": "no" } }));
         assert!(
             failure.hints[0].to_string().starts_with("az aksbackup prepare  # "),
             "{failure}"

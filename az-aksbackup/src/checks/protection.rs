@@ -108,7 +108,7 @@ pub(crate) fn unknown(instance: &Instance) -> Failure {
         .hint(fix!["see what Azure reports: ", shown(instance)])
 }
 
-/// An instance that somebody stopped or deleted.
+/// An instance that was suspended, stopped, or deleted on purpose.
 pub(crate) fn paused(instance: &Instance) -> Failure {
     let (state, place) = (instance.protection(), flags(instance));
     let command = match state.starts_with("SoftDelet") {

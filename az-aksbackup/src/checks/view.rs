@@ -103,7 +103,10 @@ pub(crate) fn hidden(link: Link, check: &str, what: &str, failure: &Failure) -> 
             link,
             check,
             format!("{what} cannot be read: {why}"),
-            fix!["run the command again; to show each request: ", az("verify -v")],
+            match failure.hints.first() {
+                Some(hint) => hint.clone(),
+                None => fix!["run the command again; to show each request: ", az("verify -v")],
+            },
         ),
     }
     .because(format!("error.code = {}", code.unwrap_or("none")))

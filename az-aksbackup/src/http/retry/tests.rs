@@ -1,3 +1,6 @@
+use azure_core::http::headers::Headers;
+use azure_core::http::{AsyncRawResponse, Method, StatusCode};
+
 use super::*;
 
 const CONNECTING: Duration = Duration::from_secs(10);
@@ -94,4 +97,28 @@ fn a_signature_is_not_shown() {
         readable(&url),
         "https://arm/operations/1?api-version=2024-04-01&s=...&h=..."
     );
+}
+
+/// How long another read waits after a 429 that asks for a minute, with `left` as what is left of Resource Manager's bucket.
+async fn wait_of_others(left: Option<&'static str>) -> Duration {
+    let attempts = Attempts::new(Pace::real(), None, Arc::new(drop), Deadline::none());
+    let request = |path: &str| Request::new(Url::parse(&format!("https://arm/{path}")).unwrap(), Method::Get);
+    let mut headers = Headers::new();
+    headers.insert("retry-after", "60");
+    if let Some(left) = left {
+        headers.insert(REMAINING[0], left);
+    }
+    let refused = AsyncRawResponse::from_bytes(StatusCode::TooManyRequests, headers, Vec::new());
+    attempts.close(&request("backupJobs"), &Ok(refused));
+    let other = request("vaults");
+    let mut quota = attempts.quota.lock().unwrap();
+    quota.take(other.method(), other.url(), Instant::now())
+}
+
+/// Recorded: the 429 of a resource provider has no such header.
+#[tokio::test]
+async fn only_resource_manager_s_own_refusal_holds_up_other_requests() {
+    assert_eq!(wait_of_others(None).await, Duration::ZERO);
+    assert_eq!(wait_of_others(Some("199")).await, Duration::ZERO);
+    assert!(wait_of_others(Some("0")).await > Duration::from_secs(50));
 }
