@@ -337,8 +337,8 @@ impl Attempts {
     }
 }
 
-/// Whether nobody took the connection. One that was taken and closed before TLS began is that of a load balancer whose API server is
-/// restarting: it is tried again. The client library shows the kind of an error by its text alone.
+/// Whether no connection was made. One that was accepted and closed before TLS began doesn't count: a load balancer does that while its
+/// API server restarts. The client library shows the kind of an error by its text alone.
 fn is_connect(error: &kube::Error) -> bool {
     let mut connects = false;
     let mut source = error.source();

@@ -9,7 +9,7 @@ use aksbackup_shared::step::Turn;
 use crate::cluster::pods::Pod;
 use crate::cluster::storage_locations::{StorageLocation, default_of};
 use crate::steps::context::Context;
-use crate::steps::storage::{Access, access, cure, meaning, told};
+use crate::steps::storage::{Access, access, fix_of, meaning, told};
 
 /// The known failures of signing in by the node.
 const OF_THE_NODE: [&str; 5] = [
@@ -62,10 +62,10 @@ pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, c
         Access::Proven(_) => Gate::Open,
         Access::Unknown(why) => Gate::Closed(why),
         Access::Denied(_) | Access::Absent => {
-            let cure = cure(location, state.cloud.roles.as_ref())
-                .map(|cure| format!(" - {cure}"))
+            let fix = fix_of(location, state.cloud.roles.as_ref())
+                .map(|fix| format!(" - {fix}"))
                 .unwrap_or_default();
-            Gate::Closed(format!("{}{cure}", told(location)))
+            Gate::Closed(format!("{}{fix}", told(location)))
         }
     }
 }

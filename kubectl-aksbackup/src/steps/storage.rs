@@ -132,10 +132,10 @@ pub(crate) fn meaning(location: &StorageLocation) -> Option<Meaning> {
     diagnosis::meaning(SeenIn::Bsl, Link::StorageLocation, &location.message)
 }
 
-/// What cures a location's state, where its message is known. A role that `roles` of the state file report isn't assigned once more: Azure
-/// Storage takes its time to honor a new one, and Velero looks only once a minute.
+/// The fix for a location's state, where its message is known. A role that `roles` of the state file reports is not assigned again: a new
+/// assignment takes up to ten minutes to take effect, and Velero validates the location only once a minute.
 /// <https://learn.microsoft.com/azure/role-based-access-control/troubleshooting>
-pub(crate) fn cure(location: &StorageLocation, roles: Option<&RolesTable>) -> Option<Fix> {
+pub(crate) fn fix_of(location: &StorageLocation, roles: Option<&RolesTable>) -> Option<Fix> {
     let known = meaning(location)?;
     match roles.filter(|roles| known.remedy == Some(Remedy::Grant) && reaches_storage(roles)) {
         Some(_) => Some(fix![
@@ -188,7 +188,7 @@ mod tests {
             told(&denied),
             "storage location default is Unavailable: AADSTS700213: No match"
         );
-        assert!(cure(&denied, None).unwrap().to_string().contains("prepare"));
+        assert!(fix_of(&denied, None).unwrap().to_string().contains("prepare"));
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
             });
             serde_json::from_value(serde_json::json!({ "assignments": [record] })).unwrap()
         };
-        let told = |roles: Option<&RolesTable>| cure(&denied, roles).unwrap().to_string();
+        let told = |roles: Option<&RolesTable>| fix_of(&denied, roles).unwrap().to_string();
         assert!(told(None).starts_with("az aksbackup grant"));
         assert!(told(Some(&roles("vault"))).starts_with("az aksbackup grant"));
         assert!(told(Some(&roles("extension identity"))).contains("can take 10 minutes"));

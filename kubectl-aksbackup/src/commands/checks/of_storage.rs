@@ -10,7 +10,7 @@ use aksbackup_shared::schema::{RolesTable, State};
 
 use crate::cluster::storage_locations::{StorageLocation, default_of};
 use crate::commands::checks::{Faults, Sight, unreadable};
-use crate::steps::storage::{Access, access, cure, overdue, read_only, told};
+use crate::steps::storage::{Access, access, fix_of, overdue, read_only, told};
 
 const LINK: Link = Link::StorageLocation;
 const NAME: &str = "storage location";
@@ -202,7 +202,7 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
             LINK,
             NAME,
             told(location),
-            cure(location, roles).unwrap_or_else(|| kubectl("logs").into()),
+            fix_of(location, roles).unwrap_or_else(|| kubectl("logs").into()),
         ));
     }
     facts(match access(std::slice::from_ref(location), sight.pods()) {
@@ -218,7 +218,7 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
             LINK,
             NAME,
             told(location),
-            cure(location, roles).unwrap_or_else(|| kubectl("logs").into()),
+            fix_of(location, roles).unwrap_or_else(|| kubectl("logs").into()),
         ),
         Access::Unknown(why) => Check::warning(
             LINK,
