@@ -1,14 +1,14 @@
 //! The order in which resource groups are offered.
 //!
-//! Who can create a resource group is offered a new one first. Who can't is offered an existing one first: another person would have to
-//! create the new one before `prepare` can do anything.
+//! An account that can create resource groups is offered a new one first. Any other account is offered an existing one first: another
+//! person would have to create the new one before `prepare` can do anything.
 
 use aksbackup_shared::ids::{ResourceGroupName, ResourceId};
 
 use crate::arm::inventory::Listed;
 use crate::commands::init::world::World;
 
-/// How well an existing group fits; `None` is one that would not work.
+/// How well an existing group fits, the best first; `None` for one in which the account can't create what is needed.
 pub(super) type Rank = Option<u8>;
 
 /// Something to choose.
