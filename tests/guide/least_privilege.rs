@@ -44,9 +44,30 @@ fn who_can_create_groups_gets_new_ones() {
 fn a_group_that_another_person_has_to_create_is_a_handoff_before_anything_changes() {
     let stage = Stage::new().unwrap();
     let group = ["--storage-resource-group", "rg-new", "--vault-resource-group", "rg-new"];
-    stage.az("platform", &[&INIT[..], &group].concat()).ok();
+    for snapshots in [ids::SNAPSHOT_GROUP, "rg-new"] {
+        stage
+            .az(
+                "platform",
+                &[&INIT[..], &group, &["--snapshot-group", snapshots]].concat(),
+            )
+            .ok();
+        blocked(&stage);
+    }
+    stage.sandbox.azure().place(json!({
+        "id": ids::group_id("rg-new"), "name": "rg-new", "type": "Microsoft.Resources/resourceGroups",
+        "location": ids::LOCATION, "properties": { "provisioningState": "Succeeded" },
+    }));
+    stage
+        .sandbox
+        .assign_role("platform", "Contributor", &ids::group_id("rg-new"))
+        .unwrap();
+    prepare(&stage).ok();
+}
+
+/// `prepare` changes nothing before another person has created the resource group.
+fn blocked(stage: &Stage) {
     let mark = stage.mark();
-    prepare(&stage)
+    prepare(stage)
         .ends(Exit::TheirTurn.code())
         .says("subscription contributor: resource group rg-new does not exist")
         .says("Microsoft.Resources/subscriptions/resourceGroups/write")
@@ -59,15 +80,6 @@ fn a_group_that_another_person_has_to_create_is_a_handoff_before_anything_change
         Vec::<String>::new(),
         "the OIDC issuer can't be switched off again"
     );
-    stage.sandbox.azure().place(json!({
-        "id": ids::group_id("rg-new"), "name": "rg-new", "type": "Microsoft.Resources/resourceGroups",
-        "location": ids::LOCATION, "properties": { "provisioningState": "Succeeded" },
-    }));
-    stage
-        .sandbox
-        .assign_role("platform", "Contributor", &ids::group_id("rg-new"))
-        .unwrap();
-    prepare(&stage).ok();
 }
 
 /// A group that `init` found by itself may belong to another team, which then controls what is created in it.

@@ -27,19 +27,16 @@ pub(crate) async fn missing(
             .is_some_and(|roles| !roles.is_empty())
     };
     let mut missing = Vec::new();
-    let snapshots = target_ids::snapshot_group(target);
-    for group in [
-        target_ids::storage_group(target),
-        target_ids::vault_group(target),
-        snapshots.clone(),
-    ] {
+    let (storage, vault) = (target_ids::storage_group(target), target_ids::vault_group(target));
+    let holds_backups = |group: &ResourceId| *group == storage || *group == vault;
+    for group in [storage.clone(), vault.clone(), target_ids::snapshot_group(target)] {
         if missing.contains(&group) || has_role(&group) {
             continue;
         }
         match Sight::of(groups::group(reader, &group).await)? {
             Sight::Here(_) => {}
-            // The caller needs no role in the group of the snapshots.
-            Sight::Hidden(_) if group == snapshots => {}
+            // In a group for snapshots alone the caller needs no role.
+            Sight::Hidden(_) if !holds_backups(&group) => {}
             // A role on the resource alone shows the resource, and not its group.
             Sight::Hidden(_) if has_resource(reader, target, &group).await? => {}
             Sight::Absent | Sight::Hidden(_) => missing.push(group),
