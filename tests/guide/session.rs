@@ -1,4 +1,4 @@
-//! The whole hand-off as it looks on a terminal, in docs/session and in the README.
+//! The whole handoff as it looks on a terminal, in docs/session; the end of one command, and its picture, in the README.
 //!
 //! What is another each time is made the same: ids, the random ends of pods' names, ports, the clock, how long something
 //! took, and the order in which steps end that run at the same time.
@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use aksbackup_shared::guide::StepName;
 use aksbackup_tests::harness::Stage;
+use aksbackup_tests::picture::svg;
 use aksbackup_tests::terminal::shown;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -30,40 +31,65 @@ const SESSION: [(&str, &str, &str, i32); 8] = [
     ("reader", "az-aksbackup", "status", 0),
 ];
 
+/// The command that the README shows.
+const SHOWN: &str = "kubectl-aksbackup configure";
+
 #[test]
-fn eighty_columns_without_colour() {
-    let session = recorded("docs/session/hand-off-80.txt", 80, false);
-    let readme = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
-    let parts: Vec<&str> = readme.split("<!-- session -->").collect();
-    assert_eq!(parts.len(), 3, "the README has one place for the session");
-    let block = format!("\n```console\n{session}```\n");
-    keep("README.md", &[parts[0], &block, parts[2]].join("<!-- session -->"));
+fn eighty_columns_without_color() {
+    recorded("docs/session/hand-off-80.txt", 80, false);
 }
 
 #[test]
 fn eighty_columns_on_a_dark_terminal() {
-    let session = recorded("docs/session/hand-off-80-dark.ansi", 80, true);
+    let commands = recorded("docs/session/hand-off-80-dark.ansi", 80, true);
+    let done = |line: &String| line.contains("\u{1b}[32m✓\u{1b}[0m");
     assert!(
-        session.contains("\u{1b}[32m✓\u{1b}[0m"),
-        "what is done is green\n{session}"
+        commands.iter().flatten().any(done),
+        "what is done is green\n{commands:?}"
     );
 }
 
 #[test]
-fn a_hundred_and_twenty_columns_without_colour() {
-    recorded("docs/session/hand-off-120.txt", 120, false);
+fn a_hundred_and_twenty_columns_without_color_and_the_end_of_one_command_in_the_readme() {
+    let commands = recorded("docs/session/hand-off-120.txt", 120, false);
+    let readme = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
+    let parts: Vec<&str> = readme.split("<!-- session -->").collect();
+    assert_eq!(parts.len(), 3, "the README has one place for the session");
+    let lines = command(&commands);
+    let answered = lines
+        .iter()
+        .position(|line| line.starts_with("Make these changes?"))
+        .unwrap();
+    let block = format!("\n```console\n{}\n```\n", lines[answered + 1..].join("\n"));
+    keep("README.md", &[parts[0], &block, parts[2]].join("<!-- session -->"));
 }
 
 #[test]
-fn a_hundred_and_twenty_columns_on_a_dark_terminal() {
-    recorded("docs/session/hand-off-120-dark.ansi", 120, true);
+fn a_hundred_and_twenty_columns_on_a_dark_terminal_and_a_picture_of_one_command() {
+    let commands = recorded("docs/session/hand-off-120-dark.ansi", 120, true);
+    let title = format!("{SHOWN}: the plan, the question, and the results");
+    keep("docs/session/configure.svg", &svg(&title, command(&commands), 110));
 }
 
-/// A session, which is as `page` has it.
-fn recorded(page: &str, columns: u16, colour: bool) -> String {
-    let text = session(columns, colour);
+/// Returns the prompt and the output of the command that the README shows.
+fn command(commands: &[Vec<String>]) -> &[String] {
+    commands.iter().find(|lines| lines[0].ends_with(SHOWN)).unwrap()
+}
+
+/// A session, which is as `page` has it: the prompt and the lines of each command.
+fn recorded(page: &str, columns: u16, color: bool) -> Vec<Vec<String>> {
+    let commands = session(columns, color);
+    let mut text = String::new();
+    for lines in &commands {
+        for line in lines {
+            wrap(&mut text, line, usize::from(columns));
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
     keep(page, &text);
-    text
+    commands
 }
 
 /// Compares `text` with the page, or writes the page anew.
@@ -103,9 +129,9 @@ fn unnumbered(line: &str) -> String {
     }
 }
 
-fn session(columns: u16, colour: bool) -> String {
+fn session(columns: u16, color: bool) -> Vec<Vec<String>> {
     let stage = Stage::new().unwrap();
-    let (mut text, mut same) = (String::new(), Same::default());
+    let (mut commands, mut same) = (Vec::new(), Same::default());
     for (person, program, words, code) in SESSION {
         let arguments: Vec<&str> = words.split_whitespace().collect();
         let mut command = match program {
@@ -113,7 +139,7 @@ fn session(columns: u16, colour: bool) -> String {
             _ => stage.kubectl_command(person, &arguments),
         };
         command.env_remove("AKSBACKUP_STATE");
-        if !colour {
+        if !color {
             command.env("NO_COLOR", "1");
         }
         let asks = ["configure", "protect"].contains(&words);
@@ -122,15 +148,10 @@ fn session(columns: u16, colour: bool) -> String {
         let prompt = format!("{person}$ {} {}", program, arguments.join(" "));
         // The order first: ids are numbered as they come.
         in_the_guide_s_order(&mut lines);
-        let lines: Vec<String> = lines.iter().map(|line| same.line(line)).collect();
-        for line in std::iter::once(&prompt).chain(&lines) {
-            wrap(&mut text, line, usize::from(columns));
-        }
-        text.push('\n');
+        let lines = lines.iter().map(|line| same.line(line));
+        commands.push(std::iter::once(prompt).chain(lines).collect());
     }
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    text
+    commands
 }
 
 /// Steps that run at the same time end in any order: the lines of such a run in the order of the guide.

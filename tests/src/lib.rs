@@ -11,6 +11,7 @@ pub mod critical_path;
 pub mod harness;
 pub mod kubernetes;
 pub mod log;
+pub mod picture;
 pub mod planes;
 pub mod python;
 pub mod recordings;
