@@ -211,9 +211,9 @@ impl Connection {
             kube::Error::Auth(kube::client::AuthError::ReadTokenFile(why, path)) => {
                 what.because(format!("token file {}: {why}", path.display()))
             }
-            kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
-                what.because("its proxy, or that of the environment, is neither http:// nor https://")
-            }
+            kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => what
+                .because("its proxy, or that of the environment, is none of http://, https:// and socks5://")
+                .hint("correct proxy-url of the cluster in the kubeconfig, or HTTPS_PROXY"),
             kube::Error::InferKubeconfig(why) => what.because(why.to_string()),
             _ => what.because("its login cannot be used"),
         }

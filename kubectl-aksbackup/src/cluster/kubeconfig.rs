@@ -171,12 +171,21 @@ fn configured(flags: &ConnectionFlags, chosen: Chosen) -> Outcome<Access> {
     let port = config.cluster_url.port_u16().unwrap_or(if https { 443 } else { 80 });
     let own = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
     if let Some(proxy) = own.or_else(|| proxy_for(https, &host, port, &environment)) {
-        let Ok(proxy) = proxy.parse() else {
+        let Ok(proxy) = plain(&proxy).parse() else {
             return Failure::usage("the proxy of the kubeconfig or the environment is no URL").err();
         };
         config.proxy_url = Some(proxy);
     }
     finished(flags, config, auth, &cluster, user)
+}
+
+/// The address of a proxy under the one name that the client library knows of two: with `socks5` it also lets the proxy resolve names, as
+/// Go does for both.
+fn plain(proxy: &str) -> String {
+    match proxy.strip_prefix("socks5h://") {
+        Some(rest) => format!("socks5://{rest}"),
+        None => proxy.to_owned(),
+    }
 }
 
 fn in_cluster(flags: &ConnectionFlags, mut config: Config) -> Outcome<Access> {
