@@ -2,7 +2,7 @@
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::ObjectName;
-use aksbackup_shared::names::{AGENT_DEPLOYMENT, USE_LABEL, VELERO_CONTAINER};
+use aksbackup_shared::names::{AGENT_DEPLOYMENT, USE_LABEL};
 use k8s_openapi::api::apps::v1::{Deployment as Live, DeploymentStatus};
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodTemplateSpec};
 
@@ -10,6 +10,7 @@ use crate::cluster::client::{Listed, Reader};
 use crate::cluster::injected::CLIENT_ID;
 use crate::cluster::ownership::{self, Field};
 use crate::cluster::pods::SKIP_ANNOTATION;
+use crate::cluster::velero;
 
 /// Annotation of a pod template: what its rollout depended on, so that a new client id is a cause of its own.
 pub(crate) const CAUSE_ANNOTATION: &str = "aksbackup.io/workload-identity";
@@ -73,8 +74,17 @@ impl Deployment {
 
     /// Whether it is the agent: by its name, or because Velero is one of its containers.
     pub(crate) fn is_agent(&self) -> bool {
-        let mut containers = self.template.spec.iter().flat_map(|spec| &spec.containers);
-        self.name.as_str() == AGENT_DEPLOYMENT || containers.any(|own| own.name == VELERO_CONTAINER)
+        self.name.as_str() == AGENT_DEPLOYMENT || self.velero().is_some()
+    }
+
+    /// The container that Velero runs in.
+    pub(crate) fn velero(&self) -> Option<&str> {
+        self.template.spec.as_ref().and_then(velero::container)
+    }
+
+    /// Whether its name is one of the extension's.
+    fn is_of_extension(&self) -> bool {
+        self.name.as_str().starts_with(NAME_PREFIX)
     }
 
     /// A value of `AZURE_CLIENT_ID` that the chart itself sets on a container, which the webhook never overwrites.
@@ -211,10 +221,26 @@ fn rollout(goal: &Goal, status: &DeploymentStatus) -> Rollout {
     }
 }
 
-/// The deployment that Velero runs in: the one of the known name, else the one with Velero's container.
+/// The deployment that Velero runs in: the one of the known name, else the one with Velero's container, of those with a name of the
+/// extension's first.
 pub(crate) fn agent(all: &[Deployment]) -> Option<&Deployment> {
     let named = all.iter().find(|own| own.name.as_str() == AGENT_DEPLOYMENT);
-    named.or_else(|| all.iter().find(|own| own.is_agent()))
+    let mut others = all.iter().filter(|own| own.is_agent());
+    let ours = || all.iter().find(|own| own.is_agent() && own.is_of_extension());
+    named.or_else(ours).or_else(|| others.next())
+}
+
+/// What there is of the extension in `namespace` where none of its deployments runs Velero; `None` where one does, or there is none.
+pub(crate) fn without_velero(all: &[Deployment], namespace: &str) -> Option<String> {
+    let found: Vec<&Deployment> = all.iter().filter(|own| own.is_of_extension()).collect();
+    let first = found.first().filter(|_| agent(all).is_none())?;
+    let release = first.release.as_ref().map(|own| format!(" of release {own}"));
+    let names: Vec<&str> = found.iter().map(|own| own.name.as_str()).collect();
+    Some(format!(
+        "deployments{} found in namespace {namespace} ({}), but none of them has a container with Velero",
+        release.unwrap_or_default(),
+        names.join(", ")
+    ))
 }
 
 /// The deployments of the extension's release: the agent, and all that Helm installed with it.
@@ -224,7 +250,7 @@ pub(crate) fn of_release(all: &[Deployment]) -> Vec<Deployment> {
     };
     let belongs = |own: &&Deployment| match (&agent.release, &own.release) {
         (Some(agent), Some(own)) => agent == own,
-        _ => own.name.as_str().starts_with(NAME_PREFIX),
+        _ => own.is_of_extension(),
     };
     all.iter().filter(belongs).cloned().collect()
 }

@@ -3,7 +3,7 @@
 use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
+use aksbackup_shared::names::USE_LABEL;
 
 use crate::cluster::client::stripped;
 use crate::cluster::deployments::{Deployment, Rollout};
@@ -129,7 +129,7 @@ fn never<T>(
     let (deployment, container) = (&trial.deployment, &own.container);
     let failure = Failure::failed(format!("new pods of deployment {deployment} get no workload identity"))
         .because(format!("container {container} of a trial pod {lack}"));
-    if container == VELERO_CONTAINER {
+    if made.velero.as_ref() == Some(container) {
         let namespace = &context.namespace;
         return failure
             .hint(fix![

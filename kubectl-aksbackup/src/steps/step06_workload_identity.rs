@@ -16,6 +16,7 @@ use futures::future::try_join3;
 
 use crate::cluster::client::{Reader, Writer};
 use crate::cluster::deployments::{Deployment, of_release};
+use crate::cluster::pods::of_deployments;
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::platform::Cluster;
 use crate::steps::context::Context;
@@ -84,8 +85,8 @@ impl Step for WorkloadIdentity {
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let lists = try_join3(reader.deployments(), reader.service_accounts(), reader.pods());
         let (deployments, accounts, pods) = lists.await?;
-        self.context.pods.replace(pods.items);
         let deployments = of_release(&deployments.items);
+        self.context.pods.replace(of_deployments(pods.items, &deployments));
         self.context.deployments.replace(deployments.clone());
         let seen = Seen {
             namespace: reader.namespace_name().clone(),
@@ -106,8 +107,7 @@ impl Step for WorkloadIdentity {
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<Annotate>> {
         if seen.deployments.is_empty() {
-            let turn = self.context.not_installed(seen.namespace.as_str());
-            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+            return self.context.not_installed(seen.namespace.as_str());
         }
         let Some(identity) = &state.cloud.identity else {
             let turn = self

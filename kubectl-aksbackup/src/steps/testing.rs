@@ -29,12 +29,14 @@ pub(crate) fn context() -> Rc<Context> {
         caller: "jane".into(),
         issuer: Some(ISSUER.into()),
         namespace: "ns".into(),
+        without_velero: None,
         deployments: RefCell::default(),
         pods: RefCell::default(),
         cluster_flags: "--resource-group g --name c".into(),
         pace: Pace::real(),
         watched: std::cell::Cell::new(false),
         confirmation: RefCell::default(),
+        silence: Default::default(),
         rehearsal: RefCell::default(),
     })
 }
@@ -132,6 +134,7 @@ pub(crate) fn pod() -> Pod {
             tenant_id: Some(GUID.into()),
             audience: Some(AUDIENCE.into()),
         }],
+        velero: Some(VELERO_CONTAINER.into()),
         velero_since: "2026-01-01T00:00:00Z".parse().ok(),
         trouble: None,
         created: "2026-01-01T00:00:00Z".parse().ok(),
@@ -214,6 +217,7 @@ pub(crate) fn made(change: impl FnOnce(&mut Injected)) -> TrialOutcome {
     TrialOutcome::Made(Made {
         labelled: true,
         containers,
+        velero: Some(VELERO_CONTAINER.into()),
         labels: [(USE_LABEL.to_owned(), "true".to_owned())].into(),
         skipped: String::new(),
     })
