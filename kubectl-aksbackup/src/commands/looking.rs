@@ -133,7 +133,7 @@ pub(crate) async fn not_blind(reader: &Reader, own: &Examination) -> Outcome<()>
     if !own.is_blind() {
         return Ok(());
     }
-    let (caller, lacks) = try_join(reader.caller(), reader.lacks(VERIFY)).await?;
+    let (caller, lacks) = try_join(reader.caller(), reader.lacks(VERIFY, |_| Vec::new())).await?;
     match lacks.is_empty() {
         true => Ok(()),
         false => lacking(&caller, &lacks, reader.namespace()).err(),
