@@ -63,6 +63,15 @@ fn settings(location: &StorageLocation, all: &[StorageLocation], state: &State) 
             format!("no storage location is the default one, not even {name}"),
         );
     }
+    let other = all.iter().find(|own| own.default && own.name != *name);
+    if !location.default
+        && let Some(other) = other
+    {
+        faults.add(
+            "",
+            format!("storage location {} is the default one, and {name} is not", other.name),
+        );
+    }
     if location.credential {
         faults.add(
             "BSL-SECRET-WINS",
@@ -73,6 +82,10 @@ fn settings(location: &StorageLocation, all: &[StorageLocation], state: &State) 
         "BSL-NO-DEFAULT" | "BSL-SECRET-WINS" => (
             Verdict::Warning,
             fix![az("prepare"), " (compares the extension's settings)"],
+        ),
+        "" => (
+            Verdict::Warning,
+            "decide with its owner which of the two is the default one: backups that name no location go there".into(),
         ),
         _ => (
             Verdict::Error,
