@@ -125,7 +125,9 @@ pub(crate) enum Command {
     /// Take back what `configure` changed, and only that
     #[command(after_help = "Examples:
   kubectl aksbackup unconfigure
-  kubectl aksbackup unconfigure --dry-run")]
+  kubectl aksbackup unconfigure --dry-run
+
+A value that configure --force-conflicts replaced is removed and not restored.")]
     Unconfigure(DryRunArgs),
     /// Merge copies of the state file into it, table by table
     #[command(after_help = "Examples:

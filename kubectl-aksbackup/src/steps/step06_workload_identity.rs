@@ -60,7 +60,10 @@ impl Change for Annotate {
         let Self { account, client_id, .. } = self;
         let warning = account.client_id.as_ref().map(|old| match &account.other_manager {
             Some(manager) => {
-                format!("replaces client id {old}, set by {manager}; it has to be forced: --force-conflicts")
+                format!(
+                    "replaces client id {old}, set by {manager}; it has to be forced: --force-conflicts; unconfigure does \
+                     not restore it"
+                )
             }
             None => format!("replaces client id {old}"),
         });
@@ -133,7 +136,10 @@ impl Step for WorkloadIdentity {
         // What another manager may hold on to is asked for first: if that fails, nothing was written.
         changes.sort_by_key(|change| change.account.other_manager.is_none());
         Ok(match changes.is_empty() {
-            true => Decision::Done(format!("{} service accounts carry client id {client_id}", wanted.len())),
+            true => Decision::Done(match wanted.len() {
+                1 => format!("1 service account carries client id {client_id}"),
+                count => format!("{count} service accounts carry client id {client_id}"),
+            }),
             false => Decision::Change(changes),
         })
     }
