@@ -3,8 +3,9 @@
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::ObjectName;
 use aksbackup_shared::names::{AGENT_DEPLOYMENT, USE_LABEL};
-use k8s_openapi::api::apps::v1::{Deployment as Live, DeploymentStatus};
+use k8s_openapi::api::apps::v1::{Deployment as Live, DeploymentStatus, DeploymentStrategy};
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::cluster::client::{Listed, Reader};
 use crate::cluster::injected::CLIENT_ID;
@@ -43,6 +44,8 @@ pub(crate) struct Deployment {
     pub(crate) other_manager: Option<String>,
     /// How many pods there should be.
     pub(crate) replicas: usize,
+    /// Whether an old pod goes before a new one comes: a rollout needs no room for more pods than there are.
+    pub(crate) in_place: bool,
     /// The whole pod template.
     pub(crate) template: PodTemplateSpec,
     /// How far its rollout is.
@@ -123,6 +126,7 @@ impl Deployment {
         let annotation = |key: &str| meta.annotations.as_ref().and_then(|all| all.get(key)).cloned();
         let release = annotation(RELEASE_ANNOTATION)
             .or_else(|| meta.labels.as_ref().and_then(|all| all.get(INSTANCE_LABEL)).cloned());
+        let in_place = spec.strategy.as_ref().is_some_and(is_in_place);
         let template = spec.template;
         let account = template.spec.as_ref().and_then(|pod| pod.service_account_name.clone());
         let of_template = template.metadata.clone().unwrap_or_default();
@@ -145,11 +149,22 @@ impl Deployment {
             ours,
             other_manager: ownership::other_owner(fields, &Field::template_label(USE_LABEL)).map(str::to_owned),
             replicas: usize::try_from(goal.replicas).unwrap_or(0),
+            in_place,
             template,
             refused: refused(&status).map(str::to_owned),
             rollout: rollout(&goal, &status),
         })
     }
+}
+
+fn is_in_place(strategy: &DeploymentStrategy) -> bool {
+    let surge = strategy.rolling_update.as_ref().and_then(|own| own.max_surge.as_ref());
+    strategy.type_.as_deref() == Some("Recreate")
+        || match surge {
+            Some(IntOrString::Int(count)) => *count == 0,
+            Some(IntOrString::String(part)) => part == "0%",
+            None => false,
+        }
 }
 
 /// A name that Kubernetes gave, as a type.

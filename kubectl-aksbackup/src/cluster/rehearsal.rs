@@ -23,6 +23,8 @@ pub(crate) struct Trial {
     pub(crate) deployment: ObjectName,
     /// Its service account.
     pub(crate) service_account: ObjectName,
+    /// Whether its new pods take the places of old ones.
+    pub(crate) in_place: bool,
     /// What the webhook did.
     pub(crate) outcome: TrialOutcome,
 }
@@ -93,6 +95,7 @@ impl Reader {
         Ok(Trial {
             deployment: deployment.name.clone(),
             service_account: deployment.service_account.clone(),
+            in_place: deployment.in_place,
             outcome,
         })
     }

@@ -96,6 +96,7 @@ pub(crate) fn deployment() -> Deployment {
         ours: true,
         other_manager: None,
         replicas: 1,
+        in_place: false,
         template: template(),
         rollout: Rollout::Complete,
         refused: None,
@@ -206,6 +207,7 @@ pub(crate) fn trial(outcome: TrialOutcome) -> Trial {
     Trial {
         deployment: deployment().name,
         service_account: deployment().service_account,
+        in_place: false,
         outcome,
     }
 }
