@@ -98,6 +98,7 @@ fn extension(sight: &Sight) -> Check {
                 _ => check.proves("EXT-MISSING"),
             }
         }
+        Some([_]) => Check::ok(LINK, NAME, "1 deployment"),
         Some(all) => Check::ok(LINK, NAME, format!("{} deployments", all.len())),
     }
 }
