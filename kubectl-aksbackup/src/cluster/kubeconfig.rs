@@ -7,6 +7,7 @@ use kube::Config;
 use kube::config::{AuthInfo, Cluster, ExecConfig, Kubeconfig};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use secrecy::ExposeSecret as _;
 
 use crate::cluster::flags::ConnectionFlags;
 use crate::cluster::proxy::proxy_for;
@@ -207,6 +208,8 @@ fn finished(
     user: Option<String>,
 ) -> Outcome<Access> {
     config.auth_info = with_flags(flags, auth);
+    let token = config.auth_info.token.take();
+    config.auth_info.token = token.filter(|token| is_set(Some(token.expose_secret())));
     config.disable_compression = flags.disable_compression || cluster.disable_compression.unwrap_or(false);
     if has_certificate(&config.auth_info) && !has_key(&config.auth_info) {
         return Failure::usage("the login has a client certificate without its key")
@@ -215,7 +218,7 @@ fn finished(
     }
     let plugin = config.auth_info.exec.take();
     // As with kubectl, a token goes before the plugin.
-    let mut plugin = plugin.filter(|_| config.auth_info.token.is_none() && config.auth_info.token_file.is_none());
+    let mut plugin = plugin.filter(|_| !has_token(&config.auth_info));
     if let Some(plugin) = plugin.as_mut().filter(|plugin| plugin.provide_cluster_info) {
         plugin.cluster = cluster.try_into().ok();
     }
@@ -272,8 +275,17 @@ fn with_flags(flags: &ConnectionFlags, mut auth: AuthInfo) -> AuthInfo {
     auth
 }
 
+/// Whether a field is there and not empty: kubectl makes no difference between the two.
+fn is_set(field: Option<&str>) -> bool {
+    field.is_some_and(|text| !text.is_empty())
+}
+
+fn has_token(auth: &AuthInfo) -> bool {
+    auth.token.is_some() || is_set(auth.token_file.as_deref())
+}
+
 fn has_certificate(auth: &AuthInfo) -> bool {
-    auth.client_certificate.is_some() || auth.client_certificate_data.is_some()
+    is_set(auth.client_certificate.as_deref()) || is_set(auth.client_certificate_data.as_deref())
 }
 
 fn has_key(auth: &AuthInfo) -> bool {
@@ -288,7 +300,7 @@ fn trust(flags: &ConnectionFlags, cluster: &Cluster, config: &mut Config) -> Out
     let of_file = if by_flags { &nothing } else { cluster };
     config.root_cert = authority(flags, of_file)?;
     config.accept_invalid_certs = flags.insecure_skip_tls_verify || of_file.insecure_skip_tls_verify.unwrap_or(false);
-    if config.accept_invalid_certs && config.root_cert.is_some() {
+    if config.accept_invalid_certs && config.root_cert.as_ref().is_some_and(|all| !all.is_empty()) {
         return Failure::usage("the connection has a certificate authority, and is told not to check certificates")
             .hint("set insecure-skip-tls-verify to false, in the kubeconfig or on the command line")
             .err();

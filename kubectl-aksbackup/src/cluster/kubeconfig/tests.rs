@@ -1,5 +1,6 @@
 use super::*;
 use aksbackup_shared::exit::Exit;
+use base64::Engine as _;
 
 fn kubeconfig() -> Kubeconfig {
     serde_json::from_value(serde_json::json!({
@@ -96,8 +97,10 @@ fn a_token_goes_before_a_plugin() {
     let none = ConnectionFlags::default();
     let own = access(|own| user(own).exec = Some(plugin.clone()), &none).unwrap();
     assert!(own.plugin.is_none());
-    let only = |own: &mut Kubeconfig| (user(own).exec, user(own).token) = (Some(plugin), None);
-    assert!(access(only, &none).unwrap().plugin.is_some());
+    for token in [None, Some(String::new().into())] {
+        let only = |own: &mut Kubeconfig| (user(own).exec, user(own).token) = (Some(plugin.clone()), token);
+        assert!(access(only, &none).unwrap().plugin.is_some());
+    }
 }
 
 #[test]
@@ -109,11 +112,17 @@ fn a_certificate_without_a_key_and_an_authority_that_is_not_asked_are_refused() 
     assert_eq!(access(|_| {}, &flags).err().unwrap().exit, Exit::Usage);
     let key = |own: &mut Kubeconfig| user(own).client_key = Some("/k".into());
     assert!(access(key, &flags).is_ok());
-    let both = |own: &mut Kubeconfig| {
-        let cluster = own.clusters[0].cluster.as_mut().unwrap();
-        cluster.insecure_skip_tls_verify = Some(true);
-        cluster.certificate_authority_data = Some(String::new());
+    let with = |data: String| {
+        move |own: &mut Kubeconfig| {
+            let cluster = own.clusters[0].cluster.as_mut().unwrap();
+            cluster.insecure_skip_tls_verify = Some(true);
+            cluster.certificate_authority_data = Some(data);
+        }
     };
+    assert!(access(with(String::new()), &ConnectionFlags::default()).is_ok());
+    let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let both = with(base64::engine::general_purpose::STANDARD.encode(pem));
+    let again = both.clone();
     assert_eq!(
         access(both, &ConnectionFlags::default()).err().unwrap().exit,
         Exit::Usage
@@ -122,5 +131,5 @@ fn a_certificate_without_a_key_and_an_authority_that_is_not_asked_are_refused() 
         insecure_skip_tls_verify: true,
         ..ConnectionFlags::default()
     };
-    assert!(access(both, &flags).unwrap().config.accept_invalid_certs);
+    assert!(access(again, &flags).unwrap().config.accept_invalid_certs);
 }
