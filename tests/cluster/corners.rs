@@ -58,6 +58,108 @@ fn a_role_that_names_its_objects_is_enough() {
     verify(&stage).ok();
 }
 
+/// A policy of the API server itself: `resource` must meet `expression` when it is created or changed.
+fn policy(stage: &Stage, group: &str, resource: &str, expression: &str, message: &str) {
+    let (api, name) = ("admissionregistration.k8s.io/v1", format!("test-{resource}"));
+    let rule = json!({ "apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [resource] });
+    let validation = json!({ "expression": expression, "message": message });
+    let policy = json!({
+        "apiVersion": api, "kind": "ValidatingAdmissionPolicy", "metadata": { "name": name },
+        "spec": { "failurePolicy": "Fail", "matchConstraints": { "resourceRules": [rule] }, "validations": [validation] },
+    });
+    let binding = json!({
+        "apiVersion": api, "kind": "ValidatingAdmissionPolicyBinding", "metadata": { "name": name },
+        "spec": { "policyName": name, "validationActions": ["Deny"] },
+    });
+    [policy, binding].iter().for_each(|object| create(stage, object));
+}
+
+#[test]
+fn a_policy_of_the_api_server_is_told_from_a_missing_permission_and_bare_pods_prove_nothing() {
+    let stage = granted(Backend::Real);
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "bare", "namespace": NAMESPACE },
+        "spec": { "containers": [{ "name": "c", "image": "i" }] },
+    });
+    let file = stage.folder().join("bare.json");
+    std::fs::write(&file, pod.to_string()).unwrap();
+    policy(
+        &stage,
+        "",
+        "pods",
+        "has(object.metadata.ownerReferences)",
+        "naked pods cannot be created",
+    );
+    until("bare pods are refused", || {
+        let arguments = ["create", "--dry-run=server", "-f", file.to_str().unwrap()];
+        let run = stage.as_kubectl("cluster-admin", &arguments);
+        run.stderr
+            .contains("denied request: naked pods cannot be created")
+            .then_some(())
+    });
+    let unlabelled = "!has(object.spec.template.metadata.annotations) || \
+         !('aksbackup.io/workload-identity' in object.spec.template.metadata.annotations)";
+    policy(
+        &stage,
+        "apps",
+        "deployments",
+        unlabelled,
+        "templates cannot be changed on Fridays",
+    );
+    let annotate = [
+        "annotate",
+        "deployment",
+        AGENT,
+        "-n",
+        NAMESPACE,
+        "--dry-run=server",
+        "a=b",
+    ];
+    stage.as_kubectl("cluster-admin", &annotate).ok();
+    let patch = r#"{"spec":{"template":{"metadata":{"annotations":{"aksbackup.io/workload-identity":"x"}}}}}"#;
+    until("changes of templates are refused", || {
+        let arguments = [
+            "patch",
+            "deployment",
+            AGENT,
+            "-n",
+            NAMESPACE,
+            "--dry-run=server",
+            "-p",
+            patch,
+        ];
+        let run = stage.as_kubectl("cluster-admin", &arguments);
+        run.stderr.contains("denied request: templates cannot").then_some(())
+    });
+    let (changes, run) = changes_of(&stage, || configure(&stage));
+    assert!(
+        changes.iter().all(|own| own.contains("dryRun=All")),
+        "{changes:?}\n{run}"
+    );
+    let run = run
+        .ends(Exit::Failed.code())
+        .says("templates cannot be changed on Fridays");
+    run.says("a policy or quota of the cluster refuses it");
+    let delete = ["delete", "validatingadmissionpolicybinding", "test-deployments"];
+    stage.as_kubectl("cluster-admin", &delete).ok();
+    until("templates can be changed again", || {
+        let arguments = [
+            "patch",
+            "deployment",
+            AGENT,
+            "-n",
+            NAMESPACE,
+            "--dry-run=server",
+            "-p",
+            patch,
+        ];
+        let run = stage.as_kubectl("cluster-admin", &arguments);
+        (!run.stderr.contains("denied request")).then_some(())
+    });
+    configure(&stage).ok();
+    verify(&stage).ok();
+}
+
 fn stranger(stage: &Stage) {
     let labels = json!({ "app": "guest" });
     let pod = json!({ "containers": [{ "name": "velero", "image": "example.com/velero:1" }] });
