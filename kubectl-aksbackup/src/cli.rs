@@ -6,10 +6,10 @@ use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs, duration};
 use aksbackup_shared::chain::args::{DoctorArgs, VerifyArgs};
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::ids::ClientId;
-use aksbackup_shared::names::VELERO_CONTAINER;
 use aksbackup_shared::report::ReportArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
 
 use crate::cluster::flags::ConnectionFlags;
 
@@ -119,12 +119,15 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   kubectl aksbackup logs
   kubectl aksbackup logs --tail 200 --since 1h
+  kubectl aksbackup logs --tail -1 --timestamps --all-containers
   kubectl aksbackup logs --follow -c kubernetes-agent")]
     Logs(LogsArgs),
     /// Take back what `configure` changed, and only that
     #[command(after_help = "Examples:
   kubectl aksbackup unconfigure
-  kubectl aksbackup unconfigure --dry-run")]
+  kubectl aksbackup unconfigure --dry-run
+
+A value that configure --force-conflicts replaced is removed and not restored.")]
     Unconfigure(DryRunArgs),
     /// Merge copies of the state file into it, table by table
     #[command(after_help = "Examples:
@@ -263,18 +266,27 @@ pub(crate) struct VerifyFlags {
 /// Flags of `logs`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogsArgs {
-    /// Lines from the end of each pod's log
-    #[arg(long, default_value_t = 20, value_name = "LINES")]
-    pub(crate) tail: u32,
+    /// Lines from the end of each log; -1 for all
+    #[arg(long, default_value_t = 20, value_name = "LINES", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
+    pub(crate) tail: i64,
     /// Lines that are not older, such as 5m or 1h
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub(crate) since: Option<Duration>,
+    /// Lines from this time on, such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", conflicts_with = "since")]
+    pub(crate) since_time: Option<Timestamp>,
+    /// Begin each line with the time at which it was written
+    #[arg(long)]
+    pub(crate) timestamps: bool,
     /// Go on with what is written from now on
     #[arg(long, short = 'f')]
     pub(crate) follow: bool,
-    /// The container
-    #[arg(long, short = 'c', default_value = VELERO_CONTAINER, value_name = "NAME")]
-    pub(crate) container: String,
+    /// Name of the container [default: the one with Velero]
+    #[arg(long, short = 'c', value_name = "NAME")]
+    pub(crate) container: Option<String>,
+    /// Print the log of every container, also of those that run before the others
+    #[arg(long, conflicts_with = "container")]
+    pub(crate) all_containers: bool,
     /// Of the container that ran before
     #[arg(long, short = 'p')]
     pub(crate) previous: bool,

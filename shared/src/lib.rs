@@ -43,6 +43,7 @@ pub mod report;
 pub mod rights;
 pub mod runner;
 pub mod schema;
+pub mod spelling;
 pub mod state;
 pub mod status;
 pub mod step;

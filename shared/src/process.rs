@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::output;
 use crate::program::Program;
+use crate::spelling;
 
 /// Reads the command line. Where it asks for help, or is wrong, gives the exit code after the text was printed; with
 /// `-o json` wrong usage is the one document on standard output too. `help COMMAND` is `COMMAND --help`.
@@ -22,7 +23,8 @@ use crate::program::Program;
 /// # Errors
 /// 0 after help, 2 after wrong usage.
 pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
-    C::try_parse_from(helped(std::env::args_os())).map_err(|error| {
+    let words = spelling::plain(helped(std::env::args_os()), &C::command());
+    C::try_parse_from(words).map_err(|error| {
         let wrong = error.use_stderr();
         let printed = error.print().and_then(|()| std::io::stdout().flush());
         if wrong && asks_for_json(std::env::args_os().skip(1)) {

@@ -105,6 +105,11 @@ fn a_client_id_of_the_chart(backend: Backend) {
     configure(&stage).ok();
 }
 
+fn template_without_label(stage: &Stage) {
+    stage.sandbox.cluster().helm_upgrade_drops_label(AGENT).unwrap();
+    rolled_out(stage);
+}
+
 fn storage_that_takes_no_backup(backend: Backend) {
     let stage = granted(Stage::on(backend, ON).unwrap());
     configure(&stage).ok();
@@ -126,7 +131,15 @@ fn storage_that_takes_no_backup(backend: Backend) {
         .kubectl("viewer", &["verify"])
         .ends(Exit::Pending.code())
         .says("is never validated");
+    let before = rolled(&stage);
+    template_without_label(&stage);
+    let run = configure(&stage)
+        .ends(Exit::Failed.code())
+        .says("its validationFrequency is 0");
+    assert_eq!(rolled(&stage), before, "nothing rolls that could not be proved\n{run}");
+    assert!(hint(&run, "patch backupstoragelocation").contains(r#"'{"spec":{"validationFrequency":null}}'"#));
     location(r#"{"spec":{"validationFrequency":null}}"#);
+    configure(&stage).ok();
     stage.kubectl("viewer", &["verify"]).ok();
     stage
         .as_kubectl("cluster-admin", &["delete", "bsl", "default", "-n", NAMESPACE])

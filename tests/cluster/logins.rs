@@ -1,6 +1,6 @@
 //! The way to the API server, and the login: what is wrong with them is told soon, once, and without a secret.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -108,6 +108,13 @@ fn wrong_doors(backend: Backend) {
         );
         assert!(through && proxy.tunnels() > before, "NO_PROXY={exceptions}\n{run}");
     }
+    let before = proxy.tunnels();
+    for scheme in ["socks5", "socks5h"] {
+        let way = format!("{scheme}://127.0.0.1:{}", proxy.port);
+        let (through, run) = reached(&[("HTTPS_PROXY", &way)]);
+        assert!(through, "{scheme}\n{run}");
+    }
+    assert!(proxy.tunnels() > before);
     let used = proxy.tunnels();
     for exceptions in [
         "api.cluster.test",
@@ -164,9 +171,26 @@ impl Proxy {
     }
 }
 
-/// Reads a CONNECT up to its empty line, and passes on what follows in both directions.
+/// Reads how a SOCKS5 client names its destination by a host name, and accepts it without a login (RFC 1928).
+fn socks(client: &mut TcpStream, lines: &mut impl Read) -> std::io::Result<()> {
+    let mut greeting = [0; 2];
+    lines.read_exact(&mut greeting)?;
+    lines.read_exact(&mut vec![0; greeting[1].into()])?;
+    client.write_all(&[5, 0])?;
+    let mut request = [0; 5];
+    lines.read_exact(&mut request)?;
+    assert_eq!(request[..4], [5, 1, 0, 3], "connect to a name that the proxy resolves");
+    lines.read_exact(&mut vec![0; usize::from(request[4]) + 2])?;
+    client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+}
+
+/// Reads what a client wants, a CONNECT up to its empty line or SOCKS5, and passes on what follows in both directions.
 fn tunnel(mut client: TcpStream, server: &str, count: &AtomicUsize) -> std::io::Result<()> {
     let mut lines = BufReader::new(client.try_clone()?);
+    if lines.fill_buf()?.first() == Some(&5) {
+        socks(&mut client, &mut lines)?;
+        return pass_on(client, lines, server, count);
+    }
     let mut line = String::new();
     lines.read_line(&mut line)?;
     if !line.starts_with("CONNECT ") {
@@ -176,9 +200,13 @@ fn tunnel(mut client: TcpStream, server: &str, count: &AtomicUsize) -> std::io::
         line.clear();
         lines.read_line(&mut line)?;
     }
+    client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+    pass_on(client, lines, server, count)
+}
+
+fn pass_on(client: TcpStream, mut lines: impl Read, server: &str, count: &AtomicUsize) -> std::io::Result<()> {
     let mut onward = TcpStream::connect(server)?;
     count.fetch_add(1, Ordering::SeqCst);
-    client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
     let (mut back_from, mut back_to) = (onward.try_clone()?, client);
     thread::spawn(move || std::io::copy(&mut back_from, &mut back_to));
     std::io::copy(&mut lines, &mut onward)?;

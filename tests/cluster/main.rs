@@ -20,6 +20,7 @@ macro_rules! on_both {
 mod bed;
 mod between;
 mod configure;
+mod corners;
 mod doctor;
 mod drift;
 mod examining;

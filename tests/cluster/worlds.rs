@@ -140,18 +140,18 @@ fn with_kubeconfig(stage: &Stage, change: impl FnOnce(&mut Value)) -> Run {
 fn what_is_wrong_on_the_way_to_the_api_server_is_named() {
     let stage = Stage::with(ON).unwrap();
     let server = |to: &'static str| move |config: &mut Value| config["clusters"][0]["cluster"]["server"] = json!(to);
-    let first = |run: Run| {
-        let found = found(&run.ends(Exit::NotPermitted.code()));
+    let first_of = |run: Run, exit: Exit| {
+        let found = found(&run.ends(exit.code()));
         found.first().cloned().unwrap_or_default()
     };
-    assert_eq!(
-        first(with_kubeconfig(&stage, server("https://127.0.0.1:1"))),
-        "K8S-TIMEOUT"
-    );
-    assert_eq!(
-        first(with_kubeconfig(&stage, server("https://gone.invalid:443"))),
-        "K8S-DNS"
-    );
+    let first = |run: Run| first_of(run, Exit::NotPermitted);
+    for (to, failure) in [
+        ("https://127.0.0.1:1", "K8S-TIMEOUT"),
+        ("https://gone.invalid:443", "K8S-DNS"),
+    ] {
+        let run = with_kubeconfig(&stage, server(to));
+        assert_eq!(first_of(run, Exit::Failed), failure, "as verify ends");
+    }
     let token = |config: &mut Value| config["users"][0]["user"]["token"] = json!("nobodys-token");
     assert_eq!(first(with_kubeconfig(&stage, token)), "K8S-UNAUTHORIZED");
     let plugin = |config: &mut Value| {

@@ -17,6 +17,7 @@ use aksbackup_shared::pace::Pace;
 use aksbackup_shared::regular;
 use jiff::{SignedDuration, Timestamp};
 use kube::client::ClientBuilder;
+use kube::core::Status;
 use kube::{Client, Config};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Mutex;
@@ -178,7 +179,9 @@ impl Connection {
         config.auth_info.token = token.map(Into::into);
         config.auth_info.client_certificate_data = given.client_certificate_data.as_deref().map(encoded);
         config.auth_info.client_key_data = given.client_key_data.map(|pem| encoded(&pem).into());
-        Ok((config, given.expiration_timestamp))
+        // By a clock that is ahead, a new credential can be past its expiry: it is used all the same, until the API server refuses it.
+        let soonest = Timestamp::now() + MARGIN + REREAD;
+        Ok((config, given.expiration_timestamp.map(|until| until.max(soonest))))
     }
 
     /// The token of a file, without the line break at its end that editors and `echo` leave there, as kubectl reads it.
@@ -211,9 +214,9 @@ impl Connection {
             kube::Error::Auth(kube::client::AuthError::ReadTokenFile(why, path)) => {
                 what.because(format!("token file {}: {why}", path.display()))
             }
-            kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
-                what.because("its proxy, or that of the environment, is neither http:// nor https://")
-            }
+            kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => what
+                .because("its proxy, or that of the environment, is none of http://, https:// and socks5://")
+                .hint("correct proxy-url of the cluster in the kubeconfig, or HTTPS_PROXY"),
             kube::Error::InferKubeconfig(why) => what.because(why.to_string()),
             _ => what.because("its login cannot be used"),
         }
@@ -233,10 +236,13 @@ impl Connection {
             let client = signed.client.clone();
             (self.trace)(format!("  {doing}"));
             let limit = self.timeout.unwrap_or(Duration::MAX).min(self.deadline.left());
+            attempts.tried += 1;
             let Ok(answer) = tokio::time::timeout(limit, request(client)).await else {
+                if attempts.may_be_frozen(self.met.get()) && !self.deadline.is_over() {
+                    continue;
+                }
                 return self.too_slow(doing, limit);
             };
-            attempts.tried += 1;
             let error = match answer {
                 Ok(answer) => {
                     self.met.set(true);
@@ -308,19 +314,21 @@ impl Attempts {
         }
     }
 
+    /// Whether an API server that has just not answered in time is asked again: one that was `met` before may be restarting.
+    fn may_be_frozen(&self, met: bool) -> bool {
+        met && self.tried < TRIES && self.since.elapsed() < RESTART
+    }
+
     /// How long to wait before the next try; `None` gives up. An API server that was never reached is told at once; one
     /// that was `met` may be restarting.
     ///
-    /// A failure within the API server (500) is repeated for what only reads: in a write it is mostly that of a webhook, which
-    /// is told at once.
+    /// A failure within the API server (500) is repeated unless it is a webhook's that kept a write, which is told at once.
     fn pause_after(&self, error: &kube::Error, met: bool, reads: bool) -> Option<Duration> {
         let backoff = self.pace.scaled(Duration::from_millis(250 << self.tried.min(5)));
         let goes_on = self.tried < TRIES;
         match error {
             _ if excess_of(error).is_some() => None,
-            kube::Error::Api(status)
-                if matches!(status.code, 429 | 502 | 503 | 504) || (status.code == 500 && reads) =>
-            {
+            kube::Error::Api(status) if is_passing(status, reads) => {
                 let wish = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
                 let wish = Duration::from_secs(wish.into());
                 goes_on.then(|| wish.clamp(backoff, LONGEST_PAUSE.max(backoff)))
@@ -334,6 +342,17 @@ impl Attempts {
             kube::Error::HyperError(_) | kube::Error::Service(_) => goes_on.then_some(backoff),
             _ => None,
         }
+    }
+}
+
+/// Whether an answer is one of an API server, or of what stands before it, that will answer soon: it is too busy (429), has failed within
+/// (`etcdserver: leader changed`), or is not reached by its load balancer.
+fn is_passing(status: &Status, reads: bool) -> bool {
+    match status.code {
+        429 => true,
+        500 => reads || !status.message.contains("webhook"),
+        501 | 505 => false,
+        code => (502..600).contains(&code),
     }
 }
 

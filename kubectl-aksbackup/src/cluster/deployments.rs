@@ -2,14 +2,16 @@
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::ObjectName;
-use aksbackup_shared::names::{AGENT_DEPLOYMENT, USE_LABEL, VELERO_CONTAINER};
-use k8s_openapi::api::apps::v1::{Deployment as Live, DeploymentStatus};
+use aksbackup_shared::names::{AGENT_DEPLOYMENT, USE_LABEL};
+use k8s_openapi::api::apps::v1::{Deployment as Live, DeploymentStatus, DeploymentStrategy};
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::cluster::client::{Listed, Reader};
 use crate::cluster::injected::CLIENT_ID;
 use crate::cluster::ownership::{self, Field};
 use crate::cluster::pods::SKIP_ANNOTATION;
+use crate::cluster::velero;
 
 /// Annotation of a pod template: what its rollout depended on, so that a new client id is a cause of its own.
 pub(crate) const CAUSE_ANNOTATION: &str = "aksbackup.io/workload-identity";
@@ -42,6 +44,8 @@ pub(crate) struct Deployment {
     pub(crate) other_manager: Option<String>,
     /// How many pods there should be.
     pub(crate) replicas: usize,
+    /// Whether an old pod goes before a new one comes: a rollout needs no room for more pods than there are.
+    pub(crate) in_place: bool,
     /// The whole pod template.
     pub(crate) template: PodTemplateSpec,
     /// How far its rollout is.
@@ -73,8 +77,17 @@ impl Deployment {
 
     /// Whether it is the agent: by its name, or because Velero is one of its containers.
     pub(crate) fn is_agent(&self) -> bool {
-        let mut containers = self.template.spec.iter().flat_map(|spec| &spec.containers);
-        self.name.as_str() == AGENT_DEPLOYMENT || containers.any(|own| own.name == VELERO_CONTAINER)
+        self.name.as_str() == AGENT_DEPLOYMENT || self.velero().is_some()
+    }
+
+    /// The container that Velero runs in.
+    pub(crate) fn velero(&self) -> Option<&str> {
+        self.template.spec.as_ref().and_then(velero::container)
+    }
+
+    /// Whether its name is one of the extension's.
+    fn is_of_extension(&self) -> bool {
+        self.name.as_str().starts_with(NAME_PREFIX)
     }
 
     /// A value of `AZURE_CLIENT_ID` that the chart itself sets on a container, which the webhook never overwrites.
@@ -113,6 +126,7 @@ impl Deployment {
         let annotation = |key: &str| meta.annotations.as_ref().and_then(|all| all.get(key)).cloned();
         let release = annotation(RELEASE_ANNOTATION)
             .or_else(|| meta.labels.as_ref().and_then(|all| all.get(INSTANCE_LABEL)).cloned());
+        let in_place = spec.strategy.as_ref().is_some_and(is_in_place);
         let template = spec.template;
         let account = template.spec.as_ref().and_then(|pod| pod.service_account_name.clone());
         let of_template = template.metadata.clone().unwrap_or_default();
@@ -135,11 +149,22 @@ impl Deployment {
             ours,
             other_manager: ownership::other_owner(fields, &Field::template_label(USE_LABEL)).map(str::to_owned),
             replicas: usize::try_from(goal.replicas).unwrap_or(0),
+            in_place,
             template,
             refused: refused(&status).map(str::to_owned),
             rollout: rollout(&goal, &status),
         })
     }
+}
+
+fn is_in_place(strategy: &DeploymentStrategy) -> bool {
+    let surge = strategy.rolling_update.as_ref().and_then(|own| own.max_surge.as_ref());
+    strategy.type_.as_deref() == Some("Recreate")
+        || match surge {
+            Some(IntOrString::Int(count)) => *count == 0,
+            Some(IntOrString::String(part)) => part == "0%",
+            None => false,
+        }
 }
 
 /// A name that Kubernetes gave, as a type.
@@ -211,10 +236,26 @@ fn rollout(goal: &Goal, status: &DeploymentStatus) -> Rollout {
     }
 }
 
-/// The deployment that Velero runs in: the one of the known name, else the one with Velero's container.
+/// The deployment that Velero runs in: the one of the known name, else the one with Velero's container, of those with a name of the
+/// extension's first.
 pub(crate) fn agent(all: &[Deployment]) -> Option<&Deployment> {
     let named = all.iter().find(|own| own.name.as_str() == AGENT_DEPLOYMENT);
-    named.or_else(|| all.iter().find(|own| own.is_agent()))
+    let mut others = all.iter().filter(|own| own.is_agent());
+    let ours = || all.iter().find(|own| own.is_agent() && own.is_of_extension());
+    named.or_else(ours).or_else(|| others.next())
+}
+
+/// What there is of the extension in `namespace` where none of its deployments runs Velero; `None` where one does, or there is none.
+pub(crate) fn without_velero(all: &[Deployment], namespace: &str) -> Option<String> {
+    let found: Vec<&Deployment> = all.iter().filter(|own| own.is_of_extension()).collect();
+    let first = found.first().filter(|_| agent(all).is_none())?;
+    let release = first.release.as_ref().map(|own| format!(" of release {own}"));
+    let names: Vec<&str> = found.iter().map(|own| own.name.as_str()).collect();
+    Some(format!(
+        "deployments{} found in namespace {namespace} ({}), but none of them has a container with Velero",
+        release.unwrap_or_default(),
+        names.join(", ")
+    ))
 }
 
 /// The deployments of the extension's release: the agent, and all that Helm installed with it.
@@ -224,7 +265,7 @@ pub(crate) fn of_release(all: &[Deployment]) -> Vec<Deployment> {
     };
     let belongs = |own: &&Deployment| match (&agent.release, &own.release) {
         (Some(agent), Some(own)) => agent == own,
-        _ => own.name.as_str().starts_with(NAME_PREFIX),
+        _ => own.is_of_extension(),
     };
     all.iter().filter(belongs).cloned().collect()
 }

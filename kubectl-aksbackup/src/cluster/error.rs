@@ -91,18 +91,24 @@ fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
     let failure = match status.code {
         401 => Failure::not_permitted(format!("{server} does not accept this login"))
             .hint("sign in again; for AKS with Microsoft Entra: kubelogin convert-kubeconfig -l azurecli"),
-        403 if admission => {
-            Failure::failed(doing.what()).hint("a policy or quota of the cluster refuses it: ask who runs it")
+        403 if status.message.contains("User \"system:anonymous\"") => {
+            Failure::not_permitted(format!("{server} takes this login for an anonymous one"))
+                .hint("sign in, for AKS with Microsoft Entra: kubelogin convert-kubeconfig -l azurecli")
         }
+        403 if admission => denied(doing),
         403 => {
             Failure::not_permitted(doing.what()).hint(format!("ask a cluster admin for the right to {}", doing.right()))
         }
         404 => Failure::missing(doing.what()),
+        _ if is_denied(&status.message) => denied(doing),
         409 if !conflicts(status).is_empty() => Failure::failed(doing.what())
             .because("another field manager has set the same field to another value")
             .hint("look at who that is, then take the field over with --force-conflicts"),
         _ => Failure::failed(doing.what()),
     };
+    if status.reason == NOT_KUBERNETES {
+        return failure.because(foreign(status, server)).code(UNREADABLE);
+    }
     let failure = match status.code {
         // A body that names neither code nor reason: not one of Kubernetes' own.
         0 => failure
@@ -116,6 +122,21 @@ fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
         "" => failure,
         reason => failure.code(reason),
     }
+}
+
+/// The reason that the client library gives an error whose body is no Status, such as the page of a load balancer.
+const NOT_KUBERNETES: &str = "Failed to parse error data";
+
+/// What something between this program and the API server says: the first line of it.
+fn foreign(status: &Status, server: &str) -> String {
+    let line = status.message.lines().next().unwrap_or_default();
+    let line: String = line.chars().take(200).collect();
+    format!("unexpected response from {server}: HTTP status {}: {line}", status.code)
+}
+
+/// A policy, a webhook or a quota refuses what the login is allowed to do. It may do so with any status.
+fn denied(doing: &Doing) -> Failure {
+    Failure::failed(doing.what()).hint("a policy or quota of the cluster refuses it: ask who runs it")
 }
 
 /// Whether a refusal comes from admission in words of its own: webhooks say "denied the request", the API server's own
@@ -231,6 +252,27 @@ mod tests {
             refused(&status(403, "Forbidden", text), &doing(), "https://a").exit,
             Exit::Failed
         );
+    }
+
+    #[test]
+    fn a_policy_refuses_with_any_status_and_a_page_of_a_proxy_is_no_code() {
+        let text =
+            "deployments.apps \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no";
+        let failure = refused(&status(422, "Invalid", text), &doing(), "https://a");
+        assert!(failure.hints[0].to_string().contains("policy"), "{failure}");
+        let page = "<html>\n<head><title>502 Bad Gateway</title></head>";
+        let failure = refused(&status(502, NOT_KUBERNETES, page), &doing(), "https://a");
+        assert_eq!(failure.code.as_deref(), Some(UNREADABLE));
+        assert!(failure.why[0].contains("HTTP status 502: <html>"), "{failure}");
+    }
+
+    #[test]
+    fn an_anonymous_login_is_told_to_sign_in() {
+        let text = "selfsubjectaccessreviews.authorization.k8s.io is forbidden: User \"system:anonymous\" cannot create \
+                    resource \"selfsubjectaccessreviews\" in API group \"authorization.k8s.io\" at the cluster scope";
+        let failure = refused(&status(403, "Forbidden", text), &doing(), "https://a");
+        assert_eq!(failure.exit, Exit::NotPermitted);
+        assert!(failure.hints[0].to_string().starts_with("sign in"), "{failure}");
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 use std::fmt;
 
-use aksbackup_shared::names::{AUDIENCE, VELERO_CONTAINER};
+use aksbackup_shared::names::AUDIENCE;
 use k8s_openapi::api::core::v1::{Container, PodSpec};
+
+use crate::cluster::velero;
 
 /// The variable that names the identity.
 pub(crate) const CLIENT_ID: &str = "AZURE_CLIENT_ID";
@@ -134,7 +136,8 @@ pub(crate) fn is_skipped(skipped: &str, container: &str) -> bool {
 /// What a pod's containers have, without those that the webhook was told to skip. Velero's is never left out: it is the
 /// one that needs it.
 pub(crate) fn injected(spec: &PodSpec, skipped: &str) -> Vec<Injected> {
-    let skips = |name: &str| name != VELERO_CONTAINER && is_skipped(skipped, name);
+    let velero = velero::container(spec);
+    let skips = |name: &str| velero != Some(name) && is_skipped(skipped, name);
     let containers = spec.containers.iter().filter(|container| !skips(&container.name));
     containers
         .map(|container| {

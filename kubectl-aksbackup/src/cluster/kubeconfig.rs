@@ -7,6 +7,7 @@ use kube::Config;
 use kube::config::{AuthInfo, Cluster, ExecConfig, Kubeconfig};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use secrecy::ExposeSecret as _;
 
 use crate::cluster::flags::ConnectionFlags;
 use crate::cluster::proxy::proxy_for;
@@ -73,14 +74,25 @@ pub(crate) fn names(flags: &ConnectionFlags, kind: Named) -> Vec<String> {
 }
 
 fn resolved(flags: &ConnectionFlags) -> Outcome<Access> {
-    let Some(kubeconfig) = read(flags)? else {
-        return match (&flags.server, Config::incluster()) {
-            (Some(_), _) => configured(flags, Chosen::nothing()),
-            (None, Ok(config)) => in_cluster(flags, config),
-            (None, Err(_)) => Failure::missing("there is no kubeconfig").because(nowhere()).err(),
-        };
-    };
-    configured(flags, choose(&kubeconfig, flags)?)
+    let kubeconfig = read(flags)?;
+    if !names_a_cluster(kubeconfig.as_ref(), flags)
+        && let Ok(config) = Config::incluster()
+    {
+        return in_cluster(flags, config);
+    }
+    match kubeconfig {
+        Some(kubeconfig) => configured(flags, choose(&kubeconfig, flags)?),
+        None if flags.server.is_some() => configured(flags, Chosen::nothing()),
+        None => Failure::missing("there is no kubeconfig").because(nowhere()).err(),
+    }
+}
+
+/// Whether flags or kubeconfig say which cluster is meant. Where they do not, a pod signs in by its service account, also beside a
+/// kubeconfig that is empty (client-go, `DeferredLoadingClientConfig`).
+fn names_a_cluster(kubeconfig: Option<&Kubeconfig>, flags: &ConnectionFlags) -> bool {
+    let by_flags = flags.server.is_some() || flags.context.is_some() || flags.cluster.is_some();
+    let current = kubeconfig.and_then(|own| own.current_context.as_deref());
+    by_flags || current.is_some_and(|name| !name.is_empty())
 }
 
 impl Chosen {
@@ -159,24 +171,28 @@ fn configured(flags: &ConnectionFlags, chosen: Chosen) -> Outcome<Access> {
         return Failure::usage(format!("{full:?} is no address of an API server")).err();
     };
     let mut config = Config::new(url);
-    config.root_cert = authority(flags, &cluster)?;
-    config.accept_invalid_certs = flags.insecure_skip_tls_verify || cluster.insecure_skip_tls_verify.unwrap_or(false);
-    config.tls_server_name = flags
-        .tls_server_name
-        .clone()
-        .or_else(|| cluster.tls_server_name.clone());
+    trust(flags, &cluster, &mut config)?;
     let environment = |name: &str| std::env::var(name).ok();
     let https = config.cluster_url.scheme_str() != Some("http");
     let host = config.cluster_url.host().unwrap_or_default().to_owned();
     let port = config.cluster_url.port_u16().unwrap_or(if https { 443 } else { 80 });
     let own = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
     if let Some(proxy) = own.or_else(|| proxy_for(https, &host, port, &environment)) {
-        let Ok(proxy) = proxy.parse() else {
+        let Ok(proxy) = plain(&proxy).parse() else {
             return Failure::usage("the proxy of the kubeconfig or the environment is no URL").err();
         };
         config.proxy_url = Some(proxy);
     }
     finished(flags, config, auth, &cluster, user)
+}
+
+/// The address of a proxy under the one name that the client library knows of two: with `socks5` it also lets the proxy resolve names, as
+/// Go does for both.
+fn plain(proxy: &str) -> String {
+    match proxy.strip_prefix("socks5h://") {
+        Some(rest) => format!("socks5://{rest}"),
+        None => proxy.to_owned(),
+    }
 }
 
 fn in_cluster(flags: &ConnectionFlags, mut config: Config) -> Outcome<Access> {
@@ -192,8 +208,17 @@ fn finished(
     user: Option<String>,
 ) -> Outcome<Access> {
     config.auth_info = with_flags(flags, auth);
+    let token = config.auth_info.token.take();
+    config.auth_info.token = token.filter(|token| is_set(Some(token.expose_secret())));
     config.disable_compression = flags.disable_compression || cluster.disable_compression.unwrap_or(false);
-    let mut plugin = config.auth_info.exec.take();
+    if has_certificate(&config.auth_info) && !has_key(&config.auth_info) {
+        return Failure::usage("the login has a client certificate without its key")
+            .hint("name the file of the key: --client-key FILE")
+            .err();
+    }
+    let plugin = config.auth_info.exec.take();
+    // As with kubectl, a token goes before the plugin.
+    let mut plugin = plugin.filter(|_| !has_token(&config.auth_info));
     if let Some(plugin) = plugin.as_mut().filter(|plugin| plugin.provide_cluster_info) {
         plugin.cluster = cluster.try_into().ok();
     }
@@ -223,12 +248,14 @@ fn with_flags(flags: &ConnectionFlags, mut auth: AuthInfo) -> AuthInfo {
             ..AuthInfo::default()
         };
     }
-    if let (Some(certificate), Some(key)) = (&flags.client_certificate, &flags.client_key) {
-        auth.client_certificate = Some(certificate.clone());
+    if flags.client_certificate.is_some() {
+        auth.client_certificate.clone_from(&flags.client_certificate);
         auth.client_certificate_data = None;
-        auth.client_key = Some(key.clone());
-        auth.client_key_data = None;
         auth.exec = None;
+    }
+    if flags.client_key.is_some() {
+        auth.client_key.clone_from(&flags.client_key);
+        auth.client_key_data = None;
     }
     if flags.impersonate.is_some() {
         auth.impersonate.clone_from(&flags.impersonate);
@@ -246,6 +273,41 @@ fn with_flags(flags: &ConnectionFlags, mut auth: AuthInfo) -> AuthInfo {
         extras.entry(key.clone()).or_default().push(value.clone());
     }
     auth
+}
+
+/// Whether a field is there and not empty: kubectl makes no difference between the two.
+fn is_set(field: Option<&str>) -> bool {
+    field.is_some_and(|text| !text.is_empty())
+}
+
+fn has_token(auth: &AuthInfo) -> bool {
+    auth.token.is_some() || is_set(auth.token_file.as_deref())
+}
+
+fn has_certificate(auth: &AuthInfo) -> bool {
+    is_set(auth.client_certificate.as_deref()) || is_set(auth.client_certificate_data.as_deref())
+}
+
+fn has_key(auth: &AuthInfo) -> bool {
+    auth.client_key.is_some() || auth.client_key_data.is_some()
+}
+
+/// Whom the client trusts. As with kubectl, a flag about it puts aside all that the kubeconfig says of it, and another server has another
+/// name.
+fn trust(flags: &ConnectionFlags, cluster: &Cluster, config: &mut Config) -> Outcome<()> {
+    let by_flags = flags.insecure_skip_tls_verify || flags.certificate_authority.is_some();
+    let nothing = Cluster::default();
+    let of_file = if by_flags { &nothing } else { cluster };
+    config.root_cert = authority(flags, of_file)?;
+    config.accept_invalid_certs = flags.insecure_skip_tls_verify || of_file.insecure_skip_tls_verify.unwrap_or(false);
+    if config.accept_invalid_certs && config.root_cert.as_ref().is_some_and(|all| !all.is_empty()) {
+        return Failure::usage("the connection has a certificate authority, and is told not to check certificates")
+            .hint("set insecure-skip-tls-verify to false, in the kubeconfig or on the command line")
+            .err();
+    }
+    let own = cluster.tls_server_name.clone().filter(|_| flags.server.is_none());
+    config.tls_server_name = flags.tls_server_name.clone().or(own);
+    Ok(())
 }
 
 /// The certificate authority as DER, from the flag's file, else the kubeconfig's data or file.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aksbackup_shared::diagnosis::mask::mask;
 use aksbackup_shared::failure::{Failure, Outcome};
 use futures::AsyncBufReadExt as _;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 
@@ -14,15 +15,17 @@ use crate::cluster::error::Doing;
 /// The most bytes of a line that is told as one.
 const LONGEST: usize = 1 << 16;
 
-/// Which lines of a container's log.
+/// Which lines of a log.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines {
-    /// The container.
-    pub(crate) container: String,
     /// How many of the last ones; `None` is all.
-    pub(crate) tail: Option<u32>,
+    pub(crate) tail: Option<i64>,
     /// Not older than this.
     pub(crate) since: Option<Duration>,
+    /// Not from before this moment.
+    pub(crate) since_time: Option<Timestamp>,
+    /// Whether each one begins with the time at which it was written.
+    pub(crate) timestamps: bool,
     /// Of the container that ran before.
     pub(crate) previous: bool,
     /// Whether to go on with what is written from now on.
@@ -30,12 +33,14 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    fn parameters(&self) -> LogParams {
+    fn parameters(&self, container: &str) -> LogParams {
         LogParams {
-            container: Some(self.container.clone()),
+            container: Some(container.to_owned()),
             follow: self.follow,
             previous: self.previous,
-            tail_lines: self.tail.map(i64::from),
+            tail_lines: self.tail,
+            since_time: self.since_time,
+            timestamps: self.timestamps,
             since_seconds: self
                 .since
                 .map(|since| i64::try_from(since.as_secs().max(1)).unwrap_or(i64::MAX)),
@@ -45,14 +50,19 @@ impl Lines {
 }
 
 impl Reader {
-    /// Gives each line of a pod's log to `line`, without secrets.
+    /// Gives each line of the log of a pod's container to `line`, without secrets.
     ///
     /// # Errors
     /// As the API server says, or the stream breaks off.
-    pub(crate) async fn log(&self, pod: &str, lines: &Lines, mut line: impl FnMut(&str)) -> Outcome<()> {
-        let object = format!("log of container {} in pod {pod}", lines.container);
+    pub(crate) async fn log(
+        &self,
+        (pod, container): (&str, &str),
+        lines: &Lines,
+        mut line: impl FnMut(&str),
+    ) -> Outcome<()> {
+        let object = format!("log of container {container} in pod {pod}");
         let doing = Doing::new("get", "pods/log", object.clone(), self.namespace());
-        let parameters = lines.parameters();
+        let parameters = lines.parameters(container);
         let stream = self
             .connection()
             .send(&doing, async |client| {

@@ -9,7 +9,7 @@
 //!   changes, and their time.
 //! * [`surroundings`], [`quantity`]: what the extension would be installed into; [`neighbours`]: what stands beside it;
 //!   [`lists`]: lists that are long, or that may not be read.
-//! * [`injected`], [`selection`]: what the workload identity webhook does to pods, and which pods it is asked about.
+//! * [`velero`]: which container Velero runs in; [`injected`], [`selection`]: what the workload identity webhook does to pods, and which pods it is asked about.
 //! * [`issuer`], [`rights`], [`rehearsal`], [`ownership`]: what is asked before anything is written.
 
 mod bounded;
@@ -38,4 +38,5 @@ pub(crate) mod service_accounts;
 pub(crate) mod storage_locations;
 pub(crate) mod surroundings;
 pub(crate) mod tails;
+pub(crate) mod velero;
 pub(crate) mod watch;

@@ -1,13 +1,14 @@
 //! Pods: whose they are, what the webhook put into them, and what keeps them from running.
 
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
+use aksbackup_shared::names::USE_LABEL;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod as Live, PodStatus};
 
 use crate::cluster::client::{Listed, Reader};
-use crate::cluster::deployments::CAUSE_ANNOTATION;
-use crate::cluster::injected::{Expected, Injected, injected};
+use crate::cluster::deployments::{CAUSE_ANNOTATION, Deployment};
+use crate::cluster::injected::{Expected, Injected, injected, is_skipped};
+use crate::cluster::velero;
 
 /// Annotation of a pod: containers that the webhook leaves alone, separated by `;`.
 pub(crate) const SKIP_ANNOTATION: &str = "azure.workload.identity/skip-containers";
@@ -31,6 +32,8 @@ pub(crate) struct Pod {
     pub(crate) ready: bool,
     /// What the webhook put into each of its containers that it does not skip.
     pub(crate) containers: Vec<Injected>,
+    /// The container that Velero runs in.
+    pub(crate) velero: Option<String>,
     /// Since when Velero runs in it, by the cluster's clock.
     pub(crate) velero_since: Option<Timestamp>,
     /// What keeps it from running, in Kubernetes' words.
@@ -76,7 +79,7 @@ impl Pod {
 
     /// Whether Velero is one of its containers.
     pub(crate) fn runs_velero(&self) -> bool {
-        self.containers.iter().any(|own| own.container == VELERO_CONTAINER)
+        self.velero.is_some()
     }
 
     /// The pod as the steps need it.
@@ -95,6 +98,7 @@ impl Pod {
             .zip(label("pod-template-hash"))
             .and_then(|(set, hash)| deployment_of(set, hash));
         let skipped = annotation(SKIP_ANNOTATION).unwrap_or_default();
+        let velero = velero::container(&spec);
         let phase = status.phase.as_deref().unwrap_or_default();
         Self {
             ending: meta.deletion_timestamp.is_some() || matches!(phase, "Succeeded" | "Failed"),
@@ -103,18 +107,29 @@ impl Pod {
             cause: annotation(CAUSE_ANNOTATION),
             ready: condition(&status, "Ready").is_some_and(|own| own == "True"),
             containers: injected(&spec, &skipped),
-            velero_since: velero_since(&status),
+            velero_since: velero.and_then(|own| velero_since(&status, own)),
             trouble: trouble(&status),
             created: meta.creation_timestamp.as_ref().map(|time| time.0),
             service_account: spec.service_account_name.clone().unwrap_or_default(),
             node: spec.node_name.clone(),
             unscheduled: unscheduled(&status),
-            skips_velero: skipped.split(';').any(|own| own.trim() == VELERO_CONTAINER),
+            skips_velero: velero.is_some_and(|own| is_skipped(&skipped, own)),
+            velero: velero.map(str::to_owned),
             states: states(&status),
             name: meta.name.clone().unwrap_or_default(),
             uid: meta.uid.clone().unwrap_or_default(),
         }
     }
+}
+
+/// Those of `pods` that belong to `deployments`. Another Velero in the same namespace says nothing about the extension's.
+pub(crate) fn of_deployments(mut pods: Vec<Pod>, deployments: &[Deployment]) -> Vec<Pod> {
+    pods.retain(|pod| {
+        deployments
+            .iter()
+            .any(|own| pod.deployment.as_deref() == Some(own.name.as_str()))
+    });
+    pods
 }
 
 /// A replica set's name is that of its deployment, a dash, and the hash that its pods carry as a label.
@@ -130,12 +145,12 @@ fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a str> {
         .map(|own| own.status.as_str())
 }
 
-fn velero_since(status: &PodStatus) -> Option<Timestamp> {
+fn velero_since(status: &PodStatus, container: &str) -> Option<Timestamp> {
     let velero = status
         .container_statuses
         .iter()
         .flatten()
-        .find(|own| own.name == VELERO_CONTAINER)?;
+        .find(|own| own.name == container)?;
     let running = velero.state.as_ref()?.running.as_ref()?;
     running.started_at.as_ref().map(|time| time.0)
 }

@@ -12,6 +12,26 @@ pub(crate) fn bytes(quantity: &Quantity) -> i128 {
     scaled(&quantity.0, 1.0)
 }
 
+/// Whether the quota that refused a pod, in the API server's words, leaves room for it once a pod like it is gone: nothing of it is used beyond
+/// its bounds. `exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3`.
+pub(crate) fn has_room_in_place(refusal: &str) -> bool {
+    let amounts = |text: &str| -> Vec<(String, i128)> {
+        let pairs = text.split(',').filter_map(|pair| pair.trim().split_once('='));
+        pairs
+            .map(|(name, amount)| (name.to_owned(), millis(&Quantity(amount.to_owned()))))
+            .collect()
+    };
+    let Some((used, limited)) = refusal
+        .split_once(", used: ")
+        .and_then(|(_, rest)| rest.split_once(", limited: "))
+    else {
+        return false;
+    };
+    let (used, limited) = (amounts(used), amounts(limited.split(';').next().unwrap_or_default()));
+    let within = |(name, used): &(String, i128)| limited.iter().any(|(own, most)| own == name && used <= most);
+    !used.is_empty() && used.iter().all(within)
+}
+
 /// Good to the 15 digits of a floating point number, which no comparison here comes near.
 fn scaled(text: &str, unit: f64) -> i128 {
     const SUFFIXES: [(&str, f64); 14] = [
@@ -55,5 +75,19 @@ mod tests {
         assert_eq!(bytes(&quantity("128M")), 128_000_000);
         assert_eq!(bytes(&quantity("1e3")), 1000);
         assert_eq!(bytes(&quantity("none")), 0);
+    }
+
+    #[test]
+    fn a_full_quota_has_room_for_a_pod_in_another_s_place_and_one_that_shrank_has_not() {
+        let refusal = |used: &str| {
+            has_room_in_place(&format!(
+                "pods \"a\" is forbidden: exceeded quota: q, requested: cpu=500m,pods=1, used: {used}, limited: cpu=2,pods=3"
+            ))
+        };
+        assert!(refusal("cpu=2,pods=3"));
+        assert!(!refusal("cpu=2,pods=4") && !refusal("cpu=2500m,pods=3") && !refusal("other=1"));
+        assert!(!has_room_in_place(
+            "pods \"a\" is forbidden: failed quota: q: must specify cpu"
+        ));
     }
 }

@@ -14,6 +14,7 @@ use crate::cluster::error::Doing;
 use crate::cluster::injected::{Injected, injected};
 use crate::cluster::ownership::MANAGER;
 use crate::cluster::pods::SKIP_ANNOTATION;
+use crate::cluster::velero;
 
 /// What came back of a pod that was created for trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) struct Trial {
     pub(crate) deployment: ObjectName,
     /// Its service account.
     pub(crate) service_account: ObjectName,
+    /// Whether its new pods take the places of old ones.
+    pub(crate) in_place: bool,
     /// What the webhook did.
     pub(crate) outcome: TrialOutcome,
 }
@@ -42,6 +45,8 @@ pub(crate) struct Made {
     pub(crate) labelled: bool,
     /// What each container has that the webhook was not told to skip.
     pub(crate) containers: Vec<Injected>,
+    /// The container that Velero runs in.
+    pub(crate) velero: Option<String>,
     /// The pod's labels.
     pub(crate) labels: BTreeMap<String, String>,
     /// The containers that the webhook was told to skip, as the annotation lists them.
@@ -90,6 +95,7 @@ impl Reader {
         Ok(Trial {
             deployment: deployment.name.clone(),
             service_account: deployment.service_account.clone(),
+            in_place: deployment.in_place,
             outcome,
         })
     }
@@ -117,10 +123,12 @@ fn made(pod: &Pod) -> Made {
     let annotations = pod.metadata.annotations.as_ref();
     let skipped = annotations.and_then(|all| all.get(SKIP_ANNOTATION));
     let skipped = skipped.cloned().unwrap_or_default();
+    let spec = pod.spec.clone().unwrap_or_default();
     let labels = pod.metadata.labels.clone().unwrap_or_default();
     Made {
         labelled: labels.get(USE_LABEL).is_some_and(|own| own == "true"),
-        containers: injected(&pod.spec.clone().unwrap_or_default(), &skipped),
+        containers: injected(&spec, &skipped),
+        velero: velero::container(&spec).map(str::to_owned),
         labels,
         skipped,
     }

@@ -103,12 +103,17 @@ impl Reader {
         Ok(known.unwrap_or_else(|| own.to_owned()))
     }
 
-    /// Those of `wanted` that the caller lacks in the namespace.
+    /// Those of `wanted` that the caller lacks in the namespace. A role can also name the objects (`resourceNames`): what is not granted
+    /// for all of a kind is asked for each of the `names` that this program would change.
     ///
     /// # Errors
     /// As the API server says.
-    pub(crate) async fn lacks(&self, wanted: &[Permission]) -> Outcome<Vec<Permission>> {
-        let answers = try_join_all(wanted.iter().map(|permission| self.may(*permission))).await?;
+    pub(crate) async fn lacks(
+        &self,
+        wanted: &[Permission],
+        names: impl Fn(Permission) -> Vec<String>,
+    ) -> Outcome<Vec<Permission>> {
+        let answers = try_join_all(wanted.iter().map(|own| self.has(*own, names(*own)))).await?;
         Ok(wanted
             .iter()
             .zip(answers)
@@ -117,11 +122,20 @@ impl Reader {
             .collect())
     }
 
-    /// Whether the caller has this right in the namespace.
+    async fn has(&self, permission: Permission, names: Vec<String>) -> Outcome<bool> {
+        if self.may(permission, None).await? {
+            return Ok(true);
+        }
+        let each = names.iter().map(|name| self.may(permission, Some(name)));
+        let each = try_join_all(each).await?;
+        Ok(!each.is_empty() && each.into_iter().all(|may| may))
+    }
+
+    /// Whether the caller has this right in the namespace, on the object `name` or on all of the kind.
     ///
     /// # Errors
     /// As the API server says.
-    pub(crate) async fn may(&self, permission: Permission) -> Outcome<bool> {
+    async fn may(&self, permission: Permission, name: Option<&str>) -> Outcome<bool> {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let review = SelfSubjectAccessReview {
             spec: SelfSubjectAccessReviewSpec {
@@ -131,6 +145,7 @@ impl Reader {
                     resource: text(permission.resource),
                     subresource: text(permission.subresource),
                     namespace: text(self.namespace()),
+                    name: name.map(str::to_owned),
                     ..ResourceAttributes::default()
                 }),
                 ..SelfSubjectAccessReviewSpec::default()

@@ -16,6 +16,7 @@ use crate::cluster::error::{Doing, is_missing};
 use crate::cluster::lists::{Wanted, unless_forbidden};
 use crate::cluster::neighbours::Webhook;
 use crate::cluster::quantity::{bytes, millis};
+use crate::cluster::velero::is_image;
 
 /// Name of the webhook of AKS's workload identity, in whatever configuration it is.
 pub(crate) const WEBHOOK: &str = "mutation.azure-workload-identity.io";
@@ -148,13 +149,7 @@ fn velero(own: &Deployment, namespace: &str) -> Option<String> {
     let place = own.namespace().unwrap_or_default();
     let pod = own.spec.as_ref()?.template.spec.as_ref()?;
     let mut images = pod.containers.iter().filter_map(|own| own.image.as_deref());
-    (place != namespace && images.any(is_velero)).then(|| format!("{place}/{}", own.name_any()))
-}
-
-/// Whether an image's own name, without registry and tag, is Velero's.
-fn is_velero(image: &str) -> bool {
-    let name = image.rsplit('/').next().unwrap_or_default();
-    name.split([':', '@']).next() == Some("velero")
+    (place != namespace && images.any(is_image)).then(|| format!("{place}/{}", own.name_any()))
 }
 
 /// What a pod takes from its node.
@@ -245,12 +240,6 @@ fn bounds(quota: &ResourceQuota) -> Vec<Quota> {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_velero_is_known_by_its_image() {
-        assert!(is_velero("velero/velero:v1.15.0") && is_velero("registry:5000/velero@sha256:00"));
-        assert!(!is_velero("velero/velero-plugin-for-aws:v1") && !is_velero("nginx"));
-    }
 
     #[test]
     fn a_node_s_room_is_what_its_pods_leave() {

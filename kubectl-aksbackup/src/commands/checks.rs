@@ -39,9 +39,11 @@ pub(crate) struct Sight {
     pub(crate) issuer: Option<String>,
     /// The extension's deployments.
     pub(crate) deployments: Option<Vec<Deployment>>,
+    /// What was found of an extension in which no deployment runs Velero.
+    pub(crate) without_velero: Option<String>,
     /// The namespace's service accounts.
     pub(crate) accounts: Option<Vec<ServiceAccount>>,
-    /// The namespace's pods.
+    /// The pods of those deployments, or all of the namespace where they may not be read.
     pub(crate) pods: Option<Vec<Pod>>,
     /// The namespace's storage locations.
     pub(crate) locations: Option<Locations>,

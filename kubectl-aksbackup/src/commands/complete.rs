@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
+use aksbackup_shared::diagnosis::catalogue::Catalogue;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
 
@@ -40,12 +41,26 @@ pub(crate) async fn lines(words: &[OsString]) -> Vec<String> {
     command = command.mut_arg("namespace", |arg| {
         arg.add(ArgValueCompleter::new(move |typed: &OsStr| among(&known, typed)))
     });
+    let topics = topics(words);
+    command = command.mut_subcommand("doctor", |own| {
+        own.mut_arg("words", |arg| {
+            arg.add(ArgValueCompleter::new(move |typed: &OsStr| among(&topics, typed)))
+        })
+    });
     let line: Vec<OsString> = std::iter::once("kubectl".into()).chain(words.iter().cloned()).collect();
     let last = words.len().max(1);
     let here = std::env::current_dir().ok();
     let candidates = complete(&mut command, line, last, here.as_deref()).unwrap_or_default();
     let shown = candidates.iter().filter(|candidate| !candidate.is_hide_set());
     shown.map(spelt).chain([":4".to_owned()]).collect()
+}
+
+/// What stands behind `doctor`, and behind `doctor explain`.
+fn topics(words: &[OsString]) -> Vec<String> {
+    match words.iter().any(|word| word == "explain") {
+        true => Catalogue::get().rows().map(|known| known.id.clone()).collect(),
+        false => ["list", "explain"].map(str::to_owned).to_vec(),
+    }
 }
 
 fn spelt(candidate: &CompletionCandidate) -> String {
@@ -111,6 +126,13 @@ mod tests {
                 .iter()
                 .any(|word| word.ends_with("server"))
         );
+    }
+
+    #[tokio::test]
+    async fn known_failures_are_completed() {
+        assert_eq!(candidates(&["doctor", "expl"]).await, ["explain", ":4"]);
+        let all = candidates(&["doctor", "explain", "WI-POD"]).await;
+        assert!(all.contains(&"WI-POD-STALE".to_owned()), "{all:?}");
     }
 
     #[tokio::test]

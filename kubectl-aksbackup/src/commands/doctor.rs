@@ -6,7 +6,7 @@ use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::finding::Remedy;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::Fix;
-use aksbackup_shared::diagnosis::command::{conclude, look_up, offer};
+use aksbackup_shared::diagnosis::command::{conclude_as, look_up, offer};
 use aksbackup_shared::diagnosis::diagnose;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
@@ -45,12 +45,13 @@ pub(crate) async fn run(cli: &Cli, flags: &DoctorFlags) -> Outcome<Exit> {
         Ok(own) => not_blind(&reader, &own).await.map(|()| own),
         Err(failure) => Err(failure),
     };
-    let own = match seen {
-        Ok(own) => own,
+    let (own, blind) = match seen {
+        Ok(own) => (own, Exit::NotPermitted),
         Err(failure) if failure.exit == Exit::Deadline => return Err(failure),
-        Err(failure) => unreachable(&failure, &reader, &state)?,
+        // As verify ends there.
+        Err(failure) => (unreachable(&failure, &reader, &state)?, failure.exit),
     };
-    let exit = conclude(&cli.common, arguments, &own, &state)?;
+    let exit = conclude_as(&cli.common, arguments, &own, &state, blind)?;
     match offer(&cli.common, arguments, &own, Program::Kubectl)? {
         Some(Remedy::Configure) => {
             let dry = DryRunArgs { dry_run: DryRun::None };

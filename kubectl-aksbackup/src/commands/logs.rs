@@ -7,13 +7,15 @@ use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::names::AGENT_DEPLOYMENT;
+use aksbackup_shared::names::{AGENT_DEPLOYMENT, VELERO_CONTAINER};
 use aksbackup_shared::process::document;
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use serde_json::json;
 
 use crate::cli::{Cli, LogsArgs};
 use crate::cluster::client::Reader;
+use crate::cluster::deployments::agent;
+use crate::cluster::lists::allowed;
 use crate::cluster::logs::Lines;
 use crate::cluster::pods::Pod;
 use crate::commands::session;
@@ -21,7 +23,7 @@ use crate::commands::session;
 /// The most bytes of a log that is printed as a JSON document.
 const OF_DOCUMENT: usize = 16 << 20;
 
-/// Prints the log of a container in each pod of the agent's deployment.
+/// Prints the log of a container, or of all of them, in each pod of the agent's deployment.
 ///
 /// # Errors
 /// Exit 2: `--follow` as JSON, which has no end. Exit 3: no such pod or container. As the API server says.
@@ -31,18 +33,20 @@ pub(crate) async fn run(cli: &Cli, arguments: &LogsArgs) -> Outcome<Exit> {
     }
     let reader = session::reader(cli, &session::state_or_none(cli)?)?;
     let pods = agents(&reader).await?;
+    let sources: Vec<Source<'_>> = pods.iter().flat_map(|pod| sources(pod, arguments)).collect();
     let lines = Lines {
-        container: arguments.container.clone(),
-        tail: Some(arguments.tail),
+        tail: (arguments.tail >= 0).then_some(arguments.tail),
         since: arguments.since,
+        since_time: arguments.since_time,
+        timestamps: arguments.timestamps,
         previous: arguments.previous,
         follow: arguments.follow,
     };
     let console = cli.common.console();
     match cli.common.output {
-        Format::Text => print(&reader, &pods, &lines, &console).await?,
+        Format::Text => print(&reader, &sources, &lines, &console).await?,
         Format::Json => {
-            let logs = try_join_all(pods.iter().map(|pod| collected(&reader, pod, &lines))).await?;
+            let logs = try_join_all(sources.iter().map(|source| collected(&reader, source, &lines))).await?;
             console.result(&document(
                 json!({ "command": "logs", "exit": Exit::Done, "logs": logs }),
             ));
@@ -51,16 +55,42 @@ pub(crate) async fn run(cli: &Cli, arguments: &LogsArgs) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-/// The pods of the agent's deployment that are not on their way out.
+/// A container whose log is printed.
+struct Source<'a> {
+    pod: &'a Pod,
+    container: &'a str,
+}
+
+/// The containers of `pod` that the flags name: without one, the one with Velero.
+fn sources<'a>(pod: &'a Pod, arguments: &'a LogsArgs) -> Vec<Source<'a>> {
+    let source = |container: &'a str| Source { pod, container };
+    match arguments.all_containers {
+        true => pod.states.iter().map(|own| source(&own.container)).collect(),
+        false => {
+            let velero = pod.velero.as_deref().unwrap_or(VELERO_CONTAINER);
+            vec![source(arguments.container.as_deref().unwrap_or(velero))]
+        }
+    }
+}
+
+/// The pods of the agent's deployment that are not on their way out. Where deployments can't be listed, all that run Velero.
 async fn agents(reader: &Reader) -> Outcome<Vec<Pod>> {
-    let pods = reader.pods().await?.items;
-    let own = pods
+    let (pods, deployments) = try_join(reader.pods(), async { allowed(reader.deployments().await) }).await?;
+    let deployments = deployments.map(|all| all.items).unwrap_or_default();
+    let name = agent(&deployments).map(|own| own.name.as_str());
+    let is_own = |pod: &Pod| match (name, pod.deployment.as_deref()) {
+        (Some(name), own) => own == Some(name),
+        (None, own) => own == Some(AGENT_DEPLOYMENT) || pod.velero.is_some(),
+    };
+    let own: Vec<Pod> = pods
+        .items
         .into_iter()
-        .filter(|pod| !pod.ending && (pod.deployment.as_deref() == Some(AGENT_DEPLOYMENT) || pod.runs_velero()));
-    let own: Vec<Pod> = own.collect();
+        .filter(|pod| !pod.ending && is_own(pod))
+        .collect();
     if own.is_empty() {
         return Failure::missing(format!(
-            "deployment {AGENT_DEPLOYMENT} has no pod in namespace {}",
+            "deployment {} has no pod in namespace {}",
+            name.unwrap_or(AGENT_DEPLOYMENT),
             reader.namespace()
         ))
         .hint(fix!["is the backup extension installed? ", kubectl("status")])
@@ -69,34 +99,40 @@ async fn agents(reader: &Reader) -> Outcome<Vec<Pod>> {
     Ok(own)
 }
 
-/// A pod's log, line by line; a container that it does not have is told with those that it has.
-async fn log(reader: &Reader, pod: &Pod, lines: &Lines, line: impl FnMut(&str)) -> Outcome<()> {
-    let failure = match reader.log(&pod.name, lines, line).await {
+/// A log, line by line; a container that the pod does not have is told with those that it has.
+async fn log(reader: &Reader, source: &Source<'_>, lines: &Lines, line: impl FnMut(&str)) -> Outcome<()> {
+    let Source { pod, container } = source;
+    let failure = match reader.log((&pod.name, container), lines, line).await {
         Err(failure) if failure.why.iter().any(|why| why.contains("is not valid for pod")) => failure,
         ending => return ending,
     };
-    let names: Vec<&str> = pod.containers.iter().map(|own| own.container.as_str()).collect();
-    Failure::missing(format!("pod {} has no container {}", pod.name, lines.container))
+    let names: Vec<&str> = pod.states.iter().map(|own| own.container.as_str()).collect();
+    Failure::missing(format!("pod {} has no container {container}", pod.name))
         .because(failure.why.join("; "))
         .hint(format!("it has: {}", names.join(", ")))
         .err()
 }
 
-async fn print(reader: &Reader, pods: &[Pod], lines: &Lines, console: &Console) -> Outcome<()> {
-    let several = pods.len() > 1;
-    let each = pods.iter().map(|pod| {
-        log(reader, pod, lines, move |line| match several {
-            true => console.result(&format!("[{}] {line}", pod.name)),
-            false => console.result(line),
+/// Prints logs; where there are several, each line with the pod and the container that it is from.
+async fn print(reader: &Reader, sources: &[Source<'_>], lines: &Lines, console: &Console) -> Outcome<()> {
+    let pods = sources.iter().any(|own| own.pod.name != sources[0].pod.name);
+    let containers = sources.iter().any(|own| own.container != sources[0].container);
+    let each = sources.iter().map(|source| {
+        let (pod, container) = (&source.pod.name, source.container);
+        log(reader, source, lines, move |line| match (pods, containers) {
+            (_, true) => console.result(&format!("[{pod}/{container}] {line}")),
+            (true, false) => console.result(&format!("[{pod}] {line}")),
+            (false, false) => console.result(line),
         })
     });
     try_join_all(each).await?;
     Ok(())
 }
 
-async fn collected(reader: &Reader, pod: &Pod, lines: &Lines) -> Outcome<serde_json::Value> {
+async fn collected(reader: &Reader, source: &Source<'_>, lines: &Lines) -> Outcome<serde_json::Value> {
+    let Source { pod, container } = source;
     let (mut all, mut held) = (Vec::new(), 0_usize);
-    log(reader, pod, lines, |line| {
+    log(reader, source, lines, |line| {
         held = held.saturating_add(line.len());
         if held <= OF_DOCUMENT {
             all.push(line.to_owned());
@@ -111,5 +147,5 @@ async fn collected(reader: &Reader, pod: &Pod, lines: &Lines) -> Outcome<serde_j
             .hint(fix!["ask for fewer lines, or for text: ", kubectl("logs --tail 1000")])
             .err();
     }
-    Ok(json!({ "pod": pod.name, "container": lines.container, "lines": all }))
+    Ok(json!({ "pod": pod.name, "container": container, "lines": all }))
 }

@@ -10,8 +10,9 @@ use futures::future::{try_join, try_join4, try_join5};
 use jiff::Timestamp;
 
 use crate::cluster::client::{Listed, Reader};
-use crate::cluster::deployments::of_release;
+use crate::cluster::deployments::{of_release, without_velero};
 use crate::cluster::lists::allowed;
+use crate::cluster::pods::of_deployments;
 use crate::cluster::rights::lacking;
 use crate::cluster::watch::Since;
 use crate::commands::checks::{Locations, Sight, checks};
@@ -57,12 +58,19 @@ pub(crate) async fn look(reader: &Reader, pages: usize) -> Outcome<Seen> {
         pods: version(pods.as_ref()),
         storage_locations: version(locations.as_ref()),
     };
+    let own = deployments.as_ref().map(|all| of_release(&all.items));
     let sight = Sight {
         namespace: reader.namespace_name().clone(),
         issuer,
-        deployments: deployments.map(|all| of_release(&all.items)),
+        without_velero: deployments
+            .as_ref()
+            .and_then(|all| without_velero(&all.items, reader.namespace())),
         accounts: accounts.map(|all| all.items),
-        pods: pods.map(|all| all.items),
+        pods: pods.map(|all| match &own {
+            Some(own) => of_deployments(all.items, own),
+            None => all.items,
+        }),
+        deployments: own,
         locations: locations.map(|all| Locations {
             // A list always has a version; a kind that is not installed has no list.
             known: !all.version.is_empty(),
@@ -125,7 +133,7 @@ pub(crate) async fn not_blind(reader: &Reader, own: &Examination) -> Outcome<()>
     if !own.is_blind() {
         return Ok(());
     }
-    let (caller, lacks) = try_join(reader.caller(), reader.lacks(VERIFY)).await?;
+    let (caller, lacks) = try_join(reader.caller(), reader.lacks(VERIFY, |_| Vec::new())).await?;
     match lacks.is_empty() {
         true => Ok(()),
         false => lacking(&caller, &lacks, reader.namespace()).err(),

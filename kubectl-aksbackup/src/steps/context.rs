@@ -3,17 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use aksbackup_shared::command_line::az;
-use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::names::AGENT_DEPLOYMENT;
 use aksbackup_shared::pace::Pace;
-use aksbackup_shared::step::Turn;
+use aksbackup_shared::step::{Decision, Turn};
 
 use crate::cluster::client::{Reader, Rehearsal};
-use crate::cluster::deployments::{Deployment, of_release};
+use crate::cluster::deployments::{Deployment, of_release, without_velero};
 use crate::cluster::pods::Pod;
 use crate::steps::confirmation::Confirmation;
+use crate::steps::silence::Silence;
 
 /// Facts of one run.
 pub(crate) struct Context {
@@ -23,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) issuer: Option<String>,
     /// Namespace of the extension.
     pub(crate) namespace: String,
+    /// What was found of an extension in which no deployment runs Velero.
+    pub(crate) without_velero: Option<String>,
     /// The extension's deployments, as they were last seen.
     pub(crate) deployments: RefCell<Vec<Deployment>>,
     /// The namespace's pods, as they were last seen.
@@ -35,6 +39,8 @@ pub(crate) struct Context {
     pub(crate) watched: Cell<bool>,
     /// Whose word the client ID is.
     pub(crate) confirmation: RefCell<Confirmation>,
+    /// Since when Velero's next validation is waited for.
+    pub(crate) silence: Silence,
     /// What is tried before the first write; `None` in a command that writes nothing, or once it was tried.
     pub(crate) rehearsal: RefCell<Option<Rehearsal>>,
 }
@@ -53,12 +59,14 @@ impl Context {
             caller,
             issuer,
             namespace: reader.namespace().to_owned(),
+            without_velero: without_velero(&all, reader.namespace()),
             deployments: RefCell::new(of_release(&all)),
             pods: RefCell::default(),
             cluster_flags: "--resource-group GROUP --name CLUSTER".to_owned(),
             pace: reader.connection().pace(),
             watched: Cell::new(false),
             confirmation: RefCell::default(),
+            silence: Silence::default(),
             rehearsal: RefCell::default(),
         })
     }
@@ -75,10 +83,23 @@ impl Context {
     }
 
     /// The turn of the platform team where the extension is not in the cluster.
-    pub(crate) fn not_installed(&self, namespace: &str) -> Turn {
-        self.prepare(format!(
+    ///
+    /// # Errors
+    /// It is there, and its Velero cannot be found.
+    pub(crate) fn not_installed<C>(&self, namespace: &str) -> Outcome<Decision<C>> {
+        if let Some(found) = &self.without_velero {
+            return Failure::failed("cannot find Velero in the backup extension")
+                .because(found.clone())
+                .hint(fix![
+                    "compare the containers with those that this program knows, and update it: ",
+                    shell(format!("kubectl get deployments --namespace {namespace} --output wide"))
+                ])
+                .err();
+        }
+        let turn = self.prepare(format!(
             "the backup extension is not installed: there is no deployment {AGENT_DEPLOYMENT} in namespace {namespace}"
-        ))
+        ));
+        Ok(Decision::Blocked(Vec::new(), vec![turn]))
     }
 
     /// How long a burst of changes in the cluster is left to settle before the next look.

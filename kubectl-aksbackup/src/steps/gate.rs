@@ -1,6 +1,7 @@
 //! Whether the storage is ready for pods that use workload identity, as far as it can be known before there are any.
 
 use aksbackup_shared::command_line::az;
+use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::names::{CONFIRMATIONS, STORAGE_LOCATION};
 use aksbackup_shared::schema::State;
@@ -9,7 +10,8 @@ use aksbackup_shared::step::Turn;
 use crate::cluster::pods::Pod;
 use crate::cluster::storage_locations::{StorageLocation, default_of};
 use crate::steps::context::Context;
-use crate::steps::storage::{Access, access, fix_of, meaning, told};
+use crate::steps::silence::refuse_never;
+use crate::steps::storage::{Access, access, fix_of, meaning, silent, told};
 
 /// The known failures of signing in by the node.
 const OF_THE_NODE: [&str; 5] = [
@@ -34,7 +36,20 @@ pub(crate) enum Gate {
 /// While Velero runs without token file, it signs in by the node with the same identity: an available storage location
 /// then proves role and network. Once a token file is there it proves nothing beforehand, and neither does it where the
 /// node's identity cannot be used at all, which workload identity is the cure for.
-pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, context: &Context) -> Gate {
+///
+/// # Errors
+/// Velero does not validate the location again: neither before the rollout nor after it would anything be proved.
+pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, context: &Context) -> Outcome<Gate> {
+    refuse_never(locations, &context.namespace)?;
+    let access = access(locations, pods);
+    let gate = judge(locations, pods, &access, state, context);
+    if gate != Gate::Open {
+        context.silence.heard(&access, context)?;
+    }
+    Ok(gate)
+}
+
+fn judge(locations: &[StorageLocation], pods: &[Pod], access: &Access<'_>, state: &State, context: &Context) -> Gate {
     if pods
         .iter()
         .any(|pod| !pod.ending && pod.runs_velero() && pod.is_injected())
@@ -58,9 +73,10 @@ pub(crate) fn gate(locations: &[StorageLocation], pods: &[Pod], state: &State, c
             also: Vec::new(),
         });
     }
-    match access(locations, pods) {
+    match access {
         Access::Proven(_) => Gate::Open,
-        Access::Unknown(why) => Gate::Closed(why),
+        Access::Silent(location) => Gate::Closed(silent(location)),
+        Access::Unknown(why) => Gate::Closed(why.clone()),
         Access::Denied(_) | Access::Absent => {
             let fix = fix_of(location, state.cloud.roles.as_ref())
                 .map(|fix| format!(" - {fix}"))
@@ -77,7 +93,18 @@ mod tests {
 
     fn judged(location: Option<StorageLocation>, pod: Pod, state: &State) -> Gate {
         let locations: Vec<StorageLocation> = location.into_iter().collect();
-        gate(&locations, &[pod], state, &testing::context())
+        gate(&locations, &[pod], state, &testing::context()).unwrap()
+    }
+
+    #[test]
+    fn a_location_that_is_not_validated_again_opens_nothing() {
+        let mut location = testing::location();
+        location.frequency = Some("0".into());
+        for pod in [testing::bare_pod(), testing::pod()] {
+            let locations = [location.clone()];
+            let failure = gate(&locations, &[pod], &State::default(), &testing::context()).unwrap_err();
+            assert!(failure.why[0].contains("validationFrequency is 0"), "{failure}");
+        }
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::names::{USE_LABEL, VELERO_CONTAINER};
+use aksbackup_shared::names::USE_LABEL;
 
 use crate::cluster::client::stripped;
 use crate::cluster::deployments::{Deployment, Rollout};
 use crate::cluster::error::is_denied;
 use crate::cluster::injected::{Expected, Injected, Lack};
 use crate::cluster::pods::Pod;
+use crate::cluster::quantity::has_room_in_place;
 use crate::cluster::rehearsal::{Made, Trial, TrialOutcome};
 use crate::cluster::surroundings::WEBHOOK;
 use crate::steps::context::Context;
@@ -68,6 +69,8 @@ pub(crate) fn webhook(trials: &[Trial], around: &Around, expected: &Expected, co
             TrialOutcome::Made(made) => behind = behind.or(made_as(trial, made, around, expected, context)?),
             // Policies may refuse bare pods and let those of a deployment pass: only the rollout itself can tell.
             TrialOutcome::Refused(why) if is_denied(why) && !why.contains(WEBHOOK) => {}
+            // The trial pod comes beside the old ones, and the new pod in the place of one.
+            TrialOutcome::Refused(why) if trial.in_place && has_room_in_place(why) => {}
             TrialOutcome::Refused(why) => return refused(trial.deployment.as_str(), why, context),
         }
     }
@@ -129,7 +132,7 @@ fn never<T>(
     let (deployment, container) = (&trial.deployment, &own.container);
     let failure = Failure::failed(format!("new pods of deployment {deployment} get no workload identity"))
         .because(format!("container {container} of a trial pod {lack}"));
-    if container == VELERO_CONTAINER {
+    if made.velero.as_ref() == Some(container) {
         let namespace = &context.namespace;
         return failure
             .hint(fix![
@@ -330,6 +333,18 @@ mod tests {
         assert!(judged(TrialOutcome::Refused("exceeded quota: pods".into())).is_err());
         let own = "admission webhook \"mutation.azure-workload-identity.io\" denied the request: token expiration 60";
         assert!(judged(TrialOutcome::Refused(own.into())).is_err());
+    }
+
+    #[test]
+    fn a_full_quota_stops_only_what_needs_more_pods() {
+        let words = "exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3";
+        let mut trial = testing::trial(TrialOutcome::Refused(words.into()));
+        for in_place in [false, true] {
+            trial.in_place = in_place;
+            let trials = [trial.clone()];
+            let judged = webhook(&trials, &Around::default(), &testing::expected(), &testing::context());
+            assert_eq!(judged.is_ok(), in_place);
+        }
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::names::VELERO_CONTAINER;
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 
 use crate::cluster::deployments::Deployment;
@@ -57,7 +56,7 @@ pub(crate) fn refuse(
 pub(crate) fn of_template(deployment: &Deployment, goal: &Goal, namespace: &str) -> Vec<Obstacle> {
     let skipped = skipping(deployment, namespace);
     let counts = |container: &Container| {
-        container.name == VELERO_CONTAINER || !is_skipped(deployment.skipped(), &container.name)
+        deployment.velero() == Some(&container.name) || !is_skipped(deployment.skipped(), &container.name)
     };
     let preset = deployment.variables().filter(|(container, _)| counts(container));
     let preset = preset.filter_map(|(container, own)| variable(deployment, container, own, goal, namespace));
@@ -67,17 +66,16 @@ pub(crate) fn of_template(deployment: &Deployment, goal: &Goal, namespace: &str)
 fn skipping(deployment: &Deployment, namespace: &str) -> Option<Obstacle> {
     let (name, skipped) = (&deployment.name, deployment.skipped());
     let spec = deployment.template.spec.as_ref()?;
-    let velero =
-        spec.containers.iter().any(|own| own.name == VELERO_CONTAINER) && is_skipped(skipped, VELERO_CONTAINER);
+    let velero = deployment.velero().filter(|own| is_skipped(skipped, own));
     let says = match (
         velero,
         spec.containers.is_empty() || !injected(spec, skipped).is_empty(),
     ) {
-        (true, _) => format!(
-            "deployment {name} tells the webhook to leave container {VELERO_CONTAINER} alone: {SKIP_ANNOTATION}={skipped:?}"
+        (Some(velero), _) => format!(
+            "deployment {name} tells the webhook to leave container {velero} alone: {SKIP_ANNOTATION}={skipped:?}"
         ),
-        (false, true) => return None,
-        (false, false) => {
+        (None, true) => return None,
+        (None, false) => {
             let names: Vec<&str> = spec.containers.iter().map(|own| own.name.as_str()).collect();
             format!(
                 "deployment {name} tells the webhook to leave every container alone (container {}): \
@@ -87,12 +85,12 @@ fn skipping(deployment: &Deployment, namespace: &str) -> Option<Obstacle> {
         }
     };
     let left: Vec<&str> = match velero {
-        true => skipped
+        Some(velero) => skipped
             .split(';')
             .map(str::trim)
-            .filter(|own| !own.is_empty() && *own != VELERO_CONTAINER)
+            .filter(|own| !own.is_empty() && *own != velero)
             .collect(),
-        false => Vec::new(),
+        None => Vec::new(),
     };
     let value = match left.is_empty() {
         true => "null".to_owned(),

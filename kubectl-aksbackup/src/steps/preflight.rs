@@ -15,6 +15,7 @@ use crate::cluster::deployments::agent;
 use crate::cluster::rights::{self, Permission};
 use crate::platform::Cluster;
 use crate::steps::context::Context;
+use crate::steps::step06_workload_identity::used;
 
 /// The right that lets a caller prove which cluster this is where the discovery document is closed.
 const TOKEN: Permission = Permission::new("create", "", "serviceaccounts").of("token");
@@ -56,7 +57,7 @@ impl Step for Preflight {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let (issuer, lacks) = try_join(self.issuer(reader, state), reader.lacks(self.rights)).await?;
+        let (issuer, lacks) = try_join(self.issuer(reader, state), self.lacks(reader)).await?;
         Ok(Seen {
             issuer,
             lacks,
@@ -109,6 +110,17 @@ impl Preflight {
         let deployments = self.context.deployments.borrow().clone();
         let account = agent(&deployments).map_or("default", |agent| agent.service_account.as_str());
         reader.issuer_of_token(account).await
+    }
+
+    /// The permissions that are missing for what this run can change: the objects of the extension that are known.
+    async fn lacks(&self, reader: &Reader) -> Outcome<Vec<Permission>> {
+        let deployments = self.context.deployments.borrow().clone();
+        let names = |permission: Permission| match (permission.verb, permission.resource) {
+            ("patch", "deployments") => deployments.iter().map(|own| own.name.to_string()).collect(),
+            ("patch", "serviceaccounts") => used(&deployments).iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        };
+        reader.lacks(self.rights, names).await
     }
 
     fn no_issuer(&self) -> Turn {

@@ -1,5 +1,5 @@
 //! Before the first write: every change of the run is sent for trial, and so is a pod of each template that is going to be
-//! rolled out. A conflict, a policy that refuses or removes the label, a webhook that passes the pods by, a quota: all are
+//! rolled out. A conflict, a policy that refuses or removes the label, a webhook that passes the pods by, a quota, a Velero that validates nothing: all are
 //! known while nothing has been changed.
 
 use aksbackup_shared::failure::Outcome;
@@ -13,6 +13,7 @@ use crate::steps::context::Context;
 use crate::steps::goal::Goal;
 use crate::steps::injection::webhook;
 use crate::steps::passing::Around;
+use crate::steps::silence::refuse_never;
 
 /// What is going to be changed.
 pub(crate) struct Due<'a> {
@@ -44,6 +45,8 @@ pub(crate) async fn rehearse(due: &Due<'_>, reader: &Reader, goal: &Goal, contex
     }
     let taken = context.rehearsal.borrow_mut().take();
     let Some(rehearsal) = taken else { return Ok(()) };
+    let locations = reader.storage_locations().await?;
+    refuse_never(&locations.items, reader.namespace())?;
     let trials = try_join_all(due.deployments.iter().map(|own| reader.trial(own)));
     let (trials, ..) = try_join3(
         trials,

@@ -16,6 +16,7 @@ use futures::future::try_join3;
 
 use crate::cluster::client::{Reader, Writer};
 use crate::cluster::deployments::{Deployment, of_release};
+use crate::cluster::pods::of_deployments;
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::platform::Cluster;
 use crate::steps::context::Context;
@@ -59,7 +60,10 @@ impl Change for Annotate {
         let Self { account, client_id, .. } = self;
         let warning = account.client_id.as_ref().map(|old| match &account.other_manager {
             Some(manager) => {
-                format!("replaces client id {old}, set by {manager}; it has to be forced: --force-conflicts")
+                format!(
+                    "replaces client id {old}, set by {manager}; it has to be forced: --force-conflicts; unconfigure does \
+                     not restore it"
+                )
             }
             None => format!("replaces client id {old}"),
         });
@@ -84,8 +88,8 @@ impl Step for WorkloadIdentity {
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let lists = try_join3(reader.deployments(), reader.service_accounts(), reader.pods());
         let (deployments, accounts, pods) = lists.await?;
-        self.context.pods.replace(pods.items);
         let deployments = of_release(&deployments.items);
+        self.context.pods.replace(of_deployments(pods.items, &deployments));
         self.context.deployments.replace(deployments.clone());
         let seen = Seen {
             namespace: reader.namespace_name().clone(),
@@ -106,8 +110,7 @@ impl Step for WorkloadIdentity {
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<Annotate>> {
         if seen.deployments.is_empty() {
-            let turn = self.context.not_installed(seen.namespace.as_str());
-            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+            return self.context.not_installed(seen.namespace.as_str());
         }
         let Some(identity) = &state.cloud.identity else {
             let turn = self
@@ -133,7 +136,10 @@ impl Step for WorkloadIdentity {
         // What another manager may hold on to is asked for first: if that fails, nothing was written.
         changes.sort_by_key(|change| change.account.other_manager.is_none());
         Ok(match changes.is_empty() {
-            true => Decision::Done(format!("{} service accounts carry client id {client_id}", wanted.len())),
+            true => Decision::Done(match wanted.len() {
+                1 => format!("1 service account carries client id {client_id}"),
+                count => format!("{count} service accounts carry client id {client_id}"),
+            }),
             false => Decision::Change(changes),
         })
     }

@@ -21,7 +21,7 @@ use futures::future::{try_join_all, try_join3};
 
 use crate::cluster::client::{Reader, Writer};
 use crate::cluster::deployments::{Deployment, Rollout as Progress, of_release};
-use crate::cluster::pods::Pod;
+use crate::cluster::pods::{Pod, of_deployments};
 use crate::cluster::rehearsal::Trial;
 use crate::cluster::storage_locations::StorageLocation;
 use crate::cluster::watch::Since;
@@ -86,10 +86,11 @@ impl Step for Rollout {
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let lists = try_join3(reader.deployments(), reader.pods(), reader.storage_locations());
         let (deployments, pods, locations) = lists.await?;
+        let own = of_release(&deployments.items);
         let mut seen = Seen {
             namespace: reader.namespace().to_owned(),
-            deployments: of_release(&deployments.items),
-            pods: pods.items,
+            pods: of_deployments(pods.items, &own),
+            deployments: own,
             locations: locations.items,
             trials: Vec::new(),
             around: Around::default(),
@@ -112,8 +113,7 @@ impl Step for Rollout {
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<RolloutChange>> {
         if seen.deployments.is_empty() {
-            let turn = self.context.not_installed(&seen.namespace);
-            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+            return self.context.not_installed(&seen.namespace);
         }
         let Some(goal) = Goal::of(state) else {
             let turn = self
@@ -127,7 +127,7 @@ impl Step for Rollout {
         if !due.is_empty() {
             let confirmation = self.context.confirmation.borrow();
             confirmation.confirmed(&goal.client_id)?;
-            return match gate(&seen.locations, &seen.pods, state, &self.context) {
+            return match gate(&seen.locations, &seen.pods, state, &self.context)? {
                 Gate::Turn(turn) => Ok(Decision::Blocked(Vec::new(), vec![turn])),
                 Gate::Closed(why) => Ok(Decision::Wait(Wait::for_(why))),
                 Gate::Open => self.unless_behind(seen, &goal, seen.labels(&due, &goal)),
@@ -213,7 +213,7 @@ impl Rollout {
     fn to_try<'a>(&self, seen: &'a Seen, goal: &Goal, state: &State) -> Vec<&'a Deployment> {
         let due = seen.due(goal);
         if !due.is_empty() {
-            let open = matches!(gate(&seen.locations, &seen.pods, state, &self.context), Gate::Open);
+            let open = matches!(gate(&seen.locations, &seen.pods, state, &self.context), Ok(Gate::Open));
             return if open { due } else { Vec::new() };
         }
         let missed = seen.missed(goal);

@@ -21,13 +21,14 @@ use jiff::Timestamp;
 use crate::cluster::client::{Reader, Writer};
 use crate::cluster::deployments::{Deployment, of_release};
 use crate::cluster::injected::Expected;
-use crate::cluster::pods::Pod;
+use crate::cluster::pods::{Pod, of_deployments};
 use crate::cluster::storage_locations::{StorageLocation, default_of};
 use crate::cluster::watch::Since;
 use crate::platform::Cluster;
 use crate::steps::context::Context;
 use crate::steps::injection::{lack, live};
-use crate::steps::storage::{Access, access, meaning, read_only, told, velero_since};
+use crate::steps::silence::refuse_never;
+use crate::steps::storage::{Access, access, meaning, read_only, silent, told, velero_since};
 
 /// Behind the command of the other team, where what `configure` has just done did not help.
 const AGAIN: &str = "looks whether what the state file says is still so; then run configure again";
@@ -74,10 +75,11 @@ impl Step for Verification {
         let (deployments, pods, locations) = lists.await?;
         let validated = default_of(&locations.items).and_then(|own| own.validated);
         self.first.set(self.first.get().or(validated));
+        let own = of_release(&deployments.items);
         Ok(Seen {
             namespace: reader.namespace().to_owned(),
-            deployments: of_release(&deployments.items),
-            pods: pods.items,
+            pods: of_deployments(pods.items, &own),
+            deployments: own,
             locations: locations.items,
             since: Since {
                 deployments: String::new(),
@@ -90,8 +92,7 @@ impl Step for Verification {
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<Never>> {
         if seen.deployments.is_empty() {
-            let turn = self.context.not_installed(&seen.namespace);
-            return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+            return self.context.not_installed(&seen.namespace);
         }
         let Some(identity) = &state.cloud.identity else {
             let turn = self
@@ -111,12 +112,18 @@ impl Step for Verification {
         {
             return Ok(Decision::Wait(Wait::for_(why)));
         }
-        match access(&seen.locations, &seen.pods) {
+        let access = access(&seen.locations, &seen.pods);
+        if !matches!(access, Access::Proven(_)) {
+            refuse_never(&seen.locations, &seen.namespace)?;
+        }
+        self.context.silence.heard(&access, &self.context)?;
+        match access {
             Access::Proven(location) if location.read_only => self.read_only(location),
             Access::Proven(location) => Ok(Decision::Done(format!(
                 "storage location {} is Available to pods that use client id {client_id}",
                 location.name
             ))),
+            Access::Silent(location) => Ok(Decision::Wait(Wait::for_(silent(location)))),
             Access::Unknown(why) => Ok(Decision::Wait(Wait::for_(why))),
             Access::Denied(location) if seen.is_young(location, self.context.patience()) => {
                 Ok(Decision::Wait(Wait::for_(told(location))))

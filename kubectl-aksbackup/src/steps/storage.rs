@@ -22,7 +22,9 @@ pub(crate) enum Access<'a> {
     Proven(&'a StorageLocation),
     /// Velero, as it runs now, could not.
     Denied(&'a StorageLocation),
-    /// Nothing yet: Velero has not looked since it started, or does not run.
+    /// Nothing yet: Velero runs, and has not validated the location since its start.
+    Silent(&'a StorageLocation),
+    /// Nothing yet: Velero does not run.
     Unknown(String),
     /// There is no storage location.
     Absent,
@@ -50,10 +52,7 @@ pub(crate) fn access<'a>(locations: &'a [StorageLocation], pods: &[Pod]) -> Acce
         return Access::Unknown(format!("Velero does not run yet{why}"));
     };
     if location.validated.is_none_or(|validated| validated <= since) {
-        let name = &location.name;
-        return Access::Unknown(format!(
-            "Velero has not validated storage location {name} since its start"
-        ));
+        return Access::Silent(location);
     }
     match location.is_available() {
         true => Access::Proven(location),
@@ -64,20 +63,11 @@ pub(crate) fn access<'a>(locations: &'a [StorageLocation], pods: &[Pod]) -> Acce
 /// Why the last validation is too old to count at `now`, the cluster's time: Velero looks every minute unless told
 /// otherwise, and one that hangs leaves its last verdict standing.
 pub(crate) fn overdue(location: &StorageLocation, now: Timestamp) -> Option<String> {
-    const ENOUGH: Duration = Duration::from_secs(300);
-    let own = location.frequency.as_deref().map(duration);
-    let frequency = match own {
-        Some(Ok(frequency)) if frequency.is_zero() => {
-            return Some(format!(
-                "storage location {} is never validated: its validationFrequency is 0",
-                location.name
-            ));
-        }
-        Some(Ok(frequency)) => frequency,
-        Some(Err(_)) | None => Duration::from_secs(60),
-    };
+    if let Some((why, _)) = never(location, "") {
+        return Some(why);
+    }
     let age = now.duration_since(location.validated?).unsigned_abs();
-    let old = age > ENOUGH.max(frequency * 3);
+    let old = age > enough(location);
     old.then(|| {
         format!(
             "storage location {} was last validated {} ago",
@@ -85,6 +75,44 @@ pub(crate) fn overdue(location: &StorageLocation, now: Timestamp) -> Option<Stri
             human(age)
         )
     })
+}
+
+/// How long Velero is given for a validation: three of its intervals, which are a minute unless told otherwise, and at least five minutes.
+pub(crate) fn enough(location: &StorageLocation) -> Duration {
+    const LEAST: Duration = Duration::from_secs(300);
+    let own = location.frequency.as_deref().map(duration);
+    let frequency = own.and_then(Result::ok).unwrap_or(Duration::from_secs(60));
+    LEAST.max(frequency.saturating_mul(3))
+}
+
+/// Why Velero does not validate a location again, and what makes it do so. One that was never validated is validated once all the same
+/// (Velero, `internal/storage/storagelocation.go`, `IsReadyToValidate`).
+pub(crate) fn never(location: &StorageLocation, namespace: &str) -> Option<(String, CommandLine)> {
+    let own = location.frequency.as_deref().map(duration);
+    let off = matches!(own, Some(Ok(frequency)) if frequency.is_zero()) && location.validated.is_some();
+    let name = &location.name;
+    off.then(|| {
+        (
+            format!("storage location {name} is never validated: its validationFrequency is 0"),
+            shell(format!(
+                "kubectl patch backupstoragelocation {name} --namespace {namespace} --type merge --patch \
+                 '{{\"spec\":{{\"validationFrequency\":null}}}}'"
+            )),
+        )
+    })
+}
+
+/// That Velero is silent about a location.
+pub(crate) fn silent(location: &StorageLocation) -> String {
+    let name = &location.name;
+    let every = location
+        .frequency
+        .as_deref()
+        .map(|own| format!(" (validationFrequency {own})"));
+    format!(
+        "Velero has not validated storage location {name} since its start{}",
+        every.unwrap_or_default()
+    )
 }
 
 /// Why backups cannot be written to a location that Velero reaches, and what cures it: somebody has made it read-only,
@@ -166,10 +194,10 @@ mod tests {
             Access::Proven(&location)
         );
         pod.velero_since = location.validated;
-        assert!(matches!(
+        assert_eq!(
             access(std::slice::from_ref(&location), &[pod.clone()]),
-            Access::Unknown(_)
-        ));
+            Access::Silent(&location)
+        );
         pod.velero_since = None;
         assert!(matches!(access(&[location], &[pod]), Access::Unknown(_)));
         assert_eq!(access(&[], &[testing::pod()]), Access::Absent);

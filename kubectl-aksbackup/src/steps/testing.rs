@@ -29,12 +29,14 @@ pub(crate) fn context() -> Rc<Context> {
         caller: "jane".into(),
         issuer: Some(ISSUER.into()),
         namespace: "ns".into(),
+        without_velero: None,
         deployments: RefCell::default(),
         pods: RefCell::default(),
         cluster_flags: "--resource-group g --name c".into(),
         pace: Pace::real(),
         watched: std::cell::Cell::new(false),
         confirmation: RefCell::default(),
+        silence: Default::default(),
         rehearsal: RefCell::default(),
     })
 }
@@ -94,6 +96,7 @@ pub(crate) fn deployment() -> Deployment {
         ours: true,
         other_manager: None,
         replicas: 1,
+        in_place: false,
         template: template(),
         rollout: Rollout::Complete,
         refused: None,
@@ -132,6 +135,7 @@ pub(crate) fn pod() -> Pod {
             tenant_id: Some(GUID.into()),
             audience: Some(AUDIENCE.into()),
         }],
+        velero: Some(VELERO_CONTAINER.into()),
         velero_since: "2026-01-01T00:00:00Z".parse().ok(),
         trouble: None,
         created: "2026-01-01T00:00:00Z".parse().ok(),
@@ -203,6 +207,7 @@ pub(crate) fn trial(outcome: TrialOutcome) -> Trial {
     Trial {
         deployment: deployment().name,
         service_account: deployment().service_account,
+        in_place: false,
         outcome,
     }
 }
@@ -214,6 +219,7 @@ pub(crate) fn made(change: impl FnOnce(&mut Injected)) -> TrialOutcome {
     TrialOutcome::Made(Made {
         labelled: true,
         containers,
+        velero: Some(VELERO_CONTAINER.into()),
         labels: [(USE_LABEL.to_owned(), "true".to_owned())].into(),
         skipped: String::new(),
     })

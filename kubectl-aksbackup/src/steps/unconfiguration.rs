@@ -15,6 +15,7 @@ use crate::cluster::service_accounts::ServiceAccount;
 use crate::cluster::watch::Since;
 use crate::platform::Cluster;
 use crate::steps::context::Context;
+use crate::steps::injection::halted;
 
 /// The step.
 pub(crate) struct Unconfiguration {
@@ -125,6 +126,7 @@ impl Step for Unconfiguration {
                 namespace: seen.namespace.clone(),
             });
         let changes: Vec<TakeBack> = labels.chain(annotations).collect();
+        seen.refuse_paused(state, !changes.is_empty())?;
         if !changes.is_empty() {
             return Ok(Decision::Change(changes));
         }
@@ -164,6 +166,28 @@ impl Step for Unconfiguration {
 }
 
 impl Seen {
+    /// A paused deployment keeps its labelled pods, and makes more of them that find no client ID any more.
+    ///
+    /// # Errors
+    /// There is one that `configure` rolled out, with the command that lets it go on.
+    fn refuse_paused(&self, state: &State, changes: bool) -> Outcome<()> {
+        let rolled = state.cluster.rollout.as_ref();
+        let of_file = |own: &Deployment| rolled.is_some_and(|table| table.deployments.contains(&own.name));
+        let mut paused = self.deployments.iter().filter(|own| own.rollout == Rollout::Paused);
+        let Some(own) = paused.find(|own| own.ours || of_file(own)) else {
+            return Ok(());
+        };
+        let failure = Failure::failed(format!("deployment {} is paused", own.name));
+        let failure = match changes {
+            true => failure.because("nothing was changed: its pods would keep the label and lose the client ID"),
+            false => failure.because("its pods are those from before, with the label and without the client ID"),
+        };
+        match halted(&own.rollout, own.name.as_str(), &self.namespace) {
+            Some((_, fix)) => failure.hint(fix).hint("then run the same command again").err(),
+            None => failure.err(),
+        }
+    }
+
     fn rolling(&self) -> Outcome<Option<Wait>> {
         for deployment in &self.deployments {
             let name = &deployment.name;

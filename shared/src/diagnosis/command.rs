@@ -57,8 +57,22 @@ pub fn look_up(common: &CommonArgs, args: &DoctorArgs, program: Program) -> Outc
 /// # Errors
 /// Exit 3 and 7: the other program's view was named and is not there, or cannot be used. One's own cannot be kept.
 pub fn conclude(common: &CommonArgs, args: &DoctorArgs, own: &Examination, state: &State) -> Outcome<Exit> {
+    conclude_as(common, args, own, state, Exit::NotPermitted)
+}
+
+/// The same, with the exit code for an examination that saw nothing at all.
+///
+/// # Errors
+/// As [`conclude`].
+pub fn conclude_as(
+    common: &CommonArgs,
+    args: &DoctorArgs,
+    own: &Examination,
+    state: &State,
+    blind: Exit,
+) -> Outcome<Exit> {
     let exit = match own.is_blind() {
-        true => Exit::NotPermitted,
+        true => blind,
         false => own.exit(args.examine.fail_on),
     };
     let console = common.console();

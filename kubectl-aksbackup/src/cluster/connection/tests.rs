@@ -22,7 +22,7 @@ fn a_busy_server_is_asked_again_a_few_times_within_bounds() {
     let pause = |tried, error| after(tried, Pace::real()).pause_after(&error, true, true);
     assert_eq!(pause(1, busy(429, 2)), Some(Duration::from_secs(2)));
     assert_eq!(pause(1, busy(503, 3600)), Some(LONGEST_PAUSE));
-    for status in [500, 502, 503] {
+    for status in [500, 502, 503, 504, 520] {
         assert_eq!(pause(1, busy(status, 0)), Some(Duration::from_millis(500)));
     }
     assert_eq!(pause(TRIES, busy(503, 0)), None);
@@ -52,11 +52,19 @@ fn a_server_that_was_never_reached_is_told_at_once_and_one_that_was_met_may_rest
 fn a_refusal_is_not_asked_again() {
     let attempts = after(1, Pace::real());
     assert_eq!(attempts.pause_after(&busy(403, 0), true, true), None);
-    assert_eq!(
-        attempts.pause_after(&busy(500, 0), true, false),
-        None,
-        "a webhook that fails"
-    );
+    let failed = |words: &str| {
+        let status = Status::failure(words, "InternalError").with_code(500);
+        attempts.pause_after(&kube::Error::Api(status.boxed()), true, false)
+    };
+    assert_eq!(failed("failed calling webhook \"w\": no endpoints"), None);
+    assert!(failed("etcdserver: leader changed").is_some());
+}
+
+#[test]
+fn only_a_server_that_was_met_is_asked_again_after_a_timeout() {
+    assert!(after(1, Pace::real()).may_be_frozen(true));
+    assert!(!after(1, Pace::real()).may_be_frozen(false));
+    assert!(!after(TRIES, Pace::real()).may_be_frozen(true));
 }
 
 #[test]

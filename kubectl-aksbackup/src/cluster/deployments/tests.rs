@@ -88,8 +88,34 @@ fn the_release_s_deployments_are_found_by_the_agent_s_release() {
 fn an_agent_of_another_name_is_known_by_velero_s_container() {
     let mut renamed = live("backup-agent", Some("r"));
     assert!(of_release(std::slice::from_ref(&renamed)).is_empty());
-    let spec = serde_json::json!({ "spec": { "containers": [{ "name": VELERO_CONTAINER }] } });
+    let spec = serde_json::json!({ "spec": { "containers": [{ "name": "velero" }] } });
     renamed.template = serde_json::from_value(spec).unwrap();
-    let all = [live("other", Some("x")), renamed, live("helper", Some("r"))];
+    let all = [live("other", Some("x")), renamed.clone(), live("helper", Some("r"))];
     assert_eq!(of_release(&all).len(), 2);
+    let image = "mcr.microsoft.com/oss/velero/velero:v1";
+    let spec = serde_json::json!({ "spec": { "containers": [{ "name": "velero-server", "image": image }] } });
+    let mut by_image = live("dataprotection-microsoft-backup-agent", Some("e"));
+    by_image.template = serde_json::from_value(spec).unwrap();
+    let all = [renamed, by_image, live("helper", Some("e"))];
+    assert_eq!(
+        agent(&all).unwrap().name,
+        all[1].name,
+        "a name of the extension's goes first"
+    );
+    assert_eq!(without_velero(&all, "ns"), None);
+}
+
+#[test]
+fn an_extension_without_velero_is_told_and_not_called_absent() {
+    let all = [
+        live("dataprotection-microsoft-agent", Some("r")),
+        live("other", Some("x")),
+    ];
+    let told = without_velero(&all, "ns").unwrap();
+    assert!(
+        told.contains("release r") && told.contains("dataprotection-microsoft-agent"),
+        "{told}"
+    );
+    assert!(!told.contains("other"), "{told}");
+    assert_eq!(without_velero(&all[1..], "ns"), None);
 }

@@ -11,7 +11,7 @@ use crate::cluster::flags::ConnectionFlags;
 /// must exist.
 pub(super) fn read(flags: &ConnectionFlags) -> Outcome<Option<Kubeconfig>> {
     if let Some(path) = &flags.kubeconfig {
-        if !path.is_file() {
+        if !path.exists() || path.is_dir() {
             return Failure::missing(format!("there is no kubeconfig {}", path.display())).err();
         }
         return read_all(std::slice::from_ref(path));
@@ -45,12 +45,19 @@ fn read_all(paths: &[PathBuf]) -> Outcome<Option<Kubeconfig>> {
     let mut merged = None;
     for path in paths.iter().filter(|path| path.exists()) {
         let one = Kubeconfig::read_from(path).or_else(|error| unreadable(path, &error))?;
+        let one = usable(one);
         merged = Some(match merged {
             None => one,
             Some(earlier) => Kubeconfig::merge(earlier, one).or_else(|error| unreadable(path, &error))?,
         });
     }
     Ok(merged)
+}
+
+/// Without an empty current context: `kubectl config unset current-context` writes one, and the next file may name another.
+fn usable(mut one: Kubeconfig) -> Kubeconfig {
+    one.current_context = one.current_context.filter(|name| !name.is_empty());
+    one
 }
 
 /// The parser's own text quotes the file, which may hold tokens: only the place is told.
@@ -68,4 +75,19 @@ fn unreadable<T>(path: &Path, error: &KubeconfigError) -> Outcome<T> {
         _ => failure.because("it is not a valid kubeconfig"),
     }
     .err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_current_context_leaves_it_to_the_next_file() {
+        let one = |text: &str| usable(Kubeconfig::from_yaml(text).unwrap());
+        let (empty, null) = (one("current-context: \"\"\n"), one("clusters: null\n"));
+        let merged = Kubeconfig::merge(empty, null).unwrap();
+        assert_eq!(merged.current_context, None);
+        let merged = Kubeconfig::merge(merged, one("current-context: b\n")).unwrap();
+        assert_eq!(merged.current_context.as_deref(), Some("b"));
+    }
 }

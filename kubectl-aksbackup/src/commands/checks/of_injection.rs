@@ -97,6 +97,10 @@ fn templates(sight: &Sight, state: &State) -> Vec<Check> {
     let judge = |failure: &str| {
         let cure = match failure {
             "WI-ENV-PRESET" | "WI-SKIP" => fixes.get(failure).map(Fix::from).unwrap_or_default(),
+            "WI-LABEL-VALUE" if all.iter().any(|own| own.rival().is_some()) => fix![
+                "find out why it is set, then take it over: ",
+                kubectl("configure --force-conflicts")
+            ],
             "WI-SA-TYPO" => fix![
                 kubectl("configure"),
                 " (the misspelled key has no effect; correct it where it is set)"
@@ -114,7 +118,10 @@ fn label(own: &Deployment, state: &State, faults: &mut Faults) {
         _ if own.is_labelled() => {}
         Some(value) => faults.add(
             "WI-LABEL-VALUE",
-            format!("{name} has {USE_LABEL}={value:?} and not \"true\""),
+            match own.rival() {
+                Some(manager) => format!("{name} has {USE_LABEL}={value:?} and not \"true\", set by {manager}"),
+                None => format!("{name} has {USE_LABEL}={value:?} and not \"true\""),
+            },
         ),
         None => {
             let meta = own.template.metadata.iter();

@@ -81,6 +81,14 @@ fn extension(sight: &Sight) -> Check {
             "deployments",
             &format!("list deployments.apps in namespace {namespace}"),
         ),
+        Some([]) if sight.without_velero.is_some() => {
+            let says = sight.without_velero.clone().unwrap_or_default();
+            let fix = fix![
+                "compare the containers with those that this program knows, and update it: ",
+                shell(format!("kubectl get deployments --namespace {namespace} --output wide"))
+            ];
+            Check::error(LINK, NAME, says, fix)
+        }
         Some([]) => {
             let says = format!("there is no deployment {AGENT_DEPLOYMENT} in namespace {namespace}");
             let check = Check::error(LINK, NAME, says, az("prepare"));
@@ -90,6 +98,7 @@ fn extension(sight: &Sight) -> Check {
                 _ => check.proves("EXT-MISSING"),
             }
         }
+        Some([_]) => Check::ok(LINK, NAME, "1 deployment"),
         Some(all) => Check::ok(LINK, NAME, format!("{} deployments", all.len())),
     }
 }

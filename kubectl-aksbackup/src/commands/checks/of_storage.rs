@@ -1,16 +1,15 @@
 //! The backup storage location: what it says, how old that is, and whether it is where backups are to go.
 
-use aksbackup_shared::args::duration;
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::command_line::{az, kubectl};
+use aksbackup_shared::command_line::{Fix, az, kubectl};
 use aksbackup_shared::fix;
 use aksbackup_shared::names::STORAGE_LOCATION;
 use aksbackup_shared::schema::{RolesTable, State};
 
 use crate::cluster::storage_locations::{StorageLocation, default_of};
 use crate::commands::checks::{Faults, Sight, unreadable};
-use crate::steps::storage::{Access, access, fix_of, overdue, read_only, told};
+use crate::steps::storage::{Access, access, fix_of, never, overdue, read_only, silent, told};
 
 const LINK: Link = Link::StorageLocation;
 const NAME: &str = "storage location";
@@ -64,6 +63,15 @@ fn settings(location: &StorageLocation, all: &[StorageLocation], state: &State) 
             format!("no storage location is the default one, not even {name}"),
         );
     }
+    let other = all.iter().find(|own| own.default && own.name != *name);
+    if !location.default
+        && let Some(other) = other
+    {
+        faults.add(
+            "",
+            format!("storage location {} is the default one, and {name} is not", other.name),
+        );
+    }
     if location.credential {
         faults.add(
             "BSL-SECRET-WINS",
@@ -74,6 +82,10 @@ fn settings(location: &StorageLocation, all: &[StorageLocation], state: &State) 
         "BSL-NO-DEFAULT" | "BSL-SECRET-WINS" => (
             Verdict::Warning,
             fix![az("prepare"), " (compares the extension's settings)"],
+        ),
+        "" => (
+            Verdict::Warning,
+            "decide with its owner which of the two is the default one: backups that name no location go there".into(),
         ),
         _ => (
             Verdict::Error,
@@ -179,9 +191,11 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
         return facts(check.proves("BSL-NO-PHASE"));
     }
     if let Some(why) = sight.now.and_then(|now| overdue(location, now))
-        && (location.is_available() || is_looked_at(location))
+        && (location.is_available() || never(location, "").is_none())
     {
-        return facts(Check::error(LINK, NAME, why, kubectl("logs")).proves("BSL-STALE"));
+        let again = never(location, sight.namespace.as_str());
+        let fix = again.map_or_else(|| kubectl("logs"), |(_, fix)| fix);
+        return facts(Check::error(LINK, NAME, why, fix).proves("BSL-STALE"));
     }
     if let (true, Some((why, cure))) = (location.is_available(), read_only(location, sight.namespace.as_str())) {
         return facts(
@@ -214,11 +228,12 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
                 location.name, location.container, location.account
             ),
         ),
-        Access::Denied(location) => Check::error(
+        Access::Denied(location) => denied(location, sight, roles),
+        Access::Silent(location) => Check::warning(
             LINK,
             NAME,
-            told(location),
-            fix_of(location, roles).unwrap_or_else(|| kubectl("logs").into()),
+            silent(location),
+            fix!["run this again in a minute; then: ", kubectl("logs")],
         ),
         Access::Unknown(why) => Check::warning(
             LINK,
@@ -230,10 +245,16 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
     })
 }
 
-/// Whether Velero is to look at the location again. Where it is not, a refusal stands until somebody changes something.
-fn is_looked_at(location: &StorageLocation) -> bool {
-    let own = location.frequency.as_deref().map(duration);
-    !matches!(own, Some(Ok(frequency)) if frequency.is_zero())
+/// A refusal. Where Velero does not look again, its fix shows only once that is changed too.
+fn denied(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) -> Check {
+    let fix = fix_of(location, roles).unwrap_or_else(|| kubectl("logs").into());
+    match never(location, sight.namespace.as_str()) {
+        None => Check::error(LINK, NAME, told(location), fix),
+        Some((why, again)) => {
+            let fixes = vec![fix, fix!["let Velero validate it again: ", again]];
+            Check::error(LINK, NAME, told(location), Fix::joined(fixes)).because(why)
+        }
+    }
 }
 
 fn trouble(sight: &Sight) -> String {

@@ -34,6 +34,7 @@ pub(crate) fn sight() -> Sight {
         namespace: "ns".parse().unwrap(),
         issuer: Some(testing::ISSUER.into()),
         deployments: Some(vec![testing::deployment()]),
+        without_velero: None,
         accounts: Some(vec![testing::account()]),
         pods: Some(vec![testing::pod()]),
         locations: Some(Locations {

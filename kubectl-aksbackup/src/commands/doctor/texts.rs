@@ -7,7 +7,6 @@ use aksbackup_shared::chain::finding::{SeenIn, Text};
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::diagnosis::may_matter;
 use aksbackup_shared::failure::Failure;
-use aksbackup_shared::names::VELERO_CONTAINER;
 use jiff::Timestamp;
 
 use crate::cluster::deployments::Rollout;
@@ -175,7 +174,9 @@ pub(super) fn sources(sight: &Sight) -> Vec<Source> {
 
 /// The lines of a log that may name a known failure.
 pub(super) fn of_log(source: &Source, lines: Vec<Line>, sight: &Sight) -> Vec<Text> {
-    let velero = source.container == VELERO_CONTAINER && source.namespace == sight.namespace.as_str();
+    let mut pods = sight.pods().iter().filter(|pod| pod.name == source.pod);
+    let velero =
+        source.namespace == sight.namespace.as_str() && pods.any(|pod| pod.velero.as_ref() == Some(&source.container));
     let ready = is_well(&source.pod, sight.pods()) && is_well(&source.pod, sight.agents.as_deref().unwrap_or_default());
     let since = if velero { velero_is_well_since(sight) } else { None };
     let long_ago = sight
@@ -234,6 +235,7 @@ mod tests {
     use super::*;
     use crate::commands::checks::tests::sight;
     use crate::steps::testing;
+    use aksbackup_shared::names::VELERO_CONTAINER;
 
     fn event(object: &str, at: &str) -> Event {
         Event {

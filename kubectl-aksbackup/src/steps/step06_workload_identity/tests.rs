@@ -98,3 +98,14 @@ fn a_service_account_that_is_gone_is_the_cluster_admin_s_to_make_anew() {
         format!("kubectl create serviceaccount {} --namespace ns", testing::ACCOUNT)
     );
 }
+
+#[test]
+fn a_client_id_that_differs_in_case_alone_is_the_same() {
+    let account = ServiceAccount {
+        client_id: Some(testing::CLIENT_ID.to_uppercase()),
+        ..testing::account()
+    };
+    let (deployments, accounts) = ([testing::deployment()], [account]);
+    assert!(to_annotate(&deployments, &accounts, testing::CLIENT_ID).is_empty());
+    assert_eq!(to_annotate(&deployments, &accounts, "other").len(), 1);
+}

@@ -41,7 +41,10 @@ impl Change for RolloutChange {
                 let replaced = "its pods are replaced; a backup that runs just then fails";
                 let rival = deployment.rival().map(|manager| {
                     let value = deployment.label.as_deref().unwrap_or_default();
-                    format!("replaces label value {value:?}, set by {manager}; it has to be forced: --force-conflicts")
+                    format!(
+                        "replaces label value {value:?}, set by {manager}; it has to be forced: \
+                         --force-conflicts; unconfigure does not restore it"
+                    )
                 });
                 let replaced = deployment.is_agent().then(|| replaced.to_owned());
                 let warning = match (rival, replaced) {

@@ -105,3 +105,21 @@ fn what_this_command_has_just_done_is_not_its_own_cure() {
         "{failure}"
     );
 }
+
+#[test]
+fn a_refusal_that_velero_does_not_renew_is_not_waited_out() {
+    let mut seen = seen();
+    seen.locations = vec![testing::unavailable("AADSTS700213: No match")];
+    seen.locations[0].frequency = Some("0s".into());
+    let failure = decide(&seen).unwrap_err();
+    assert!(
+        failure.hints[0].to_string().contains("validationFrequency"),
+        "{failure}"
+    );
+    seen.locations = vec![testing::location()];
+    seen.locations[0].frequency = Some("0s".into());
+    assert!(
+        matches!(decide(&seen), Ok(Decision::Done(_))),
+        "it was validated since the start"
+    );
+}

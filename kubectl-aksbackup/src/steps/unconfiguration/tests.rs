@@ -73,3 +73,30 @@ fn the_file_forgets_what_is_no_longer_true() {
     step().record(&seen(), &mut tables);
     assert_eq!(tables.rollout, None);
 }
+
+#[test]
+fn a_paused_deployment_is_refused_before_anything_is_reverted_and_afterwards() {
+    let mut seen = seen();
+    let paused = Deployment {
+        rollout: Rollout::Paused,
+        ..testing::deployment()
+    };
+    seen.deployments = vec![paused.clone()];
+    let failure = step().decide(&seen, &testing::state()).unwrap_err();
+    assert!(
+        failure.hints[0].to_string().starts_with("kubectl rollout resume"),
+        "{failure}"
+    );
+    // Someone has removed the label since.
+    seen.deployments[0].ours = false;
+    assert!(
+        matches!(step().decide(&seen, &testing::state()), Ok(Decision::Done(_))),
+        "it is another user's"
+    );
+    let mut state = testing::state();
+    state.cluster.rollout = Some(RolloutTable {
+        deployments: vec![paused.name],
+        written: None,
+    });
+    assert!(step().decide(&seen, &state).is_err());
+}
