@@ -131,7 +131,7 @@ pub(crate) fn answer(azure: &Azure, asked: &Asked, fault: Option<&Kind>) -> Give
 }
 
 fn storage(azure: &Azure, asked: &Asked, target: &Target) -> Given {
-    let blob = blob::answer(azure, &asked.method, target, &asked.headers);
+    let blob = blob::answer(azure, &asked.method, (target, &asked.target), &asked.headers);
     let mut answer = Answer::empty(blob.status);
     if !blob.code.is_empty() {
         answer = answer.with("x-ms-error-code", blob.code);

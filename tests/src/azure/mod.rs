@@ -1,5 +1,6 @@
 //! The Azure half: Entra, ARM with its providers, the metadata document and the blob data plane.
 
+pub mod certificate;
 pub mod faults;
 pub mod ids;
 pub mod personas;
@@ -29,6 +30,7 @@ mod rights;
 mod roles;
 mod seed;
 mod server;
+mod shared_key;
 mod throttle;
 mod tokens;
 #[cfg(test)]

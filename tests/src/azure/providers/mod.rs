@@ -1,8 +1,10 @@
 //! The resource providers, one file each, with their tables of operations.
 
+pub(crate) mod account_keys;
 pub(crate) mod accounts;
 pub(crate) mod assignments;
 pub(crate) mod by_hand;
+pub(crate) mod cluster_access;
 pub(crate) mod cluster_body;
 pub(crate) mod cluster_tags;
 pub(crate) mod clusters;
@@ -30,8 +32,10 @@ use super::call::Route;
 
 /// All operations of all providers.
 pub(crate) const ROUTES: &[&[Route]] = &[
+    account_keys::ROUTES,
     accounts::ROUTES,
     assignments::ROUTES,
+    cluster_access::ROUTES,
     cluster_tags::ROUTES,
     clusters::ROUTES,
     containers::ROUTES,
