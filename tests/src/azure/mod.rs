@@ -19,6 +19,7 @@ mod entra;
 mod front;
 mod graph;
 mod hands;
+mod kusto;
 mod metadata;
 pub mod neighbours;
 mod operations;

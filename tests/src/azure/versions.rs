@@ -57,6 +57,11 @@ const OFFERED: &[(&str, &str, &str)] = &[
         "permissions",
         "2015-07-01 2018-07-01 2022-04-01 2022-05-01-preview",
     ),
+    (
+        "microsoft.resourcegraph",
+        "resources",
+        "2018-09-01-preview 2019-04-01 2020-04-01-preview 2021-03-01 2021-06-01-preview 2022-10-01 2024-04-01",
+    ),
     ("microsoft.authorization", "checkaccess", "2018-09-01-preview"),
     (
         "microsoft.authorization",

@@ -22,6 +22,7 @@ pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod readiness;
 pub(crate) mod registration;
+pub(crate) mod resource_graph;
 pub(crate) mod subscriptions;
 pub(crate) mod trusted_access;
 pub(crate) mod validation;
@@ -50,6 +51,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     permissions::ROUTES,
     policies::ROUTES,
     registration::ROUTES,
+    resource_graph::ROUTES,
     subscriptions::ROUTES,
     trusted_access::ROUTES,
     validation::ROUTES,

@@ -1,4 +1,4 @@
-//! What only other clients than ours ask for: keys, kubeconfigs, several tenants.
+//! What only other clients than ours ask for: keys, kubeconfigs, Resource Graph, several tenants.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,60 @@ use super::bodies::{account, account_body};
 use super::stage::{Stage, id};
 use crate::azure::path::Target;
 use crate::azure::{blob, ids, shared_key};
+
+fn query(stage: &Stage, who: &str, query: &str) -> crate::azure::answer::Answer {
+    let target = "/providers/Microsoft.ResourceGraph/resources?api-version=2022-10-01";
+    let body = json!({ "subscriptions": [ids::SUBSCRIPTION], "query": query, "options": { "$top": 1000, "$skip": 0 } });
+    stage.call(who, "POST", target, body)
+}
+
+/// The queries of `az dataprotection backup-instance list-from-resourcegraph` and `job list-from-resourcegraph`.
+const INSTANCES: &str = "RecoveryServicesResources | where type =~ 'microsoft.dataprotection/backupvaults/backupinstances'\
+    | extend vaultName = split(split(id, '/Microsoft.DataProtection/backupVaults/')[1],'/')[0]\
+    | extend protectionState = properties.currentProtectionState\
+    | extend datasourceId = properties.dataSourceInfo.resourceID \
+    | where properties.dataSourceInfo.datasourceType in~ ('Microsoft.ContainerService/managedClusters') \
+    | where vaultName in~ ('vault-elsewhere')";
+const JOBS: &str = "RecoveryServicesResources | where type =~ 'microsoft.dataprotection/backupvaults/backupjobs'\
+    | extend vaultName = properties.vaultName| extend status = properties.status\
+    | extend operation = case( tolower(properties.operationCategory) startswith 'backup' and properties.isUserTriggered == \
+    'true', strcat('OnDemand',properties.operationCategory), tolower(properties.operationCategory) startswith 'backup' and \
+    properties.isUserTriggered == 'false', strcat('Scheduled', properties.operationCategory), type =~ \
+    'microsoft.dataprotection/backupVaults/backupJobs', properties.operationCategory, 'Invalid')\
+    | extend datasourceId = properties.dataSourceId | where properties.dataSourceType in~ \
+    ('Microsoft.ContainerService/managedClusters') | where operation in~ ('OnDemandBackup') \
+    | where properties.startTime > datetime(2020-01-01T00:00:00Z)";
+
+#[test]
+fn resource_graph_finds_what_the_caller_may_read() {
+    let stage = Stage::new(&["protected_elsewhere=true"]);
+    let found = query(&stage, "reader", INSTANCES).body.unwrap();
+    assert_eq!(
+        (&found["totalRecords"], &found["count"]),
+        (&json!(1), &json!(1)),
+        "{found}"
+    );
+    assert_eq!(found["data"][0]["protectionState"], "ProtectionConfigured");
+    assert_eq!(found["data"][0]["resourceGroup"], "rg-elsewhere");
+    assert_eq!(query(&stage, "stranger", INSTANCES).body.unwrap()["count"], 0);
+    assert_eq!(query(&stage, "reader", JOBS).body.unwrap()["count"], 0);
+    let clusters = "resources | where type =~ 'microsoft.containerservice/managedclusters' | project name, location";
+    let found = query(&stage, "platform", clusters).body.unwrap();
+    assert_eq!(
+        found["data"],
+        json!([{ "name": ids::CLUSTER, "location": "westeurope" }])
+    );
+}
+
+#[test]
+fn resource_graph_refuses_what_it_does_not_understand() {
+    let stage = Stage::new(&[]);
+    for wrong in ["resources | summarize count() by type", "nothing", ""] {
+        let answer = query(&stage, "reader", wrong);
+        assert_eq!((answer.status, answer.code()), (400, "BadRequest"), "{wrong}");
+        assert_eq!(answer.body.unwrap()["error"]["details"][0]["code"], "InvalidQuery");
+    }
+}
 
 #[test]
 fn a_token_opens_the_subscriptions_of_its_own_tenant_alone() {
