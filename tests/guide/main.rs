@@ -33,6 +33,7 @@ mod report;
 mod requests;
 mod roles;
 mod session;
+mod sign_in;
 mod snapshot_group;
 mod status;
 #[cfg(target_os = "linux")]

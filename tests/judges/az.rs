@@ -121,13 +121,14 @@ fn everybody_signs_in_with_az_and_sees_their_subscriptions() {
         std::fs::write(own.folder.join("clouds.config"), &clouds).unwrap();
         own.run(&["cloud", "set", "--name", "Sandbox"]).ok();
         let login = own.login(who);
-        if who == "stranger" {
+        if ["stranger", "partner"].contains(&who) {
             login.ends(1).says("No subscriptions found");
             continue;
         }
         let seen: Value = serde_json::from_str(&login.ok().stdout).unwrap();
         assert_eq!(seen[0]["id"], ids::SUBSCRIPTION);
-        assert_eq!(seen.as_array().unwrap().len(), 1, "{who} sees {seen}");
+        let count = if who == "consultant" { 2 } else { 1 };
+        assert_eq!(seen.as_array().unwrap().len(), count, "{who} sees {seen}");
     }
     let mut wrong = az.command(&["login", "--service-principal", "--tenant", ids::TENANT]);
     wrong.args(["--username", &persona("reader").client_id, "--password", "wrong"]);
@@ -135,6 +136,68 @@ fn everybody_signs_in_with_az_and_sees_their_subscriptions() {
     let entries = stage.since(0);
     let people: BTreeSet<&str> = entries.iter().map(|entry| entry.persona.as_str()).collect();
     assert!(NAMES.iter().all(|name| people.contains(name)), "{people:?}");
+}
+
+#[test]
+fn a_certificate_signs_az_in_and_another_does_not() {
+    let stage = Stage::new().unwrap().hosting(&[GUEST]);
+    let own = stage.folder().join("certificates/pipeline.pem");
+    let other = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../az-aksbackup/src/login/certificate/example.pem"
+    );
+    let login = |az: &Az, file: &str| {
+        let who = persona("pipeline").client_id;
+        let words = [
+            "login",
+            "--service-principal",
+            "--tenant",
+            ids::TENANT,
+            "--username",
+            &who,
+        ];
+        az.run(&[&words[..], &["--certificate", file]].concat())
+    };
+    // az takes a token that it has for proof enough.
+    login(&Az::new(&stage, "mistaken"), other).ends(1).says("AADSTS700027");
+    let seen: Value =
+        serde_json::from_str(&login(&Az::new(&stage, "pipeline"), own.to_str().unwrap()).ok().stdout).unwrap();
+    assert_eq!(seen[0]["id"], ids::SUBSCRIPTION);
+}
+
+#[test]
+fn az_goes_from_one_subscription_to_another() {
+    let stage = Stage::new().unwrap().hosting(&[GUEST]);
+    let az = Az::signed_in(&stage, "consultant");
+    az.run(&["account", "set", "--subscription", "Contoso Other"]).ok();
+    assert_eq!(az.json("account show", &[])["id"], ids::OTHER_SUBSCRIPTION);
+    let mark = stage.mark();
+    assert_eq!(az.json("group list", &[]), serde_json::json!([]));
+    let other = format!("/subscriptions/{}/", ids::OTHER_SUBSCRIPTION);
+    assert!(stage.since(mark).iter().any(|entry| entry.target.starts_with(&other)));
+}
+
+#[test]
+fn az_gets_one_context_for_the_cluster_and_the_keys_of_an_account() {
+    let stage = Stage::new().unwrap().hosting(&[GUEST]);
+    let az = Az::signed_in(&stage, "everything");
+    let file = stage.folder().join("kubeconfig-of-az");
+    let cluster = ["aks", "get-credentials", "-g", "rg-aks", "-n", "aks-demo", "--file"];
+    az.run(&[&cluster[..], &[file.to_str().unwrap()]].concat()).ok();
+    let config = std::fs::read_to_string(&file).unwrap();
+    assert!(config.contains("current-context: aks-demo\n"), "{config}");
+    assert_eq!(config.matches("clusterUser_rg-aks_aks-demo").count(), 2, "{config}");
+    let admin = az.run(&[&cluster[..], &[file.to_str().unwrap(), "--admin"]].concat());
+    admin.ends(1).says("disable local accounts");
+    az.json(
+        "storage account create -g rg-backup -n contosokeys -l westeurope --sku Standard_LRS",
+        &[],
+    );
+    let keys = az.json("storage account keys list -g rg-backup -n contosokeys", &[]);
+    let endpoint = format!("{}/blob/contosokeys", stage.sandbox.endpoint());
+    let create = "storage container create -n keyed --account-name contosokeys --account-key {} --blob-endpoint {}";
+    let made = az.json(create, &[keys[0]["value"].as_str().unwrap(), &endpoint]);
+    assert_eq!(made["created"], true, "{made}");
 }
 
 /// One and the same variable tells both of a cloud: az reads a list of clouds there, which ARM answers in older api-versions.

@@ -100,3 +100,28 @@ impl Drop for SandboxProgram {
         let _ = self.child.wait();
     }
 }
+
+/// The environments that it writes are read from other folders than the one that it was started in.
+#[test]
+fn a_relative_folder_is_named_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(binary("aksbackup-sandbox"))
+        .args(["serve", "--dir", "below"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let text = fs::read_to_string(folder.path().join("below/env/platform.sh")).unwrap();
+    let _ = child.kill();
+    let _ = child.wait();
+    let whole = folder.path().canonicalize().unwrap().join("below/ca.pem");
+    assert!(
+        text.contains(&format!("SSL_CERT_FILE='{}'", whole.display())),
+        "{line}\n{text}"
+    );
+}

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::azure::personas::{self, Persona};
-use crate::azure::{Azure, ids};
+use crate::azure::{Azure, certificate, ids};
 use crate::backend::{Backend, TestCluster};
 use crate::bed::Bed;
 use crate::clusters::Clusters;
@@ -45,7 +45,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`Sandbox::start`], and as [`Bed::start`] says.
-    pub fn start_on(backend: Backend, settings: Settings, dir: &Path) -> io::Result<Self> {
+    pub fn start_on(backend: Backend, mut settings: Settings, dir: &Path) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let log = RequestLog::new(Some(&dir.join("requests.jsonl")))?;
         let authority = Authority::new()?;
@@ -55,13 +55,14 @@ impl Sandbox {
         let time_scale = settings.time_scale;
         let personas = settings.kubernetes.personas.clone();
         let azure = Azure::new(settings.clone(), &endpoint);
+        settings.kubernetes.personas.extend(personas::in_cluster());
         let clusters = match backend {
             Backend::Small => Clusters::small(&runtime, &authority, settings, &azure, &log)?,
             Backend::Real => Clusters::real(&runtime, &authority, settings, &azure, &log, &dir.join("bed"))?,
         };
         let [server, other] = &clusters.servers;
         let kubeconfig = kubeconfig_of(server, other, authority.pem(), &personas);
-        azure.set_kubeconfig(&kubeconfig);
+        azure.set_cluster_access(server, authority.pem());
         write_kubeconfigs(dir, &kubeconfig, time_scale)?;
         runtime.spawn(Arc::clone(&azure).run());
         runtime.spawn(Arc::clone(&azure).serve(listener, log.clone()));
@@ -82,7 +83,11 @@ impl Sandbox {
         let all = personas::all();
         let folder = self.dir.join("env");
         fs::create_dir_all(&folder)?;
+        fs::create_dir_all(self.dir.join("certificates"))?;
         for persona in &all {
+            if let Some(pem) = certificate::of(&persona.name) {
+                fs::write(self.dir.join(format!("certificates/{}.pem", persona.name)), pem)?;
+            }
             let lines = self
                 .env(&persona.name)
                 .into_iter()
@@ -102,6 +107,8 @@ impl Sandbox {
             "tenant": ids::TENANT,
             "subscription": ids::SUBSCRIPTION,
             "otherSubscription": ids::OTHER_SUBSCRIPTION,
+            "otherTenant": ids::OTHER_TENANT,
+            "foreignSubscription": ids::FOREIGN_SUBSCRIPTION,
             "location": ids::LOCATION,
             "cluster": ids::cluster_id(),
             "nodeGroup": ids::group_id(ids::NODE_GROUP),
@@ -115,6 +122,14 @@ impl Sandbox {
     #[must_use]
     pub fn env(&self, persona: &str) -> Vec<(String, String)> {
         let persona = personas::persona(persona);
+        let tenant = persona.tenant();
+        let proof = match certificate::of(&persona.name) {
+            Some(_) => {
+                let file = self.dir.join("certificates").join(format!("{}.pem", persona.name));
+                ("AZURE_CLIENT_CERTIFICATE_PATH", file.display().to_string())
+            }
+            None => ("AZURE_CLIENT_SECRET", persona.secret),
+        };
         let file = |name: &str| self.dir.join(name).display().to_string();
         let pairs = [
             ("SSL_CERT_FILE", file("ca.pem")),
@@ -123,9 +138,9 @@ impl Sandbox {
                 format!("{}/metadata/endpoints?api-version=2020-06-01", self.endpoint),
             ),
             ("AZURE_AUTHORITY_HOST", format!("{}/", self.endpoint)),
-            ("AZURE_TENANT_ID", ids::TENANT.to_owned()),
+            ("AZURE_TENANT_ID", tenant.to_owned()),
             ("AZURE_CLIENT_ID", persona.client_id),
-            ("AZURE_CLIENT_SECRET", persona.secret),
+            proof,
             ("KUBECONFIG", file("kubeconfig")),
             ("AKSBACKUP_TIME_SCALE", self.time_scale.to_string()),
         ];

@@ -14,6 +14,9 @@ use base64::engine::general_purpose::STANDARD;
 /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
 pub(super) fn explained(failure: Failure, headers: &Headers) -> Failure {
     let challenge = headers.get_optional_string(&HeaderName::from_static("www-authenticate"));
+    if failure.has_code("InvalidAuthenticationTokenTenant") {
+        return of_another_tenant(failure, challenge.as_deref().and_then(tenant));
+    }
     let Some(claims) = challenge.as_deref().and_then(claims) else {
         return failure.hint(fix!["sign in again: ", shell("az login")]);
     };
@@ -31,6 +34,27 @@ pub(super) fn explained(failure: Failure, headers: &Headers) -> Failure {
             shell(format!("az login --claims-challenge \"{claims}\""))
         ])
         .hint("an application cannot: ask who is responsible for Conditional Access in the tenant")
+}
+
+/// The token is good, but its tenant isn't the one of the subscription, which the challenge names.
+fn of_another_tenant(failure: Failure, tenant: Option<&str>) -> Failure {
+    let tenant = tenant.unwrap_or("TENANT");
+    failure
+        .hint(fix![
+            "sign in to the subscription's tenant: ",
+            shell(format!("az login --tenant {tenant}"))
+        ])
+        .hint(format!(
+            "set AZURE_TENANT_ID={tenant} if an application signs in; it needs a service principal in that tenant"
+        ))
+}
+
+/// The tenant at the end of `authorization_uri`, where it is a GUID.
+fn tenant(challenge: &str) -> Option<&str> {
+    let (_, rest) = challenge.split_once("authorization_uri=\"")?;
+    let (address, _) = rest.split_once('"')?;
+    let last = address.trim_end_matches('/').rsplit('/').next()?;
+    uuid::Uuid::try_parse(last).is_ok().then_some(last)
 }
 
 /// The claims of a challenge, in Base64 as they came.
@@ -58,6 +82,26 @@ mod tests {
     #[test]
     fn a_refused_token_needs_another_sign_in() {
         assert_eq!(hints("Bearer error=\"invalid_token\""), ["sign in again: az login"]);
+    }
+
+    #[test]
+    fn a_token_of_another_tenant_is_cured_by_the_tenant_that_azure_names() {
+        let hint = |challenge: &str| {
+            let mut headers = Headers::new();
+            headers.insert("www-authenticate", challenge.to_owned());
+            let failure = Failure::not_permitted("x").code("InvalidAuthenticationTokenTenant");
+            explained(failure, &headers).hints[0].to_string()
+        };
+        let named =
+            "Bearer authorization_uri=\"https://login.windows.net/72d0c9b4-1f55-4a0e-9d3b-8f0e5b6c7a11\", error=\"x\"";
+        assert!(
+            hint(named).ends_with("az login --tenant 72d0c9b4-1f55-4a0e-9d3b-8f0e5b6c7a11"),
+            "{}",
+            hint(named)
+        );
+        for unnamed in ["", "Bearer authorization_uri=\"https://login.windows.net/$(reboot)\""] {
+            assert!(hint(unnamed).ends_with("az login --tenant TENANT"), "{}", hint(unnamed));
+        }
     }
 
     #[test]

@@ -12,10 +12,9 @@ use super::versions;
 use super::world::World;
 
 /// 401 in ARM's words.
-fn refuse(endpoint: &str, code: &str, message: &str) -> Answer {
+fn refuse((endpoint, tenant): (&str, &str), code: &str, message: &str) -> Answer {
     let challenge = format!(
-        "Bearer authorization_uri=\"{endpoint}/{}\", error=\"invalid_token\", error_description=\"{message}\"",
-        ids::TENANT
+        "Bearer authorization_uri=\"{endpoint}/{tenant}\", error=\"invalid_token\", error_description=\"{message}\""
     );
     Answer::error(401, code, message).with("WWW-Authenticate", challenge)
 }
@@ -25,18 +24,19 @@ fn refuse(endpoint: &str, code: &str, message: &str) -> Answer {
 /// # Errors
 /// 401 in ARM's words.
 pub(crate) fn authenticate(mint: &Mint, endpoint: &str, authorization: &str) -> Result<Principal, Answer> {
+    let login = (endpoint, ids::TENANT);
     let bearer = authorization
         .strip_prefix("Bearer ")
         .or_else(|| authorization.strip_prefix("bearer "));
     let token = bearer.ok_or_else(|| {
         let message = "Authentication failed. The 'Authorization' header is missing.";
-        refuse(endpoint, "AuthenticationFailed", message)
+        refuse(login, "AuthenticationFailed", message)
     })?;
     let claims = mint.open(token).map_err(|refusal| match refusal {
-        Refusal::Malformed => refuse(endpoint, "InvalidAuthenticationToken", "The access token is invalid."),
+        Refusal::Malformed => refuse(login, "InvalidAuthenticationToken", "The access token is invalid."),
         Refusal::Expired { expired } => {
             let message = format!("The access token expiry UTC time '{expired}' is earlier than current UTC time.");
-            refuse(endpoint, "ExpiredAuthenticationToken", &message)
+            refuse(login, "ExpiredAuthenticationToken", &message)
         }
     })?;
     let text = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
@@ -49,16 +49,34 @@ pub(crate) fn authenticate(mint: &Mint, endpoint: &str, authorization: &str) -> 
             "The access token has been obtained for wrong audience or resource '{audience}'. It should exactly match with \
              one of the allowed audiences '{endpoint}/','https://management.azure.com/'."
         );
-        return Err(refuse(endpoint, "InvalidAuthenticationTokenAudience", &message));
+        return Err(refuse(login, "InvalidAuthenticationTokenAudience", &message));
     }
-    if text("tid") != ids::TENANT {
-        let message = format!(
-            "The access token is from the wrong issuer. It must match the tenant '{}'.",
-            ids::TENANT
-        );
-        return Err(refuse(endpoint, "InvalidAuthenticationTokenTenant", &message));
-    }
-    Ok(Principal::new(&text("name"), &text("appid"), &text("oid")))
+    Ok(Principal {
+        name: text("name"),
+        client_id: text("appid"),
+        object_id: text("oid"),
+        tenant: text("tid"),
+    })
+}
+
+/// A token opens the subscriptions of its own tenant alone, whatever else is in the path.
+fn in_tenant(world: &World, call: &Call, path: &str) -> Result<(), Answer> {
+    let subscription = path.strip_prefix("/").and_then(|path| path.split_once('/'));
+    let subscription = subscription
+        .filter(|(first, _)| first.eq_ignore_ascii_case("subscriptions"))
+        .and_then(|(_, rest)| rest.split('/').next());
+    let (own, login) = (&call.caller.tenant, &world.endpoint);
+    let Some(tenant) = subscription.and_then(ids::tenant_of).filter(|tenant| tenant != own) else {
+        return Ok(());
+    };
+    let message = format!(
+        "The access token is from the wrong issuer '{login}/{own}/'. It must match the tenant '{login}/{tenant}/' associated \
+         with this subscription. Please use the authority (URL) '{login}/{tenant}' to get the token. Note, if the \
+         subscription is transferred to another tenant there is no impact to the services, but information about new \
+         tenant could take time to propagate (up to an hour). If you just transferred your subscription and see this error \
+         message, please try back later."
+    );
+    Err(refuse((login, tenant), "InvalidAuthenticationTokenTenant", &message))
 }
 
 /// Answers a call to ARM by an authenticated caller.
@@ -67,9 +85,11 @@ pub(crate) fn answer(world: &mut World, call: Call) -> Answer {
 }
 
 fn dispatch(world: &mut World, mut call: Call) -> Outcome {
+    let path = call.target.path();
+    in_tenant(world, &call, &path)?;
     let (route, captures) = find(&call)?;
     call.captures = captures;
-    let (path, scope) = (call.target.path(), call.captures.scope.clone());
+    let scope = call.captures.scope.clone();
     subscription(world, &call, &path)?;
     versions::check(&call, &world.settings.withdrawn_api_versions)?;
     let headers = throttle(world, &call)?;

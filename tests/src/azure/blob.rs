@@ -1,14 +1,15 @@
-//! The blob data plane over HTTP: listing and making a container with an Entra token.
+//! The blob data plane over HTTP: listing and making a container, with an Entra token or an account key.
 
 use std::collections::BTreeMap;
 
 use super::answer::Answer;
 use super::call::Call;
-use super::cloud::touch_container;
+use super::cloud::{reach_container, touch_container};
 use super::engine::Azure;
 use super::entra::STORAGE_AUDIENCE;
 use super::path::Target;
-use super::providers::accounts;
+use super::providers::{account_keys, accounts};
+use super::shared_key;
 use super::world::text;
 
 /// An answer of the data plane: status, error code, XML.
@@ -31,10 +32,27 @@ fn refuse(status: u16, code: &'static str, message: &str, persona: &str) -> Blob
     }
 }
 
-/// Answers `/blob/{account}/{container}?restype=container`.
-pub(crate) fn answer(azure: &Azure, method: &str, target: &Target, headers: &BTreeMap<String, String>) -> BlobAnswer {
+/// Who sent a request.
+enum Caller {
+    /// Somebody with a token: object id.
+    Principal(String),
+    /// Whoever knows a key of the account.
+    Key,
+}
+
+/// Answers `/blob/{account}/{container}?restype=container`; `raw` is the target as it was sent, which a key signs.
+pub(crate) fn answer(
+    azure: &Azure,
+    method: &str,
+    (target, raw): (&Target, &str),
+    headers: &BTreeMap<String, String>,
+) -> BlobAnswer {
     azure.settle();
-    let (persona, principal) = match caller(azure, headers) {
+    let caller = match shared_key::presented(headers) {
+        Some(key) => by_key(azure, key, (method, raw), headers),
+        None => caller(azure, headers),
+    };
+    let (persona, caller) = match caller {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
     };
@@ -43,7 +61,10 @@ pub(crate) fn answer(azure: &Azure, method: &str, target: &Target, headers: &BTr
         return refuse(400, "InvalidUri", message, &persona);
     };
     let (account, container) = (captures.get("account"), captures.get("container"));
-    let seen = touch_container(&azure.lock(), &principal, account, container);
+    let seen = match &caller {
+        Caller::Principal(id) => touch_container(&azure.lock(), id, account, container),
+        Caller::Key => reach_container(&azure.lock(), account, container, |_| true),
+    };
     match (method, seen) {
         ("GET" | "HEAD", Ok(())) => listing(account, container, &persona),
         ("PUT", Ok(())) => {
@@ -62,8 +83,34 @@ pub(crate) fn answer(azure: &Azure, method: &str, target: &Target, headers: &BTr
     }
 }
 
-/// Name and object id of the caller.
-fn caller(azure: &Azure, headers: &BTreeMap<String, String>) -> Result<(String, String), BlobAnswer> {
+/// Checks a signature with the keys of the account that it names, where the account takes keys.
+fn by_key(
+    azure: &Azure,
+    (account, signature): (&str, &str),
+    request: (&str, &str),
+    headers: &BTreeMap<String, String>,
+) -> Result<(String, Caller), BlobAnswer> {
+    let (keys, taken) = {
+        let world = azure.lock();
+        let body = accounts::by_name(&world, account);
+        let keys = body.map(account_keys::keys).unwrap_or_default();
+        (keys, body.is_none_or(account_keys::taken))
+    };
+    let own = request.1.to_ascii_lowercase().starts_with(&format!("/blob/{account}/"));
+    if !own || !shared_key::signed_by(&keys, account, signature, request, headers) {
+        let message = "Server failed to authenticate the request. Make sure the value of Authorization header is formed \
+                       correctly including the signature.";
+        return Err(refuse(403, "AuthenticationFailed", message, ""));
+    }
+    if !taken {
+        let message = "Key based authentication is not permitted on this storage account.";
+        return Err(refuse(403, "KeyBasedAuthenticationNotPermitted", message, ""));
+    }
+    Ok((String::new(), Caller::Key))
+}
+
+/// Name and object id of the caller with a token.
+fn caller(azure: &Azure, headers: &BTreeMap<String, String>) -> Result<(String, Caller), BlobAnswer> {
     let token = headers
         .get("authorization")
         .and_then(|value| value.strip_prefix("Bearer "));
@@ -76,7 +123,7 @@ fn caller(azure: &Azure, headers: &BTreeMap<String, String>) -> Result<(String, 
         let message = "Authentication scheme Bearer: audience validation failed.";
         return Err(refuse(401, "InvalidAuthenticationInfo", message, &persona));
     }
-    Ok((persona, text(&claims, "/oid").to_owned()))
+    Ok((persona, Caller::Principal(text(&claims, "/oid").to_owned())))
 }
 
 fn listing(account: &str, container: &str, persona: &str) -> BlobAnswer {

@@ -159,6 +159,20 @@ pub(crate) fn touch_container(
     account: &str,
     container: &str,
 ) -> Result<(), (&'static str, String)> {
+    let read = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read";
+    reach_container(world, account, container, |id| world.may_with_data(principal, read, id))
+}
+
+/// The same for a caller of whom `may` says whether the container with this id is open to it.
+///
+/// # Errors
+/// Code and text of the data plane.
+pub(crate) fn reach_container(
+    world: &World,
+    account: &str,
+    container: &str,
+    may: impl Fn(&str) -> bool,
+) -> Result<(), (&'static str, String)> {
     let Some(body) = accounts::by_name(world, account) else {
         return Err((
             "InvalidUri",
@@ -172,8 +186,7 @@ pub(crate) fn touch_container(
         ));
     }
     let id = format!("{}/blobServices/default/containers/{container}", text(body, "/id"));
-    let read = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read";
-    if !world.may_with_data(principal, read, &id) {
+    if !may(&id) {
         let message = "This request is not authorized to perform this operation using this permission.";
         return Err(("AuthorizationPermissionMismatch", message.to_owned()));
     }

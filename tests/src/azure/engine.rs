@@ -14,7 +14,7 @@ use super::replay::{Replay, Replays};
 use super::rights;
 use super::seed;
 use super::tokens::Mint;
-use super::world::{ClusterView, Effect, World};
+use super::world::{ClusterAccess, ClusterView, Effect, World};
 use crate::planes::Cluster;
 use crate::settings::Settings;
 
@@ -62,9 +62,10 @@ impl Azure {
         self.replays.add(replay);
     }
 
-    /// What `listClusterUserCredential` hands out.
-    pub fn set_kubeconfig(&self, kubeconfig: &str) {
-        kubeconfig.clone_into(&mut self.lock().kubeconfig);
+    /// Tells where the cluster's API server is, for the kubeconfigs that are handed out. `authority` is PEM.
+    pub fn set_cluster_access(&self, server: &str, authority: &str) {
+        let (server, authority) = (server.to_owned(), authority.to_owned());
+        self.lock().cluster_access = ClusterAccess { server, authority };
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, World> {

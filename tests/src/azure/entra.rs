@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::certificate;
 use super::ids;
 use super::personas::{self, Persona};
 use super::tokens::{Mint, claims};
@@ -127,7 +128,17 @@ fn token(
         .into_iter()
         .find(|persona| persona.client_id.eq_ignore_ascii_case(client));
     let persona = persona.ok_or_else(|| unknown_client(client))?;
-    prove(settings, &persona, field("client_secret"), field("client_assertion"))?;
+    let persona = persona.in_tenant(tenant);
+    match field("client_assertion") {
+        "" => by_secret(&persona, field("client_secret"))?,
+        assertion if certificate::issued_by(client, assertion) => {
+            let base = format!("{endpoint}/{tenant}");
+            let audiences = [format!("{base}/oauth2/v2.0/token"), format!("{base}/v2.0")];
+            certificate::check(&persona.name, client, assertion, &audiences)
+                .map_err(|(code, text)| refusal(401, "invalid_client", code, &text))?;
+        }
+        assertion => by_federation(settings, &persona, assertion)?,
+    }
     let audience = audience(endpoint, field("scope"))?;
     let lifetime = settings.token_lifetime;
     let token = mint.token(endpoint, tenant, &persona, &audience, lifetime);
@@ -147,20 +158,21 @@ pub(crate) fn unknown_client(client: &str) -> Answer {
     refusal(400, "unauthorized_client", 700_016, &text)
 }
 
-fn prove(settings: &Settings, persona: &Persona, secret: &str, assertion: &str) -> Result<(), Answer> {
-    if !assertion.is_empty() {
-        let claims = claims(assertion).unwrap_or(Value::Null);
-        let subject = claims["sub"].as_str().unwrap_or_default();
-        let wanted = settings.federated_subject.replace("{persona}", &persona.name);
-        if subject == wanted {
-            return Ok(());
-        }
-        let text = format!(
-            "AADSTS700213: No matching federated identity record found for presented assertion subject '{subject}'. Check \
-             your federated identity credential Subject, Audience and Issuer against the presented assertion."
-        );
-        return Err(refusal(401, "invalid_client", 700_213, &text));
+fn by_federation(settings: &Settings, persona: &Persona, assertion: &str) -> Result<(), Answer> {
+    let claims = claims(assertion).unwrap_or(Value::Null);
+    let subject = claims["sub"].as_str().unwrap_or_default();
+    let wanted = settings.federated_subject.replace("{persona}", &persona.name);
+    if subject == wanted {
+        return Ok(());
     }
+    let text = format!(
+        "AADSTS700213: No matching federated identity record found for presented assertion subject '{subject}'. Check your \
+         federated identity credential Subject, Audience and Issuer against the presented assertion."
+    );
+    Err(refusal(401, "invalid_client", 700_213, &text))
+}
+
+fn by_secret(persona: &Persona, secret: &str) -> Result<(), Answer> {
     if secret == persona.secret {
         return Ok(());
     }

@@ -34,8 +34,9 @@ pub(crate) struct Given {
     pub(crate) recorded: bool,
 }
 
+/// Leading slashes count as one, as Resource Manager takes them: SDKs that put a scope behind a slash send two.
 fn service(target: &str) -> &'static str {
-    let lower = target.to_ascii_lowercase();
+    let lower = format!("/{}", target.trim_start_matches('/').to_ascii_lowercase());
     if lower.starts_with("/blob/") {
         "storage"
     } else if lower.starts_with(graph::PREFIX) {
@@ -130,7 +131,7 @@ pub(crate) fn answer(azure: &Azure, asked: &Asked, fault: Option<&Kind>) -> Give
 }
 
 fn storage(azure: &Azure, asked: &Asked, target: &Target) -> Given {
-    let blob = blob::answer(azure, &asked.method, target, &asked.headers);
+    let blob = blob::answer(azure, &asked.method, (target, &asked.target), &asked.headers);
     let mut answer = Answer::empty(blob.status);
     if !blob.code.is_empty() {
         answer = answer.with("x-ms-error-code", blob.code);

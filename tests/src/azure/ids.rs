@@ -2,14 +2,16 @@
 
 use uuid::Uuid;
 
-/// The tenant of everything.
+/// "Contoso", the tenant of everything but one subscription.
 pub const TENANT: &str = "4f1c6c9a-0d1f-4b1e-9b57-3c1f6a7d2e10";
-/// A second tenant that people can sign in to by mistake; nothing lies in it.
+/// "Fabrikam", a second tenant, which people can also sign in to by mistake.
 pub const OTHER_TENANT: &str = "72d0c9b4-1f55-4a0e-9d3b-8f0e5b6c7a11";
 /// "Contoso Backup": the subscription that everything lies in.
 pub const SUBSCRIPTION: &str = "0b1f6471-1bf0-4dda-aec3-cb9272f09590";
 /// "Contoso Other": an empty second subscription.
 pub const OTHER_SUBSCRIPTION: &str = "5d2e9f0a-7c3b-4e61-8a55-0f4c1b7e9d22";
+/// "Fabrikam Backup": an empty subscription of the second tenant.
+pub const FOREIGN_SUBSCRIPTION: &str = "a3c1d7e2-64b8-4f0d-9c27-1e5f8b0d6a33";
 /// Location of everything but rg-elsewhere.
 pub const LOCATION: &str = "westeurope";
 /// Group of the cluster.
@@ -26,6 +28,17 @@ pub const SNAPSHOT_GROUP: &str = "rg-snapshots";
 pub const ELSEWHERE_GROUP: &str = "rg-elsewhere";
 
 const NAMES: Uuid = Uuid::from_u128(0x6f0f_6f2e_5d0c_4c55_9c1e_2b1a_7d3e_9a40);
+
+/// The tenant of a subscription, `None` where there is no such subscription.
+pub(crate) fn tenant_of(subscription: &str) -> Option<&'static str> {
+    let all = [
+        (SUBSCRIPTION, TENANT),
+        (OTHER_SUBSCRIPTION, TENANT),
+        (FOREIGN_SUBSCRIPTION, OTHER_TENANT),
+    ];
+    let mut own = all.iter().filter(|(known, _)| known.eq_ignore_ascii_case(subscription));
+    own.next().map(|(_, tenant)| *tenant)
+}
 
 /// A stable id for `name`.
 #[must_use]

@@ -1,5 +1,6 @@
 //! The Azure half: Entra, ARM with its providers, the metadata document and the blob data plane.
 
+pub mod certificate;
 pub mod faults;
 pub mod ids;
 pub mod personas;
@@ -18,6 +19,7 @@ mod entra;
 mod front;
 mod graph;
 mod hands;
+mod kusto;
 mod metadata;
 pub mod neighbours;
 mod operations;
@@ -29,6 +31,7 @@ mod rights;
 mod roles;
 mod seed;
 mod server;
+mod shared_key;
 mod throttle;
 mod tokens;
 #[cfg(test)]

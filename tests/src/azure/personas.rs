@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids;
+use crate::kubernetes;
 
 /// A service principal that can sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +19,7 @@ pub struct Persona {
 }
 
 /// The names of all personas.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 11] = [
     "everything",
     "platform",
     "platform-no-node",
@@ -27,6 +28,9 @@ pub const NAMES: [&str; 8] = [
     "owner-storage-only",
     "reader",
     "stranger",
+    "pipeline",
+    "consultant",
+    "partner",
 ];
 
 /// The persona of that name.
@@ -40,10 +44,55 @@ pub fn persona(name: &str) -> Persona {
     }
 }
 
+impl Persona {
+    /// The same application in a tenant: in each it has another service principal.
+    #[must_use]
+    pub fn in_tenant(mut self, tenant: &str) -> Self {
+        if !tenant.eq_ignore_ascii_case(ids::TENANT) {
+            self.object_id = ids::named(&format!("{}/object/{}", self.name, tenant.to_ascii_lowercase()));
+        }
+        self
+    }
+
+    /// The tenant that this persona signs in to.
+    #[must_use]
+    pub fn tenant(&self) -> &'static str {
+        match self.name.as_str() {
+            "partner" => ids::OTHER_TENANT,
+            _ => ids::TENANT,
+        }
+    }
+}
+
 /// All personas.
 #[must_use]
 pub fn all() -> Vec<Persona> {
     NAMES.iter().map(|name| persona(name)).collect()
+}
+
+/// The bearer token with which an account of Entra is known to the cluster, by its object ID.
+pub(crate) fn kubernetes_token(object_id: &str) -> String {
+    ids::named(&format!("{object_id}/kubernetes"))
+}
+
+/// The accounts of Entra as users of the cluster: by object ID, without any permission there, except for the member of its
+/// group of administrators (`aadProfile.adminGroupObjectIDs`).
+pub(crate) fn in_cluster() -> Vec<kubernetes::Persona> {
+    let user = |known: Persona| {
+        let admin = known.name == "everything";
+        let rules = if admin {
+            vec![kubernetes::Rule::everything()]
+        } else {
+            Vec::new()
+        };
+        let mut user = kubernetes::Persona::new(&known.object_id, rules);
+        user.token = kubernetes_token(&known.object_id);
+        match admin {
+            true => user.with_group(&ids::named("cluster-admins")),
+            false => user,
+        }
+    };
+    all().into_iter().map(user).collect()
 }
 
 /// Role and scope of each assignment that `name` starts with.
@@ -52,7 +101,7 @@ pub(crate) fn rights(name: &str) -> Vec<(&'static str, String)> {
     let groups = |role, groups: &[&str]| groups.iter().map(|group| (role, ids::group_id(group))).collect();
     match name {
         "everything" => vec![("Owner", subscription)],
-        "platform" => {
+        "platform" | "pipeline" => {
             let own = [
                 ids::CLUSTER_GROUP,
                 ids::NODE_GROUP,
@@ -78,6 +127,11 @@ pub(crate) fn rights(name: &str) -> Vec<(&'static str, String)> {
             ),
         ],
         "reader" => vec![("Reader", subscription)],
+        "consultant" => vec![
+            ("Reader", subscription),
+            ("Owner", format!("/subscriptions/{}", ids::OTHER_SUBSCRIPTION)),
+        ],
+        "partner" => vec![("Owner", format!("/subscriptions/{}", ids::FOREIGN_SUBSCRIPTION))],
         _ => Vec::new(),
     }
 }

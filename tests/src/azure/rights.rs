@@ -31,17 +31,8 @@ pub(crate) struct Principal {
     pub(crate) name: String,
     pub(crate) client_id: String,
     pub(crate) object_id: String,
-}
-
-impl Principal {
-    pub(crate) fn new(name: &str, client_id: &str, object_id: &str) -> Self {
-        let [name, client_id, object_id] = [name, client_id, object_id].map(str::to_owned);
-        Self {
-            name,
-            client_id,
-            object_id,
-        }
-    }
+    /// Tenant of its token.
+    pub(crate) tenant: String,
 }
 
 impl Assignment {

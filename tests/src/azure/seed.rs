@@ -14,6 +14,7 @@ pub(crate) fn seed(world: &mut World) {
     let settings = world.settings.clone();
     registration::seed(world, ids::SUBSCRIPTION, settings.start.providers_registered);
     registration::seed(world, ids::OTHER_SUBSCRIPTION, true);
+    registration::seed(world, ids::FOREIGN_SUBSCRIPTION, true);
     let mut all = vec![
         (ids::CLUSTER_GROUP, ids::LOCATION),
         (ids::NODE_GROUP, ids::LOCATION),
@@ -47,7 +48,9 @@ pub(crate) fn seed(world: &mut World) {
             if settings.start.no_snapshot_group && scope == ids::group_id(ids::SNAPSHOT_GROUP) {
                 continue;
             }
-            hand(world, &personas::persona(name).object_id, role, &scope);
+            let tenant = scope.split('/').nth(2).and_then(ids::tenant_of).unwrap_or(ids::TENANT);
+            let principal = personas::persona(name).in_tenant(tenant).object_id;
+            hand(world, &principal, role, &scope);
         }
     }
     others::seed(world);

@@ -119,6 +119,9 @@ fn is_write(service: &str, asked: &Asked) -> bool {
         "/checknameavailability",
         "/checkaccess",
         "/listclusterusercredential",
+        "/listclusteradmincredential",
+        "/listkeys",
+        "/microsoft.resourcegraph/resources",
     ];
     match asked.method.as_str() {
         "PUT" | "PATCH" | "DELETE" => true,

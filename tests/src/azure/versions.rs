@@ -8,15 +8,17 @@ const OFFERED: &[(&str, &str, &str)] = &[
     (
         "microsoft.containerservice",
         "managedclusters",
-        "2023-05-01 2023-10-01 2024-02-01 2024-05-01 2024-07-01 2024-08-01 2024-09-01 2025-01-01 2025-02-01 2025-03-01 \
-         2025-04-01 2025-05-01 2025-07-01 2025-08-01 2025-09-01 2025-10-01 2026-01-01 2026-02-01 2026-03-01 2026-04-01 \
+        // The previews are those that Microsoft's own extensions ask in: 2024-10-02-preview is dataprotection's,
+        // 2025-04-02-preview is in the recordings of aks-preview.
+        "2023-05-01 2023-10-01 2024-02-01 2024-05-01 2024-07-01 2024-08-01 2024-09-01 2024-10-02-preview 2025-01-01 \
+         2025-02-01 2025-03-01 2025-04-01 2025-04-02-preview 2025-05-01 2025-07-01 2025-08-01 2025-09-01 2025-10-01 2026-01-01 2026-02-01 2026-03-01 2026-04-01 \
          2026-05-01 2026-06-01 2026-07-01 2026-08-01",
     ),
     (
         "microsoft.containerservice",
         "locations",
-        "2016-03-30 2017-08-31 2024-05-01 2024-07-01 2024-08-01 2024-09-01 2025-01-01 2025-02-01 2025-03-01 2025-04-01 \
-         2025-05-01 2025-07-01 2025-08-01 2025-09-01 2025-10-01 2026-01-01 2026-02-01 2026-03-01 2026-04-01 2026-05-01 \
+        "2016-03-30 2017-08-31 2024-05-01 2024-07-01 2024-08-01 2024-09-01 2024-10-02-preview 2025-01-01 2025-02-01 \
+         2025-03-01 2025-04-01 2025-04-02-preview 2025-05-01 2025-07-01 2025-08-01 2025-09-01 2025-10-01 2026-01-01 2026-02-01 2026-03-01 2026-04-01 2026-05-01 \
          2026-06-01 2026-07-01 2026-08-01",
     ),
     (
@@ -54,6 +56,11 @@ const OFFERED: &[(&str, &str, &str)] = &[
         "microsoft.authorization",
         "permissions",
         "2015-07-01 2018-07-01 2022-04-01 2022-05-01-preview",
+    ),
+    (
+        "microsoft.resourcegraph",
+        "resources",
+        "2018-09-01-preview 2019-04-01 2020-04-01-preview 2021-03-01 2021-06-01-preview 2022-10-01 2024-04-01",
     ),
     ("microsoft.authorization", "checkaccess", "2018-09-01-preview"),
     (
@@ -140,6 +147,16 @@ mod tests {
             ..Call::default()
         };
         check(&call, withdrawn).map_or_else(|answer| answer.code().to_owned(), |()| String::new())
+    }
+
+    #[test]
+    fn the_previews_of_microsofts_extensions_are_offered_and_no_others() {
+        let cluster = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/c";
+        assert_eq!(code(&format!("{cluster}?api-version=2024-10-02-preview"), ""), "");
+        assert_eq!(
+            code(&format!("{cluster}?api-version=2024-10-01-preview"), ""),
+            "NoRegisteredProviderFound"
+        );
     }
 
     #[test]

@@ -22,6 +22,13 @@ pub(crate) struct ClusterView {
     pub(crate) healthy: bool,
 }
 
+/// Address of an API server, and the certificate of its authority (PEM).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClusterAccess {
+    pub(crate) server: String,
+    pub(crate) authority: String,
+}
+
 /// What has to be told to the cluster once the lock on the world is released.
 #[derive(Debug, Clone)]
 pub(crate) enum Effect {
@@ -62,8 +69,8 @@ pub(crate) struct World {
     pub(crate) doom: Option<Doom>,
     /// The operation that the call under way has begun.
     pub(crate) begun: Option<String>,
-    /// What `listClusterUserCredential` hands out.
-    pub(crate) kubeconfig: String,
+    /// Where the API server of the cluster is, for kubeconfigs.
+    pub(crate) cluster_access: ClusterAccess,
     /// Until when somebody else writes a credential on an identity, by its lower-case id.
     pub(crate) identity_writes: BTreeMap<String, f64>,
     /// Until when Entra remembers that it knew no such credential, by client id, issuer and subject.
@@ -88,7 +95,7 @@ impl World {
             effects: Vec::new(),
             doom: None,
             begun: None,
-            kubeconfig: String::new(),
+            cluster_access: ClusterAccess::default(),
             identity_writes: BTreeMap::new(),
             unknown_credentials: BTreeMap::new(),
             agenda: Vec::new(),
@@ -186,11 +193,9 @@ impl World {
             .collect()
     }
 
-    /// Whether the group of `id` exists, and its subscription.
+    /// Whether there is such a subscription, in whichever tenant.
     pub(crate) fn has_subscription(subscription: &str) -> bool {
-        [ids::SUBSCRIPTION, ids::OTHER_SUBSCRIPTION]
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(subscription))
+        ids::tenant_of(subscription).is_some()
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::api::{JSON, code};
 use super::cluster::Inner;
 use super::people;
-use crate::kubernetes::{Installed, chart, path_of, place, three_way};
+use crate::kubernetes::{Installed, chart, path_of, place, three_way, velero_definitions};
 use crate::planes::ExtensionRelease;
 
 const MANAGER: &str = "helm";
@@ -52,14 +52,19 @@ pub(crate) async fn install(inner: &Inner, release: ExtensionRelease, chart_vers
     Ok(())
 }
 
-/// Defines Velero's storage locations, and waits until the API server serves them.
+/// Defines Velero's kinds, and waits until the API server serves the first one, which is that of storage locations.
 async fn define(inner: &Inner) -> Result<(), Error> {
-    let mut definition = chart::definition();
-    definition.as_object_mut().map(|object| object.remove("status"));
-    inner.api.create(&definition, MANAGER).await?;
+    let mut definitions = velero_definitions::all();
+    for definition in &mut definitions {
+        definition.as_object_mut().map(|object| object.remove("status"));
+        inner.api.create(definition, MANAGER).await?;
+    }
+    let Some(definition) = definitions.first() else {
+        return Ok(());
+    };
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(60) {
-        let live = inner.api.get(&path_of(&definition, true)).await?.unwrap_or_default();
+        let live = inner.api.get(&path_of(definition, true)).await?.unwrap_or_default();
         let mut conditions = live["status"]["conditions"].as_array().into_iter().flatten();
         if conditions.any(|condition| condition["type"] == "Established" && condition["status"] == "True") {
             break;

@@ -46,6 +46,9 @@ pub(crate) fn tokens(own: &OwnTokens, webhook: &str, personas: &[Persona]) -> St
 /// The objects that give a persona its rights: paths on the API server (without the name), and bodies. A rule within
 /// namespaces becomes a role there, any other a cluster role.
 pub(crate) fn roles(persona: &Persona) -> Vec<(String, Value)> {
+    if persona.rules.is_empty() {
+        return Vec::new();
+    }
     let mut namespaces: Vec<&str> = persona
         .rules
         .iter()

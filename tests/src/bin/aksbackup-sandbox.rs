@@ -67,7 +67,8 @@ fn serve(dir: &PathBuf, time_scale: f64, switches: &[String]) -> io::Result<()> 
         settings.set(switch).map_err(io::Error::other)?;
     }
     std::fs::create_dir_all(dir)?;
-    let sandbox = Sandbox::start(settings, dir)?;
+    // The files in it name each other, and are read from other folders.
+    let sandbox = Sandbox::start(settings, &dir.canonicalize()?)?;
     writeln!(io::stdout(), "ready {}", sandbox.dir().display())?;
     let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     waiting.block_on(async {

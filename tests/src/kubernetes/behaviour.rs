@@ -152,6 +152,18 @@ fn custom_resources_are_there_only_with_their_definition() {
     trial.cluster.install(release());
     let there = trial.kubectl("cluster-admin", &format!("get bsl -n {NAMESPACE}"));
     assert!(there.status.success());
+    for kind in [
+        "backups.velero.io",
+        "restores.velero.io",
+        "schedules.velero.io",
+        "volumesnapshotlocations.velero.io",
+        "serverstatusrequests.velero.io",
+    ] {
+        let listed = trial.kubectl("cluster-admin", &format!("get {kind} -n {NAMESPACE} -o json"));
+        assert!(listed.status.success(), "{kind}");
+        let list: Value = serde_json::from_slice(&listed.stdout).unwrap();
+        assert_eq!(list["items"], serde_json::json!([]), "{kind}");
+    }
 }
 
 #[test]

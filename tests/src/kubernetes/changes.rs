@@ -86,7 +86,7 @@ fn confine(live: &Value, wanted: Value, subresource: Option<&str>) -> Value {
     match subresource {
         Some("scale") => after["spec"]["replicas"] = wanted["spec"]["replicas"].clone(),
         Some(_) => after["status"] = wanted["status"].clone(),
-        None if live["kind"] == "BackupStorageLocation" => {}
+        None if live["apiVersion"] == "velero.io/v1" => {}
         None => match live.get("status") {
             Some(status) => after["status"] = status.clone(),
             None => {

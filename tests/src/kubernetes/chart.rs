@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::planes::ExtensionRelease;
 
+/// The API group of Velero.
+pub(crate) const GROUP: &str = "velero.io";
 const PREFIX: &str = "configuration.backupStorageLocation.";
 const REGISTRY: &str = "mcr.microsoft.com/azurebackup/dataprotection-microsoft";
 

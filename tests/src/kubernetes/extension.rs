@@ -10,6 +10,7 @@ use super::controllers::place;
 use super::patch;
 use super::resources::{self, Resource};
 use super::store::Options;
+use super::velero_definitions;
 use crate::planes::ExtensionRelease;
 
 const MANAGER: &str = "helm";
@@ -23,7 +24,9 @@ fn resource(object: &Value) -> Option<&'static Resource> {
 pub(crate) fn install(cluster: &Kubernetes, release: ExtensionRelease, chart_version: &str) {
     let options = Options::by(MANAGER, None);
     if let Some(definitions) = resources::named("customresourcedefinitions") {
-        let _ = cluster.create(definitions, chart::definition(), &options);
+        for definition in velero_definitions::all() {
+            let _ = cluster.create(definitions, definition, &options);
+        }
     }
     cluster.create_namespace(&release.namespace, &options);
     let installed = cluster.state().release.clone();

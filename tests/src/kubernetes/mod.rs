@@ -41,6 +41,7 @@ mod tokens;
 mod trial;
 pub(crate) mod validation;
 pub(crate) mod velero;
+pub(crate) mod velero_definitions;
 pub(crate) mod velero_log;
 mod verbs;
 mod watch;

@@ -42,6 +42,13 @@ const STORED: Resource = Resource {
     review: false,
     strategic: true,
 };
+/// A custom resource of Velero's.
+const VELERO: Resource = Resource {
+    group: "velero.io",
+    generation: Generation::AllButMetadata,
+    strategic: false,
+    ..STORED
+};
 const REVIEW: Resource = Resource {
     namespaced: false,
     review: true,
@@ -139,13 +146,37 @@ pub(crate) static RESOURCES: &[Resource] = &[
         ..STORED
     },
     Resource {
-        group: "velero.io",
         plural: "backupstoragelocations",
         kind: "BackupStorageLocation",
         short: &["bsl"],
-        generation: Generation::AllButMetadata,
-        strategic: false,
-        ..STORED
+        ..VELERO
+    },
+    Resource {
+        plural: "backups",
+        kind: "Backup",
+        ..VELERO
+    },
+    Resource {
+        plural: "restores",
+        kind: "Restore",
+        ..VELERO
+    },
+    Resource {
+        plural: "schedules",
+        kind: "Schedule",
+        ..VELERO
+    },
+    Resource {
+        plural: "volumesnapshotlocations",
+        kind: "VolumeSnapshotLocation",
+        short: &["vsl"],
+        ..VELERO
+    },
+    Resource {
+        plural: "serverstatusrequests",
+        kind: "ServerStatusRequest",
+        short: &["ssr"],
+        ..VELERO
     },
     Resource {
         group: "admissionregistration.k8s.io",

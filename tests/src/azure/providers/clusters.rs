@@ -1,6 +1,5 @@
 //! Managed clusters: read, list, and the PUT of the whole object.
 
-use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::cluster_body;
@@ -30,12 +29,6 @@ pub(crate) const ROUTES: &[Route] = &[
     Route::new("GET", ONE, READ, get),
     Route::new("PUT", ONE, "Microsoft.ContainerService/managedClusters/write", put),
     Route::new(
-        "POST",
-        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.ContainerService/managedClusters/{c}|/listClusterUserCredential",
-        "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",
-        credential,
-    ),
-    Route::new(
         "GET",
         "/subscriptions/{s}/providers/Microsoft.ContainerService/locations/{l}/operations/{o}",
         "Microsoft.ContainerService/locations/operations/read",
@@ -56,7 +49,7 @@ const FIXED: [&str; 9] = [
     "/linuxProfile/adminUsername",
 ];
 
-/// Blocks that api-versions before 2025-04-01 do not know.
+/// Blocks that stable api-versions before 2025-04-01 do not know; previews knew them earlier.
 const NEWER: [&str; 2] = ["nodeProvisioningProfile", "bootstrapProfile"];
 
 fn id(call: &Call) -> String {
@@ -73,7 +66,7 @@ pub(crate) fn find<'a>(world: &'a World, call: &Call) -> Result<&'a Value, Answe
 /// What an api-version shows of a cluster.
 pub(crate) fn shown(body: &Value, version: &str) -> Value {
     let mut body = body.clone();
-    if version < "2025-04-01" {
+    if version < "2025-04-01" && !version.ends_with("-preview") {
         let hide = |object: &mut Value, names: &[&str]| {
             if let Some(object) = object.as_object_mut() {
                 object.retain(|name, _| !names.contains(&name.as_str()));
@@ -278,14 +271,6 @@ fn switches(old: &Value, new: &mut Value) -> Result<(), Answer> {
         return Err(Answer::error(400, "InvalidParameter", message));
     }
     Ok(())
-}
-
-fn credential(world: &mut World, call: &Call) -> Outcome {
-    find(world, call)?;
-    let value = base64::engine::general_purpose::STANDARD.encode(&world.kubeconfig);
-    Ok(Answer::ok(
-        json!({ "kubeconfigs": [{ "name": "clusterUser", "value": value }] }),
-    ))
 }
 
 fn operation(world: &mut World, call: &Call) -> Outcome {

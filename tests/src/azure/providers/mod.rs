@@ -1,8 +1,10 @@
 //! The resource providers, one file each, with their tables of operations.
 
+pub(crate) mod account_keys;
 pub(crate) mod accounts;
 pub(crate) mod assignments;
 pub(crate) mod by_hand;
+pub(crate) mod cluster_access;
 pub(crate) mod cluster_body;
 pub(crate) mod cluster_tags;
 pub(crate) mod clusters;
@@ -20,6 +22,7 @@ pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod readiness;
 pub(crate) mod registration;
+pub(crate) mod resource_graph;
 pub(crate) mod subscriptions;
 pub(crate) mod trusted_access;
 pub(crate) mod validation;
@@ -30,8 +33,10 @@ use super::call::Route;
 
 /// All operations of all providers.
 pub(crate) const ROUTES: &[&[Route]] = &[
+    account_keys::ROUTES,
     accounts::ROUTES,
     assignments::ROUTES,
+    cluster_access::ROUTES,
     cluster_tags::ROUTES,
     clusters::ROUTES,
     containers::ROUTES,
@@ -46,6 +51,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     permissions::ROUTES,
     policies::ROUTES,
     registration::ROUTES,
+    resource_graph::ROUTES,
     subscriptions::ROUTES,
     trusted_access::ROUTES,
     validation::ROUTES,

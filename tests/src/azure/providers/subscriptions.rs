@@ -23,10 +23,15 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 fn tenants(_: &mut World, call: &Call) -> Outcome {
+    // A service principal is of one tenant: that of its token.
+    let (id, name) = match call.caller.tenant.as_str() {
+        ids::OTHER_TENANT => (ids::OTHER_TENANT, "Fabrikam"),
+        _ => (ids::TENANT, "Contoso"),
+    };
+    let domain = format!("{}.example", name.to_lowercase());
     let tenant = json!({
-        "id": format!("/tenants/{}", ids::TENANT), "tenantId": ids::TENANT, "countryCode": "NL",
-        "displayName": "Contoso", "domains": ["contoso.example"], "tenantCategory": "Home",
-        "defaultDomain": "contoso.example", "tenantType": "AAD",
+        "id": format!("/tenants/{id}"), "tenantId": id, "countryCode": "NL", "displayName": name, "domains": [domain],
+        "tenantCategory": "Home", "defaultDomain": domain, "tenantType": "AAD",
     });
     Ok(if call.version().is_empty() {
         Answer::empty(400)
@@ -41,13 +46,14 @@ fn subscription(world: &World, id: &str) -> Value {
         true => world.settings.others.subscription_state.as_str(),
         false => "Enabled",
     };
-    let name = if id.eq_ignore_ascii_case(ids::SUBSCRIPTION) {
-        "Contoso Backup"
-    } else {
-        "Contoso Other"
+    let name = match id {
+        _ if own => "Contoso Backup",
+        ids::FOREIGN_SUBSCRIPTION => "Fabrikam Backup",
+        _ => "Contoso Other",
     };
+    let tenant = ids::tenant_of(id).unwrap_or(ids::TENANT);
     json!({
-        "id": format!("/subscriptions/{id}"), "subscriptionId": id, "tenantId": ids::TENANT, "displayName": name,
+        "id": format!("/subscriptions/{id}"), "subscriptionId": id, "tenantId": tenant, "displayName": name,
         "state": state, "authorizationSource": "RoleBased",
         "subscriptionPolicies": {
             "locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off",
@@ -56,9 +62,10 @@ fn subscription(world: &World, id: &str) -> Value {
 }
 
 fn list(world: &mut World, call: &Call) -> Outcome {
-    let all = [ids::SUBSCRIPTION, ids::OTHER_SUBSCRIPTION];
+    let all = [ids::SUBSCRIPTION, ids::OTHER_SUBSCRIPTION, ids::FOREIGN_SUBSCRIPTION];
     let seen = all
         .iter()
+        .filter(|id| ids::tenant_of(id) == Some(call.caller.tenant.as_str()))
         .filter(|id| world.sees(&call.caller.object_id, &format!("/subscriptions/{id}")));
     let items = seen.map(|id| subscription(world, id)).collect();
     let mut answer = call.page(world, items);

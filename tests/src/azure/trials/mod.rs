@@ -1,6 +1,7 @@
 //! Trials of the model: calls as clients make them, with the clock moved by hand.
 
 mod bodies;
+mod clients;
 mod clusters;
 mod extensions;
 mod federation;

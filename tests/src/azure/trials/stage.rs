@@ -118,6 +118,7 @@ impl Stage {
             name: persona.name,
             client_id: persona.client_id,
             object_id: persona.object_id,
+            tenant: ids::TENANT.to_owned(),
         };
         let target = Target::parse(target.strip_prefix("https://127.0.0.1:1").unwrap_or(target));
         Call {

@@ -1,0 +1,183 @@
+//! Reads a query.
+
+use serde_json::json;
+
+use super::tokens::{Token, tokens};
+use super::{COLUMNS, Query, Stage, Term, Trouble};
+
+const FUNCTIONS: [&str; 5] = ["tolower", "tostring", "split", "strcat", "case"];
+const COMPARISONS: [&str; 6] = ["=~", "==", "!=", "<", ">", "startswith"];
+
+/// Reads a whole query.
+///
+/// # Errors
+/// Where it stops being understood.
+pub(super) fn query(text: &str) -> Result<Query, Trouble> {
+    let columns = COLUMNS.map(str::to_owned).to_vec();
+    let mut parser = Parser {
+        tokens: tokens(text)?,
+        position: 0,
+        columns,
+    };
+    let table = parser.word()?.to_ascii_lowercase();
+    let mut stages = Vec::new();
+    while !parser.ended() {
+        parser.expect("|")?;
+        stages.push(parser.stage()?);
+    }
+    Ok(Query { table, stages })
+}
+
+struct Parser {
+    tokens: Vec<(usize, Token)>,
+    position: usize,
+    columns: Vec<String>,
+}
+
+impl Parser {
+    fn ended(&self) -> bool {
+        self.position == self.tokens.len()
+    }
+
+    fn peek(&self) -> Option<&Token> {
+        self.tokens.get(self.position).map(|(_, token)| token)
+    }
+
+    fn trouble<T>(&self, position: usize) -> Result<T, Trouble> {
+        Err(self.tokens.get(position).map_or_else(
+            || (self.tokens.last().map_or(0, |(at, _)| *at), "<EOF>".to_owned()),
+            |(at, token)| (*at, token.text().to_owned()),
+        ))
+    }
+
+    fn next(&mut self) -> Option<Token> {
+        let token = self.peek().cloned();
+        self.position += usize::from(token.is_some());
+        token
+    }
+
+    fn takes(&mut self, text: &str) -> bool {
+        let own = matches!(self.peek(), Some(Token::Sign(own) | Token::Word(own)) if own == text);
+        self.position += usize::from(own);
+        own
+    }
+
+    fn expect(&mut self, text: &str) -> Result<(), Trouble> {
+        match self.takes(text) {
+            true => Ok(()),
+            false => self.trouble(self.position),
+        }
+    }
+
+    fn word(&mut self) -> Result<String, Trouble> {
+        match self.next() {
+            Some(Token::Word(word)) => Ok(word),
+            _ => self.trouble(self.position.saturating_sub(1)),
+        }
+    }
+
+    fn stage(&mut self) -> Result<Stage, Trouble> {
+        match self.word()?.as_str() {
+            "where" => Ok(Stage::Where(self.condition()?)),
+            "extend" => {
+                let columns = self.columns()?;
+                self.columns.extend(columns.iter().map(|(name, _)| name.clone()));
+                Ok(Stage::Extend(columns))
+            }
+            "project" => {
+                let columns = self.columns()?;
+                self.columns = columns.iter().map(|(name, _)| name.clone()).collect();
+                Ok(Stage::Project(columns))
+            }
+            _ => self.trouble(self.position - 1),
+        }
+    }
+
+    /// `NAME = TERM` or a path, which then names itself, with commas between.
+    fn columns(&mut self) -> Result<Vec<(String, Term)>, Trouble> {
+        let mut columns = Vec::new();
+        loop {
+            let second = self.tokens.get(self.position + 1).map(|(_, token)| token);
+            if matches!(second, Some(Token::Sign(sign)) if sign == "=") {
+                let name = self.word()?;
+                self.expect("=")?;
+                columns.push((name, self.condition()?));
+            } else {
+                let start = self.position;
+                match self.term()? {
+                    Term::Path(path) => columns.push((path.join("_"), Term::Path(path))),
+                    _ => return self.trouble(start),
+                }
+            }
+            if !self.takes(",") {
+                return Ok(columns);
+            }
+        }
+    }
+
+    fn condition(&mut self) -> Result<Term, Trouble> {
+        let first = self.comparison()?;
+        let mut all = vec![first];
+        while self.takes("and") {
+            all.push(self.comparison()?);
+        }
+        Ok(match all.len() {
+            1 => all.swap_remove(0),
+            _ => Term::All(all),
+        })
+    }
+
+    fn comparison(&mut self) -> Result<Term, Trouble> {
+        let left = Box::new(self.term()?);
+        for operator in ["in~", "in"] {
+            if self.takes(operator) {
+                self.expect("(")?;
+                return Ok(Term::In(left, operator == "in~", self.arguments()?));
+            }
+        }
+        match COMPARISONS.iter().find(|operator| self.takes(operator)) {
+            Some(operator) => Ok(Term::Compare(left, (*operator).to_owned(), Box::new(self.term()?))),
+            None => Ok(*left),
+        }
+    }
+
+    /// Conditions up to the closing parenthesis.
+    fn arguments(&mut self) -> Result<Vec<Term>, Trouble> {
+        let mut all = vec![self.condition()?];
+        while self.takes(",") {
+            all.push(self.condition()?);
+        }
+        self.expect(")")?;
+        Ok(all)
+    }
+
+    fn term(&mut self) -> Result<Term, Trouble> {
+        let start = self.position;
+        let mut term = match self.next() {
+            Some(Token::Text(text)) => Term::Literal(json!(text)),
+            Some(Token::Time(time)) => Term::Literal(json!(time)),
+            Some(Token::Word(word)) if self.takes("(") => match FUNCTIONS.contains(&word.as_str()) {
+                true => Term::Call(word, self.arguments()?),
+                false => return self.trouble(start),
+            },
+            Some(Token::Word(word)) if self.columns.contains(&word) => self.path(word)?,
+            _ => return self.trouble(start),
+        };
+        while self.takes("[") {
+            let Some(Token::Number(index)) = self.next() else {
+                return self.trouble(self.position.saturating_sub(1));
+            };
+            self.expect("]")?;
+            term = Term::At(Box::new(term), index);
+        }
+        Ok(term)
+    }
+
+    fn path(&mut self, first: String) -> Result<Term, Trouble> {
+        let mut path = vec![first];
+        while self.takes(".") {
+            path.push(self.word()?);
+        }
+        Ok(Term::Path(path))
+    }
+}
