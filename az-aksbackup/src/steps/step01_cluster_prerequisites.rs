@@ -199,6 +199,7 @@ impl Step for ClusterPrerequisites {
             node_resource_group,
             cluster_principal,
             providers: registered.map(|(namespace, _)| (*namespace).to_owned()).collect(),
+            api_server: seen.cluster.api_server_access(),
             written: None,
         });
     }
