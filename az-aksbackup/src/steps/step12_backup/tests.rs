@@ -144,5 +144,8 @@ fn the_policy_is_the_one_that_the_instance_has_whatever_the_file_asks_for() {
         body["properties"]["policyInfo"]["policyId"] = json!(policy.as_str().to_uppercase());
     });
     let own = own(&[other], &example()).unwrap();
-    assert_eq!(own.policy, target_ids::vault(&example()).child("backupPolicies", "in-force"));
+    assert_eq!(
+        own.policy,
+        target_ids::vault(&example()).child("backupPolicies", "in-force")
+    );
 }

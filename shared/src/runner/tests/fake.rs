@@ -46,6 +46,10 @@ impl Change for Write {
             warning: None,
         }
     }
+
+    fn is_final(&self) -> bool {
+        self.0 == "for good"
+    }
 }
 
 /// What the platform answers to a write.
