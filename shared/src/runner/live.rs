@@ -195,7 +195,16 @@ impl<S: Step> Live<S> {
                 Decision::Blocked(changes, turns) if changes.is_empty() => {
                     return self.blocked(&view.seen, turns, session).await;
                 }
-                Decision::Change(changes) | Decision::Blocked(changes, _) => {
+                decision @ (Decision::Change(_) | Decision::Blocked(..)) => {
+                    let (changes, turns) = match decision {
+                        Decision::Blocked(changes, turns) => (changes, turns),
+                        Decision::Change(changes) => (changes, Vec::new()),
+                        Decision::Done(_) | Decision::Differs(..) | Decision::Wait(_) => (Vec::new(), Vec::new()),
+                    };
+                    // Whatever is accepted, the step won't be done.
+                    if !turns.is_empty() {
+                        session.prospects.set(self.step.name(), Prospect::Stuck);
+                    }
                     let (last, now): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.is_final());
                     let changes = match now.is_empty() {
                         false => now,
@@ -284,7 +293,7 @@ impl<S: Step> Live<S> {
                 Ok(Applied::Running(operation)) => {
                     self.made(note);
                     if self.step.is_assured(change) {
-                        session.prospects.set(name, Prospect::Possible);
+                        session.prospects.assure(name);
                     }
                     if !(session.no_wait && self.step.is_last(change)) {
                         follow(name, operation, session).await?;

@@ -43,6 +43,13 @@ impl Prospects {
         self.changed.notify_waiters();
     }
 
+    /// Notes that a step is possible, unless it is known not to be.
+    pub(super) fn assure(&self, step: StepName) {
+        if self.all.borrow().get(&step) == Some(&Prospect::Open) {
+            self.set(step, Prospect::Possible);
+        }
+    }
+
     /// Returns those of `steps` that are part of the command and have this prospect.
     pub(super) fn with(&self, steps: &[StepName], prospect: Prospect) -> Vec<StepName> {
         let all = self.all.borrow();

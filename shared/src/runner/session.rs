@@ -151,7 +151,7 @@ impl<P: Platform> Session<P> {
         }
         Failure::new(Exit::Deadline, format!("not done within {}", self.deadline.limit()))
             .because(format!("last seen: {}", wait.why))
-            .hint("nothing is lost: run the same command again to go on, or give it longer with --timeout")
+            .hint("what was started goes on without this command: run it again to resume, or give it more time: --timeout DURATION")
             .err()
     }
 

@@ -175,6 +175,10 @@ impl Step for Scripted {
         self.goes_on
     }
 
+    fn is_assured(&self, accepted: &Write) -> bool {
+        accepted.0 == "decisive"
+    }
+
     fn is_last(&self, _change: &Write) -> bool {
         self.last
     }

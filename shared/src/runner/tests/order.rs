@@ -1,6 +1,6 @@
 //! Order: each step as soon as what it needs is done, everything else at the same time.
 
-use super::fake::{Answer, Scripted, World, change, done, turn, wait_for};
+use super::fake::{Answer, Scripted, World, Write, change, done, turn, wait_for};
 use crate::guide::StepName;
 use crate::runner::report::Ending;
 use crate::step::Decision;
@@ -96,4 +96,19 @@ async fn what_cannot_be_changed_back_is_not_in_the_plan_while_the_storage_is_blo
     assert!(report.pending().is_empty(), "{report:?}");
     assert!(matches!(&report.steps[0].ending, Ending::Held { by, .. } if by == &[StepName::Storage]));
     assert!(world.times("for good").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_decides_a_step_makes_it_possible_unless_others_block_it() {
+    for (blocked, expected) in [(false, vec![0]), (true, vec![])] {
+        let world = World::new();
+        let changes = Decision::Blocked(vec![Write("decisive")], vec![turn("a lock")]);
+        let decisions = match blocked {
+            true => [changes, Decision::Blocked(vec![], vec![turn("a lock")])],
+            false => [change(&["decisive"]), done()],
+        };
+        let storage = Scripted::new(&world, StepName::Storage, decisions, [Answer::Running(vec![100])]);
+        world.run(vec![issuer(&world), storage]).await;
+        assert_eq!(world.times("for good"), expected, "{blocked}");
+    }
 }
