@@ -174,7 +174,8 @@ pub(crate) enum Command {
   az aksbackup report --out report.html                    # to read, to print, to send
   az aksbackup report --offline --with cluster.json --out report.html
   az aksbackup report --format markdown                    # for a ticket
-  az aksbackup report -o json                              # with the findings as SARIF")]
+  az aksbackup report -o json                              # with the findings as SARIF
+  az aksbackup report --bundle support.tar                 # for a supporter: the page, the state file, the checks")]
     Report(ReportArgs),
     /// Merge copies of the state file into it, table by table
     #[command(after_help = "Examples:
