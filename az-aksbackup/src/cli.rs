@@ -1,13 +1,13 @@
 //! The command line: `az aksbackup COMMAND`.
 
-use aksbackup_shared::args::{CommonArgs, HandoffArgs, StatusArgs};
+use aksbackup_shared::args::{CommonArgs, HandoffArgs};
 use aksbackup_shared::files::{DiffArgs, MergeArgs, MigrateArgs};
 use aksbackup_shared::ids::CloudName;
 use aksbackup_shared::report::ReportArgs;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::flags::{DoctorFlags, VerifyFlags};
+use crate::commands::flags::{DoctorFlags, StatusFlags, VerifyFlags};
 use crate::commands::init::flags::InitArgs;
 use crate::login::Auth;
 use crate::steps::confirm::{Named, NamedGroup};
@@ -82,7 +82,7 @@ pub(crate) struct AzureArgs {
 }
 
 /// A command that changes something.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct WriteArgs {
     /// Show what would change, with the right that each change needs, and change nothing
     #[arg(long)]
@@ -141,12 +141,13 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   az aksbackup status
   az aksbackup status --offline                       # from the state file alone, without a login
-  az aksbackup status --check                         # exit 8 if anything is left")]
-    Status(StatusArgs),
+  az aksbackup status -g rg-aks -n aks-demo           # of a cluster without a state file
+  az aksbackup status --check                         # exits with code 8 if anything is left")]
+    Status(StatusFlags),
     /// Check every link of the chain that Azure shows; changes nothing
     #[command(after_help = "Examples:
   az aksbackup verify
-  az aksbackup verify --cluster-id /subscriptions/.../managedClusters/aks-demo -o json   # findings end 8
+  az aksbackup verify -g rg-aks -n aks-demo -o json     # exits with code 8 if there are findings
   az aksbackup verify --pre                             # before anything is set up
   az aksbackup verify --wait --timeout 1h               # until nothing is wrong; 124 if that takes longer
   az aksbackup verify --watch                           # show what becomes different
@@ -158,7 +159,7 @@ pub(crate) enum Command {
   az aksbackup doctor
   az aksbackup doctor list                              # every known failure
   az aksbackup doctor explain FIC-ISSUER                # all about one
-  az aksbackup doctor --cluster-id /subscriptions/.../managedClusters/aks-demo -o json   # findings end 8
+  az aksbackup doctor -g rg-aks -n aks-demo -o json     # exits with code 8 if there are findings
   az aksbackup doctor --with cluster.json               # one chain with the result of: kubectl aksbackup doctor -o json
   az aksbackup doctor --fix                             # run our own commands against it, each after asking")]
     Doctor(DoctorFlags),
@@ -173,7 +174,8 @@ pub(crate) enum Command {
   az aksbackup report --out report.html                    # to read, to print, to send
   az aksbackup report --offline --with cluster.json --out report.html
   az aksbackup report --format markdown                    # for a ticket
-  az aksbackup report -o json                              # with the findings as SARIF")]
+  az aksbackup report -o json                              # with the findings as SARIF
+  az aksbackup report --bundle support.tar                 # for a supporter: the page, the state file, the checks")]
     Report(ReportArgs),
     /// Merge copies of the state file into it, table by table
     #[command(after_help = "Examples:

@@ -113,7 +113,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             run_list(cli, "up", args.write.dry_run, trust, steps).await
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
-        Command::Status(args) => status::run(cli, *args).await,
+        Command::Status(args) => status::run(cli, args).await,
         Command::Verify(args) => verify::run(cli, args).await,
         Command::Doctor(args) => doctor::run(cli, args).await,
         Command::Handoff(args) => handoff::run(&cli.common.console(), &cli.common, args, TOOL),

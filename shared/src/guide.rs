@@ -86,6 +86,16 @@ impl StepName {
         self.info().needs
     }
 
+    /// Returns the steps that have to be known to be possible before this one makes a change that can't be changed back: what they need
+    /// might be refused by a lock, a policy or a missing permission, and all that is theirs can be deleted again.
+    #[must_use]
+    pub const fn only_if_possible(self) -> &'static [Self] {
+        match self {
+            Self::ClusterPrerequisites => &[Self::Storage, Self::VaultAndPolicy],
+            _ => &[],
+        }
+    }
+
     /// Returns the table of the state file that has its result, and whether it is in `[cloud]` or `[cluster]`.
     #[must_use]
     pub fn table(self) -> Option<(&'static str, &'static str)> {

@@ -18,7 +18,10 @@ use crate::schema::{ClusterTables, State};
 use crate::state::store::DEFAULT_NAME;
 use crate::status::{Row, Standing, rows};
 
+mod access;
 mod words;
+
+pub use access::Access;
 
 /// The placeholder for what the receiver has to be told in another way.
 const CLIENT_ID: &str = "--client-id CLIENT-ID";
@@ -51,6 +54,9 @@ pub struct Task {
     pub command: CommandLine,
     /// The rights that it needs, with their reasons.
     pub rights: Vec<Needed>,
+    /// What has to be there before the command can reach the cluster; `None` for commands that don't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
 }
 
 /// Prints the message for whoever is next. `tool` is the program's name and version.
@@ -89,7 +95,11 @@ impl Message {
             true => command.clone(),
             false => command.clone().with("--state").with(quoted(&file)),
         };
-        let mut tasks = tasks(&rows, state).into_iter().map(with_placeholder);
+        let with_access = |task: Task| Task {
+            access: Access::of(&task.command, state),
+            ..task
+        };
+        let mut tasks = tasks(&rows, state).into_iter().map(with_access).map(with_placeholder);
         let turn = tasks.next().map(|task| Task {
             command: named(&task.command).with("--expect-digest").with(digest).for_others(),
             ..task
@@ -134,6 +144,7 @@ pub(crate) fn tasks(rows: &[Row], state: &State) -> Vec<Task> {
                     steps: Vec::new(),
                     command: turn.command.clone(),
                     rights: Vec::new(),
+                    access: None,
                 });
                 tasks.len() - 1
             }

@@ -15,6 +15,19 @@ pub const USE_LABEL: &str = "azure.workload.identity/use";
 /// Audience of the tokens that Entra exchanges, and of every federated credential.
 pub const AUDIENCE: &str = "api://AzureADTokenExchange";
 
+/// Returns whether Microsoft Entra ID of this cloud exchanges tokens with this audience. The workload identity webhook asks for
+/// [`AUDIENCE`] in every cloud; a cluster in US Government or China can be configured for that cloud's own audience, and then a federated
+/// credential with it is one that works.
+#[must_use]
+pub fn is_audience(cloud: &str, audience: &str) -> bool {
+    let own = match cloud {
+        "AzureUSGovernment" => "api://AzureADTokenExchangeUSGov",
+        "AzureChinaCloud" => "api://AzureADTokenExchangeChina",
+        _ => AUDIENCE,
+    };
+    audience == AUDIENCE || audience == own
+}
+
 /// The service accounts of the guide, used until the cluster side has recorded the real ones, each with the name of
 /// its federated credential.
 pub const GUIDE_SERVICE_ACCOUNTS: [(&str, &str); 3] = [

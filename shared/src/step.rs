@@ -80,6 +80,11 @@ pub struct ChangeNote {
 pub trait Change {
     /// How people read it.
     fn note(&self) -> ChangeNote;
+
+    /// Returns whether it can never be changed back, so that it waits until the rest of the guide is known to be possible.
+    fn is_final(&self) -> bool {
+        false
+    }
 }
 
 /// For steps that only read: a change that cannot exist.
@@ -280,6 +285,11 @@ pub trait Step: 'static {
 
     /// Whether what the step waits for comes by itself: everything was asked for, and `--no-wait` may end here.
     fn goes_on(&self, _seen: &Self::Seen) -> bool {
+        false
+    }
+
+    /// Returns whether the step is known to be possible once Azure or Kubernetes has accepted this change, although it isn't done yet.
+    fn is_assured(&self, _accepted: &Self::Change) -> bool {
         false
     }
 

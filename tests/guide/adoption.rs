@@ -104,3 +104,12 @@ fn a_status_that_could_not_look_calls_nothing_protected() {
     let standing = |row: &Value| row["standing"] == "unknown";
     assert!(rows["steps"].as_array().unwrap().iter().any(standing), "{rows}");
 }
+
+#[test]
+fn a_backup_goes_by_the_policy_in_force_until_protect_attaches_the_new_one() {
+    let stage = crate::part::Part::Backup.stage();
+    stage.az("platform", &["init", "--schedule", "4h", "--yes"]).ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    assert_eq!(stage.value("/cloud/vault/rule"), "BackupHourly");
+    stage.az("platform", &["backup", "--yes"]).ok();
+}

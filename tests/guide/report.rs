@@ -180,3 +180,77 @@ fn who_may_not_look_gets_the_page_with_the_reason_in_it() {
         .ends(Exit::Missing.code())
         .says("az aksbackup init");
 }
+
+/// The files of a support bundle, by name.
+fn unpacked(stage: &Stage, bundle: &str) -> std::collections::BTreeMap<String, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = stage.folder().join(bundle);
+    let tar = std::process::Command::new("tar")
+        .arg("-xf")
+        .arg(bundle)
+        .current_dir(folder.path())
+        .status();
+    assert!(tar.unwrap().success());
+    let mut all = std::collections::BTreeMap::new();
+    let mut folders = vec![folder.path().to_owned()];
+    while let Some(own) = folders.pop() {
+        for entry in std::fs::read_dir(own).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let name = path.strip_prefix(folder.path()).unwrap().display().to_string();
+                    all.insert(name, std::fs::read_to_string(path).unwrap());
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn a_support_bundle_has_what_is_needed_and_no_value_of_the_environment_and_overwrites_nothing() {
+    let stage = Stage::new().unwrap();
+    stage.configured();
+    let path = |name: &str| stage.folder().join(name).display().to_string();
+    let (az, kubectl) = (path("az.tar"), path("kubectl.tar"));
+    stage
+        .az("platform", &["report", "--bundle", &az])
+        .ok()
+        .says("Check it before you send it");
+    stage.kubectl("cluster-admin", &["report", "--bundle", &kubectl]).ok();
+    let own = unpacked(&stage, "az.tar");
+    for name in [
+        "README.txt",
+        "report.html",
+        "report.json",
+        "status.json",
+        "aksbackup.toml",
+        "version.json",
+    ] {
+        assert!(own.contains_key(name), "{name}: {:?}", own.keys());
+    }
+    let cluster = unpacked(&stage, "kubectl.tar");
+    assert!(cluster["cluster/deployments.json"].contains("dataprotection-microsoft-kubernetes-agent"));
+    assert!(cluster["cluster/serviceaccounts.json"].contains("azure.workload.identity/client-id"));
+    assert!(cluster["cluster/backupstoragelocations.json"].contains("Available"));
+    assert!(cluster["cluster/mutatingwebhookconfigurations.json"].contains("azure-wi-webhook"));
+    assert!(
+        cluster
+            .keys()
+            .any(|name| name.starts_with("logs/") && name.ends_with("velero.log"))
+    );
+    let pods: Value = serde_json::from_str(&cluster["cluster/pods.json"]).unwrap();
+    let values = pods.to_string().matches("\"value\":").count();
+    assert!(values > 0 && values == pods.to_string().matches("\"value\":\"[masked]\"").count());
+    for files in [&own, &cluster] {
+        assert!(files.values().all(|text| !text.contains("eyJ")), "a token");
+    }
+    for (program, bundle) in [("az", &az), ("kubectl", &kubectl)] {
+        let again = match program {
+            "az" => stage.az("platform", &["report", "--bundle", bundle]),
+            _ => stage.kubectl("cluster-admin", &["report", "--bundle", bundle]),
+        };
+        again.ends(aksbackup_shared::exit::Exit::Failed.code()).says("exists");
+    }
+}

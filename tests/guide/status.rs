@@ -213,3 +213,37 @@ fn both_binaries_hand_over_alike_in_both_forms() {
         .says("For the platform team")
         .says("az aksbackup protect");
 }
+
+#[test]
+fn without_a_state_file_it_shows_what_azure_shows_of_the_cluster_that_the_flags_name() {
+    let stage = crate::part::Part::Backup.stage();
+    let id = stage.value("/target/cluster");
+    std::fs::remove_file(stage.state()).unwrap();
+    let named = ["-g", "rg-aks", "-n", "aks-demo"];
+    for flags in [&named[..], &["--cluster-id", &id]] {
+        let run = stage.az("platform", &[&["status"], flags].concat()).ok();
+        run.says("ProtectionConfigured")
+            .says("there is no state file")
+            .says("init --cluster-id");
+        let json = stage
+            .az("platform", &[&["status", "-o", "json"], flags].concat())
+            .ok()
+            .json();
+        assert_eq!(json["cluster"], id.as_str());
+        assert_eq!(json["digest"], serde_json::Value::Null);
+        assert_eq!(json["steps"][1]["standing"], "done", "{json:#}");
+    }
+    assert!(!stage.state().exists());
+    stage
+        .az("platform", &["status"])
+        .ends(Exit::Missing.code())
+        .says("--resource-group GROUP --cluster-name NAME");
+    for command in ["verify", "doctor"] {
+        stage
+            .az("platform", &[&[command], &named[..]].concat())
+            .says("aks-demo");
+    }
+    stage
+        .az("platform", &["verify", "-g", "rg-aks", "-n", "other"])
+        .ends(Exit::Missing.code());
+}

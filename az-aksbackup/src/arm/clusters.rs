@@ -3,6 +3,7 @@
 use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{IssuerUrl, PrincipalId, Region, ResourceGroupName, ResourceId};
+use aksbackup_shared::schema::ApiServerAccess;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -230,6 +231,26 @@ impl Cluster {
         pools.into_iter().flatten()
     }
 
+    /// Returns whether its API server has an address in its virtual network only.
+    pub(crate) fn is_private(&self) -> bool {
+        self.is_on("/properties/apiServerAccessProfile/enablePrivateCluster") == Some(true)
+    }
+
+    /// Returns how many ranges of addresses its API server accepts; 0 means that it accepts every address.
+    pub(crate) fn authorized_ranges(&self) -> usize {
+        let ranges = self.at("/properties/apiServerAccessProfile/authorizedIPRanges");
+        ranges.and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
+    /// Returns who can reach its API server, where that isn't everybody.
+    pub(crate) fn api_server_access(&self) -> Option<ApiServerAccess> {
+        match (self.is_private(), self.authorized_ranges()) {
+            (true, _) => Some(ApiServerAccess::Private),
+            (false, 0) => None,
+            (false, _) => Some(ApiServerAccess::AuthorizedRanges),
+        }
+    }
+
     fn says(&self, pointer: &str, words: &[&str]) -> bool {
         let own = self.at(pointer).and_then(Value::as_str).unwrap_or_default();
         words.iter().any(|word| own.eq_ignore_ascii_case(word))
@@ -317,6 +338,20 @@ pub(crate) mod tests {
         assert_eq!(of(json!({ "networkPlugin": "azure" })), None);
         assert_eq!(of(json!({ "podLinkLocalAccess": "IMDS" })), Some(false));
         assert_eq!(of(json!({ "podLinkLocalAccess": "None" })), Some(true));
+    }
+
+    #[test]
+    fn an_api_server_that_not_everybody_reaches_is_told_apart() {
+        let of =
+            |profile: Value| cluster(|body| body["properties"]["apiServerAccessProfile"] = profile).api_server_access();
+        assert_eq!(
+            of(json!({ "enablePrivateCluster": true })),
+            Some(ApiServerAccess::Private)
+        );
+        let ranges = json!({ "enablePrivateCluster": false, "authorizedIPRanges": ["203.0.113.0/24"] });
+        assert_eq!(of(ranges), Some(ApiServerAccess::AuthorizedRanges));
+        assert_eq!(of(json!({ "authorizedIPRanges": [] })), None);
+        assert_eq!(of(Value::Null), None);
     }
 
     #[test]

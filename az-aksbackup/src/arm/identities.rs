@@ -2,7 +2,7 @@
 
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{ClientId, IssuerUrl, PrincipalId, ResourceId, SubscriptionId};
-use aksbackup_shared::names::AUDIENCE;
+use aksbackup_shared::names::{AUDIENCE, is_audience};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -42,6 +42,13 @@ pub(crate) struct FederatedCredential {
     pub(crate) name: String,
     /// What it trusts.
     pub(crate) properties: CredentialProperties,
+}
+
+impl FederatedCredential {
+    /// Returns whether it has exactly one audience, and one that Microsoft Entra ID of this cloud exchanges tokens with.
+    pub(crate) fn has_audience(&self, cloud: &str) -> bool {
+        matches!(self.properties.audiences.as_slice(), [own] if is_audience(cloud, own))
+    }
 }
 
 /// What a credential trusts. Entra compares all three exactly, the issuer with its trailing slash.

@@ -8,6 +8,7 @@ use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::schema::{State, Target};
 
+use crate::arm::backups::Instance;
 use crate::arm::client::Reader;
 use crate::arm::clusters::Cluster;
 use crate::arm::vaults::Vault;
@@ -17,7 +18,7 @@ use crate::checks::cluster_support;
 use crate::checks::required_permissions::{self, Comparison, Needed, Purpose};
 use crate::checks::vault_rules;
 use crate::checks::view::{Seen, View, hidden};
-use crate::checks::{cluster, judge, look, storage as stored, subscription};
+use crate::checks::{cluster, extension, firewall, instance, judge, locks, look, storage as stored, subscription};
 
 /// What was seen, and what the caller may do.
 pub(crate) struct Before {
@@ -71,6 +72,7 @@ pub(crate) fn checks(before: &Before) -> Vec<Check> {
         Ok(own) => {
             all.extend(cluster_support::checks(view.cluster_ref(), own));
             all.push(switches(own));
+            all.push(cluster::node_group(view, own));
         }
         Err(check) => all.push(*check),
     }
@@ -78,8 +80,13 @@ pub(crate) fn checks(before: &Before) -> Vec<Check> {
     all.push(name(before));
     if let Seen::Here(account) = &view.account {
         all.extend(stored::usable(view, account));
+        all.extend(firewall::checks(view));
     }
+    all.push(cluster::locks(view));
+    all.push(snapshot_lock(view));
+    all.extend(extension::already_there(view));
     all.push(vault(view));
+    all.push(protection(view));
     all.extend(lacking(before));
     all.sort_by_key(|check| check.link);
     all
@@ -138,6 +145,44 @@ fn name(before: &Before) -> Check {
         (_, Seen::Absent) => Check::ok(LINK, NAME, format!("account name {account} is free")),
         (_, Seen::Hidden(failure)) => hidden(LINK, NAME, "whether it is free", failure),
         (_, Seen::Unasked) => Check::unknown(LINK, NAME, "whether it is free cannot be seen"),
+    }
+}
+
+/// Any lock on the snapshot resource group keeps Azure Backup from deleting old snapshots, so that `prepare` stops there.
+fn snapshot_lock(view: &View) -> Check {
+    const NAME: &str = "locks on the snapshot resource group";
+    const LINK: Link = Link::Storage;
+    let Some(group) = &view.places.snapshots else {
+        return Check::unknown(LINK, NAME, "no state file says which resource group").hinted(az("init"));
+    };
+    let own = view.locks.iter().find(|(scope, _)| scope == group).map(|(_, own)| own);
+    match own.map(|own| (own, own.here().and_then(|all| all.first()))) {
+        Some((_, Some(lock))) => {
+            let says = format!("lock {} keeps Azure Backup from deleting old snapshots", lock.id);
+            Check::error(LINK, NAME, says, locks::whose_lock(lock))
+                .because(format!("properties.level = {}", lock.properties.level))
+                .proves("VLT-SNAPSHOT-LOCK")
+        }
+        Some((own, None)) => own
+            .unread(LINK, NAME, "the locks on the snapshot resource group")
+            .unwrap_or_else(|| Check::ok(LINK, NAME, "none")),
+        None => Check::unknown(LINK, NAME, "not read"),
+    }
+}
+
+/// Whether another vault protects the cluster already.
+fn protection(view: &View) -> Check {
+    const NAME: &str = "backup instance";
+    const LINK: Link = Link::BackupInstance;
+    if let Some(check) = view.instances.unread(LINK, NAME, "the backup instances of the cluster") {
+        return check;
+    }
+    let elsewhere = |own: &&Instance| view.target().is_some() && own.vault() != view.places.vault;
+    let all = view.instances.here().map(Vec::as_slice).unwrap_or_default();
+    match (all.iter().find(elsewhere), all.is_empty()) {
+        (Some(other), _) => instance::elsewhere(view, other),
+        (None, true) => Check::ok(LINK, NAME, "no vault protects the cluster yet"),
+        (None, false) => Check::ok(LINK, NAME, "the cluster is protected by this vault"),
     }
 }
 
@@ -220,7 +265,10 @@ fn lacking(before: &Before) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arm::groups::Lock;
+    use crate::checks::protection::tests::instance as protected;
     use crate::checks::view::tests::{failures, view};
+    use crate::steps::step04_extension::tests::extension;
 
     fn before() -> Before {
         Before {
@@ -240,6 +288,40 @@ mod tests {
             all.iter()
                 .all(|own| own.verdict == aksbackup_shared::chain::check::Verdict::Ok),
             "{all:#?}"
+        );
+    }
+
+    #[test]
+    fn what_stops_prepare_stands_in_the_way() {
+        let findings = |change: fn(&mut View)| {
+            let mut before = before();
+            change(&mut before.view);
+            failures(&checks(&before))
+        };
+        let lock = |level: &str| -> Lock {
+            serde_json::from_value(serde_json::json!({ "id": "/l", "properties": { "level": level } })).unwrap()
+        };
+        assert_eq!(findings(|_| ()), Vec::<String>::new());
+        let mut before = before();
+        let snapshots = before.view.places.snapshots.clone().unwrap();
+        before.view.locks = vec![(snapshots, Seen::Here(vec![lock("CanNotDelete")]))];
+        assert_eq!(failures(&checks(&before)), ["VLT-SNAPSHOT-LOCK"]);
+        let vault = before.view.places.vault.clone().unwrap().resource_group_id();
+        before.view.locks = vec![(vault, Seen::Here(vec![lock("ReadOnly")]))];
+        assert_eq!(failures(&checks(&before)), ["ARM-LOCK"]);
+        assert_eq!(
+            findings(|view| view.extensions = Seen::Here(vec![extension(|body| {
+                body["properties"]["provisioningState"] = "Failed".into();
+            })])),
+            ["EXT-FAILED"]
+        );
+        assert_eq!(
+            findings(
+                |view| view.instances = Seen::Here(vec![protected("ProtectionConfigured", |body| {
+                    body["id"] = body["id"].as_str().unwrap().replace("bv-aks", "bv-other").into();
+                })])
+            ),
+            ["VLT-BI-EXISTS"]
         );
     }
 

@@ -98,7 +98,8 @@ fn workload_identity(cluster: &Cluster) -> Check {
     }
 }
 
-fn locks(view: &View) -> Check {
+/// Whether a read-only lock keeps anything from being changed.
+pub(crate) fn locks(view: &View) -> Check {
     const NAME: &str = "locks";
     let hidden = view.locks.iter().find_map(|(scope, seen)| {
         let what = format!("the locks on group {}", scope.name());
@@ -118,7 +119,7 @@ fn locks(view: &View) -> Check {
 }
 
 /// The lock of AKS itself on the node group: it hurts only while there is something to be written there.
-fn node_group(view: &View, cluster: &Cluster) -> Check {
+pub(crate) fn node_group(view: &View, cluster: &Cluster) -> Check {
     const NAME: &str = "node group";
     if !cluster.has_locked_node_group() {
         return Check::ok(LINK, NAME, "it is not locked down");

@@ -3,11 +3,11 @@
 
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::command_line::{az, kubectl, shell};
+use aksbackup_shared::command_line::{CommandLine, az, kubectl, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::schema::Target;
+use aksbackup_shared::schema::{ApiServerAccess, Target};
 
 use crate::arm::clusters::Cluster;
 
@@ -44,6 +44,7 @@ pub(crate) fn checks(of: ClusterRef<'_>, cluster: &Cluster) -> Vec<Check> {
     let mut all = vec![state(of, cluster)];
     all.extend(essential(of, cluster));
     all.push(pod_identity(of, cluster));
+    all.push(api_server(of, cluster));
     all.extend(for_installation(of, cluster));
     all
 }
@@ -234,6 +235,29 @@ fn pod_identity(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
                 .proves("CLU-POD-IDENTITY")
         }
     }
+}
+
+/// From where `kubectl aksbackup` can work. Not a finding: a private cluster is a decision, and Azure Backup itself reaches it.
+fn api_server(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
+    const NAME: &str = "API server";
+    let says = match cluster.api_server_access() {
+        None => "its address is public".to_owned(),
+        Some(ApiServerAccess::Private) => format!(
+            "it is private: kubectl aksbackup must run on a machine in the cluster's network; for single kubectl commands: {}",
+            invoke(of)
+        ),
+        Some(ApiServerAccess::AuthorizedRanges) => format!(
+            "{} authorized IP ranges: kubectl aksbackup must run on a machine with an address in one of them",
+            cluster.authorized_ranges()
+        ),
+    };
+    Check::ok(LINK, NAME, says)
+}
+
+/// Runs a kubectl command in a private cluster from anywhere.
+fn invoke(of: ClusterRef<'_>) -> CommandLine {
+    let command = "kubectl get pods --namespace dataprotection-microsoft";
+    shell(format!("az aks command invoke {} --command \"{command}\"", of.flags()))
 }
 
 fn pools(of: ClusterRef<'_>, cluster: &Cluster) -> Check {

@@ -102,7 +102,8 @@ fn title(id: &str) -> &'static str {
 
 fn fault(view: &View, wish: &Wish, issuer: &str, all: &[FederatedCredential], wishes: &[Wish]) -> Option<Fault> {
     let subject = wish.subject.as_str();
-    let audience = |own: &FederatedCredential| own.properties.audiences.iter().map(String::as_str).eq([AUDIENCE]);
+    let cloud = view.target().map_or("", |target| target.cloud.as_str());
+    let audience = |own: &FederatedCredential| own.has_audience(cloud);
     let of_subject = |own: &&FederatedCredential| own.properties.subject == subject;
     let of_issuer = |own: &&FederatedCredential| own.properties.issuer == issuer;
     if all

@@ -43,6 +43,18 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     ]
 }
 
+/// The checks of an extension that was there before anything was set up: those in which `prepare` stops.
+pub(crate) fn already_there(view: &View) -> Vec<Check> {
+    const NAME: &str = "extension";
+    if let Some(check) = view.extensions.unread(LINK, NAME, "the extensions of the cluster") {
+        return vec![check];
+    }
+    match view.extension() {
+        Some(own) => vec![place(view), state(view, own), storage(view, own)],
+        None => vec![Check::ok(LINK, NAME, "none is installed yet: prepare installs it")],
+    }
+}
+
 /// The id of the extension.
 pub(crate) fn id(view: &View, own: &Extension) -> ResourceId {
     extensions::extension_id(&view.id, &own.name)

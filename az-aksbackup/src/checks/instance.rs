@@ -35,7 +35,8 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     }
 }
 
-fn elsewhere(view: &View, other: &Instance) -> Check {
+/// Another vault protects the cluster.
+pub(crate) fn elsewhere(view: &View, other: &Instance) -> Check {
     const NAME: &str = "backup instance";
     let says = match other.vault() {
         Some(vault) => format!(

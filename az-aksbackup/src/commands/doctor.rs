@@ -16,7 +16,7 @@ use crate::arm::client::Reader;
 use crate::checks::{asked, judge, look, texts};
 use crate::cli::{Cli, WriteArgs};
 use crate::commands::examined::{Subject, issuer, not_blind};
-use crate::commands::flags::DoctorFlags;
+use crate::commands::flags::{ClusterFlags, DoctorFlags};
 use crate::commands::options;
 use crate::commands::steps::{Trust, run_list};
 use crate::guide;
@@ -36,7 +36,7 @@ pub(crate) async fn run(cli: &Cli, args: &DoctorFlags) -> Outcome<Exit> {
     let mut done: Vec<Remedy> = Vec::new();
     loop {
         // What a command leaves behind is another world, and perhaps another file.
-        let subject = Subject::of(cli, args.cluster_id.as_ref())?;
+        let subject = Subject::of(cli, &args.cluster).await?;
         let reader = match subject.sign_in(cli).await {
             Ok(reader) => reader,
             Err(failure) => return unseen(cli, args, &subject, failure, Link::Login),
@@ -64,7 +64,7 @@ pub(crate) async fn run(cli: &Cli, args: &DoctorFlags) -> Outcome<Exit> {
 /// # Errors
 /// As `verify`.
 pub(crate) async fn examine(cli: &Cli) -> Outcome<Examination> {
-    let subject = Subject::of(cli, None)?;
+    let subject = Subject::of(cli, &ClusterFlags::default()).await?;
     let reader = subject.sign_in(cli).await?;
     let own = examined(cli, &subject, &reader).await;
     cli.common.console().clear();

@@ -15,7 +15,8 @@ use crate::arm::client::Reader;
 use crate::arm::clusters::Cluster;
 use crate::checks::view::View;
 use crate::cli::Cli;
-use crate::commands::session;
+use crate::commands::flags::ClusterFlags;
+use crate::commands::{init, session};
 
 /// The cluster to look at, with what its state file says; an empty state where there is no file of this cluster.
 #[derive(Debug, Clone)]
@@ -27,28 +28,23 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// The cluster of `--cluster-id`, else that of the state file.
+    /// Returns the cluster that the flags name, else that of the state file.
     ///
     /// # Errors
-    /// Exit 2: an id of something else. Exit 3: neither. Exit 7: the file cannot be read.
-    pub(crate) fn of(cli: &Cli, id: Option<&ResourceId>) -> Outcome<Self> {
+    /// Exit 2: an ID of something else. Exit 3: neither, or no such cluster. Exit 7: the file cannot be read.
+    pub(crate) async fn of(cli: &Cli, flags: &ClusterFlags) -> Outcome<Self> {
         let state = session::load(cli)?.unwrap_or_default();
         let recorded = state.target.as_ref().map(|target| target.cluster.clone());
-        match (id, recorded) {
-            (Some(id), _) if *id != id.resource(DATASOURCE_TYPE, id.name()) => {
-                Failure::usage(format!("{id} is not the id of an AKS cluster"))
-                    .hint(shell("az aks list --query [].id --output tsv"))
-                    .err()
-            }
-            (Some(id), recorded) if recorded.as_ref() != Some(id) => Ok(Self {
-                cluster: id.clone(),
+        match (named(cli, flags, recorded.as_ref()).await?, recorded) {
+            (Some(id), recorded) if recorded.as_ref() != Some(&id) => Ok(Self {
+                cluster: id,
                 state: State::default(),
             }),
             (_, Some(cluster)) => Ok(Self { cluster, state }),
             (_, None) => cli
                 .common
                 .no_state::<Self>()
-                .map_err(|failure| Box::new(failure.hint("or name the cluster: --cluster-id ID"))),
+                .map_err(|failure| Box::new(failure.hint(OR_NAME_IT))),
         }
     }
 
@@ -72,6 +68,37 @@ impl Subject {
             findings: Vec::new(),
         }
         .ordered()
+    }
+}
+
+/// What else can be done where there is no state file.
+pub(crate) const OR_NAME_IT: &str =
+    "or name the cluster: --resource-group GROUP --cluster-name NAME, or --cluster-id ID";
+
+/// Returns the cluster that the flags name, `recorded` where they mean that of the state file. A group and a name don't say which
+/// subscription, so that Azure is asked.
+///
+/// # Errors
+/// Exit 2: an ID of something else. Exit 3: there is no such cluster.
+async fn named(cli: &Cli, flags: &ClusterFlags, recorded: Option<&ResourceId>) -> Outcome<Option<ResourceId>> {
+    if let Some(id) = &flags.cluster_id {
+        return match id.is_kind(DATASOURCE_TYPE) {
+            true => Ok(Some(id.clone())),
+            false => Failure::usage(format!("{id} is not the resource ID of an AKS cluster"))
+                .hint(shell("az aks list --query [].id --output tsv"))
+                .err(),
+        };
+    }
+    let (Some(group), Some(name)) = (&flags.resource_group, &flags.cluster_name) else {
+        return Ok(None);
+    };
+    let means = |id: &&ResourceId| {
+        let group = id.resource_group().as_str().eq_ignore_ascii_case(group.as_str());
+        group && id.name().eq_ignore_ascii_case(name.as_str())
+    };
+    match recorded.filter(means).filter(|_| cli.azure.subscription.is_none()) {
+        Some(own) => Ok(Some(own.clone())),
+        None => init::named(cli, group, name).await.map(Some),
     }
 }
 

@@ -82,7 +82,10 @@ fn list(console: &Console, format: Format, vault: &ResourceId, jobs: &[Job]) -> 
         return Exit::Done;
     }
     if jobs.is_empty() {
-        console.say(format!("vault {} has no such backup jobs", vault.with_group()));
+        console.say(format!(
+            "Backup vault {} has no backup jobs to list",
+            vault.with_group()
+        ));
         return Exit::Done;
     }
     console.result(&format!(

@@ -34,6 +34,7 @@ pub(crate) async fn run(cli: &Cli, args: &ReportArgs) -> Outcome<Exit> {
         seen: looked,
         rows,
         tool: session::TOOL,
+        files: Vec::new(),
     };
     report::run(&cli.common.console(), &cli.common, args, (&state, &digest), own)
 }

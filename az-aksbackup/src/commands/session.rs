@@ -130,7 +130,14 @@ pub(crate) fn state(cli: &Cli) -> Outcome<State> {
 /// # Errors
 /// As [`state`] and [`sign_in`]; exit 2 where the file has no target, or `--subscription` is another than the target's.
 pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
-    let state = state(cli)?;
+    on(cli, state(cli)?, writes).await
+}
+
+/// A session on the target of `state`, which doesn't have to be a file's.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn on(cli: &Cli, state: State, writes: bool) -> Outcome<Session<Azure>> {
     let mut store = cli.common.store::<CloudTables>(TOOL);
     let access = match writes {
         true => Some(store.must_write(&state)?),

@@ -1,23 +1,47 @@
 //! `status`: what the file says, what Azure shows, and whose turn is next.
 
-use aksbackup_shared::args::StatusArgs;
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::guide::Person;
+use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::runner::look;
 use aksbackup_shared::schema::{CloudTables, State};
-use aksbackup_shared::status::{self, Row, Seen, Shown};
+use aksbackup_shared::status::{self, Row, Seen, Shown, Standing};
+use aksbackup_shared::step::Turn;
 
 use crate::cli::Cli;
-use crate::commands::{options, session};
+use crate::commands::examined::{OR_NAME_IT, Subject};
+use crate::commands::flags::StatusFlags;
+use crate::commands::{init, options, session};
 use crate::guide;
 
 /// Shows the status table; writes nothing, neither Azure nor the file.
 ///
 /// # Errors
-/// Exit 3: no state file. Unless offline, as [`session::open`].
-pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
-    let Some((recorded, digest)) = cli.common.store::<CloudTables>(session::TOOL).load_with_digest()? else {
+/// Exit 3: no state file, where neither it nor a flag says which cluster. Unless offline, as [`session::open`].
+pub(crate) async fn run(cli: &Cli, flags: &StatusFlags) -> Outcome<Exit> {
+    let args = flags.shared;
+    let file = cli.common.store::<CloudTables>(session::TOOL).load_with_digest()?;
+    if args.offline && file.is_none() {
         return cli.common.no_state();
+    }
+    let own = file
+        .as_ref()
+        .and_then(|(state, _)| state.target.as_ref())
+        .map(|target| target.cluster.clone());
+    let named = match (flags.cluster.is_given(), args.offline) {
+        (true, false) => Some(Subject::of(cli, &flags.cluster).await?.cluster),
+        (true | false, _) => None,
+    };
+    if let Some(cluster) = named.filter(|named| own.as_ref() != Some(named)) {
+        return unrecorded(cli, &cluster, args.check).await;
+    }
+    let Some((recorded, digest)) = file else {
+        return cli
+            .common
+            .no_state()
+            .map_err(|failure| Box::new(failure.hint(OR_NAME_IT)));
     };
     let rows = match args.offline {
         true => status::rows(&recorded, None),
@@ -34,12 +58,53 @@ pub(crate) async fn run(cli: &Cli, args: StatusArgs) -> Outcome<Exit> {
     Ok(status::show(&cli.common.console(), cli.common.output, &shown))
 }
 
+/// Shows the table of a cluster that has no state file here, compared with what `init` would propose for it.
+async fn unrecorded(cli: &Cli, cluster: &ResourceId, check: bool) -> Outcome<Exit> {
+    let state = State {
+        target: Some(init::proposed(cli, cluster).await?),
+        ..State::default()
+    };
+    let mut rows = seen(cli, &state).await?;
+    rows.iter_mut().for_each(without_file);
+    let shown = Shown {
+        state: Some(&state),
+        digest: None,
+        rows: &rows,
+        next: Some(beginning(cli, cluster)),
+        offline: false,
+        check,
+    };
+    Ok(status::show(&cli.common.console(), cli.common.output, &shown))
+}
+
+/// Without a file nobody reported what this program can't check, and no later command can be run.
+fn without_file(row: &mut Row) {
+    row.next = None;
+    if !row.observed && row.standing == Standing::Open {
+        (row.standing, row.evidence) = (Standing::Unknown, "not checked: there is no state file".to_owned());
+    }
+}
+
+/// Whose turn it is where there is no state file.
+fn beginning(cli: &Cli, cluster: &ResourceId) -> Turn {
+    Turn {
+        who: Person::PlatformTeam,
+        why: format!(
+            "there is no state file of this cluster at {}; to use another one: --state FILE",
+            cli.common.state.display()
+        ),
+        command: az(format!("init --cluster-id {cluster}")),
+        right: None,
+        also: Vec::new(),
+    }
+}
+
 /// The table with what Azure shows.
 ///
 /// # Errors
 /// As [`session::open`].
 pub(crate) async fn seen(cli: &Cli, recorded: &State) -> Outcome<Vec<Row>> {
-    let session = session::open(cli, false).await?;
+    let session = session::on(cli, recorded.clone(), false).await?;
     let report = look(&mut guide::status(options::prepare(cli, &[])), &session).await;
     session.console.clear();
     report.in_time()?;

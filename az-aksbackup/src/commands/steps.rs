@@ -4,7 +4,7 @@ use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::runner::session::{Consent, Session};
-use aksbackup_shared::runner::{Guided, conclude, look, run};
+use aksbackup_shared::runner::{Guided, conclude, plan, run};
 use aksbackup_shared::state::remembered::Remembered;
 use aksbackup_shared::status;
 
@@ -39,7 +39,7 @@ pub(crate) async fn run_list(
     let mut session = session::open(cli, !dry_run).await?;
     session.consent = consent(cli, command, trust, &session).await?;
     let mut report = match dry_run {
-        true => look(&mut steps, &session).await,
+        true => plan(&mut steps, &session).await,
         false => run(&mut steps, &session).await?,
     };
     report.advise(&az(command.to_owned()));

@@ -22,7 +22,7 @@ use crate::commands::flags::VerifyFlags;
 /// result of the other program, that cannot be read. Exit 124: with `--wait`, there are findings at the deadline.
 pub(crate) async fn run(cli: &Cli, args: &VerifyFlags) -> Outcome<Exit> {
     verify(&cli.common, &args.shared, async || {
-        let subject = Subject::of(cli, args.cluster_id.as_ref())?;
+        let subject = Subject::of(cli, &args.cluster).await?;
         let reader = subject.sign_in(cli).await?;
         Ok(Sight {
             pre: args.pre,

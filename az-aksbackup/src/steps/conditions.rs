@@ -66,9 +66,19 @@ pub(crate) fn region(target: &Target, cluster: &Cluster) -> Outcome<()> {
     }
 }
 
+/// What a private cluster means for the cluster admin.
+const PRIVATE: &str = "the cluster is private: kubectl aksbackup must run on a machine in its network; for single kubectl commands, \
+    az aks command invoke needs no such machine";
+
+/// What authorized IP ranges mean for the cluster admin.
+const RANGES: &str =
+    "the API server accepts authorized IP ranges only: kubectl aksbackup must run on a machine with such an address";
+
 /// What may become a problem.
 pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {
     let remarks = [
+        (cluster.is_private(), PRIVATE),
+        (!cluster.is_private() && cluster.authorized_ranges() > 0, RANGES),
         (
             cluster.has_locked_node_group(),
             "the node group is locked: federated credentials cannot be written there",

@@ -236,7 +236,9 @@ impl Confirm {
                 pair.keys.of(id, &pair.claim),
                 format!("the file says {}; nothing was changed", pair.claim),
             )
-            .hint("ask where the file comes from")
+            .hint(format!(
+                "check the value of {flag}; if it is the right one, ask where the state file comes from"
+            ))
             .err(),
             None => Failure::usage(format!("{flag} {said} doesn't say in which subscription"))
                 .because("the subscription that the state file names doesn't count here")

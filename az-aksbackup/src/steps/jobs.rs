@@ -8,7 +8,7 @@ use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::schema::{State, Target};
+use aksbackup_shared::schema::State;
 use aksbackup_shared::step::{Local, Operation, Progress};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -18,7 +18,6 @@ use crate::arm::client::Reader;
 use crate::arm::operation::{ArmOperation, Polled};
 use crate::arm::vaults;
 use crate::checks::policy;
-use crate::target_ids;
 
 /// How far the clocks of this machine and of Azure may differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -80,24 +79,21 @@ fn same(one: &str, other: &str) -> bool {
         .eq_ignore_ascii_case(other.trim_end_matches('/'))
 }
 
-/// The rule and the retention tag of the policy: as the file has them, else as Azure has them.
+/// Returns backup rule and retention tag of `policy`, the one that the instance has: as the file has them where it is about the same
+/// policy, else as Azure has them. The policy that the file asks for might be another one that `protect` has yet to attach.
 ///
 /// # Errors
 /// The policy cannot be read, or has no backup rule.
-pub(crate) async fn rule_and_tag(reader: &Reader, target: &Target, state: &State) -> Outcome<(String, String)> {
-    if let Some(table) = &state.cloud.vault {
+pub(crate) async fn rule_and_tag(reader: &Reader, policy: &ResourceId, state: &State) -> Outcome<(String, String)> {
+    if let Some(table) = state.cloud.vault.as_ref().filter(|own| own.policy == *policy) {
         return Ok((table.rule.clone(), table.retention_tag.clone()));
     }
-    let id = target_ids::policy(target);
-    match vaults::policy(reader, &id).await? {
-        Some(own) => policy::facts(&own, id.name()).map(|facts| (facts.rule, facts.retention_tag)),
-        None => Failure::missing(format!(
-            "policy {} does not exist in vault {}",
-            id.name(),
-            target_ids::vault(target).with_group()
-        ))
-        .hint(az("prepare"))
-        .err(),
+    match vaults::policy(reader, policy).await? {
+        Some(own) => policy::facts(&own, policy.name()).map(|facts| (facts.rule, facts.retention_tag)),
+        None => Failure::missing(format!("backup policy {} does not exist", policy.name()))
+            .because("the backup instance names it")
+            .hint(az("verify"))
+            .err(),
     }
 }
 
@@ -150,6 +146,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::target_ids;
     use crate::target_ids::tests::example;
 
     fn job(name: &str, status: &str, start: &str) -> Job {

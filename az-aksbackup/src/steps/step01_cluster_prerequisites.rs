@@ -59,6 +59,11 @@ pub(crate) enum PrerequisiteChange {
 }
 
 impl Change for PrerequisiteChange {
+    /// The OIDC issuer can't be switched off again.
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Enable { issuer: true, .. })
+    }
+
     fn note(&self) -> ChangeNote {
         match self {
             Self::Register {
@@ -130,6 +135,11 @@ impl Step for ClusterPrerequisites {
         let (cluster, name) = (&seen.cluster, seen.target.cluster.with_group());
         let mut changes = registrations(seen);
         let on = cluster.has_issuer() && cluster.has_workload_identity();
+        if !cluster.has_issuer() && cluster.has_locked_node_group() {
+            // Without a federated credential in the node resource group the issuer is of no use, and it can't be switched off again.
+            let turn = turns::unlock_nodes(&seen.target.cluster);
+            return Ok(Decision::Blocked(changes, vec![turn]));
+        }
         if !on && cluster.is_settled() {
             changes.push(PrerequisiteChange::Enable {
                 cluster: seen.target.cluster.clone(),
@@ -199,6 +209,7 @@ impl Step for ClusterPrerequisites {
             node_resource_group,
             cluster_principal,
             providers: registered.map(|(namespace, _)| (*namespace).to_owned()).collect(),
+            api_server: seen.cluster.api_server_access(),
             written: None,
         });
     }

@@ -251,6 +251,11 @@ impl Step for Storage {
         });
     }
 
+    /// A policy, a lock or a missing permission refuses the account; who could create it can create its container.
+    fn is_assured(&self, accepted: &StorageChange) -> bool {
+        matches!(accepted, StorageChange::Account { .. })
+    }
+
     fn hand_over(&self, change: &StorageChange, failure: &Failure) -> Option<Turn> {
         let refused = visible::is_refused(failure);
         match change {

@@ -14,7 +14,6 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{FederatedCredentialName, IssuerUrl, ResourceId};
-use aksbackup_shared::names::AUDIENCE;
 use aksbackup_shared::schema::{CloudTables, CredentialRecord, FederationTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 
@@ -59,23 +58,28 @@ pub(crate) struct CredentialChange {
     name: String,
     issuer: IssuerUrl,
     subject: String,
-    /// Whether it exists with another audience.
-    exists: bool,
+    /// The audiences that it has, where it exists with others.
+    replaces: Option<String>,
     cluster: ResourceId,
 }
 
 impl Change for CredentialChange {
     fn note(&self) -> ChangeNote {
         let id = identities::credential_id(&self.identity, &self.name);
-        let (verb, creates) = match self.exists {
-            true => ("correct the audience of", None),
-            false => ("create", Some(id.to_string())),
+        let (verb, creates) = match self.replaces {
+            Some(_) => ("correct the audience of", None),
+            None => ("create", Some(id.to_string())),
         };
+        let warning = self.replaces.as_ref().map(|old| {
+            format!(
+                "it has audience {old} now: pods that request tokens for that audience can no longer sign in with it"
+            )
+        });
         ChangeNote {
             summary: format!("{verb} federated credential {} for {}", self.name, self.subject),
             right: Right::new(format!("{ACTION}/write"), &self.identity),
             creates,
-            warning: None,
+            warning,
         }
     }
 }
@@ -142,7 +146,7 @@ impl Step for FederatedCredentials {
             return Ok(Decision::Blocked(vec![], vec![turn]));
         };
         let changes = changes(seen, credentials);
-        let new = changes.iter().filter(|change| !change.exists).count();
+        let new = changes.iter().filter(|change| change.replaces.is_none()).count();
         if credentials.len() + new > CREDENTIAL_LIMIT {
             return Err(Box::new(too_many(seen, credentials, new)));
         }
@@ -282,7 +286,7 @@ fn changes(seen: &Seen, credentials: &[FederatedCredential]) -> Vec<CredentialCh
     let change = |wish: &Wish| {
         let own = credentials.iter().find(|own| is_for(own, &seen.issuer, &wish.subject));
         let name = match own {
-            Some(own) if own.properties.audiences == [AUDIENCE] => return None,
+            Some(own) if own.has_audience(seen.target.cloud.as_str()) => return None,
             Some(own) => own.name.clone(),
             None => subjects::free_name(wish, &seen.issuer, credentials),
         };
@@ -291,7 +295,7 @@ fn changes(seen: &Seen, credentials: &[FederatedCredential]) -> Vec<CredentialCh
             name,
             issuer: seen.issuer.clone(),
             subject: wish.subject.clone(),
-            exists: own.is_some(),
+            replaces: own.map(|own| own.properties.audiences.join(", ")),
             cluster: seen.target.cluster.clone(),
         })
     };

@@ -35,7 +35,7 @@ pub(crate) struct Backup {
     /// The instances of the cluster as preflight has just seen them.
     instances: Fresh<Vec<Instance>>,
     /// The protected instance, once it was seen.
-    instance: OnceCell<ResourceId>,
+    instance: OnceCell<Protected>,
     /// The job that this run has started or found.
     job: Rc<RefCell<Option<ResourceId>>>,
     /// Until when the job of a request is looked for that Azure has left without an answer.
@@ -56,6 +56,14 @@ impl Backup {
             ..Self::default()
         }
     }
+}
+
+/// An instance that protects the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Protected {
+    id: ResourceId,
+    /// The policy that it has now.
+    policy: ResourceId,
 }
 
 /// What is there.
@@ -116,7 +124,7 @@ impl Step for Backup {
         let Some(own) = &instance else {
             return Ok(Seen {
                 vault,
-                instance,
+                instance: None,
                 rule: String::new(),
                 tag: String::new(),
                 job: None,
@@ -124,8 +132,8 @@ impl Step for Backup {
             });
         };
         let (job, names) = futures::join!(
-            jobs::of_interest(reader, &vault, own, known, state),
-            jobs::rule_and_tag(reader, target, state),
+            jobs::of_interest(reader, &vault, &own.id, known, state),
+            jobs::rule_and_tag(reader, &own.policy, state),
         );
         let (job, (rule, tag)) = (job?, names?);
         if let Some(job) = &job {
@@ -135,7 +143,7 @@ impl Step for Backup {
         let tag = self.options.retention_tag.clone().unwrap_or(tag);
         Ok(Seen {
             vault,
-            instance,
+            instance: Some(own.id.clone()),
             rule,
             tag,
             job,
@@ -216,7 +224,7 @@ impl Step for Backup {
 
 impl Backup {
     /// The instance that protects the cluster, as Azure has it.
-    async fn protected(&self, reader: &Reader, state: &State, target: &Target) -> Outcome<Option<ResourceId>> {
+    async fn protected(&self, reader: &Reader, state: &State, target: &Target) -> Outcome<Option<Protected>> {
         if let Some(instance) = self.instance.get() {
             return Ok(Some(instance.clone()));
         }
@@ -243,20 +251,29 @@ impl Backup {
 }
 
 /// The instance that protects the cluster in the target's vault.
-fn own(instances: &[Instance], target: &Target) -> Option<ResourceId> {
+fn own(instances: &[Instance], target: &Target) -> Option<Protected> {
     let vault = target_ids::vault(target);
     let of_vault = |own: &&Instance| own.vault().as_ref() == Some(&vault);
     let mut own = instances.iter().filter(of_vault);
     let own = own.find(|own| own.protection() == "ProtectionConfigured")?;
-    Some(vault.child("backupInstances", own.id.name()))
+    // A policy is always one of the instance's own vault, whatever Azure spells.
+    let policy = own.properties.policy_info.policy_id.rsplit('/').next();
+    Some(Protected {
+        id: vault.child("backupInstances", own.id.name()),
+        policy: match policy {
+            Some(name) if !name.is_empty() => vault.child("backupPolicies", name),
+            Some(_) | None => target_ids::policy(target),
+        },
+    })
 }
 
 /// The instance as the file has it, for who may not ask the cluster; only one in the target's vault, since the file may
 /// come from anybody.
-fn recorded(state: &State, target: &Target) -> Option<ResourceId> {
+fn recorded(state: &State, target: &Target) -> Option<Protected> {
     let claim = &state.cloud.instance.as_ref()?.instance;
-    let own = target_ids::vault(target).child("backupInstances", claim.name());
-    (own == *claim).then_some(own)
+    let id = target_ids::vault(target).child("backupInstances", claim.name());
+    let policy = target_ids::policy(target);
+    (id == *claim).then_some(Protected { id, policy })
 }
 
 fn name(job: &Job) -> &str {

@@ -66,9 +66,7 @@ pub(crate) fn lacking(caller: &str, lacks: &[Permission], namespace: &str) -> Fa
         .map(|permission| format!("{permission} in namespace {namespace}"))
         .fold(failure, Failure::because);
     failure
-        .hint(
-            "nothing was written; ask a cluster admin for these rights, or use a context that has them: --context NAME",
-        )
+        .hint("ask a cluster admin for these permissions, or use a context that has them: --context NAME")
         .hint(fix![
             "to see one's rights: ",
             shell(format!("kubectl auth can-i --list --namespace {namespace}"))

@@ -16,6 +16,7 @@ use aksbackup_shared::schema::State;
 use crate::cli::{Cli, ConfigureArgs, DoctorFlags, DryRun, DryRunArgs};
 use crate::cluster::client::Reader;
 use crate::cluster::neighbours::SYSTEM;
+use crate::cluster::tails::{Line, Source};
 use crate::commands::looking::{WARNINGS, examined, look, not_blind, of_checks};
 use crate::commands::{configure, session};
 
@@ -90,6 +91,15 @@ pub(crate) async fn examine(cli: &Cli, reader: &Reader, state: &State) -> Outcom
     let mut own = examined("doctor", &sight, state);
     own.findings = diagnose(&own.checks, &all);
     Ok(own)
+}
+
+/// The logs that `doctor` reads, each with its newest lines, without secrets. What can't be read is left out.
+///
+/// # Errors
+/// As [`look`].
+pub(crate) async fn logs(reader: &Reader) -> Outcome<Vec<(Source, Vec<Line>)>> {
+    let seen = look(reader, 0).await?;
+    Ok(reader.tails(texts::sources(&seen.sight)).await)
 }
 
 /// What is known of an error on the way to the API server.

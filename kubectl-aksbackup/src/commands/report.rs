@@ -13,6 +13,8 @@ use crate::commands::looking::not_blind;
 use crate::commands::status::seen;
 use crate::commands::{doctor, session};
 
+mod support;
+
 /// Makes the page. Who may not look at the cluster gets it all the same, with the reason in it.
 ///
 /// # Errors
@@ -31,7 +33,12 @@ pub(crate) async fn run(cli: &Cli, arguments: &ReportArgs) -> Outcome<Exit> {
             Err(failure) => (recorded(), Some(Err(failure))),
         },
     };
+    let files = match arguments.bundle.is_some() && !arguments.offline {
+        true => support::files(cli, &state).await,
+        false => Vec::new(),
+    };
     let own = Own {
+        files,
         program: Program::Kubectl,
         seen: looked,
         rows,

@@ -50,6 +50,7 @@ pub(crate) fn state() -> State {
         node_resource_group: "nodes".parse().unwrap(),
         cluster_principal: GUID.parse().unwrap(),
         providers: vec![],
+        api_server: None,
         written: None,
     });
     state.cloud.identity = Some(IdentityTable {

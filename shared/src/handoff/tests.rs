@@ -46,3 +46,37 @@ fn both_forms_hold_the_command_the_digest_and_the_rights() {
         assert!(text.contains(&digest().to_string()), "{text}");
     }
 }
+
+/// The message to the cluster admin of a file whose cluster is this private.
+fn for_the_admin(api_server: &str) -> Message {
+    let file = include_str!("../../tests/state-files/2-protected.toml");
+    let mut state: State = toml::from_str(file).unwrap();
+    state.cluster = ClusterTables::default();
+    let prerequisites = state.cloud.prerequisites.as_mut().unwrap();
+    prerequisites.api_server = toml::Value::from(api_server).try_into().ok();
+    Message::new(&state, &digest(), Path::new("aksbackup.toml"))
+}
+
+#[test]
+fn the_cluster_admin_is_told_how_to_get_to_the_cluster_and_nobody_else_is() {
+    let open = for_the_admin("");
+    let access = open.turn.as_ref().unwrap().access.as_ref().unwrap();
+    let line = access.credentials.to_string();
+    assert!(line.starts_with("az aks get-credentials --resource-group "), "{line}");
+    assert!(line.contains(" --name ") && line.contains(" --subscription "), "{line}");
+    assert_eq!((&access.from, &access.invoke), (&None, &None));
+    for text in [open.text(), open.markdown()] {
+        assert!(text.contains(&line), "{text}");
+    }
+    assert!(message("schema = 1", "aksbackup.toml").turn.unwrap().access.is_none());
+}
+
+#[test]
+fn for_a_private_cluster_it_says_from_where_and_what_works_from_elsewhere() {
+    let text = for_the_admin("private").text();
+    assert!(text.contains("The cluster is private"), "{text}");
+    assert!(text.contains("az aks command invoke --resource-group "), "{text}");
+    let text = for_the_admin("authorized-ranges").text();
+    assert!(text.contains("authorized IP ranges only"), "{text}");
+    assert!(!text.contains("command invoke"), "{text}");
+}

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::command_line::az;
 use crate::console::minute;
-use crate::handoff::{CLIENT_ID, Message, Task};
+use crate::handoff::{Access, CLIENT_ID, Message, Task};
 use crate::status::Row;
 
 /// What the reader may rely on, whoever sent the file.
@@ -106,6 +106,9 @@ fn done(row: &Row, form: &Form) -> String {
 
 fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
     let _ = write!(out, "{}", (form.heading)("What you are asked to do"));
+    if let Some(access) = &task.access {
+        reach(access, form, out);
+    }
     let _ = writeln!(
         out,
         "{}. Run this beside the file; add --dry-run to see first what it would change:\n",
@@ -137,6 +140,22 @@ fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
             );
         }
         out.push('\n');
+    }
+}
+
+/// How to reach the cluster, before what to run in it.
+fn reach(access: &Access, form: &Form, out: &mut String) {
+    if let Some(from) = &access.from {
+        let _ = writeln!(out, "{from}\n");
+    }
+    let _ = writeln!(out, "If your kubeconfig doesn't have the cluster yet, add it:\n");
+    let _ = writeln!(out, "{}", (form.command)(&access.credentials.to_string()));
+    if let Some(invoke) = &access.invoke {
+        let _ = writeln!(
+            out,
+            "Without access to the network, kubectl alone (not kubectl aksbackup) can be used to check the cluster:\n"
+        );
+        let _ = writeln!(out, "{}", (form.command)(&invoke.to_string()));
     }
 }
 

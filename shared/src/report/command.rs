@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::program::Program;
 use crate::report::build::{Inputs, report};
+use crate::report::bundle::{self, BundleFile};
 use crate::report::views::Look;
 use crate::report::{html, machine, markdown};
 use crate::schema::State;
@@ -41,6 +42,10 @@ pub struct ReportArgs {
     /// Result of the other program (its -o json), for the links that only it can see
     #[arg(long, value_name = "FILE")]
     pub with: Option<PathBuf>,
+    /// Write a support bundle into this new file instead: a tar archive of the page, the state file, the checks and, from kubectl
+    /// aksbackup, of objects and logs, without secrets
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "format"])]
+    pub bundle: Option<PathBuf>,
     /// Make the page of the state file and of what is kept beside it, without a look at the world
     #[arg(long)]
     pub offline: bool,
@@ -57,6 +62,8 @@ pub struct Own {
     pub rows: Vec<Row>,
     /// Name and version of the program.
     pub tool: &'static str,
+    /// What else goes into a support bundle.
+    pub files: Vec<BundleFile>,
 }
 
 /// Makes the page of the state file, of what this program saw, and of what the other one did: `--with FILE`, or the result
@@ -85,6 +92,17 @@ pub fn run(
         now: Timestamp::now(),
         tool: own.tool,
     });
+    if let Some(path) = &args.bundle {
+        let contents = bundle::Contents {
+            page: &page,
+            state,
+            rows: &own.rows,
+            looks: &looks,
+            tool: own.tool,
+        };
+        bundle::write(console, path, &contents, own.files)?;
+        return Ok(Exit::Done);
+    }
     let text = match (common.output, args.format) {
         (Format::Json, _) => machine::machine(&page),
         (Format::Text, Form::Html) => html::html(&page),

@@ -1,21 +1,18 @@
 //! One step on its way through observe, decide, apply, record.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
-use crate::pace::Pace;
+use crate::runner::final_changes::{self, Possible, held};
+use crate::runner::prospects::Prospect;
 use crate::runner::report::Ending;
 use crate::runner::session::Session;
+use crate::runner::stuck::Stuck;
 use crate::step::{
     Applied, Change, ChangeNote, Decision, Drift, Local, Operation, Platform, Progress, Step, Turn, Wait,
 };
-
-/// The states of Azure Backup that pass by themselves do so within a minute or two.
-const STUCK: Duration = Duration::from_secs(600);
 
 /// A step whose type is forgotten, so that a command is a plain list of them.
 pub trait Guided<P: Platform> {
@@ -29,6 +26,9 @@ pub trait Guided<P: Platform> {
     fn is_refused(&self) -> bool;
     /// Forgets what was seen, so that the next act looks again.
     fn forget(&mut self);
+    /// Returns what the last look comes to without the changes that can't be changed back, which wait for the steps `by`; `None` if there
+    /// are none.
+    fn without_final(&self, by: &[StepName]) -> Option<Ending>;
     /// The changes to expect while what it needs is not there.
     fn foresee(&self, session: &Session<P>) -> Vec<ChangeNote>;
 }
@@ -94,6 +94,10 @@ impl<S: Step> Guided<S::Platform> for Live<S> {
 
     fn forget(&mut self) {
         self.view = None;
+    }
+
+    fn without_final(&self, by: &[StepName]) -> Option<Ending> {
+        final_changes::without(&self.view.as_ref()?.decision, by)
     }
 
     fn foresee(&self, session: &Session<S::Platform>) -> Vec<ChangeNote> {
@@ -191,7 +195,28 @@ impl<S: Step> Live<S> {
                 Decision::Blocked(changes, turns) if changes.is_empty() => {
                     return self.blocked(&view.seen, turns, session).await;
                 }
-                Decision::Change(changes) | Decision::Blocked(changes, _) => {
+                decision @ (Decision::Change(_) | Decision::Blocked(..)) => {
+                    let (changes, turns) = match decision {
+                        Decision::Blocked(changes, turns) => (changes, turns),
+                        Decision::Change(changes) => (changes, Vec::new()),
+                        Decision::Done(_) | Decision::Differs(..) | Decision::Wait(_) => (Vec::new(), Vec::new()),
+                    };
+                    // Whatever is accepted, the step won't be done.
+                    if !turns.is_empty() {
+                        session.prospects.set(self.step.name(), Prospect::Stuck);
+                    }
+                    let (last, now): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.is_final());
+                    let changes = match now.is_empty() {
+                        false => now,
+                        true => match final_changes::must_be_possible(self.step.name(), begun, session).await? {
+                            Possible::Yes => last,
+                            Possible::Since => continue,
+                            Possible::No(by) => {
+                                self.record_blocked(&view.seen, session).await?;
+                                return Ok(held(by, std::mem::take(&mut self.changed)));
+                            }
+                        },
+                    };
                     let refused = self.make(&changes, begun, session).await?;
                     if !refused.is_empty() {
                         let view = self.glance(session).await?;
@@ -267,6 +292,9 @@ impl<S: Step> Live<S> {
                 Ok(Applied::Done) => self.made(note),
                 Ok(Applied::Running(operation)) => {
                     self.made(note);
+                    if self.step.is_assured(change) {
+                        session.prospects.assure(name);
+                    }
                     if !(session.no_wait && self.step.is_last(change)) {
                         follow(name, operation, session).await?;
                     }
@@ -322,29 +350,6 @@ impl<S: Step> Live<S> {
             })
             .await?;
         Ok(())
-    }
-}
-
-/// Since when a wait has been for the same.
-#[derive(Default)]
-struct Stuck {
-    why: String,
-    since: Option<Instant>,
-}
-
-impl Stuck {
-    /// Ends a wait for something that nobody knows the end of, and that doesn't change.
-    fn check(&mut self, wait: &Wait, pace: Pace) -> Outcome<()> {
-        let since = match self.since.filter(|_| self.why == wait.why) {
-            Some(since) => since,
-            None => Instant::now(),
-        };
-        self.why.clone_from(&wait.why);
-        self.since = Some(since);
-        match &wait.stuck {
-            Some(failure) if since.elapsed() >= pace.scaled(STUCK) => Err(failure.clone()),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -5,13 +5,16 @@
 //! tells it at the end of a command.
 
 mod conclude;
+mod final_changes;
 mod live;
+mod prospects;
 pub mod report;
 pub mod session;
+mod stuck;
 #[cfg(test)]
 mod tests;
 mod walk;
 
 pub use conclude::conclude;
 pub use live::{Guided, step};
-pub use walk::{look, run};
+pub use walk::{look, plan, run};

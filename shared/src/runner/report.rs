@@ -58,6 +58,9 @@ pub enum Ending {
         by: Vec<StepName>,
         /// The changes to expect then.
         foreseen: Vec<ChangeNote>,
+        /// What this command changed nevertheless.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        changed: Vec<ChangeNote>,
     },
     /// It failed.
     Failed {

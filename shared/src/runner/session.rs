@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
 use crate::pace::Pace;
+use crate::runner::prospects::Prospects;
 use crate::schema::State;
 use crate::state::ownership::part::Part as _;
 use crate::state::store::Store;
@@ -47,6 +48,8 @@ pub struct Session<P: Platform> {
     pub consent: Option<Consent>,
     /// Whether the person agreed to changes: beforehand, or to a plan that they saw.
     pub(super) agreed: Cell<bool>,
+    /// What is known of whether the steps of the command are possible.
+    pub(super) prospects: Prospects,
     state: RefCell<State>,
     deadline: Deadline,
 }
@@ -73,6 +76,7 @@ impl<P: Platform> Session<P> {
             no_wait: false,
             consent: None,
             agreed: Cell::new(false),
+            prospects: Prospects::default(),
             state,
             deadline,
         }
@@ -147,7 +151,7 @@ impl<P: Platform> Session<P> {
         }
         Failure::new(Exit::Deadline, format!("not done within {}", self.deadline.limit()))
             .because(format!("last seen: {}", wait.why))
-            .hint("nothing is lost: run the same command again to go on, or give it longer with --timeout")
+            .hint("what was started goes on without this command: run it again to resume, or give it more time: --timeout DURATION")
             .err()
     }
 

@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
 use crate::runner::live::Guided;
+use crate::runner::prospects::Prospect;
 use crate::runner::report::{Ending, Report, StepReport};
 use crate::runner::session::Session;
 use crate::step::{Local, Platform};
@@ -22,12 +23,37 @@ pub async fn look<P: Platform>(steps: &mut [Box<dyn Guided<P>>], session: &Sessi
     report(steps, endings)
 }
 
+/// Looks at every step, changes nothing, and leaves out of the plan what isn't done as things are: a change that can't be changed back,
+/// while a step that has to be possible first is blocked.
+pub async fn plan<P: Platform>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Report {
+    let mut seen = look(steps, session).await;
+    let is_blocked = |own: &StepReport| match &own.ending {
+        Ending::Due { turns, .. } | Ending::TheirTurn { turns, .. } => !turns.is_empty(),
+        _ => false,
+    };
+    let blocked: Vec<StepName> = seen
+        .steps
+        .iter()
+        .filter(|own| is_blocked(own))
+        .map(|own| own.step)
+        .collect();
+    for step in steps.iter() {
+        let by = step.name().only_if_possible().iter();
+        let by: Vec<StepName> = by.copied().filter(|step| blocked.contains(step)).collect();
+        let own = seen.steps.iter_mut().find(|own| own.step == step.name());
+        if let (false, Some(own)) = (by.is_empty(), own) {
+            own.ending = step.without_final(&by).unwrap_or_else(|| own.ending.clone());
+        }
+    }
+    seen
+}
+
 /// Looks at every step, shows what would change, asks, and then changes it.
 ///
 /// # Errors
 /// The person said no, or could not be asked. What goes wrong in a step is in the report.
 pub async fn run<P: Platform>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<Report> {
-    let seen = look(steps, session).await;
+    let seen = plan(steps, session).await;
     let failed = seen
         .steps
         .iter()
@@ -76,6 +102,7 @@ fn settled(ending: &Ending, refused: &[StepName]) -> Ending {
         Ending::Due { changes, .. } if !changes.is_empty() && !refused.is_empty() => Ending::Held {
             by: refused.to_vec(),
             foreseen: changes.clone(),
+            changed: Vec::new(),
         },
         Ending::Due { changes, turns } if changes.is_empty() => Ending::TheirTurn {
             changed: Vec::new(),
@@ -153,6 +180,15 @@ async fn walk<P: Platform>(
         .filter(|step| !done.contains_key(&step.name()))
         .collect();
     let mut endings = done;
+    for step in &names {
+        session.prospects.set(
+            *step,
+            match endings.contains_key(step) {
+                true => Prospect::Possible,
+                false => Prospect::Open,
+            },
+        );
+    }
     let mut running: FuturesUnordered<Local<'_, (StepName, Ending)>> = FuturesUnordered::new();
     loop {
         let mut held = Vec::new();
@@ -173,10 +209,12 @@ async fn walk<P: Platform>(
                     } else {
                         Vec::new()
                     };
-                    let ending = Ending::Held { by, foreseen };
+                    let changed = Vec::new();
+                    let ending = Ending::Held { by, foreseen, changed };
                     if mode == Mode::Act {
                         show_one(session, step.name(), &ending);
                     }
+                    session.prospects.set(step.name(), Prospect::of(&ending));
                     endings.insert(step.name(), ending);
                 }
             }
@@ -191,6 +229,7 @@ async fn walk<P: Platform>(
         if mode == Mode::Act {
             show_one(session, name, &ending);
         }
+        session.prospects.set(name, Prospect::of(&ending));
         endings.insert(name, ending);
     }
 }

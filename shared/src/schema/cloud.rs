@@ -88,9 +88,23 @@ pub struct PrerequisitesTable {
     pub cluster_principal: PrincipalId,
     /// Resource providers seen as registered.
     pub providers: Vec<String>,
+    /// Who can reach the cluster's API server, where that isn't everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_server: Option<ApiServerAccess>,
     /// Who wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
+}
+
+/// Who can reach the API server of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ApiServerAccess {
+    /// Only machines in the cluster's virtual network, or in one connected to it.
+    Private,
+    /// Only machines with an address in the authorized IP ranges.
+    AuthorizedRanges,
 }
 
 /// Step 2: where backups are stored.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use cloud::{
-    BackupTable, CloudTables, CredentialRecord, ExtensionTable, FederationTable, IdentityTable, InstanceTable, Intent,
-    PrerequisitesTable, RoleRecord, RolesTable, StorageTable, TrustedAccessTable, VaultTable,
+    ApiServerAccess, BackupTable, CloudTables, CredentialRecord, ExtensionTable, FederationTable, IdentityTable,
+    InstanceTable, Intent, PrerequisitesTable, RoleRecord, RolesTable, StorageTable, TrustedAccessTable, VaultTable,
 };
 pub use cluster::{ClusterTables, RolloutTable, VerificationTable, WorkloadIdentityTable, WorkloadsTable};
 pub use target::{ExtensionTarget, InstanceTarget, PolicyTarget, SnapshotTarget, StorageTarget, Target, VaultTarget};

@@ -105,3 +105,53 @@ fn a_lock_is_named_where_it_strikes() {
     stage.sandbox.set("backup_group_lock=CanNotDelete").unwrap();
     stage.az("platform", &["prepare", "--yes"]).ok();
 }
+
+/// Whether the OIDC issuer was switched on, which can't be taken back.
+fn issuer_is_on(stage: &Stage) -> bool {
+    let is_cluster = |own: &String| own.starts_with("PUT ") && own.contains("/managedClusters/aks-demo?");
+    stage.writes_since(0).iter().any(is_cluster)
+}
+
+#[test]
+fn the_issuer_stays_off_while_something_else_stands_in_the_way_and_is_switched_on_afterwards() {
+    for switch in [
+        "snapshot_group_lock",
+        "backup_group_denied",
+        "backup_group_lock",
+        "locked_node_group",
+    ] {
+        let value = if switch == "backup_group_lock" {
+            "ReadOnly"
+        } else {
+            "true"
+        };
+        let stage = Stage::with(&[&format!("{switch}={value}")]).unwrap();
+        stage.init("everything").ok();
+        let run = stage.az("everything", &["verify", "--pre"]);
+        // Azure doesn't tell of a deny assignment until it strikes.
+        assert_eq!(run.code != 0, switch != "backup_group_denied", "{switch}\n{run}");
+        let run = stage.az("everything", &["prepare", "--yes"]);
+        assert_ne!(run.code, 0, "{run}");
+        assert!(!issuer_is_on(&stage), "{switch}\n{run}");
+    }
+}
+
+#[test]
+fn the_issuer_stays_off_where_a_policy_refuses_the_account() {
+    let stage = Stage::with(&["fault=403/RequestDisallowedByPolicy@PUT:storageAccounts:9"]).unwrap();
+    stage.init("everything").ok();
+    let run = stage.az("everything", &["prepare", "--yes"]);
+    assert_ne!(run.code, 0, "{run}");
+    assert!(!issuer_is_on(&stage), "{run}");
+    stage.az("everything", &["prepare", "--yes"]);
+    assert!(!issuer_is_on(&stage));
+}
+
+#[test]
+fn what_stops_prepare_is_a_finding_before_the_set_up() {
+    for switch in ["protected_elsewhere=true", "extension=failed"] {
+        let stage = Stage::with(&[switch]).unwrap();
+        stage.init("everything");
+        stage.az("everything", &["verify", "--pre"]).ends(Exit::Pending.code());
+    }
+}

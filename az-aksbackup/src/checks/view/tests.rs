@@ -79,6 +79,7 @@ fn recorded() -> State {
         node_resource_group: "MC_rg-aks_aks".parse().unwrap(),
         cluster_principal: "11111111-1111-4111-8111-111111111111".parse().unwrap(),
         providers: vec![],
+        api_server: None,
         written: None,
     });
     let identity = json!({ "identity": identity_id(), "client_id": CLIENT, "principal": EXTENSION });

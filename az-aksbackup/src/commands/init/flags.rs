@@ -12,7 +12,7 @@ use super::values::{self, Redundancy, SoftDelete};
 use crate::cli::WriteArgs;
 
 /// Flags of `init`. What is not said is taken from the state file, from what exists in Azure, or has a default.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct InitArgs {
     /// Cluster, by its ARM id
     #[arg(long, value_name = "ID", conflicts_with_all = ["resource_group", "cluster_name"], help_heading = "Cluster")]
@@ -21,7 +21,7 @@ pub(crate) struct InitArgs {
     #[arg(long, short = 'g', value_name = "NAME", help_heading = "Cluster")]
     pub(crate) resource_group: Option<ResourceGroupName>,
     /// Name of the cluster
-    #[arg(long, short = 'n', value_name = "NAME", help_heading = "Cluster")]
+    #[arg(long, short = 'n', alias = "name", value_name = "NAME", help_heading = "Cluster")]
     pub(crate) cluster_name: Option<ClusterName>,
 
     /// Storage account for backups

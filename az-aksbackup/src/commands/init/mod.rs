@@ -16,4 +16,5 @@ mod show;
 mod values;
 mod world;
 
-pub(crate) use run::run;
+pub(crate) use place::named;
+pub(crate) use run::{proposed, run};

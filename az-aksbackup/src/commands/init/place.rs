@@ -11,7 +11,9 @@ use crate::arm::client::Reader;
 use crate::arm::clusters::{self, Cluster};
 use crate::arm::inventory::{self, Visible};
 use crate::arm::{backups, groups};
+use crate::cli::Cli;
 use crate::cloud;
+use crate::commands::session;
 
 /// A cluster that was found.
 pub(super) struct Place {
@@ -47,7 +49,22 @@ pub(super) async fn find(
     }
 }
 
-async fn by_id(reader: &Reader, id: &ResourceId, subscription: Option<&str>) -> Outcome<Place> {
+/// Returns the resource ID of a cluster by its resource group and name, in the subscription of `--subscription` or in one that the
+/// signed-in account sees.
+///
+/// # Errors
+/// As [`find`], and as [`session::sign_in`].
+pub(crate) async fn named(cli: &Cli, group: &ResourceGroupName, name: &ClusterName) -> Outcome<ResourceId> {
+    let reader = session::sign_in(cli, &cli.common.console(), None).await?;
+    let visible = subscriptions(&reader, cli.azure.subscription.as_deref()).await?;
+    by_name(&reader, &visible, group, name).await.map(|place| place.id)
+}
+
+/// Reads the cluster of this resource ID.
+///
+/// # Errors
+/// As [`find`].
+pub(super) async fn by_id(reader: &Reader, id: &ResourceId, subscription: Option<&str>) -> Outcome<Place> {
     if !id.is_kind(backups::DATASOURCE_TYPE) {
         return Failure::usage(format!("{id} is not the id of an AKS cluster")).err();
     }

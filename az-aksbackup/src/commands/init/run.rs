@@ -6,7 +6,7 @@ use aksbackup_shared::args::Format;
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::Region;
+use aksbackup_shared::ids::{Region, ResourceId};
 use aksbackup_shared::process::document;
 use aksbackup_shared::runner::report::turn_lines;
 use aksbackup_shared::schema::{CloudTables, ClusterTables, State, Target};
@@ -110,6 +110,30 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         existing,
         by: reader.caller().name.clone(),
     })
+}
+
+/// Returns the target that `init` would propose for a cluster without a state file: what exists of it, else the defaults. Asks nothing.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn proposed(cli: &Cli, cluster: &ResourceId) -> Outcome<Target> {
+    let console = cli.common.console();
+    let reader = session::sign_in(cli, &console, None).await?;
+    let place = place::by_id(&reader, cluster, None).await?;
+    let region = region(&place)?;
+    let world = World::look(&reader, &console, &place, true).await?;
+    let choice = Choice {
+        reader: &reader,
+        picker: &Picker::silent(),
+        flags: &InitArgs::default(),
+        base: None,
+        world: &world,
+        cluster: &place.id,
+        region: &region,
+        names: Names::of(&place.id),
+        policy_file: None,
+    };
+    choice.target().await
 }
 
 fn policy_file(cli: &Cli, flags: &InitArgs) -> Outcome<Option<PolicyFile>> {

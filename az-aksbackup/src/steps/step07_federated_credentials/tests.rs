@@ -75,7 +75,7 @@ fn an_issuer_without_its_slash_is_another_one() {
         own["issuer"] = json!("https://oidc.example/t/g");
     });
     let changes = changes(credentials);
-    assert_eq!((changes.len(), changes[0].exists), (1, false));
+    assert_eq!((changes.len(), changes[0].replaces.is_some()), (1, false));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_wrong_audience_is_corrected_under_the_credential_s_own_name() {
     let mut credentials = all();
     credentials[1] = credential("dataprotection-agent", |own| own["audiences"] = json!(["api://other"]));
     let changes = changes(credentials);
-    assert_eq!((changes.len(), changes[0].exists), (1, true));
+    assert_eq!((changes.len(), changes[0].replaces.is_some()), (1, true));
     assert_eq!(changes[0].name, "by-hand-dataprotection-agent");
 }
 

@@ -118,7 +118,11 @@ fn only_an_instance_of_the_target_s_own_vault_is_backed_up_whatever_the_file_say
     let unfinished = instance("ConfiguringProtection", |_| ());
     assert_eq!(own(&[elsewhere, unfinished], &target), None);
     let configured = instance("ProtectionConfigured", |_| ());
-    assert_eq!(own(&[configured], &target), Some(target_ids::instance(&target)));
+    let expected = Protected {
+        id: target_ids::instance(&target),
+        policy: target_ids::policy(&target),
+    };
+    assert_eq!(own(&[configured], &target), Some(expected.clone()));
 
     let claim = |instance: ResourceId| {
         let mut state = state();
@@ -129,9 +133,19 @@ fn only_an_instance_of_the_target_s_own_vault_is_backed_up_whatever_the_file_say
         });
         recorded(&state, &target)
     };
-    assert_eq!(
-        claim(target_ids::instance(&target)),
-        Some(target_ids::instance(&target))
-    );
+    assert_eq!(claim(target_ids::instance(&target)), Some(expected));
     assert_eq!(claim(target.cluster.resource("Microsoft.Web/sites", "x")), None);
+}
+
+#[test]
+fn the_policy_is_the_one_that_the_instance_has_whatever_the_file_asks_for() {
+    let other = instance("ProtectionConfigured", |body| {
+        let policy = target_ids::vault(&example()).child("backupPolicies", "in-force");
+        body["properties"]["policyInfo"]["policyId"] = json!(policy.as_str().to_uppercase());
+    });
+    let own = own(&[other], &example()).unwrap();
+    assert_eq!(
+        own.policy,
+        target_ids::vault(&example()).child("backupPolicies", "in-force")
+    );
 }

@@ -46,6 +46,10 @@ impl Change for Write {
             warning: None,
         }
     }
+
+    fn is_final(&self) -> bool {
+        self.0 == "for good"
+    }
 }
 
 /// What the platform answers to a write.
@@ -169,6 +173,10 @@ impl Step for Scripted {
 
     fn goes_on(&self, _seen: &Decision<Write>) -> bool {
         self.goes_on
+    }
+
+    fn is_assured(&self, accepted: &Write) -> bool {
+        accepted.0 == "decisive"
     }
 
     fn is_last(&self, _change: &Write) -> bool {
