@@ -203,6 +203,7 @@ mod tests {
     fn printed_words_survive_a_shell() {
         assert_eq!(quoted("a/b.toml"), "a/b.toml");
         assert_eq!(quoted("my file"), "'my file'");
+        assert_eq!(quoted("RG-BÄCKUP"), "'RG-BÄCKUP'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
     }
