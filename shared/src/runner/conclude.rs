@@ -297,4 +297,30 @@ mod tests {
         );
         assert_eq!(exit(&report, false), Exit::TheirTurn);
     }
+
+    #[test]
+    fn a_command_stands_once_below_all_that_it_does() {
+        let turn = |why: &str, command| Turn {
+            who: Person::SubscriptionOwner,
+            why: why.into(),
+            command,
+            right: None,
+            also: Vec::new(),
+        };
+        let report = report(Ending::TheirTurn {
+            changed: vec![],
+            turns: vec![turn("a", az("grant")), turn("b", az("grant")), turn("c", az("prepare"))],
+        });
+        let lines = lines(false, &report);
+        assert_eq!(
+            lines[..5],
+            [
+                "→ subscription owner: a",
+                "→ subscription owner: b",
+                "    run   az aksbackup grant",
+                "→ subscription owner: c",
+                "    run   az aksbackup prepare"
+            ]
+        );
+    }
 }
