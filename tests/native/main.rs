@@ -9,3 +9,4 @@ mod krew;
 mod kubectl;
 mod native_hand_off;
 mod release;
+mod yaml;

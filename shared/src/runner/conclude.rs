@@ -37,10 +37,10 @@ pub fn conclude(
     }
     let lines = text(console, command, dry_run, report, next);
     match format {
-        Format::Json => {
+        Format::Json | Format::Yaml => {
             // Whoever watches is told too; the document is for whatever reads the result.
             lines.iter().for_each(|line| console.say(line));
-            console.result(&document(json!({
+            console.document(&document(json!({
                 "command": command,
                 "exit": exit,
                 "dry_run": dry_run,
