@@ -30,7 +30,7 @@ fn read(az: &Az, yaml: &str) -> Value {
 fn timeless(document: &mut Value) {
     match document {
         Value::Object(fields) => {
-            fields.retain(|key, _| !["at", "made", "generated"].contains(&key.as_str()));
+            fields.retain(|key, _| !["at", "made_at"].contains(&key.as_str()));
             fields.values_mut().for_each(timeless);
         }
         Value::Array(items) => items.iter_mut().for_each(timeless),
