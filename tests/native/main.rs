@@ -9,4 +9,5 @@ mod krew;
 mod kubectl;
 mod native_hand_off;
 mod release;
+mod shells;
 mod yaml;
