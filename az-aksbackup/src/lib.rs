@@ -53,9 +53,9 @@ pub fn main() -> ExitCode {
             console.result(&about::completion(Cli::command(), "az-aksbackup", *shell));
         }
         Command::Describe => console.result(&process::document(extension::description(Cli::command()))),
-        Command::Complete { option } => {
+        Command::Complete { option, before } => {
             let state = commands::session::load(&cli).ok().flatten().unwrap_or_default();
-            extension::values(&state, option)
+            extension::values(&state, option, before)
                 .iter()
                 .for_each(|value| console.result(value));
         }
