@@ -98,55 +98,58 @@ pub(crate) enum Command {
   az aksbackup init -g rg-aks -n aks-demo --yes       # with defaults
   az aksbackup init --cluster-id /subscriptions/.../managedClusters/aks-demo \\
       --storage-account stbackup --storage-resource-group rg-backup --container aks-demo \\
-      --vault bv-demo --vault-resource-group rg-backup --snapshot-group rg-snapshots --retention 30d
+      --vault bv-demo --vault-resource-group rg-backup --snapshot-group rg-snapshots \\
+      --retention 30d                                 # with names of your choice
   az aksbackup init --retention 30d --dry-run         # shows the difference to the state file")]
     Init(Box<InitArgs>),
     /// Create storage, vault, policy, extension and federated credentials (platform team)
     #[command(after_help = "Examples:
-  az aksbackup prepare --dry-run
-  az aksbackup prepare --yes
-  az aksbackup prepare --subject system:serviceaccount:dataprotection-microsoft:my-account")]
+  az aksbackup prepare --dry-run                      # show the changes
+  az aksbackup prepare --yes                          # without asking
+  az aksbackup prepare \\
+      --subject system:serviceaccount:dataprotection-microsoft:my-account   # one more account")]
     Prepare(PrepareArgs),
     /// Assign the roles that backup needs (subscription owner)
     #[command(after_help = "Examples:
-  az aksbackup grant --dry-run
+  az aksbackup grant --dry-run                        # show the role assignments
   az aksbackup grant --subscription contoso --cluster rg-aks/aks-demo --vault rg-backup/bv-demo \\
-      --storage-account rg-backup/stbackup --snapshot-resource-group rg-snapshots --yes
+      --storage-account rg-backup/stbackup --snapshot-resource-group rg-snapshots \\
+      --yes                                           # in a script: name what gets access
   az aksbackup grant --on-container                   # the narrower scope")]
     Grant(GrantArgs),
     /// Put the cluster under protection: the backup instance (platform team)
     #[command(after_help = "Examples:
-  az aksbackup protect
+  az aksbackup protect                                # after kubectl aksbackup configure
   az aksbackup protect --without-verification         # although the cluster side has not reported yet
   az aksbackup protect --no-wait --yes                # the next protect tells how it ended")]
     Protect(ProtectArgs),
     /// Take a backup now, and wait for it (platform team)
     #[command(after_help = "Examples:
-  az aksbackup backup
-  az aksbackup backup --rule BackupDaily --retention-tag Default --timeout 2h
+  az aksbackup backup                                 # by the only rule of the policy
+  az aksbackup backup --rule BackupDaily --retention-tag Default --timeout 2h   # by that rule
   az aksbackup backup --no-wait --yes                 # the next backup follows it")]
     Backup(BackupArgs),
     /// List backup jobs, or show one
     #[command(after_help = "Examples:
-  az aksbackup jobs
-  az aksbackup jobs --all -o json
-  az aksbackup jobs 11111111-2222-3333-4444-555555555555")]
+  az aksbackup jobs                                   # of this cluster
+  az aksbackup jobs --all -o json                     # of the whole vault
+  az aksbackup jobs 11111111-2222-3333-4444-555555555555   # one job, with its errors")]
     Jobs(JobsArgs),
     /// Do every cloud step that you may, and say what is left for whom
     #[command(after_help = "Examples:
-  az aksbackup up --dry-run
-  az aksbackup up --yes")]
+  az aksbackup up --dry-run                           # show the changes
+  az aksbackup up --yes                               # without asking")]
     Up(UpArgs),
     /// Show what is done, what is next, and whose turn it is
     #[command(after_help = "Examples:
-  az aksbackup status
+  az aksbackup status                                 # by what Azure shows
   az aksbackup status --offline                       # from the state file alone, without a login
   az aksbackup status -g rg-aks -n aks-demo           # of a cluster without a state file
   az aksbackup status --check                         # exits with code 8 if anything is left")]
     Status(StatusFlags),
     /// Check every link of the chain that Azure shows; changes nothing
     #[command(after_help = "Examples:
-  az aksbackup verify
+  az aksbackup verify                                   # against the state file
   az aksbackup verify -g rg-aks -n aks-demo -o json     # exits with code 8 if there are findings
   az aksbackup verify --pre                             # before anything is set up
   az aksbackup verify --wait --timeout 1h               # until nothing is wrong; 124 if that takes longer
@@ -156,7 +159,7 @@ pub(crate) enum Command {
     Verify(VerifyFlags),
     /// Name the known failures behind what Azure shows and says, the cause first, each with its cure
     #[command(after_help = "Examples:
-  az aksbackup doctor
+  az aksbackup doctor                                   # what is wrong with this cluster
   az aksbackup doctor list                              # every known failure
   az aksbackup doctor explain FIC-ISSUER                # all about one
   az aksbackup doctor -g rg-aks -n aks-demo -o json     # exits with code 8 if there are findings
@@ -167,20 +170,20 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   az aksbackup handoff                                # plain text, ready to mail
   az aksbackup handoff --format markdown              # for a ticket
-  az aksbackup handoff -o json")]
+  az aksbackup handoff -o json                        # for a program")]
     Handoff(HandoffArgs),
     /// Make one page for the hand-off and the audit: the chain, who did what, what is wrong and what cures it
     #[command(after_help = "Examples:
   az aksbackup report --out report.html                    # to read, to print, to send
-  az aksbackup report --offline --with cluster.json --out report.html
+  az aksbackup report --offline --with cluster.json --out report.html   # from files alone
   az aksbackup report --format markdown                    # for a ticket
   az aksbackup report -o json                              # with the findings as SARIF
   az aksbackup report --bundle support.tar                 # for a supporter: the page, the state file, the checks")]
     Report(ReportArgs),
     /// Merge copies of the state file into it, table by table
     #[command(after_help = "Examples:
-  az aksbackup merge from-cluster-team.toml
-  az aksbackup merge a.toml b.toml --dry-run
+  az aksbackup merge from-cluster-team.toml             # take what is later
+  az aksbackup merge a.toml b.toml --dry-run            # show what would be taken
   az aksbackup merge b.toml --theirs cluster --ours cloud.roles   # where both sides changed a table")]
     Merge(MergeArgs),
     /// Show how two state files differ
@@ -190,8 +193,8 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Raise the state file to this program's number of its format
     #[command(after_help = "Examples:
-  az aksbackup migrate --dry-run
-  az aksbackup migrate --yes")]
+  az aksbackup migrate --dry-run   # show the change
+  az aksbackup migrate --yes       # without asking")]
     Migrate(MigrateArgs),
     /// Print the JSON Schema of the state file
     #[command(after_help = "Examples:
@@ -199,8 +202,8 @@ pub(crate) enum Command {
     Schema,
     /// Print the completion script of a shell
     #[command(after_help = "Examples:
-  source <(az-aksbackup completion bash)
-  az-aksbackup completion zsh > ~/.zfunc/_az-aksbackup")]
+  source <(az-aksbackup completion bash)                 # bash, in this session
+  az-aksbackup completion zsh > ~/.zfunc/_az-aksbackup   # zsh, in a folder of $fpath")]
     Completion {
         /// The shell
         shell: Shell,
@@ -221,6 +224,8 @@ pub(crate) enum Command {
     Complete {
         /// The option, by its name in the description
         option: String,
+        /// The words that it has already
+        before: Vec<String>,
     },
     /// Write the man pages into a folder
     #[command(name = "__man", hide = true, after_help = "Examples:\n  az-aksbackup __man man1")]
@@ -230,8 +235,8 @@ pub(crate) enum Command {
     },
     /// Print the version
     #[command(after_help = "Examples:
-  az aksbackup version
-  az aksbackup version -o json")]
+  az aksbackup version              # of the program
+  az aksbackup version -o json      # for a program")]
     Version,
 }
 

@@ -53,9 +53,9 @@ pub fn main() -> ExitCode {
             console.result(&about::completion(Cli::command(), "az-aksbackup", *shell));
         }
         Command::Describe => console.result(&process::document(extension::description(Cli::command()))),
-        Command::Complete { option } => {
+        Command::Complete { option, before } => {
             let state = commands::session::load(&cli).ok().flatten().unwrap_or_default();
-            extension::values(&state, option)
+            extension::values(&state, option, before)
                 .iter()
                 .for_each(|value| console.result(value));
         }
@@ -64,11 +64,7 @@ pub fn main() -> ExitCode {
             return process::run::<Cli>(&console, cli.common.output, std::future::ready(written));
         }
         Command::Version => {
-            console.result(&about::version(
-                "az aksbackup",
-                env!("CARGO_PKG_VERSION"),
-                cli.common.output,
-            ));
+            about::version(&console, "az aksbackup", env!("CARGO_PKG_VERSION"), cli.common.output);
         }
         _ => {
             http::transport::install_crypto();
@@ -122,7 +118,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Diff(args) => files::diff(&cli.common, args),
         Command::Migrate(args) => files::migrate::<CloudTables>(PROGRAM, &cli.common, *args).await,
         Command::Schema => {
-            cli.common.console().result(files::schema());
+            cli.common.console().document(files::schema());
             Ok(Exit::Done)
         }
         Command::Completion { .. }

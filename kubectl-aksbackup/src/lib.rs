@@ -53,7 +53,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Diff(arguments) => files::diff(&cli.common, arguments),
         Command::Migrate(arguments) => files::migrate::<ClusterTables>(PROGRAM, &cli.common, *arguments).await,
         Command::Schema => {
-            cli.common.console().result(files::schema());
+            cli.common.console().document(files::schema());
             Ok(Exit::Done)
         }
         Command::Logs(arguments) => logs::run(cli, arguments).await,
@@ -70,8 +70,12 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         }
         Command::Man { folder } => about::man_pages(Cli::command(), "kubectl-aksbackup", folder),
         Command::Version => {
-            let version = about::version("kubectl aksbackup", env!("CARGO_PKG_VERSION"), cli.common.output);
-            cli.common.console().result(&version);
+            about::version(
+                &cli.common.console(),
+                "kubectl aksbackup",
+                env!("CARGO_PKG_VERSION"),
+                cli.common.output,
+            );
             Ok(Exit::Done)
         }
     }

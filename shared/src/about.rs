@@ -4,20 +4,24 @@ use std::path::Path;
 
 use clap::Command;
 use clap_complete::Shell;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Format;
+use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::process::document;
 
-/// What `version` prints: `spoken` is how people call the program.
-#[must_use]
-pub fn version(spoken: &str, version: &str, format: Format) -> String {
-    match format {
-        Format::Text => format!("{spoken} {version}"),
-        Format::Json => document(json!({ "command": "version", "exit": Exit::Done, "aksbackup": version })),
+/// Prints the version: `spoken` is how people call the program.
+pub fn version(console: &Console, spoken: &str, version: &str, format: Format) {
+    match format.is_document() {
+        false => console.result(&format!("{spoken} {version}")),
+        true => console.document(&document(of_version(version))),
     }
+}
+
+fn of_version(version: &str) -> Value {
+    json!({ "command": "version", "exit": Exit::Done, "aksbackup": version })
 }
 
 /// The script that completes `program` in `shell`.
@@ -71,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_version_is_a_document_for_machines() {
-        let document: serde_json::Value = serde_json::from_str(&version("x", "1.2.3", Format::Json)).unwrap();
+        let document: Value = serde_json::from_str(&document(of_version("1.2.3"))).unwrap();
         assert_eq!(document["aksbackup"], "1.2.3");
         assert_eq!(document["version"], 1);
     }

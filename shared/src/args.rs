@@ -22,6 +22,16 @@ pub enum Format {
     Text,
     /// One JSON document with a `version` field.
     Json,
+    /// The same document as YAML.
+    Yaml,
+}
+
+impl Format {
+    /// Whether the result is one document, for programs.
+    #[must_use]
+    pub fn is_document(self) -> bool {
+        self != Self::Text
+    }
 }
 
 /// The shared flags.
@@ -108,7 +118,11 @@ impl CommonArgs {
             (false, true) => Talk::Verbose,
             (false, false) => Talk::Normal,
         };
-        Console::new(talk, self.no_color).of_state(self.state.clone())
+        let console = Console::new(talk, self.no_color).of_state(self.state.clone());
+        match self.output {
+            Format::Text | Format::Json => console,
+            Format::Yaml => console.writing_yaml(),
+        }
     }
 
     /// When the command has to end.
@@ -203,6 +217,7 @@ mod tests {
     fn printed_words_survive_a_shell() {
         assert_eq!(quoted("a/b.toml"), "a/b.toml");
         assert_eq!(quoted("my file"), "'my file'");
+        assert_eq!(quoted("RG-BÄCKUP"), "'RG-BÄCKUP'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
     }

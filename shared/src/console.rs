@@ -15,6 +15,7 @@ use crate::state::place::place_of;
 
 mod line;
 mod terminal;
+pub mod yaml;
 
 pub use line::{Tone, human, minute, short, steers};
 use line::{fit, in_one_line, width};
@@ -36,6 +37,7 @@ pub struct Console {
     terminal: bool,
     color: bool,
     state_file: PathBuf,
+    yaml: bool,
     bars: MultiProgress,
     tasks: RefCell<HashMap<String, Task>>,
 }
@@ -60,6 +62,7 @@ impl Console {
             terminal: spins,
             color: terminal && !plain,
             state_file: PathBuf::new(),
+            yaml: false,
             bars: MultiProgress::with_draw_target(terminal::target(spins)),
             tasks: RefCell::new(HashMap::new()),
         }
@@ -69,6 +72,13 @@ impl Console {
     #[must_use]
     pub fn of_state(mut self, file: PathBuf) -> Self {
         self.state_file = file;
+        self
+    }
+
+    /// The console of a command whose document is to be YAML.
+    #[must_use]
+    pub fn writing_yaml(mut self) -> Self {
+        self.yaml = true;
         self
     }
 
@@ -155,6 +165,14 @@ impl Console {
     /// with code 1.
     pub fn result(&self, text: &str) {
         output::result(&fit(text.trim_end_matches('\n'), self.color));
+    }
+
+    /// Writes a JSON document to standard output, in the form that was asked for.
+    pub fn document(&self, json: &str) {
+        match self.yaml {
+            true => self.result(&yaml::of(json)),
+            false => self.result(json),
+        }
     }
 
     /// Shows that `task` is at `status`: a spinner with its time on a terminal, else a line when the status changed.

@@ -75,7 +75,7 @@ pub fn run(console: &Console, common: &CommonArgs, arguments: &HandoffArgs, tool
     };
     match common.output {
         Format::Text => console.result(&text),
-        Format::Json => console.result(&document(
+        Format::Json | Format::Yaml => console.document(&document(
             json!({ "command": "handoff", "exit": Exit::Done, "message": message, "text": text }),
         )),
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::command_line::ours;
-use crate::console::Console;
+use crate::console::{Console, yaml};
 use crate::diagnosis::mask::mask;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -18,7 +18,7 @@ use crate::program::Program;
 use crate::spelling;
 
 /// Reads the command line. Where it asks for help, or is wrong, gives the exit code after the text was printed; with
-/// `-o json` wrong usage is the one document on standard output too. `help COMMAND` is `COMMAND --help`.
+/// `-o json` or `-o yaml` wrong usage is the one document on standard output too. `help COMMAND` is `COMMAND --help`.
 ///
 /// # Errors
 /// 0 after help, 2 after wrong usage.
@@ -27,12 +27,16 @@ pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
     C::try_parse_from(words).map_err(|error| {
         let wrong = error.use_stderr();
         let printed = error.print().and_then(|()| std::io::stdout().flush());
-        if wrong && asks_for_json(std::env::args_os().skip(1)) {
+        let form = asked_form(std::env::args_os().skip(1));
+        if wrong && form.is_document() {
             let text = error.to_string();
             let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
             let (exit, error) = (Exit::Usage, Failure::usage(what));
             let document = document(json!({ "command": named::<C>(), "exit": exit, "error": error }));
-            output::result(&document);
+            output::result(&match form {
+                Format::Yaml => yaml::of(&document),
+                Format::Text | Format::Json => document,
+            });
         }
         match wrong {
             true => Exit::Usage.into(),
@@ -55,13 +59,20 @@ fn helped(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
     words
 }
 
-/// Whether a command line that clap could not read asks for JSON.
-fn asks_for_json(arguments: impl Iterator<Item = OsString>) -> bool {
+/// The form of the result that a command line asks for which clap could not read.
+fn asked_form(arguments: impl Iterator<Item = OsString>) -> Format {
     let words: Vec<String> = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
-    let joined = ["-ojson", "-o=json", "--output=json"];
-    let apart =
-        |pair: &[String]| matches!(pair, [flag, form] if (flag == "-o" || flag == "--output") && form == "json");
-    words.iter().any(|word| joined.contains(&word.as_str())) || words.windows(2).any(apart)
+    let asks = |form: &str| {
+        let joined = ["-o", "-o=", "--output="].map(|flag| format!("{flag}{form}"));
+        let apart =
+            |pair: &[String]| matches!(pair, [flag, own] if (flag == "-o" || flag == "--output") && own == form);
+        words.iter().any(|word| joined.contains(word)) || words.windows(2).any(apart)
+    };
+    match (asks("json"), asks("yaml")) {
+        (true, _) => Format::Json,
+        (false, true) => Format::Yaml,
+        (false, false) => Format::Text,
+    }
 }
 
 /// Runs a command to its end. Ctrl-C, SIGTERM and a terminal that goes away end it with 130; what was under way is found again by the next run.
@@ -111,9 +122,9 @@ fn report<C: clap::CommandFactory>(console: &Console, format: Format, mut failur
         Exit::Pending => console.ending(failure),
         _ => console.error(failure),
     }
-    if format == Format::Json {
+    if format.is_document() {
         let fields = json!({ "command": command, "exit": failure.exit, "error": failure });
-        console.result(&document(fields));
+        console.document(&document(fields));
     }
     failure.exit
 }

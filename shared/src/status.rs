@@ -1,7 +1,8 @@
 //! How the steps stand: what the state file says, what was seen of the world, and whose turn is next.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use crate::command_line::{az, ours};
 use crate::failure::Failure;
@@ -47,7 +48,8 @@ pub struct Row {
     pub step: StepName,
     /// The guide's number.
     pub number: Option<u8>,
-    /// How it stands.
+    /// How it stands. A document has it under the name that the table's column has, and under the older one.
+    #[serde(flatten, serialize_with = "in_both_names")]
     pub standing: Standing,
     /// What proves it, or what is missing.
     pub evidence: String,
@@ -61,6 +63,13 @@ pub struct Row {
     pub by: Option<String>,
     /// Who has to act, with which right and command, where something is left.
     pub next: Option<Turn>,
+}
+
+fn in_both_names<S: Serializer>(standing: &Standing, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut names = serializer.serialize_map(Some(2))?;
+    names.serialize_entry("state", standing)?;
+    names.serialize_entry("standing", standing)?;
+    names.end()
 }
 
 /// When one of these steps was last recorded.

@@ -190,7 +190,7 @@ fn offered(program: &str, words: &[&str]) -> String {
 fn bash_completes_commands_flags_and_values() {
     assert_eq!(offered("az-aksbackup", &["gra"]), "grant");
     assert_eq!(offered("az-aksbackup", &["grant", "--va"]), "--vault");
-    assert_eq!(offered("az-aksbackup", &["status", "--output", ""]), "text json");
+    assert_eq!(offered("az-aksbackup", &["status", "--output", ""]), "text json yaml");
     assert_eq!(offered("kubectl-aksbackup", &["unc"]), "unconfigure");
     assert_eq!(
         offered("kubectl-aksbackup", &["configure", "--client-i"]),

@@ -20,6 +20,7 @@ mod handoff;
 mod help;
 mod identities;
 mod least_privilege;
+mod letters;
 mod made;
 mod meddling;
 mod namesakes;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
+use aksbackup_tests::examples::commands;
 use aksbackup_tests::harness::{binary, finish};
 
 /// Where the reference stands.
@@ -45,17 +46,6 @@ fn help(program: &str, command: &[&str]) -> String {
     let mut line = Command::new(binary(program));
     line.args(command).arg("--help").env_clear();
     finish(&mut line).ok().stdout
-}
-
-/// The names in the list of commands: two spaces, then the name.
-pub(crate) fn commands(help: &str) -> Vec<String> {
-    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let list = list.take_while(|line| !line.is_empty());
-    let named = list.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
-    named
-        .filter_map(|line| line.split_whitespace().next())
-        .map(str::to_owned)
-        .collect()
 }
 
 fn section(page: &mut String, level: usize, title: &str, help: &str) {

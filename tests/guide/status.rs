@@ -81,7 +81,7 @@ fn the_document_has_a_stable_shape() {
         assert_eq!(
             keys(row),
             [
-                "step", "number", "standing", "evidence", "observed", "warning", "since", "by", "next"
+                "step", "number", "state", "standing", "evidence", "observed", "warning", "since", "by", "next"
             ]
         );
     }

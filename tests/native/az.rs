@@ -155,8 +155,12 @@ impl Az {
 
     /// A program `az` in a folder of its own, for scripts: this az, as nobody.
     pub(crate) fn program(&self) -> PathBuf {
-        let folder = self.stage.folder().join("az-program");
-        let command = self.command("nobody", &[]);
+        self.program_as("nobody")
+    }
+
+    /// The same as `name`.
+    pub(crate) fn program_as(&self, name: &str) -> PathBuf {
+        let command = self.command(name, &[]);
         let mut script = "#!/bin/sh\n".to_owned();
         for (name, value) in command.get_envs() {
             let value = value.unwrap_or_default().to_str().unwrap();
@@ -166,8 +170,23 @@ impl Az {
         }
         let python = command.get_program().to_str().unwrap();
         script.push_str(&format!("exec '{python}' -m azure.cli \"$@\"\n"));
+        self.script(name, &script)
+    }
+
+    /// A program `az` in a folder of its own that has nothing set: what it needs is the caller's business.
+    pub(crate) fn unset_program(&self) -> PathBuf {
+        let command = self.command("nobody", &[]);
+        let script = format!(
+            "#!/bin/sh\nexec '{}' -m azure.cli \"$@\"\n",
+            command.get_program().to_str().unwrap()
+        );
+        self.script("unset", &script)
+    }
+
+    fn script(&self, name: &str, text: &str) -> PathBuf {
+        let folder = self.stage.folder().join("az-program").join(name);
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("az"), script).unwrap();
+        fs::write(folder.join("az"), text).unwrap();
         fs::set_permissions(folder.join("az"), fs::Permissions::from_mode(0o755)).unwrap();
         folder
     }

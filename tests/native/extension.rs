@@ -46,6 +46,9 @@ fn it_is_added_listed_explained_upgraded_and_removed() {
         (&"aksbackup".into(), &env!("CARGO_PKG_VERSION").into())
     );
     let group = az.aksbackup("nobody", &["--help"]).ok();
+    for code in ["    5  ", "    8  ", "  124  "] {
+        assert!(group.stdout.contains(code), "{code}\n{group}");
+    }
     for command in commands() {
         let name = command["name"].as_str().unwrap();
         assert!(group.stdout.contains(&format!("    {name} ")), "{name}\n{group}");
@@ -53,7 +56,10 @@ fn it_is_added_listed_explained_upgraded_and_removed() {
         let summary: String = help.stdout.split_whitespace().collect();
         let expected: String = command["summary"].as_str().unwrap().split_whitespace().collect();
         assert!(summary.contains(&expected), "{expected}\n{help}");
-        assert!(help.stdout.contains("Examples"), "{help}");
+        assert!(
+            help.stdout.contains("Examples") && help.stdout.contains("Exit codes"),
+            "{help}"
+        );
         for argument in command["arguments"].as_array().unwrap() {
             if let Some(option) = argument["options"][0].as_str() {
                 assert!(help.stdout.contains(option), "{option}\n{help}");
@@ -174,6 +180,9 @@ fn tab_completes_commands_options_values_groups_and_names() {
     assert!(completed("az aksbackup pre").contains(&"prepare".to_owned()));
     assert!(completed("az aksbackup grant --snap").contains(&"--snapshot-resource-group".to_owned()));
     assert!(completed("az aksbackup init --redundancy ").contains(&"ZoneRedundant".to_owned()));
+    assert!(completed("az aksbackup init --schedule ").contains(&"daily".to_owned()));
+    assert!(completed("az aksbackup doctor ex").contains(&"explain".to_owned()));
+    assert!(completed("az aksbackup doctor explain FIC-IS").contains(&"FIC-ISSUER".to_owned()));
     assert!(completed("az aksbackup init -g rg-").contains(&"rg-backup".to_owned()));
     assert!(completed("az aksbackup init -g rg-aks -n ").contains(&"aks-demo".to_owned()));
     let vault = az.stage.value("/target/vault/name");
@@ -195,6 +204,13 @@ fn questions_are_asked_on_the_terminal_and_refused_without_one() {
     az.aksbackup("platform", &["prepare"]).ends(2).says("--yes");
     let no = answered(az.command("platform", &["aksbackup", "prepare"]), "[y/N]", "n\n").unwrap();
     assert_eq!(no.code, 8, "{no}");
+    let mut table = az.command("platform", &["aksbackup", "prepare", "-o", "table"]);
+    table.env("COLUMNS", "200");
+    let no = answered(table, "[y/N]", "n\n").unwrap();
+    assert!(
+        no.code == 8 && no.stderr.contains("Outcome") && !no.stderr.contains("Error"),
+        "{no}"
+    );
     assert_eq!(az.stage.value("/cloud/storage/account"), "", "nothing was made\n{no}");
 }
 

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
 mod az;
+mod examples;
 mod extension;
 mod install;
 mod krew;
 mod kubectl;
 mod native_hand_off;
 mod release;
+mod shells;
+mod yaml;

@@ -102,6 +102,16 @@ fn every_form_of_output_is_az_s_own() {
         "tsv",
     ];
     assert_eq!(az.aksbackup("platform", &query).ok().stdout.trim(), "recorded");
+    // By the name that the table's column has, too.
+    let query = [
+        "status",
+        "--offline",
+        "--query",
+        "steps[?state=='recorded'].step | [0]",
+        "-o",
+        "tsv",
+    ];
+    assert_ne!(az.aksbackup("platform", &query).ok().stdout.trim(), "");
     let failed = az.aksbackup("platform", &["protect", "--yes", "-o", "table"]).ends(5);
     assert!(failed.stdout.starts_with("Step"), "{failed}");
     let words = az
@@ -156,6 +166,12 @@ fn every_command_has_a_table() {
     assert_eq!(head("platform", "backup --yes --no-wait"), STEPS);
     // The backup may have ended by now.
     assert!(head("platform", "jobs").starts_with("Job Operation Status Started"));
+    let id = az.aksbackup("platform", &["jobs", "-o", "table"]).ok();
+    let row = id.stdout.lines().nth(2).unwrap_or_default();
+    assert!(
+        row.find(' ') == Some(36),
+        "a job by its GUID, as `jobs JOB` takes it\n{id}"
+    );
     assert_eq!(head("platform", "handoff"), "Who Steps Command");
     assert_eq!(head("platform", "status"), "Step State Since By Evidence");
     let copy = az.folder().join("copy.toml");

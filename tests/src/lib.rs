@@ -8,6 +8,7 @@ pub mod backend;
 pub mod bed;
 mod clusters;
 pub mod critical_path;
+pub mod examples;
 pub mod harness;
 pub mod kubernetes;
 pub mod log;

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import yaml
 from knack.arguments import CLICommandArgument
@@ -25,13 +26,14 @@ def declare(loader):
     helps[GROUP] = _yaml({
         "type": "group",
         "short-summary": described["summary"],
-        "long-summary": _long(described["description"], described["summary"]),
+        "long-summary": "\n".join([_long(described["description"], described["summary"]), "", *_exit_codes(described)]),
     })
     for command in described["commands"]:
         name = GROUP + " " + command["name"]
         helps[name] = _yaml({
             "type": "command",
             "short-summary": command["summary"],
+            "long-summary": "Exit codes: see 'az {} --help'.".format(GROUP),
             "examples": command["examples"],
         })
         loader._cli_command(  # pylint: disable=protected-access
@@ -52,6 +54,10 @@ def _long(text, summary):
     return text[len(summary):].strip() if text.startswith(summary) else text
 
 
+def _exit_codes(described):
+    return ["Exit codes:"] + ["{:>5}  {}".format(one["code"], one["meaning"]) for one in described["exit_codes"]]
+
+
 def _handler(command):
     return lambda arguments: program.run(arguments.pop("cmd"), command, arguments)
 
@@ -62,7 +68,7 @@ def _arguments_loader(command):
 
 def _argument(argument):
     settings = {
-        "help": argument["help"],
+        "help": _sentences(argument["help"]),
         "required": argument["required"],
         "completer": _completer(argument),
         # What is global to the program stands with the command's own arguments: az has globals of its own.
@@ -84,6 +90,12 @@ def _argument(argument):
         made.type.settings["options_list"] = []
         return made
     return CLICommandArgument(argument["name"], options_list=argument["options"], **settings)
+
+
+def _sentences(text):
+    """The help of an argument as az writes it: sentences, the last of which is the default."""
+    text = re.sub(r" \[default: (.*)\]$", r".  Default: \1", text)
+    return text if not text or text.endswith((".", "?", "!")) else text + "."
 
 
 def _count(argument):

@@ -85,21 +85,57 @@ def _talk(cmd):
 
 def run(cmd, command, arguments):
     """Runs `command`. Gives its document to az, or ends az with the program's exit code."""
+    form, is_shown_by_az = _form(cmd, command, arguments)
     line = [find()] + words(command, arguments)
     if not command["stream"]:
         # Right behind the command's name: what follows the positionals would be one of them.
-        line[2:2] = ["--output=json"] + _talk(cmd)
+        line[2:2] = ["--output=" + form] + _talk(cmd)
         chosen = cmd.cli_ctx.data.get("subscription_id")
         if chosen:
             line.insert(2, "--subscription=" + chosen)
-    code, text = _finish(cmd, line, None if command["stream"] else subprocess.PIPE)
-    if command["stream"]:
-        raise SystemExit(code)
-    document = _parse(text, code)
+    code, text = _finish(cmd, line, subprocess.PIPE if is_shown_by_az else None)
+    document = _parse(text, code) if is_shown_by_az else None
     if code == 0:
         return document
     _show(cmd, document)
     raise SystemExit(code)
+
+
+# What `--output` of az means to the program where it writes the document itself.
+WRITTEN = {"json": "json", "jsonc": "json", "yaml": "yaml", "yamlc": "yaml"}
+
+
+def _form(cmd, command, arguments):
+    """The program's form of the result, and whether az shows it: az shows documents, and only those.
+
+    A text is the result of a command that writes one (`report`, `handoff`) or that has no end (`--watch`, `--fix`), unless another
+    form is chosen, and of every command on a terminal where az has no form to prefer: there, a document would repeat the text.
+    """
+    given = [argument for argument in command["arguments"] if arguments.get(argument["name"])]
+    chosen = _chosen(cmd)
+    if command["stream"] or any(argument["writes"] for argument in given):
+        return WRITTEN.get(chosen, "text"), False
+    if chosen:
+        return "json", True
+    is_text = command["text"] or any(argument["text"] for argument in given)
+    if is_text or (not _configured(cmd) and sys.stdout.isatty()):
+        return "text", False
+    return "json", True
+
+
+def _configured(cmd):
+    """The form that az's configuration prefers."""
+    return cmd.cli_ctx.config.get("core", "output", fallback=None)
+
+
+def _chosen(cmd):
+    """The form that the command line asks for, by `--output` or, for a document to apply it to, by `--query`."""
+    data = cmd.cli_ctx.invocation.data
+    names = cmd.cli_ctx.data.get("safe_params") or []
+    is_named = any(name == "-o" or name == "--output" for name in names)
+    # An option among joined letters, or cut short, is not in the names.
+    is_other = data["output"] != (_configured(cmd) or "json")
+    return data["output"] if is_named or is_other or data.get("query_active") else None
 
 
 def _finish(cmd, line, stdout):
@@ -150,11 +186,14 @@ def _show(cmd, document):
 
 
 def values(option, parsed):
-    """The values of `option` that the state file holds; none where the program cannot tell."""
+    """The values of `option` that the program knows; none where it cannot tell."""
     line = [find(), "__complete", option]
     state = getattr(parsed, "state", None)
     if state:
         line.insert(1, "--state=" + state)
+    before = getattr(parsed, option, None)
+    if isinstance(before, list):
+        line += ["--"] + [word for word in before if isinstance(word, str)]
     try:
         done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.SubprocessError):

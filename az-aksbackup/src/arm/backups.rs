@@ -1,7 +1,7 @@
 //! Backup instances, on-demand backups, and jobs.
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::ids::{ResourceId, same};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -189,7 +189,7 @@ pub(crate) async fn deleted(reader: &Reader, vault: &ResourceId, cluster: &Resou
     let mut all: Vec<Instance> = registered::or_nothing(reader.list(&path, versions::DATA_PROTECTION).await)?;
     all.retain(|own| {
         let source = own.properties.data_source_info.as_ref();
-        source.is_some_and(|source| source.id.eq_ignore_ascii_case(cluster.as_str()))
+        source.is_some_and(|source| same(&source.id, cluster.as_str()))
     });
     Ok(all)
 }
@@ -266,7 +266,7 @@ impl Job {
     /// Whether it is about this cluster.
     pub(crate) fn is_of(&self, cluster: &ResourceId) -> bool {
         let source = self.properties.data_source_id.as_deref().unwrap_or_default();
-        source.trim_end_matches('/').eq_ignore_ascii_case(cluster.as_str())
+        same(source.trim_end_matches('/'), cluster.as_str())
     }
 
     /// Whether it makes a backup.

@@ -2,7 +2,7 @@
 
 use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::{IssuerUrl, PrincipalId, Region, ResourceGroupName, ResourceId};
+use aksbackup_shared::ids::{IssuerUrl, PrincipalId, Region, ResourceGroupName, ResourceId, folded};
 use aksbackup_shared::schema::ApiServerAccess;
 use serde::Deserialize;
 use serde_json::Value;
@@ -198,7 +198,7 @@ impl Cluster {
     /// The subnets of its node pools, each once and in lower case; none where AKS made the network itself.
     pub(crate) fn subnets(&self) -> Vec<String> {
         let subnets = self.pools().filter_map(|pool| pool.get("vnetSubnetID")?.as_str());
-        let mut subnets: Vec<String> = subnets.map(str::to_ascii_lowercase).collect();
+        let mut subnets: Vec<String> = subnets.map(folded).collect();
         subnets.sort();
         subnets.dedup();
         subnets

@@ -1,7 +1,7 @@
 //! Role assignments, and what a caller may do.
 
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::ids::{PrincipalId, ResourceId, SubscriptionId};
+use aksbackup_shared::ids::{PrincipalId, ResourceId, SubscriptionId, folded};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -151,7 +151,7 @@ pub(crate) async fn at_scope(reader: &Reader, scope: &ResourceId) -> Outcome<Vec
 /// one. The principal is part of it because Azure does not let an assignment's principal be changed. Of the names that it
 /// could have, the first that is not among the `taken`.
 pub(crate) fn assignment_name(role: Role, principal: &PrincipalId, scope: &ResourceId, taken: &[Uuid]) -> Uuid {
-    let mut name = format!("{scope}|{principal}|{}", role.definition).to_ascii_lowercase();
+    let mut name = folded(&format!("{scope}|{principal}|{}", role.definition));
     loop {
         let uuid = Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes());
         if !taken.contains(&uuid) {

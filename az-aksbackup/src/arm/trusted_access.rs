@@ -1,7 +1,7 @@
 //! Trusted access role bindings of AKS clusters.
 
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::ids::{ResourceId, same};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -40,10 +40,8 @@ pub(crate) struct BindingProperties {
 impl Binding {
     /// Whether it lets `source` in.
     pub(crate) fn is_of(&self, source: &ResourceId) -> bool {
-        self.properties
-            .source_resource_id
-            .trim_end_matches('/')
-            .eq_ignore_ascii_case(source.as_str())
+        let own = self.properties.source_resource_id.trim_end_matches('/');
+        same(own, source.as_str())
     }
 
     /// Whether it gives the role of a Backup vault.

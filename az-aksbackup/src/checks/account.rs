@@ -3,7 +3,7 @@
 use aksbackup_shared::command_line::{Fix, az};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::Wait;
 
@@ -43,13 +43,7 @@ pub(crate) fn vanished(
 ) -> Option<Vanished> {
     let (account_id, container_id) = (target_ids::account(target), target_ids::container(target));
     let table = state.cloud.storage.as_ref().filter(|own| own.account == account_id);
-    let created = |id: &ResourceId| {
-        state
-            .cloud
-            .created
-            .iter()
-            .any(|own| own.object.eq_ignore_ascii_case(id.as_str()))
-    };
+    let created = |id: &ResourceId| state.cloud.created.iter().any(|own| same(&own.object, id.as_str()));
     let used = extensions
         .iter()
         .any(|own| own.is_installed() && extension_settings::same_storage(target, own).is_ok());

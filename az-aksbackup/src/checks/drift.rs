@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::{Fix, az, shell};
 use aksbackup_shared::fix;
+use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::Target;
 use serde_json::Value;
 
@@ -97,7 +98,7 @@ pub(crate) fn of_instance(target: &Target, own: &Instance) -> Vec<Difference> {
         target_ids::snapshot_group(target),
         own.snapshot_group().unwrap_or_default().trim_end_matches('/'),
     );
-    if !live.is_empty() && !live.eq_ignore_ascii_case(group.as_str()) {
+    if !live.is_empty() && !same(live, group.as_str()) {
         all.push(difference(Setting::SnapshotGroup, last(live), group.name()));
     }
     all.extend(own.parameters().into_iter().flat_map(|own| of_parameters(target, own)));

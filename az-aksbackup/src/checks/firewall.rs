@@ -4,6 +4,7 @@ use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{kubectl, shell};
 use aksbackup_shared::fix;
+use aksbackup_shared::ids::same;
 
 use crate::arm::clusters::Cluster;
 use crate::arm::storage::{Account, EndpointConnection};
@@ -75,7 +76,7 @@ fn rules(view: &View, account: &Account) -> Check {
     let admitted = acls
         .map(|rules| rules.virtual_network_rules.as_slice())
         .unwrap_or_default();
-    let admits = |subnet: &String| admitted.iter().any(|rule| rule.id.eq_ignore_ascii_case(subnet));
+    let admits = |subnet: &String| admitted.iter().any(|rule| same(&rule.id, subnet));
     if public && !subnets.is_empty() && subnets.iter().all(admits) {
         return told(Check::ok(LINK, NAME, "the account lets the subnets of the nodes in"));
     }

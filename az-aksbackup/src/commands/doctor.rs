@@ -1,6 +1,5 @@
 //! `doctor`: what is wrong, why, and what to type; with `--fix`, the command of ours that mends it.
 
-use aksbackup_shared::args::Format;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::finding::{Remedy, SeenIn, Text};
@@ -30,8 +29,8 @@ pub(crate) async fn run(cli: &Cli, args: &DoctorFlags) -> Outcome<Exit> {
     if let Some(exit) = look_up(&cli.common, &args.shared, Program::Az)? {
         return Ok(exit);
     }
-    if args.shared.fix && cli.common.output == Format::Json {
-        return Failure::usage("--fix runs other commands, and -o json prints one document").err();
+    if args.shared.fix && cli.common.output.is_document() {
+        return Failure::usage("--fix runs other commands, and --output asks for one document").err();
     }
     let mut done: Vec<Remedy> = Vec::new();
     loop {

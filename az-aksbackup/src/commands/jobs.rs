@@ -74,9 +74,9 @@ fn unmade(failure: Box<Failure>, vault: &ResourceId) -> Box<Failure> {
 }
 
 fn list(console: &Console, format: Format, vault: &ResourceId, jobs: &[Job]) -> Exit {
-    if format == Format::Json {
+    if format.is_document() {
         let jobs: Vec<Value> = jobs.iter().map(machine).collect();
-        console.result(&document(
+        console.document(&document(
             json!({ "command": "jobs", "exit": Exit::Done, "vault": vault, "jobs": jobs }),
         ));
         return Exit::Done;
@@ -111,8 +111,8 @@ fn line(console: &Console, job: &Job) -> String {
 }
 
 fn show(console: &Console, format: Format, job: &Job) -> Exit {
-    if format == Format::Json {
-        console.result(&document(
+    if format.is_document() {
+        console.document(&document(
             json!({ "command": "jobs", "exit": Exit::Done, "job": machine(job) }),
         ));
         return Exit::Done;

@@ -1,5 +1,6 @@
 //! Where the values of an option can be completed from.
 
+use aksbackup_shared::diagnosis::catalogue::Catalogue;
 use aksbackup_shared::schema::State;
 use serde_json::Value;
 
@@ -34,16 +35,48 @@ const RECORDED: [(&str, &str); 13] = [
     ("vault_id", "/cloud/vault/vault"),
 ];
 
-/// Who completes the values of `option`: `file`, `az:KIND`, `own` for the state file's values, or nobody.
+/// Options whose values are the same for everybody. Where many are possible, as of a duration, these are examples.
+const COMMON: [(&str, &[&str]); 3] = [
+    ("schedule", &["4h", "6h", "8h", "12h", "daily"]),
+    ("retention", &["7d", "14d", "30d"]),
+    ("vault_tier_retention", &["30d", "90d"]),
+];
+
+/// The words of `doctor`.
+const DOCTOR_WORDS: &str = "words";
+
+/// Who completes the values of `option`: `file`, `az:KIND`, `own` for values that this program knows, or nobody.
 pub(super) fn source(option: &str) -> Option<&'static str> {
     let by_az = BY_AZ.iter().find(|(own, _)| *own == option).map(|(_, kind)| *kind);
     let file = FILES.contains(&option).then_some("file");
-    let recorded = RECORDED.iter().any(|(own, _)| *own == option).then_some("own");
-    by_az.or(file).or(recorded)
+    let recorded = RECORDED.iter().any(|(own, _)| *own == option);
+    let known = recorded || COMMON.iter().any(|(own, _)| *own == option) || option == DOCTOR_WORDS;
+    by_az.or(file).or(known.then_some("own"))
+}
+
+/// The values of `option` that this program knows, behind the words that `option` has `before`.
+pub(crate) fn values(state: &State, option: &str, before: &[String]) -> Vec<String> {
+    if option == DOCTOR_WORDS {
+        return words(before);
+    }
+    if let Some((_, values)) = COMMON.iter().find(|(own, _)| *own == option) {
+        return values.iter().map(ToString::to_string).collect();
+    }
+    recorded(state, option)
+}
+
+/// The words of `doctor` that can follow those `before`.
+fn words(before: &[String]) -> Vec<String> {
+    let ids = || Catalogue::get().rows().map(|known| known.id.clone()).collect();
+    match before.first().map(String::as_str) {
+        None => vec!["list".to_owned(), "explain".to_owned()],
+        Some("explain") => ids(),
+        Some(_) => Vec::new(),
+    }
 }
 
 /// The values of `option` that the state file holds.
-pub(crate) fn values(state: &State, option: &str) -> Vec<String> {
+fn recorded(state: &State, option: &str) -> Vec<String> {
     let state = serde_json::to_value(state).unwrap_or_default();
     let pointers = RECORDED.iter().filter(|(own, _)| *own == option);
     let values = pointers.filter_map(|(_, pointer)| state.pointer(pointer).and_then(Value::as_str));
@@ -52,6 +85,8 @@ pub(crate) fn values(state: &State, option: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
     use crate::target_ids::tests::example;
 
@@ -62,9 +97,28 @@ mod tests {
             target,
             ..State::default()
         };
-        assert_eq!(values(&state, "vault"), [example().vault.name.to_string()]);
-        assert!(values(&state, "rule").is_empty());
-        assert!(values(&state, "no-such-option").is_empty());
+        assert_eq!(recorded(&state, "vault"), [example().vault.name.to_string()]);
+        assert!(recorded(&state, "rule").is_empty());
+        assert!(recorded(&state, "no-such-option").is_empty());
+    }
+
+    #[test]
+    fn the_words_of_doctor_follow_each_other() {
+        let values = |before: &[&str]| {
+            let before: Vec<String> = before.iter().map(ToString::to_string).collect();
+            values(&State::default(), DOCTOR_WORDS, &before)
+        };
+        assert_eq!(values(&[]), ["list", "explain"]);
+        assert!(values(&["explain"]).contains(&"FIC-ISSUER".to_owned()));
+        assert!(values(&["list"]).is_empty());
+    }
+
+    #[test]
+    fn every_interval_that_is_offered_is_accepted() {
+        for interval in values(&State::default(), "schedule", &[]) {
+            let line = ["az", "init", "--schedule", &interval];
+            assert!(crate::cli::Cli::try_parse_from(line).is_ok(), "{interval}");
+        }
     }
 
     #[test]

@@ -18,6 +18,15 @@ const AZ_OWN: [&str; 9] = [
     "version",
 ];
 
+/// The commands whose result is a text in a form of its own, which is no document.
+const TEXTS: [&str; 2] = ["handoff", "report"];
+
+/// The flags with which a command asks or goes on, so that its result is no document.
+const TEXT_FLAGS: [&str; 2] = ["fix", "watch"];
+
+/// The option that names the file into which the program writes its result.
+const RESULT_FILE: &str = "out";
+
 /// The description of `command`: one JSON document.
 pub(crate) fn description(mut command: Command) -> Value {
     command.build();
@@ -31,6 +40,7 @@ pub(crate) fn description(mut command: Command) -> Value {
         "aksbackup": env!("CARGO_PKG_VERSION"),
         "summary": text(command.get_about()),
         "description": text(command.get_long_about()),
+        "exit_codes": exit_codes(&text(command.get_after_long_help())),
         "commands": commands,
     })
 }
@@ -45,6 +55,7 @@ fn one(command: &Command) -> Value {
         "table": tables::view(name),
         // A script for a shell is no document.
         "stream": name == "completion",
+        "text": TEXTS.contains(&name),
         "arguments": command.get_arguments().filter(own).map(argument).collect::<Vec<_>>(),
     })
 }
@@ -70,6 +81,8 @@ fn argument(arg: &Arg) -> Value {
         "options": long.into_iter().chain(short).collect::<Vec<_>>(),
         "positional": arg.is_positional(),
         "flag": flag,
+        "text": TEXT_FLAGS.contains(&arg.get_id().as_str()),
+        "writes": arg.get_id() == RESULT_FILE,
         "repeat": matches!(arg.get_action(), ArgAction::Append),
         "required": arg.is_required_set(),
         "help": text(arg.get_help()),
@@ -84,6 +97,15 @@ fn text(words: Option<&clap::builder::StyledStr>) -> String {
     words.map(ToString::to_string).unwrap_or_default()
 }
 
+/// The exit codes that a help text explains, each with its meaning.
+fn exit_codes(help: &str) -> Vec<Value> {
+    let (_, list) = help.split_once("Exit codes:\n").unwrap_or_default();
+    let lines = list.lines().filter_map(|line| line.trim().split_once("  "));
+    lines
+        .map(|(code, meaning)| json!({ "code": code, "meaning": meaning.trim() }))
+        .collect()
+}
+
 /// The examples of a help text: each with what it is for, which stands behind `#`, or else its own words.
 fn examples(help: &str) -> Vec<Value> {
     let joined = help.replace("\\\n", " ");
@@ -92,13 +114,21 @@ fn examples(help: &str) -> Vec<Value> {
         .map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
             let line = words.join(" ");
-            let (command, purpose) = match line.split_once(" # ") {
-                Some((command, purpose)) => (command.to_owned(), purpose.to_owned()),
-                None => (line.clone(), line),
-            };
-            json!({ "name": purpose, "text": command })
+            let (command, purpose) = line.split_once(" # ").unwrap_or((&line, &line));
+            json!({ "name": title(purpose), "text": command })
         })
         .collect()
+}
+
+/// A purpose as the title of an example: az puts it above the command.
+fn title(purpose: &str) -> String {
+    let mut letters = purpose.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let sentence: String = first.into_iter().flatten().chain(letters).collect();
+    match sentence.ends_with(['.', '?', '!']) {
+        true => sentence,
+        false => sentence + ".",
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +179,10 @@ mod tests {
         for command in description(Cli::command())["commands"].as_array().unwrap() {
             let examples = command["examples"].as_array().unwrap();
             assert!(!examples.is_empty(), "{command}");
+            for example in examples {
+                let (name, text) = (example["name"].as_str().unwrap(), example["text"].as_str().unwrap());
+                assert!(name != title(text), "no purpose: {text}");
+            }
         }
         let grant = &command("grant")["examples"];
         assert!(
@@ -160,7 +194,33 @@ mod tests {
     #[test]
     fn a_continued_line_is_one_example() {
         let all = examples("Examples:\n  az x --a \\\n      --b   # both\n  az y");
-        assert_eq!(all[0], json!({ "name": "both", "text": "az x --a --b" }));
-        assert_eq!(all[1], json!({ "name": "az y", "text": "az y" }));
+        assert_eq!(all[0], json!({ "name": "Both.", "text": "az x --a --b" }));
+        assert_eq!(all[1], json!({ "name": "Az y.", "text": "az y" }));
+    }
+
+    #[test]
+    fn the_extension_knows_which_results_are_no_documents() {
+        let texts = |name: &str| {
+            let command = command(name);
+            let all = command["arguments"].as_array().unwrap();
+            let flags = all.iter().filter(|own| own["text"] == true || own["writes"] == true);
+            let flags: Vec<String> = flags.map(|own| own["name"].as_str().unwrap().to_owned()).collect();
+            (command["text"] == true, flags)
+        };
+        assert_eq!(texts("report"), (true, vec!["out".to_owned()]));
+        assert_eq!(texts("handoff"), (true, vec![]));
+        assert_eq!(texts("doctor"), (false, vec!["fix".to_owned()]));
+        assert_eq!(texts("verify"), (false, vec!["watch".to_owned()]));
+        assert_eq!(texts("status"), (false, vec![]));
+    }
+
+    #[test]
+    fn the_extension_explains_every_exit_code() {
+        let description = description(Cli::command());
+        let codes = description["exit_codes"].as_array().unwrap();
+        let codes: Vec<&str> = codes.iter().map(|own| own["code"].as_str().unwrap()).collect();
+        for (exit, _) in aksbackup_shared::exit::Exit::ALL {
+            assert!(codes.contains(&exit.code().to_string().as_str()), "{exit:?}: {codes:?}");
+        }
     }
 }

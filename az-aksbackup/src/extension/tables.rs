@@ -1,7 +1,8 @@
 //! What `az aksbackup COMMAND -o table` shows of the command's document: a JMESPath expression that az applies to it.
 
-/// Of a command that failed.
-const ERROR: &str = "error && {Error:error.what, Why:join('; ', error.why || `[]`), Code:error.code}";
+/// Of a command that failed, or of one that changed nothing because the answer was no.
+const ERROR: &str = "error && exit == 'pending' && {Outcome:error.what} || \
+                     error && {Error:error.what, Why:join('; ', error.why || `[]`), Code:error.code}";
 
 const STEPS: &str = "steps[].{Step:step, Outcome:outcome, Detail:evidence || why || error.what, \
                      Changes:length(changed || changes || `[]`)}";
@@ -19,11 +20,11 @@ const OWN: [(&str, &str); 9] = [
     ),
     (
         "status",
-        "steps[].{Step:step, State:standing, Since:since, By:by, Evidence:evidence}",
+        "steps[].{Step:step, State:state, Since:since, By:by, Evidence:evidence}",
     ),
     (
         "jobs",
-        "(jobs || [job])[].{Job:id, Operation:operation, Status:status, Started:started_at, Ended:ended_at}",
+        "(jobs || [job])[].{Job:name, Operation:operation, Status:status, Started:started_at, Ended:ended_at}",
     ),
     (
         "handoff",

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::ids::{ResourceGroupName, ResourceId, SubscriptionId};
+use aksbackup_shared::ids::{ResourceGroupName, ResourceId, SubscriptionId, look_alikes, same};
 use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::schema::Target;
 
@@ -143,7 +143,7 @@ impl Keys {
         let Self([subscription, group, name]) = self;
         if named.subscription() != claim.subscription() {
             subscription
-        } else if named.resource_group() != claim.resource_group() {
+        } else if !same(named.resource_group().as_str(), claim.resource_group().as_str()) {
             group
         } else {
             name
@@ -260,15 +260,29 @@ pub(crate) fn unconfirmed(command: &str) -> Failure {
 
 /// The four resources and their subscription, one a line, for the question.
 pub(crate) fn in_full(target: &Target, subscription: &str) -> Vec<String> {
-    let of =
-        |what: &str, id: &ResourceId| format!("{what:<24} {} in resource group {}", id.name(), id.resource_group());
+    let of = |what: &str, id: &ResourceId| {
+        let group = spelled(&id.resource_group());
+        format!("{what:<24} {} in resource group {group}", id.name())
+    };
+    let snapshots = spelled(&target.snapshots.resource_group);
     vec![
         of("cluster", &target.cluster),
         of("vault", &target_ids::vault(target)),
         of("storage account", &target_ids::account(target)),
-        format!("{:<24} {}", "snapshot resource group", target.snapshots.resource_group),
+        format!("{:<24} {snapshots}", "snapshot resource group"),
         format!("{:<24} {subscription:?} ({})", "subscription", target.subscription),
     ]
+}
+
+/// The name of a resource group, with the numbers of the letters that can look like others: `асе` can be read as `ace`.
+fn spelled(group: &ResourceGroupName) -> String {
+    let numbers: Vec<String> = look_alikes(group.as_str())
+        .map(|c| format!("U+{:04X}", u32::from(c)))
+        .collect();
+    match numbers.is_empty() {
+        true => group.to_string(),
+        false => format!("{group} (with the letters {})", numbers.join(" ")),
+    }
 }
 
 #[cfg(test)]

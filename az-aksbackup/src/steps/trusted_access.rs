@@ -10,7 +10,7 @@ use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::ids::{ResourceId, folded};
 use aksbackup_shared::schema::{CloudTables, State, Target, TrustedAccessTable};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 use uuid::Uuid;
@@ -164,7 +164,7 @@ fn of_vault(seen: &Seen) -> Option<&Binding> {
 
 /// A name of at most 24 letters, digits and hyphens, the same for the same vault.
 fn new_name(vault: &ResourceId) -> String {
-    let hash = Uuid::new_v5(&Uuid::NAMESPACE_URL, vault.as_str().to_ascii_lowercase().as_bytes());
+    let hash = Uuid::new_v5(&Uuid::NAMESPACE_URL, folded(vault.as_str()).as_bytes());
     format!("backup-{}", &hash.simple().to_string()[..8])
 }
 

@@ -1,6 +1,5 @@
 //! `doctor`: what `verify` sees, what logs and events say, and the known failures behind it.
 
-use aksbackup_shared::args::Format;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::finding::Remedy;
@@ -37,8 +36,8 @@ pub(crate) async fn run(cli: &Cli, flags: &DoctorFlags) -> Outcome<Exit> {
     if let Some(exit) = look_up(&cli.common, arguments, Program::Kubectl)? {
         return Ok(exit);
     }
-    if arguments.fix && cli.common.output == Format::Json {
-        return Failure::usage("--fix runs another command, and -o json prints one document").err();
+    if arguments.fix && cli.common.output.is_document() {
+        return Failure::usage("--fix runs another command, and --output asks for one document").err();
     }
     let state = session::state_or_none(cli)?;
     let reader = session::reader(cli, &state)?;

@@ -28,8 +28,8 @@ const OF_DOCUMENT: usize = 16 << 20;
 /// # Errors
 /// Exit 2: `--follow` as JSON, which has no end. Exit 3: no such pod or container. As the API server says.
 pub(crate) async fn run(cli: &Cli, arguments: &LogsArgs) -> Outcome<Exit> {
-    if arguments.follow && cli.common.output == Format::Json {
-        return Failure::usage("--follow has no end, and -o json prints one document at the end").err();
+    if arguments.follow && cli.common.output.is_document() {
+        return Failure::usage("--follow has no end, and --output asks for one document at the end").err();
     }
     let reader = session::reader(cli, &session::state_or_none(cli)?)?;
     let pods = agents(&reader).await?;
@@ -45,9 +45,9 @@ pub(crate) async fn run(cli: &Cli, arguments: &LogsArgs) -> Outcome<Exit> {
     let console = cli.common.console();
     match cli.common.output {
         Format::Text => print(&reader, &sources, &lines, &console).await?,
-        Format::Json => {
+        Format::Json | Format::Yaml => {
             let logs = try_join_all(sources.iter().map(|source| collected(&reader, source, &lines))).await?;
-            console.result(&document(
+            console.document(&document(
                 json!({ "command": "logs", "exit": Exit::Done, "logs": logs }),
             ));
         }

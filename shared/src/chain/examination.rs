@@ -14,6 +14,7 @@ use crate::command_line::{az, kubectl};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
+use crate::ids::same;
 use crate::program::Program;
 use crate::{process, regular};
 
@@ -132,8 +133,7 @@ impl Examination {
         let both = |own: &Option<String>, other: &Option<String>| own.clone().zip(other.clone());
         let other_issuer = both(&self.issuer, &other.issuer).is_some_and(|(own, other)| own != other);
         // Ids of Azure differ in case from one answer to the next.
-        let other_id =
-            both(&self.cluster, &other.cluster).is_some_and(|(own, other)| !own.eq_ignore_ascii_case(&other));
+        let other_id = both(&self.cluster, &other.cluster).is_some_and(|(own, other)| !same(&own, &other));
         if other_issuer || other_id {
             return refused("it is of another cluster".to_owned()).err();
         }

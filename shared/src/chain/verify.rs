@@ -40,8 +40,8 @@ pub async fn verify<L: Look>(
     args: &VerifyArgs,
     connect: impl AsyncFnOnce() -> Outcome<L>,
 ) -> Outcome<Exit> {
-    if args.watch && common.output == Format::Json {
-        return Failure::usage("--watch has no end, and -o json prints one document at the end").err();
+    if args.watch && common.output.is_document() {
+        return Failure::usage("--watch has no end, and --output asks for one document at the end").err();
     }
     let verify = Verify {
         common,
@@ -74,7 +74,9 @@ impl<L: Look> Verify<'_, L> {
         let (console, state) = (self.common.console(), &self.common.state);
         let other = exchange::other(&console, own, &self.args.examine, state, self.look.state())?;
         match self.common.output {
-            Format::Json => console.result(&own.document(exit, other.as_ref().map(|other| (other, None)))),
+            Format::Json | Format::Yaml => {
+                console.document(&own.document(exit, other.as_ref().map(|other| (other, None))));
+            }
             Format::Text => {
                 exchange::show(&console, own, other.as_ref());
                 console.result(&show::verdict(&own.checks, self.look.well()));
@@ -104,7 +106,7 @@ impl<L: Look> Verify<'_, L> {
             if deadline.is_over() {
                 console.clear();
                 self.tell(&own, Exit::Deadline)?;
-                if self.common.output == Format::Text {
+                if !self.common.output.is_document() {
                     console.ending(format!(
                         "verify: not within {}; that was the last state",
                         deadline.limit()

@@ -54,7 +54,7 @@ pub fn short(text: &str) -> Cow<'_, str> {
 /// but line break and tab, those that turn the direction of writing, and those that nobody sees.
 #[must_use]
 pub fn steers(c: char) -> bool {
-    const UNSEEN: [std::ops::RangeInclusive<char>; 11] = [
+    const UNSEEN: [std::ops::RangeInclusive<char>; 12] = [
         '\u{ad}'..='\u{ad}',
         '\u{61c}'..='\u{61c}',
         '\u{180e}'..='\u{180e}',
@@ -64,6 +64,7 @@ pub fn steers(c: char) -> bool {
         '\u{115f}'..='\u{1160}',
         '\u{3164}'..='\u{3164}',
         '\u{feff}'..='\u{feff}',
+        '\u{ffa0}'..='\u{ffa0}',
         '\u{fff9}'..='\u{fffb}',
         '\u{e0000}'..='\u{e0fff}',
     ];

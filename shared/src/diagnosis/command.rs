@@ -30,16 +30,16 @@ pub fn look_up(common: &CommonArgs, args: &DoctorArgs, program: Program) -> Outc
     match (words.as_slice(), common.output) {
         ([], _) => return Ok(None),
         (["list"], Format::Text) => console.result(&show::list()),
-        (["list"], Format::Json) => {
+        (["list"], Format::Json | Format::Yaml) => {
             let rows: Vec<_> = Catalogue::get().rows().map(of_row).collect();
-            console.result(&document(
+            console.document(&document(
                 json!({ "command": "doctor list", "exit": Exit::Done, "failures": rows }),
             ));
         }
         (["explain", id], Format::Text) => {
             console.result(&show::explained(row(id, program)?));
         }
-        (["explain", id], Format::Json) => console.result(&document(
+        (["explain", id], Format::Json | Format::Yaml) => console.document(&document(
             json!({ "command": "doctor explain", "exit": Exit::Done, "failure": of_row(row(id, program)?) }),
         )),
         _ => {
@@ -82,9 +82,9 @@ pub fn conclude_as(
         (other, joint)
     });
     match common.output {
-        Format::Json => {
+        Format::Json | Format::Yaml => {
             let with = with.as_ref().map(|(other, joint)| (other, Some(joint.as_slice())));
-            console.result(&own.document(exit, with));
+            console.document(&own.document(exit, with));
         }
         Format::Text => show::findings(&console, own, with.as_ref()),
     }

@@ -45,7 +45,7 @@ pub fn diff(common: &CommonArgs, args: &DiffArgs) -> Outcome<Exit> {
     let console = common.console();
     let (left, right) = (left.display().to_string(), right.display().to_string());
     match common.output {
-        Format::Json => console.result(&document(json!({
+        Format::Json | Format::Yaml => console.document(&document(json!({
             "command": "diff", "exit": exit, "left": left, "right": right, "differences": differences,
         }))),
         Format::Text if differences.is_empty() => console.result(&format!("{left} and {right} say the same")),

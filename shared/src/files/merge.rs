@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use toml::Value;
 
-use crate::args::{CommonArgs, Format};
+use crate::args::CommonArgs;
 use crate::command_line::ours;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -125,12 +125,12 @@ fn confirmed(merging: &Merging) -> Option<Target> {
 fn done(common: &CommonArgs, console: &Console, dry_run: bool, taken: &[(PathBuf, Taken)], changed: bool) -> Exit {
     let exit = if dry_run && changed { Exit::Pending } else { Exit::Done };
     let file = common.state.display().to_string();
-    if common.output == Format::Json {
+    if common.output.is_document() {
         let tables: Vec<_> = taken
             .iter()
             .map(|(copy, taken)| json!({ "table": taken.table, "from": copy, "written": taken.written }))
             .collect();
-        console.result(&document(json!({
+        console.document(&document(json!({
             "command": "merge", "exit": exit, "dry_run": dry_run, "changed": changed && !dry_run, "state": file,
             "taken": tables,
         })));
@@ -166,11 +166,11 @@ fn refuse(tool: Tool, common: &CommonArgs, console: &Console, copy: &Path, confl
     let failure = failure
         .hint(fix!["to take the copy's side: ", with("--theirs")])
         .hint(fix!["to keep the state file's side: ", with("--ours")]);
-    if common.output == Format::Text {
+    if !common.output.is_document() {
         return failure.err();
     }
     console.error(&failure);
-    console.result(&document(json!({
+    console.document(&document(json!({
         "command": "merge", "exit": failure.exit, "error": failure, "copy": copy, "conflicts": conflicts,
     })));
     Ok(failure.exit)

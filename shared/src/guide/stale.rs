@@ -1,6 +1,6 @@
 //! Which records no longer hold, as the file itself shows: they were made for values that are others by now.
 
-use crate::ids::ResourceId;
+use crate::ids::{ResourceId, same};
 use crate::schema::State;
 
 pub(super) fn storage(state: &State) -> Option<String> {
@@ -89,7 +89,7 @@ fn moved(what: &str, was: &ResourceId, is: &ResourceId) -> Option<String> {
 }
 
 fn differs(what: &str, was: &str, is: &str) -> Option<String> {
-    (!was.eq_ignore_ascii_case(is)).then(|| was_for(what, was, is))
+    (!same(was, is)).then(|| was_for(what, was, is))
 }
 
 fn was_for(what: &str, was: &str, is: &str) -> String {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::letters;
+
 /// A text that is not the identifier it claims to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a {kind}: {rule}")]
@@ -139,8 +141,14 @@ identifier!(
 );
 identifier!(
     /// A resource group.
-    ResourceGroupName, "resource group name", "1 to 90 letters, digits, '-', '_', '.', '(' or ')', not ending in '.'",
-    |t| length(t, 1, 90) && alphanumeric_or(t, "-_.()") && !t.ends_with('.')
+    ResourceGroupName, "resource group name",
+    "1 to 90 letters or decimal digits, '-', '_', '.', '(' or ')', not ending in '.', and no Latin word with look-alike letters",
+    |t| {
+        (1..=90).contains(&t.chars().count())
+            && t.chars().all(|c| letters::is_letter_or_digit(c) || "-_.()".contains(c))
+            && !t.ends_with('.')
+            && !letters::mixes_look_alikes(t)
+    }
 );
 identifier!(
     /// An AKS cluster.
@@ -226,5 +234,36 @@ mod tests {
         assert!("https://evil".parse::<CloudName>().is_err());
         assert!("..".parse::<CloudName>().is_err());
         assert!("a..b".parse::<ObjectName>().is_err());
+    }
+
+    #[test]
+    fn a_resource_group_has_letters_and_digits_of_any_script() {
+        let name = |text: &str| text.parse::<ResourceGroupName>().is_ok();
+        for good in [
+            "rg-aks",
+            "RG-BÄCKUP_(Über).1",
+            "rg-клиент",
+            "部門",
+            "a",
+            &"ä".repeat(90),
+        ] {
+            assert!(name(good), "{good}");
+        }
+        let long = "ä".repeat(91);
+        for bad in [
+            "",
+            "rg.",
+            "Ä.",
+            "a b",
+            "a/b",
+            "a%b",
+            "A\u{308}",
+            "a\u{202e}b",
+            "rg-b\u{430}ckup",
+            "\u{3164}",
+            &long,
+        ] {
+            assert!(!name(bad), "{bad:?}");
+        }
     }
 }

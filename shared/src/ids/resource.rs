@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::letters::{folded, same};
 use crate::ids::names::{InvalidId, ResourceGroupName, SubscriptionId, alphanumeric_or, is_guid, length};
 
 /// The ARM id of a resource or resource group. Azure changes the case of ids as it likes, so comparison ignores it.
@@ -105,15 +106,14 @@ impl ResourceId {
     /// subscription (`/subscriptions/GUID`) or the root (`/`).
     #[must_use]
     pub fn is_within(&self, scope: &str) -> bool {
-        let scope = scope.trim_end_matches('/').to_ascii_lowercase();
-        let own = self.0.to_ascii_lowercase();
+        let (scope, own) = (folded(scope.trim_end_matches('/')), folded(&self.0));
         own == scope || own.strip_prefix(&scope).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
 impl PartialEq for ResourceId {
     fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0)
+        same(&self.0, &other.0)
     }
 }
 
@@ -121,7 +121,7 @@ impl Eq for ResourceId {}
 
 impl Hash for ResourceId {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.to_ascii_lowercase().hash(state);
+        folded(&self.0).hash(state);
     }
 }
 
@@ -160,9 +160,11 @@ fn is_resource_id(text: &str) -> bool {
     };
     let segments: Vec<&str> = rest.split('/').collect();
     let word = |i: usize, expected: &str| segments.get(i).is_some_and(|s| s.eq_ignore_ascii_case(expected));
-    let safe = |s: &&str| length(s, 1, 260) && alphanumeric_or(s, "-_.()") && !s.chars().all(|c| c == '.');
+    let safe = |s: &str| length(s, 1, 260) && alphanumeric_or(s, "-_.()") && !s.chars().all(|c| c == '.');
+    // Only the name of a resource group has letters outside ASCII; it is judged by its own rule.
+    let others = segments.iter().enumerate().filter(|(at, _)| *at != 3);
     let tail = segments.len().saturating_sub(4);
-    segments.iter().all(safe)
+    others.into_iter().all(|(_, s)| safe(s))
         && word(0, "subscriptions")
         && segments.get(1).is_some_and(|s| is_guid(s))
         && word(2, "resourceGroups")
@@ -207,6 +209,14 @@ mod tests {
     fn ids_are_equal_whatever_their_case() {
         let upper: ResourceId = cluster().as_str().to_uppercase().parse().unwrap();
         assert_eq!(upper, cluster());
+        let id = |group: &str| -> ResourceId {
+            format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/A.B/c/d")
+                .parse()
+                .unwrap()
+        };
+        assert_eq!(id("RG-BÄCKUP"), id("rg-bäckup"));
+        assert!(id("RG-Ä").is_within(&format!("/subscriptions/{SUBSCRIPTION}/resourcegroups/rg-ä")));
+        assert_ne!(id("rg-\u{212a}"), id("rg-k"));
     }
 
     #[test]
@@ -242,6 +252,8 @@ mod tests {
             &format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/../other"),
             &format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg?x=y"),
             &format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/A.B/c"),
+            &format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/A.B/c/ä"),
+            &format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/.."),
             &format!("https://evil/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"),
         ] {
             assert!(bad.parse::<ResourceId>().is_err(), "{bad}");

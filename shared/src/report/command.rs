@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::args::{CommonArgs, Format};
 use crate::chain::examination::Examination;
-use crate::console::Console;
+use crate::console::{Console, yaml};
 use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -105,6 +105,7 @@ pub fn run(
     }
     let text = match (common.output, args.format) {
         (Format::Json, _) => machine::machine(&page),
+        (Format::Yaml, _) => yaml::of(&machine::machine(&page)),
         (Format::Text, Form::Html) => html::html(&page),
         (Format::Text, Form::Markdown) => markdown::markdown(&page),
     };

@@ -37,10 +37,10 @@ pub fn conclude(
     }
     let lines = text(console, command, dry_run, report, next);
     match format {
-        Format::Json => {
+        Format::Json | Format::Yaml => {
             // Whoever watches is told too; the document is for whatever reads the result.
             lines.iter().for_each(|line| console.say(line));
-            console.result(&document(json!({
+            console.document(&document(json!({
                 "command": command,
                 "exit": exit,
                 "dry_run": dry_run,
@@ -296,5 +296,31 @@ mod tests {
             ]
         );
         assert_eq!(exit(&report, false), Exit::TheirTurn);
+    }
+
+    #[test]
+    fn a_command_stands_once_below_all_that_it_does() {
+        let turn = |why: &str, command| Turn {
+            who: Person::SubscriptionOwner,
+            why: why.into(),
+            command,
+            right: None,
+            also: Vec::new(),
+        };
+        let report = report(Ending::TheirTurn {
+            changed: vec![],
+            turns: vec![turn("a", az("grant")), turn("b", az("grant")), turn("c", az("prepare"))],
+        });
+        let lines = lines(false, &report);
+        assert_eq!(
+            lines[..5],
+            [
+                "→ subscription owner: a",
+                "→ subscription owner: b",
+                "    run   az aksbackup grant",
+                "→ subscription owner: c",
+                "    run   az aksbackup prepare"
+            ]
+        );
     }
 }

@@ -237,19 +237,35 @@ impl Report {
         lines
     }
 
-    /// What others have to do, as lines for people.
+    /// What others have to do, as lines for people. A command stands once, below all that it does.
     #[must_use]
     pub fn handover(&self, console: &Console) -> Vec<String> {
-        self.turns()
-            .into_iter()
-            .flat_map(|turn| turn_lines(console, turn))
-            .collect()
+        let turns = self.turns();
+        let mut lines = Vec::new();
+        for (at, turn) in turns.iter().enumerate() {
+            lines.extend(reason_lines(console, turn));
+            let is_same = |next: &&Turn| (next.who, &next.command) == (turn.who, &turn.command);
+            if !turns.get(at + 1).is_some_and(is_same) {
+                lines.push(command_line(turn));
+            }
+        }
+        lines
     }
 }
 
 /// A turn as lines for people: who and why, the right, the command.
 #[must_use]
 pub fn turn_lines(console: &Console, turn: &Turn) -> Vec<String> {
+    let mut lines = reason_lines(console, turn);
+    lines.push(command_line(turn));
+    lines
+}
+
+fn command_line(turn: &Turn) -> String {
+    format!("    run   {}", turn.command)
+}
+
+fn reason_lines(console: &Console, turn: &Turn) -> Vec<String> {
     let mut lines = vec![format!(
         "{} {}: {}",
         console.paint(Tone::Attention, "→"),
@@ -259,6 +275,5 @@ pub fn turn_lines(console: &Console, turn: &Turn) -> Vec<String> {
     for right in turn.right.iter().chain(&turn.also) {
         lines.push(format!("    needs {right}"));
     }
-    lines.push(format!("    run   {}", turn.command));
     lines
 }

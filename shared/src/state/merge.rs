@@ -7,6 +7,7 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
+use crate::ids::same;
 use crate::schema::{Removal, Written};
 use crate::state::signature::removals;
 
@@ -142,7 +143,7 @@ fn same_target(ours: &Table, theirs: &Table) -> Result<(), Refusal> {
     for key in ["cluster", "tenant", "cloud"] {
         let text = |document: &Table| Some(document.get("target")?.get(key)?.as_str()?.to_owned());
         if let (Some(one), Some(other)) = (text(ours), text(theirs))
-            && !one.eq_ignore_ascii_case(&other)
+            && !same(&one, &other)
         {
             return Err(Refusal::OtherTarget(key, one, other));
         }

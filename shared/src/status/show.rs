@@ -40,7 +40,7 @@ pub fn show(console: &Console, format: Format, shown: &Shown<'_>) -> Exit {
         false => Exit::Done,
     };
     match format {
-        Format::Json => console.result(&document(machine(shown, exit))),
+        Format::Json | Format::Yaml => console.document(&document(machine(shown, exit))),
         Format::Text => lines(console, shown).iter().for_each(|line| console.result(line)),
     }
     exit

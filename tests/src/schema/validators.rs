@@ -53,7 +53,28 @@ fn compile(schema: &Value) -> Result<Validator, String> {
             options = options.with_format(format, move |text: &str| text.eq_ignore_ascii_case(&kind));
         }
     }
-    options.build(schema).map_err(|error| error.to_string())
+    options
+        .build(&with_unicode_words(schema))
+        .map_err(|error| error.to_string())
+}
+
+/// The schema with `\w` in its patterns as Azure's .NET means it: letters, marks and digits of every script. In JSON Schema it is ASCII's. It
+/// stands in the classes of the names of resource groups, and nowhere else.
+fn with_unicode_words(schema: &Value) -> Value {
+    match schema {
+        Value::Object(members) => {
+            let member = |(key, value): (&String, &Value)| match (key.as_str(), value) {
+                ("pattern", Value::String(text)) => {
+                    let wide = text.replace(r"\w", r"\w\p{L}\p{Mn}\p{Nd}\p{Pc}");
+                    (key.clone(), Value::String(wide))
+                }
+                _ => (key.clone(), with_unicode_words(value)),
+            };
+            Value::Object(members.iter().map(member).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(with_unicode_words).collect()),
+        other => other.clone(),
+    }
 }
 
 /// The schema of that name as a document of its own: all definitions that it needs and no others, the grafted ones in

@@ -1,6 +1,6 @@
 //! Default names: made from the cluster's, the same every time, and different for every cluster.
 
-use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::ids::{ResourceId, folded};
 use uuid::Uuid;
 
 /// Default names for a cluster.
@@ -15,7 +15,7 @@ pub(super) struct Names {
 impl Names {
     /// Names for the cluster with this id.
     pub(super) fn of(cluster: &ResourceId) -> Self {
-        let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, cluster.as_str().to_ascii_lowercase().as_bytes());
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, folded(cluster.as_str()).as_bytes());
         let mark: String = id.simple().to_string().chars().take(8).collect();
         Self {
             plain: plain(cluster.name()),

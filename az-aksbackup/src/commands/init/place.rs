@@ -2,7 +2,7 @@
 
 use aksbackup_shared::command_line::shell;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::{ClusterName, ResourceGroupName, ResourceId, SubscriptionId};
+use aksbackup_shared::ids::{ClusterName, ResourceGroupName, ResourceId, SubscriptionId, same};
 use serde::Deserialize;
 
 use super::flags::InitArgs;
@@ -220,7 +220,7 @@ async fn listed(
     for own in visible {
         let all = inventory::resources(reader, &own.subscription_id, backups::DATASOURCE_TYPE).await?;
         let fits = |id: &ResourceId| {
-            group.is_none_or(|group| id.resource_group().as_str().eq_ignore_ascii_case(group.as_str()))
+            group.is_none_or(|group| same(id.resource_group().as_str(), group.as_str()))
                 && name.is_none_or(|name| id.name().eq_ignore_ascii_case(name.as_str()))
         };
         let wanted = all.into_iter().filter(|cluster| fits(&cluster.id));

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use aksbackup_shared::args::Format;
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
@@ -198,13 +197,16 @@ fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan
     };
     let next = status::next(&after);
     let file = cli.common.state.display().to_string();
-    if cli.common.output == Format::Json {
+    let handed: Vec<String> = next.iter().flat_map(|turn| turn_lines(console, turn)).collect();
+    if cli.common.output.is_document() {
+        // As at the end of every other command that writes, you are told what is next too.
+        handed.iter().for_each(|line| console.say(line));
         let differences: Vec<_> = plan
             .differences
             .iter()
             .map(|(key, old, new)| json!({ "key": key, "old": old, "new": new }))
             .collect();
-        console.result(&document(json!({
+        console.document(&document(json!({
             "command": "init", "exit": exit, "dry_run": dry_run, "changed": changed && !dry_run, "state": file,
             "target": plan.target, "differences": differences, "next": next,
         })));
@@ -224,8 +226,6 @@ fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan
         (true, false) => format!("init: wrote {file}"),
     };
     console.result(&said);
-    for line in next.iter().flat_map(|turn| turn_lines(console, turn)) {
-        console.result(&line);
-    }
+    handed.iter().for_each(|line| console.result(line));
     exit
 }

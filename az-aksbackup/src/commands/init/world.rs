@@ -4,7 +4,7 @@ use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{
-    BackupInstanceName, NamespaceName, PolicyName, Region, ResourceGroupName, ResourceId, VaultName,
+    BackupInstanceName, NamespaceName, PolicyName, Region, ResourceGroupName, ResourceId, VaultName, same,
 };
 
 use serde_json::Value;
@@ -98,9 +98,7 @@ impl World {
 
     /// Whether a group of this name is there.
     pub(super) fn has_group(&self, name: &ResourceGroupName) -> bool {
-        self.groups
-            .iter()
-            .any(|group| group.name.eq_ignore_ascii_case(name.as_str()))
+        self.groups.iter().any(|group| same(&group.name, name.as_str()))
     }
 }
 
@@ -121,7 +119,7 @@ pub(super) fn groups_of(listed: &[Listed], name: &str) -> Vec<ResourceGroupName>
 /// Whether the list has a resource of this name in this resource group.
 pub(super) fn is_in(listed: &[Listed], name: &str, group: &ResourceGroupName) -> bool {
     let mut found = groups_of(listed, name).into_iter();
-    found.any(|own| own.as_str().eq_ignore_ascii_case(group.as_str()))
+    found.any(|own| same(own.as_str(), group.as_str()))
 }
 
 fn in_region<'a>(listed: &'a [Listed], wanted: &Region) -> impl Iterator<Item = &'a Listed> {
@@ -130,7 +128,7 @@ fn in_region<'a>(listed: &'a [Listed], wanted: &Region) -> impl Iterator<Item = 
 
 /// AKS owns the group of the nodes, and deletes it with the cluster.
 fn chooseable(mut groups: Vec<Listed>, nodes: Option<&ResourceGroupName>) -> Vec<Listed> {
-    groups.retain(|group| nodes.is_none_or(|nodes| !group.name.eq_ignore_ascii_case(nodes.as_str())));
+    groups.retain(|group| nodes.is_none_or(|nodes| !same(&group.name, nodes.as_str())));
     groups
 }
 

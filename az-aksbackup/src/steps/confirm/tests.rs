@@ -94,3 +94,13 @@ fn the_question_and_the_refusal_show_groups_and_no_value_of_the_file_to_paste() 
         "{hint}"
     );
 }
+
+#[test]
+fn a_group_that_reads_like_another_is_shown_by_its_letters() {
+    let mut target = example();
+    target.snapshots.resource_group = "rg-\u{430}\u{441}\u{435}".parse().unwrap();
+    target.vault.resource_group = "RG-BÄCKUP".parse().unwrap();
+    let shown = in_full(&target, "Contoso").join("\n");
+    assert!(shown.contains("(with the letters U+0430 U+0441 U+0435)"), "{shown}");
+    assert!(shown.contains("in resource group RG-BÄCKUP\n"), "{shown}");
+}

@@ -3,6 +3,7 @@
 
 use toml::{Table, Value};
 
+use crate::ids;
 use crate::schema::{Intent, Written};
 use crate::state::signature::written;
 
@@ -26,7 +27,7 @@ fn list(side: &Table, key: &str) -> Vec<Intent> {
 }
 
 fn same(one: &Intent, other: &Intent) -> bool {
-    one.step == other.step && one.object.eq_ignore_ascii_case(&other.object)
+    one.step == other.step && ids::same(&one.object, &other.object)
 }
 
 /// Both lists without repetition; of two times the later one, and of two spellings always the same one.

@@ -3,6 +3,7 @@
 use toml::{Table, Value};
 
 use super::{Claim, Side};
+use crate::ids;
 use crate::schema::{ANCESTORS, Written};
 use crate::state::signature::written;
 
@@ -146,9 +147,7 @@ fn unsigned(value: &Value) -> Value {
 /// Whether two values are the same. ARM ids are, however Azure spelt them this time.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::String(one), Value::String(other)) if one.starts_with("/subscriptions/") => {
-            one.eq_ignore_ascii_case(other)
-        }
+        (Value::String(one), Value::String(other)) if one.starts_with("/subscriptions/") => ids::same(one, other),
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
         }

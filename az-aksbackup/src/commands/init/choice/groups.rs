@@ -3,7 +3,7 @@
 //! An account that can create resource groups is offered a new one first. Any other account is offered an existing one first: another
 //! person would have to create the new one before `prepare` can do anything.
 
-use aksbackup_shared::ids::{ResourceGroupName, ResourceId};
+use aksbackup_shared::ids::{ResourceGroupName, ResourceId, same};
 
 use crate::arm::inventory::Listed;
 use crate::commands::init::world::World;
@@ -65,7 +65,7 @@ pub(super) fn for_backups(world: &World, cluster: &ResourceId, group: &Listed) -
 pub(super) fn for_snapshots(cluster: &ResourceId, backups: &ResourceGroupName, group: &Listed) -> Rank {
     Some(if says(group, "snapshot") {
         0
-    } else if group.name.eq_ignore_ascii_case(backups.as_str()) {
+    } else if same(&group.name, backups.as_str()) {
         1
     } else if is_of(cluster, group) {
         3
@@ -75,7 +75,7 @@ pub(super) fn for_snapshots(cluster: &ResourceId, backups: &ResourceGroupName, g
 }
 
 fn is_of(cluster: &ResourceId, group: &Listed) -> bool {
-    group.name.eq_ignore_ascii_case(cluster.resource_group().as_str())
+    same(&group.name, cluster.resource_group().as_str())
 }
 
 fn says(group: &Listed, word: &str) -> bool {
