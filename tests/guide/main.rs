@@ -20,6 +20,7 @@ mod handoff;
 mod help;
 mod identities;
 mod least_privilege;
+mod live;
 mod made;
 mod meddling;
 mod namesakes;

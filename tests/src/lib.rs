@@ -10,6 +10,7 @@ mod clusters;
 pub mod critical_path;
 pub mod harness;
 pub mod kubernetes;
+pub mod live;
 pub mod log;
 pub mod planes;
 pub mod python;
