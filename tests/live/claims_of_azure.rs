@@ -79,6 +79,11 @@ pub(crate) fn identity_reported(seen: &Seen) -> Finding {
     let Some(extension) = seen.extension() else {
         return no_extension(seen);
     };
+    // The versions before have no such members, so that their absence proves nothing.
+    if seen.extensions.version() < "2025-03-01" {
+        let version = seen.extensions.version();
+        return Finding::not_observable(format!("the region only has api-version {version} of extensions"));
+    }
     let identity = &extension["properties"]["aksAssignedIdentity"];
     let has = |name: &str| identity[name].as_str().is_some_and(|value| !value.is_empty());
     let all = has("clientId") && has("resourceId");
@@ -130,7 +135,9 @@ pub(crate) fn cluster_etag(seen: &Seen) -> Finding {
     };
     let has = cluster["eTag"].is_string() || cluster["etag"].is_string();
     let members: Vec<&String> = cluster.as_object().map(|all| all.keys().collect()).unwrap_or_default();
-    Finding::of(has, if has { "it has one" } else { "it has none" }).with("members of the cluster", &json!(members))
+    Finding::of(has, if has { "it has one" } else { "it has none" })
+        .with("members of the cluster", &json!(members))
+        .with("api-version", &json!(seen.cluster.version()))
 }
 
 pub(crate) fn policy_version(seen: &Seen) -> Finding {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::claims::Finding;
+use crate::door::Reading;
 use crate::seen::{Seen, items, text};
 
 const LABEL: &str = "/spec/template/metadata/labels/azure.workload.identity~1use";
@@ -104,46 +105,64 @@ fn writes(object: &Value) -> Vec<Write<'_>> {
     .collect()
 }
 
-/// Whether a deployment was written by Helm or the extension after the label, and whether the label is still there.
+/// What became of the label of one deployment.
+struct Label<'a> {
+    is_there: bool,
+    /// Whether `configure` has put it there, as far as its traces show.
+    was_added: bool,
+    /// Who wrote the deployment after that: neither a controller nor a person with kubectl.
+    upgraded_by: Option<&'a str>,
+}
+
+fn label(deployment: &Value) -> Label<'_> {
+    let all = writes(deployment);
+    let ours = all
+        .iter()
+        .filter(|write| write.manager.starts_with("kubectl-aksbackup"));
+    let since = ours.map(|write| write.time).max();
+    let mark = "/spec/template/metadata/annotations/aksbackup.io~1workload-identity";
+    let foreign =
+        |write: &&Write<'_>| !write.manager.starts_with("kubectl") && write.manager != "kube-controller-manager";
+    let later = |since| all.iter().filter(foreign).find(|write| write.time > since);
+    Label {
+        is_there: deployment.pointer(LABEL).is_some(),
+        was_added: since.is_some() || deployment.pointer(mark).is_some(),
+        upgraded_by: since.and_then(later).map(|write| write.manager),
+    }
+}
+
+/// Whether deployments that were upgraded after `configure` still have its label.
 pub(crate) fn labels_survive_upgrade(seen: &Seen) -> Finding {
     let all = match deployments(seen) {
         Ok(all) => all,
         Err(finding) => return finding,
     };
-    let (mut kept, mut lost, mut evidence) = (0, 0, Vec::new());
-    for one in all {
-        let (writes, labeled) = (writes(one), one.pointer(LABEL).is_some());
-        let ours = writes
-            .iter()
-            .filter(|write| write.manager.starts_with("kubectl-aksbackup"));
-        let since = ours.map(|write| write.time).max();
-        let annotated = one
-            .pointer("/spec/template/metadata/annotations/aksbackup.io~1workload-identity")
-            .is_some();
-        let foreign = |write: &&Write<'_>| !["kubectl-aksbackup", "kube-controller-manager"].contains(&write.manager);
-        let later = since.and_then(|since| writes.iter().filter(foreign).find(|write| write.time > since));
-        kept += usize::from(labeled && later.is_some());
-        lost += usize::from(!labeled && (annotated || since.is_some()));
-        let managers: Vec<String> = writes
+    let labels: Vec<Label<'_>> = all.iter().map(label).collect();
+    let lost = labels.iter().filter(|label| !label.is_there && label.was_added).count();
+    let by: BTreeSet<&str> = labels
+        .iter()
+        .filter(|label| label.is_there)
+        .filter_map(|label| label.upgraded_by)
+        .collect();
+    let finding = if lost > 0 {
+        Finding::differs(format!(
+            "{lost} of {} deployments lost the label that configure added",
+            all.len()
+        ))
+    } else if by.is_empty() {
+        Finding::not_observable("no deployment was upgraded since configure added the label")
+    } else {
+        let by = by.into_iter().collect::<Vec<_>>().join(", ");
+        Finding::confirmed(format!("deployments were written since by {by}, and have the label"))
+    };
+    all.iter().zip(&labels).fold(finding, |finding, (one, label)| {
+        let managers: Vec<String> = writes(one)
             .iter()
             .map(|write| format!("{} {}", write.manager, write.time))
             .collect();
-        evidence.push((
-            text(one, "/metadata/name"),
-            json!({ "label": labeled, "writes": managers }),
-        ));
-    }
-    let finding = match (kept, lost) {
-        (_, 1..) => Finding::differs(format!(
-            "{lost} of {} deployments lost the label that configure added",
-            all.len()
-        )),
-        (1.., 0) => Finding::confirmed(format!("{kept} deployments were changed since, and have the label")),
-        (0, 0) => Finding::not_observable("no deployment was changed by anyone else since configure added the label"),
-    };
-    evidence
-        .iter()
-        .fold(finding, |finding, (name, value)| finding.with(name, value))
+        let what = json!({ "label": label.is_there, "writes": managers });
+        finding.with(text(one, "/metadata/name"), &what)
+    })
 }
 
 /// Judges an unavailable location: only words about another credential than the token contradict the claim.
@@ -163,7 +182,66 @@ fn refused(message: &str) -> Finding {
     Finding::not_observable("the storage is not accessible for another reason; kubectl aksbackup doctor names it")
 }
 
-/// A backup storage location that was validated by pods with a token file, where nothing else than the token could have worked.
+/// What the claim about Velero's credentials rests on.
+struct Credentials<'a> {
+    pods: usize,
+    with_token: usize,
+    newest_pod: &'a str,
+    phase: &'a str,
+    message: &'a str,
+    validated: &'a str,
+    keys_off: bool,
+    metadata_off: bool,
+}
+
+impl<'a> Credentials<'a> {
+    fn of(seen: &'a Seen, pods: &'a [Value], location: &'a Value) -> Self {
+        let with_token = |pod: &&Value| environment(&pod["spec"]).contains("AZURE_FEDERATED_TOKEN_FILE");
+        let is = |reading: &Reading, pointer: &str, value: Value| {
+            reading.body().and_then(|body| body.pointer(pointer)) == Some(&value)
+        };
+        let access = "/properties/networkProfile/podLinkLocalAccess";
+        Self {
+            pods: pods.len(),
+            with_token: pods.iter().filter(with_token).count(),
+            newest_pod: pods
+                .iter()
+                .map(|pod| text(pod, "/metadata/creationTimestamp"))
+                .max()
+                .unwrap_or_default(),
+            phase: text(location, "/status/phase"),
+            message: text(location, "/status/message"),
+            validated: text(location, "/status/lastValidationTime"),
+            keys_off: is(&seen.account, "/properties/allowSharedKeyAccess", json!(false)),
+            metadata_off: is(&seen.preview, access, json!("None")),
+        }
+    }
+
+    /// Confirms only what nothing but the token can have brought about.
+    fn judge(&self) -> Finding {
+        if self.with_token < self.pods || self.pods == 0 {
+            let says = format!(
+                "{} of {} pods have a token file; configure comes first",
+                self.with_token, self.pods
+            );
+            Finding::not_observable(says)
+        } else if self.validated <= self.newest_pod {
+            Finding::not_observable("the backup storage location was not validated since the pods were created")
+        } else if self.phase != "Available" {
+            refused(self.message)
+        } else if self.keys_off && self.metadata_off {
+            Finding::confirmed(
+                "the storage is accessible; account keys and the metadata service are off, so only the token is left",
+            )
+        } else {
+            let says = "the storage is accessible, but not only the token could be the reason: account keys and the metadata \
+                        service (podLinkLocalAccess) must both be off to tell";
+            Finding::not_observable(says)
+        }
+    }
+}
+
+/// Judges by the backup storage location and by what else could have opened the storage.
 pub(crate) fn velero_credentials(seen: &Seen) -> Finding {
     let Some(pods) = items(&seen.inside.pods) else {
         return Finding::unread("the extension's pods", &seen.inside.pods);
@@ -171,49 +249,12 @@ pub(crate) fn velero_credentials(seen: &Seen) -> Finding {
     let Some(location) = items(&seen.inside.locations).and_then(|all| all.first()) else {
         return Finding::unread("the backup storage location", &seen.inside.locations);
     };
-    let with_token = |pod: &&Value| environment(&pod["spec"]).contains("AZURE_FEDERATED_TOKEN_FILE");
-    let tokens = pods.iter().filter(with_token).count();
-    let started = pods
-        .iter()
-        .map(|pod| text(pod, "/metadata/creationTimestamp"))
-        .max()
-        .unwrap_or_default();
-    let (phase, at) = (
-        text(location, "/status/phase"),
-        text(location, "/status/lastValidationTime"),
-    );
-    let off = |reading: &crate::door::Reading, pointer: &str, value: Value| {
-        reading.body().and_then(|body| body.pointer(pointer)) == Some(&value)
-    };
-    let keys_off = off(&seen.account, "/properties/allowSharedKeyAccess", json!(false));
-    let metadata_off = off(
-        &seen.preview,
-        "/properties/networkProfile/podLinkLocalAccess",
-        json!("None"),
-    );
-    let finding = if tokens < pods.len() || pods.is_empty() {
-        Finding::not_observable(format!(
-            "{tokens} of {} pods have a token file; configure comes first",
-            pods.len()
-        ))
-    } else if at <= started {
-        Finding::not_observable("the backup storage location was not validated since the pods were created")
-    } else if phase != "Available" {
-        refused(text(location, "/status/message"))
-    } else if keys_off && metadata_off {
-        Finding::confirmed(
-            "the storage is accessible, account keys and the metadata service are off, so only the token is left",
-        )
-    } else {
-        let says = "the storage is accessible, but not only the token could be the reason: account keys and the metadata \
-                    service (podLinkLocalAccess) must both be off to tell";
-        Finding::not_observable(says)
-    };
-    finding
-        .with("backup storage location: phase", &json!(phase))
-        .with("backup storage location: message", &location["status"]["message"])
-        .with("last validation", &json!(at))
-        .with("newest pod", &json!(started))
-        .with("account keys off", &json!(keys_off))
-        .with("metadata service off", &json!(metadata_off))
+    let own = Credentials::of(seen, pods, location);
+    own.judge()
+        .with("backup storage location: phase", &json!(own.phase))
+        .with("backup storage location: message", &json!(own.message))
+        .with("last validation", &json!(own.validated))
+        .with("newest pod", &json!(own.newest_pod))
+        .with("account keys off", &json!(own.keys_off))
+        .with("metadata service off", &json!(own.metadata_off))
 }

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Parser;
 
+mod body;
 mod claims;
 mod claims_of_azure;
 mod claims_of_cluster;
 mod door;
+mod inside;
 mod mask;
 mod report;
 mod seen;
@@ -195,6 +197,9 @@ async fn write(
         "\n{}: {}\n  {line}\n  Changes: {changes}\n  Costs: {costs}\n  Undo: {undo}",
         claim.id, claim.says
     ));
+    if let Some(now) = request.keeps() {
+        say(&format!("  Now: {now}"));
+    }
     say(&format!(
         "Type {} to send this request, anything else to skip it:",
         claim.id

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::door::{Door, Reading};
+use crate::inside::Inside;
 
 pub(crate) const CLUSTERS: &[&str] = &["2026-05-01", "2025-10-01", "2025-05-01"];
 pub(crate) const DATA_PROTECTION: &[&str] = &["2026-06-01", "2025-07-01", "2024-04-01"];
@@ -61,15 +62,6 @@ pub(crate) struct Seen {
     pub(crate) programs: Vec<(&'static str, Result<Value, String>)>,
 }
 
-/// What the API server answered, if it is that of the named cluster.
-#[derive(Debug)]
-pub(crate) struct Inside {
-    pub(crate) deployments: Reading,
-    pub(crate) pods: Reading,
-    pub(crate) locations: Reading,
-    pub(crate) issuer: Reading,
-}
-
 /// Returns a text by its JSON pointer; empty if it isn't there.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -115,9 +107,6 @@ impl Seen {
             azure.get_in(&bindings_path, CLUSTERS),
             azure.get_in(&instances_path, DATA_PROTECTION),
         );
-        let nodes = cluster
-            .body()
-            .map(|body| text(body, "/properties/nodeResourceGroup").to_owned());
         let mut seen = Self {
             cluster,
             preview,
@@ -127,17 +116,10 @@ impl Seen {
             instances,
             ..Self::nothing("not read")
         };
-        seen.read_what_they_name(azure, target).await;
-        seen.inside = Inside::read(kubernetes, nodes.as_deref(), &seen).await;
-        let mut cluster_side = vec!["verify", "--output", "json"];
-        cluster_side.extend(context.into_iter().flat_map(|context| ["--context", context]));
-        seen.programs = vec![
-            (
-                "az-aksbackup",
-                program("az-aksbackup", &["verify", "--cluster-id", &id, "--output", "json"]).await,
-            ),
-            ("kubectl-aksbackup", program("kubectl-aksbackup", &cluster_side).await),
-        ];
+        seen.read_of_extension(azure, target).await;
+        seen.read_of_instance(azure).await;
+        seen.inside = Inside::read(kubernetes, target, &seen).await;
+        seen.programs = verify(&id, context).await;
         seen
     }
 
@@ -162,118 +144,78 @@ impl Seen {
         }
     }
 
-    /// Reads what the first answers name: the account and identities of the extension, the instance with its policy and jobs.
-    async fn read_what_they_name(&mut self, azure: &Door, target: &Target) {
-        let missing = || Reading::Missing("there is no Azure Backup extension to name it".to_owned());
-        (self.account, self.assignments, self.identities) = (missing(), missing(), missing());
-        if let Some(extension) = self.extension() {
-            let setting = |name: &str| {
-                let all = &extension["properties"]["configurationSettings"];
-                let own = all[format!("configuration.backupStorageLocation.config.{name}")].as_str();
-                own.unwrap_or_default().to_owned()
-            };
-            let account = format!(
-                "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Storage/storageAccounts/{}",
-                setting("subscriptionId"),
-                setting("resourceGroup"),
-                setting("storageAccount")
-            );
-            let principal = text(extension, "/properties/aksAssignedIdentity/principalId");
-            let assignments = format!(
-                "{account}/providers/Microsoft.Authorization/roleAssignments?$filter=principalId eq '{principal}'"
-            );
-            let nodes = self
-                .cluster
-                .body()
-                .map_or("", |body| text(body, "/properties/nodeResourceGroup"));
-            let identities = format!(
-                "{}/resourceGroups/{nodes}/providers/Microsoft.ManagedIdentity/userAssignedIdentities",
-                target.subscription()
-            );
-            (self.account, self.assignments, self.identities) = tokio::join!(
-                azure.get_in(&account, STORAGE),
-                azure.get_in(&assignments, AUTHORIZATION),
-                azure.get_in(&identities, IDENTITIES),
-            );
-        }
-        let missing = || Reading::Missing("there is no backup instance of this cluster".to_owned());
-        (self.instance, self.policy, self.jobs) = (missing(), missing(), missing());
-        let first = items(&self.instances).and_then(|all| all.first());
-        if let Some(first) = first {
-            let id = text(first, "/id");
-            let vault = id.split("/backupInstances/").next().unwrap_or_default();
-            let jobs = format!("{vault}/backupJobs");
-            let policy = text(first, "/properties/policyInfo/policyId");
-            (self.instance, self.policy, self.jobs) = tokio::join!(
-                azure.get_in(id, DATA_PROTECTION),
-                azure.get_in(policy, DATA_PROTECTION),
-                azure.get_in(&jobs, DATA_PROTECTION),
-            );
-        }
+    /// Reads what the extension names: its storage account, the roles on it, and the identities next to its own.
+    async fn read_of_extension(&mut self, azure: &Door, target: &Target) {
+        let Some(extension) = self.extension() else {
+            let why = absent("an Azure Backup extension", &self.extensions);
+            (self.account, self.assignments, self.identities) = (why.clone(), why.clone(), why);
+            return;
+        };
+        let setting = |name: &str| {
+            let all = &extension["properties"]["configurationSettings"];
+            let own = all[format!("configuration.backupStorageLocation.config.{name}")].as_str();
+            own.unwrap_or_default().to_owned()
+        };
+        let account = format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Storage/storageAccounts/{}",
+            setting("subscriptionId"),
+            setting("resourceGroup"),
+            setting("storageAccount")
+        );
+        let principal = text(extension, "/properties/aksAssignedIdentity/principalId");
+        let assignments =
+            format!("{account}/providers/Microsoft.Authorization/roleAssignments?$filter=principalId eq '{principal}'");
+        let nodes = self
+            .cluster
+            .body()
+            .map_or("", |body| text(body, "/properties/nodeResourceGroup"));
+        let identities = format!(
+            "{}/resourceGroups/{nodes}/providers/Microsoft.ManagedIdentity/userAssignedIdentities",
+            target.subscription()
+        );
+        (self.account, self.assignments, self.identities) = tokio::join!(
+            azure.get_in(&account, STORAGE),
+            azure.get_in(&assignments, AUTHORIZATION),
+            azure.get_in(&identities, IDENTITIES),
+        );
+    }
+
+    /// Reads the cluster's backup instance with its policy, and the jobs of its vault.
+    async fn read_of_instance(&mut self, azure: &Door) {
+        let Some(first) = items(&self.instances).and_then(|all| all.first()) else {
+            let why = absent("a backup instance", &self.instances);
+            (self.instance, self.policy, self.jobs) = (why.clone(), why.clone(), why);
+            return;
+        };
+        let id = text(first, "/id");
+        let vault = id.split("/backupInstances/").next().unwrap_or_default();
+        let jobs = format!("{vault}/backupJobs");
+        let policy = text(first, "/properties/policyInfo/policyId");
+        (self.instance, self.policy, self.jobs) = tokio::join!(
+            azure.get_in(id, DATA_PROTECTION),
+            azure.get_in(policy, DATA_PROTECTION),
+            azure.get_in(&jobs, DATA_PROTECTION),
+        );
     }
 }
 
-impl Inside {
-    fn nothing(why: &str) -> Self {
-        let missing = || Reading::Missing(why.to_owned());
-        Self {
-            deployments: missing(),
-            pods: missing(),
-            locations: missing(),
-            issuer: missing(),
-        }
-    }
+/// Says why what a list would name wasn't read: it isn't in the list, or there is no list.
+fn absent(what: &str, list: &Reading) -> Reading {
+    Reading::Missing(match list.body() {
+        Some(_) => format!("the cluster does not have {what}"),
+        None => format!("whether the cluster has {what} could not be read: {}", list.words()),
+    })
+}
 
-    /// Reads the cluster, if one of its nodes is in the node resource group that Azure names.
-    async fn read(door: Result<Door, String>, nodes: Option<&str>, seen: &Seen) -> Self {
-        let door = match door {
-            Ok(door) => door,
-            Err(why) => return Self::nothing(&why),
-        };
-        let first = door.get("/api/v1/nodes?limit=1").await;
-        let Some(of_node) = items(&first)
-            .and_then(|all| all.first())
-            .map(|node| text(node, "/spec/providerID"))
-        else {
-            return Self::nothing(&format!(
-                "no node of the kubeconfig's cluster could be read ({})",
-                first.words()
-            ));
-        };
-        let of_azure = nodes.unwrap_or_default().to_ascii_lowercase();
-        let group = format!("/resourcegroups/{of_azure}/");
-        if of_azure.is_empty() || !of_node.to_ascii_lowercase().contains(&group) {
-            return Self::nothing(
-                "the kubeconfig does not lead to the named cluster: its nodes are in another resource group",
-            );
-        }
-        let own = seen
-            .extension()
-            .map_or("", |one| text(one, "/properties/scope/cluster/releaseNamespace"));
-        let namespace = if own.is_empty() {
-            "dataprotection-microsoft"
-        } else {
-            own
-        };
-        let paths = [
-            format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
-            format!("/api/v1/namespaces/{namespace}/pods"),
-            format!("/apis/velero.io/v1/namespaces/{namespace}/backupstoragelocations"),
-        ];
-        let [deployments, pods, locations] = &paths;
-        let (deployments, pods, locations, issuer) = tokio::join!(
-            door.get(deployments),
-            door.get(pods),
-            door.get(locations),
-            door.get("/.well-known/openid-configuration"),
-        );
-        Self {
-            deployments,
-            pods,
-            locations,
-            issuer,
-        }
-    }
+/// Runs `verify` of both programs.
+async fn verify(cluster: &str, context: Option<&str>) -> Vec<(&'static str, Result<Value, String>)> {
+    let azure = ["verify", "--cluster-id", cluster, "--output", "json"];
+    let mut inside = vec!["verify", "--output", "json"];
+    inside.extend(context.into_iter().flat_map(|context| ["--context", context]));
+    vec![
+        ("az-aksbackup", program("az-aksbackup", &azure).await),
+        ("kubectl-aksbackup", program("kubectl-aksbackup", &inside).await),
+    ]
 }
 
 /// Runs one of the two programs and returns its exit code with its JSON document.

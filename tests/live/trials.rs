@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::body::{each, remove, writable};
 use crate::claims::Finding;
 use crate::door::{Door, Reading};
 use crate::seen::{Seen, Target, items, text};
@@ -46,6 +47,12 @@ impl Request {
     /// Returns what is requested, for people.
     pub(crate) fn line(&self) -> String {
         format!("PUT {}", self.target)
+    }
+
+    /// Returns what is put back afterwards, as it is now: the terminal has to show it, in case the run doesn't come that far.
+    pub(crate) fn keeps(&self) -> Option<String> {
+        let member = self.restore?;
+        Some(format!("{member} = {}", self.before[member]))
     }
 
     /// Sends it and waits until the resource is at rest; nothing is sent if the resource has changed since it was read.
@@ -111,69 +118,6 @@ async fn at_rest(azure: &Door, target: &str) -> Reading {
         last = azure.get(target).await;
     }
     last
-}
-
-/// Returns a body without the members that only Azure writes.
-fn writable(body: &Value) -> Value {
-    let mut own = body.clone();
-    let top = ["id", "name", "type", "eTag", "etag", "systemData"];
-    let inner = [
-        "provisioningState",
-        "powerState",
-        "fqdn",
-        "privateFQDN",
-        "azurePortalFQDN",
-        "currentKubernetesVersion",
-        "maxAgentPools",
-        "resourceUID",
-        "status",
-        "currentProtectionState",
-        "protectionStatus",
-        "protectionErrorDetails",
-    ];
-    let pool = [
-        "eTag",
-        "currentOrchestratorVersion",
-        "nodeImageVersion",
-        "provisioningState",
-        "status",
-    ];
-    remove(&mut own, &top);
-    // By pointer: an index would insert what isn't there.
-    if let Some(properties) = own.get_mut("properties") {
-        remove(properties, &inner);
-    }
-    let pools = own
-        .pointer_mut("/properties/agentPoolProfiles")
-        .and_then(Value::as_array_mut);
-    for one in pools.into_iter().flatten() {
-        remove(one, &pool);
-    }
-    if let Some(issuer) = own.pointer_mut("/properties/oidcIssuerProfile") {
-        remove(issuer, &["issuerURL"]);
-    }
-    if let Some(identity) = own.get_mut("identity") {
-        remove(identity, &["principalId", "tenantId"]);
-    }
-    own
-}
-
-fn remove(value: &mut Value, names: &[&str]) {
-    if let Some(members) = value.as_object_mut() {
-        members.retain(|name, _| !names.contains(&name.as_str()));
-    }
-}
-
-/// Changes every object in a value.
-fn each(value: &mut Value, change: &dyn Fn(&mut Map<String, Value>)) {
-    match value {
-        Value::Object(members) => {
-            change(members);
-            members.values_mut().for_each(|own| each(own, change));
-        }
-        Value::Array(all) => all.iter_mut().for_each(|own| each(own, change)),
-        _ => {}
-    }
 }
 
 fn evidence(finding: Finding, request: &Request, answer: &Reading) -> Finding {
