@@ -217,3 +217,39 @@ fn velero_uses_its_token_or_another_credential() {
     run(&stage, "reader", "cluster-admin").ok();
     assert_eq!(verdict(&stage, "velero-credentials"), "not observable here");
 }
+
+#[test]
+fn an_older_api_version_proves_nothing_about_members_that_it_does_not_have() {
+    let stage = backed_up();
+    let kind = "microsoft.kubernetesconfiguration/extensions";
+    let withdrawn = format!("withdrawn_api_versions={kind}@2025-03-01,{kind}@2024-11-01");
+    stage.sandbox.set(&withdrawn).unwrap();
+    run(&stage, "reader", "cluster-admin").ok();
+    assert_eq!(
+        verdict(&stage, "identity-reported"),
+        "not observable here",
+        "{:#}",
+        report(&stage)
+    );
+    assert_eq!(verdict(&stage, "identity-name"), "confirmed");
+}
+
+#[test]
+fn a_list_that_is_refused_is_not_an_empty_one() {
+    let stage = backed_up();
+    let refusal = json!({ "error": { "code": "AuthorizationFailed", "message": "no" } });
+    answer(
+        &stage,
+        "/providers/Microsoft.DataProtection/backupInstances",
+        403,
+        &refusal,
+    );
+    run(&stage, "reader", "cluster-admin").ok();
+    let report = report(&stage);
+    let claims = report["claims"].as_array().unwrap();
+    let own = claims.iter().find(|claim| claim["id"] == "keyless-backup").unwrap();
+    assert!(
+        own["says"].as_str().unwrap().contains("could not be read: HTTP 403"),
+        "{own:#}"
+    );
+}
