@@ -7,6 +7,7 @@ mod az;
 mod az_made;
 mod coverage;
 mod definitions;
+mod live;
 mod program;
 mod readback;
 mod recorded;

@@ -19,7 +19,7 @@ const AKS: &str = "dataprotection/test_dataprotection_backup_and_restore_aks";
 const SUSPENDED: &str = "dataprotection/test_dataprotection_backup_instance_update_protection";
 
 /// Which exchanges a test replays.
-type Chosen = fn(&Exchange) -> bool;
+pub(crate) type Chosen = fn(&Exchange) -> bool;
 
 /// The tests with what each replays.
 const TESTS: [(&str, Chosen); 6] = [
@@ -54,7 +54,7 @@ fn is_throttled(one: &Exchange) -> bool {
     one.status == 429
 }
 
-fn is_cluster(one: &Exchange) -> bool {
+pub(crate) fn is_cluster(one: &Exchange) -> bool {
     one.status == 200 && one.operation() == "GET Microsoft.ContainerService/managedClusters/{}"
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn operations() -> BTreeMap<(String, u16), BTreeSet<&'static str>> {
     all
 }
 
-fn chosen(chosen: Chosen) -> Option<Vec<Exchange>> {
+pub(crate) fn chosen(chosen: Chosen) -> Option<Vec<Exchange>> {
     let all: Vec<Exchange> = exchanges()?.into_iter().filter(chosen).collect();
     assert!(!all.is_empty(), "no such recording");
     Some(all)
@@ -337,30 +337,36 @@ fn expected(body: &Value) -> BTreeMap<&'static str, &'static str> {
     ])
 }
 
+/// Answers reads of the cluster with a recorded one, under the name of the world's, and returns its body.
+pub(crate) fn replay_cluster(stage: &Stage, one: &Exchange) -> Value {
+    let own: Vec<&str> = one.target.split('?').next().unwrap().split('/').collect();
+    let text = one
+        .text
+        .replace(own[4], ids::CLUSTER_GROUP)
+        .replace(own[8], ids::CLUSTER);
+    let mut body: Value = serde_json::from_str(&Names::of(stage).put(&text)).unwrap();
+    body["id"] = json!(ids::cluster_id());
+    body["location"] = json!(ids::LOCATION);
+    stage.sandbox.azure().replay(Replay {
+        method: "GET".to_owned(),
+        path: ids::cluster_id(),
+        answers: vec![RecordedAnswer {
+            status: 200,
+            headers: Vec::new(),
+            body: body.to_string(),
+        }],
+        after: None,
+    });
+    body
+}
+
 #[test]
 fn every_recorded_cluster_gets_the_verdict_that_its_body_proves() {
     let Some(all) = chosen(is_cluster) else { return };
     let stage = Stage::new().unwrap();
     stage.init("platform").ok();
     for one in &all {
-        let own: Vec<&str> = one.target.split('?').next().unwrap().split('/').collect();
-        let text = one
-            .text
-            .replace(own[4], ids::CLUSTER_GROUP)
-            .replace(own[8], ids::CLUSTER);
-        let mut body: Value = serde_json::from_str(&Names::of(&stage).put(&text)).unwrap();
-        body["id"] = json!(ids::cluster_id());
-        body["location"] = json!(ids::LOCATION);
-        stage.sandbox.azure().replay(Replay {
-            method: "GET".to_owned(),
-            path: ids::cluster_id(),
-            answers: vec![RecordedAnswer {
-                status: 200,
-                headers: Vec::new(),
-                body: body.to_string(),
-            }],
-            after: None,
-        });
+        let body = replay_cluster(&stage, one);
         let seen = stage.az("everything", &["verify", "--pre", "--output", "json"]).json();
         let checks = seen["checks"].as_array().unwrap();
         for (name, verdict) in expected(&body) {

@@ -11,6 +11,7 @@ pub mod critical_path;
 pub mod examples;
 pub mod harness;
 pub mod kubernetes;
+pub mod live;
 pub mod log;
 pub mod picture;
 pub mod planes;

@@ -73,6 +73,14 @@ impl Azure {
         own.for_each(|own| own.condition = condition.to_owned());
     }
 
+    /// Signs `persona` in: an access token for Resource Manager, as the Azure CLI's login would hold one.
+    #[must_use]
+    pub fn sign_in(&self, persona: &str) -> String {
+        let persona = super::personas::persona(persona);
+        self.mint
+            .token(&self.endpoint, ids::TENANT, &persona, &self.endpoint, 3_599.0)
+    }
+
     /// Takes every role away that a principal has.
     pub fn disown(&self, principal: &str) {
         let mut world = self.lock();

@@ -130,10 +130,15 @@ impl Kubernetes {
         cluster
     }
 
-    /// A cluster without an extension and without Azure behind it, whose tokens say `issuer`.
+    /// A cluster without an extension and without Azure behind it, whose tokens say `issuer` and whose nodes are in a node resource
+    /// group of its own.
     #[must_use]
     pub fn empty(clock: Clock, issuer: &str) -> Arc<Self> {
-        let cluster = Self::new(clock, Settings::default(), Arc::new(NoCloud));
+        let mut settings = Settings::default();
+        settings.node_provider_id = settings
+            .node_provider_id
+            .replace("mc_rg-aks_aks-demo_", "mc_rg-aks_aks-other_");
+        let cluster = Self::new(clock, settings, Arc::new(NoCloud));
         cluster.state().issuer = Some(issuer.to_owned());
         cluster
     }
