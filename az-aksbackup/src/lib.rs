@@ -37,6 +37,10 @@ use commands::{doctor, init, jobs, options, report, status, verify};
 #[must_use]
 pub fn main() -> ExitCode {
     guard::raise();
+    guard::on_own_stack(program)
+}
+
+fn program() -> ExitCode {
     let mut cli: Cli = match process::parse() {
         Ok(cli) => cli,
         Err(code) => return code,

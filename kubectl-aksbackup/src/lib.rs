@@ -26,6 +26,10 @@ use commands::{complete, configure, doctor, logs, report, status, unconfigure, v
 #[must_use]
 pub fn main() -> ExitCode {
     guard::raise();
+    guard::on_own_stack(program)
+}
+
+fn program() -> ExitCode {
     let mut cli: Cli = match process::parse() {
         Ok(cli) => cli,
         Err(code) => return code,

@@ -1,6 +1,7 @@
 //! What keeps a process that holds tokens from leaving them behind when it goes down.
 
 use std::panic::PanicHookInfo;
+use std::process::ExitCode;
 
 use crate::exit::Exit;
 use crate::output;
@@ -13,6 +14,19 @@ pub fn raise() {
         // With `panic = "abort"` the process would end by SIGABRT after this hook.
         std::process::exit(i32::from(Exit::Failed.code()));
     }));
+}
+
+/// Runs the program on a thread with a stack of 8 MiB and returns its exit code. The main thread has 1 MiB on Windows, which the nested
+/// futures of a debug build exceed, and whatever `ulimit -s` says elsewhere.
+pub fn on_own_stack(program: fn() -> ExitCode) -> ExitCode {
+    const STACK: usize = 8 << 20;
+    let thread = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK);
+    match thread.spawn(program).map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        Ok(Err(_)) => ExitCode::from(Exit::Failed.code()),
+        // Without a thread to be had, the stack that there is has to do.
+        Err(_) => program(),
+    }
 }
 
 /// The limit is inherited by the programs that this one starts, which hold tokens too: az and credential plugins. Where the

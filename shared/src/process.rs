@@ -202,7 +202,21 @@ fn outlives_terminal() -> bool {
     !std::io::stderr().is_terminal()
 }
 
-#[cfg(not(unix))]
+/// Ctrl-C, Ctrl-Break, and the end of the console or of the session: Windows would end the process at once.
+#[cfg(windows)]
 async fn interrupted() {
-    let _ = tokio::signal::ctrl_c().await;
+    use tokio::signal::windows::{ctrl_break, ctrl_close, ctrl_logoff, ctrl_shutdown};
+    let (Ok(mut stop), Ok(mut close), Ok(mut logoff), Ok(mut shutdown)) =
+        (ctrl_break(), ctrl_close(), ctrl_logoff(), ctrl_shutdown())
+    else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = stop.recv() => {}
+        _ = close.recv() => {}
+        _ = logoff.recv() => {}
+        _ = shutdown.recv() => {}
+    }
 }

@@ -33,6 +33,7 @@ type Stream = std::net::TcpStream;
 pub(crate) const VARIABLE: &str = "AKSBACKUP_AZ_EXTENSION";
 
 /// az signs in again where it has to, which may take as long as with az alone.
+#[cfg(unix)]
 const LIMIT: Duration = Duration::from_secs(60);
 
 static INHERITED: OnceLock<Arc<AzSession>> = OnceLock::new();

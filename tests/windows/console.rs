@@ -1,0 +1,31 @@
+//! A person at the console.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::harness::Stage;
+use aksbackup_tests::terminal::{answered, conversed};
+
+use crate::wine::windows;
+
+#[test]
+fn ctrl_c_ends_a_wait_with_130_and_the_next_run_goes_on() {
+    let stage = Stage::with(&["time_scale=1"]).unwrap();
+    stage.init("platform").ok();
+    let command = windows(&stage.az_command("platform", &["prepare", "--yes"]));
+    // The wait for the cluster's operation has begun.
+    let run = conversed(command, &[("Updating", "\u{3}")]).unwrap();
+    assert_eq!(run.code, i32::from(Exit::Interrupted.code()), "{run}");
+    assert!(run.stderr.contains("interrupted"), "{run}");
+}
+
+#[test]
+fn a_question_is_asked_and_answered() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    let mark = stage.mark();
+    let flags = stage.vouchers();
+    let arguments: Vec<&str> = ["grant"].into_iter().chain(flags.iter().map(String::as_str)).collect();
+    let command = windows(&stage.az_command("owner", &arguments));
+    let run = answered(command, "Make these changes?", "n").unwrap();
+    assert_eq!(run.code, i32::from(Exit::Pending.code()), "{run}");
+    assert!(stage.writes_since(mark).is_empty(), "{run}");
+}
