@@ -1,15 +1,15 @@
 //! A person at the console.
 
 use aksbackup_shared::exit::Exit;
-use aksbackup_tests::harness::Stage;
+use aksbackup_tests::harness::{INIT, Stage};
 use aksbackup_tests::terminal::{answered, conversed};
 
-use crate::wine::windows;
+use crate::wine::{az, windows};
 
 #[test]
 fn ctrl_c_ends_a_wait_with_130_and_keeps_what_was_done() {
     let stage = Stage::with(&["time_scale=0.2"]).unwrap();
-    stage.init("platform").ok();
+    az(&stage, "platform", &INIT).ok();
     let command = windows(&stage.az_command("platform", &["prepare", "--yes"]));
     // The vault is there long before the cluster has restarted its API server.
     let run = conversed(command, &[("vault rg-backup/bv-demo, policy", "\u{3}")]).unwrap();

@@ -1,5 +1,6 @@
 //! Writers and readers of one state file at the same time: the lock of Windows, and a file that is replaced while others read it.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aksbackup_shared::exit::Exit;
@@ -31,39 +32,55 @@ fn no_write_is_lost_and_no_reader_sees_half_a_file() {
             }
             reads
         });
+        let days = |number| (0..ROUNDS).map(move |round| 100 + number * ROUNDS + round);
         let writers: Vec<_> = (0..WRITERS)
             .map(|number| {
                 let stage = &stage;
-                scope.spawn(move || {
-                    (0..ROUNDS)
-                        .map(|round| retention(stage, number * ROUNDS + round + 1))
-                        .sum::<usize>()
-                })
+                scope.spawn(move || days(number).map(|days| retention(stage, days)).collect::<Vec<_>>())
             })
             .collect();
-        let written: usize = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
+        let written: Vec<Written> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
         over.store(true, Ordering::Relaxed);
         assert!(reader.join().unwrap() > 0, "it was read meanwhile");
         written
     });
-    assert_eq!(written, WRITERS * ROUNDS, "each writer wrote each time");
+    assert_eq!(written.len(), WRITERS * ROUNDS);
+    let parents: HashSet<&str> = written.iter().map(|one| one.parent.as_str()).collect();
+    assert_eq!(
+        parents.len(),
+        written.len(),
+        "two writes replaced the same table, so that one is lost"
+    );
+    let last = stage.value("/target/written/id");
+    let heads: Vec<&Written> = written
+        .iter()
+        .filter(|one| !parents.contains(one.id.as_str()))
+        .collect();
+    assert!(heads.len() == 1 && heads[0].id == last, "the file has the last write");
     assert!(leftovers(&stage).is_empty(), "{:?}", leftovers(&stage));
 }
 
-/// Sets another retention and returns how many tables were written after the one that was there: each names its parent, so that a lost
-/// write would be a parent twice.
-fn retention(stage: &Stage, days: usize) -> usize {
-    let arguments = [
-        "init",
-        "--retention",
-        &format!("{days}d"),
-        "--yes",
-        "-v",
-        "--lock-timeout",
-        "5m",
-    ];
+/// A write as `-v` tells of it: the ID of the table's new content, and that of the content it replaced.
+struct Written {
+    id: String,
+    parent: String,
+}
+
+/// Sets another retention.
+fn retention(stage: &Stage, days: usize) -> Written {
+    let retention = format!("{days}d");
+    let arguments = ["init", "--retention", &retention, "--yes", "-v", "--lock-timeout", "5m"];
     let run = finish(&mut windows(&stage.az_command("platform", &arguments))).ok();
-    usize::from(run.stderr.lines().any(|line| line.starts_with("wrote [target")))
+    let line = run.stderr.lines().find(|line| line.starts_with("wrote [target]"));
+    let (_, ids) = line
+        .unwrap_or_else(|| panic!("nothing was written\n{run}"))
+        .rsplit_once(": ")
+        .unwrap();
+    let (id, parent) = ids.split_once(" after ").unwrap();
+    Written {
+        id: id.to_owned(),
+        parent: parent.to_owned(),
+    }
 }
 
 fn leftovers(stage: &Stage) -> Vec<String> {

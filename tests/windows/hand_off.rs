@@ -68,7 +68,7 @@ fn results_go_into_files_as_they_are() {
     az(&stage, "platform", &["report", "--out", "report.html"]).ok();
     let page = std::fs::read_to_string(stage.folder().join("report.html")).unwrap();
     assert!(
-        page.starts_with("<!DOCTYPE html>") && page.contains("aks-demo"),
+        page.starts_with("<!doctype html>") && page.contains("aks-demo"),
         "{}",
         &page[..200]
     );

@@ -31,7 +31,9 @@ pub(crate) fn windows(command: &Command) -> Command {
     }
     // One configuration for all tests: making one takes seconds.
     out.env("WINEPREFIX", std::env::var_os("WINEPREFIX").unwrap_or_default())
-        .env("WINEDEBUG", "-all");
+        .env("WINEDEBUG", "-all")
+        // Wine takes the names of files and the arguments of commands for what the locale says.
+        .env("LC_ALL", "C.UTF-8");
     if let Some(folder) = command.get_current_dir() {
         out.current_dir(folder);
     }
