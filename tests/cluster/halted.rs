@@ -135,7 +135,7 @@ fn storage_that_takes_no_backup(backend: Backend) {
         .kubectl("viewer", &["verify"])
         .ends(Exit::Pending.code())
         .says("there is no storage location default")
-        .says("az aksbackup prepare");
+        .says("only a new installation creates it again");
     configure(&stage)
         .ends(Exit::TheirTurn.code())
         .says("az aksbackup prepare");
@@ -201,7 +201,7 @@ fn a_webhook_that_is_down_or_gone(backend: Backend) {
         .ends(Exit::Failed.code())
         .says("get no workload identity")
         .says("az aksbackup prepare")
-        .says("az aks update --enable-workload-identity");
+        .says("--enable-workload-identity");
     assert_eq!(rolled(&stage), 0);
     stage
         .kubectl("viewer", &["verify", "--pre"])

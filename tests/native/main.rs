@@ -4,6 +4,7 @@
 
 mod az;
 mod extension;
+mod foreign;
 mod install;
 mod krew;
 mod kubectl;

@@ -14,6 +14,7 @@ pub mod log;
 pub mod planes;
 pub mod python;
 pub mod recordings;
+pub mod remedies;
 pub mod sandbox;
 pub mod schema;
 pub mod settings;
