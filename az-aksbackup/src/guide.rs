@@ -1,6 +1,7 @@
 //! The table of contents: each command is a list of steps, in order. What each step does is in its own file.
 
 use aksbackup_shared::runner::{Guided, step};
+use std::cell::Cell;
 
 use crate::checks::required_permissions::Purpose;
 use crate::platform::Azure;
@@ -96,7 +97,10 @@ fn prepared(options: &PrepareOptions, read: &JustRead) -> Steps {
             read: read(),
         }),
         step(VaultAndPolicy { options: options() }),
-        step(BackupExtension { read: read() }),
+        step(BackupExtension {
+            read: read(),
+            written: Cell::default(),
+        }),
         step(ExtensionIdentity { read: read() }),
         step(FederatedCredentials { options: options() }),
         step(TrustedAccess),

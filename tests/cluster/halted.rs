@@ -214,7 +214,7 @@ fn a_webhook_that_is_down_or_gone(backend: Backend) {
         .ends(Exit::Failed.code())
         .says("get no workload identity")
         .says("az aksbackup prepare")
-        .says("az aks update --enable-workload-identity");
+        .says("--enable-workload-identity");
     assert_eq!(rolled(&stage), 0);
     stage
         .kubectl("viewer", &["verify", "--pre"])

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use aksbackup_tests::advice::sources;
 use aksbackup_tests::harness::Stage;
+use aksbackup_tests::remedies::promises;
 
 use crate::channels::{az_doctor, configured, found, kubectl_doctor, protected, with};
 use crate::samples::{Place, Sample, all};
@@ -22,6 +24,63 @@ const BY_STATE: [(&str, &str); 4] = [
         include_str!("../guide/faults/cloud_texts.rs"),
     ),
 ];
+
+/// Those of them that run the fix that the programs print, and find the failure gone.
+const FIXED_BY: [&str; 3] = [
+    "tests/cluster/doctor.rs",
+    "tests/guide/faults/cloud_failures.rs",
+    "tests/guide/faults/cloud_texts.rs",
+];
+
+/// Why no test runs the fix of a failure, by its id.
+fn untried() -> BTreeMap<String, String> {
+    let groups: toml::Table = include_str!("untried.toml").parse().unwrap();
+    let reason = |group: &toml::Value| group["reason"].as_str().unwrap().to_owned();
+    let ids = |group: &toml::Value| group["ids"].as_array().unwrap().clone();
+    let of_group = |group: &toml::Value| {
+        let reason = reason(group);
+        ids(group)
+            .into_iter()
+            .map(move |id| (id.as_str().unwrap().to_owned(), reason.clone()))
+    };
+    groups.values().flat_map(of_group).collect()
+}
+
+/// A row as the program lists it.
+struct Row {
+    id: String,
+    has_text: bool,
+    /// Whether a command of ours is its fix.
+    has_command: bool,
+}
+
+impl Row {
+    fn of(row: &serde_json::Value) -> Self {
+        Self {
+            id: row["id"].as_str().unwrap_or_default().to_owned(),
+            has_text: row["patterns"].as_array().is_some_and(|all| !all.is_empty()),
+            has_command: promises(row),
+        }
+    }
+
+    /// The tests in which a state is this failure.
+    fn states(&self) -> impl Iterator<Item = &'static str> {
+        let quoted = format!("\"{}\"", self.id);
+        let states = BY_STATE.iter().filter(move |(_, source)| source.contains(&quoted));
+        states.map(|(name, _)| *name)
+    }
+
+    /// What was done with its fix.
+    fn fix(&self, untried: &BTreeMap<String, String>) -> String {
+        let tried = self.states().any(|name| FIXED_BY.contains(&name));
+        match (self.has_command, untried.get(&self.id)) {
+            (false, _) => "not one of our commands".into(),
+            (true, Some(_)) => "not run, see below".into(),
+            (true, None) if tried => "run, failure gone".into(),
+            (true, None) => panic!("{}: no test runs its fix, and untried.toml doesn't say why", self.id),
+        }
+    }
+}
 
 /// Says each text in its place, and asks `doctor`. Gives what it named, by the sample's id and place.
 fn tried(samples: &[Sample], stage: &Stage, ask: impl Fn(&Stage) -> Vec<String>) -> Vec<(Sample, Vec<String>)> {
@@ -100,54 +159,83 @@ fn a_healthy_hand_off_has_no_finding() {
 }
 
 /// The rows, by the program's own list.
-fn rows(stage: &Stage) -> BTreeMap<String, bool> {
+fn rows(stage: &Stage) -> Vec<Row> {
     let list = stage
         .kubectl("cluster-admin", &["doctor", "list", "-o", "json"])
         .ok()
         .json();
     let all = list["failures"].as_array().cloned().unwrap_or_default();
-    let row = |row: &serde_json::Value| {
-        let has_text = row["patterns"].as_array().is_some_and(|all| !all.is_empty());
-        (row["id"].as_str().unwrap_or_default().to_owned(), has_text)
-    };
-    all.iter().map(row).collect()
+    let mut rows: Vec<Row> = all.iter().map(Row::of).collect();
+    rows.sort_by(|left, right| left.id.cmp(&right.id));
+    rows
 }
 
 /// How each row is tried.
-fn table(rows: &BTreeMap<String, bool>) -> (String, usize) {
-    let samples = all();
+fn table(rows: &[Row]) -> (String, usize) {
+    let (samples, untried) = (all(), untried());
     let mut lines = String::new();
     let mut fixtures = 0;
-    for (id, has_text) in rows {
-        let quoted = format!("\"{id}\"");
-        let own = samples
-            .iter()
-            .filter(|sample| sample.id == *id && !matches!(sample.place, Place::Unit | Place::Harmless));
-        let mut how: Vec<String> = own.map(|sample| sample.place.title().to_owned()).collect();
-        let states = BY_STATE.iter().filter(|(_, source)| source.contains(&quoted));
-        how.extend(states.map(|(name, _)| format!("state, by `{name}`")));
+    for row in rows {
+        let id = &row.id;
+        let own = samples.iter().filter(|sample| sample.id == *id);
+        let said = own
+            .clone()
+            .filter(|own| !matches!(own.place, Place::Unit | Place::Harmless));
+        let mut how: Vec<String> = said.map(|sample| sample.place.title().to_owned()).collect();
+        how.extend(row.states().map(|name| format!("state, by `{name}`")));
         fixtures += usize::from(!how.is_empty());
         if how.is_empty() {
-            how.push(
-                if *has_text {
-                    "unit test on its text"
-                } else {
-                    "unit test on its state"
-                }
-                .to_owned(),
-            );
+            how.push(format!(
+                "unit test on its {}",
+                if row.has_text { "text" } else { "state" }
+            ));
         }
-        let harmless = samples
-            .iter()
-            .any(|sample| sample.id == *id && sample.place == Place::Harmless);
-        let result = if harmless {
-            "no failure: not reported"
-        } else {
-            "named first"
+        let result = match own.clone().any(|sample| sample.place == Place::Harmless) {
+            true => "no failure: not reported",
+            false => "named first",
         };
-        let _ = writeln!(lines, "| {id} | {} | {result} |", how.join("; "));
+        let _ = writeln!(
+            lines,
+            "| {id} | {} | {result} | {} |",
+            how.join("; "),
+            row.fix(&untried)
+        );
     }
     (lines, fixtures)
+}
+
+/// The fixes that no test runs, with the reasons.
+fn not_run(rows: &[Row]) -> String {
+    let mut lines = String::new();
+    for (id, reason) in untried() {
+        let row = rows.iter().find(|row| row.id == id);
+        assert!(
+            row.is_some_and(|row| row.has_command),
+            "{id} has no command of ours that could be tried"
+        );
+        let _ = writeln!(lines, "| {id} | {reason} |");
+    }
+    lines
+}
+
+/// A row has texts, or a check of one of the programs proves it.
+#[test]
+fn every_row_can_be_named() {
+    let checks: String = ["az-aksbackup", "kubectl-aksbackup"]
+        .iter()
+        .flat_map(|own| sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(own).join("src")))
+        .map(|(_, text)| {
+            text.split("#[cfg(test)]\nmod tests")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect();
+    let rows = rows(&Stage::new().unwrap());
+    let never = rows
+        .iter()
+        .filter(|row| !row.has_text && !checks.contains(&format!("\"{}\"", row.id)));
+    assert_eq!(never.map(|row| row.id.as_str()).collect::<Vec<_>>(), [""; 0]);
 }
 
 fn page() -> PathBuf {
@@ -158,9 +246,13 @@ fn page() -> PathBuf {
 fn the_table_of_rows_is_whole_and_kept() {
     let stage = Stage::new().unwrap();
     let rows = rows(&stage);
-    assert_eq!(rows.len(), 203);
+    assert_eq!(rows.len(), 212);
     for sample in all() {
-        assert!(rows.contains_key(&sample.id), "there is no row {}", sample.id);
+        assert!(
+            rows.iter().any(|row| row.id == sample.id),
+            "there is no row {}",
+            sample.id
+        );
     }
     let (lines, fixtures) = table(&rows);
     println!("{lines}{fixtures} of {} rows by a fixture", rows.len());
@@ -170,8 +262,12 @@ fn the_table_of_rows_is_whole_and_kept() {
          `doctor` has to name the row first (`tests/run doctor`, `tests/run cluster`, `tests/run faults`). Else by a unit test of the engine, on the row's \
          text or state alone. Refusals of Resource Manager are said to a read, because `doctor` writes nothing.\n\n{fixtures} of {} rows by \
          a fixture, the others by unit tests. `AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-tests --test doctor table` writes this page.\n\n\
-         | row | tried by | result |\n| --- | --- | --- |\n{lines}",
-        rows.len()
+         A fix that is one of our commands is run as it is printed, by the person who has it, and the failure has to be gone. Fixes \
+         that are commands of az or kubectl are parsed by the real programs (`tests/run native`).\n\n\
+         | row | tried by | result | its fix |\n| --- | --- | --- | --- |\n{lines}\n\
+         ## Fixes that no test runs\n\n| row | reason |\n| --- | --- |\n{}",
+        rows.len(),
+        not_run(&rows)
     );
     if std::env::var_os("AKSBACKUP_WRITE_DOCS").is_some() {
         std::fs::write(page(), &text).unwrap();

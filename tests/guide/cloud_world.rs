@@ -1,7 +1,9 @@
 //! A cluster that is protected, and what somebody changes about it by hand.
 
+use aksbackup_shared::diagnosis::catalogue::Catalogue;
 use aksbackup_tests::azure::{Azure, Memory, ids};
 use aksbackup_tests::harness::{Run, Stage};
+use aksbackup_tests::remedies::{carry_out, printed, promises};
 use serde_json::{Value, json};
 
 use crate::part::PARTS;
@@ -153,10 +155,41 @@ impl Protected {
         text(all.last().unwrap(), "/id").to_owned()
     }
 
+    /// Runs what the first finding of `document`, a result of `doctor`, prints, and returns what is wrong if the failure `id` is
+    /// still there afterwards.
+    pub(crate) fn unfixed(&self, id: &str, document: &Value) -> Option<String> {
+        if untried(id) {
+            return None;
+        }
+        match carry_out(&self.stage, &document["findings"][0], promised(id)) {
+            Err(why) => return Some(format!("{id}: its fix fails: {why}")),
+            Ok(false) => return None,
+            Ok(true) => {}
+        }
+        let after = self.examined("doctor").json();
+        if std::env::var_os("AKSBACKUP_TELL").is_some() {
+            println!("{id}: then {:?}", found(&after));
+        }
+        let is_there = found(&after).iter().chain(&proven(&after)).any(|own| own == id);
+        is_there.then(|| format!("{id}: is still there after {:?}", printed(&document["findings"][0])))
+    }
+
     /// `verify` or `doctor` as a person who reads everything.
     pub(crate) fn examined(&self, command: &str) -> Run {
         self.stage.az("reader", &[command, "-o", "json"])
     }
+}
+
+/// Whether the list of fixes that no test runs has the failure `id`.
+fn untried(id: &str) -> bool {
+    include_str!("../doctor/untried.toml").contains(&format!("\"{id}\""))
+}
+
+/// Whether the catalog has a command of ours that fixes the failure `id`.
+fn promised(id: &str) -> bool {
+    Catalogue::get()
+        .row(id)
+        .is_some_and(|row| promises(&json!({ "remedy": row.remedy, "fix": row.fix })))
 }
 
 /// A text of a document, empty where it is missing.

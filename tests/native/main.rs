@@ -5,6 +5,7 @@
 mod az;
 mod examples;
 mod extension;
+mod foreign;
 mod install;
 mod krew;
 mod kubectl;

@@ -17,6 +17,7 @@ pub mod picture;
 pub mod planes;
 pub mod python;
 pub mod recordings;
+pub mod remedies;
 pub mod sandbox;
 pub mod schema;
 pub mod settings;

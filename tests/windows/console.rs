@@ -12,7 +12,7 @@ fn ctrl_c_ends_a_wait_with_130_and_keeps_what_was_done() {
     az(&stage, "platform", &INIT).ok();
     let command = windows(&stage.az_command("platform", &["prepare", "--yes"]));
     // The vault is there long before the cluster has restarted its API server.
-    let run = conversed(command, &[("vault rg-backup/bv-demo, policy", "\u{3}")]).unwrap();
+    let run = conversed(command, &[("vault rg-backup/bv-aks-demo, policy", "\u{3}")]).unwrap();
     assert_eq!(run.code, i32::from(Exit::Interrupted.code()), "{run}");
     assert!(run.stderr.contains("interrupted"), "{run}");
     assert!(

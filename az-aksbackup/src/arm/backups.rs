@@ -84,6 +84,12 @@ impl Instance {
         id.get(..end)?.parse().ok()
     }
 
+    /// Whether it names the data source set, without which Azure accepts it and never backs it up.
+    pub(crate) fn has_data_source_set(&self) -> bool {
+        let set = self.properties.data_source_set_info.as_ref();
+        set.is_some_and(|set| !set.is_null())
+    }
+
     /// Azure's word for how its protection stands.
     pub(crate) fn protection(&self) -> &str {
         self.properties.current_protection_state.as_deref().unwrap_or("Unknown")

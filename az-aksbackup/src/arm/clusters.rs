@@ -226,6 +226,15 @@ impl Cluster {
         self.says("/properties/nodeProvisioningProfile/mode", &["Auto"])
     }
 
+    /// The names of the node pools whose nodes are in an availability set.
+    pub(crate) fn availability_sets(&self) -> Vec<&str> {
+        let is_set = |pool: &&Value| pool["type"].as_str() == Some("AvailabilitySet");
+        self.pools()
+            .filter(is_set)
+            .filter_map(|pool| pool["name"].as_str())
+            .collect()
+    }
+
     fn pools(&self) -> impl Iterator<Item = &Value> {
         let pools = self.at("/properties/agentPoolProfiles").and_then(Value::as_array);
         pools.into_iter().flatten()

@@ -104,6 +104,8 @@ pub(crate) struct Endpoints {
 pub(crate) struct NetworkRules {
     /// `Allow` or `Deny`.
     pub(crate) default_action: Option<String>,
+    /// Who passes by the rules, such as `Logging, AzureServices`.
+    pub(crate) bypass: Option<String>,
     /// Subnets that are let in.
     #[serde(default)]
     pub(crate) virtual_network_rules: Vec<SubnetRule>,

@@ -156,7 +156,11 @@ mod tests {
     #[test]
     fn each_condition_proves_its_failure() {
         type Case = (fn(&mut Value), &'static str);
-        let cases: [Case; 10] = [
+        let cases: [Case; 11] = [
+            (
+                |own| own["agentPoolProfiles"][0]["type"] = json!("AvailabilitySet"),
+                "CLU-AVSET",
+            ),
             (|own| own["powerState"] = json!({ "code": "Stopped" }), "CLU-STOPPED"),
             (|own| own["provisioningState"] = json!("Updating"), "ARM-BUSY"),
             (

@@ -45,6 +45,7 @@ pub(crate) fn checks(of: ClusterRef<'_>, cluster: &Cluster) -> Vec<Check> {
     all.extend(essential(of, cluster));
     all.push(pod_identity(of, cluster));
     all.push(api_server(of, cluster));
+    all.push(availability_sets(cluster));
     all.extend(for_installation(of, cluster));
     all
 }
@@ -209,7 +210,12 @@ fn metadata_service(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
         }
         Some(true) => {
             let says = "pods can't reach the instance metadata service, which the extension requires";
-            let hint = shell(format!("az aks update {} --disable-imds-restriction", of.flags()));
+            let hint = fix![
+                "install the aks-preview extension, which has the flag: ",
+                shell("az extension add --name aks-preview"),
+                ", then run: ",
+                shell(format!("az aks update {} --disable-imds-restriction", of.flags()))
+            ];
             Check::error(LINK, NAME, says, hint)
                 .because("properties.networkProfile.podLinkLocalAccess = None")
                 .proves("CLU-IMDS-BLOCKED")
@@ -224,10 +230,10 @@ fn pod_identity(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
         true => {
             let says = "the older pod identity add-on is on and answers for the instance metadata service";
             let hint = fix![
-                "run ",
-                kubectl("configure"),
-                ", so that the extension no longer uses the add-on. Its removal is a decision of the cluster's owner, because other \
-                 pods might get their tokens from it: ",
+                "decide with the cluster's owner whether it is still needed, because other pods might get their tokens from it. Pods \
+                 with workload identity don't use it, which the cluster's side confirms: ",
+                kubectl("verify"),
+                "; to see its settings: ",
                 shell(format!("az aks show {} --query podIdentityProfile", of.flags()))
             ];
             Check::warning(LINK, NAME, says, hint)
@@ -258,6 +264,24 @@ fn api_server(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
 fn invoke(of: ClusterRef<'_>) -> CommandLine {
     let command = "kubectl get pods --namespace dataprotection-microsoft";
     shell(format!("az aks command invoke {} --command \"{command}\"", of.flags()))
+}
+
+fn availability_sets(cluster: &Cluster) -> Check {
+    const NAME: &str = "availability sets";
+    let pools = cluster.availability_sets();
+    match pools.is_empty() {
+        true => Check::ok(LINK, NAME, "no node pool is in one"),
+        false => {
+            let says = format!(
+                "AKS no longer supports node pools in an availability set: {}",
+                pools.join(", ")
+            );
+            let hint = "migrate the cluster to Virtual Machines node pools, as AKS documents it";
+            Check::warning(LINK, NAME, says, hint)
+                .because("properties.agentPoolProfiles[].type = AvailabilitySet")
+                .proves("CLU-AVSET")
+        }
+    }
 }
 
 fn pools(of: ClusterRef<'_>, cluster: &Cluster) -> Check {

@@ -59,11 +59,11 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     }
     faults
         .into_iter()
-        .map(|(id, faults)| told(id, &faults, &prepare))
+        .map(|(id, faults)| told(view, id, &faults, &prepare))
         .collect()
 }
 
-fn told(id: &str, faults: &[Fault], prepare: &CommandLine) -> Check {
+fn told(view: &View, id: &str, faults: &[Fault], prepare: &CommandLine) -> Check {
     // The state file names the service accounts, and can name any number of them.
     let (shown, more) = faults.split_at(faults.len().min(CREDENTIAL_LIMIT));
     let mut says: Vec<String> = shown.iter().map(|fault| fault.says.clone()).collect();
@@ -74,7 +74,16 @@ fn told(id: &str, faults: &[Fault], prepare: &CommandLine) -> Check {
         "FIC-LIMIT" => {
             fix![
                 "decide with their owners which are no longer used: ",
-                shell("az identity federated-credential list"),
+                shell(match view.identity.here() {
+                    Some(own) => format!(
+                        "az identity federated-credential list --identity-name {} --resource-group {}",
+                        own.id.name(),
+                        own.id.resource_group()
+                    ),
+                    None =>
+                        "az identity federated-credential list --identity-name NAME --resource-group RESOURCE-GROUP"
+                            .to_owned(),
+                }),
                 ", then ",
                 az("prepare")
             ]

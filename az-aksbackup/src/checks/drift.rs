@@ -230,8 +230,9 @@ pub(crate) fn hints(target: &Target, own: &Instance, all: &[Difference]) -> Vec<
         .any(|own| !matches!(own.setting, Setting::Policy | Setting::SnapshotGroup))
     {
         hints.push(fix![
-            "to change what the instance backs up, with FILE from az dataprotection backup-instance \
-             initialize-backupconfig: ",
+            "to change what the instance backs up, write its settings to FILE (",
+            shell("az dataprotection backup-instance initialize-backupconfig --datasource-type AzureKubernetesService"),
+            "), then run: ",
             shell(format!(
                 "az dataprotection backup-instance update {place} --aks-backup-configuration FILE"
             ))

@@ -53,6 +53,13 @@ fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
 
+/// Whether an extension was told of no storage at all, such as by the short names of the Azure CLI, which the chart ignores.
+pub(crate) fn has_no_storage(extension: &Extension) -> bool {
+    [BUCKET, ACCOUNT, GROUP]
+        .iter()
+        .all(|key| extension.setting(key).is_empty())
+}
+
 /// Checks that an extension stores into the target's container.
 ///
 /// # Errors
@@ -61,7 +68,7 @@ pub(crate) fn same_storage(target: &Target, extension: &Extension) -> Outcome<()
     let other = storage(target)
         .into_iter()
         .find(|(key, value)| !extension.setting(key).eq_ignore_ascii_case(value));
-    if other.is_none() {
+    if other.is_none() || has_no_storage(extension) {
         return Ok(());
     }
     let own = |key| extension.setting(key);

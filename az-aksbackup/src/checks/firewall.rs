@@ -8,6 +8,7 @@ use aksbackup_shared::ids::same;
 
 use crate::arm::clusters::Cluster;
 use crate::arm::storage::{Account, EndpointConnection};
+use crate::checks::policy;
 use crate::checks::view::View;
 
 const LINK: Link = Link::Storage;
@@ -18,7 +19,38 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     let Some(account) = view.account.here() else {
         return Vec::new();
     };
-    vec![rules(view, account)]
+    let tier = view.policy.here().filter(|policy| policy::has_vault_tier(policy));
+    let mut all = vec![rules(view, account)];
+    all.extend(tier.map(|_| trusted_services(account)));
+    all
+}
+
+/// Whether the vault can reach a closed account, as copies to the vault tier require.
+fn trusted_services(account: &Account) -> Check {
+    const NAME: &str = "trusted services";
+    let bypass = account
+        .properties
+        .network_acls
+        .as_ref()
+        .and_then(|rules| rules.bypass.as_deref());
+    let passes = bypass.is_none_or(|all| {
+        all.split(',')
+            .any(|own| own.trim().eq_ignore_ascii_case("AzureServices"))
+    });
+    if !is_closed(account) || passes {
+        return Check::ok(LINK, NAME, "the vault can reach the account");
+    }
+    let says = "the account's network rules exclude trusted Azure services, which the copy to the vault tier requires";
+    let hint = fix![
+        "ask the account's owner to allow trusted services: ",
+        shell("az storage account update --resource-group RESOURCE-GROUP --name NAME --bypass AzureServices")
+    ];
+    Check::error(LINK, NAME, says, hint)
+        .because(format!(
+            "properties.networkAcls.bypass = {}",
+            bypass.unwrap_or_default()
+        ))
+        .proves("JOB-TIER-FIREWALL")
 }
 
 /// Whether not everybody may come in.
@@ -169,6 +201,23 @@ mod tests {
         );
         let disabled = seen(|own| own["publicNetworkAccess"] = json!("Disabled"));
         assert_eq!(failures(&checks(&disabled)), ["STO-FIREWALL"]);
+    }
+
+    #[test]
+    fn copies_to_the_vault_tier_need_trusted_services() {
+        let told = |bypass: &str, tier: bool| {
+            let mut view = seen(|own| {
+                let rules = json!({ "defaultAction": "Deny", "bypass": bypass });
+                (own["networkAcls"], own["privateEndpointConnections"]) = (rules, endpoint("Approved"));
+            });
+            let copies = json!([{ "dataStore": { "dataStoreType": "VaultStore" } }]);
+            let lifecycle = json!({ "sourceDataStore": {}, "targetDataStoreCopySettings": copies });
+            let rule = json!({ "objectType": "AzureRetentionRule", "lifecycles": [lifecycle] });
+            view.policy = Seen::Here(json!({ "policyRules": if tier { json!([rule]) } else { json!([]) } }));
+            failures(&checks(&view))
+        };
+        assert_eq!(told("Logging", true), ["JOB-TIER-FIREWALL"]);
+        assert!(told("Logging, AzureServices", true).is_empty() && told("None", false).is_empty());
     }
 
     #[test]

@@ -121,12 +121,7 @@ fn protection(own: &Instance) -> Check {
 
 fn source(own: &Instance) -> Check {
     const NAME: &str = "data source set";
-    match own
-        .properties
-        .data_source_set_info
-        .as_ref()
-        .is_some_and(|set| !set.is_null())
-    {
+    match own.has_data_source_set() {
         true => Check::ok(LINK, NAME, "the instance names it"),
         false => {
             let says = "the instance was made without dataSourceSetInfo: Azure takes it, and never protects";
@@ -215,9 +210,7 @@ mod tests {
 
     fn told(state: &str, change: impl FnOnce(&mut Value)) -> Vec<String> {
         let mut view = view();
-        let mut own = instance(state, change);
-        own.properties.data_source_set_info.get_or_insert(json!({}));
-        view.instances = Seen::Here(vec![own]);
+        view.instances = Seen::Here(vec![instance(state, change)]);
         failures(&checks(&view))
     }
 
@@ -229,7 +222,9 @@ mod tests {
         let other = |body: &mut Value| body["properties"]["policyInfo"]["policyId"] = json!("/x/backupPolicies/other");
         assert_eq!(told("ProtectionConfigured", other), ["VLT-NO-EDIT"]);
         let mut view = view();
-        view.instances = Seen::Here(vec![instance("ProtectionConfigured", |_| ())]);
+        view.instances = Seen::Here(vec![instance("ProtectionConfigured", |body| {
+            body["properties"]["dataSourceSetInfo"] = Value::Null;
+        })]);
         assert_eq!(failures(&checks(&view)), ["VLT-DATASET-INFO"]);
     }
 

@@ -158,7 +158,7 @@ pub(crate) mod tests {
         let target = example();
         let mut body = json!({ "id": target_ids::instance(&target).as_str().replace("/backupVaults/", "/Backupvaults/"), "properties": {
             "currentProtectionState": state,
-            "dataSourceInfo": { "resourceID": target.cluster.as_str() },
+            "dataSourceInfo": { "resourceID": target.cluster.as_str() }, "dataSourceSetInfo": {},
             "policyInfo": { "policyId": target_ids::policy(&target).as_str(), "policyParameters": { "dataStoreParametersList": [
                 { "resourceGroupId": target_ids::snapshot_group(&target).as_str() } ],
                 "backupDatasourceParametersList": [ { "snapshotVolumes": true, "includeClusterScopeResources": true } ] } },

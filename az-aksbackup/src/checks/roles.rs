@@ -2,6 +2,8 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
+use aksbackup_shared::command_line::shell;
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::PrincipalId;
 use jiff::Timestamp;
 
@@ -142,7 +144,18 @@ fn check(view: &View, need: &Need) -> Check {
         need.role.name,
         need.reach.name()
     );
-    Check::error(link, name, says, View::grant())
+    // Azure takes no second assignment of the same role next to one with a condition.
+    let hint = match conditional(need, all).is_empty() {
+        true => View::grant().into(),
+        false => fix![
+            "ask who set the condition to change or remove it: ",
+            shell(format!(
+                "az role assignment list --assignee {} --scope {} --include-inherited",
+                need.principal, need.reach
+            ))
+        ],
+    };
+    Check::error(link, name, says, hint)
         .because(format!(
             "no assignment with properties.principalId = {} meets it",
             need.principal

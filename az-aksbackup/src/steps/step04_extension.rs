@@ -8,6 +8,7 @@
 //! Rights: `Microsoft.KubernetesConfiguration/extensions/{read,write}`, `…/extensions/operations/read` on the cluster.
 
 use crate::arm::visible;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use aksbackup_shared::command_line::{Fix, az, shell};
@@ -37,6 +38,8 @@ const PROVIDER: &str = "Microsoft.KubernetesConfiguration";
 pub(crate) struct BackupExtension {
     /// What the steps have just read for one another.
     pub(crate) read: JustRead,
+    /// Whether this run has written the extension: what is wrong with it then isn't fixed by writing it again.
+    pub(crate) written: Cell<bool>,
 }
 
 /// What is there.
@@ -44,6 +47,8 @@ pub(crate) struct Seen {
     target: Target,
     /// Those of Azure Backup.
     extensions: Vec<Extension>,
+    /// Whether this run has written one.
+    written: bool,
 }
 
 /// What can be made of it.
@@ -53,12 +58,20 @@ pub(crate) enum ExtensionChange {
     Install { extension: ResourceId, settings: Settings },
     /// Access without keys for one that points at the right container.
     Rekey { extension: ResourceId, settings: Settings },
+    /// Its settings once more, because of `why`: the cluster's agent installs them again.
+    Repair {
+        extension: ResourceId,
+        settings: Settings,
+        why: String,
+    },
 }
 
 impl ExtensionChange {
     fn extension(&self) -> &ResourceId {
         match self {
-            Self::Install { extension, .. } | Self::Rekey { extension, .. } => extension,
+            Self::Install { extension, .. } | Self::Rekey { extension, .. } | Self::Repair { extension, .. } => {
+                extension
+            }
         }
     }
 }
@@ -70,6 +83,11 @@ impl Change for ExtensionChange {
             Self::Install { extension, .. } => (format!("install extension {name}"), Some(extension.to_string()), None),
             Self::Rekey { .. } => (
                 format!("switch extension {name} from account keys to Entra"),
+                None,
+                Some("the extension's pods restart".to_owned()),
+            ),
+            Self::Repair { why, .. } => (
+                format!("write the settings of extension {name} again: {why}"),
                 None,
                 Some("the extension's pods restart".to_owned()),
             ),
@@ -102,7 +120,12 @@ impl Step for BackupExtension {
             Some(extensions) => extensions,
             None => extensions::of_backup(reader, &target.cluster).await?,
         };
-        let seen = Seen { target, extensions };
+        let written = self.written.get();
+        let seen = Seen {
+            target,
+            extensions,
+            written,
+        };
         if let Some(extension) = chosen(&seen) {
             self.read.extension.put(extension.clone());
         }
@@ -122,34 +145,52 @@ impl Step for BackupExtension {
             let extension = target_ids::extension(target);
             return Ok(Decision::Change(vec![ExtensionChange::Install { extension, settings }]));
         };
-        match extension.provisioning_state() {
-            "Succeeded" => {}
-            "Failed" | "Canceled" => return Err(Box::new(broken(target, extension))),
+        let why = match extension.provisioning_state() {
+            "Succeeded" if extension_settings::has_no_storage(extension) => Some("it has no storage".to_owned()),
+            "Succeeded" => None,
+            "Failed" | "Canceled" if seen.written => return Err(Box::new(broken(target, extension))),
+            state @ ("Failed" | "Canceled") => Some(format!("it is {state}")),
             other => {
                 return Ok(Decision::Wait(Wait::for_(format!(
                     "extension {}: {other}",
                     extension.name
                 ))));
             }
-        }
+        };
         no_conflict(target, &seen.extensions)?;
         let Some(endpoint) = endpoint else { return no_storage() };
+        let id = extensions::extension_id(&target.cluster, &extension.name);
+        if let Some(why) = why {
+            let settings = extension_settings::wanted(target, endpoint);
+            let extension = id;
+            return Ok(Decision::Change(vec![ExtensionChange::Repair {
+                extension,
+                settings,
+                why,
+            }]));
+        }
         let settings = extension_settings::keyless(target, extension, endpoint);
         if settings.is_empty() {
             return Ok(Decision::Done(evidence(target, extension)));
         }
-        let extension = extensions::extension_id(&target.cluster, &extension.name);
-        Ok(Decision::Change(vec![ExtensionChange::Rekey { extension, settings }]))
+        Ok(Decision::Change(vec![ExtensionChange::Rekey {
+            extension: id,
+            settings,
+        }]))
     }
 
     async fn apply(&self, writer: &Writer, change: &ExtensionChange) -> Outcome<Applied> {
         let note = change.note();
         let answer = match change {
             ExtensionChange::Install { extension, settings } => extensions::install(writer, extension, settings).await,
-            ExtensionChange::Rekey { extension, settings } => extensions::set(writer, extension, settings).await,
+            ExtensionChange::Rekey { extension, settings }
+            | ExtensionChange::Repair {
+                extension, settings, ..
+            } => extensions::set(writer, extension, settings).await,
         };
         match answer {
             Ok(answer) => {
+                self.written.set(true);
                 let resource = (change.extension().to_string(), versions::EXTENSIONS);
                 let hints = cures(change.extension()).into();
                 Ok(Cured::by(answer.applied(writer, note.summary, resource), hints))

@@ -166,7 +166,9 @@ impl Step for BackupInstance {
         let mut error = None;
         if let Some(own) = seen.instances.first() {
             match protection::of(own) {
-                Protection::Configured => return Ok(protected(target, own)),
+                Protection::Configured if seen.written || own.has_data_source_set() => {
+                    return Ok(protected(target, own));
+                }
                 Protection::Changing => {
                     let why = format!("backup instance {}: {}", own.id.name(), own.protection());
                     return Ok(Decision::Wait(Wait::for_(why)));
@@ -177,9 +179,13 @@ impl Step for BackupInstance {
                 }
                 Protection::Paused => return Err(Box::new(protection::paused(own))),
                 Protection::Broken if seen.written => return Err(Box::new(protection::broken(own))),
-                Protection::Broken => {
+                // Azure accepts an instance without its data source set, and never backs it up.
+                Protection::Configured | Protection::Broken => {
                     instance = vault.child("backupInstances", own.id.name());
-                    error = Some(protection::said(own));
+                    error = Some(match own.has_data_source_set() {
+                        true => protection::said(own),
+                        false => "it has no data source set, so that Azure never backs it up".to_owned(),
+                    });
                 }
             }
         }

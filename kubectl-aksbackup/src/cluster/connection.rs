@@ -201,7 +201,10 @@ impl Connection {
             true => Ok(token.to_owned()),
             false => Failure::usage(format!("cannot use the kubeconfig for {}", self.access.server))
                 .because("its bearer token has a space, a line break or another character that no token has")
-                .hint(fix!["sign in again, for AKS: ", shell("az aks get-credentials")])
+                .hint(fix![
+                    "sign in again, for AKS: ",
+                    shell("az aks get-credentials --resource-group GROUP --name CLUSTER")
+                ])
                 .err(),
         }
     }

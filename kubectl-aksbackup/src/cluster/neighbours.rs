@@ -6,7 +6,9 @@ use aksbackup_shared::failure::Outcome;
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Event as LiveEvent, PersistentVolume, PersistentVolumeClaim, Pod as LivePod};
+use k8s_openapi::api::core::v1::{
+    Event as LiveEvent, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod as LivePod,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt as _;
 use kube::api::Api;
@@ -15,6 +17,7 @@ use crate::cluster::client::Reader;
 use crate::cluster::error::{Doing, is_missing};
 use crate::cluster::lists::{Wanted, unless_forbidden};
 use crate::cluster::pods::Pod;
+use crate::cluster::quantity::bytes;
 use crate::cluster::surroundings::WEBHOOK;
 
 /// Where AKS's own parts run.
@@ -59,6 +62,10 @@ pub(crate) struct Volume {
     pub(crate) name: String,
     /// The CSI driver; empty for one that Kubernetes mounts itself.
     pub(crate) driver: String,
+    /// The namespace of its claim.
+    pub(crate) namespace: String,
+    /// Why a disk isn't copied to the vault tier; `None` where nothing is known to keep it out.
+    pub(crate) untiered: Option<String>,
 }
 
 /// A claim that has no volume.
@@ -105,11 +112,36 @@ impl Volume {
     fn from_live(live: PersistentVolume) -> Option<Self> {
         let spec = live.spec.clone()?;
         // A volume without a claim is in no namespace, and so in no backup.
-        spec.claim_ref.as_ref()?;
+        let claim = spec.claim_ref.as_ref()?;
         Some(Self {
             name: live.name_any(),
+            namespace: claim.namespace.clone().unwrap_or_default(),
+            untiered: untiered(&spec),
             driver: spec.csi.map(|csi| csi.driver).unwrap_or_default(),
         })
+    }
+}
+
+/// The size above which a disk isn't copied to the vault tier: 1 TiB (support matrix of AKS backup, January 2026).
+const TIERED: i128 = 1 << 40;
+
+/// Why a volume's disk isn't copied to the vault tier, by its size and by what its storage class asked of the disk driver.
+fn untiered(spec: &PersistentVolumeSpec) -> Option<String> {
+    let size = spec.capacity.as_ref().and_then(|all| all.get("storage"));
+    if size.is_some_and(|size| bytes(size) > TIERED) {
+        return Some("larger than 1 TiB".into());
+    }
+    let attributes = spec.csi.as_ref()?.volume_attributes.as_ref()?;
+    let value = |key: &str| {
+        let found = attributes.iter().find(|(own, _)| own.eq_ignore_ascii_case(key));
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    };
+    let access = value("networkAccessPolicy").filter(|own| !own.eq_ignore_ascii_case("AllowAll"));
+    let closed = value("publicNetworkAccess").filter(|own| own.eq_ignore_ascii_case("Disabled"));
+    match (access.or(closed), value("diskEncryptionSetID")) {
+        (Some(_), _) => Some("without public network access".into()),
+        (None, Some(_)) => Some("with a disk encryption set".into()),
+        (None, None) => None,
     }
 }
 

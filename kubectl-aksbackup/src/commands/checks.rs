@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::command_line::Fix;
+use aksbackup_shared::command_line::{Fix, kubectl};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::schema::State;
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use crate::cluster::surroundings::Surroundings;
 use crate::steps::step06_workload_identity::used;
 
 mod admission;
+mod correction;
 mod of_accounts;
 mod of_cluster;
 mod of_injection;
@@ -113,11 +115,23 @@ pub(crate) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
             all.extend(of_injection::checks(sight, state));
             all.extend(of_accounts::checks(sight, state));
             all.extend(of_storage::checks(sight, state));
-            all.extend(of_jobs::checks(sight));
+            all.extend(of_jobs::checks(sight, state));
         }
     }
     all.sort_by_key(|check| check.link);
     all
+}
+
+/// The command that sets labels and annotations. A field that another manager has set is only taken over when that is asked
+/// for, because its owner might set it again.
+fn configuration(manager: Option<&str>) -> Fix {
+    match manager {
+        None => kubectl("configure").into(),
+        Some(manager) => fix![
+            format!("ask the owner of field manager {manager} why it set another value, then run: "),
+            kubectl("configure --force-conflicts")
+        ],
+    }
 }
 
 /// What may not be read, with the right that would let it.

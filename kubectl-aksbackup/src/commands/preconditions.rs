@@ -62,7 +62,7 @@ fn nodes(found: Option<&[Node]>) -> Check {
     };
     let cure = fix![
         format!("add a node pool of {PLATFORM} without taints, or scale one up: "),
-        shell("az aks nodepool scale")
+        shell("az aks nodepool scale --resource-group GROUP --cluster-name CLUSTER --name POOL --node-count COUNT")
     ];
     let unsuitable = !all.iter().any(|node| node.platform == PLATFORM);
     Check::error(LINK, NAME, why, cure).proves(if unsuitable {

@@ -111,7 +111,7 @@ fn absent<T>(failure: Failure, read: bool, context: &Context) -> Outcome<T> {
         .hint(fix![
             "or: ",
             shell(format!(
-                "az aks update --enable-workload-identity {}",
+                "az aks update {} --enable-workload-identity",
                 context.cluster_flags
             ))
         ])

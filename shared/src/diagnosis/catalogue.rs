@@ -13,7 +13,7 @@ use crate::chain::link::Link;
 use crate::command_line::Fix;
 
 /// The groups' files, in the catalogue's order.
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     ("login", include_str!("failures/login.toml")),
     ("azure", include_str!("failures/azure.toml")),
     ("cluster", include_str!("failures/cluster.toml")),
@@ -28,6 +28,7 @@ const FILES: [(&str, &str); 12] = [
     ("storage-location", include_str!("failures/storage-location.toml")),
     ("vault", include_str!("failures/vault.toml")),
     ("jobs", include_str!("failures/jobs.toml")),
+    ("restore", include_str!("failures/restore.toml")),
     ("kubernetes", include_str!("failures/kubernetes.toml")),
 ];
 

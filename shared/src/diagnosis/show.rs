@@ -320,6 +320,6 @@ mod tests {
             "{}",
             told("K8S-CRASHLOOP")
         );
-        assert_eq!(list().lines().filter(|line| line.starts_with("  ")).count(), 203);
+        assert_eq!(list().lines().filter(|line| line.starts_with("  ")).count(), 212);
     }
 }

@@ -259,6 +259,22 @@ const OF_VAULT: [Case; 13] = [
     }),
 ];
 
+/// What the fix of a failure leaves to a person or to time, before our command comes.
+const BEFORE_THE_COMMAND: [Case; 3] = [
+    ("FIC-LIMIT", Protected::drop_credentials),
+    ("EXT-HELM-BUSY", |world| {
+        world.change(&world.extension(), "/properties/provisioningState", json!("Failed"));
+    }),
+    ("VLT-BI-ERROR", |world| {
+        world.set("instance_state=");
+        world.change(
+            &world.instance(),
+            "/properties/currentProtectionState",
+            json!("ProtectionError"),
+        );
+    }),
+];
+
 /// Brings each case about, and collects what is not as it should be.
 fn tried(cases: &[Case]) {
     let world = Protected::new();
@@ -267,8 +283,12 @@ fn tried(cases: &[Case]) {
         hand(&world);
         let verify = world.examined("verify");
         let doctor = world.examined("doctor");
-        world.recall();
         let (proven, found) = (proven(&verify.json()), found(&doctor.json()));
+        if let Some((_, act)) = BEFORE_THE_COMMAND.iter().find(|(own, _)| own == id) {
+            act(&world);
+        }
+        bad.extend(world.unfixed(id, &doctor.json()));
+        world.recall();
         let named = proven.iter().any(|own| own == id);
         if verify.code != FINDINGS || !named {
             bad.push(format!("{id}: verify ended {} and proves {proven:?}", verify.code));

@@ -66,6 +66,7 @@ fn the_codes_of_a_failed_backup_name_its_cause() {
         if run.code != i32::from(Exit::Pending.code()) || found.first().map(String::as_str) != Some(id) {
             bad.push(format!("{id}: doctor ended {} and names {found:?}", run.code));
         }
+        bad.extend(world.unfixed(id, &run.json()));
         world.recall();
     }
     assert!(bad.is_empty(), "{}", bad.join("\n"));
@@ -80,10 +81,12 @@ fn the_words_of_a_failed_extension_name_its_cause() {
         let status =
             json!([{ "code": "InstallationFailed", "level": "Error", "displayStatus": "Failed", "message": words }]);
         world.change(&world.extension(), "/properties/statuses", status);
-        let found = found(&world.examined("doctor").json());
+        let document = world.examined("doctor").json();
+        let found = found(&document);
         if found.first().map(String::as_str) != Some(id) {
             bad.push(format!("{id}: doctor names {found:?}"));
         }
+        bad.extend(world.unfixed(id, &document));
         world.recall();
     }
     assert!(bad.is_empty(), "{}", bad.join("\n"));

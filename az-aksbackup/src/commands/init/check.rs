@@ -144,7 +144,9 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<PolicyFile> {
         )
         .hint(fix![
             "see the policy of another cluster: ",
-            shell("az dataprotection backup-policy show")
+            shell(
+                "az dataprotection backup-policy show --name POLICY --resource-group RESOURCE-GROUP --vault-name VAULT"
+            )
         ])
         .err();
     }

@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use aksbackup_shared::schema::StorageTable;
 use serde_json::{Value, json};
 
@@ -7,6 +9,7 @@ use crate::target_ids::tests::{example, state};
 fn step() -> BackupExtension {
     BackupExtension {
         read: JustRead::default(),
+        written: Cell::default(),
     }
 }
 const ENDPOINT: &str = "https://stbackup.blob.core.windows.net/";
@@ -39,6 +42,7 @@ fn seen(extensions: Vec<Extension>) -> Seen {
     Seen {
         target: example(),
         extensions,
+        written: false,
     }
 }
 
@@ -79,12 +83,21 @@ fn an_extension_that_is_being_installed_is_waited_for() {
 }
 
 #[test]
-fn a_failed_extension_fails_with_helm_s_words_and_the_cure() {
+fn a_failed_extension_is_written_once_more_and_then_fails_with_helm_s_words_and_the_fix() {
     let failed = extension(|body| {
         body["properties"]["provisioningState"] = json!("Failed");
         body["properties"]["errorInfo"] = json!({ "code": "ExtensionOperationFailed", "message": "geneva not ready" });
     });
-    let failure = step().decide(&seen(vec![failed]), &prepared()).unwrap_err();
+    let mut seen = seen(vec![failed]);
+    let Decision::Change(changes) = step().decide(&seen, &prepared()).unwrap() else {
+        panic!("no change")
+    };
+    assert!(
+        matches!(&changes[..], [ExtensionChange::Repair { settings, .. }] if settings.len() == 7),
+        "{changes:?}"
+    );
+    seen.written = true;
+    let failure = step().decide(&seen, &prepared()).unwrap_err();
     assert_eq!(failure.code.as_deref(), Some("ExtensionOperationFailed"));
     assert_eq!(failure.why, ["geneva not ready"]);
     assert!(
@@ -93,6 +106,15 @@ fn a_failed_extension_fails_with_helm_s_words_and_the_cure() {
             .iter()
             .any(|hint| hint.to_string().contains("decide with the platform team"))
     );
+}
+
+#[test]
+fn an_extension_that_was_told_of_no_storage_gets_its_settings() {
+    let bare = extension(|body| body["properties"]["configurationSettings"] = json!({ "blobContainer": "aks" }));
+    let Decision::Change(changes) = step().decide(&seen(vec![bare]), &prepared()).unwrap() else {
+        panic!("no change")
+    };
+    assert!(matches!(&changes[..], [ExtensionChange::Repair { .. }]), "{changes:?}");
 }
 
 #[test]

@@ -49,6 +49,23 @@ fn an_instance_under_another_name_is_not_what_was_intended() {
 }
 
 #[test]
+fn an_instance_without_its_data_source_set_is_written_again_once() {
+    let bare = instance("ProtectionConfigured", |body| {
+        body["properties"]["dataSourceSetInfo"] = serde_json::Value::Null;
+    });
+    let mut there = seen(vec![bare]);
+    let Decision::Change(changes) = step().decide(&there, &state()).unwrap() else {
+        panic!("no change")
+    };
+    assert!(
+        matches!(&changes[..], [InstanceChange::Protect { error: Some(why), .. }] if why.contains("data source set")),
+        "{changes:?}"
+    );
+    there.written = true;
+    assert!(matches!(step().decide(&there, &state()).unwrap(), Decision::Done(_)));
+}
+
+#[test]
 fn an_unprotected_cluster_is_validated_and_then_protected() {
     let Decision::Change(changes) = step().decide(&seen(vec![]), &state()).unwrap() else {
         panic!("no change")

@@ -6,13 +6,13 @@ use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::console::minute;
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::{ClientId, ObjectName};
-use aksbackup_shared::names::CLIENT_ID_ANNOTATION;
+use aksbackup_shared::names::{CLIENT_ID_ANNOTATION, GUIDE_SERVICE_ACCOUNTS};
 use aksbackup_shared::schema::State;
 use jiff::Timestamp;
 
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::commands::checks::typos::typos;
-use crate::commands::checks::{Faults, Sight, unreadable};
+use crate::commands::checks::{Faults, Sight, configuration, unreadable};
 use crate::steps::step06_workload_identity::{covered, creation, used};
 
 const LINK: Link = Link::ServiceAccounts;
@@ -41,14 +41,17 @@ fn annotations(sight: &Sight, state: &State) -> Vec<Check> {
     };
     let names = used(sight.deployments());
     let wanted = sight.expected(state);
-    let (mut faults, mut absent) = (Faults::default(), Vec::new());
+    let (mut faults, mut absent, mut manager) = (Faults::default(), Vec::new(), None);
     for name in &names {
         match accounts.iter().find(|own| own.name == *name) {
             None => {
                 absent.push(name);
                 faults.add("WI-SA-ABSENT", format!("{name} does not exist"));
             }
-            Some(own) => faults_of(own, wanted.as_deref(), state, &mut faults),
+            Some(own) => {
+                manager = manager.or(own.other_manager.as_deref());
+                faults_of(own, wanted.as_deref(), state, &mut faults);
+            }
         }
     }
     let judge = |failure: &str| match failure {
@@ -60,6 +63,7 @@ fn annotations(sight: &Sight, state: &State) -> Vec<Check> {
             Verdict::Error,
             fix![az("prepare"), ", then: ", az("grant"), ", then: ", kubectl("configure")],
         ),
+        "WI-SA-WRONG-CLIENT" => (Verdict::Error, configuration(manager)),
         _ => (Verdict::Error, kubectl("configure").into()),
     };
     let well = || format!("{} carry client id {}", names.len(), wanted.clone().unwrap_or_default());
@@ -142,11 +146,18 @@ fn credentials(sight: &Sight, state: &State) -> Check {
     if bare.is_empty() {
         return reported(names.len(), table.written.as_ref().map(|own| own.observed_at));
     }
+    // `prepare` creates credentials for other service accounts than the usual ones only by name.
+    let subject = |name: &String| format!(" --subject system:serviceaccount:{}:{name}", sight.namespace);
+    let subjects: String = bare
+        .iter()
+        .filter(|name| !GUIDE_SERVICE_ACCOUNTS.iter().any(|(own, _)| own == name))
+        .map(subject)
+        .collect();
     let check = Check::error(
         LINK,
         NAME,
         format!("the state file has none for {}", bare.join(", ")),
-        az("prepare"),
+        az(format!("prepare{subjects}")),
     );
     // Others have theirs: the extension has begun to use an account that nobody knew.
     match bare.len() < names.len() && !table.credentials.is_empty() {

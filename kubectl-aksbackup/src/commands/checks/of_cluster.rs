@@ -125,7 +125,10 @@ fn nodes(found: Option<&[Node]>) -> Check {
         LINK,
         NAME,
         says,
-        format!("add a node pool of {PLATFORM}: az aks nodepool add"),
+        fix![
+            format!("add a node pool of {PLATFORM}: "),
+            shell("az aks nodepool add --resource-group GROUP --cluster-name CLUSTER --name linux --os-type Linux")
+        ],
     )
     .proves("CLU-NODES-UNSUITABLE")
 }
@@ -152,7 +155,12 @@ pub(crate) fn webhook(
             LINK,
             NAME,
             "the webhook of workload identity is not installed",
-            fix![az("prepare"), " (switches workload identity on)"],
+            fix![
+                "enable workload identity: ",
+                az("prepare"),
+                "; if it is enabled, AKS restores the webhook with: ",
+                shell("az aks update --resource-group GROUP --name CLUSTER")
+            ],
         )
         .proves("CLU-WI-OFF"),
         Some([one]) if !one.trusted => Check::error(

@@ -12,7 +12,7 @@ use aksbackup_shared::schema::State;
 use crate::cluster::deployments::Deployment;
 use crate::cluster::neighbours::{INJECTOR, SYSTEM};
 use crate::commands::checks::typos::typos;
-use crate::commands::checks::{Faults, Sight, running, unreadable, webhook};
+use crate::commands::checks::{Faults, Sight, configuration, running, unreadable, webhook};
 use crate::steps::goal::Goal;
 use crate::steps::obstacles::of_template;
 
@@ -84,19 +84,25 @@ fn templates(sight: &Sight, state: &State) -> Vec<Check> {
         issuer: String::new(),
         tenant: state.target.as_ref().map(|target| target.tenant.to_string()),
     });
-    let mut fixes = BTreeMap::new();
+    // Each container and each deployment has a command of its own.
+    let mut fixes: BTreeMap<&str, Fix> = BTreeMap::new();
     for own in all {
         label(own, state, &mut faults);
         if let Some(goal) = &goal {
             for found in of_template(own, goal, namespace.as_str()) {
                 faults.add(found.failure, found.says);
-                fixes.insert(found.failure, found.fix);
+                let fix = fixes.entry(found.failure).or_default();
+                let before = std::mem::take(fix);
+                *fix = match before.has_command() {
+                    true => before.and(", then: ").and(found.fix),
+                    false => found.fix.into(),
+                };
             }
         }
     }
     let judge = |failure: &str| {
         let cure = match failure {
-            "WI-ENV-PRESET" | "WI-SKIP" => fixes.get(failure).map(Fix::from).unwrap_or_default(),
+            "WI-ENV-PRESET" | "WI-SKIP" => fixes.get(failure).cloned().unwrap_or_default(),
             "WI-LABEL-VALUE" if all.iter().any(|own| own.rival().is_some()) => fix![
                 "find out why it is set, then take it over: ",
                 kubectl("configure --force-conflicts")
@@ -105,6 +111,7 @@ fn templates(sight: &Sight, state: &State) -> Vec<Check> {
                 kubectl("configure"),
                 " (the misspelled key has no effect; correct it where it is set)"
             ],
+            "WI-LABEL-VALUE" => configuration(all.iter().find_map(|own| own.other_manager.as_deref())),
             _ => kubectl("configure").into(),
         };
         (Verdict::Error, cure)

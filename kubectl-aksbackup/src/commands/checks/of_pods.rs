@@ -48,7 +48,8 @@ pub(crate) fn namespace(phase: Option<&str>, name: &NamespaceName) -> Check {
             format!("{name} is being deleted, and nothing can be made in it until it is gone"),
             fix![
                 shell(format!("kubectl get namespace {name} -o yaml")),
-                " (status.conditions names what keeps it)"
+                " (status.conditions names what keeps it); when it is gone: ",
+                az("prepare")
             ],
         )
         .because("status.phase = Terminating")
@@ -281,9 +282,10 @@ fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
 
 fn cure(failure: &str, namespace: &NamespaceName) -> Fix {
     match failure {
-        "K8S-PENDING" => {
-            "add nodes with az aks nodepool scale, or ask the owner of the taint or quota that the message names".into()
-        }
+        "K8S-PENDING" => fix![
+            "ask the owner of the taint or quota that the message names, or add nodes: ",
+            shell("az aks nodepool scale --resource-group GROUP --cluster-name CLUSTER --name POOL --node-count COUNT")
+        ],
         "K8S-IMAGEPULL" => "open the cluster's way to mcr.microsoft.com and *.data.mcr.microsoft.com".into(),
         "K8S-CRASHLOOP" => kubectl("logs --previous").into(),
         "JOB-OOM" => "give Velero more memory: the extension's setting resources.limits.memory".into(),

@@ -4,10 +4,12 @@ use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{Fix, az, kubectl};
 use aksbackup_shared::fix;
+use aksbackup_shared::ids::NamespaceName;
 use aksbackup_shared::names::STORAGE_LOCATION;
 use aksbackup_shared::schema::{RolesTable, State};
 
 use crate::cluster::storage_locations::{StorageLocation, default_of};
+use crate::commands::checks::correction::correction;
 use crate::commands::checks::{Faults, Sight, unreadable};
 use crate::steps::storage::{Access, access, fix_of, never, overdue, read_only, silent, told};
 
@@ -22,20 +24,34 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     };
     if !locations.known {
         let says = "Velero's kinds are not installed: there is no BackupStorageLocation in this cluster's API";
-        return vec![Check::error(LINK, NAME, says, az("prepare")).proves("BSL-CRD-ABSENT")];
+        return vec![Check::error(LINK, NAME, says, reinstallation()).proves("BSL-CRD-ABSENT")];
     }
     let Some(location) = default_of(&locations.items) else {
         let says = format!("there is no storage location {STORAGE_LOCATION}");
-        return vec![Check::error(LINK, NAME, says, az("prepare")).proves("BSL-ABSENT")];
+        return vec![Check::error(LINK, NAME, says, reinstallation()).proves("BSL-ABSENT")];
     };
-    let mut all = settings(location, &locations.items, state);
-    all.extend(target(location, state));
+    let mut all = settings(location, &locations.items, state, namespace);
+    all.extend(target(location, state, namespace));
     all.push(reach(location, sight, state.cloud.roles.as_ref()));
     all
 }
 
+/// What brings back what the extension's installation creates. `prepare` finds the extension installed and changes nothing.
+fn reinstallation() -> Fix {
+    fix![
+        "if the extension is installed, only a new installation creates it again; decide that with the platform team, because \
+         scheduled backups fail meanwhile. To check the extension: ",
+        az("verify")
+    ]
+}
+
 /// What is wrong in the specification, whatever Velero says of it.
-fn settings(location: &StorageLocation, all: &[StorageLocation], state: &State) -> Vec<Check> {
+fn settings(
+    location: &StorageLocation,
+    all: &[StorageLocation],
+    state: &State,
+    namespace: &NamespaceName,
+) -> Vec<Check> {
     const NAME: &str = "storage settings";
     let name = &location.name;
     let mut faults = Faults::default();
@@ -79,18 +95,12 @@ fn settings(location: &StorageLocation, all: &[StorageLocation], state: &State) 
         );
     }
     let judge = |failure: &str| match failure {
-        "BSL-NO-DEFAULT" | "BSL-SECRET-WINS" => (
-            Verdict::Warning,
-            fix![az("prepare"), " (compares the extension's settings)"],
-        ),
+        "BSL-NO-DEFAULT" | "BSL-SECRET-WINS" => (Verdict::Warning, correction(location, state, namespace)),
         "" => (
             Verdict::Warning,
             "decide with its owner which of the two is the default one: backups that name no location go there".into(),
         ),
-        _ => (
-            Verdict::Error,
-            fix![az("prepare"), " (compares the extension's settings)"],
-        ),
+        _ => (Verdict::Error, correction(location, state, namespace)),
     };
     let known = state.target.is_some();
     let well = || {
@@ -115,7 +125,7 @@ fn is_bool(value: &str) -> bool {
 }
 
 /// Whether backups go where the state file says; nothing is said of a name that is none.
-fn target(location: &StorageLocation, state: &State) -> Option<Check> {
+fn target(location: &StorageLocation, state: &State, namespace: &NamespaceName) -> Option<Check> {
     const NAME: &str = "storage target";
     let target = state.target.as_ref().filter(|_| !location.container.contains('/'))?;
     let of_config = |key: &str| location.config.get(key).cloned();
@@ -156,7 +166,7 @@ fn target(location: &StorageLocation, state: &State) -> Option<Check> {
         return Some(Check::ok(LINK, NAME, says));
     }
     let says = format!("backups go to {}", wrong.join(", "));
-    Some(Check::error(LINK, NAME, says, az("prepare")).proves("STO-WRONG-TARGET"))
+    Some(Check::error(LINK, NAME, says, correction(location, state, namespace)).proves("STO-WRONG-TARGET"))
 }
 
 /// What Velero found when it last looked, and whether that counts.
@@ -241,7 +251,7 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
             why,
             fix!["run this again in a minute; then: ", kubectl("logs")],
         ),
-        Access::Absent => Check::error(LINK, NAME, "it is gone", az("prepare")).proves("BSL-ABSENT"),
+        Access::Absent => Check::error(LINK, NAME, "it is gone", reinstallation()).proves("BSL-ABSENT"),
     })
 }
 

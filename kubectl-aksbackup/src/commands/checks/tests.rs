@@ -283,6 +283,8 @@ fn what_stands_around_has_its_name_too() {
     let skipped = Volume {
         name: "v".into(),
         driver: "file.csi.azure.com".into(),
+        namespace: "n".into(),
+        untiered: None,
     };
     assert_eq!(
         finds(|own| own.volumes = Some(vec![skipped])),
