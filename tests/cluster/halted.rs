@@ -148,7 +148,7 @@ fn storage_that_takes_no_backup(backend: Backend) {
         .kubectl("viewer", &["verify"])
         .ends(Exit::Pending.code())
         .says("there is no storage location default")
-        .says("az aksbackup prepare");
+        .says("only a new installation creates it again");
     configure(&stage)
         .ends(Exit::TheirTurn.code())
         .says("az aksbackup prepare");

@@ -39,8 +39,10 @@ fn no_write_is_lost_and_no_reader_sees_half_a_file() {
                 scope.spawn(move || days(number).map(|days| retention(stage, days)).collect::<Vec<_>>())
             })
             .collect();
-        let written: Vec<Written> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
+        let joined: Vec<_> = writers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        // Before a writer's panic is passed on: the scope waits for the reader.
         over.store(true, Ordering::Relaxed);
+        let written: Vec<Written> = joined.into_iter().flat_map(|writer| writer.unwrap()).collect();
         assert!(reader.join().unwrap() > 0, "it was read meanwhile");
         written
     });

@@ -69,8 +69,34 @@ pub(super) fn replace(target: &Path, bytes: &[u8]) -> Result<(), Setback> {
     file.write_all(bytes)?;
     take_after(file.as_file(), old.as_ref())?;
     file.as_file().sync_all()?;
-    file.persist(target).map_err(|error| error.error)?;
+    put_in_place(file, target)?;
     sync_folder(folder).map_err(Setback::Unconfirmed)
+}
+
+/// Renames the temporary file to `target`.
+#[cfg(not(windows))]
+fn put_in_place(file: NamedTempFile, target: &Path) -> io::Result<()> {
+    file.persist(target).map(drop).map_err(|error| error.error)
+}
+
+/// Renames the temporary file to `target`. Windows refuses that as long as another program has the file open: a reader of ours for a
+/// moment, a virus scanner for longer, an editor for good.
+#[cfg(windows)]
+fn put_in_place(mut file: NamedTempFile, target: &Path) -> io::Result<()> {
+    use std::time::{Duration, Instant};
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const PAUSE: Duration = Duration::from_millis(20);
+    let begun = Instant::now();
+    loop {
+        match file.persist(target) {
+            Ok(_) => return Ok(()),
+            Err(failed) if failed.error.kind() == ErrorKind::PermissionDenied && begun.elapsed() < PATIENCE => {
+                file = failed.file;
+                std::thread::sleep(PAUSE);
+            }
+            Err(failed) => return Err(failed.error),
+        }
+    }
 }
 
 /// A temporary file beside `target`, one of those that [`sweep`] takes away, with what the umask leaves of `mode`.
