@@ -114,7 +114,7 @@ pub(crate) enum Command {
   kubectl aksbackup report --offline --with cloud.json --out report.html
   kubectl aksbackup report --format markdown      # for a ticket
   kubectl aksbackup report -o json                # with the findings as SARIF
-  kubectl aksbackup report --bundle support.tar   # for a supporter: with objects and logs of the cluster")]
+  kubectl aksbackup report --bundle cluster.tar   # for a supporter: with objects and logs of the cluster")]
     Report(ReportArgs),
     /// Print the log of Velero in the extension's agent
     #[command(after_help = "Examples:

@@ -67,8 +67,8 @@ pub(crate) fn region(target: &Target, cluster: &Cluster) -> Outcome<()> {
 }
 
 /// What a private cluster means for the cluster admin.
-const PRIVATE: &str = "the cluster is private: kubectl aksbackup must run on a machine in its network; for single kubectl commands, \
-    az aks command invoke needs no such machine";
+const PRIVATE: &str = "the cluster is private: kubectl aksbackup must run on a machine in its network; the API server check of verify \
+    prints how to run a single kubectl command from elsewhere";
 
 /// What authorized IP ranges mean for the cluster admin.
 const RANGES: &str =
