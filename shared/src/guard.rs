@@ -16,8 +16,9 @@ pub fn raise() {
     }));
 }
 
-/// Runs the program on a thread with a stack of 8 MiB and returns its exit code. The main thread has 1 MiB on Windows, which the nested
-/// futures of a debug build exceed, and whatever `ulimit -s` says elsewhere.
+/// Runs the program with a stack of 8 MiB, as the main thread has elsewhere, and returns its exit code. On Windows that thread has 1 MiB,
+/// which the nested futures of a debug build exceed, and a release build comes near.
+#[cfg(windows)]
 pub fn on_own_stack(program: fn() -> ExitCode) -> ExitCode {
     const STACK: usize = 8 << 20;
     let thread = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK);
@@ -27,6 +28,12 @@ pub fn on_own_stack(program: fn() -> ExitCode) -> ExitCode {
         // Without a thread to be had, the stack that there is has to do.
         Err(_) => program(),
     }
+}
+
+/// Runs the program where it is: the main thread's stack is large enough, and what traces the process follows that thread.
+#[cfg(not(windows))]
+pub fn on_own_stack(program: fn() -> ExitCode) -> ExitCode {
+    program()
 }
 
 /// The limit is inherited by the programs that this one starts, which hold tokens too: az and credential plugins. Where the
