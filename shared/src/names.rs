@@ -6,7 +6,7 @@ pub const NAMESPACE: &str = "dataprotection-microsoft";
 /// Type of the Azure Backup extension.
 pub const EXTENSION_TYPE: &str = "microsoft.dataprotection.kubernetes";
 
-/// Annotation of a service account: the client id that its pods are to use.
+/// Annotation of a service account: the client ID that its pods are to use.
 pub const CLIENT_ID_ANNOTATION: &str = "azure.workload.identity/client-id";
 
 /// Pod label that the workload identity webhook selects pods by; its value is the string `true`.

@@ -74,7 +74,7 @@ fn the_webhook_of_microsoft_injects_what_the_small_cluster_says_it_does() {
             .ok();
         let path = file("pod.json", &pod);
         // A cache that lags behind may miss a service account's annotation, here as there.
-        until("the client id is injected", || {
+        until("the client ID is injected", || {
             let arguments = ["create", "--dry-run=server", "-o", "json", "-f", &path];
             let run = stage.as_kubectl("cluster-admin", &arguments).ok();
             let pod: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();

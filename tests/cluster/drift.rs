@@ -48,7 +48,7 @@ fn a_service_account_made_anew_is_annotated_and_nothing_is_rolled_out(backend: B
         .unwrap();
     named_and_mended(
         &stage,
-        &[&format!("{GENEVA_ACCOUNT} carries no client id")],
+        &[&format!("{GENEVA_ACCOUNT} has no client ID")],
         &[&format!("PATCH serviceaccounts/{GENEVA_ACCOUNT}")],
     );
     assert_eq!((replica_sets(&stage), pod_names(&stage)), (sets, pods_before));
@@ -71,7 +71,7 @@ fn an_annotation_of_somebody_else_s_is_told_and_taken_over_by_force_alone(backen
         &annotate,
     ];
     stage.as_kubectl("cluster-admin", &arguments).ok();
-    let words = format!("{GENEVA_ACCOUNT} carries client id {other} and not {wanted}");
+    let words = format!("{GENEVA_ACCOUNT} has client ID {other} and not {wanted}");
     verify(&stage).ends(Exit::Pending.code()).says(&words);
     let annotation = || {
         let account = stage
@@ -106,7 +106,7 @@ fn an_extension_installed_anew_is_rolled_out_once_for_its_new_client_id(backend:
     stage.sandbox.cluster().settled().unwrap();
     let new = stage.value("/cloud/identity/client_id");
     assert_ne!(new, old);
-    verify(&stage).ends(Exit::Pending.code()).says("carries no client id");
+    verify(&stage).ends(Exit::Pending.code()).says("has no client ID");
     rolled_once_for(&stage, &new);
 }
 
@@ -131,10 +131,10 @@ fn a_new_client_id_alone_is_a_cause_of_exactly_one_rollout(backend: Backend) {
         .says("AADSTS");
     let run = verify(&stage).ends(Exit::Pending.code());
     for account in [AGENT_ACCOUNT, GENEVA_ACCOUNT] {
-        let words = format!("{account} carries client id {OLD} and not {new}");
+        let words = format!("{account} has client ID {OLD} and not {new}");
         assert!(run.stdout.contains(&words), "{run}");
     }
-    assert!(run.stdout.contains(&format!("uses client id {OLD}")), "{run}");
+    assert!(run.stdout.contains(&format!("uses client ID {OLD}")), "{run}");
     rolled_once_for(&stage, &new);
 }
 
@@ -178,7 +178,7 @@ fn a_label_set_by_hand_before_does_not_save_and_does_not_double_the_rollout(back
         ];
         stage.as_kubectl("cluster-admin", &patch).ok();
     }
-    until("the pods have a token file and no client id", || {
+    until("the pods have a token file and no client ID", || {
         let pods = pods(&stage);
         let bare = pods
             .iter()
@@ -187,7 +187,7 @@ fn a_label_set_by_hand_before_does_not_save_and_does_not_double_the_rollout(back
         (bare == 3 && pods.len() == 3).then_some(())
     });
     let sets = replica_sets(&stage);
-    verify(&stage).ends(Exit::Pending.code()).says("carries no client id");
+    verify(&stage).ends(Exit::Pending.code()).says("has no client ID");
     let run = configure(&stage).ok();
     assert_eq!(new_sets(&stage, &sets), once_each(&stage), "{run}");
     verify(&stage).ok();
@@ -227,7 +227,7 @@ fn a_pod_that_the_webhook_s_cache_missed_is_deleted_and_its_deployment_not_rolle
     let sets = replica_sets(&stage);
     // What a pod gets that is made before the webhook has heard of the annotation.
     stage.sandbox.cluster().recreate_service_account(AGENT_ACCOUNT).unwrap();
-    let missed = until("a pod without client id", || {
+    let missed = until("a pod without client ID", || {
         let name = replaced(&stage, AGENT);
         let pod = stage.sandbox.cluster().object("Pod", NAMESPACE, &name)?;
         client_id(&pod).is_null().then_some(name)
@@ -235,8 +235,8 @@ fn a_pod_that_the_webhook_s_cache_missed_is_deleted_and_its_deployment_not_rolle
     named_and_mended(
         &stage,
         &[
-            &format!("pod {missed} has a token file and no client id"),
-            &format!("{AGENT_ACCOUNT} carries no client id"),
+            &format!("pod {missed} has a token file and no client ID"),
+            &format!("{AGENT_ACCOUNT} has no client ID"),
         ],
         &[
             &format!("DELETE pods/{missed}"),

@@ -18,7 +18,7 @@ fn a_storage_location_that_the_node_s_identity_reaches_proves_nothing(backend: B
     assert_eq!(location(&stage)["status"]["phase"], "Available");
     let run = stage.kubectl("viewer", &["verify"]).ends(Exit::Pending.code());
     run.says("runs without workload identity")
-        .says("carries no client id")
+        .says("has no client ID")
         .says("lacks label");
 }
 

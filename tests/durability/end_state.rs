@@ -20,7 +20,7 @@ const KINDS: [&str; 11] = [
 
 /// Keys whose values say when and how often something was looked at or written, not what it is.
 const PASSING: [&str; 10] = [
-    // A digest of the client id among others, which is fresh in every world.
+    // A digest of the client ID among others, which is fresh in every world.
     "aksbackup.io/workload-identity",
     "etag",
     "eTag",

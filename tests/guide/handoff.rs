@@ -53,7 +53,7 @@ fn assert_protected(stage: &Stage) {
     );
 }
 
-/// Every running pod of the extension holds the identity's client id and a token file.
+/// Every running pod of the extension holds the identity's client ID and a token file.
 fn assert_injected(stage: &Stage) {
     let client_id = stage.value("/cloud/identity/client_id");
     let pods = stage.sandbox.kubernetes().objects("Pod");

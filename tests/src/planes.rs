@@ -38,7 +38,7 @@ pub struct ServiceAccountToken {
 pub struct Workload {
     /// Object id of the managed identity's service principal.
     pub principal_id: String,
-    /// Its client id.
+    /// Its client ID.
     pub client_id: String,
 }
 

@@ -45,7 +45,7 @@ pub struct Settings {
     pub etag_moves: u32,
     /// So many extension installs fail before one succeeds.
     pub extension_failures: u32,
-    /// Under 2025-03-01 the extension names its identity's client id and resource id.
+    /// Under 2025-03-01 the extension names its identity's client ID and resource id.
     pub extension_names_identity: bool,
     /// So many jobs fail before one completes.
     pub job_failures: u32,

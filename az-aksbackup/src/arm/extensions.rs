@@ -87,7 +87,7 @@ pub(crate) struct ClusterScope {
 pub(crate) struct AssignedIdentity {
     /// Its principal.
     pub(crate) principal_id: Option<PrincipalId>,
-    /// Its client id.
+    /// Its client ID.
     pub(crate) client_id: Option<ClientId>,
     /// The user-assigned identity.
     pub(crate) resource_id: Option<ResourceId>,

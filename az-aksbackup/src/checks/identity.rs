@@ -36,7 +36,7 @@ fn existence(view: &View, own: &Extension) -> Check {
             LINK,
             NAME,
             format!(
-                "{} with client id {}",
+                "{} with client ID {}",
                 identity.id.name(),
                 identity.properties.client_id
             ),
@@ -73,7 +73,7 @@ fn recorded(view: &View) -> Check {
         true => Check::ok(LINK, NAME, "the state file has this identity"),
         false => {
             let says = format!(
-                "the state file has client id {}, the extension's identity has {}",
+                "the state file has client ID {}, the extension's identity has {}",
                 table.client_id, own.properties.client_id
             );
             let hint = fix![
@@ -87,7 +87,7 @@ fn recorded(view: &View) -> Check {
     }
 }
 
-/// Whether the service accounts carry this identity's client id, as far as the cluster's side has recorded it.
+/// Whether the service accounts carry this identity's client ID, as far as the cluster's side has recorded it.
 fn carried(view: &View) -> Check {
     const LINK: Link = Link::ServiceAccounts;
     const NAME: &str = "recorded client id";

@@ -77,7 +77,7 @@ async fn unrecorded(cli: &Cli, cluster: &ResourceId, check: bool) -> Outcome<Exi
     Ok(status::show(&cli.common.console(), cli.common.output, &shown))
 }
 
-/// Without a file nobody reported what this program can't check, and no later command can be run.
+/// Without a file there is no report of what this program can't check, and no later command can run.
 fn without_file(row: &mut Row) {
     row.next = None;
     if !row.observed && row.standing == Standing::Open {

@@ -35,7 +35,7 @@ const RECORDED: [(&str, &str); 13] = [
     ("vault_id", "/cloud/vault/vault"),
 ];
 
-/// Options whose values are the same for everybody. Where many are possible, as of a duration, these are examples.
+/// Options whose values are the same for every user. Where many are possible, as of a duration, these are examples.
 const COMMON: [(&str, &[&str]); 3] = [
     ("schedule", &["4h", "6h", "8h", "12h", "daily"]),
     ("retention", &["7d", "14d", "30d"]),
@@ -45,7 +45,7 @@ const COMMON: [(&str, &[&str]); 3] = [
 /// The words of `doctor`.
 const DOCTOR_WORDS: &str = "words";
 
-/// Who completes the values of `option`: `file`, `az:KIND`, `own` for values that this program knows, or nobody.
+/// Who completes the values of `option`: `file`, `az:KIND`, `own` for values that this program knows, or empty.
 pub(super) fn source(option: &str) -> Option<&'static str> {
     let by_az = BY_AZ.iter().find(|(own, _)| *own == option).map(|(_, kind)| *kind);
     let file = FILES.contains(&option).then_some("file");

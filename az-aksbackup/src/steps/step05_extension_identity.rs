@@ -1,4 +1,4 @@
-//! Step 5, "Identify Extension Managed Identity": the identity that the extension brought along, with its client id.
+//! Step 5, "Identify Extension Managed Identity": the identity that the extension brought along, with its client ID.
 //!
 //! Stands for `az k8s-extension show --query aksAssignedIdentity.principalId` and `az identity list`. Newer answers name the
 //! identity themselves; else it is found by its principal in the group of the nodes, and only then in the subscription.
@@ -91,7 +91,7 @@ impl Step for ExtensionIdentity {
     fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<Never>> {
         match &seen.identity {
             Sight::Here(identity) => Ok(Decision::Done(format!(
-                "identity {} with client id {}",
+                "identity {} with client ID {}",
                 identity.id.name(),
                 identity.properties.client_id
             ))),

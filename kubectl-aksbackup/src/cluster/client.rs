@@ -273,7 +273,7 @@ impl Patcher {
         }
     }
 
-    /// Sets the client id of a service account, or takes it back with `None`.
+    /// Sets the client ID of a service account, or takes it back with `None`.
     ///
     /// # Errors
     /// As the API server says; a field of another manager is a conflict unless forced. Or a policy of the cluster removes or

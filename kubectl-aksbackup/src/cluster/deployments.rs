@@ -13,7 +13,7 @@ use crate::cluster::ownership::{self, Field};
 use crate::cluster::pods::SKIP_ANNOTATION;
 use crate::cluster::velero;
 
-/// Annotation of a pod template: what its rollout depended on, so that a new client id is a cause of its own.
+/// Annotation of a pod template: what its rollout depended on, so that a new client ID is a cause of its own.
 pub(crate) const CAUSE_ANNOTATION: &str = "aksbackup.io/workload-identity";
 
 /// Name of Helm's release on every object of it.

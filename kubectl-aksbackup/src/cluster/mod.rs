@@ -8,7 +8,7 @@
 //!   [`namespaces`]: objects; [`watch`], [`clock`]: their
 //!   changes, and their time.
 //! * [`surroundings`], [`quantity`]: what the extension would be installed into; [`neighbours`]: what stands beside it;
-//!   [`lists`]: lists that are long, or that may not be read; [`objects`]: objects as they are, for a support bundle.
+//!   [`lists`]: lists that are long, or that the account isn't authorized to read; [`objects`]: objects as they are, for a support bundle.
 //! * [`velero`]: which container Velero runs in; [`injected`], [`selection`]: what the workload identity webhook does to pods, and which pods it is asked about.
 //! * [`issuer`], [`rights`], [`rehearsal`], [`ownership`]: what is asked before anything is written.
 

@@ -45,7 +45,7 @@ pub(crate) struct Sight {
     pub(crate) without_velero: Option<String>,
     /// The namespace's service accounts.
     pub(crate) accounts: Option<Vec<ServiceAccount>>,
-    /// The pods of those deployments, or all of the namespace where they may not be read.
+    /// The pods of those deployments, or all of the namespace if the account isn't authorized to read the deployments.
     pub(crate) pods: Option<Vec<Pod>>,
     /// The namespace's storage locations.
     pub(crate) locations: Option<Locations>,
@@ -90,7 +90,7 @@ impl Sight {
         self.accounts.as_deref().unwrap_or_default()
     }
 
-    /// The client id that pods should use: the file's, else that of the annotations.
+    /// The client ID that pods should use: the file's, else that of the annotations.
     pub(crate) fn expected(&self, state: &State) -> Option<String> {
         let of_file = state.cloud.identity.as_ref().map(|table| table.client_id.to_string());
         let names = used(self.deployments());

@@ -1,6 +1,6 @@
 //! What a rollout depends on, as one short text.
 
-/// A short hash of what the pods of a service account depend on. A new client id or issuer gives another one, and is
+/// A short hash of what the pods of a service account depend on. A new client ID or issuer gives another one, and is
 /// then a cause of exactly one rollout. It guards nothing, so that a plain checksum (FNV-1a, 64 bits) is enough; it
 /// must stay the same for ever, since it stands in the cluster.
 pub(crate) fn cause(client_id: &str, issuer: &str, service_account: &str) -> String {

@@ -39,11 +39,11 @@ pub(crate) fn lack(pod: &Pod, expected: &Expected) -> Option<String> {
         Lack::TokenFile => format!("pod {name} runs without workload identity: container {container} {lack}"),
         Lack::ClientId { from: false } => {
             format!(
-                "pod {name} has a token file and no client id in container {container} ({})",
+                "pod {name} has a token file and no client ID in container {container} ({})",
                 lack.variable()
             )
         }
-        Lack::OtherClientId(other) => format!("pod {name} uses client id {other} in container {container}"),
+        Lack::OtherClientId(other) => format!("pod {name} uses client ID {other} in container {container}"),
         lack => format!("pod {name}: container {container} {lack}"),
     })
 }
@@ -51,7 +51,7 @@ pub(crate) fn lack(pod: &Pod, expected: &Expected) -> Option<String> {
 /// What the webhook does to new pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Webhook {
-    /// New pods get the client id.
+    /// New pods get the client ID.
     Ready,
     /// The webhook does not see an annotation of a service account yet.
     Behind(String),

@@ -1,4 +1,4 @@
-//! Step 6: the service accounts of the extension carry the client id of its identity.
+//! Step 6: the service accounts of the extension have the client ID of its identity.
 //!
 //! The service accounts are those that the deployments really use. One that has no federated credential yet is only
 //! recorded: annotated too early, its pods would lose their storage.
@@ -49,7 +49,7 @@ pub(crate) struct Seen {
 pub(crate) struct Annotate {
     /// The service account as it was seen.
     pub(crate) account: ServiceAccount,
-    /// The client id that it is to carry.
+    /// The client ID that it is to carry.
     pub(crate) client_id: String,
     /// Its namespace.
     pub(crate) namespace: NamespaceName,
@@ -61,14 +61,14 @@ impl Change for Annotate {
         let warning = account.client_id.as_ref().map(|old| match &account.other_manager {
             Some(manager) => {
                 format!(
-                    "replaces client id {old}, set by {manager}; it has to be forced: --force-conflicts; unconfigure does \
+                    "replaces client ID {old}, set by {manager}; requires --force-conflicts; unconfigure does \
                      not restore it"
                 )
             }
-            None => format!("replaces client id {old}"),
+            None => format!("replaces client ID {old}"),
         });
         ChangeNote {
-            summary: format!("annotate service account {} with client id {client_id}", account.name),
+            summary: format!("annotate service account {} with client ID {client_id}", account.name),
             right: Right::new("patch serviceaccounts", format!("namespace {}", self.namespace)),
             creates: None,
             warning,
@@ -137,8 +137,8 @@ impl Step for WorkloadIdentity {
         changes.sort_by_key(|change| change.account.other_manager.is_none());
         Ok(match changes.is_empty() {
             true => Decision::Done(match wanted.len() {
-                1 => format!("1 service account carries client id {client_id}"),
-                count => format!("{count} service accounts carry client id {client_id}"),
+                1 => format!("1 service account has client ID {client_id}"),
+                count => format!("{count} service accounts have client ID {client_id}"),
             }),
             false => Decision::Change(changes),
         })

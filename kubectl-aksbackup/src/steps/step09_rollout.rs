@@ -340,7 +340,7 @@ impl Seen {
         }
         Ok(match going.is_empty() {
             true => Decision::Done(format!(
-                "{} deployments run with client id {}",
+                "{} deployments run with client ID {}",
                 self.deployments.len(),
                 goal.client_id
             )),

@@ -120,7 +120,7 @@ impl Step for Verification {
         match access {
             Access::Proven(location) if location.read_only => self.read_only(location),
             Access::Proven(location) => Ok(Decision::Done(format!(
-                "storage location {} is Available to pods that use client id {client_id}",
+                "storage location {} is Available to pods that use client ID {client_id}",
                 location.name
             ))),
             Access::Silent(location) => Ok(Decision::Wait(Wait::for_(silent(location)))),

@@ -70,7 +70,7 @@ impl Change for TakeBack {
                 Some("its pods go back to the node's identity".to_owned()),
             ),
             Self::Annotation { account, namespace } => (
-                format!("take the client id off service account {}", account.name),
+                format!("remove the client ID from service account {}", account.name),
                 "patch serviceaccounts",
                 namespace,
                 None,

@@ -125,7 +125,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len()] = [
         table: Some("identity"),
         recorded: |state| {
             let table = state.cloud.identity.as_ref()?;
-            recorded(format!("client id {}", table.client_id), table.written.as_ref())
+            recorded(format!("client ID {}", table.client_id), table.written.as_ref())
         },
         stale: |_| None,
     },
@@ -210,7 +210,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len()] = [
         permissions: &[requires(
             "patch serviceaccounts",
             Scope::Namespace,
-            "to annotate the service accounts with the client id",
+            "to annotate the service accounts with the client ID",
         )],
         table: Some("workload_identity"),
         recorded: |state| {

@@ -55,7 +55,7 @@ pub(super) fn roles(state: &State) -> Option<String> {
 pub(super) fn annotated(state: &State) -> Option<String> {
     let own = state.cluster.workload_identity.as_ref()?;
     let identity = state.cloud.identity.as_ref()?;
-    differs("client id", own.client_id.as_str(), identity.client_id.as_str())
+    differs("client ID", own.client_id.as_str(), identity.client_id.as_str())
 }
 
 pub(super) fn verification(state: &State) -> Option<String> {
@@ -63,7 +63,7 @@ pub(super) fn verification(state: &State) -> Option<String> {
     let identity = state.cloud.identity.as_ref();
     let storage = state.cloud.storage.as_ref();
     identity
-        .and_then(|table| differs("client id", own.client_id.as_str(), table.client_id.as_str()))
+        .and_then(|table| differs("client ID", own.client_id.as_str(), table.client_id.as_str()))
         .or_else(|| storage.and_then(|table| differs("account", &own.account, table.account.name())))
         .or_else(|| storage.and_then(|table| differs("container", &own.container, table.container.as_str())))
 }

@@ -122,7 +122,7 @@ identifier!(
 );
 identifier!(
     /// The application (client) id of an identity: what a token is asked for.
-    ClientId, "client id", "a GUID such as 00000000-0000-0000-0000-000000000000", is_guid
+    ClientId, "client ID", "a GUID such as 00000000-0000-0000-0000-000000000000", is_guid
 );
 identifier!(
     /// The object id of an identity's service principal: what roles are assigned to.

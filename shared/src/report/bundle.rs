@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -14,7 +14,6 @@ use crate::diagnosis::mask;
 use crate::failure::{Failure, Outcome};
 use crate::process::document;
 use crate::report::model::Report;
-use crate::report::tar;
 use crate::report::views::Look;
 use crate::report::{html, machine};
 use crate::schema::State;
@@ -59,15 +58,14 @@ pub(super) fn write(console: &Console, path: &Path, contents: &Contents<'_>, own
     let files = bounded(files(contents)?.into_iter().chain(own).map(without_secrets));
     let listing = listing(contents.tool, &files);
     let all = [vec![BundleFile::new("README.txt", listing)], files].concat();
-    let bytes = tar::archive(all.iter().map(|file| (file.name.as_str(), file.text.as_bytes())));
-    let written = OpenOptions::new().write(true).create_new(true).open(path);
-    let written = written.and_then(|mut file| file.write_all(&bytes));
-    if let Err(error) = written {
-        return Failure::failed(format!("cannot write support bundle {}", path.display()))
-            .because(error.to_string())
-            .hint("name a file that doesn't exist yet: --bundle FILE")
-            .err();
-    }
+    let bytes = archive(&all)
+        .and_then(|bytes| create(path, &bytes).map(|()| bytes))
+        .or_else(|error| {
+            Failure::failed(format!("cannot write support bundle {}", path.display()))
+                .because(error.to_string())
+                .hint("name a file that doesn't exist yet in a folder that you can write to: --bundle FILE")
+                .err()
+        })?;
     let kilobytes = bytes.len().div_ceil(1024);
     console.say(format!(
         "report: wrote {} ({} files, {kilobytes} KiB)",
@@ -76,6 +74,27 @@ pub(super) fn write(console: &Console, path: &Path, contents: &Contents<'_>, own
     ));
     console.say("It has no secrets that are known as such, but names, IDs and log lines. Check it before you send it: README.txt in it lists its files");
     Ok(())
+}
+
+/// Returns the files as an archive. Equal contents give equal bytes: no time, no owner.
+fn archive(files: &[BundleFile]) -> io::Result<Vec<u8>> {
+    let mut out = tar::Builder::new(Vec::new());
+    for file in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(file.text.len().try_into().map_err(io::Error::other)?);
+        header.set_mode(0o600);
+        out.append_data(&mut header, &file.name, file.text.as_bytes())?;
+    }
+    out.into_inner()
+}
+
+/// Writes a new file for its owner alone: it has names and log lines.
+fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(bytes)
 }
 
 fn files(contents: &Contents<'_>) -> Outcome<Vec<BundleFile>> {
@@ -137,9 +156,7 @@ fn bounded(files: impl Iterator<Item = BundleFile>) -> Vec<BundleFile> {
         if held > OF_ALL {
             file.text = "[left out: the bundle would be too large]\n".to_owned();
         }
-        let mut name = file.name;
-        name.truncate(tar::NAME.min(name.len()));
-        all.push(BundleFile { name, text: file.text });
+        all.push(file);
     }
     all
 }
@@ -167,6 +184,29 @@ mod tests {
             file.text,
             "by = \"[account]\" client_secret=[masked] image mcr.microsoft.com/x@sha256:00"
         );
+    }
+
+    #[test]
+    fn tar_reads_the_archive_and_equal_contents_are_equal_bytes() {
+        let long = BundleFile::new(format!("logs/{}.log", "p".repeat(200)), "x".repeat(700));
+        let files = [BundleFile::new("README.txt", "hello"), long];
+        let bytes = archive(&files).unwrap();
+        assert_eq!(bytes, archive(&files).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar");
+        create(&path, &bytes).unwrap();
+        create(&path, b"other").unwrap_err();
+        let tar = std::process::Command::new("tar")
+            .args(["-xf", "a.tar"])
+            .current_dir(folder.path())
+            .status();
+        assert!(tar.unwrap().success());
+        for file in &files {
+            assert_eq!(
+                std::fs::read_to_string(folder.path().join(&file.name)).unwrap(),
+                file.text
+            );
+        }
     }
 
     #[test]

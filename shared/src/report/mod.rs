@@ -18,7 +18,6 @@ mod bundle;
 mod found;
 mod links;
 mod picture;
-mod tar;
 mod unseen;
 mod views;
 

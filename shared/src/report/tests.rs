@@ -295,7 +295,7 @@ fn the_parts_of_the_vault_s_link_break_each_their_own_station() {
 fn a_station_that_is_well_says_what_is_known_of_itself() {
     let cluster = vec![
         Check::ok(Link::Pods, "namespace", "is Active"),
-        Check::ok(Link::ServiceAccounts, "service accounts", "3 carry the client id"),
+        Check::ok(Link::ServiceAccounts, "service accounts", "3 have the client ID"),
     ];
     let cloud = vec![
         Check::ok(Link::Vault, "Reader of the vault on shop-prod", "assigned"),
@@ -309,7 +309,7 @@ fn a_station_that_is_well_says_what_is_known_of_itself() {
         ],
     );
     let says = |id: &str| node(&page, id).says.trim_end_matches('.').to_owned();
-    assert_eq!(says("service-accounts"), "3 carry the client id");
+    assert_eq!(says("service-accounts"), "3 have the client ID");
     assert_eq!(says("trusted-access"), "the binding is there");
 }
 

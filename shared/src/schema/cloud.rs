@@ -30,7 +30,7 @@ pub struct CloudTables {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<ExtensionTable>,
     /// Step 5. Written by `az aksbackup prepare`; read by `az aksbackup grant` and by `kubectl aksbackup configure` and
-    /// `verify`, which annotate with the client id and look for it.
+    /// `verify`, which annotate with the client ID and look for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityTable>,
     /// Step 7. Written by `az aksbackup prepare`; read by `kubectl aksbackup configure`, which rolls nothing out to a
@@ -167,7 +167,7 @@ pub struct ExtensionTable {
 pub struct IdentityTable {
     /// The user-assigned identity.
     pub identity: ResourceId,
-    /// Its client id, for annotations.
+    /// Its client ID, for annotations.
     pub client_id: ClientId,
     /// Its principal, for roles.
     pub principal: PrincipalId,

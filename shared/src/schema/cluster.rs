@@ -49,7 +49,7 @@ pub struct WorkloadsTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WorkloadIdentityTable {
-    /// The client id that they carry.
+    /// The client ID that they carry.
     pub client_id: ClientId,
     /// The service accounts.
     pub service_accounts: Vec<ObjectName>,
@@ -73,7 +73,7 @@ pub struct RolloutTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VerificationTable {
-    /// The client id that the running pods were injected with.
+    /// The client ID that the running pods were injected with.
     pub client_id: ClientId,
     /// The backup storage location.
     pub storage_location: ObjectName,

@@ -94,7 +94,7 @@ fn what_was_done_for_another_identity_is_stale_and_next() {
 fn what_is_done_but_not_as_the_file_says_is_stale() {
     let done = Ending::Done {
         drift: None,
-        evidence: format!("client id {OTHER_IDENTITY}"),
+        evidence: format!("client ID {OTHER_IDENTITY}"),
         changed: vec![],
     };
     let (file, now) = (state(ANNOTATED), reinstalled());

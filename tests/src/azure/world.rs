@@ -73,7 +73,7 @@ pub(crate) struct World {
     pub(crate) cluster_access: ClusterAccess,
     /// Until when somebody else writes a credential on an identity, by its lower-case id.
     pub(crate) identity_writes: BTreeMap<String, f64>,
-    /// Until when Entra remembers that it knew no such credential, by client id, issuer and subject.
+    /// Until when Entra remembers that it knew no such credential, by client ID, issuer and subject.
     pub(crate) unknown_credentials: BTreeMap<String, f64>,
     agenda: Vec<(f64, u64, Event)>,
     sequence: u64,

@@ -33,7 +33,7 @@ fn seen(identity: Sight<Identity>) -> Seen {
 #[test]
 fn satisfied_world_needs_nothing() {
     let seen = seen(Sight::Here(identity()));
-    let evidence = "identity ext-1 with client id 44444444-4444-4444-8444-444444444444";
+    let evidence = "identity ext-1 with client ID 44444444-4444-4444-8444-444444444444";
     assert_eq!(step().decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
     let mut tables = CloudTables::default();
     step().record(&seen, &mut tables);

@@ -69,7 +69,7 @@ fn with_identity(change: impl FnOnce(&mut serde_json::Value)) -> State {
     state
 }
 
-/// The world, in which Azure has the identity of that file with this principal and client id.
+/// The world, in which Azure has the identity of that file with this principal and client ID.
 fn world_with_identity(principal: &str, client_id: &str) -> World {
     let id = with_identity(|_| ()).cloud.identity.unwrap().identity;
     let body = json!({ "id": id, "properties": { "principalId": principal, "clientId": client_id } });

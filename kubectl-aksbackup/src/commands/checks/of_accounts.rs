@@ -66,7 +66,7 @@ fn annotations(sight: &Sight, state: &State) -> Vec<Check> {
         "WI-SA-WRONG-CLIENT" => (Verdict::Error, configuration(manager)),
         _ => (Verdict::Error, kubectl("configure").into()),
     };
-    let well = || format!("{} carry client id {}", names.len(), wanted.clone().unwrap_or_default());
+    let well = || format!("{} have client ID {}", names.len(), wanted.clone().unwrap_or_default());
     faults.checks(LINK, NAME, well, judge)
 }
 
@@ -76,13 +76,13 @@ fn faults_of(own: &ServiceAccount, wanted: Option<&str>, state: &State, faults: 
         return bare(own, state, faults);
     };
     if client_id.parse::<ClientId>().is_err() {
-        let says = format!("{name} carries {client_id:?}, which is no client id");
+        let says = format!("{name} has {client_id:?}, which is not a client ID");
         return faults.add("WI-SA-WRONG-CLIENT", says);
     }
     let Some(wanted) = wanted.filter(|wanted| !wanted.eq_ignore_ascii_case(client_id)) else {
         return;
     };
-    let says = format!("{name} carries client id {client_id} and not {wanted}");
+    let says = format!("{name} has client ID {client_id} and not {wanted}");
     // What this program once wrote was right then: the identity is another one since.
     let stale = own.ours && own.other_manager.is_none() && state.cloud.identity.is_some();
     faults.add(
@@ -95,7 +95,7 @@ fn faults_of(own: &ServiceAccount, wanted: Option<&str>, state: &State, faults: 
     );
 }
 
-/// An account without a client id: misspelt, lost, or never annotated.
+/// An account without a client ID: misspelt, lost, or never annotated.
 fn bare(own: &ServiceAccount, state: &State, faults: &mut Faults) {
     let name = &own.name;
     let near = typos(own.keys.keys().map(String::as_str));
@@ -106,9 +106,9 @@ fn bare(own: &ServiceAccount, state: &State, faults: &mut Faults) {
     match was_annotated(state, name) {
         true => faults.add(
             "EXT-DRIFT",
-            format!("{name} carries no client id, and the state file says that it was set"),
+            format!("{name} has no client ID, and the state file says that it was set"),
         ),
-        false => faults.add("WI-SA-NO-CLIENT", format!("{name} carries no client id")),
+        false => faults.add("WI-SA-NO-CLIENT", format!("{name} has no client ID")),
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     };
     let well = || {
         format!(
-            "use client id {} with a token file",
+            "use client ID {} with a token file",
             eye.expected.client_id.clone().unwrap_or_default()
         )
     };
@@ -150,7 +150,7 @@ impl Eye {
                 let wanted = wanted.map(|wanted| format!(" and not {wanted}")).unwrap_or_default();
                 faults.add(
                     failure,
-                    format!("pod {name} uses client id {uses} in container {container}{wanted}"),
+                    format!("pod {name} uses client ID {uses} in container {container}{wanted}"),
                 );
             }
             _ => {
@@ -159,7 +159,7 @@ impl Eye {
                 } else {
                     "WI-SA-NO-CLIENT"
                 };
-                let says = format!("pod {name} has a token file and no client id in container {container}");
+                let says = format!("pod {name} has a token file and no client ID in container {container}");
                 faults.add(failure, says);
             }
         }
@@ -179,7 +179,7 @@ impl Eye {
         );
     }
 
-    /// The rollout's note is a hash of client id, issuer and account. The client id is as it should be; where no account of
+    /// The rollout's note is a hash of client ID, issuer and account. The client ID is as it should be; where no account of
     /// the namespace makes the note right, it was another issuer.
     fn rolled_out_for_another_issuer(&self, pod: &Pod, sight: &Sight, faults: &mut Faults) {
         let (Some(client_id), Some(issuer), Some(own)) = (&self.expected.client_id, &self.issuer, &pod.cause) else {
