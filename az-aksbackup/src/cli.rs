@@ -37,11 +37,11 @@ use crate::steps::confirm::{Named, NamedGroup};
         "    2  wrong usage\n",
         "    3  the named resource does not exist\n",
         "    4  not permitted, or not signed in\n",
-        "    5  someone else's turn: what, who, and the exact command are printed\n",
+        "    5  waiting for another person: who, which permission, and the command are printed\n",
         "    6  the state file is held by another process\n",
         "    7  the state file is unreadable, newer, or in conflict\n",
         "    8  changes pending (--dry-run, status --check) or findings (verify, doctor)\n",
-        "  124  deadline reached while waiting; run again to go on\n",
+        "  124  timed out while waiting; run the command again to resume\n",
         "  130  interrupted; nothing is lost",
     ),
 )]
@@ -189,9 +189,9 @@ pub(crate) enum Command {
     /// Show how two state files differ
     #[command(after_help = "Examples:
   az aksbackup diff from-cluster-team.toml   # against the state file
-  az aksbackup diff a.toml b.toml -o json    # ends 8 if they differ")]
+  az aksbackup diff a.toml b.toml -o json    # exits with code 8 if they differ")]
     Diff(DiffArgs),
-    /// Raise the state file to this program's number of its format
+    /// Upgrade the state file to the current schema version
     #[command(after_help = "Examples:
   az aksbackup migrate --dry-run   # show the change
   az aksbackup migrate --yes       # without asking")]

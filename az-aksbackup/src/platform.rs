@@ -1,6 +1,7 @@
 //! The Azure side, as the runner sees it.
 
 use aksbackup_shared::guide::StepName;
+use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::{CloudTables, Intent};
 use aksbackup_shared::step::Platform;
 use jiff::Timestamp;
@@ -59,7 +60,7 @@ fn second(time: Timestamp) -> Timestamp {
 }
 
 fn is(intent: &Intent, step: StepName, object: &str) -> bool {
-    intent.step == step && intent.object.eq_ignore_ascii_case(object)
+    intent.step == step && same(&intent.object, object)
 }
 
 #[cfg(test)]

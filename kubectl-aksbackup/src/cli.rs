@@ -38,11 +38,11 @@ use crate::cluster::flags::ConnectionFlags;
         "    2  wrong usage\n",
         "    3  the named resource does not exist\n",
         "    4  not permitted, or not signed in\n",
-        "    5  someone else's turn: what, who, and the exact command are printed\n",
+        "    5  waiting for another person: who, which permission, and the command are printed\n",
         "    6  the state file is held by another process\n",
         "    7  the state file is unreadable, newer, or in conflict\n",
         "    8  changes pending (--dry-run, status --check) or findings (verify, doctor)\n",
-        "  124  deadline reached while waiting; run again to go on\n",
+        "  124  timed out while waiting; run the command again to resume\n",
         "  130  interrupted; nothing is lost",
     ),
 )]
@@ -100,7 +100,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   kubectl aksbackup status
   kubectl aksbackup status --offline   # the state file alone
-  kubectl aksbackup status --check     # ends 8 if anything is left")]
+  kubectl aksbackup status --check     # exits with code 8 if anything is left")]
     Status(StatusArgs),
     /// Print a message for whoever is next: what was done, what to run, which rights, and a digest of the state file
     #[command(after_help = "Examples:
@@ -139,9 +139,9 @@ A value that configure --force-conflicts replaced is removed and not restored.")
     /// Show how two state files differ
     #[command(after_help = "Examples:
   kubectl aksbackup diff from-cluster-team.toml   # against the state file
-  kubectl aksbackup diff a.toml b.toml -o json    # ends 8 if they differ")]
+  kubectl aksbackup diff a.toml b.toml -o json    # exits with code 8 if they differ")]
     Diff(DiffArgs),
-    /// Raise the state file to this program's number of its format
+    /// Upgrade the state file to the current schema version
     #[command(after_help = "Examples:
   kubectl aksbackup migrate --dry-run
   kubectl aksbackup migrate --yes")]

@@ -44,7 +44,7 @@ impl Exit {
         (Self::NotPermitted, "not permitted, or not signed in"),
         (
             Self::TheirTurn,
-            "someone else's turn: what, who, and the exact command are printed",
+            "waiting for another person: who, which permission, and the command are printed",
         ),
         (Self::StateHeld, "the state file is held by another process"),
         (
@@ -55,7 +55,10 @@ impl Exit {
             Self::Pending,
             "changes pending (--dry-run, status --check) or findings (verify, doctor)",
         ),
-        (Self::Deadline, "deadline reached while waiting; run again to go on"),
+        (
+            Self::Deadline,
+            "timed out while waiting; run the command again to resume",
+        ),
         (Self::Interrupted, "interrupted; nothing is lost"),
     ];
 

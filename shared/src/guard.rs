@@ -25,7 +25,7 @@ pub fn on_own_stack(program: fn() -> ExitCode) -> ExitCode {
     match thread.spawn(program).map(std::thread::JoinHandle::join) {
         Ok(Ok(code)) => code,
         Ok(Err(_)) => ExitCode::from(Exit::Failed.code()),
-        // Without a thread to be had, the stack that there is has to do.
+        // If no thread can be created, the existing stack must do.
         Err(_) => program(),
     }
 }

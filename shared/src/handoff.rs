@@ -21,7 +21,7 @@ use crate::status::{Row, Standing, rows};
 mod access;
 mod words;
 
-pub use access::Access;
+pub use access::{Access, invoke};
 
 /// The placeholder for what the receiver has to be told in another way.
 const CLIENT_ID: &str = "--client-id CLIENT-ID";

@@ -251,7 +251,12 @@ impl Cluster {
         ranges.and_then(Value::as_array).map_or(0, Vec::len)
     }
 
-    /// Returns who can reach its API server, where that isn't everybody.
+    /// Returns whether `az aks command invoke` works for it: it can be disabled for each cluster.
+    pub(crate) fn has_run_command(&self) -> bool {
+        self.is_on("/properties/apiServerAccessProfile/disableRunCommand") != Some(true)
+    }
+
+    /// Returns which machines can reach its API server, if access is restricted.
     pub(crate) fn api_server_access(&self) -> Option<ApiServerAccess> {
         match (self.is_private(), self.authorized_ranges()) {
             (true, _) => Some(ApiServerAccess::Private),

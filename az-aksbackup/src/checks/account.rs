@@ -11,7 +11,7 @@ use crate::arm::extensions::Extension;
 use crate::arm::region;
 use crate::arm::storage::Account;
 use crate::checks::applying;
-use crate::checks::extension_settings;
+use crate::checks::extension_settings::{self, Stored};
 use crate::target_ids;
 
 /// A failure about an account's name, with its cure.
@@ -46,7 +46,7 @@ pub(crate) fn vanished(
     let created = |id: &ResourceId| state.cloud.created.iter().any(|own| same(&own.object, id.as_str()));
     let used = extensions
         .iter()
-        .any(|own| own.is_installed() && extension_settings::same_storage(target, own).is_ok());
+        .any(|own| own.is_installed() && matches!(extension_settings::stored(target, own), Stored::There));
     let had_account = used || table.is_some() || created(&account_id);
     let had_container = used || table.is_some_and(|own| own.container == target.storage.container);
     let since = table.and_then(|own| own.written.as_ref());
@@ -211,6 +211,7 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::checks::view::tests::extension;
     use crate::target_ids::tests::example;
 
     /// An account as this tool makes one, with what a test wants otherwise.
@@ -222,6 +223,15 @@ pub(crate) mod tests {
         });
         change(&mut body);
         serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn an_extension_proves_an_account_only_if_it_stores_backups_in_it() {
+        let gone = |extension| vanished(&State::default(), &example(), &[extension], (false, false)).is_some();
+        assert!(gone(extension(|_| ())));
+        // The short names of the Azure CLI, which the chart ignores.
+        let short = json!({ "blobContainer": "c", "storageAccount": "a" });
+        assert!(!gone(extension(|own| own["configurationSettings"] = short)));
     }
 
     #[test]

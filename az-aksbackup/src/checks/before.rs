@@ -170,7 +170,7 @@ fn snapshot_lock(view: &View) -> Check {
     }
 }
 
-/// Whether another vault protects the cluster already.
+/// Whether a vault protects the cluster already, and whether its protection works.
 fn protection(view: &View) -> Check {
     const NAME: &str = "backup instance";
     const LINK: Link = Link::BackupInstance;
@@ -179,10 +179,10 @@ fn protection(view: &View) -> Check {
     }
     let elsewhere = |own: &&Instance| view.target().is_some() && own.vault() != view.places.vault;
     let all = view.instances.here().map(Vec::as_slice).unwrap_or_default();
-    match (all.iter().find(elsewhere), all.is_empty()) {
+    match (all.iter().find(elsewhere), all.first()) {
         (Some(other), _) => instance::elsewhere(view, other),
-        (None, true) => Check::ok(LINK, NAME, "no vault protects the cluster yet"),
-        (None, false) => Check::ok(LINK, NAME, "the cluster is protected by this vault"),
+        (None, None) => Check::ok(LINK, NAME, "no vault protects the cluster yet"),
+        (None, Some(own)) => instance::protection(own),
     }
 }
 

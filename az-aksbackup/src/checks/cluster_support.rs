@@ -1,11 +1,13 @@
 //! What Azure Backup wants of any cluster, whether something is installed already or not:
 //! <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>.
 
+use aksbackup_shared::args::quoted;
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::command_line::{CommandLine, az, kubectl, shell};
+use aksbackup_shared::command_line::{az, kubectl, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
+use aksbackup_shared::handoff::invoke;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::schema::{ApiServerAccess, Target};
 
@@ -33,8 +35,8 @@ impl ClusterRef<'_> {
 pub(crate) fn flags(cluster: &ResourceId) -> String {
     format!(
         "--name {} --resource-group {} --subscription {}",
-        cluster.name(),
-        cluster.resource_group(),
+        quoted(cluster.name()),
+        quoted(cluster.resource_group().as_str()),
         cluster.subscription()
     )
 }
@@ -248,22 +250,19 @@ fn api_server(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "API server";
     let says = match cluster.api_server_access() {
         None => "its address is public".to_owned(),
-        Some(ApiServerAccess::Private) => format!(
-            "it is private: kubectl aksbackup must run on a machine in the cluster's network; for single kubectl commands: {}",
-            invoke(of)
-        ),
+        Some(ApiServerAccess::Private) => {
+            let other = match cluster.has_run_command() {
+                true => format!("for single kubectl commands: {}", invoke(of.id)),
+                false => "az aks command invoke is disabled for it".to_owned(),
+            };
+            format!("it is private: kubectl aksbackup must run on a machine in the cluster's network; {other}")
+        }
         Some(ApiServerAccess::AuthorizedRanges) => format!(
             "{} authorized IP ranges: kubectl aksbackup must run on a machine with an address in one of them",
             cluster.authorized_ranges()
         ),
     };
     Check::ok(LINK, NAME, says)
-}
-
-/// Runs a kubectl command in a private cluster from anywhere.
-fn invoke(of: ClusterRef<'_>) -> CommandLine {
-    let command = "kubectl get pods --namespace dataprotection-microsoft";
-    shell(format!("az aks command invoke {} --command \"{command}\"", of.flags()))
 }
 
 fn availability_sets(cluster: &Cluster) -> Check {

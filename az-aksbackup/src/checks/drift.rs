@@ -91,7 +91,7 @@ impl std::fmt::Display for Difference {
 pub(crate) fn of_instance(target: &Target, own: &Instance) -> Vec<Difference> {
     let mut all = Vec::new();
     let policy = &own.properties.policy_info.policy_id;
-    if !policy.eq_ignore_ascii_case(target_ids::policy(target).as_str()) {
+    if !same(policy, target_ids::policy(target).as_str()) {
         all.push(difference(Setting::Policy, last(policy), target.policy.name.as_str()));
     }
     let (group, live) = (

@@ -8,7 +8,7 @@ use aksbackup_shared::ids::ResourceId;
 
 use crate::arm::extensions::{self, Extension};
 use crate::arm::storage::Account;
-use crate::checks::extension_settings::{self, ACCOUNT, BUCKET, TENANT, USE_AAD};
+use crate::checks::extension_settings::{self, ACCOUNT, BUCKET, Stored, TENANT, USE_AAD};
 use crate::checks::reinstallation::decision;
 use crate::checks::sole_extension::sole;
 use crate::checks::view::View;
@@ -51,7 +51,7 @@ pub(crate) fn already_there(view: &View) -> Vec<Check> {
     }
     match view.extension() {
         Some(own) => vec![place(view), state(view, own), storage(view, own)],
-        None => vec![Check::ok(LINK, NAME, "none is installed yet: prepare installs it")],
+        None => vec![Check::ok(LINK, NAME, "not installed yet (prepare installs it)")],
     }
 }
 
@@ -145,11 +145,14 @@ fn storage(view: &View, own: &Extension) -> Check {
         return Check::ok(LINK, NAME, format!("container {container} in account {account}")).because(facts);
     };
     let unset = container.is_empty() || account.is_empty();
-    match extension_settings::same_storage(target, own) {
-        Ok(()) => Check::ok(LINK, NAME, "it is the target's").because(facts),
+    match extension_settings::stored(target, own) {
+        Stored::There => Check::ok(LINK, NAME, "it is the target's").because(facts),
         // What is not set at all is another check's.
-        Err(_) if unset => Check::unknown(LINK, NAME, "the extension does not say where it stores").because(facts),
-        Err(failure) => {
+        Stored::Nowhere => Check::unknown(LINK, NAME, "the extension does not say where it stores").because(facts),
+        Stored::Elsewhere(_) if unset => {
+            Check::unknown(LINK, NAME, "the extension does not say where it stores").because(facts)
+        }
+        Stored::Elsewhere(failure) => {
             let says = failure.why.into_iter().next().unwrap_or(failure.what);
             let hint = fix![
                 "if the extension is right: ",

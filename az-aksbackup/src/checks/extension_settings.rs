@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::failure::Failure;
+use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::Target;
 
 use crate::arm::extensions::Extension;
@@ -60,43 +61,52 @@ pub(crate) fn has_no_storage(extension: &Extension) -> bool {
         .all(|key| extension.setting(key).is_empty())
 }
 
-/// Checks that an extension stores into the target's container.
-///
-/// # Errors
-/// It stores elsewhere: both sides are named.
-pub(crate) fn same_storage(target: &Target, extension: &Extension) -> Outcome<()> {
+/// Where an extension stores backups, compared with the target.
+pub(crate) enum Stored {
+    /// In the target's container.
+    There,
+    /// Nowhere yet: see [`has_no_storage`].
+    Nowhere,
+    /// Elsewhere: both sides are named.
+    Elsewhere(Failure),
+}
+
+/// Returns where an extension stores backups.
+pub(crate) fn stored(target: &Target, extension: &Extension) -> Stored {
     let other = storage(target)
         .into_iter()
-        .find(|(key, value)| !extension.setting(key).eq_ignore_ascii_case(value));
-    if other.is_none() || has_no_storage(extension) {
-        return Ok(());
+        .find(|(key, value)| !same(extension.setting(key), value));
+    if other.is_none() {
+        return Stored::There;
+    }
+    if has_no_storage(extension) {
+        return Stored::Nowhere;
     }
     let own = |key| extension.setting(key);
     let wanted = &target.storage;
-    Failure::failed(format!("extension {} stores backups elsewhere", extension.name))
-        .because(format!(
-            "it has container {}, account {}, group {}, subscription {}; wanted are container {}, account {}, group {}, \
+    let failure = Failure::failed(format!("extension {} stores backups elsewhere", extension.name)).because(format!(
+        "it has container {}, account {}, group {}, subscription {}; wanted are container {}, account {}, group {}, \
              subscription {}",
-            own(BUCKET),
-            own(ACCOUNT),
-            own(GROUP),
-            own(SUBSCRIPTION),
-            wanted.container,
-            wanted.account,
-            wanted.resource_group,
-            target.subscription
-        ))
-        .err()
+        own(BUCKET),
+        own(ACCOUNT),
+        own(GROUP),
+        own(SUBSCRIPTION),
+        wanted.container,
+        wanted.account,
+        wanted.resource_group,
+        target.subscription
+    ));
+    Stored::Elsewhere(failure)
 }
 
 /// The settings that an extension lacks for access without account keys.
 pub(crate) fn keyless(target: &Target, extension: &Extension, blob_endpoint: &str) -> Settings {
-    let same = |own: &str, value: &str| {
+    let alike = |own: &str, value: &str| {
         own.trim_end_matches('/')
             .eq_ignore_ascii_case(value.trim_end_matches('/'))
     };
     keys(target, blob_endpoint)
         .into_iter()
-        .filter(|(key, value)| !same(extension.setting(key), value))
+        .filter(|(key, value)| !alike(extension.setting(key), value))
         .collect()
 }

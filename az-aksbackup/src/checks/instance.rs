@@ -72,7 +72,7 @@ fn absent(view: &View) -> Check {
     }
 }
 
-fn protection(own: &Instance) -> Check {
+pub(crate) fn protection(own: &Instance) -> Check {
     const NAME: &str = "backup instance";
     let (name, state) = (own.id.name(), own.protection());
     let check = match protection::of(own) {

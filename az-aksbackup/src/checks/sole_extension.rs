@@ -13,7 +13,7 @@ use aksbackup_shared::names::NAMESPACE;
 use aksbackup_shared::schema::Target;
 
 use crate::arm::extensions::{self, Extension};
-use crate::checks::extension_settings::{self, ACCOUNT, BUCKET};
+use crate::checks::extension_settings::{self, ACCOUNT, BUCKET, Stored};
 use crate::checks::reinstallation::decision;
 
 /// Returns the extension of Azure Backup of those on `cluster`; `None` where there is none.
@@ -64,7 +64,10 @@ pub(crate) fn no_conflict(target: &Target, extensions: &[Extension]) -> Outcome<
     let Some(own) = sole(&target.cluster, extensions)? else {
         return Ok(());
     };
-    extension_settings::same_storage(target, own).map_err(|failure| two_cures(*failure, target, own))
+    match extension_settings::stored(target, own) {
+        Stored::There | Stored::Nowhere => Ok(()),
+        Stored::Elsewhere(failure) => Err(two_cures(failure, target, own)),
+    }
 }
 
 fn two_cures(failure: Failure, target: &Target, extension: &Extension) -> Box<Failure> {

@@ -5,7 +5,7 @@ use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::command_line::shell;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::program::Program;
 use aksbackup_shared::schema::State;
 use jiff::Timestamp;
@@ -93,7 +93,7 @@ async fn named(cli: &Cli, flags: &ClusterFlags, recorded: Option<&ResourceId>) -
         return Ok(None);
     };
     let means = |id: &&ResourceId| {
-        let group = id.resource_group().as_str().eq_ignore_ascii_case(group.as_str());
+        let group = same(id.resource_group().as_str(), group.as_str());
         group && id.name().eq_ignore_ascii_case(name.as_str())
     };
     match recorded.filter(means).filter(|_| cli.azure.subscription.is_none()) {

@@ -11,7 +11,7 @@ use crate::cli::Cli;
 use crate::commands::status::seen;
 use crate::commands::{doctor, session};
 
-/// Makes the page. Who may not look at Azure gets it all the same, with the reason in it.
+/// Creates the page. Without access to Azure it is created all the same, with the reason in it.
 ///
 /// # Errors
 /// Exit 3: no state file, or no file that `--with` names. Exit 7: one of them cannot be read.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::ids::{self, ResourceId};
 use aksbackup_shared::schema::State;
 use aksbackup_shared::step::{Local, Operation, Progress};
 use jiff::Timestamp;
@@ -75,8 +75,7 @@ fn pick(jobs: Vec<Job>, instance: &ResourceId, intended: Option<Timestamp>, reco
 }
 
 fn same(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/')
-        .eq_ignore_ascii_case(other.trim_end_matches('/'))
+    ids::same(one.trim_end_matches('/'), other.trim_end_matches('/'))
 }
 
 /// Returns backup rule and retention tag of `policy`, the one that the instance has: as the file has them where it is about the same

@@ -13,7 +13,7 @@ use aksbackup_shared::command_line::{CommandLine, az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::{FederatedCredentialName, IssuerUrl, ResourceId};
+use aksbackup_shared::ids::{FederatedCredentialName, IssuerUrl, ResourceId, same};
 use aksbackup_shared::schema::{CloudTables, CredentialRecord, FederationTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 
@@ -266,7 +266,7 @@ fn ids(seen: &Seen) -> Vec<String> {
 }
 
 fn is_among(ids: &[String], object: &str) -> bool {
-    ids.iter().any(|id| id.eq_ignore_ascii_case(object))
+    ids.iter().any(|id| same(id, object))
 }
 
 /// Whether the file has a credential for every wish, on this identity and of this issuer.

@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use aksbackup_shared::command_line::{CommandLine, az};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
-use aksbackup_shared::ids::{ResourceId, SubscriptionId};
+use aksbackup_shared::ids::{ResourceId, SubscriptionId, same};
 use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::schema::{CloudTables, RolesTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
@@ -266,7 +266,7 @@ fn unasked(target: &Target) -> String {
 /// Whether one of the assignments that meet the needs is `object`.
 fn is_met_by(checked: &[Checked], object: &str) -> bool {
     let mut ids = checked.iter().flat_map(|own| &own.ids);
-    ids.any(|id| id.eq_ignore_ascii_case(object))
+    ids.any(|id| same(id, object))
 }
 
 /// The holder by name, with its resource group.

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
-use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{CloudTables, InstanceTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
 use jiff::Timestamp;
@@ -279,12 +279,7 @@ fn protected(target: &Target, own: &Instance) -> Decision<InstanceChange> {
 fn is_there(seen: &Seen, object: &str) -> bool {
     let vault = target_ids::vault(&seen.target);
     let mut names = seen.instances.iter().map(|instance| instance.id.name());
-    names.any(|name| {
-        vault
-            .child("backupInstances", name)
-            .as_str()
-            .eq_ignore_ascii_case(object)
-    })
+    names.any(|name| same(vault.child("backupInstances", name).as_str(), object))
 }
 
 impl BackupInstance {

@@ -20,7 +20,7 @@ use crate::arm::storage::{self, Account};
 use crate::arm::trusted_access::{self, Binding};
 use crate::arm::vaults::{self, Vault};
 use crate::arm::visible::Sight;
-use crate::checks::extension_settings;
+use crate::checks::extension_settings::{self, Stored};
 use crate::checks::policy;
 use crate::checks::sole_extension::sole;
 use crate::steps::claims::{self, Lie};
@@ -136,7 +136,13 @@ fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, Str
     let Some(extension) = sole.filter(|own| own.is_installed()) else {
         return Ok(Err(format!("the extension on cluster {cluster} is not installed yet")));
     };
-    extension_settings::same_storage(target, extension).map_err(|failure| failure.hint(claims::ask()))?;
+    match extension_settings::stored(target, extension) {
+        Stored::There => {}
+        Stored::Nowhere => {
+            return Ok(Err(format!("the extension on cluster {cluster} has no storage yet")));
+        }
+        Stored::Elsewhere(failure) => return failure.hint(claims::ask()).err(),
+    }
     let Some(principal) = world.vault.as_ref().and_then(Vault::principal) else {
         return Ok(Err(format!("vault {name} does not exist yet, or has no identity")));
     };

@@ -92,7 +92,7 @@ fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
         401 => Failure::not_permitted(format!("{server} does not accept this login"))
             .hint("sign in again; for AKS with Microsoft Entra: kubelogin convert-kubeconfig -l azurecli"),
         403 if status.message.contains("User \"system:anonymous\"") => {
-            Failure::not_permitted(format!("{server} takes this login for an anonymous one"))
+            Failure::not_permitted(format!("{server} treats this sign-in as anonymous"))
                 .hint("sign in, for AKS with Microsoft Entra: kubelogin convert-kubeconfig -l azurecli")
         }
         403 if admission => denied(doing),

@@ -301,7 +301,7 @@ fn trust(flags: &ConnectionFlags, cluster: &Cluster, config: &mut Config) -> Out
     config.root_cert = authority(flags, of_file)?;
     config.accept_invalid_certs = flags.insecure_skip_tls_verify || of_file.insecure_skip_tls_verify.unwrap_or(false);
     if config.accept_invalid_certs && config.root_cert.as_ref().is_some_and(|all| !all.is_empty()) {
-        return Failure::usage("the connection has a certificate authority, and is told not to check certificates")
+        return Failure::usage("the connection has a certificate authority, and certificate checks are disabled")
             .hint("set insecure-skip-tls-verify to false, in the kubeconfig or on the command line")
             .err();
     }

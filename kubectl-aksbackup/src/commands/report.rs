@@ -15,7 +15,7 @@ use crate::commands::{doctor, session};
 
 mod support;
 
-/// Makes the page. Who may not look at the cluster gets it all the same, with the reason in it.
+/// Creates the page. Without access to the cluster it is created all the same, with the reason in it.
 ///
 /// # Errors
 /// Exit 3: no state file, or no file that `--with` names. Exit 7: one of them cannot be read.

@@ -80,7 +80,7 @@ mod tests {
     use crate::steps::testing;
 
     #[test]
-    fn a_velero_that_is_silent_for_long_fails_and_one_that_answers_begins_anew() {
+    fn a_velero_that_is_silent_for_long_fails_and_one_that_answers_starts_over() {
         let (silence, location, context) = (Silence::default(), testing::location(), testing::context());
         let silent = Access::Silent(&location);
         silence.heard(&silent, &context).unwrap();

@@ -17,7 +17,7 @@ pub fn of(json: &str) -> String {
 }
 
 fn block(document: &Value) -> Option<String> {
-    // A command has to be one line, however long it is.
+    // A command must stay on one line, however long it is.
     let options = ser_options! { folded_wrap_chars: usize::MAX };
     to_string_with_options(document, options).ok()
 }

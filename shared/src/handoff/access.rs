@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::args::quoted;
 use crate::command_line::{CommandLine, kubectl, shell};
+use crate::ids::ResourceId;
 use crate::names::NAMESPACE;
 use crate::schema::{ApiServerAccess, State};
 
@@ -27,12 +28,6 @@ impl Access {
         if !command.completes(&kubectl("configure")) {
             return None;
         }
-        let flags = format!(
-            "--resource-group {} --name {} --subscription {}",
-            quoted(cluster.resource_group().as_str()),
-            quoted(cluster.name()),
-            cluster.subscription()
-        );
         let reach = state.cloud.prerequisites.as_ref().and_then(|table| table.api_server);
         let from = reach.map(|reach| match reach {
             ApiServerAccess::Private => {
@@ -43,12 +38,31 @@ impl Access {
                 "The API server accepts authorized IP ranges only: run the commands on a machine with an address in one of them."
             }
         });
-        let pods = format!("kubectl get pods --namespace {NAMESPACE}");
-        let invoke = format!("az aks command invoke {flags} --command {}", quoted(&pods));
         Some(Self {
-            credentials: shell(format!("az aks get-credentials {flags}")),
+            credentials: shell(format!("az aks get-credentials {}", flags(cluster))),
             from: from.map(str::to_owned),
-            invoke: (reach == Some(ApiServerAccess::Private)).then(|| shell(invoke)),
+            invoke: (reach == Some(ApiServerAccess::Private)).then(|| invoke(cluster)),
         })
     }
+}
+
+/// Returns the line that runs a kubectl command in a private cluster from anywhere.
+#[must_use]
+pub fn invoke(cluster: &ResourceId) -> CommandLine {
+    let pods = format!("kubectl get pods --namespace {NAMESPACE}");
+    shell(format!(
+        "az aks command invoke {} --command {}",
+        flags(cluster),
+        quoted(&pods)
+    ))
+}
+
+/// Returns the flags of the Azure CLI that name a cluster, quoted for a shell.
+fn flags(cluster: &ResourceId) -> String {
+    format!(
+        "--resource-group {} --name {} --subscription {}",
+        quoted(cluster.resource_group().as_str()),
+        quoted(cluster.name()),
+        cluster.subscription()
+    )
 }

@@ -111,7 +111,7 @@ fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
     }
     let _ = writeln!(
         out,
-        "{}. Run this beside the file; add --dry-run to see first what it would change:\n",
+        "{}. Run this in the folder of the file. To see the changes first, add --dry-run:\n",
         task.steps.join("; ")
     );
     let _ = writeln!(out, "{}", (form.command)(&task.command.to_string()));
@@ -153,7 +153,7 @@ fn reach(access: &Access, form: &Form, out: &mut String) {
     if let Some(invoke) = &access.invoke {
         let _ = writeln!(
             out,
-            "Without access to the network, kubectl alone (not kubectl aksbackup) can be used to check the cluster:\n"
+            "Without access to the network, only kubectl (not kubectl aksbackup) can be used to check the cluster:\n"
         );
         let _ = writeln!(out, "{}", (form.command)(&invoke.to_string()));
     }

@@ -8,7 +8,7 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 /// decimal digits, and nothing beyond the Basic Multilingual Plane, since .NET looks at UTF-16 code units. Source: "Naming rules and
 /// restrictions for Azure resources", Microsoft.Resources.
 ///
-/// Letters that nobody sees are left out: a name with one looks like another name.
+/// Invisible letters are refused, because a name with one looks like another name.
 pub(super) fn is_letter_or_digit(c: char) -> bool {
     use GeneralCategory::{
         DecimalNumber, LowercaseLetter, ModifierLetter, OtherLetter, TitlecaseLetter, UppercaseLetter,

@@ -28,7 +28,7 @@ const OF_ALL: usize = 16 << 20;
 pub struct BundleFile {
     /// Its name in the bundle.
     pub name: String,
-    /// What it has.
+    /// Its contents.
     pub text: String,
 }
 
@@ -50,11 +50,16 @@ pub(super) struct Contents<'a> {
     pub(super) tool: &'a str,
 }
 
-/// Writes the bundle to `path`, which must not exist yet, and says what is inside.
+/// Writes the bundle to `path`, which must not exist yet, and returns the names of the files inside.
 ///
 /// # Errors
 /// The file exists, or cannot be written.
-pub(super) fn write(console: &Console, path: &Path, contents: &Contents<'_>, own: Vec<BundleFile>) -> Outcome<()> {
+pub(super) fn write(
+    console: &Console,
+    path: &Path,
+    contents: &Contents<'_>,
+    own: Vec<BundleFile>,
+) -> Outcome<Vec<String>> {
     let files = bounded(files(contents)?.into_iter().chain(own).map(without_secrets));
     let listing = listing(contents.tool, &files);
     let all = [vec![BundleFile::new("README.txt", listing)], files].concat();
@@ -63,7 +68,10 @@ pub(super) fn write(console: &Console, path: &Path, contents: &Contents<'_>, own
         .or_else(|error| {
             Failure::failed(format!("cannot write support bundle {}", path.display()))
                 .because(error.to_string())
-                .hint("name a file that doesn't exist yet in a folder that you can write to: --bundle FILE")
+                .hint(match error.kind() {
+                    io::ErrorKind::AlreadyExists => "name a file that doesn't exist yet: --bundle FILE",
+                    _ => "name a file in a folder that exists, has room, and that you can write to: --bundle FILE",
+                })
                 .err()
         })?;
     let kilobytes = bytes.len().div_ceil(1024);
@@ -72,8 +80,8 @@ pub(super) fn write(console: &Console, path: &Path, contents: &Contents<'_>, own
         path.display(),
         all.len()
     ));
-    console.say("It has no secrets that are known as such, but names, IDs and log lines. Check it before you send it: README.txt in it lists its files");
-    Ok(())
+    console.say("Known secrets are masked; names, IDs and log lines are not. Check the bundle before you send it (README.txt lists its files)");
+    Ok(all.into_iter().map(|file| file.name).collect())
 }
 
 /// Returns the files as an archive. Equal contents give equal bytes: no time, no owner.
@@ -94,7 +102,10 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(bytes)
+    options.open(path)?.write_all(bytes).inspect_err(|_| {
+        // Half an archive is of no use, and would be in the way of the next try.
+        let _ = std::fs::remove_file(path);
+    })
 }
 
 fn files(contents: &Contents<'_>) -> Outcome<Vec<BundleFile>> {
@@ -122,7 +133,7 @@ fn files(contents: &Contents<'_>) -> Outcome<Vec<BundleFile>> {
     Ok(all)
 }
 
-/// E-mail addresses, by which accounts of people are called.
+/// Email addresses, which identify user accounts.
 static ACCOUNTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let expression = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+";
     RegexBuilder::new(expression).unicode(false).build().ok()

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::args::{CommonArgs, Format};
 use crate::chain::examination::Examination;
@@ -11,6 +12,7 @@ use crate::console::{Console, yaml};
 use crate::digest::Digest;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::process::document;
 use crate::program::Program;
 use crate::report::build::{Inputs, report};
 use crate::report::bundle::{self, BundleFile};
@@ -100,7 +102,12 @@ pub fn run(
             looks: &looks,
             tool: own.tool,
         };
-        bundle::write(console, path, &contents, own.files)?;
+        let files = bundle::write(console, path, &contents, own.files)?;
+        if common.output != Format::Text {
+            console.document(&document(
+                json!({ "command": "report", "exit": Exit::Done, "bundle": path, "files": files }),
+            ));
+        }
         return Ok(Exit::Done);
     }
     let text = match (common.output, args.format) {

@@ -11,7 +11,7 @@ use crate::runner::report::Ending;
 /// Whether a step is possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Prospect {
-    /// Nobody knows yet.
+    /// Not known yet.
     Open,
     /// It is done, or what decides it was accepted.
     Possible,

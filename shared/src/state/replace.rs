@@ -79,8 +79,8 @@ fn put_in_place(file: NamedTempFile, target: &Path) -> io::Result<()> {
     file.persist(target).map(drop).map_err(|error| error.error)
 }
 
-/// Renames the temporary file to `target`. Windows refuses that as long as another program has the file open: a reader of ours for a
-/// moment, a virus scanner for longer, an editor for good.
+/// Renames the temporary file to `target`. Windows refuses that as long as another program has the file open: our readers briefly, a
+/// virus scanner longer, an editor until it is closed. Nothing else of the command runs meanwhile.
 #[cfg(windows)]
 fn put_in_place(mut file: NamedTempFile, target: &Path) -> io::Result<()> {
     use std::time::{Duration, Instant};

@@ -69,6 +69,10 @@ fn every_state_that_somebody_else_caused_has_its_command() {
         "RetentionSchedulesSuspended",
     ] {
         set(state);
+        stage
+            .az("everything", &["verify", "--pre"])
+            .ends(Exit::Pending.code())
+            .says(state);
         protect(&stage, "90m")
             .ends(Exit::Failed.code())
             .says(state)

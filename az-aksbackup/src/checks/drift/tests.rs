@@ -51,6 +51,20 @@ fn every_parameter_is_compared_and_what_azure_writes_as_null_is_an_empty_list() 
 }
 
 #[test]
+fn names_are_compared_without_regard_to_the_case_of_any_letter() {
+    let mut target = example();
+    target.vault.resource_group = "RG-BÄCKUP".parse().unwrap();
+    let mut own = instance("ProtectionConfigured", |_| ());
+    let policy = target_ids::policy(&target);
+    own.properties.policy_info.policy_id = policy.as_str().replace("RG-BÄCKUP", "rg-bäckup");
+    assert!(
+        of_instance(&target, &own)
+            .iter()
+            .all(|own| !own.to_string().contains("policy"))
+    );
+}
+
+#[test]
 fn policy_and_snapshot_group_are_compared_and_no_hint_deletes_anything() {
     let own = instance("ProtectionConfigured", |body| {
         let policy = &mut body["properties"]["policyInfo"];

@@ -3,7 +3,7 @@
 
 use aksbackup_shared::command_line::{CommandLine, Fix, az, shell};
 use aksbackup_shared::fix;
-use aksbackup_shared::ids::NamespaceName;
+use aksbackup_shared::ids::{NamespaceName, same};
 use aksbackup_shared::schema::State;
 use serde_json::{Map, Value, json};
 
@@ -34,7 +34,7 @@ fn patch(location: &StorageLocation, state: &State, namespace: &NamespaceName) -
     ];
     let differs = |(key, value): &(&str, &str)| {
         let own = location.config.get(*key);
-        own.is_none_or(|own| !own.eq_ignore_ascii_case(value))
+        own.is_none_or(|own| !same(own, value))
     };
     let config: Map<String, Value> = wanted
         .into_iter()

@@ -5,7 +5,7 @@ use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::console::minute;
 use aksbackup_shared::fix;
-use aksbackup_shared::ids::{ClientId, ObjectName};
+use aksbackup_shared::ids::{ClientId, ObjectName, same};
 use aksbackup_shared::names::{CLIENT_ID_ANNOTATION, GUIDE_SERVICE_ACCOUNTS};
 use aksbackup_shared::schema::State;
 use jiff::Timestamp;
@@ -49,7 +49,12 @@ fn annotations(sight: &Sight, state: &State) -> Vec<Check> {
                 faults.add("WI-SA-ABSENT", format!("{name} does not exist"));
             }
             Some(own) => {
-                manager = manager.or(own.other_manager.as_deref());
+                let differs = own
+                    .client_id
+                    .as_deref()
+                    .zip(wanted.as_deref())
+                    .is_some_and(|(own, wanted)| !same(own, wanted));
+                manager = manager.or(own.other_manager.as_deref().filter(|_| differs));
                 faults_of(own, wanted.as_deref(), state, &mut faults);
             }
         }

@@ -103,15 +103,11 @@ fn templates(sight: &Sight, state: &State) -> Vec<Check> {
     let judge = |failure: &str| {
         let cure = match failure {
             "WI-ENV-PRESET" | "WI-SKIP" => fixes.get(failure).cloned().unwrap_or_default(),
-            "WI-LABEL-VALUE" if all.iter().any(|own| own.rival().is_some()) => fix![
-                "find out why it is set, then take it over: ",
-                kubectl("configure --force-conflicts")
-            ],
             "WI-SA-TYPO" => fix![
                 kubectl("configure"),
                 " (the misspelled key has no effect; correct it where it is set)"
             ],
-            "WI-LABEL-VALUE" => configuration(all.iter().find_map(|own| own.other_manager.as_deref())),
+            "WI-LABEL-VALUE" => configuration(all.iter().find_map(|own| own.rival())),
             _ => kubectl("configure").into(),
         };
         (Verdict::Error, cure)

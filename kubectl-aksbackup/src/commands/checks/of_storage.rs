@@ -4,7 +4,7 @@ use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{Fix, az, kubectl};
 use aksbackup_shared::fix;
-use aksbackup_shared::ids::NamespaceName;
+use aksbackup_shared::ids::{NamespaceName, same};
 use aksbackup_shared::names::STORAGE_LOCATION;
 use aksbackup_shared::schema::{RolesTable, State};
 
@@ -152,9 +152,7 @@ fn target(location: &StorageLocation, state: &State, namespace: &NamespaceName) 
         ),
     ];
     let differ = |(what, own, wanted): &(&str, Option<String>, String)| {
-        let own = own
-            .as_ref()
-            .filter(|own| !own.is_empty() && !own.eq_ignore_ascii_case(wanted))?;
+        let own = own.as_ref().filter(|own| !own.is_empty() && !same(own, wanted))?;
         Some(format!("{what} {own} and not {wanted}"))
     };
     let wrong: Vec<String> = pairs.iter().filter_map(differ).collect();

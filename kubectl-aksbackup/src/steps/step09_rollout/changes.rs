@@ -38,11 +38,11 @@ impl Change for RolloutChange {
             Self::Label {
                 deployment, namespace, ..
             } => {
-                let replaced = "its pods are replaced; a backup that runs just then fails";
+                let replaced = "its pods will be replaced; a backup that is running at that time will fail";
                 let rival = deployment.rival().map(|manager| {
                     let value = deployment.label.as_deref().unwrap_or_default();
                     format!(
-                        "replaces label value {value:?}, set by {manager}; it has to be forced: \
+                        "replaces label value {value:?}, set by {manager}; requires \
                          --force-conflicts; unconfigure does not restore it"
                     )
                 });
