@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use aksbackup_tests::advice::{destructive_command, is_undecided, literals, sources};
 
 /// Texts that begin with such a verb and are no advice, each with the reason.
-const REVIEWED: [(&str, &str); 4] = [
+const REVIEWED: [(&str, &str); 5] = [
     ("delete pods", "the permission of that change"),
+    (
+        "remove the client ID from service account {}",
+        "a planned change of unconfigure, which the person confirms and which configure makes again",
+    ),
     (
         "delete pod {}, which missed the injection",
         "a planned change of configure, which the person confirms and which its deployment replaces",

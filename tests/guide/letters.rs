@@ -53,6 +53,10 @@ fn a_name_that_could_be_read_as_another_is_refused() {
         "A\u{308}",
         "rg\u{200b}",
         "rg／x",
+        "rg-adm\u{131}n",
+        "rg\u{4e00}aks",
+        "rg\u{30fc}aks",
+        "rg-\u{3163}ab",
     ] {
         let run = stage
             .az("platform", &["init", "--storage-resource-group", group, "--yes"])

@@ -217,7 +217,7 @@ fn a_support_bundle_has_what_is_needed_and_no_value_of_the_environment_and_overw
     stage
         .az("platform", &["report", "--bundle", &az])
         .ok()
-        .says("Check it before you send it");
+        .says("Check the bundle before you send it");
     stage.kubectl("cluster-admin", &["report", "--bundle", &kubectl]).ok();
     let own = unpacked(&stage, "az.tar");
     for name in [

@@ -160,7 +160,7 @@ pub(crate) const ALL: [Claim; 16] = [
     reading("cluster-etag", "A cluster has an eTag", azure::cluster_etag),
     reading(
         "policy-version",
-        "A backup instance has the version of its policy",
+        "A backup instance has a member for the version of its policy",
         azure::policy_version,
     ),
     writing(

@@ -65,6 +65,11 @@ pub(crate) fn subscription_permissions(seen: &Seen) -> Finding {
     };
     let words = seen.permissions.words();
     match list {
+        // Whoever can read the cluster has a permission: an empty list is no list of them.
+        Some(list) if list.is_empty() => Finding::not_observable("Azure answers with an empty list"),
+        None if seen.permissions.code() == "SubscriptionNotFound" => {
+            Finding::unread("the permissions", &seen.permissions)
+        }
         Some(list) => Finding::confirmed(format!("Azure lists {} entries for the signed-in account", list.len())),
         None if status == 429 || status >= 500 || status == 401 => {
             Finding::unread("the permissions", &seen.permissions)
@@ -145,10 +150,10 @@ pub(crate) fn policy_version(seen: &Seen) -> Finding {
         return Finding::unread("the backup instance", &seen.instance);
     };
     let version = &instance["properties"]["policyInfo"]["policyVersion"];
-    let says = if version.is_string() {
-        "it has one"
-    } else {
-        "it has none"
+    let (has, says) = match version.as_str() {
+        Some("") => (true, "it has the member, which is empty"),
+        Some(_) => (true, "it has the member, with a version"),
+        None => (false, "it does not have the member"),
     };
-    Finding::of(version.is_string(), says).with("properties.policyInfo.policyVersion", version)
+    Finding::of(has, says).with("properties.policyInfo.policyVersion", version)
 }

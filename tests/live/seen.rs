@@ -119,7 +119,7 @@ impl Seen {
         seen.read_of_extension(azure, target).await;
         seen.read_of_instance(azure).await;
         seen.inside = Inside::read(kubernetes, target, &seen).await;
-        seen.programs = verify(&id, context).await;
+        seen.programs = verify(&id, context, &seen.inside).await;
         seen
     }
 
@@ -208,13 +208,22 @@ fn absent(what: &str, list: &Reading) -> Reading {
 }
 
 /// Runs `verify` of both programs.
-async fn verify(cluster: &str, context: Option<&str>) -> Vec<(&'static str, Result<Value, String>)> {
+async fn verify(cluster: &str, context: Option<&str>, inside: &Inside) -> Vec<(&'static str, Result<Value, String>)> {
     let azure = ["verify", "--cluster-id", cluster, "--output", "json"];
-    let mut inside = vec!["verify", "--output", "json"];
-    inside.extend(context.into_iter().flat_map(|context| ["--context", context]));
+    let unread = match &inside.deployments {
+        Reading::Missing(why) => Some(why.clone()),
+        Reading::Answered(_) => None,
+    };
+    let mut arguments = vec!["verify", "--output", "json"];
+    arguments.extend(context.into_iter().flat_map(|context| ["--context", context]));
+    // What the kubeconfig leads to might be another cluster: nothing of it belongs in the report.
+    let of_cluster = match unread {
+        Some(why) => Err(why),
+        None => program("kubectl-aksbackup", &arguments).await,
+    };
     vec![
         ("az-aksbackup", program("az-aksbackup", &azure).await),
-        ("kubectl-aksbackup", program("kubectl-aksbackup", &inside).await),
+        ("kubectl-aksbackup", of_cluster),
     ]
 }
 

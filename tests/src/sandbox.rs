@@ -92,7 +92,10 @@ impl Sandbox {
                 .env(&persona.name)
                 .into_iter()
                 .map(|(key, value)| format!("export {key}='{value}'\n"));
-            fs::write(folder.join(format!("{}.sh", persona.name)), lines.collect::<String>())?;
+            // Whoever was signed in before in the same shell signs out.
+            let before = "unset AZURE_CLIENT_SECRET AZURE_CLIENT_CERTIFICATE_PATH\n".to_owned();
+            let lines: String = std::iter::once(before).chain(lines).collect();
+            fs::write(folder.join(format!("{}.sh", persona.name)), lines)?;
         }
         let description = serde_json::to_string_pretty(&self.description(&all)).map_err(io::Error::other)?;
         fs::write(self.dir.join("sandbox.json"), description)

@@ -115,9 +115,12 @@ def _form(cmd, command, arguments):
     chosen = _chosen(cmd)
     if command["stream"] or any(argument["writes"] for argument in given):
         return WRITTEN.get(chosen, "text"), False
+    is_text = command["text"] or any(argument["text"] for argument in given)
+    if chosen == "table" and is_text and not command["table"]:
+        # az makes an empty line of it: a message is no table.
+        return "text", False
     if chosen:
         return "json", True
-    is_text = command["text"] or any(argument["text"] for argument in given)
     if is_text or (not _configured(cmd) and sys.stdout.isatty()):
         return "text", False
     return "json", True

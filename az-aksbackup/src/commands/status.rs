@@ -1,8 +1,9 @@
 //! `status`: what the file says, what Azure shows, and whose turn is next.
 
+use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
-use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::runner::look;
@@ -30,12 +31,17 @@ pub(crate) async fn run(cli: &Cli, flags: &StatusFlags) -> Outcome<Exit> {
         .as_ref()
         .and_then(|(state, _)| state.target.as_ref())
         .map(|target| target.cluster.clone());
-    let named = match (flags.cluster.is_given(), args.offline) {
-        (true, false) => Some(Subject::of(cli, &flags.cluster).await?.cluster),
-        (true | false, _) => None,
+    if args.offline && flags.cluster.is_given() {
+        return Failure::usage("a cluster can't be named with --offline, which reads the state file alone")
+            .hint("leave out --offline, or the flags that name the cluster")
+            .err();
+    }
+    let named = match flags.cluster.is_given() {
+        true => Some(Subject::of(cli, &flags.cluster).await?.cluster),
+        false => None,
     };
     if let Some(cluster) = named.filter(|named| own.as_ref() != Some(named)) {
-        return unrecorded(cli, &cluster, args.check).await;
+        return unrecorded(cli, &cluster, own.as_ref(), args.check).await;
     }
     let Some((recorded, digest)) = file else {
         return cli
@@ -59,7 +65,7 @@ pub(crate) async fn run(cli: &Cli, flags: &StatusFlags) -> Outcome<Exit> {
 }
 
 /// Shows the table of a cluster that has no state file here, compared with what `init` would propose for it.
-async fn unrecorded(cli: &Cli, cluster: &ResourceId, check: bool) -> Outcome<Exit> {
+async fn unrecorded(cli: &Cli, cluster: &ResourceId, other: Option<&ResourceId>, check: bool) -> Outcome<Exit> {
     let state = State {
         target: Some(init::proposed(cli, cluster).await?),
         ..State::default()
@@ -70,7 +76,7 @@ async fn unrecorded(cli: &Cli, cluster: &ResourceId, check: bool) -> Outcome<Exi
         state: Some(&state),
         digest: None,
         rows: &rows,
-        next: Some(beginning(cli, cluster)),
+        next: Some(beginning(cli, cluster, other)),
         offline: false,
         check,
     };
@@ -86,14 +92,23 @@ fn without_file(row: &mut Row) {
 }
 
 /// Whose turn it is where there is no state file.
-fn beginning(cli: &Cli, cluster: &ResourceId) -> Turn {
+fn beginning(cli: &Cli, cluster: &ResourceId, other: Option<&ResourceId>) -> Turn {
+    let file = cli.common.state.display();
+    let (why, place) = match other {
+        None => (
+            format!("there is no state file at {file}; to use another one: --state FILE"),
+            String::new(),
+        ),
+        // The command must not change that file.
+        Some(other) => (
+            format!("state file {file} is that of cluster {}", other.with_group()),
+            format!(" --state {}.toml", quoted(cluster.name())),
+        ),
+    };
     Turn {
         who: Person::PlatformTeam,
-        why: format!(
-            "there is no state file of this cluster at {}; to use another one: --state FILE",
-            cli.common.state.display()
-        ),
-        command: az(format!("init --cluster-id {cluster}")),
+        why,
+        command: az(format!("init --cluster-id {cluster}{place}")),
         right: None,
         also: Vec::new(),
     }

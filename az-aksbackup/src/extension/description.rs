@@ -63,6 +63,11 @@ fn one(command: &Command) -> Value {
 fn argument(arg: &Arg) -> Value {
     let flag = matches!(arg.get_action(), ArgAction::SetTrue);
     let long = arg.get_long().map(|name| format!("--{name}"));
+    let aliases = arg
+        .get_all_aliases()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|name| format!("--{name}"));
     let short = arg.get_short().map(|letter| format!("-{letter}"));
     let choices: Vec<_> = match flag {
         true => Vec::new(),
@@ -78,7 +83,7 @@ fn argument(arg: &Arg) -> Value {
         .map(|value| value.to_string_lossy().into_owned());
     json!({
         "name": arg.get_id().as_str(),
-        "options": long.into_iter().chain(short).collect::<Vec<_>>(),
+        "options": long.into_iter().chain(aliases).chain(short).collect::<Vec<_>>(),
         "positional": arg.is_positional(),
         "flag": flag,
         "text": TEXT_FLAGS.contains(&arg.get_id().as_str()),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chain::link::Link;
 use crate::command_line::Fix;
+use crate::console::one_line;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -71,9 +72,9 @@ impl Check {
     fn new(link: Link, check: impl Into<String>, verdict: Verdict, says: impl Into<String>) -> Self {
         Self {
             link,
-            check: check.into(),
+            check: one_line(&check.into()),
             verdict,
-            says: says.into(),
+            says: one_line(&says.into()),
             evidence: Vec::new(),
             hint: None,
             failure: None,
@@ -90,7 +91,7 @@ impl Check {
     /// Adds a fact.
     #[must_use]
     pub fn because(mut self, fact: impl Into<String>) -> Self {
-        self.evidence.push(fact.into());
+        self.evidence.push(one_line(&fact.into()));
         self
     }
 

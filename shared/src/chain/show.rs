@@ -1,7 +1,7 @@
 //! An examination as a person reads it.
 
 use crate::chain::check::{Check, Verdict};
-use crate::console::{Console, Tone};
+use crate::console::{Console, Tone, one_line};
 use crate::program::Program;
 
 /// Prints every check: mark, name, what was seen, and the hint where it is not as it should be.
@@ -22,7 +22,7 @@ pub fn check(console: &Console, check: &Check, other: Option<Program>, width: us
     };
     console.result(&format!("{mark} {:<width$} {says}", check.check));
     if let Some(hint) = &check.hint {
-        console.result(&format!("    hint: {hint}"));
+        console.result(&format!("    hint: {}", one_line(&hint.to_string())));
     }
 }
 

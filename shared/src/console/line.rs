@@ -71,6 +71,16 @@ pub fn steers(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t') || UNSEEN.iter().any(|range| range.contains(&c))
 }
 
+/// Returns the text as one line: names and messages of a cluster or of Azure can have line breaks, and a second line of them would look
+/// like one of ours.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    match text.contains(['\n', '\r']) {
+        true => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        false => text.to_owned(),
+    }
+}
+
 /// The text as it can be shown to anyone: Azure, Velero and Kubernetes quote requests, and with them secrets, and any text from
 /// outside may hold escape sequences.
 pub(super) fn fit(text: &str, painted: bool) -> String {
@@ -113,7 +123,7 @@ pub(super) fn width() -> usize {
 /// The text as far as it fits beside spinner and time, and a `^C`: a spinner of several lines is not cleared as a whole.
 pub(super) fn in_one_line(text: &str, width: usize) -> String {
     const BESIDE: usize = 12;
-    let text = text.replace('\n', " ");
+    let text = one_line(text);
     dialoguer::console::truncate_str(&text, width.saturating_sub(BESIDE).max(BESIDE), "…").into_owned()
 }
 

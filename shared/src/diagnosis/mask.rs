@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
 /// What is taken for a secret, and what stands in its place. Over bytes and ASCII: Azure's own forms are.
-const SECRETS: [(&str, &str); 8] = [
+const SECRETS: [(&str, &str); 10] = [
     (
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|\z)",
         "[private key]",
@@ -21,13 +21,22 @@ const SECRETS: [(&str, &str); 8] = [
         r"(?i)\b(Bearer|SharedKey(?:Lite)?|Basic)[ +][A-Za-z0-9_.~+/=:-]{6,}",
         "$1 [masked]",
     ),
+    // Names that end in a word for a secret, and what is assigned to them; flags also with a blank between.
     (
-        r#"(?i)\b(sig|AccountKey|SharedAccessKey|SharedAccessSignature|client_secret|client_assertion|access_token|refresh_token|id_token|password|passwd|pwd|AZURE_CLIENT_SECRET)(=|%3D)[^&;,\s"'<>\\]+"#,
+        r#"(?i)([A-Za-z0-9_.-]*(?:sig|signature|secret|token|password|passwd|pwd|assertion|api_?-?key|(?:account|access|storage|shared_?access)_?-?key))(=|%3D)[^&;,\s"'<>\\]+"#,
         "$1$2[masked]",
     ),
     (
-        r#"(?i)\b(client_?secret|client_?assertion|access_?token|refresh_?token|id_?token|password|secret|(?:account|access|storage|primary|shared_?access)_?key|key[12])(\\*"?\s*:\s*\\*"?)[^\s"'<>\\,;{}\[]{6,}"#,
+        r#"(?i)(--[a-z-]*(?:secret|token|password|api-key|account-key|access-key))([ ]+|"[\s]*,[\s]*")[^\s"'<>\\,;{}\[\]-][^\s"'<>\\,]{5,}"#,
         "$1$2[masked]",
+    ),
+    (
+        r#"(?i)([A-Za-z0-9_-]*(?:client_?secret|client_?assertion|access_?token|refresh_?token|id_?token|password|secret|api_?-?key|(?:account|access|storage|primary|shared_?access)_?-?key)|\bkey[12])(\\*"?\s*:\s*\\*"?)[^\s"'<>\\,;{}\[]{6,}"#,
+        "$1$2[masked]",
+    ),
+    (
+        r#"(?i)("[A-Za-z0-9_-]*token\\*"\s*:\s*\\*")[^\s"'<>\\]{6,}"#,
+        "$1[masked]",
     ),
     (r#"://[^/\s:@"']*:[^/\s@"']+@"#, "://[masked]@"),
     // An account key: 64 bytes in base64.
@@ -178,6 +187,16 @@ mod tests {
                 "MIIEow",
             ),
             ("-----BEGIN PRIVATE KEY-----\nMIIEow and no end", "MIIEow"),
+            ("DB_PASSWORD=hunter22", "hunter22"),
+            ("MYSQL_ROOT_PASSWORD: hunter22", "hunter22"),
+            ("--client-secret=abcdef123456 --x", "abcdef"),
+            ("--token opaque12345", "opaque"),
+            (r#"["--password","hunter22"]"#, "hunter22"),
+            ("GET /x?token=opaque12345&y", "opaque"),
+            (r#"{"apiKey": "opaque12345"}"#, "opaque"),
+            (r#"{"bot_token": "opaque12345"}"#, "opaque"),
+            ("X-Api-Key: opaque12345", "opaque"),
+            ("AZURE_STORAGE_ACCOUNT_ACCESS_KEY: Zm9vYmFy", "Zm9v"),
         ] {
             assert!(!mask(text).contains(secret), "{}", mask(text));
             assert!(!quote(text, 0..1).contains(secret), "{}", quote(text, 0..1));
@@ -190,6 +209,9 @@ mod tests {
             "AADSTS700211: No matching federated identity record found for issuer 'https://oidc.example/1/'",
             "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Storage",
             "no storage account access key with key AZURE_STORAGE_KEY found in credential",
+            "failed to get token: AADSTS7000215: Invalid client secret provided",
+            "AZURE_FEDERATED_TOKEN_FILE=/var/run/secrets/azure/tokens/azure-identity-token",
+            "the pod has a token file; --token-file /var/run/x; automountServiceAccountToken: true",
             "Zugriff verweigert: Schlüssel fehlt ☃",
             "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         ] {

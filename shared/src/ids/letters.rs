@@ -24,13 +24,18 @@ pub(super) fn is_letter_or_digit(c: char) -> bool {
 /// The fillers of Hangul: letters by their category, and blank.
 const INVISIBLE: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
 
-/// Scripts that share words with Latin letters and don't look like them: Latin with diacritics, and those of East Asia.
-const BESIDE_LATIN: [RangeInclusive<char>; 4] = [
-    '\u{c0}'..='\u{1bf}',
+/// Scripts that share words with Latin letters and don't look like them: Latin with diacritics, and those of East Asia without the single
+/// letters of Korean and Bopomofo.
+const BESIDE_LATIN: [RangeInclusive<char>; 5] = [
+    '\u{c0}'..='\u{17e}',
     '\u{1e00}'..='\u{1eff}',
-    '\u{2e80}'..='\u{9fff}',
-    '\u{ac00}'..='\u{d7ff}',
+    '\u{2e80}'..='\u{30ff}',
+    '\u{3190}'..='\u{9fff}',
+    '\u{ac00}'..='\u{d7a3}',
 ];
+
+/// What looks like a letter, a digit or a dash of ASCII all the same: letters without their dot or stroke, and simple strokes.
+const ALIKE: &str = "ıĸŀĿłŁđĐħĦŧŦøØẛẜẝ一丨丶丿乙亅〇ーノへヘりリ工エ丁十口ロ二ニ八ハ卜トㄧ";
 
 /// Whether a word of the text mixes letters of ASCII with others that can look like them, such as a Cyrillic a in a Latin word.
 /// Azure accepts such a name; no one who reads it can tell which one it is.
@@ -41,7 +46,8 @@ pub(super) fn mixes_look_alikes(text: &str) -> bool {
 
 /// The characters that can look like letters or digits of ASCII, to be shown by their numbers where a name is confirmed.
 pub fn look_alikes(text: &str) -> impl Iterator<Item = char> + '_ {
-    let is_beside = |c: char| c.is_ascii() || BESIDE_LATIN.iter().any(|range| range.contains(&c));
+    let is_beside =
+        |c: char| c.is_ascii() || (!ALIKE.contains(c) && BESIDE_LATIN.iter().any(|range| range.contains(&c)));
     text.chars().filter(move |c| !is_beside(*c))
 }
 

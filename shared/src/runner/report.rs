@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::command_line::CommandLine;
-use crate::console::{Console, Tone};
+use crate::console::{Console, Tone, one_line};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
@@ -222,7 +222,7 @@ impl Report {
             lines.push(format!(
                 "{} {}",
                 console.paint(Tone::Attention, &format!("{step}:")),
-                change.summary
+                one_line(&change.summary)
             ));
             if with_rights {
                 lines.push(format!(
@@ -231,7 +231,7 @@ impl Report {
                 ));
             }
             if let Some(warning) = &change.warning {
-                lines.push(format!("    {}", console.paint(Tone::Attention, warning)));
+                lines.push(format!("    {}", console.paint(Tone::Attention, &one_line(warning))));
             }
         }
         lines
