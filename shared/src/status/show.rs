@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::args::Format;
-use crate::command_line::{az, kubectl};
+use crate::command_line::{az, kubectl, ours};
 use crate::console::{Console, Tone, minute, short};
 use crate::digest::Digest;
 use crate::exit::Exit;
@@ -100,14 +100,22 @@ fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
     lines
 }
 
-/// Whose turns come after the `first`, one line for each command.
+/// Whose turns come after the `first`, one line for each command. A step that waits for what another person does first has that as its
+/// turn: what its own command is comes after that.
 fn later(rows: &[Row], first: &Turn) -> Vec<String> {
-    let mut commands = vec![&first.command];
+    let mut named = vec![first.command.clone()];
     let mut lines = Vec::new();
-    for turn in rows.iter().filter_map(|row| row.next.as_ref()) {
-        if !commands.contains(&&turn.command) {
-            commands.push(&turn.command);
-            lines.push(format!("  then {}: {}", turn.who, turn.command));
+    for (row, turn) in rows.iter().filter_map(|row| Some((row, row.next.as_ref()?))) {
+        let (who, own) = row.step.turn();
+        let own = (who, ours(row.step.program(), own));
+        for (who, command) in [(turn.who, turn.command.clone()), own] {
+            if !named
+                .iter()
+                .any(|own| own.completes(&command) || command.completes(own))
+            {
+                lines.push(format!("  then {who}: {command}"));
+                named.push(command);
+            }
         }
     }
     lines
