@@ -253,7 +253,7 @@ fn api_server(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
         Some(ApiServerAccess::Private) => {
             let other = match cluster.has_run_command() {
                 true => format!("for single kubectl commands: {}", invoke(of.id)),
-                false => "az aks command invoke is disabled for it".to_owned(),
+                false => "running commands in it through Azure is disabled".to_owned(),
             };
             format!("it is private: kubectl aksbackup must run on a machine in the cluster's network; {other}")
         }

@@ -23,7 +23,7 @@ const SECRETS: [(&str, &str); 10] = [
     ),
     // Names that end in a word for a secret, and what is assigned to them; flags also with a blank between.
     (
-        r#"(?i)([A-Za-z0-9_.-]*(?:sig|signature|secret|token|password|passwd|pwd|assertion|api_?-?key|(?:account|access|storage|shared_?access)_?-?key))(=|%3D)[^&;,\s"'<>\\]+"#,
+        r#"(?i)([A-Za-z0-9_.-]*(?:sig|signature|secret|token|password|passwd|pwd|assertion|api_?-?key|(?:account|access|storage|shared_?access)_?-?key))(=|%3D)[^&;,\s"'<>\\\[][^&;,\s"'<>\\]*"#,
         "$1$2[masked]",
     ),
     (
@@ -211,6 +211,7 @@ mod tests {
             "no storage account access key with key AZURE_STORAGE_KEY found in credential",
             "failed to get token: AADSTS7000215: Invalid client secret provided",
             "AZURE_FEDERATED_TOKEN_FILE=/var/run/secrets/azure/tokens/azure-identity-token",
+            "--token=[Bearer token for the API server]:TOKEN:_default",
             "the pod has a token file; --token-file /var/run/x; automountServiceAccountToken: true",
             "Zugriff verweigert: Schlüssel fehlt ☃",
             "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
