@@ -10,7 +10,10 @@ use clap_complete::Shell;
 use crate::commands::flags::{DoctorFlags, StatusFlags, VerifyFlags};
 use crate::commands::init::flags::InitArgs;
 use crate::login::Auth;
-use crate::steps::confirm::{Named, NamedGroup};
+
+mod flags;
+
+pub(crate) use flags::{BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, PrepareArgs, ProtectArgs, RoleArgs, UpArgs};
 
 /// Set up keyless Azure Backup for an AKS cluster: the cloud side
 ///
@@ -249,136 +252,6 @@ impl Command {
             _ => false,
         }
     }
-}
-
-/// Flags of `prepare`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct PrepareArgs {
-    /// Subject that needs a federated credential as well (repeatable): system:serviceaccount:NAMESPACE:NAME
-    #[arg(long = "subject", value_name = "SUBJECT")]
-    pub(crate) subjects: Vec<String>,
-    /// Create an empty storage account or container in place of one that existed and is gone; a deleted account can't be
-    /// recovered afterwards
-    #[arg(long)]
-    pub(crate) recreate_storage: bool,
-    /// What gets access.
-    #[command(flatten)]
-    pub(crate) confirm: ConfirmArgs,
-    /// Flags of writing commands.
-    #[command(flatten)]
-    pub(crate) write: WriteArgs,
-}
-
-/// Which roles are assigned, and on what.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct RoleArgs {
-    /// Assign the storage role on the container alone, not on the account
-    #[arg(long)]
-    pub(crate) on_container: bool,
-    /// What gets access.
-    #[command(flatten)]
-    pub(crate) confirm: ConfirmArgs,
-}
-
-/// What gets access, in the words of the person who runs the command. The ids of the flags are not those of `init`, whose
-/// values are completed from the state file.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct ConfirmArgs {
-    /// Cluster, to confirm the state file's: RESOURCE-GROUP/NAME in the subscription of --subscription, or a resource ID
-    #[arg(long = "cluster", value_name = "RESOURCE")]
-    pub(crate) confirm_cluster: Option<Named>,
-    /// Backup vault, to confirm the state file's: RESOURCE-GROUP/NAME or a resource ID
-    #[arg(long = "vault", value_name = "RESOURCE")]
-    pub(crate) confirm_vault: Option<Named>,
-    /// Storage account, to confirm the state file's: RESOURCE-GROUP/NAME or a resource ID
-    #[arg(long = "storage-account", value_name = "RESOURCE")]
-    pub(crate) confirm_account: Option<Named>,
-    /// Snapshot resource group, to confirm the state file's: its name or resource ID
-    #[arg(
-        long = "snapshot-resource-group",
-        alias = "snapshot-group",
-        value_name = "RESOURCE-GROUP"
-    )]
-    pub(crate) confirm_snapshots: Option<NamedGroup>,
-}
-
-/// Flags of `grant`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct GrantArgs {
-    /// Which roles.
-    #[command(flatten)]
-    pub(crate) roles: RoleArgs,
-    /// Flags of writing commands.
-    #[command(flatten)]
-    pub(crate) write: WriteArgs,
-}
-
-/// Flags of `protect`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ProtectArgs {
-    /// Do not wait for the cluster side's verification
-    #[arg(long)]
-    pub(crate) without_verification: bool,
-    /// Do not wait until the cluster is protected: the next run finds out
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// What gets access.
-    #[command(flatten)]
-    pub(crate) confirm: ConfirmArgs,
-    /// Flags of writing commands.
-    #[command(flatten)]
-    pub(crate) write: WriteArgs,
-}
-
-/// Flags of `backup`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct BackupArgs {
-    /// Backup rule of the policy, if it has several
-    #[arg(long, value_name = "NAME")]
-    pub(crate) rule: Option<String>,
-    /// Retention tag of this backup, if not the policy's default
-    #[arg(long, value_name = "TAG")]
-    pub(crate) retention_tag: Option<String>,
-    /// Do not wait for the job: the next run follows it, `jobs` shows it
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// Flags of writing commands.
-    #[command(flatten)]
-    pub(crate) write: WriteArgs,
-}
-
-/// Flags of `up`: those of all that it does.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct UpArgs {
-    /// Subject that needs a federated credential as well (repeatable): system:serviceaccount:NAMESPACE:NAME
-    #[arg(long = "subject", value_name = "SUBJECT")]
-    pub(crate) subjects: Vec<String>,
-    /// Which roles.
-    #[command(flatten)]
-    pub(crate) roles: RoleArgs,
-    /// Do not wait for the cluster side's verification
-    #[arg(long)]
-    pub(crate) without_verification: bool,
-    /// Flags of writing commands.
-    #[command(flatten)]
-    pub(crate) write: WriteArgs,
-}
-
-/// Flags of `jobs`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct JobsArgs {
-    /// Job to show, by its id
-    #[arg(value_name = "JOBID")]
-    pub(crate) job: Option<String>,
-    /// All jobs of the vault, not only those of this cluster
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Vault, by its ARM id, where there is no state file
-    #[arg(long, value_name = "ID")]
-    pub(crate) vault_id: Option<aksbackup_shared::ids::ResourceId>,
-    /// At most so many, the latest first
-    #[arg(long, default_value = "20", value_name = "COUNT")]
-    pub(crate) limit: usize,
 }
 
 #[cfg(test)]
