@@ -244,6 +244,15 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether the person agrees beforehand that protection is reduced.
+    pub(crate) fn reduce_protection(&self) -> bool {
+        match self {
+            Self::Protect(args) => args.reduce.reduce_protection,
+            Self::Up(args) => args.reduce.reduce_protection,
+            _ => false,
+        }
+    }
+
     /// Whether what goes on by itself is to be left to itself.
     pub(crate) fn no_wait(&self) -> bool {
         match self {

@@ -74,6 +74,10 @@ pub struct ChangeNote {
     /// What the person should know before agreeing, such as an outage or that it cannot be undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
+    /// What is protected less afterwards, such as `namespace shop is no longer backed up`: it has to be agreed to apart from the
+    /// rest, since the state file may come from another user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reduces: Vec<String>,
 }
 
 /// One change that a step can make.

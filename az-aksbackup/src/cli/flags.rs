@@ -56,6 +56,14 @@ pub(crate) struct ConfirmArgs {
     pub(crate) confirm_snapshots: Option<NamedGroup>,
 }
 
+/// Agreement to what protects less.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct ReduceArgs {
+    /// Agree to changes that reduce protection, such as fewer namespaces or a shorter retention; --yes doesn't
+    #[arg(long)]
+    pub(crate) reduce_protection: bool,
+}
+
 /// Flags of `grant`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct GrantArgs {
@@ -79,6 +87,9 @@ pub(crate) struct ProtectArgs {
     /// What gets access.
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,
+    /// What protects less.
+    #[command(flatten)]
+    pub(crate) reduce: ReduceArgs,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,
@@ -113,6 +124,9 @@ pub(crate) struct UpArgs {
     /// Do not wait for the cluster side's verification
     #[arg(long)]
     pub(crate) without_verification: bool,
+    /// What protects less.
+    #[command(flatten)]
+    pub(crate) reduce: ReduceArgs,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,

@@ -163,6 +163,7 @@ pub(crate) async fn on(cli: &Cli, state: State, writes: bool) -> Outcome<Session
     session.pace = pace;
     session.yes = cli.common.yes;
     session.no_wait = cli.command.no_wait();
+    session.reduce_protection = cli.command.reduce_protection();
     Ok(session)
 }
 

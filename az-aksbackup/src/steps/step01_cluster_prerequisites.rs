@@ -70,6 +70,7 @@ impl Change for PrerequisiteChange {
                 namespace,
                 subscription,
             } => ChangeNote {
+                reduces: Vec::new(),
                 summary: format!("register resource provider {namespace} in subscription {subscription}"),
                 right: Right::new(
                     format!("{namespace}/register/action"),
@@ -93,6 +94,7 @@ impl Change for PrerequisiteChange {
                     ""
                 };
                 ChangeNote {
+                    reduces: Vec::new(),
                     summary: format!("switch on {} of cluster {}", flags.join(" and "), cluster.with_group()),
                     right: Right::new("Microsoft.ContainerService/managedClusters/write", cluster),
                     creates: None,

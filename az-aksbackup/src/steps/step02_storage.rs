@@ -118,6 +118,7 @@ impl Change for StorageChange {
             ),
         };
         ChangeNote {
+            reduces: Vec::new(),
             summary,
             right: Right::new(action, scope),
             creates: Some(creates.to_string()),

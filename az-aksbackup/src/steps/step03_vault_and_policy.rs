@@ -122,6 +122,7 @@ impl Change for VaultChange {
             Self::CreatePolicy {
                 policy, vault, asked, ..
             } => ChangeNote {
+                reduces: Vec::new(),
                 warning: (!asked.left_out.is_empty())
                     .then(|| format!("only Azure writes {}: left out of the file", asked.left_out.join(", "))),
                 ..note(
@@ -137,6 +138,7 @@ impl Change for VaultChange {
 
 fn note(summary: String, action: &str, scope: impl fmt::Display, creates: Option<&ResourceId>) -> ChangeNote {
     ChangeNote {
+        reduces: Vec::new(),
         summary,
         right: Right::new(action, scope),
         creates: creates.map(ToString::to_string),

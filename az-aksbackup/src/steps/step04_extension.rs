@@ -97,6 +97,7 @@ impl Change for ExtensionChange {
             cluster_of(self.extension()),
         );
         ChangeNote {
+            reduces: Vec::new(),
             summary,
             right,
             creates,
@@ -230,6 +231,7 @@ impl Step for BackupExtension {
         });
         // Nobody has looked yet: one that somebody else installed is taken.
         let unless_there = |change: &ExtensionChange| ChangeNote {
+            reduces: Vec::new(),
             summary: format!("{}, unless one is there", change.note().summary),
             ..change.note()
         };

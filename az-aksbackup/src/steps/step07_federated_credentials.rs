@@ -76,6 +76,7 @@ impl Change for CredentialChange {
             )
         });
         ChangeNote {
+            reduces: Vec::new(),
             summary: format!("{verb} federated credential {} for {}", self.name, self.subject),
             right: Right::new(format!("{ACTION}/write"), &self.identity),
             creates,
@@ -224,6 +225,7 @@ impl Step for FederatedCredentials {
         };
         let wishes = subjects::wanted(state, &self.options.subjects).map(|own| own.wishes);
         let note = |wish: Wish| ChangeNote {
+            reduces: Vec::new(),
             summary: format!("create federated credential {} for {}", wish.name, wish.subject),
             right: Right::new(
                 format!("{ACTION}/write"),

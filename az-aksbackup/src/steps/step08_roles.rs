@@ -66,6 +66,7 @@ impl Change for Assign {
             role, principal, scope, ..
         } = &self.need;
         ChangeNote {
+            reduces: Vec::new(),
             summary: format!(
                 "assign {} to {} (principal {principal}) on {}",
                 role.name,
@@ -221,6 +222,7 @@ impl Step for Roles {
         };
         let vault_tier = target.policy.vault_tier_retention.is_some();
         let note = |row: Row| ChangeNote {
+            reduces: Vec::new(),
             summary: format!(
                 "assign {} to {} on {}",
                 row.role.name,

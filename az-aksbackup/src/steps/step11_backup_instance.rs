@@ -86,6 +86,7 @@ impl Change for InstanceChange {
         let vault = |target| target_ids::vault(target).to_string();
         match self {
             Self::Validate { target, .. } => ChangeNote {
+                reduces: Vec::new(),
                 summary: format!(
                     "let vault {} validate the backup of cluster {}",
                     target_ids::vault(target).with_group(),
@@ -103,6 +104,7 @@ impl Change for InstanceChange {
                 instance,
                 error,
             } => ChangeNote {
+                reduces: Vec::new(),
                 summary: format!(
                     "protect cluster {} by backup instance {} in vault {} with policy {}",
                     target.cluster.with_group(),

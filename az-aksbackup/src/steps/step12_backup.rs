@@ -91,6 +91,7 @@ pub(crate) struct StartBackup {
 impl Change for StartBackup {
     fn note(&self) -> ChangeNote {
         ChangeNote {
+            reduces: Vec::new(),
             summary: format!(
                 "back up {} now by rule {}, kept as {}",
                 self.instance.name(),

@@ -43,6 +43,7 @@ pub(crate) struct Bind {
 impl Change for Bind {
     fn note(&self) -> ChangeNote {
         ChangeNote {
+            reduces: Vec::new(),
             summary: format!(
                 "let Backup vault {} into cluster {} by trusted access binding {}",
                 self.vault.with_group(),

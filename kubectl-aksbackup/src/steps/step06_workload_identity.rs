@@ -68,6 +68,7 @@ impl Change for Annotate {
             None => format!("replaces client ID {old}"),
         });
         ChangeNote {
+            reduces: Vec::new(),
             summary: format!("annotate service account {} with client ID {client_id}", account.name),
             right: Right::new("patch serviceaccounts", format!("namespace {}", self.namespace)),
             creates: None,

@@ -77,6 +77,7 @@ impl Change for TakeBack {
             ),
         };
         ChangeNote {
+            reduces: Vec::new(),
             summary,
             right: Right::new(action, format!("namespace {namespace}")),
             creates: None,

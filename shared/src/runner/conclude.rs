@@ -193,6 +193,7 @@ mod tests {
 
     fn note() -> ChangeNote {
         ChangeNote {
+            reduces: Vec::new(),
             summary: "create x".into(),
             right: Right::new("a", "b"),
             creates: None,

@@ -2,9 +2,9 @@
 
 use tokio::time::Instant;
 
-use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
+use crate::runner::consent;
 use crate::runner::final_changes::{self, Possible, held};
 use crate::runner::prospects::Prospect;
 use crate::runner::report::Ending;
@@ -277,9 +277,7 @@ impl<S: Step> Live<S> {
         if changes.iter().all(|change| self.asked.contains(&change.note().summary)) {
             return self.not_seen_yet(changes, begun, session).await;
         }
-        if !session.agreed.get() {
-            return unplanned(changes);
-        }
+        consent::must_be_agreed(changes, session)?;
         for (at, change) in changes.iter().enumerate() {
             let note = change.note();
             session.console.progress(&name.to_string(), &note.summary);
@@ -351,18 +349,6 @@ impl<S: Step> Live<S> {
             .await?;
         Ok(())
     }
-}
-
-/// Refuses changes that became necessary during the run, where there was no plan and so no question.
-fn unplanned<C: Change>(changes: &[C]) -> Outcome<Vec<Turn>> {
-    let summaries: Vec<String> = changes.iter().map(|change| change.note().summary).collect();
-    Failure::new(
-        Exit::Pending,
-        "changes became necessary that were in no plan; nothing was changed",
-    )
-    .because(summaries.join("; "))
-    .hint("run the command again to see and confirm them")
-    .err()
 }
 
 async fn follow<P: Platform>(name: StepName, mut operation: Box<dyn Operation>, session: &Session<P>) -> Outcome<()> {

@@ -5,6 +5,7 @@
 //! tells it at the end of a command.
 
 mod conclude;
+mod consent;
 mod final_changes;
 mod live;
 mod prospects;

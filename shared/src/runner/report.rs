@@ -233,6 +233,10 @@ impl Report {
             if let Some(warning) = &change.warning {
                 lines.push(format!("    {}", console.paint(Tone::Attention, &one_line(warning))));
             }
+            for reduced in &change.reduces {
+                let text = format!("reduces protection: {}", one_line(reduced));
+                lines.push(format!("    {}", console.paint(Tone::Bad, &text)));
+            }
         }
         lines
     }

@@ -44,10 +44,14 @@ pub struct Session<P: Platform> {
     pub yes: bool,
     /// Whether what goes on by itself is left to itself (`--no-wait`).
     pub no_wait: bool,
+    /// Whether the person agreed beforehand that protection is reduced (`--reduce-protection`).
+    pub reduce_protection: bool,
     /// What the person confirms; `None` where the command gives nothing access.
     pub consent: Option<Consent>,
     /// Whether the person agreed to changes: beforehand, or to a plan that they saw.
     pub(super) agreed: Cell<bool>,
+    /// Whether they agreed to changes that reduce protection.
+    pub(super) agreed_to_reduce: Cell<bool>,
     /// What is known of whether the steps of the command are possible.
     pub(super) prospects: Prospects,
     state: RefCell<State>,
@@ -74,8 +78,10 @@ impl<P: Platform> Session<P> {
             pace,
             yes: false,
             no_wait: false,
+            reduce_protection: false,
             consent: None,
             agreed: Cell::new(false),
+            agreed_to_reduce: Cell::new(false),
             prospects: Prospects::default(),
             state,
             deadline,

@@ -6,9 +6,9 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
 use crate::console::Tone;
-use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::guide::StepName;
+use crate::runner::consent::agree;
 use crate::runner::live::Guided;
 use crate::runner::prospects::Prospect;
 use crate::runner::report::{Ending, Report, StepReport};
@@ -109,56 +109,6 @@ fn settled(ending: &Ending, refused: &[StepName]) -> Ending {
             turns: turns.clone(),
         },
         other => other.clone(),
-    }
-}
-
-/// Shows what would change and asks. What gets access is confirmed even where the changes aren't known yet because something
-/// is waited for first.
-fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<()> {
-    let console = &session.console;
-    let plan = seen.plan(console, console.is_verbose());
-    let unconfirmed = session.consent.as_ref().and_then(|consent| consent.refusal.as_ref());
-    if plan.is_empty() && unconfirmed.is_none() {
-        session.agreed.set(session.yes);
-        return Ok(());
-    }
-    console.clear();
-    if !plan.is_empty() {
-        console.say("to be changed:");
-    }
-    for line in plan {
-        console.say(format!("  {line}"));
-    }
-    match unconfirmed {
-        Some(refusal) if session.yes || !console.can_ask() => return Err(refusal.clone()),
-        Some(_) | None => {}
-    }
-    if !session.yes {
-        ask(session)?;
-        // The answer may have taken a while: what was seen before it is stale.
-        for step in steps.iter_mut() {
-            step.forget();
-        }
-    }
-    session.agreed.set(true);
-    if let Some(consent) = &session.consent {
-        (consent.keep)();
-    }
-    Ok(())
-}
-
-fn ask<P: Platform>(session: &Session<P>) -> Outcome<()> {
-    if let Some(consent) = &session.consent {
-        session
-            .console
-            .say("on these resources (compare them with your own records):");
-        for line in &consent.resources {
-            session.console.say(format!("  {line}"));
-        }
-    }
-    match session.console.confirm("Make these changes?")? {
-        true => Ok(()),
-        false => Failure::new(Exit::Pending, "nothing was changed: the changes above are pending").err(),
     }
 }
 

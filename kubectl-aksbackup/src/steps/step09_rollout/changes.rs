@@ -29,6 +29,7 @@ pub(crate) enum RolloutChange {
 impl Change for RolloutChange {
     fn note(&self) -> ChangeNote {
         let note = |summary, action: &str, namespace: &str, warning| ChangeNote {
+            reduces: Vec::new(),
             summary,
             right: Right::new(action, format!("namespace {namespace}")),
             creates: None,

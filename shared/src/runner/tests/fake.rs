@@ -40,6 +40,10 @@ pub(super) struct Write(pub(super) &'static str);
 impl Change for Write {
     fn note(&self) -> ChangeNote {
         ChangeNote {
+            reduces: (self.0 == "less")
+                .then(|| "namespace shop is no longer backed up".to_owned())
+                .into_iter()
+                .collect(),
             summary: self.0.to_owned(),
             right: Right::new("fake/write", "/fake"),
             creates: None,
@@ -264,6 +268,7 @@ pub(super) struct World {
     pub(super) timeout: Duration,
     pub(super) no_wait: bool,
     pub(super) yes: bool,
+    pub(super) reduce_protection: bool,
 }
 
 impl World {
@@ -278,19 +283,26 @@ impl World {
             timeout: Duration::from_secs(5400),
             no_wait: false,
             yes: true,
+            reduce_protection: false,
         }
     }
 
     /// Runs the steps as a command does; with `yes`, as one that was given `--yes`.
     pub(super) async fn run(&self, steps: Vec<Scripted>) -> Report {
+        self.try_run(steps).await.unwrap()
+    }
+
+    /// As [`World::run`], which may be refused.
+    pub(super) async fn try_run(&self, steps: Vec<Scripted>) -> Outcome<Report> {
         let store = Store::<CloudTables>::new(&self.folder.path().join("aksbackup.toml"), "test", Duration::ZERO, true);
         let console = Console::new(Talk::Quiet, true);
         let deadline = Deadline::new(Instant::now().into_std(), self.timeout);
         let mut session = Session::<Fake>::new((), Some(()), console, store, State::default(), deadline);
         session.yes = self.yes;
         session.no_wait = self.no_wait;
+        session.reduce_protection = self.reduce_protection;
         let mut steps: Vec<Box<dyn Guided<Fake>>> = steps.into_iter().map(step).collect();
-        run(&mut steps, &session).await.unwrap()
+        run(&mut steps, &session).await
     }
 
     /// When things with `what` in their name happened.

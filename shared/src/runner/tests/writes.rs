@@ -144,3 +144,35 @@ async fn what_becomes_necessary_without_a_plan_is_not_written_unasked() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_reduces_protection_needs_an_agreement_of_its_own_before_anything_is_written() {
+    let mut world = World::new();
+    let steps = |world: &World| {
+        vec![
+            Scripted::new(world, StepName::Storage, [change(&["account"]), done()], []),
+            Scripted::new(world, StepName::BackupInstance, [change(&["less"]), done()], []),
+        ]
+    };
+    let failure = world.try_run(steps(&world)).await.unwrap_err();
+    assert_eq!(failure.exit, Exit::Usage);
+    assert_eq!(failure.why, ["namespace shop is no longer backed up"]);
+    assert!(
+        failure.hints[0].to_string().contains("--reduce-protection"),
+        "{failure}"
+    );
+    assert_eq!(world.times("account"), Vec::<u64>::new());
+    world.reduce_protection = true;
+    let report = world.try_run(steps(&world)).await.unwrap();
+    assert!(report.steps.iter().all(|step| step.ending.is_done()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_turns_out_later_to_reduce_protection_is_not_covered_by_the_plan() {
+    let world = World::new();
+    let decisions = [change(&["more"]), change(&["less"]), done()];
+    let step = Scripted::new(&world, StepName::BackupInstance, decisions, []);
+    let report = world.run(vec![step]).await;
+    assert!(matches!(&report.steps[0].ending, Ending::Failed { error, .. } if error.exit == Exit::Usage));
+    assert_eq!(world.times("less"), Vec::<u64>::new());
+}

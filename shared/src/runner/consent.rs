@@ -1,0 +1,122 @@
+//! What the person agrees to before anything is changed: the plan, what gets access, and apart from both what reduces protection.
+
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::runner::live::Guided;
+use crate::runner::report::Report;
+use crate::runner::session::Session;
+use crate::step::{Change, ChangeNote, Platform};
+
+/// Shows what would change and asks. What gets access is confirmed even where the changes aren't known yet because something
+/// is waited for first.
+///
+/// # Errors
+/// Exit 2: `--yes` doesn't cover it, with the flags that do. Exit 8: the person said no.
+pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<()> {
+    let console = &session.console;
+    let plan = seen.plan(console, console.is_verbose());
+    let reduced: Vec<&String> = seen.pending().iter().flat_map(|(_, note)| &note.reduces).collect();
+    let unconfirmed = session.consent.as_ref().and_then(|consent| consent.refusal.as_ref());
+    if plan.is_empty() && unconfirmed.is_none() {
+        session.agreed.set(session.yes);
+        session.agreed_to_reduce.set(session.reduce_protection);
+        return Ok(());
+    }
+    console.clear();
+    if !plan.is_empty() {
+        console.say("to be changed:");
+    }
+    for line in plan {
+        console.say(format!("  {line}"));
+    }
+    match unconfirmed {
+        Some(refusal) if session.yes || !console.can_ask() => return Err(refusal.clone()),
+        Some(_) | None => {}
+    }
+    let by_answer = !session.yes && console.can_ask();
+    if !reduced.is_empty() && !session.reduce_protection && !by_answer {
+        return unagreed(reduced.iter().map(|own| own.as_str())).err();
+    }
+    if !session.yes {
+        ask(session)?;
+        ask_to_reduce(&reduced, session)?;
+        // The answer may have taken a while: what was seen before it is stale.
+        for step in steps.iter_mut() {
+            step.forget();
+        }
+    }
+    session.agreed.set(true);
+    session
+        .agreed_to_reduce
+        .set(session.reduce_protection || !reduced.is_empty());
+    if let Some(consent) = &session.consent {
+        (consent.keep)();
+    }
+    Ok(())
+}
+
+fn ask<P: Platform>(session: &Session<P>) -> Outcome<()> {
+    if let Some(consent) = &session.consent {
+        session
+            .console
+            .say("on these resources (compare them with your own records):");
+        for line in &consent.resources {
+            session.console.say(format!("  {line}"));
+        }
+    }
+    answer(session.console.confirm("Make these changes?")?)
+}
+
+/// Asks apart from the plan: whoever reads ten changes might pass over the one that drops a namespace.
+fn ask_to_reduce<P: Platform>(reduced: &[&String], session: &Session<P>) -> Outcome<()> {
+    if reduced.is_empty() || session.reduce_protection {
+        return Ok(());
+    }
+    session.console.say("these changes reduce protection:");
+    for line in reduced {
+        session.console.say(format!("  {line}"));
+    }
+    answer(session.console.confirm("Reduce protection?")?)
+}
+
+fn answer(agreed: bool) -> Outcome<()> {
+    match agreed {
+        true => Ok(()),
+        false => Failure::new(Exit::Pending, "nothing was changed: the changes above are pending").err(),
+    }
+}
+
+fn unagreed<'a>(reduced: impl Iterator<Item = &'a str>) -> Failure {
+    let failure = Failure::usage("these changes reduce protection, which --yes doesn't agree to");
+    reduced
+        .fold(failure, Failure::because)
+        .hint("check that the state file says what you want, then add: --reduce-protection")
+}
+
+/// Refuses changes that became necessary during the run, where there was no plan and so no question, or that reduce protection where
+/// the plan didn't say so.
+///
+/// # Errors
+/// Exit 8: what would be changed. Exit 2: what would be protected less.
+pub(super) fn must_be_agreed<C: Change, P: Platform>(changes: &[C], session: &Session<P>) -> Outcome<()> {
+    let notes: Vec<ChangeNote> = changes.iter().map(Change::note).collect();
+    if !session.agreed.get() {
+        let summaries: Vec<&str> = notes.iter().map(|note| note.summary.as_str()).collect();
+        return Failure::new(
+            Exit::Pending,
+            "changes became necessary that were in no plan; nothing was changed",
+        )
+        .because(summaries.join("; "))
+        .hint("run the command again to see and confirm them")
+        .err();
+    }
+    let mut reduced = notes
+        .iter()
+        .flat_map(|note| &note.reduces)
+        .map(String::as_str)
+        .peekable();
+    match reduced.peek().is_some() && !session.agreed_to_reduce.get() {
+        true => unagreed(reduced).err(),
+        false => Ok(()),
+    }
+}
