@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use aksbackup_tests::advice::{destructive_command, is_undecided, literals, sources};
 
 /// Texts that begin with such a verb and are no advice, each with the reason.
-const REVIEWED: [(&str, &str); 5] = [
+const REVIEWED: [(&str, &str); 3] = [
     ("delete pods", "the permission of that change"),
     (
         "remove the client ID from service account {}",
@@ -15,14 +15,6 @@ const REVIEWED: [(&str, &str); 5] = [
     (
         "delete pod {}, which missed the injection",
         "a planned change of configure, which the person confirms and which its deployment replaces",
-    ),
-    (
-        "remove target.instance.included_namespaces from the state file",
-        "a key of the person's own file; nothing in Azure or the cluster is deleted",
-    ),
-    (
-        "remove target.instance.excluded_namespaces from the state file",
-        "a key of the person's own file; nothing in Azure or the cluster is deleted",
     ),
 ];
 

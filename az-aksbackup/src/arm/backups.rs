@@ -215,6 +215,18 @@ pub(crate) async fn put(writer: &Writer, instance: &ResourceId, properties: &Val
         .await
 }
 
+/// A backup instance as Azure gives it, to be sent back; `None` where there is none.
+pub(crate) async fn body(reader: &Reader, instance: &ResourceId) -> Outcome<Option<Value>> {
+    reader.get(instance.as_str(), versions::DATA_PROTECTION).await
+}
+
+/// Replaces an instance by this `body`.
+pub(crate) async fn replace(writer: &Writer, instance: &ResourceId, body: &Value) -> Outcome<Answer> {
+    writer
+        .put(instance.as_str(), versions::DATA_PROTECTION, body, None)
+        .await
+}
+
 /// Starts a backup on demand by this rule of the policy; `tag` decides how long it is kept. It is asked for once.
 pub(crate) async fn start(writer: &Writer, instance: &ResourceId, rule: &str, tag: &str) -> Outcome<Told> {
     let path = format!("{instance}/backup");

@@ -7,24 +7,20 @@
 
 use std::collections::BTreeSet;
 
-use aksbackup_shared::args::quoted;
-use aksbackup_shared::command_line::{Fix, az, shell};
-use aksbackup_shared::fix;
 use aksbackup_shared::ids::same;
-use aksbackup_shared::schema::Target;
+use aksbackup_shared::schema::{InstanceTarget, Target};
 use serde_json::Value;
 
 use crate::arm::backups::Instance;
 use crate::checks::policy::Facts;
 use crate::target_ids;
 
-/// Filters that narrow a backup and that the target has no key for, with Azure's names of them.
-const FILTERS: [(&str, &str); 4] = [
-    ("labelSelectors", "label selectors"),
-    ("includedResourceTypes", "included resource types"),
-    ("excludedResourceTypes", "excluded resource types"),
-    ("includedVolumeTypes", "included volume types"),
-];
+mod fixes;
+mod reduction;
+
+pub(crate) use fixes::{hints, policy_hints};
+use reduction::Effect;
+pub(crate) use reduction::of_policies;
 
 /// A value of Azure's that differs from the target's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +31,8 @@ pub(crate) struct Difference {
     pub(crate) live: String,
     /// What the target asks for.
     pub(crate) wanted: String,
+    /// What the target protects less than Azure does now, in words.
+    pub(crate) reduces: Option<String>,
 }
 
 /// What of an instance, or of its policy, can differ.
@@ -44,6 +42,8 @@ pub(crate) enum Setting {
     Policy,
     /// The resource group for disk snapshots.
     SnapshotGroup,
+    /// The name that the portal shows.
+    FriendlyName,
     /// The namespaces that are backed up.
     Included,
     /// The namespaces that are left out.
@@ -52,10 +52,20 @@ pub(crate) enum Setting {
     Volumes,
     /// Whether cluster-scoped resources are backed up.
     ClusterScope,
-    /// A filter of Azure's that the target has no key for.
-    Filter(&'static str),
+    /// The labels of what is backed up.
+    Labels,
+    /// The resource types that are backed up.
+    IncludedTypes,
+    /// The resource types that are left out.
+    ExcludedTypes,
+    /// The volume types that are backed up.
+    VolumeTypes,
+    /// The hooks that a backup runs.
+    Hooks,
     /// The interval of the policy.
     Schedule,
+    /// The time of day of the policy's first backup.
+    Time,
     /// The default retention of the policy.
     Retention,
     /// Whether the policy copies to the vault tier.
@@ -63,16 +73,23 @@ pub(crate) enum Setting {
 }
 
 impl Setting {
-    const fn words(self) -> &'static str {
+    /// Returns its name within a sentence.
+    pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Policy => "policy",
             Self::SnapshotGroup => "snapshot resource group",
+            Self::FriendlyName => "friendly name",
             Self::Included => "included namespaces",
             Self::Excluded => "excluded namespaces",
             Self::Volumes => "volume snapshots",
             Self::ClusterScope => "cluster-scoped resources",
-            Self::Filter(words) => words,
+            Self::Labels => "label selectors",
+            Self::IncludedTypes => "included resource types",
+            Self::ExcludedTypes => "excluded resource types",
+            Self::VolumeTypes => "included volume types",
+            Self::Hooks => "backup hooks",
             Self::Schedule => "schedule",
+            Self::Time => "time of day",
             Self::Retention => "retention",
             Self::VaultTier => "the vault tier",
         }
@@ -86,7 +103,81 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// What differs between a live instance and the target. What Azure leaves out of its answer is not compared here; see
+/// A list of an instance's parameters.
+pub(crate) struct Listed {
+    setting: Setting,
+    /// Azure's name of it.
+    pub(crate) key: &'static str,
+    /// What the target has.
+    pub(crate) wanted: BTreeSet<String>,
+    /// What an empty one means, in a word.
+    empty: &'static str,
+    effect: Effect,
+}
+
+/// Returns every list of the target that an instance's parameters have.
+pub(crate) fn lists(target: &InstanceTarget) -> [Listed; 7] {
+    fn own<T: std::fmt::Display>(
+        setting: Setting,
+        key: &'static str,
+        wanted: &[T],
+        (empty, effect): (&'static str, Effect),
+    ) -> Listed {
+        Listed {
+            setting,
+            key,
+            wanted: wanted.iter().map(ToString::to_string).collect(),
+            empty,
+            effect,
+        }
+    }
+    [
+        own(
+            Setting::Included,
+            "includedNamespaces",
+            &target.included_namespaces,
+            ("all", Effect::Narrows),
+        ),
+        own(
+            Setting::Excluded,
+            "excludedNamespaces",
+            &target.excluded_namespaces,
+            ("none", Effect::LeavesOut),
+        ),
+        own(
+            Setting::Labels,
+            "labelSelectors",
+            &target.label_selectors,
+            ("none", Effect::Selects),
+        ),
+        own(
+            Setting::IncludedTypes,
+            "includedResourceTypes",
+            &target.included_resource_types,
+            ("all", Effect::Narrows),
+        ),
+        own(
+            Setting::ExcludedTypes,
+            "excludedResourceTypes",
+            &target.excluded_resource_types,
+            ("none", Effect::LeavesOut),
+        ),
+        own(
+            Setting::VolumeTypes,
+            "includedVolumeTypes",
+            &target.included_volume_types,
+            ("Azure's default", Effect::NarrowsVolumes),
+        ),
+        own(
+            Setting::Hooks,
+            "backupHookReferences",
+            &target.backup_hooks,
+            ("none", Effect::Adds),
+        ),
+    ]
+}
+
+/// Returns what differs between a live instance and the target. What Azure leaves out of its answer is not compared here; see
 /// [`unreported`].
 pub(crate) fn of_instance(target: &Target, own: &Instance) -> Vec<Difference> {
     let mut all = Vec::new();
@@ -101,30 +192,28 @@ pub(crate) fn of_instance(target: &Target, own: &Instance) -> Vec<Difference> {
     if !live.is_empty() && !same(live, group.as_str()) {
         all.push(difference(Setting::SnapshotGroup, last(live), group.name()));
     }
+    if let Some(live) = own.properties.friendly_name.as_deref()
+        && live != target.instance.friendly_name
+    {
+        all.push(difference(Setting::FriendlyName, live, &target.instance.friendly_name));
+    }
     all.extend(own.parameters().into_iter().flat_map(|own| of_parameters(target, own)));
     all
 }
 
 fn of_parameters(target: &Target, parameters: &Value) -> Vec<Difference> {
     let (mut all, wanted) = (Vec::new(), &target.instance);
-    let included = names(wanted.included_namespaces.iter().map(|own| own.as_str()));
-    let excluded = names(wanted.excluded_namespaces.iter().map(|own| own.as_str()));
-    for (setting, live, wanted, empty) in [
-        (
-            Setting::Included,
-            listed(parameters, "includedNamespaces"),
-            included,
-            "all",
-        ),
-        (
-            Setting::Excluded,
-            listed(parameters, "excludedNamespaces"),
-            excluded,
-            "none",
-        ),
-    ] {
-        if live != wanted {
-            all.push(difference(setting, &joined(&live, empty), &joined(&wanted, empty)));
+    for list in lists(wanted) {
+        let live = listed(parameters, list.key);
+        if live != list.wanted {
+            all.push(Difference {
+                reduces: list.effect.reduces(list.setting, &live, &list.wanted),
+                ..difference(
+                    list.setting,
+                    &joined(&live, list.empty),
+                    &joined(&list.wanted, list.empty),
+                )
+            });
         }
     }
     for (setting, key, wanted) in [
@@ -137,13 +226,10 @@ fn of_parameters(target: &Target, parameters: &Value) -> Vec<Difference> {
     ] {
         let live = parameters.get(key).and_then(Value::as_bool);
         if let Some(live) = live.filter(|live| *live != wanted) {
-            all.push(difference(setting, on(live), on(wanted)));
-        }
-    }
-    for (key, words) in FILTERS {
-        let live = listed(parameters, key);
-        if !live.is_empty() {
-            all.push(difference(Setting::Filter(words), &joined(&live, "none"), "none"));
+            all.push(Difference {
+                reduces: live.then(|| format!("{} are no longer backed up", setting.words())),
+                ..difference(setting, on(live), on(wanted))
+            });
         }
     }
     all
@@ -186,11 +272,14 @@ pub(crate) fn of_policy(target: &Target, own: &Facts) -> Vec<Difference> {
         return Vec::new();
     }
     let mut all = Vec::new();
+    let time = wanted.time.as_ref().map_or("", |time| time.as_str());
     for (setting, live, wanted) in [
-        (Setting::Schedule, &own.schedule, &wanted.schedule),
-        (Setting::Retention, &own.retention, &wanted.retention),
+        (Setting::Schedule, own.schedule.as_str(), wanted.schedule.as_str()),
+        (Setting::Time, own.time.as_str(), time),
+        (Setting::Retention, own.retention.as_str(), wanted.retention.as_str()),
     ] {
-        if !live.is_empty() && !live.eq_ignore_ascii_case(wanted) {
+        let said = !live.is_empty() && !wanted.is_empty();
+        if said && !live.eq_ignore_ascii_case(wanted) {
             all.push(difference(setting, live, wanted));
         }
     }
@@ -202,110 +291,13 @@ pub(crate) fn of_policy(target: &Target, own: &Facts) -> Vec<Difference> {
     all
 }
 
-/// What to do about what differs: never a deletion.
-pub(crate) fn hints(target: &Target, own: &Instance, all: &[Difference]) -> Vec<Fix> {
-    let has = |setting| all.iter().any(|own| own.setting == setting);
-    let place = format!(
-        "--backup-instance-name {} --resource-group {} --vault-name {}",
-        own.id.name(),
-        target.vault.resource_group,
-        target.vault.name
-    );
-    let mut hints = vec![fix![
-        "to change the target to what the instance has: ",
-        adopted(own, all)
-    ]];
-    if has(Setting::Policy) {
-        hints.push(fix![
-            "to attach the target's policy to the instance: ",
-            shell(format!(
-                "az dataprotection backup-instance update-policy {place} \
-             --policy-id {}",
-                target_ids::policy(target)
-            ))
-        ]);
-    }
-    if all
-        .iter()
-        .any(|own| !matches!(own.setting, Setting::Policy | Setting::SnapshotGroup))
-    {
-        hints.push(fix![
-            "to change what the instance backs up, write its settings to FILE (",
-            shell("az dataprotection backup-instance initialize-backupconfig --datasource-type AzureKubernetesService"),
-            "), then run: ",
-            shell(format!(
-                "az dataprotection backup-instance update {place} --aks-backup-configuration FILE"
-            ))
-        ]);
-    }
-    if has(Setting::SnapshotGroup) {
-        hints.push("Azure doesn't change the snapshot resource group of a protected cluster".into());
-    }
-    hints
-}
-
-/// The command that gives the target the values of the instance; in words what has no flag.
-fn adopted(own: &Instance, all: &[Difference]) -> Fix {
-    let (mut flags, mut words) = (String::new(), Vec::new());
-    for difference in all {
-        let live = &difference.live;
-        let each = |flag: &str| -> String {
-            live.split(", ")
-                .map(|name| format!(" {flag} {}", quoted(name)))
-                .collect()
-        };
-        match (difference.setting, live.as_str()) {
-            (Setting::Policy, live) => flags.push_str(&format!(" --policy {}", quoted(live))),
-            (Setting::SnapshotGroup, live) => flags.push_str(&format!(" --snapshot-group {}", quoted(live))),
-            (Setting::Included, "all") => words.push("remove target.instance.included_namespaces from the state file"),
-            (Setting::Excluded, "none") => words.push("remove target.instance.excluded_namespaces from the state file"),
-            (Setting::Included, _) => flags.push_str(&each("--include-namespace")),
-            (Setting::Excluded, _) => flags.push_str(&each("--exclude-namespace")),
-            (Setting::Volumes, "off") => flags.push_str(" --no-snapshot-volumes"),
-            (Setting::Volumes, _) => flags.push_str(" --snapshot-volumes"),
-            (Setting::ClusterScope, "off") => flags.push_str(" --no-cluster-scope-resources"),
-            (Setting::ClusterScope, _) => flags.push_str(" --cluster-scope-resources"),
-            (Setting::Filter(_) | Setting::Schedule | Setting::Retention | Setting::VaultTier, _) => {}
-        }
-    }
-    if flags.contains("-namespace ") {
-        // A list of namespaces on the command line replaces both lists of the file.
-        words.clear();
-    }
-    if !flags.is_empty() {
-        let words: String = words.iter().map(|own| format!("{own}; ")).collect();
-        return fix![words, az(format!("init{flags}"))];
-    }
-    match words.is_empty() {
-        true => fix![format!(
-            "the target has no key for a filter of instance {}",
-            own.id.name()
-        )],
-        false => fix![words.join("; ")],
-    }
-}
-
-/// What to do about a policy with other rules than the target's: Azure does not let the rules of one for AKS change.
-pub(crate) fn policy_hints(target: &Target) -> Vec<Fix> {
-    vec![
-        fix![
-            "to keep the policy as it is, take its rules into the target: ",
-            az("init"),
-            " with the --schedule and --retention that it has"
-        ],
-        fix![
-            format!(
-                "to use other rules, create a policy with another name than {}: ",
-                target.policy.name
-            ),
-            az("init --policy NAME")
-        ],
-    ]
-}
-
 fn difference(setting: Setting, live: &str, wanted: &str) -> Difference {
-    let (live, wanted) = (live.to_owned(), wanted.to_owned());
-    Difference { setting, live, wanted }
+    Difference {
+        setting,
+        live: live.to_owned(),
+        wanted: wanted.to_owned(),
+        reduces: None,
+    }
 }
 
 fn last(id: &str) -> &str {
@@ -316,14 +308,18 @@ const fn on(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }
 
-/// Azure gives a list back in an order of its own, and null for an empty one.
-fn listed(parameters: &Value, key: &str) -> BTreeSet<String> {
+/// Returns a list of the parameters. Azure gives it back in an order of its own, and null for an empty one; a hook is an object with
+/// its namespace and name.
+pub(crate) fn listed(parameters: &Value, key: &str) -> BTreeSet<String> {
     let items = parameters.get(key).and_then(Value::as_array).into_iter().flatten();
-    names(items.filter_map(Value::as_str))
-}
-
-fn names<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
-    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    let text = |item: &Value| match item {
+        Value::Object(hook) => {
+            let text = |key| hook.get(key).and_then(Value::as_str).unwrap_or_default();
+            Some(format!("{}/{}", text("namespace"), text("name")))
+        }
+        other => other.as_str().map(str::to_owned),
+    };
+    items.filter_map(text).filter(|name| !name.is_empty()).collect()
 }
 
 fn joined(names: &BTreeSet<String>, empty: &str) -> String {

@@ -153,7 +153,7 @@ fn as_wanted(view: &View, own: &Instance) -> Vec<Check> {
         ),
         (false, missing) => {
             let says = all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            let hint = Fix::joined(drift::hints(target, own, &all));
+            let hint = Fix::joined(drift::hints(&all));
             let id = if immutable { "VLT-IMMUTABLE" } else { "VLT-NO-EDIT" };
             (Check::error(LINK, NAME, says, hint).proves(id), missing)
         }

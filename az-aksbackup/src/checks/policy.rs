@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) vault_tier: bool,
     /// Its interval, such as `P1D`.
     pub(crate) schedule: String,
+    /// Time of day of its first backup, UTC, such as `06:00`; empty where its schedule names another time zone.
+    pub(crate) time: String,
     /// How long its default retention keeps, such as `P7D`.
     pub(crate) retention: String,
 }
@@ -56,12 +58,19 @@ pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
         true,
         &[keep(&target.retention, "OperationalStore", false)],
     ));
-    rules.push(backup(&target.schedule, &tags));
+    rules.push(backup(target, &tags));
     Ok(json!({ "objectType": "BackupPolicy", "datasourceTypes": [DATASOURCE_TYPE], "policyRules": rules }))
 }
 
-fn backup(schedule: &str, tags: &[Value]) -> Value {
-    let name = match schedule {
+/// The time of day of the first backup where the target has none, UTC.
+pub(crate) const TIME: &str = "06:00";
+
+fn backup(target: &PolicyTarget, tags: &[Value]) -> Value {
+    let (schedule, time) = (
+        &target.schedule,
+        target.time.as_ref().map_or(TIME, |time| time.as_str()),
+    );
+    let name = match schedule.as_str() {
         "P1D" => "BackupDaily",
         "P1W" => "BackupWeekly",
         _ => "BackupHourly",
@@ -74,7 +83,7 @@ fn backup(schedule: &str, tags: &[Value]) -> Value {
         "trigger": {
             "objectType": "ScheduleBasedTriggerContext",
             "schedule": {
-                "repeatingTimeIntervals": [format!("R/2024-01-01T06:00:00+00:00/{schedule}")],
+                "repeatingTimeIntervals": [format!("R/2024-01-01T{time}:00+00:00/{schedule}")],
                 "timeZone": "UTC",
             },
             "taggingCriteria": tags,
@@ -144,6 +153,7 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
             .and_then(|interval| interval.rsplit('/').next())
             .unwrap_or_default()
             .to_owned(),
+        time: intervals.first().map(|interval| time_of(interval)).unwrap_or_default(),
         retention: default_text("/lifecycles/0/deleteAfter/duration").to_owned(),
     })
 }
@@ -153,6 +163,18 @@ fn unusable<T>(name: &str, why: &str) -> Outcome<T> {
         .because(why)
         .hint(fix!["choose another policy, or a new name: ", az("init --policy NAME")])
         .err()
+}
+
+/// The time of day, UTC, in an interval such as `R/2024-01-01T06:00:00+00:00/P1D`; empty where it isn't in UTC. Whether Azure goes by the
+/// offset or by the schedule's `timeZone` where both are given, no source says.
+fn time_of(interval: &str) -> String {
+    let start = interval.split('/').nth(1).unwrap_or_default();
+    let time = start.split_once('T').map(|(_, time)| time).unwrap_or_default();
+    let is_utc = time.ends_with("+00:00") || time.ends_with('Z');
+    match (is_utc, time.get(..5)) {
+        (true, Some(time)) => time.to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// The retention tag that backups of a rule get where no criterion says otherwise.

@@ -7,22 +7,21 @@
 //! Rights: `Microsoft.DataProtection/backupVaults/validateForBackup/action` and `…/backupInstances/{read,write}` on the
 //! vault, `Microsoft.DataProtection/backupInstances/read` on the cluster.
 
-use crate::arm::visible;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use aksbackup_shared::command_line::{az, kubectl};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{CloudTables, InstanceTable, State, Target};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::versions;
-use crate::arm::visible::Sight;
-use crate::checks::drift;
+use crate::arm::visible::{self, Sight};
 use crate::checks::instance_body;
 use crate::checks::protection::{self, Protection};
 use crate::platform::{self, Azure};
@@ -33,6 +32,10 @@ use crate::steps::turns;
 use crate::steps::validation::Validation;
 use crate::target_ids;
 
+mod update;
+
+use update::{Known, Update};
+
 /// Step 11.
 #[derive(Debug, Default)]
 pub(crate) struct BackupInstance {
@@ -41,6 +44,8 @@ pub(crate) struct BackupInstance {
     instances: Fresh<Vec<Instance>>,
     /// Whether this run has written the instance: what is wrong with it then is not cured by writing it again.
     written: Cell<bool>,
+    /// The instance as this run has sent it to change it.
+    sent: RefCell<Option<Value>>,
 }
 
 impl BackupInstance {
@@ -50,6 +55,7 @@ impl BackupInstance {
             options,
             instances: read.instances.clone(),
             written: Cell::default(),
+            sent: RefCell::default(),
         }
     }
 }
@@ -63,6 +69,7 @@ pub(crate) struct Seen {
     deleted: Vec<Instance>,
     roles: RolesSeen,
     written: bool,
+    known: Known,
 }
 
 /// What can be done.
@@ -79,6 +86,8 @@ pub(crate) enum InstanceChange {
         instance: ResourceId,
         error: Option<String>,
     },
+    /// Change an instance that exists to what the target says.
+    Update(Update),
 }
 
 impl Change for InstanceChange {
@@ -119,6 +128,7 @@ impl Change for InstanceChange {
                 creates: error.is_none().then(|| instance.to_string()),
                 warning: error.clone(),
             },
+            Self::Update(update) => update.note(),
         }
     }
 }
@@ -148,7 +158,15 @@ impl Step for BackupInstance {
                 .map(Some),
             false => Ok(None),
         };
+        let known = match instances.first().filter(|own| is_protected(own)) {
+            Some(own) => {
+                let sent = self.sent.borrow().clone();
+                Known::look(reader, &target, own, sent.as_ref()).await?
+            }
+            None => Known::default(),
+        };
         Ok(Seen {
+            known,
             // Who may not look there learns of it from the validation.
             deleted: Sight::of(deleted)?.here().cloned().unwrap_or_default(),
             instances,
@@ -169,7 +187,7 @@ impl Step for BackupInstance {
         if let Some(own) = seen.instances.first() {
             match protection::of(own) {
                 Protection::Configured if seen.written || own.has_data_source_set() => {
-                    return Ok(protected(target, own));
+                    return update::decide(target, own, &seen.known);
                 }
                 Protection::Changing => {
                     let why = format!("backup instance {}: {}", own.id.name(), own.protection());
@@ -224,6 +242,13 @@ impl Step for BackupInstance {
                 self.written.set(true);
                 Ok(answer.applied(writer, title, (instance.to_string(), versions::DATA_PROTECTION)))
             }
+            InstanceChange::Update(update) => {
+                let (applied, sent) = update.apply(writer, title).await?;
+                if sent.is_some() {
+                    self.sent.replace(sent);
+                }
+                Ok(applied)
+            }
         }
     }
 
@@ -250,7 +275,7 @@ impl Step for BackupInstance {
     }
 
     fn is_last(&self, change: &InstanceChange) -> bool {
-        matches!(change, InstanceChange::Protect { .. })
+        matches!(change, InstanceChange::Protect { .. } | InstanceChange::Update(_))
     }
 
     fn foresee(&self, state: &State) -> Vec<ChangeNote> {
@@ -264,17 +289,9 @@ impl Step for BackupInstance {
     }
 }
 
-/// A protected cluster is done, unless what is backed up is not what the target says.
-fn protected(target: &Target, own: &Instance) -> Decision<InstanceChange> {
-    let (evidence, all) = (protection::evidence(own), drift::of_instance(target, own));
-    match all.is_empty() {
-        true => Decision::Done(evidence),
-        false => {
-            let hints = drift::hints(target, own, &all);
-            let differences = all.iter().map(ToString::to_string).collect();
-            Decision::Differs(evidence, Drift::of_target(differences, hints))
-        }
-    }
+/// Whether an instance protects the cluster, so that it can be changed.
+fn is_protected(own: &Instance) -> bool {
+    protection::of(own) == Protection::Configured
 }
 
 /// Whether an instance of the cluster is the `object` of an intent.

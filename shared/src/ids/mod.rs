@@ -7,7 +7,7 @@ mod resource;
 pub use letters::{folded, look_alikes, same};
 pub use names::{
     BackupInstanceName, ClientId, CloudName, ClusterName, ContainerName, ExtensionName, FederatedCredentialName,
-    InvalidId, IssuerUrl, NamespaceName, ObjectName, PolicyName, PrincipalId, Region, ResourceGroupName,
-    StorageAccountName, SubscriptionId, TenantId, VaultName,
+    HookName, InvalidId, IssuerUrl, LabelSelector, NamespaceName, ObjectName, PolicyName, PrincipalId, Region,
+    ResourceGroupName, ResourceType, StorageAccountName, SubscriptionId, TenantId, TimeOfDay, VaultName, VolumeType,
 };
 pub use resource::ResourceId;

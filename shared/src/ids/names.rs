@@ -196,6 +196,36 @@ identifier!(
     |t| is_dns_label(t, 63)
 );
 identifier!(
+    /// A label selector of a backup instance: Azure's examples are all `KEY=VALUE`.
+    LabelSelector, "label selector", "KEY=VALUE such as app=web, at most 380 letters, digits, '-', '_', '.' or '/'",
+    |t| length(t, 3, 380) && t.split_once('=').is_some_and(|(key, value)| {
+        begins_alphanumeric(key) && ends_alphanumeric(key) && alphanumeric_or(key, "-_./") && alphanumeric_or(value, "-_.")
+    })
+);
+identifier!(
+    /// A kind of Kubernetes resources as backups name it: `v1/Secret` in Azure's examples, `secrets` in Velero's.
+    ResourceType, "resource type", "1 to 253 letters, digits, '-', '.' or '/', such as v1/Secret",
+    |t| length(t, 1, 253) && alphanumeric_or(t, "-./") && begins_alphanumeric(t) && ends_alphanumeric(t)
+);
+identifier!(
+    /// A kind of volumes that Azure Backup can back up.
+    VolumeType, "volume type", "AzureDisk or AzureFileShareSMB",
+    |t| ["AzureDisk", "AzureFileShareSMB"].contains(&t)
+);
+identifier!(
+    /// A backup hook by its namespace and name.
+    HookName, "backup hook", "NAMESPACE/NAME of a BackupHook in the cluster",
+    |t| t.split_once('/').is_some_and(|(namespace, name)| is_dns_label(namespace, 63) && name.split('.').all(|part| is_dns_label(part, 63)))
+);
+identifier!(
+    /// A time of day, UTC.
+    TimeOfDay, "time of day", "HH:MM from 00:00 to 23:59, UTC",
+    |t| t.len() == 5 && t.split_once(':').is_some_and(|(hour, minute)| {
+        let below = |text: &str, limit: u8| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u8>().is_ok_and(|n| n < limit);
+        below(hour, 24) && below(minute, 60)
+    })
+);
+identifier!(
     /// A Kubernetes object whose name is a DNS subdomain: a service account, a deployment.
     ObjectName, "Kubernetes object name", "1 to 253 lower-case letters, digits, '-' or '.', beginning and ending alphanumeric",
     |t| length(t, 1, 253) && t.split('.').all(|label| is_dns_label(label, 253))

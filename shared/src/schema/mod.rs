@@ -3,6 +3,7 @@
 
 mod cloud;
 mod cluster;
+pub mod settings;
 mod target;
 
 use jiff::Timestamp;

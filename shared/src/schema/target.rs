@@ -5,8 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::ids::{
-    BackupInstanceName, CloudName, ContainerName, ExtensionName, NamespaceName, PolicyName, Region, ResourceGroupName,
-    ResourceId, StorageAccountName, SubscriptionId, TenantId, VaultName,
+    BackupInstanceName, CloudName, ContainerName, ExtensionName, HookName, LabelSelector, NamespaceName, PolicyName,
+    Region, ResourceGroupName, ResourceId, ResourceType, StorageAccountName, SubscriptionId, TenantId, TimeOfDay,
+    VaultName, VolumeType,
 };
 use crate::schema::Written;
 
@@ -101,6 +102,9 @@ pub struct PolicyTarget {
     pub schedule: String,
     /// How long backups are kept as an ISO 8601 duration, such as `P7D`, for a policy that has to be made.
     pub retention: String,
+    /// Time of day of the first backup, UTC, such as `01:30`, for a policy that has to be made; without it `06:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<TimeOfDay>,
     /// How long the vault tier keeps a daily copy, where there is to be one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_tier_retention: Option<String>,
@@ -141,6 +145,21 @@ pub struct InstanceTarget {
     /// Namespaces to leave out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded_namespaces: Vec<NamespaceName>,
+    /// Labels, such as `app=web`, of the resources to back up; empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub label_selectors: Vec<LabelSelector>,
+    /// Resource types, such as `apps/v1/Deployment`, to back up; empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub included_resource_types: Vec<ResourceType>,
+    /// Resource types to leave out. Without `v1/Secret` here, backups contain all Secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_resource_types: Vec<ResourceType>,
+    /// Volume types to back up: `AzureDisk`, `AzureFileShareSMB`; empty leaves it to Azure, which backs up disks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub included_volume_types: Vec<VolumeType>,
+    /// Backup hooks to run, each as `NAMESPACE/NAME`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backup_hooks: Vec<HookName>,
 }
 
 #[cfg(test)]

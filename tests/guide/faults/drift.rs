@@ -23,22 +23,30 @@ fn change(stage: &Stage, pointer: &str, value: Value) {
     assert!(stage.sandbox.azure().change(&instance, pointer, value));
 }
 
-/// Every command that looks at the instance says `text`, exits with code 8, changes nothing and calls nothing done.
-fn told_by_all(stage: &Stage, text: &str) {
+/// Every command that looks at the instance tells the difference, exits with code 8, changes nothing and calls nothing done.
+fn told_by_all(stage: &Stage, what: &str, live: &str, wanted: &str) {
     let mark = stage.mark();
-    let commands: [&[&str]; 6] = [
-        &["protect", "--yes"],
-        &["protect", "--dry-run"],
-        &["up", "--dry-run"],
-        &["status", "--check"],
-        &["verify"],
-        &["doctor"],
+    let step = format!("{what}: {live} → {wanted}");
+    let verdict = format!("{what} is {live} (the target says {wanted})");
+    let commands: [(&[&str], &str); 5] = [
+        (&["protect", "--dry-run"], &step),
+        (&["up", "--dry-run"], &step),
+        (&["status", "--check"], &step),
+        (&["verify"], &verdict),
+        (&["doctor"], &verdict),
     ];
-    for command in commands {
+    for (command, text) in commands {
         let run = stage.az("everything", command).ends(Exit::Pending.code()).says(text);
         calls_nothing_done(&run);
     }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+/// What the live instance has now.
+fn parameter(stage: &Stage, key: &str) -> Value {
+    let instance = stage.value("/cloud/instance/instance");
+    let body = stage.sandbox.resource(&instance).unwrap();
+    body.pointer(&format!("{PARAMETERS}/{key}")).cloned().unwrap_or_default()
 }
 
 fn calls_nothing_done(run: &Run) {
@@ -53,68 +61,112 @@ fn calls_nothing_done(run: &Run) {
 }
 
 #[test]
-fn a_namespace_that_the_target_gains_is_told_by_every_command() {
+fn a_namespace_that_the_target_gains_is_told_by_every_command_and_protect_adds_it() {
     let stage = protected(&["--include-namespace", "shop"]);
-    let more = [
-        "init",
-        "--include-namespace",
-        "shop",
-        "--include-namespace",
-        "db",
-        "--yes",
-    ];
+    let more = ["init", "--set", "instance.included_namespaces=shop,db", "--yes"];
     stage.az("platform", &more).ok();
-    told_by_all(&stage, "included namespaces is shop (the target says db, shop)");
-}
-
-#[test]
-fn what_someone_narrows_in_the_portal_is_told_by_every_command() {
-    let stage = protected(&[]);
-    change(
-        &stage,
-        &format!("{PARAMETERS}/includedNamespaces"),
-        json!(["only-this"]),
-    );
-    change(&stage, &format!("{PARAMETERS}/snapshotVolumes"), json!(false));
-    change(
-        &stage,
-        &format!("{PARAMETERS}/includeClusterScopeResources"),
-        json!(false),
-    );
-    for text in [
-        "included namespaces is only-this (the target says all)",
-        "volume snapshots is off (the target says on)",
-        "cluster-scoped resources is off (the target says on)",
-    ] {
-        told_by_all(&stage, text);
-    }
-    let steps = stage.az("platform", &["protect", "--yes", "-o", "json"]).ends(8).json();
-    let last = steps["steps"].as_array().unwrap().last().unwrap();
-    assert_eq!(last["outcome"], "done", "the members that were there stay: {last}");
-    assert_eq!(last["drift"]["differences"].as_array().unwrap().len(), 3);
-    // The command that is named adopts what the instance has, and then nothing differs.
-    let flags = [
-        "--include-namespace",
-        "only-this",
-        "--no-snapshot-volumes",
-        "--no-cluster-scope-resources",
-    ];
-    let adopt = format!("az aksbackup init {}", flags.join(" "));
-    stage.az("platform", &["protect", "--yes"]).ends(8).says(&adopt);
-    stage.az("platform", &[&["init", "--yes"], &flags[..]].concat()).ok();
+    told_by_all(&stage, "included namespaces", "shop", "db, shop");
+    let instance = stage.value("/cloud/instance/instance");
+    let before = stage.sandbox.resource(&instance).unwrap();
+    stage.az("platform", &["protect", "--yes"]).ok();
+    assert_eq!(parameter(&stage, "includedNamespaces"), json!(["db", "shop"]));
+    // Everything that the target says nothing of is as it was.
+    let mut after = stage.sandbox.resource(&instance).unwrap();
+    *after.pointer_mut(&format!("{PARAMETERS}/includedNamespaces")).unwrap() = json!(["shop"]);
+    assert_eq!(after, before);
     stage.az("platform", &["protect", "--yes"]).ok().says("nothing to do");
+    stage.az("everything", &["verify"]).ok();
 }
 
 #[test]
-fn another_policy_is_told_and_the_instance_is_not_to_be_deleted() {
+fn what_someone_narrows_in_the_portal_is_told_by_every_command_and_made_good_or_adopted() {
     let stage = protected(&[]);
-    stage.az("platform", &["init", "--retention", "30d", "--yes"]).ok();
-    stage.az("platform", &["prepare", "--yes"]).ok();
-    told_by_all(&stage, "policy is aks-daily-7d (the target says aks-daily-30d)");
+    let narrow = || {
+        for (key, value) in [
+            ("includedNamespaces", json!(["only-this"])),
+            ("snapshotVolumes", json!(false)),
+            ("includeClusterScopeResources", json!(false)),
+            ("labelSelectors", json!(["app=web"])),
+            ("excludedResourceTypes", json!(["v1/Secret"])),
+            ("backupHookReferences", json!([{ "name": "quiesce", "namespace": "shop" }])),
+        ] {
+            change(&stage, &format!("{PARAMETERS}/{key}"), value);
+        }
+    };
+    narrow();
+    for (what, live, wanted) in [
+        ("included namespaces", "only-this", "all"),
+        ("volume snapshots", "off", "on"),
+        ("cluster-scoped resources", "off", "on"),
+        ("label selectors", "app=web", "none"),
+        ("excluded resource types", "v1/Secret", "none"),
+        ("backup hooks", "shop/quiesce", "none"),
+    ] {
+        told_by_all(&stage, what, live, wanted);
+    }
+    // The instance runs a hook that the target doesn't have: that alone is less than there is now.
     stage
         .az("platform", &["protect", "--yes"])
+        .ends(Exit::Usage.code())
+        .says("backup hooks no longer has shop/quiesce")
+        .says("--reduce-protection");
+    stage.az("platform", &["protect", "--yes", "--reduce-protection"]).ok();
+    assert_eq!(parameter(&stage, "snapshotVolumes"), json!(true));
+    assert_eq!(parameter(&stage, "labelSelectors"), Value::Null);
+    narrow();
+    stage.az("platform", &["init", "--from-azure", "--yes"]).ok();
+    stage.az("platform", &["protect", "--yes"]).ok().says("nothing to do");
+    assert_eq!(stage.value("/target/instance/label_selectors/0"), "app=web");
+    assert_eq!(stage.value("/target/instance/backup_hooks/0"), "shop/quiesce");
+}
+
+#[test]
+fn what_protects_less_is_agreed_to_apart_and_nothing_is_changed_before() {
+    let stage = protected(&[]);
+    let less = ["init", "--exclude-namespace", "scratch", "--retention", "4h", "--yes"];
+    stage.az("platform", &less).ends(Exit::Usage.code());
+    let less = ["init", "--exclude-namespace", "scratch", "--set", "policy.retention=1d", "--yes"];
+    stage.az("platform", &less).ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    let mark = stage.mark();
+    let text = stage.state_text();
+    stage
+        .az("platform", &["protect", "--dry-run"])
         .ends(Exit::Pending.code())
-        .says("az dataprotection backup-instance update-policy");
+        .says("reduces protection: excluded namespaces now has scratch")
+        .says("reduces protection: new backups are kept for P1D instead of P7D");
+    for command in ["protect", "up"] {
+        stage
+            .az("everything", &[command, "--yes"])
+            .ends(Exit::Usage.code())
+            .says("new backups are kept for P1D instead of P7D")
+            .says("excluded namespaces now has scratch");
+    }
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    assert_eq!(stage.state_text(), text, "the file is as it was");
+    stage.az("platform", &["protect", "--yes", "--reduce-protection"]).ok();
+    assert_eq!(parameter(&stage, "excludedNamespaces"), json!(["scratch"]));
+}
+
+#[test]
+fn another_policy_is_attached_once_it_exists_and_the_instance_is_never_deleted() {
+    let stage = protected(&[]);
+    stage.az("platform", &["init", "--retention", "30d", "--yes"]).ok();
+    let mark = stage.mark();
+    stage
+        .az("platform", &["protect", "--yes"])
+        .ends(Exit::TheirTurn.code())
+        .says("policy aks-daily-30d doesn't exist in vault")
+        .says("az aksbackup prepare");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    told_by_all(&stage, "policy", "aks-daily-7d", "aks-daily-30d");
+    stage.az("platform", &["protect", "--yes"]).ok();
+    let instance = stage.value("/cloud/instance/instance");
+    let body = stage.sandbox.resource(&instance).unwrap();
+    let policy = body["properties"]["policyInfo"]["policyId"].as_str().unwrap();
+    assert!(policy.ends_with("/aks-daily-30d"), "{policy}");
+    stage.az("platform", &["protect", "--yes"]).ok().says("nothing to do");
 }
 
 #[test]

@@ -73,15 +73,15 @@ fn policy_and_snapshot_group_are_compared_and_no_hint_deletes_anything() {
             json!("/subscriptions/s/resourceGroups/rg-old");
         policy["policyParameters"]["backupDatasourceParametersList"][0]["snapshotVolumes"] = json!(false);
     });
-    let (target, all) = (example(), of_instance(&example(), &own));
+    let all = of_instance(&example(), &own);
     assert_eq!(all.len(), 3, "{all:?}");
-    let hints = hints(&target, &own, &all);
+    let hints = hints(&all);
+    assert!(hints[0].to_string().ends_with("az aksbackup protect"), "{hints:#?}");
     assert!(
-        hints.len() == 4 && hints[1].to_string().contains("update-policy"),
+        hints[1].to_string().ends_with("az aksbackup init --from-azure"),
         "{hints:#?}"
     );
-    let adopted = "az aksbackup init --policy other --snapshot-group rg-old --no-snapshot-volumes";
-    assert!(hints[0].to_string().ends_with(adopted), "{hints:#?}");
+    assert!(hints[2].to_string().contains("snapshot resource group"), "{hints:#?}");
     assert!(
         !hints
             .iter()
@@ -98,4 +98,18 @@ fn what_azure_leaves_out_is_neither_the_same_nor_different() {
     });
     assert_eq!(of_instance(&example(), &own), []);
     assert_eq!(unreported(&own).len(), 4);
+}
+
+#[test]
+fn a_target_that_protects_less_is_not_the_first_thing_to_do() {
+    let mut target = example();
+    target.instance.excluded_namespaces = vec!["shop".parse().unwrap()];
+    let all = of_instance(&target, &instance("ProtectionConfigured", |_| ()));
+    assert_eq!(all[0].reduces.as_deref(), Some("excluded namespaces now has shop"));
+    let hints = hints(&all);
+    assert!(hints[0].to_string().ends_with("init --from-azure"), "{hints:#?}");
+    assert!(
+        hints[1].to_string().ends_with("protect --reduce-protection"),
+        "{hints:#?}"
+    );
 }

@@ -10,7 +10,7 @@ use super::flags::{InitArgs, either};
 use super::names::Names;
 use super::pick::Picker;
 use super::values;
-use super::world::{World, group_of};
+use super::world::{Filters, World, group_of};
 use crate::arm::client::Reader;
 use crate::arm::inventory::Listed;
 use crate::checks::extension_settings;
@@ -59,6 +59,11 @@ impl Choice<'_> {
             policy,
             written: None,
         })
+    }
+
+    /// What the file has for the same cluster, unless the live settings are to take its place.
+    fn of_file(&self) -> Option<&Target> {
+        self.base.filter(|_| !self.flags.from_azure)
     }
 
     fn storage(&self) -> Outcome<StorageTarget> {
@@ -187,7 +192,7 @@ impl Choice<'_> {
 
     fn snapshot_group(&self, backups: &ResourceGroupName) -> Outcome<ResourceGroupName> {
         let protected = self.world.protected.as_ref().and_then(|own| own.snapshot_group.clone());
-        let base = self.base.map(|base| base.snapshots.resource_group.clone());
+        let base = self.of_file().map(|base| base.snapshots.resource_group.clone());
         match self.flags.snapshot_group.clone().or(base).or(protected) {
             Some(group) => Ok(group),
             None => self.any_group(
@@ -210,7 +215,7 @@ impl Choice<'_> {
     }
 
     fn instance(&self) -> Outcome<InstanceTarget> {
-        let (flags, base) = (self.flags, self.base.map(|base| &base.instance));
+        let (flags, base) = (self.flags, self.of_file().map(|base| &base.instance));
         let protected = self.world.protected.as_ref().map(|own| own.instance.clone());
         let name = match flags
             .instance
@@ -234,6 +239,10 @@ impl Choice<'_> {
             .or_else(|| base.map(|base| base.include_cluster_scope_resources))
             .or_else(|| live?.cluster_scope);
         let (included_namespaces, excluded_namespaces) = self.namespaces(base);
+        let filters = match base {
+            Some(base) => Filters::of_target(base),
+            None => live.and_then(|own| own.filters.clone()).unwrap_or_default(),
+        };
         Ok(InstanceTarget {
             name,
             friendly_name: friendly.unwrap_or_else(|| format!("{}/aks-backup", self.cluster.name())),
@@ -241,6 +250,11 @@ impl Choice<'_> {
             include_cluster_scope_resources: scope.unwrap_or(true),
             included_namespaces,
             excluded_namespaces,
+            label_selectors: filters.labels,
+            included_resource_types: filters.included_types,
+            excluded_resource_types: filters.excluded_types,
+            included_volume_types: filters.volume_types,
+            backup_hooks: filters.hooks,
         })
     }
 

@@ -8,6 +8,7 @@ use aksbackup_shared::ids::{
 };
 use clap::Args;
 
+use super::settings::Set;
 use super::values::{self, Redundancy, SoftDelete};
 use crate::cli::WriteArgs;
 
@@ -119,6 +120,13 @@ pub(crate) struct InitArgs {
         help_heading = "Backup instance"
     )]
     pub(crate) exclude_namespace: Vec<NamespaceName>,
+
+    /// Set a key of [target] (repeatable): KEY=VALUE such as policy.time=01:30 or instance.label_selectors=app=web
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "All settings")]
+    pub(crate) sets: Vec<Set>,
+    /// Take the settings of the cluster's backup instance and of its policy in place of those of the state file
+    #[arg(long, help_heading = "All settings")]
+    pub(crate) from_azure: bool,
 
     /// Flags of writing commands.
     #[command(flatten)]

@@ -12,6 +12,7 @@ mod names;
 mod pick;
 mod place;
 mod run;
+mod settings;
 mod show;
 mod values;
 mod world;

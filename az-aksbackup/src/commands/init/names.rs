@@ -1,7 +1,10 @@
 //! Default names: made from the cluster's, the same every time, and different for every cluster.
 
 use aksbackup_shared::ids::{ResourceId, folded};
+use aksbackup_shared::schema::PolicyTarget;
 use uuid::Uuid;
+
+use crate::checks::policy::TIME;
 
 /// Default names for a cluster.
 #[derive(Debug, Clone)]
@@ -60,18 +63,28 @@ impl Names {
     }
 }
 
-/// The policy for an interval and a period, such as `aks-daily-7d`.
-pub(super) fn policy(schedule: &str, retention: &str, vault_tier: Option<&str>) -> String {
+/// The name of a policy with these rules, such as `aks-daily-7d`.
+pub(super) fn of_rules(own: &PolicyTarget) -> String {
+    let time = own.time.as_ref().map(|time| time.as_str());
+    policy(&own.schedule, &own.retention, own.vault_tier_retention.as_deref(), time)
+}
+
+/// The policy for an interval, a period, and a time of day, such as `aks-daily-7d`.
+pub(super) fn policy(schedule: &str, retention: &str, vault_tier: Option<&str>, time: Option<&str>) -> String {
     let short = |iso: &str| iso.trim_start_matches('P').trim_start_matches('T').to_ascii_lowercase();
     let interval = if schedule == "P1D" {
         "daily".to_owned()
     } else {
         short(schedule)
     };
-    match vault_tier {
-        Some(vault) => format!("aks-{interval}-{}-vault-{}", short(retention), short(vault)),
-        None => format!("aks-{interval}-{}", short(retention)),
-    }
+    let vault = vault_tier
+        .map(|kept| format!("-vault-{}", short(kept)))
+        .unwrap_or_default();
+    let time = time.filter(|time| *time != TIME);
+    let time = time
+        .map(|time| format!("-at-{}", time.replace(':', "")))
+        .unwrap_or_default();
+    format!("aks-{interval}-{}{vault}{time}", short(retention))
 }
 
 fn plain(name: &str) -> String {
@@ -132,7 +145,11 @@ mod tests {
                 names.instance()
             );
         }
-        assert!(policy("PT4H", "P30D", Some("P90D")).parse::<PolicyName>().is_ok());
+        assert!(
+            policy("PT4H", "P30D", Some("P90D"), Some("23:59"))
+                .parse::<PolicyName>()
+                .is_ok()
+        );
     }
 
     #[test]
@@ -144,7 +161,9 @@ mod tests {
 
     #[test]
     fn a_policy_is_named_by_what_it_does() {
-        assert_eq!(policy("P1D", "P7D", None), "aks-daily-7d");
-        assert_eq!(policy("PT4H", "P30D", Some("P90D")), "aks-4h-30d-vault-90d");
+        assert_eq!(policy("P1D", "P7D", None, None), "aks-daily-7d");
+        assert_eq!(policy("P1D", "P7D", None, Some("06:00")), "aks-daily-7d");
+        let all = policy("PT4H", "P30D", Some("P90D"), Some("01:30"));
+        assert_eq!(all, "aks-4h-30d-vault-90d-at-0130");
     }
 }

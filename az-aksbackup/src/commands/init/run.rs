@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::ids::{Region, ResourceId};
 use aksbackup_shared::process::document;
 use aksbackup_shared::runner::report::turn_lines;
@@ -19,6 +21,7 @@ use super::flags::InitArgs;
 use super::names::Names;
 use super::pick::Picker;
 use super::place::{self, Place};
+use super::settings;
 use super::show::{self, Difference};
 use super::world::World;
 use crate::cli::Cli;
@@ -89,6 +92,9 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     let known = flags.storage_resource_group.is_some() || flags.vault_resource_group.is_some();
     let to_choose = base.is_none() && !(known && flags.snapshot_group.is_some());
     let world = World::look(&reader, console, &place, to_choose).await?;
+    if flags.from_azure && world.protected.is_none() {
+        return unprotected(&place).err();
+    }
     let choice = Choice {
         reader: &reader,
         picker: &picker,
@@ -100,7 +106,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         names: Names::of(&place.id),
         policy_file,
     };
-    let target = choice.target().await?;
+    let target = settings::apply(&flags.sets, &choice.target().await?)?;
     let existing = check::check(&reader, &target, &world).await?;
     let differences = show::differences(before.target.as_ref(), &target)?;
     Ok(Plan {
@@ -133,6 +139,12 @@ pub(crate) async fn proposed(cli: &Cli, cluster: &ResourceId) -> Outcome<Target>
         policy_file: None,
     };
     choice.target().await
+}
+
+fn unprotected(place: &Place) -> Failure {
+    Failure::missing(format!("no backup instance protects cluster {}", place.id.with_group()))
+        .because("--from-azure takes the settings of the backup instance, and there is none that you can see")
+        .hint(fix!["protect the cluster first: ", az("protect")])
 }
 
 fn policy_file(cli: &Cli, flags: &InitArgs) -> Outcome<Option<PolicyFile>> {

@@ -1,13 +1,15 @@
 //! What exists already: it is offered before anything new.
 
+use std::str::FromStr;
+
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{
-    BackupInstanceName, NamespaceName, PolicyName, Region, ResourceGroupName, ResourceId, VaultName, same,
+    BackupInstanceName, HookName, LabelSelector, NamespaceName, PolicyName, Region, ResourceGroupName, ResourceId,
+    ResourceType, VaultName, VolumeType, same,
 };
-
-use serde_json::Value;
+use aksbackup_shared::schema::InstanceTarget;
 
 use super::place::Place;
 use crate::arm::backups::{self, Instance};
@@ -15,7 +17,7 @@ use crate::arm::client::Reader;
 use crate::arm::extensions::{self, Extension};
 use crate::arm::inventory::{self, Listed};
 use crate::arm::{groups, region, roles, storage, vaults};
-use crate::checks::required_permissions;
+use crate::checks::{drift, required_permissions};
 
 /// What exists, as far as the caller may see it.
 #[derive(Debug, Default)]
@@ -45,8 +47,44 @@ pub(super) struct Protected {
     pub(super) friendly_name: Option<String>,
     pub(super) snapshot_volumes: Option<bool>,
     pub(super) cluster_scope: Option<bool>,
+    /// What else narrows a backup; `None` where Azure reports it in a form that the file can't hold.
+    pub(super) filters: Option<Filters>,
     /// Included and excluded namespaces; `None` where Azure does not report them in a form that the file can hold.
     pub(super) namespaces: Option<(Vec<NamespaceName>, Vec<NamespaceName>)>,
+}
+
+/// What narrows the backups of an instance besides namespaces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Filters {
+    pub(super) labels: Vec<LabelSelector>,
+    pub(super) included_types: Vec<ResourceType>,
+    pub(super) excluded_types: Vec<ResourceType>,
+    pub(super) volume_types: Vec<VolumeType>,
+    pub(super) hooks: Vec<HookName>,
+}
+
+impl Filters {
+    /// Those of a target.
+    pub(super) fn of_target(own: &InstanceTarget) -> Self {
+        Self {
+            labels: own.label_selectors.clone(),
+            included_types: own.included_resource_types.clone(),
+            excluded_types: own.excluded_resource_types.clone(),
+            volume_types: own.included_volume_types.clone(),
+            hooks: own.backup_hooks.clone(),
+        }
+    }
+
+    /// Those of a live instance.
+    fn of_instance(own: &Instance) -> Option<Self> {
+        Some(Self {
+            labels: listed(own, "labelSelectors")?,
+            included_types: listed(own, "includedResourceTypes")?,
+            excluded_types: listed(own, "excludedResourceTypes")?,
+            volume_types: listed(own, "includedVolumeTypes")?,
+            hooks: listed(own, "backupHookReferences")?,
+        })
+    }
 }
 
 impl World {
@@ -175,7 +213,8 @@ fn protected(instance: &Instance) -> Option<Protected> {
         friendly_name: instance.properties.friendly_name.clone(),
         snapshot_volumes: flag(instance, "snapshotVolumes"),
         cluster_scope: flag(instance, "includeClusterScopeResources"),
-        namespaces: namespaces(instance, "includedNamespaces").zip(namespaces(instance, "excludedNamespaces")),
+        filters: Filters::of_instance(instance),
+        namespaces: listed(instance, "includedNamespaces").zip(listed(instance, "excludedNamespaces")),
     })
 }
 
@@ -183,10 +222,9 @@ fn flag(instance: &Instance, key: &str) -> Option<bool> {
     instance.parameters()?.get(key)?.as_bool()
 }
 
-fn namespaces(instance: &Instance, key: &str) -> Option<Vec<NamespaceName>> {
-    let listed = instance.parameters()?.get(key).and_then(Value::as_array);
-    let names = listed.into_iter().flatten();
-    names.map(|name| name.as_str()?.parse().ok()).collect()
+fn listed<T: FromStr>(instance: &Instance, key: &str) -> Option<Vec<T>> {
+    let names = drift::listed(instance.parameters()?, key);
+    names.iter().map(|name| name.parse().ok()).collect()
 }
 
 #[cfg(test)]

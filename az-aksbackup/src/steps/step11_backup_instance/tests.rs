@@ -18,6 +18,7 @@ fn seen(instances: Vec<Instance>) -> Seen {
         deleted: vec![],
         roles: RolesSeen::Assigned(None),
         written: false,
+        known: Known::default(),
     }
 }
 

@@ -54,8 +54,8 @@ fn namespaces(instance: &InstanceTarget, volumes: &[Volume]) -> Check {
     let hint = fix![
         "to include them in the target: ",
         az(format!("init{flags}")),
-        ", then apply the difference that this shows: ",
-        az("verify")
+        ", then change the backup instance: ",
+        az("protect")
     ];
     let says = format!("namespaces with volumes are not backed up: {}", some_of(&left));
     Check::warning(LINK, NAME, says, hint).proves("VLT-NS-GAP")
@@ -161,6 +161,11 @@ mod tests {
             include_cluster_scope_resources: true,
             included_namespaces: vec![],
             excluded_namespaces: vec![],
+            label_selectors: vec![],
+            included_resource_types: vec![],
+            excluded_resource_types: vec![],
+            included_volume_types: vec![],
+            backup_hooks: vec![],
         };
         assert!(
             !namespaces(&instance, &[volume("shop", None)]).is_finding(),

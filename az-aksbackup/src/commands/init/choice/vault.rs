@@ -99,7 +99,8 @@ impl Choice<'_> {
 
     /// The policy of `vault`. One that exists keeps its rules, which the file then has.
     pub(super) async fn policy(&self, vault: &VaultTarget) -> Outcome<PolicyTarget> {
-        let (flags, base) = (self.flags, self.base.map(|base| &base.policy));
+        let (flags, base) = (self.flags, self.of_file().map(|base| &base.policy));
+        let time = base.and_then(|base| base.time.clone());
         let preset = flags.schedule.is_some() || flags.retention.is_some() || flags.vault_tier_retention.is_some();
         let old = |own: &PolicyTarget| {
             (
@@ -121,7 +122,10 @@ impl Choice<'_> {
         };
         let default = match &file {
             Some(_) => "aks-own".to_owned(),
-            None => names::policy(&schedule, &retention, vault_tier_retention.as_deref()),
+            None => {
+                let time = time.as_ref().map(|time| time.as_str());
+                names::policy(&schedule, &retention, vault_tier_retention.as_deref(), time)
+            }
         };
         let mut target = PolicyTarget {
             name: self
@@ -129,6 +133,7 @@ impl Choice<'_> {
                 .await?,
             schedule,
             retention,
+            time,
             vault_tier_retention,
             file,
             file_digest,
@@ -160,6 +165,9 @@ impl Choice<'_> {
         if flags.retention.is_none() && !facts.retention.is_empty() {
             target.retention = facts.retention;
         }
+        if facts.time != policy::TIME {
+            target.time = facts.time.parse().ok();
+        }
         if flags.vault_tier_retention.is_none() {
             target.vault_tier_retention = policy::vault_tier_retention(&live);
         }
@@ -169,11 +177,8 @@ impl Choice<'_> {
     /// The policy's name. Azure does not let a policy for AKS be changed, so that other rules make another default name.
     async fn policy_name(&self, vault: &VaultTarget, default: &str, preset: bool) -> Outcome<PolicyName> {
         let flag = "--policy NAME";
-        let base = self.base.map(|base| &base.policy);
-        let automatic = base.is_some_and(|base| {
-            let own = names::policy(&base.schedule, &base.retention, base.vault_tier_retention.as_deref());
-            base.name.as_str() == own
-        });
+        let base = self.of_file().map(|base| &base.policy);
+        let automatic = base.is_some_and(|base| base.name.as_str() == names::of_rules(base));
         let had = base.filter(|_| !(preset && automatic)).map(|base| base.name.clone());
         let protected = self
             .world

@@ -1,0 +1,264 @@
+//! `--set KEY=VALUE`: every key of `[target]`, without a flag for each.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::schema::Target;
+use aksbackup_shared::schema::settings::{Changes, Holds, SETTINGS, Setting};
+use clap::ValueEnum as _;
+use toml::{Table, Value};
+
+use super::names;
+use super::values::{self, Redundancy, SoftDelete};
+
+/// A key of `[target]` with the value that it is to have.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Set {
+    setting: Setting,
+    /// `None` where an optional key is to have none.
+    value: Option<Value>,
+    text: String,
+}
+
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.setting.key, self.text)
+    }
+}
+
+impl FromStr for Set {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (key, value) = text
+            .split_once('=')
+            .ok_or_else(|| format!("{text:?} has no value: write KEY=VALUE"))?;
+        let key = key.trim().trim_start_matches("target.");
+        let setting = SETTINGS
+            .iter()
+            .find(|own| own.key == key)
+            .copied()
+            .ok_or_else(|| unknown(key))?;
+        if let Changes::Never(why) = setting.changes {
+            return Err(format!("{key} can't be set: {why}"));
+        }
+        Ok(Self {
+            setting,
+            value: value_of(setting, value.trim())?,
+            text: value.trim().to_owned(),
+        })
+    }
+}
+
+fn unknown(key: &str) -> String {
+    let distance = |own: &&Setting| differing(own.key, key);
+    let last = key.rsplit('.').next().unwrap_or_default();
+    let same_end = SETTINGS.iter().find(|own| own.key.rsplit('.').next() == Some(last));
+    match same_end.or_else(|| SETTINGS.iter().min_by_key(distance)) {
+        Some(nearest) => format!("[target] has no key {key}; did you mean {}?", nearest.key),
+        None => format!("[target] has no key {key}"),
+    }
+}
+
+/// Returns how many letters differ between two keys, place by place after their common beginning.
+fn differing(own: &str, key: &str) -> usize {
+    let common = own.chars().zip(key.chars()).take_while(|(own, key)| own == key).count();
+    own.chars().count().max(key.chars().count()) - common
+}
+
+/// A value as people type it: TOML, a plain word, or words with commas between them for a list.
+fn value_of(setting: Setting, text: &str) -> Result<Option<Value>, String> {
+    let typed = format!("value = {text}").parse::<Table>().ok();
+    let typed = typed.and_then(|mut table| table.remove("value"));
+    let plain = || Value::String(text.to_owned());
+    match setting.holds {
+        Holds::Optional if text.is_empty() => Ok(None),
+        Holds::List if text.is_empty() => Ok(Some(Value::Array(Vec::new()))),
+        Holds::List => Ok(Some(match typed {
+            Some(list @ Value::Array(_)) => list,
+            _ => Value::Array(
+                text.split(',')
+                    .map(|word| Value::String(word.trim().to_owned()))
+                    .collect(),
+            ),
+        })),
+        Holds::One if text.is_empty() => Err(format!("{} needs a value", setting.key)),
+        Holds::One | Holds::Optional => {
+            let one = match typed {
+                Some(one @ (Value::Boolean(_) | Value::Integer(_) | Value::String(_))) => one,
+                _ => plain(),
+            };
+            normal(setting.key, one).map(Some)
+        }
+    }
+}
+
+/// A value in the form that the file has: what a flag of the same meaning takes, a key takes as well.
+fn normal(key: &str, value: Value) -> Result<Value, String> {
+    let text = value.as_str().map(str::to_owned);
+    let form: fn(&str) -> Result<String, String> = match key {
+        "policy.schedule" => values::schedule,
+        "policy.retention" | "policy.vault_tier_retention" => values::retention,
+        "storage.sku" => values::sku,
+        "instance.friendly_name" => values::friendly_name,
+        "vault.redundancy" => |text| Redundancy::from_str(text, true).map(|own| own.word().to_owned()),
+        "vault.soft_delete" => |text| SoftDelete::from_str(text, true).map(|own| own.word().to_owned()),
+        _ => return Ok(value),
+    };
+    match text {
+        Some(text) => form(&text).map(Value::String),
+        None => form(&value.to_string()).map(Value::String),
+    }
+}
+
+/// Returns the target with these values. Other rules of a policy that has the name of its rules get the name of the new ones, since
+/// Azure doesn't let a policy for AKS be changed.
+///
+/// # Errors
+/// Exit 2: a value that the key can't have.
+pub(super) fn apply(sets: &[Set], target: &Target) -> Outcome<Target> {
+    let mut new = target.clone();
+    for set in sets {
+        new = with(set, &new)?;
+    }
+    let named = sets.iter().any(|set| set.setting.key == "policy.name");
+    let automatic = |own: &Target| names::of_rules(&own.policy);
+    if !named && target.policy.name.as_str() == automatic(target) {
+        new.policy.name = automatic(&new)
+            .parse()
+            .map_err(|error| unusable("policy.name", &error))?;
+    }
+    Ok(new)
+}
+
+fn with(set: &Set, target: &Target) -> Outcome<Target> {
+    let mut table = Table::try_from(target).map_err(|error| unusable(set.setting.key, &error))?;
+    let (last, parents) = set
+        .setting
+        .key
+        .rsplit_once('.')
+        .map_or((set.setting.key, ""), |(parents, last)| (last, parents));
+    let mut place = &mut table;
+    for parent in parents.split('.').filter(|parent| !parent.is_empty()) {
+        let next = place.entry(parent).or_insert_with(|| Value::Table(Table::new()));
+        match next {
+            Value::Table(next) => place = next,
+            _ => return unusable(set.setting.key, &"its table is not one").err(),
+        }
+    }
+    match &set.value {
+        Some(value) => place.insert(last.to_owned(), value.clone()),
+        None => place.remove(last),
+    };
+    table.try_into().map_err(|error| unusable(&set.to_string(), &error))
+}
+
+fn unusable(what: &str, error: &impl fmt::Display) -> Box<Failure> {
+    let error = error.to_string();
+    Box::new(Failure::usage(format!("cannot set {what}")).because(error.lines().next().unwrap_or_default().trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target_ids::tests::example;
+
+    fn set(text: &str) -> Set {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_takes_what_its_flag_takes_and_a_list_takes_words_or_toml() {
+        let sets = [
+            "instance.included_namespaces=shop, web",
+            r#"target.instance.label_selectors=["app=web"]"#,
+            "instance.snapshot_volumes=false",
+            "policy.retention=30d",
+            "policy.time=01:30",
+            "vault.redundancy=zrs",
+            "vault.soft_delete_days=30",
+        ];
+        let target = apply(&sets.map(set), &example()).unwrap();
+        let names: Vec<String> = target
+            .instance
+            .included_namespaces
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(names, ["shop", "web"]);
+        assert_eq!(target.instance.label_selectors[0].as_str(), "app=web");
+        assert!(!target.instance.snapshot_volumes);
+        assert_eq!(
+            (target.policy.retention.as_str(), target.vault.redundancy.as_str()),
+            ("P30D", "ZoneRedundant")
+        );
+        assert_eq!(target.policy.time.as_ref().unwrap().as_str(), "01:30");
+        let emptied = [set("instance.included_namespaces="), set("policy.time=")];
+        let target = apply(&emptied, &target).unwrap();
+        assert!(target.instance.included_namespaces.is_empty() && target.policy.time.is_none());
+    }
+
+    #[test]
+    fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
+        for setting in SETTINGS {
+            let value = match setting.key {
+                "instance.snapshot_volumes" | "instance.include_cluster_scope_resources" => "false",
+                "instance.backup_hooks" => "shop/quiesce",
+                "instance.included_volume_types" => "AzureFileShareSMB",
+                "instance.label_selectors" => "app=web",
+                "policy.schedule" => "4h",
+                "policy.retention" | "policy.vault_tier_retention" => "60d",
+                "policy.time" => "23:59",
+                "storage.sku" => "Standard_ZRS",
+                "vault.redundancy" => "GRS",
+                "vault.soft_delete" => "Off",
+                "vault.soft_delete_days" => "77",
+                _ => "another",
+            };
+            let parsed = format!("{}={value}", setting.key).parse::<Set>();
+            match setting.changes {
+                Changes::Never(why) => assert!(parsed.unwrap_err().ends_with(why), "{}", setting.key),
+                Changes::Always | Changes::UntilCreated(_) => {
+                    let new = apply(&[parsed.unwrap()], &example()).unwrap();
+                    assert_ne!(new, example(), "{}", setting.key);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_or_value_that_does_not_exist_is_refused_with_what_was_meant() {
+        for (text, expected) in [
+            ("instance.namespaces", "KEY=VALUE"),
+            (
+                "instance.included_namespace=shop",
+                "did you mean instance.included_namespaces?",
+            ),
+            ("retention=30d", "did you mean policy.retention?"),
+            ("cluster=x", "a state file is for one cluster"),
+            ("policy.retention=forever", "write 7d"),
+            ("policy.retention=", "needs a value"),
+        ] {
+            let error = text.parse::<Set>().unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+        for text in [
+            "instance.included_namespaces=Shop",
+            "policy.time=24:00",
+            "instance.included_volume_types=Tape",
+        ] {
+            let failure = apply(&[set(text)], &example()).unwrap_err();
+            assert!(failure.what.contains(text) && !failure.why[0].is_empty(), "{failure}");
+        }
+    }
+
+    #[test]
+    fn other_rules_get_another_name_unless_the_name_is_someone_s_own() {
+        let mut target = example();
+        let own = apply(&[set("policy.retention=30d")], &target).unwrap();
+        assert_eq!(own.policy.name, target.policy.name);
+        target.policy.name = "aks-daily-7d".parse().unwrap();
+        let new = apply(&[set("policy.retention=30d"), set("policy.time=01:30")], &target).unwrap();
+        assert_eq!(new.policy.name.as_str(), "aks-daily-30d-at-0130");
+    }
+}

@@ -1,0 +1,134 @@
+//! The keys of `[target]`: what each holds, and which can't be changed.
+
+/// What a key of `[target]` holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// One value.
+    One,
+    /// One value, or none.
+    Optional,
+    /// A list, which may be empty.
+    List,
+}
+
+/// When a key of `[target]` can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changes {
+    /// At any time: the commands make Azure follow.
+    Always,
+    /// Until what it is about exists, for this reason.
+    UntilCreated(&'static str),
+    /// Not by a person, for this reason.
+    Never(&'static str),
+}
+
+/// A key of `[target]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Its path below `[target]`, such as `policy.retention`.
+    pub key: &'static str,
+    /// What it holds.
+    pub holds: Holds,
+    /// When it can be changed.
+    pub changes: Changes,
+}
+
+const fn setting(key: &'static str, holds: Holds, changes: Changes) -> Setting {
+    Setting { key, holds, changes }
+}
+
+const CLUSTER: Changes = Changes::Never("a state file is for one cluster, and this follows from it");
+const BY_INIT: Changes = Changes::Never("init writes it for the policy file of --policy-file");
+const STORED: Changes =
+    Changes::UntilCreated("recovery points stay where they were stored, and couldn't be restored from another place");
+const VAULT: Changes = Changes::UntilCreated("recovery points stay in the vault that took them");
+const NEW_VAULT: Changes =
+    Changes::UntilCreated("it is for a vault that has to be created; one that exists keeps its own");
+const NEW_POLICY: Changes =
+    Changes::UntilCreated("Azure doesn't let a policy for AKS be changed; init gives other rules another name");
+
+/// Every key of `[target]` but the note of who wrote it.
+pub const SETTINGS: &[Setting] = &[
+    setting("cloud", Holds::One, CLUSTER),
+    setting("cluster", Holds::One, CLUSTER),
+    setting("region", Holds::One, CLUSTER),
+    setting("subscription", Holds::One, CLUSTER),
+    setting("tenant", Holds::One, CLUSTER),
+    setting(
+        "extension.name",
+        Holds::One,
+        Changes::UntilCreated("an extension can't be renamed"),
+    ),
+    setting("instance.backup_hooks", Holds::List, Changes::Always),
+    setting("instance.excluded_namespaces", Holds::List, Changes::Always),
+    setting("instance.excluded_resource_types", Holds::List, Changes::Always),
+    setting("instance.friendly_name", Holds::One, Changes::Always),
+    setting("instance.include_cluster_scope_resources", Holds::One, Changes::Always),
+    setting("instance.included_namespaces", Holds::List, Changes::Always),
+    setting("instance.included_resource_types", Holds::List, Changes::Always),
+    setting("instance.included_volume_types", Holds::List, Changes::Always),
+    setting("instance.label_selectors", Holds::List, Changes::Always),
+    setting(
+        "instance.name",
+        Holds::One,
+        Changes::UntilCreated("a backup instance can't be renamed"),
+    ),
+    setting("instance.snapshot_volumes", Holds::One, Changes::Always),
+    setting("policy.file", Holds::Optional, BY_INIT),
+    setting("policy.file_digest", Holds::Optional, BY_INIT),
+    setting("policy.file_vault_tier", Holds::Optional, BY_INIT),
+    setting("policy.name", Holds::One, Changes::Always),
+    setting("policy.retention", Holds::One, NEW_POLICY),
+    setting("policy.schedule", Holds::One, NEW_POLICY),
+    setting("policy.time", Holds::Optional, NEW_POLICY),
+    setting("policy.vault_tier_retention", Holds::Optional, NEW_POLICY),
+    setting("snapshots.resource_group", Holds::One, STORED),
+    setting("storage.account", Holds::One, STORED),
+    setting("storage.container", Holds::One, STORED),
+    setting("storage.resource_group", Holds::One, STORED),
+    setting(
+        "storage.sku",
+        Holds::One,
+        Changes::UntilCreated("it is for an account that has to be created"),
+    ),
+    setting("vault.name", Holds::One, VAULT),
+    setting("vault.redundancy", Holds::One, NEW_VAULT),
+    setting("vault.resource_group", Holds::One, VAULT),
+    setting("vault.soft_delete", Holds::One, NEW_VAULT),
+    setting("vault.soft_delete_days", Holds::One, NEW_VAULT),
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::SETTINGS;
+    use crate::json_schema::of;
+    use crate::schema::Target;
+
+    fn keys(schema: &Value, root: &Value, prefix: &str, all: &mut Vec<String>) {
+        let schema = match schema.get("$ref").and_then(Value::as_str) {
+            Some(path) => root.pointer(path.trim_start_matches('#')).unwrap(),
+            None => schema,
+        };
+        match schema.get("properties").and_then(Value::as_object) {
+            Some(properties) => {
+                for (name, own) in properties.iter().filter(|(name, _)| *name != "written") {
+                    keys(own, root, format!("{prefix}.{name}").trim_start_matches('.'), all);
+                }
+            }
+            None => all.push(prefix.to_owned()),
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_target_is_listed_once() {
+        let schema = of::<Target>("target");
+        let mut of_schema = Vec::new();
+        keys(&schema, &schema, "", &mut of_schema);
+        of_schema.sort();
+        let mut listed: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, of_schema);
+    }
+}
