@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod broken_disk;
+mod changes;
 mod copies;
 mod crash_points;
 mod crowd;

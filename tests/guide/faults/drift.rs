@@ -46,7 +46,9 @@ fn told_by_all(stage: &Stage, what: &str, live: &str, wanted: &str) {
 fn parameter(stage: &Stage, key: &str) -> Value {
     let instance = stage.value("/cloud/instance/instance");
     let body = stage.sandbox.resource(&instance).unwrap();
-    body.pointer(&format!("{PARAMETERS}/{key}")).cloned().unwrap_or_default()
+    body.pointer(&format!("{PARAMETERS}/{key}"))
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn calls_nothing_done(run: &Run) {
@@ -88,7 +90,10 @@ fn what_someone_narrows_in_the_portal_is_told_by_every_command_and_made_good_or_
             ("includeClusterScopeResources", json!(false)),
             ("labelSelectors", json!(["app=web"])),
             ("excludedResourceTypes", json!(["v1/Secret"])),
-            ("backupHookReferences", json!([{ "name": "quiesce", "namespace": "shop" }])),
+            (
+                "backupHookReferences",
+                json!([{ "name": "quiesce", "namespace": "shop" }]),
+            ),
         ] {
             change(&stage, &format!("{PARAMETERS}/{key}"), value);
         }
@@ -125,7 +130,14 @@ fn what_protects_less_is_agreed_to_apart_and_nothing_is_changed_before() {
     let stage = protected(&[]);
     let less = ["init", "--exclude-namespace", "scratch", "--retention", "4h", "--yes"];
     stage.az("platform", &less).ends(Exit::Usage.code());
-    let less = ["init", "--exclude-namespace", "scratch", "--set", "policy.retention=1d", "--yes"];
+    let less = [
+        "init",
+        "--exclude-namespace",
+        "scratch",
+        "--set",
+        "policy.retention=1d",
+        "--yes",
+    ];
     stage.az("platform", &less).ok();
     stage.az("platform", &["prepare", "--yes"]).ok();
     let mark = stage.mark();

@@ -15,6 +15,7 @@ mod run;
 mod settings;
 mod show;
 mod values;
+mod words;
 mod world;
 
 pub(crate) use place::named;

@@ -5,6 +5,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::schema::Target;
 
 use super::check::Existing;
+use super::words;
 
 /// The target in words, one line a part.
 pub(super) fn summary(console: &Console, target: &Target, existing: Existing) -> Vec<String> {
@@ -51,6 +52,7 @@ pub(super) fn summary(console: &Console, target: &Target, existing: Existing) ->
         ("policy", format!("{} {}", policy(target), made(existing.policy))),
         ("extension", target.extension.name.to_string()),
         ("instance", format!("{} ({})", instance.name, instance.friendly_name)),
+        ("backs up", words::backed_up(instance)),
     ];
     let row = |(title, text): &(&str, String)| format!("{title:<13} {text}");
     rows.iter().map(row).collect()
@@ -67,17 +69,9 @@ fn made(console: &Console, exists: Option<bool>) -> String {
 
 fn policy(target: &Target) -> String {
     let policy = &target.policy;
-    let vault = policy
-        .vault_tier_retention
-        .as_ref()
-        .map(|kept| format!(", a daily copy in the vault tier for {kept}"))
-        .unwrap_or_default();
     match &policy.file {
         Some(file) => format!("{} from {file}", policy.name),
-        None => format!(
-            "{}: every {}, kept {}{vault}",
-            policy.name, policy.schedule, policy.retention
-        ),
+        None => format!("{}: {}", policy.name, words::rules(policy)),
     }
 }
 

@@ -92,7 +92,7 @@ impl Update {
         let steps: Vec<String> = self.differences.iter().map(step).collect();
         ChangeNote {
             summary: format!(
-                "update backup instance {} in vault {}: {}",
+                "update backup instance {} in vault {} ({})",
                 self.instance.name(),
                 target_ids::vault(&self.target).with_group(),
                 steps.join("; ")

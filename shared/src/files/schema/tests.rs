@@ -3,6 +3,7 @@ use serde_json::Value;
 use super::page::page;
 use crate::json_schema::{keep, of};
 use crate::schema::State;
+use crate::schema::settings::{Changes, Holds, SETTINGS};
 
 const REGENERATE: &str = "AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-shared --lib files::schema";
 
@@ -19,4 +20,23 @@ fn the_schema_in_the_docs_is_that_of_the_types() {
 #[test]
 fn the_page_in_the_docs_has_every_key_of_the_types() {
     keep("state-file.md", &page(&generated()), REGENERATE);
+}
+
+#[test]
+fn the_page_on_changes_has_every_setting() {
+    let mut page = include_str!("change.md").to_owned();
+    for setting in SETTINGS {
+        let holds = match setting.holds {
+            Holds::One => "one value",
+            Holds::Optional => "one value or none",
+            Holds::List => "a list",
+        };
+        let changes = match setting.changes {
+            Changes::Always => "`protect`, at any time".to_owned(),
+            Changes::UntilCreated(why) => format!("only before it exists: {why}"),
+            Changes::Never(why) => format!("never: {why}"),
+        };
+        page.push_str(&format!("| `{}` | {holds} | {changes} |\n", setting.key));
+    }
+    keep("change.md", &page, REGENERATE);
 }

@@ -1,0 +1,123 @@
+//! The rules of a policy and what an instance backs up, as people say it.
+
+use std::fmt::Display;
+
+use aksbackup_shared::schema::{InstanceTarget, PolicyTarget};
+
+use crate::checks::policy::TIME;
+
+/// Returns the rules of a policy, such as `daily at 06:00 UTC, 7-day retention`.
+pub(super) fn rules(policy: &PolicyTarget) -> String {
+    let time = policy.time.as_ref().map_or(TIME, |time| time.as_str());
+    let schedule = match policy.schedule.as_str() {
+        "P1D" => format!("daily at {time} UTC"),
+        "P1W" => format!("weekly at {time} UTC"),
+        other => match other.strip_prefix("PT").and_then(|own| own.strip_suffix('H')) {
+            Some(hours) => format!("every {hours} hours from {time} UTC"),
+            None => format!("every {other} from {time} UTC"),
+        },
+    };
+    let vault = match &policy.vault_tier_retention {
+        Some(kept) => format!(", a daily copy in the vault tier with {} retention", period(kept)),
+        None => String::new(),
+    };
+    format!("{schedule}, {} retention{vault}", period(&policy.retention))
+}
+
+/// Returns an ISO 8601 duration of one unit as an adjective, such as `7-day`.
+fn period(duration: &str) -> String {
+    let unit = match duration.chars().last() {
+        Some('D') => "day",
+        Some('W') => "week",
+        Some('M') => "month",
+        Some('Y') => "year",
+        _ => return duration.to_owned(),
+    };
+    let number = duration
+        .trim_start_matches('P')
+        .trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    format!("{number}-{unit}")
+}
+
+/// Returns what an instance backs up, and what it leaves out. Secrets are named each time: backups contain them unless they are left out.
+pub(super) fn backed_up(own: &InstanceTarget) -> String {
+    let mut parts = vec![match own.included_namespaces.is_empty() {
+        true => "all namespaces".to_owned(),
+        false => format!("namespaces {}", listed(&own.included_namespaces)),
+    }];
+    if !own.excluded_namespaces.is_empty() {
+        parts.push(format!("without {}", listed(&own.excluded_namespaces)));
+    }
+    if !own.label_selectors.is_empty() {
+        parts.push(format!("labeled {}", listed(&own.label_selectors)));
+    }
+    if !own.included_resource_types.is_empty() {
+        parts.push(format!("only {}", listed(&own.included_resource_types)));
+    }
+    let secrets = |kind: &str| ["v1/secret", "secret", "secrets"].contains(&kind.to_ascii_lowercase().as_str());
+    let (left, others): (Vec<_>, Vec<_>) = own
+        .excluded_resource_types
+        .iter()
+        .partition(|kind| secrets(kind.as_str()));
+    if !others.is_empty() {
+        parts.push(format!("without {}", listed(&others)));
+    }
+    parts.push(match (own.snapshot_volumes, own.included_volume_types.is_empty()) {
+        (false, _) => "no volumes".to_owned(),
+        (true, true) => "volumes".to_owned(),
+        (true, false) => format!("volumes of type {}", listed(&own.included_volume_types)),
+    });
+    if own.include_cluster_scope_resources {
+        parts.push("cluster-scoped resources".to_owned());
+    }
+    let only_others = !own.included_resource_types.is_empty()
+        && !own.included_resource_types.iter().any(|kind| secrets(kind.as_str()));
+    parts.push(match left.is_empty() && !only_others {
+        true => "Secrets included".to_owned(),
+        false => "Secrets left out".to_owned(),
+    });
+    if !own.backup_hooks.is_empty() {
+        parts.push(format!("hooks {}", listed(&own.backup_hooks)));
+    }
+    parts.join("; ")
+}
+
+fn listed<T: Display>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target_ids::tests::example;
+
+    #[test]
+    fn rules_read_like_a_sentence() {
+        let mut policy = example().policy;
+        assert_eq!(rules(&policy), "daily at 06:00 UTC, 7-day retention");
+        policy.schedule = "PT4H".into();
+        policy.retention = "P1M".into();
+        policy.time = Some("01:30".parse().unwrap());
+        policy.vault_tier_retention = Some("P90D".into());
+        let expected =
+            "every 4 hours from 01:30 UTC, 1-month retention, a daily copy in the vault tier with 90-day retention";
+        assert_eq!(rules(&policy), expected);
+    }
+
+    #[test]
+    fn what_is_backed_up_names_secrets_each_time() {
+        let mut own = example().instance;
+        assert_eq!(
+            backed_up(&own),
+            "all namespaces; volumes; cluster-scoped resources; Secrets included"
+        );
+        own.included_namespaces = vec!["shop".parse().unwrap()];
+        own.excluded_resource_types = vec!["v1/Secret".parse().unwrap(), "events".parse().unwrap()];
+        own.snapshot_volumes = false;
+        own.include_cluster_scope_resources = false;
+        assert_eq!(
+            backed_up(&own),
+            "namespaces shop; without events; no volumes; Secrets left out"
+        );
+    }
+}
