@@ -14,6 +14,7 @@ pub(crate) mod culprits;
 pub(crate) mod drift;
 pub(crate) mod extension;
 pub(crate) mod extension_settings;
+pub(crate) mod filters;
 pub(crate) mod firewall;
 pub(crate) mod identity;
 pub(crate) mod instance;

@@ -17,7 +17,7 @@ use crate::commands::{doctor, session};
 /// Exit 3: no state file, or no file that `--with` names. Exit 7: one of them cannot be read.
 pub(crate) async fn run(cli: &Cli, args: &ReportArgs) -> Outcome<Exit> {
     let store = cli.common.store::<CloudTables>(session::TOOL);
-    let Some((state, digest)) = store.load_with_digest()? else {
+    let Some((state, digest)) = store.load_target()? else {
         return cli.common.no_state();
     };
     let recorded = || -> Vec<Row> { status::rows(&state, None) };

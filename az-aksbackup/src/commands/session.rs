@@ -108,9 +108,10 @@ fn signed_in(caller: &Caller, cloud: &Cloud) -> String {
 /// What the file that the flags name says; `None` where there is none.
 ///
 /// # Errors
-/// Exit 7: it cannot be read.
+/// Exit 7: it cannot be read, or `[target]` has a key that doesn't exist.
 pub(crate) fn load(cli: &Cli) -> Outcome<Option<State>> {
-    cli.common.store::<CloudTables>(TOOL).load()
+    let file = cli.common.store::<CloudTables>(TOOL).load_target()?;
+    Ok(file.map(|(state, _)| state))
 }
 
 /// The state of the file that the flags name.

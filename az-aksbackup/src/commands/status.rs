@@ -23,7 +23,7 @@ use crate::guide;
 /// Exit 3: no state file, where neither it nor a flag says which cluster. Unless offline, as [`session::open`].
 pub(crate) async fn run(cli: &Cli, flags: &StatusFlags) -> Outcome<Exit> {
     let args = flags.shared;
-    let file = cli.common.store::<CloudTables>(session::TOOL).load_with_digest()?;
+    let file = cli.common.store::<CloudTables>(session::TOOL).load_target()?;
     if args.offline && file.is_none() {
         return cli.common.no_state();
     }

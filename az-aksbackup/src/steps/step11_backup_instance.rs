@@ -22,6 +22,7 @@ use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
+use crate::checks::filters;
 use crate::checks::instance_body;
 use crate::checks::protection::{self, Protection};
 use crate::platform::{self, Azure};
@@ -178,6 +179,7 @@ impl Step for BackupInstance {
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<InstanceChange>> {
         let (target, vault) = (&seen.target, target_ids::vault(&seen.target));
+        filters::usable(&target.instance)?;
         let others = |own: &&Instance| own.vault().is_some_and(|own| own != vault);
         if let Some(other) = seen.instances.iter().find(others) {
             return Err(Box::new(protection::elsewhere(target, other)));

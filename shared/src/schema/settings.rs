@@ -98,6 +98,36 @@ pub const SETTINGS: &[Setting] = &[
     setting("vault.soft_delete_days", Holds::One, NEW_VAULT),
 ];
 
+/// Returns whether `[target]` can have this key or table, such as `policy` or `instance.included_namespaces[0]`.
+#[must_use]
+pub fn is_known(key: &str) -> bool {
+    let key = key.split('[').next().unwrap_or_default();
+    let within = |own: &str, outer: &str| own.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+    key == WRITTEN || within(key, WRITTEN) || SETTINGS.iter().any(|own| own.key == key || within(own.key, key))
+}
+
+/// Returns the key that was meant by one that doesn't exist: of the same last word, else with the longest common beginning.
+#[must_use]
+pub fn nearest(key: &str) -> &'static str {
+    let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
+    let differing = |own: &&Setting| {
+        let common = own
+            .key
+            .chars()
+            .zip(key.chars())
+            .take_while(|(own, key)| own == key)
+            .count();
+        own.key.chars().count().max(key.chars().count()) - common
+    };
+    let same_end = SETTINGS.iter().find(|own| last(own.key) == last(key));
+    same_end
+        .or_else(|| SETTINGS.iter().min_by_key(differing))
+        .map_or("", |own| own.key)
+}
+
+/// The note of who wrote `[target]`.
+const WRITTEN: &str = "written";
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;

@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
 use crate::regular;
+use crate::schema::settings::{is_known, nearest};
 use crate::schema::{SCHEMA, State};
 use crate::state::document::carry_over;
 use crate::state::migration::{OLDEST, lower, raise};
@@ -51,6 +52,30 @@ pub(super) fn state(path: &Path, text: &str) -> Outcome<State> {
     })?;
     state.schema = number;
     Ok(state)
+}
+
+/// Fails if `[target]` of a file of this program's number has a key that doesn't exist: a filter with a typo would be ignored, and a
+/// backup would lack what it names.
+///
+/// # Errors
+/// Exit 7: the key with its place, and the one that was meant.
+pub(super) fn settings(path: &Path, text: &str) -> Outcome<()> {
+    if number(path, text)? != SCHEMA {
+        return Ok(());
+    }
+    let setting = |key: &str| key.strip_prefix("target.").map(str::to_owned);
+    let Some(place) = place::of_text(text, |key, _| setting(key).is_some_and(|key| !is_known(&key))) else {
+        return Ok(());
+    };
+    let key = setting(&place.key).unwrap_or_default();
+    at(path, "cannot use", &place)
+        .because("[target] has no such key, so that it would be ignored")
+        .hint(format!(
+            "write {} if you meant that, or leave the key out",
+            nearest(&key)
+        ))
+        .hint("if a newer version of aksbackup wrote the key, install that version")
+        .err()
 }
 
 /// Everything that `text` says, whatever its number.

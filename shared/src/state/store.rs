@@ -104,6 +104,19 @@ impl<T: Owned> Store<T> {
         Ok(self.load_with_digest()?.map(|(state, _)| state))
     }
 
+    /// As [`Store::load_with_digest`], for a program that acts on `[target]`.
+    ///
+    /// # Errors
+    /// As [`Store::load`]; exit 7 also where `[target]` has a key that this program doesn't know.
+    pub fn load_target(&self) -> Outcome<Option<(State, Digest)>> {
+        let Some((text, state)) = self.read()? else {
+            return Ok(None);
+        };
+        let digest = self.expected(&text)?;
+        parse::settings(&self.path, &text)?;
+        Ok(Some((state, digest)))
+    }
+
     /// As [`Store::load`], with the digest of what the file says.
     ///
     /// # Errors

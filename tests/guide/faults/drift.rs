@@ -160,6 +160,55 @@ fn what_protects_less_is_agreed_to_apart_and_nothing_is_changed_before() {
     assert_eq!(parameter(&stage, "excludedNamespaces"), json!(["scratch"]));
 }
 
+/// A filter with a typo was ignored, and every command called the rest as expected.
+#[test]
+fn a_key_that_the_target_does_not_have_is_refused_with_its_place() {
+    let stage = protected(&[]);
+    let text = stage.state_text();
+    let typo = text.replace(
+        "[target.instance]",
+        "[target.instance]\nexcluded_namespace = [\"scratch\"]",
+    );
+    std::fs::write(stage.state(), &typo).unwrap();
+    let line = 1 + typo
+        .lines()
+        .position(|line| line.starts_with("excluded_namespace "))
+        .unwrap();
+    let mark = stage.mark();
+    for command in [&["protect", "--yes"][..], &["verify"], &["status"], &["init", "--yes"]] {
+        stage
+            .az("platform", command)
+            .ends(Exit::StateUnreadable.code())
+            .says(&format!("aksbackup.toml:{line}:1"))
+            .says("write instance.excluded_namespaces if you meant that");
+    }
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    assert_eq!(stage.state_text(), typo, "the file is as it was");
+}
+
+#[test]
+fn filters_that_leave_nothing_to_back_up_are_refused_by_init_and_by_protect() {
+    let stage = protected(&[]);
+    let both = [
+        "--set",
+        "instance.included_namespaces=shop",
+        "--set",
+        "instance.excluded_namespaces=shop",
+    ];
+    stage
+        .az("platform", &[&["init", "--yes"][..], &both].concat())
+        .ends(Exit::Usage.code())
+        .says("nothing would be backed up");
+    let lists = "[target.instance]\nincluded_namespaces = [\"shop\"]\nexcluded_namespaces = [\"shop\"]";
+    std::fs::write(stage.state(), stage.state_text().replace("[target.instance]", lists)).unwrap();
+    let mark = stage.mark();
+    stage
+        .az("platform", &["protect", "--yes"])
+        .ends(Exit::Usage.code())
+        .says("az aksbackup init --set instance.excluded_namespaces=");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
 #[test]
 fn another_policy_is_attached_once_it_exists_and_the_instance_is_never_deleted() {
     let stage = protected(&[]);

@@ -24,6 +24,7 @@ use super::place::{self, Place};
 use super::settings;
 use super::show::{self, Difference};
 use super::world::World;
+use crate::checks::filters;
 use crate::cli::Cli;
 use crate::commands::session;
 use crate::commands::session::TOOL;
@@ -107,6 +108,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         policy_file,
     };
     let target = settings::apply(&flags.sets, &choice.target().await?)?;
+    filters::usable(&target.instance)?;
     let existing = check::check(&reader, &target, &world).await?;
     let differences = show::differences(before.target.as_ref(), &target)?;
     Ok(Plan {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::schema::Target;
-use aksbackup_shared::schema::settings::{Changes, Holds, SETTINGS, Setting};
+use aksbackup_shared::schema::settings::{Changes, Holds, SETTINGS, Setting, nearest};
 use clap::ValueEnum as _;
 use toml::{Table, Value};
 
@@ -51,19 +51,7 @@ impl FromStr for Set {
 }
 
 fn unknown(key: &str) -> String {
-    let distance = |own: &&Setting| differing(own.key, key);
-    let last = key.rsplit('.').next().unwrap_or_default();
-    let same_end = SETTINGS.iter().find(|own| own.key.rsplit('.').next() == Some(last));
-    match same_end.or_else(|| SETTINGS.iter().min_by_key(distance)) {
-        Some(nearest) => format!("[target] has no key {key}; did you mean {}?", nearest.key),
-        None => format!("[target] has no key {key}"),
-    }
-}
-
-/// Returns how many letters differ between two keys, place by place after their common beginning.
-fn differing(own: &str, key: &str) -> usize {
-    let common = own.chars().zip(key.chars()).take_while(|(own, key)| own == key).count();
-    own.chars().count().max(key.chars().count()) - common
+    format!("[target] has no key {key}; did you mean {}?", nearest(key))
 }
 
 /// A value as people type it: TOML, a plain word, or words with commas between them for a list.

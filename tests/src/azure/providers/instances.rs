@@ -133,6 +133,9 @@ fn put(world: &mut World, call: &Call) -> Outcome {
         "UpdatingProtection"
     };
     let body = new(call, &id, state);
+    if let Some(old) = old.filter(|old| is_unchanged(old, &body)) {
+        return Ok(Answer::ok(old));
+    }
     world.put(body.clone(), 0.0);
     let operation = configure(world, &vault, &id);
     let answer = Answer::new(if created { 201 } else { 200 }, body);
@@ -152,6 +155,20 @@ fn keeps_snapshot_group(old: Option<&Value>, sent: &Value) -> Result<(), Answer>
         "UserErrorSnapshotResourceGroupCannotBeChanged",
         message,
     ))
+}
+
+/// Whether a request changes nothing of a protected cluster. Recorded: it is answered with 200 and the instance as it is, without an
+/// operation (test_dataprotection_backup_instance_update_aks_configuration, 3 Dec 2025).
+fn is_unchanged(old: &Value, new: &Value) -> bool {
+    const PASSING: [&str; 3] = ["currentProtectionState", "protectionStatus", "provisioningState"];
+    let asked = |body: &Value| {
+        let mut properties = body["properties"].clone();
+        if let Some(members) = properties.as_object_mut() {
+            members.retain(|name, value| !PASSING.contains(&name.as_str()) && !value.is_null());
+        }
+        (properties, body["tags"].clone())
+    };
+    text(old, "/properties/currentProtectionState") == "ProtectionConfigured" && asked(old) == asked(new)
 }
 
 /// What Azure says is `null` where the request did not say it.
