@@ -109,6 +109,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   az aksbackup prepare --dry-run                      # show the changes
   az aksbackup prepare --yes                          # without asking
+  az aksbackup prepare --only storage --only vault-and-policy   # these steps only
   az aksbackup prepare \\
       --subject system:serviceaccount:dataprotection-microsoft:my-account   # one more account")]
     Prepare(PrepareArgs),

@@ -31,7 +31,7 @@ use clap::CommandFactory as _;
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
 use commands::steps::{Trust, run_list};
-use commands::{doctor, init, jobs, options, report, status, verify};
+use commands::{doctor, init, jobs, options, report, selection, status, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -85,7 +85,10 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Prepare(args) => {
             let mut options = options::prepare(cli, &args.subjects);
             options.recreate_storage = args.recreate_storage;
-            let steps = guide::prepare(options);
+            let (steps, skipped) = args.selection.of(guide::prepare(options))?;
+            if let Some(line) = selection::told(&skipped) {
+                cli.common.console().say(line);
+            }
             let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
             run_list(cli, "prepare", args.write.dry_run, trust, steps).await
         }

@@ -109,3 +109,50 @@ fn a_dry_run_says_what_the_command_would_wait_for() {
         .ends(Exit::Pending.code())
         .says("would wait: storage location default is Unavailable: AuthorizationPermissionMismatch");
 }
+
+/// `--only` and `--skip` leave everything else as it is, say so, and a later run without them does the rest.
+#[test]
+fn chosen_steps_run_and_the_others_are_named_as_skipped() {
+    let stage = Stage::new().unwrap();
+    stage.init("platform").ok();
+    let mark = stage.mark();
+    stage
+        .az("platform", &["prepare", "--yes", "--only", "storage"])
+        .ok()
+        .says("skipped, and not checked: 1 cluster prerequisites, 3 vault and policy");
+    let writes = stage.writes_since(mark);
+    assert!(
+        !writes.is_empty() && writes.iter().all(|write| write.contains("/storageAccounts/")),
+        "{writes:#?}"
+    );
+    let mark = stage.mark();
+    stage
+        .az(
+            "platform",
+            &[
+                "prepare",
+                "--yes",
+                "--skip",
+                "cluster-prerequisites",
+                "--skip",
+                "trusted-access",
+            ],
+        )
+        .says("skipped, and not checked: 1 cluster prerequisites, trusted access");
+    let writes = stage.writes_since(mark);
+    assert!(
+        !writes
+            .iter()
+            .any(|write| write.contains("PUT /subscriptions") && write.ends_with("/managedClusters/aks-demo")),
+        "{writes:#?}"
+    );
+    stage
+        .az("platform", &["prepare", "--only", "backup"])
+        .ends(Exit::Usage.code())
+        .says("possible values: cluster-prerequisites");
+    stage
+        .az("platform", &["prepare", "--only", "storage", "--skip", "storage"])
+        .ends(Exit::Usage.code());
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    stage.az("platform", &["prepare", "--yes"]).ok().says("nothing to do");
+}

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::WriteArgs;
+use crate::commands::selection::Selection;
 use crate::steps::confirm::{Named, NamedGroup};
 
 /// Flags of `prepare`.
@@ -11,6 +12,9 @@ pub(crate) struct PrepareArgs {
     /// Subject that needs a federated credential as well (repeatable): system:serviceaccount:NAMESPACE:NAME
     #[arg(long = "subject", value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
+    /// Which steps run.
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// Create an empty storage account or container in place of one that existed and is gone; a deleted account can't be
     /// recovered afterwards
     #[arg(long)]

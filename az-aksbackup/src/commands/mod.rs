@@ -8,6 +8,7 @@ pub(crate) mod init;
 pub(crate) mod jobs;
 pub(crate) mod options;
 pub(crate) mod report;
+pub(crate) mod selection;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod steps;
