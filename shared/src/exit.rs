@@ -53,7 +53,7 @@ impl Exit {
         ),
         (
             Self::Pending,
-            "changes pending (--dry-run, status --check) or findings (verify, doctor)",
+            "changes pending (--dry-run, status --check) or findings (verify, doctor, list --check)",
         ),
         (
             Self::Deadline,
