@@ -172,6 +172,9 @@ fn every_command_has_a_table() {
         row.find(' ') == Some(36),
         "a job by its GUID, as `jobs JOB` takes it\n{id}"
     );
+    // The backup may run still.
+    let list = "Cluster Subscription Region Version Power Protection Vault Policy";
+    assert!(head("reader", "list").starts_with(list));
     assert_eq!(head("platform", "handoff"), "Who Steps Command");
     assert_eq!(head("platform", "status"), "Step State Since By Evidence");
     let copy = az.folder().join("copy.toml");

@@ -2,11 +2,13 @@
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Failure;
+use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::process::document;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Listed, Scope, Source, name_of};
+use crate::arm::backups::Instance;
 use crate::checks::view::Seen;
 
 /// Returns the document.
@@ -38,7 +40,9 @@ fn cluster(scope: &Scope, own: &Listed) -> Value {
     let overview = &own.overview;
     let instance = overview.instance.here();
     let is_read = matches!(overview.instance, Seen::Here(_) | Seen::Absent);
+    let vault = instance.and_then(Instance::vault);
     let policy = instance.map(|own| own.properties.policy_info.policy_id.as_str());
+    let policy = policy.filter(|id| !id.is_empty());
     let last = overview.last.here().map(|job| {
         json!({
             "job": job.id, "status": job.properties.status,
@@ -62,8 +66,10 @@ fn cluster(scope: &Scope, own: &Listed) -> Value {
         "protected": is_read.then(|| !overview.is_unprotected()),
         "protection_state": instance.map(|own| own.protection()),
         "instance": instance.map(|own| &own.id),
-        "vault": instance.and_then(|own| own.vault()),
-        "policy": policy.filter(|id| !id.is_empty()),
+        "vault": vault,
+        "vault_name": vault.as_ref().map(ResourceId::name),
+        "policy": policy,
+        "policy_name": policy.and_then(|id| id.rsplit('/').next()),
         "extension_state": overview.extension.here().map(|own| own.provisioning_state()),
         "last_backup": last,
         "findings": findings,
