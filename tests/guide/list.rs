@@ -190,6 +190,38 @@ fn without_resource_graph_resource_manager_says_the_same() {
 }
 
 #[test]
+fn a_resource_graph_that_is_down_is_done_without() {
+    let stage = fleet(&["fault=503@POST:Microsoft.ResourceGraph:99"]);
+    let document = stage.az("reader", &["list", "-o", "json"]).ok().json();
+    assert_eq!(
+        (rows(&document), &document["source"]),
+        (first(), &json!("resource-manager"))
+    );
+}
+
+#[test]
+fn a_deleted_instance_protects_nothing() {
+    let stage = fleet(&[]);
+    stage.sandbox.set("instance_state=SoftDeleted").unwrap();
+    let document = stage
+        .az("reader", &["list", "--unprotected", "-g", "rg-apps", "-o", "json"])
+        .ok()
+        .json();
+    let deleted = "not protected: backup instance deleted";
+    let stopped = format!("{deleted}; cluster stopped; extension failed");
+    let expected = [
+        ("aks-failed", deleted),
+        ("aks-late", deleted),
+        ("aks-stopped", &stopped),
+    ];
+    assert_eq!(
+        rows(&document),
+        expected.map(|(name, findings)| row(name, "SoftDeleted", findings))
+    );
+    assert_eq!(document["clusters"][0]["protected"], false);
+}
+
+#[test]
 fn a_subscription_that_is_refused_is_named_and_the_rest_is_listed() {
     let refused = format!(
         "fault=403/AuthorizationFailed@GET:{}/providers/Microsoft.ContainerService/managedClusters:9",

@@ -18,6 +18,8 @@ const PATH: &str = "/providers/Microsoft.ResourceGraph/resources";
 const PAGE: usize = 1000;
 /// The most pages that are read of one query.
 const PAGES: usize = 50;
+/// The most bytes that are read of one query.
+const OF_QUERY: usize = 16 << 20;
 /// Set where the account sees more than 10,000 subscriptions, of which the rest is left out:
 /// <https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests>.
 const LIMIT_HIT: &str = "x-ms-tenant-subscription-limit-hit";
@@ -55,15 +57,17 @@ pub(crate) async fn rows<T: DeserializeOwned>(
         all: Vec::new(),
         is_partial: false,
     };
-    let mut token: Option<String> = None;
+    let (mut token, mut read): (Option<String>, usize) = (None, 0);
     for _ in 0..PAGES {
         let body = request(subscription, query, token.as_deref());
         let answer = reader.inquire(PATH, versions::RESOURCE_GRAPH, &body).await;
-        let answer = answer.map_err(named)?;
+        let answer = answer.map_err(|failure| named(*failure))?;
         rows.is_partial |= limit_hit(&answer);
+        read += answer.body.to_string().len();
         let page: Page<T> = serde_json::from_value(answer.body).or_else(|error| unreadable(&error).err())?;
         rows.all.extend(page.data);
         match page.skip_token.filter(|token| !token.is_empty()) {
+            Some(_) if read > OF_QUERY => break,
             Some(next) if token.as_ref() != Some(&next) => token = Some(next),
             Some(_) => return unreadable(&"the next page is one that was read before").err(),
             // Without a token there is no next page, even where rows are missing.
@@ -93,10 +97,10 @@ fn limit_hit(answer: &Answer) -> bool {
     header.is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-fn named(failure: Box<Failure>) -> Box<Failure> {
+fn named(failure: Failure) -> Box<Failure> {
     Box::new(Failure {
         what: "cannot query Azure Resource Graph".to_owned(),
-        ..*failure
+        ..failure
     })
 }
 
