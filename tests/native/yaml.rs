@@ -79,6 +79,5 @@ fn yaml_is_the_same_document() {
     both(&["verify"], &cloud);
     both(&["protect", "--dry-run"], &cloud);
     both(&["jobs"], &cloud);
-    both(&["list"], &cloud);
     both(&["report", "--offline"], &cluster);
 }
