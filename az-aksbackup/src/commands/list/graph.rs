@@ -28,13 +28,14 @@ struct ClusterRow {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct InstanceRow {
     id: ResourceId,
-    cluster: String,
+    cluster_id: String,
     state: Option<String>,
-    error: Option<String>,
-    policy: Option<String>,
-    job: Option<String>,
+    error_code: Option<String>,
+    policy_id: Option<String>,
+    job_id: Option<String>,
     status: Option<String>,
     started: Option<String>,
     ended: Option<String>,
@@ -127,25 +128,25 @@ fn instances(subscription: Option<&SubscriptionId>) -> String {
         .collect();
     let within = subscription.map(|id| {
         let scope = format!("/subscriptions/{}/", id.as_str().to_ascii_lowercase());
-        format!("| where cluster startswith {} ", quoted(&scope))
+        format!("| where clusterId startswith {} ", quoted(&scope))
     });
     let within = within.unwrap_or_default();
     format!(
         "recoveryservicesresources | where type in~ ('microsoft.dataprotection/backupvaults/backupinstances', \
          'microsoft.dataprotection/backupvaults/deletedbackupinstances') \
          | where properties.dataSourceInfo.datasourceType =~ {source} \
-         | extend cluster = tolower(tostring(properties.dataSourceInfo.resourceID)) {within}\
-         | project id, cluster, state = tostring(properties.currentProtectionState), \
-         error = tostring(properties.protectionErrorDetails.code), policy = tostring(properties.policyInfo.policyId) \
+         | extend clusterId = tolower(tostring(properties.dataSourceInfo.resourceID)) {within}\
+         | project id, clusterId, state = tostring(properties.currentProtectionState), \
+         errorCode = tostring(properties.protectionErrorDetails.code), policyId = tostring(properties.policyInfo.policyId) \
          | join kind=leftouter (recoveryservicesresources \
          | where type =~ 'microsoft.dataprotection/backupvaults/backupjobs' \
          | where properties.dataSourceType =~ {source} and properties.operationCategory =~ 'Backup' \
          | where properties.status in~ ({}) \
-         | extend cluster = trim_end('/', tolower(tostring(properties.dataSourceId))) {within}\
-         | project job = id, cluster, status = tostring(properties.status), started = todatetime(properties.startTime), \
+         | extend clusterId = trim_end('/', tolower(tostring(properties.dataSourceId))) {within}\
+         | project jobId = id, clusterId, status = tostring(properties.status), started = todatetime(properties.startTime), \
          ended = todatetime(properties.endTime) \
-         | summarize arg_max(started, ended, status, job) by cluster) on cluster \
-         | project id, cluster, state, error, policy, job, status, started, ended | order by id asc",
+         | summarize arg_max(started, ended, status, jobId) by clusterId) on clusterId \
+         | project id, clusterId, state, errorCode, policyId, jobId, status, started, ended | order by id asc",
         ended.join(", ")
     )
 }
@@ -156,9 +157,9 @@ fn instances(subscription: Option<&SubscriptionId>) -> String {
 fn installed() -> String {
     format!(
         "kubernetesconfigurationresources | where type =~ {} \
-         | extend extension = strcat(tostring(properties.ExtensionType), tostring(properties.extensionType)), \
+         | extend extensionType = strcat(tostring(properties.ExtensionType), tostring(properties.extensionType)), \
          state = strcat(tostring(properties.ProvisioningState), tostring(properties.provisioningState)) \
-         | where extension =~ {} | project id, state | order by id asc",
+         | where extensionType =~ {} | project id, state | order by id asc",
         quoted(&extensions::KIND.to_ascii_lowercase()),
         quoted(EXTENSION_TYPE)
     )
@@ -196,13 +197,13 @@ pub(super) fn worst(all: Vec<Extension>) -> Option<Extension> {
 
 impl InstanceRow {
     fn into(self, all: &mut HashMap<String, Protected>) {
-        let error = filled(self.error).map(|code| json!({ "code": code }));
-        let (instances, last) = all.entry(folded(&self.cluster)).or_default();
-        if let Some(id) = filled(self.job) {
+        let error = filled(self.error_code).map(|code| json!({ "code": code }));
+        let (instances, last) = all.entry(folded(&self.cluster_id)).or_default();
+        if let Some(id) = filled(self.job_id) {
             let properties = JobProperties {
                 status: self.status.unwrap_or_default(),
                 operation_category: Some("Backup".to_owned()),
-                data_source_id: Some(self.cluster.clone()),
+                data_source_id: Some(self.cluster_id.clone()),
                 start_time: time(self.started),
                 end_time: time(self.ended),
                 ..JobProperties::default()
@@ -213,11 +214,11 @@ impl InstanceRow {
             id: self.id,
             properties: InstanceProperties {
                 friendly_name: None,
-                data_source_info: Some(Source { id: self.cluster }),
+                data_source_info: Some(Source { id: self.cluster_id }),
                 data_source_set_info: None,
                 identity_details: None,
                 policy_info: PolicyInfo {
-                    policy_id: self.policy.unwrap_or_default(),
+                    policy_id: self.policy_id.unwrap_or_default(),
                     policy_parameters: None,
                 },
                 current_protection_state: self.state,
@@ -255,7 +256,7 @@ mod tests {
     fn a_query_of_one_subscription_finds_vaults_in_others() {
         let id: SubscriptionId = "0B1F6471-1bf0-4dda-aec3-cb9272f09590".parse().unwrap();
         let query = instances(Some(&id));
-        let filter = "cluster startswith '/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/'";
+        let filter = "clusterId startswith '/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/'";
         assert_eq!(query.matches(filter).count(), 2, "{query}");
         assert!(!instances(None).contains("startswith"));
     }
