@@ -13,7 +13,9 @@ use crate::login::Auth;
 
 mod flags;
 
-pub(crate) use flags::{BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, PrepareArgs, ProtectArgs, RoleArgs, UpArgs};
+pub(crate) use flags::{
+    BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, ListArgs, PrepareArgs, ProtectArgs, RoleArgs, UpArgs,
+};
 
 /// Set up keyless Azure Backup for an AKS cluster: the cloud side
 ///
@@ -43,7 +45,7 @@ pub(crate) use flags::{BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, PrepareArgs
         "    5  waiting for another person: who, which permission, and the command are printed\n",
         "    6  the state file is held by another process\n",
         "    7  the state file is unreadable, newer, or in conflict\n",
-        "    8  changes pending (--dry-run, status --check) or findings (verify, doctor)\n",
+        "    8  changes pending (--dry-run, status --check) or findings (verify, doctor, list --check)\n",
         "  124  timed out while waiting; run the command again to resume\n",
         "  130  interrupted; nothing is lost",
     ),
@@ -139,6 +141,13 @@ pub(crate) enum Command {
   az aksbackup jobs --all -o json                     # of the whole vault
   az aksbackup jobs 11111111-2222-3333-4444-555555555555   # one job, with its errors")]
     Jobs(JobsArgs),
+    /// List the AKS clusters that the signed-in account can see, with their protection and last backup
+    #[command(after_help = "Examples:
+  az aksbackup list                                   # of the default subscription
+  az aksbackup list --all-subscriptions -o json       # of every subscription, for a program
+  az aksbackup list --unprotected                     # clusters without a backup instance
+  az aksbackup list -g rg-aks --check                 # exits with code 8 if a cluster has a finding")]
+    List(ListArgs),
     /// Do every cloud step that you may, and say what is left for whom
     #[command(after_help = "Examples:
   az aksbackup up --dry-run                           # show the changes

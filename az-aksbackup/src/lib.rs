@@ -31,7 +31,7 @@ use clap::CommandFactory as _;
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
 use commands::steps::{Trust, run_list};
-use commands::{doctor, init, jobs, options, report, selection, status, verify};
+use commands::{doctor, init, jobs, list, options, report, selection, status, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -116,6 +116,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             run_list(cli, "up", args.write.dry_run, trust, steps).await
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
+        Command::List(args) => list::run(cli, args).await,
         Command::Status(args) => status::run(cli, args).await,
         Command::Verify(args) => verify::run(cli, args).await,
         Command::Doctor(args) => doctor::run(cli, args).await,

@@ -167,6 +167,12 @@ impl Console {
         output::result(&fit(text.trim_end_matches('\n'), self.color));
     }
 
+    /// The columns of the terminal that results go to; `None` where they go elsewhere.
+    #[must_use]
+    pub fn columns(&self) -> Option<usize> {
+        std::io::stdout().is_terminal().then(width)
+    }
+
     /// Writes a JSON document to standard output, in the form that was asked for.
     pub fn document(&self, json: &str) {
         match self.yaml {

@@ -26,7 +26,7 @@ pub enum Exit {
     StateHeld = 6,
     /// The state file is unreadable, newer than this program, or in conflict.
     StateUnreadable = 7,
-    /// Changes are pending (`--dry-run`, `status --check`), or `verify` or `doctor` found something.
+    /// Changes are pending (`--dry-run`, `status --check`), or `verify`, `doctor` or `list --check` found something.
     Pending = 8,
     /// The deadline was reached while waiting; run again to go on.
     Deadline = 124,
@@ -53,7 +53,7 @@ impl Exit {
         ),
         (
             Self::Pending,
-            "changes pending (--dry-run, status --check) or findings (verify, doctor)",
+            "changes pending (--dry-run, status --check) or findings (verify, doctor, list --check)",
         ),
         (
             Self::Deadline,

@@ -5,9 +5,9 @@ use std::process::Command;
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, binary, finish};
 
-const AZ: [&str; 16] = [
-    "init", "prepare", "grant", "protect", "backup", "jobs", "up", "status", "verify", "doctor", "handoff", "report",
-    "merge", "diff", "migrate", "schema",
+const AZ: [&str; 17] = [
+    "init", "prepare", "grant", "protect", "backup", "jobs", "list", "up", "status", "verify", "doctor", "handoff",
+    "report", "merge", "diff", "migrate", "schema",
 ];
 const KUBECTL: [&str; 12] = [
     "configure",
@@ -74,6 +74,8 @@ fn every_command_speaks_json() {
     az("platform", &["backup", "--yes"]);
     let jobs = az("platform", &["jobs"]);
     assert_eq!(jobs["jobs"].as_array().map(Vec::len), Some(1), "{jobs}");
+    let list = az("reader", &["list"]);
+    assert_eq!(list["clusters"].as_array().map(Vec::len), Some(1), "{list}");
     let status = az("reader", &["status"]);
     assert!(
         status["steps"].as_array().is_some_and(|steps| steps.len() >= 13),

@@ -21,6 +21,7 @@ mod help;
 mod identities;
 mod least_privilege;
 mod letters;
+mod list;
 mod live;
 mod made;
 mod meddling;

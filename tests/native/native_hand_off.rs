@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use aksbackup_tests::azure::ids;
+use aksbackup_tests::fleet;
 use aksbackup_tests::harness::{Run, binary, finish};
 use serde_json::Value;
 
@@ -172,6 +174,10 @@ fn every_command_has_a_table() {
         row.find(' ') == Some(36),
         "a job by its GUID, as `jobs JOB` takes it\n{id}"
     );
+    // The backup may run still.
+    let list = "Cluster Subscription Region Version Power Protection Vault Policy";
+    let shown = head("platform", "list");
+    assert!(shown.starts_with(list), "{shown}");
     assert_eq!(head("platform", "handoff"), "Who Steps Command");
     assert_eq!(head("platform", "status"), "Step State Since By Evidence");
     let copy = az.folder().join("copy.toml");
@@ -208,4 +214,30 @@ fn az_s_own_words_rule_who_and_where_and_no_token_is_ever_seen() {
     az.aksbackup("platform", &["prepare", "--dry-run"])
         .ends(4)
         .says("az login");
+}
+
+#[test]
+fn az_lists_the_clusters_of_its_own_subscription_or_of_all() {
+    let az = Az::with(&["consultant"]);
+    fleet::place(az.stage.sandbox.azure(), &fleet::assorted());
+    let names = |arguments: &[&str]| {
+        let query = ["list", "--query", "clusters[].name", "-o", "tsv"];
+        let run = az.aksbackup("consultant", &[&query, arguments].concat()).ok();
+        run.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let other = ["aks-bare", "aks-other"];
+    let all = names(&["--all-subscriptions"]);
+    assert_eq!((all.len(), &all[6..]), (8, &other.map(str::to_owned)[..]));
+    assert_eq!(names(&["--subscription", ids::OTHER_SUBSCRIPTION]), other);
+    let default = az
+        .run("consultant", &["account", "show", "--query", "id", "-o", "tsv"])
+        .ok();
+    let of_default = if default.stdout.trim() == ids::SUBSCRIPTION {
+        6
+    } else {
+        2
+    };
+    assert_eq!(names(&[]).len(), of_default);
+    az.aksbackup("consultant", &["list", "--all-subscriptions", "--check"])
+        .ends(8);
 }

@@ -9,6 +9,7 @@ pub mod bed;
 mod clusters;
 pub mod critical_path;
 pub mod examples;
+pub mod fleet;
 pub mod harness;
 pub mod kubernetes;
 pub mod live;

@@ -7,7 +7,9 @@ use serde_json::Value;
 use crate::harness::{Run, Stage, finish};
 
 /// Commands that show something and change nothing.
-const LOOKS: [&str; 7] = ["verify", "doctor", "logs", "jobs", "status", "report", "handoff"];
+const LOOKS: [&str; 8] = [
+    "verify", "doctor", "logs", "jobs", "list", "status", "report", "handoff",
+];
 
 /// Flags of ours that have no value.
 const SWITCHES: [&str; 4] = ["--yes", "--wait", "--recreate-storage", "--force-conflicts"];

@@ -269,6 +269,17 @@ pub(crate) struct JobProperties {
     pub(crate) extended_info: Option<Value>,
 }
 
+/// Azure's words for a job that completed, in lower case.
+pub(crate) const COMPLETED: [&str; 5] = [
+    "completed",
+    "success",
+    "succeeded",
+    "completedwithwarnings",
+    "successwithwarning",
+];
+/// Azure's words for a job that failed, in lower case.
+pub(crate) const FAILED: [&str; 3] = ["failed", "cancelled", "canceled"];
+
 /// How a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JobState {
@@ -302,10 +313,8 @@ impl Job {
     /// How it stands. A word that Azure may invent means that it goes on.
     pub(crate) fn state(&self) -> JobState {
         match self.properties.status.to_ascii_lowercase().as_str() {
-            "completed" | "success" | "succeeded" | "completedwithwarnings" | "successwithwarning" => {
-                JobState::Completed
-            }
-            "failed" | "cancelled" | "canceled" => JobState::Failed,
+            word if COMPLETED.contains(&word) => JobState::Completed,
+            word if FAILED.contains(&word) => JobState::Failed,
             _ => JobState::Running,
         }
     }

@@ -59,6 +59,11 @@ struct IssuerProfile {
     issuer_url: Option<IssuerUrl>,
 }
 
+/// Whether a cluster with this `powerState.code` has its nodes switched on.
+pub(crate) fn runs(code: Option<&str>) -> bool {
+    code.is_none_or(|code| code.eq_ignore_ascii_case("Running"))
+}
+
 impl Cluster {
     /// Reads a cluster's body.
     ///
@@ -103,7 +108,7 @@ impl Cluster {
             .power_state
             .as_ref()
             .and_then(|state| state.code.as_deref());
-        code.is_none_or(|code| code.eq_ignore_ascii_case("Running"))
+        runs(code)
     }
 
     /// Its version for `If-Match`; older api-versions give none.

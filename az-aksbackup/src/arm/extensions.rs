@@ -110,6 +110,11 @@ impl Extension {
         self.provisioning_state().eq_ignore_ascii_case("Succeeded")
     }
 
+    /// Whether its last operation failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        ["Failed", "Canceled"].contains(&self.provisioning_state())
+    }
+
     /// The namespace of its Helm release, where Azure says.
     pub(crate) fn namespace(&self) -> Option<&str> {
         self.properties

@@ -19,6 +19,8 @@ pub(crate) const DATA_PROTECTION: &str = "2026-06-01";
 pub(crate) const BACKUP_VAULT_WRITE: &str = "2025-07-01";
 /// Resource groups, providers, resources: the newest that was checked.
 pub(crate) const RESOURCES: &str = "2025-04-01";
+/// Resource Graph: the one that Microsoft's SDK asks in; `subscriptions` is optional in it, which means the whole tenant.
+pub(crate) const RESOURCE_GRAPH: &str = "2021-03-01";
 /// Subscriptions and tenants: the newest stable one.
 pub(crate) const SUBSCRIPTIONS: &str = "2022-12-01";
 

@@ -86,7 +86,7 @@ fn state(view: &View, own: &Extension) -> Check {
         let version = own.properties.current_version.as_deref().unwrap_or("unknown");
         return Check::ok(LINK, NAME, format!("{name} is installed, version {version}")).because(fact);
     }
-    if ["Failed", "Canceled"].contains(&state) {
+    if own.has_failed() {
         let said = own.complaints();
         let first = said.first().map_or("Azure says nothing of why", String::as_str);
         let says = format!("extension {name} is {state}: {first}");

@@ -1,8 +1,10 @@
 //! The last backup.
 
+use std::time::Duration;
+
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::command_line::az;
+use aksbackup_shared::command_line::{Fix, az};
 use aksbackup_shared::console::human;
 use aksbackup_shared::fix;
 use jiff::Timestamp;
@@ -29,7 +31,37 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
 /// The backups of the cluster that have ended, the latest first.
 pub(crate) fn ended(view: &View) -> impl Iterator<Item = &Job> {
     let all = view.jobs.here().into_iter().flatten();
-    all.filter(|job| job.is_backup() && job.state() != JobState::Running)
+    all.filter(|job| is_ended(job))
+}
+
+/// Whether a job is a backup that has ended.
+pub(crate) fn is_ended(job: &Job) -> bool {
+    job.is_backup() && job.state() != JobState::Running
+}
+
+/// How the last backup that ended stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Last {
+    /// It failed.
+    Failed,
+    /// It completed without everything.
+    Incomplete,
+    /// It is older than any schedule of Azure Backup waits.
+    Overdue(Duration),
+    /// It is complete and recent.
+    Good,
+}
+
+/// Judges a backup that has ended.
+pub(crate) fn judged(job: &Job, now: Timestamp) -> Last {
+    let at = job.properties.end_time.or(job.properties.start_time);
+    if job.state() == JobState::Failed {
+        Last::Failed
+    } else if job.is_incomplete() {
+        Last::Incomplete
+    } else {
+        at.and_then(|at| overdue(now, at)).map_or(Last::Good, Last::Overdue)
+    }
 }
 
 fn last(view: &View) -> Check {
@@ -44,50 +76,60 @@ fn last(view: &View) -> Check {
         .unwrap_or_default();
     let facts = format!("{name}: properties.status = {status}, properties.endTime = {when}");
     let doctor = fix!["see the cause: ", az("doctor"), "; once it is cured: ", az("backup")];
-    if job.state() == JobState::Failed {
-        let errors = job.errors();
-        let said: Vec<String> = errors
-            .iter()
-            .map(|error| format!("{}: {}", error.code, error.message))
-            .collect();
-        let says = format!("the last backup ({when}) is {status}. {}", said.join("; "));
-        let check = Check::error(LINK, NAME, says.trim_end(), doctor).because(facts);
-        return errors.iter().fold(check, |check, error| {
-            check.because(format!("errorDetails[].code = {}", error.code))
-        });
-    }
-    let warnings = job.warnings();
-    if !warnings.is_empty() {
-        let says = format!("the last backup ({when}) is incomplete: {}", warnings.join("; "));
-        return Check::warning(LINK, NAME, says, doctor)
-            .because(facts)
-            .proves("JOB-WARN");
-    }
-    // Azure's list of jobs leaves out what a warning is about; the word alone says that something is missing.
-    if job.is_incomplete() {
-        let says = format!("the last backup ({when}) is {status}: something of it is missing");
-        let hint = fix!["see what Azure says of it: ", az(format!("jobs {name}"))];
-        return Check::warning(LINK, NAME, says, hint).because(facts).proves("JOB-WARN");
-    }
-    match at.and_then(|at| overdue(view.now, at)) {
-        Some(age) => {
+    match judged(job, view.now) {
+        Last::Failed => return failed(job, &when, doctor, facts),
+        Last::Incomplete => incomplete(job, &when, doctor),
+        Last::Overdue(age) => {
+            let age = human(age);
             let says = format!("the last backup ended {age} ago, longer than any schedule of Azure Backup waits");
-            Check::warning(
-                LINK,
-                NAME,
-                says,
-                fix!["see what runs: ", az("jobs"), "; a backup now: ", az("backup")],
-            )
+            let hint = fix!["see what runs: ", az("jobs"), "; a backup now: ", az("backup")];
+            Check::warning(LINK, NAME, says, hint)
         }
-        None => Check::ok(LINK, NAME, format!("{status} on {when}")),
+        Last::Good => Check::ok(LINK, NAME, format!("{status} on {when}")),
     }
     .because(facts)
 }
 
-fn overdue(now: Timestamp, last: Timestamp) -> Option<String> {
+fn failed(job: &Job, when: &str, doctor: Fix, facts: String) -> Check {
+    let errors = job.errors();
+    let said: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{}: {}", error.code, error.message))
+        .collect();
+    let says = format!(
+        "the last backup ({when}) is {}. {}",
+        job.properties.status,
+        said.join("; ")
+    );
+    let check = Check::error(LINK, NAME, says.trim_end(), doctor).because(facts);
+    errors.iter().fold(check, |check, error| {
+        check.because(format!("errorDetails[].code = {}", error.code))
+    })
+}
+
+fn incomplete(job: &Job, when: &str, doctor: Fix) -> Check {
+    let warnings = job.warnings();
+    let (says, hint) = match warnings.is_empty() {
+        false => (
+            format!("the last backup ({when}) is incomplete: {}", warnings.join("; ")),
+            doctor,
+        ),
+        // Azure's list of jobs leaves out what a warning is about; the word alone says that something is missing.
+        true => {
+            let status = &job.properties.status;
+            let name = job.id.rsplit('/').next().unwrap_or_default();
+            (
+                format!("the last backup ({when}) is {status}: something of it is missing"),
+                fix!["see what Azure says of it: ", az(format!("jobs {name}"))],
+            )
+        }
+    };
+    Check::warning(LINK, NAME, says, hint).proves("JOB-WARN")
+}
+
+fn overdue(now: Timestamp, last: Timestamp) -> Option<Duration> {
     let age = now.duration_since(last);
-    let age = (age.as_secs() > LONGEST).then(|| std::time::Duration::try_from(age))?;
-    age.ok().map(human)
+    (age.as_secs() > LONGEST).then(|| Duration::try_from(age).ok())?
 }
 
 #[cfg(test)]

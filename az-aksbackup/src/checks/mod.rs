@@ -2,7 +2,7 @@
 //! the same ones, so that they can't disagree.
 //!
 //! [`view`] is what was observed, [`look`](mod@look) reads it, [`culprits`] looks once more where something is missing, [`judge`] puts
-//! the checks together; one module a link. [`before`] is `verify --pre`; [`texts`] and [`asked`] are what `doctor` reads besides.
+//! the checks together; one module a link. [`before`] is `verify --pre`; [`overview`] is a row of `list`; [`texts`] and [`asked`] are what `doctor` reads besides.
 
 pub(crate) mod account;
 pub(crate) mod asked;
@@ -23,6 +23,7 @@ pub(crate) mod jobs;
 pub(crate) mod judge;
 pub(crate) mod locks;
 pub(crate) mod look;
+pub(crate) mod overview;
 pub(crate) mod policy;
 pub(crate) mod protection;
 pub(crate) mod refused_validation;

@@ -1,4 +1,4 @@
-//! The flags of the commands that change Azure, and of `jobs`.
+//! The flags of the commands that change Azure, and of `jobs` and `list`.
 
 use clap::Args;
 
@@ -151,4 +151,21 @@ pub(crate) struct JobsArgs {
     /// At most so many, the latest first
     #[arg(long, default_value = "20", value_name = "COUNT")]
     pub(crate) limit: usize,
+}
+
+/// Flags of `list`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ListArgs {
+    /// List the clusters of all subscriptions that the signed-in account can see in its tenant
+    #[arg(long)]
+    pub(crate) all_subscriptions: bool,
+    /// Resource group whose clusters are listed
+    #[arg(long, short = 'g', value_name = "NAME")]
+    pub(crate) resource_group: Option<aksbackup_shared::ids::ResourceGroupName>,
+    /// List only clusters without a backup instance
+    #[arg(long)]
+    pub(crate) unprotected: bool,
+    /// Exit with code 8 if a listed cluster has a finding
+    #[arg(long)]
+    pub(crate) check: bool,
 }

@@ -6,6 +6,7 @@ pub(crate) mod examined;
 pub(crate) mod flags;
 pub(crate) mod init;
 pub(crate) mod jobs;
+pub(crate) mod list;
 pub(crate) mod options;
 pub(crate) mod report;
 pub(crate) mod selection;

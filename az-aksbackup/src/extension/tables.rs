@@ -12,7 +12,7 @@ const FINDINGS: &str = "findings[].{Severity:severity, Finding:id, Object:object
 const FAILURES: &str = "failures[].{Id:id, Cause:cause} || failure.{Id:id, Cause:cause, Fix:fix}";
 
 /// Of the commands whose document is of a kind of its own.
-const OWN: [(&str, &str); 9] = [
+const OWN: [(&str, &str); 10] = [
     (
         "init",
         "differences[].{Key:key, Before:old, Now:new} || target.{Cluster:cluster, Account:storage.account, \
@@ -25,6 +25,12 @@ const OWN: [(&str, &str); 9] = [
     (
         "jobs",
         "(jobs || [job])[].{Job:name, Operation:operation, Status:status, Started:started_at, Ended:ended_at}",
+    ),
+    (
+        "list",
+        "clusters[].{Cluster:join('/', [resource_group, name]), Subscription:subscription.name, Region:region, \
+         Version:kubernetes_version, Power:power_state, Protection:protection_state, Vault:vault_name, Policy:policy_name, \
+         Backup:last_backup.status, Findings:join('; ', findings[].says)}",
     ),
     (
         "handoff",

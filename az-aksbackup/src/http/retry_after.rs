@@ -18,13 +18,25 @@ fn wish(headers: &Headers) -> Option<Duration> {
     if let Some(milliseconds) = milliseconds.and_then(|text| text.parse().ok()) {
         return Some(Duration::from_millis(milliseconds).min(A_DAY));
     }
-    let text = text("retry-after")?;
+    let Some(text) = text("retry-after") else {
+        return text("x-ms-user-quota-resets-after").and_then(clock);
+    };
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds).min(A_DAY));
     }
     let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
     let wait = at.duration_since(jiff::Timestamp::now());
     Some(Duration::try_from(wait).unwrap_or_default().min(A_DAY))
+}
+
+/// The `hh:mm:ss` after which Resource Graph lets a user query again:
+/// <https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests>. It is in every answer, and
+/// counts where one is refused without `Retry-After`.
+fn clock(text: &str) -> Option<Duration> {
+    let mut parts = text.split(':').map(|part| part.parse::<u64>().ok());
+    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+    let minutes = hours.checked_mul(60)?.checked_add(minutes)?;
+    Some(Duration::from_secs(minutes.checked_mul(60)?.checked_add(seconds)?).min(A_DAY))
 }
 
 #[cfg(test)]
@@ -38,6 +50,23 @@ mod tests {
         assert_eq!(retry_after(&headers), Some(Duration::from_secs(1)));
         headers.insert("x-ms-retry-after-ms", "20");
         assert_eq!(retry_after(&headers), Some(Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn the_quota_of_resource_graph_is_a_clock() {
+        for (text, expected) in [
+            ("00:00:03", Some(Duration::from_secs(3))),
+            ("01:00:00", Some(Duration::from_secs(3600))),
+            ("99999999999999999999:00:00", None),
+            ("18446744073709551615:00:00", None),
+            ("soon", None),
+        ] {
+            let mut headers = Headers::new();
+            headers.insert("x-ms-user-quota-resets-after", text);
+            assert_eq!(retry_after(&headers), expected, "{text}");
+            headers.insert("retry-after", "1");
+            assert_eq!(retry_after(&headers), Some(Duration::from_secs(1)));
+        }
     }
 
     #[test]

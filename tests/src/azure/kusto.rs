@@ -1,7 +1,9 @@
-//! As much of Resource Graph's query language as the Azure CLI's extension for backups asks in: `where`, `extend` and
-//! `project`, with comparisons and a few functions. Whatever else there is in that language is refused.
+//! As much of Resource Graph's query language as the Azure CLI's extension for backups and `list` ask in: `where`, `extend`,
+//! `project`, `order by`, `summarize arg_max` and a left outer join within one table, with comparisons and a few functions.
+//! Whatever else there is in that language is refused.
 
 mod parser;
+mod relations;
 mod tokens;
 
 use std::cmp::Ordering;
@@ -38,6 +40,9 @@ pub(crate) struct Query {
     /// In lower case.
     pub(crate) table: String,
     stages: Vec<Stage>,
+    /// The columns in the end, and those of them that hold times: only these can be null, a text can't.
+    columns: Vec<String>,
+    times: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -45,6 +50,16 @@ enum Stage {
     Where(Term),
     Extend(Vec<(String, Term)>),
     Project(Vec<(String, Term)>),
+    /// A left outer join on a column.
+    Join(Box<Query>, String),
+    /// `summarize arg_max(OF, KEPT…) by KEY`.
+    Latest {
+        of: String,
+        kept: Vec<String>,
+        by: String,
+    },
+    /// Ascending.
+    Order(String),
 }
 
 #[derive(Debug)]
@@ -71,7 +86,8 @@ impl Query {
     }
 
     /// What becomes of the rows of the table.
-    pub(crate) fn run(&self, mut rows: Vec<Row>) -> Vec<Row> {
+    pub(crate) fn run(&self, table: &[Row]) -> Vec<Row> {
+        let mut rows = table.to_vec();
         for stage in &self.stages {
             match stage {
                 Stage::Where(condition) => rows.retain(|row| condition.value(row) == json!(true)),
@@ -89,6 +105,9 @@ impl Query {
                             .collect();
                     }
                 }
+                Stage::Join(other, on) => rows = relations::joined(rows, other, table, on),
+                Stage::Latest { of, kept, by } => rows = relations::latest(rows, of, kept, by),
+                Stage::Order(by) => rows.sort_by_cached_key(|row| text(&row[by.as_str()])),
             }
         }
         rows
@@ -153,6 +172,11 @@ fn called(name: &str, arguments: &[Term], row: &Row) -> Value {
         "tolower" => json!(said(0).to_lowercase()),
         "tostring" => json!(said(0)),
         "split" => json!(said(0).split(&said(1)).collect::<Vec<_>>()),
+        "trim_end" => json!(said(1).trim_end_matches(&said(0))),
+        "todatetime" => match said(0).parse::<Timestamp>() {
+            Ok(_) => json!(said(0)),
+            Err(_) => Value::Null,
+        },
         "strcat" => json!((0..arguments.len()).map(said).collect::<String>()),
         // Pairs of condition and value, and the value for the rest.
         _ => {
@@ -178,7 +202,7 @@ mod tests {
     }
 
     fn kept(query: &str) -> usize {
-        Query::parse(query).unwrap().run(vec![row()]).len()
+        Query::parse(query).unwrap().run(&[row()]).len()
     }
 
     #[test]
@@ -210,14 +234,42 @@ mod tests {
         let query = "resources | extend v = split(split(id, '/Microsoft.DataProtection/backupVaults/')[1],'/')[0] \
                      | extend s = case(name == 'j', 'no', properties.user == 'true', strcat('On', tolower(properties.state)), 'x') \
                      | project v, s, state = properties.state";
-        let rows = Query::parse(query).unwrap().run(vec![row()]);
+        let rows = Query::parse(query).unwrap().run(&[row()]);
         assert_eq!(json!(rows), json!([{ "v": "v1", "s": "Onfine", "state": "Fine" }]));
+    }
+
+    #[test]
+    fn the_latest_job_is_joined_to_its_instance() {
+        let rows: Vec<Row> = [
+            json!({ "id": "a", "name": "i", "kind": "one" }),
+            json!({ "id": "b", "name": "j", "kind": "old", "properties": { "for": "ONE/", "at": "2026-01-01T00:00:00Z" } }),
+            json!({ "id": "c", "name": "j", "kind": "new", "properties": { "for": "ONE/", "at": "2026-01-02T00:00:00Z" } }),
+            json!({ "id": "d", "name": "i", "kind": "two" }),
+        ]
+        .iter()
+        .filter_map(Value::as_object)
+        .cloned()
+        .collect();
+        let query = "resources | where name == 'i' | project id, key = kind | join kind=leftouter (resources | where name == 'j' \
+                     | project key = trim_end('/', tolower(tostring(properties.for))), job = kind, at = todatetime(properties.at) \
+                     | summarize arg_max(at, job) by key) on key | project id, job, at | order by id asc";
+        let found = Query::parse(query).unwrap().run(&rows);
+        assert_eq!(
+            json!(found),
+            json!([
+                { "id": "a", "job": "new", "at": "2026-01-02T00:00:00Z" },
+                // No text is null.
+                { "id": "d", "job": "", "at": null },
+            ])
+        );
+        let across = "resources | join kind=leftouter (recoveryservicesresources | project id) on id";
+        assert_eq!(Query::parse(across).unwrap_err().1, "recoveryservicesresources");
     }
 
     #[test]
     fn what_is_not_understood_is_told_with_its_place() {
         for (query, token) in [
-            ("resources | summarize count()", "summarize"),
+            ("resources | summarize count()", "count"),
             ("resources | where nothing == 'x'", "nothing"),
             ("resources | where parse_json(id) == 'x'", "parse_json"),
             ("resources | where name ==", "<EOF>"),

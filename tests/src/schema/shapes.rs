@@ -38,12 +38,43 @@ pub(crate) fn definitions() -> Map<String, Value> {
             closed(&["properties"], json!({ "properties": lock_properties() })),
         ),
         ("Lock", lock()),
+        ("ResourceGraphQuery", graph_query()),
+        ("ResourceGraphRows", graph_rows()),
         ("LockList", list("Lock")),
     ];
     schemas
         .into_iter()
         .map(|(name, schema)| (name.to_owned(), schema))
         .collect()
+}
+
+/// `QueryRequest` of Resource Graph.
+fn graph_query() -> Value {
+    let (text, texts) = (
+        json!({ "type": "string" }),
+        json!({ "type": "array", "items": { "type": "string" } }),
+    );
+    let number = json!({ "type": "integer", "minimum": 0 });
+    let options = json!({
+        "$skipToken": text, "$top": { "type": "integer", "minimum": 1, "maximum": 1000 }, "$skip": number,
+        "resultFormat": { "enum": ["table", "objectArray"] }, "allowPartialScopes": { "type": "boolean" },
+        "authorizationScopeFilter": text,
+    });
+    let properties = json!({
+        "query": text, "subscriptions": texts, "managementGroups": texts, "options": closed(&[], options),
+        "facets": { "type": "array" },
+    });
+    closed(&["query"], properties)
+}
+
+/// `QueryResponse` of Resource Graph.
+fn graph_rows() -> Value {
+    let number = json!({ "type": "integer", "minimum": 0 });
+    let properties = json!({
+        "totalRecords": number, "count": number, "resultTruncated": { "enum": ["true", "false"] },
+        "$skipToken": { "type": "string" }, "data": {}, "facets": { "type": "array" },
+    });
+    closed(&["totalRecords", "count", "resultTruncated", "data"], properties)
 }
 
 /// A closed object.

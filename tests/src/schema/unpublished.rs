@@ -178,6 +178,16 @@ const ROWS: &[Row] = &[
         reason: RESOURCES_REASON,
     },
     Row {
+        id: "ResourceGraph_Resources",
+        method: "POST",
+        path: "/providers/Microsoft.ResourceGraph/resources",
+        versions: &["2021-03-01", "2022-10-01"],
+        beside: "",
+        request: Some("ResourceGraphQuery"),
+        answers: &[("200", Some("ResourceGraphRows"))],
+        reason: "Microsoft.ResourceGraph has no definition at hand; shapes as its SDK, azure-mgmt-resourcegraph 8.0.1, has them",
+    },
+    Row {
         id: "ManagementLocks_List",
         method: "GET",
         path: "/{scope}/providers/Microsoft.Authorization/locks",

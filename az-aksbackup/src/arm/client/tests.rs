@@ -17,6 +17,7 @@ use crate::arm::versions;
 use crate::cloud::Cloud;
 use crate::login::{Caller, Login, Way};
 
+mod graph;
 mod operations;
 
 const GROUP: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg";

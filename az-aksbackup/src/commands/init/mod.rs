@@ -10,7 +10,7 @@ mod confirmed;
 pub(crate) mod flags;
 mod names;
 mod pick;
-mod place;
+pub(crate) mod place;
 mod run;
 mod settings;
 mod show;

@@ -84,7 +84,10 @@ pub(super) async fn by_id(reader: &Reader, id: &ResourceId, subscription: Option
 }
 
 /// The subscriptions to look in, the likeliest first: az's default, then Azure's order.
-async fn subscriptions(reader: &Reader, wanted: Option<&str>) -> Outcome<Vec<Visible>> {
+///
+/// # Errors
+/// Exit 3: no such subscription, or none at all. Exit 2: several have the name.
+pub(crate) async fn subscriptions(reader: &Reader, wanted: Option<&str>) -> Outcome<Vec<Visible>> {
     if let Some(id) = wanted.and_then(|wanted| wanted.parse::<SubscriptionId>().ok()) {
         return match groups::subscription(reader, &id).await? {
             Some(own) => Ok(vec![Visible {
@@ -127,7 +130,7 @@ fn unknown(reader: &Reader, subscription: &str) -> Failure {
 }
 
 /// The default subscription of az, from its own profile.
-fn az_default() -> Option<SubscriptionId> {
+pub(crate) fn az_default() -> Option<SubscriptionId> {
     let text = std::fs::read_to_string(cloud::az_folder()?.join("azureProfile.json")).ok()?;
     default_of(&text)
 }

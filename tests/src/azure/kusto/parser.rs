@@ -5,7 +5,15 @@ use serde_json::json;
 use super::tokens::{Token, tokens};
 use super::{COLUMNS, Query, Stage, Term, Trouble};
 
-const FUNCTIONS: [&str; 5] = ["tolower", "tostring", "split", "strcat", "case"];
+const FUNCTIONS: [&str; 7] = [
+    "tolower",
+    "tostring",
+    "split",
+    "strcat",
+    "case",
+    "trim_end",
+    "todatetime",
+];
 const COMPARISONS: [&str; 6] = ["=~", "==", "!=", "<", ">", "startswith"];
 
 /// Reads a whole query.
@@ -13,25 +21,26 @@ const COMPARISONS: [&str; 6] = ["=~", "==", "!=", "<", ">", "startswith"];
 /// # Errors
 /// Where it stops being understood.
 pub(super) fn query(text: &str) -> Result<Query, Trouble> {
-    let columns = COLUMNS.map(str::to_owned).to_vec();
     let mut parser = Parser {
         tokens: tokens(text)?,
         position: 0,
-        columns,
+        table: String::new(),
+        columns: Vec::new(),
+        times: Vec::new(),
     };
-    let table = parser.word()?.to_ascii_lowercase();
-    let mut stages = Vec::new();
-    while !parser.ended() {
-        parser.expect("|")?;
-        stages.push(parser.stage()?);
+    let query = parser.query()?;
+    match parser.ended() {
+        true => Ok(query),
+        false => parser.trouble(parser.position),
     }
-    Ok(Query { table, stages })
 }
 
 struct Parser {
     tokens: Vec<(usize, Token)>,
     position: usize,
+    table: String,
     columns: Vec<String>,
+    times: Vec<String>,
 }
 
 impl Parser {
@@ -76,6 +85,74 @@ impl Parser {
         }
     }
 
+    /// A table and its stages, up to the end or to what can't follow a stage.
+    fn query(&mut self) -> Result<Query, Trouble> {
+        self.columns = COLUMNS.map(str::to_owned).to_vec();
+        self.times = Vec::new();
+        let table = self.word()?.to_ascii_lowercase();
+        self.table.clone_from(&table);
+        let mut stages = Vec::new();
+        while self.takes("|") {
+            stages.push(self.stage()?);
+        }
+        Ok(Query {
+            table,
+            stages,
+            columns: self.columns.clone(),
+            times: self.times.clone(),
+        })
+    }
+
+    /// Which tables can be joined with which differs from cloud to cloud; a table can be joined with itself everywhere.
+    fn join(&mut self) -> Result<Stage, Trouble> {
+        for word in ["kind", "=", "leftouter", "("] {
+            self.expect(word)?;
+        }
+        let start = self.position;
+        let mut own = (self.table.clone(), self.columns.clone(), self.times.clone());
+        let other = self.query()?;
+        if other.table != own.0 {
+            return self.trouble(start);
+        }
+        self.expect(")")?;
+        self.expect("on")?;
+        let on = self.column()?;
+        for name in &other.columns {
+            let known = own.1.contains(name);
+            own.1.push(if known { format!("{name}1") } else { name.clone() });
+        }
+        own.2.extend(other.times.iter().cloned());
+        (self.table, self.columns, self.times) = own;
+        match self.columns.contains(&on) {
+            true => Ok(Stage::Join(Box::new(other), on)),
+            false => self.trouble(self.position - 1),
+        }
+    }
+
+    fn latest(&mut self) -> Result<Stage, Trouble> {
+        self.expect("arg_max")?;
+        self.expect("(")?;
+        let of = self.column()?;
+        let mut kept = Vec::new();
+        while self.takes(",") {
+            kept.push(self.column()?);
+        }
+        self.expect(")")?;
+        self.expect("by")?;
+        let by = self.column()?;
+        self.columns = kept.iter().chain([&of, &by]).cloned().collect();
+        Ok(Stage::Latest { of, kept, by })
+    }
+
+    /// The name of a column that is there.
+    fn column(&mut self) -> Result<String, Trouble> {
+        let name = self.word()?;
+        match self.columns.contains(&name) {
+            true => Ok(name),
+            false => self.trouble(self.position - 1),
+        }
+    }
+
     fn stage(&mut self) -> Result<Stage, Trouble> {
         match self.word()?.as_str() {
             "where" => Ok(Stage::Where(self.condition()?)),
@@ -89,6 +166,14 @@ impl Parser {
                 self.columns = columns.iter().map(|(name, _)| name.clone()).collect();
                 Ok(Stage::Project(columns))
             }
+            "join" => self.join(),
+            "summarize" => self.latest(),
+            "order" => {
+                self.expect("by")?;
+                let by = self.column()?;
+                self.expect("asc")?;
+                Ok(Stage::Order(by))
+            }
             _ => self.trouble(self.position - 1),
         }
     }
@@ -101,7 +186,11 @@ impl Parser {
             if matches!(second, Some(Token::Sign(sign)) if sign == "=") {
                 let name = self.word()?;
                 self.expect("=")?;
-                columns.push((name, self.condition()?));
+                let term = self.condition()?;
+                if matches!(&term, Term::Call(function, _) if function == "todatetime") {
+                    self.times.push(name.clone());
+                }
+                columns.push((name, term));
             } else {
                 let start = self.position;
                 match self.term()? {

@@ -1,6 +1,8 @@
 //! Resource Graph: queries over the resources that the caller may read.
 //!
-//! The real one lags minutes behind Resource Manager; this one does not.
+//! The real one lags minutes behind Resource Manager; this one does not. That one user can send 15 queries in 5 seconds, and the
+//! headers that say so, are from
+//! <https://learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests>.
 
 use serde_json::{Value, json};
 
@@ -18,7 +20,7 @@ pub(crate) const ROUTES: &[Route] = &[Route::open(
 )];
 
 /// The tables, and the types in them, lower case.
-const TABLES: [(&str, &[&str]); 2] = [
+const TABLES: [(&str, &[&str]); 3] = [
     (
         "resources",
         &[
@@ -37,16 +39,57 @@ const TABLES: [(&str, &[&str]); 2] = [
             "microsoft.dataprotection/backupvaults/deletedbackupinstances",
         ],
     ),
+    (EXTENSIONS, &["microsoft.kubernetesconfiguration/extensions"]),
 ];
+
+/// The table whose properties have names in Pascal case:
+/// <https://learn.microsoft.com/azure/governance/resource-graph/reference/supported-tables-resources>.
+const EXTENSIONS: &str = "kubernetesconfigurationresources";
 
 /// The largest page.
 const MOST: usize = 1000;
 
 fn resources(world: &mut World, call: &Call) -> Outcome {
+    let quota = quota(world, call)?;
+    let answer = answered(world, call)?;
+    Ok(quota
+        .into_iter()
+        .fold(answer, |answer, (name, value)| answer.with(name, value)))
+}
+
+/// The quota of a user, and what is left of it.
+fn quota(world: &mut World, call: &Call) -> Result<[(&'static str, String); 2], Answer> {
+    const QUERIES: f64 = 15.0;
+    const SECONDS: f64 = 5.0;
+    let (now, bucket) = (world.now(), format!("graph/{}", call.caller.object_id));
+    let headers = |left: f64, wait: f64| {
+        let real = (wait * world.settings.time_scale).ceil();
+        [
+            ("x-ms-user-quota-remaining", format!("{}", left.floor())),
+            ("x-ms-user-quota-resets-after", format!("00:00:{real:02}")),
+        ]
+    };
+    let taken = world.buckets.take(&bucket, QUERIES, QUERIES / SECONDS, now);
+    let wait = match taken {
+        Ok(left) => return Ok(headers(left, SECONDS)),
+        Err(wait) => wait,
+    };
+    // As quoted in https://github.com/Azure/azure-cli-extensions/issues/3325.
+    let throttled = "Client application has been throttled and should not attempt to repeat the request until an amount of time \
+                     has elapsed. Please see https://aka.ms/resourcegraph-throttling for help.";
+    let details = json!([{ "code": "RateLimiting", "message": throttled }]);
+    let body = json!({ "error": { "code": "RateLimiting", "message": support(), "details": details } });
+    let refusal = Answer::new(429, body);
+    Err(headers(0.0, wait)
+        .into_iter()
+        .fold(refusal, |answer, (name, value)| answer.with(name, value)))
+}
+
+fn answered(world: &mut World, call: &Call) -> Outcome {
     let query = Query::parse(call.text("/query")).map_err(|trouble| invalid(&trouble))?;
     let table = TABLES.iter().find(|(name, _)| *name == query.table);
     let (_, kinds) = table.ok_or_else(|| invalid(&(0, query.table.clone())))?;
-    let rows = query.run(rows(world, call, kinds));
+    let rows = query.run(&rows(world, call, kinds));
     let option = |name: &str| {
         call.body["options"][name]
             .as_u64()
@@ -59,9 +102,10 @@ fn resources(world: &mut World, call: &Call) -> Outcome {
     let page: Vec<Row> = rows.into_iter().skip(skip).take(top).collect();
     let more = skip + page.len() < total && !page.is_empty();
     let mut answer = json!({
-        "totalRecords": total, "count": page.len(), "facets": [],
-        "resultTruncated": if more { "true" } else { "false" },
+        "totalRecords": total, "count": page.len(), "facets": [], "resultTruncated": "false",
     });
+    // Where there is a token, nothing is truncated:
+    // https://learn.microsoft.com/azure/governance/resource-graph/concepts/paging-results.
     if more {
         answer["$skipToken"] = json!((skip + page.len()).to_string());
     }
@@ -143,16 +187,24 @@ fn row(body: &Value, kind: &str, subscription: &str) -> Row {
             row.insert(name.to_owned(), json!(""));
         }
     }
+    if TABLES[2].1.contains(&kind) {
+        row.insert("properties".to_owned(), in_pascal_case(&body["properties"]));
+    }
     row
+}
+
+fn in_pascal_case(properties: &Value) -> Value {
+    let members = properties.as_object().into_iter().flatten();
+    let renamed = members.map(|(name, value)| {
+        let (first, rest) = name.split_at(usize::from(!name.is_empty()));
+        (first.to_ascii_uppercase() + rest, value.clone())
+    });
+    renamed.collect::<Row>().into()
 }
 
 /// What Resource Graph answers to a query that it can't parse.
 fn invalid((position, token): &Trouble) -> Answer {
-    let message = format!(
-        "Please provide below info when asking for support: timestamp = {}, correlationId = {}.",
-        stamp(),
-        ids::fresh()
-    );
+    let message = support();
     let general = "Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix the error \
                    before retrying.";
     let details = json!([
@@ -165,5 +217,13 @@ fn invalid((position, token): &Trouble) -> Answer {
     Answer::new(
         400,
         json!({ "error": { "code": "BadRequest", "message": message, "details": details } }),
+    )
+}
+
+fn support() -> String {
+    format!(
+        "Please provide below info when asking for support: timestamp = {}, correlationId = {}.",
+        stamp(),
+        ids::fresh()
     )
 }

@@ -57,6 +57,67 @@ fn resource_graph_finds_what_the_caller_may_read() {
 }
 
 #[test]
+fn resource_graph_has_extensions_in_a_table_of_their_own() {
+    let stage = Stage::new(&["extension=succeeded"]);
+    let of = |rest: &str| {
+        format!("kubernetesconfigurationresources | where type =~ 'microsoft.kubernetesconfiguration/extensions'{rest}")
+    };
+    let found = query(
+        &stage,
+        "reader",
+        &of(" | project id, state = properties.ProvisioningState"),
+    );
+    assert_eq!(found.body.unwrap()["data"][0]["state"], "Succeeded");
+    let found = query(
+        &stage,
+        "reader",
+        &of(" | project id, state = properties.provisioningState"),
+    );
+    assert_eq!(found.body.unwrap()["data"][0]["state"], Value::Null);
+}
+
+#[test]
+fn resource_graph_gives_pages_in_order() {
+    let stage = Stage::new(&["extension=succeeded"]);
+    let list =
+        "resources | where type =~ 'microsoft.managedidentity/userassignedidentities' | project id | order by id asc";
+    let target = "/providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01";
+    let page = |token: &str| {
+        let options = json!({ "$top": 1, "$skipToken": token });
+        let answer = stage.call("reader", "POST", target, json!({ "query": list, "options": options }));
+        answer.body.unwrap()
+    };
+    let first = page("");
+    assert_eq!(
+        (&first["count"], &first["resultTruncated"]),
+        (&json!(1), &json!("false")),
+        "{first}"
+    );
+    let second = page(first["$skipToken"].as_str().unwrap());
+    let id = |page: &Value| page["data"][0]["id"].as_str().unwrap().to_owned();
+    assert!(id(&first) < id(&second), "{first} {second}");
+}
+
+#[test]
+fn resource_graph_throttles_a_user_by_queries() {
+    let stage = Stage::new(&[]);
+    let ask = |who: &str| query(&stage, who, "resources | project id");
+    assert_eq!(ask("reader").header("x-ms-user-quota-remaining"), "14");
+    let refused = (0..15)
+        .map(|_| ask("reader"))
+        .find(|answer| answer.status == 429)
+        .unwrap();
+    assert_eq!(
+        (refused.code(), refused.header("Retry-After")),
+        ("RateLimiting", String::new())
+    );
+    assert!(refused.header("x-ms-user-quota-resets-after").starts_with("00:00:0"));
+    assert_eq!(ask("owner").status, 200);
+    stage.skip(5.0);
+    assert_eq!(ask("reader").status, 200);
+}
+
+#[test]
 fn resource_graph_refuses_what_it_does_not_understand() {
     let stage = Stage::new(&[]);
     for wrong in ["resources | summarize count() by type", "nothing", ""] {

@@ -1,0 +1,191 @@
+//! `list`: the AKS clusters that the signed-in account can see, and how each is protected.
+
+mod direct;
+mod document;
+mod graph;
+mod table;
+
+use aksbackup_shared::console::Console;
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::{SubscriptionId, folded};
+use jiff::Timestamp;
+
+use crate::arm::client::Reader;
+use crate::arm::inventory::{self, Visible};
+use crate::checks::overview::{Finding, Overview};
+use crate::cli::{Cli, ListArgs};
+use crate::commands::init::place;
+use crate::commands::session;
+
+/// More failures of one kind than these say the same.
+const MOST_FAILURES: usize = 10;
+
+/// Where clusters are looked for.
+struct Scope {
+    /// The subscriptions.
+    subscriptions: Vec<Visible>,
+    /// Whether they are all that the account can see.
+    is_all: bool,
+}
+
+impl Scope {
+    /// The only subscription; `None` where all are asked for.
+    fn one(&self) -> Option<&SubscriptionId> {
+        let first = self.subscriptions.first().filter(|_| !self.is_all);
+        first.map(|own| &own.subscription_id)
+    }
+
+    fn words(&self) -> String {
+        match self.subscriptions.as_slice() {
+            [own] if own.display_name.is_empty() => format!("subscription {}", own.subscription_id),
+            [own] => format!("subscription {} ({})", own.display_name, own.subscription_id),
+            all => format!("{} subscriptions", all.len()),
+        }
+    }
+}
+
+/// What answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    /// Resource Graph, which lags behind by minutes.
+    Graph,
+    /// Resource Manager, since Resource Graph failed for this reason.
+    Manager(Box<Failure>),
+}
+
+/// What was read.
+#[derive(Debug)]
+struct Found {
+    clusters: Vec<Overview>,
+    /// What could not be read.
+    unread: Vec<Failure>,
+}
+
+/// A cluster, with what is wrong with it.
+struct Listed {
+    overview: Overview,
+    findings: Vec<Finding>,
+}
+
+/// Lists clusters.
+///
+/// # Errors
+/// Exit 2: several subscriptions and none is named. Exit 3: no such subscription. Exit 4: nothing could be read for lack of a permission,
+/// or not signed in.
+pub(crate) async fn run(cli: &Cli, args: &ListArgs) -> Outcome<Exit> {
+    if args.all_subscriptions && cli.azure.subscription.is_some() {
+        return Failure::usage("--all-subscriptions and --subscription exclude each other").err();
+    }
+    let console = cli.common.console();
+    let reader = session::sign_in(cli, &console, None).await?;
+    let scope = scope(&reader, cli.azure.subscription.as_deref(), args.all_subscriptions).await?;
+    let (source, found) = read(&reader, &console, &scope, args).await?;
+    let now = Timestamp::now();
+    let mut listed: Vec<Listed> = found
+        .clusters
+        .into_iter()
+        .filter(|own| !args.unprotected || own.is_unprotected())
+        .map(|overview| Listed {
+            findings: overview.findings(now),
+            overview,
+        })
+        .collect();
+    listed.sort_by_cached_key(|own| order(&own.overview));
+    let exit = exit(args.check, &listed, &found.unread);
+    if cli.common.output.is_document() {
+        console.document(&document::of(&scope, &source, now, &listed, &found.unread, exit));
+        return Ok(exit);
+    }
+    show(&console, args, &scope, &source, &listed);
+    complain(&console, &found.unread);
+    Ok(exit)
+}
+
+/// By subscription, resource group and name.
+fn order(own: &Overview) -> [String; 3] {
+    let group = own.id.resource_group();
+    [
+        own.id.subscription().to_string(),
+        group.to_string(),
+        own.id.name().to_owned(),
+    ]
+    .map(|part| folded(&part))
+}
+
+/// A part that could not be read outranks findings: others might be there.
+fn exit(check: bool, listed: &[Listed], unread: &[Failure]) -> Exit {
+    let found = check && listed.iter().any(|own| !own.findings.is_empty());
+    let exit = if found { Exit::Pending } else { Exit::Done };
+    unread.iter().fold(exit, |exit, failure| exit.worse(failure.exit))
+}
+
+async fn scope(reader: &Reader, wanted: Option<&str>, is_all: bool) -> Outcome<Scope> {
+    let mut subscriptions = place::subscriptions(reader, wanted).await?;
+    if !is_all && wanted.is_none() && subscriptions.len() > 1 {
+        let preferred = place::az_default();
+        subscriptions.retain(|own| preferred.as_ref() == Some(&own.subscription_id));
+        if subscriptions.is_empty() {
+            return Failure::usage("several subscriptions are visible, and none is the default")
+                .hint("name one: --subscription NAME, or list all: --all-subscriptions")
+                .err();
+        }
+    }
+    Ok(Scope { subscriptions, is_all })
+}
+
+/// Reads by Resource Graph, else by Resource Manager.
+async fn read(reader: &Reader, console: &Console, scope: &Scope, args: &ListArgs) -> Outcome<(Source, Found)> {
+    let group = args.resource_group.as_ref();
+    let failure = match graph::read(reader, scope.one(), group).await {
+        Ok(found) => return Ok((Source::Graph, found)),
+        Err(failure) if failure.exit == Exit::Deadline => return Err(failure),
+        Err(failure) => failure,
+    };
+    let why = failure.why.first().map_or(failure.what.as_str(), String::as_str);
+    console.say(format!(
+        "Azure Resource Graph can't be used ({why}); reading each subscription from Azure Resource Manager"
+    ));
+    let found = direct::read(reader, &scope.subscriptions, group).await?;
+    Ok((Source::Manager(failure), found))
+}
+
+fn show(console: &Console, args: &ListArgs, scope: &Scope, source: &Source, listed: &[Listed]) {
+    if listed.is_empty() {
+        let kind = if args.unprotected {
+            "unprotected AKS clusters"
+        } else {
+            "AKS clusters"
+        };
+        let group = args.resource_group.as_ref();
+        let place = group.map_or_else(String::new, |group| format!("resource group {group} of "));
+        console.say(format!("No {kind} found in {place}{}", scope.words()));
+    }
+    for line in table::lines(console, scope, listed) {
+        console.result(&line);
+    }
+    if *source == Source::Graph {
+        console.say(
+            "As of Azure Resource Graph, which can be minutes behind and shows only what the signed-in account can read",
+        );
+    }
+}
+
+fn complain(console: &Console, unread: &[Failure]) {
+    for failure in unread.iter().take(MOST_FAILURES) {
+        console.error(console.told(failure));
+    }
+    if unread.len() > MOST_FAILURES {
+        console.error(format!(
+            "{} more reads failed; see: -o json",
+            unread.len() - MOST_FAILURES
+        ));
+    }
+}
+
+/// Returns the subscription's name for people, else its ID.
+fn name_of(scope: &Scope, id: &SubscriptionId) -> String {
+    let mut own = scope.subscriptions.iter().filter(|own| own.subscription_id == *id);
+    let name = own.next().map(|own: &inventory::Visible| own.display_name.clone());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_string())
+}
