@@ -30,8 +30,9 @@ use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
-use commands::steps::{Trust, run_list};
+use commands::steps::{Trust, lifecycle, run_list};
 use commands::{doctor, init, jobs, options, report, status, verify};
+use guide::Wanted;
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -111,6 +112,21 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             );
             let trust = Trust::Known(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
             run_list(cli, "up", args.write.dry_run, trust, steps).await
+        }
+        Command::Suspend(args) => {
+            let reduced = Some(args.reduce.reduce_protection);
+            lifecycle(cli, Wanted::Suspended, &args.change, reduced).await
+        }
+        Command::Stop(args) => {
+            let reduced = Some(args.reduce.reduce_protection);
+            lifecycle(cli, Wanted::Stopped, &args.change, reduced).await
+        }
+        Command::Resume(args) => lifecycle(cli, Wanted::Resumed, args, None).await,
+        Command::Undelete(args) => {
+            let wanted = Wanted::Undeleted {
+                keep_stopped: args.keep_stopped,
+            };
+            lifecycle(cli, wanted, &args.change, None).await
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::Status(args) => status::run(cli, args).await,

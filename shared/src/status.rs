@@ -186,6 +186,17 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
             also: Vec::new(),
         });
     }
+    // What somebody ended on purpose is resumed, not written again.
+    let paused = state.cloud.instance.as_ref().filter(|own| own.is_paused());
+    if let (StepName::BackupInstance, Some(own)) = (step, paused) {
+        return Some(Turn {
+            who,
+            why: format!("{words}: its state was {}, as somebody chose", own.protection),
+            command: az("resume"),
+            right: None,
+            also: Vec::new(),
+        });
+    }
     let mut rights = missing(state, step, ending).into_iter();
     // The command for the roles has placeholders for what its reader confirms.
     let confirmations = match step {

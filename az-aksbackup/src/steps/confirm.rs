@@ -13,6 +13,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::{ResourceGroupName, ResourceId, SubscriptionId, look_alikes, same};
 use aksbackup_shared::names::CONFIRMATIONS;
+use aksbackup_shared::runner::session::Reduction;
 use aksbackup_shared::schema::Target;
 
 use crate::target_ids;
@@ -251,11 +252,27 @@ impl Confirm {
 /// The failure of a command that nobody told what gets access. `command` is its name.
 pub(crate) fn unconfirmed(command: &str) -> Failure {
     Failure::usage("no one confirmed the cluster, vault, storage account and snapshot resource group of the state file")
-        .because("the command gives access to what the file names, and --yes says nothing about these resources")
+        .because("the command acts on what the file names, and --yes says nothing about these resources")
         .hint(fix![
             "name them, from your own records: ",
             az(format!("{command}{CONFIRMATIONS} --yes"))
         ])
+}
+
+/// The flag of a command that protects less, with the blank before it.
+pub(crate) const REDUCED: &str = " --reduce-protection";
+
+/// What a command that protects less asks, and the failure of one that can't ask.
+pub(crate) fn reduction(command: &str) -> Reduction {
+    let refusal = Failure::usage(format!(
+        "no one confirmed that {command} reduces the protection of the cluster"
+    ))
+    .because("--yes says nothing about that")
+    .hint(fix!["confirm it: ", az(format!("{command}{REDUCED} --yes"))]);
+    Reduction {
+        question: "Reduce the protection of the cluster?".to_owned(),
+        refusal: Box::new(refusal),
+    }
 }
 
 /// The four resources and their subscription, one a line, for the question.

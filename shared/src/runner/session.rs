@@ -24,8 +24,18 @@ pub struct Consent {
     pub resources: Vec<String>,
     /// Why an answer given beforehand (`--yes`) doesn't count: it says nothing about these resources.
     pub refusal: Option<Box<Failure>>,
+    /// What is asked instead where the changes reduce protection, and no flag has confirmed that.
+    pub reduction: Option<Reduction>,
     /// Keeps what was confirmed.
     pub keep: Box<dyn Fn()>,
+}
+
+/// Less protection, which an answer given beforehand (`--yes`) doesn't confirm.
+pub struct Reduction {
+    /// The question.
+    pub question: String,
+    /// The failure where it can't be asked.
+    pub refusal: Box<Failure>,
 }
 
 /// A command's session.

@@ -117,7 +117,9 @@ fn settled(ending: &Ending, refused: &[StepName]) -> Ending {
 fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<()> {
     let console = &session.console;
     let plan = seen.plan(console, console.is_verbose());
-    let unconfirmed = session.consent.as_ref().and_then(|consent| consent.refusal.as_ref());
+    let consent = session.consent.as_ref();
+    let reduction = consent.and_then(|consent| Some(&consent.reduction.as_ref()?.refusal));
+    let unconfirmed = consent.and_then(|consent| consent.refusal.as_ref()).or(reduction);
     if plan.is_empty() && unconfirmed.is_none() {
         session.agreed.set(session.yes);
         return Ok(());
@@ -156,7 +158,9 @@ fn ask<P: Platform>(session: &Session<P>) -> Outcome<()> {
             session.console.say(format!("  {line}"));
         }
     }
-    match session.console.confirm("Make these changes?")? {
+    let reduction = session.consent.as_ref().and_then(|consent| consent.reduction.as_ref());
+    let question = reduction.map_or("Make these changes?", |reduction| &reduction.question);
+    match session.console.confirm(question)? {
         true => Ok(()),
         false => Failure::new(Exit::Pending, "nothing was changed: the changes above are pending").err(),
     }
