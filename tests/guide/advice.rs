@@ -112,7 +112,7 @@ fn command_lines_of_ours_are_data_and_no_part_of_a_text() {
 }
 
 fn names_command(text: &str) -> bool {
-    const COMMANDS: [&str; 19] = [
+    const COMMANDS: [&str; 23] = [
         "backup",
         "configure",
         "diff",
@@ -127,9 +127,13 @@ fn names_command(text: &str) -> bool {
         "prepare",
         "protect",
         "report",
+        "resume",
         "schema",
         "status",
+        "stop",
+        "suspend",
         "unconfigure",
+        "undelete",
         "up",
         "verify",
     ];

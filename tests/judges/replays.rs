@@ -260,7 +260,7 @@ fn a_suspended_backup_is_no_work_in_progress() {
         body["properties"][member] = words["properties"][member].clone();
     }
     instances_of_cluster(&stage, &[body], None);
-    let resume = "az dataprotection backup-instance resume-protection --backup-instance-name";
+    let resume = "az aksbackup resume";
     let run = stage.az("platform", &["verify"]).ends(Exit::Pending.code());
     assert!(
         run.stdout.contains("BackupsSuspended") && run.stdout.contains(resume),
