@@ -17,17 +17,17 @@ use crate::{end_state, made};
 /// Where a command is struck. Requests are counted from 1 in each command: how often one asks while it waits differs from
 /// run to run, and would move all later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Point {
+pub(crate) struct Point {
     /// The command: 0 is `init`, the others follow in order.
     command: usize,
     /// Its request.
-    request: usize,
-    moment: Moment,
+    pub(crate) request: usize,
+    pub(crate) moment: Moment,
 }
 
 /// When, seen from the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Moment {
+pub(crate) enum Moment {
     /// The request has arrived; it takes effect, and nobody hears the answer.
     Sent,
     /// The answer is on its way, or was heard some moments ago.
@@ -36,7 +36,7 @@ enum Moment {
 
 /// The process that is struck, as the sandbox knows it.
 #[derive(Clone, Default)]
-struct Victim(Arc<AtomicI32>);
+pub(crate) struct Victim(Arc<AtomicI32>);
 
 impl Victim {
     fn is(&self, child: &Child) {
@@ -52,7 +52,7 @@ impl Victim {
 }
 
 /// Lets the sandbox strike at the arrival of request number `number` from now.
-fn strike_on_arrival(stage: &Stage, victim: &Victim, number: usize) {
+pub(crate) fn strike_on_arrival(stage: &Stage, victim: &Victim, number: usize) {
     let (victim, arrived) = (victim.clone(), AtomicUsize::new(0));
     stage.sandbox.log().on_arrival(move |_| {
         if arrived.fetch_add(1, Ordering::SeqCst) + 1 == number {
@@ -63,7 +63,7 @@ fn strike_on_arrival(stage: &Stage, victim: &Victim, number: usize) {
 
 /// Runs a command to its end, whatever that is; strikes soon after the answer number `awaited` of the sandbox. Gives
 /// whether it was struck.
-fn run(stage: &Stage, mut command: Command, mut awaited: Option<usize>, victim: &Victim) -> bool {
+pub(crate) fn run(stage: &Stage, mut command: Command, mut awaited: Option<usize>, victim: &Victim) -> bool {
     const GLANCE: Duration = Duration::from_millis(5);
     let said = stage.folder().join("said.txt");
     let stderr = std::fs::File::create(&said).unwrap();
@@ -147,7 +147,7 @@ fn undisturbed() -> (Vec<usize>, String) {
 }
 
 /// All points of a command with so many requests, or `sample` that are spread over them.
-fn points(command: usize, requests: usize, sample: usize) -> Vec<Point> {
+pub(crate) fn points(command: usize, requests: usize, sample: usize) -> Vec<Point> {
     let of = |request| {
         [Moment::Sent, Moment::Answered].map(|moment| Point {
             command,
