@@ -133,7 +133,7 @@ impl Step for Lifecycle {
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
         let target = target_ids::target(state)?.clone();
         let vault = target_ids::vault(&target);
-        let instances = match self.instances.take() {
+        let mut instances = match self.instances.take() {
             Some(instances) => instances,
             None => backups::of_cluster(reader, &target.cluster).await?,
         };
@@ -141,6 +141,10 @@ impl Step for Lifecycle {
             true => self.deleted(reader, &vault, &target).await?,
             false => Vec::new(),
         };
+        // An undeletion that an interrupted run has begun might have moved it between the two reads.
+        if instances.is_empty() && deleted.is_empty() {
+            instances = backups::of_cluster(reader, &target.cluster).await?;
+        }
         let backs_up = |own: &Instance| protection::of(own) == Protection::Configured;
         let running = match self.reduces() && instances.first().is_some_and(backs_up) {
             true => running(reader, &vault, &target).await?,
