@@ -360,6 +360,7 @@ fn every_command_knows_the_state_and_the_way_back() {
             &["protect", "--yes"],
             &["backup", "--yes"],
             &["handoff"],
+            &["status"],
             &["status", "--offline"],
         ] {
             let run = stage.az("platform", words);

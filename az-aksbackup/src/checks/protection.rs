@@ -22,7 +22,7 @@ pub(crate) enum Protection {
     Broken,
 }
 
-/// How somebody ended the protection of an instance on purpose.
+/// How the protection of an instance was ended on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pause {
     /// A schedule is suspended.
@@ -33,7 +33,7 @@ pub(crate) enum Pause {
     Deleted,
 }
 
-/// Returns how somebody ended the protection of an instance; `None` if nobody did.
+/// Returns how the protection of an instance was ended on purpose; `None` if it wasn't.
 pub(crate) fn pause(instance: &Instance) -> Option<Pause> {
     match instance.protection() {
         "ProtectionStopped" => Some(Pause::Stopped),
@@ -131,12 +131,9 @@ pub(crate) fn unknown(instance: &Instance) -> Failure {
 /// An instance that was suspended, stopped, or deleted on purpose.
 pub(crate) fn paused(instance: &Instance) -> Failure {
     let (command, because) = match pause(instance) {
-        Some(Pause::Deleted) => (
-            "undelete",
-            "somebody deleted the backup instance of the cluster on purpose",
-        ),
-        Some(Pause::Suspended) => ("resume", "somebody suspended the backups of the cluster on purpose"),
-        Some(Pause::Stopped) | None => ("resume", "somebody stopped the protection of the cluster on purpose"),
+        Some(Pause::Deleted) => ("undelete", "the backup instance of the cluster was deleted on purpose"),
+        Some(Pause::Suspended) => ("resume", "the backups of the cluster were suspended on purpose"),
+        Some(Pause::Stopped) | None => ("resume", "the protection of the cluster was stopped on purpose"),
     };
     Failure::failed(format!("{} is in state {}", in_vault(instance), instance.protection()))
         .because(because)

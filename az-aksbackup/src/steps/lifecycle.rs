@@ -235,7 +235,7 @@ impl Step for Lifecycle {
 }
 
 impl Lifecycle {
-    /// Returns the soft-deleted instances of the cluster. Only whoever undeletes one depends on reading them.
+    /// Returns the soft-deleted instances of the cluster. Only `undelete` depends on reading them.
     async fn deleted(&self, reader: &Reader, vault: &ResourceId, target: &Target) -> Outcome<Vec<Instance>> {
         let deleted = backups::deleted(reader, vault, &target.cluster).await.map(Some);
         match (Sight::of(deleted)?, self.wanted) {

@@ -253,7 +253,7 @@ pub struct InstanceTable {
 }
 
 impl InstanceTable {
-    /// Returns whether somebody suspended or stopped protection on purpose.
+    /// Returns whether protection was suspended or stopped on purpose.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.protection == "ProtectionStopped" || self.protection.ends_with("Suspended")
