@@ -1,5 +1,6 @@
 //! Backup instances.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::readiness::{self, UserError};
@@ -7,6 +8,7 @@ use super::vault_operations::asynchronous;
 use super::{by_hand, validation, vaults};
 use crate::azure::answer::{Answer, Outcome};
 use crate::azure::call::{Call, Route};
+use crate::azure::ids;
 use crate::azure::operations::End;
 use crate::azure::path::name_of;
 use crate::azure::world::{World, text};
@@ -340,15 +342,31 @@ fn delete(world: &mut World, call: &Call) -> Outcome {
         let body = world.get(&key).cloned();
         world.remove(&key);
         if let Some(mut body) = body.filter(|_| soft) {
-            body["id"] = json!(key.replace("/backupInstances/", "/deletedBackupInstances/"));
-            body["type"] = json!(DELETED);
-            body["properties"]["currentProtectionState"] = json!("SoftDeleted");
-            body["properties"]["protectionStatus"] = json!({ "status": "SoftDeleted" });
+            soft_delete(&mut body);
             world.put(body, 0.0);
         }
         End::default()
     });
     Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))
+}
+
+/// Makes an instance a deleted one, with the members that were recorded.
+pub(crate) fn soft_delete(body: &mut Value) {
+    const KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+    let (now, id) = (
+        Timestamp::now(),
+        text(body, "/id").replace("/backupInstances/", "/deletedBackupInstances/"),
+    );
+    body["id"] = json!(id);
+    body["type"] = json!(DELETED);
+    let properties = &mut body["properties"];
+    properties["currentProtectionState"] = json!("SoftDeleted");
+    properties["protectionStatus"] = json!({ "status": "SoftDeleted" });
+    properties["objectType"] = json!("DeletedBackupInstance");
+    properties["deletionInfo"] = json!({
+        "deletionTime": now.to_string(), "billingEndDate": now.to_string(),
+        "scheduledPurgeTime": now.saturating_add(KEPT).unwrap_or(now).to_string(), "deleteActivityID": ids::fresh(),
+    });
 }
 
 /// Recorded of a disk: 200 at once, or 404 where nothing is deleted. The definitions also have 202, which is harder for a client.
@@ -364,8 +382,13 @@ fn undelete(world: &mut World, call: &Call) -> Outcome {
             world.remove(&id);
             body["id"] = json!(id.replace("/deletedBackupInstances/", "/backupInstances/"));
             body["type"] = json!(KIND);
-            body["properties"]["currentProtectionState"] = json!("ProtectionStopped");
-            body["properties"]["protectionStatus"] = json!({ "status": "ProtectionStopped" });
+            let properties = &mut body["properties"];
+            properties["currentProtectionState"] = json!("ProtectionStopped");
+            properties["protectionStatus"] = json!({ "status": "ProtectionStopped" });
+            properties["objectType"] = json!("BackupInstance");
+            if let Some(properties) = properties.as_object_mut() {
+                properties.remove("deletionInfo");
+            }
             world.put(body, 0.0);
         }
         End::default()
