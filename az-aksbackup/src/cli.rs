@@ -14,7 +14,8 @@ use crate::login::Auth;
 mod flags;
 
 pub(crate) use flags::{
-    BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, ListArgs, PrepareArgs, ProtectArgs, RoleArgs, UpArgs,
+    BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, LifecycleArgs, ListArgs, PrepareArgs, ProtectArgs, ReducingArgs,
+    RoleArgs, UndeleteArgs, UpArgs,
 };
 
 /// Set up keyless Azure Backup for an AKS cluster: the cloud side
@@ -148,6 +149,30 @@ pub(crate) enum Command {
   az aksbackup list --unprotected                     # clusters without a backup instance
   az aksbackup list -g rg-aks --check                 # exits with code 8 if a cluster has a finding")]
     List(ListArgs),
+    /// Suspend scheduled backups; recovery points still expire (platform team)
+    #[command(after_help = "Examples:
+  az aksbackup suspend --dry-run                      # show what no longer happens
+  az aksbackup suspend                                # resume is the way back
+  az aksbackup suspend --yes --reduce-protection      # in a script")]
+    Suspend(ReducingArgs),
+    /// Stop protection and keep every recovery point until it is resumed (platform team)
+    #[command(after_help = "Examples:
+  az aksbackup stop --dry-run                         # show what no longer happens
+  az aksbackup stop                                   # resume is the way back
+  az aksbackup stop --yes --reduce-protection         # in a script")]
+    Stop(ReducingArgs),
+    /// Resume what was suspended or stopped (platform team)
+    #[command(after_help = "Examples:
+  az aksbackup resume --dry-run                       # show what begins again
+  az aksbackup resume                                 # until the cluster is protected
+  az aksbackup resume --no-wait --yes                 # the next resume tells how it ended")]
+    Resume(LifecycleArgs),
+    /// Bring a soft-deleted backup instance back and resume its protection (platform team)
+    #[command(after_help = "Examples:
+  az aksbackup undelete --dry-run                     # show what comes back
+  az aksbackup undelete --keep-stopped                # no scheduled backups yet
+  az aksbackup undelete                               # with scheduled backups")]
+    Undelete(UndeleteArgs),
     /// Do every cloud step that you may, and say what is left for whom
     #[command(after_help = "Examples:
   az aksbackup up --dry-run                           # show the changes
@@ -259,6 +284,7 @@ impl Command {
         match self {
             Self::Protect(args) => args.reduce.reduce_protection,
             Self::Up(args) => args.reduce.reduce_protection,
+            Self::Suspend(args) | Self::Stop(args) => args.reduce.reduce_protection,
             _ => false,
         }
     }
@@ -268,6 +294,9 @@ impl Command {
         match self {
             Self::Protect(args) => args.no_wait,
             Self::Backup(args) => args.no_wait,
+            Self::Suspend(args) | Self::Stop(args) => args.change.no_wait,
+            Self::Resume(args) => args.no_wait,
+            Self::Undelete(args) => args.change.no_wait,
             _ => false,
         }
     }

@@ -7,7 +7,8 @@ use crate::checks::required_permissions::Purpose;
 use crate::platform::Azure;
 use crate::steps::confirm::Confirm;
 use crate::steps::fresh::JustRead;
-pub(crate) use crate::steps::options::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions};
+use crate::steps::lifecycle::Lifecycle;
+pub(crate) use crate::steps::options::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions, Wanted};
 use crate::steps::preflight::Preflight;
 use crate::steps::step01_cluster_prerequisites::ClusterPrerequisites;
 use crate::steps::step02_storage::Storage;
@@ -52,6 +53,23 @@ pub(crate) fn backup(options: BackupOptions) -> Steps {
     vec![
         step(Preflight::new(Purpose::Backup, &read)),
         step(Backup::new(options, &read)),
+    ]
+}
+
+/// What becomes of the backup instance later.
+pub(crate) fn lifecycle(wanted: Wanted) -> Steps {
+    let (read, purpose) = (
+        JustRead::default(),
+        match wanted {
+            Wanted::Suspended => Purpose::Suspend,
+            Wanted::Stopped => Purpose::Stop,
+            Wanted::Resumed => Purpose::Resume,
+            Wanted::Undeleted { .. } => Purpose::Undelete,
+        },
+    );
+    vec![
+        step(Preflight::new(purpose, &read)),
+        step(Lifecycle::new(wanted, &read)),
     ]
 }
 

@@ -30,8 +30,9 @@ use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
-use commands::steps::{Trust, run_list};
+use commands::steps::{Trust, lifecycle, run_list};
 use commands::{doctor, init, jobs, list, options, report, selection, status, verify};
+use guide::Wanted;
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
 #[must_use]
@@ -114,6 +115,15 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             );
             let trust = Trust::Known(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
             run_list(cli, "up", args.write.dry_run, trust, steps).await
+        }
+        Command::Suspend(args) => lifecycle(cli, Wanted::Suspended, &args.change, true).await,
+        Command::Stop(args) => lifecycle(cli, Wanted::Stopped, &args.change, true).await,
+        Command::Resume(args) => lifecycle(cli, Wanted::Resumed, args, false).await,
+        Command::Undelete(args) => {
+            let wanted = Wanted::Undeleted {
+                keep_stopped: args.keep_stopped,
+            };
+            lifecycle(cli, wanted, &args.change, false).await
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::List(args) => list::run(cli, args).await,

@@ -162,6 +162,9 @@ fn values(state: &State, step: StepName) -> Option<toml::Value> {
 /// Who has to act for a step that is not settled: whoever the world says, else whoever usually does the step.
 fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Ending>) -> Option<Turn> {
     let words = step.in_words();
+    if let Some(turn) = way_back(state, step, standing, ending) {
+        return Some(turn);
+    }
     let why = match standing {
         Standing::Done | Standing::Recorded | Standing::Unknown => return None,
         Standing::Open => format!("next is {words}"),
@@ -198,6 +201,27 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
         command: ours(step.program(), format!("{verb}{confirmations}")),
         right: rights.next(),
         also: rights.collect(),
+    })
+}
+
+/// The turn for protection that was ended on purpose: it is resumed, not written again. A step that was seen to need changes is another
+/// case by now.
+fn way_back(state: &State, step: StepName, standing: Standing, ending: Option<&Ending>) -> Option<Turn> {
+    let own = state.cloud.instance.as_ref().filter(|own| own.is_paused())?;
+    let is_over = standing == Standing::Done || matches!(ending, Some(Ending::Due { .. }));
+    if step != StepName::BackupInstance || is_over {
+        return None;
+    }
+    Some(Turn {
+        who: step.turn().0,
+        why: format!(
+            "{}: its state was {}, which is set on purpose",
+            step.in_words(),
+            own.protection
+        ),
+        command: az("resume"),
+        right: None,
+        also: Vec::new(),
     })
 }
 

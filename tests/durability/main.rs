@@ -17,6 +17,7 @@ mod hostile_claims;
 mod hostile_texts;
 mod hostile_values;
 mod kills;
+mod life_points;
 mod lock;
 #[path = "../guide/made.rs"]
 mod made;

@@ -104,7 +104,7 @@ fn command_lines_of_ours_are_data_and_no_part_of_a_text() {
 }
 
 fn names_command(text: &str) -> bool {
-    const COMMANDS: [&str; 20] = [
+    const COMMANDS: [&str; 24] = [
         "backup",
         "configure",
         "diff",
@@ -120,9 +120,13 @@ fn names_command(text: &str) -> bool {
         "prepare",
         "protect",
         "report",
+        "resume",
         "schema",
         "status",
+        "stop",
+        "suspend",
         "unconfigure",
+        "undelete",
         "up",
         "verify",
     ];

@@ -21,6 +21,7 @@ mod help;
 mod identities;
 mod least_privilege;
 mod letters;
+mod lifecycle;
 mod list;
 mod live;
 mod made;

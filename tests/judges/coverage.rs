@@ -32,6 +32,16 @@ pub(crate) fn whole_job_on(stage: &Stage) {
         };
         everything(&[&[command], yes].concat()).ok();
     }
+    for command in ["suspend", "resume", "stop", "resume", "undelete"] {
+        if command == "undelete" {
+            stage.sandbox.set("instance_state=SoftDeleted").unwrap();
+        }
+        let reduces: &[&str] = match command {
+            "suspend" | "stop" => &["--reduce-protection"],
+            _ => &[],
+        };
+        everything(&[&[command, "--yes"], reduces].concat()).ok();
+    }
 }
 
 /// What the judgement of each request of `az-aksbackup` to ARM rests on, each operation and api-version once.

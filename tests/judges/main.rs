@@ -11,5 +11,6 @@ mod live;
 mod program;
 mod readback;
 mod recorded;
+mod replayed_life;
 mod replays;
 mod sdk;

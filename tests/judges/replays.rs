@@ -22,11 +22,12 @@ const SUSPENDED: &str = "dataprotection/test_dataprotection_backup_instance_upda
 pub(crate) type Chosen = fn(&Exchange) -> bool;
 
 /// The tests with what each replays.
-const TESTS: [(&str, Chosen); 6] = [
+const TESTS: [(&str, Chosen); 7] = [
     ("keys refused", is_keys_refused),
     ("protected", is_protected),
     ("backed up", is_backed_up),
     ("suspended", is_suspended),
+    ("stopped, suspended, resumed", is_paused),
     ("throttled", is_throttled),
     ("clusters", is_cluster),
 ];
@@ -48,6 +49,11 @@ fn is_backed_up(one: &Exchange) -> bool {
 
 fn is_suspended(one: &Exchange) -> bool {
     one.source == SUSPENDED && one.text.contains("\"BackupsSuspended\"")
+}
+
+/// A disk is stopped, resumed, suspended and resumed; each request with its operation.
+pub(crate) fn is_paused(one: &Exchange) -> bool {
+    one.source == SUSPENDED && !one.operation().ends_with("/backupInstances/{}")
 }
 
 fn is_throttled(one: &Exchange) -> bool {
@@ -84,10 +90,10 @@ pub(crate) fn chosen(chosen: Chosen) -> Option<Vec<Exchange>> {
 }
 
 /// The names of the recordings, and those of the simulator's world.
-struct Names(Vec<(String, String)>);
+pub(crate) struct Names(pub(crate) Vec<(String, String)>);
 
 impl Names {
-    fn of(stage: &Stage) -> Self {
+    pub(crate) fn of(stage: &Stage) -> Self {
         let recorded = "clitest-cluster1-donotdelete";
         let snapshots = format!(
             "\"resourceGroupId\":\"{}\"",
@@ -139,7 +145,7 @@ impl Names {
     }
 
     /// Answers each request of `exchanges` as it was recorded, in turn.
-    fn replay(&self, stage: &Stage, exchanges: &[Exchange]) {
+    pub(crate) fn replay(&self, stage: &Stage, exchanges: &[Exchange]) {
         let mut answers: BTreeMap<(String, String), Vec<RecordedAnswer>> = BTreeMap::new();
         for one in exchanges {
             let key = (one.method.clone(), self.path(one));
@@ -157,7 +163,7 @@ impl Names {
 }
 
 /// The list of a cluster's instances, which no recording has: invented around recorded ones.
-fn instances_of_cluster(stage: &Stage, bodies: &[Value], after: Option<(String, String)>) {
+pub(crate) fn instances_of_cluster(stage: &Stage, bodies: &[Value], after: Option<(String, String)>) {
     let answers = bodies.iter().map(|body| RecordedAnswer {
         status: 200,
         headers: Vec::new(),
@@ -178,7 +184,7 @@ fn recorded_requests(stage: &Stage) -> usize {
     stage.since(0).iter().filter(|entry| entry.recorded).count()
 }
 
-fn protect(stage: &Stage) -> Run {
+pub(crate) fn protect(stage: &Stage) -> Run {
     stage.az("platform", &["protect", "--yes"])
 }
 
@@ -260,7 +266,7 @@ fn a_suspended_backup_is_no_work_in_progress() {
         body["properties"][member] = words["properties"][member].clone();
     }
     instances_of_cluster(&stage, &[body], None);
-    let resume = "az dataprotection backup-instance resume-protection --backup-instance-name";
+    let resume = "az aksbackup resume";
     let run = stage.az("platform", &["verify"]).ends(Exit::Pending.code());
     assert!(
         run.stdout.contains("BackupsSuspended") && run.stdout.contains(resume),

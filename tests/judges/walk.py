@@ -105,6 +105,13 @@ class Walk(Preparation):
     def stops(self):
         instances, deleted = self.c.protection.backup_instances, self.c.protection.deleted_backup_instances
         state = lambda: instances.get(*AT, INSTANCE).properties.current_protection_state
+        self.waited(instances.begin_suspend_backups(*AT, INSTANCE))
+        equal("suspended", state(), "BackupsSuspended")
+        self.waited(instances.begin_resume_protection(*AT, INSTANCE))
+        equal("resumed", state(), "ProtectionConfigured")
+        self.waited(instances.begin_suspend_backups(*AT, INSTANCE))
+        self.waited(instances.begin_resume_backups(*AT, INSTANCE))
+        equal("backups resumed", state(), "ProtectionConfigured")
         self.waited(instances.begin_stop_protection(*AT, INSTANCE))
         equal("stopped", state(), "ProtectionStopped")
         self.waited(instances.begin_resume_protection(*AT, INSTANCE))
@@ -115,6 +122,8 @@ class Walk(Preparation):
         equal("deleted instances", [one.name for one in deleted.list(*AT)], [INSTANCE])
         self.waited(deleted.begin_undelete(*AT, INSTANCE))
         equal("undeleted", state(), "ProtectionStopped")
+        self.waited(instances.begin_resume_protection(*AT, INSTANCE))
+        equal("protected again", state(), "ProtectionConfigured")
         self.waited(instances.begin_delete(*AT, INSTANCE))
 
     def away(self):

@@ -41,7 +41,7 @@ const OF_KUBECTL: [&str; 14] = [
 /// are printed. Read from `Azure/azure-cli-extensions`: `src/dataprotection/azext_dataprotection/{aaz/latest,manual/_params.py}`
 /// (2be1999, 188c604, 04f3c02) and `src/k8s-extension/azext_k8s_extension/_params.py`; their optional flags are the second list.
 /// Only the real extensions could show more.
-const OF_EXTENSIONS: [(&str, &[&str], &[&str]); 14] = [
+const OF_EXTENSIONS: [(&str, &[&str], &[&str]); 13] = [
     (
         "dataprotection backup-instance list",
         &["--resource-group", "--vault-name"],
@@ -53,7 +53,6 @@ const OF_EXTENSIONS: [(&str, &[&str], &[&str]); 14] = [
         &[],
     ),
     ("dataprotection backup-instance show", &INSTANCE, &[]),
-    ("dataprotection backup-instance resume-protection", &INSTANCE, &[]),
     (
         "dataprotection backup-instance deleted-backup-instance undelete",
         &INSTANCE,
@@ -117,7 +116,7 @@ const INSTANCE: [&str; 3] = ["--backup-instance-name", "--resource-group", "--va
 const OF_PREVIEW: [&str; 1] = ["--disable-imds-restriction"];
 
 /// What a source leaves open between braces, and what stands there when it is printed; all else is a name.
-const OPEN: [(&str, &str); 11] = [
+const OPEN: [(&str, &str); 9] = [
     (
         "az aks update {} {}",
         "az aks update --resource-group g --name c --enable-disk-driver",
@@ -133,14 +132,6 @@ const OPEN: [(&str, &str); 11] = [
     (
         "backup-instance update {place}",
         "backup-instance update --backup-instance-name i --resource-group g --vault-name v",
-    ),
-    (
-        "undelete {place}",
-        "undelete --backup-instance-name i --resource-group g --vault-name v",
-    ),
-    (
-        "resume-protection {place}",
-        "resume-protection --backup-instance-name i --resource-group g --vault-name v",
     ),
     (
         "backup-instance show {} {query}",

@@ -16,6 +16,7 @@ pub(crate) mod extensions;
 pub(crate) mod groups;
 pub(crate) mod identities;
 pub(crate) mod inventory;
+pub(crate) mod lifecycle;
 mod members;
 pub(crate) mod object;
 pub(crate) mod operation;

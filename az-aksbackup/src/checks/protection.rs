@@ -22,14 +22,34 @@ pub(crate) enum Protection {
     Broken,
 }
 
+/// How the protection of an instance was ended on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// A schedule is suspended.
+    Suspended,
+    /// Protection is stopped, and the recovery points stay.
+    Stopped,
+    /// The instance is soft-deleted, or about to be.
+    Deleted,
+}
+
+/// Returns how the protection of an instance was ended on purpose; `None` if it wasn't.
+pub(crate) fn pause(instance: &Instance) -> Option<Pause> {
+    match instance.protection() {
+        "ProtectionStopped" => Some(Pause::Stopped),
+        "SoftDeleted" | "SoftDeleting" => Some(Pause::Deleted),
+        // Azure says `BackupsSuspended`; the definitions of its API have `BackupSchedulesSuspended` and
+        // `RetentionSchedulesSuspended`.
+        state if state.ends_with("Suspended") => Some(Pause::Suspended),
+        _ => None,
+    }
+}
+
 /// Reads Azure's word.
 pub(crate) fn of(instance: &Instance) -> Protection {
     match instance.protection() {
         "ProtectionConfigured" => Protection::Configured,
-        "ProtectionStopped" | "SoftDeleted" | "SoftDeleting" => Protection::Paused,
-        // Azure says `BackupsSuspended`; the definitions of its API have `BackupSchedulesSuspended` and
-        // `RetentionSchedulesSuspended`.
-        state if state.ends_with("Suspended") => Protection::Paused,
+        _ if pause(instance).is_some() => Protection::Paused,
         "ProtectionError" | "ConfiguringProtectionFailed" | "NotProtected" | "Invalid" => Protection::Broken,
         // Without a state the instance was created a moment ago.
         "ConfiguringProtection" | "UpdatingProtection" | "" => Protection::Changing,
@@ -62,7 +82,7 @@ pub(crate) fn said(instance: &Instance) -> String {
 }
 
 /// Returns an instance in words, with its vault and the vault's resource group.
-fn in_vault(instance: &Instance) -> String {
+pub(crate) fn in_vault(instance: &Instance) -> String {
     match instance.vault() {
         Some(vault) => format!("backup instance {} in vault {}", instance.id.name(), vault.with_group()),
         None => format!("backup instance {}", instance.id),
@@ -110,16 +130,14 @@ pub(crate) fn unknown(instance: &Instance) -> Failure {
 
 /// An instance that was suspended, stopped, or deleted on purpose.
 pub(crate) fn paused(instance: &Instance) -> Failure {
-    let (state, place) = (instance.protection(), flags(instance));
-    let command = match state.starts_with("SoftDelet") {
-        true => shell(format!(
-            "az dataprotection backup-instance deleted-backup-instance undelete {place}"
-        )),
-        false => shell(format!("az dataprotection backup-instance resume-protection {place}")),
+    let (command, because) = match pause(instance) {
+        Some(Pause::Deleted) => ("undelete", "the backup instance of the cluster was deleted on purpose"),
+        Some(Pause::Suspended) => ("resume", "the backups of the cluster were suspended on purpose"),
+        Some(Pause::Stopped) | None => ("resume", "the protection of the cluster was stopped on purpose"),
     };
-    Failure::failed(format!("{} is in state {state}", in_vault(instance)))
-        .because("somebody stopped the protection of the cluster on purpose")
-        .hint(fix!["if it is to be protected again: ", command])
+    Failure::failed(format!("{} is in state {}", in_vault(instance), instance.protection()))
+        .because(because)
+        .hint(fix!["if it is to be protected again: ", az(command)])
 }
 
 /// A cluster that another vault protects.
@@ -189,10 +207,16 @@ pub(crate) mod tests {
     #[test]
     fn what_somebody_stopped_names_the_command_that_resumes_it() {
         let hint = |state| paused(&instance(state, |_| ())).hints[0].clone();
-        assert!(hint("ProtectionStopped").to_string().contains(
-            "resume-protection --backup-instance-name aks-instance --resource-group rg-backup --vault-name bv-aks"
-        ));
-        assert!(hint("SoftDeleted").to_string().contains("undelete"));
+        for (state, command) in [
+            ("ProtectionStopped", "az aksbackup resume"),
+            ("BackupsSuspended", "az aksbackup resume"),
+            ("SoftDeleted", "az aksbackup undelete"),
+        ] {
+            assert_eq!(
+                hint(state).to_string(),
+                format!("if it is to be protected again: {command}")
+            );
+        }
         for failure in [
             broken(&instance("NotProtected", |_| ())),
             paused(&instance("ProtectionStopped", |_| ())),

@@ -3,6 +3,7 @@
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::schema::Target;
 
+use crate::arm::lifecycle::Act;
 use crate::arm::roles::{self, Permission};
 use crate::arm::visible::Sight;
 use crate::target_ids;
@@ -20,6 +21,14 @@ pub(crate) enum Purpose {
     Backup,
     /// `up`.
     Everything,
+    /// `suspend`.
+    Suspend,
+    /// `stop`.
+    Stop,
+    /// `resume`.
+    Resume,
+    /// `undelete`.
+    Undelete,
 }
 
 /// An action on a scope.
@@ -70,6 +79,14 @@ const BACKUP: &[&str] = &[
     "Microsoft.DataProtection/backupVaults/backupInstances/backup/action",
     "Microsoft.DataProtection/backupVaults/backupJobs/read",
 ];
+const SUSPEND: &[&str] = &[Act::Suspend.action()];
+const STOP: &[&str] = &[Act::Stop.action()];
+const RESUME: &[&str] = &[Act::Resume.action()];
+const UNDELETE: &[&str] = &[
+    "Microsoft.DataProtection/backupVaults/deletedBackupInstances/read",
+    Act::Undelete.action(),
+    Act::Resume.action(),
+];
 
 /// The rights that a command needs on what exists or will. Without `nodes`, the node group is not known yet.
 pub(crate) fn needed(purpose: Purpose, target: &Target, nodes: Option<&ResourceId>) -> Vec<Needed> {
@@ -94,6 +111,10 @@ pub(crate) fn needed(purpose: Purpose, target: &Target, nodes: Option<&ResourceI
         Purpose::Protect => vec![(INSTANCE, vault())],
         Purpose::Backup => vec![(BACKUP, vault())],
         Purpose::Everything => [prepare(), grant(), vec![(INSTANCE, vault())]].concat(),
+        Purpose::Suspend => vec![(SUSPEND, vault())],
+        Purpose::Stop => vec![(STOP, vault())],
+        Purpose::Resume => vec![(RESUME, vault())],
+        Purpose::Undelete => vec![(UNDELETE, vault())],
     };
     let mut needed = Vec::new();
     for (actions, scope) in lists {

@@ -116,6 +116,42 @@ pub(crate) struct BackupArgs {
     pub(crate) write: WriteArgs,
 }
 
+/// Flags of `suspend` and `stop`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReducingArgs {
+    /// Whether less protection is confirmed.
+    #[command(flatten)]
+    pub(crate) reduce: ReduceArgs,
+    /// Those of all commands of this kind.
+    #[command(flatten)]
+    pub(crate) change: LifecycleArgs,
+}
+
+/// Flags of `undelete`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UndeleteArgs {
+    /// Leave protection stopped: no scheduled backups, and no recovery point expires
+    #[arg(long)]
+    pub(crate) keep_stopped: bool,
+    /// Those of all commands of this kind.
+    #[command(flatten)]
+    pub(crate) change: LifecycleArgs,
+}
+
+/// Flags of the commands that end protection, or bring it back.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LifecycleArgs {
+    /// Do not wait until Azure has finished: the next run finds out
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// What is changed.
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+    /// Flags of writing commands.
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
 /// Flags of `up`: those of all that it does.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct UpArgs {

@@ -9,10 +9,11 @@ use aksbackup_shared::state::remembered::Remembered;
 use aksbackup_shared::status;
 
 use crate::arm::groups;
-use crate::cli::Cli;
-use crate::commands::session;
+use crate::cli::{Cli, LifecycleArgs};
+use crate::commands::{options, session};
+use crate::guide::{self, Wanted};
 use crate::platform::Azure;
-use crate::steps::confirm::{self, Confirm};
+use crate::steps::confirm::{self, Confirm, REDUCED};
 use crate::target_ids;
 
 /// What has to be confirmed before a command changes anything.
@@ -23,6 +24,22 @@ pub(crate) enum Trust {
     Known(Confirm),
     /// What gets roles, each time anew.
     Named(Confirm),
+    /// What is protected less afterwards: as known, and that it is so, by a flag or by the answer to a question of its own.
+    Reduced(Confirm),
+}
+
+/// Runs the command that brings about what is `wanted`; `reduces` is whether it protects less.
+///
+/// # Errors
+/// As [`run_list`].
+pub(crate) async fn lifecycle(cli: &Cli, wanted: Wanted, args: &LifecycleArgs, reduces: bool) -> Outcome<Exit> {
+    let dry_run = args.write.dry_run;
+    let confirm = options::confirm(cli, &args.confirm, dry_run);
+    let trust = match reduces {
+        true => Trust::Reduced(confirm),
+        false => Trust::Known(confirm),
+    };
+    run_list(cli, wanted.command(), dry_run, trust, guide::lifecycle(wanted)).await
 }
 
 /// Runs `steps` for `command`, or only looks at them in a dry run.
@@ -37,13 +54,16 @@ pub(crate) async fn run_list(
     mut steps: Vec<Box<dyn Guided<Azure>>>,
 ) -> Outcome<Exit> {
     let mut session = session::open(cli, !dry_run).await?;
+    session.reducing = Some(az(format!("{command}{REDUCED} --yes")));
+    let is_reduced = matches!(trust, Trust::Reduced(..));
     session.consent = consent(cli, command, trust, &session).await?;
     let mut report = match dry_run {
         true => plan(&mut steps, &session).await,
         false => run(&mut steps, &session).await?,
     };
     report.advise(&az(command.to_owned()));
-    let next = status::next(&session.state());
+    // Whoever has just ended the backups is not told to begin them again.
+    let next = status::next(&session.state()).filter(|_| !is_reduced);
     Ok(conclude(
         &session.console,
         cli.common.output,
@@ -62,8 +82,12 @@ async fn consent(cli: &Cli, command: &str, trust: Trust, session: &Session<Azure
     let state = session.state();
     let (confirm, known) = match &trust {
         Trust::Nothing => return Ok(None),
-        Trust::Known(confirm) => (confirm, true),
+        Trust::Known(confirm) | Trust::Reduced(confirm) => (confirm, true),
         Trust::Named(confirm) => (confirm, false),
+    };
+    let command = match trust {
+        Trust::Reduced(..) => format!("{command}{REDUCED}"),
+        _ => command.to_owned(),
     };
     let target = target_ids::target(&state)?.clone();
     let named = confirm.confirms_by_flags(&target)?;
@@ -83,7 +107,7 @@ async fn consent(cli: &Cli, command: &str, trust: Trust, session: &Session<Azure
     let asked = !session.yes;
     Ok(Some(Consent {
         resources: confirm::in_full(&target, &name),
-        refusal: (!settled).then(|| Box::new(confirm::unconfirmed(command))),
+        refusal: (!settled).then(|| Box::new(confirm::unconfirmed(&command))),
         keep: Box::new(move || {
             // A digest stands for this file once; it doesn't say that the user knows the resources.
             if !(named || asked) {

@@ -251,12 +251,15 @@ impl Confirm {
 /// The failure of a command that nobody told what gets access. `command` is its name.
 pub(crate) fn unconfirmed(command: &str) -> Failure {
     Failure::usage("no one confirmed the cluster, vault, storage account and snapshot resource group of the state file")
-        .because("the command gives access to what the file names, and --yes says nothing about these resources")
+        .because("the command acts on what the file names, and --yes says nothing about these resources")
         .hint(fix![
             "name them, from your own records: ",
             az(format!("{command}{CONFIRMATIONS} --yes"))
         ])
 }
+
+/// The flag of a command that protects less, with the blank before it.
+pub(crate) const REDUCED: &str = " --reduce-protection";
 
 /// The four resources and their subscription, one a line, for the question.
 pub(crate) fn in_full(target: &Target, subscription: &str) -> Vec<String> {

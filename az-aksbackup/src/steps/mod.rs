@@ -16,6 +16,7 @@ pub(crate) mod turns;
 pub(crate) mod validation;
 pub(crate) mod world;
 
+pub(crate) mod lifecycle;
 pub(crate) mod preflight;
 pub(crate) mod step01_cluster_prerequisites;
 pub(crate) mod step02_storage;

@@ -41,3 +41,31 @@ pub(crate) struct BackupOptions {
     /// The retention tag, instead of the policy's default.
     pub(crate) retention_tag: Option<String>,
 }
+
+/// How the protection of a cluster is to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// No scheduled backups, while recovery points expire.
+    Suspended,
+    /// No scheduled backups, and no recovery point expires.
+    Stopped,
+    /// Scheduled backups again.
+    Resumed,
+    /// A soft-deleted backup instance is back, and with it scheduled backups.
+    Undeleted {
+        /// Leave its protection stopped.
+        keep_stopped: bool,
+    },
+}
+
+impl Wanted {
+    /// Returns the command that brings it about.
+    pub(crate) const fn command(self) -> &'static str {
+        match self {
+            Self::Suspended => "suspend",
+            Self::Stopped => "stop",
+            Self::Resumed => "resume",
+            Self::Undeleted { .. } => "undelete",
+        }
+    }
+}

@@ -53,6 +53,15 @@ impl Preflight {
         matches!(self.purpose, Purpose::Prepare | Purpose::Protect | Purpose::Everything)
     }
 
+    /// Returns whether the command depends on a cluster that runs and that Azure Backup supports. Whoever suspends or stops backups might
+    /// do so because it doesn't.
+    fn needs_fit_cluster(&self) -> bool {
+        matches!(
+            self.purpose,
+            Purpose::Prepare | Purpose::Protect | Purpose::Backup | Purpose::Everything
+        )
+    }
+
     /// Returns whether the command creates what doesn't exist.
     fn creates(&self) -> bool {
         matches!(self.purpose, Purpose::Prepare | Purpose::Everything)
@@ -155,12 +164,14 @@ impl Step for Preflight {
         let target = &seen.target;
         conditions::subscription(target, seen.subscription.here())?;
         conditions::region(target, &seen.cluster)?;
-        if self.purpose != Purpose::Grant {
+        if self.needs_fit_cluster() {
             let of_target = ClusterRef {
                 id: &target.cluster,
                 target: Some(target),
             };
             must_be_fit(of_target, &seen.cluster, self.installs(seen))?;
+        }
+        if self.purpose != Purpose::Grant {
             let vault = target_ids::vault(target);
             let others = |own: &&Instance| own.vault().is_some_and(|own| own != vault);
             if let Some(other) = seen.instances.here().into_iter().flatten().find(others) {

@@ -21,6 +21,7 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Deviation, D
 use crate::arm::backups::{self, Instance, Job, JobState, UserError};
 use crate::arm::client::{Reader, Told, Writer};
 use crate::arm::visible::{self, Sight};
+use crate::checks::protection;
 use crate::platform::Azure;
 use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::jobs::{self, Started};
@@ -36,6 +37,8 @@ pub(crate) struct Backup {
     instances: Fresh<Vec<Instance>>,
     /// The protected instance, once it was seen.
     instance: OnceCell<Protected>,
+    /// The command for an instance that isn't protected.
+    way_back: Cell<Option<&'static str>>,
     /// The job that this run has started or found.
     job: Rc<RefCell<Option<ResourceId>>>,
     /// Until when the job of a request is looked for that Azure has left without an answer.
@@ -71,6 +74,8 @@ pub(crate) struct Seen {
     vault: ResourceId,
     /// The protected instance; none means that there is nothing to back up yet.
     instance: Option<ResourceId>,
+    /// The command that would bring one about.
+    way_back: &'static str,
     rule: String,
     tag: String,
     /// The job of this run, or one that is taken up.
@@ -126,6 +131,7 @@ impl Step for Backup {
             return Ok(Seen {
                 vault,
                 instance: None,
+                way_back: self.way_back.get().unwrap_or(PROTECT),
                 rule: String::new(),
                 tag: String::new(),
                 job: None,
@@ -145,6 +151,7 @@ impl Step for Backup {
         Ok(Seen {
             vault,
             instance: Some(own.id.clone()),
+            way_back: PROTECT,
             rule,
             tag,
             job,
@@ -154,7 +161,7 @@ impl Step for Backup {
 
     fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<StartBackup>> {
         let Some(instance) = &seen.instance else {
-            return Ok(Decision::Blocked(vec![], vec![self.unprotected()]));
+            return Ok(Decision::Blocked(vec![], vec![unprotected(seen.way_back)]));
         };
         let Some(job) = &seen.job else {
             if seen.doubtful {
@@ -235,19 +242,27 @@ impl Backup {
         };
         let instance = match instances {
             Sight::Hidden(refusal) => Some(recorded(state, target).ok_or(refusal)?),
-            seen => own(seen.here().map(Vec::as_slice).unwrap_or_default(), target),
+            seen => {
+                let all = seen.here().map(Vec::as_slice).unwrap_or_default();
+                let paused = |own: &Instance| protection::pause(own).is_some();
+                self.way_back.set(all.first().is_some_and(paused).then_some("resume"));
+                own(all, target)
+            }
         };
         Ok(instance.map(|instance| self.instance.get_or_init(|| instance).clone()))
     }
+}
 
-    fn unprotected(&self) -> Turn {
-        Turn {
-            who: Person::PlatformTeam,
-            why: "the cluster has no backup instance in state ProtectionConfigured".into(),
-            command: az("protect"),
-            right: None,
-            also: Vec::new(),
-        }
+/// The command for a cluster that nothing protects yet.
+const PROTECT: &str = "protect";
+
+fn unprotected(way_back: &'static str) -> Turn {
+    Turn {
+        who: Person::PlatformTeam,
+        why: "the cluster has no backup instance in state ProtectionConfigured".into(),
+        command: az(way_back),
+        right: None,
+        also: Vec::new(),
     }
 }
 

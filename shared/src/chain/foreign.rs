@@ -22,7 +22,7 @@ const COMMANDS: [(Program, &[&str]); 2] = [
     (
         Program::Az,
         &[
-            "init", "prepare", "grant", "protect", "backup", "jobs", "verify", "doctor", "status",
+            "init", "prepare", "grant", "protect", "backup", "jobs", "resume", "undelete", "verify", "doctor", "status",
         ],
     ),
     (Program::Kubectl, &["configure", "verify", "doctor", "status", "logs"]),

@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::fix;
 use crate::runner::live::Guided;
 use crate::runner::report::Report;
 use crate::runner::session::Session;
@@ -15,7 +16,9 @@ use crate::step::{Change, ChangeNote, Platform};
 pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<()> {
     let console = &session.console;
     let plan = seen.plan(console, console.is_verbose());
-    let reduced: Vec<&String> = seen.pending().iter().flat_map(|(_, note)| &note.reduces).collect();
+    let pending = seen.pending();
+    let reduced: Vec<&String> = pending.iter().flat_map(|(_, note)| &note.reduces).collect();
+    let only_reduced = !pending.is_empty() && pending.iter().all(|(_, note)| !note.reduces.is_empty());
     let unconfirmed = session.consent.as_ref().and_then(|consent| consent.refusal.as_ref());
     if plan.is_empty() && unconfirmed.is_none() {
         session.agreed.set(session.yes);
@@ -35,11 +38,18 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
     }
     let by_answer = !session.yes && console.can_ask();
     if !reduced.is_empty() && !session.reduce_protection && !by_answer {
-        return unagreed(reduced.iter().map(|own| own.as_str())).err();
+        return unagreed(reduced.iter().map(|own| own.as_str()), session).err();
     }
     if !session.yes {
-        ask(session)?;
-        ask_to_reduce(&reduced, session)?;
+        show_resources(session);
+        let own_question = !reduced.is_empty() && !session.reduce_protection;
+        // One answer is enough where nothing else is to be changed.
+        if !(own_question && only_reduced) {
+            answer(console.confirm("Make these changes?")?)?;
+        }
+        if own_question {
+            ask_to_reduce(&reduced, session)?;
+        }
         // The answer may have taken a while: what was seen before it is stale.
         for step in steps.iter_mut() {
             step.forget();
@@ -55,7 +65,7 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
     Ok(())
 }
 
-fn ask<P: Platform>(session: &Session<P>) -> Outcome<()> {
+fn show_resources<P: Platform>(session: &Session<P>) {
     if let Some(consent) = &session.consent {
         session
             .console
@@ -64,19 +74,15 @@ fn ask<P: Platform>(session: &Session<P>) -> Outcome<()> {
             session.console.say(format!("  {line}"));
         }
     }
-    answer(session.console.confirm("Make these changes?")?)
 }
 
 /// Asks apart from the plan: whoever reads ten changes might pass over the one that drops a namespace.
 fn ask_to_reduce<P: Platform>(reduced: &[&String], session: &Session<P>) -> Outcome<()> {
-    if reduced.is_empty() || session.reduce_protection {
-        return Ok(());
-    }
-    session.console.say("these changes reduce protection:");
+    session.console.say("this reduces protection:");
     for line in reduced {
         session.console.say(format!("  {line}"));
     }
-    answer(session.console.confirm("Reduce protection?")?)
+    answer(session.console.confirm("Reduce the protection of the cluster?")?)
 }
 
 fn answer(agreed: bool) -> Outcome<()> {
@@ -86,11 +92,13 @@ fn answer(agreed: bool) -> Outcome<()> {
     }
 }
 
-fn unagreed<'a>(reduced: impl Iterator<Item = &'a str>) -> Failure {
-    let failure = Failure::usage("these changes reduce protection, which --yes doesn't agree to");
-    reduced
-        .fold(failure, Failure::because)
-        .hint("check that the state file says what you want, then add: --reduce-protection")
+fn unagreed<'a, P: Platform>(reduced: impl Iterator<Item = &'a str>, session: &Session<P>) -> Failure {
+    let failure = Failure::usage("no one agreed to reduce the protection of the cluster, and --yes doesn't");
+    let failure = reduced.fold(failure, Failure::because);
+    match &session.reducing {
+        Some(command) => failure.hint(fix!["check that this is what you want, then run: ", command.clone()]),
+        None => failure.hint("check that this is what you want, then add: --reduce-protection"),
+    }
 }
 
 /// Refuses changes that became necessary during the run, where there was no plan and so no question, or that reduce protection where
@@ -116,7 +124,7 @@ pub(super) fn must_be_agreed<C: Change, P: Platform>(changes: &[C], session: &Se
         .map(String::as_str)
         .peekable();
     match reduced.peek().is_some() && !session.agreed_to_reduce.get() {
-        true => unagreed(reduced).err(),
+        true => unagreed(reduced, session).err(),
         false => Ok(()),
     }
 }

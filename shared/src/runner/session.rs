@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use crate::command_line::CommandLine;
 use crate::console::Console;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -46,6 +47,8 @@ pub struct Session<P: Platform> {
     pub no_wait: bool,
     /// Whether the person agreed beforehand that protection is reduced (`--reduce-protection`).
     pub reduce_protection: bool,
+    /// The command that agrees to it beforehand.
+    pub reducing: Option<CommandLine>,
     /// What the person confirms; `None` where the command gives nothing access.
     pub consent: Option<Consent>,
     /// Whether the person agreed to changes: beforehand, or to a plan that they saw.
@@ -79,6 +82,7 @@ impl<P: Platform> Session<P> {
             yes: false,
             no_wait: false,
             reduce_protection: false,
+            reducing: None,
             consent: None,
             agreed: Cell::new(false),
             agreed_to_reduce: Cell::new(false),

@@ -252,6 +252,14 @@ pub struct InstanceTable {
     pub written: Option<Written>,
 }
 
+impl InstanceTable {
+    /// Returns whether protection was suspended or stopped on purpose.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.protection == "ProtectionStopped" || self.protection.ends_with("Suspended")
+    }
+}
+
 /// Step 12: the last backup that was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

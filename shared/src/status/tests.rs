@@ -178,3 +178,28 @@ fn what_could_not_be_looked_at_says_why() {
         "cannot read cluster aks: AuthorizationFailed"
     );
 }
+
+#[test]
+fn protection_that_was_ended_on_purpose_is_resumed() {
+    let file = |protection: &str| {
+        let vault = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v";
+        state(&format!(
+            "schema = 1\n[cloud.instance]\ninstance = \"{vault}/backupInstances/i\"\nprotection = \"{protection}\"\n"
+        ))
+    };
+    let next = |state: &State, standing, ending: Option<&Ending>| {
+        turn(state, StepName::BackupInstance, standing, ending).map(|turn| turn.command)
+    };
+    let due = Ending::Due {
+        changes: vec![],
+        turns: vec![],
+    };
+    for state in ["ProtectionStopped", "BackupsSuspended"].map(file) {
+        assert_eq!(next(&state, Standing::Stale, None), Some(az("resume")));
+        assert_eq!(next(&state, Standing::Unknown, None), Some(az("resume")));
+        assert_eq!(next(&state, Standing::Drifted, Some(&due)), Some(az("protect")));
+        assert_eq!(next(&state, Standing::Done, None), None);
+    }
+    let broken = file("ProtectionError");
+    assert_eq!(next(&broken, Standing::Stale, None), Some(az("protect")));
+}

@@ -76,7 +76,7 @@ fn every_state_that_somebody_else_caused_has_its_command() {
         protect(&stage, "90m")
             .ends(Exit::Failed.code())
             .says(state)
-            .says("az dataprotection backup-instance resume-protection --backup-instance-name");
+            .says("az aksbackup resume");
     }
     set("PonderingProtection");
     protect(&stage, "90m")
@@ -84,12 +84,10 @@ fn every_state_that_somebody_else_caused_has_its_command() {
         .says("stays in state PonderingProtection")
         .says("az dataprotection backup-instance show --backup-instance-name");
     set("SoftDeleted");
-    let vault = stage.value("/target/vault/name");
     protect(&stage, "90m")
         .ends(Exit::Failed.code())
         .says("SoftDeleted")
-        .says("az dataprotection backup-instance deleted-backup-instance undelete")
-        .says(&format!("--vault-name {vault}"));
+        .says("az aksbackup undelete");
     assert_eq!(
         puts(&stage),
         puts_before,

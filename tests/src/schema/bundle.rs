@@ -138,11 +138,32 @@ pub(crate) fn load(folder: &Path) -> Result<Bundle, String> {
         .filter(|one| !GENERIC.contains(&one.operation_id.as_str()));
     let mut definitions = arm.definitions;
     definitions.extend(bicep.definitions);
+    definitions.values_mut().for_each(add_recorded_words);
     Ok(Bundle {
         operations: operations.map(Operation::from).collect(),
         bodies: bicep.resources.into_iter().filter_map(bodies).collect(),
         definitions,
     })
+}
+
+/// Words that the definitions lack and that Azure was recorded to say, each with one that stands where it can stand: after
+/// `suspendBackups` the state of a backup instance is `BackupsSuspended`, in both of its members
+/// (test_dataprotection_backup_instance_update_protection, 2025-11-04).
+const RECORDED_WORDS: [(&str, &str); 1] = [("ConfiguringProtectionFailed", "BackupsSuspended")];
+
+fn add_recorded_words(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            for (known, word) in RECORDED_WORDS {
+                if items.iter().any(|item| item == known) {
+                    items.push(word.into());
+                }
+            }
+            items.iter_mut().for_each(add_recorded_words);
+        }
+        Value::Object(members) => members.values_mut().for_each(add_recorded_words),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, String> {

@@ -24,6 +24,7 @@ fn seen(job: Option<Job>) -> Seen {
         tag: "Default".into(),
         job,
         doubtful: false,
+        way_back: PROTECT,
     }
 }
 

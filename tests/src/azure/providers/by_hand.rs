@@ -83,8 +83,7 @@ pub(crate) fn instances(world: &mut World) {
         body["properties"]["currentProtectionState"] = json!(state);
         if state == "SoftDeleted" {
             world.remove(&id);
-            body["id"] = json!(id.replace("/backupInstances/", "/deletedBackupInstances/"));
-            body["type"] = json!(instances::DELETED);
+            instances::soft_delete(&mut body);
         }
         world.put(body, 0.0);
     }

@@ -209,6 +209,49 @@ fn a_deleted_instance_rests_softly_and_can_come_back() {
 }
 
 #[test]
+fn backups_are_suspended_stopped_and_resumed_as_recorded() {
+    let stage = Stage::prepared(&[]);
+    protect(&stage, instance());
+    let one = vault("/backupInstances/aks-demo-1");
+    let ask = |verb: &str| {
+        stage.make(
+            "POST",
+            &vault(&format!("/backupInstances/aks-demo-1/{verb}")),
+            Value::Null,
+        )
+    };
+    let state = || stage.read(&one)["properties"]["currentProtectionState"].clone();
+    for (verb, reached) in [
+        ("suspendBackups", "BackupsSuspended"),
+        ("resumeProtection", "ProtectionConfigured"),
+        ("suspendBackups", "BackupsSuspended"),
+        ("resumeBackups", "ProtectionConfigured"),
+        ("stopProtection", "ProtectionStopped"),
+        ("resumeProtection", "ProtectionConfigured"),
+    ] {
+        let (before, answer) = (state(), ask(verb));
+        assert_eq!((answer.status, state()), (202, before), "{verb}");
+        stage.skip(40.0);
+        assert_eq!(
+            stage.read(&header(&answer, "Azure-AsyncOperation"))["status"],
+            "Succeeded"
+        );
+        assert_eq!(state(), reached, "{verb}");
+    }
+    assert_eq!(
+        ask("resumeProtection").status,
+        200,
+        "of a protected one there is nothing to resume"
+    );
+    let missing = vault("/deletedBackupInstances/aks-demo-1/undelete");
+    let answer = stage.call("everything", "POST", &missing, Value::Null);
+    assert_eq!(
+        (answer.status, answer.code()),
+        (404, "UserErrorGenericResourceNotFound")
+    );
+}
+
+#[test]
 fn a_vault_without_identity_can_protect_nothing_until_it_gets_one() {
     let stage = Stage::prepared(&[]);
     let other = vault("").replace("backupVaults/vault", "backupVaults/bare");
