@@ -13,7 +13,7 @@ use crate::login::Auth;
 
 mod flags;
 
-pub(crate) use flags::{BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, PrepareArgs, ProtectArgs, RoleArgs, UpArgs};
+pub(crate) use flags::{BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, PrepareArgs, ProtectArgs, RoleArgs, TeardownArgs, UpArgs};
 
 /// Set up keyless Azure Backup for an AKS cluster: the cloud side
 ///
@@ -143,6 +143,15 @@ pub(crate) enum Command {
   az aksbackup up --dry-run                           # show the changes
   az aksbackup up --yes                               # without asking")]
     Up(UpArgs),
+    /// Stop the protection and keep the backups, or undo everything that this tool created
+    #[command(after_help = "Examples:
+  az aksbackup teardown --dry-run                     # show what would be deleted, and what stays with its reason
+  az aksbackup teardown                               # stop the protection; the backups and what they need stay
+  az aksbackup teardown --delete-backups rg-aks/aks-demo   # delete the backups as well; this is final
+  az aksbackup teardown --subscription contoso --cluster rg-aks/aks-demo --vault rg-backup/bv-demo \\
+      --storage-account rg-backup/stbackup --snapshot-resource-group rg-snapshots \\
+      --yes                                           # in a script: name what is undone")]
+    Teardown(TeardownArgs),
     /// Show what is done, what is next, and whose turn it is
     #[command(after_help = "Examples:
   az aksbackup status                                 # by what Azure shows

@@ -30,7 +30,7 @@ use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
-use commands::steps::{Trust, run_list};
+use commands::steps::{TEARDOWN, Trust, run_list};
 use commands::{doctor, init, jobs, options, report, status, verify};
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
@@ -111,6 +111,15 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             );
             let trust = Trust::Known(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
             run_list(cli, "up", args.write.dry_run, trust, steps).await
+        }
+        Command::Teardown(args) => {
+            let options = options::teardown(args);
+            if let Some(target) = commands::session::state(cli)?.target {
+                options.must_be_of(&target)?;
+            }
+            let steps = guide::teardown(&options);
+            let trust = Trust::Named(options::confirm(cli, &args.confirm, args.write.dry_run));
+            run_list(cli, TEARDOWN, args.write.dry_run, trust, steps).await
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::Status(args) => status::run(cli, args).await,

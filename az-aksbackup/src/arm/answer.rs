@@ -50,6 +50,19 @@ impl Answer {
         }
     }
 
+    /// What came of the deletion of the resource at `resource`: an operation to follow, or done. It is over once the operation
+    /// says so, or, for an account that can't see the operation, once the resource is gone.
+    pub(crate) fn deleted(self, writer: &Writer, title: String, resource: (String, &'static str)) -> Applied {
+        let reader = writer.reader();
+        match self.place(reader) {
+            Some(_) => {
+                let operation = self.follow(reader, title, Some(resource));
+                Applied::Running(Box::new(operation.of_deletion()))
+            }
+            None => Applied::Done,
+        }
+    }
+
     /// The operation that a POST began, for its result; `None` where the answer names none on the ARM host. The result
     /// of an operation that has none of its own is read from `Location`.
     pub(crate) fn operation(self, reader: &Reader, title: String) -> Option<ArmOperation> {

@@ -43,6 +43,8 @@ pub(crate) struct InstanceProperties {
     pub(crate) protection_error_details: Option<Value>,
     /// Errors, older place.
     pub(crate) protection_status: Option<Value>,
+    /// When one that was soft-deleted will be gone.
+    pub(crate) deletion_info: Option<Value>,
 }
 
 /// What an instance protects.
@@ -93,6 +95,17 @@ impl Instance {
     /// Azure's word for how its protection stands.
     pub(crate) fn protection(&self) -> &str {
         self.properties.current_protection_state.as_deref().unwrap_or("Unknown")
+    }
+
+    /// Whether it protects this resource.
+    pub(crate) fn protects(&self, source: &ResourceId) -> bool {
+        let own = self.properties.data_source_info.as_ref();
+        own.is_some_and(|own| same(own.id.trim_end_matches('/'), source.as_str()))
+    }
+
+    /// When Azure purges it, where it was soft-deleted.
+    pub(crate) fn purged_at(&self) -> Option<&str> {
+        self.properties.deletion_info.as_ref()?.get("scheduledPurgeTime")?.as_str()
     }
 
     /// The group that its snapshots go to.
@@ -191,13 +204,34 @@ pub(crate) async fn of_cluster(reader: &Reader, cluster: &ResourceId) -> Outcome
 
 /// The instances of a cluster that a vault keeps although they were deleted.
 pub(crate) async fn deleted(reader: &Reader, vault: &ResourceId, cluster: &ResourceId) -> Outcome<Vec<Instance>> {
-    let path = format!("{vault}/deletedBackupInstances");
-    let mut all: Vec<Instance> = registered::or_nothing(reader.list(&path, versions::DATA_PROTECTION).await)?;
+    let mut all = deleted_in(reader, vault).await?;
     all.retain(|own| {
         let source = own.properties.data_source_info.as_ref();
         source.is_some_and(|source| same(&source.id, cluster.as_str()))
     });
     Ok(all)
+}
+
+/// The backup instances of a vault, of whatever they protect.
+pub(crate) async fn in_vault(reader: &Reader, vault: &ResourceId) -> Outcome<Vec<Instance>> {
+    registered::or_nothing(reader.list(&format!("{vault}/backupInstances"), versions::DATA_PROTECTION).await)
+}
+
+/// The instances that a vault keeps although they were deleted.
+pub(crate) async fn deleted_in(reader: &Reader, vault: &ResourceId) -> Outcome<Vec<Instance>> {
+    let path = format!("{vault}/deletedBackupInstances");
+    registered::or_nothing(reader.list(&path, versions::DATA_PROTECTION).await)
+}
+
+/// Stops the backups of an instance and keeps what it has, for as long as nobody deletes it.
+pub(crate) async fn stop(writer: &Writer, instance: &ResourceId) -> Outcome<Answer> {
+    let path = format!("{instance}/stopProtection");
+    writer.post(&path, versions::DATA_PROTECTION, None).await
+}
+
+/// Deletes an instance with all its backups.
+pub(crate) async fn delete(writer: &Writer, instance: &ResourceId) -> Outcome<Answer> {
+    writer.delete(instance.as_str(), versions::DATA_PROTECTION).await
 }
 
 /// Asks a vault whether an instance with these `properties` would work.

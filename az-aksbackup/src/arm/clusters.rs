@@ -121,6 +121,13 @@ impl Cluster {
         kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("None"))
     }
 
+    /// Whether its identity is a user-assigned one, which other clusters can have as well.
+    pub(crate) fn has_assigned_identity(&self) -> bool {
+        let identity = self.view.identity.as_ref();
+        let assigned = identity.and_then(|identity| identity.user_assigned_identities.as_ref());
+        assigned.is_some_and(|assigned| !assigned.is_empty())
+    }
+
     /// The principal of its own identity: the system-assigned one, else the first user-assigned one.
     pub(crate) fn principal(&self) -> Option<PrincipalId> {
         let identity = self.view.identity.as_ref()?;

@@ -15,6 +15,7 @@ pub(crate) mod extensions;
 pub(crate) mod groups;
 pub(crate) mod identities;
 pub(crate) mod inventory;
+pub(crate) mod marker;
 mod members;
 pub(crate) mod object;
 pub(crate) mod operation;

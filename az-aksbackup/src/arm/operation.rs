@@ -48,6 +48,8 @@ pub(crate) struct ArmOperation {
     resource: Option<(String, &'static str)>,
     result: Option<Url>,
     first: Option<Duration>,
+    /// Whether it ends with the resource being gone.
+    deletes: bool,
 }
 
 /// What a state means.
@@ -76,7 +78,14 @@ impl ArmOperation {
             resource,
             result,
             first,
+            deletes: false,
         }
+    }
+
+    /// The same for a deletion: it is over when the resource is gone.
+    pub(super) fn of_deletion(mut self) -> Self {
+        self.deletes = true;
+        self
     }
 
     /// Asks once how it goes. The first time it only passes on how long Azure wants to be left alone.
@@ -169,6 +178,9 @@ impl ArmOperation {
                 .err();
         };
         let Some(body) = self.reader.get::<Value>(path, version).await? else {
+            if self.deletes {
+                return Ok(Polled::Finished(Value::Null));
+            }
             return Ok(Polled::Running {
                 retry_after: None,
                 status: "not there yet".into(),
@@ -183,6 +195,10 @@ impl ArmOperation {
             State::Running => Ok(Polled::Running {
                 retry_after: None,
                 status: word,
+            }),
+            State::Succeeded if self.deletes => Ok(Polled::Running {
+                retry_after: None,
+                status: "still there".into(),
             }),
             State::Succeeded => Ok(Polled::Finished(body)),
             State::Failed => Failure::failed(self.cannot())

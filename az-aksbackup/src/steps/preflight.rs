@@ -29,6 +29,7 @@ use crate::platform::Azure;
 use crate::steps::conditions;
 use crate::steps::fresh::JustRead;
 use crate::steps::missing_groups::{self, ScopePermissions};
+use crate::steps::teardown;
 use crate::steps::turns;
 use crate::target_ids;
 
@@ -155,7 +156,10 @@ impl Step for Preflight {
         let target = &seen.target;
         conditions::subscription(target, seen.subscription.here())?;
         conditions::region(target, &seen.cluster)?;
-        if self.purpose != Purpose::Grant {
+        if self.purpose == Purpose::Teardown && !seen.cluster.is_running() {
+            return Err(Box::new(teardown::stopped(&target.cluster)));
+        }
+        if !matches!(self.purpose, Purpose::Grant | Purpose::Teardown) {
             let of_target = ClusterRef {
                 id: &target.cluster,
                 target: Some(target),
