@@ -13,7 +13,9 @@ use crate::login::Auth;
 
 mod flags;
 
-pub(crate) use flags::{BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, PrepareArgs, ProtectArgs, RoleArgs, TeardownArgs, UpArgs};
+pub(crate) use flags::{
+    BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, PrepareArgs, ProtectArgs, RoleArgs, TeardownArgs, UpArgs,
+};
 
 /// Set up keyless Azure Backup for an AKS cluster: the cloud side
 ///

@@ -36,7 +36,7 @@ enum Moment {
 
 /// The process that is struck, as the sandbox knows it.
 #[derive(Clone, Default)]
-struct Victim(Arc<AtomicI32>);
+pub(crate) struct Victim(Arc<AtomicI32>);
 
 impl Victim {
     fn is(&self, child: &Child) {
@@ -52,7 +52,7 @@ impl Victim {
 }
 
 /// Lets the sandbox strike at the arrival of request number `number` from now.
-fn strike_on_arrival(stage: &Stage, victim: &Victim, number: usize) {
+pub(crate) fn strike_on_arrival(stage: &Stage, victim: &Victim, number: usize) {
     let (victim, arrived) = (victim.clone(), AtomicUsize::new(0));
     stage.sandbox.log().on_arrival(move |_| {
         if arrived.fetch_add(1, Ordering::SeqCst) + 1 == number {
@@ -63,7 +63,7 @@ fn strike_on_arrival(stage: &Stage, victim: &Victim, number: usize) {
 
 /// Runs a command to its end, whatever that is; strikes soon after the answer number `awaited` of the sandbox. Gives
 /// whether it was struck.
-fn run(stage: &Stage, mut command: Command, mut awaited: Option<usize>, victim: &Victim) -> bool {
+pub(crate) fn run(stage: &Stage, mut command: Command, mut awaited: Option<usize>, victim: &Victim) -> bool {
     const GLANCE: Duration = Duration::from_millis(5);
     let said = stage.folder().join("said.txt");
     let stderr = std::fs::File::create(&said).unwrap();

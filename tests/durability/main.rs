@@ -24,5 +24,6 @@ mod merging;
 mod part;
 mod system_calls;
 mod teams;
+mod teardowns;
 mod tracer;
 mod writer;

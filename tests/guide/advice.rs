@@ -112,7 +112,7 @@ fn command_lines_of_ours_are_data_and_no_part_of_a_text() {
 }
 
 fn names_command(text: &str) -> bool {
-    const COMMANDS: [&str; 19] = [
+    const COMMANDS: [&str; 20] = [
         "backup",
         "configure",
         "diff",
@@ -129,6 +129,7 @@ fn names_command(text: &str) -> bool {
         "report",
         "schema",
         "status",
+        "teardown",
         "unconfigure",
         "up",
         "verify",

@@ -5,9 +5,9 @@ use std::process::Command;
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, binary, finish};
 
-const AZ: [&str; 16] = [
-    "init", "prepare", "grant", "protect", "backup", "jobs", "up", "status", "verify", "doctor", "handoff", "report",
-    "merge", "diff", "migrate", "schema",
+const AZ: [&str; 17] = [
+    "init", "prepare", "grant", "protect", "backup", "jobs", "up", "teardown", "status", "verify", "doctor", "handoff",
+    "report", "merge", "diff", "migrate", "schema",
 ];
 const KUBECTL: [&str; 12] = [
     "configure",

@@ -105,7 +105,11 @@ impl Instance {
 
     /// When Azure purges it, where it was soft-deleted.
     pub(crate) fn purged_at(&self) -> Option<&str> {
-        self.properties.deletion_info.as_ref()?.get("scheduledPurgeTime")?.as_str()
+        self.properties
+            .deletion_info
+            .as_ref()?
+            .get("scheduledPurgeTime")?
+            .as_str()
     }
 
     /// The group that its snapshots go to.
@@ -214,7 +218,11 @@ pub(crate) async fn deleted(reader: &Reader, vault: &ResourceId, cluster: &Resou
 
 /// The backup instances of a vault, of whatever they protect.
 pub(crate) async fn in_vault(reader: &Reader, vault: &ResourceId) -> Outcome<Vec<Instance>> {
-    registered::or_nothing(reader.list(&format!("{vault}/backupInstances"), versions::DATA_PROTECTION).await)
+    registered::or_nothing(
+        reader
+            .list(&format!("{vault}/backupInstances"), versions::DATA_PROTECTION)
+            .await,
+    )
 }
 
 /// The instances that a vault keeps although they were deleted.

@@ -9,15 +9,32 @@ use uuid::Uuid;
 /// The name of the tag.
 pub(crate) const TAG: &str = "aksbackup";
 
+/// The name of the tag with which a vault names its policy.
+pub(crate) const POLICY_TAG: &str = "aksbackup-policy";
+
 /// The tags of `resource`, which is created for `cluster`.
 pub(crate) fn tags(cluster: &ResourceId, resource: &ResourceId) -> Value {
     json!({ TAG: value(cluster, resource) })
 }
 
+/// The tags of `vault`, which is created for `cluster` with `policy`: a policy has no tags of its own.
+pub(crate) fn of_vault(cluster: &ResourceId, vault: &ResourceId, policy: &ResourceId) -> Value {
+    json!({ TAG: value(cluster, vault), POLICY_TAG: value(cluster, policy) })
+}
+
+/// Whether these are the tags of a vault that this tool has created for `cluster`, with `policy`.
+pub(crate) fn names_policy(tags: Option<&BTreeMap<String, String>>, cluster: &ResourceId, policy: &ResourceId) -> bool {
+    has(tags, POLICY_TAG, &value(cluster, policy))
+}
+
 /// Whether these are the tags of something that this tool has created for `cluster`, as `resource`.
 pub(crate) fn is_in(tags: Option<&BTreeMap<String, String>>, cluster: &ResourceId, resource: &ResourceId) -> bool {
-    let own = tags.into_iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case(TAG));
-    own.is_some_and(|(_, own)| *own == value(cluster, resource))
+    has(tags, TAG, &value(cluster, resource))
+}
+
+fn has(tags: Option<&BTreeMap<String, String>>, tag: &str, value: &str) -> bool {
+    let mut tags = tags.into_iter().flatten();
+    tags.any(|(name, own)| name.eq_ignore_ascii_case(tag) && own == value)
 }
 
 /// Differs for each pair, so that a tag that Azure Policy copies from a resource group to what is in it proves nothing.

@@ -66,6 +66,8 @@ pub(crate) struct StorageSetting {
 pub(crate) struct NewVault {
     /// The cluster that it is created for.
     pub(crate) cluster: ResourceId,
+    /// The policy that it is created with.
+    pub(crate) policy: ResourceId,
     /// Its region.
     pub(crate) region: Region,
     /// `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`.
@@ -158,7 +160,7 @@ pub(crate) async fn put_vault(writer: &Writer, vault: &ResourceId, new: &NewVaul
     }
     let body = json!({
         "location": new.region.as_str(),
-        "tags": marker::tags(&new.cluster, vault),
+        "tags": marker::of_vault(&new.cluster, vault, &new.policy),
         "identity": { "type": "SystemAssigned" },
         "properties": {
             "storageSettings": [{ "datastoreType": "VaultStore", "type": new.redundancy }],

@@ -199,9 +199,7 @@ impl Step for Storage {
     async fn apply(&self, writer: &Writer, change: &StorageChange) -> Outcome<Applied> {
         let note = change.note();
         let answer = match change {
-            StorageChange::Group { group, region, cluster } => {
-                groups::put_group(writer, group, region, cluster).await
-            }
+            StorageChange::Group { group, region, cluster } => groups::put_group(writer, group, region, cluster).await,
             StorageChange::Account {
                 account,
                 region,

@@ -316,6 +316,7 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
             }
             let new = NewVault {
                 cluster: target.cluster.clone(),
+                policy: target_ids::policy(target),
                 region,
                 redundancy: target.vault.redundancy.clone(),
                 soft_delete: target.vault.soft_delete.clone(),

@@ -92,7 +92,10 @@ impl Step for BackupInstance {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let common = self.0.common(reader, state, |target| vec![target_ids::vault(target)]).await?;
+        let common = self
+            .0
+            .common(reader, state, |target| vec![target_ids::vault(target)])
+            .await?;
         let target = &common.claims.target;
         let (vault_id, container_id) = (target_ids::vault(target), target_ids::container(target));
         let (vault, jobs, container) = futures::join!(
@@ -116,16 +119,13 @@ impl Step for BackupInstance {
             return Ok(seen.common.gate().unwrap_or_else(|| Decision::Done(String::new())));
         };
         let target = &seen.common.claims.target;
-        let own = match &fate {
-            Fate::None => return Ok(Decision::Done(gone(seen))),
-            Fate::Going(own) => own.clone(),
-            Fate::Kept(why) => match ours(seen) {
-                Some(own) => data::id(own, target),
-                None => return Ok(Decision::Done(format!("left: {why}"))),
-            },
+        let Some(known) = ours(seen) else {
+            return Ok(Decision::Done(match fate {
+                Fate::Kept(why) => format!("left: {why}"),
+                Fate::None | Fate::Going(_) => gone(seen),
+            }));
         };
-        let state = ours(seen).map(Instance::protection).unwrap_or_default();
-        let delete = matches!(fate, Fate::Going(_));
+        let (own, state, delete) = (data::id(known, target), known.protection(), seen.common.deletes());
         if !delete && state == "ProtectionStopped" {
             return Ok(Decision::Done(format!(
                 "backup instance {}: {state}; its backups are kept, with everything that restores or deletes them",
@@ -179,10 +179,14 @@ impl Step for BackupInstance {
     }
 
     fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
-        let Some(backups) = seen.common.backups.here() else { return };
+        let Some(backups) = seen.common.backups.here() else {
+            return;
+        };
         let target = &seen.common.claims.target;
+        let vault = target_ids::vault(target);
         let all = || backups.of_cluster.iter().chain(&backups.in_vault);
-        let is_there = |object: &str| all().any(|own| same(data::id(own, target).as_str(), object));
+        let in_vault = |own: &Instance| own.vault().is_some_and(|own| own == vault);
+        let is_there = |object: &str| all().any(|own| in_vault(own) && same(data::id(own, target).as_str(), object));
         platform::forget(tables, |made| {
             matches!(made.step, StepName::BackupInstance | StepName::Backup) && !is_there(&made.object)
         });
@@ -193,26 +197,32 @@ impl Step for BackupInstance {
     }
 
     fn after_wait(&self, seen: &Seen, _: &State) -> Vec<ChangeNote> {
-        match (seen.common.fate(), ours(seen)) {
-            (Some(Fate::Going(own)), _) => vec![End::Delete(own).note()],
-            (_, Some(own)) => vec![End::Stop(data::id(own, &seen.common.claims.target)).note()],
-            _ => Vec::new(),
-        }
+        let own = ours(seen).map(|own| data::id(own, &seen.common.claims.target));
+        let end = own.map(|own| match seen.common.deletes() {
+            true => End::Delete(own),
+            false => End::Stop(own),
+        });
+        end.iter().map(Change::note).collect()
     }
 }
 
 /// The instance of the cluster that this tool created.
 fn ours(seen: &Seen) -> Option<&Instance> {
-    let (backups, target) = (seen.common.backups.here()?, &seen.common.claims.target);
+    let backups = seen.common.backups.here()?;
     let mut all = backups.of_cluster.iter().chain(&backups.in_vault);
-    all.find(|own| own.protects(&target.cluster) && seen.common.claims.has_made(data::id(own, target).as_str()))
+    all.find(|own| data::is_ours(own, &seen.common.claims))
 }
 
 /// What is said where no instance is left.
 fn gone(seen: &Seen) -> String {
     let target = &seen.common.claims.target;
     let text = format!("no backup instance protects cluster {}", target.cluster.with_group());
-    let deleted = seen.common.backups.here().map(|own| own.deleted.as_slice()).unwrap_or_default();
+    let deleted = seen
+        .common
+        .backups
+        .here()
+        .map(|own| own.deleted.as_slice())
+        .unwrap_or_default();
     match deleted.iter().find(|own| own.protects(&target.cluster)) {
         Some(own) => format!(
             "{text}; {} is soft-deleted until {}",
@@ -228,9 +238,17 @@ fn busy(seen: &Seen, own: &ResourceId, state: &str) -> Option<Wait> {
     if let Some(job) = seen.running.first() {
         return Some(running(job));
     }
-    let changing = ["ConfiguringProtection", "UpdatingProtection", "SoftDeleting", "Deleting", "StoppingProtection"];
+    let changing = [
+        "ConfiguringProtection",
+        "UpdatingProtection",
+        "SoftDeleting",
+        "Deleting",
+        "StoppingProtection",
+    ];
     let name = own.name();
-    changing.contains(&state).then(|| Wait::for_(format!("backup instance {name}: {state}")))
+    changing
+        .contains(&state)
+        .then(|| Wait::for_(format!("backup instance {name}: {state}")))
 }
 
 fn running(job: &Job) -> Wait {
@@ -269,7 +287,9 @@ fn guarded(seen: &Seen) -> Option<Turn> {
 /// # Errors
 /// It has a legal hold or an immutability policy.
 fn not_held(seen: &Seen) -> Outcome<()> {
-    let Some(container) = seen.container.here() else { return Ok(()) };
+    let Some(container) = seen.container.here() else {
+        return Ok(());
+    };
     let target = &seen.common.claims.target;
     let what = match (
         container.properties.has_legal_hold == Some(true),
@@ -281,7 +301,10 @@ fn not_held(seen: &Seen) -> Outcome<()> {
     };
     let (account, name) = (target_ids::account(target), &target.storage.container);
     Failure::failed("cannot delete the backups: their container keeps its blobs")
-        .because(format!("container {name} in storage account {} has {what}", account.with_group()))
+        .because(format!(
+            "container {name} in storage account {} has {what}",
+            account.with_group()
+        ))
         .because("nothing was changed")
         .hint("ask the owner of the storage account why it was set; without --delete-backups the backups are kept")
         .err()

@@ -97,7 +97,7 @@ pub(crate) fn fate(backups: &Backups, claims: &Claims, delete: bool) -> Fate {
 }
 
 /// Whether an instance is the one that this tool created: of this cluster by Azure, in the vault that the person confirmed.
-fn is_ours(own: &Instance, claims: &Claims) -> bool {
+pub(crate) fn is_ours(own: &Instance, claims: &Claims) -> bool {
     let target = &claims.target;
     own.vault().is_some_and(|vault| vault == target_ids::vault(target))
         && own.protects(&target.cluster)

@@ -82,7 +82,13 @@ impl Seen {
         let own = match self.extensions.as_slice() {
             [] => return Ok(None),
             [own] => own,
-            all => return Err(format!("cluster {} has {} of them", target.cluster.with_group(), all.len())),
+            all => {
+                return Err(format!(
+                    "cluster {} has {} of them",
+                    target.cluster.with_group(),
+                    all.len()
+                ));
+            }
         };
         let id = extensions::extension_id(&target.cluster, &own.name);
         if !self.common.claims.has_made(id.as_str()) {
@@ -103,14 +109,20 @@ impl Seen {
         let created = own.system_data.as_ref().and_then(|data| data.created_at);
         match created {
             Some(created) if self.common.claims.has_made_at(&id, created) => Ok(Some(own)),
-            Some(created) => Err(format!("it was created at {created}, another time than the state file says")),
+            Some(created) => Err(format!(
+                "it was created at {created}, another time than the state file says"
+            )),
             None => Err("Azure doesn't say when it was created".into()),
         }
     }
 
     /// The federated credentials of others on the extension's identity, which would go with it.
     pub(super) fn foreign_credentials(&self) -> Vec<&str> {
-        let all = self.identity.here().map(|own| own.credentials.as_slice()).unwrap_or_default();
+        let all = self
+            .identity
+            .here()
+            .map(|own| own.credentials.as_slice())
+            .unwrap_or_default();
         let others = all.iter().filter(|own| !self.is_of_extension(own));
         others.map(|own| own.name.as_str()).collect()
     }
@@ -210,7 +222,10 @@ impl Step for BackupExtension {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let common = self.0.common(reader, state, |target| vec![target.cluster.clone()]).await?;
+        let common = self
+            .0
+            .common(reader, state, |target| vec![target.cluster.clone()])
+            .await?;
         Seen::look(common, reader).await
     }
 
@@ -223,19 +238,27 @@ impl Step for BackupExtension {
             Ok(Some(own)) => own,
             Ok(None) => {
                 let cluster = cluster.with_group();
-                return Ok(Decision::Done(format!("cluster {cluster} has no Azure Backup extension")));
+                return Ok(Decision::Done(format!(
+                    "cluster {cluster} has no Azure Backup extension"
+                )));
             }
             Err(why) => return Ok(Decision::Done(left(seen, &why))),
         };
         let others = seen.foreign_credentials();
         if !others.is_empty() {
-            let why = format!("its identity has federated credentials of others: {}", others.join(", "));
+            let why = format!(
+                "its identity has federated credentials of others: {}",
+                others.join(", ")
+            );
             return Ok(Decision::Done(left(seen, &why)));
         }
         if let Sight::Hidden(_) = seen.identity {
             let why = "the signed-in account can't see whether others use the extension's identity";
             let action = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read";
-            let turn = self.0.options.turn(Person::PlatformTeam, why.into(), Right::new(action, cluster));
+            let turn = self
+                .0
+                .options
+                .turn(Person::PlatformTeam, why.into(), Right::new(action, cluster));
             return Ok(Decision::Blocked(vec![], vec![turn]));
         }
         match own.provisioning_state() {
@@ -290,10 +313,8 @@ fn left(seen: &Seen, why: &str) -> String {
     let cluster = &seen.common.claims.target.cluster;
     let names: Vec<&str> = seen.extensions.iter().map(|own| own.name.as_str()).collect();
     format!(
-        "left: extension {} ({why}); delete it by decision: az k8s-extension delete --cluster-type managedClusters --cluster-name {} \
-         --resource-group {} --name NAME",
+        "left: extension {} of cluster {} ({why})",
         names.join(", "),
-        cluster.name(),
-        cluster.resource_group()
+        cluster.with_group()
     )
 }

@@ -77,7 +77,11 @@ impl Step for FederatedCredentials {
         }
         match seen.ours() {
             Ok(Some(_)) => {}
-            Ok(None) => return Ok(Decision::Done("the extension's identity is gone, with its federated credentials".into())),
+            Ok(None) => {
+                return Ok(Decision::Done(
+                    "the extension's identity is gone, with its federated credentials".into(),
+                ));
+            }
             Err(_) => {
                 let why = "left: they are on the identity of an extension that this tool isn't proven to have created";
                 return Ok(Decision::Done(why.into()));
@@ -121,7 +125,11 @@ impl Step for FederatedCredentials {
             let mut all = own.credentials.iter();
             all.any(|known| same(identities::credential_id(&own.id, &known.name).as_str(), object))
         };
-        let is_on = |object: &str| object.to_ascii_lowercase().starts_with(&own.id.as_str().to_ascii_lowercase());
+        let is_on = |object: &str| {
+            object
+                .to_ascii_lowercase()
+                .starts_with(&own.id.as_str().to_ascii_lowercase())
+        };
         platform::forget(tables, |made| {
             made.step == StepName::FederatedCredentials && is_on(&made.object) && !is_there(&made.object)
         });

@@ -11,7 +11,7 @@
 //! | extension | it stores backups in an account with this tool's tag, and was created when the file says |
 //! | federated credential | it is on that extension's identity, for this cluster and its namespace |
 //! | vault, resource group | this tool's tag, which holds for one cluster and one resource |
-//! | policy | it is in such a vault, and nothing uses it |
+//! | policy | it is in such a vault, whose second tag names it, and nothing uses it |
 //!
 //! Everything else is left and named with its reason. Storage account and container hold the backups and are always left. Each
 //! deletion is decided again, by what Azure says at that moment, right before its request.
@@ -77,7 +77,10 @@ impl TeardownOptions {
                 "--delete-backups is {named}, but the state file names cluster {}",
                 cluster.with_group()
             ))
-            .at_key("target.cluster", format!("the file says {cluster}; nothing was changed"))
+            .at_key(
+                "target.cluster",
+                format!("the file says {cluster}; nothing was changed"),
+            )
             .hint("check the value of --delete-backups: deleted backups can't be restored")
             .err(),
             _ => Ok(()),
@@ -130,7 +133,12 @@ impl Common {
     /// What becomes of the backups; `None` where the signed-in account can't see them.
     fn fate(&self) -> Option<Fate> {
         let backups = self.backups.here()?;
-        Some(data::fate(backups, &self.claims, self.options.delete_backups.is_some()))
+        Some(data::fate(backups, &self.claims, self.deletes()))
+    }
+
+    /// Whether the person wants the backups deleted.
+    fn deletes(&self) -> bool {
+        self.options.delete_backups.is_some()
     }
 
     /// Whether no backup instance is left that could need anything.
@@ -227,7 +235,9 @@ impl Memory {
         let clear = step.name() == StepName::BackupInstance || seen.as_ref().is_clear();
         match stands && clear {
             true => delete().await,
-            false => Ok(Applied::Busy(turns::look_again("Azure has changed since the plan was made"))),
+            false => Ok(Applied::Busy(turns::look_again(
+                "Azure has changed since the plan was made",
+            ))),
         }
     }
 }

@@ -113,7 +113,9 @@ impl Step for ResourceGroups {
     fn decide(&self, seen: &Seen, _: &State) -> Outcome<Decision<DeleteGroup>> {
         let mut notes = kept(seen);
         if let Some(Decision::Done(why)) = seen.common.gate::<DeleteGroup>() {
-            return Ok(Decision::Done(format!("{notes}{why}").trim_end_matches("; ").to_owned()));
+            return Ok(Decision::Done(
+                format!("{notes}{why}").trim_end_matches("; ").to_owned(),
+            ));
         }
         let mut changes = Vec::new();
         for own in &seen.groups {
@@ -178,7 +180,9 @@ async fn content(reader: &Reader, id: ResourceId) -> Outcome<Content> {
         roles::permissions(reader, &id),
     );
     let all = Sight::of(all.map(Some))?;
-    let sees = Sight::of(own.map(Some))?.here().is_some_and(|own| roles::allows(own, ANYTHING));
+    let sees = Sight::of(own.map(Some))?
+        .here()
+        .is_some_and(|own| roles::allows(own, ANYTHING));
     Ok(Content {
         group: Sight::of(group)?,
         content: match sees {

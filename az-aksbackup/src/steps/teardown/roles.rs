@@ -12,9 +12,9 @@ use super::{Common, Memory, deletion};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::roles::{self, Assignment, Role};
 use crate::arm::vaults::{self, Vault};
+use crate::arm::visible::Sight;
 use crate::arm::{clusters, extensions, inventory};
 use crate::checks::role_requirements::{self, Holder};
-use crate::arm::visible::Sight;
 use crate::platform::{self, Azure};
 use crate::target_ids;
 
@@ -112,10 +112,18 @@ impl Step for Roles {
         if let [own] = extensions?.as_slice() {
             holders.extend(own.principal().map(|own| (Holder::ExtensionIdentity, own.clone())));
         }
-        holders.extend(vault.as_ref().and_then(Vault::principal).map(|own| (Holder::Vault, own.clone())));
+        holders.extend(
+            vault
+                .as_ref()
+                .and_then(Vault::principal)
+                .map(|own| (Holder::Vault, own.clone())),
+        );
         holders.extend(cluster.principal().map(|own| (Holder::Cluster, own)));
         let other_policies = match (policies, &vault) {
-            (Ok(all), _) => all.iter().filter(|own| !same(&own.name, target.policy.name.as_str())).count(),
+            (Ok(all), _) => all
+                .iter()
+                .filter(|own| !same(&own.name, target.policy.name.as_str()))
+                .count(),
             (Err(_), None) => 0,
             (Err(failure), Some(_)) => return Err(failure),
         };
@@ -134,9 +142,16 @@ impl Step for Roles {
         }
         let (mut changes, mut left) = (Vec::new(), Vec::new());
         for own in seen.found.iter().filter(|own| is_ours(own, &seen.common)) {
-            let Ok(scope) = own.assignment.properties.scope.parse::<ResourceId>() else { continue };
+            let Ok(scope) = own.assignment.properties.scope.parse::<ResourceId>() else {
+                continue;
+            };
             match used_by_others(own, &scope, seen) {
-                Some(why) => left.push(format!("{} of the {} on {} ({why})", own.role.name, own.holder, scope.name())),
+                Some(why) => left.push(format!(
+                    "{} of the {} on {} ({why})",
+                    own.role.name,
+                    own.holder,
+                    scope.name()
+                )),
                 None => changes.push(Unassign {
                     id: own.assignment.id.clone(),
                     role: own.role,
@@ -148,7 +163,9 @@ impl Step for Roles {
         }
         match changes.is_empty() {
             false => seen.common.unlocked(changes),
-            true if left.is_empty() => Ok(Decision::Done("no role assignment that this tool created is left".into())),
+            true if left.is_empty() => Ok(Decision::Done(
+                "no role assignment that this tool created is left".into(),
+            )),
             true => Ok(Decision::Done(format!("left: {}", left.join(", ")))),
         }
     }
@@ -231,9 +248,13 @@ async fn look(reader: &Reader, target: &Target, holders: &[(Holder, PrincipalId)
         let lists = scopes.iter().map(|scope| roles::assignments(reader, scope, principal));
         for list in futures::future::join_all(lists).await {
             // On a scope that is gone nothing is assigned.
-            let Sight::Here(list) = Sight::of(list.map(Some))? else { continue };
+            let Sight::Here(list) = Sight::of(list.map(Some))? else {
+                continue;
+            };
             for assignment in list {
-                let Some(name) = names.iter().find(|name| same(&name.id, &assignment.id)) else { continue };
+                let Some(name) = names.iter().find(|name| same(&name.id, &assignment.id)) else {
+                    continue;
+                };
                 let own = Found {
                     role: name.role,
                     holder: *holder,

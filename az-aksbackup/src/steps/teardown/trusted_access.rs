@@ -74,7 +74,10 @@ impl Step for TrustedAccess {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let common = self.0.common(reader, state, |target| vec![target.cluster.clone()]).await?;
+        let common = self
+            .0
+            .common(reader, state, |target| vec![target.cluster.clone()])
+            .await?;
         let bindings = trusted_access::bindings(reader, &common.claims.target.cluster).await?;
         Ok(Seen { common, bindings })
     }
@@ -94,12 +97,9 @@ impl Step for TrustedAccess {
         };
         let Some(own) = ours(seen) else {
             return Ok(Decision::Done(format!(
-                "left: role binding {} (this tool didn't create it); delete it by decision: az aks trustedaccess rolebinding \
-                 delete --cluster-name {} --resource-group {} --name {}",
+                "left: role binding {} of vault {} (this tool didn't create it)",
                 own.name,
-                target.cluster.name(),
-                target.cluster.resource_group(),
-                own.name
+                vault.with_group()
             )));
         };
         match own.properties.provisioning_state.as_deref().unwrap_or("Succeeded") {
@@ -142,7 +142,9 @@ impl Step for TrustedAccess {
             let mut ids = seen.bindings.iter();
             ids.any(|own| same(trusted_access::binding_id(cluster, &own.name).as_str(), object))
         };
-        platform::forget(tables, |made| made.step == StepName::TrustedAccess && !is_there(&made.object));
+        platform::forget(tables, |made| {
+            made.step == StepName::TrustedAccess && !is_there(&made.object)
+        });
     }
 
     fn hand_over(&self, change: &Unbind, failure: &Failure) -> Option<Turn> {

@@ -58,7 +58,9 @@ impl Change for VaultEnd {
                 format!("delete Backup vault {}", vault.with_group()),
                 "Microsoft.DataProtection/backupVaults/delete",
                 vault,
-                soft.then(|| "only if Azure keeps no soft-deleted backups in it; else it stays until they are purged".to_owned()),
+                soft.then(|| {
+                    "only if Azure keeps no soft-deleted backups in it; else it stays until they are purged".to_owned()
+                }),
             ),
         }
     }
@@ -82,7 +84,10 @@ impl Step for VaultAndPolicy {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let common = self.0.common(reader, state, |target| vec![target_ids::vault(target)]).await?;
+        let common = self
+            .0
+            .common(reader, state, |target| vec![target_ids::vault(target)])
+            .await?;
         let id = target_ids::vault(&common.claims.target);
         let (vault, policies) = futures::join!(vaults::vault(reader, &id), inventory::policies(reader, &id));
         Ok(Seen {
@@ -110,7 +115,10 @@ impl Step for VaultAndPolicy {
             return Ok(Decision::Done(left(&id, &why)));
         }
         if let Some("Deleting" | "Updating" | "Provisioning") = vault.properties.provisioning_state.as_deref() {
-            return Ok(Decision::Wait(Wait::for_(format!("Backup vault {}: changing", id.with_group()))));
+            return Ok(Decision::Wait(Wait::for_(format!(
+                "Backup vault {}: changing",
+                id.with_group()
+            ))));
         }
         let mut changes = Vec::new();
         let policy = target_ids::policy(target);
@@ -161,7 +169,9 @@ impl Step for VaultAndPolicy {
                     && !seen.policies.iter().any(|own| same(&own.name, name))
             }
         };
-        platform::forget(tables, |made| made.step == StepName::VaultAndPolicy && is_gone(&made.object));
+        platform::forget(tables, |made| {
+            made.step == StepName::VaultAndPolicy && is_gone(&made.object)
+        });
     }
 
     fn hand_over(&self, change: &VaultEnd, failure: &Failure) -> Option<Turn> {
@@ -194,8 +204,15 @@ fn is_free(seen: &Seen, policy: &ResourceId) -> bool {
     let backups = seen.common.backups.here().cloned().unwrap_or_default();
     let going = backups.in_vault.iter().filter(|own| !own.protects(&target.cluster));
     let mut users = going.chain(&backups.deleted);
-    seen.common.claims.has_made(policy.as_str())
-        && !users.any(|own| same(&own.properties.policy_info.policy_id, policy.as_str()))
+    is_our_policy(seen) && !users.any(|own| same(&own.properties.policy_info.policy_id, policy.as_str()))
+}
+
+/// Whether the policy is this tool's: the file says so, and the vault's tag, which was set when the vault was created.
+fn is_our_policy(seen: &Seen) -> bool {
+    let target = &seen.common.claims.target;
+    let policy = target_ids::policy(target);
+    let tags = seen.vault.as_ref().and_then(|vault| vault.tags.as_ref());
+    seen.common.claims.has_made(policy.as_str()) && marker::names_policy(tags, &target.cluster, &policy)
 }
 
 /// What keeps the vault, in words. An instance that is about to be deleted doesn't.
@@ -216,10 +233,13 @@ fn users(seen: &Seen) -> Vec<String> {
         ));
     }
     let policy = target_ids::policy(target);
-    let is_other = |own: &&ListedPolicy| {
-        !(same(&own.name, policy.name()) && seen.common.claims.has_made(policy.as_str()))
-    };
-    let other: Vec<&str> = seen.policies.iter().filter(is_other).map(|own| own.name.as_str()).collect();
+    let is_other = |own: &&ListedPolicy| !(same(&own.name, policy.name()) && is_our_policy(seen));
+    let other: Vec<&str> = seen
+        .policies
+        .iter()
+        .filter(is_other)
+        .map(|own| own.name.as_str())
+        .collect();
     if !other.is_empty() {
         users.push(format!("policies that this tool didn't create: {}", other.join(", ")));
     }
@@ -228,10 +248,5 @@ fn users(seen: &Seen) -> Vec<String> {
 
 /// What is said of a vault that stays.
 fn left(vault: &ResourceId, why: &str) -> String {
-    format!(
-        "left: vault {} ({why}); delete it by decision: az dataprotection backup-vault delete --vault-name {} --resource-group {}",
-        vault.with_group(),
-        vault.name(),
-        vault.resource_group()
-    )
+    format!("left: vault {} ({why})", vault.with_group())
 }

@@ -274,6 +274,35 @@ fn resume(world: &mut World, call: &Call) -> Outcome {
     Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))
 }
 
+/// Backups are deleted by the extension in the cluster, which has to run:
+/// <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-backup-troubleshoot>.
+fn undeletable(world: &World, instance: &str) -> Option<End> {
+    let cluster = world
+        .get(instance)
+        .map(|body| readiness::source(&body["properties"]).to_owned())?;
+    let runs = world.text(&cluster, "/properties/powerState/code") != "Stopped";
+    let extensions = world.list(&cluster, super::extensions::KIND);
+    let installed = extensions
+        .iter()
+        .any(|own| text(own, "/properties/provisioningState") == "Succeeded");
+    let message = "The backup data could not be deleted: the cluster or its extension is not in a running state.";
+    (!(runs && installed)).then(|| End {
+        error: Some(json!({ "code": "BackupPluginDeleteBackupOperationFailed", "message": message })),
+        ..End::default()
+    })
+}
+
+/// When a deletion began and when it will be final, as recorded.
+fn deletion(days: f64) -> Value {
+    let now = jiff::Timestamp::now();
+    let hours = jiff::SignedDuration::from_secs_f64(days * 86400.0);
+    let purge = now.checked_add(hours).unwrap_or(now);
+    json!({
+        "deletionTime": format!("{now:.7}"), "billingEndDate": format!("{purge:.7}"),
+        "scheduledPurgeTime": format!("{purge:.7}"), "deleteActivityID": crate::azure::ids::fresh(),
+    })
+}
+
 /// Deletes softly, unless the vault's soft delete is off.
 fn delete(world: &mut World, call: &Call) -> Outcome {
     let vault = vault_id(world, call)?;
@@ -282,7 +311,15 @@ fn delete(world: &mut World, call: &Call) -> Outcome {
     };
     let soft = world.text(&vault, "/properties/securitySettings/softDeleteSettings/state") != "Off";
     let (key, seconds) = (id.clone(), world.settings.durations.instance_create);
+    let days = world.get(&vault).and_then(|vault| {
+        vault
+            .pointer("/properties/securitySettings/softDeleteSettings/retentionDurationInDays")?
+            .as_f64()
+    });
     let operation = world.start(&id, "deleteBackupInstance", None, seconds, move |world, _| {
+        if let Some(end) = undeletable(world, &key) {
+            return end;
+        }
         let body = world.get(&key).cloned();
         world.remove(&key);
         if let Some(mut body) = body.filter(|_| soft) {
@@ -290,6 +327,7 @@ fn delete(world: &mut World, call: &Call) -> Outcome {
             body["type"] = json!(DELETED);
             body["properties"]["currentProtectionState"] = json!("SoftDeleted");
             body["properties"]["protectionStatus"] = json!({ "status": "SoftDeleted" });
+            body["properties"]["deletionInfo"] = deletion(days.unwrap_or(14.0));
             world.put(body, 0.0);
         }
         End::default()
@@ -309,6 +347,9 @@ fn undelete(world: &mut World, call: &Call) -> Outcome {
             body["type"] = json!(KIND);
             body["properties"]["currentProtectionState"] = json!("ProtectionStopped");
             body["properties"]["protectionStatus"] = json!({ "status": "ProtectionStopped" });
+            if let Some(properties) = body["properties"].as_object_mut() {
+                properties.remove("deletionInfo");
+            }
             world.put(body, 0.0);
         }
         End::default()
