@@ -50,13 +50,13 @@ impl Answer {
         }
     }
 
-    /// What came of the deletion of the resource at `resource`: an operation to follow, or done. It is over once the operation
-    /// says so, or, for an account that can't see the operation, once the resource is gone.
-    pub(crate) fn deleted(self, writer: &Writer, title: String, resource: (String, &'static str)) -> Applied {
+    /// What came of a deletion: an operation to follow, or done. Whether the resource is gone, the next look at it tells.
+    pub(crate) fn deleted(self, writer: &Writer, title: String) -> Applied {
         let reader = writer.reader();
         match self.place(reader) {
-            Some(_) => {
-                let operation = self.follow(reader, title, Some(resource));
+            Some(place) => {
+                let first = retry_after(&self.headers);
+                let operation = ArmOperation::new(reader.clone(), title, Some(place), None, None, first);
                 Applied::Running(Box::new(operation.of_deletion()))
             }
             None => Applied::Done,

@@ -48,7 +48,7 @@ pub(crate) struct ArmOperation {
     resource: Option<(String, &'static str)>,
     result: Option<Url>,
     first: Option<Duration>,
-    /// Whether it ends with the resource being gone.
+    /// Whether it deletes: then whoever may not see it looks at the resource instead.
     deletes: bool,
 }
 
@@ -82,7 +82,7 @@ impl ArmOperation {
         }
     }
 
-    /// The same for a deletion: it is over when the resource is gone.
+    /// The same for a deletion, which an account that can't see the operation doesn't follow.
     pub(super) fn of_deletion(mut self) -> Self {
         self.deletes = true;
         self
@@ -103,6 +103,7 @@ impl ArmOperation {
             Some(Place::Status(url)) => {
                 let raw = self.reader.fetch(&url, "operation").await?;
                 match raw.status {
+                    403 | 404 if self.deletes => Ok(Polled::Finished(Value::Null)),
                     403 | 404 if self.resource.is_some() => self.settle().await,
                     200..300 => self.by_status(raw).await,
                     _ => raw.refused(&self.cannot()).err(),
@@ -121,6 +122,7 @@ impl ArmOperation {
                         })
                     }
                     200..300 => Ok(Polled::Finished(raw.json())),
+                    403 | 404 if self.deletes => Ok(Polled::Finished(Value::Null)),
                     403 | 404 if self.resource.is_some() => self.settle().await,
                     _ => raw.refused(&self.cannot()).err(),
                 }
@@ -178,9 +180,6 @@ impl ArmOperation {
                 .err();
         };
         let Some(body) = self.reader.get::<Value>(path, version).await? else {
-            if self.deletes {
-                return Ok(Polled::Finished(Value::Null));
-            }
             return Ok(Polled::Running {
                 retry_after: None,
                 status: "not there yet".into(),
@@ -195,10 +194,6 @@ impl ArmOperation {
             State::Running => Ok(Polled::Running {
                 retry_after: None,
                 status: word,
-            }),
-            State::Succeeded if self.deletes => Ok(Polled::Running {
-                retry_after: None,
-                status: "still there".into(),
             }),
             State::Succeeded => Ok(Polled::Finished(body)),
             State::Failed => Failure::failed(self.cannot())

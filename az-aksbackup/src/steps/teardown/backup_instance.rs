@@ -157,7 +157,7 @@ impl Step for BackupInstance {
             }
             End::Delete(own) => {
                 let answer = backups::delete(writer, own).await?;
-                Ok(answer.deleted(writer, title, (own.to_string(), version)))
+                Ok(answer.deleted(writer, title))
             }
         };
         self.0.make(self, writer, change, act).await

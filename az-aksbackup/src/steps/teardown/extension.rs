@@ -14,9 +14,9 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::clusters::{self, Cluster};
 use crate::arm::extensions::{self, Extension, named_by};
 use crate::arm::identities::{self, FederatedCredential};
+use crate::arm::marker;
 use crate::arm::storage::{self, Account};
 use crate::arm::visible::Sight;
-use crate::arm::{marker, versions};
 use crate::checks::extension_settings::{self, Stored};
 use crate::platform::{self, Azure};
 use crate::steps::turns;
@@ -275,7 +275,7 @@ impl Step for BackupExtension {
         let delete = async || {
             let title = change.note().summary;
             match extensions::uninstall(writer, &change.extension).await {
-                Ok(answer) => Ok(answer.deleted(writer, title, (change.extension.to_string(), versions::EXTENSIONS))),
+                Ok(answer) => Ok(answer.deleted(writer, title)),
                 Err(failure) => turns::busy(failure, &turns::CLUSTER_BUSY, &title).map(Applied::Busy),
             }
         };

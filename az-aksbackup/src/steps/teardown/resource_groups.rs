@@ -13,10 +13,10 @@ use super::{Common, Memory, deletion};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Group};
 use crate::arm::inventory::{self, Listed};
+use crate::arm::marker;
 use crate::arm::roles;
 use crate::arm::storage::{self, Account};
 use crate::arm::visible::Sight;
-use crate::arm::{marker, versions};
 use crate::platform::{self, Azure};
 use crate::target_ids;
 
@@ -135,11 +135,7 @@ impl Step for ResourceGroups {
     async fn apply(&self, writer: &Writer, change: &DeleteGroup) -> Outcome<Applied> {
         let delete = async || {
             let answer = groups::delete_group(writer, &change.group).await?;
-            Ok(answer.deleted(
-                writer,
-                change.note().summary,
-                (change.group.to_string(), versions::RESOURCES),
-            ))
+            Ok(answer.deleted(writer, change.note().summary))
         };
         self.0.make(self, writer, change, delete).await
     }

@@ -11,7 +11,6 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn, 
 use super::{Common, Memory, deletion};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::trusted_access::{self, Binding};
-use crate::arm::versions;
 use crate::platform::{self, Azure};
 use crate::steps::trusted_access::new_name;
 use crate::steps::turns;
@@ -119,9 +118,7 @@ impl Step for TrustedAccess {
         let delete = async || {
             let title = change.note().summary;
             match trusted_access::delete_binding(writer, &change.binding).await {
-                Ok(answer) => {
-                    Ok(answer.deleted(writer, title, (change.binding.to_string(), versions::MANAGED_CLUSTERS)))
-                }
+                Ok(answer) => Ok(answer.deleted(writer, title)),
                 Err(failure) => turns::busy(failure, &turns::CLUSTER_BUSY, &title).map(Applied::Busy),
             }
         };

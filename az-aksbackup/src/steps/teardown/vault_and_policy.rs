@@ -13,9 +13,9 @@ use super::data::Fate;
 use super::{Common, Memory, deletion};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::inventory::{self, ListedPolicy};
+use crate::arm::marker;
 use crate::arm::vaults::{self, Vault};
 use crate::arm::visible::Sight;
-use crate::arm::{marker, versions};
 use crate::platform::{self, Azure};
 use crate::target_ids;
 
@@ -141,11 +141,11 @@ impl Step for VaultAndPolicy {
         let delete = async || match change {
             VaultEnd::Policy(policy, _) => {
                 let answer = vaults::delete_policy(writer, policy).await?;
-                Ok(answer.deleted(writer, title, (policy.to_string(), versions::DATA_PROTECTION)))
+                Ok(answer.deleted(writer, title))
             }
             VaultEnd::Vault(vault, _) => {
                 let answer = vaults::delete_vault(writer, vault).await?;
-                Ok(answer.deleted(writer, title, (vault.to_string(), versions::DATA_PROTECTION)))
+                Ok(answer.deleted(writer, title))
             }
         };
         self.0.make(self, writer, change, delete).await
