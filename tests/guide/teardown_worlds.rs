@@ -269,7 +269,7 @@ const CASES: &[Case] = &[
         change: |world| {
             let other = world.vault().replace("/bv-", "/others-");
             let other = copy(world, &world.vault(), &other, |body| {
-                body["tags"] = json!({ "owner": "contoso" })
+                body["tags"] = json!({ "owner": "contoso" });
             });
             let (old, new) = (world.vault(), other.rsplit('/').next().unwrap().to_owned());
             edit(world, old.rsplit('/').next().unwrap(), &new);
