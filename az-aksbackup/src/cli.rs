@@ -147,9 +147,9 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// Stop the protection and keep the backups, or undo everything that this tool created
     #[command(after_help = "Examples:
-  az aksbackup teardown --dry-run                     # show what would be deleted, and what stays with its reason
-  az aksbackup teardown                               # stop the protection; the backups and what they need stay
-  az aksbackup teardown --delete-backups rg-aks/aks-demo   # delete the backups as well; this is final
+  az aksbackup teardown --dry-run                     # show what goes, what stays, and why
+  az aksbackup teardown                               # stop the protection, keep the backups
+  az aksbackup teardown --delete-backups rg-aks/aks-demo   # with all backups, for good
   az aksbackup teardown --subscription contoso --cluster rg-aks/aks-demo --vault rg-backup/bv-demo \\
       --storage-account rg-backup/stbackup --snapshot-resource-group rg-snapshots \\
       --yes                                           # in a script: name what is undone")]

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use aksbackup_tests::advice::{destructive_command, is_undecided, literals, sources};
 
+/// A planned change of `teardown` of what this tool created.
+const OF_TEARDOWN: &str =
+    "a planned change of teardown, which the person confirms, of what Azure confirms to be this tool's";
+
 /// Texts that begin with such a verb and are no advice, each with the reason.
-const REVIEWED: [(&str, &str); 5] = [
+const REVIEWED: [(&str, &str); 13] = [
     ("delete pods", "the permission of that change"),
     (
         "remove the client ID from service account {}",
@@ -24,6 +28,14 @@ const REVIEWED: [(&str, &str); 5] = [
         "remove target.instance.excluded_namespaces from the state file",
         "a key of the person's own file; nothing in Azure or the cluster is deleted",
     ),
+    ("delete backup instance {} with all its backups", OF_TEARDOWN),
+    ("delete Trusted Access role binding {}", OF_TEARDOWN),
+    ("remove {} of the {} (principal {}) on {}", OF_TEARDOWN),
+    ("delete federated credential {} for {}", OF_TEARDOWN),
+    ("delete extension {} of cluster {}", OF_TEARDOWN),
+    ("delete backup policy {} in vault {}", OF_TEARDOWN),
+    ("delete Backup vault {}", OF_TEARDOWN),
+    ("delete resource group {}", OF_TEARDOWN),
 ];
 
 fn root() -> PathBuf {
