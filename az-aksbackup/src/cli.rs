@@ -15,7 +15,7 @@ mod flags;
 
 pub(crate) use flags::{
     BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, LifecycleArgs, ListArgs, PrepareArgs, ProtectArgs, ReducingArgs,
-    RoleArgs, UndeleteArgs, UpArgs,
+    RoleArgs, TeardownArgs, UndeleteArgs, UpArgs,
 };
 
 /// Set up keyless Azure Backup for an AKS cluster: the cloud side
@@ -178,6 +178,15 @@ pub(crate) enum Command {
   az aksbackup up --dry-run                           # show the changes
   az aksbackup up --yes                               # without asking")]
     Up(UpArgs),
+    /// Stop the protection and keep the backups, or undo everything that this tool created
+    #[command(after_help = "Examples:
+  az aksbackup teardown --dry-run                     # show what goes, what stays, and why
+  az aksbackup teardown                               # stop the protection, keep the backups
+  az aksbackup teardown --delete-backups rg-aks/aks-demo   # with all backups, for good
+  az aksbackup teardown --subscription contoso --cluster rg-aks/aks-demo --vault rg-backup/bv-demo \\
+      --storage-account rg-backup/stbackup --snapshot-resource-group rg-snapshots \\
+      --yes                                           # in a script: name what is undone")]
+    Teardown(TeardownArgs),
     /// Show what is done, what is next, and whose turn it is
     #[command(after_help = "Examples:
   az aksbackup status                                 # by what Azure shows

@@ -19,6 +19,8 @@ use crate::steps::step07_federated_credentials::FederatedCredentials;
 use crate::steps::step08_roles::Roles;
 use crate::steps::step11_backup_instance::BackupInstance;
 use crate::steps::step12_backup::Backup;
+pub(crate) use crate::steps::teardown::TeardownOptions;
+use crate::steps::teardown::{self, Memory};
 use crate::steps::trusted_access::TrustedAccess;
 
 /// A command's steps.
@@ -84,6 +86,22 @@ pub(crate) fn up(prepare: PrepareOptions, grant: GrantOptions, protect: ProtectO
     })));
     steps.push(step(BackupInstance::new(protect, &read)));
     steps
+}
+
+/// The way back, in the reverse order of dependence.
+pub(crate) fn teardown(options: &TeardownOptions) -> Steps {
+    let read = JustRead::default();
+    let memory = || Memory::new(options);
+    vec![
+        step(Preflight::new(Purpose::Teardown, &read)),
+        step(teardown::backup_instance::BackupInstance(memory())),
+        step(teardown::trusted_access::TrustedAccess(memory())),
+        step(teardown::roles::Roles(memory())),
+        step(teardown::federated_credentials::FederatedCredentials(memory())),
+        step(teardown::extension::BackupExtension(memory())),
+        step(teardown::vault_and_policy::VaultAndPolicy(memory())),
+        step(teardown::resource_groups::ResourceGroups(memory())),
+    ]
 }
 
 /// All steps that can be looked at.

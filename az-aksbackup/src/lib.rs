@@ -30,7 +30,7 @@ use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
-use commands::steps::{Trust, lifecycle, run_list};
+use commands::steps::{TEARDOWN, Trust, lifecycle, run_list};
 use commands::{doctor, init, jobs, list, options, report, selection, status, verify};
 use guide::Wanted;
 
@@ -124,6 +124,15 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
                 keep_stopped: args.keep_stopped,
             };
             lifecycle(cli, wanted, &args.change, false).await
+        }
+        Command::Teardown(args) => {
+            let options = options::teardown(args);
+            if let Some(target) = commands::session::state(cli)?.target {
+                options.must_be_of(&target)?;
+            }
+            let steps = guide::teardown(&options);
+            let trust = Trust::Named(options::confirm(cli, &args.confirm, args.write.dry_run));
+            run_list(cli, TEARDOWN, args.write.dry_run, trust, steps).await
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::List(args) => list::run(cli, args).await,

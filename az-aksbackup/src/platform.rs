@@ -54,6 +54,12 @@ pub(crate) fn drop_unmade(tables: &mut CloudTables, step: StepName, is_there: im
         .retain(|intent| intent.step != step || is_there(&intent.object));
 }
 
+/// Drops what the file says of objects of a step that were seen to be gone: they were deleted, or never created.
+pub(crate) fn forget(tables: &mut CloudTables, is_gone: impl Fn(&Intent) -> bool) {
+    tables.intents.retain(|intent| !is_gone(intent));
+    tables.created.retain(|made| !is_gone(made));
+}
+
 /// Whole seconds: nobody reads more out of the file.
 fn second(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)

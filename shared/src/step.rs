@@ -246,6 +246,16 @@ pub trait Step: 'static {
     /// Which step it is.
     fn name(&self) -> StepName;
 
+    /// Returns the steps that have to be done before this one: those of the guide, unless the command goes another way.
+    fn after(&self) -> &'static [StepName] {
+        self.name().needs()
+    }
+
+    /// Returns whether a plan is made of this step although the steps before it aren't done: it can tell what is left of them.
+    fn looks_ahead(&self) -> bool {
+        false
+    }
+
     /// Reads the world. Reads that need nothing of each other go at the same time.
     fn observe(
         &self,

@@ -26,5 +26,6 @@ mod merging;
 mod part;
 mod system_calls;
 mod teams;
+mod teardowns;
 mod tracer;
 mod writer;

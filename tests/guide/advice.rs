@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use aksbackup_tests::advice::{destructive_command, is_undecided, literals, sources};
 
+/// A planned change of `teardown` of what this tool created.
+const OF_TEARDOWN: &str =
+    "a planned change of teardown, which the person confirms, of what Azure confirms to be this tool's";
+
 /// Texts that begin with such a verb and are no advice, each with the reason.
-const REVIEWED: [(&str, &str); 3] = [
+const REVIEWED: [(&str, &str); 11] = [
     ("delete pods", "the permission of that change"),
     (
         "remove the client ID from service account {}",
@@ -16,6 +20,14 @@ const REVIEWED: [(&str, &str); 3] = [
         "delete pod {}, which missed the injection",
         "a planned change of configure, which the person confirms and which its deployment replaces",
     ),
+    ("delete backup instance {} with all its backups", OF_TEARDOWN),
+    ("delete Trusted Access role binding {}", OF_TEARDOWN),
+    ("remove {} of the {} (principal {}) on {}", OF_TEARDOWN),
+    ("delete federated credential {} for {}", OF_TEARDOWN),
+    ("delete extension {} of cluster {}", OF_TEARDOWN),
+    ("delete backup policy {} in vault {}", OF_TEARDOWN),
+    ("delete Backup vault {}", OF_TEARDOWN),
+    ("delete resource group {}", OF_TEARDOWN),
 ];
 
 fn root() -> PathBuf {
@@ -104,7 +116,7 @@ fn command_lines_of_ours_are_data_and_no_part_of_a_text() {
 }
 
 fn names_command(text: &str) -> bool {
-    const COMMANDS: [&str; 24] = [
+    const COMMANDS: [&str; 25] = [
         "backup",
         "configure",
         "diff",
@@ -125,6 +137,7 @@ fn names_command(text: &str) -> bool {
         "status",
         "stop",
         "suspend",
+        "teardown",
         "unconfigure",
         "undelete",
         "up",

@@ -48,13 +48,20 @@ fn all_of(program: &str) {
     let stage = Stage::new().unwrap();
     prepare(&stage);
     callers(&stage);
-    let state = stage.state_text();
-    for line in all(program) {
+    let (state, azure) = (stage.state_text(), stage.sandbox.azure());
+    let memory = azure.remember();
+    // After a teardown nothing is left in the cluster.
+    let mut lines = all(program);
+    lines.sort_by_key(|line| line.contains("teardown"));
+    for line in lines {
         // Each begins with the file that the last hand-off left, and with copies of it.
         put_state(&stage, &state);
         let line = in_this_world(&stage, &line);
         let (text, code) = run(&stage, person(&line), &line);
         assert!(can_end(&line, code), "{line}\nexit {code}\n{text}");
+        if line.contains("teardown") {
+            azure.recall(&memory);
+        }
         if line.contains("unconfigure") {
             let again = format!("kubectl aksbackup configure --yes --client-id {}", stage.client_id());
             let (text, code) = run(&stage, "cluster-admin", &again);

@@ -5,9 +5,9 @@ use std::process::Command;
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, binary, finish};
 
-const AZ: [&str; 21] = [
+const AZ: [&str; 22] = [
     "init", "prepare", "grant", "protect", "backup", "jobs", "list", "suspend", "stop", "resume", "undelete", "up",
-    "status", "verify", "doctor", "handoff", "report", "merge", "diff", "migrate", "schema",
+    "teardown", "status", "verify", "doctor", "handoff", "report", "merge", "diff", "migrate", "schema",
 ];
 const KUBECTL: [&str; 12] = [
     "configure",

@@ -42,6 +42,8 @@ mod snapshot_group;
 mod status;
 #[cfg(target_os = "linux")]
 mod streams;
+mod teardown;
+mod teardown_worlds;
 mod truth;
 mod twice;
 mod vaults;

@@ -50,6 +50,19 @@ impl Answer {
         }
     }
 
+    /// What came of a deletion: an operation to follow, or done. Whether the resource is gone, the next look at it tells.
+    pub(crate) fn deleted(self, writer: &Writer, title: String) -> Applied {
+        let reader = writer.reader();
+        match self.place(reader) {
+            Some(place) => {
+                let first = retry_after(&self.headers);
+                let operation = ArmOperation::new(reader.clone(), title, Some(place), None, None, first);
+                Applied::Running(Box::new(operation.of_deletion()))
+            }
+            None => Applied::Done,
+        }
+    }
+
     /// The operation that a POST began, for its result; `None` where the answer names none on the ARM host. The result
     /// of an operation that has none of its own is read from `Location`.
     pub(crate) fn operation(self, reader: &Reader, title: String) -> Option<ArmOperation> {

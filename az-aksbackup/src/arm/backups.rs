@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Told, Writer};
-use crate::arm::error::advised;
+use crate::arm::user_error::UserError;
 use crate::arm::{registered, versions};
 
 /// The type under which Azure Backup knows a cluster.
@@ -43,6 +43,8 @@ pub(crate) struct InstanceProperties {
     pub(crate) protection_error_details: Option<Value>,
     /// Errors, older place.
     pub(crate) protection_status: Option<Value>,
+    /// When one that was soft-deleted will be gone.
+    pub(crate) deletion_info: Option<Value>,
 }
 
 /// What an instance protects.
@@ -95,6 +97,21 @@ impl Instance {
         self.properties.current_protection_state.as_deref().unwrap_or("Unknown")
     }
 
+    /// Whether it protects this resource.
+    pub(crate) fn protects(&self, source: &ResourceId) -> bool {
+        let own = self.properties.data_source_info.as_ref();
+        own.is_some_and(|own| same(own.id.trim_end_matches('/'), source.as_str()))
+    }
+
+    /// When Azure purges it, where it was soft-deleted.
+    pub(crate) fn purged_at(&self) -> Option<&str> {
+        self.properties
+            .deletion_info
+            .as_ref()?
+            .get("scheduledPurgeTime")?
+            .as_str()
+    }
+
     /// The group that its snapshots go to.
     pub(crate) fn snapshot_group(&self) -> Option<&str> {
         let parameters = self.properties.policy_info.policy_parameters.as_ref()?;
@@ -134,55 +151,6 @@ impl Instance {
     }
 }
 
-/// An error that Azure Backup words for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UserError {
-    /// Such as `UserErrorMissingRequiredPermissions`.
-    pub(crate) code: String,
-    /// What happened.
-    pub(crate) message: String,
-    /// What Microsoft advises.
-    pub(crate) advice: Vec<String>,
-}
-
-impl UserError {
-    /// The errors of an answer: one, or a list.
-    pub(crate) fn all(value: &Value) -> Vec<Self> {
-        match value {
-            Value::Array(items) => items.iter().flat_map(Self::all).collect(),
-            Value::Object(error) => {
-                let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-                let advice = error.get("recommendedAction").and_then(Value::as_array);
-                let advice = advice.into_iter().flatten().filter_map(Value::as_str);
-                let own = Self {
-                    code: text("code"),
-                    message: text("message"),
-                    advice: advice.map(str::to_owned).collect(),
-                };
-                if own.code.is_empty() && own.message.is_empty() {
-                    Vec::new()
-                } else {
-                    vec![own]
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
-        }
-    }
-
-    /// Adds errors to a failure: code, words and advice.
-    pub(crate) fn explain(errors: &[Self], failure: Failure) -> Failure {
-        let (mut failure, mut advice) = (failure, Vec::new());
-        for error in errors {
-            if failure.code.is_none() && !error.code.is_empty() {
-                failure = failure.code(error.code.clone());
-            }
-            failure = failure.because(format!("{}: {}", error.code, error.message).trim_start_matches(": "));
-            advice.extend(error.advice.iter().cloned());
-        }
-        advised(failure, advice)
-    }
-}
-
 /// The instances that protect a cluster, in whatever vault.
 pub(crate) async fn of_cluster(reader: &Reader, cluster: &ResourceId) -> Outcome<Vec<Instance>> {
     let path = format!("{cluster}/providers/Microsoft.DataProtection/backupInstances");
@@ -191,13 +159,38 @@ pub(crate) async fn of_cluster(reader: &Reader, cluster: &ResourceId) -> Outcome
 
 /// The instances of a cluster that a vault keeps although they were deleted.
 pub(crate) async fn deleted(reader: &Reader, vault: &ResourceId, cluster: &ResourceId) -> Outcome<Vec<Instance>> {
-    let path = format!("{vault}/deletedBackupInstances");
-    let mut all: Vec<Instance> = registered::or_nothing(reader.list(&path, versions::DATA_PROTECTION).await)?;
+    let mut all = deleted_in(reader, vault).await?;
     all.retain(|own| {
         let source = own.properties.data_source_info.as_ref();
         source.is_some_and(|source| same(&source.id, cluster.as_str()))
     });
     Ok(all)
+}
+
+/// The backup instances of a vault, of whatever they protect.
+pub(crate) async fn in_vault(reader: &Reader, vault: &ResourceId) -> Outcome<Vec<Instance>> {
+    registered::or_nothing(
+        reader
+            .list(&format!("{vault}/backupInstances"), versions::DATA_PROTECTION)
+            .await,
+    )
+}
+
+/// The instances that a vault keeps although they were deleted.
+pub(crate) async fn deleted_in(reader: &Reader, vault: &ResourceId) -> Outcome<Vec<Instance>> {
+    let path = format!("{vault}/deletedBackupInstances");
+    registered::or_nothing(reader.list(&path, versions::DATA_PROTECTION).await)
+}
+
+/// Stops the backups of an instance and keeps what it has, for as long as nobody deletes it.
+pub(crate) async fn stop(writer: &Writer, instance: &ResourceId) -> Outcome<Answer> {
+    let path = format!("{instance}/stopProtection");
+    writer.post(&path, versions::DATA_PROTECTION, None).await
+}
+
+/// Deletes an instance with all its backups.
+pub(crate) async fn delete(writer: &Writer, instance: &ResourceId) -> Outcome<Answer> {
+    writer.delete(instance.as_str(), versions::DATA_PROTECTION).await
 }
 
 /// Asks a vault whether an instance with these `properties` would work.

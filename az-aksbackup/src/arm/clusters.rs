@@ -102,13 +102,8 @@ impl Cluster {
 
     /// Whether its nodes are switched on.
     pub(crate) fn is_running(&self) -> bool {
-        let code = self
-            .view
-            .properties
-            .power_state
-            .as_ref()
-            .and_then(|state| state.code.as_deref());
-        runs(code)
+        let state = self.view.properties.power_state.as_ref();
+        runs(state.and_then(|state| state.code.as_deref()))
     }
 
     /// Its version for `If-Match`; older api-versions give none.
@@ -118,12 +113,16 @@ impl Cluster {
 
     /// Whether it has a managed identity, and no service principal.
     pub(crate) fn has_managed_identity(&self) -> bool {
-        let kind = self
-            .view
-            .identity
-            .as_ref()
-            .and_then(|identity| identity.kind.as_deref());
+        let identity = self.view.identity.as_ref();
+        let kind = identity.and_then(|identity| identity.kind.as_deref());
         kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("None"))
+    }
+
+    /// Whether its identity is a user-assigned one, which other clusters can have as well.
+    pub(crate) fn has_assigned_identity(&self) -> bool {
+        let identity = self.view.identity.as_ref();
+        let assigned = identity.and_then(|identity| identity.user_assigned_identities.as_ref());
+        assigned.is_some_and(|assigned| !assigned.is_empty())
     }
 
     /// The principal of its own identity: the system-assigned one, else the first user-assigned one.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{ClientId, PrincipalId, ResourceId};
 use aksbackup_shared::names::{EXTENSION_TYPE, NAMESPACE};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -21,9 +22,20 @@ pub(crate) const KIND: &str = "Microsoft.KubernetesConfiguration/extensions";
 pub(crate) struct Extension {
     /// Its name, which is also Helm's release name.
     pub(crate) name: String,
+    /// When it was created. Who did is null in Azure's answers.
+    #[serde(rename = "systemData")]
+    pub(crate) system_data: Option<SystemData>,
     /// The rest.
     #[serde(default)]
     pub(crate) properties: ExtensionProperties,
+}
+
+/// What Azure Resource Manager notes of a resource.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SystemData {
+    /// When it was created.
+    pub(crate) created_at: Option<Timestamp>,
 }
 
 /// Properties of an extension.
@@ -210,4 +222,9 @@ pub(crate) fn named_by(extension: &Extension) -> Option<Identity> {
         id: own.resource_id.clone()?,
         properties,
     })
+}
+
+/// Uninstalls an extension. Azure removes its identity with it, and with that the identity's federated credentials.
+pub(crate) async fn uninstall(writer: &Writer, extension: &ResourceId) -> Outcome<Answer> {
+    writer.delete(extension.as_str(), versions::EXTENSIONS).await
 }

@@ -1,5 +1,7 @@
 //! Subscriptions, resource groups, and management locks.
 
+use std::collections::BTreeMap;
+
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
 use serde::Deserialize;
@@ -7,7 +9,7 @@ use serde_json::json;
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::{roles, versions};
+use crate::arm::{marker, roles, versions};
 
 /// A subscription.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,7 +26,10 @@ pub(crate) struct Subscription {
 
 /// A resource group. Its location is only that of its metadata: resources in it may be elsewhere.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Group {}
+pub(crate) struct Group {
+    /// Its tags.
+    pub(crate) tags: Option<BTreeMap<String, String>>,
+}
 
 /// A management lock.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -62,10 +67,20 @@ pub(crate) async fn cannot_create(reader: &Reader, subscription: &SubscriptionId
     roles.is_ok_and(|roles| !roles::allows(&roles, CREATE))
 }
 
-/// Makes a group. On an existing one this would replace its tags.
-pub(crate) async fn put_group(writer: &Writer, group: &ResourceId, region: &Region) -> Outcome<Answer> {
-    let body = json!({ "location": region.as_str() });
+/// Makes a group, marked as created for `cluster`. On an existing one this would replace its tags.
+pub(crate) async fn put_group(
+    writer: &Writer,
+    group: &ResourceId,
+    region: &Region,
+    cluster: &ResourceId,
+) -> Outcome<Answer> {
+    let body = json!({ "location": region.as_str(), "tags": marker::tags(cluster, group) });
     writer.put(group.as_str(), versions::RESOURCES, &body, None).await
+}
+
+/// Deletes a group with everything in it.
+pub(crate) async fn delete_group(writer: &Writer, group: &ResourceId) -> Outcome<Answer> {
+    writer.delete(group.as_str(), versions::RESOURCES).await
 }
 
 /// The locks on a scope and above it, not those on single resources within.

@@ -106,3 +106,8 @@ pub(crate) async fn put_credential(
         .put(credential.as_str(), versions::MANAGED_IDENTITY, &body, None)
         .await
 }
+
+/// Deletes a federated credential.
+pub(crate) async fn delete_credential(writer: &Writer, credential: &ResourceId) -> Outcome<Answer> {
+    writer.delete(credential.as_str(), versions::MANAGED_IDENTITY).await
+}

@@ -74,6 +74,11 @@ pub(crate) async fn resources(reader: &Reader, subscription: &SubscriptionId, ki
     reader.list(&path, versions::RESOURCES).await
 }
 
+/// Everything in a group that the caller sees.
+pub(crate) async fn in_group(reader: &Reader, group: &ResourceId) -> Outcome<Vec<Listed>> {
+    reader.list(&format!("{group}/resources"), versions::RESOURCES).await
+}
+
 /// The policies of a vault.
 pub(crate) async fn policies(reader: &Reader, vault: &ResourceId) -> Outcome<Vec<ListedPolicy>> {
     reader

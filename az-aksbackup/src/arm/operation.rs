@@ -48,6 +48,8 @@ pub(crate) struct ArmOperation {
     resource: Option<(String, &'static str)>,
     result: Option<Url>,
     first: Option<Duration>,
+    /// Whether it deletes: then whoever may not see it looks at the resource instead.
+    deletes: bool,
 }
 
 /// What a state means.
@@ -76,7 +78,14 @@ impl ArmOperation {
             resource,
             result,
             first,
+            deletes: false,
         }
+    }
+
+    /// The same for a deletion, which an account that can't see the operation doesn't follow.
+    pub(super) fn of_deletion(mut self) -> Self {
+        self.deletes = true;
+        self
     }
 
     /// Asks once how it goes. The first time it only passes on how long Azure wants to be left alone.
@@ -94,6 +103,7 @@ impl ArmOperation {
             Some(Place::Status(url)) => {
                 let raw = self.reader.fetch(&url, "operation").await?;
                 match raw.status {
+                    403 | 404 if self.deletes => Ok(Polled::Finished(Value::Null)),
                     403 | 404 if self.resource.is_some() => self.settle().await,
                     200..300 => self.by_status(raw).await,
                     _ => raw.refused(&self.cannot()).err(),
@@ -112,6 +122,7 @@ impl ArmOperation {
                         })
                     }
                     200..300 => Ok(Polled::Finished(raw.json())),
+                    403 | 404 if self.deletes => Ok(Polled::Finished(Value::Null)),
                     403 | 404 if self.resource.is_some() => self.settle().await,
                     _ => raw.refused(&self.cannot()).err(),
                 }

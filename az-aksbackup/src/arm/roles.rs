@@ -180,6 +180,11 @@ pub(crate) async fn assign(
     writer.put(&path, versions::AUTHORIZATION, &body, None).await
 }
 
+/// Removes an assignment by its ID.
+pub(crate) async fn unassign(writer: &Writer, id: &str) -> Outcome<Answer> {
+    writer.delete(id, versions::AUTHORIZATION).await
+}
+
 /// One of the caller's roles on a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,5 +1,7 @@
 //! Storage accounts and their blob containers, through ARM alone: no key, no data role.
 
+use std::collections::BTreeMap;
+
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{Region, ResourceId, StorageAccountName, SubscriptionId};
 use serde::Deserialize;
@@ -7,7 +9,7 @@ use serde_json::json;
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::{registered, versions};
+use crate::arm::{marker, registered, versions};
 
 /// Type of a storage account.
 pub(crate) const KIND: &str = "Microsoft.Storage/storageAccounts";
@@ -21,6 +23,8 @@ pub(crate) struct Account {
     pub(crate) kind: Option<String>,
     /// Its SKU.
     pub(crate) sku: Option<Sku>,
+    /// Its tags.
+    pub(crate) tags: Option<BTreeMap<String, String>>,
     /// The rest.
     #[serde(default)]
     pub(crate) properties: AccountProperties,
@@ -194,10 +198,16 @@ pub(crate) async fn refusal_of_name(
     })
 }
 
-/// Makes a general purpose v2 account without shared keys and without public blobs.
-pub(crate) async fn put_account(writer: &Writer, account: &ResourceId, region: &Region, sku: &str) -> Outcome<Answer> {
+/// Makes a general purpose v2 account without shared keys and without public blobs, marked as created for `cluster`.
+pub(crate) async fn put_account(
+    writer: &Writer,
+    account: &ResourceId,
+    (region, sku): (&Region, &str),
+    cluster: &ResourceId,
+) -> Outcome<Answer> {
     let body = json!({
         "location": region.as_str(),
+        "tags": marker::tags(cluster, account),
         "kind": "StorageV2",
         "sku": { "name": sku },
         "properties": {

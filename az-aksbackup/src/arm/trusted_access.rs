@@ -76,3 +76,8 @@ pub(crate) async fn put_binding(
         .put(binding.as_str(), versions::MANAGED_CLUSTERS, &body, None)
         .await
 }
+
+/// Deletes a binding.
+pub(crate) async fn delete_binding(writer: &Writer, binding: &ResourceId) -> Outcome<Answer> {
+    writer.delete(binding.as_str(), versions::MANAGED_CLUSTERS).await
+}

@@ -1,5 +1,7 @@
 //! Backup vaults and their policies.
 
+use std::collections::BTreeMap;
+
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{PrincipalId, Region, ResourceId};
 use serde::Deserialize;
@@ -7,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::{registered, versions};
+use crate::arm::{marker, registered, versions};
 
 /// Type of a Backup vault.
 pub(crate) const KIND: &str = "Microsoft.DataProtection/backupVaults";
@@ -19,6 +21,8 @@ pub(crate) struct Vault {
     pub(crate) location: String,
     /// Its own identity, where it has one.
     pub(crate) identity: Option<VaultIdentity>,
+    /// Its tags.
+    pub(crate) tags: Option<BTreeMap<String, String>>,
     /// The rest.
     #[serde(default)]
     pub(crate) properties: VaultProperties,
@@ -45,6 +49,8 @@ pub(crate) struct VaultProperties {
     pub(crate) storage_settings: Option<Vec<StorageSetting>>,
     /// Soft delete and immutability.
     pub(crate) security_settings: Option<Value>,
+    /// Whether a Resource Guard has to permit what reduces protection.
+    pub(crate) is_vault_protected_by_resource_guard: Option<bool>,
 }
 
 /// The redundancy of one data store.
@@ -58,6 +64,10 @@ pub(crate) struct StorageSetting {
 /// What a new vault is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewVault {
+    /// The cluster that it is created for.
+    pub(crate) cluster: ResourceId,
+    /// The policy that it is created with.
+    pub(crate) policy: ResourceId,
     /// Its region.
     pub(crate) region: Region,
     /// `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`.
@@ -150,6 +160,7 @@ pub(crate) async fn put_vault(writer: &Writer, vault: &ResourceId, new: &NewVaul
     }
     let body = json!({
         "location": new.region.as_str(),
+        "tags": marker::of_vault(&new.cluster, vault, &new.policy),
         "identity": { "type": "SystemAssigned" },
         "properties": {
             "storageSettings": [{ "datastoreType": "VaultStore", "type": new.redundancy }],
@@ -185,4 +196,15 @@ pub(crate) async fn put_policy(writer: &Writer, policy: &ResourceId, properties:
     writer
         .put(policy.as_str(), versions::DATA_PROTECTION, &body, None)
         .await
+}
+
+/// Deletes a policy, which no backup instance uses.
+pub(crate) async fn delete_policy(writer: &Writer, policy: &ResourceId) -> Outcome<Answer> {
+    writer.delete(policy.as_str(), versions::DATA_PROTECTION).await
+}
+
+/// Deletes a vault. From api-version 2025-09-01 on Azure would move a vault with soft-deleted backups to the deleted vaults; an older
+/// version refuses: <https://learn.microsoft.com/azure/backup/secure-by-default>.
+pub(crate) async fn delete_vault(writer: &Writer, vault: &ResourceId) -> Outcome<Answer> {
+    writer.delete(vault.as_str(), versions::BACKUP_VAULT_WRITE).await
 }

@@ -5,7 +5,8 @@ use aksbackup_shared::failure::Failure;
 use aksbackup_shared::fix;
 use aksbackup_shared::schema::Target;
 
-use crate::arm::backups::{Instance, UserError};
+use crate::arm::backups::Instance;
+use crate::arm::user_error::UserError;
 
 /// How the protection of an instance stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

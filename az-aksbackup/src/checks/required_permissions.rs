@@ -29,6 +29,8 @@ pub(crate) enum Purpose {
     Resume,
     /// `undelete`.
     Undelete,
+    /// `teardown`.
+    Teardown,
 }
 
 /// An action on a scope.
@@ -87,6 +89,32 @@ const UNDELETE: &[&str] = &[
     Act::Undelete.action(),
     Act::Resume.action(),
 ];
+const CLUSTER_DELETE: &[&str] = &[
+    "Microsoft.ContainerService/managedClusters/read",
+    "Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings/read",
+    "Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings/delete",
+    "Microsoft.KubernetesConfiguration/extensions/read",
+    "Microsoft.KubernetesConfiguration/extensions/delete",
+];
+const NODES_DELETE: &[&str] = &[
+    "Microsoft.ManagedIdentity/userAssignedIdentities/read",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/delete",
+];
+const VAULT_DELETE: &[&str] = &[
+    "Microsoft.DataProtection/backupVaults/read",
+    "Microsoft.DataProtection/backupVaults/delete",
+    "Microsoft.DataProtection/backupVaults/backupPolicies/read",
+    "Microsoft.DataProtection/backupVaults/backupPolicies/delete",
+    "Microsoft.DataProtection/backupVaults/backupJobs/read",
+    "Microsoft.DataProtection/backupVaults/backupInstances/read",
+    "Microsoft.DataProtection/backupVaults/backupInstances/delete",
+    "Microsoft.DataProtection/backupVaults/backupInstances/stopProtection/action",
+];
+const ROLES_DELETE: &[&str] = &[
+    "Microsoft.Authorization/roleAssignments/read",
+    "Microsoft.Authorization/roleAssignments/delete",
+];
 
 /// The rights that a command needs on what exists or will. Without `nodes`, the node group is not known yet.
 pub(crate) fn needed(purpose: Purpose, target: &Target, nodes: Option<&ResourceId>) -> Vec<Needed> {
@@ -110,6 +138,14 @@ pub(crate) fn needed(purpose: Purpose, target: &Target, nodes: Option<&ResourceI
         Purpose::Grant => grant(),
         Purpose::Protect => vec![(INSTANCE, vault())],
         Purpose::Backup => vec![(BACKUP, vault())],
+        Purpose::Teardown => vec![
+            (CLUSTER_DELETE, cluster()),
+            (NODES_DELETE, nodes.cloned()),
+            (VAULT_DELETE, vault()),
+            (ROLES_DELETE, storage()),
+            (ROLES_DELETE, cluster()),
+            (ROLES_DELETE, snapshots()),
+        ],
         Purpose::Everything => [prepare(), grant(), vec![(INSTANCE, vault())]].concat(),
         Purpose::Suspend => vec![(SUSPEND, vault())],
         Purpose::Stop => vec![(STOP, vault())],

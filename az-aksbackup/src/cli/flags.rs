@@ -172,6 +172,20 @@ pub(crate) struct UpArgs {
     pub(crate) write: WriteArgs,
 }
 
+/// Flags of `teardown`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TeardownArgs {
+    /// Cluster whose backups are deleted for good, to confirm the state file's; without it they are kept
+    #[arg(long, value_name = "RESOURCE-GROUP/CLUSTER")]
+    pub(crate) delete_backups: Option<Named>,
+    /// What is undone.
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+    /// Flags of writing commands.
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
 /// Flags of `jobs`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct JobsArgs {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::cli::{BackupArgs, Cli, ConfirmArgs, RoleArgs, WriteArgs};
-use crate::guide::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions};
+use crate::cli::{BackupArgs, Cli, ConfirmArgs, RoleArgs, TeardownArgs, WriteArgs};
+use crate::guide::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions, TeardownOptions};
 use crate::steps::confirm::Confirm;
 
 /// For `prepare`.
@@ -47,5 +47,12 @@ pub(crate) fn backup(args: &BackupArgs) -> BackupOptions {
     BackupOptions {
         rule: args.rule.clone(),
         retention_tag: args.retention_tag.clone(),
+    }
+}
+
+/// For `teardown`.
+pub(crate) fn teardown(args: &TeardownArgs) -> TeardownOptions {
+    TeardownOptions {
+        delete_backups: args.delete_backups.clone(),
     }
 }

@@ -1,4 +1,4 @@
-//! `prepare`, `grant`, `protect`, `backup` and `up`: each a list of the guide's steps.
+//! `prepare`, `grant`, `protect`, `backup`, `up` and `teardown`: each a list of the guide's steps.
 
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
@@ -16,13 +16,16 @@ use crate::platform::Azure;
 use crate::steps::confirm::{self, Confirm, REDUCED};
 use crate::target_ids;
 
+/// The command that goes the other way.
+pub(crate) const TEARDOWN: &str = "teardown";
+
 /// What has to be confirmed before a command changes anything.
 pub(crate) enum Trust {
     /// Nothing: it gives nothing access.
     Nothing,
     /// What gets access; a target that this user confirmed on this machine, or that a digest names, needs no other word.
     Known(Confirm),
-    /// What gets roles, each time anew.
+    /// What gets roles, or is deleted, each time anew.
     Named(Confirm),
     /// What is protected less afterwards: as known, and that it is so, by a flag or by the answer to a question of its own.
     Reduced(Confirm),
@@ -62,8 +65,8 @@ pub(crate) async fn run_list(
         false => run(&mut steps, &session).await?,
     };
     report.advise(&az(command.to_owned()));
-    // Whoever has just ended the backups is not told to begin them again.
-    let next = status::next(&session.state()).filter(|_| !is_reduced);
+    // Whoever has just ended the backups, or taken everything down, is not told to begin again.
+    let next = status::next(&session.state()).filter(|_| !is_reduced && command != TEARDOWN);
     Ok(conclude(
         &session.console,
         cli.common.output,

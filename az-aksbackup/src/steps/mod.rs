@@ -27,4 +27,5 @@ pub(crate) mod step07_federated_credentials;
 pub(crate) mod step08_roles;
 pub(crate) mod step11_backup_instance;
 pub(crate) mod step12_backup;
+pub(crate) mod teardown;
 pub(crate) mod trusted_access;

@@ -29,6 +29,7 @@ use crate::platform::Azure;
 use crate::steps::conditions;
 use crate::steps::fresh::JustRead;
 use crate::steps::missing_groups::{self, ScopePermissions};
+use crate::steps::teardown;
 use crate::steps::turns;
 use crate::target_ids;
 
@@ -164,6 +165,9 @@ impl Step for Preflight {
         let target = &seen.target;
         conditions::subscription(target, seen.subscription.here())?;
         conditions::region(target, &seen.cluster)?;
+        if self.purpose == Purpose::Teardown && !seen.cluster.is_running() {
+            return Err(Box::new(teardown::stopped(&target.cluster)));
+        }
         if self.needs_fit_cluster() {
             let of_target = ClusterRef {
                 id: &target.cluster,

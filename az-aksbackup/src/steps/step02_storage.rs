@@ -59,12 +59,17 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum StorageChange {
     /// A resource group.
-    Group { group: ResourceId, region: Region },
+    Group {
+        group: ResourceId,
+        region: Region,
+        cluster: ResourceId,
+    },
     /// The account; `group` where its group has to be made first.
     Account {
         account: ResourceId,
         region: Region,
         sku: String,
+        cluster: ResourceId,
         group: Option<Turn>,
     },
     /// The container; `group` as above.
@@ -88,7 +93,7 @@ impl StorageChange {
 impl Change for StorageChange {
     fn note(&self) -> ChangeNote {
         let (summary, action, scope, creates) = match self {
-            Self::Group { group, region } => (
+            Self::Group { group, region, .. } => (
                 format!("create resource group {} in {region}", group.name()),
                 "Microsoft.Resources/subscriptions/resourceGroups/write",
                 format!("/subscriptions/{}", group.subscription()),
@@ -195,10 +200,14 @@ impl Step for Storage {
     async fn apply(&self, writer: &Writer, change: &StorageChange) -> Outcome<Applied> {
         let note = change.note();
         let answer = match change {
-            StorageChange::Group { group, region } => groups::put_group(writer, group, region).await,
+            StorageChange::Group { group, region, cluster } => groups::put_group(writer, group, region, cluster).await,
             StorageChange::Account {
-                account, region, sku, ..
-            } => storage::put_account(writer, account, region, sku).await,
+                account,
+                region,
+                sku,
+                cluster,
+                ..
+            } => storage::put_account(writer, account, (region, sku), cluster).await,
             StorageChange::Container { container, .. } => storage::put_container(writer, container).await,
         };
         match answer {
@@ -260,7 +269,7 @@ impl Step for Storage {
     fn hand_over(&self, change: &StorageChange, failure: &Failure) -> Option<Turn> {
         let refused = visible::is_refused(failure);
         match change {
-            StorageChange::Group { group, region } => refused.then(|| turns::create_group(group, region)),
+            StorageChange::Group { group, region, .. } => refused.then(|| turns::create_group(group, region)),
             StorageChange::Account { group, .. } | StorageChange::Container { group, .. } => {
                 turns::without_group(group.as_ref(), failure)
                     .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
@@ -281,12 +290,14 @@ impl Storage {
             changes.push(StorageChange::Group {
                 group: group.clone(),
                 region: region.clone(),
+                cluster: target.cluster.clone(),
             });
         }
         if seen.snapshot_group.here().is_none() && (snapshot_group != group || new_group.is_none()) {
             changes.push(StorageChange::Group {
                 group: snapshot_group,
                 region: region.clone(),
+                cluster: target.cluster.clone(),
             });
         }
         let account = target_ids::account(target);
@@ -297,6 +308,7 @@ impl Storage {
                 account,
                 region,
                 sku,
+                cluster: target.cluster.clone(),
                 group,
             });
         }

@@ -56,7 +56,11 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum VaultChange {
     /// The vault's group.
-    CreateGroup { group: ResourceId, region: Region },
+    CreateGroup {
+        group: ResourceId,
+        region: Region,
+        cluster: ResourceId,
+    },
     /// The vault; `group` where its group has to be made first.
     CreateVault {
         vault: ResourceId,
@@ -88,7 +92,7 @@ impl VaultChange {
 impl Change for VaultChange {
     fn note(&self) -> ChangeNote {
         match self {
-            Self::CreateGroup { group, region } => note(
+            Self::CreateGroup { group, region, .. } => note(
                 format!("create resource group {} in {region}", group.name()),
                 "Microsoft.Resources/subscriptions/resourceGroups/write",
                 format!("/subscriptions/{}", group.subscription()),
@@ -209,7 +213,9 @@ impl Step for VaultAndPolicy {
     async fn apply(&self, writer: &Writer, change: &VaultChange) -> Outcome<Applied> {
         let title = change.note().summary;
         let answer = match change {
-            VaultChange::CreateGroup { group, region } => groups::put_group(writer, group, region).await,
+            VaultChange::CreateGroup { group, region, cluster } => {
+                groups::put_group(writer, group, region, cluster).await
+            }
             VaultChange::CreateVault { vault, new, .. } => vaults::put_vault(writer, vault, new).await,
             VaultChange::AddIdentity { vault, assigned } => vaults::add_identity(writer, vault, assigned).await,
             VaultChange::CreatePolicy { policy, asked, .. } => {
@@ -261,7 +267,7 @@ impl Step for VaultAndPolicy {
 
     fn hand_over(&self, change: &VaultChange, failure: &Failure) -> Option<Turn> {
         let group = match change {
-            VaultChange::CreateGroup { group, region } => {
+            VaultChange::CreateGroup { group, region, .. } => {
                 return visible::is_refused(failure).then(|| turns::create_group(group, region));
             }
             VaultChange::CreateVault { group, .. } | VaultChange::CreatePolicy { group, .. } => group.as_ref(),
@@ -307,9 +313,12 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
                 changes.push(VaultChange::CreateGroup {
                     group: missing,
                     region: region.clone(),
+                    cluster: target.cluster.clone(),
                 });
             }
             let new = NewVault {
+                cluster: target.cluster.clone(),
+                policy: target_ids::policy(target),
                 region,
                 redundancy: target.vault.redundancy.clone(),
                 soft_delete: target.vault.soft_delete.clone(),

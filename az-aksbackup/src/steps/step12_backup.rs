@@ -18,8 +18,9 @@ use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::schema::{BackupTable, CloudTables, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Deviation, Drift, Right, Step, Turn, Wait};
 
-use crate::arm::backups::{self, Instance, Job, JobState, UserError};
+use crate::arm::backups::{self, Instance, Job, JobState};
 use crate::arm::client::{Reader, Told, Writer};
+use crate::arm::user_error::UserError;
 use crate::arm::visible::{self, Sight};
 use crate::checks::protection;
 use crate::platform::Azure;

@@ -164,7 +164,7 @@ fn of_vault(seen: &Seen) -> Option<&Binding> {
 }
 
 /// A name of at most 24 letters, digits and hyphens, the same for the same vault.
-fn new_name(vault: &ResourceId) -> String {
+pub(crate) fn new_name(vault: &ResourceId) -> String {
     let hash = Uuid::new_v5(&Uuid::NAMESPACE_URL, folded(vault.as_str()).as_bytes());
     format!("backup-{}", &hash.simple().to_string()[..8])
 }

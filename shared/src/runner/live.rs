@@ -18,6 +18,10 @@ use crate::step::{
 pub trait Guided<P: Platform> {
     /// Which step it is.
     fn name(&self) -> StepName;
+    /// Which steps have to be done before.
+    fn after(&self) -> &'static [StepName];
+    /// Whether it is looked at although they aren't.
+    fn looks_ahead(&self) -> bool;
     /// Observes and decides; changes nothing but what is known.
     fn look<'a>(&'a mut self, session: &'a Session<P>) -> Local<'a, Ending>;
     /// Takes the step as far as it goes.
@@ -60,6 +64,14 @@ struct Live<S: Step> {
 impl<S: Step> Guided<S::Platform> for Live<S> {
     fn name(&self) -> StepName {
         self.step.name()
+    }
+
+    fn after(&self) -> &'static [StepName] {
+        self.step.after()
+    }
+
+    fn looks_ahead(&self) -> bool {
+        self.step.looks_ahead()
     }
 
     fn look<'a>(&'a mut self, session: &'a Session<S::Platform>) -> Local<'a, Ending> {

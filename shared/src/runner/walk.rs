@@ -143,7 +143,11 @@ async fn walk<P: Platform>(
     loop {
         let mut held = Vec::new();
         for step in waiting {
-            match ready(step.name(), &names, &endings) {
+            let after = match mode == Mode::Look && step.looks_ahead() {
+                true => &[],
+                false => step.after(),
+            };
+            match ready(step.name(), after, &names, &endings) {
                 Ready::Yes => running.push(Box::pin(async move {
                     let name = step.name();
                     let ending = match mode {
@@ -191,10 +195,10 @@ enum Ready {
 }
 
 /// Whether everything that a step needs, and that is part of this command, is done.
-fn ready(step: StepName, names: &[StepName], endings: &Endings) -> Ready {
+fn ready(step: StepName, after: &[StepName], names: &[StepName], endings: &Endings) -> Ready {
     let mut waiting = false;
     let mut never = Vec::new();
-    for need in std::iter::once(&StepName::Preflight).chain(step.needs()) {
+    for need in std::iter::once(&StepName::Preflight).chain(after) {
         if *need == step || !names.contains(need) {
             continue;
         }

@@ -95,6 +95,23 @@ impl Writer {
         }
     }
 
+    /// Deletes the resource at `path`. One that is gone already is no failure.
+    ///
+    /// # Errors
+    /// As [`Writer::put`].
+    pub(crate) async fn delete(&self, path: &str, version: &str) -> Outcome<Answer> {
+        let call = Call::new(Method::Delete, path, version, None);
+        let raw = self.reader.send(&call).await?;
+        match raw.status {
+            404 => Ok(Answer {
+                status: 204,
+                body: Value::Null,
+                headers: raw.headers,
+            }),
+            _ => Answer::of(raw, &call),
+        }
+    }
+
     async fn write(&self, call: &Call<'_>) -> Outcome<Answer> {
         Answer::of(self.reader.send(call).await?, call)
     }

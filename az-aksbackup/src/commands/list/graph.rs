@@ -213,6 +213,7 @@ impl InstanceRow {
         instances.push(Instance {
             id: self.id,
             properties: InstanceProperties {
+                deletion_info: None,
                 friendly_name: None,
                 data_source_info: Some(Source { id: self.cluster_id }),
                 data_source_set_info: None,
@@ -242,9 +243,11 @@ impl ExtensionRow {
             provisioning_state: filled(self.state),
             ..ExtensionProperties::default()
         };
-        all.entry(cluster.to_owned())
-            .or_default()
-            .push(Extension { name, properties });
+        all.entry(cluster.to_owned()).or_default().push(Extension {
+            name,
+            properties,
+            system_data: None,
+        });
     }
 }
 

@@ -8,7 +8,7 @@ use crate::checks::account::tests::account;
 use crate::target_ids::tests::{example, state};
 
 fn there() -> Seen {
-    let group = || Sight::Here(Group {});
+    let group = || Sight::Here(Group { tags: None });
     Seen {
         target: example(),
         account: Some(account(|_| ())),

@@ -23,7 +23,7 @@ fn vault(change: impl FnOnce(&mut Value)) -> Vault {
 fn there() -> Seen {
     Seen {
         target: example(),
-        group: Sight::Here(Group {}),
+        group: Sight::Here(Group { tags: None }),
         vault: Some(vault(|_| ())),
         policy: Some(policy::facts(&policy::tests::made(|_| ()), "p").unwrap()),
         remark: None,

@@ -16,7 +16,7 @@ pub(crate) fn world() -> World {
         vault: Some(serde_json::from_value(vault).unwrap()),
         policy: None,
         account: Some(account(|_| ())),
-        snapshot_group: Some(Group {}),
+        snapshot_group: Some(Group { tags: None }),
         identity: Sight::Absent,
     }
 }

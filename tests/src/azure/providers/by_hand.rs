@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::readiness::UserError;
-use super::{instances, policies, vaults};
+use super::{instance_lifecycle, instances, policies, vaults};
 use crate::azure::ids;
 use crate::azure::world::{World, text};
 
@@ -83,7 +83,7 @@ pub(crate) fn instances(world: &mut World) {
         body["properties"]["currentProtectionState"] = json!(state);
         if state == "SoftDeleted" {
             world.remove(&id);
-            instances::soft_delete(&mut body);
+            instance_lifecycle::soft_delete(&mut body, None);
         }
         world.put(body, 0.0);
     }

@@ -14,6 +14,7 @@ pub(crate) mod federation;
 pub(crate) mod groups;
 pub(crate) mod identities;
 pub(crate) mod installation;
+pub(crate) mod instance_lifecycle;
 pub(crate) mod instances;
 pub(crate) mod jobs;
 pub(crate) mod locks;

@@ -227,6 +227,23 @@ fn delete(world: &mut World, call: &Call) -> Outcome {
         let message = "The vault cannot be deleted: it has backup instances.";
         return Err(Answer::error(400, "BMSUserErrorVaultHasBackupInstances", message));
     }
+    // "Cannot delete the Backup vault as there are existing backup instances or backup policies in the vault." The code is unverified:
+    // https://learn.microsoft.com/azure/backup/create-manage-backup-vault
+    if !world
+        .list(&vault, "Microsoft.DataProtection/backupVaults/backupPolicies")
+        .is_empty()
+    {
+        let message =
+            "Cannot delete the Backup vault as there are existing backup instances or backup policies in the vault.";
+        return Err(Answer::error(400, "BMSUserErrorVaultHasBackupPolicies", message));
+    }
+    // Below 2025-09-01 soft-deleted instances keep it as well; from then on it is deleted softly with them:
+    // https://learn.microsoft.com/azure/backup/secure-by-default
+    let soft = !world.list(&vault, super::instances::DELETED).is_empty();
+    if soft && call.version() < "2025-09-01" {
+        let message = "The vault cannot be deleted: it has soft-deleted backup instances.";
+        return Err(Answer::error(400, "BMSUserErrorVaultHasSoftDeletedInstances", message));
+    }
     world.remove(&vault);
     Ok(Answer::empty(200))
 }

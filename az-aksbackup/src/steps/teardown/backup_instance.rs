@@ -1,0 +1,311 @@
+//! The backup instance: its protection is stopped and its backups are kept, or it is deleted with them if the person named the
+//! cluster for that.
+//!
+//! Azure Backup deletes backups through the extension, so the cluster has to run and the extension has to work:
+//! <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>. Snapshots in the operational tier
+//! aren't protected by soft delete (same page), so that a deletion is announced as final.
+//!
+//! Rights: `Microsoft.DataProtection/backupVaults/backupInstances/{read,delete,stopProtection/action}` and
+//! `…/backupJobs/read` on the vault.
+
+use aksbackup_shared::command_line::shell;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::ids::{ResourceId, same};
+use aksbackup_shared::schema::{CloudTables, InstanceTable, State};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+
+use super::data::{self, Fate};
+use super::{Common, Memory, deletion};
+use crate::arm::backups::{self, Instance, Job, JobState};
+use crate::arm::client::{Reader, Writer};
+use crate::arm::storage::{self, Container};
+use crate::arm::vaults::{self, Vault};
+use crate::arm::versions;
+use crate::arm::visible::Sight;
+use crate::platform::{self, Azure};
+use crate::target_ids;
+
+const INSTANCES: &str = "Microsoft.DataProtection/backupVaults/backupInstances";
+
+/// The step.
+pub(crate) struct BackupInstance(pub(crate) Memory);
+
+/// What is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(super) common: Common,
+    pub(super) vault: Option<Vault>,
+    /// The jobs of the cluster that run.
+    pub(super) running: Vec<Job>,
+    /// The container; hidden or absent ones hold nothing that is known.
+    pub(super) container: Sight<Container>,
+}
+
+impl AsRef<Common> for Seen {
+    fn as_ref(&self) -> &Common {
+        &self.common
+    }
+}
+
+/// What is done with the instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Its protection is stopped, and its backups are kept.
+    Stop(ResourceId),
+    /// It is deleted, with its backups.
+    Delete(ResourceId),
+}
+
+impl Change for End {
+    fn note(&self) -> ChangeNote {
+        match self {
+            Self::Stop(instance) => deletion(
+                format!("stop the protection of backup instance {}", instance.name()),
+                "Microsoft.DataProtection/backupVaults/backupInstances/stopProtection/action",
+                instance,
+                "no backup is taken any more; existing backups are kept until they are deleted, and cost what they cost now"
+                    .to_owned(),
+            ),
+            Self::Delete(instance) => deletion(
+                format!("delete backup instance {} with all its backups", instance.name()),
+                "Microsoft.DataProtection/backupVaults/backupInstances/delete",
+                instance,
+                "this is final: snapshots in the operational tier are deleted for good, and nothing can be restored from them"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl Step for BackupInstance {
+    type Platform = Azure;
+    type Seen = Seen;
+    type Change = End;
+
+    fn name(&self) -> StepName {
+        StepName::BackupInstance
+    }
+
+    fn after(&self) -> &'static [StepName] {
+        &[]
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let common = self
+            .0
+            .common(reader, state, |target| vec![target_ids::vault(target)])
+            .await?;
+        let target = &common.claims.target;
+        let (vault_id, container_id) = (target_ids::vault(target), target_ids::container(target));
+        let (vault, jobs, container) = futures::join!(
+            vaults::vault(reader, &vault_id),
+            backups::jobs(reader, &vault_id),
+            storage::container(reader, &container_id),
+        );
+        // A vault that is gone has no jobs; who can't see them can't delete the instance either.
+        let jobs = Sight::of(jobs.map(Some))?.here().cloned().unwrap_or_default();
+        let runs = |job: &Job| job.is_of(&target.cluster) && job.state() == JobState::Running;
+        Ok(Seen {
+            vault: vault?,
+            running: jobs.into_iter().filter(runs).collect(),
+            container: Sight::of(container)?,
+            common,
+        })
+    }
+
+    fn decide(&self, seen: &Seen, _: &State) -> Outcome<Decision<End>> {
+        let Some(fate) = seen.common.fate() else {
+            return Ok(seen.common.gate().unwrap_or_else(|| Decision::Done(String::new())));
+        };
+        let target = &seen.common.claims.target;
+        let Some(known) = ours(seen) else {
+            return Ok(Decision::Done(match fate {
+                Fate::Kept(why) => format!("left: {why}"),
+                Fate::None | Fate::Going(_) => gone(seen),
+            }));
+        };
+        let (own, state, delete) = (data::id(known, target), known.protection(), seen.common.deletes());
+        if !delete && state == "ProtectionStopped" {
+            return Ok(Decision::Done(format!(
+                "backup instance {}: {state}; its backups are kept, with everything that restores or deletes them",
+                own.name()
+            )));
+        }
+        if let Some(wait) = busy(seen, &own, state) {
+            return Ok(Decision::Wait(wait));
+        }
+        if let Some(turn) = guarded(seen) {
+            return Ok(Decision::Blocked(vec![], vec![turn]));
+        }
+        match delete {
+            true => {
+                not_held(seen)?;
+                seen.common.unlocked(vec![End::Delete(own)])
+            }
+            false => seen.common.unlocked(vec![End::Stop(own)]),
+        }
+    }
+
+    async fn apply(&self, writer: &Writer, change: &End) -> Outcome<Applied> {
+        let title = change.note().summary;
+        let version = versions::DATA_PROTECTION;
+        let act = async || match change {
+            End::Stop(own) => {
+                let answer = backups::stop(writer, own).await?;
+                Ok(answer.applied(writer, title, (own.to_string(), version)))
+            }
+            End::Delete(own) => {
+                let answer = backups::delete(writer, own).await?;
+                Ok(answer.deleted(writer, title))
+            }
+        };
+        self.0.make(self, writer, change, act).await
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        self.record_blocked(seen, tables);
+        match ours(seen) {
+            Some(own) => {
+                tables.instance = Some(InstanceTable {
+                    instance: data::id(own, &seen.common.claims.target),
+                    protection: own.protection().to_owned(),
+                    written: None,
+                });
+            }
+            None if seen.common.is_clear() => (tables.instance, tables.backup) = (None, None),
+            None => {}
+        }
+    }
+
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        let Some(backups) = seen.common.backups.here() else {
+            return;
+        };
+        let target = &seen.common.claims.target;
+        let vault = target_ids::vault(target);
+        let all = || backups.of_cluster.iter().chain(&backups.in_vault);
+        let in_vault = |own: &Instance| own.vault().is_some_and(|own| own == vault);
+        let is_there = |object: &str| all().any(|own| in_vault(own) && same(data::id(own, target).as_str(), object));
+        platform::forget(tables, |made| {
+            matches!(made.step, StepName::BackupInstance | StepName::Backup) && !is_there(&made.object)
+        });
+    }
+
+    fn hand_over(&self, change: &End, failure: &Failure) -> Option<Turn> {
+        self.0.options.refused(Person::PlatformTeam, change, failure)
+    }
+
+    fn after_wait(&self, seen: &Seen, _: &State) -> Vec<ChangeNote> {
+        let own = ours(seen).map(|own| data::id(own, &seen.common.claims.target));
+        let end = own.map(|own| match seen.common.deletes() {
+            true => End::Delete(own),
+            false => End::Stop(own),
+        });
+        end.iter().map(Change::note).collect()
+    }
+}
+
+/// The instance of the cluster that this tool created.
+fn ours(seen: &Seen) -> Option<&Instance> {
+    let backups = seen.common.backups.here()?;
+    let mut all = backups.of_cluster.iter().chain(&backups.in_vault);
+    all.find(|own| data::is_ours(own, &seen.common.claims))
+}
+
+/// What is said where no instance is left.
+fn gone(seen: &Seen) -> String {
+    let target = &seen.common.claims.target;
+    let text = format!("no backup instance protects cluster {}", target.cluster.with_group());
+    let deleted = seen
+        .common
+        .backups
+        .here()
+        .map(|own| own.deleted.as_slice())
+        .unwrap_or_default();
+    match deleted.iter().find(|own| own.protects(&target.cluster)) {
+        Some(own) => format!(
+            "{text}; {} is soft-deleted until {}",
+            own.id.name(),
+            own.purged_at().unwrap_or("a date that Azure does not say")
+        ),
+        None => text,
+    }
+}
+
+/// What has to end before the instance can be stopped or deleted.
+fn busy(seen: &Seen, own: &ResourceId, state: &str) -> Option<Wait> {
+    if let Some(job) = seen.running.first() {
+        return Some(running(job));
+    }
+    let changing = [
+        "ConfiguringProtection",
+        "UpdatingProtection",
+        "SoftDeleting",
+        "Deleting",
+        "StoppingProtection",
+    ];
+    let name = own.name();
+    changing
+        .contains(&state)
+        .then(|| Wait::for_(format!("backup instance {name}: {state}")))
+}
+
+fn running(job: &Job) -> Wait {
+    let (name, kind) = (
+        job.id.rsplit('/').next().unwrap_or_default(),
+        job.properties.operation_category.as_deref().unwrap_or("backup"),
+    );
+    Wait::for_(format!("{kind} job {name}: {}", job.properties.status))
+}
+
+/// The turn of the owner of the Resource Guard that protects the vault.
+fn guarded(seen: &Seen) -> Option<Turn> {
+    let vault = seen.vault.as_ref()?;
+    let guarded = vault.properties.is_vault_protected_by_resource_guard == Some(true);
+    guarded.then(|| {
+        let vault = target_ids::vault(&seen.common.claims.target);
+        Turn {
+            who: Person::SubscriptionOwner,
+            why: format!(
+                "a Resource Guard protects vault {}: its owner has to permit the end of the protection, and this tool can't ask for that",
+                vault.with_group()
+            ),
+            command: shell(format!(
+                "az dataprotection backup-vault resource-guard-mapping show --vault-name {} --resource-group {} --name DppResourceGuardProxy",
+                vault.name(),
+                vault.resource_group()
+            )),
+            right: Some(Right::new(format!("{INSTANCES}/delete"), vault)),
+            also: Vec::new(),
+        }
+    })
+}
+
+/// Refuses a deletion that the container forbids: Azure Backup deletes blobs with the backups.
+///
+/// # Errors
+/// It has a legal hold or an immutability policy.
+fn not_held(seen: &Seen) -> Outcome<()> {
+    let Some(container) = seen.container.here() else {
+        return Ok(());
+    };
+    let target = &seen.common.claims.target;
+    let what = match (
+        container.properties.has_legal_hold == Some(true),
+        container.properties.has_immutability_policy == Some(true),
+    ) {
+        (true, _) => "a legal hold",
+        (false, true) => "an immutability policy",
+        (false, false) => return Ok(()),
+    };
+    let (account, name) = (target_ids::account(target), &target.storage.container);
+    Failure::failed("cannot delete the backups: their container keeps its blobs")
+        .because(format!(
+            "container {name} in storage account {} has {what}",
+            account.with_group()
+        ))
+        .because("nothing was changed")
+        .hint("ask the owner of the storage account why it was set; without --delete-backups the backups are kept")
+        .err()
+}

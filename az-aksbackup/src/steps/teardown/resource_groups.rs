@@ -1,0 +1,234 @@
+//! The resource groups, if this tool created them and nothing is left in them. Storage account and container are left in any case:
+//! they hold the backups, also those of instances that were deleted in the portal.
+//!
+//! Right: `Microsoft.Resources/subscriptions/resourceGroups/{read,delete}` and `*/read` on the group.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::ids::{ResourceId, same};
+use aksbackup_shared::schema::{CloudTables, State};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn};
+
+use super::{Common, Memory, deletion};
+use crate::arm::client::{Reader, Writer};
+use crate::arm::groups::{self, Group};
+use crate::arm::inventory::{self, Listed};
+use crate::arm::marker;
+use crate::arm::roles;
+use crate::arm::storage::{self, Account};
+use crate::arm::visible::Sight;
+use crate::platform::{self, Azure};
+use crate::target_ids;
+
+/// An action of no provider: who has it can read everything.
+const ANYTHING: &str = "Any.Provider/anything/read";
+
+/// The step.
+pub(crate) struct ResourceGroups(pub(crate) Memory);
+
+/// A group of the target.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    pub(super) id: ResourceId,
+    pub(super) group: Sight<Group>,
+    /// What is in it; hidden where the account can't read all of it.
+    pub(super) content: Sight<Vec<Listed>>,
+}
+
+/// What is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(super) common: Common,
+    pub(super) groups: Vec<Content>,
+    pub(super) account: Option<Account>,
+}
+
+impl AsRef<Common> for Seen {
+    fn as_ref(&self) -> &Common {
+        &self.common
+    }
+}
+
+/// A group to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeleteGroup {
+    pub(super) group: ResourceId,
+}
+
+impl Change for DeleteGroup {
+    fn note(&self) -> ChangeNote {
+        deletion(
+            format!("delete resource group {}", self.group.name()),
+            "Microsoft.Resources/subscriptions/resourceGroups/delete",
+            &self.group,
+            "only if nothing is left in it".to_owned(),
+        )
+    }
+}
+
+impl Step for ResourceGroups {
+    type Platform = Azure;
+    type Seen = Seen;
+    type Change = DeleteGroup;
+
+    fn name(&self) -> StepName {
+        StepName::Storage
+    }
+
+    fn after(&self) -> &'static [StepName] {
+        &[
+            StepName::BackupInstance,
+            StepName::Roles,
+            StepName::Extension,
+            StepName::VaultAndPolicy,
+        ]
+    }
+
+    fn looks_ahead(&self) -> bool {
+        true
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let common = self.0.common(reader, state, |_| Vec::new()).await?;
+        let target = &common.claims.target;
+        let (storage, vault) = (target_ids::storage_group(target), target_ids::vault_group(target));
+        let mut ids: Vec<ResourceId> = Vec::new();
+        for id in [storage, vault, target_ids::snapshot_group(target)] {
+            if common.claims.has_made(id.as_str()) && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        let account = target_ids::account(target);
+        let (groups, account) = futures::join!(
+            futures::future::join_all(ids.into_iter().map(|id| content(reader, id))),
+            storage::account(reader, &account),
+        );
+        Ok(Seen {
+            groups: groups.into_iter().collect::<Outcome<_>>()?,
+            account: account?,
+            common,
+        })
+    }
+
+    fn decide(&self, seen: &Seen, _: &State) -> Outcome<Decision<DeleteGroup>> {
+        let mut notes = kept(seen);
+        if let Some(Decision::Done(why)) = seen.common.gate::<DeleteGroup>() {
+            return Ok(Decision::Done(
+                format!("{notes}{why}").trim_end_matches("; ").to_owned(),
+            ));
+        }
+        let mut changes = Vec::new();
+        for own in &seen.groups {
+            match fit(own, seen) {
+                Ok(true) => changes.push(DeleteGroup { group: own.id.clone() }),
+                Ok(false) => {}
+                Err(why) => notes.push_str(&format!("left: resource group {} ({why}); ", own.id.name())),
+            }
+        }
+        Ok(match changes.is_empty() {
+            false => Decision::Change(changes),
+            true if notes.is_empty() => Decision::Done("no resource group that this tool created is left".into()),
+            true => Decision::Done(notes.trim_end_matches("; ").to_owned()),
+        })
+    }
+
+    async fn apply(&self, writer: &Writer, change: &DeleteGroup) -> Outcome<Applied> {
+        let delete = async || {
+            let answer = groups::delete_group(writer, &change.group).await?;
+            Ok(answer.deleted(writer, change.note().summary))
+        };
+        self.0.make(self, writer, change, delete).await
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        if seen.account.is_none() {
+            tables.storage = None;
+        }
+        self.record_blocked(seen, tables);
+    }
+
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        let is_gone = |object: &str| {
+            let mut gone = seen.groups.iter().filter(|own| matches!(own.group, Sight::Absent));
+            gone.any(|own| same(own.id.as_str(), object))
+        };
+        let account = target_ids::account(&seen.common.claims.target);
+        let of_account = |object: &str| {
+            let (object, account) = (object.to_ascii_lowercase(), account.as_str().to_ascii_lowercase());
+            object == account || object.starts_with(&format!("{account}/"))
+        };
+        platform::forget(tables, |made| {
+            matches!(made.step, StepName::Storage | StepName::VaultAndPolicy)
+                && (is_gone(&made.object) || (seen.account.is_none() && of_account(&made.object)))
+        });
+    }
+
+    fn hand_over(&self, change: &DeleteGroup, failure: &Failure) -> Option<Turn> {
+        self.0.options.refused(Person::PlatformTeam, change, failure)
+    }
+}
+
+/// Reads a group, and what is in it if the account can read whatever that is: a list leaves out what it can't.
+async fn content(reader: &Reader, id: ResourceId) -> Outcome<Content> {
+    let (group, all, own) = futures::join!(
+        groups::group(reader, &id),
+        inventory::in_group(reader, &id),
+        roles::permissions(reader, &id),
+    );
+    let all = Sight::of(all.map(Some))?;
+    let sees = Sight::of(own.map(Some))?
+        .here()
+        .is_some_and(|own| roles::allows(own, ANYTHING));
+    Ok(Content {
+        group: Sight::of(group)?,
+        content: match sees {
+            true => all,
+            false => Sight::Absent,
+        },
+        id,
+    })
+}
+
+/// What is said of the storage, which stays.
+fn kept(seen: &Seen) -> String {
+    let target = &seen.common.claims.target;
+    let account = target_ids::account(target);
+    match &seen.account {
+        Some(_) => format!(
+            "kept: container {} in storage account {}, which holds backups; ",
+            target.storage.container,
+            account.with_group()
+        ),
+        None => String::new(),
+    }
+}
+
+/// Whether a group can be deleted; `false` where it is gone.
+///
+/// # Errors
+/// Why it stays, in words.
+fn fit(own: &Content, seen: &Seen) -> Result<bool, String> {
+    let target = &seen.common.claims.target;
+    let group = match &own.group {
+        Sight::Here(group) => group,
+        Sight::Absent => return Ok(false),
+        Sight::Hidden(_) => return Err("the signed-in account can't see it".into()),
+    };
+    if !marker::is_in(group.tags.as_ref(), &target.cluster, &own.id) {
+        return Err(format!(
+            "nothing in Azure confirms that this tool created it for this cluster: it lacks tag {}",
+            marker::TAG
+        ));
+    }
+    let Some(content) = own.content.here() else {
+        return Err("the signed-in account can't see everything in it".into());
+    };
+    // In a plan the vault is still there.
+    let vault = target_ids::vault(target);
+    let rest = content.iter().filter(|own| !(seen.common.ahead && own.id == vault));
+    let names: Vec<&str> = rest.map(|own| own.name.as_str()).collect();
+    match names.is_empty() {
+        true => Ok(true),
+        false => Err(format!("it still has {}", names.join(", "))),
+    }
+}

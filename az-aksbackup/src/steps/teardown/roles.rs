@@ -1,0 +1,307 @@
+//! The role assignments, before the identities that hold them: those of a principal that is gone stay behind.
+//!
+//! Right: `Microsoft.Authorization/roleAssignments/delete` on the storage account, the cluster, the snapshot resource group.
+
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::ids::{PrincipalId, ResourceId, same};
+use aksbackup_shared::schema::{CloudTables, State, Target};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn};
+
+use super::{Common, Memory, deletion};
+use crate::arm::client::{Reader, Writer};
+use crate::arm::roles::{self, Assignment, Role};
+use crate::arm::vaults::{self, Vault};
+use crate::arm::visible::Sight;
+use crate::arm::{clusters, extensions, inventory};
+use crate::checks::role_requirements::{self, Holder};
+use crate::platform::{self, Azure};
+use crate::target_ids;
+
+/// How many names of an assignment are tried: the first is taken if it is another assignment's.
+const NAMES: usize = 4;
+
+/// The step.
+pub(crate) struct Roles(pub(crate) Memory);
+
+/// An assignment that this tool might have made, and what Azure lists of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(super) role: Role,
+    pub(super) holder: Holder,
+    pub(super) principal: PrincipalId,
+    pub(super) assignment: Assignment,
+}
+
+/// What is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(super) common: Common,
+    /// Who holds roles, as far as they are there.
+    pub(super) holders: Vec<(Holder, PrincipalId)>,
+    /// The assignments with names that this tool would give.
+    pub(super) found: Vec<Found>,
+    /// Whether others use the vault's roles: the policies in it that aren't the target's.
+    pub(super) other_policies: usize,
+    /// Whether other clusters can have the cluster's identity.
+    pub(super) shared_identity: bool,
+}
+
+impl AsRef<Common> for Seen {
+    fn as_ref(&self) -> &Common {
+        &self.common
+    }
+}
+
+/// A role assignment to be removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unassign {
+    pub(super) id: String,
+    role: Role,
+    holder: Holder,
+    principal: PrincipalId,
+    scope: ResourceId,
+}
+
+impl Change for Unassign {
+    fn note(&self) -> ChangeNote {
+        deletion(
+            format!(
+                "remove {} of the {} (principal {}) on {}",
+                self.role.name,
+                self.holder,
+                self.principal,
+                self.scope.name()
+            ),
+            "Microsoft.Authorization/roleAssignments/delete",
+            &self.scope,
+            None,
+        )
+    }
+}
+
+impl Step for Roles {
+    type Platform = Azure;
+    type Seen = Seen;
+    type Change = Unassign;
+
+    fn name(&self) -> StepName {
+        StepName::Roles
+    }
+
+    fn after(&self) -> &'static [StepName] {
+        &[StepName::BackupInstance, StepName::TrustedAccess]
+    }
+
+    fn looks_ahead(&self) -> bool {
+        true
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let common = self.0.common(reader, state, places).await?;
+        let target = &common.claims.target;
+        let vault_id = target_ids::vault(target);
+        let (cluster, extensions, vault, policies) = futures::join!(
+            clusters::existing(reader, &target.cluster),
+            extensions::of_backup(reader, &target.cluster),
+            vaults::vault(reader, &vault_id),
+            inventory::policies(reader, &vault_id),
+        );
+        let (cluster, vault) = (cluster?, vault?);
+        let mut holders = Vec::new();
+        if let [own] = extensions?.as_slice() {
+            holders.extend(own.principal().map(|own| (Holder::ExtensionIdentity, own.clone())));
+        }
+        holders.extend(
+            vault
+                .as_ref()
+                .and_then(Vault::principal)
+                .map(|own| (Holder::Vault, own.clone())),
+        );
+        holders.extend(cluster.principal().map(|own| (Holder::Cluster, own)));
+        let other_policies = match (policies, &vault) {
+            (Ok(all), _) => all
+                .iter()
+                .filter(|own| !same(&own.name, target.policy.name.as_str()))
+                .count(),
+            (Err(_), None) => 0,
+            (Err(failure), Some(_)) => return Err(failure),
+        };
+        Ok(Seen {
+            found: look(reader, target, &holders).await?,
+            holders,
+            shared_identity: cluster.has_assigned_identity(),
+            other_policies,
+            common,
+        })
+    }
+
+    fn decide(&self, seen: &Seen, _: &State) -> Outcome<Decision<Unassign>> {
+        if let Some(decision) = seen.common.gate() {
+            return Ok(decision);
+        }
+        let (mut changes, mut left) = (Vec::new(), Vec::new());
+        for own in seen.found.iter().filter(|own| is_ours(own, &seen.common)) {
+            let Ok(scope) = own.assignment.properties.scope.parse::<ResourceId>() else {
+                continue;
+            };
+            match used_by_others(own, &scope, seen) {
+                Some(why) => left.push(format!(
+                    "{} of the {} on {} ({why})",
+                    own.role.name,
+                    own.holder,
+                    scope.name()
+                )),
+                None => changes.push(Unassign {
+                    id: own.assignment.id.clone(),
+                    role: own.role,
+                    holder: own.holder,
+                    principal: own.principal.clone(),
+                    scope,
+                }),
+            }
+        }
+        match changes.is_empty() {
+            false => seen.common.unlocked(changes),
+            true if left.is_empty() => Ok(Decision::Done(
+                "no role assignment that this tool created is left".into(),
+            )),
+            true => Ok(Decision::Done(format!("left: {}", left.join(", ")))),
+        }
+    }
+
+    async fn apply(&self, writer: &Writer, change: &Unassign) -> Outcome<Applied> {
+        let delete = async || roles::unassign(writer, &change.id).await.map(|_| Applied::Done);
+        self.0.make(self, writer, change, delete).await
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        if seen.common.is_clear() && !seen.found.iter().any(|own| is_ours(own, &seen.common)) {
+            tables.roles = None;
+        }
+        self.record_blocked(seen, tables);
+    }
+
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        // An assignment of a principal that isn't known any more wasn't looked for.
+        let target = &seen.common.claims.target;
+        let names: Vec<Name> = seen.holders.iter().flat_map(|own| names(target, own)).collect();
+        let known = |made: &str| names.iter().any(|name| same(&name.id, made));
+        let is_there = |object: &str| seen.found.iter().any(|own| same(&own.assignment.id, object));
+        platform::forget(tables, |made| {
+            made.step == StepName::Roles && known(&made.object) && !is_there(&made.object)
+        });
+    }
+
+    fn hand_over(&self, change: &Unassign, failure: &Failure) -> Option<Turn> {
+        self.0.options.refused(Person::SubscriptionOwner, change, failure)
+    }
+}
+
+/// The scopes of the roles.
+fn places(target: &Target) -> Vec<ResourceId> {
+    vec![
+        target_ids::account(target),
+        target.cluster.clone(),
+        target_ids::snapshot_group(target),
+    ]
+}
+
+/// An assignment as this tool would make it.
+struct Name {
+    role: Role,
+    scope: ResourceId,
+    id: String,
+}
+
+/// The assignments of `principal` that this tool would make, under each name that it would give them.
+fn names(target: &Target, (holder, principal): &(Holder, PrincipalId)) -> Vec<Name> {
+    let mut rows = role_requirements::rows(target, true, false);
+    rows.extend(role_requirements::rows(target, true, true));
+    let mut all = Vec::new();
+    for row in rows.into_iter().filter(|row| row.holder == *holder) {
+        let mut taken = Vec::new();
+        for _ in 0..NAMES {
+            let name = roles::assignment_name(row.role, principal, &row.scope, &taken);
+            taken.push(name);
+            all.push(Name {
+                role: row.role,
+                id: format!("{}/providers/Microsoft.Authorization/roleAssignments/{name}", row.scope),
+                scope: row.scope.clone(),
+            });
+        }
+    }
+    all
+}
+
+/// Reads the assignments of the holders, and keeps those with names that this tool would give.
+async fn look(reader: &Reader, target: &Target, holders: &[(Holder, PrincipalId)]) -> Outcome<Vec<Found>> {
+    let mut found: Vec<Found> = Vec::new();
+    for own in holders {
+        let (names, (holder, principal)) = (names(target, own), own);
+        let mut scopes: Vec<&ResourceId> = Vec::new();
+        names.iter().for_each(|name| {
+            if !scopes.contains(&&name.scope) {
+                scopes.push(&name.scope);
+            }
+        });
+        let lists = scopes.iter().map(|scope| roles::assignments(reader, scope, principal));
+        for list in futures::future::join_all(lists).await {
+            // On a scope that is gone nothing is assigned.
+            let Sight::Here(list) = Sight::of(list.map(Some))? else {
+                continue;
+            };
+            for assignment in list {
+                let Some(name) = names.iter().find(|name| same(&name.id, &assignment.id)) else {
+                    continue;
+                };
+                let own = Found {
+                    role: name.role,
+                    holder: *holder,
+                    principal: principal.clone(),
+                    assignment,
+                };
+                if !found.contains(&own) {
+                    found.push(own);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether this tool made it: the file says so, and the GUID is the one of exactly what Azure says that it assigns.
+pub(super) fn is_ours(own: &Found, common: &Common) -> bool {
+    let properties = &own.assignment.properties;
+    let Ok(scope) = properties.scope.parse::<ResourceId>() else {
+        return false;
+    };
+    let derived = names(&common.claims.target, &(own.holder, own.principal.clone()));
+    let is_it = |name: &Name| name.role == own.role && name.scope == scope && same(&name.id, &own.assignment.id);
+    common.claims.has_made(&own.assignment.id)
+        && own.assignment.is_for(&own.principal)
+        && own.assignment.is_of(own.role)
+        && derived.iter().any(is_it)
+}
+
+/// Why others need an assignment that this tool made.
+fn used_by_others(own: &Found, scope: &ResourceId, seen: &Seen) -> Option<String> {
+    let target = &seen.common.claims.target;
+    match own.holder {
+        Holder::ExtensionIdentity => None,
+        Holder::Cluster if seen.shared_identity => {
+            Some("other clusters can have the cluster's user-assigned identity as well".into())
+        }
+        Holder::Cluster => None,
+        Holder::Vault if *scope == target.cluster => None,
+        Holder::Vault => {
+            let backups = seen.common.backups.here()?;
+            let others = backups.of_others(target).len();
+            match (others, seen.other_policies) {
+                (0, 0) => None,
+                (0, policies) => Some(format!("the vault has {policies} other policies")),
+                (others, _) => Some(format!("the vault has {others} other backup instances")),
+            }
+        }
+    }
+}
