@@ -232,6 +232,14 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "a vault that another cluster is prepared for, without an instance so far",
+        change: |world| {
+            let scope = format!("{}-of-others", ids::cluster_id());
+            let other = assigned(world, &world.vault_principal(), "Reader", &scope);
+            vec![other, world.vault()]
+        },
+    },
+    Case {
         name: "an instance that the file doesn't say was created",
         change: |world| {
             let name = world.instance().rsplit('/').next().unwrap().to_owned();

@@ -41,6 +41,8 @@ pub(crate) struct Seen {
     pub(super) common: Common,
     pub(super) groups: Vec<Content>,
     pub(super) account: Option<Account>,
+    /// Whether the container is there.
+    pub(super) container: bool,
 }
 
 impl AsRef<Common> for Seen {
@@ -98,14 +100,16 @@ impl Step for ResourceGroups {
                 ids.push(id);
             }
         }
-        let account = target_ids::account(target);
-        let (groups, account) = futures::join!(
+        let (account, container) = (target_ids::account(target), target_ids::container(target));
+        let (groups, account, container) = futures::join!(
             futures::future::join_all(ids.into_iter().map(|id| content(reader, id))),
             storage::account(reader, &account),
+            storage::has_container(reader, &container),
         );
         Ok(Seen {
             groups: groups.into_iter().collect::<Outcome<_>>()?,
             account: account?,
+            container: container?,
             common,
         })
     }
@@ -152,14 +156,15 @@ impl Step for ResourceGroups {
             let mut gone = seen.groups.iter().filter(|own| matches!(own.group, Sight::Absent));
             gone.any(|own| same(own.id.as_str(), object))
         };
-        let account = target_ids::account(&seen.common.claims.target);
-        let of_account = |object: &str| {
-            let (object, account) = (object.to_ascii_lowercase(), account.as_str().to_ascii_lowercase());
-            object == account || object.starts_with(&format!("{account}/"))
+        let target = &seen.common.claims.target;
+        let (account, container) = (target_ids::account(target), target_ids::container(target));
+        let is_unmade = |object: &str| {
+            (seen.account.is_none() && same(account.as_str(), object))
+                || (!seen.container && same(container.as_str(), object))
         };
         platform::forget(tables, |made| {
             matches!(made.step, StepName::Storage | StepName::VaultAndPolicy)
-                && (is_gone(&made.object) || (seen.account.is_none() && of_account(&made.object)))
+                && (is_gone(&made.object) || is_unmade(&made.object))
         });
     }
 

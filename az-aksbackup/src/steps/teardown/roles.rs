@@ -43,6 +43,8 @@ pub(crate) struct Seen {
     pub(super) found: Vec<Found>,
     /// Whether others use the vault's roles: the policies in it that aren't the target's.
     pub(super) other_policies: usize,
+    /// Scopes outside of the target on which the vault has roles, as far as the account can see them.
+    pub(super) elsewhere: Vec<String>,
     /// Whether other clusters can have the cluster's identity.
     pub(super) shared_identity: bool,
 }
@@ -127,7 +129,9 @@ impl Step for Roles {
             (Err(_), None) => 0,
             (Err(failure), Some(_)) => return Err(failure),
         };
+        let principal = vault.as_ref().and_then(Vault::principal);
         Ok(Seen {
+            elsewhere: elsewhere(reader, target, principal).await?,
             found: look(reader, target, &holders).await?,
             holders,
             shared_identity: cluster.has_assigned_identity(),
@@ -296,12 +300,28 @@ fn used_by_others(own: &Found, scope: &ResourceId, seen: &Seen) -> Option<String
         Holder::Vault if *scope == target.cluster => None,
         Holder::Vault => {
             let backups = seen.common.backups.here()?;
-            let others = backups.of_others(target).len();
-            match (others, seen.other_policies) {
-                (0, 0) => None,
-                (0, policies) => Some(format!("the vault has {policies} other policies")),
-                (others, _) => Some(format!("the vault has {others} other backup instances")),
+            match (
+                backups.of_others(target).len(),
+                seen.other_policies,
+                seen.elsewhere.first(),
+            ) {
+                (0, 0, None) => None,
+                (0, 0, Some(scope)) => Some(format!("the vault has a role on {scope} as well")),
+                (0, policies, _) => Some(format!("the vault has {policies} other policies")),
+                (others, ..) => Some(format!("the vault has {others} other backup instances")),
             }
         }
     }
+}
+
+/// The scopes outside of the target on which a vault has roles: another cluster is prepared for it. An account that can't see the
+/// whole subscription doesn't see them.
+pub(super) async fn elsewhere(reader: &Reader, target: &Target, vault: Option<&PrincipalId>) -> Outcome<Vec<String>> {
+    let Some(principal) = vault else { return Ok(Vec::new()) };
+    let all = roles::of_principal(reader, &target.subscription, principal).await;
+    let all = Sight::of(all.map(Some))?.here().cloned().unwrap_or_default();
+    let (places, container) = (places(target), target_ids::container(target));
+    let is_own = |scope: &str| places.iter().chain([&container]).any(|own| same(own.as_str(), scope));
+    let scopes = all.into_iter().map(|own| own.properties.scope);
+    Ok(scopes.filter(|scope| !is_own(scope)).collect())
 }

@@ -121,6 +121,7 @@ fn check_roles(world: World) -> usize {
         holders: vec![(holder, principal)],
         found: vec![found],
         other_policies: usize::from(world.other_policy),
+        elsewhere: vec![],
         shared_identity: world.shared_identity,
     };
     let ends = changes(Roles(Memory::default()).decide(&seen, &State::default()));
@@ -193,6 +194,11 @@ fn check_vault(world: World) -> usize {
         common: world.common(),
         vault: Some(serde_json::from_value(body).unwrap()),
         policies: serde_json::from_value(json!(policies)).unwrap(),
+        elsewhere: if world.elsewhere_role {
+            vec!["/of-others".into()]
+        } else {
+            vec![]
+        },
     };
     let ends = changes(VaultAndPolicy(Memory::default()).decide(&seen, &State::default()));
     let ours = world.claims[5] && world.vault_tag && !world.has_kept_backups();
@@ -201,7 +207,7 @@ fn check_vault(world: World) -> usize {
         match end {
             VaultEnd::Policy(..) => assert!(ours && own_policy, "{world:?}"),
             VaultEnd::Vault(..) => {
-                let used = world.foreign_instance || world.soft_deleted || world.other_policy;
+                let used = world.foreign_instance || world.soft_deleted || world.other_policy || world.elsewhere_role;
                 assert!(ours && own_policy && !used, "{world:?}");
             }
         }
@@ -234,6 +240,7 @@ fn check_groups(world: World) -> usize {
         common,
         groups,
         account: None,
+        container: false,
     };
     let ends = changes(ResourceGroups(Memory::default()).decide(&seen, &State::default()));
     let ours = world.claims[7] && world.group_tag && !world.group_content && !world.has_kept_backups();

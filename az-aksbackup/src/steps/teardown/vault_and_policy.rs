@@ -10,7 +10,7 @@ use aksbackup_shared::schema::{CloudTables, State};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn, Wait};
 
 use super::data::Fate;
-use super::{Common, Memory, deletion};
+use super::{Common, Memory, deletion, roles};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::inventory::{self, ListedPolicy};
 use crate::arm::marker;
@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub(super) common: Common,
     pub(super) vault: Option<Vault>,
     pub(super) policies: Vec<ListedPolicy>,
+    /// Scopes outside of the target on which the vault has roles, as far as the account can see them.
+    pub(super) elsewhere: Vec<String>,
 }
 
 impl AsRef<Common> for Seen {
@@ -90,8 +92,11 @@ impl Step for VaultAndPolicy {
             .await?;
         let id = target_ids::vault(&common.claims.target);
         let (vault, policies) = futures::join!(vaults::vault(reader, &id), inventory::policies(reader, &id));
+        let vault = vault?;
+        let principal = vault.as_ref().and_then(Vault::principal);
         Ok(Seen {
-            vault: vault?,
+            elsewhere: roles::elsewhere(reader, &common.claims.target, principal).await?,
+            vault,
             // A vault that is gone has none.
             policies: match Sight::of(policies.map(Some))? {
                 Sight::Here(policies) => policies,
@@ -230,6 +235,11 @@ fn users(seen: &Seen) -> Vec<String> {
             "soft-deleted backup instance {} until {}",
             own.id.name(),
             own.purged_at().unwrap_or("a date that Azure does not say")
+        ));
+    }
+    if let Some(scope) = seen.elsewhere.first() {
+        users.push(format!(
+            "the vault has a role on {scope}: another cluster might be prepared for it"
         ));
     }
     let policy = target_ids::policy(target);
