@@ -14,7 +14,7 @@ use crate::azure::world::{World, text};
 
 /// Type of an instance, and of one that was deleted softly.
 pub(crate) const KIND: &str = "Microsoft.DataProtection/backupVaults/backupInstances";
-const DELETED: &str = "Microsoft.DataProtection/backupVaults/deletedBackupInstances";
+pub(super) const DELETED: &str = "Microsoft.DataProtection/backupVaults/deletedBackupInstances";
 const READ: &str = "Microsoft.DataProtection/backupVaults/backupInstances/read";
 const ONE: &str =
     "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/backupInstances/{i}";
