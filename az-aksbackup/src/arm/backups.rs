@@ -103,13 +103,11 @@ impl Instance {
         own.is_some_and(|own| same(own.id.trim_end_matches('/'), source.as_str()))
     }
 
-    /// When Azure purges it, where it was soft-deleted.
-    pub(crate) fn purged_at(&self) -> Option<&str> {
-        self.properties
-            .deletion_info
-            .as_ref()?
-            .get("scheduledPurgeTime")?
-            .as_str()
+    /// The day on which Azure purges it (UTC), where it was soft-deleted and Azure says so.
+    pub(crate) fn purged_on(&self) -> Option<String> {
+        let info = self.properties.deletion_info.as_ref()?;
+        let at: Timestamp = info.get("scheduledPurgeTime")?.as_str()?.parse().ok()?;
+        Some(at.strftime("%Y-%m-%d").to_string())
     }
 
     /// The group that its snapshots go to.

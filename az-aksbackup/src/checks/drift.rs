@@ -91,7 +91,7 @@ impl Setting {
             Self::Schedule => "schedule",
             Self::Time => "time of day",
             Self::Retention => "retention",
-            Self::VaultTier => "the vault tier",
+            Self::VaultTier => "vault tier retention",
         }
     }
 }
@@ -99,7 +99,7 @@ impl Setting {
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (what, live, wanted) = (self.setting.words(), &self.live, &self.wanted);
-        write!(f, "{what} is {live} (the target says {wanted})")
+        write!(f, "{what}: {live} (the target says {wanted})")
     }
 }
 
@@ -113,6 +113,14 @@ pub(crate) struct Listed {
     /// What an empty one means, in a word.
     empty: &'static str,
     effect: Effect,
+}
+
+impl Listed {
+    /// Returns whether a live list means the same. Without volume types Azure backs up disks.
+    fn is_same(&self, live: &BTreeSet<String>) -> bool {
+        let only_disks = |own: &BTreeSet<String>| own.is_empty() || own.iter().eq(["AzureDisk"]);
+        *live == self.wanted || self.effect == Effect::NarrowsVolumes && only_disks(live) && only_disks(&self.wanted)
+    }
 }
 
 /// Returns every list of the target that an instance's parameters have.
@@ -205,7 +213,7 @@ fn of_parameters(target: &Target, parameters: &Value) -> Vec<Difference> {
     let (mut all, wanted) = (Vec::new(), &target.instance);
     for list in lists(wanted) {
         let live = listed(parameters, list.key);
-        if live != list.wanted {
+        if !list.is_same(&live) {
             all.push(Difference {
                 reduces: list.effect.reduces(list.setting, &live, &list.wanted),
                 ..difference(
@@ -283,10 +291,18 @@ pub(crate) fn of_policy(target: &Target, own: &Facts) -> Vec<Difference> {
             all.push(difference(setting, live, wanted));
         }
     }
-    let wanted = wanted.vault_tier_retention.is_some();
-    if own.vault_tier != wanted {
-        let used = |used: bool| if used { "in use" } else { "not in use" };
-        all.push(difference(Setting::VaultTier, used(own.vault_tier), used(wanted)));
+    let live = own.vault_tier_retention().or(own.vault_tier.then_some("in use"));
+    let wanted = wanted.vault_tier_retention.as_deref();
+    let same_period = live
+        .unwrap_or_default()
+        .eq_ignore_ascii_case(wanted.unwrap_or_default());
+    if live.is_some() != wanted.is_some() || !same_period {
+        let unused = "not in use";
+        all.push(difference(
+            Setting::VaultTier,
+            live.unwrap_or(unused),
+            wanted.unwrap_or(unused),
+        ));
     }
     all
 }

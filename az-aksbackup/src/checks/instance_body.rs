@@ -59,6 +59,11 @@ pub(crate) fn updated(live: &Value, target: &Target) -> Value {
         members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
     }
     properties["friendlyName"] = json!(target.instance.friendly_name);
+    for (member, kind) in [("dataSourceInfo", "Datasource"), ("dataSourceSetInfo", "DatasourceSet")] {
+        if !properties[member].is_object() {
+            properties[member] = datasource(&target.cluster, target, kind);
+        }
+    }
     let policy = &mut properties["policyInfo"];
     policy["policyId"] = json!(target_ids::policy(target).as_str());
     if let Some(policy) = policy.as_object_mut() {

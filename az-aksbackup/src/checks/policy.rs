@@ -26,6 +26,60 @@ pub(crate) struct Facts {
     pub(crate) time: String,
     /// How long its default retention keeps, such as `P7D`.
     pub(crate) retention: String,
+    /// How many starts its schedule has in one interval.
+    pub(crate) starts: usize,
+    /// Every retention rule: its name, the store that it is about, and how long it keeps.
+    pub(crate) kept: Vec<Kept>,
+}
+
+/// How long a retention rule of a policy keeps what is in a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// The rule's name; `None` for the default one.
+    pub(crate) rule: Option<String>,
+    /// Whether it is about the vault tier.
+    pub(crate) in_vault: bool,
+    /// The period, such as `P7D`.
+    pub(crate) period: String,
+}
+
+impl Facts {
+    /// The retention rules that a policy by schedule and retention doesn't have.
+    pub(crate) fn further_rules(&self) -> Vec<String> {
+        let own = |kept: &&Kept| kept.rule.as_deref().is_some_and(|rule| rule != DAILY);
+        let all = self.kept.iter().filter(own);
+        all.map(|kept| format!("{} ({})", kept.rule.as_deref().unwrap_or_default(), kept.period))
+            .collect()
+    }
+
+    /// How long it keeps copies in the vault tier, where it does.
+    pub(crate) fn vault_tier_retention(&self) -> Option<&str> {
+        let in_vault = self.kept.iter().find(|kept| kept.in_vault);
+        in_vault.map(|kept| kept.period.as_str())
+    }
+}
+
+/// The retention rule of the daily copies in the vault tier.
+const DAILY: &str = "Daily";
+
+fn kept(rules: &[&Value]) -> Vec<Kept> {
+    let of_rule = |rule: &&Value| {
+        let name = (!is_default(rule)).then(|| text(rule, "/name").to_owned());
+        let lifecycles = rule
+            .get("lifecycles")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        lifecycles.into_iter().map(move |own| Kept {
+            rule: name.clone(),
+            in_vault: text(&own, "/sourceDataStore/dataStoreType").eq_ignore_ascii_case("VaultStore"),
+            period: text(&own, "/deleteAfter/duration").to_owned(),
+        })
+    };
+    let retention = rules
+        .iter()
+        .filter(|rule| text(rule, "/objectType").eq_ignore_ascii_case("AzureRetentionRule"));
+    retention.flat_map(of_rule).collect()
 }
 
 /// The `properties` of a policy by the target's schedule and retention.
@@ -43,12 +97,12 @@ pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
     let mut rules = Vec::new();
     if let Some(vault_tier) = &target.vault_tier_retention {
         tags.push(
-            json!({ "isDefault": false, "taggingPriority": 25, "tagInfo": { "tagName": "Daily" },
+            json!({ "isDefault": false, "taggingPriority": 25, "tagInfo": { "tagName": DAILY },
             "criteria": [{ "objectType": "ScheduleBasedBackupCriteria", "absoluteCriteria": ["FirstOfDay"] }] }),
         );
         let copied = keep(&target.retention, "OperationalStore", true);
         rules.push(retention(
-            "Daily",
+            DAILY,
             false,
             &[copied, keep(vault_tier, "VaultStore", false)],
         ));
@@ -155,6 +209,8 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
             .to_owned(),
         time: intervals.first().map(|interval| time_of(interval)).unwrap_or_default(),
         retention: default_text("/lifecycles/0/deleteAfter/duration").to_owned(),
+        starts: intervals.len(),
+        kept: kept(&rules),
     })
 }
 

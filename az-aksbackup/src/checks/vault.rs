@@ -11,7 +11,7 @@ use crate::arm::clusters::Cluster;
 use crate::arm::region;
 use crate::arm::vaults::Vault;
 use crate::checks::drift;
-use crate::checks::policy;
+use crate::checks::policy::{self, Facts};
 use crate::checks::vault_rules;
 use crate::checks::view::{Seen, View};
 
@@ -189,14 +189,26 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
         .map(ToString::to_string)
         .collect();
     match differing.is_empty() {
-        true => Check::ok(LINK, NAME, format!("{name} is there, with the rules of the target")),
+        true => Check::ok(LINK, NAME, in_force(name, &facts)),
         false => Check::error(
             LINK,
             NAME,
             format!("policy {name}: {}", differing.join("; ")),
-            Fix::joined(drift::policy_hints(target)),
+            Fix::joined(drift::policy_hints(target, Some(&facts))),
         )
         .proves("VLT-NO-EDIT"),
+    }
+}
+
+/// A policy that has what the target says, with the rules that the target has no key for.
+fn in_force(name: &str, facts: &Facts) -> String {
+    let further = facts.further_rules();
+    match further.is_empty() {
+        true => format!("{name} is there, with the schedule and retention of the target"),
+        false => format!(
+            "{name} is there, with the schedule and default retention of the target, and further retention rules: {}",
+            further.join(", ")
+        ),
     }
 }
 

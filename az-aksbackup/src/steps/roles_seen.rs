@@ -2,7 +2,7 @@
 
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::guide::Person;
+use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::{Right, Turn};
@@ -37,7 +37,9 @@ impl RolesSeen {
 /// # Errors
 /// As the reads, or the file claims what is not so.
 pub(crate) async fn look(reader: &Reader, state: &State, target: &Target) -> Outcome<RolesSeen> {
-    if let Some(table) = &state.cloud.roles {
+    // A record of another policy or principal says nothing of what is needed now.
+    let holds = StepName::Roles.stale(state).is_none();
+    if let Some(table) = state.cloud.roles.as_ref().filter(|_| holds) {
         return Ok(RolesSeen::Assigned(
             table.written.as_ref().map(|written| written.observed_at),
         ));

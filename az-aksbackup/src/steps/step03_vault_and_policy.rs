@@ -290,7 +290,7 @@ fn finished(seen: &Seen) -> Decision<VaultChange> {
     match differences.is_empty() {
         true => Decision::Done(evidence),
         false => {
-            let hints = drift::policy_hints(&seen.target);
+            let hints = drift::policy_hints(&seen.target, seen.policy.as_ref());
             Decision::Differs(evidence, Drift::of_target(differences, hints))
         }
     }

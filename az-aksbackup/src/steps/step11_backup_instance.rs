@@ -16,7 +16,6 @@ use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{CloudTables, InstanceTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
@@ -35,7 +34,7 @@ use crate::target_ids;
 
 mod update;
 
-use update::{Known, Update};
+use update::{Known, Sent, Update};
 
 /// Step 11.
 #[derive(Debug, Default)]
@@ -46,7 +45,7 @@ pub(crate) struct BackupInstance {
     /// Whether this run has written the instance: what is wrong with it then is not cured by writing it again.
     written: Cell<bool>,
     /// The instance as this run has sent it to change it.
-    sent: RefCell<Option<Value>>,
+    sent: RefCell<Option<Sent>>,
 }
 
 impl BackupInstance {
@@ -81,13 +80,9 @@ pub(crate) enum InstanceChange {
         target: Target,
         roles_since: Option<Timestamp>,
     },
-    /// Make the instance, or write it again because of `error`.
-    Protect {
-        target: Target,
-        instance: ResourceId,
-        error: Option<String>,
-    },
-    /// Change an instance that exists to what the target says.
+    /// Create the instance.
+    Protect { target: Target, instance: ResourceId },
+    /// Change an instance that exists to what the target says, or write it again because it failed.
     Update(Update),
 }
 
@@ -109,11 +104,7 @@ impl Change for InstanceChange {
                 creates: None,
                 warning: None,
             },
-            Self::Protect {
-                target,
-                instance,
-                error,
-            } => ChangeNote {
+            Self::Protect { target, instance } => ChangeNote {
                 reduces: Vec::new(),
                 summary: format!(
                     "protect cluster {} by backup instance {} in vault {} with policy {}",
@@ -126,8 +117,8 @@ impl Change for InstanceChange {
                     "Microsoft.DataProtection/backupVaults/backupInstances/write",
                     vault(target),
                 ),
-                creates: error.is_none().then(|| instance.to_string()),
-                warning: error.clone(),
+                creates: Some(instance.to_string()),
+                warning: None,
             },
             Self::Update(update) => update.note(),
         }
@@ -159,10 +150,11 @@ impl Step for BackupInstance {
                 .map(Some),
             false => Ok(None),
         };
-        let known = match instances.first().filter(|own| is_protected(own)) {
+        let roles = roles?;
+        let known = match chosen(&target, &instances).filter(|own| is_settled(own)) {
             Some(own) => {
                 let sent = self.sent.borrow().clone();
-                Known::look(reader, &target, own, sent.as_ref()).await?
+                Known::look(reader, &target, own, (sent, &roles)).await?
             }
             None => Known::default(),
         };
@@ -171,7 +163,7 @@ impl Step for BackupInstance {
             // Who may not look there learns of it from the validation.
             deleted: Sight::of(deleted)?.here().cloned().unwrap_or_default(),
             instances,
-            roles: roles?,
+            roles,
             target,
             written: self.written.get(),
         })
@@ -184,13 +176,10 @@ impl Step for BackupInstance {
         if let Some(other) = seen.instances.iter().find(others) {
             return Err(Box::new(protection::elsewhere(target, other)));
         }
-        let mut instance = target_ids::instance(target);
-        let mut error = None;
-        if let Some(own) = seen.instances.first() {
+        if let Some(own) = chosen(target, &seen.instances) {
+            let update = |error| update::decide(target, own, (&seen.known, &seen.roles), error);
             match protection::of(own) {
-                Protection::Configured if seen.written || own.has_data_source_set() => {
-                    return update::decide(target, own, &seen.known);
-                }
+                Protection::Configured if seen.written || own.has_data_source_set() => return update(None),
                 Protection::Changing => {
                     let why = format!("backup instance {}: {}", own.id.name(), own.protection());
                     return Ok(Decision::Wait(Wait::for_(why)));
@@ -203,11 +192,10 @@ impl Step for BackupInstance {
                 Protection::Broken if seen.written => return Err(Box::new(protection::broken(own))),
                 // Azure accepts an instance without its data source set, and never backs it up.
                 Protection::Configured | Protection::Broken => {
-                    instance = vault.child("backupInstances", own.id.name());
-                    error = Some(match own.has_data_source_set() {
+                    return update(Some(match own.has_data_source_set() {
                         true => protection::said(own),
                         false => "it has no data source set, so that Azure never backs it up".to_owned(),
-                    });
+                    }));
                 }
             }
         }
@@ -218,17 +206,16 @@ impl Step for BackupInstance {
         if !turns.is_empty() {
             return Ok(Decision::Blocked(vec![], turns));
         }
-        // Of an instance that exists the validation only says that the cluster is protected already.
-        let validate = error.is_none().then(|| InstanceChange::Validate {
-            target: target.clone(),
-            roles_since: seen.roles.since(),
-        });
-        let protect = InstanceChange::Protect {
-            target: target.clone(),
-            instance,
-            error,
-        };
-        Ok(Decision::Change(validate.into_iter().chain([protect]).collect()))
+        Ok(Decision::Change(vec![
+            InstanceChange::Validate {
+                target: target.clone(),
+                roles_since: seen.roles.since(),
+            },
+            InstanceChange::Protect {
+                target: target.clone(),
+                instance: target_ids::instance(target),
+            },
+        ]))
     }
 
     async fn apply(&self, writer: &Writer, change: &InstanceChange) -> Outcome<Applied> {
@@ -239,7 +226,7 @@ impl Step for BackupInstance {
                 let validation = Validation::begin(writer.reader(), &vault, &properties, title, *roles_since).await?;
                 Ok(Applied::Running(Box::new(validation)))
             }
-            InstanceChange::Protect { target, instance, .. } => {
+            InstanceChange::Protect { target, instance } => {
                 let answer = backups::put(writer, instance, &instance_body::properties(target)).await?;
                 self.written.set(true);
                 Ok(answer.applied(writer, title, (instance.to_string(), versions::DATA_PROTECTION)))
@@ -247,6 +234,7 @@ impl Step for BackupInstance {
             InstanceChange::Update(update) => {
                 let (applied, sent) = update.apply(writer, title).await?;
                 if sent.is_some() {
+                    self.written.set(true);
                     self.sent.replace(sent);
                 }
                 Ok(applied)
@@ -256,7 +244,7 @@ impl Step for BackupInstance {
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
         platform::drop_unmade(tables, StepName::BackupInstance, |object| is_there(seen, object));
-        tables.instance = seen.instances.first().map(|instance| InstanceTable {
+        tables.instance = chosen(&seen.target, &seen.instances).map(|instance| InstanceTable {
             instance: target_ids::vault(&seen.target).child("backupInstances", instance.id.name()),
             protection: instance.protection().to_owned(),
             written: None,
@@ -272,7 +260,7 @@ impl Step for BackupInstance {
     }
 
     fn goes_on(&self, seen: &Seen) -> bool {
-        let own = seen.instances.first();
+        let own = chosen(&seen.target, &seen.instances);
         own.is_some_and(|own| matches!(protection::of(own), Protection::Changing | Protection::Unknown))
     }
 
@@ -285,15 +273,20 @@ impl Step for BackupInstance {
         let changes = target.map(|target| InstanceChange::Protect {
             target: target.clone(),
             instance: target_ids::instance(target),
-            error: None,
         });
         changes.iter().map(Change::note).collect()
     }
 }
 
-/// Whether an instance protects the cluster, so that it can be changed.
-fn is_protected(own: &Instance) -> bool {
-    protection::of(own) == Protection::Configured
+/// The instance that the target means: the one of its name, else the first. A cluster can have several, with different policies.
+fn chosen<'a>(target: &Target, instances: &'a [Instance]) -> Option<&'a Instance> {
+    let named = |own: &&Instance| same(own.id.name(), target.instance.name.as_str());
+    instances.iter().find(named).or_else(|| instances.first())
+}
+
+/// Whether Azure is done with an instance, so that it can be changed.
+fn is_settled(own: &Instance) -> bool {
+    matches!(protection::of(own), Protection::Configured | Protection::Broken)
 }
 
 /// Whether an instance of the cluster is the `object` of an intent.

@@ -37,6 +37,14 @@ pub(super) fn trusted_access(state: &State) -> Option<String> {
 
 pub(super) fn roles(state: &State) -> Option<String> {
     let (own, cloud) = (state.cloud.roles.as_ref()?, &state.cloud);
+    // Of the vault's roles, all but Reader are for the vault tier.
+    let has_tier = own
+        .assignments
+        .iter()
+        .any(|role| role.holder == "vault" && role.role != "Reader");
+    if cloud.vault.as_ref().is_some_and(|vault| vault.vault_tier) && !has_tier {
+        return Some("done for a policy without the vault tier, whose roles are missing".to_owned());
+    }
     own.assignments.iter().find_map(|role| {
         let holder = match role.holder.as_str() {
             "extension identity" => cloud.identity.as_ref().map(|table| &table.principal),

@@ -196,21 +196,19 @@ identifier!(
     |t| is_dns_label(t, 63)
 );
 identifier!(
-    /// A label selector of a backup instance: Azure's examples are all `KEY=VALUE`.
-    LabelSelector, "label selector", "KEY=VALUE such as app=web, at most 380 letters, digits, '-', '_', '.' or '/'",
-    |t| length(t, 3, 380) && t.split_once('=').is_some_and(|(key, value)| {
-        begins_alphanumeric(key) && ends_alphanumeric(key) && alphanumeric_or(key, "-_./") && alphanumeric_or(value, "-_.")
-    })
+    /// A label selector of a backup instance: Azure's examples are all `KEY=VALUE`, Kubernetes has more forms.
+    LabelSelector, "label selector", "such as app=web or tier in (a,b): at most 380 letters, digits, blanks, or '-_./=!,()'",
+    |t| length(t, 1, 380) && alphanumeric_or(t, "-_./=!,() ") && t.trim() == t
 );
 identifier!(
     /// A kind of Kubernetes resources as backups name it: `v1/Secret` in Azure's examples, `secrets` in Velero's.
-    ResourceType, "resource type", "1 to 253 letters, digits, '-', '.' or '/', such as v1/Secret",
-    |t| length(t, 1, 253) && alphanumeric_or(t, "-./") && begins_alphanumeric(t) && ends_alphanumeric(t)
+    ResourceType, "resource type", "1 to 253 letters, digits, '-', '.', '/' or '*', such as v1/Secret",
+    |t| length(t, 1, 253) && alphanumeric_or(t, "-./*")
 );
 identifier!(
     /// A kind of volumes that Azure Backup can back up.
-    VolumeType, "volume type", "AzureDisk or AzureFileShareSMB",
-    |t| ["AzureDisk", "AzureFileShareSMB"].contains(&t)
+    VolumeType, "volume type", "1 to 64 letters and digits, such as AzureDisk or AzureFileShareSMB",
+    |t| length(t, 1, 64) && alphanumeric_or(t, "")
 );
 identifier!(
     /// A backup hook by its namespace and name.

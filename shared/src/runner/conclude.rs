@@ -115,8 +115,8 @@ fn differing(report: &Report) -> String {
     let of_target = drifts.iter().filter(|(_, drift)| drift.deviation == Deviation::Target);
     match of_target.map(|(_, drift)| drift.differences.len()).sum() {
         0_usize => "finished with warnings".to_owned(),
-        1 => "1 setting differs from the target, and this version doesn't change it".to_owned(),
-        count => format!("{count} settings differ from the target, and this version doesn't change them"),
+        1 => "1 setting differs from the target, and this command doesn't change it".to_owned(),
+        count => format!("{count} settings differ from the target, and this command doesn't change them"),
     }
 }
 
@@ -227,7 +227,7 @@ mod tests {
                 hints: vec!["az x".into()],
             }),
         });
-        let says = "1 setting differs from the target, and this version doesn't change it";
+        let says = "1 setting differs from the target, and this command doesn't change it";
         let expected = [
             "2 storage: schedule is P1W (the target says P1D)".to_owned(),
             "    hint: az x".to_owned(),

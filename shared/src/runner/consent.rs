@@ -22,7 +22,6 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
     let unconfirmed = session.consent.as_ref().and_then(|consent| consent.refusal.as_ref());
     if plan.is_empty() && unconfirmed.is_none() {
         session.agreed.set(session.yes);
-        session.agreed_to_reduce.set(session.reduce_protection);
         return Ok(());
     }
     console.clear();
@@ -58,7 +57,7 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
     session.agreed.set(true);
     session
         .agreed_to_reduce
-        .set(session.reduce_protection || !reduced.is_empty());
+        .replace(reduced.iter().map(|own| (*own).clone()).collect());
     if let Some(consent) = &session.consent {
         (consent.keep)();
     }
@@ -118,13 +117,13 @@ pub(super) fn must_be_agreed<C: Change, P: Platform>(changes: &[C], session: &Se
         .hint("run the command again to see and confirm them")
         .err();
     }
-    let mut reduced = notes
-        .iter()
-        .flat_map(|note| &note.reduces)
-        .map(String::as_str)
+    let agreed = session.agreed_to_reduce.borrow();
+    let reduced = notes.iter().flat_map(|note| &note.reduces);
+    let mut new = reduced
+        .filter(|own| !session.reduce_protection && !agreed.contains(own))
         .peekable();
-    match reduced.peek().is_some() && !session.agreed_to_reduce.get() {
-        true => unagreed(reduced, session).err(),
+    match new.peek().is_some() {
+        true => unagreed(new.map(String::as_str), session).err(),
         false => Ok(()),
     }
 }

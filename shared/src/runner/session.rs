@@ -53,8 +53,8 @@ pub struct Session<P: Platform> {
     pub consent: Option<Consent>,
     /// Whether the person agreed to changes: beforehand, or to a plan that they saw.
     pub(super) agreed: Cell<bool>,
-    /// Whether they agreed to changes that reduce protection.
-    pub(super) agreed_to_reduce: Cell<bool>,
+    /// What they agreed to that reduces protection, when they saw it.
+    pub(super) agreed_to_reduce: RefCell<Vec<String>>,
     /// What is known of whether the steps of the command are possible.
     pub(super) prospects: Prospects,
     state: RefCell<State>,
@@ -85,7 +85,7 @@ impl<P: Platform> Session<P> {
             reducing: None,
             consent: None,
             agreed: Cell::new(false),
-            agreed_to_reduce: Cell::new(false),
+            agreed_to_reduce: RefCell::default(),
             prospects: Prospects::default(),
             state,
             deadline,

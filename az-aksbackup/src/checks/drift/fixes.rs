@@ -5,6 +5,7 @@ use aksbackup_shared::fix;
 use aksbackup_shared::schema::Target;
 
 use super::{Difference, Setting};
+use crate::checks::policy::Facts;
 
 /// Returns what to do about an instance that differs from the target. Where the target protects less, what Azure has is kept first.
 pub(crate) fn hints(all: &[Difference]) -> Vec<Fix> {
@@ -32,20 +33,34 @@ pub(crate) fn hints(all: &[Difference]) -> Vec<Fix> {
     hints
 }
 
-/// What to do about a policy with other rules than the target's: Azure does not let the rules of one for AKS change.
-pub(crate) fn policy_hints(target: &Target) -> Vec<Fix> {
-    vec![
+/// Returns what to do about a policy with other rules than the target's: Azure does not let the rules of one for AKS change.
+pub(crate) fn policy_hints(target: &Target, live: Option<&Facts>) -> Vec<Fix> {
+    let name = &target.policy.name;
+    let adopt = live.filter(|_| target.policy.file.is_none()).map(|live| {
         fix![
             "to keep the policy as it is, take its rules into the target: ",
-            az("init"),
-            " with the --schedule and --retention that it has"
-        ],
-        fix![
-            format!(
-                "to use other rules, create a policy with another name than {}: ",
-                target.policy.name
-            ),
-            az("init --policy NAME")
-        ],
-    ]
+            az(format!("init --set policy.name={name}{}", rules(live)))
+        ]
+    });
+    let other = fix![
+        format!(
+            "Azure doesn't let a policy for AKS be changed; to use the rules of the target, give it another name than {name}: "
+        ),
+        az("init --policy NAME"),
+        ", then: ",
+        az("prepare")
+    ];
+    adopt.into_iter().chain([other]).collect()
+}
+
+fn rules(live: &Facts) -> String {
+    let set = |key: &str, value: &str| format!(" --set policy.{key}={value}");
+    let schedule = set("schedule", &live.schedule);
+    let retention = set("retention", &live.retention);
+    let tier = set("vault_tier_retention", live.vault_tier_retention().unwrap_or_default());
+    let time = match live.time.is_empty() {
+        true => String::new(),
+        false => set("time", &live.time),
+    };
+    format!("{schedule}{time}{retention}{tier}")
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Setting;
-use crate::checks::policy::Facts;
+use crate::checks::policy::{Facts, Kept};
 
 /// What an entry of a list does to a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +60,11 @@ fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
 
 /// Returns what policy `wanted` protects less than policy `live`, in words. A period that can't be read is taken for less.
 pub(crate) fn of_policies(live: &Facts, wanted: &Facts) -> Vec<String> {
-    let mut all = Vec::new();
-    let (before, after) = (hours(&live.retention), hours(&wanted.retention));
-    if live.retention != wanted.retention && before.is_none_or(|before| after.is_none_or(|after| after < before)) {
+    let mut all: Vec<String> = live.kept.iter().filter_map(|own| less(own, wanted)).collect();
+    if live.starts > wanted.starts {
         all.push(format!(
-            "new backups are kept for {} instead of {}",
-            wanted.retention, live.retention
+            "the cluster is backed up at {} times of the day instead of {}",
+            wanted.starts, live.starts
         ));
     }
     let (before, after) = (hours(&live.schedule), hours(&wanted.schedule));
@@ -79,6 +78,28 @@ pub(crate) fn of_policies(live: &Facts, wanted: &Facts) -> Vec<String> {
         all.push("new backups are no longer copied to the vault tier".to_owned());
     }
     all
+}
+
+/// Returns what `wanted` keeps less than a retention rule, in words: its rule of the same name and store, else its default one.
+fn less(own: &Kept, wanted: &Facts) -> Option<String> {
+    let of = |rule: Option<&str>| {
+        let same = |kept: &&Kept| kept.in_vault == own.in_vault && kept.rule.as_deref() == rule;
+        wanted.kept.iter().find(same).map(|kept| kept.period.as_str())
+    };
+    let after = of(own.rule.as_deref()).or_else(|| of(None));
+    let is_less = match (hours(&own.period), after.and_then(hours)) {
+        (Some(before), Some(after)) => after < before,
+        _ => after != Some(own.period.as_str()),
+    };
+    let what = match (own.rule.as_deref(), own.in_vault) {
+        (None, false) => "new backups".to_owned(),
+        (Some(rule), false) => format!("new backups of rule {rule}"),
+        (_, true) => "new copies in the vault tier".to_owned(),
+    };
+    is_less.then(|| match after {
+        Some(after) => format!("{what} are kept for {after} instead of {}", own.period),
+        None => format!("{what} are no longer kept for {}", own.period),
+    })
 }
 
 /// Returns the hours of an ISO 8601 duration of one unit, as Azure Backup has them; a month has 30 days, a year 365.
@@ -144,25 +165,44 @@ mod tests {
 
     #[test]
     fn a_policy_reduces_protection_where_it_keeps_backs_up_or_copies_less() {
-        let facts = |schedule: &str, retention: &str, vault_tier| Facts {
+        let kept = |rule: Option<&str>, in_vault, period: &str| Kept {
+            rule: rule.map(str::to_owned),
+            in_vault,
+            period: period.into(),
+        };
+        let facts = |schedule: &str, retention: &str, vault: Option<&str>| Facts {
             rule: "r".into(),
             retention_tag: "Default".into(),
-            vault_tier,
+            vault_tier: vault.is_some(),
             schedule: schedule.into(),
             time: "06:00".into(),
             retention: retention.into(),
+            starts: 1,
+            kept: [kept(None, false, retention)]
+                .into_iter()
+                .chain(vault.map(|period| kept(Some("Daily"), true, period)))
+                .collect(),
         };
-        let live = facts("P1D", "P30D", true);
+        let live = facts("P1D", "P30D", Some("P90D"));
         for (wanted, count) in [
-            (facts("P1D", "P30D", true), 0),
-            (facts("PT4H", "P1Y", true), 0),
-            (facts("P1D", "P7D", true), 1),
-            (facts("P1W", "P4W", true), 2),
-            (facts("P1D", "P1M", false), 1),
-            (facts("P1D", "soon", true), 1),
+            (facts("P1D", "P30D", Some("P90D")), 0),
+            (facts("PT4H", "P1Y", Some("P1Y")), 0),
+            (facts("P1D", "P7D", Some("P90D")), 1),
+            (facts("P1D", "P30D", Some("P7D")), 1),
+            (facts("P1W", "P4W", Some("P90D")), 2),
+            (facts("P1D", "P1M", None), 2),
+            (facts("P1D", "soon", Some("P90D")), 1),
         ] {
             assert_eq!(of_policies(&live, &wanted).len(), count, "{wanted:?}");
         }
+        // A policy of a file can have rules that one by schedule and retention doesn't have.
+        let mut weekly = facts("P1D", "P7D", None);
+        weekly.kept.push(kept(Some("Weekly"), false, "P12M"));
+        weekly.starts = 2;
+        let less = of_policies(&weekly, &facts("P1D", "P7D", None));
+        assert_eq!(less[0], "new backups of rule Weekly are kept for P7D instead of P12M");
+        assert_eq!(less.len(), 2);
+        assert_eq!(weekly.further_rules(), ["Weekly (P12M)"]);
         assert_eq!(hours("PT12H"), Some(12));
         assert_eq!(hours("P2W"), Some(336));
         assert_eq!(hours("P1DT2H"), None);

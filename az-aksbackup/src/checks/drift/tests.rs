@@ -23,27 +23,27 @@ fn every_parameter_is_compared_and_what_azure_writes_as_null_is_an_empty_list() 
         (
             "includedNamespaces",
             json!(["b", "a"]),
-            "included namespaces is a, b (the target says all)",
+            "included namespaces: a, b (the target says all)",
         ),
         (
             "excludedNamespaces",
             json!(["a"]),
-            "excluded namespaces is a (the target says none)",
+            "excluded namespaces: a (the target says none)",
         ),
         (
             "snapshotVolumes",
             json!(false),
-            "volume snapshots is off (the target says on)",
+            "volume snapshots: off (the target says on)",
         ),
         (
             "includeClusterScopeResources",
             json!(false),
-            "cluster-scoped resources is off (the target says on)",
+            "cluster-scoped resources: off (the target says on)",
         ),
         (
             "labelSelectors",
             json!(["app=web"]),
-            "label selectors is app=web (the target says none)",
+            "label selectors: app=web (the target says none)",
         ),
     ] {
         assert_eq!(told(|own| own[key] = value), [says]);

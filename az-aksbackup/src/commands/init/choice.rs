@@ -1,6 +1,6 @@
 //! Decides each value of `[target]`: what was said, else what the file has, else what exists or is chosen, else a default.
 
-use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName};
 use aksbackup_shared::schema::{ExtensionTarget, InstanceTarget, SnapshotTarget, StorageTarget, Target};
 
@@ -215,6 +215,7 @@ impl Choice<'_> {
     }
 
     fn instance(&self) -> Outcome<InstanceTarget> {
+        self.must_be_held()?;
         let (flags, base) = (self.flags, self.of_file().map(|base| &base.instance));
         let protected = self.world.protected.as_ref().map(|own| own.instance.clone());
         let name = match flags
@@ -241,7 +242,7 @@ impl Choice<'_> {
         let (included_namespaces, excluded_namespaces) = self.namespaces(base);
         let filters = match base {
             Some(base) => Filters::of_target(base),
-            None => live.and_then(|own| own.filters.clone()).unwrap_or_default(),
+            None => live.map(|own| own.filters.clone()).unwrap_or_default(),
         };
         Ok(InstanceTarget {
             name,
@@ -258,6 +259,31 @@ impl Choice<'_> {
         })
     }
 
+    /// Fails where the live settings are asked for and the file can't hold them: with a filter left out, the next `protect` would change
+    /// what is backed up.
+    fn must_be_held(&self) -> Outcome<()> {
+        let unheld = self
+            .world
+            .protected
+            .as_ref()
+            .map(|own| own.unheld.join(", "))
+            .unwrap_or_default();
+        match (unheld.is_empty(), self.flags.from_azure) {
+            (true, _) => Ok(()),
+            (false, true) => Failure::failed(format!(
+                "the state file can't hold these settings of the backup instance: {unheld}"
+            ))
+            .because("nothing was written, since the next protect would change what is backed up")
+            .hint("keep the target as it is, or change these settings in Azure")
+            .err(),
+            (false, false) => {
+                self.picker
+                    .tell(|| format!("the state file can't hold these settings of the backup instance: {unheld}"));
+                Ok(())
+            }
+        }
+    }
+
     /// Included and excluded namespaces. Both lists come from one place, since one of them means nothing without the other.
     fn namespaces(&self, base: Option<&InstanceTarget>) -> (Vec<NamespaceName>, Vec<NamespaceName>) {
         let (included, excluded) = (&self.flags.include_namespace, &self.flags.exclude_namespace);
@@ -267,7 +293,7 @@ impl Choice<'_> {
         if let Some(base) = base {
             return (base.included_namespaces.clone(), base.excluded_namespaces.clone());
         }
-        let live = self.world.protected.as_ref().and_then(|own| own.namespaces.clone());
+        let live = self.world.protected.as_ref().map(|own| own.namespaces.clone());
         live.unwrap_or_default()
     }
 }

@@ -71,7 +71,7 @@ pub(crate) struct InitArgs {
     /// Backup policy
     #[arg(long, value_name = "NAME", help_heading = "Vault and policy")]
     pub(crate) policy: Option<PolicyName>,
-    /// Interval of a policy that has to be made: 4h, 6h, 8h, 12h or daily [default: daily]
+    /// Interval of a policy that has to be made: 4h, 6h, 8h, 12h, daily or weekly [default: daily]
     #[arg(long, value_name = "INTERVAL", value_parser = values::schedule, conflicts_with = "policy_file", help_heading = "Vault and policy")]
     pub(crate) schedule: Option<String>,
     /// How long such a policy keeps backups: 7d, 30d or P7D [default: 7d]
@@ -121,7 +121,7 @@ pub(crate) struct InitArgs {
     )]
     pub(crate) exclude_namespace: Vec<NamespaceName>,
 
-    /// Set a key of [target] (repeatable): KEY=VALUE such as policy.time=01:30 or instance.label_selectors=app=web
+    /// Set a key of the target (repeatable): KEY=VALUE such as policy.time=01:30 or instance.label_selectors=app=web
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "All settings")]
     pub(crate) sets: Vec<Set>,
     /// Take the settings of the cluster's backup instance and of its policy in place of those of the state file

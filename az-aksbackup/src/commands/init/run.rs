@@ -21,9 +21,10 @@ use super::flags::InitArgs;
 use super::names::Names;
 use super::pick::Picker;
 use super::place::{self, Place};
-use super::settings;
+use super::settings::{self, Fixed};
 use super::show::{self, Difference};
 use super::world::World;
+use crate::arm::client::Reader;
 use crate::checks::filters;
 use crate::cli::Cli;
 use crate::commands::session;
@@ -107,7 +108,11 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         names: Names::of(&place.id),
         policy_file,
     };
-    let target = settings::apply(&flags.sets, &choice.target().await?)?;
+    let target = choice.target().await?;
+    let target = match flags.sets.is_empty() {
+        true => target,
+        false => settings::apply(&flags.sets, &target, fixed(&reader, &target, &world).await?)?,
+    };
     filters::usable(&target.instance)?;
     let existing = check::check(&reader, &target, &world).await?;
     let differences = show::differences(before.target.as_ref(), &target)?;
@@ -141,6 +146,18 @@ pub(crate) async fn proposed(cli: &Cli, cluster: &ResourceId) -> Outcome<Target>
         policy_file: None,
     };
     choice.target().await
+}
+
+/// What exists of a target.
+async fn fixed(reader: &Reader, target: &Target, world: &World) -> Outcome<Fixed> {
+    let existing = check::check(reader, target, world).await?;
+    Ok(Fixed {
+        policy: existing.policy == Some(true),
+        vault: existing.vault == Some(true),
+        account: existing.account == Some(true),
+        instance: world.protected.is_some(),
+        extension: world.extension.is_some(),
+    })
 }
 
 fn unprotected(place: &Place) -> Failure {

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::schema::Target;
 use aksbackup_shared::schema::settings::{Changes, Holds, SETTINGS, Setting, nearest};
 use clap::ValueEnum as _;
@@ -42,13 +44,26 @@ impl FromStr for Set {
         if let Changes::Never(why) = setting.changes {
             return Err(format!("{key} can't be set: {why}"));
         }
+        let value = value.trim();
+        let known = |own: &Value| own.as_str().is_some_and(|own| VOLUME_TYPES.contains(&own));
+        let typed = value_of(setting, value)?;
+        let all_known = typed
+            .as_ref()
+            .and_then(Value::as_array)
+            .is_none_or(|all| all.iter().all(known));
+        if setting.key == "instance.included_volume_types" && !all_known {
+            return Err(format!("{key} takes {}", VOLUME_TYPES.join(" and ")));
+        }
         Ok(Self {
             setting,
-            value: value_of(setting, value.trim())?,
-            text: value.trim().to_owned(),
+            value: typed,
+            text: value.to_owned(),
         })
     }
 }
+
+/// The volume types that Azure Backup has today. What an instance has is adopted whatever it is.
+const VOLUME_TYPES: [&str; 2] = ["AzureDisk", "AzureFileShareSMB"];
 
 fn unknown(key: &str) -> String {
     format!("[target] has no key {key}; did you mean {}?", nearest(key))
@@ -58,7 +73,6 @@ fn unknown(key: &str) -> String {
 fn value_of(setting: Setting, text: &str) -> Result<Option<Value>, String> {
     let typed = format!("value = {text}").parse::<Table>().ok();
     let typed = typed.and_then(|mut table| table.remove("value"));
-    let plain = || Value::String(text.to_owned());
     match setting.holds {
         Holds::Optional if text.is_empty() => Ok(None),
         Holds::List if text.is_empty() => Ok(Some(Value::Array(Vec::new()))),
@@ -71,19 +85,27 @@ fn value_of(setting: Setting, text: &str) -> Result<Option<Value>, String> {
             ),
         })),
         Holds::One if text.is_empty() => Err(format!("{} needs a value", setting.key)),
-        Holds::One | Holds::Optional => {
-            let one = match typed {
-                Some(one @ (Value::Boolean(_) | Value::Integer(_) | Value::String(_))) => one,
-                _ => plain(),
-            };
-            normal(setting.key, one).map(Some)
-        }
+        Holds::One | Holds::Optional => one(setting.key, text, typed).map(Some),
     }
 }
 
-/// A value in the form that the file has: what a flag of the same meaning takes, a key takes as well.
-fn normal(key: &str, value: Value) -> Result<Value, String> {
-    let text = value.as_str().map(str::to_owned);
+/// The keys that hold a boolean, and the one that holds a number. All others hold a text, whatever it looks like.
+const BOOLEANS: [&str; 2] = ["instance.include_cluster_scope_resources", "instance.snapshot_volumes"];
+const NUMBER: &str = "vault.soft_delete_days";
+
+fn one(key: &str, text: &str, typed: Option<Value>) -> Result<Value, String> {
+    match typed {
+        Some(value @ Value::Boolean(_)) if BOOLEANS.contains(&key) => Ok(value),
+        Some(value @ Value::Integer(_)) if key == NUMBER => Ok(value),
+        _ if BOOLEANS.contains(&key) => Err(format!("{key} is true or false")),
+        _ if key == NUMBER => Err(format!("{key} is a number of days")),
+        Some(Value::String(own)) => normal(key, &own),
+        _ => normal(key, text),
+    }
+}
+
+/// A text in the form that the file has: what a flag of the same meaning takes, a key takes as well.
+fn normal(key: &str, text: &str) -> Result<Value, String> {
     let form: fn(&str) -> Result<String, String> = match key {
         "policy.schedule" => values::schedule,
         "policy.retention" | "policy.vault_tier_retention" => values::retention,
@@ -91,32 +113,90 @@ fn normal(key: &str, value: Value) -> Result<Value, String> {
         "instance.friendly_name" => values::friendly_name,
         "vault.redundancy" => |text| Redundancy::from_str(text, true).map(|own| own.word().to_owned()),
         "vault.soft_delete" => |text| SoftDelete::from_str(text, true).map(|own| own.word().to_owned()),
-        _ => return Ok(value),
+        _ => |text| Ok(text.to_owned()),
     };
-    match text {
-        Some(text) => form(&text).map(Value::String),
-        None => form(&value.to_string()).map(Value::String),
+    form(text).map(Value::String)
+}
+
+/// What exists of a target, so that it can't be set any more.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Fixed {
+    /// Its policy, under the name that it has now.
+    pub(super) policy: bool,
+    /// A backup instance that protects the cluster.
+    pub(super) instance: bool,
+    /// The extension.
+    pub(super) extension: bool,
+    /// The vault.
+    pub(super) vault: bool,
+    /// The storage account.
+    pub(super) account: bool,
+}
+
+impl Fixed {
+    /// Returns whether what the key is about exists.
+    fn has(self, key: &str) -> bool {
+        match key {
+            "extension.name" => self.extension,
+            "storage.sku" => self.account,
+            "vault.redundancy" | "vault.soft_delete" | "vault.soft_delete_days" => self.vault,
+            key => self.instance && !key.starts_with("policy."),
+        }
     }
 }
 
-/// Returns the target with these values. Other rules of a policy that has the name of its rules get the name of the new ones, since
-/// Azure doesn't let a policy for AKS be changed.
+/// Returns the target with these values. Other rules of a policy get another name where it exists, or has the name of its rules: Azure
+/// doesn't let a policy for AKS be changed.
 ///
 /// # Errors
-/// Exit 2: a value that the key can't have.
-pub(super) fn apply(sets: &[Set], target: &Target) -> Outcome<Target> {
+/// Exit 2: a value that the key can't have, or not any more.
+pub(super) fn apply(sets: &[Set], target: &Target, fixed: Fixed) -> Outcome<Target> {
     let mut new = target.clone();
     for set in sets {
-        new = with(set, &new)?;
+        let next = with(set, &new)?;
+        if let (Changes::UntilCreated(why), true, true) = (set.setting.changes, fixed.has(set.setting.key), next != new)
+        {
+            return too_late(set, why).err();
+        }
+        new = next;
     }
+    let rules = |own: &Target| {
+        (
+            own.policy.schedule.clone(),
+            own.policy.retention.clone(),
+            own.policy.time.clone(),
+            own.policy.vault_tier_retention.clone(),
+        )
+    };
     let named = sets.iter().any(|set| set.setting.key == "policy.name");
+    if named || rules(&new) == rules(target) {
+        return Ok(new);
+    }
+    if let Some(file) = &target.policy.file {
+        return Failure::usage(format!(
+            "the rules of policy {} come from file {file}",
+            target.policy.name
+        ))
+        .because("schedule, retention and the like of the target don't apply to it")
+        .hint(fix![
+            "to use these instead of the file: ",
+            az("init --retention PERIOD")
+        ])
+        .err();
+    }
     let automatic = |own: &Target| names::of_rules(&own.policy);
-    if !named && target.policy.name.as_str() == automatic(target) {
+    if fixed.policy || target.policy.name.as_str() == automatic(target) {
         new.policy.name = automatic(&new)
             .parse()
             .map_err(|error| unusable("policy.name", &error))?;
     }
     Ok(new)
+}
+
+fn too_late(set: &Set, why: &str) -> Failure {
+    Failure::usage(format!("cannot set {set}: what it is about exists"))
+        .because(why)
+        .hint("leave the key as it is")
 }
 
 fn with(set: &Set, target: &Target) -> Outcome<Target> {
@@ -166,7 +246,7 @@ mod tests {
             "vault.redundancy=zrs",
             "vault.soft_delete_days=30",
         ];
-        let target = apply(&sets.map(set), &example()).unwrap();
+        let target = apply(&sets.map(set), &example(), Fixed::default()).unwrap();
         let names: Vec<String> = target
             .instance
             .included_namespaces
@@ -182,7 +262,7 @@ mod tests {
         );
         assert_eq!(target.policy.time.as_ref().unwrap().as_str(), "01:30");
         let emptied = [set("instance.included_namespaces="), set("policy.time=")];
-        let target = apply(&emptied, &target).unwrap();
+        let target = apply(&emptied, &target, Fixed::default()).unwrap();
         assert!(target.instance.included_namespaces.is_empty() && target.policy.time.is_none());
     }
 
@@ -207,7 +287,7 @@ mod tests {
             match setting.changes {
                 Changes::Never(why) => assert!(parsed.unwrap_err().ends_with(why), "{}", setting.key),
                 Changes::Always | Changes::UntilCreated(_) => {
-                    let new = apply(&[parsed.unwrap()], &example()).unwrap();
+                    let new = apply(&[parsed.unwrap()], &example(), Fixed::default()).unwrap();
                     assert_ne!(new, example(), "{}", setting.key);
                 }
             }
@@ -226,6 +306,10 @@ mod tests {
             ("cluster=x", "a state file is for one cluster"),
             ("policy.retention=forever", "write 7d"),
             ("policy.retention=", "needs a value"),
+            (
+                "instance.included_volume_types=Tape",
+                "takes AzureDisk and AzureFileShareSMB",
+            ),
         ] {
             let error = text.parse::<Set>().unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
@@ -233,9 +317,9 @@ mod tests {
         for text in [
             "instance.included_namespaces=Shop",
             "policy.time=24:00",
-            "instance.included_volume_types=Tape",
+            "instance.label_selectors=app:web",
         ] {
-            let failure = apply(&[set(text)], &example()).unwrap_err();
+            let failure = apply(&[set(text)], &example(), Fixed::default()).unwrap_err();
             assert!(failure.what.contains(text) && !failure.why[0].is_empty(), "{failure}");
         }
     }
@@ -243,10 +327,54 @@ mod tests {
     #[test]
     fn other_rules_get_another_name_unless_the_name_is_someone_s_own() {
         let mut target = example();
-        let own = apply(&[set("policy.retention=30d")], &target).unwrap();
+        let own = apply(&[set("policy.retention=30d")], &target, Fixed::default()).unwrap();
         assert_eq!(own.policy.name, target.policy.name);
+        let exists = Fixed {
+            policy: true,
+            ..Fixed::default()
+        };
+        let own = apply(&[set("policy.retention=30d")], &target, exists).unwrap();
+        assert_eq!(own.policy.name.as_str(), "aks-daily-30d");
+        let both = [set("policy.retention=30d"), set("policy.name=mine")];
+        assert_eq!(apply(&both, &target, exists).unwrap().policy.name.as_str(), "mine");
         target.policy.name = "aks-daily-7d".parse().unwrap();
-        let new = apply(&[set("policy.retention=30d"), set("policy.time=01:30")], &target).unwrap();
+        let new = apply(
+            &[set("policy.retention=30d"), set("policy.time=01:30")],
+            &target,
+            Fixed::default(),
+        )
+        .unwrap();
         assert_eq!(new.policy.name.as_str(), "aks-daily-30d-at-0130");
+    }
+
+    #[test]
+    fn what_exists_can_t_be_set_and_a_text_stays_as_it_was_typed() {
+        let fixed = Fixed {
+            instance: true,
+            vault: true,
+            extension: true,
+            ..Fixed::default()
+        };
+        for text in [
+            "instance.name=other",
+            "extension.name=other",
+            "vault.redundancy=GRS",
+            "snapshots.resource_group=other",
+            "storage.account=other",
+        ] {
+            let failure = apply(&[set(text)], &example(), fixed).unwrap_err();
+            assert!(failure.what.contains(text) && !failure.why.is_empty(), "{failure}");
+        }
+        let same = [set("vault.redundancy=LRS"), set("instance.friendly_name=1_000")];
+        let target = apply(&same, &example(), fixed).unwrap();
+        assert_eq!(target.instance.friendly_name, "1_000");
+        let target = apply(&[set("storage.resource_group=2024")], &example(), Fixed::default()).unwrap();
+        assert_eq!(target.storage.resource_group.as_str(), "2024");
+        assert!("instance.snapshot_volumes=yes".parse::<Set>().is_err());
+        assert!("vault.soft_delete_days=many".parse::<Set>().is_err());
+        let mut of_file = example();
+        of_file.policy.file = Some("own.json".into());
+        let failure = apply(&[set("policy.retention=90d")], &of_file, Fixed::default()).unwrap_err();
+        assert!(failure.what.contains("own.json"), "{failure}");
     }
 }

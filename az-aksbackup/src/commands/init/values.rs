@@ -65,14 +65,15 @@ pub(super) fn sku(text: &str) -> Result<String, String> {
         .ok_or_else(|| format!("Azure Backup takes standard accounts: {}", SKUS.join(", ")))
 }
 
-/// An interval as an ISO 8601 duration. Azure Backup takes these five for AKS.
+/// An interval as an ISO 8601 duration. Azure Backup takes these six for AKS.
 pub(super) fn schedule(text: &str) -> Result<String, String> {
     let lower = text.to_ascii_lowercase();
     let hours = lower.trim_start_matches("pt").trim_end_matches('h');
     match (lower.as_str(), hours) {
         ("daily" | "1d" | "p1d" | "24h", _) => Ok("P1D".to_owned()),
+        ("weekly" | "1w" | "p1w", _) => Ok("P1W".to_owned()),
         (_, "4" | "6" | "8" | "12") if lower.ends_with('h') => Ok(format!("PT{hours}H")),
-        _ => Err("AKS is backed up every 4h, 6h, 8h, 12h, or daily".to_owned()),
+        _ => Err("AKS is backed up every 4h, 6h, 8h, 12h, daily, or weekly".to_owned()),
     }
 }
 
@@ -111,6 +112,7 @@ mod tests {
             ("4h", "PT4H"),
             ("PT12H", "PT12H"),
             ("24h", "P1D"),
+            ("weekly", "P1W"),
         ] {
             assert_eq!(schedule(text).as_deref(), Ok(value));
         }

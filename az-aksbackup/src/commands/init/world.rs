@@ -47,10 +47,12 @@ pub(super) struct Protected {
     pub(super) friendly_name: Option<String>,
     pub(super) snapshot_volumes: Option<bool>,
     pub(super) cluster_scope: Option<bool>,
-    /// What else narrows a backup; `None` where Azure reports it in a form that the file can't hold.
-    pub(super) filters: Option<Filters>,
-    /// Included and excluded namespaces; `None` where Azure does not report them in a form that the file can hold.
-    pub(super) namespaces: Option<(Vec<NamespaceName>, Vec<NamespaceName>)>,
+    /// What else narrows a backup.
+    pub(super) filters: Filters,
+    /// Included and excluded namespaces.
+    pub(super) namespaces: (Vec<NamespaceName>, Vec<NamespaceName>),
+    /// The lists in which Azure reports something in a form that the file can't hold, by Azure's names.
+    pub(super) unheld: Vec<&'static str>,
 }
 
 /// What narrows the backups of an instance besides namespaces.
@@ -75,15 +77,15 @@ impl Filters {
         }
     }
 
-    /// Those of a live instance.
-    fn of_instance(own: &Instance) -> Option<Self> {
-        Some(Self {
-            labels: listed(own, "labelSelectors")?,
-            included_types: listed(own, "includedResourceTypes")?,
-            excluded_types: listed(own, "excludedResourceTypes")?,
-            volume_types: listed(own, "includedVolumeTypes")?,
-            hooks: listed(own, "backupHookReferences")?,
-        })
+    /// Those of a live instance, as far as the file can hold them.
+    fn of_instance(own: &Instance, unheld: &mut Vec<&'static str>) -> Self {
+        Self {
+            labels: listed(own, "labelSelectors", unheld),
+            included_types: listed(own, "includedResourceTypes", unheld),
+            excluded_types: listed(own, "excludedResourceTypes", unheld),
+            volume_types: listed(own, "includedVolumeTypes", unheld),
+            hooks: listed(own, "backupHookReferences", unheld),
+        }
     }
 }
 
@@ -204,6 +206,7 @@ fn protected(instance: &Instance) -> Option<Protected> {
             .unwrap_or_default()
             .to_owned()
     };
+    let mut unheld = Vec::new();
     Some(Protected {
         instance: instance.id.name().parse().ok()?,
         vault: vault.name().parse().ok()?,
@@ -213,8 +216,12 @@ fn protected(instance: &Instance) -> Option<Protected> {
         friendly_name: instance.properties.friendly_name.clone(),
         snapshot_volumes: flag(instance, "snapshotVolumes"),
         cluster_scope: flag(instance, "includeClusterScopeResources"),
-        filters: Filters::of_instance(instance),
-        namespaces: listed(instance, "includedNamespaces").zip(listed(instance, "excludedNamespaces")),
+        filters: Filters::of_instance(instance, &mut unheld),
+        namespaces: (
+            listed(instance, "includedNamespaces", &mut unheld),
+            listed(instance, "excludedNamespaces", &mut unheld),
+        ),
+        unheld,
     })
 }
 
@@ -222,9 +229,16 @@ fn flag(instance: &Instance, key: &str) -> Option<bool> {
     instance.parameters()?.get(key)?.as_bool()
 }
 
-fn listed<T: FromStr>(instance: &Instance, key: &str) -> Option<Vec<T>> {
-    let names = drift::listed(instance.parameters()?, key);
-    names.iter().map(|name| name.parse().ok()).collect()
+fn listed<T: FromStr>(instance: &Instance, key: &'static str, unheld: &mut Vec<&'static str>) -> Vec<T> {
+    let names = instance
+        .parameters()
+        .map(|own| drift::listed(own, key))
+        .unwrap_or_default();
+    let held: Vec<T> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    if held.len() < names.len() {
+        unheld.push(key);
+    }
+    held
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ fn an_instance_without_its_data_source_set_is_written_again_once() {
         panic!("no change")
     };
     assert!(
-        matches!(&changes[..], [InstanceChange::Protect { error: Some(why), .. }] if why.contains("data source set")),
+        changes.len() == 1 && changes[0].note().warning.unwrap().contains("data source set"),
         "{changes:?}"
     );
     there.written = true;
@@ -73,10 +73,7 @@ fn an_unprotected_cluster_is_validated_and_then_protected() {
     };
     assert!(matches!(
         &changes[..],
-        [
-            InstanceChange::Validate { .. },
-            InstanceChange::Protect { error: None, .. }
-        ]
+        [InstanceChange::Validate { .. }, InstanceChange::Protect { .. }]
     ));
     assert!(step().hand_over(&changes[1], &refusal("AuthorizationFailed")).is_some());
 }
@@ -135,4 +132,42 @@ fn without_verification_or_roles_it_is_others_turn() {
         [Person::SubscriptionOwner, Person::ClusterAdmin]
     );
     assert_eq!(turns[1].command, "kubectl aksbackup configure");
+}
+
+#[test]
+fn what_a_failed_instance_would_back_up_less_is_agreed_to_as_well() {
+    let failed = seen(vec![instance("ProtectionError", |_| ())]);
+    let mut less = seen(vec![instance("ProtectionError", |_| ())]);
+    less.target.instance.included_namespaces = vec!["shop".parse().unwrap()];
+    for (seen, count) in [(failed, 0), (less, 1)] {
+        let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
+            panic!("no change")
+        };
+        let note = changes[0].note();
+        assert!(
+            note.summary.starts_with("repair backup instance aks-instance"),
+            "{}",
+            note.summary
+        );
+        assert_eq!(note.reduces.len(), count);
+    }
+}
+
+#[test]
+fn a_change_waits_for_the_roles_that_it_needs() {
+    let mut seen = seen(vec![instance("ProtectionConfigured", |_| ())]);
+    seen.target.instance.snapshot_volumes = false;
+    seen.roles = RolesSeen::Open(Turn {
+        who: Person::SubscriptionOwner,
+        why: "x".into(),
+        command: aksbackup_shared::command_line::shell("y"),
+        right: None,
+        also: Vec::new(),
+    });
+    assert!(matches!(step().decide(&seen, &state()).unwrap(), Decision::Blocked(changes, _) if changes.is_empty()));
+    seen.roles = RolesSeen::Assigned(None);
+    seen.known.settling = Some(std::time::Duration::from_secs(60));
+    assert!(matches!(step().decide(&seen, &state()).unwrap(), Decision::Wait(wait) if wait.retry_after.is_some()));
+    seen.known.settling = None;
+    assert!(matches!(step().decide(&seen, &state()).unwrap(), Decision::Change(_)));
 }

@@ -3,13 +3,16 @@
 //! Stands for `az dataprotection backup-instance update` and `… update-policy`. A PUT replaces the whole instance, so it is read
 //! again right before, and compared member by member afterwards: Azure answers 200 to some changes that it doesn't make.
 
-use aksbackup_shared::command_line::{az, shell};
+use std::time::Duration;
+
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::Target;
-use aksbackup_shared::step::{Applied, ChangeNote, Decision, Drift, Right, Turn};
+use aksbackup_shared::step::{Applied, ChangeNote, Decision, Drift, Right, Turn, Wait};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::InstanceChange;
@@ -21,19 +24,33 @@ use crate::checks::drift::{self, Difference, Setting};
 use crate::checks::instance_body;
 use crate::checks::policy::{self, Facts};
 use crate::checks::protection;
+use crate::steps::roles_seen::RolesSeen;
 use crate::steps::turns;
 use crate::target_ids;
 
-/// Where the name for the portal is.
-const FRIENDLY_NAME: &str = "properties.friendlyName";
+/// Microsoft: a role is in force after up to ten minutes. An instance that Azure checks earlier ends in an error.
+const ROLES_IN_FORCE: Duration = Duration::from_secs(600);
 
 /// What is known of an instance that exists, besides itself.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// The policy that it uses, and the target's, where they are two.
     pub(super) policies: Option<(Sight<Facts>, Sight<Facts>)>,
-    /// The members that were sent and that Azure didn't take, once something was sent.
-    pub(super) not_taken: Option<Vec<String>>,
+    /// What this run has sent, once it has.
+    pub(super) sent: Option<Sent>,
+    /// How long the roles of the vault tier still need, where the target's policy is the first that has it.
+    pub(super) settling: Option<Duration>,
+}
+
+/// What a run has sent to change an instance.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sent {
+    /// The whole body.
+    body: Value,
+    /// What it was to change.
+    settings: Vec<Setting>,
+    /// The members that were only sent back, and that Azure has otherwise now.
+    lost: Vec<String>,
 }
 
 impl Known {
@@ -41,7 +58,12 @@ impl Known {
     ///
     /// # Errors
     /// As the reads.
-    pub(super) async fn look(reader: &Reader, target: &Target, own: &Instance, sent: Option<&Value>) -> Outcome<Self> {
+    pub(super) async fn look(
+        reader: &Reader,
+        target: &Target,
+        own: &Instance,
+        (sent, roles): (Option<Sent>, &RolesSeen),
+    ) -> Outcome<Self> {
         let (live, wanted) = (&own.properties.policy_info.policy_id, target_ids::policy(target));
         let policies = match live.parse::<ResourceId>() {
             Ok(live) if !same(live.as_str(), wanted.as_str()) => {
@@ -50,14 +72,26 @@ impl Known {
             }
             Ok(_) | Err(_) => None,
         };
-        let not_taken = match sent {
+        let sent = match sent {
             Some(sent) => {
                 let live = backups::body(reader, &in_vault(target, own)).await?.unwrap_or_default();
-                Some(instance_body::not_taken(sent, &live))
+                let lost = instance_body::not_taken(&sent.body, &live);
+                Some(Sent { lost, ..sent })
             }
             None => None,
         };
-        Ok(Self { policies, not_taken })
+        let tiered = |own: &Sight<Facts>| own.here().is_some_and(|own| own.vault_tier);
+        let is_new = policies
+            .as_ref()
+            .is_some_and(|(live, wanted)| !tiered(live) && tiered(wanted));
+        let age = roles.since().map(|since| Timestamp::now().duration_since(since));
+        let age = age.and_then(|age| Duration::try_from(age).ok());
+        let left = age.map(|age| reader.pace().scaled(ROLES_IN_FORCE).saturating_sub(age));
+        Ok(Self {
+            policies,
+            sent,
+            settling: left.filter(|left| is_new && !left.is_zero()),
+        })
     }
 }
 
@@ -83,6 +117,8 @@ pub(crate) struct Update {
     differences: Vec<Difference>,
     /// What is protected less afterwards, in words.
     reduces: Vec<String>,
+    /// What is wrong with the instance, where it doesn't protect the cluster and is written again for that.
+    error: Option<String>,
 }
 
 impl Update {
@@ -90,19 +126,23 @@ impl Update {
     pub(super) fn note(&self) -> ChangeNote {
         let step = |own: &Difference| format!("{}: {} → {}", own.setting.words(), own.live, own.wanted);
         let steps: Vec<String> = self.differences.iter().map(step).collect();
+        let verb = if self.error.is_some() { "repair" } else { "update" };
+        let place = format!(
+            "{verb} backup instance {} in vault {}",
+            self.instance.name(),
+            target_ids::vault(&self.target).with_group()
+        );
         ChangeNote {
-            summary: format!(
-                "update backup instance {} in vault {} ({})",
-                self.instance.name(),
-                target_ids::vault(&self.target).with_group(),
-                steps.join("; ")
-            ),
+            summary: match steps.is_empty() {
+                true => place,
+                false => format!("{place} ({})", steps.join("; ")),
+            },
             right: Right::new(
                 "Microsoft.DataProtection/backupVaults/backupInstances/write",
                 target_ids::vault(&self.target),
             ),
             creates: None,
-            warning: None,
+            warning: self.error.clone(),
             reduces: self.reduces.clone(),
         }
     }
@@ -111,7 +151,7 @@ impl Update {
     ///
     /// # Errors
     /// As the requests; or the instance is gone.
-    pub(super) async fn apply(&self, writer: &Writer, title: String) -> Outcome<(Applied, Option<Value>)> {
+    pub(super) async fn apply(&self, writer: &Writer, title: String) -> Outcome<(Applied, Option<Sent>)> {
         let what = format!("cannot update backup instance {}", self.instance.name());
         let Some(live) = backups::body(writer.reader(), &self.instance).await? else {
             return Failure::missing(what).because("it does not exist any more").err();
@@ -130,7 +170,13 @@ impl Update {
         let body = instance_body::updated(&live, &self.target);
         let answer = backups::replace(writer, &self.instance, &body).await?;
         let applied = answer.applied(writer, title, (self.instance.to_string(), versions::DATA_PROTECTION));
-        Ok((applied, Some(body)))
+        let settings = self.differences.iter().map(|own| own.setting).collect();
+        let sent = Sent {
+            body,
+            settings,
+            lost: Vec::new(),
+        };
+        Ok((applied, Some(sent)))
     }
 }
 
@@ -139,32 +185,32 @@ fn changeable(all: &[Difference]) -> Vec<Difference> {
     all.iter().filter(|own| !fixed(own)).cloned().collect()
 }
 
-/// Decides about an instance that protects the cluster.
+/// Decides about an instance that protects the cluster, or that has to be written again because of `error`.
 ///
 /// # Errors
 /// Azure accepted a change and didn't make it.
-pub(super) fn decide(target: &Target, own: &Instance, known: &Known) -> Outcome<Decision<InstanceChange>> {
+pub(super) fn decide(
+    target: &Target,
+    own: &Instance,
+    (known, roles): (&Known, &RolesSeen),
+    error: Option<String>,
+) -> Outcome<Decision<InstanceChange>> {
     let (evidence, all) = (protection::evidence(own), drift::of_instance(target, own));
-    // The friendly name is for the portal only: an instance that keeps its own one is as good.
-    let lost: Vec<&String> = known
-        .not_taken
-        .iter()
-        .flatten()
-        .filter(|place| *place != FRIENDLY_NAME)
-        .collect();
-    if !lost.is_empty() {
-        return not_taken(target, own, &lost).err();
+    let mut differences = changeable(&all);
+    if let Some(sent) = &known.sent {
+        // The friendly name is for the portal only: an instance that keeps its own one is as good.
+        differences.retain(|own| own.setting != Setting::FriendlyName);
+        let unmade = |own: &&Difference| sent.settings.contains(&own.setting);
+        let unmade: Vec<String> = differences.iter().filter(unmade).map(ToString::to_string).collect();
+        if !unmade.is_empty() {
+            return not_made(target, own, unmade).err();
+        }
     }
-    let differences = changeable(&all);
-    let only_name = differences.iter().all(|own| own.setting == Setting::FriendlyName);
-    if differences.is_empty() || (only_name && known.not_taken.is_some()) {
-        return Ok(match all.is_empty() {
-            true => Decision::Done(evidence),
-            false => {
-                let differences = all.iter().map(ToString::to_string).collect();
-                Decision::Differs(evidence, Drift::of_target(differences, drift::hints(&all)))
-            }
-        });
+    if differences.is_empty() && error.is_none() {
+        return Ok(settled(evidence, &all, known));
+    }
+    if let RolesSeen::Open(turn) = roles {
+        return Ok(Decision::Blocked(Vec::new(), vec![turn.clone()]));
     }
     let mut reduces: Vec<String> = differences.iter().filter_map(|own| own.reduces.clone()).collect();
     match &known.policies {
@@ -179,12 +225,40 @@ pub(super) fn decide(target: &Target, own: &Instance, known: &Known) -> Outcome<
         )),
         None => {}
     }
+    if let Some(left) = known.settling {
+        let why = "waiting until the roles of the vault tier are in force, which takes Azure up to ten minutes";
+        return Ok(Decision::Wait(Wait {
+            retry_after: Some(left),
+            ..Wait::for_(why)
+        }));
+    }
     Ok(Decision::Change(vec![InstanceChange::Update(Update {
         target: target.clone(),
         instance: in_vault(target, own),
         differences,
         reduces,
+        error,
     })]))
+}
+
+/// What is left to say of an instance that isn't changed.
+fn settled(evidence: String, all: &[Difference], known: &Known) -> Decision<InstanceChange> {
+    let mut differences: Vec<String> = all.iter().map(ToString::to_string).collect();
+    let mut hints = match all.is_empty() {
+        true => Vec::new(),
+        false => drift::hints(all),
+    };
+    if let Some(sent) = known.sent.as_ref().filter(|sent| !sent.lost.is_empty()) {
+        differences.push(format!(
+            "not as it was sent back: {} (Azure dropped it, or another user changed it meanwhile)",
+            sent.lost.join(", ")
+        ));
+        hints.push(fix!["check it again: ", az("verify")]);
+    }
+    match differences.is_empty() {
+        true => Decision::Done(evidence),
+        false => Decision::Differs(evidence, Drift::of_target(differences, hints)),
+    }
 }
 
 fn without_policy(target: &Target) -> Turn {
@@ -204,26 +278,17 @@ fn without_policy(target: &Target) -> Turn {
     }
 }
 
-fn listed(places: &[&String]) -> String {
-    places.iter().map(|place| place.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-fn not_taken(target: &Target, own: &Instance, places: &[&String]) -> Failure {
+fn not_made(target: &Target, own: &Instance, unmade: Vec<String>) -> Failure {
     let vault = target_ids::vault(target);
-    Failure::failed(format!(
-        "cannot update backup instance {} in vault {}: Azure accepted the change but didn't make it",
+    let failure = Failure::failed(format!(
+        "cannot update backup instance {} in vault {}: Azure accepted the change, and the instance still differs",
         own.id.name(),
         vault.with_group()
-    ))
-    .because(format!("different from what was sent: {}", listed(places)))
-    .hint(fix![
-        "see what the instance has: ",
-        shell(format!(
-            "az dataprotection backup-instance show --backup-instance-name {} --resource-group {} --vault-name {}",
-            own.id.name(),
-            vault.resource_group(),
-            vault.name()
-        ))
-    ])
-    .hint(fix!["to keep what Azure has: ", az("init --from-azure")])
+    ));
+    unmade
+        .into_iter()
+        .fold(failure, Failure::because)
+        .because("Azure didn't make the change, or another user reverted it")
+        .hint(fix!["try again: ", az("protect")])
+        .hint(fix!["to keep what Azure has: ", az("init --from-azure")])
 }

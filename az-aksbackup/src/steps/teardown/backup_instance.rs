@@ -227,7 +227,8 @@ fn gone(seen: &Seen) -> String {
         Some(own) => format!(
             "{text}; {} is soft-deleted until {}",
             own.id.name(),
-            own.purged_at().unwrap_or("a date that Azure does not say")
+            own.purged_on()
+                .unwrap_or_else(|| "a date that Azure doesn't report".to_owned())
         ),
         None => text,
     }

@@ -234,7 +234,8 @@ fn users(seen: &Seen) -> Vec<String> {
         users.push(format!(
             "soft-deleted backup instance {} until {}",
             own.id.name(),
-            own.purged_at().unwrap_or("a date that Azure does not say")
+            own.purged_on()
+                .unwrap_or_else(|| "a date that Azure doesn't report".to_owned())
         ));
     }
     if let Some(scope) = seen.elsewhere.first() {

@@ -113,7 +113,11 @@ impl Choice<'_> {
         let schedule = flags.schedule.clone().unwrap_or(schedule);
         let retention = flags.retention.clone().unwrap_or(retention);
         let vault_tier_retention = flags.vault_tier_retention.clone().or(tier);
+        // The file of a policy that the instance still uses describes it better than its default rules.
+        let used = self.world.protected.as_ref().and_then(|own| own.policy.as_ref());
+        let described = self.base.map(|base| &base.policy).filter(|own| used == Some(&own.name));
         let kept = base
+            .or(described.filter(|_| flags.from_azure))
             .filter(|_| !preset)
             .map(|base| (base.file.clone(), base.file_digest.clone(), base.file_vault_tier));
         let (file, file_digest, file_vault_tier) = match &self.policy_file {
@@ -174,11 +178,22 @@ impl Choice<'_> {
         Ok(())
     }
 
+    async fn policy_exists(&self, vault: &VaultTarget, name: &PolicyName) -> Outcome<bool> {
+        let vault = self.vault_id(&vault.resource_group, &vault.name);
+        let id = vault.child("backupPolicies", name.as_str());
+        Ok(check::seen(vaults::policy(self.reader, &id).await)?.flatten().is_some())
+    }
+
     /// The policy's name. Azure does not let a policy for AKS be changed, so that other rules make another default name.
     async fn policy_name(&self, vault: &VaultTarget, default: &str, preset: bool) -> Outcome<PolicyName> {
         let flag = "--policy NAME";
         let base = self.of_file().map(|base| &base.policy);
-        let automatic = base.is_some_and(|base| base.name.as_str() == names::of_rules(base));
+        // One that exists keeps its rules, so that others need another name.
+        let exists = match base.filter(|_| preset) {
+            Some(base) => self.policy_exists(vault, &base.name).await?,
+            None => false,
+        };
+        let automatic = exists || base.is_some_and(|base| base.name.as_str() == names::of_rules(base));
         let had = base.filter(|_| !(preset && automatic)).map(|base| base.name.clone());
         let protected = self
             .world
