@@ -175,7 +175,7 @@ pub(crate) const ALL: [Claim; 16] = [
     ),
     writing(
         "instance-put-again",
-        "A PUT of a backup instance with its own content is accepted as an operation",
+        "A PUT of a backup instance with its own content is accepted and changes nothing",
         &trials::INSTANCE_PUT_AGAIN,
     ),
     writing(
