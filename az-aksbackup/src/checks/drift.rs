@@ -108,8 +108,10 @@ pub(crate) struct Listed {
     setting: Setting,
     /// Azure's name of it.
     pub(crate) key: &'static str,
-    /// What the target has.
-    pub(crate) wanted: BTreeSet<String>,
+    /// What the target has, in its order.
+    pub(crate) items: Vec<String>,
+    /// The same as a set.
+    wanted: BTreeSet<String>,
     /// What an empty one means, in a word.
     empty: &'static str,
     effect: Effect,
@@ -134,6 +136,7 @@ pub(crate) fn lists(target: &InstanceTarget) -> [Listed; 7] {
         Listed {
             setting,
             key,
+            items: wanted.iter().map(ToString::to_string).collect(),
             wanted: wanted.iter().map(ToString::to_string).collect(),
             empty,
             effect,
@@ -291,18 +294,16 @@ pub(crate) fn of_policy(target: &Target, own: &Facts) -> Vec<Difference> {
             all.push(difference(setting, live, wanted));
         }
     }
-    let live = own.vault_tier_retention().or(own.vault_tier.then_some("in use"));
-    let wanted = wanted.vault_tier_retention.as_deref();
-    let same_period = live
-        .unwrap_or_default()
-        .eq_ignore_ascii_case(wanted.unwrap_or_default());
-    if live.is_some() != wanted.is_some() || !same_period {
-        let unused = "not in use";
-        all.push(difference(
-            Setting::VaultTier,
-            live.unwrap_or(unused),
-            wanted.unwrap_or(unused),
-        ));
+    let (live, wanted) = (own.vault_tier_retention(), wanted.vault_tier_retention.as_deref());
+    let is_same = match (live, wanted) {
+        (Some(live), Some(wanted)) => live.eq_ignore_ascii_case(wanted),
+        // A rule that copies to the vault tier doesn't have to say how long the copies are kept.
+        (None, wanted) => own.vault_tier == wanted.is_some(),
+        (Some(_), None) => false,
+    };
+    if !is_same {
+        let live = live.unwrap_or(if own.vault_tier { "in use" } else { "not in use" });
+        all.push(difference(Setting::VaultTier, live, wanted.unwrap_or("not in use")));
     }
     all
 }

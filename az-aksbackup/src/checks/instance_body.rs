@@ -140,8 +140,8 @@ fn parameters(target: &Target) -> Value {
         "snapshotVolumes": own.snapshot_volumes,
         "includeClusterScopeResources": own.include_cluster_scope_resources,
     });
-    for list in drift::lists(own).into_iter().filter(|list| !list.wanted.is_empty()) {
-        parameters[list.key] = json!(list.wanted);
+    for list in drift::lists(own).into_iter().filter(|list| !list.items.is_empty()) {
+        parameters[list.key] = json!(list.items);
     }
     if !own.backup_hooks.is_empty() {
         let hooks = own.backup_hooks.iter().filter_map(|hook| hook.as_str().split_once('/'));

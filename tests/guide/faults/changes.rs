@@ -71,7 +71,7 @@ fn a_namespace_that_the_target_gains_is_told_by_every_command_and_protect_adds_i
     let instance = stage.value("/cloud/instance/instance");
     let before = stage.sandbox.resource(&instance).unwrap();
     stage.az("platform", &["protect", "--yes"]).ok();
-    assert_eq!(parameter(&stage, "includedNamespaces"), json!(["db", "shop"]));
+    assert_eq!(parameter(&stage, "includedNamespaces"), json!(["shop", "db"]));
     // Everything that the target says nothing of is as it was.
     let mut after = stage.sandbox.resource(&instance).unwrap();
     *after.pointer_mut(&format!("{PARAMETERS}/includedNamespaces")).unwrap() = json!(["shop"]);
