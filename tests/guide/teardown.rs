@@ -298,3 +298,56 @@ fn a_dry_run_lists_each_deletion_with_its_consequence() {
     assert_eq!(world.stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(world.stage.state_text(), before);
 }
+
+/// Fails before: the storage role was removed from an identity that stayed because another workload uses it.
+#[test]
+fn an_extension_that_stays_keeps_the_role_of_its_identity_and_its_credentials() {
+    let world = Protected::new();
+    let stage = &world.stage;
+    let identity = stage.value("/cloud/identity/identity");
+    let credential = format!("{identity}/federatedIdentityCredentials/other-team");
+    world.azure().place(json!({
+        "id": credential, "name": "other-team",
+        "type": "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+        "properties": { "issuer": "https://elsewhere.example/", "subject": "system:serviceaccount:team:job",
+            "audiences": ["api://AzureADTokenExchange"] },
+    }));
+    let principal = stage.value("/cloud/identity/principal");
+    let of_identity = || {
+        let all = world.azure().role_assignments();
+        all.iter()
+            .filter(|own| text(own, "/properties/principalId") == principal)
+            .count()
+    };
+    let before = of_identity();
+    let run = teardown(stage, "everything", &DELETE).ok();
+    assert!(
+        run.stderr.contains("federated credentials of others: other-team"),
+        "{run}"
+    );
+    assert!(before > 0 && of_identity() == before, "{run}");
+    assert!(there(stage).iter().any(|id| id.contains("/extensions/")), "{run}");
+    assert_eq!(
+        created(stage)
+            .iter()
+            .filter(|own| own.contains("/federatedIdentityCredentials/"))
+            .count(),
+        3
+    );
+}
+
+/// Fails before: Azure refused the deletion, and the hint left `--delete-backups` out.
+#[test]
+fn without_an_extension_that_works_no_deletion_of_backups_begins() {
+    let world = Protected::new();
+    let stage = &world.stage;
+    let extension = stage.value("/cloud/extension/extension");
+    world.azure().remove(&extension);
+    let mark = stage.mark();
+    teardown(stage, "everything", &DELETE)
+        .ends(Exit::Failed.code())
+        .says("Azure deletes backups through the extension")
+        .says("nothing was changed")
+        .says("az aksbackup prepare");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}

@@ -64,7 +64,10 @@ pub(crate) async fn run_list(
         true => plan(&mut steps, &session).await,
         false => run(&mut steps, &session).await?,
     };
-    report.advise(&az(command.to_owned()));
+    // Without its flags, teardown does something else.
+    if command != TEARDOWN {
+        report.advise(&az(command.to_owned()));
+    }
     // Whoever has just ended the backups, or taken everything down, is not told to begin again.
     let next = status::next(&session.state()).filter(|_| !is_reduced && command != TEARDOWN);
     Ok(conclude(

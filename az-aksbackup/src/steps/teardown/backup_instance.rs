@@ -8,8 +8,9 @@
 //! Rights: `Microsoft.DataProtection/backupVaults/backupInstances/{read,delete,stopProtection/action}` and
 //! `…/backupJobs/read` on the vault.
 
-use aksbackup_shared::command_line::shell;
+use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{CloudTables, InstanceTable, State};
@@ -19,6 +20,7 @@ use super::data::{self, Fate};
 use super::{Common, Memory, deletion};
 use crate::arm::backups::{self, Instance, Job, JobState};
 use crate::arm::client::{Reader, Writer};
+use crate::arm::extensions::{self, Extension};
 use crate::arm::storage::{self, Container};
 use crate::arm::vaults::{self, Vault};
 use crate::arm::versions;
@@ -40,6 +42,8 @@ pub(crate) struct Seen {
     pub(super) running: Vec<Job>,
     /// The container; hidden or absent ones hold nothing that is known.
     pub(super) container: Sight<Container>,
+    /// Whether the cluster has an extension that works, as far as the account can see.
+    pub(super) extension_works: Option<bool>,
 }
 
 impl AsRef<Common> for Seen {
@@ -98,11 +102,14 @@ impl Step for BackupInstance {
             .await?;
         let target = &common.claims.target;
         let (vault_id, container_id) = (target_ids::vault(target), target_ids::container(target));
-        let (vault, jobs, container) = futures::join!(
+        let (vault, jobs, container, extensions) = futures::join!(
             vaults::vault(reader, &vault_id),
             backups::jobs(reader, &vault_id),
             storage::container(reader, &container_id),
+            extensions::of_backup(reader, &target.cluster),
         );
+        let works = |own: &Extension| own.provisioning_state() == "Succeeded";
+        let extensions = Sight::of(extensions.map(Some))?;
         // A vault that is gone has no jobs; who can't see them can't delete the instance either.
         let jobs = Sight::of(jobs.map(Some))?.here().cloned().unwrap_or_default();
         let runs = |job: &Job| job.is_of(&target.cluster) && job.state() == JobState::Running;
@@ -110,6 +117,7 @@ impl Step for BackupInstance {
             vault: vault?,
             running: jobs.into_iter().filter(runs).collect(),
             container: Sight::of(container)?,
+            extension_works: extensions.here().map(|all| all.iter().any(works)),
             common,
         })
     }
@@ -141,6 +149,7 @@ impl Step for BackupInstance {
         match delete {
             true => {
                 not_held(seen)?;
+                deletable(seen)?;
                 seen.common.unlocked(vec![End::Delete(own)])
             }
             false => seen.common.unlocked(vec![End::Stop(own)]),
@@ -281,6 +290,30 @@ fn guarded(seen: &Seen) -> Option<Turn> {
             also: Vec::new(),
         }
     })
+}
+
+/// Refuses a deletion that Azure can't make: it deletes backups through the extension in the cluster.
+///
+/// # Errors
+/// The cluster has no extension, or none that works.
+fn deletable(seen: &Seen) -> Outcome<()> {
+    if seen.extension_works != Some(false) {
+        return Ok(());
+    }
+    let cluster = seen.common.claims.target.cluster.with_group();
+    Failure::failed(format!(
+        "cannot delete the backups of cluster {cluster}: it has no Azure Backup extension that works"
+    ))
+    .because("Azure deletes backups through the extension")
+    .because("nothing was changed")
+    .hint(fix![
+        "repair the extension: ",
+        az("prepare"),
+        ", then ",
+        az("grant"),
+        "; then run teardown again"
+    ])
+    .err()
 }
 
 /// Refuses a deletion that the container forbids: Azure Backup deletes blobs with the backups.

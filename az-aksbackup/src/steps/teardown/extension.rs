@@ -116,6 +116,19 @@ impl Seen {
         }
     }
 
+    /// Why the extension isn't deleted although it is there; what it works with stays, too.
+    pub(super) fn stays(&self) -> Option<String> {
+        let others = self.foreign_credentials();
+        match self.ours() {
+            Err(why) => Some(format!("the extension stays: {why}")),
+            Ok(Some(_)) if !others.is_empty() => Some(format!(
+                "the extension stays: its identity has federated credentials of others: {}",
+                others.join(", ")
+            )),
+            Ok(_) => None,
+        }
+    }
+
     /// The federated credentials of others on the extension's identity, which would go with it.
     pub(super) fn foreign_credentials(&self) -> Vec<&str> {
         let all = self

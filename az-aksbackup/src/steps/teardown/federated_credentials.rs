@@ -91,6 +91,9 @@ impl Step for FederatedCredentials {
             // They go with the extension, whose step says who can see them.
             return Ok(Decision::Done("they go with the extension".into()));
         }
+        if let Some(why) = seen.stays() {
+            return Ok(Decision::Done(format!("left: {why}")));
+        }
         let changes = changes(seen);
         Ok(match changes.is_empty() {
             true => Decision::Done("no federated credential that this tool created is left".into()),

@@ -6,12 +6,12 @@
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{ResourceId, same};
-use aksbackup_shared::schema::{CloudTables, State};
+use aksbackup_shared::schema::{CloudTables, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn};
 
 use super::{Common, Memory, deletion};
 use crate::arm::client::{Reader, Writer};
-use crate::arm::groups::{self, Group};
+use crate::arm::groups::{self, Group, Lock};
 use crate::arm::inventory::{self, Listed};
 use crate::arm::marker;
 use crate::arm::roles;
@@ -91,7 +91,14 @@ impl Step for ResourceGroups {
     }
 
     async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
-        let common = self.0.common(reader, state, |_| Vec::new()).await?;
+        let all = |target: &Target| {
+            vec![
+                target_ids::storage_group(target),
+                target_ids::vault_group(target),
+                target_ids::snapshot_group(target),
+            ]
+        };
+        let common = self.0.common(reader, state, all).await?;
         let target = &common.claims.target;
         let (storage, vault) = (target_ids::storage_group(target), target_ids::vault_group(target));
         let mut ids: Vec<ResourceId> = Vec::new();
@@ -124,7 +131,10 @@ impl Step for ResourceGroups {
         let mut changes = Vec::new();
         for own in &seen.groups {
             match fit(own, seen) {
-                Ok(true) => changes.push(DeleteGroup { group: own.id.clone() }),
+                Ok(true) => match lock_on(&own.id, &seen.common.locks) {
+                    None => changes.push(DeleteGroup { group: own.id.clone() }),
+                    Some(lock) => notes.push_str(&format!("left: resource group {} (lock {lock}); ", own.id.name())),
+                },
                 Ok(false) => {}
                 Err(why) => notes.push_str(&format!("left: resource group {} ({why}); ", own.id.name())),
             }
@@ -236,4 +246,14 @@ fn fit(own: &Content, seen: &Seen) -> Result<bool, String> {
         true => Ok(true),
         false => Err(format!("it still has {}", names.join(", "))),
     }
+}
+
+/// The lock that forbids the deletion of a resource group: its own, or one of the subscription.
+fn lock_on<'a>(group: &ResourceId, locks: &'a [Lock]) -> Option<&'a str> {
+    let group = group.as_str().to_ascii_lowercase();
+    let forbids = |lock: &&Lock| {
+        let id = lock.id.to_ascii_lowercase();
+        id.starts_with(&format!("{group}/")) || !id.contains("/resourcegroups/")
+    };
+    locks.iter().find(forbids).map(|lock| lock.id.as_str())
 }

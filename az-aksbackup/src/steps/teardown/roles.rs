@@ -8,7 +8,7 @@ use aksbackup_shared::ids::{PrincipalId, ResourceId, same};
 use aksbackup_shared::schema::{CloudTables, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn};
 
-use super::{Common, Memory, deletion};
+use super::{Common, Memory, deletion, extension};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::roles::{self, Assignment, Role};
 use crate::arm::vaults::{self, Vault};
@@ -47,6 +47,8 @@ pub(crate) struct Seen {
     pub(super) elsewhere: Vec<String>,
     /// Whether other clusters can have the cluster's identity.
     pub(super) shared_identity: bool,
+    /// Why the extension stays, with the role of its identity.
+    pub(super) extension_stays: Option<String>,
 }
 
 impl AsRef<Common> for Seen {
@@ -135,6 +137,7 @@ impl Step for Roles {
             found: look(reader, target, &holders).await?,
             holders,
             shared_identity: cluster.has_assigned_identity(),
+            extension_stays: extension::Seen::look(common.clone(), reader).await?.stays(),
             other_policies,
             common,
         })
@@ -292,7 +295,7 @@ pub(super) fn is_ours(own: &Found, common: &Common) -> bool {
 fn used_by_others(own: &Found, scope: &ResourceId, seen: &Seen) -> Option<String> {
     let target = &seen.common.claims.target;
     match own.holder {
-        Holder::ExtensionIdentity => None,
+        Holder::ExtensionIdentity => seen.extension_stays.clone(),
         Holder::Cluster if seen.shared_identity => {
             Some("other clusters can have the cluster's user-assigned identity as well".into())
         }

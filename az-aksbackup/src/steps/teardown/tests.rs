@@ -65,6 +65,7 @@ fn tags(is_there: bool, tags: Value) -> Value {
 
 fn check_instance(world: World) -> usize {
     let seen = super::backup_instance::Seen {
+        extension_works: Some(true),
         common: world.common(),
         vault: None,
         running: vec![],
@@ -117,6 +118,7 @@ fn check_roles(world: World) -> usize {
         assignment,
     };
     let seen = super::roles::Seen {
+        extension_stays: None,
         common: world.common(),
         holders: vec![(holder, principal)],
         found: vec![found],
@@ -169,7 +171,9 @@ fn check_extension(world: World) -> usize {
     let ours = world.extension_is_ours() && !world.has_kept_backups();
     assert_eq!(!ends.is_empty(), ours && !world.foreign_credential, "{world:?}");
     let distrusted = changes(FederatedCredentials(Memory::default()).decide(&seen, &State::default()));
-    assert_eq!(!distrusted.is_empty(), ours && world.claims[4], "{world:?}");
+    // An extension that stays keeps its own credentials.
+    let goes = ours && !world.foreign_credential;
+    assert_eq!(!distrusted.is_empty(), goes && world.claims[4], "{world:?}");
     assert!(distrusted.iter().all(|own| own.credential.name() == "own"), "{world:?}");
     ends.len() + distrusted.len()
 }
