@@ -41,7 +41,7 @@ const OF_KUBECTL: [&str; 14] = [
 /// are printed. Read from `Azure/azure-cli-extensions`: `src/dataprotection/azext_dataprotection/{aaz/latest,manual/_params.py}`
 /// (2be1999, 188c604, 04f3c02) and `src/k8s-extension/azext_k8s_extension/_params.py`; their optional flags are the second list.
 /// Only the real extensions could show more.
-const OF_EXTENSIONS: [(&str, &[&str], &[&str]); 13] = [
+const OF_EXTENSIONS: [(&str, &[&str], &[&str]); 14] = [
     (
         "dataprotection backup-instance list",
         &["--resource-group", "--vault-name"],
@@ -91,6 +91,11 @@ const OF_EXTENSIONS: [(&str, &[&str], &[&str]); 13] = [
     (
         "dataprotection backup-vault show",
         &["--resource-group", "--vault-name"],
+        &[],
+    ),
+    (
+        "dataprotection backup-vault resource-guard-mapping show",
+        &["--vault-name", "--resource-group", "--name"],
         &[],
     ),
     (
