@@ -294,6 +294,7 @@ impl Command {
             Self::Protect(args) => args.reduce.reduce_protection,
             Self::Up(args) => args.reduce.reduce_protection,
             Self::Suspend(args) | Self::Stop(args) => args.reduce.reduce_protection,
+            Self::Teardown(args) => args.reduce.reduce_protection,
             _ => false,
         }
     }

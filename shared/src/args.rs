@@ -55,7 +55,7 @@ pub struct CommonArgs {
     /// How long to wait for another process that holds the state file
     #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION")]
     pub lock_timeout: Duration,
-    /// Work without a lock, where the file system has none and nobody else works on the file
+    /// Work without a lock, where the file system has none and no other process uses the file
     #[arg(long, global = true)]
     pub no_lock: bool,
     /// Refuse a state file whose values are others than those that `handoff` printed this digest of
@@ -70,7 +70,7 @@ pub struct CommonArgs {
     /// Say each request too
     #[arg(long, short = 'v', global = true)]
     pub verbose: bool,
-    /// No colour
+    /// No color
     #[arg(long, global = true)]
     pub no_color: bool,
     /// When the command was started.

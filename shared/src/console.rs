@@ -49,8 +49,8 @@ struct Task {
 }
 
 impl Console {
-    /// A console for this process. Spinners and colour only on a terminal; `NO_COLOR`, `TERM=dumb` and `no_color` switch
-    /// colour off.
+    /// A console for this process. Spinners and color only on a terminal; `NO_COLOR`, `TERM=dumb` and `no_color` switch
+    /// color off.
     #[must_use]
     pub fn new(talk: Talk, no_color: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
@@ -101,7 +101,7 @@ impl Console {
         self.talk == Talk::Verbose
     }
 
-    /// Colours a word, where colour is on.
+    /// Colors a word, where color is on.
     #[must_use]
     pub fn paint(&self, tone: Tone, text: &str) -> String {
         if !self.color {

@@ -147,7 +147,7 @@ impl Failure {
     }
 }
 
-/// The report as a person reads it, without colour.
+/// The report as a person reads it, without color.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.what)?;

@@ -21,7 +21,7 @@ fn protected() -> Stage {
 }
 
 fn teardown(stage: &Stage) -> Command {
-    let mut command = stage.az_command("everything", &["teardown", "--yes"]);
+    let mut command = stage.az_command("everything", &["teardown", "--yes", "--reduce-protection"]);
     command
         .args(stage.vouchers())
         .args(["--delete-backups", "rg-aks/aks-demo"]);

@@ -25,7 +25,7 @@ const KINDS: [&str; 9] = [
 
 /// `teardown` as `persona`, who confirms by flags what the state file names.
 pub(crate) fn teardown(stage: &Stage, persona: &str, flags: &[&str]) -> Run {
-    let mut command = stage.az_command(persona, &["teardown", "--yes"]);
+    let mut command = stage.az_command(persona, &["teardown", "--yes", "--reduce-protection"]);
     finish(command.args(stage.vouchers()).args(flags))
 }
 
@@ -350,4 +350,53 @@ fn without_an_extension_that_works_no_deletion_of_backups_begins() {
         .says("nothing was changed")
         .says("az aksbackup prepare");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+/// Fails before: what `stop` asks for apart, `teardown` did for `--yes`.
+#[test]
+fn to_stop_the_protection_is_agreed_to_apart() {
+    let world = Protected::new();
+    let stage = &world.stage;
+    let mark = stage.mark();
+    let mut command = stage.az_command("everything", &["teardown", "--yes"]);
+    finish(command.args(stage.vouchers()))
+        .ends(Exit::Usage.code())
+        .says("scheduled backups of backup instance")
+        .says("--reduce-protection");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+/// Fails before: "no role assignment that this tool created is left", although Azure had one of a principal that was gone.
+#[test]
+fn an_assignment_of_a_principal_that_is_gone_is_named_until_it_is_gone() {
+    let stage = Stage::new().unwrap();
+    stage.init("platform").ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    stage.grant("owner").ok();
+    let principal = stage.value("/cloud/identity/principal");
+    stage.sandbox.azure().remove(&stage.value("/cloud/extension/extension"));
+    let all = stage.sandbox.role_assignments();
+    let orphan = all
+        .iter()
+        .find(|own| text(own, "/properties/principalId") == principal)
+        .unwrap();
+    let id = text(orphan, "/id").to_owned();
+    for _ in 0..2 {
+        let run = teardown(&stage, "everything", &[]).ok();
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(said.to_lowercase().contains(&id.to_lowercase()), "{run}");
+        assert!(
+            said.contains("its principal isn't part of this setup any more"),
+            "{run}"
+        );
+    }
+    let scope = id.split("/providers/Microsoft.Authorization/").next().unwrap();
+    let role = "Storage Blob Data Contributor";
+    assert_eq!(stage.sandbox.azure().unassign(&principal, role, scope), 1);
+    teardown(&stage, "everything", &[]).ok();
+    let left = created(&stage);
+    assert!(
+        !left.iter().any(|own| own.contains("/roleAssignments/")),
+        "{left:?} {id}"
+    );
 }

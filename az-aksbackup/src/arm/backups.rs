@@ -180,7 +180,7 @@ pub(crate) async fn deleted_in(reader: &Reader, vault: &ResourceId) -> Outcome<V
     registered::or_nothing(reader.list(&path, versions::DATA_PROTECTION).await)
 }
 
-/// Stops the backups of an instance and keeps what it has, for as long as nobody deletes it.
+/// Stops the backups of an instance and keeps what it has, until it is deleted.
 pub(crate) async fn stop(writer: &Writer, instance: &ResourceId) -> Outcome<Answer> {
     let path = format!("{instance}/stopProtection");
     writer.post(&path, versions::DATA_PROTECTION, None).await

@@ -48,7 +48,7 @@ pub(crate) struct ArmOperation {
     resource: Option<(String, &'static str)>,
     result: Option<Url>,
     first: Option<Duration>,
-    /// Whether it deletes: then whoever may not see it looks at the resource instead.
+    /// Whether it deletes: then an account that can't see it checks the resource instead.
     deletes: bool,
 }
 

@@ -181,6 +181,11 @@ pub(crate) async fn assign(
 }
 
 /// Removes an assignment by its ID.
+pub(crate) async fn assignment(reader: &Reader, id: &ResourceId) -> Outcome<Option<Assignment>> {
+    reader.get(id.as_str(), versions::AUTHORIZATION).await
+}
+
+/// Removes an assignment.
 pub(crate) async fn unassign(writer: &Writer, id: &str) -> Outcome<Answer> {
     writer.delete(id, versions::AUTHORIZATION).await
 }

@@ -178,6 +178,9 @@ pub(crate) struct TeardownArgs {
     /// Cluster whose backups are deleted for good, to confirm the state file's; without it they are kept
     #[arg(long, value_name = "RESOURCE-GROUP/CLUSTER")]
     pub(crate) delete_backups: Option<Named>,
+    /// What protects less.
+    #[command(flatten)]
+    pub(crate) reduce: ReduceArgs,
     /// What is undone.
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,
@@ -195,7 +198,7 @@ pub(crate) struct JobsArgs {
     /// All jobs of the vault, not only those of this cluster
     #[arg(long)]
     pub(crate) all: bool,
-    /// Vault, by its ARM id, where there is no state file
+    /// Resource ID of the vault, if there is no state file
     #[arg(long, value_name = "ID")]
     pub(crate) vault_id: Option<aksbackup_shared::ids::ResourceId>,
     /// At most so many, the latest first

@@ -25,7 +25,7 @@ pub(crate) enum Trust {
     Nothing,
     /// What gets access; a target that this user confirmed on this machine, or that a digest names, needs no other word.
     Known(Confirm),
-    /// What gets roles, or is deleted, each time anew.
+    /// What gets roles, or is deleted: it is confirmed each time.
     Named(Confirm),
     /// What is protected less afterwards: as known, and that it is so, by a flag or by the answer to a question of its own.
     Reduced(Confirm),

@@ -5,7 +5,6 @@ use serde_json::json;
 use crate::args::Format;
 use crate::console::{Console, Tone};
 use crate::exit::Exit;
-use crate::guide::StepName;
 use crate::process::document;
 use crate::runner::report::{Ending, Report, StepReport, turn_lines};
 use crate::step::{ChangeNote, Deviation, Turn};
@@ -28,8 +27,10 @@ pub fn conclude(
             Ending::Failed { error, changed } => {
                 console.error(format_args!("{}: {error}{}", step.step, achieved(changed)));
             }
-            // What the caller lacks is said at the start, and also where nothing is tried.
-            Ending::Done { evidence, .. } if dry_run && step.step == StepName::Preflight => {
+            // A run says at its start what is done, and what the account lacks; so does one that changes nothing.
+            Ending::Done {
+                evidence, drift: None, ..
+            } if dry_run => {
                 console.finish(&step.step.to_string(), Tone::Good, evidence);
             }
             _ => {}
@@ -179,7 +180,7 @@ mod tests {
     use super::*;
     use crate::command_line::az;
     use crate::console::Talk;
-    use crate::guide::Person;
+    use crate::guide::{Person, StepName};
     use crate::step::{Drift, Right};
 
     fn report(ending: Ending) -> Report {

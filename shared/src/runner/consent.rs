@@ -75,7 +75,7 @@ fn show_resources<P: Platform>(session: &Session<P>) {
     }
 }
 
-/// Asks apart from the plan: whoever reads ten changes might pass over the one that drops a namespace.
+/// Asks apart from the plan: a reader of ten changes might pass over the one that drops a namespace.
 fn ask_to_reduce<P: Platform>(reduced: &[&String], session: &Session<P>) -> Outcome<()> {
     session.console.say("this reduces protection:");
     for line in reduced {

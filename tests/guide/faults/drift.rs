@@ -1,4 +1,4 @@
-//! What is there is compared with what the target says, whoever changed which of them.
+//! What is there is compared with what the target says, whichever of them was changed.
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{INIT, Stage};

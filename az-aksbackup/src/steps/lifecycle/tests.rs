@@ -88,7 +88,7 @@ fn what_was_asked_for_and_does_not_show_yet_is_not_asked_for_again() {
         let Ok(Decision::Wait(wait)) = step(wanted).decide(&there, &state()) else {
             panic!("{act:?} again")
         };
-        assert!(wait.stuck.is_some(), "it doesn't wait for ever");
+        assert!(wait.stuck.is_some(), "it doesn't wait without an end");
         assert!(step(wanted).goes_on(&there));
     }
     let mut there = live("ProtectionStopped");

@@ -64,13 +64,16 @@ pub(crate) enum End {
 impl Change for End {
     fn note(&self) -> ChangeNote {
         match self {
-            Self::Stop(instance) => deletion(
-                format!("stop the protection of backup instance {}", instance.name()),
-                "Microsoft.DataProtection/backupVaults/backupInstances/stopProtection/action",
-                instance,
-                "no backup is taken any more; existing backups are kept until they are deleted, and cost what they cost now"
-                    .to_owned(),
-            ),
+            Self::Stop(instance) => ChangeNote {
+                reduces: vec![format!("scheduled backups of backup instance {} end", instance.name())],
+                ..deletion(
+                    format!("stop the protection of backup instance {}", instance.name()),
+                    "Microsoft.DataProtection/backupVaults/backupInstances/stopProtection/action",
+                    instance,
+                    "no backup is taken any more; existing backups are kept until they are deleted, and cost what they cost now"
+                        .to_owned(),
+                )
+            },
             Self::Delete(instance) => deletion(
                 format!("delete backup instance {} with all its backups", instance.name()),
                 "Microsoft.DataProtection/backupVaults/backupInstances/delete",

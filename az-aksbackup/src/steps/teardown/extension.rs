@@ -9,7 +9,7 @@ use aksbackup_shared::names::NAMESPACE;
 use aksbackup_shared::schema::{CloudTables, State};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 
-use super::{Common, Memory, deletion};
+use super::{Common, Memory, deletion, in_cluster};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::clusters::{self, Cluster};
 use crate::arm::extensions::{self, Extension, named_by};
@@ -19,7 +19,6 @@ use crate::arm::storage::{self, Account};
 use crate::arm::visible::Sight;
 use crate::checks::extension_settings::{self, Stored};
 use crate::platform::{self, Azure};
-use crate::steps::turns;
 use crate::target_ids;
 
 /// The step.
@@ -286,11 +285,8 @@ impl Step for BackupExtension {
 
     async fn apply(&self, writer: &Writer, change: &Uninstall) -> Outcome<Applied> {
         let delete = async || {
-            let title = change.note().summary;
-            match extensions::uninstall(writer, &change.extension).await {
-                Ok(answer) => Ok(answer.deleted(writer, title)),
-                Err(failure) => turns::busy(failure, &turns::CLUSTER_BUSY, &title).map(Applied::Busy),
-            }
+            let answer = extensions::uninstall(writer, &change.extension).await;
+            in_cluster(answer, writer, change.note().summary)
         };
         self.0.make(self, writer, change, delete).await
     }

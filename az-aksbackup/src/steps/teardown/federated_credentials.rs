@@ -1,5 +1,5 @@
 //! The federated credentials, one at a time: Azure takes one write at a time for an identity. Only those on the identity of this
-//! tool's extension are proven to be this tool's; any other credential of the same name could be somebody's who followed the guide.
+//! tool's extension are proven to be this tool's; any other credential of the same name could be that of a user who followed the guide.
 //!
 //! Right: `Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/delete` on the identity.
 

@@ -40,6 +40,7 @@ use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 
+use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Lock};
 use crate::arm::visible::{self, Sight};
@@ -146,7 +147,7 @@ impl Common {
         self.fate() == Some(Fate::None)
     }
 
-    /// The decision about everything that backups need, as long as there are some, or nobody can tell.
+    /// The decision about everything that backups need, as long as there are some, or the account can't tell.
     fn gate<C>(&self) -> Option<Decision<C>> {
         match self.fate() {
             Some(Fate::None | Fate::Going(_)) => None,
@@ -239,6 +240,14 @@ impl Memory {
                 "Azure has changed since the plan was made",
             ))),
         }
+    }
+}
+
+/// What came of the request for a deletion in the cluster, which AKS refuses while another operation runs there.
+fn in_cluster(answer: Outcome<Answer>, writer: &Writer, title: String) -> Outcome<Applied> {
+    match answer {
+        Ok(answer) => Ok(answer.deleted(writer, title)),
+        Err(failure) => turns::busy(failure, &turns::CLUSTER_BUSY, &title).map(Applied::Busy),
     }
 }
 

@@ -5,7 +5,7 @@
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{PrincipalId, ResourceId, same};
-use aksbackup_shared::schema::{CloudTables, State, Target};
+use aksbackup_shared::schema::{CloudTables, Intent, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn};
 
 use super::{Common, Memory, deletion, extension};
@@ -37,8 +37,6 @@ pub(crate) struct Found {
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(super) common: Common,
-    /// Who holds roles, as far as they are there.
-    pub(super) holders: Vec<(Holder, PrincipalId)>,
     /// The assignments with names that this tool would give.
     pub(super) found: Vec<Found>,
     /// Whether others use the vault's roles: the policies in it that aren't the target's.
@@ -47,6 +45,8 @@ pub(crate) struct Seen {
     pub(super) elsewhere: Vec<String>,
     /// Whether other clusters can have the cluster's identity.
     pub(super) shared_identity: bool,
+    /// Recorded assignments that exist, of principals that aren't known any more: nothing proves that this tool made them.
+    pub(super) orphans: Vec<ResourceId>,
     /// Why the extension stays, with the role of its identity.
     pub(super) extension_stays: Option<String>,
 }
@@ -135,8 +135,8 @@ impl Step for Roles {
         Ok(Seen {
             elsewhere: elsewhere(reader, target, principal).await?,
             found: look(reader, target, &holders).await?,
-            holders,
             shared_identity: cluster.has_assigned_identity(),
+            orphans: orphans(reader, &common, &holders).await?,
             extension_stays: extension::Seen::look(common.clone(), reader).await?.stays(),
             other_policies,
             common,
@@ -168,6 +168,11 @@ impl Step for Roles {
                 }),
             }
         }
+        left.extend(seen.orphans.iter().map(|own| {
+            format!(
+                "role assignment {own} (nothing confirms whose it was: its principal isn't part of this setup any more)"
+            )
+        }));
         match changes.is_empty() {
             false => seen.common.unlocked(changes),
             true if left.is_empty() => Ok(Decision::Done(
@@ -190,14 +195,11 @@ impl Step for Roles {
     }
 
     fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
-        // An assignment of a principal that isn't known any more wasn't looked for.
-        let target = &seen.common.claims.target;
-        let names: Vec<Name> = seen.holders.iter().flat_map(|own| names(target, own)).collect();
-        let known = |made: &str| names.iter().any(|name| same(&name.id, made));
-        let is_there = |object: &str| seen.found.iter().any(|own| same(&own.assignment.id, object));
-        platform::forget(tables, |made| {
-            made.step == StepName::Roles && known(&made.object) && !is_there(&made.object)
-        });
+        let there = |object: &str| {
+            let found = seen.found.iter().any(|own| same(&own.assignment.id, object));
+            found || seen.orphans.iter().any(|own| same(own.as_str(), object))
+        };
+        platform::forget(tables, |made| made.step == StepName::Roles && !there(&made.object));
     }
 
     fn hand_over(&self, change: &Unassign, failure: &Failure) -> Option<Turn> {
@@ -272,6 +274,32 @@ async fn look(reader: &Reader, target: &Target, holders: &[(Holder, PrincipalId)
                     found.push(own);
                 }
             }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the file records it, and no principal of this setup explains its name.
+fn is_orphaned(made: &Intent, target: &Target, holders: &[(Holder, PrincipalId)]) -> bool {
+    let mut names = holders.iter().flat_map(|own| names(target, own));
+    made.step == StepName::Roles && !names.any(|name| same(&name.id, &made.object))
+}
+
+/// Looks up the recorded assignments of principals that aren't known any more: Azure keeps them when a principal is deleted.
+async fn orphans(reader: &Reader, common: &Common, holders: &[(Holder, PrincipalId)]) -> Outcome<Vec<ResourceId>> {
+    let target = &common.claims.target;
+    let recorded = common
+        .claims
+        .made
+        .iter()
+        .filter(|made| is_orphaned(made, target, holders));
+    let ids: Vec<ResourceId> = recorded.filter_map(|made| made.object.parse().ok()).collect();
+    let reads = futures::future::join_all(ids.iter().map(|id| roles::assignment(reader, id))).await;
+    let mut found = Vec::new();
+    for (id, read) in ids.iter().zip(reads) {
+        // What can't be seen might be there.
+        if !matches!(Sight::of(read)?, Sight::Absent) {
+            found.push(id.clone());
         }
     }
     Ok(found)

@@ -118,9 +118,9 @@ fn check_roles(world: World) -> usize {
         assignment,
     };
     let seen = super::roles::Seen {
+        orphans: vec![],
         extension_stays: None,
         common: world.common(),
-        holders: vec![(holder, principal)],
         found: vec![found],
         other_policies: usize::from(world.other_policy),
         elsewhere: vec![],

@@ -8,12 +8,11 @@ use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{CloudTables, State};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn, Wait};
 
-use super::{Common, Memory, deletion};
+use super::{Common, Memory, deletion, in_cluster};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::trusted_access::{self, Binding};
 use crate::platform::{self, Azure};
 use crate::steps::trusted_access::new_name;
-use crate::steps::turns;
 use crate::target_ids;
 
 /// The step.
@@ -116,11 +115,8 @@ impl Step for TrustedAccess {
 
     async fn apply(&self, writer: &Writer, change: &Unbind) -> Outcome<Applied> {
         let delete = async || {
-            let title = change.note().summary;
-            match trusted_access::delete_binding(writer, &change.binding).await {
-                Ok(answer) => Ok(answer.deleted(writer, title)),
-                Err(failure) => turns::busy(failure, &turns::CLUSTER_BUSY, &title).map(Applied::Busy),
-            }
+            let answer = trusted_access::delete_binding(writer, &change.binding).await;
+            in_cluster(answer, writer, change.note().summary)
         };
         self.0.make(self, writer, change, delete).await
     }
@@ -155,7 +151,7 @@ fn id(seen: &Seen) -> ResourceId {
     trusted_access::binding_id(&target.cluster, &new_name(&target_ids::vault(target)))
 }
 
-/// The binding of the vault that this tool created: by its name, which nobody else would give.
+/// The binding of the vault that this tool created: by its name, which is derived.
 fn ours(seen: &Seen) -> Option<&Binding> {
     let (id, vault) = (id(seen), target_ids::vault(&seen.common.claims.target));
     let mut named = seen.bindings.iter().filter(|own| same(&own.name, id.name()));

@@ -86,7 +86,7 @@ impl Markup {
         self.raw("\"/></svg>");
     }
 
-    /// The word of a mark in its colour.
+    /// The word of a mark in its color.
     pub(super) fn word(&mut self, mark: Mark) {
         self.raw("<span class=\"word ");
         self.raw(class_of(mark));

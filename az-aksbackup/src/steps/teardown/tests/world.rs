@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// Whether backups are left that nobody wants deleted, or that aren't this tool's.
+    /// Whether backups are left that aren't to be deleted, or aren't this tool's.
     pub(super) fn has_kept_backups(self) -> bool {
         self.elsewhere || (self.own_instance && !(self.delete && self.claims[0]))
     }

@@ -1,7 +1,7 @@
-//! Leaves the index of unwinding tables out of what is released.
+//! The build script of both programs: leaves the index of unwinding tables out of what is released.
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=../shared/linking.rs");
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|own| own == value);
     if !(is("CARGO_CFG_TARGET_OS", "linux") && is("PROFILE", "release")) {
         return;
