@@ -54,7 +54,7 @@ impl Facts {
 
     /// How long it keeps copies in the vault tier, where it does.
     pub(crate) fn vault_tier_retention(&self) -> Option<&str> {
-        let in_vault = self.kept.iter().find(|kept| kept.in_vault);
+        let in_vault = self.kept.iter().find(|kept| kept.in_vault && !kept.period.is_empty());
         in_vault.map(|kept| kept.period.as_str())
     }
 }
@@ -251,18 +251,6 @@ fn is_default(value: &Value) -> bool {
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// How long a policy's `properties` keep copies in the vault tier, where they do.
-pub(crate) fn vault_tier_retention(policy: &Value) -> Option<String> {
-    let rules = policy.get("policyRules").and_then(Value::as_array)?;
-    let mut lifecycles = rules
-        .iter()
-        .filter_map(|rule| rule.get("lifecycles")?.as_array())
-        .flatten();
-    let in_vault = |own: &&Value| text(own, "/sourceDataStore/dataStoreType").eq_ignore_ascii_case("VaultStore");
-    let kept = text(lifecycles.find(in_vault)?, "/deleteAfter/duration");
-    (!kept.is_empty()).then(|| kept.to_owned())
 }
 
 /// Whether a policy's `properties` keep copies in the vault tier.

@@ -198,7 +198,7 @@ identifier!(
 identifier!(
     /// A label selector of a backup instance: Azure's examples are all `KEY=VALUE`, Kubernetes has more forms.
     LabelSelector, "label selector", "such as app=web or tier in (a,b): at most 380 letters, digits, blanks, or '-_./=!,()'",
-    |t| length(t, 1, 380) && alphanumeric_or(t, "-_./=!,() ") && t.trim() == t
+    |t| length(t, 1, 380) && alphanumeric_or(t, "-_./=!,() ") && t.trim() == t && t.matches('(').count() == t.matches(')').count()
 );
 identifier!(
     /// A kind of Kubernetes resources as backups name it: `v1/Secret` in Azure's examples, `secrets` in Velero's.

@@ -3,9 +3,13 @@
 /// What a key of `[target]` holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
-    /// One value.
+    /// One text.
     One,
-    /// One value, or none.
+    /// `true` or `false`.
+    Switch,
+    /// A number.
+    Number,
+    /// One text, or none.
     Optional,
     /// A list, which may be empty.
     List,
@@ -16,10 +20,27 @@ pub enum Holds {
 pub enum Changes {
     /// At any time: the commands make Azure follow.
     Always,
-    /// Until what it is about exists, for this reason.
-    UntilCreated(&'static str),
+    /// At any time, by a policy of another name: Azure doesn't let the rules of one for AKS be changed.
+    ByNewPolicy,
+    /// At any time, as the way out of a place that can't be used; once the cluster is protected, this is what it costs.
+    LeavingBackups(&'static str),
+    /// Until this exists, for the reason.
+    UntilCreated(Thing, &'static str),
     /// Not by a person, for this reason.
     Never(&'static str),
+}
+
+/// What a key of `[target]` is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thing {
+    /// The storage account.
+    Account,
+    /// The vault.
+    Vault,
+    /// The extension.
+    Extension,
+    /// The backup instance, with its recovery points.
+    Instance,
 }
 
 /// A key of `[target]`.
@@ -40,12 +61,12 @@ const fn setting(key: &'static str, holds: Holds, changes: Changes) -> Setting {
 const CLUSTER: Changes = Changes::Never("a state file is for one cluster, and this follows from it");
 const BY_INIT: Changes = Changes::Never("init writes it for the policy file of --policy-file");
 const STORED: Changes =
-    Changes::UntilCreated("recovery points stay where they were stored, and couldn't be restored from another place");
-const VAULT: Changes = Changes::UntilCreated("recovery points stay in the vault that took them");
-const NEW_VAULT: Changes =
-    Changes::UntilCreated("it is for a vault that has to be created; one that exists keeps its own");
-const NEW_POLICY: Changes =
-    Changes::UntilCreated("Azure doesn't let a policy for AKS be changed; init gives other rules another name");
+    Changes::LeavingBackups("recovery points stay where they are and can't be restored from another place");
+const VAULT: Changes = Changes::LeavingBackups("recovery points stay in the vault that took them");
+const NEW_VAULT: Changes = Changes::UntilCreated(
+    Thing::Vault,
+    "it is for a vault that has to be created; one that exists keeps its own",
+);
 
 /// Every key of `[target]` but the note of who wrote it.
 pub const SETTINGS: &[Setting] = &[
@@ -57,13 +78,17 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "extension.name",
         Holds::One,
-        Changes::UntilCreated("an extension can't be renamed"),
+        Changes::UntilCreated(Thing::Extension, "an extension can't be renamed"),
     ),
     setting("instance.backup_hooks", Holds::List, Changes::Always),
     setting("instance.excluded_namespaces", Holds::List, Changes::Always),
     setting("instance.excluded_resource_types", Holds::List, Changes::Always),
     setting("instance.friendly_name", Holds::One, Changes::Always),
-    setting("instance.include_cluster_scope_resources", Holds::One, Changes::Always),
+    setting(
+        "instance.include_cluster_scope_resources",
+        Holds::Switch,
+        Changes::Always,
+    ),
     setting("instance.included_namespaces", Holds::List, Changes::Always),
     setting("instance.included_resource_types", Holds::List, Changes::Always),
     setting("instance.included_volume_types", Holds::List, Changes::Always),
@@ -71,17 +96,17 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "instance.name",
         Holds::One,
-        Changes::UntilCreated("a backup instance can't be renamed"),
+        Changes::UntilCreated(Thing::Instance, "a backup instance can't be renamed"),
     ),
-    setting("instance.snapshot_volumes", Holds::One, Changes::Always),
+    setting("instance.snapshot_volumes", Holds::Switch, Changes::Always),
     setting("policy.file", Holds::Optional, BY_INIT),
     setting("policy.file_digest", Holds::Optional, BY_INIT),
     setting("policy.file_vault_tier", Holds::Optional, BY_INIT),
     setting("policy.name", Holds::One, Changes::Always),
-    setting("policy.retention", Holds::One, NEW_POLICY),
-    setting("policy.schedule", Holds::One, NEW_POLICY),
-    setting("policy.time", Holds::Optional, NEW_POLICY),
-    setting("policy.vault_tier_retention", Holds::Optional, NEW_POLICY),
+    setting("policy.retention", Holds::One, Changes::ByNewPolicy),
+    setting("policy.schedule", Holds::One, Changes::ByNewPolicy),
+    setting("policy.time", Holds::Optional, Changes::ByNewPolicy),
+    setting("policy.vault_tier_retention", Holds::Optional, Changes::ByNewPolicy),
     setting("snapshots.resource_group", Holds::One, STORED),
     setting("storage.account", Holds::One, STORED),
     setting("storage.container", Holds::One, STORED),
@@ -89,13 +114,13 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "storage.sku",
         Holds::One,
-        Changes::UntilCreated("it is for an account that has to be created"),
+        Changes::UntilCreated(Thing::Account, "it is for an account that has to be created"),
     ),
     setting("vault.name", Holds::One, VAULT),
     setting("vault.redundancy", Holds::One, NEW_VAULT),
     setting("vault.resource_group", Holds::One, VAULT),
     setting("vault.soft_delete", Holds::One, NEW_VAULT),
-    setting("vault.soft_delete_days", Holds::One, NEW_VAULT),
+    setting("vault.soft_delete_days", Holds::Number, NEW_VAULT),
 ];
 
 /// Returns whether `[target]` can have this key or table, such as `policy` or `instance.included_namespaces[0]`.

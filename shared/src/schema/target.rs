@@ -119,6 +119,15 @@ pub struct PolicyTarget {
     pub file_vault_tier: bool,
 }
 
+impl PolicyTarget {
+    /// Returns its rules: schedule, time, retention, and retention in the vault tier.
+    #[must_use]
+    pub fn rules(&self) -> (&str, Option<&TimeOfDay>, &str, Option<&str>) {
+        let tier = self.vault_tier_retention.as_deref();
+        (&self.schedule, self.time.as_ref(), &self.retention, tier)
+    }
+}
+
 /// The extension.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -160,6 +169,14 @@ pub struct InstanceTarget {
     /// Backup hooks to run, each as `NAMESPACE/NAME`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backup_hooks: Vec<HookName>,
+}
+
+impl InstanceTarget {
+    /// Returns a digest of all of it, or nothing if it can't be written as TOML.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        toml::Table::try_from(self).ok().map(|table| Digest::of(&table))
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Default names: made from the cluster's, the same every time, and different for every cluster.
 
+use aksbackup_shared::digest::Digest;
 use aksbackup_shared::ids::{ResourceId, folded};
 use aksbackup_shared::schema::PolicyTarget;
 use uuid::Uuid;
@@ -67,6 +68,15 @@ impl Names {
 pub(super) fn of_rules(own: &PolicyTarget) -> String {
     let time = own.time.as_ref().map(|time| time.as_str());
     policy(&own.schedule, &own.retention, own.vault_tier_retention.as_deref(), time)
+}
+
+/// The name of a policy of a file: by its content, since Azure doesn't let a policy for AKS be changed.
+pub(super) fn of_file(digest: Option<&Digest>) -> String {
+    let digest = digest.map(ToString::to_string).unwrap_or_default();
+    let hex = digest.rsplit(':').next().unwrap_or_default();
+    format!("aks-own-{}", hex.get(..8).unwrap_or_default())
+        .trim_end_matches('-')
+        .to_owned()
 }
 
 /// The policy for an interval, a period, and a time of day, such as `aks-daily-7d`.

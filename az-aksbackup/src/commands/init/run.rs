@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aksbackup_shared::command_line::az;
-use aksbackup_shared::console::Console;
+use aksbackup_shared::console::{Console, Tone};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
@@ -24,7 +24,6 @@ use super::place::{self, Place};
 use super::settings::{self, Fixed};
 use super::show::{self, Difference};
 use super::world::World;
-use crate::arm::client::Reader;
 use crate::checks::filters;
 use crate::cli::Cli;
 use crate::commands::session;
@@ -34,6 +33,8 @@ use crate::commands::session::TOOL;
 struct Plan {
     target: Target,
     differences: Vec<Difference>,
+    /// What a difference costs, in words.
+    costs: Vec<String>,
     existing: Existing,
     by: String,
 }
@@ -55,6 +56,9 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
     let changed = !plan.differences.is_empty();
     for line in show::summary(&console, &plan.target, plan.existing) {
         console.say(line);
+    }
+    for cost in &plan.costs {
+        console.say(console.paint(Tone::Attention, &format!("warning: {cost}")));
     }
     if changed && !flags.write.dry_run {
         agree(cli, &console, before.target.is_some(), &plan)?;
@@ -93,7 +97,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     let region = region(&place)?;
     let known = flags.storage_resource_group.is_some() || flags.vault_resource_group.is_some();
     let to_choose = base.is_none() && !(known && flags.snapshot_group.is_some());
-    let world = World::look(&reader, console, &place, to_choose).await?;
+    let world = World::look(&reader, console, &place, (base, to_choose)).await?;
     if flags.from_azure && world.protected.is_none() {
         return unprotected(&place).err();
     }
@@ -109,16 +113,26 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         policy_file,
     };
     let target = choice.target().await?;
-    let target = match flags.sets.is_empty() {
-        true => target,
-        false => settings::apply(&flags.sets, &target, fixed(&reader, &target, &world).await?)?,
+    let existing = check::check(&reader, &target, &world).await?;
+    let fixed = fixed(existing, &world);
+    let (target, existing) = match flags.sets.is_empty() {
+        true => (target, existing),
+        false => {
+            let target = settings::apply(&flags.sets, &target, fixed)?;
+            let existing = check::check(&reader, &target, &world).await?;
+            (target, existing)
+        }
     };
     filters::usable(&target.instance)?;
-    let existing = check::check(&reader, &target, &world).await?;
     let differences = show::differences(before.target.as_ref(), &target)?;
+    let costs = match base {
+        Some(_) => settings::cost(&differences, fixed, &world.live())?,
+        None => Vec::new(),
+    };
     Ok(Plan {
         target,
         differences,
+        costs,
         existing,
         by: reader.caller().name.clone(),
     })
@@ -133,7 +147,7 @@ pub(crate) async fn proposed(cli: &Cli, cluster: &ResourceId) -> Outcome<Target>
     let reader = session::sign_in(cli, &console, None).await?;
     let place = place::by_id(&reader, cluster, None).await?;
     let region = region(&place)?;
-    let world = World::look(&reader, &console, &place, true).await?;
+    let world = World::look(&reader, &console, &place, (None, true)).await?;
     let choice = Choice {
         reader: &reader,
         picker: &Picker::silent(),
@@ -149,15 +163,14 @@ pub(crate) async fn proposed(cli: &Cli, cluster: &ResourceId) -> Outcome<Target>
 }
 
 /// What exists of a target.
-async fn fixed(reader: &Reader, target: &Target, world: &World) -> Outcome<Fixed> {
-    let existing = check::check(reader, target, world).await?;
-    Ok(Fixed {
+fn fixed(existing: Existing, world: &World) -> Fixed {
+    Fixed {
         policy: existing.policy == Some(true),
         vault: existing.vault == Some(true),
         account: existing.account == Some(true),
-        instance: world.protected.is_some(),
+        instance: world.protected.as_ref().is_some_and(|own| !own.stopped),
         extension: world.extension.is_some(),
-    })
+    }
 }
 
 fn unprotected(place: &Place) -> Failure {
@@ -239,7 +252,7 @@ fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan
             .collect();
         console.document(&document(json!({
             "command": "init", "exit": exit, "dry_run": dry_run, "changed": changed && !dry_run, "state": file,
-            "target": plan.target, "differences": differences, "next": next,
+            "target": plan.target, "differences": differences, "warnings": plan.costs, "next": next,
         })));
         return exit;
     }

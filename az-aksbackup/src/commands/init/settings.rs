@@ -6,12 +6,14 @@ use std::str::FromStr;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
+use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::Target;
-use aksbackup_shared::schema::settings::{Changes, Holds, SETTINGS, Setting, nearest};
+use aksbackup_shared::schema::settings::{Changes, Holds, SETTINGS, Setting, Thing, nearest};
 use clap::ValueEnum as _;
 use toml::{Table, Value};
 
 use super::names;
+use super::show::Difference;
 use super::values::{self, Redundancy, SoftDelete};
 
 /// A key of `[target]` with the value that it is to have.
@@ -78,28 +80,41 @@ fn value_of(setting: Setting, text: &str) -> Result<Option<Value>, String> {
         Holds::List if text.is_empty() => Ok(Some(Value::Array(Vec::new()))),
         Holds::List => Ok(Some(match typed {
             Some(list @ Value::Array(_)) => list,
-            _ => Value::Array(
-                text.split(',')
-                    .map(|word| Value::String(word.trim().to_owned()))
-                    .collect(),
-            ),
+            _ => Value::Array(words(text).into_iter().map(Value::String).collect()),
         })),
-        Holds::One if text.is_empty() => Err(format!("{} needs a value", setting.key)),
-        Holds::One | Holds::Optional => one(setting.key, text, typed).map(Some),
+        Holds::One | Holds::Switch | Holds::Number if text.is_empty() => Err(format!("{} needs a value", setting.key)),
+        Holds::One | Holds::Switch | Holds::Number | Holds::Optional => one(setting, text, typed).map(Some),
     }
 }
 
-/// The keys that hold a boolean, and the one that holds a number. All others hold a text, whatever it looks like.
-const BOOLEANS: [&str; 2] = ["instance.include_cluster_scope_resources", "instance.snapshot_volumes"];
-const NUMBER: &str = "vault.soft_delete_days";
+/// Splits at commas, except for those in parentheses: a label selector can be `tier in (a,b)`.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut depth) = (vec![String::new()], 0_usize);
+    for c in text.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        match words.last_mut() {
+            Some(_) if c == ',' && depth == 0 => words.push(String::new()),
+            Some(word) => word.push(c),
+            None => {}
+        }
+    }
+    words.iter().map(|word| word.trim().to_owned()).collect()
+}
 
-fn one(key: &str, text: &str, typed: Option<Value>) -> Result<Value, String> {
-    match typed {
-        Some(value @ Value::Boolean(_)) if BOOLEANS.contains(&key) => Ok(value),
-        Some(value @ Value::Integer(_)) if key == NUMBER => Ok(value),
-        _ if BOOLEANS.contains(&key) => Err(format!("{key} is true or false")),
-        _ if key == NUMBER => Err(format!("{key} is a number of days")),
-        Some(Value::String(own)) => normal(key, &own),
+fn one(setting: Setting, text: &str, typed: Option<Value>) -> Result<Value, String> {
+    let key = setting.key;
+    match (setting.holds, typed) {
+        (Holds::Switch, Some(value @ Value::Boolean(_))) | (Holds::Number, Some(value @ Value::Integer(_))) => {
+            Ok(value)
+        }
+        (Holds::Switch, _) => Err(format!("{key} is true or false")),
+        (Holds::Number, _) => Err(format!("{key} is a number")),
+        // A text stays as it was typed, whatever it looks like.
+        (_, Some(Value::String(own))) => normal(key, &own),
         _ => normal(key, text),
     }
 }
@@ -134,13 +149,12 @@ pub(super) struct Fixed {
 }
 
 impl Fixed {
-    /// Returns whether what the key is about exists.
-    fn has(self, key: &str) -> bool {
-        match key {
-            "extension.name" => self.extension,
-            "storage.sku" => self.account,
-            "vault.redundancy" | "vault.soft_delete" | "vault.soft_delete_days" => self.vault,
-            key => self.instance && !key.starts_with("policy."),
+    fn has(self, thing: Thing) -> bool {
+        match thing {
+            Thing::Account => self.account,
+            Thing::Vault => self.vault,
+            Thing::Extension => self.extension,
+            Thing::Instance => self.instance,
         }
     }
 }
@@ -149,27 +163,19 @@ impl Fixed {
 /// doesn't let a policy for AKS be changed.
 ///
 /// # Errors
-/// Exit 2: a value that the key can't have, or not any more.
+/// Exit 2: a value that the key can't have.
 pub(super) fn apply(sets: &[Set], target: &Target, fixed: Fixed) -> Outcome<Target> {
     let mut new = target.clone();
-    for set in sets {
-        let next = with(set, &new)?;
-        if let (Changes::UntilCreated(why), true, true) = (set.setting.changes, fixed.has(set.setting.key), next != new)
-        {
-            return too_late(set, why).err();
+    for (at, set) in sets.iter().enumerate() {
+        if sets[..at].iter().any(|other| other.setting.key == set.setting.key) {
+            return Failure::usage(format!("--set {} is given twice", set.setting.key))
+                .hint("write all values of a list in one --set, with commas between them")
+                .err();
         }
-        new = next;
+        new = with(set, &new)?;
     }
-    let rules = |own: &Target| {
-        (
-            own.policy.schedule.clone(),
-            own.policy.retention.clone(),
-            own.policy.time.clone(),
-            own.policy.vault_tier_retention.clone(),
-        )
-    };
     let named = sets.iter().any(|set| set.setting.key == "policy.name");
-    if named || rules(&new) == rules(target) {
+    if named || new.policy.rules() == target.policy.rules() {
         return Ok(new);
     }
     if let Some(file) = &target.policy.file {
@@ -193,10 +199,64 @@ pub(super) fn apply(sets: &[Set], target: &Target, fixed: Fixed) -> Outcome<Targ
     Ok(new)
 }
 
-fn too_late(set: &Set, why: &str) -> Failure {
-    Failure::usage(format!("cannot set {set}: what it is about exists"))
-        .because(why)
-        .hint("leave the key as it is")
+/// Checks that nothing differs from the file that can't be changed any more, whichever flag it comes from, and returns what the
+/// differences cost. What Azure has can always be taken: `live` are its values.
+///
+/// # Errors
+/// Exit 2: the key, with the reason.
+pub(super) fn cost(differences: &[Difference], fixed: Fixed, live: &[(&str, String)]) -> Outcome<Vec<String>> {
+    let differs = |key: &str| differences.iter().any(|(own, ..)| own == key);
+    let mut costs = Vec::new();
+    for (key, old, new) in differences {
+        let (Some(old), Some(setting)) = (old, SETTINGS.iter().find(|own| own.key == key)) else {
+            continue;
+        };
+        let (old, new) = (plain(old), plain(new.as_deref().unwrap_or_default()));
+        if live.iter().any(|(own, value)| own == key && same(value, new)) {
+            continue;
+        }
+        match setting.changes {
+            Changes::LeavingBackups(cost) if fixed.instance => {
+                costs.push(format!("{key} was {old}: {cost}"));
+            }
+            Changes::UntilCreated(thing, why)
+                if fixed.has(thing) && !names_of(thing).iter().any(|key| differs(key)) =>
+            {
+                return Failure::usage(format!(
+                    "cannot change {key} from {old} to {new}: {} exists",
+                    word(thing)
+                ))
+                .because(why)
+                .hint("leave out the flag: the value of the state file stays")
+                .err();
+            }
+            _ => {}
+        }
+    }
+    Ok(costs)
+}
+
+fn plain(toml: &str) -> &str {
+    toml.trim_matches('"')
+}
+
+/// The keys that say which one it is, so that with another one everything about it can differ.
+fn names_of(thing: Thing) -> [&'static str; 2] {
+    match thing {
+        Thing::Account => ["storage.account", "storage.resource_group"],
+        Thing::Vault => ["vault.name", "vault.resource_group"],
+        // One of each cluster.
+        Thing::Extension | Thing::Instance => ["cluster"; 2],
+    }
+}
+
+fn word(thing: Thing) -> &'static str {
+    match thing {
+        Thing::Account => "the storage account",
+        Thing::Vault => "the vault",
+        Thing::Extension => "the extension",
+        Thing::Instance => "the backup instance",
+    }
 }
 
 fn with(set: &Set, target: &Target) -> Outcome<Target> {
@@ -227,154 +287,4 @@ fn unusable(what: &str, error: &impl fmt::Display) -> Box<Failure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::target_ids::tests::example;
-
-    fn set(text: &str) -> Set {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_key_takes_what_its_flag_takes_and_a_list_takes_words_or_toml() {
-        let sets = [
-            "instance.included_namespaces=shop, web",
-            r#"target.instance.label_selectors=["app=web"]"#,
-            "instance.snapshot_volumes=false",
-            "policy.retention=30d",
-            "policy.time=01:30",
-            "vault.redundancy=zrs",
-            "vault.soft_delete_days=30",
-        ];
-        let target = apply(&sets.map(set), &example(), Fixed::default()).unwrap();
-        let names: Vec<String> = target
-            .instance
-            .included_namespaces
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(names, ["shop", "web"]);
-        assert_eq!(target.instance.label_selectors[0].as_str(), "app=web");
-        assert!(!target.instance.snapshot_volumes);
-        assert_eq!(
-            (target.policy.retention.as_str(), target.vault.redundancy.as_str()),
-            ("P30D", "ZoneRedundant")
-        );
-        assert_eq!(target.policy.time.as_ref().unwrap().as_str(), "01:30");
-        let emptied = [set("instance.included_namespaces="), set("policy.time=")];
-        let target = apply(&emptied, &target, Fixed::default()).unwrap();
-        assert!(target.instance.included_namespaces.is_empty() && target.policy.time.is_none());
-    }
-
-    #[test]
-    fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
-        for setting in SETTINGS {
-            let value = match setting.key {
-                "instance.snapshot_volumes" | "instance.include_cluster_scope_resources" => "false",
-                "instance.backup_hooks" => "shop/quiesce",
-                "instance.included_volume_types" => "AzureFileShareSMB",
-                "instance.label_selectors" => "app=web",
-                "policy.schedule" => "4h",
-                "policy.retention" | "policy.vault_tier_retention" => "60d",
-                "policy.time" => "23:59",
-                "storage.sku" => "Standard_ZRS",
-                "vault.redundancy" => "GRS",
-                "vault.soft_delete" => "Off",
-                "vault.soft_delete_days" => "77",
-                _ => "another",
-            };
-            let parsed = format!("{}={value}", setting.key).parse::<Set>();
-            match setting.changes {
-                Changes::Never(why) => assert!(parsed.unwrap_err().ends_with(why), "{}", setting.key),
-                Changes::Always | Changes::UntilCreated(_) => {
-                    let new = apply(&[parsed.unwrap()], &example(), Fixed::default()).unwrap();
-                    assert_ne!(new, example(), "{}", setting.key);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_key_or_value_that_does_not_exist_is_refused_with_what_was_meant() {
-        for (text, expected) in [
-            ("instance.namespaces", "KEY=VALUE"),
-            (
-                "instance.included_namespace=shop",
-                "did you mean instance.included_namespaces?",
-            ),
-            ("retention=30d", "did you mean policy.retention?"),
-            ("cluster=x", "a state file is for one cluster"),
-            ("policy.retention=forever", "write 7d"),
-            ("policy.retention=", "needs a value"),
-            (
-                "instance.included_volume_types=Tape",
-                "takes AzureDisk and AzureFileShareSMB",
-            ),
-        ] {
-            let error = text.parse::<Set>().unwrap_err();
-            assert!(error.contains(expected), "{text}: {error}");
-        }
-        for text in [
-            "instance.included_namespaces=Shop",
-            "policy.time=24:00",
-            "instance.label_selectors=app:web",
-        ] {
-            let failure = apply(&[set(text)], &example(), Fixed::default()).unwrap_err();
-            assert!(failure.what.contains(text) && !failure.why[0].is_empty(), "{failure}");
-        }
-    }
-
-    #[test]
-    fn other_rules_get_another_name_unless_the_name_is_someone_s_own() {
-        let mut target = example();
-        let own = apply(&[set("policy.retention=30d")], &target, Fixed::default()).unwrap();
-        assert_eq!(own.policy.name, target.policy.name);
-        let exists = Fixed {
-            policy: true,
-            ..Fixed::default()
-        };
-        let own = apply(&[set("policy.retention=30d")], &target, exists).unwrap();
-        assert_eq!(own.policy.name.as_str(), "aks-daily-30d");
-        let both = [set("policy.retention=30d"), set("policy.name=mine")];
-        assert_eq!(apply(&both, &target, exists).unwrap().policy.name.as_str(), "mine");
-        target.policy.name = "aks-daily-7d".parse().unwrap();
-        let new = apply(
-            &[set("policy.retention=30d"), set("policy.time=01:30")],
-            &target,
-            Fixed::default(),
-        )
-        .unwrap();
-        assert_eq!(new.policy.name.as_str(), "aks-daily-30d-at-0130");
-    }
-
-    #[test]
-    fn what_exists_can_t_be_set_and_a_text_stays_as_it_was_typed() {
-        let fixed = Fixed {
-            instance: true,
-            vault: true,
-            extension: true,
-            ..Fixed::default()
-        };
-        for text in [
-            "instance.name=other",
-            "extension.name=other",
-            "vault.redundancy=GRS",
-            "snapshots.resource_group=other",
-            "storage.account=other",
-        ] {
-            let failure = apply(&[set(text)], &example(), fixed).unwrap_err();
-            assert!(failure.what.contains(text) && !failure.why.is_empty(), "{failure}");
-        }
-        let same = [set("vault.redundancy=LRS"), set("instance.friendly_name=1_000")];
-        let target = apply(&same, &example(), fixed).unwrap();
-        assert_eq!(target.instance.friendly_name, "1_000");
-        let target = apply(&[set("storage.resource_group=2024")], &example(), Fixed::default()).unwrap();
-        assert_eq!(target.storage.resource_group.as_str(), "2024");
-        assert!("instance.snapshot_volumes=yes".parse::<Set>().is_err());
-        assert!("vault.soft_delete_days=many".parse::<Set>().is_err());
-        let mut of_file = example();
-        of_file.policy.file = Some("own.json".into());
-        let failure = apply(&[set("policy.retention=90d")], &of_file, Fixed::default()).unwrap_err();
-        assert!(failure.what.contains("own.json"), "{failure}");
-    }
-}
+mod tests;

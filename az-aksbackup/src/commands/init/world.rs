@@ -9,7 +9,7 @@ use aksbackup_shared::ids::{
     BackupInstanceName, HookName, LabelSelector, NamespaceName, PolicyName, Region, ResourceGroupName, ResourceId,
     ResourceType, VaultName, VolumeType, same,
 };
-use aksbackup_shared::schema::InstanceTarget;
+use aksbackup_shared::schema::{InstanceTarget, Target};
 
 use super::place::Place;
 use crate::arm::backups::{self, Instance};
@@ -17,7 +17,7 @@ use crate::arm::client::Reader;
 use crate::arm::extensions::{self, Extension};
 use crate::arm::inventory::{self, Listed};
 use crate::arm::{groups, region, roles, storage, vaults};
-use crate::checks::{drift, required_permissions};
+use crate::checks::{drift, extension_settings, protection, required_permissions};
 
 /// What exists, as far as the caller may see it.
 #[derive(Debug, Default)]
@@ -51,6 +51,8 @@ pub(super) struct Protected {
     pub(super) filters: Filters,
     /// Included and excluded namespaces.
     pub(super) namespaces: (Vec<NamespaceName>, Vec<NamespaceName>),
+    /// Whether its protection was stopped, so that the cluster can be protected elsewhere.
+    pub(super) stopped: bool,
     /// The lists in which Azure reports something in a form that the file can't hold, by Azure's names.
     pub(super) unheld: Vec<&'static str>,
 }
@@ -95,7 +97,12 @@ impl World {
     ///
     /// # Errors
     /// Azure cannot be asked.
-    pub(super) async fn look(reader: &Reader, console: &Console, place: &Place, to_choose: bool) -> Outcome<Self> {
+    pub(super) async fn look(
+        reader: &Reader,
+        console: &Console,
+        place: &Place,
+        (base, to_choose): (Option<&Target>, bool),
+    ) -> Outcome<Self> {
         let (cluster, subscription) = (&place.id, place.id.subscription());
         let (found, instances, accounts, vaults, listed, cannot_create) = futures::join!(
             extensions::of_backup(reader, cluster),
@@ -112,12 +119,33 @@ impl World {
         };
         Ok(Self {
             extension: visible(found, console)?.into_iter().next(),
-            protected: visible(instances, console)?.iter().find_map(protected),
+            protected: meant(base, &visible(instances, console)?),
             accounts: visible(accounts, console)?,
             vaults: visible(vaults, console)?,
             groups,
             writable,
         })
+    }
+
+    /// What Azure has of the keys that can't be changed once it has something.
+    pub(super) fn live(&self) -> Vec<(&'static str, String)> {
+        let mut all = Vec::new();
+        if let Some(own) = &self.protected {
+            all.push(("instance.name", own.instance.to_string()));
+            all.push(("vault.name", own.vault.to_string()));
+            all.push(("vault.resource_group", own.vault_group.to_string()));
+            all.extend(
+                own.snapshot_group
+                    .iter()
+                    .map(|own| ("snapshots.resource_group", own.to_string())),
+            );
+        }
+        if let Some(own) = &self.extension {
+            all.push(("extension.name", own.name.clone()));
+            all.push(("storage.account", own.setting(extension_settings::ACCOUNT).to_owned()));
+            all.push(("storage.container", own.setting(extension_settings::BUCKET).to_owned()));
+        }
+        all
     }
 
     /// The general purpose accounts in `wanted`.
@@ -197,6 +225,14 @@ fn visible<T>(listed: Outcome<Vec<T>>, console: &Console) -> Outcome<Vec<T>> {
     }
 }
 
+/// The instance that the file means, else the first.
+fn meant(base: Option<&Target>, instances: &[Instance]) -> Option<Protected> {
+    let of_file = base.and_then(|base| protection::chosen(base, instances));
+    of_file
+        .and_then(protected)
+        .or_else(|| instances.iter().find_map(protected))
+}
+
 fn protected(instance: &Instance) -> Option<Protected> {
     let vault = instance.vault()?;
     let last = |id: &str| {
@@ -221,6 +257,7 @@ fn protected(instance: &Instance) -> Option<Protected> {
             listed(instance, "includedNamespaces", &mut unheld),
             listed(instance, "excludedNamespaces", &mut unheld),
         ),
+        stopped: protection::pause(instance) == Some(protection::Pause::Stopped),
         unheld,
     })
 }

@@ -27,13 +27,17 @@ fn the_page_on_changes_has_every_setting() {
     let mut page = include_str!("change.md").to_owned();
     for setting in SETTINGS {
         let holds = match setting.holds {
-            Holds::One => "one value",
-            Holds::Optional => "one value or none",
+            Holds::One => "a text",
+            Holds::Switch => "true or false",
+            Holds::Number => "a number",
+            Holds::Optional => "a text or nothing",
             Holds::List => "a list",
         };
         let changes = match setting.changes {
             Changes::Always => "`protect`, at any time".to_owned(),
-            Changes::UntilCreated(why) => format!("only before it exists: {why}"),
+            Changes::ByNewPolicy => "`prepare` and `protect`, at any time, as a policy of another name".to_owned(),
+            Changes::LeavingBackups(cost) => format!("by a new set-up: {cost}"),
+            Changes::UntilCreated(_, why) => format!("only before it exists: {why}"),
             Changes::Never(why) => format!("never: {why}"),
         };
         page.push_str(&format!("| `{}` | {holds} | {changes} |\n", setting.key));

@@ -125,15 +125,22 @@ impl Choice<'_> {
             None => kept.unwrap_or_default(),
         };
         let default = match &file {
-            Some(_) => "aks-own".to_owned(),
+            Some(_) => names::of_file(file_digest.as_ref()),
             None => {
                 let time = time.as_ref().map(|time| time.as_str());
                 names::policy(&schedule, &retention, vault_tier_retention.as_deref(), time)
             }
         };
+        let rules = (
+            schedule.as_str(),
+            time.as_ref(),
+            retention.as_str(),
+            vault_tier_retention.as_deref(),
+        );
+        let changed = base.is_none_or(|base| base.rules() != rules || base.file_digest != file_digest);
         let mut target = PolicyTarget {
             name: self
-                .policy_name(vault, &default, preset || self.policy_file.is_some())
+                .policy_name(vault, &default, (preset || self.policy_file.is_some(), changed))
                 .await?,
             schedule,
             retention,
@@ -163,6 +170,7 @@ impl Choice<'_> {
             return Ok(());
         };
         let (facts, flags) = (policy::facts(&live, target.name.as_str())?, self.flags);
+        let tier = facts.vault_tier_retention().map(str::to_owned);
         if flags.schedule.is_none() && !facts.schedule.is_empty() {
             target.schedule = facts.schedule;
         }
@@ -173,7 +181,7 @@ impl Choice<'_> {
             target.time = facts.time.parse().ok();
         }
         if flags.vault_tier_retention.is_none() {
-            target.vault_tier_retention = policy::vault_tier_retention(&live);
+            target.vault_tier_retention = tier;
         }
         Ok(())
     }
@@ -185,16 +193,23 @@ impl Choice<'_> {
     }
 
     /// The policy's name. Azure does not let a policy for AKS be changed, so that other rules make another default name.
-    async fn policy_name(&self, vault: &VaultTarget, default: &str, preset: bool) -> Outcome<PolicyName> {
+    async fn policy_name(
+        &self,
+        vault: &VaultTarget,
+        default: &str,
+        (preset, changed): (bool, bool),
+    ) -> Outcome<PolicyName> {
         let flag = "--policy NAME";
         let base = self.of_file().map(|base| &base.policy);
         // One that exists keeps its rules, so that others need another name.
-        let exists = match base.filter(|_| preset) {
+        let exists = match base.filter(|_| preset && changed) {
             Some(base) => self.policy_exists(vault, &base.name).await?,
             None => false,
         };
         let automatic = exists || base.is_some_and(|base| base.name.as_str() == names::of_rules(base));
-        let had = base.filter(|_| !(preset && automatic)).map(|base| base.name.clone());
+        let had = base
+            .filter(|_| !(preset && changed && automatic))
+            .map(|base| base.name.clone());
         let protected = self
             .world
             .protected
