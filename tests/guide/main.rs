@@ -43,6 +43,7 @@ mod status;
 #[cfg(target_os = "linux")]
 mod streams;
 mod teardown;
+mod teardown_left;
 mod teardown_worlds;
 mod truth;
 mod twice;

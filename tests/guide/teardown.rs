@@ -52,7 +52,7 @@ fn kinds(one: &BTreeSet<String>, other: &BTreeSet<String>) -> BTreeSet<String> {
     one.difference(other).map(kind).collect()
 }
 
-fn created(stage: &Stage) -> Vec<String> {
+pub(crate) fn created(stage: &Stage) -> Vec<String> {
     let state: Value = toml::from_str(&stage.state_text()).unwrap();
     let list = state
         .pointer("/cloud/created")
@@ -179,12 +179,11 @@ fn three_people_do_their_parts() {
             .contains("subscription owner: the signed-in account isn't authorized to remove"),
         "{run}"
     );
-    let command = format!("az aksbackup teardown{}", aksbackup_shared::names::CONFIRMATIONS);
-    assert!(
-        run.stdout
-            .contains(&format!("{command} --delete-backups RESOURCE-GROUP/CLUSTER")),
-        "{run}"
+    let command = format!(
+        "az aksbackup teardown --delete-backups RESOURCE-GROUP/CLUSTER{}",
+        aksbackup_shared::names::CONFIRMATIONS
     );
+    assert!(run.stdout.contains(&command), "{run}");
     let gone = kinds(&before, &there(stage));
     assert_eq!(
         gone,
@@ -297,106 +296,4 @@ fn a_dry_run_lists_each_deletion_with_its_consequence() {
     }
     assert_eq!(world.stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(world.stage.state_text(), before);
-}
-
-/// Fails before: the storage role was removed from an identity that stayed because another workload uses it.
-#[test]
-fn an_extension_that_stays_keeps_the_role_of_its_identity_and_its_credentials() {
-    let world = Protected::new();
-    let stage = &world.stage;
-    let identity = stage.value("/cloud/identity/identity");
-    let credential = format!("{identity}/federatedIdentityCredentials/other-team");
-    world.azure().place(json!({
-        "id": credential, "name": "other-team",
-        "type": "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
-        "properties": { "issuer": "https://elsewhere.example/", "subject": "system:serviceaccount:team:job",
-            "audiences": ["api://AzureADTokenExchange"] },
-    }));
-    let principal = stage.value("/cloud/identity/principal");
-    let of_identity = || {
-        let all = world.azure().role_assignments();
-        all.iter()
-            .filter(|own| text(own, "/properties/principalId") == principal)
-            .count()
-    };
-    let before = of_identity();
-    let run = teardown(stage, "everything", &DELETE).ok();
-    assert!(
-        run.stderr.contains("federated credentials of others: other-team"),
-        "{run}"
-    );
-    assert!(before > 0 && of_identity() == before, "{run}");
-    assert!(there(stage).iter().any(|id| id.contains("/extensions/")), "{run}");
-    assert_eq!(
-        created(stage)
-            .iter()
-            .filter(|own| own.contains("/federatedIdentityCredentials/"))
-            .count(),
-        3
-    );
-}
-
-/// Fails before: Azure refused the deletion, and the hint left `--delete-backups` out.
-#[test]
-fn without_an_extension_that_works_no_deletion_of_backups_begins() {
-    let world = Protected::new();
-    let stage = &world.stage;
-    let extension = stage.value("/cloud/extension/extension");
-    world.azure().remove(&extension);
-    let mark = stage.mark();
-    teardown(stage, "everything", &DELETE)
-        .ends(Exit::Failed.code())
-        .says("Azure deletes backups through the extension")
-        .says("nothing was changed")
-        .says("az aksbackup prepare");
-    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
-}
-
-/// Fails before: what `stop` asks for apart, `teardown` did for `--yes`.
-#[test]
-fn to_stop_the_protection_is_agreed_to_apart() {
-    let world = Protected::new();
-    let stage = &world.stage;
-    let mark = stage.mark();
-    let mut command = stage.az_command("everything", &["teardown", "--yes"]);
-    finish(command.args(stage.vouchers()))
-        .ends(Exit::Usage.code())
-        .says("scheduled backups of backup instance")
-        .says("--reduce-protection");
-    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
-}
-
-/// Fails before: "no role assignment that this tool created is left", although Azure had one of a principal that was gone.
-#[test]
-fn an_assignment_of_a_principal_that_is_gone_is_named_until_it_is_gone() {
-    let stage = Stage::new().unwrap();
-    stage.init("platform").ok();
-    stage.az("platform", &["prepare", "--yes"]).ok();
-    stage.grant("owner").ok();
-    let principal = stage.value("/cloud/identity/principal");
-    stage.sandbox.azure().remove(&stage.value("/cloud/extension/extension"));
-    let all = stage.sandbox.role_assignments();
-    let orphan = all
-        .iter()
-        .find(|own| text(own, "/properties/principalId") == principal)
-        .unwrap();
-    let id = text(orphan, "/id").to_owned();
-    for _ in 0..2 {
-        let run = teardown(&stage, "everything", &[]).ok();
-        let said = format!("{}{}", run.stdout, run.stderr);
-        assert!(said.to_lowercase().contains(&id.to_lowercase()), "{run}");
-        assert!(
-            said.contains("its principal isn't part of this setup any more"),
-            "{run}"
-        );
-    }
-    let scope = id.split("/providers/Microsoft.Authorization/").next().unwrap();
-    let role = "Storage Blob Data Contributor";
-    assert_eq!(stage.sandbox.azure().unassign(&principal, role, scope), 1);
-    teardown(&stage, "everything", &[]).ok();
-    let left = created(&stage);
-    assert!(
-        !left.iter().any(|own| own.contains("/roleAssignments/")),
-        "{left:?} {id}"
-    );
 }

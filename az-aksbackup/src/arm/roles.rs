@@ -180,12 +180,12 @@ pub(crate) async fn assign(
     writer.put(&path, versions::AUTHORIZATION, &body, None).await
 }
 
-/// Removes an assignment by its ID.
+/// Returns a role assignment; `None` where it doesn't exist.
 pub(crate) async fn assignment(reader: &Reader, id: &ResourceId) -> Outcome<Option<Assignment>> {
     reader.get(id.as_str(), versions::AUTHORIZATION).await
 }
 
-/// Removes an assignment.
+/// Removes an assignment by its ID.
 pub(crate) async fn unassign(writer: &Writer, id: &str) -> Outcome<Answer> {
     writer.delete(id, versions::AUTHORIZATION).await
 }

@@ -248,13 +248,12 @@ impl Confirm {
     }
 }
 
-/// The failure of a command that nobody told what gets access. `command` is its name.
-pub(crate) fn unconfirmed(command: &str) -> Failure {
+/// The failure of a command that wasn't told which resources it is for: its words, and what it does to them.
+pub(crate) fn unconfirmed(command: &str, does: &str) -> Failure {
     Failure::usage("no one confirmed the cluster, vault, storage account and snapshot resource group of the state file")
-        .because(match command {
-            "teardown" => "the command deletes what the file names, and --yes says nothing about these resources",
-            _ => "the command acts on what the file names, and --yes says nothing about these resources",
-        })
+        .because(format!(
+            "the command {does} what the file names, and --yes says nothing about these resources"
+        ))
         .hint(fix![
             "name them, from your own records: ",
             az(format!("{command}{CONFIRMATIONS} --yes"))

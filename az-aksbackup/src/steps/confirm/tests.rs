@@ -86,7 +86,7 @@ fn the_question_and_the_refusal_show_groups_and_no_value_of_the_file_to_paste() 
     ] {
         assert!(lines.contains(part), "{part} in {lines}");
     }
-    let failure = unconfirmed("prepare");
+    let failure = unconfirmed("prepare", "acts on");
     let hint = &failure.hints[0];
     assert!(
         hint.to_string()

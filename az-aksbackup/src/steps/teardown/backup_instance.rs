@@ -21,6 +21,7 @@ use super::{Common, Memory, deletion};
 use crate::arm::backups::{self, Instance, Job, JobState};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::extensions::{self, Extension};
+use crate::arm::lifecycle::{self, Act};
 use crate::arm::storage::{self, Container};
 use crate::arm::vaults::{self, Vault};
 use crate::arm::versions;
@@ -68,9 +69,9 @@ impl Change for End {
                 reduces: vec![format!("scheduled backups of backup instance {} end", instance.name())],
                 ..deletion(
                     format!("stop the protection of backup instance {}", instance.name()),
-                    "Microsoft.DataProtection/backupVaults/backupInstances/stopProtection/action",
+                    Act::Stop.action(),
                     instance,
-                    "no backup is taken any more; existing backups are kept until they are deleted, and cost what they cost now"
+                    "no scheduled backups any more; existing backups never expire, and their storage is billed"
                         .to_owned(),
                 )
             },
@@ -164,7 +165,9 @@ impl Step for BackupInstance {
         let version = versions::DATA_PROTECTION;
         let act = async || match change {
             End::Stop(own) => {
-                let answer = backups::stop(writer, own).await?;
+                let state = self.0.state.borrow().clone().unwrap_or_default();
+                let vault = target_ids::vault(target_ids::target(&state)?);
+                let answer = lifecycle::ask(writer, &vault, own.name(), Act::Stop).await?;
                 Ok(answer.applied(writer, title, (own.to_string(), version)))
             }
             End::Delete(own) => {
@@ -179,11 +182,8 @@ impl Step for BackupInstance {
         self.record_blocked(seen, tables);
         match ours(seen) {
             Some(own) => {
-                tables.instance = Some(InstanceTable {
-                    instance: data::id(own, &seen.common.claims.target),
-                    protection: own.protection().to_owned(),
-                    written: None,
-                });
+                let (before, id) = (tables.instance.take(), data::id(own, &seen.common.claims.target));
+                tables.instance = Some(InstanceTable::in_state(before, id, own.protection()));
             }
             None if seen.common.is_clear() => (tables.instance, tables.backup) = (None, None),
             None => {}
@@ -281,7 +281,7 @@ fn guarded(seen: &Seen) -> Option<Turn> {
         Turn {
             who: Person::SubscriptionOwner,
             why: format!(
-                "a Resource Guard protects vault {}: its owner has to permit the end of the protection, and this tool can't ask for that",
+                "a Resource Guard protects vault {}: its owner must approve this operation, and aksbackup doesn't create such requests",
                 vault.with_group()
             ),
             command: shell(format!(

@@ -86,6 +86,14 @@ pub(crate) fn fate(backups: &Backups, claims: &Claims, delete: bool) -> Fate {
             }
         }
     }
+    let deleted = backups.deleted.iter().find(|own| own.protects(&target.cluster));
+    if let (None, Some(own), false) = (&ours, deleted, delete) {
+        let until = own.purged_on().map(|day| format!(" until {day}")).unwrap_or_default();
+        return Fate::Kept(format!(
+            "soft-deleted backup instance {} can be undeleted{until}, and its backups be restored, only with it",
+            own.id.name()
+        ));
+    }
     match (ours, delete) {
         (None, _) => Fate::None,
         (Some(own), true) => Fate::Going(own),

@@ -88,13 +88,13 @@ impl TeardownOptions {
         }
     }
 
-    /// The command that continues, for another person.
-    fn command(&self) -> String {
+    /// The words of the command, without what confirms.
+    pub(crate) fn words(&self) -> String {
         let delete = match self.delete_backups {
             Some(_) => " --delete-backups RESOURCE-GROUP/CLUSTER",
             None => "",
         };
-        format!("teardown{CONFIRMATIONS}{delete}")
+        format!("teardown{delete}")
     }
 
     /// The turn of `who`, with `teardown` to run.
@@ -102,7 +102,7 @@ impl TeardownOptions {
         Turn {
             who,
             why,
-            command: az(self.command()),
+            command: az(format!("{}{CONFIRMATIONS}", self.words())),
             right: Some(right),
             also: Vec::new(),
         }

@@ -123,10 +123,14 @@ impl Step for ResourceGroups {
 
     fn decide(&self, seen: &Seen, _: &State) -> Outcome<Decision<DeleteGroup>> {
         let mut notes = kept(seen);
-        if let Some(Decision::Done(why)) = seen.common.gate::<DeleteGroup>() {
-            return Ok(Decision::Done(
-                format!("{notes}{why}").trim_end_matches("; ").to_owned(),
-            ));
+        match seen.common.gate::<DeleteGroup>() {
+            Some(Decision::Done(why)) => {
+                let text = format!("{notes}{why}");
+                return Ok(Decision::Done(text.trim_end_matches("; ").to_owned()));
+            }
+            // As long as the account can't see whether there are backups, nothing is planned either.
+            Some(other) => return Ok(other),
+            None => {}
         }
         let mut changes = Vec::new();
         for own in &seen.groups {

@@ -114,7 +114,7 @@ fn check_roles(world: World) -> usize {
     let found = Found {
         role: all.iter().find(|row| row.holder == holder).unwrap().role,
         holder,
-        principal: principal.clone(),
+        principal,
         assignment,
     };
     let seen = super::roles::Seen {
