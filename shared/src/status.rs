@@ -176,7 +176,8 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
     }
     let (who, verb) = step.turn();
     if let Some(Ending::Done { drift: Some(drift), .. }) = ending {
-        // No command of ours changes it: `verify` tells what can be done.
+        // What the step says is to be done comes first; else `verify` tells what can be done.
+        let own = drift.hints.first().and_then(|hint| hint.first_command().cloned());
         return Some(Turn {
             who,
             why: format!(
@@ -184,7 +185,7 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
                 deviates(drift.deviation),
                 drift.differences.join("; ")
             ),
-            command: az("verify"),
+            command: own.unwrap_or_else(|| az("verify")),
             right: None,
             also: Vec::new(),
         });

@@ -60,14 +60,25 @@ pub(super) fn roles(state: &State) -> Option<String> {
     })
 }
 
+/// Returns a reason if `az aksbackup` removed the identity's table: what was done in the cluster for the extension went with it.
+fn uninstalled(state: &State) -> Option<String> {
+    let removed = state.cloud.removed.iter().any(|own| own.table.ends_with("identity"));
+    (state.cloud.identity.is_none() && removed).then(|| "the extension was removed since".to_owned())
+}
+
 pub(super) fn annotated(state: &State) -> Option<String> {
     let own = state.cluster.workload_identity.as_ref()?;
-    let identity = state.cloud.identity.as_ref()?;
+    let Some(identity) = state.cloud.identity.as_ref() else {
+        return uninstalled(state);
+    };
     differs("client ID", own.client_id.as_str(), identity.client_id.as_str())
 }
 
 pub(super) fn verification(state: &State) -> Option<String> {
     let own = state.cluster.verification.as_ref()?;
+    if let Some(why) = uninstalled(state) {
+        return Some(why);
+    }
     let identity = state.cloud.identity.as_ref();
     let storage = state.cloud.storage.as_ref();
     identity
@@ -81,9 +92,17 @@ pub(super) fn instance(state: &State) -> Option<String> {
     let vault = state.cloud.vault.as_ref().map(|table| &table.vault);
     let elsewhere = vault.filter(|vault| !own.instance.is_within(vault.as_str()));
     let unprotected = own.protection != "ProtectionConfigured";
+    let target = state.target.as_ref();
+    let policy = || differs("policy", own.policy.as_ref()?.as_str(), target?.policy.name.as_str());
+    let settings = || {
+        let changed = own.settings.is_some() && own.settings != target?.instance.digest();
+        changed.then(|| "the settings in [target.instance] have changed since".to_owned())
+    };
     elsewhere
         .map(|vault| was_for("vault", own.instance.as_str(), vault.as_str()))
         .or_else(|| unprotected.then(|| format!("its state was {}", own.protection)))
+        .or_else(policy)
+        .or_else(settings)
 }
 
 pub(super) fn backup(state: &State) -> Option<String> {

@@ -90,6 +90,12 @@ fn text(console: &Console, command: &str, dry_run: bool, report: &Report, next: 
         (true, 0) if !report.drifts().is_empty() => {
             format!("{command}: dry run: {}", differing(report))
         }
+        (true, 0) if report.steps.iter().any(|step| awaited(step).is_some()) => {
+            format!("{command}: dry run: nothing to change while it waits")
+        }
+        (true, 0) if !report.turns().is_empty() => {
+            format!("{command}: dry run: nothing to change before another person has acted")
+        }
         (true, 0) => format!("{command}: dry run: nothing to change"),
         (true, count) => format!("{command}: dry run: {} pending, nothing was changed", changes(count)),
         (false, _) => summary(command, report),

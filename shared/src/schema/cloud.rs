@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::ids::{
-    ClientId, ContainerName, FederatedCredentialName, IssuerUrl, NamespaceName, PrincipalId, ResourceGroupName,
-    ResourceId,
+    ClientId, ContainerName, FederatedCredentialName, IssuerUrl, NamespaceName, PolicyName, PrincipalId,
+    ResourceGroupName, ResourceId,
 };
 use crate::schema::{Removal, Written};
 use crate::step_name::StepName;
@@ -247,12 +248,31 @@ pub struct InstanceTable {
     pub instance: ResourceId,
     /// Azure's own word for its state, `ProtectionConfigured` when all is well.
     pub protection: String,
+    /// The policy that it was given; missing in files of version 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyName>,
+    /// Digest of the `[target.instance]` that it was changed to; missing in files of version 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Digest>,
     /// Who wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
 
 impl InstanceTable {
+    /// Returns the table of an instance in another state, with the rest as it was recorded.
+    #[must_use]
+    pub fn in_state(before: Option<Self>, instance: ResourceId, protection: &str) -> Self {
+        let (policy, settings) = before.map(|own| (own.policy, own.settings)).unwrap_or_default();
+        Self {
+            instance,
+            protection: protection.to_owned(),
+            policy,
+            settings,
+            written: None,
+        }
+    }
+
     /// Returns whether protection was suspended or stopped on purpose.
     #[must_use]
     pub fn is_paused(&self) -> bool {
