@@ -185,7 +185,7 @@ pub(crate) enum Command {
   az aksbackup teardown --delete-backups rg-aks/aks-demo   # with all backups, for good
   az aksbackup teardown --subscription contoso --cluster rg-aks/aks-demo --vault rg-backup/bv-demo \\
       --storage-account rg-backup/stbackup --snapshot-resource-group rg-snapshots \\
-      --yes                                           # in a script: name what is undone")]
+      --yes --reduce-protection                       # in a script: name what is undone")]
     Teardown(TeardownArgs),
     /// Show what is done, what is next, and whose turn it is
     #[command(after_help = "Examples:

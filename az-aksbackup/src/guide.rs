@@ -117,10 +117,7 @@ pub(crate) fn status(options: PrepareOptions) -> Steps {
         ..GrantOptions::default()
     };
     steps.push(step(Roles::new(grant)));
-    let protect = ProtectOptions {
-        ..ProtectOptions::default()
-    };
-    steps.push(step(BackupInstance::new(protect, &read)));
+    steps.push(step(BackupInstance::new(ProtectOptions::default(), &read)));
     steps
 }
 

@@ -30,7 +30,7 @@ use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
-use commands::steps::{TEARDOWN, Trust, lifecycle, run_list};
+use commands::steps::{Trust, lifecycle, run_list};
 use commands::{doctor, init, jobs, list, options, report, selection, status, verify};
 use guide::Wanted;
 
@@ -91,21 +91,28 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
                 cli.common.console().say(line);
             }
             let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
-            run_list(cli, "prepare", args.write.dry_run, trust, steps).await
+            run_list(
+                cli,
+                ("prepare", &args.selection.words()),
+                args.write.dry_run,
+                trust,
+                steps,
+            )
+            .await
         }
         Command::Grant(args) => {
             let steps = guide::grant(options::grant(cli, &args.roles, args.write));
             let trust = Trust::Named(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
-            run_list(cli, "grant", args.write.dry_run, trust, steps).await
+            run_list(cli, ("grant", ""), args.write.dry_run, trust, steps).await
         }
         Command::Protect(args) => {
             let steps = guide::protect(options::protect(args.without_verification));
             let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
-            run_list(cli, "protect", args.write.dry_run, trust, steps).await
+            run_list(cli, ("protect", ""), args.write.dry_run, trust, steps).await
         }
         Command::Backup(args) => {
             let steps = guide::backup(options::backup(args));
-            run_list(cli, "backup", args.write.dry_run, Trust::Nothing, steps).await
+            run_list(cli, ("backup", ""), args.write.dry_run, Trust::Nothing, steps).await
         }
         Command::Up(args) => {
             let steps = guide::up(
@@ -114,16 +121,16 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
                 options::protect(args.without_verification),
             );
             let trust = Trust::Known(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
-            run_list(cli, "up", args.write.dry_run, trust, steps).await
+            run_list(cli, ("up", ""), args.write.dry_run, trust, steps).await
         }
-        Command::Suspend(args) => lifecycle(cli, Wanted::Suspended, &args.change, true).await,
-        Command::Stop(args) => lifecycle(cli, Wanted::Stopped, &args.change, true).await,
-        Command::Resume(args) => lifecycle(cli, Wanted::Resumed, args, false).await,
+        Command::Suspend(args) => lifecycle(cli, Wanted::Suspended, &args.change).await,
+        Command::Stop(args) => lifecycle(cli, Wanted::Stopped, &args.change).await,
+        Command::Resume(args) => lifecycle(cli, Wanted::Resumed, args).await,
         Command::Undelete(args) => {
             let wanted = Wanted::Undeleted {
                 keep_stopped: args.keep_stopped,
             };
-            lifecycle(cli, wanted, &args.change, false).await
+            lifecycle(cli, wanted, &args.change).await
         }
         Command::Teardown(args) => {
             let options = options::teardown(args);
@@ -131,8 +138,11 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
                 options.must_be_of(&target)?;
             }
             let steps = guide::teardown(&options);
-            let trust = Trust::Named(options::confirm(cli, &args.confirm, args.write.dry_run));
-            run_list(cli, TEARDOWN, args.write.dry_run, trust, steps).await
+            let trust = Trust::Removed(
+                options::confirm(cli, &args.confirm, args.write.dry_run),
+                options.words(),
+            );
+            run_list(cli, ("teardown", ""), args.write.dry_run, trust, steps).await
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::List(args) => list::run(cli, args).await,

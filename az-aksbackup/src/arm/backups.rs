@@ -180,12 +180,6 @@ pub(crate) async fn deleted_in(reader: &Reader, vault: &ResourceId) -> Outcome<V
     registered::or_nothing(reader.list(&path, versions::DATA_PROTECTION).await)
 }
 
-/// Stops the backups of an instance and keeps what it has, until it is deleted.
-pub(crate) async fn stop(writer: &Writer, instance: &ResourceId) -> Outcome<Answer> {
-    let path = format!("{instance}/stopProtection");
-    writer.post(&path, versions::DATA_PROTECTION, None).await
-}
-
 /// Deletes an instance with all its backups.
 pub(crate) async fn delete(writer: &Writer, instance: &ResourceId) -> Outcome<Answer> {
     writer.delete(instance.as_str(), versions::DATA_PROTECTION).await

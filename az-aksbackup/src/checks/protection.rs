@@ -3,6 +3,7 @@
 use aksbackup_shared::command_line::{CommandLine, az, shell};
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::fix;
+use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::Target;
 
 use crate::arm::backups::Instance;
@@ -44,6 +45,14 @@ pub(crate) fn pause(instance: &Instance) -> Option<Pause> {
         state if state.ends_with("Suspended") => Some(Pause::Suspended),
         _ => None,
     }
+}
+
+/// Returns the instance that a target means: the one of its name, else the first. Microsoft: a cluster can have several backup
+/// configurations, each in another vault or with another policy
+/// (<https://learn.microsoft.com/azure/backup/azure-kubernetes-service-backup-overview>).
+pub(crate) fn chosen<'a>(target: &Target, instances: &'a [Instance]) -> Option<&'a Instance> {
+    let named = |own: &&Instance| same(own.id.name(), target.instance.name.as_str());
+    instances.iter().find(named).or_else(|| instances.first())
 }
 
 /// Reads Azure's word.

@@ -109,7 +109,7 @@ const VAULT_DELETE: &[&str] = &[
     "Microsoft.DataProtection/backupVaults/backupJobs/read",
     "Microsoft.DataProtection/backupVaults/backupInstances/read",
     "Microsoft.DataProtection/backupVaults/backupInstances/delete",
-    "Microsoft.DataProtection/backupVaults/backupInstances/stopProtection/action",
+    Act::Stop.action(),
 ];
 const ROLES_DELETE: &[&str] = &[
     "Microsoft.Authorization/roleAssignments/read",

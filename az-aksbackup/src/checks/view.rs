@@ -24,6 +24,7 @@ use crate::arm::trusted_access::Binding;
 use crate::arm::vaults::Vault;
 use crate::checks::cluster_support::{self, ClusterRef};
 use crate::checks::culprits::Culprits;
+use crate::checks::protection;
 use crate::login::Caller;
 
 /// Something that was looked at.
@@ -253,7 +254,9 @@ impl View {
     /// The instance in the vault, else the first.
     pub(crate) fn instance(&self) -> Option<&Instance> {
         let all = self.instances.here()?;
-        let own = all.iter().find(|own| own.vault() == self.places.vault);
+        let meant = self.target().and_then(|target| protection::chosen(target, all));
+        let in_vault = |own: &&Instance| own.vault() == self.places.vault;
+        let own = meant.filter(in_vault).or_else(|| all.iter().find(in_vault));
         own.or_else(|| all.first())
     }
 

@@ -112,15 +112,15 @@ async fn mend(cli: &Cli, args: &DoctorFlags, remedy: Remedy) -> Outcome<Exit> {
     match remedy {
         Remedy::Prepare => {
             let steps = guide::prepare(options::prepare(cli, &[]));
-            run_list(cli, "prepare", false, Trust::Known(confirm), steps).await
+            run_list(cli, ("prepare", ""), false, Trust::Known(confirm), steps).await
         }
         Remedy::Grant => {
             let steps = guide::grant(options::grant(cli, &args.roles, write));
-            run_list(cli, "grant", false, Trust::Named(confirm), steps).await
+            run_list(cli, ("grant", ""), false, Trust::Named(confirm), steps).await
         }
         Remedy::Protect => {
             let steps = guide::protect(options::protect(false));
-            run_list(cli, "protect", false, Trust::Known(confirm), steps).await
+            run_list(cli, ("protect", ""), false, Trust::Known(confirm), steps).await
         }
         Remedy::Configure | Remedy::Backup => {
             cli.common

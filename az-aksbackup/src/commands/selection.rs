@@ -41,6 +41,15 @@ fn step() -> impl clap::builder::TypedValueParser<Value = StepName> {
 }
 
 impl Selection {
+    /// Returns the flags that say so, each with a blank before it.
+    pub(crate) fn words(&self) -> String {
+        let flag = |name: &str, steps: &[StepName]| -> String {
+            let known = STEPS.iter().filter(|(_, step)| steps.contains(step));
+            known.map(|(step, _)| format!(" --{name} {step}")).collect()
+        };
+        format!("{}{}", flag("only", &self.only), flag("skip", &self.skip))
+    }
+
     /// Returns the steps that run, and the names of those that don't. Preflight always runs.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! `prepare`, `grant`, `protect`, `backup`, `up` and `teardown`: each a list of the guide's steps.
+//! The commands that change Azure: each a list of the guide's steps.
 
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
@@ -16,60 +16,96 @@ use crate::platform::Azure;
 use crate::steps::confirm::{self, Confirm, REDUCED};
 use crate::target_ids;
 
-/// The command that goes the other way.
-pub(crate) const TEARDOWN: &str = "teardown";
-
 /// What has to be confirmed before a command changes anything.
 pub(crate) enum Trust {
     /// Nothing: it gives nothing access.
     Nothing,
     /// What gets access; a target that this user confirmed on this machine, or that a digest names, needs no other word.
     Known(Confirm),
-    /// What gets roles, or is deleted: it is confirmed each time.
+    /// What gets roles: it is confirmed each time.
     Named(Confirm),
+    /// What is deleted: it is confirmed each time. With the words of the whole command, since without its flags it does something else.
+    Removed(Confirm, String),
     /// What is protected less afterwards: as known, and that it is so, by a flag or by the answer to a question of its own.
     Reduced(Confirm),
 }
 
-/// Runs the command that brings about what is `wanted`; `reduces` is whether it protects less.
+impl Trust {
+    /// Returns what the person confirms.
+    fn confirm(&self) -> Option<&Confirm> {
+        match self {
+            Self::Nothing => None,
+            Self::Known(confirm) | Self::Named(confirm) | Self::Reduced(confirm) | Self::Removed(confirm, _) => {
+                Some(confirm)
+            }
+        }
+    }
+
+    /// Returns whether a target that was confirmed before needs no other word.
+    fn is_remembered(&self) -> bool {
+        matches!(self, Self::Known(_) | Self::Reduced(_))
+    }
+
+    /// Returns the words of the command that continues, without what confirms.
+    fn words(&self, command: &str) -> String {
+        match self {
+            Self::Removed(_, words) => words.clone(),
+            Self::Reduced(_) => format!("{command}{REDUCED}"),
+            Self::Nothing | Self::Known(_) | Self::Named(_) => command.to_owned(),
+        }
+    }
+
+    /// Returns whether the guide continues afterwards. After the backups were ended, or everything was taken down, it would begin again.
+    fn continues(&self) -> bool {
+        !matches!(self, Self::Reduced(_) | Self::Removed(..))
+    }
+
+    /// Returns what the command does to what the file names.
+    fn does(&self) -> &'static str {
+        match self {
+            Self::Removed(..) => "deletes",
+            Self::Named(_) => "gives access to",
+            Self::Nothing | Self::Known(_) | Self::Reduced(_) => "acts on",
+        }
+    }
+}
+
+/// Runs the command that brings about what is `wanted`.
 ///
 /// # Errors
 /// As [`run_list`].
-pub(crate) async fn lifecycle(cli: &Cli, wanted: Wanted, args: &LifecycleArgs, reduces: bool) -> Outcome<Exit> {
+pub(crate) async fn lifecycle(cli: &Cli, wanted: Wanted, args: &LifecycleArgs) -> Outcome<Exit> {
     let dry_run = args.write.dry_run;
     let confirm = options::confirm(cli, &args.confirm, dry_run);
-    let trust = match reduces {
+    let trust = match wanted.reduces() {
         true => Trust::Reduced(confirm),
         false => Trust::Known(confirm),
     };
-    run_list(cli, wanted.command(), dry_run, trust, guide::lifecycle(wanted)).await
+    run_list(cli, (wanted.command(), ""), dry_run, trust, guide::lifecycle(wanted)).await
 }
 
-/// Runs `steps` for `command`, or only looks at them in a dry run.
+/// Runs `steps` for `command`, or only looks at them in a dry run. `choice` are the flags that select the steps, with a blank before each.
 ///
 /// # Errors
 /// As [`session::open`]; or the person said no. What goes wrong in a step is in the report.
 pub(crate) async fn run_list(
     cli: &Cli,
-    command: &str,
+    (command, choice): (&str, &str),
     dry_run: bool,
     trust: Trust,
     mut steps: Vec<Box<dyn Guided<Azure>>>,
 ) -> Outcome<Exit> {
     let mut session = session::open(cli, !dry_run).await?;
-    session.reducing = Some(az(format!("{command}{REDUCED} --yes")));
-    let is_reduced = matches!(trust, Trust::Reduced(..));
-    session.consent = consent(cli, command, trust, &session).await?;
+    let words = format!("{}{choice}", trust.words(command));
+    let reducing = words.trim_end_matches(REDUCED);
+    session.reducing = Some(az(format!("{reducing}{REDUCED} --yes")));
+    session.consent = consent(cli, &words, &trust, &session).await?;
     let mut report = match dry_run {
         true => plan(&mut steps, &session).await,
         false => run(&mut steps, &session).await?,
     };
-    // Without its flags, teardown does something else.
-    if command != TEARDOWN {
-        report.advise(&az(command.to_owned()));
-    }
-    // Whoever has just ended the backups, or taken everything down, is not told to begin again.
-    let next = status::next(&session.state()).filter(|_| !is_reduced && command != TEARDOWN);
+    report.advise(&az(words));
+    let next = status::next(&session.state()).filter(|_| trust.continues());
     Ok(conclude(
         &session.console,
         cli.common.output,
@@ -84,17 +120,12 @@ pub(crate) async fn run_list(
 ///
 /// # Errors
 /// Exit 2: they name something else than the file.
-async fn consent(cli: &Cli, command: &str, trust: Trust, session: &Session<Azure>) -> Outcome<Option<Consent>> {
+async fn consent(cli: &Cli, words: &str, trust: &Trust, session: &Session<Azure>) -> Outcome<Option<Consent>> {
     let state = session.state();
-    let (confirm, known) = match &trust {
-        Trust::Nothing => return Ok(None),
-        Trust::Known(confirm) | Trust::Reduced(confirm) => (confirm, true),
-        Trust::Named(confirm) => (confirm, false),
+    let Some(confirm) = trust.confirm() else {
+        return Ok(None);
     };
-    let command = match trust {
-        Trust::Reduced(..) => format!("{command}{REDUCED}"),
-        _ => command.to_owned(),
-    };
+    let known = trust.is_remembered();
     let target = target_ids::target(&state)?.clone();
     let named = confirm.confirms_by_flags(&target)?;
     let remembered = Remembered::of_user();
@@ -113,7 +144,7 @@ async fn consent(cli: &Cli, command: &str, trust: Trust, session: &Session<Azure
     let asked = !session.yes;
     Ok(Some(Consent {
         resources: confirm::in_full(&target, &name),
-        refusal: (!settled).then(|| Box::new(confirm::unconfirmed(&command))),
+        refusal: (!settled).then(|| Box::new(confirm::unconfirmed(words, trust.does()))),
         keep: Box::new(move || {
             // A digest stands for this file once; it doesn't say that the user knows the resources.
             if !(named || asked) {

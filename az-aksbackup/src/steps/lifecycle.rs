@@ -49,11 +49,6 @@ impl Lifecycle {
             asked: Cell::default(),
         }
     }
-
-    /// Returns whether the wanted state protects less.
-    fn reduces(&self) -> bool {
-        matches!(self.wanted, Wanted::Suspended | Wanted::Stopped)
-    }
 }
 
 /// What is there.
@@ -150,7 +145,7 @@ impl Step for Lifecycle {
             instances = backups::of_cluster(reader, &target.cluster).await?;
         }
         let backs_up = |own: &Instance| protection::of(own) == Protection::Configured;
-        let running = match self.reduces() && instances.first().is_some_and(backs_up) {
+        let running = match self.wanted.reduces() && protection::chosen(&target, &instances).is_some_and(backs_up) {
             true => running(reader, &vault, &target).await?,
             false => None,
         };
@@ -169,7 +164,7 @@ impl Step for Lifecycle {
         if let Some(other) = seen.instances.iter().find(others) {
             return Err(Box::new(protection::elsewhere(target, other)));
         }
-        match (seen.instances.first(), seen.deleted.as_slice()) {
+        match (protection::chosen(target, &seen.instances), seen.deleted.as_slice()) {
             (Some(own), _) => self.of_live(seen, own),
             (None, [deleted]) => self.of_deleted(seen, deleted),
             (None, []) if seen.asked.is_some() => {
@@ -208,11 +203,9 @@ impl Step for Lifecycle {
         platform::drop_unmade(tables, StepName::BackupInstance, |object| {
             seen.instances.iter().any(|own| same(id(own).as_str(), object))
         });
-        tables.instance = seen.instances.first().map(|own| InstanceTable {
-            instance: id(own),
-            protection: own.protection().to_owned(),
-            written: None,
-        });
+        let before = tables.instance.take();
+        tables.instance = protection::chosen(&seen.target, &seen.instances)
+            .map(|own| InstanceTable::in_state(before, id(own), own.protection()));
     }
 
     fn hand_over(&self, change: &InstanceAct, failure: &Failure) -> Option<Turn> {
@@ -225,7 +218,7 @@ impl Step for Lifecycle {
             (Wanted::Stopped, None) => Act::Stop,
             _ => return Vec::new(),
         };
-        let changes = seen.instances.first().map(|own| request(seen, own, act).note());
+        let changes = protection::chosen(&seen.target, &seen.instances).map(|own| request(seen, own, act).note());
         changes.into_iter().collect()
     }
 

@@ -59,6 +59,11 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
+    /// Returns whether the cluster is protected less then.
+    pub(crate) const fn reduces(self) -> bool {
+        matches!(self, Self::Suspended | Self::Stopped)
+    }
+
     /// Returns the command that brings it about.
     pub(crate) const fn command(self) -> &'static str {
         match self {

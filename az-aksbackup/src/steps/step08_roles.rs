@@ -150,7 +150,7 @@ impl Step for Roles {
         if self.options.confirm.confirms(&seen.target)? {
             return Ok(Decision::Change(missing));
         }
-        let failure = confirm::unconfirmed("grant");
+        let failure = confirm::unconfirmed("grant", "gives access to");
         if !self.options.in_passing {
             return failure.err();
         }

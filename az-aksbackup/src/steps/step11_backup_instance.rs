@@ -21,6 +21,7 @@ use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
+use crate::checks::drift;
 use crate::checks::filters;
 use crate::checks::instance_body;
 use crate::checks::protection::{self, Protection};
@@ -151,7 +152,7 @@ impl Step for BackupInstance {
             false => Ok(None),
         };
         let roles = roles?;
-        let known = match chosen(&target, &instances).filter(|own| is_settled(own)) {
+        let known = match protection::chosen(&target, &instances).filter(|own| is_settled(own)) {
             Some(own) => {
                 let sent = self.sent.borrow().clone();
                 Known::look(reader, &target, own, (sent, &roles)).await?
@@ -176,7 +177,7 @@ impl Step for BackupInstance {
         if let Some(other) = seen.instances.iter().find(others) {
             return Err(Box::new(protection::elsewhere(target, other)));
         }
-        if let Some(own) = chosen(target, &seen.instances) {
+        if let Some(own) = protection::chosen(target, &seen.instances) {
             let update = |error| update::decide(target, own, (&seen.known, &seen.roles), error);
             match protection::of(own) {
                 Protection::Configured if seen.written || own.has_data_source_set() => return update(None),
@@ -244,10 +245,20 @@ impl Step for BackupInstance {
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
         platform::drop_unmade(tables, StepName::BackupInstance, |object| is_there(seen, object));
-        tables.instance = chosen(&seen.target, &seen.instances).map(|instance| InstanceTable {
-            instance: target_ids::vault(&seen.target).child("backupInstances", instance.id.name()),
-            protection: instance.protection().to_owned(),
-            written: None,
+        let before = tables.instance.take();
+        // A file of version 0.1.0 has neither; it gets them with the first change.
+        let known = before.as_ref().is_none_or(|own| own.policy.is_some()) || self.written.get();
+        tables.instance = protection::chosen(&seen.target, &seen.instances).map(|own| {
+            let id = target_ids::vault(&seen.target).child("backupInstances", own.id.name());
+            let table = InstanceTable::in_state(before, id, own.protection());
+            match known && drift::of_instance(&seen.target, own).is_empty() {
+                true => InstanceTable {
+                    policy: Some(seen.target.policy.name.clone()),
+                    settings: seen.target.instance.digest(),
+                    ..table
+                },
+                false => table,
+            }
         });
     }
 
@@ -260,7 +271,7 @@ impl Step for BackupInstance {
     }
 
     fn goes_on(&self, seen: &Seen) -> bool {
-        let own = chosen(&seen.target, &seen.instances);
+        let own = protection::chosen(&seen.target, &seen.instances);
         own.is_some_and(|own| matches!(protection::of(own), Protection::Changing | Protection::Unknown))
     }
 
@@ -276,12 +287,6 @@ impl Step for BackupInstance {
         });
         changes.iter().map(Change::note).collect()
     }
-}
-
-/// The instance that the target means: the one of its name, else the first. A cluster can have several, with different policies.
-fn chosen<'a>(target: &Target, instances: &'a [Instance]) -> Option<&'a Instance> {
-    let named = |own: &&Instance| same(own.id.name(), target.instance.name.as_str());
-    instances.iter().find(named).or_else(|| instances.first())
 }
 
 /// Whether Azure is done with an instance, so that it can be changed.

@@ -246,7 +246,8 @@ impl Backup {
             seen => {
                 let all = seen.here().map(Vec::as_slice).unwrap_or_default();
                 let paused = |own: &Instance| protection::pause(own).is_some();
-                self.way_back.set(all.first().is_some_and(paused).then_some("resume"));
+                self.way_back
+                    .set(protection::chosen(target, all).is_some_and(paused).then_some("resume"));
                 own(all, target)
             }
         };

@@ -288,3 +288,103 @@ fn a_failed_instance_is_repaired_with_all_that_azure_has_and_no_less() {
     assert_eq!(body["tags"]["team"], "shop");
     assert_eq!(body["properties"]["currentProtectionState"], "ProtectionConfigured");
 }
+
+/// Fails before: the name of a policy of a file stayed, so that other rules in the file were never used.
+#[test]
+fn another_content_of_a_policy_file_becomes_another_policy() {
+    let stage = Stage::new().unwrap();
+    let file = stage.folder().join("own.json");
+    let policy = |days: &str| {
+        json!({ "objectType": "BackupPolicy", "datasourceTypes": ["Microsoft.ContainerService/managedClusters"], "policyRules": [
+            { "name": "Default", "objectType": "AzureRetentionRule", "isDefault": true, "lifecycles": [{
+                "deleteAfter": { "objectType": "AbsoluteDeleteOption", "duration": days },
+                "sourceDataStore": { "objectType": "DataStoreInfoBase", "dataStoreType": "OperationalStore" },
+                "targetDataStoreCopySettings": [] }] },
+            { "name": "BackupDaily", "objectType": "AzureBackupRule",
+                "backupParameters": { "objectType": "AzureBackupParams", "backupType": "Incremental" },
+                "dataStore": { "objectType": "DataStoreInfoBase", "dataStoreType": "OperationalStore" },
+                "trigger": { "objectType": "ScheduleBasedTriggerContext",
+                    "schedule": { "repeatingTimeIntervals": ["R/2024-01-01T06:00:00+00:00/P1D"], "timeZone": "UTC" },
+                    "taggingCriteria": [{ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Default" } }] } }] })
+    };
+    let with_file = ["--policy-file", file.to_str().unwrap()];
+    std::fs::write(&file, policy("P30D").to_string()).unwrap();
+    stage.az("platform", &[&INIT[..], &with_file].concat()).ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    let first = stage.value("/target/policy/name");
+    stage
+        .az("platform", &[&["init", "--yes"][..], &with_file].concat())
+        .ok();
+    assert_eq!(
+        stage.value("/target/policy/name"),
+        first,
+        "the same content has the same name"
+    );
+    std::fs::write(&file, policy("P60D").to_string()).unwrap();
+    stage
+        .az("platform", &[&["init", "--yes"][..], &with_file].concat())
+        .ok();
+    assert_ne!(stage.value("/target/policy/name"), first);
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    let id = stage.value("/cloud/vault/policy");
+    let body = stage.sandbox.resource(&id).unwrap();
+    assert_eq!(
+        body["properties"]["policyRules"][0]["lifecycles"][0]["deleteAfter"]["duration"],
+        "P60D"
+    );
+}
+
+/// Fails before: what `--set` refused, a flag did.
+#[test]
+fn what_exists_can_t_be_changed_by_a_flag_either_and_another_place_has_its_cost() {
+    let stage = protected(&[]);
+    let text = stage.state_text();
+    for flags in [
+        ["--redundancy", "GRS"],
+        ["--soft-delete-days", "30"],
+        ["--instance", "another"],
+    ] {
+        stage
+            .az("platform", &["init", "--yes", flags[0], flags[1]])
+            .ends(Exit::Usage.code())
+            .says("exists");
+    }
+    assert_eq!(stage.state_text(), text);
+    let container = stage.value("/target/storage/container");
+    for flags in [
+        ["--vault", "other"],
+        ["--container", "other"],
+        ["--snapshot-group", "rg-backup"],
+    ] {
+        stage
+            .az("platform", &["init", "--yes", flags[0], flags[1]])
+            .ok()
+            .says("recovery points stay");
+    }
+    let back = stage.az("platform", &["init", "--yes", "--container", &container]).ok();
+    assert!(!back.stderr.contains("storage.container was"), "{back}");
+    assert_eq!(stage.value("/target/storage/container"), container);
+}
+
+/// Fails before: after `init` and `prepare`, nothing named `protect` as what is left.
+#[test]
+fn a_change_that_is_left_is_what_comes_next() {
+    let stage = protected(&[]);
+    stage
+        .az(
+            "platform",
+            &["init", "--yes", "--set", "instance.excluded_namespaces=dev"],
+        )
+        .ok()
+        .says("az aksbackup protect");
+    stage.az("platform", &["handoff"]).ok().says("az aksbackup protect");
+    stage.az("platform", &["protect", "--yes", "--reduce-protection"]).ok();
+    stage.az("platform", &["status", "--offline", "--check"]).ok();
+    stage.az("platform", &["init", "--yes", "--retention", "30d"]).ok();
+    stage
+        .az("platform", &["prepare", "--yes"])
+        .ok()
+        .says("az aksbackup protect");
+    stage.az("platform", &["protect", "--yes"]).ok();
+    stage.az("platform", &["status", "--offline", "--check"]).ok();
+}

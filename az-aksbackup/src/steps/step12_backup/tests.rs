@@ -127,11 +127,7 @@ fn only_an_instance_of_the_target_s_own_vault_is_backed_up_whatever_the_file_say
 
     let claim = |instance: ResourceId| {
         let mut state = state();
-        state.cloud.instance = Some(InstanceTable {
-            instance,
-            protection: "ProtectionConfigured".into(),
-            written: None,
-        });
+        state.cloud.instance = Some(InstanceTable::in_state(None, instance, "ProtectionConfigured"));
         recorded(&state, &target)
     };
     assert_eq!(claim(target_ids::instance(&target)), Some(expected));
