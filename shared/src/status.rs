@@ -5,11 +5,12 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::command_line::{az, ours};
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guide::StepName;
 use crate::names::CONFIRMATIONS;
 use crate::rights;
-use crate::runner::report::{Ending, Report};
+use crate::runner::report::{Ending, Report, StepReport};
 use crate::schema::State;
 use crate::step::{Deviation, Right, Turn};
 
@@ -90,36 +91,35 @@ pub struct Seen<'a> {
 /// The status table: what the file says, and what was `seen` of the world where somebody looked.
 #[must_use]
 pub fn rows(state: &State, seen: Option<&Seen<'_>>) -> Vec<Row> {
-    let looked = |step| {
-        seen.and_then(|seen| seen.report.steps.iter().find(|own| own.step == step))
-            .map(|own| &own.ending)
-    };
+    let looked = |step| seen.and_then(|seen| seen.report.steps.iter().find(|own| own.step == step));
     StepName::ALL
         .into_iter()
         .filter(|step| *step != StepName::Preflight || looked(*step).is_some())
         .map(|step| {
-            let (standing, evidence) = stand(state, seen.map(|seen| seen.state), step, looked(step));
+            let looked = looked(step);
+            let (standing, evidence) = stand(state, seen.map(|seen| seen.state), step, looked);
+            let ending = looked.map(|own| &own.ending);
             let recorded = step.recorded(state);
             let written = recorded.as_ref().and_then(|recorded| recorded.written);
-            let unchecked = |ending: &Ending| matches!(ending, Ending::Failed { .. } | Ending::Held { .. });
             Row {
                 step,
                 number: step.number(),
                 standing,
                 evidence,
-                observed: looked(step).is_some_and(|ending| !unchecked(ending)),
+                observed: standing != Standing::Unknown
+                    && ending.is_some_and(|ending| !matches!(ending, Ending::Held { .. })),
                 since: written.map(|written| written.observed_at),
                 by: written.map(|written| written.by.clone()),
                 warning: recorded.and_then(|recorded| recorded.warning),
-                next: turn(state, step, standing, looked(step)),
+                next: turn(state, step, standing, ending),
             }
         })
         .collect()
 }
 
-/// How a step stands by the file and, where somebody looked, by its `ending`; and what shows it.
-fn stand(state: &State, now: Option<&State>, step: StepName, ending: Option<&Ending>) -> (Standing, String) {
-    match (ending, step.recorded(state)) {
+/// How a step stands by the file and, where somebody looked, by what was `seen`; and what shows it.
+fn stand(state: &State, now: Option<&State>, step: StepName, seen: Option<&StepReport>) -> (Standing, String) {
+    match (seen.map(|seen| &seen.ending), step.recorded(state)) {
         (Some(ending @ Ending::Done { drift: Some(_), .. }), _) => (Standing::Drifted, left(ending)),
         (Some(Ending::Done { evidence, .. }), Some(old)) if now.is_some_and(|now| is_other(state, now, step)) => {
             let says = if old.evidence == *evidence {
@@ -130,7 +130,11 @@ fn stand(state: &State, now: Option<&State>, step: StepName, ending: Option<&End
             (Standing::Stale, format!("{evidence}; the state file has {says}"))
         }
         (Some(Ending::Done { evidence, .. }), _) => (Standing::Done, evidence.clone()),
-        (Some(Ending::Failed { error, .. }), _) => (Standing::Unknown, unseen(error)),
+        (Some(Ending::Failed { error, .. }), _) if !seen.is_some_and(is_seen_to_fail) => {
+            (Standing::Unknown, unseen(error))
+        }
+        // Azure or Kubernetes is still busy with it: nobody took anything back.
+        (Some(ending @ (Ending::Waiting { .. } | Ending::Begun { .. })), _) => (Standing::Open, left(ending)),
         (None | Some(Ending::Held { .. }), Some(record)) => match step.stale(now.unwrap_or(state)) {
             Some(why) => (Standing::Stale, why),
             None => (Standing::Recorded, record.evidence),
@@ -139,6 +143,12 @@ fn stand(state: &State, now: Option<&State>, step: StepName, ending: Option<&End
         (Some(ending), None) => (Standing::Open, left(ending)),
         (None, None) => (Standing::Open, String::new()),
     }
+}
+
+/// Whether a step was looked at and can't be done as it is, which a missing permission doesn't show.
+fn is_seen_to_fail(seen: &StepReport) -> bool {
+    let of_login = |exit| matches!(exit, Exit::NotPermitted | Exit::Deadline | Exit::Interrupted);
+    seen.refused && !of_login(seen.ending.exit())
 }
 
 const fn deviates(deviation: Deviation) -> &'static str {
@@ -171,6 +181,17 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
         Standing::Drifted => format!("{words}, was done and is not any more"),
         Standing::Stale => format!("{words}, is not as the state file has it any more"),
     };
+    if let Some(Ending::Failed { error, .. }) = ending {
+        // What the step can't do itself, its failure says how to do.
+        let own = error.hints.iter().find_map(|hint| hint.first_command().cloned());
+        return Some(Turn {
+            who: step.turn().0,
+            why: format!("{words}: {}", error.what),
+            command: own.unwrap_or_else(|| ours(step.program(), "verify")),
+            right: None,
+            also: Vec::new(),
+        });
+    }
     if let Some(turn) = ending.and_then(before) {
         return Some(turn.clone());
     }

@@ -354,6 +354,13 @@ fn every_command_knows_the_state_and_the_way_back() {
             let run = stage.az("platform", words).ends(code.code());
             run.says(&reached);
         }
+        // Fails before: it was seen, and called unknown.
+        let run = stage.az("platform", &["status"]).ok();
+        let row = run.stdout.lines().find(|line| line.contains("backup instance"));
+        assert!(
+            row.is_some_and(|row| row.contains("drifted") && !row.contains("unknown")),
+            "{run}"
+        );
         for words in [
             &["verify"][..],
             &["doctor"],

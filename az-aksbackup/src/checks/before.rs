@@ -1,5 +1,7 @@
 //! `verify --pre`: what stands in the way before anything is installed.
 
+use std::path::Path;
+
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{Fix, az};
@@ -30,9 +32,9 @@ pub(crate) struct Before {
 }
 
 /// Looks at the cluster, and at what the target names.
-pub(crate) async fn look_before(reader: &Reader, id: &ResourceId, state: &State) -> Before {
+pub(crate) async fn look_before(reader: &Reader, id: &ResourceId, state: &State, folder: &Path) -> Before {
     let (view, rights, refused_name) = futures::join!(
-        look(reader, id, state),
+        look(reader, id, state, folder),
         compared(reader, state.target.as_ref()),
         refusal(reader, state.target.as_ref()),
     );

@@ -1,6 +1,8 @@
 //! Reads what is judged: first what the cluster and the state file name, then what those name, then the roles. No read
 //! waits for another that it does not need.
 
+use std::path::Path;
+
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{PrincipalId, ResourceId};
@@ -19,14 +21,19 @@ use crate::arm::trusted_access::Binding;
 use crate::arm::{clusters, extensions, groups, identities, providers, roles, storage, trusted_access, vaults};
 use crate::checks::culprits::{self, Culprits};
 use crate::checks::extension_settings;
+use crate::checks::policy_file;
 use crate::checks::view::{Listed, Places, Seen, View, extension};
 use crate::checks::{judge, roles as judged};
 use crate::target_ids;
 
-/// Looks at all links of the chain of `cluster`. `state` is that of its file, or empty.
-pub(crate) async fn look(reader: &Reader, cluster: &ResourceId, state: &State) -> View {
+/// Looks at all links of the chain of `cluster`. `state` is that of its file, which is in `folder`, or empty.
+pub(crate) async fn look(reader: &Reader, cluster: &ResourceId, state: &State, folder: &Path) -> View {
     let mut view = first(reader, cluster, state).await;
     second(reader, &mut view).await;
+    if let (Some(target), Seen::Here(own)) = (&state.target, &view.policy) {
+        let target = &target.policy;
+        view.policy_file = policy_file::compared(target, own, &policy_file::asked(target, folder));
+    }
     view.roles = listed(reader, &view).await;
     let open = |link| judge::of(&view).iter().any(|own| own.link == link && own.is_finding());
     if open(Link::FederatedCredentials) || open(Link::StorageRole) {
@@ -73,6 +80,7 @@ async fn first(reader: &Reader, id: &ResourceId, state: &State) -> View {
         vault: Seen::Unasked,
         vault_subscription: Seen::Unasked,
         policy: Seen::Unasked,
+        policy_file: None,
         deleted: Seen::Unasked,
         jobs: Seen::Unasked,
         identity: Seen::Unasked,

@@ -25,6 +25,7 @@ pub(crate) mod locks;
 pub(crate) mod look;
 pub(crate) mod overview;
 pub(crate) mod policy;
+pub(crate) mod policy_file;
 pub(crate) mod protection;
 pub(crate) mod refused_validation;
 pub(crate) mod reinstallation;

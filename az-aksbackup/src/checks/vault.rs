@@ -12,6 +12,7 @@ use crate::arm::region;
 use crate::arm::vaults::Vault;
 use crate::checks::drift;
 use crate::checks::policy::{self, Facts};
+use crate::checks::policy_file::Compared;
 use crate::checks::vault_rules;
 use crate::checks::view::{Seen, View};
 
@@ -177,12 +178,20 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
     let Some(target) = view.target() else {
         return Check::ok(LINK, NAME, format!("{name} is there"));
     };
-    if let Some(file) = &target.policy.file {
-        return Check::ok(
-            LINK,
-            NAME,
-            format!("{name} is there; prepare compares its rules with {file}"),
-        );
+    match &view.policy_file {
+        None => {}
+        Some(Compared::Same) => return Check::ok(LINK, NAME, format!("{name} is there, with the rules of its file")),
+        Some(Compared::Differs(file)) => {
+            let says = format!("policy {name} has other rules than those of {file}");
+            return Check::error(LINK, NAME, says, other_policy());
+        }
+        Some(Compared::Unread(why)) => {
+            return Check::unknown(
+                LINK,
+                NAME,
+                format!("{name} is there, and its rules couldn't be compared: {why}"),
+            );
+        }
     }
     let differing: Vec<String> = drift::of_policy(target, &facts)
         .iter()

@@ -24,6 +24,7 @@ use crate::arm::trusted_access::Binding;
 use crate::arm::vaults::Vault;
 use crate::checks::cluster_support::{self, ClusterRef};
 use crate::checks::culprits::Culprits;
+use crate::checks::policy_file::Compared;
 use crate::checks::protection;
 use crate::login::Caller;
 
@@ -178,6 +179,8 @@ pub(crate) struct View {
     pub(crate) vault_subscription: Seen<Subscription>,
     /// The policy's properties.
     pub(crate) policy: Seen<Value>,
+    /// The policy beside the file that the target names for it.
+    pub(crate) policy_file: Option<Compared>,
     /// Instances of the cluster that the vault keeps although they were deleted.
     pub(crate) deleted: Seen<Vec<Instance>>,
     /// The vault's jobs for the cluster, the latest first.

@@ -71,7 +71,7 @@ pub(crate) async fn examine(cli: &Cli) -> Outcome<Examination> {
 }
 
 async fn examined(cli: &Cli, subject: &Subject, reader: &Reader) -> Outcome<Examination> {
-    let view = look(reader, &subject.cluster, &subject.state).await;
+    let view = look(reader, &subject.cluster, &subject.state, &subject.folder).await;
     let checks = judge::checks(&view);
     not_blind(&view)?;
     let mut words = texts::texts(&view);

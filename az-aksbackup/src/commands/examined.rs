@@ -1,5 +1,7 @@
 //! What `verify` and `doctor` share: which cluster, who looks, and what is made of what was seen.
 
+use std::path::PathBuf;
+
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::command_line::shell;
@@ -16,7 +18,7 @@ use crate::arm::clusters::Cluster;
 use crate::checks::view::View;
 use crate::cli::Cli;
 use crate::commands::flags::ClusterFlags;
-use crate::commands::{init, session};
+use crate::commands::{init, options, session};
 
 /// The cluster to look at, with what its state file says; an empty state where there is no file of this cluster.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub(crate) struct Subject {
     pub(crate) cluster: ResourceId,
     /// Its state.
     pub(crate) state: State,
+    /// The folder of its state file.
+    pub(crate) folder: PathBuf,
 }
 
 impl Subject {
@@ -34,13 +38,15 @@ impl Subject {
     /// Exit 2: an ID of something else. Exit 3: neither, or no such cluster. Exit 7: the file cannot be read.
     pub(crate) async fn of(cli: &Cli, flags: &ClusterFlags) -> Outcome<Self> {
         let state = session::load(cli)?.unwrap_or_default();
+        let folder = options::folder(cli);
         let recorded = state.target.as_ref().map(|target| target.cluster.clone());
         match (named(cli, flags, recorded.as_ref()).await?, recorded) {
             (Some(id), recorded) if recorded.as_ref() != Some(&id) => Ok(Self {
                 cluster: id,
                 state: State::default(),
+                folder,
             }),
-            (_, Some(cluster)) => Ok(Self { cluster, state }),
+            (_, Some(cluster)) => Ok(Self { cluster, state, folder }),
             (_, None) => cli
                 .common
                 .no_state::<Self>()

@@ -1,17 +1,22 @@
 //! From flags to what the guide's lists are told.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{BackupArgs, Cli, ConfirmArgs, RoleArgs, TeardownArgs, WriteArgs};
 use crate::guide::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions, TeardownOptions};
 use crate::steps::confirm::Confirm;
+
+/// The folder of the state file.
+pub(crate) fn folder(cli: &Cli) -> PathBuf {
+    cli.common.state.parent().unwrap_or_else(|| Path::new("")).to_owned()
+}
 
 /// For `prepare`.
 pub(crate) fn prepare(cli: &Cli, subjects: &[String]) -> PrepareOptions {
     PrepareOptions {
         subjects: subjects.to_vec(),
         recreate_storage: false,
-        folder: cli.common.state.parent().unwrap_or_else(|| Path::new("")).to_owned(),
+        folder: folder(cli),
     }
 }
 

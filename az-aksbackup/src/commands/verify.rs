@@ -42,15 +42,15 @@ struct Sight {
 
 impl Look for Sight {
     async fn look(&self) -> Outcome<Examination> {
-        let Subject { cluster, state } = &self.subject;
+        let Subject { cluster, state, folder } = &self.subject;
         let (view, checks) = match self.pre {
             true => {
-                let before = before::look_before(&self.reader, cluster, state).await;
+                let before = before::look_before(&self.reader, cluster, state, folder).await;
                 let checks = before::checks(&before);
                 (before.view, checks)
             }
             false => {
-                let view = look(&self.reader, cluster, state).await;
+                let view = look(&self.reader, cluster, state, folder).await;
                 let checks = judge::checks(&view);
                 (view, checks)
             }

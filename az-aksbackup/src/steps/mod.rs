@@ -9,7 +9,6 @@ pub(crate) mod fresh;
 pub(crate) mod jobs;
 mod missing_groups;
 pub(crate) mod options;
-pub(crate) mod policy_file;
 pub(crate) mod registration;
 pub(crate) mod roles_seen;
 pub(crate) mod turns;

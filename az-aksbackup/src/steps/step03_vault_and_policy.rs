@@ -16,10 +16,10 @@ use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
 use crate::checks::drift;
 use crate::checks::policy::{self, Facts};
+use crate::checks::policy_file::{self, Asked};
 use crate::checks::vault_rules;
 use crate::platform::{self, Azure};
 use crate::steps::options::PrepareOptions;
-use crate::steps::policy_file::{self, Asked};
 use crate::steps::registration;
 use crate::steps::turns;
 use crate::target_ids;
@@ -178,7 +178,10 @@ impl Step for VaultAndPolicy {
             asked => asked,
         };
         let (remark, new_policy) = match &policy {
-            Some(own) => (policy_file::remark(&target.policy, own, &asked), None),
+            Some(own) => (
+                policy_file::compared(&target.policy, own, &asked).and_then(|own| own.remark()),
+                None,
+            ),
             None => (None, Some(asked?)),
         };
         let policy = policy.map(|own| policy::facts(&own, policy_id.name())).transpose()?;

@@ -194,6 +194,7 @@ mod tests {
             steps: vec![StepReport {
                 step: StepName::Storage,
                 ending,
+                refused: false,
             }],
         }
     }

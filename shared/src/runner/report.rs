@@ -102,6 +102,9 @@ pub struct StepReport {
     /// Its ending.
     #[serde(flatten)]
     pub ending: Ending,
+    /// Whether it was looked at and can't be done, which is more than a look that failed.
+    #[serde(skip)]
+    pub refused: bool,
 }
 
 /// What came of a command's steps.

@@ -258,6 +258,7 @@ fn report<P: Platform>(steps: &[Box<dyn Guided<P>>], mut endings: Endings) -> Re
             endings.remove(&step.name()).map(|ending| StepReport {
                 step: step.name(),
                 ending,
+                refused: step.is_refused(),
             })
         })
         .collect();

@@ -5,15 +5,49 @@ use crate::guide::Person;
 
 #[test]
 fn what_the_file_has_and_the_world_has_not_is_drifted() {
-    let gone = Ending::Due {
+    let gone = looked(Ending::Due {
         changes: vec![],
         turns: vec![],
-    };
+    });
     let state = state(ANNOTATED);
     let standing = |state, ending| stand(state, None, StepName::Rollout, ending).0;
     assert_eq!(standing(&state, Some(&gone)), Standing::Drifted);
     assert_eq!(standing(&state, None), Standing::Recorded);
     assert_eq!(standing(&State::default(), Some(&gone)), Standing::Open);
+}
+
+/// What somebody saw of a step.
+fn looked(ending: Ending) -> StepReport {
+    StepReport {
+        step: StepName::Rollout,
+        ending,
+        refused: false,
+    }
+}
+
+#[test]
+fn what_was_seen_and_can_t_go_on_is_not_unknown_and_its_own_hint_is_next() {
+    let failed = |failure: Failure, refused| StepReport {
+        refused,
+        ..looked(Ending::Failed {
+            error: Box::new(failure.hint(crate::fix!["to resume: ", az("resume")])),
+            changed: vec![],
+        })
+    };
+    let state = state(ANNOTATED);
+    let stand = |seen: &StepReport| stand(&state, None, StepName::Rollout, Some(seen)).0;
+    let stopped = failed(Failure::failed("instance i is in state ProtectionStopped"), true);
+    assert_eq!(stand(&stopped), Standing::Drifted);
+    let next = turn(&state, StepName::Rollout, Standing::Drifted, Some(&stopped.ending)).unwrap();
+    assert_eq!(next.command, az("resume"));
+    let hidden = failed(Failure::new(Exit::NotPermitted, "cannot read instance i"), true);
+    assert_eq!(stand(&hidden), Standing::Unknown);
+    assert_eq!(stand(&failed(Failure::failed("no answer"), false)), Standing::Unknown);
+    let waiting = looked(Ending::Waiting {
+        why: "instance i: UpdatingProtection".into(),
+        foreseen: vec![],
+    });
+    assert_eq!(stand(&waiting), Standing::Open);
 }
 
 #[test]
@@ -92,11 +126,11 @@ fn what_was_done_for_another_identity_is_stale_and_next() {
 
 #[test]
 fn what_is_done_but_not_as_the_file_says_is_stale() {
-    let done = Ending::Done {
+    let done = looked(Ending::Done {
         drift: None,
         evidence: format!("client ID {OTHER_IDENTITY}"),
         changed: vec![],
-    };
+    });
     let (file, now) = (state(ANNOTATED), reinstalled());
     let step = StepName::ExtensionIdentity;
     assert_eq!(stand(&file, Some(&file), step, Some(&done)).0, Standing::Done);

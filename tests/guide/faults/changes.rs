@@ -289,51 +289,6 @@ fn a_failed_instance_is_repaired_with_all_that_azure_has_and_no_less() {
     assert_eq!(body["properties"]["currentProtectionState"], "ProtectionConfigured");
 }
 
-/// Fails before: the name of a policy of a file stayed, so that other rules in the file were never used.
-#[test]
-fn another_content_of_a_policy_file_becomes_another_policy() {
-    let stage = Stage::new().unwrap();
-    let file = stage.folder().join("own.json");
-    let policy = |days: &str| {
-        json!({ "objectType": "BackupPolicy", "datasourceTypes": ["Microsoft.ContainerService/managedClusters"], "policyRules": [
-            { "name": "Default", "objectType": "AzureRetentionRule", "isDefault": true, "lifecycles": [{
-                "deleteAfter": { "objectType": "AbsoluteDeleteOption", "duration": days },
-                "sourceDataStore": { "objectType": "DataStoreInfoBase", "dataStoreType": "OperationalStore" },
-                "targetDataStoreCopySettings": [] }] },
-            { "name": "BackupDaily", "objectType": "AzureBackupRule",
-                "backupParameters": { "objectType": "AzureBackupParams", "backupType": "Incremental" },
-                "dataStore": { "objectType": "DataStoreInfoBase", "dataStoreType": "OperationalStore" },
-                "trigger": { "objectType": "ScheduleBasedTriggerContext",
-                    "schedule": { "repeatingTimeIntervals": ["R/2024-01-01T06:00:00+00:00/P1D"], "timeZone": "UTC" },
-                    "taggingCriteria": [{ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Default" } }] } }] })
-    };
-    let with_file = ["--policy-file", file.to_str().unwrap()];
-    std::fs::write(&file, policy("P30D").to_string()).unwrap();
-    stage.az("platform", &[&INIT[..], &with_file].concat()).ok();
-    stage.az("platform", &["prepare", "--yes"]).ok();
-    let first = stage.value("/target/policy/name");
-    stage
-        .az("platform", &[&["init", "--yes"][..], &with_file].concat())
-        .ok();
-    assert_eq!(
-        stage.value("/target/policy/name"),
-        first,
-        "the same content has the same name"
-    );
-    std::fs::write(&file, policy("P60D").to_string()).unwrap();
-    stage
-        .az("platform", &[&["init", "--yes"][..], &with_file].concat())
-        .ok();
-    assert_ne!(stage.value("/target/policy/name"), first);
-    stage.az("platform", &["prepare", "--yes"]).ok();
-    let id = stage.value("/cloud/vault/policy");
-    let body = stage.sandbox.resource(&id).unwrap();
-    assert_eq!(
-        body["properties"]["policyRules"][0]["lifecycles"][0]["deleteAfter"]["duration"],
-        "P60D"
-    );
-}
-
 /// Fails before: what `--set` refused, a flag did.
 #[test]
 fn what_exists_can_t_be_changed_by_a_flag_either_and_another_place_has_its_cost() {

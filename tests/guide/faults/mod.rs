@@ -18,6 +18,7 @@ mod killed;
 mod least_rights;
 mod no_wait;
 mod operations;
+mod policy_files;
 mod protection;
 mod refusals;
 mod rights;

@@ -137,6 +137,7 @@ pub(crate) fn view() -> View {
         vault: found(vault(|_| ())),
         vault_subscription: Seen::Unasked,
         policy: Seen::Here(crate::checks::policy::tests::made(|_| ())),
+        policy_file: None,
         deleted: Seen::Here(vec![]),
         jobs: Seen::Here(vec![]),
         identity: found(json!({ "id": identity_id(), "properties": { "principalId": EXTENSION, "clientId": CLIENT } })),

@@ -16,8 +16,8 @@ use crate::arm::client::Reader;
 use crate::arm::{inventory, storage, vaults};
 use crate::checks::account;
 use crate::checks::policy::has_vault_tier;
+use crate::checks::policy_file::MOST_BYTES;
 use crate::checks::vault_rules;
-use crate::steps::policy_file::MOST_BYTES;
 use crate::target_ids;
 
 /// What of a target is there already; `None` where the caller may not see it.

@@ -91,14 +91,36 @@ fn refused(file: &str, why: &str) -> Failure {
         ])
 }
 
-/// What is to be said of a policy that exists, where the target names a file: Azure does not let it be changed.
-pub(crate) fn remark(target: &PolicyTarget, existing: &Value, asked: &Outcome<Asked>) -> Option<String> {
-    let file = target.file.as_ref()?;
-    match asked {
-        Ok(asked) if holds(existing, &asked.properties) => None,
-        Ok(_) => Some(format!("the policy exists with other rules than those of {file}")),
-        Err(failure) => Some(format!("the policy was not compared: {}", failure.what)),
+/// A policy that exists beside the file that the target names for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// It has the rules of the file.
+    Same,
+    /// It has others, and Azure doesn't let it be changed.
+    Differs(String),
+    /// The file can't be used, for this reason.
+    Unread(String),
+}
+
+impl Compared {
+    /// What is to be said of the policy.
+    pub(crate) fn remark(&self) -> Option<String> {
+        match self {
+            Self::Same => None,
+            Self::Differs(file) => Some(format!("the policy exists with other rules than those of {file}")),
+            Self::Unread(why) => Some(format!("the policy was not compared: {why}")),
+        }
     }
+}
+
+/// Compares a policy that exists with what was `asked` for; `None` if the target names no file.
+pub(crate) fn compared(target: &PolicyTarget, existing: &Value, asked: &Outcome<Asked>) -> Option<Compared> {
+    let file = target.file.as_ref()?;
+    Some(match asked {
+        Ok(asked) if holds(existing, &asked.properties) => Compared::Same,
+        Ok(_) => Compared::Differs(file.clone()),
+        Err(failure) => Compared::Unread(failure.what.clone()),
+    })
 }
 
 /// Whether a policy that Azure gives back has all that was asked for: it adds members of its own.
@@ -229,7 +251,10 @@ mod tests {
         let mut own = made(|_| ());
         own["policyRules"][1]["trigger"]["taggingCriteria"][0]["tagInfo"]["id"] = json!("Default_");
         own["policyRules"][1]["trigger"]["taggingCriteria"][0]["taggingPriority"] = json!(99.0);
-        assert_eq!(remark(&target, &own, &asked), None);
+        assert_eq!(compared(&target, &own, &asked), Some(Compared::Same));
+        let remark = |target: &PolicyTarget, own: &Value, asked: &Outcome<Asked>| {
+            compared(target, own, asked).and_then(|own| own.remark())
+        };
         let other = made(|target| target.retention = "P30D".into());
         assert!(remark(&target, &other, &asked).unwrap().contains("p.json"));
         let unread = asked.and_then(|_| Failure::usage("cannot read it").err());
