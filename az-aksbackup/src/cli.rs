@@ -202,6 +202,7 @@ pub(crate) enum Command {
   az aksbackup verify --wait --timeout 1h               # until nothing is wrong; 124 if that takes longer
   az aksbackup verify --watch                           # show what becomes different
   az aksbackup verify --with cluster.json               # one chain with the result of: kubectl aksbackup verify -o json
+  az aksbackup verify --metrics aks.prom                # also as Prometheus metrics, for the textfile collector
   az aksbackup verify --save --fail-on error            # keep the result for kubectl aksbackup; warnings end 0")]
     Verify(VerifyFlags),
     /// Name the known failures behind what Azure shows and says, the cause first, each with its cure

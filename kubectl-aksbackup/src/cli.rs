@@ -85,6 +85,7 @@ pub(crate) enum Command {
   kubectl aksbackup verify --wait --timeout 10m         # until nothing is wrong; 124 if that takes longer
   kubectl aksbackup verify --watch                      # show what becomes different
   kubectl aksbackup verify --with cloud.json            # one chain with the result of: az aksbackup verify -o json
+  kubectl aksbackup verify --metrics aks.prom           # also as Prometheus metrics, for the textfile collector
   kubectl aksbackup verify --save --fail-on error       # keep the result for az aksbackup verify; warnings end 0")]
     Verify(VerifyFlags),
     /// Say what is wrong, why, and what to type: the checks of verify, logs and events, and every failure that is known

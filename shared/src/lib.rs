@@ -8,6 +8,7 @@
 //! * [`ids`], [`names`]: identifiers as types, and what both programs must spell alike.
 //! * [`bounds`] and [`deadline`]: how much of an answer is read, and how long a command takes.
 //! * [`console`], [`failure`], [`exit`], [`args`], [`about`], [`process`]: everything that a person or a script meets.
+//! * [`metrics`]: results for Prometheus.
 //! * [`output`], [`guard`], [`regular`], [`wrong_clock`]: the two streams, what a crash leaves behind, files that others name, and a machine
 //!   that has the wrong time.
 //!
@@ -33,6 +34,7 @@ pub mod handoff;
 pub mod ids;
 #[cfg(test)]
 mod json_schema;
+pub mod metrics;
 pub mod names;
 pub mod output;
 pub mod pace;

@@ -24,6 +24,15 @@ impl Program {
         }
     }
 
+    /// Returns the side that it is for, as files and JSON name it.
+    #[must_use]
+    pub const fn side(self) -> &'static str {
+        match self {
+            Self::Az => "cloud",
+            Self::Kubectl => "cluster",
+        }
+    }
+
     /// Returns the other one.
     #[must_use]
     pub const fn other(self) -> Self {

@@ -26,6 +26,7 @@ mod list;
 mod live;
 mod made;
 mod meddling;
+mod metrics;
 mod namesakes;
 mod objects;
 mod one_judge;

@@ -221,4 +221,7 @@ pub(crate) struct ListArgs {
     /// Exit with code 8 if a listed cluster has a finding
     #[arg(long)]
     pub(crate) check: bool,
+    /// Write the list as Prometheus metrics too, for the textfile collector of node_exporter
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<aksbackup_shared::metrics::MetricsFile>,
 }

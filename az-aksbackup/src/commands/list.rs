@@ -3,6 +3,7 @@
 mod direct;
 mod document;
 mod graph;
+mod metrics;
 mod table;
 
 use aksbackup_shared::console::Console;
@@ -93,6 +94,9 @@ pub(crate) async fn run(cli: &Cli, args: &ListArgs) -> Outcome<Exit> {
         .collect();
     listed.sort_by_cached_key(|own| order(&own.overview));
     let exit = exit(args.check, &listed, &found.unread);
+    if let Some(file) = &args.metrics {
+        metrics::of(&listed, found.unread.len(), now).write(file)?;
+    }
     if cli.common.output.is_document() {
         console.document(&document::of(&scope, &source, now, &listed, &found.unread, exit));
         return Ok(exit);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::chain::check::Verdict;
+use crate::metrics::MetricsFile;
 
 /// What makes a command end 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,6 +51,9 @@ pub struct VerifyArgs {
     /// Go on, and show what becomes different
     #[arg(long)]
     pub watch: bool,
+    /// Write the result as Prometheus metrics too, for the textfile collector of node_exporter
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<MetricsFile>,
     /// How the chain is examined.
     #[command(flatten)]
     pub examine: ExamineArgs,

@@ -103,11 +103,7 @@ impl Examination {
     /// Returns the path next to the state file where `program` saves its view.
     #[must_use]
     pub fn beside(state: &Path, program: Program) -> PathBuf {
-        let side = match program {
-            Program::Az => "cloud",
-            Program::Kubectl => "cluster",
-        };
-        state.with_extension(format!("{side}.json"))
+        state.with_extension(format!("{}.json", program.side()))
     }
 
     /// Reads the view of the other program, which can come from anyone, without its advice.

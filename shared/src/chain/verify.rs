@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::args::{CommonArgs, Format};
 use crate::chain::args::VerifyArgs;
 use crate::chain::examination::Examination;
-use crate::chain::{exchange, show};
+use crate::chain::{exchange, metrics, show};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::schema::State;
@@ -82,10 +82,19 @@ impl<L: Look> Verify<'_, L> {
                 console.result(&show::verdict(&own.checks, self.look.well()));
             }
         }
+        self.measure(own)?;
         if self.args.examine.save {
             exchange::save(own, state, &own.document(exit, None))?;
         }
         Ok(exit)
+    }
+
+    /// Writes the metrics of what was seen, where a file is named for them.
+    fn measure(&self, own: &Examination) -> Outcome<()> {
+        match &self.args.metrics {
+            Some(file) => metrics::of(own, &self.common.state.display().to_string()).write(file),
+            None => Ok(()),
+        }
     }
 
     /// Looks until there is no finding.
@@ -133,6 +142,7 @@ impl<L: Look> Verify<'_, L> {
         loop {
             self.look.stirred(begun).await;
             let own = self.look.look().await?;
+            self.measure(&own)?;
             let changed = show::changed(&before, &own.checks);
             if !changed.is_empty() {
                 console.result(&format!("{}:", Timestamp::now().strftime("%H:%M:%S")));
