@@ -1,5 +1,6 @@
 //! How the protection of a cluster stands, in Azure's words, and what cures it.
 
+use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::{CommandLine, az, shell};
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::fix;
@@ -107,16 +108,16 @@ pub(crate) fn broken(instance: &Instance) -> Failure {
 
 /// The flags with which az finds an instance.
 fn flags(instance: &Instance) -> String {
-    let vault = instance.vault();
-    let vault = vault.as_ref();
-    format!(
-        "--backup-instance-name {} --resource-group {} --vault-name {}",
-        instance.id.name(),
-        vault
-            .map(|vault| vault.resource_group().to_string())
-            .unwrap_or_default(),
-        vault.map(|vault| vault.name().to_owned()).unwrap_or_default()
-    )
+    let name = instance.id.name();
+    match instance.vault() {
+        Some(vault) => format!(
+            "--backup-instance-name {name} --resource-group {} --vault-name {} --subscription {}",
+            quoted(vault.resource_group().as_str()),
+            vault.name(),
+            vault.subscription()
+        ),
+        None => format!("--ids {}", quoted(instance.id.as_str())),
+    }
 }
 
 /// The command that shows what Azure says about an instance in an unknown state.

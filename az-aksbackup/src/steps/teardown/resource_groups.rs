@@ -214,7 +214,7 @@ fn kept(seen: &Seen) -> String {
     let account = target_ids::account(target);
     match &seen.account {
         Some(_) => format!(
-            "kept: container {} in storage account {}, which holds backups; ",
+            "kept: container {} in storage account {}, which can hold backups; ",
             target.storage.container,
             account.with_group()
         ),
