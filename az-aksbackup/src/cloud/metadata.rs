@@ -128,8 +128,10 @@ impl Cloud {
 
 /// Reads the document as patiently as any other of ARM.
 async fn fetch(transport: &Transport, trace: Trace, deadline: Deadline, url: &str) -> Outcome<Document> {
-    let Some(address) = Url::parse(url).ok().filter(|url| url.scheme() == "https") else {
-        return undescribed(url).because("it is no https URL").err();
+    let address = match Url::parse(url) {
+        Ok(address) if address.scheme() == "https" => address,
+        Ok(_) => return undescribed(url).because("it is no https URL").err(),
+        Err(error) => return undescribed(url).because(format!("it is no https URL: {error}")).err(),
     };
     let pace = pace_of(&address);
     let pipeline = transport::pipeline(
@@ -220,5 +222,20 @@ mod tests {
         ] {
             assert!(described(json).is_err(), "{json}");
         }
+    }
+
+    #[test]
+    fn a_host_outside_ascii_is_refused_and_its_punycode_is_kept() {
+        let arm_of = |host: &str| {
+            described(&format!(
+                r#"{{"name":"Own","resourceManager":"https://{host}","authentication":{{"loginEndpoint":"https://l"}}}}"#
+            ))
+            .map(|cloud| cloud.arm.to_string())
+        };
+        assert!(arm_of("arm.bücher.example").is_err());
+        assert_eq!(
+            arm_of("ARM.xn--bcher-kva.example").unwrap(),
+            "https://arm.xn--bcher-kva.example/"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use aksbackup_shared::diagnosis::catalogue::Catalogue;
 use aksbackup_shared::schema::State;
-use serde_json::Value;
+use toml::Value;
 
 /// Options whose values az completes by what it knows of the subscription.
 const BY_AZ: [(&str, &str); 6] = [
@@ -77,9 +77,11 @@ fn words(before: &[String]) -> Vec<String> {
 
 /// The values of `option` that the state file holds.
 fn recorded(state: &State, option: &str) -> Vec<String> {
-    let state = serde_json::to_value(state).unwrap_or_default();
+    // As TOML, which the file is written from: as JSON, the code of each table would be there once more.
+    let state = Value::Table(toml::Table::try_from(state).unwrap_or_default());
     let pointers = RECORDED.iter().filter(|(own, _)| *own == option);
-    let values = pointers.filter_map(|(_, pointer)| state.pointer(pointer).and_then(Value::as_str));
+    let value_at = |pointer: &str| pointer.split('/').skip(1).try_fold(&state, |table, key| table.get(key));
+    let values = pointers.filter_map(|(_, pointer)| value_at(pointer)?.as_str());
     values.map(str::to_owned).collect()
 }
 

@@ -117,7 +117,7 @@ fn confirmed(merging: &Merging) -> Option<Target> {
         return None;
     };
     let target = conflicts.iter().find(|conflict| conflict.table == "target")?;
-    let of = |claim: &Claim| claim.values.clone()?.try_into::<Target>().ok();
+    let of = |claim: &Claim| Target::of_values(claim.values.as_ref()?.as_table()?).ok();
     let ours = of(&target.ours)?;
     Remembered::of_user().has(&ours).then(|| of(&target.theirs))?
 }

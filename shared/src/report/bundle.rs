@@ -109,7 +109,9 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn files(contents: &Contents<'_>) -> Outcome<Vec<BundleFile>> {
-    let state = toml::to_string(contents.state).or_else(|error| {
+    // By way of the values, which every writer of the state file goes: written directly, each table's code would be there once more.
+    let values = toml::Table::try_from(contents.state);
+    let state = values.and_then(|values| toml::to_string(&values)).or_else(|error| {
         Failure::failed("cannot write the state file into the bundle")
             .because(error.to_string())
             .err()

@@ -5,13 +5,14 @@ use tokio::time::Instant;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
 use crate::runner::consent;
+use crate::runner::erased::{AnyChange, AnySeen, AnyStep, erase};
 use crate::runner::final_changes::{self, Possible, held};
 use crate::runner::prospects::Prospect;
 use crate::runner::report::Ending;
 use crate::runner::session::Session;
 use crate::runner::stuck::Stuck;
 use crate::step::{
-    Applied, Change, ChangeNote, Decision, Drift, Local, Operation, Platform, Progress, Step, Turn, Wait,
+    Applied, Change as _, ChangeNote, Decision, Drift, Local, Operation, Platform, Progress, Step, Turn, Wait,
 };
 
 /// A step whose type is forgotten, so that a command is a plain list of them.
@@ -40,7 +41,7 @@ pub trait Guided<P: Platform> {
 /// Makes a step ready to run.
 pub fn step<S: Step>(step: S) -> Box<dyn Guided<S::Platform>> {
     Box::new(Live {
-        step,
+        step: erase(step),
         view: None,
         refused: false,
         changed: Vec::new(),
@@ -48,20 +49,20 @@ pub fn step<S: Step>(step: S) -> Box<dyn Guided<S::Platform>> {
     })
 }
 
-struct View<S: Step> {
-    seen: S::Seen,
-    decision: Decision<S::Change>,
+struct View<P: Platform> {
+    seen: Box<dyn AnySeen<P>>,
+    decision: Decision<Box<dyn AnyChange<P>>>,
 }
 
-struct Live<S: Step> {
-    step: S,
-    view: Option<View<S>>,
+struct Live<P: Platform> {
+    step: Box<dyn AnyStep<P>>,
+    view: Option<View<P>>,
     refused: bool,
     changed: Vec<ChangeNote>,
     asked: Vec<String>,
 }
 
-impl<S: Step> Guided<S::Platform> for Live<S> {
+impl<P: Platform> Guided<P> for Live<P> {
     fn name(&self) -> StepName {
         self.step.name()
     }
@@ -74,7 +75,7 @@ impl<S: Step> Guided<S::Platform> for Live<S> {
         self.step.looks_ahead()
     }
 
-    fn look<'a>(&'a mut self, session: &'a Session<S::Platform>) -> Local<'a, Ending> {
+    fn look<'a>(&'a mut self, session: &'a Session<P>) -> Local<'a, Ending> {
         Box::pin(async move {
             match self.glance(session).await {
                 Ok(view) => {
@@ -90,7 +91,7 @@ impl<S: Step> Guided<S::Platform> for Live<S> {
         })
     }
 
-    fn act<'a>(&'a mut self, session: &'a Session<S::Platform>) -> Local<'a, Ending> {
+    fn act<'a>(&'a mut self, session: &'a Session<P>) -> Local<'a, Ending> {
         Box::pin(async move {
             let ending = self.pursue(session).await;
             ending.unwrap_or_else(|error| Ending::Failed {
@@ -112,17 +113,17 @@ impl<S: Step> Guided<S::Platform> for Live<S> {
         final_changes::without(&self.view.as_ref()?.decision, by)
     }
 
-    fn foresee(&self, session: &Session<S::Platform>) -> Vec<ChangeNote> {
+    fn foresee(&self, session: &Session<P>) -> Vec<ChangeNote> {
         self.step.foresee(&session.state())
     }
 }
 
-impl<S: Step> Live<S> {
-    async fn glance(&mut self, session: &Session<S::Platform>) -> Outcome<View<S>> {
+impl<P: Platform> Live<P> {
+    async fn glance(&mut self, session: &Session<P>) -> Outcome<View<P>> {
         let state = session.state();
         self.refused = false;
         let seen = self.step.observe(&session.reader, &state).await?;
-        let decision = self.step.decide(&seen, &state);
+        let decision = seen.decide(&state);
         self.refused = decision.is_err();
         Ok(View {
             seen,
@@ -131,7 +132,7 @@ impl<S: Step> Live<S> {
     }
 
     /// What a look at the step comes to. A step that is done is recorded, so that the next ones can build on it.
-    async fn ending_of(&self, view: &View<S>, session: &Session<S::Platform>) -> Ending {
+    async fn ending_of(&self, view: &View<P>, session: &Session<P>) -> Ending {
         match &view.decision {
             Decision::Done(evidence) => self.settled(view, evidence, None, session).await,
             Decision::Differs(evidence, drift) => self.settled(view, evidence, Some(drift), session).await,
@@ -141,9 +142,9 @@ impl<S: Step> Live<S> {
             },
             Decision::Wait(wait) => Ending::Waiting {
                 why: wait.why.clone(),
-                foreseen: self.step.after_wait(&view.seen, &session.state()),
+                foreseen: view.seen.after_wait(&session.state()),
             },
-            Decision::Blocked(changes, turns) => match self.record_blocked(&view.seen, session).await {
+            Decision::Blocked(changes, turns) => match self.record_blocked(&*view.seen, session).await {
                 Ok(()) => Ending::Due {
                     changes: changes.iter().map(|change| change.note()).collect(),
                     turns: turns.clone(),
@@ -157,15 +158,9 @@ impl<S: Step> Live<S> {
     }
 
     /// A step that needs nothing of ours, recorded.
-    async fn settled(
-        &self,
-        view: &View<S>,
-        evidence: &str,
-        drift: Option<&Drift>,
-        session: &Session<S::Platform>,
-    ) -> Ending {
+    async fn settled(&self, view: &View<P>, evidence: &str, drift: Option<&Drift>, session: &Session<P>) -> Ending {
         let changed = Vec::new();
-        match self.record(&view.seen, session).await {
+        match self.record(&*view.seen, session).await {
             Ok(()) => Ending::Done {
                 evidence: evidence.to_owned(),
                 changed,
@@ -175,7 +170,7 @@ impl<S: Step> Live<S> {
         }
     }
 
-    async fn pursue(&mut self, session: &Session<S::Platform>) -> Outcome<Ending> {
+    async fn pursue(&mut self, session: &Session<P>) -> Outcome<Ending> {
         let begun = Instant::now();
         let mut stuck = Stuck::default();
         loop {
@@ -184,12 +179,12 @@ impl<S: Step> Live<S> {
                 None => self.glance(session).await?,
             };
             match view.decision {
-                Decision::Done(evidence) => return self.done(&view.seen, evidence, None, session).await,
+                Decision::Done(evidence) => return self.done(&*view.seen, evidence, None, session).await,
                 Decision::Differs(evidence, drift) => {
-                    return self.done(&view.seen, evidence, Some(drift), session).await;
+                    return self.done(&*view.seen, evidence, Some(drift), session).await;
                 }
                 // What was only asked for is not recorded; its intent stays, and the next run takes it up.
-                Decision::Wait(wait) if session.no_wait && self.step.goes_on(&view.seen) => {
+                Decision::Wait(wait) if session.no_wait && view.seen.goes_on() => {
                     return Ok(Ending::Begun {
                         why: wait.why,
                         changed: std::mem::take(&mut self.changed),
@@ -197,7 +192,7 @@ impl<S: Step> Live<S> {
                 }
                 Decision::Wait(wait) => {
                     stuck.check(&wait, session.pace)?;
-                    let stirred = Box::pin(self.step.stirred(&session.reader, &view.seen));
+                    let stirred = view.seen.stirred(&session.reader);
                     session
                         .wait(self.step.name(), &wait, begun.elapsed(), stirred, &|| {
                             self.step.is_watched()
@@ -205,7 +200,7 @@ impl<S: Step> Live<S> {
                         .await?;
                 }
                 Decision::Blocked(changes, turns) if changes.is_empty() => {
-                    return self.blocked(&view.seen, turns, session).await;
+                    return self.blocked(&*view.seen, turns, session).await;
                 }
                 decision @ (Decision::Change(_) | Decision::Blocked(..)) => {
                     let (changes, turns) = match decision {
@@ -224,7 +219,7 @@ impl<S: Step> Live<S> {
                             Possible::Yes => last,
                             Possible::Since => continue,
                             Possible::No(by) => {
-                                self.record_blocked(&view.seen, session).await?;
+                                self.record_blocked(&*view.seen, session).await?;
                                 return Ok(held(by, std::mem::take(&mut self.changed)));
                             }
                         },
@@ -238,7 +233,7 @@ impl<S: Step> Live<S> {
                                 refused
                             }
                         };
-                        return self.blocked(&view.seen, turns, session).await;
+                        return self.blocked(&*view.seen, turns, session).await;
                     }
                 }
             }
@@ -247,10 +242,10 @@ impl<S: Step> Live<S> {
 
     async fn done(
         &mut self,
-        seen: &S::Seen,
+        seen: &dyn AnySeen<P>,
         evidence: String,
         drift: Option<Drift>,
-        session: &Session<S::Platform>,
+        session: &Session<P>,
     ) -> Outcome<Ending> {
         self.record(seen, session).await?;
         let changed = std::mem::take(&mut self.changed);
@@ -261,7 +256,7 @@ impl<S: Step> Live<S> {
         })
     }
 
-    async fn blocked(&mut self, seen: &S::Seen, turns: Vec<Turn>, session: &Session<S::Platform>) -> Outcome<Ending> {
+    async fn blocked(&mut self, seen: &dyn AnySeen<P>, turns: Vec<Turn>, session: &Session<P>) -> Outcome<Ending> {
         self.record_blocked(seen, session).await?;
         Ok(Ending::TheirTurn {
             changed: std::mem::take(&mut self.changed),
@@ -270,17 +265,17 @@ impl<S: Step> Live<S> {
     }
 
     /// What others need to know is recorded even where nothing is to be changed, and so before anybody is asked.
-    async fn record_blocked(&self, seen: &S::Seen, session: &Session<S::Platform>) -> Outcome<()> {
-        session.record(&|tables| self.step.record_blocked(seen, tables)).await?;
+    async fn record_blocked(&self, seen: &dyn AnySeen<P>, session: &Session<P>) -> Outcome<()> {
+        session.record(&|tables| seen.record_blocked(tables)).await?;
         Ok(())
     }
 
     /// Makes the changes one after the other. Those that the caller may not make become turns of others.
     async fn make(
         &mut self,
-        changes: &[S::Change],
+        changes: &[Box<dyn AnyChange<P>>],
         begun: Instant,
-        session: &Session<S::Platform>,
+        session: &Session<P>,
     ) -> Outcome<Vec<Turn>> {
         let (name, mut refused) = (self.step.name(), Vec::new());
         let Some(writer) = &session.writer else {
@@ -294,18 +289,16 @@ impl<S: Step> Live<S> {
             let note = change.note();
             session.console.progress(&name.to_string(), &note.summary);
             if let Some(object) = &note.creates {
-                session
-                    .record(&|tables| S::Platform::intend(tables, name, object))
-                    .await?;
+                session.record(&|tables| P::intend(tables, name, object)).await?;
             }
-            match self.step.apply(writer, change).await {
+            match change.apply(writer).await {
                 Ok(Applied::Done) => self.made(note),
                 Ok(Applied::Running(operation)) => {
                     self.made(note);
-                    if self.step.is_assured(change) {
+                    if change.is_assured() {
                         session.prospects.assure(name);
                     }
-                    if !(session.no_wait && self.step.is_last(change)) {
+                    if !(session.no_wait && change.is_last()) {
                         follow(name, operation, session).await?;
                     }
                 }
@@ -323,7 +316,7 @@ impl<S: Step> Live<S> {
                     session.wait(name, &wait, begun.elapsed(), never(), &|| false).await?;
                     break;
                 }
-                Err(failure) => match self.step.hand_over(change, &failure) {
+                Err(failure) => match change.hand_over(&failure) {
                     Some(turn) => refused.push(turn),
                     None => return Err(failure),
                 },
@@ -340,9 +333,9 @@ impl<S: Step> Live<S> {
     /// Every change was made already and does not show yet: the world needs a moment, not another request.
     async fn not_seen_yet(
         &self,
-        changes: &[S::Change],
+        changes: &[Box<dyn AnyChange<P>>],
         begun: Instant,
-        session: &Session<S::Platform>,
+        session: &Session<P>,
     ) -> Outcome<Vec<Turn>> {
         let summary = changes.first().map(|change| change.note().summary).unwrap_or_default();
         let wait = Wait::for_(format!("made, not seen yet: {summary}"));
@@ -352,11 +345,11 @@ impl<S: Step> Live<S> {
         Ok(Vec::new())
     }
 
-    async fn record(&self, seen: &S::Seen, session: &Session<S::Platform>) -> Outcome<()> {
+    async fn record(&self, seen: &dyn AnySeen<P>, session: &Session<P>) -> Outcome<()> {
         session
             .record(&|tables| {
-                self.step.record(seen, tables);
-                S::Platform::confirm(tables, self.step.name());
+                seen.record(tables);
+                P::confirm(tables, self.step.name());
             })
             .await?;
         Ok(())

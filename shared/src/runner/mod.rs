@@ -1,11 +1,12 @@
 //! The only loop: it alone waits, asks, shows progress and saves.
 //!
-//! [`session`] is what a command works with, [`live`] takes one step through observe, decide, apply, record, and [`walk`]
-//! runs steps that need nothing of each other at the same time; [`report`] is what came of it, and [`conclude()`]
-//! tells it at the end of a command.
+//! [`session`] is what a command works with, [`live`] takes one step through observe, decide, apply, record, without knowing its
+//! types ([`erased`]), and [`walk`] runs steps that need nothing of each other at the same time; [`report`] is what came of it, and
+//! [`conclude()`] tells it at the end of a command.
 
 mod conclude;
 mod consent;
+mod erased;
 mod final_changes;
 mod live;
 mod prospects;

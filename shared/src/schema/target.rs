@@ -171,6 +171,17 @@ pub struct InstanceTarget {
     pub backup_hooks: Vec<HookName>,
 }
 
+impl Target {
+    /// Reads a target from its values. They are read as text, as the state file is: a second way to read them would double the code
+    /// of each table.
+    ///
+    /// # Errors
+    /// A value is missing or isn't what its key takes: the reason, without a place.
+    pub fn of_values(values: &toml::Table) -> Result<Self, String> {
+        toml::from_str(&values.to_string()).map_err(|error| error.message().to_owned())
+    }
+}
+
 impl InstanceTarget {
     /// Returns a digest of all of it, or nothing if it can't be written as TOML.
     #[must_use]

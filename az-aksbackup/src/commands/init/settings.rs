@@ -278,7 +278,7 @@ fn with(set: &Set, target: &Target) -> Outcome<Target> {
         Some(value) => place.insert(last.to_owned(), value.clone()),
         None => place.remove(last),
     };
-    table.try_into().map_err(|error| unusable(&set.to_string(), &error))
+    Target::of_values(&table).map_err(|error| unusable(&set.to_string(), &error))
 }
 
 fn unusable(what: &str, error: &impl fmt::Display) -> Box<Failure> {
