@@ -14,8 +14,8 @@ use crate::login::Auth;
 mod flags;
 
 pub(crate) use flags::{
-    BackupArgs, ConfirmArgs, GrantArgs, JobsArgs, LifecycleArgs, ListArgs, PrepareArgs, ProtectArgs, ReducingArgs,
-    RoleArgs, TeardownArgs, UndeleteArgs, UpArgs,
+    BackupArgs, ConfirmArgs, ExportArgs, ExportForm, GrantArgs, JobsArgs, LifecycleArgs, ListArgs, PrepareArgs,
+    ProtectArgs, ReducingArgs, RoleArgs, RolePerson, TeardownArgs, UndeleteArgs, UpArgs,
 };
 
 /// Set up keyless Azure Backup for an AKS cluster: the cloud side
@@ -228,6 +228,12 @@ pub(crate) enum Command {
   az aksbackup report -o json                              # with the findings as SARIF
   az aksbackup report --bundle support.tar                 # for a supporter: the page, the state file, the checks")]
     Report(ReportArgs),
+    /// Export what was set up as a template or for Terraform, or a person's permissions as a custom role
+    #[command(after_help = "Examples:
+  az aksbackup export --out backup.json                    # a template for a deployment in the subscription
+  az aksbackup export --format terraform --out backup.tf   # for Terraform's provider azapi, with import blocks
+  az aksbackup export --format role --person platform-team --out role.json   # a custom role for the platform team")]
+    Export(ExportArgs),
     /// Merge copies of the state file into it, table by table
     #[command(after_help = "Examples:
   az aksbackup merge from-cluster-team.toml             # take what is later

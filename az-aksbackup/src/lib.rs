@@ -31,7 +31,7 @@ use clap::CommandFactory as _;
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
 use commands::steps::{Trust, lifecycle, run_list};
-use commands::{doctor, init, jobs, list, options, report, selection, status, verify};
+use commands::{doctor, export, init, jobs, list, options, report, selection, status, verify};
 use guide::Wanted;
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
@@ -151,6 +151,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Doctor(args) => doctor::run(cli, args).await,
         Command::Handoff(args) => handoff::run(&cli.common.console(), &cli.common, args, TOOL),
         Command::Report(args) => report::run(cli, args).await,
+        Command::Export(args) => export::run(cli, args).await,
         Command::Merge(args) => files::merge::<CloudTables>(PROGRAM, &cli.common, args).await,
         Command::Diff(args) => files::diff(&cli.common, args),
         Command::Migrate(args) => files::migrate::<CloudTables>(PROGRAM, &cli.common, *args).await,

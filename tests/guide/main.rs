@@ -15,6 +15,7 @@ mod deputy_extensions;
 mod deputy_worlds;
 mod dry_run;
 mod examples;
+mod export;
 mod faults;
 mod handoff;
 mod help;

@@ -174,6 +174,7 @@ fn measured(kept: &str) -> String {
     table.row("az aksbackup verify", "0", Some(&|| stage.az("reader", &["verify"])));
     table.row("az aksbackup doctor", "0", Some(&|| stage.az("reader", &["doctor"])));
     table.row("az aksbackup jobs", "0", Some(&|| stage.az("platform", &["jobs"])));
+    table.row("az aksbackup export", "0", Some(&|| stage.az("reader", &["export"])));
     table.row("az aksbackup list", "0", Some(&|| stage.az("reader", &["list"])));
     let looked = |command: &'static str| move |stage: &Stage| stage.kubectl("viewer", &[command]);
     table.row("kubectl aksbackup verify", "0", Some(&|| looked("verify")(&stage)));

@@ -8,7 +8,7 @@ use aksbackup_shared::ids::{ClientId, PrincipalId, ResourceId};
 use aksbackup_shared::names::{EXTENSION_TYPE, NAMESPACE};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
@@ -191,14 +191,19 @@ pub(crate) async fn install(
     extension: &ResourceId,
     settings: &BTreeMap<String, String>,
 ) -> Outcome<Answer> {
-    let body = json!({ "properties": {
+    let body = body(settings);
+    writer.put(extension.as_str(), versions::EXTENSIONS, &body, None).await
+}
+
+/// The body of a new extension.
+pub(crate) fn body(settings: &BTreeMap<String, String>) -> Value {
+    json!({ "properties": {
         "extensionType": EXTENSION_TYPE,
         "autoUpgradeMinorVersion": true,
         "releaseTrain": "stable",
         "scope": { "cluster": { "releaseNamespace": NAMESPACE } },
         "configurationSettings": settings,
-    } });
-    writer.put(extension.as_str(), versions::EXTENSIONS, &body, None).await
+    } })
 }
 
 /// Sets these settings and leaves all others as they are.

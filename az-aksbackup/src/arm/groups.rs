@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
@@ -74,8 +74,13 @@ pub(crate) async fn put_group(
     region: &Region,
     cluster: &ResourceId,
 ) -> Outcome<Answer> {
-    let body = json!({ "location": region.as_str(), "tags": marker::tags(cluster, group) });
+    let body = body(group, region, cluster);
     writer.put(group.as_str(), versions::RESOURCES, &body, None).await
+}
+
+/// The body of a new group.
+pub(crate) fn body(group: &ResourceId, region: &Region, cluster: &ResourceId) -> Value {
+    json!({ "location": region.as_str(), "tags": marker::tags(cluster, group) })
 }
 
 /// Deletes a group with everything in it.

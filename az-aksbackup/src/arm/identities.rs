@@ -4,7 +4,7 @@ use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{ClientId, IssuerUrl, PrincipalId, ResourceId, SubscriptionId};
 use aksbackup_shared::names::{AUDIENCE, is_audience};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
@@ -99,12 +99,15 @@ pub(crate) async fn put_credential(
     issuer: &IssuerUrl,
     subject: &str,
 ) -> Outcome<Answer> {
-    let body = json!({ "properties": {
-        "issuer": issuer.as_str(), "subject": subject, "audiences": [AUDIENCE],
-    } });
+    let body = credential_body(issuer.as_str(), subject);
     writer
         .put(credential.as_str(), versions::MANAGED_IDENTITY, &body, None)
         .await
+}
+
+/// The body of a federated credential.
+pub(crate) fn credential_body(issuer: &str, subject: &str) -> Value {
+    json!({ "properties": { "issuer": issuer, "subject": subject, "audiences": [AUDIENCE] } })
 }
 
 /// Deletes a federated credential.

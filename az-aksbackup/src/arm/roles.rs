@@ -4,7 +4,7 @@ use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{PrincipalId, ResourceId, SubscriptionId, folded};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::arm::answer::Answer;
@@ -171,13 +171,18 @@ pub(crate) async fn assign(
 ) -> Outcome<Answer> {
     let path = format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}");
     let definition = role.definition;
-    let body = json!({ "properties": {
-        "roleDefinitionId":
-            format!("/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{definition}"),
-        "principalId": principal.as_str(),
-        "principalType": "ServicePrincipal",
-    } });
+    let body = body(
+        &format!("/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{definition}"),
+        principal.as_str(),
+    );
     writer.put(&path, versions::AUTHORIZATION, &body, None).await
+}
+
+/// The body of an assignment to a service principal.
+pub(crate) fn body(definition: &str, principal: &str) -> Value {
+    json!({ "properties": {
+        "roleDefinitionId": definition, "principalId": principal, "principalType": "ServicePrincipal",
+    } })
 }
 
 /// Returns a role assignment; `None` where it doesn't exist.

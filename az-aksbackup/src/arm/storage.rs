@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{Region, ResourceId, StorageAccountName, SubscriptionId};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
@@ -202,10 +202,16 @@ pub(crate) async fn refusal_of_name(
 pub(crate) async fn put_account(
     writer: &Writer,
     account: &ResourceId,
-    (region, sku): (&Region, &str),
+    new: (&Region, &str),
     cluster: &ResourceId,
 ) -> Outcome<Answer> {
-    let body = json!({
+    let body = account_body(account, new, cluster);
+    writer.put(account.as_str(), versions::STORAGE, &body, None).await
+}
+
+/// The body of a new account.
+pub(crate) fn account_body(account: &ResourceId, (region, sku): (&Region, &str), cluster: &ResourceId) -> Value {
+    json!({
         "location": region.as_str(),
         "tags": marker::tags(cluster, account),
         "kind": "StorageV2",
@@ -216,12 +222,16 @@ pub(crate) async fn put_account(
             "minimumTlsVersion": "TLS1_2",
             "supportsHttpsTrafficOnly": true,
         },
-    });
-    writer.put(account.as_str(), versions::STORAGE, &body, None).await
+    })
 }
 
 /// Makes a private container.
 pub(crate) async fn put_container(writer: &Writer, container: &ResourceId) -> Outcome<Answer> {
-    let body = json!({ "properties": { "publicAccess": "None" } });
+    let body = container_body();
     writer.put(container.as_str(), versions::STORAGE, &body, None).await
+}
+
+/// The body of a new container.
+pub(crate) fn container_body() -> Value {
+    json!({ "properties": { "publicAccess": "None" } })
 }

@@ -3,7 +3,7 @@
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{ResourceId, same};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
@@ -71,10 +71,15 @@ pub(crate) async fn put_binding(
     source: &ResourceId,
     roles: &[String],
 ) -> Outcome<Answer> {
-    let body = json!({ "properties": { "sourceResourceId": source.as_str(), "roles": roles } });
+    let body = body(source.as_str(), roles);
     writer
         .put(binding.as_str(), versions::MANAGED_CLUSTERS, &body, None)
         .await
+}
+
+/// The body of a binding.
+pub(crate) fn body(source: &str, roles: &[String]) -> Value {
+    json!({ "properties": { "sourceResourceId": source, "roles": roles } })
 }
 
 /// Deletes a binding.

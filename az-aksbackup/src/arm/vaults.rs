@@ -154,11 +154,19 @@ pub(crate) async fn vault(reader: &Reader, vault: &ResourceId) -> Outcome<Option
 
 /// Makes a vault with a system-assigned identity.
 pub(crate) async fn put_vault(writer: &Writer, vault: &ResourceId, new: &NewVault) -> Outcome<Answer> {
+    let body = vault_body(vault, new);
+    writer
+        .put(vault.as_str(), versions::BACKUP_VAULT_WRITE, &body, None)
+        .await
+}
+
+/// The body of a new vault.
+pub(crate) fn vault_body(vault: &ResourceId, new: &NewVault) -> Value {
     let mut soft_delete = json!({ "state": new.soft_delete });
     if !new.soft_delete.eq_ignore_ascii_case("Off") {
         soft_delete["retentionDurationInDays"] = json!(new.soft_delete_days);
     }
-    let body = json!({
+    json!({
         "location": new.region.as_str(),
         "tags": marker::of_vault(&new.cluster, vault, &new.policy),
         "identity": { "type": "SystemAssigned" },
@@ -166,10 +174,7 @@ pub(crate) async fn put_vault(writer: &Writer, vault: &ResourceId, new: &NewVaul
             "storageSettings": [{ "datastoreType": "VaultStore", "type": new.redundancy }],
             "securitySettings": { "softDeleteSettings": soft_delete },
         },
-    });
-    writer
-        .put(vault.as_str(), versions::BACKUP_VAULT_WRITE, &body, None)
-        .await
+    })
 }
 
 /// Enables the system-assigned identity of a vault and keeps its user-assigned ones: Azure removes those that a request

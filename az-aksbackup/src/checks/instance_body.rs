@@ -53,11 +53,8 @@ const READ_ONLY: [&str; 4] = [
 /// Returns the body that changes a live instance, as Azure has just given it, to what the target says. A PUT replaces the whole
 /// instance, so everything else that Azure gave is sent back, without what only Azure writes and without nulls, as az does it.
 pub(crate) fn updated(live: &Value, target: &Target) -> Value {
-    let mut properties = live["properties"].clone();
-    drop_nulls(&mut properties);
-    if let Some(members) = properties.as_object_mut() {
-        members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
-    }
+    let mut body = returned(live);
+    let properties = &mut body["properties"];
     properties["friendlyName"] = json!(target.instance.friendly_name);
     for (member, kind) in [("dataSourceInfo", "Datasource"), ("dataSourceSetInfo", "DatasourceSet")] {
         if !properties[member].is_object() {
@@ -66,9 +63,6 @@ pub(crate) fn updated(live: &Value, target: &Target) -> Value {
     }
     let policy = &mut properties["policyInfo"];
     policy["policyId"] = json!(target_ids::policy(target).as_str());
-    if let Some(policy) = policy.as_object_mut() {
-        policy.remove("policyVersion");
-    }
     let lists = &mut policy["policyParameters"]["backupDatasourceParametersList"];
     let mut own = match lists.get_mut(0).map(Value::take) {
         Some(Value::Object(own)) => own,
@@ -79,6 +73,19 @@ pub(crate) fn updated(live: &Value, target: &Target) -> Value {
         own.extend(wanted);
     }
     *lists = json!([own]);
+    body
+}
+
+/// Returns a live instance as it can be sent back: without what only Azure writes, and without nulls.
+pub(crate) fn returned(live: &Value) -> Value {
+    let mut properties = live["properties"].clone();
+    drop_nulls(&mut properties);
+    if let Some(members) = properties.as_object_mut() {
+        members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
+    }
+    if let Some(policy) = properties.get_mut("policyInfo").and_then(Value::as_object_mut) {
+        policy.remove("policyVersion");
+    }
     let mut body = json!({ "properties": properties });
     if let Some(tags) = live.get("tags").filter(|tags| tags.is_object()) {
         body["tags"] = tags.clone();
@@ -88,7 +95,7 @@ pub(crate) fn updated(live: &Value, target: &Target) -> Value {
 
 /// Removes every null, and what is empty without it: `resourceProperties` comes back as an object whose only member is null, and
 /// isn't one that could be sent.
-fn drop_nulls(value: &mut Value) {
+pub(crate) fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(members) => members.retain(|_, own| {
             let was_empty = own.as_object().is_some_and(Map::is_empty);

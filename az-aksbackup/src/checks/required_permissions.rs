@@ -33,6 +33,21 @@ pub(crate) enum Purpose {
     Teardown,
 }
 
+impl Purpose {
+    const ALL: [Self; 10] = [
+        Self::Prepare,
+        Self::Grant,
+        Self::Protect,
+        Self::Backup,
+        Self::Everything,
+        Self::Suspend,
+        Self::Stop,
+        Self::Resume,
+        Self::Undelete,
+        Self::Teardown,
+    ];
+}
+
 /// An action on a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Needed {
@@ -161,6 +176,44 @@ pub(crate) fn needed(purpose: Purpose, target: &Target, nodes: Option<&ResourceI
         }));
     }
     needed
+}
+
+/// What commands read beyond that: subscription, resource groups and providers, what stands in the way of a change, and how an operation
+/// goes on.
+const LOOK: &[&str] = &[
+    "Microsoft.Authorization/locks/read",
+    "Microsoft.Authorization/permissions/read",
+    "Microsoft.ContainerService/locations/operations/read",
+    "Microsoft.DataProtection/backupInstances/read",
+    "Microsoft.DataProtection/backupVaults/backupInstances/operationResults/read",
+    "Microsoft.DataProtection/backupVaults/operationResults/read",
+    "Microsoft.DataProtection/locations/operationResults/read",
+    "Microsoft.DataProtection/locations/operationStatus/read",
+    "Microsoft.KubernetesConfiguration/extensions/operations/read",
+    "Microsoft.ResourceGraph/resources/read",
+    "Microsoft.Resources/subscriptions/providers/read",
+    "Microsoft.Resources/subscriptions/read",
+    "Microsoft.Resources/subscriptions/resourceGroups/read",
+    "Microsoft.Storage/checkNameAvailability/read",
+];
+
+/// The actions of a role that allows these commands and every command that only reads, each once.
+pub(crate) fn actions(purposes: &[Purpose], target: &Target) -> Vec<&'static str> {
+    let nodes = target_ids::snapshot_group(target);
+    let of = |purpose: &Purpose| needed(*purpose, target, Some(&nodes)).into_iter().map(|own| own.action);
+    let read = Purpose::ALL
+        .iter()
+        .flat_map(of)
+        .filter(|action| action.ends_with("/read"));
+    let mut all: Vec<&str> = LOOK
+        .iter()
+        .copied()
+        .chain(read)
+        .chain(purposes.iter().flat_map(of))
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// Whether these roles in a resource group allow the caller to create storage account and vault there.

@@ -1,6 +1,8 @@
 //! The flags of the commands that change Azure, and of `jobs` and `list`.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
 
 use crate::cli::WriteArgs;
 use crate::commands::selection::Selection;
@@ -224,4 +226,46 @@ pub(crate) struct ListArgs {
     /// Write the list as Prometheus metrics too, for the textfile collector of node_exporter
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<aksbackup_shared::metrics::MetricsFile>,
+}
+
+/// What an export is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportForm {
+    /// An Azure Resource Manager template for a deployment in the subscription
+    Arm,
+    /// Resources of the provider azapi, with import blocks
+    Terraform,
+    /// A custom role with the permissions that the commands of --person need
+    Role,
+}
+
+/// Whose commands a role is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RolePerson {
+    /// prepare, protect, backup, suspend, stop, resume, undelete
+    PlatformTeam,
+    /// grant
+    SubscriptionOwner,
+    /// status, verify, doctor, jobs, list, export
+    Reader,
+}
+
+/// Flags of `export`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExportArgs {
+    /// Form of the export
+    #[arg(
+        long,
+        value_enum,
+        default_value = "arm",
+        value_name = "FORM",
+        requires_if("role", "person")
+    )]
+    pub(crate) format: ExportForm,
+    /// Person whose commands the role allows, with --format role
+    #[arg(long, value_enum, value_name = "PERSON")]
+    pub(crate) person: Option<RolePerson>,
+    /// Write the export into this file instead of standard output; an existing file is replaced only after a question or with --yes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod doctor;
 pub(crate) mod examined;
+pub(crate) mod export;
 pub(crate) mod flags;
 pub(crate) mod init;
 pub(crate) mod jobs;

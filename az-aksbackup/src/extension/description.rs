@@ -19,7 +19,7 @@ const AZ_OWN: [&str; 9] = [
 ];
 
 /// The commands whose result is a text in a form of its own, which is no document.
-const TEXTS: [&str; 2] = ["handoff", "report"];
+const TEXTS: [&str; 3] = ["export", "handoff", "report"];
 
 /// The flags with which a command asks or goes on, so that its result is no document.
 const TEXT_FLAGS: [&str; 2] = ["fix", "watch"];

@@ -12,7 +12,7 @@ const FINDINGS: &str = "findings[].{Severity:severity, Finding:id, Object:object
 const FAILURES: &str = "failures[].{Id:id, Cause:cause} || failure.{Id:id, Cause:cause, Fix:fix}";
 
 /// Of the commands whose document is of a kind of its own.
-const OWN: [(&str, &str); 10] = [
+const OWN: [(&str, &str); 11] = [
     (
         "init",
         "differences[].{Key:key, Before:old, Now:new} || target.{Cluster:cluster, Account:storage.account, \
@@ -43,6 +43,10 @@ const OWN: [(&str, &str); 10] = [
     (
         "diff",
         "differences[].{Table:table, OnlyIn:only_in, Later:later, Keys:length(keys)} || {Left:left, Right:right, Exit:exit}",
+    ),
+    (
+        "export",
+        "resources[].{Resource:id, ApiVersion:api_version} || {Role:role.Name, Actions:length(role.Actions)}",
     ),
     (
         "report",

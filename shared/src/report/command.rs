@@ -184,8 +184,11 @@ fn kept(expected: &Examination, state: &Path, program: Program) -> Result<Examin
     }
 }
 
-/// Replaces the file as a whole: who reads it meanwhile sees the old page or the new one.
-fn write(path: &Path, text: &str) -> Outcome<()> {
+/// Replaces a file that `--out` names as a whole: who reads it meanwhile sees the old one or the new one.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, text: &str) -> Outcome<()> {
     replace_file(path, text.as_bytes()).or_else(|error| {
         Failure::failed(format!("cannot write {}", path.display()))
             .because(error.to_string())

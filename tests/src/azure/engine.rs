@@ -182,6 +182,13 @@ impl Azure {
         Ok(())
     }
 
+    /// Assigns a custom role with these actions to an object ID, in force at once.
+    pub fn assign_custom(&self, principal: &str, actions: &[String], scope: &str) {
+        let role = super::roles::custom(actions);
+        self.lock()
+            .assign(&super::ids::fresh(), principal, "ServicePrincipal", role, scope, true);
+    }
+
     /// Removes every assignment of a role that a persona or object id has at exactly `scope`. Gives how many.
     pub fn unassign(&self, principal: &str, role: &str, scope: &str) -> usize {
         let known = personas::NAMES.contains(&principal);

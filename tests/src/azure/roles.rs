@@ -57,6 +57,20 @@ const fn role(
     }
 }
 
+/// A custom role. It lives as long as the program, as the built-in ones do.
+pub(crate) fn custom(actions: &[String]) -> &'static Role {
+    let text = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+    let actions: Vec<&'static str> = actions.iter().cloned().map(text).collect();
+    let role = role(
+        text(super::ids::fresh()),
+        "custom",
+        Box::leak(actions.into_boxed_slice()),
+        &[],
+        &[],
+    );
+    Box::leak(Box::new(role))
+}
+
 const GROUPS: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
 const BLOB_READ: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read";
 
