@@ -43,6 +43,7 @@ mod snapshot_group;
 mod status;
 #[cfg(target_os = "linux")]
 mod streams;
+mod tags;
 mod teardown;
 mod teardown_left;
 mod teardown_worlds;
