@@ -51,4 +51,5 @@ mod truth;
 mod twice;
 mod vaults;
 mod verify;
+mod versions;
 mod words;
