@@ -31,6 +31,7 @@ mod namesakes;
 mod objects;
 mod one_judge;
 mod part;
+mod plans;
 mod readme;
 mod reference;
 mod remembered;
