@@ -14,8 +14,8 @@ use crate::login::Auth;
 mod flags;
 
 pub(crate) use flags::{
-    BackupArgs, ConfirmArgs, ExportArgs, ExportForm, GrantArgs, JobsArgs, LifecycleArgs, ListArgs, PrepareArgs,
-    ProtectArgs, ReducingArgs, RoleArgs, RolePerson, TeardownArgs, UndeleteArgs, UpArgs,
+    ApplyArgs, BackupArgs, ConfirmArgs, ExportArgs, ExportForm, GrantArgs, JobsArgs, LifecycleArgs, ListArgs,
+    PrepareArgs, ProtectArgs, ReducingArgs, RoleArgs, RolePerson, TeardownArgs, UndeleteArgs, UpArgs,
 };
 
 /// Set up keyless Azure Backup for an AKS cluster: the cloud side
@@ -178,6 +178,12 @@ pub(crate) enum Command {
   az aksbackup up --dry-run                           # show the changes
   az aksbackup up --yes                               # without asking")]
     Up(UpArgs),
+    /// Apply the plan that a dry run of prepare, grant or protect has saved, if it is still exactly what would be done
+    #[command(after_help = "Examples:
+  az aksbackup prepare --dry-run --plan-out plan.json   # save the plan
+  az aksbackup apply plan.json                        # after a review; asks, as prepare does
+  az aksbackup apply plan.json --yes                  # exits with code 8 if anything differs from the plan")]
+    Apply(ApplyArgs),
     /// Stop the protection and keep the backups, or undo everything that this tool created
     #[command(after_help = "Examples:
   az aksbackup teardown --dry-run                     # show what goes, what stays, and why
@@ -300,6 +306,7 @@ impl Command {
         match self {
             Self::Protect(args) => args.reduce.reduce_protection,
             Self::Up(args) => args.reduce.reduce_protection,
+            Self::Apply(args) => args.reduce.reduce_protection,
             Self::Suspend(args) | Self::Stop(args) => args.reduce.reduce_protection,
             Self::Teardown(args) => args.reduce.reduce_protection,
             _ => false,

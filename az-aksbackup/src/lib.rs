@@ -19,6 +19,7 @@ mod platform;
 mod steps;
 mod target_ids;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use aksbackup_shared::exit::Exit;
@@ -30,8 +31,8 @@ use clap::CommandFactory as _;
 
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
-use commands::steps::{Trust, lifecycle, run_list};
-use commands::{doctor, export, init, jobs, list, options, report, selection, status, verify};
+use commands::steps::{Plan, Trust, lifecycle, run_list, run_planned};
+use commands::{apply, doctor, export, init, jobs, list, options, report, selection, status, verify};
 use guide::Wanted;
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
@@ -80,6 +81,10 @@ fn program() -> ExitCode {
     output::ended(Exit::Done)
 }
 
+fn planned(out: Option<&Path>) -> Plan<'_> {
+    out.map_or(Plan::Shown, Plan::Saved)
+}
+
 async fn run(cli: &Cli) -> Outcome<Exit> {
     match &cli.command {
         Command::Init(args) => init::run(cli, args).await,
@@ -91,24 +96,20 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
                 cli.common.console().say(line);
             }
             let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
-            run_list(
-                cli,
-                ("prepare", &args.selection.words()),
-                args.write.dry_run,
-                trust,
-                steps,
-            )
-            .await
+            let (words, plan) = (args.selection.words(), planned(args.plan_out.as_deref()));
+            run_planned(cli, ("prepare", &words), args.write.dry_run, trust, steps, plan).await
         }
         Command::Grant(args) => {
             let steps = guide::grant(options::grant(cli, &args.roles, args.write));
             let trust = Trust::Named(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
-            run_list(cli, ("grant", ""), args.write.dry_run, trust, steps).await
+            let plan = planned(args.plan_out.as_deref());
+            run_planned(cli, ("grant", ""), args.write.dry_run, trust, steps, plan).await
         }
         Command::Protect(args) => {
             let steps = guide::protect(options::protect(args.without_verification));
             let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
-            run_list(cli, ("protect", ""), args.write.dry_run, trust, steps).await
+            let plan = planned(args.plan_out.as_deref());
+            run_planned(cli, ("protect", ""), args.write.dry_run, trust, steps, plan).await
         }
         Command::Backup(args) => {
             let steps = guide::backup(options::backup(args));
@@ -123,6 +124,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             let trust = Trust::Known(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
             run_list(cli, ("up", ""), args.write.dry_run, trust, steps).await
         }
+        Command::Apply(args) => apply::run(cli, args).await,
         Command::Suspend(args) => lifecycle(cli, Wanted::Suspended, &args.change).await,
         Command::Stop(args) => lifecycle(cli, Wanted::Stopped, &args.change).await,
         Command::Resume(args) => lifecycle(cli, Wanted::Resumed, args).await,

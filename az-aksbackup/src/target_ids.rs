@@ -87,6 +87,7 @@ pub(crate) mod tests {
             subscription: "0b1f6471-1bf0-4dda-aec3-cb9272f09590".parse().unwrap(),
             cluster: CLUSTER.parse().unwrap(),
             region: "westeurope".parse().unwrap(),
+            tags: vec![],
             storage: StorageTarget {
                 account: "stbackup".parse().unwrap(),
                 resource_group: "rg-backup".parse().unwrap(),

@@ -89,6 +89,9 @@ pub fn prepare(stage: &Stage) {
     stage.configured();
     stage.az("platform", &["protect", "--yes"]).ok();
     stage.az("platform", &["backup", "--yes"]).ok();
+    stage
+        .az("platform", &["prepare", "--dry-run", "--plan-out", "plan.json"])
+        .ok();
     for (file, run) in [
         ("cloud.json", stage.az("platform", &["verify", "-o", "json"])),
         (
@@ -150,7 +153,7 @@ pub fn goes_on(line: &str) -> bool {
 /// is 130.
 #[must_use]
 pub fn can_end(line: &str, code: i32) -> bool {
-    let is_check = ["verify", "doctor", "report", "--dry-run"]
+    let is_check = ["verify", "doctor", "report", "--dry-run", " apply "]
         .iter()
         .any(|command| line.contains(command));
     code == 0 || (code == 8 && is_check) || (code == 130 && goes_on(line))

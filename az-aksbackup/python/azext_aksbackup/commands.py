@@ -76,6 +76,8 @@ def _argument(argument):
     }
     if argument["flag"]:
         settings["action"] = "store_true"
+    elif argument["many"]:
+        settings["nargs"] = "+"
     elif argument["repeat"] and not argument["positional"]:
         settings["action"] = "append"
     if argument["choices"]:

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::{marker, roles, versions};
+use crate::arm::marker::Origin;
+use crate::arm::{roles, versions};
 
 /// A subscription.
 #[derive(Debug, Clone, Deserialize)]
@@ -67,20 +68,20 @@ pub(crate) async fn cannot_create(reader: &Reader, subscription: &SubscriptionId
     roles.is_ok_and(|roles| !roles::allows(&roles, CREATE))
 }
 
-/// Makes a group, marked as created for `cluster`. On an existing one this would replace its tags.
+/// Makes a group, marked as created for a cluster. On an existing one this would replace its tags.
 pub(crate) async fn put_group(
     writer: &Writer,
     group: &ResourceId,
     region: &Region,
-    cluster: &ResourceId,
+    origin: &Origin,
 ) -> Outcome<Answer> {
-    let body = body(group, region, cluster);
+    let body = body(group, region, origin);
     writer.put(group.as_str(), versions::RESOURCES, &body, None).await
 }
 
 /// The body of a new group.
-pub(crate) fn body(group: &ResourceId, region: &Region, cluster: &ResourceId) -> Value {
-    json!({ "location": region.as_str(), "tags": marker::tags(cluster, group) })
+pub(crate) fn body(group: &ResourceId, region: &Region, origin: &Origin) -> Value {
+    json!({ "location": region.as_str(), "tags": origin.tags(group) })
 }
 
 /// Deletes a group with everything in it.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aksbackup_shared::ids::{ResourceId, folded};
-use serde_json::{Value, json};
+use aksbackup_shared::ids::{ResourceId, Tag, folded};
+use aksbackup_shared::schema::Target;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// The name of the tag.
@@ -11,6 +12,48 @@ pub(crate) const TAG: &str = "aksbackup";
 
 /// The name of the tag with which a vault names its policy.
 pub(crate) const POLICY_TAG: &str = "aksbackup-policy";
+
+/// What a resource is created for, and with which tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The cluster.
+    pub(crate) cluster: ResourceId,
+    /// Tags that the target names.
+    pub(crate) tags: Vec<Tag>,
+}
+
+impl Origin {
+    /// By a target.
+    pub(crate) fn of(target: &Target) -> Self {
+        Self {
+            cluster: target.cluster.clone(),
+            tags: target.tags.clone(),
+        }
+    }
+
+    /// The tags of `resource`.
+    pub(crate) fn tags(&self, resource: &ResourceId) -> Value {
+        self.with(tags(&self.cluster, resource))
+    }
+
+    /// The tags of `vault`, which is created with `policy`.
+    pub(crate) fn of_vault(&self, vault: &ResourceId, policy: &ResourceId) -> Value {
+        self.with(of_vault(&self.cluster, vault, policy))
+    }
+
+    /// The marker last: no tag of a target can take its place.
+    fn with(&self, marker: Value) -> Value {
+        let mut all: Map<String, Value> = Map::new();
+        for tag in &self.tags {
+            let (name, value) = tag.pair();
+            all.insert(name.to_owned(), json!(value));
+        }
+        if let Value::Object(marker) = marker {
+            all.extend(marker);
+        }
+        Value::Object(all)
+    }
+}
 
 /// The tags of `resource`, which is created for `cluster`.
 pub(crate) fn tags(cluster: &ResourceId, resource: &ResourceId) -> Value {

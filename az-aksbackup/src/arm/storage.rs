@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::{marker, registered, versions};
+use crate::arm::marker::Origin;
+use crate::arm::{registered, versions};
 
 /// Type of a storage account.
 pub(crate) const KIND: &str = "Microsoft.Storage/storageAccounts";
@@ -198,22 +199,22 @@ pub(crate) async fn refusal_of_name(
     })
 }
 
-/// Makes a general purpose v2 account without shared keys and without public blobs, marked as created for `cluster`.
+/// Makes a general purpose v2 account without shared keys and without public blobs, marked as created for a cluster.
 pub(crate) async fn put_account(
     writer: &Writer,
     account: &ResourceId,
     new: (&Region, &str),
-    cluster: &ResourceId,
+    origin: &Origin,
 ) -> Outcome<Answer> {
-    let body = account_body(account, new, cluster);
+    let body = account_body(account, new, origin);
     writer.put(account.as_str(), versions::STORAGE, &body, None).await
 }
 
 /// The body of a new account.
-pub(crate) fn account_body(account: &ResourceId, (region, sku): (&Region, &str), cluster: &ResourceId) -> Value {
+pub(crate) fn account_body(account: &ResourceId, (region, sku): (&Region, &str), origin: &Origin) -> Value {
     json!({
         "location": region.as_str(),
-        "tags": marker::tags(cluster, account),
+        "tags": origin.tags(account),
         "kind": "StorageV2",
         "sku": { "name": sku },
         "properties": {

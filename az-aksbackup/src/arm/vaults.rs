@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
-use crate::arm::{marker, registered, versions};
+use crate::arm::marker::Origin;
+use crate::arm::{registered, versions};
 
 /// Type of a Backup vault.
 pub(crate) const KIND: &str = "Microsoft.DataProtection/backupVaults";
@@ -64,8 +65,8 @@ pub(crate) struct StorageSetting {
 /// What a new vault is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewVault {
-    /// The cluster that it is created for.
-    pub(crate) cluster: ResourceId,
+    /// What it is created for.
+    pub(crate) origin: Origin,
     /// The policy that it is created with.
     pub(crate) policy: ResourceId,
     /// Its region.
@@ -168,7 +169,7 @@ pub(crate) fn vault_body(vault: &ResourceId, new: &NewVault) -> Value {
     }
     json!({
         "location": new.region.as_str(),
-        "tags": marker::of_vault(&new.cluster, vault, &new.policy),
+        "tags": new.origin.of_vault(vault, &new.policy),
         "identity": { "type": "SystemAssigned" },
         "properties": {
             "storageSettings": [{ "datastoreType": "VaultStore", "type": new.redundancy }],

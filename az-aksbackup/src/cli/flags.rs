@@ -21,6 +21,9 @@ pub(crate) struct PrepareArgs {
     /// recovered afterwards
     #[arg(long)]
     pub(crate) recreate_storage: bool,
+    /// Save the plan of --dry-run in this file, for: apply
+    #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with_all = ["subjects", "only", "skip", "recreate_storage"])]
+    pub(crate) plan_out: Option<PathBuf>,
     /// What gets access.
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,
@@ -76,6 +79,9 @@ pub(crate) struct GrantArgs {
     /// Which roles.
     #[command(flatten)]
     pub(crate) roles: RoleArgs,
+    /// Save the plan of --dry-run in this file, for: apply
+    #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with = "on_container")]
+    pub(crate) plan_out: Option<PathBuf>,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,
@@ -90,6 +96,14 @@ pub(crate) struct ProtectArgs {
     /// Do not wait until the cluster is protected: the next run finds out
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// Save the plan of --dry-run in this file, for: apply
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "dry_run",
+        conflicts_with = "without_verification"
+    )]
+    pub(crate) plan_out: Option<PathBuf>,
     /// What gets access.
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,
@@ -268,4 +282,18 @@ pub(crate) struct ExportArgs {
     /// Write the export into this file instead of standard output; an existing file is replaced only after a question or with --yes
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// Flags of `apply`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ApplyArgs {
+    /// Plan that --plan-out has saved
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What gets access.
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+    /// What protects less.
+    #[command(flatten)]
+    pub(crate) reduce: ReduceArgs,
 }

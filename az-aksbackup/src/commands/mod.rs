@@ -1,6 +1,7 @@
 //! One module for each command, and what they share: [`session`] signs in, [`steps`] runs the guide's lists
 //! with what [`options`] makes of the flags, [`examined`] is what those stand on that judge the chain.
 
+pub(crate) mod apply;
 pub(crate) mod doctor;
 pub(crate) mod examined;
 pub(crate) mod export;

@@ -1,12 +1,19 @@
 //! The commands that change Azure: each a list of the guide's steps.
 
+use std::path::Path;
+
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::report;
+use aksbackup_shared::runner::report::Report;
+use aksbackup_shared::runner::saved::{self, Basis};
 use aksbackup_shared::runner::session::{Consent, Session};
 use aksbackup_shared::runner::{Guided, conclude, plan, run};
+use aksbackup_shared::schema::CloudTables;
 use aksbackup_shared::state::remembered::Remembered;
 use aksbackup_shared::status;
+use serde_json::Value;
 
 use crate::arm::groups;
 use crate::cli::{Cli, LifecycleArgs};
@@ -84,19 +91,53 @@ pub(crate) async fn lifecycle(cli: &Cli, wanted: Wanted, args: &LifecycleArgs) -
     run_list(cli, (wanted.command(), ""), dry_run, trust, guide::lifecycle(wanted)).await
 }
 
+/// What becomes of a plan, or what it has to be.
+pub(crate) enum Plan<'a> {
+    /// It is only shown.
+    Shown,
+    /// It is saved in this file.
+    Saved(&'a Path),
+    /// It has to be this one; with the words of the command that applies it.
+    Expected(Box<Value>, String),
+}
+
 /// Runs `steps` for `command`, or only looks at them in a dry run. `choice` are the flags that select the steps, with a blank before each.
 ///
 /// # Errors
 /// As [`session::open`]; or the person said no. What goes wrong in a step is in the report.
 pub(crate) async fn run_list(
     cli: &Cli,
+    command: (&str, &str),
+    dry_run: bool,
+    trust: Trust,
+    steps: Vec<Box<dyn Guided<Azure>>>,
+) -> Outcome<Exit> {
+    run_planned(cli, command, dry_run, trust, steps, Plan::Shown).await
+}
+
+/// As [`run_list`], with a plan that is saved or expected.
+///
+/// # Errors
+/// As [`run_list`]; exit 8 where the expected plan is stale.
+pub(crate) async fn run_planned(
+    cli: &Cli,
     (command, choice): (&str, &str),
     dry_run: bool,
     trust: Trust,
     mut steps: Vec<Box<dyn Guided<Azure>>>,
+    plan_of: Plan<'_>,
 ) -> Outcome<Exit> {
     let mut session = session::open(cli, !dry_run).await?;
-    let words = format!("{}{choice}", trust.words(command));
+    let basis = match plan_of {
+        Plan::Shown => None,
+        Plan::Saved(_) | Plan::Expected(..) => Some(basis(cli, command)?),
+    };
+    let mut words = format!("{}{choice}", trust.words(command));
+    if let (Plan::Expected(plan, applying), Some(basis)) = (&plan_of, &basis) {
+        words.clone_from(applying);
+        let (plan, basis) = (plan.clone(), basis.clone());
+        session.expected = Some(Box::new(move |seen| saved::must_be(&plan, &saved::plan(&basis, seen))));
+    }
     let reducing = words.trim_end_matches(REDUCED);
     session.reducing = Some(az(format!("{reducing}{REDUCED} --yes")));
     session.consent = consent(cli, &words, &trust, &session).await?;
@@ -104,7 +145,14 @@ pub(crate) async fn run_list(
         true => plan(&mut steps, &session).await,
         false => run(&mut steps, &session).await?,
     };
-    report.advise(&az(words));
+    if let (Plan::Saved(path), Some(basis)) = (&plan_of, &basis) {
+        save(&session, path, basis, &report)?;
+    }
+    // A plan that was begun is stale: the command itself continues.
+    report.advise(&az(match plan_of {
+        Plan::Expected(..) => command.to_owned(),
+        Plan::Shown | Plan::Saved(_) => words,
+    }));
     let next = status::next(&session.state()).filter(|_| trust.continues());
     Ok(conclude(
         &session.console,
@@ -114,6 +162,31 @@ pub(crate) async fn run_list(
         &report,
         next.as_ref(),
     ))
+}
+
+/// What a plan is of.
+fn basis(cli: &Cli, command: &str) -> Outcome<Basis> {
+    let Some((state, digest)) = cli.common.store::<CloudTables>(session::TOOL).load_target()? else {
+        return cli.common.no_state();
+    };
+    Ok(Basis {
+        command: command.to_owned(),
+        cluster: target_ids::target(&state)?.cluster.to_string(),
+        state: digest,
+    })
+}
+
+/// Saves the plan of a dry run. One with a failure in it could not be applied.
+fn save(session: &Session<Azure>, path: &Path, basis: &Basis, report: &Report) -> Outcome<()> {
+    if report.has_failed() {
+        session
+            .console
+            .say(format!("the plan was not saved in {}: a step failed", path.display()));
+        return Ok(());
+    }
+    report::write(path, &format!("{:#}\n", saved::plan(basis, report)))?;
+    session.console.say(format!("saved the plan in {}", path.display()));
+    Ok(())
 }
 
 /// What the person has to confirm, and whether they have.

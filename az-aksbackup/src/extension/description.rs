@@ -89,6 +89,8 @@ fn argument(arg: &Arg) -> Value {
         "text": TEXT_FLAGS.contains(&arg.get_id().as_str()),
         "writes": arg.get_id() == RESULT_FILE,
         "repeat": matches!(arg.get_action(), ArgAction::Append),
+        // Several values behind one flag, as az has it.
+        "many": !arg.is_positional() && arg.get_num_args().is_some_and(|own| own.max_values() > 1),
         "required": arg.is_required_set(),
         "help": text(arg.get_help()),
         "choices": choices,
@@ -163,6 +165,8 @@ mod tests {
         );
         assert_eq!(argument(&init, "resource_group")["complete"], "az:resource-group");
         assert_eq!(argument(&init, "include_namespace")["repeat"], true);
+        assert_eq!(argument(&init, "include_namespace")["many"], false);
+        assert_eq!(argument(&init, "tags")["many"], true);
         assert_eq!(argument(&init, "dry_run")["flag"], true);
         assert!(argument(&init, "redundancy")["choices"].as_array().unwrap().len() >= 3);
         assert_eq!(argument(&command("jobs"), "job")["positional"], true);

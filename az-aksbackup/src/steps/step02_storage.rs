@@ -19,6 +19,7 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step,
 use crate::arm::client::{Reader, Writer};
 use crate::arm::extensions::Extension;
 use crate::arm::groups::{self, Group, Lock};
+use crate::arm::marker::Origin;
 use crate::arm::storage::{self, Account};
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
@@ -62,14 +63,14 @@ pub(crate) enum StorageChange {
     Group {
         group: ResourceId,
         region: Region,
-        cluster: ResourceId,
+        origin: Origin,
     },
     /// The account; `group` where its group has to be made first.
     Account {
         account: ResourceId,
         region: Region,
         sku: String,
-        cluster: ResourceId,
+        origin: Origin,
         group: Option<Turn>,
     },
     /// The container; `group` as above.
@@ -200,14 +201,14 @@ impl Step for Storage {
     async fn apply(&self, writer: &Writer, change: &StorageChange) -> Outcome<Applied> {
         let note = change.note();
         let answer = match change {
-            StorageChange::Group { group, region, cluster } => groups::put_group(writer, group, region, cluster).await,
+            StorageChange::Group { group, region, origin } => groups::put_group(writer, group, region, origin).await,
             StorageChange::Account {
                 account,
                 region,
                 sku,
-                cluster,
+                origin,
                 ..
-            } => storage::put_account(writer, account, (region, sku), cluster).await,
+            } => storage::put_account(writer, account, (region, sku), origin).await,
             StorageChange::Container { container, .. } => storage::put_container(writer, container).await,
         };
         match answer {
@@ -290,14 +291,14 @@ impl Storage {
             changes.push(StorageChange::Group {
                 group: group.clone(),
                 region: region.clone(),
-                cluster: target.cluster.clone(),
+                origin: Origin::of(target),
             });
         }
         if seen.snapshot_group.here().is_none() && (snapshot_group != group || new_group.is_none()) {
             changes.push(StorageChange::Group {
                 group: snapshot_group,
                 region: region.clone(),
-                cluster: target.cluster.clone(),
+                origin: Origin::of(target),
             });
         }
         let account = target_ids::account(target);
@@ -308,7 +309,7 @@ impl Storage {
                 account,
                 region,
                 sku,
-                cluster: target.cluster.clone(),
+                origin: Origin::of(target),
                 group,
             });
         }

@@ -11,6 +11,7 @@ use std::fmt;
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Group};
+use crate::arm::marker::Origin;
 use crate::arm::vaults::{self, NewVault, Vault};
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
@@ -59,7 +60,7 @@ pub(crate) enum VaultChange {
     CreateGroup {
         group: ResourceId,
         region: Region,
-        cluster: ResourceId,
+        origin: Origin,
     },
     /// The vault; `group` where its group has to be made first.
     CreateVault {
@@ -216,8 +217,8 @@ impl Step for VaultAndPolicy {
     async fn apply(&self, writer: &Writer, change: &VaultChange) -> Outcome<Applied> {
         let title = change.note().summary;
         let answer = match change {
-            VaultChange::CreateGroup { group, region, cluster } => {
-                groups::put_group(writer, group, region, cluster).await
+            VaultChange::CreateGroup { group, region, origin } => {
+                groups::put_group(writer, group, region, origin).await
             }
             VaultChange::CreateVault { vault, new, .. } => vaults::put_vault(writer, vault, new).await,
             VaultChange::AddIdentity { vault, assigned } => vaults::add_identity(writer, vault, assigned).await,
@@ -316,11 +317,11 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
                 changes.push(VaultChange::CreateGroup {
                     group: missing,
                     region: region.clone(),
-                    cluster: target.cluster.clone(),
+                    origin: Origin::of(target),
                 });
             }
             let new = NewVault {
-                cluster: target.cluster.clone(),
+                origin: Origin::of(target),
                 policy: target_ids::policy(target),
                 region,
                 redundancy: target.vault.redundancy.clone(),

@@ -8,6 +8,7 @@ pub use letters::{folded, look_alikes, same};
 pub use names::{
     BackupInstanceName, ClientId, CloudName, ClusterName, ContainerName, ExtensionName, FederatedCredentialName,
     HookName, InvalidId, IssuerUrl, LabelSelector, NamespaceName, ObjectName, PolicyName, PrincipalId, Region,
-    ResourceGroupName, ResourceType, StorageAccountName, SubscriptionId, TenantId, TimeOfDay, VaultName, VolumeType,
+    ResourceGroupName, ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay, VaultName,
+    VolumeType,
 };
 pub use resource::ResourceId;

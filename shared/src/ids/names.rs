@@ -216,6 +216,26 @@ identifier!(
     |t| t.split_once('/').is_some_and(|(namespace, name)| is_dns_label(namespace, 63) && name.split('.').all(|part| is_dns_label(part, 63)))
 );
 identifier!(
+    /// A tag of what is created. A storage account takes shorter names than other resources:
+    /// <https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations>.
+    Tag, "tag",
+    "NAME=VALUE: a name of 1 to 128 characters without <>%&\\?/, not beginning with aksbackup, azure, microsoft or windows, and a value of at most 256 characters",
+    |t| t.split_once('=').is_some_and(|(name, value)| {
+        let reserved = |own: &&str| name.get(..own.len()).is_some_and(|start| start.eq_ignore_ascii_case(own));
+        (1..=128).contains(&name.chars().count()) && value.chars().count() <= 256
+            && !t.contains(char::is_control) && !name.contains(['<', '>', '%', '&', '\\', '?', '/']) && name.trim() == name
+            && !["aksbackup", "azure", "microsoft", "windows"].iter().any(reserved)
+    })
+);
+
+impl Tag {
+    /// Returns its name and its value.
+    #[must_use]
+    pub fn pair(&self) -> (&str, &str) {
+        self.0.split_once('=').unwrap_or((&self.0, ""))
+    }
+}
+identifier!(
     /// A time of day, UTC.
     TimeOfDay, "time of day", "HH:MM from 00:00 to 23:59, UTC",
     |t| t.len() == 5 && t.split_once(':').is_some_and(|(hour, minute)| {
@@ -262,6 +282,37 @@ mod tests {
         assert!("https://evil".parse::<CloudName>().is_err());
         assert!("..".parse::<CloudName>().is_err());
         assert!("a..b".parse::<ObjectName>().is_err());
+    }
+
+    #[test]
+    fn a_tag_keeps_to_azure_s_limits_and_leaves_ours_alone() {
+        let tag = |text: &str| text.parse::<Tag>().is_ok();
+        let (long, longer) = ("n".repeat(128), "n".repeat(129));
+        for good in [
+            "team=shop",
+            "cost center=a/b=c <d>",
+            "empty=",
+            "Straße=ü",
+            &format!("{long}={}", "v".repeat(256)),
+        ] {
+            assert!(tag(good), "{good}");
+        }
+        for bad in [
+            "team",
+            "=v",
+            "a/b=c",
+            "a?=b",
+            " a=b",
+            "a=b\nc",
+            "AksBackup=x",
+            "aksbackup-policy=x",
+            "azure-x=y",
+            &format!("{longer}=v"),
+            &format!("a={}", "v".repeat(257)),
+        ] {
+            assert!(!tag(bad), "{bad:?}");
+        }
+        assert_eq!("a=b=c".parse::<Tag>().unwrap().pair(), ("a", "b=c"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
 use crate::pace::Pace;
 use crate::runner::prospects::Prospects;
+use crate::runner::report::Report;
 use crate::schema::State;
 use crate::state::ownership::part::Part as _;
 use crate::state::store::Store;
@@ -28,6 +29,9 @@ pub struct Consent {
     /// Keeps what was confirmed.
     pub keep: Box<dyn Fn()>,
 }
+
+/// Compares what would be done with what was expected.
+pub type Expected = Box<dyn Fn(&Report) -> Outcome<()>>;
 
 /// A command's session.
 pub struct Session<P: Platform> {
@@ -51,6 +55,8 @@ pub struct Session<P: Platform> {
     pub reducing: Option<CommandLine>,
     /// What the person confirms; `None` where the command gives nothing access.
     pub consent: Option<Consent>,
+    /// Refuses what would be done now, where it has to be what a saved plan has.
+    pub expected: Option<Expected>,
     /// Whether the person agreed to changes: beforehand, or to a plan that they saw.
     pub(super) agreed: Cell<bool>,
     /// What they agreed to that reduces protection, when they saw it.
@@ -84,6 +90,7 @@ impl<P: Platform> Session<P> {
             reduce_protection: false,
             reducing: None,
             consent: None,
+            expected: None,
             agreed: Cell::new(false),
             agreed_to_reduce: RefCell::default(),
             prospects: Prospects::default(),

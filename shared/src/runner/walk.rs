@@ -51,9 +51,12 @@ pub async fn plan<P: Platform>(steps: &mut [Box<dyn Guided<P>>], session: &Sessi
 /// Looks at every step, shows what would change, asks, and then changes it.
 ///
 /// # Errors
-/// The person said no, or could not be asked. What goes wrong in a step is in the report.
+/// The person said no, or could not be asked; or something else was expected. What goes wrong in a step is in the report.
 pub async fn run<P: Platform>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<Report> {
     let seen = plan(steps, session).await;
+    if let Some(expected) = &session.expected {
+        expected(&seen)?;
+    }
     let failed = seen
         .steps
         .iter()

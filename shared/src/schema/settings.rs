@@ -20,6 +20,8 @@ pub enum Holds {
 pub enum Changes {
     /// At any time: the commands make Azure follow.
     Always,
+    /// At any time, for what is created afterwards; what exists keeps its own, for this reason.
+    ForNew(&'static str),
     /// At any time, by a policy of another name: Azure doesn't let the rules of one for AKS be changed.
     ByNewPolicy,
     /// At any time, as the way out of a place that can't be used; once the cluster is protected, this is what it costs.
@@ -115,6 +117,11 @@ pub const SETTINGS: &[Setting] = &[
         "storage.sku",
         Holds::One,
         Changes::UntilCreated(Thing::Account, "it is for an account that has to be created"),
+    ),
+    setting(
+        "tags",
+        Holds::List,
+        Changes::ForNew("tags of what exists might be set by other users or by Azure Policy"),
     ),
     setting("vault.name", Holds::One, VAULT),
     setting("vault.redundancy", Holds::One, NEW_VAULT),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::digest::Digest;
 use crate::ids::{
     BackupInstanceName, CloudName, ContainerName, ExtensionName, HookName, LabelSelector, NamespaceName, PolicyName,
-    Region, ResourceGroupName, ResourceId, ResourceType, StorageAccountName, SubscriptionId, TenantId, TimeOfDay,
+    Region, ResourceGroupName, ResourceId, ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay,
     VaultName, VolumeType,
 };
 use crate::schema::Written;
@@ -26,6 +26,9 @@ pub struct Target {
     pub cluster: ResourceId,
     /// Its region.
     pub region: Region,
+    /// Tags, each as `NAME=VALUE`, of resource groups, storage account and vault that have to be made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
     /// Where backups are stored.
     pub storage: StorageTarget,
     /// Where disk snapshots are kept.

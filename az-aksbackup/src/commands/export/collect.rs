@@ -7,6 +7,7 @@ use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
 use crate::arm::client::Reader;
+use crate::arm::marker::Origin;
 use crate::arm::vaults::NewVault;
 use crate::arm::{extensions, groups, identities, registered, roles, storage, trusted_access, vaults, versions};
 use crate::checks::extension_settings::{self, Settings};
@@ -112,16 +113,16 @@ fn wanted(state: &State, target: &Target) -> Vec<Wanted> {
             .collect()
     };
     let (account, vault) = (target_ids::account(target), target_ids::vault(target));
-    let snapshots = target_ids::snapshot_group(target);
+    let (snapshots, origin) = (target_ids::snapshot_group(target), Origin::of(target));
     for group in [
         account.resource_group_id(),
         vault.resource_group_id(),
         snapshots.clone(),
     ] {
-        let shape = groups::body(&group, &target.region, &target.cluster);
+        let shape = groups::body(&group, &target.region, &origin);
         add(group, versions::RESOURCES, shape);
     }
-    let mut shape = storage::account_body(&account, (&target.region, &target.storage.sku), &target.cluster);
+    let mut shape = storage::account_body(&account, (&target.region, &target.storage.sku), &origin);
     shape["properties"]["networkAcls"] = Value::Null;
     shape["properties"]["publicNetworkAccess"] = Value::Null;
     add(account.clone(), versions::STORAGE, shape);
@@ -165,7 +166,7 @@ fn wanted(state: &State, target: &Target) -> Vec<Wanted> {
 
 fn of_vault(vault: &ResourceId, target: &Target) -> Value {
     let new = NewVault {
-        cluster: target.cluster.clone(),
+        origin: Origin::of(target),
         policy: target_ids::policy(target),
         region: target.region.clone(),
         redundancy: target.vault.redundancy.clone(),

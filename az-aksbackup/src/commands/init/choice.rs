@@ -1,7 +1,7 @@
 //! Decides each value of `[target]`: what was said, else what the file has, else what exists or is chosen, else a default.
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::{NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName};
+use aksbackup_shared::ids::{NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName, Tag};
 use aksbackup_shared::schema::{ExtensionTarget, InstanceTarget, SnapshotTarget, StorageTarget, Target};
 
 use self::groups::{Offer, Rank};
@@ -49,6 +49,7 @@ impl Choice<'_> {
             subscription: self.cluster.subscription(),
             cluster: self.cluster.clone(),
             region: self.region.clone(),
+            tags: self.tags()?,
             snapshots: SnapshotTarget {
                 resource_group: self.snapshot_group(&storage.resource_group)?,
             },
@@ -59,6 +60,22 @@ impl Choice<'_> {
             policy,
             written: None,
         })
+    }
+
+    /// The tags that a flag names, else those of the file; an empty one stands for none, as in the Azure CLI.
+    fn tags(&self) -> Outcome<Vec<Tag>> {
+        let named = &self.flags.tags;
+        if named.is_empty() {
+            return Ok(self.base.map(|base| base.tags.clone()).unwrap_or_default());
+        }
+        let given = named.iter().filter(|text| !text.is_empty());
+        given
+            .map(|text| match text.contains('=') {
+                true => text.parse(),
+                false => format!("{text}=").parse(),
+            })
+            .collect::<Result<_, _>>()
+            .map_err(|error| Box::new(Failure::usage(format!("{error}"))))
     }
 
     /// What the file has for the same cluster, unless the live settings are to take its place.

@@ -23,6 +23,7 @@ use super::pick::Picker;
 use super::place::{self, Place};
 use super::settings::{self, Fixed};
 use super::show::{self, Difference};
+use super::values;
 use super::world::World;
 use crate::checks::filters;
 use crate::cli::Cli;
@@ -124,6 +125,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         }
     };
     filters::usable(&target.instance)?;
+    values::usable_tags(&target.tags)?;
     let differences = show::differences(before.target.as_ref(), &target)?;
     let costs = match base {
         Some(_) => settings::cost(&differences, fixed, &world.live())?,

@@ -2,6 +2,7 @@
 
 use aksbackup_shared::console::{Console, Tone};
 use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::Tag;
 use aksbackup_shared::schema::Target;
 
 use super::check::Existing;
@@ -55,7 +56,9 @@ pub(super) fn summary(console: &Console, target: &Target, existing: Existing) ->
         ("backs up", words::backed_up(instance)),
     ];
     let row = |(title, text): &(&str, String)| format!("{title:<13} {text}");
-    rows.iter().map(row).collect()
+    let tags: Vec<&str> = target.tags.iter().map(Tag::as_str).collect();
+    let tags = (!tags.is_empty()).then(|| ("tags", format!("{} (of what is created)", tags.join(", "))));
+    rows.iter().chain(&tags).map(row).collect()
 }
 
 fn made(console: &Console, exists: Option<bool>) -> String {

@@ -1,5 +1,7 @@
 //! Values as people type them, and as Azure wants them.
 
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::Tag;
 use clap::ValueEnum;
 
 /// Redundancy of a new vault.
@@ -100,9 +102,43 @@ pub(super) fn friendly_name(text: &str) -> Result<String, String> {
         .ok_or_else(|| "1 to 200 characters on one line".to_owned())
 }
 
+/// Azure takes 50 tags for a resource, and a vault gets two of ours.
+const MOST_TAGS: usize = 48;
+
+/// Checks the tags as a whole.
+///
+/// # Errors
+/// Exit 2: too many, or a name twice; Azure doesn't tell names apart by letter case.
+pub(super) fn usable_tags(tags: &[Tag]) -> Outcome<()> {
+    if tags.len() > MOST_TAGS {
+        return Failure::usage(format!("{} tags are too many", tags.len()))
+            .because(format!(
+                "Azure accepts 50 tags for a resource, two of which aksbackup needs: at most {MOST_TAGS}"
+            ))
+            .err();
+    }
+    let name = |own: &Tag| own.pair().0.to_lowercase();
+    let twice = |(at, own): &(usize, &Tag)| tags.iter().take(*at).any(|other| name(other) == name(own));
+    match tags.iter().enumerate().find(twice) {
+        Some((_, own)) => Failure::usage(format!("tag {} is given twice", own.pair().0))
+            .because("Azure doesn't distinguish letter case in tag names")
+            .err(),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_have_names_of_their_own_and_leave_room_for_ours() {
+        let tags = |all: &[String]| all.iter().map(|own| own.parse().unwrap()).collect::<Vec<Tag>>();
+        let many = |count: usize| (0..count).map(|at| format!("t{at}=v")).collect::<Vec<_>>();
+        assert!(usable_tags(&tags(&many(48))).is_ok());
+        assert!(usable_tags(&tags(&many(49))).is_err());
+        assert!(usable_tags(&tags(&["Team=a".to_owned(), "team=b".to_owned()])).is_err());
+    }
 
     #[test]
     fn intervals_are_those_that_azure_backup_takes() {

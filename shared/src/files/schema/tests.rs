@@ -35,6 +35,7 @@ fn the_page_on_changes_has_every_setting() {
         };
         let changes = match setting.changes {
             Changes::Always => "`protect`, at any time".to_owned(),
+            Changes::ForNew(why) => format!("`prepare`, for what it creates afterwards: {why}"),
             Changes::ByNewPolicy => "`prepare` and `protect`, at any time, as a policy of another name".to_owned(),
             Changes::LeavingBackups(cost) => format!("by a new set-up: {cost}"),
             Changes::UntilCreated(_, why) => format!("only before it exists: {why}"),

@@ -55,6 +55,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             "policy.retention" | "policy.vault_tier_retention" => "60d",
             "policy.time" => "23:59",
             "storage.sku" => "Standard_ZRS",
+            "tags" => "team=shop",
             "vault.redundancy" => "GRS",
             "vault.soft_delete" => "Off",
             "vault.soft_delete_days" => "77",
@@ -63,7 +64,11 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
         let parsed = format!("{}={value}", setting.key).parse::<Set>();
         match setting.changes {
             Changes::Never(why) => assert!(parsed.unwrap_err().ends_with(why), "{}", setting.key),
-            Changes::Always | Changes::ByNewPolicy | Changes::LeavingBackups(_) | Changes::UntilCreated(..) => {
+            Changes::Always
+            | Changes::ForNew(_)
+            | Changes::ByNewPolicy
+            | Changes::LeavingBackups(_)
+            | Changes::UntilCreated(..) => {
                 let new = apply(&[parsed.unwrap()], &example(), Fixed::default()).unwrap();
                 assert_ne!(new, example(), "{}", setting.key);
             }

@@ -1,0 +1,51 @@
+//! `apply`: carries out the plan that a dry run saved, if it is still exactly what would be done.
+
+use aksbackup_shared::args::quoted;
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::runner::saved;
+
+use crate::cli::{ApplyArgs, Cli, RoleArgs, WriteArgs};
+use crate::commands::options;
+use crate::commands::steps::{Plan, Trust, run_planned};
+use crate::guide;
+
+/// Applies a plan.
+///
+/// # Errors
+/// Exit 3: there is no such file. Exit 7: it is no plan. Exit 8: it is stale. Otherwise as the command whose plan it is.
+pub(crate) async fn run(cli: &Cli, args: &ApplyArgs) -> Outcome<Exit> {
+    let plan = saved::read(&args.file)?;
+    let confirm = options::confirm(cli, &args.confirm, false);
+    let (command, trust, steps) = match plan["command"].as_str() {
+        Some("prepare") => (
+            "prepare",
+            Trust::Known(confirm),
+            guide::prepare(options::prepare(cli, &[])),
+        ),
+        Some("grant") => {
+            let roles = RoleArgs {
+                on_container: false,
+                confirm: args.confirm.clone(),
+            };
+            let steps = guide::grant(options::grant(cli, &roles, WriteArgs::default()));
+            ("grant", Trust::Named(confirm), steps)
+        }
+        Some("protect") => (
+            "protect",
+            Trust::Known(confirm),
+            guide::protect(options::protect(false)),
+        ),
+        _ => {
+            return Failure::new(
+                Exit::StateUnreadable,
+                format!("{} is no plan of prepare, grant or protect", args.file.display()),
+            )
+            .hint("save one with --dry-run --plan-out FILE")
+            .err();
+        }
+    };
+    let words = format!("apply {}", quoted(&args.file.to_string_lossy()));
+    let plan = Plan::Expected(Box::new(plan), words);
+    run_planned(cli, (command, ""), false, trust, steps, plan).await
+}
