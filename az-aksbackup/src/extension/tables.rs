@@ -12,7 +12,7 @@ const FINDINGS: &str = "findings[].{Severity:severity, Finding:id, Object:object
 const FAILURES: &str = "failures[].{Id:id, Cause:cause} || failure.{Id:id, Cause:cause, Fix:fix}";
 
 /// Of the commands whose document is of a kind of its own.
-const OWN: [(&str, &str); 10] = [
+const OWN: [(&str, &str); 11] = [
     (
         "init",
         "differences[].{Key:key, Before:old, Now:new} || target.{Cluster:cluster, Account:storage.account, \
@@ -31,6 +31,11 @@ const OWN: [(&str, &str); 10] = [
         "clusters[].{Cluster:join('/', [resource_group, name]), Subscription:subscription.name, Region:region, \
          Version:kubernetes_version, Power:power_state, Protection:protection_state, Vault:vault_name, Policy:policy_name, \
          Backup:last_backup.status, Findings:join('; ', findings[].says)}",
+    ),
+    (
+        "points",
+        "points[].{Point:id, Time:time, Tier:join('+', tiers[].tier), Tag:retention_tag, Expires:expires_at, State:state, \
+         Restorable:restorable}",
     ),
     (
         "handoff",

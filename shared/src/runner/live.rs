@@ -363,7 +363,15 @@ impl<S: Step> Live<S> {
     }
 }
 
-async fn follow<P: Platform>(name: StepName, mut operation: Box<dyn Operation>, session: &Session<P>) -> Outcome<()> {
+/// Follows an operation to its end.
+///
+/// # Errors
+/// It failed, or the deadline was reached.
+pub async fn follow<P: Platform>(
+    name: StepName,
+    mut operation: Box<dyn Operation>,
+    session: &Session<P>,
+) -> Outcome<()> {
     let begun = Instant::now();
     loop {
         match operation.check().await? {
