@@ -12,11 +12,13 @@ use crate::commands::init::flags::InitArgs;
 use crate::login::Auth;
 
 mod flags;
+mod restore;
 
 pub(crate) use flags::{
     ApplyArgs, BackupArgs, ConfirmArgs, ExportArgs, ExportForm, GrantArgs, JobsArgs, LifecycleArgs, ListArgs,
     PrepareArgs, ProtectArgs, ReducingArgs, RoleArgs, RolePerson, TeardownArgs, UndeleteArgs, UpArgs,
 };
+pub(crate) use restore::{Conflict, PointsArgs, RestoreArgs, Volumes};
 
 /// Set up keyless Azure Backup for an AKS cluster: the cloud side
 ///
@@ -149,6 +151,21 @@ pub(crate) enum Command {
   az aksbackup list --unprotected                     # clusters without a backup instance
   az aksbackup list -g rg-aks --check                 # exits with code 8 if a cluster has a finding")]
     List(ListArgs),
+    /// List the recovery points of the cluster's backup instance
+    #[command(after_help = "Examples:
+  az aksbackup points                                 # the newest first
+  az aksbackup points --limit 100 -o json             # for a program
+  az aksbackup points --at 2026-11-29T06:00:00Z       # the newest that isn't later
+  az aksbackup points -g rg-aks -n aks-demo           # of a cluster without a state file")]
+    Points(PointsArgs),
+    /// Restore namespaces of the cluster from a recovery point (platform team)
+    #[command(after_help = "Examples:
+  az aksbackup restore --namespace shop=shop-restored --plan   # let Azure validate it, and restore nothing
+  az aksbackup restore --namespace shop=shop-restored          # from the newest recovery point
+  az aksbackup restore --namespace shop --in-place rg-aks/aks-demo --volumes none   # resources that were deleted
+  az aksbackup restore --namespace shop=shop-before --at 2026-11-29T06:00:00Z \\
+      --no-wait --yes                                 # jobs shows how it goes")]
+    Restore(Box<RestoreArgs>),
     /// Suspend scheduled backups; recovery points still expire (platform team)
     #[command(after_help = "Examples:
   az aksbackup suspend --dry-run                      # show what no longer happens
@@ -321,6 +338,7 @@ impl Command {
             Self::Suspend(args) | Self::Stop(args) => args.change.no_wait,
             Self::Resume(args) => args.no_wait,
             Self::Undelete(args) => args.change.no_wait,
+            Self::Restore(args) => args.no_wait,
             _ => false,
         }
     }

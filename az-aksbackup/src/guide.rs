@@ -8,8 +8,11 @@ use crate::platform::Azure;
 use crate::steps::confirm::Confirm;
 use crate::steps::fresh::JustRead;
 use crate::steps::lifecycle::Lifecycle;
-pub(crate) use crate::steps::options::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions, Wanted};
+pub(crate) use crate::steps::options::{
+    BackupOptions, GrantOptions, PrepareOptions, ProtectOptions, RestoreOptions, Wanted,
+};
 use crate::steps::preflight::Preflight;
+use crate::steps::restore::Restore;
 use crate::steps::step01_cluster_prerequisites::ClusterPrerequisites;
 use crate::steps::step02_storage::Storage;
 use crate::steps::step03_vault_and_policy::VaultAndPolicy;
@@ -55,6 +58,14 @@ pub(crate) fn backup(options: BackupOptions) -> Steps {
     vec![
         step(Preflight::new(Purpose::Backup, &read)),
         step(Backup::new(options, &read)),
+    ]
+}
+
+/// A restore from a recovery point. What the steps read stays in `read`.
+pub(crate) fn restore(options: RestoreOptions, read: &JustRead) -> Steps {
+    vec![
+        step(Preflight::new(Purpose::Restore, read)),
+        step(Restore::new(options, read)),
     ]
 }
 

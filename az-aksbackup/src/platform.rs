@@ -30,8 +30,8 @@ impl Platform for Azure {
         let CloudTables { intents, created, .. } = tables;
         for intent in intents.extract_if(.., |intent| intent.step == step) {
             created.retain(|made| !is(made, step, &intent.object));
-            // A backup is an event: what is left of it is its job, which the table of the step names.
-            if step != StepName::Backup {
+            // A backup or a restore is an event: what is left of it is its job.
+            if !matches!(step, StepName::Backup | StepName::Restore) {
                 created.push(intent);
             }
         }

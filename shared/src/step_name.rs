@@ -35,6 +35,8 @@ pub enum StepName {
     BackupInstance,
     /// Step 12: a backup on demand.
     Backup,
+    /// Of no handoff: a restore from a recovery point.
+    Restore,
 }
 
 impl StepName {

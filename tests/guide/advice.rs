@@ -116,7 +116,7 @@ fn command_lines_of_ours_are_data_and_no_part_of_a_text() {
 }
 
 fn names_command(text: &str) -> bool {
-    const COMMANDS: [&str; 25] = [
+    const COMMANDS: [&str; 27] = [
         "backup",
         "configure",
         "diff",
@@ -129,9 +129,11 @@ fn names_command(text: &str) -> bool {
         "logs",
         "merge",
         "migrate",
+        "points",
         "prepare",
         "protect",
         "report",
+        "restore",
         "resume",
         "schema",
         "status",

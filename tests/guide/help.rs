@@ -5,9 +5,10 @@ use std::process::Command;
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, binary, finish};
 
-const AZ: [&str; 22] = [
-    "init", "prepare", "grant", "protect", "backup", "jobs", "list", "suspend", "stop", "resume", "undelete", "up",
-    "teardown", "status", "verify", "doctor", "handoff", "report", "merge", "diff", "migrate", "schema",
+const AZ: [&str; 24] = [
+    "init", "prepare", "grant", "protect", "backup", "jobs", "list", "points", "restore", "suspend", "stop", "resume",
+    "undelete", "up", "teardown", "status", "verify", "doctor", "handoff", "report", "merge", "diff", "migrate",
+    "schema",
 ];
 const KUBECTL: [&str; 12] = [
     "configure",
@@ -74,6 +75,9 @@ fn every_command_speaks_json() {
     az("platform", &["backup", "--yes"]);
     let jobs = az("platform", &["jobs"]);
     assert_eq!(jobs["jobs"].as_array().map(Vec::len), Some(1), "{jobs}");
+    let points = az("reader", &["points"]);
+    assert_eq!(points["points"].as_array().map(Vec::len), Some(1), "{points}");
+    az("platform", &["restore", "--namespace", "shop=shop-restored", "--yes"]);
     let list = az("reader", &["list"]);
     assert_eq!(list["clusters"].as_array().map(Vec::len), Some(1), "{list}");
     let status = az("reader", &["status"]);

@@ -16,7 +16,7 @@ the sandbox's log; a test keeps it true.
 A first run's reads depend on how long Azure takes, so only its writes are stated: requests that change something. A second run finds
 everything done: it reads once, waits for nothing, and writes nothing. *Deep* is how many of its requests have to wait for one
 another; all others are under way at the same time. The cloud's metadata and the token come before, two requests that are not
-counted. `backup` makes another backup each time it is run, and a first run of `up` writes what its
+counted. `backup` makes another backup each time it is run, `restore` restores each time, and a first run of `up` writes what its
 parts write.
 
 | command | first run: writes | second run: requests | of these writes | deep |
@@ -175,6 +175,13 @@ fn measured(kept: &str) -> String {
     table.row("az aksbackup doctor", "0", Some(&|| stage.az("reader", &["doctor"])));
     table.row("az aksbackup jobs", "0", Some(&|| stage.az("platform", &["jobs"])));
     table.row("az aksbackup export", "0", Some(&|| stage.az("reader", &["export"])));
+    table.row("az aksbackup points", "0", Some(&|| stage.az("reader", &["points"])));
+    let mark = stage.mark();
+    stage
+        .az("platform", &["restore", "--namespace", "shop=shop-restored", "--yes"])
+        .ok();
+    let writes = Asked::of(&stage.since(mark)).writes;
+    table.row("az aksbackup restore", &writes.to_string(), None);
     table.row("az aksbackup list", "0", Some(&|| stage.az("reader", &["list"])));
     let looked = |command: &'static str| move |stage: &Stage| stage.kubectl("viewer", &[command]);
     table.row("kubectl aksbackup verify", "0", Some(&|| looked("verify")(&stage)));

@@ -32,6 +32,8 @@ pub(crate) fn whole_job_on(stage: &Stage) {
         };
         everything(&[&[command], yes].concat()).ok();
     }
+    everything(&["points"]).ok();
+    everything(&["restore", "--namespace", "shop=shop-restored", "--yes"]).ok();
     for command in ["suspend", "resume", "stop", "resume", "undelete"] {
         if command == "undelete" {
             stage.sandbox.set("instance_state=SoftDeleted").unwrap();

@@ -99,7 +99,35 @@ class Walk(Preparation):
         equal("status of the job", ended.properties.status, "Completed")
         equal("jobs", [one.name for one in self.c.protection.jobs.list(*AT)], [name])
         points = list(self.c.protection.recovery_points.list(*AT, INSTANCE))
-        equal("recovery points", [one.properties.recovery_point_state for one in points], ["Completed"])
+        equal("recovery points", [one.properties.recovery_point_state for one in points], [None])
+        self.did()
+
+    def restore(self):
+        (point,) = self.c.protection.recovery_points.list(*AT, INSTANCE)
+        wanted = self.wanted()
+        criteria = protection.KubernetesClusterRestoreCriteria(
+            include_cluster_scope_resources=True, conflict_policy="Skip", namespace_mappings={"shop": "shop-restored"}
+        )
+        target = protection.ItemLevelRestoreTargetInfo(
+            recovery_option="FailIfExists",
+            restore_location=LOCATION,
+            restore_criteria=[criteria],
+            datasource_info=wanted.data_source_info,
+            datasource_set_info=wanted.data_source_set_info,
+        )
+        request = protection.AzureBackupRecoveryPointBasedRestoreRequest(
+            recovery_point_id=point.name, restore_target_info=target, source_data_store_type="OperationalStore"
+        )
+        instances = self.c.protection.backup_instances
+        question = protection.ValidateRestoreRequestObject(restore_request_object=request)
+        self.waited(instances.begin_validate_for_restore(*AT, INSTANCE, question))
+        started = self.waited(instances.begin_trigger_restore(*AT, INSTANCE, request))
+        name = started.job_id.rsplit("/", 1)[-1]
+        look = lambda: self.c.protection.jobs.get(*AT, name)
+        ended = until("restore job", lambda: (seen := look()).properties.status != "InProgress" and seen)
+        equal("status of the restore", ended.properties.status, "Completed")
+        source = ended.properties.extended_info.source_recover_point
+        equal("its recovery point", source.recovery_point_id, point.name)
         self.did()
 
     def stops(self):
@@ -141,7 +169,7 @@ class Walk(Preparation):
 
 CHAPTERS = (
     "subscriptions providers groups locks cluster account vault policy extension identity credentials access unready roles "
-    "validation protection backup stops away"
+    "validation protection backup restore stops away"
 )
 
 

@@ -29,6 +29,8 @@ pub fn in_this_world(stage: &Stage, line: &str) -> String {
             format!("{} ", stage.vouchers().join(" ")),
         ),
         ("00000000-0000-0000-0000-000000000000", stage.client_id()),
+        // A time after the backup.
+        ("2026-11-29T06:00:00Z", "2100-01-01T00:00:00Z".to_owned()),
         ("--context aks-demo", "--context cluster-admin".to_owned()),
         ("/etc/bash_completion.d", ".".to_owned()),
         ("${fpath[1]}", ".".to_owned()),
@@ -153,7 +155,7 @@ pub fn goes_on(line: &str) -> bool {
 /// is 130.
 #[must_use]
 pub fn can_end(line: &str, code: i32) -> bool {
-    let is_check = ["verify", "doctor", "report", "--dry-run", " apply "]
+    let is_check = ["verify", "doctor", "report", "--dry-run", " apply ", "--plan"]
         .iter()
         .any(|command| line.contains(command));
     code == 0 || (code == 8 && is_check) || (code == 130 && goes_on(line))

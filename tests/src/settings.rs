@@ -111,6 +111,12 @@ pub struct Durations {
     pub backup_trigger: f64,
     /// The job itself.
     pub backup_job: f64,
+    /// `validateRestore` until its verdict: recorded.
+    pub restore_validation: f64,
+    /// Restore POST until its operation names the job: recorded.
+    pub restore_trigger: f64,
+    /// The restore job itself: recorded.
+    pub restore_job: f64,
     /// Provider registration until `Registered`.
     pub registration: f64,
     /// Deletion of a resource group until it and all in it are gone.
@@ -213,6 +219,9 @@ impl Default for Durations {
             instance_configure: 30.0,
             backup_trigger: 30.0,
             backup_job: 191.0,
+            restore_validation: 41.0,
+            restore_trigger: 1.0,
+            restore_job: 214.0,
             registration: 90.0,
             group_delete: 90.0,
             role_propagation: 120.0,

@@ -30,7 +30,8 @@ pub(crate) fn properties(target: &Target) -> Value {
     })
 }
 
-fn datasource(cluster: &ResourceId, target: &Target, kind: &str) -> Value {
+/// Returns a cluster as Azure Backup names it.
+pub(crate) fn datasource(cluster: &ResourceId, target: &Target, kind: &str) -> Value {
     json!({
         "objectType": kind,
         "datasourceType": DATASOURCE_TYPE,

@@ -4,6 +4,7 @@ use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::schema::Target;
 
 use crate::arm::lifecycle::Act;
+use crate::arm::restores;
 use crate::arm::roles::{self, Permission};
 use crate::arm::visible::Sight;
 use crate::target_ids;
@@ -31,6 +32,8 @@ pub(crate) enum Purpose {
     Undelete,
     /// `teardown`.
     Teardown,
+    /// `restore`.
+    Restore,
 }
 
 impl Purpose {
@@ -95,6 +98,17 @@ const INSTANCE: &[&str] = &[
 const BACKUP: &[&str] = &[
     "Microsoft.DataProtection/backupVaults/backupInstances/backup/action",
     "Microsoft.DataProtection/backupVaults/backupJobs/read",
+];
+const RESTORE: &[&str] = &[
+    "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints/read",
+    restores::VALIDATE,
+    restores::RESTORE,
+    "Microsoft.DataProtection/backupVaults/operationStatus/read",
+    "Microsoft.DataProtection/backupVaults/backupJobs/read",
+];
+const RESTORED: &[&str] = &[
+    "Microsoft.ContainerService/managedClusters/read",
+    "Microsoft.DataProtection/backupInstances/read",
 ];
 const SUSPEND: &[&str] = &[Act::Suspend.action()];
 const STOP: &[&str] = &[Act::Stop.action()];
@@ -166,6 +180,7 @@ pub(crate) fn needed(purpose: Purpose, target: &Target, nodes: Option<&ResourceI
         Purpose::Stop => vec![(STOP, vault())],
         Purpose::Resume => vec![(RESUME, vault())],
         Purpose::Undelete => vec![(UNDELETE, vault())],
+        Purpose::Restore => vec![(RESTORE, vault()), (RESTORED, cluster())],
     };
     let mut needed = Vec::new();
     for (actions, scope) in lists {

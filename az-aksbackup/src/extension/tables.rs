@@ -33,6 +33,11 @@ const OWN: [(&str, &str); 11] = [
          Backup:last_backup.status, Findings:join('; ', findings[].says)}",
     ),
     (
+        "points",
+        "points[].{Point:id, Time:time, Tier:join('+', tiers[].tier), Tag:retention_tag, Expires:expires_at, State:state, \
+         Restorable:restorable}",
+    ),
+    (
         "handoff",
         "[message.turn, message.later][].{Who:who, Steps:join('; ', steps), Command:command}",
     ),

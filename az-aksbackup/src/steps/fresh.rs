@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use crate::arm::backups::Instance;
 use crate::arm::clusters::Cluster;
 use crate::arm::extensions::Extension;
+use crate::checks::required_permissions::Comparison;
+use crate::steps::restore::Request;
 
 /// Longer ago is not a moment any more.
 const MOMENT: Duration = Duration::from_secs(20);
@@ -22,6 +24,10 @@ pub(crate) struct JustRead {
     pub(crate) extensions: Fresh<Vec<Extension>>,
     /// The one that counts.
     pub(crate) extension: Fresh<Extension>,
+    /// What the signed-in account may do, compared with what the command needs.
+    pub(crate) rights: Fresh<Comparison>,
+    /// The restore that would be requested.
+    pub(crate) restore: Fresh<Request>,
 }
 
 /// A value that can be taken once, and only soon after it was read.

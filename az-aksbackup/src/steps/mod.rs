@@ -17,6 +17,7 @@ pub(crate) mod world;
 
 pub(crate) mod lifecycle;
 pub(crate) mod preflight;
+pub(crate) mod restore;
 pub(crate) mod step01_cluster_prerequisites;
 pub(crate) mod step02_storage;
 pub(crate) mod step03_vault_and_policy;

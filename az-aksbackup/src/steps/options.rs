@@ -2,7 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::steps::confirm::Confirm;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::same;
+use aksbackup_shared::schema::Target;
+
+use crate::checks::restore::Criteria;
+use crate::checks::restore_point::Wanted as WantedPoint;
+use crate::steps::confirm::{Confirm, Named};
 
 /// What `prepare` was told.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +46,58 @@ pub(crate) struct BackupOptions {
     pub(crate) rule: Option<String>,
     /// The retention tag, instead of the policy's default.
     pub(crate) retention_tag: Option<String>,
+}
+
+/// What `restore` was told.
+#[derive(Debug, Clone)]
+pub(crate) struct RestoreOptions {
+    /// From which recovery point.
+    pub(crate) point: WantedPoint,
+    /// What, and how.
+    pub(crate) criteria: Criteria,
+    /// The cluster that is restored in place, in the words of the person.
+    pub(crate) in_place: Option<Named>,
+    /// The words of the command, which another person or a later run can repeat.
+    pub(crate) words: String,
+}
+
+impl RestoreOptions {
+    /// Returns the words of the command, without what confirms.
+    pub(crate) fn words(&self) -> String {
+        self.words.clone()
+    }
+
+    /// Refuses to restore another cluster than the target's in place.
+    ///
+    /// # Errors
+    /// Exit 2, with both.
+    pub(crate) fn must_be_of(&self, target: &Target) -> Outcome<()> {
+        let cluster = &target.cluster;
+        let is_it = match &self.in_place {
+            None => true,
+            Some(Named::Id(id)) => id == cluster,
+            Some(Named::InGroup(group, name)) => {
+                same(group.as_str(), cluster.resource_group().as_str()) && same(name, cluster.name())
+            }
+        };
+        match (is_it, &self.in_place) {
+            (false, Some(named)) => Failure::usage(format!(
+                "--in-place is {named}, but the state file names cluster {}",
+                cluster.with_group()
+            ))
+            .at_key(
+                "target.cluster",
+                format!("the file says {cluster}; nothing was restored"),
+            )
+            .because(
+                "a restore in place skips every persistent volume claim that exists: its data isn't restored, and the job still reports \
+                 Completed",
+            )
+            .hint("check the value of --in-place, or restore next to what exists: --namespace shop=shop-restored")
+            .err(),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// How the protection of a cluster is to stand.

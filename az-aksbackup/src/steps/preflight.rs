@@ -51,7 +51,10 @@ impl Preflight {
 
     /// Returns whether the command depends on the extension: a conflict with it is then found before anything is written.
     fn needs_extension(&self) -> bool {
-        matches!(self.purpose, Purpose::Prepare | Purpose::Protect | Purpose::Everything)
+        matches!(
+            self.purpose,
+            Purpose::Prepare | Purpose::Protect | Purpose::Restore | Purpose::Everything
+        )
     }
 
     /// Returns whether the command depends on a cluster that runs and that Azure Backup supports. Whoever suspends or stops backups might
@@ -59,7 +62,7 @@ impl Preflight {
     fn needs_fit_cluster(&self) -> bool {
         matches!(
             self.purpose,
-            Purpose::Prepare | Purpose::Protect | Purpose::Backup | Purpose::Everything
+            Purpose::Prepare | Purpose::Protect | Purpose::Backup | Purpose::Restore | Purpose::Everything
         )
     }
 
@@ -149,6 +152,7 @@ impl Step for Preflight {
             false => Vec::new(),
         };
         let rights = required_permissions::compare(needed, &own);
+        self.read.rights.put(rights.clone());
         Ok(Seen {
             uncreatable,
             caller: reader.caller().name.clone(),

@@ -14,7 +14,7 @@ const CREDENTIALS: &[Requirement] = &[requires(
 
 const ROLES: &str = "Microsoft.Authorization/roleAssignments/write";
 
-pub(super) const STEPS: [StepInfo; StepName::ALL.len()] = [
+pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
     StepInfo {
         name: StepName::Preflight,
         number: None,
@@ -328,13 +328,31 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len()] = [
         },
         stale: stale::backup,
     },
+    // Not a step of the handoff, so that `status` and `handoff` don't list it.
+    StepInfo {
+        name: StepName::Restore,
+        number: None,
+        title: "restore",
+        program: Program::Az,
+        person: Person::PlatformTeam,
+        command: "restore",
+        needs: &[],
+        permissions: &[requires(
+            "Microsoft.DataProtection/backupVaults/backupInstances/restore/action",
+            Scope::VaultGroup,
+            "to restore from a recovery point",
+        )],
+        table: None,
+        recorded: |_| None,
+        stale: |_| None,
+    },
 ];
 
 // A step finds its row by its number.
 const _: () = {
     let mut at = 0;
     while at < STEPS.len() {
-        assert!(STEPS[at].name as usize == at && StepName::ALL[at] as usize == at);
+        assert!(STEPS[at].name as usize == at && (at == StepName::ALL.len() || StepName::ALL[at] as usize == at));
         at += 1;
     }
 };

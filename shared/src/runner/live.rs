@@ -356,7 +356,15 @@ impl<P: Platform> Live<P> {
     }
 }
 
-async fn follow<P: Platform>(name: StepName, mut operation: Box<dyn Operation>, session: &Session<P>) -> Outcome<()> {
+/// Follows an operation to its end.
+///
+/// # Errors
+/// It failed, or the deadline was reached.
+pub async fn follow<P: Platform>(
+    name: StepName,
+    mut operation: Box<dyn Operation>,
+    session: &Session<P>,
+) -> Outcome<()> {
     let begun = Instant::now();
     loop {
         match operation.check().await? {

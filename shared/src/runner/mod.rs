@@ -19,5 +19,5 @@ mod tests;
 mod walk;
 
 pub use conclude::conclude;
-pub use live::{Guided, step};
+pub use live::{Guided, follow, step};
 pub use walk::{look, plan, run};

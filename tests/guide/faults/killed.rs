@@ -14,7 +14,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 /// Runs a command until the sandbox has taken `many` requests that `counts`, and kills it then, before it hears the
 /// answer. Gives whether it was killed; else it ended by itself. The state file can be read all the time.
-fn killed_at(stage: &Stage, mut command: Command, many: usize, counts: fn(&Entry) -> bool) -> bool {
+pub(crate) fn killed_at(stage: &Stage, mut command: Command, many: usize, counts: fn(&Entry) -> bool) -> bool {
     let log = stage.sandbox.log();
     let mark = stage.mark();
     let enough = |entries: &[Entry]| entries.iter().skip(mark).filter(|entry| counts(entry)).count() >= many;
@@ -42,7 +42,7 @@ fn is_write(entry: &Entry) -> bool {
     entry.write
 }
 
-fn is_request(entry: &Entry) -> bool {
+pub(crate) fn is_request(entry: &Entry) -> bool {
     matches!(entry.service.as_str(), "arm" | "kubernetes")
 }
 

@@ -14,7 +14,7 @@ mod extension_states;
 mod hostile_answers;
 mod hostile_server;
 mod injection;
-mod killed;
+pub(crate) mod killed;
 mod least_rights;
 mod no_wait;
 mod operations;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::ids;
 use super::others;
 use super::personas;
-use super::providers::{accounts, by_hand, cluster_body, groups, identities, locks, registration};
+use super::providers::{accounts, by_hand, cluster_body, groups, identities, locks, registration, restores};
 use super::roles;
 use super::world::{World, text};
 
@@ -174,6 +174,7 @@ pub(crate) fn switched(world: &mut World, key: &str) {
         "backup_group_lock" => freeze(world),
         "vault_by_hand" if settings.protection.vault_by_hand => by_hand::vault(world),
         "instance_state" => by_hand::instances(world),
+        "point_fate" => restores::befall(world),
         _ => others::switched(world, key),
     }
 }

@@ -116,6 +116,7 @@ fn is_write(service: &str, asked: &Asked) -> bool {
     let path = asked.target.split('?').next().unwrap_or_default().to_ascii_lowercase();
     let asks = [
         "/validateforbackup",
+        "/validaterestore",
         "/checknameavailability",
         "/checkaccess",
         "/listclusterusercredential",

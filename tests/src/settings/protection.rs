@@ -17,4 +17,12 @@ pub struct Protection {
     pub protection_errors: u32,
     /// Set to a protection state, it is that of every backup instance; `SoftDeleted` deletes them softly.
     pub instance_state: String,
+    /// What befalls every recovery point when it is set: `partial`, `expired`, or `vault` for one that is in the vault tier only.
+    pub point_fate: String,
+    /// Set to anything, it lets every validation of a restore fail.
+    pub restore_refusal: String,
+    /// So many restore jobs fail before one completes.
+    pub restore_failures: u32,
+    /// So many restore jobs complete with warnings before one completes without.
+    pub restore_warnings: u32,
 }

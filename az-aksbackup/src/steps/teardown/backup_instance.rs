@@ -200,7 +200,10 @@ impl Step for BackupInstance {
         let in_vault = |own: &Instance| own.vault().is_some_and(|own| own == vault);
         let is_there = |object: &str| all().any(|own| in_vault(own) && same(data::id(own, target).as_str(), object));
         platform::forget(tables, |made| {
-            matches!(made.step, StepName::BackupInstance | StepName::Backup) && !is_there(&made.object)
+            matches!(
+                made.step,
+                StepName::BackupInstance | StepName::Backup | StepName::Restore
+            ) && !is_there(&made.object)
         });
     }
 

@@ -1,10 +1,10 @@
-//! Ad-hoc backups, their jobs, and the recovery points that they leave.
+//! Ad-hoc backups and jobs.
 
 use serde_json::{Value, json};
 
 use super::readiness::{self, UserError};
 use super::vault_operations::asynchronous;
-use super::{instances, vaults};
+use super::{instances, restores, vaults};
 use crate::azure::answer::{Answer, Outcome, missing};
 use crate::azure::call::{Call, Route};
 use crate::azure::ids;
@@ -13,7 +13,7 @@ use crate::azure::path::name_of;
 use crate::azure::world::{World, stamp, text};
 
 const KIND: &str = "Microsoft.DataProtection/backupVaults/backupJobs";
-const POINT: &str = "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints";
+pub(super) const POINT: &str = "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints";
 
 pub(crate) const ROUTES: &[Route] = &[
     Route::new(
@@ -21,12 +21,6 @@ pub(crate) const ROUTES: &[Route] = &[
         "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/backupInstances/{i}|/backup",
         "Microsoft.DataProtection/backupVaults/backupInstances/backup/action",
         backup,
-    ),
-    Route::new(
-        "GET",
-        "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection/backupVaults/{v}/backupInstances/{i}|/recoveryPoints",
-        "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints/read",
-        points,
     ),
     Route::new(
         "GET",
@@ -72,12 +66,6 @@ fn get(world: &mut World, call: &Call) -> Outcome {
     world.get(&id).cloned().map(Answer::ok).ok_or_else(missing)
 }
 
-fn points(world: &mut World, call: &Call) -> Outcome {
-    let instance = instances::find(world, call)?;
-    let items = world.list(&instance, POINT).into_iter().cloned().collect();
-    Ok(call.page(world, items))
-}
-
 fn backup(world: &mut World, call: &Call) -> Outcome {
     let vault = text(vaults::find(world, call)?, "/id").to_owned();
     let instance = instances::find(world, call)?;
@@ -105,7 +93,7 @@ fn backup(world: &mut World, call: &Call) -> Outcome {
         let message = format!("The policy has no backup rule '{rule}'.");
         return Err(Answer::error(400, "BMSUserErrorPolicyRuleNotFound", &message));
     }
-    let job = job(world, &vault, &body, &policy);
+    let job = new(world, &vault, &body, &policy);
     let (key, seconds) = (text(&job, "/id").to_owned(), world.settings.durations.backup_trigger);
     world.put(job, 0.0);
     run(world, &vault, &instance, &key);
@@ -119,7 +107,8 @@ fn backup(world: &mut World, call: &Call) -> Outcome {
     Ok(asynchronous(world, call, &vault, &operation, Answer::empty(202)))
 }
 
-fn job(world: &World, vault: &str, instance: &Value, policy: &Value) -> Value {
+/// The job of a backup that begins.
+pub(super) fn new(world: &World, vault: &str, instance: &Value, policy: &Value) -> Value {
     let (name, activity) = (ids::fresh(), ids::fresh());
     let properties = &instance["properties"];
     let source = readiness::source(properties);
@@ -197,42 +186,43 @@ fn run(world: &mut World, vault: &str, instance: &str, job: &str) {
 fn finish(world: &mut World, instance: &str, job: &str, seconds: f64, verdict: Result<(), UserError>) {
     let warned = verdict.is_ok() && world.settings.job_warnings > 0;
     world.settings.job_warnings -= u32::from(warned);
-    let status = match (&verdict, warned) {
-        (Ok(()), true) => "CompletedWithWarnings",
-        (Ok(()), false) => "Completed",
-        (Err(_), _) => "Failed",
-    };
-    if let Some(body) = world.get_mut(job) {
-        let properties = &mut body["properties"];
-        properties["status"] = json!(status);
-        properties["endTime"] = json!(stamp());
-        properties["duration"] = json!(format!("PT{}M{}S", (seconds / 60.0).floor(), (seconds % 60.0).floor()));
-        properties["extendedInfo"]["subTasks"][0]["taskStatus"] = json!(status);
-        if warned {
-            properties["extendedInfo"]["warningDetails"] = json!([{
-                "resourceName": "persistentvolumeclaim/data",
-                "warning": { "code": "KubernetesBackupGenericWarning", "message": "The volume was not in the backup." },
-            }]);
-        }
-        properties["errorDetails"] = verdict
-            .as_ref()
-            .err()
-            .map_or(Value::Null, |error| json!([error.body()]));
-    }
+    let warning = warned.then(|| {
+        json!([{
+            "resourceName": "persistentvolumeclaim/data",
+            "warning": { "code": "KubernetesBackupGenericWarning", "message": "The volume was not in the backup." },
+        }])
+    });
+    end(world, job, (seconds, warning), &verdict);
     if verdict.is_ok() {
-        let name = ids::fresh();
-        let point = json!({
-            "id": format!("{instance}/recoveryPoints/{name}"), "name": name, "type": POINT,
-            "properties": {
-                "objectType": "AzureBackupDiscreteRecoveryPoint", "recoveryPointId": name, "recoveryPointTime": stamp(),
-                "recoveryPointType": "Incremental", "recoveryPointState": "Completed", "friendlyName": name,
-                "retentionTagName": "Default", "retentionTagVersion": "1", "policyName": "", "policyVersion": "",
-                "recoveryPointDataStoresDetails": [{
-                    "id": ids::fresh(), "type": "OperationalStore", "creationTime": stamp(), "state": "COMMITTED",
-                    "visible": true, "metaData": "",
-                }],
-            },
-        });
+        let policy = world.text(instance, "/properties/policyInfo/policyId");
+        let point = restores::new(instance, name_of(&policy));
         world.put(point, 0.0);
     }
+}
+
+/// Ends a job as its verdict is, with the warnings where it has some.
+pub(super) fn end(
+    world: &mut World,
+    job: &str,
+    (seconds, warnings): (f64, Option<Value>),
+    verdict: &Result<(), UserError>,
+) {
+    let status = match (verdict, &warnings) {
+        (Ok(()), Some(_)) => "CompletedWithWarnings",
+        (Ok(()), None) => "Completed",
+        (Err(_), _) => "Failed",
+    };
+    let Some(body) = world.get_mut(job) else { return };
+    let properties = &mut body["properties"];
+    properties["status"] = json!(status);
+    properties["endTime"] = json!(stamp());
+    properties["duration"] = json!(format!("PT{}M{}S", (seconds / 60.0).floor(), (seconds % 60.0).floor()));
+    properties["extendedInfo"]["subTasks"][0]["taskStatus"] = json!(status);
+    if let Some(warnings) = warnings {
+        properties["extendedInfo"]["warningDetails"] = warnings;
+    }
+    properties["errorDetails"] = verdict
+        .as_ref()
+        .err()
+        .map_or(Value::Null, |error| json!([error.body()]));
 }

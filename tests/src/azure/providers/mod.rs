@@ -24,6 +24,7 @@ pub(crate) mod policies;
 pub(crate) mod readiness;
 pub(crate) mod registration;
 pub(crate) mod resource_graph;
+pub(crate) mod restores;
 pub(crate) mod subscriptions;
 pub(crate) mod trusted_access;
 pub(crate) mod validation;
@@ -53,6 +54,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     policies::ROUTES,
     registration::ROUTES,
     resource_graph::ROUTES,
+    restores::ROUTES,
     subscriptions::ROUTES,
     trusted_access::ROUTES,
     validation::ROUTES,

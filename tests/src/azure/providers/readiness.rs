@@ -52,6 +52,15 @@ pub(crate) fn source(instance: &Value) -> &str {
     }
 }
 
+/// The cluster that a restore is to, spelled as [`source`].
+pub(crate) fn target(info: &Value) -> &str {
+    let id = text(info, "/datasourceInfo/resourceID");
+    match id.is_empty() {
+        true => text(info, "/datasourceInfo/resourceId"),
+        false => id,
+    }
+}
+
 /// The snapshot resource group that an instance names.
 pub(crate) fn snapshot_group(instance: &Value) -> &str {
     let stores = instance

@@ -1,0 +1,139 @@
+//! The flags of `points` and `restore`.
+
+use aksbackup_shared::ids::{HookName, LabelSelector, ResourceType};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use crate::cli::ConfirmArgs;
+use crate::commands::flags::ClusterFlags;
+use crate::steps::confirm::Named;
+
+/// Flags of `points`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PointsArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub(crate) cluster: ClusterFlags,
+    /// Show only the newest recovery point that isn't later than this time, such as 2026-11-29T06:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<Timestamp>,
+    /// At most this many, the newest first
+    #[arg(long, default_value = "20", value_name = "COUNT", conflicts_with = "at")]
+    pub(crate) limit: usize,
+}
+
+/// What becomes of volumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Volumes {
+    /// They get the data of the recovery point
+    Data,
+    /// They are created empty
+    None,
+}
+
+/// What becomes of resources that exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Conflict {
+    /// They stay as they are
+    Skip,
+    /// They are patched, and never deleted
+    Patch,
+}
+
+/// Flags of `restore`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RestoreArgs {
+    /// Recovery point, by its ID; latest is the newest
+    #[arg(long, value_name = "ID", default_value = "latest", conflicts_with = "at")]
+    pub(crate) point: String,
+    /// Restore from the newest recovery point that isn't later than this time, such as 2026-11-29T06:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<Timestamp>,
+    /// Namespace to restore, and the one that it becomes (repeatable): shop=shop-restored
+    #[arg(long, value_name = "SOURCE=TARGET")]
+    pub(crate) namespace: Vec<String>,
+    /// Restore into the same namespaces, by the name of the cluster: persistent volume claims that exist are skipped, their data isn't
+    /// restored, and the job still reports Completed
+    #[arg(long, value_name = "RESOURCE-GROUP/CLUSTER")]
+    pub(crate) in_place: Option<Named>,
+    /// Restore only resources with this label (repeatable): app=web
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) label_selector: Vec<LabelSelector>,
+    /// Restore only this kind of resources (repeatable): v1/ConfigMap
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) include_resource_type: Vec<ResourceType>,
+    /// Leave this kind of resources out (repeatable): v1/Secret
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) exclude_resource_type: Vec<ResourceType>,
+    /// Leave cluster-scoped resources out; persistent volumes are such resources
+    #[arg(long)]
+    pub(crate) no_cluster_scope_resources: bool,
+    /// What persistent volumes get
+    #[arg(long, value_enum, default_value = "data", value_name = "WHAT")]
+    pub(crate) volumes: Volumes,
+    /// What becomes of resources that exist
+    #[arg(long, value_enum, default_value = "skip", value_name = "HOW")]
+    pub(crate) conflict: Conflict,
+    /// ConfigMap with Velero's rules to change resources while they are restored
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = reference)]
+    pub(crate) resource_modifier: Option<HookName>,
+    /// RestoreHook of the extension to run in restored pods (repeatable)
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = reference, conflicts_with = "in_place")]
+    pub(crate) restore_hook: Vec<HookName>,
+    /// Let the vault validate the restore, and restore nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Do not wait for the job: the next run follows it, `jobs` shows it
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Into what it is restored.
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+}
+
+/// A resource of the cluster in its namespace.
+fn reference(text: &str) -> Result<HookName, String> {
+    text.parse()
+        .map_err(|_| "write NAMESPACE/NAME, both in lower-case letters, digits and '-'".to_owned())
+}
+
+/// A point in time, with its time zone.
+fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| {
+        "write date, time and time zone, such as 2026-11-29T06:00:00Z (Z is UTC) or 2026-11-29T07:00:00+01:00"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{reference, time};
+
+    #[test]
+    fn a_reference_has_a_namespace() {
+        assert_eq!(reference("shop/thaw").unwrap().as_str(), "shop/thaw");
+        for text in ["thaw", "shop/", "/thaw", "Shop/thaw", "a/b/c"] {
+            assert!(reference(text).unwrap_err().contains("NAMESPACE/NAME"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_time_zone() {
+        for text in [
+            "2026-11-29T06:00:00Z",
+            "2026-11-29T07:00:00+01:00",
+            "2026-11-29 06:00:00Z",
+        ] {
+            assert_eq!(time(text).unwrap().to_string(), "2026-11-29T06:00:00Z");
+        }
+        for text in [
+            "2026-11-29",
+            "2026-11-29T06:00:00",
+            "yesterday",
+            "9999-99-99T00:00:00Z",
+            "",
+        ] {
+            assert!(time(text).unwrap_err().contains("time zone"), "{text}");
+        }
+    }
+}

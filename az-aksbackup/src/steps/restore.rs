@@ -1,0 +1,289 @@
+//! A restore to the original cluster, from the operational tier, followed to its end.
+//!
+//! Stands for `az dataprotection backup-instance validate-for-restore` and `… restore trigger`, and the look-ups of the job. Each run restores,
+//! except that a run which was interrupted is taken up again: what it asked for is in its intent, by recovery point and by a digest of the rest
+//! of the request, so that nothing is restored twice. A restore that somebody else has begun is never taken for this one.
+//!
+//! Rights: `Microsoft.DataProtection/backupVaults/backupInstances/{recoveryPoints/read,validateRestore/action,restore/action}` and
+//! `…/backupJobs/read` on the vault, `Microsoft.DataProtection/backupInstances/read` on the cluster.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::schema::{CloudTables, State};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Deviation, Drift, Right, Step, Turn, Wait};
+use serde_json::Value;
+
+use crate::arm::backups::{self, Job, JobState};
+use crate::arm::client::{Reader, Told, Writer};
+use crate::arm::restores;
+use crate::arm::user_error::UserError;
+use crate::arm::visible;
+use crate::checks::recovery_points::shown;
+use crate::checks::restore_point::Wanted;
+use crate::platform::Azure;
+use crate::steps::fresh::JustRead;
+use crate::steps::jobs::Started;
+use crate::steps::options::RestoreOptions;
+use crate::steps::turns;
+
+mod before;
+
+use before::Before;
+
+/// Restores.
+pub(crate) struct Restore {
+    options: RestoreOptions,
+    /// The recovery point: the one that was shown is restored, whatever becomes the newest meanwhile.
+    point: RefCell<Wanted>,
+    read: JustRead,
+    /// The job that this run has started or found.
+    job: Rc<RefCell<Option<ResourceId>>>,
+    /// Whether an earlier run has started it.
+    taken_up: Cell<bool>,
+    /// Why it isn't known whether Azure has taken the request of this run.
+    unanswered: RefCell<Option<Box<Failure>>>,
+    /// How long the last restore took.
+    usual: RefCell<Option<String>>,
+}
+
+const UNANSWERED: &str = "Azure gave no answer to the request for a restore: looking for its job";
+
+impl Restore {
+    /// As `restore` was told.
+    pub(crate) fn new(options: RestoreOptions, read: &JustRead) -> Self {
+        Self {
+            point: RefCell::new(options.point.clone()),
+            options,
+            read: read.clone(),
+            job: Rc::default(),
+            taken_up: Cell::default(),
+            unanswered: RefCell::default(),
+            usual: RefCell::default(),
+        }
+    }
+
+    /// Returns the ID of the recovery point, if the person named one.
+    fn named_point(&self) -> Option<String> {
+        match &*self.point.borrow() {
+            Wanted::Id(id) => Some(id.clone()),
+            Wanted::Latest | Wanted::At(_) => None,
+        }
+    }
+}
+
+/// What is there.
+pub(crate) enum Seen {
+    /// The job of this run, or of one that is taken up; none if Azure doesn't show it yet.
+    Job(Option<Box<Job>>),
+    /// Nothing has been restored.
+    Before(Box<Before>),
+}
+
+/// A restore as it is requested.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Request {
+    pub(crate) vault: ResourceId,
+    pub(crate) instance: ResourceId,
+    /// The ID of the recovery point.
+    point: String,
+    /// The request.
+    pub(crate) body: Value,
+    /// What is restored from which point, in words.
+    summary: String,
+    /// What the person should know.
+    warning: String,
+    /// What the intent has: recovery point and digest.
+    intent: String,
+}
+
+/// What is asked of the vault.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RestoreChange {
+    /// Whether it would work.
+    Validate(Box<Request>),
+    /// To restore.
+    Restore(Box<Request>),
+}
+
+impl Request {
+    /// Returns what the vault is asked first.
+    pub(crate) fn validation(&self) -> String {
+        format!("let vault {} validate the restore", self.vault.with_group())
+    }
+}
+
+impl Change for RestoreChange {
+    fn note(&self) -> ChangeNote {
+        match self {
+            Self::Validate(own) => ChangeNote {
+                reduces: Vec::new(),
+                summary: own.validation(),
+                right: Right::new(restores::VALIDATE, &own.vault),
+                creates: None,
+                warning: None,
+            },
+            Self::Restore(own) => ChangeNote {
+                reduces: Vec::new(),
+                summary: own.summary.clone(),
+                right: Right::new(restores::RESTORE, &own.vault),
+                creates: Some(own.intent.clone()),
+                warning: Some(own.warning.clone()),
+            },
+        }
+    }
+}
+
+impl Step for Restore {
+    type Platform = Azure;
+    type Seen = Seen;
+    type Change = RestoreChange;
+
+    fn name(&self) -> StepName {
+        StepName::Restore
+    }
+
+    async fn observe(&self, reader: &Reader, state: &State) -> Outcome<Seen> {
+        let known = self.job.borrow().clone();
+        if let Some(known) = known {
+            let job = backups::job(reader, &known).await?;
+            return Ok(Seen::Job(job.map(Box::new)));
+        }
+        let before = Before::look(self, reader, state).await?;
+        if let Some(job) = before.taken_up(reader, self.named_point().as_deref()).await? {
+            *self.job.borrow_mut() = Some(backups::job_path(&before.vault, &job.id)?);
+            self.taken_up.set(self.unanswered.borrow().is_none());
+            return Ok(Seen::Job(Some(Box::new(job))));
+        }
+        let request = before.request(&self.options, &self.point.borrow());
+        if let Ok(Some(request)) = request {
+            self.point.replace(Wanted::Id(request.point.clone()));
+            self.read.restore.put(request);
+        }
+        self.usual.replace(before.usual());
+        Ok(Seen::Before(Box::new(before)))
+    }
+
+    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<RestoreChange>> {
+        let before = match seen {
+            Seen::Job(job) => return self.of_job(job.as_deref()),
+            Seen::Before(before) => before,
+        };
+        if before.is_looking(self.named_point().as_deref()) {
+            return Ok(Decision::Wait(Wait::for_(UNANSWERED)));
+        }
+        if let Some(failure) = self.unanswered.borrow().clone() {
+            return Err(Box::new(
+                failure
+                    .because("Azure shows no job of the request, so that it isn't known whether anything is restored")
+                    .hint(fix!["check whether a restore runs: ", az("jobs")])
+                    .hint("if none does, run the command again"),
+            ));
+        }
+        if let Some(turn) = before.lacking(self.options.words()) {
+            return Ok(Decision::Blocked(vec![], vec![turn]));
+        }
+        if let Some(wait) = before.must_be_possible()? {
+            return Ok(Decision::Wait(wait));
+        }
+        match before.request(&self.options, &self.point.borrow())? {
+            Some(own) => Ok(Decision::Change(vec![
+                RestoreChange::Validate(Box::new(own.clone())),
+                RestoreChange::Restore(Box::new(own)),
+            ])),
+            None => Err(Box::new(before.absent())),
+        }
+    }
+
+    async fn apply(&self, writer: &Writer, change: &RestoreChange) -> Outcome<Applied> {
+        let (reader, title) = (writer.reader(), change.note().summary);
+        let own = match change {
+            RestoreChange::Validate(own) => {
+                let operation = restores::validate(reader, &own.instance, &own.body, title).await?;
+                return Ok(operation.map_or(Applied::Done, |own| Applied::Running(Box::new(own))));
+            }
+            RestoreChange::Restore(own) => own,
+        };
+        match restores::start(writer, &own.instance, &own.body).await? {
+            Told::Answer(answer) => Ok(match answer.operation(reader, title) {
+                Some(operation) => Applied::Running(Box::new(Started::new(operation, own.vault.clone(), &self.job))),
+                None => Applied::Done,
+            }),
+            Told::Nothing(failure) => {
+                self.unanswered.replace(Some(failure));
+                Ok(Applied::Busy(turns::look_again(UNANSWERED)))
+            }
+        }
+    }
+
+    fn record(&self, _seen: &Seen, _tables: &mut CloudTables) {}
+
+    /// The request itself is always followed: Azure names the job at its end.
+    fn goes_on(&self, seen: &Seen) -> bool {
+        matches!(seen, Seen::Job(Some(job)) if job.state() == JobState::Running)
+    }
+
+    fn hand_over(&self, change: &RestoreChange, failure: &Failure) -> Option<Turn> {
+        visible::is_refused(failure).then(|| turns::not_ours(change.note(), az(self.options.words())))
+    }
+}
+
+impl Restore {
+    /// Returns what a job comes to.
+    fn of_job(&self, job: Option<&Job>) -> Outcome<Decision<RestoreChange>> {
+        let Some(job) = job else {
+            return Ok(Decision::Wait(Wait::for_("the restore job doesn't show yet")));
+        };
+        match job.state() {
+            JobState::Running => {
+                let usual = self.usual.borrow();
+                let usual = usual.as_deref().map(|took| format!(" (the last restore took {took})"));
+                let why = format!("{}{}", self.evidence(job), usual.unwrap_or_default());
+                Ok(Decision::Wait(Wait::for_(why)))
+            }
+            JobState::Completed if job.is_incomplete() => Ok(Decision::Differs(self.evidence(job), incomplete(job))),
+            JobState::Completed => Ok(Decision::Done(self.evidence(job))),
+            JobState::Failed => Err(Box::new(self.failed(job))),
+        }
+    }
+
+    /// Returns what shows it. Whoever runs the command again has to see that nothing is restored a second time.
+    fn evidence(&self, job: &Job) -> String {
+        let earlier = match self.taken_up.get() {
+            true => format!(", started by an earlier run on {}", shown(job.properties.start_time)),
+            false => String::new(),
+        };
+        format!("restore job {}{earlier}: {}", name(job), job.properties.status)
+    }
+
+    fn failed(&self, job: &Job) -> Failure {
+        let failure = Failure::failed(format!("restore job {} is {}", name(job), job.properties.status));
+        UserError::explain(&job.errors(), failure)
+            .because("a part of the resources might have been restored")
+            .hint(fix!["all that Azure knows of it: ", az("jobs").with(name(job))])
+            .hint(fix!["once that is cured: ", az(self.options.words())])
+    }
+}
+
+fn name(job: &Job) -> &str {
+    job.id.rsplit('/').next().unwrap_or_default()
+}
+
+/// Something isn't restored: that is never what was requested.
+fn incomplete(job: &Job) -> Drift {
+    let warnings = job.warnings();
+    let differences = match warnings.is_empty() {
+        true => vec!["some resources might not be restored".to_owned()],
+        false => warnings,
+    };
+    Drift {
+        deviation: Deviation::Incomplete,
+        differences,
+        hints: vec![fix!["check what is missing: ", az("jobs").with(name(job))]],
+    }
+}

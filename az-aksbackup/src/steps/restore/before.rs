@@ -1,0 +1,376 @@
+//! What has to be known before anything is restored.
+
+use std::time::Duration;
+
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::console::human;
+use aksbackup_shared::digest::Digest;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::ids::{ResourceId, same};
+use aksbackup_shared::schema::{State, Target};
+use aksbackup_shared::step::{Right, Turn, Wait};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{Request, Restore, name};
+use crate::arm::backups::{self, Instance, Job, JobState};
+use crate::arm::client::Reader;
+use crate::arm::extensions::{self, Extension};
+use crate::arm::recovery_points::{self, RecoveryPoint};
+use crate::arm::trusted_access::{self, Binding};
+use crate::arm::visible::Sight;
+use crate::checks::protection::{self, Pause, Protection};
+use crate::checks::recovery_points::{newest_first, shown};
+use crate::checks::required_permissions::Needed;
+use crate::checks::restore as checks;
+use crate::checks::restore_point::{Wanted, chosen};
+use crate::steps::options::RestoreOptions;
+use crate::steps::turns;
+use crate::target_ids;
+
+/// How long a job may take to show.
+const SHOWING: Duration = Duration::from_secs(120);
+/// How far the clocks of this machine and of Azure may differ.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// Stands in an intent for the job before, where there was none.
+const NONE: &str = "none";
+
+/// What is there before anything is restored.
+pub(crate) struct Before {
+    target: Target,
+    pub(super) vault: ResourceId,
+    instance: Option<Instance>,
+    /// Those that the vault keeps although they were deleted, where there is no other.
+    deleted: Vec<Instance>,
+    extensions: Sight<Vec<Extension>>,
+    bindings: Sight<Vec<Binding>>,
+    points: Sight<Vec<RecoveryPoint>>,
+    /// The restores of the instance, the latest first.
+    restores: Sight<Vec<Job>>,
+    /// What the signed-in account lacks.
+    lacks: Vec<Needed>,
+    /// The restore that this or an interrupted run has asked for, where it is the same request.
+    begun: Option<Begun>,
+    /// How long its job may take to show, in our time.
+    patience: Duration,
+    now: Timestamp,
+}
+
+/// A restore that was asked for, as its intent has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Begun {
+    point: String,
+    digest: String,
+    /// The latest restore job before it, or [`NONE`].
+    after: String,
+    at: Timestamp,
+}
+
+impl Before {
+    /// Reads it.
+    pub(super) async fn look(step: &Restore, reader: &Reader, state: &State) -> Outcome<Self> {
+        let target = target_ids::target(state)?.clone();
+        let vault = target_ids::vault(&target);
+        let instances = match step.read.instances.take() {
+            Some(instances) => instances,
+            None => backups::of_cluster(reader, &target.cluster).await?,
+        };
+        let others = |own: &&Instance| own.vault().is_some_and(|own| own != vault);
+        if let Some(other) = instances.iter().find(others) {
+            return Err(Box::new(protection::elsewhere(&target, other)));
+        }
+        let instance = protection::chosen(&target, &instances).cloned();
+        let mut own = Self {
+            deleted: Vec::new(),
+            extensions: Sight::Absent,
+            bindings: Sight::Absent,
+            points: Sight::Absent,
+            restores: Sight::Absent,
+            lacks: step.read.rights.peek().map(|own| own.missing).unwrap_or_default(),
+            begun: None,
+            patience: reader.pace().scaled(SHOWING),
+            now: Timestamp::now(),
+            instance,
+            vault,
+            target,
+        };
+        match &own.instance {
+            Some(instance) => {
+                let digest = digest(&step.options, &own.target, instance);
+                own.begun = begun(state, &own.id(instance)).filter(|begun| begun.digest == digest);
+                own.read(step, reader).await?;
+            }
+            None => {
+                let deleted = backups::deleted(reader, &own.vault, &own.target.cluster).await;
+                own.deleted = Sight::of(deleted.map(Some))?.here().cloned().unwrap_or_default();
+            }
+        }
+        Ok(own)
+    }
+
+    async fn read(&mut self, step: &Restore, reader: &Reader) -> Outcome<()> {
+        let Some(instance) = &self.instance else { return Ok(()) };
+        let (id, cluster) = (self.id(instance), &self.target.cluster);
+        let extensions = async {
+            match step.read.extensions.take() {
+                Some(own) => Ok(own),
+                None => extensions::of_backup(reader, cluster).await,
+            }
+        };
+        let (extensions, bindings, points, jobs) = futures::join!(
+            extensions,
+            trusted_access::bindings(reader, cluster),
+            recovery_points::of_instance(reader, &id),
+            backups::jobs(reader, &self.vault),
+        );
+        self.extensions = Sight::of(extensions.map(Some))?;
+        self.bindings = Sight::of(bindings.map(Some))?;
+        self.points = Sight::of(points.map(newest_first).map(Some))?;
+        self.restores = Sight::of(jobs.map(|jobs| Some(checks::restores(jobs, &id))))?;
+        Ok(())
+    }
+
+    /// The resource ID of the instance in the target's vault, whatever Azure spells.
+    fn id(&self, instance: &Instance) -> ResourceId {
+        self.vault.child("backupInstances", instance.id.name())
+    }
+
+    /// Returns the restore that was begun, unless it was from another recovery point than the one that is `named` now.
+    fn begun(&self, named: Option<&str>) -> Option<&Begun> {
+        let begun = self.begun.as_ref()?;
+        named
+            .is_none_or(|id| id.eq_ignore_ascii_case(&begun.point))
+            .then_some(begun)
+    }
+
+    /// Returns the jobs that might be the one that was begun, the earliest first: none that was there before, although the clocks of this
+    /// machine and of Azure differ.
+    fn candidates(&self, begun: &Begun) -> Vec<&Job> {
+        let since = begun.at.checked_sub(CLOCK_SKEW).unwrap_or(begun.at);
+        let is_later = |job: &&Job| {
+            let by_person = job.properties.is_user_triggered.unwrap_or(true);
+            by_person && job.properties.start_time.is_some_and(|start| start >= since)
+        };
+        let all = self.restores.here().into_iter().flatten();
+        let new = all.take_while(|job| !name(job).eq_ignore_ascii_case(&begun.after));
+        let mut new: Vec<&Job> = new.filter(is_later).collect();
+        new.reverse();
+        new
+    }
+
+    /// Returns the job of a restore that was begun. A failed one is over: asking again means a new restore.
+    pub(super) async fn taken_up(&self, reader: &Reader, named: Option<&str>) -> Outcome<Option<Job>> {
+        let Some(begun) = self.begun(named) else {
+            return Ok(None);
+        };
+        for job in self.candidates(begun) {
+            if job.state() == JobState::Failed {
+                continue;
+            }
+            // Only the job itself says from which recovery point.
+            let full = backups::job(reader, &backups::job_path(&self.vault, &job.id)?).await?;
+            if let Some(full) = full.filter(|own| is_from(own, &begun.point)) {
+                return Ok(Some(full));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns whether the job of a restore that was begun a moment ago might not show yet.
+    pub(super) fn is_looking(&self, named: Option<&str>) -> bool {
+        let Some(begun) = self.begun(named) else { return false };
+        let age = Duration::try_from(self.now.duration_since(begun.at)).unwrap_or_default();
+        age < self.patience && self.candidates(begun).is_empty()
+    }
+
+    /// Returns the turn of whoever may restore, where the signed-in account is known not to be allowed to.
+    pub(super) fn lacking(&self, words: String) -> Option<Turn> {
+        let rights: Vec<Right> = self
+            .lacks
+            .iter()
+            .map(|own| Right::new(own.action, &own.scope))
+            .collect();
+        let (first, rest) = rights.split_first()?;
+        let why = "the signed-in account lacks permissions for a restore; role Backup Operator or Contributor on the scope has those of the vault";
+        Some(Turn {
+            also: rest.to_vec(),
+            ..turns::contributor(why, az(words), first.clone())
+        })
+    }
+
+    /// Checks what the cluster, the instance and the day have to allow. Returns what passes by itself.
+    ///
+    /// # Errors
+    /// What doesn't pass, with what helps.
+    pub(super) fn must_be_possible(&self) -> Outcome<Option<Wait>> {
+        let Some(own) = &self.instance else {
+            return Err(Box::new(self.absent()));
+        };
+        let state = format!("backup instance {}: {}", own.id.name(), own.protection());
+        match protection::of(own) {
+            Protection::Changing => return Ok(Some(Wait::for_(state))),
+            Protection::Unknown => return Ok(Some(Wait::unless_stuck(state, protection::unknown(own)))),
+            Protection::Broken => return Err(Box::new(protection::broken(own))),
+            Protection::Paused if protection::pause(own) == Some(Pause::Deleted) => {
+                return Err(Box::new(deleted(own)));
+            }
+            // What is suspended or stopped keeps its recovery points: Microsoft's definitions of suspendBackups and stopProtection.
+            Protection::Configured | Protection::Paused => {}
+        }
+        self.cluster_is_ready()?;
+        let hidden = |refusal: &Failure| Err(Box::new(refusal.clone()));
+        match (&self.points, &self.restores) {
+            (Sight::Hidden(refusal), _) | (_, Sight::Hidden(refusal)) => hidden(refusal),
+            (_, restores) => {
+                let none = Vec::new();
+                checks::must_be_free(restores.here().unwrap_or(&none), self.now)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Checks extension and Trusted Access. What can't be read is left to Azure's own validation.
+    fn cluster_is_ready(&self) -> Outcome<()> {
+        let (cluster, vault) = (self.target.cluster.with_group(), self.vault.with_group());
+        match self.extensions.here().map(Vec::as_slice) {
+            Some([]) => {
+                return Failure::failed(format!("cluster {cluster} has no Azure Backup extension"))
+                    .because("the extension restores the resources")
+                    .hint(fix!["install it: ", az("prepare")])
+                    .err();
+            }
+            Some(all) if !all.iter().any(Extension::is_installed) => {
+                let states = all
+                    .iter()
+                    .map(|own| format!("extension {} is {}", own.name, own.provisioning_state()));
+                let failure = Failure::failed(format!("the Azure Backup extension of cluster {cluster} isn't ready"));
+                let failure = states.fold(failure, Failure::because);
+                return failure.hint(fix!["find the cause: ", az("doctor")]).err();
+            }
+            Some(_) | None => {}
+        }
+        let reaches = |own: &Binding| own.is_of(&self.vault) && own.lets_back_up();
+        match self.bindings.here() {
+            Some(all) if !all.iter().any(reaches) => {
+                Failure::failed(format!("vault {vault} has no access to cluster {cluster}"))
+                    .because("no Trusted Access role binding of the cluster gives the vault the role backup-operator")
+                    .hint(fix!["create the role binding: ", az("prepare")])
+                    .err()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The failure of a cluster without an instance.
+    pub(super) fn absent(&self) -> Failure {
+        match self.deleted.first() {
+            Some(own) => deleted(own),
+            None => Failure::missing(format!(
+                "cluster {} has no backup instance",
+                self.target.cluster.with_group()
+            ))
+            .because("nothing backs it up, so that there is nothing to restore")
+            .hint(fix!["protect the cluster: ", az("protect")]),
+        }
+    }
+
+    /// Returns the request; `None` where there is no instance.
+    ///
+    /// # Errors
+    /// As [`chosen`].
+    pub(super) fn request(&self, options: &RestoreOptions, wanted: &Wanted) -> Outcome<Option<Request>> {
+        let Some(own) = &self.instance else { return Ok(None) };
+        let id = self.id(own);
+        let none = Vec::new();
+        let point = chosen(self.points.here().unwrap_or(&none), wanted, (id.name(), self.now))?;
+        let mut body = options.criteria.body(&self.target, own);
+        body["recoveryPointId"] = json!(point.id());
+        let data = if options.criteria.data {
+            "with volume data"
+        } else {
+            "without volume data"
+        };
+        let scope = match options.criteria.cluster_scope {
+            true => "with cluster-scoped resources",
+            false => "without cluster-scoped resources",
+        };
+        Ok(Some(Request {
+            summary: format!(
+                "restore {} of cluster {} from recovery point {} of {}, {data}, {scope}",
+                options.criteria.words(),
+                self.target.cluster.with_group(),
+                point.id(),
+                shown(point.time())
+            ),
+            warning: options.criteria.warnings(own).join("; "),
+            intent: self.intent(&id, point.id(), &digest(options, &self.target, own)),
+            vault: self.vault.clone(),
+            point: point.id().to_owned(),
+            instance: id,
+            body,
+        }))
+    }
+
+    /// Returns what a run that takes this restore up has to know.
+    fn intent(&self, instance: &ResourceId, point: &str, digest: &str) -> String {
+        let last = self.restores.here().and_then(|all| all.first()).map_or(NONE, name);
+        format!("{instance}/restores/{point}/{digest}/after/{last}")
+    }
+
+    /// Returns how long the last restore took.
+    pub(super) fn usual(&self) -> Option<String> {
+        let done = |job: &&Job| job.state() == JobState::Completed;
+        let last = self.restores.here()?.iter().find(done)?;
+        let (start, end) = (last.properties.start_time?, last.properties.end_time?);
+        Duration::try_from(end.duration_since(start)).ok().map(human)
+    }
+}
+
+fn deleted(own: &Instance) -> Failure {
+    Failure::failed(format!(
+        "{} is in state {}",
+        protection::in_vault(own),
+        own.protection()
+    ))
+    .because("nothing is restored from a deleted backup instance")
+    .hint(fix![
+        "to bring it back first, with its recovery points: ",
+        az("undelete --keep-stopped")
+    ])
+}
+
+/// A digest of what is requested, without the recovery point: `latest` can be another one for the run that takes it up.
+fn digest(options: &RestoreOptions, target: &Target, instance: &Instance) -> String {
+    let body = options.criteria.body(target, instance);
+    Digest::of_bytes(body.to_string().as_bytes()).to_string()
+}
+
+/// Returns the last restore of an instance whose intent is still in the file.
+fn begun(state: &State, instance: &ResourceId) -> Option<Begun> {
+    let intents = state.cloud.intents.iter().filter(|own| own.step == StepName::Restore);
+    let parsed = intents.filter_map(|own| {
+        let (rest, after) = own.object.rsplit_once("/after/")?;
+        let (rest, digest) = rest.rsplit_once('/')?;
+        let (place, point) = rest.rsplit_once('/')?;
+        same(place, &format!("{instance}/restores")).then(|| Begun {
+            point: point.to_owned(),
+            digest: digest.to_owned(),
+            after: after.to_owned(),
+            at: own.at,
+        })
+    });
+    parsed.max_by_key(|own| own.at)
+}
+
+/// Returns whether a job restores from this recovery point, as far as Azure says.
+fn is_from(job: &Job, point: &str) -> bool {
+    let info = job.properties.extended_info.as_ref();
+    let own = info.and_then(|info| info.pointer("/sourceRecoverPoint/recoveryPointID")?.as_str());
+    own.is_none_or(|own| own.eq_ignore_ascii_case(point))
+}
+
+#[cfg(test)]
+mod tests;

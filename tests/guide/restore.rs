@@ -1,0 +1,332 @@
+//! `restore`: what is checked before anything is requested, what is requested, and what a job comes to.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::harness::{Run, Stage, finish};
+use aksbackup_tests::terminal::answered;
+use serde_json::{Value, json};
+
+use crate::faults::killed::{is_request, killed_at};
+use crate::part::Part;
+use crate::points::{backed_up, place};
+
+const MAPPED: [&str; 2] = ["--namespace", "shop=shop-restored"];
+const IN_PLACE: [&str; 4] = ["--namespace", "shop", "--in-place", "rg-aks/aks-demo"];
+const JOBS: &str = "Microsoft.DataProtection/backupVaults/backupJobs";
+
+fn restore(stage: &Stage, words: &[&str]) -> Run {
+    stage.az(
+        "platform",
+        &[&["restore"], words, &["--yes", "--timeout", "90m"]].concat(),
+    )
+}
+
+/// The requests of a restore: the last word of each.
+fn acts(stage: &Stage, mark: usize) -> Vec<String> {
+    let name = |target: &str| target.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
+    let all = stage.since(mark).into_iter().filter(|entry| entry.method == "POST");
+    all.map(|entry| name(&entry.target))
+        .filter(|name| name.ends_with("estore"))
+        .collect()
+}
+
+/// The recovery point of the last restore.
+fn source(stage: &Stage) -> Value {
+    let started = |own: &Value| own["properties"]["startTime"].as_str().map(str::to_owned);
+    let last = restores(stage).into_iter().max_by_key(started).unwrap();
+    last["properties"]["extendedInfo"]["sourceRecoverPoint"]["recoveryPointID"].clone()
+}
+
+fn restores(stage: &Stage) -> Vec<Value> {
+    let mut all = stage.sandbox.azure().resources(JOBS);
+    all.retain(|own| own["properties"]["operationCategory"] == "Restore");
+    all
+}
+
+fn intents(stage: &Stage) -> usize {
+    stage.state_text().matches("step = \"restore\"").count()
+}
+
+#[test]
+fn a_namespace_is_restored_next_to_it_and_again_only_when_asked_again() {
+    let stage = backed_up();
+    let mark = stage.mark();
+    restore(&stage, &MAPPED)
+        .ok()
+        .says("restore: done, 2 of 2 steps, 2 changes")
+        .says("Completed")
+        .says("namespace shop as shop-restored of cluster rg-aks/aks-demo from recovery point")
+        .says("kubectl get persistentvolumeclaims --namespace shop-restored");
+    assert_eq!(acts(&stage, mark), ["validateRestore", "restore"]);
+    assert_eq!(intents(&stage), 0);
+    // In place is another request: the first one's job isn't taken for it.
+    restore(&stage, &IN_PLACE)
+        .ok()
+        .says("namespace shop in place")
+        .says("2 changes");
+    assert_eq!(restores(&stage).len(), 2);
+    let document = restore(&stage, &[&MAPPED[..], &["-o", "json"]].concat()).ok().json();
+    let step = &document["steps"][1];
+    assert_eq!(
+        (&step["step"], &step["outcome"]),
+        (&json!("restore"), &json!("done")),
+        "{document}"
+    );
+    assert_eq!(step["changed"].as_array().map(Vec::len), Some(2), "{document}");
+    assert_eq!(restores(&stage).len(), 3);
+    // The set-up is what it was.
+    stage.az("platform", &["status", "--check"]).ok();
+}
+
+#[test]
+fn a_plan_is_validated_by_azure_and_restores_nothing() {
+    let stage = backed_up();
+    let (mark, state) = (stage.mark(), stage.state_text());
+    let plan = |words: &[&str]| stage.az("platform", &[&["restore", "--plan"], words].concat());
+    plan(&MAPPED)
+        .ends(Exit::Pending.code())
+        .says("has validated the request")
+        .says("1 change pending");
+    assert_eq!(acts(&stage, mark), ["validateRestore"]);
+    stage.sandbox.set("restore_refusal=yes").unwrap();
+    let refused = plan(&[&MAPPED[..], &["-o", "json"]].concat()).ends(Exit::Failed.code());
+    let step = &refused.json()["steps"][1];
+    assert_eq!(
+        step["error"]["code"], "UserErrorSourceandTargetClusterCRDVersionMismatch",
+        "{refused}"
+    );
+    restore(&stage, &MAPPED)
+        .ends(Exit::Failed.code())
+        .says("UserErrorSourceandTargetClusterCRDVersionMismatch");
+    assert!(acts(&stage, mark).iter().all(|act| act == "validateRestore"));
+    assert!(restores(&stage).is_empty());
+    assert_eq!(stage.state_text(), state);
+}
+
+#[test]
+fn nothing_is_requested_for_what_is_named_wrongly() {
+    let stage = backed_up();
+    let mark = stage.mark();
+    let cases: [(&[&str], &str); 9] = [
+        (&[], "--namespace shop=shop-restored"),
+        (&["--namespace", "shop"], "--namespace shop=shop-restored"),
+        (&["--namespace", "shop=shop"], "--in-place RESOURCE-GROUP/CLUSTER"),
+        (
+            &["--namespace", "shop=dataprotection-microsoft"],
+            "belongs to the system",
+        ),
+        (&["--namespace", "a=x", "--namespace", "b=x"], "would both become x"),
+        (&["--namespace", "shop=Shop"], "1 to 63 lower-case letters"),
+        (
+            &["--namespace", "shop", "--in-place", "rg-aks/other"],
+            "the state file names cluster rg-aks/aks-demo",
+        ),
+        (
+            &["--namespace", "shop", "--in-place", "aks-demo"],
+            "RESOURCE-GROUP/NAME",
+        ),
+        (
+            &[
+                "--namespace",
+                "a=b",
+                "--include-resource-type",
+                "v1/Secret",
+                "--exclude-resource-type",
+                "v1/Secret",
+            ],
+            "both name v1/Secret",
+        ),
+    ];
+    for (words, says) in cases {
+        restore(&stage, words).ends(Exit::Usage.code()).says(says);
+    }
+    restore(&stage, &[&MAPPED[..], &["--point", "nope"]].concat())
+        .ends(Exit::Missing.code())
+        .says("has no recovery point nope");
+    assert_eq!(acts(&stage, mark), [""; 0]);
+}
+
+#[test]
+fn a_recovery_point_that_cannot_be_restored_is_refused_with_the_reason() {
+    let stage = backed_up();
+    let mark = stage.mark();
+    for (fate, says) in [("partial", "Partial"), ("expired", "it expired on 2020-01-01")] {
+        stage.sandbox.set(&format!("point_fate={fate}")).unwrap();
+        restore(&stage, &MAPPED).ends(Exit::Failed.code()).says(says);
+    }
+    place(&stage, "good", |own| {
+        own["recoveryPointState"] = Value::Null;
+        own["expiryTime"] = Value::Null;
+        own["recoveryPointTime"] = json!("2026-01-01T06:00:00Z");
+    });
+    restore(&stage, &MAPPED)
+        .ends(Exit::Failed.code())
+        .says("choose the newest that can, of 2026-01-01 06:00:00 UTC: --point good");
+    assert_eq!(acts(&stage, mark), [""; 0]);
+    restore(&stage, &[&MAPPED[..], &["--at", "2026-01-01T06:00:00Z"]].concat()).ok();
+    assert_eq!(source(&stage), "good");
+    stage.sandbox.set("point_fate=vault").unwrap();
+    restore(&stage, &MAPPED)
+        .ends(Exit::Failed.code())
+        .says("VaultStore only")
+        .says("isn't supported by this version");
+}
+
+#[test]
+fn the_state_of_instance_and_cluster_decides_before_anything_is_requested() {
+    let stage = backed_up().accepting("BackupsSuspended");
+    let set = |switch: &str| stage.sandbox.set(switch).unwrap();
+    let mark = stage.mark();
+    let refused = |says: &str, fix: &str| {
+        restore(&stage, &MAPPED).ends(Exit::Failed.code()).says(says).says(fix);
+        assert_eq!(acts(&stage, mark), [""; 0]);
+    };
+    set("instance_state=ProtectionError");
+    refused("is in state ProtectionError", "az aksbackup protect");
+    set("instance_state=BackupsSuspended");
+    set("cluster_stopped=true");
+    refused("stopped", "az aks start");
+    set("cluster_stopped=false");
+    restore(&stage, &MAPPED).ok();
+    let mark = stage.mark();
+    set("instance_state=SoftDeleted");
+    restore(&stage, &MAPPED)
+        .ends(Exit::Failed.code())
+        .says("is in state SoftDeleted")
+        .says("az aksbackup undelete --keep-stopped");
+    assert_eq!(acts(&stage, mark), [""; 0]);
+}
+
+#[test]
+fn ten_restores_are_a_day_s_and_another_one_that_runs_is_not_taken_for_this_one() {
+    let stage = backed_up();
+    restore(&stage, &MAPPED).ok();
+    let job = restores(&stage).remove(0);
+    let copy = |name: &str, status: &str| {
+        let mut job = job.clone();
+        job["id"] = json!(job["id"].as_str().unwrap().rsplit_once('/').unwrap().0.to_owned() + "/" + name);
+        job["name"] = json!(name);
+        job["properties"]["status"] = json!(status);
+        stage.sandbox.azure().place(job);
+    };
+    copy("other", "InProgress");
+    let mark = stage.mark();
+    restore(&stage, &MAPPED)
+        .ends(Exit::Failed.code())
+        .says("another restore is running: job other")
+        .says("az aksbackup jobs other");
+    copy("other", "Completed");
+    (2..10).for_each(|at| copy(&format!("copy-{at}"), "Completed"));
+    restore(&stage, &MAPPED)
+        .ends(Exit::Failed.code())
+        .says("10 restores of the backup instance have been started today (UTC)");
+    assert_eq!(acts(&stage, mark), [""; 0]);
+}
+
+#[test]
+fn a_job_with_warnings_is_no_success_and_a_failed_one_names_the_cause() {
+    let stage = backed_up();
+    stage.sandbox.set("restore_warnings=1").unwrap();
+    restore(&stage, &MAPPED)
+        .ends(Exit::Pending.code())
+        .says("CompletedWithWarnings")
+        .says("persistentvolumeclaim/data: The volume claim was not restored: it exists.")
+        .says("az aksbackup jobs ");
+    stage.sandbox.set("restore_failures=1").unwrap();
+    restore(&stage, &MAPPED)
+        .ends(Exit::Failed.code())
+        .says("UserErrorBackupPluginPodRestartedDuringRestore")
+        .says("once that is cured: az aksbackup restore --namespace shop=shop-restored");
+    // A failed one is over.
+    restore(&stage, &MAPPED).ok().says("2 changes");
+    assert_eq!(restores(&stage).len(), 3);
+}
+
+#[test]
+fn a_run_that_does_not_wait_is_taken_up_by_the_same_command() {
+    let stage = backed_up();
+    stage.sandbox.set("restore_job=2000").unwrap();
+    let begun = restore(&stage, &[&MAPPED[..], &["--no-wait"]].concat()).ok();
+    begun.says("InProgress").says("it goes on by itself");
+    assert_eq!(intents(&stage), 1);
+    // What another command asks for is another restore.
+    restore(&stage, &IN_PLACE)
+        .ends(Exit::Failed.code())
+        .says("another restore is running");
+    let mark = stage.mark();
+    let run = restore(&stage, &MAPPED).ok();
+    run.says("started by an earlier run on").says("Completed");
+    assert_eq!((acts(&stage, mark), intents(&stage)), (Vec::<String>::new(), 0));
+    assert_eq!(restores(&stage).len(), 1);
+}
+
+#[test]
+fn a_restore_killed_at_any_request_is_one_restore() {
+    let stage = backed_up();
+    let command = || stage.az_command("platform", &[&["restore"], &MAPPED[..], &["--yes"]].concat());
+    for (at, number) in (8..17).enumerate() {
+        killed_at(&stage, command(), number, is_request);
+        // The job of the killed run is the one that this run reports, also if it is over.
+        if number % 2 == 0 {
+            stage.sandbox.azure().skip(600.0);
+        }
+        restore(&stage, &MAPPED).ok();
+        assert_eq!(
+            restores(&stage).len(),
+            at + 1,
+            "killed at request {number}: one job each time"
+        );
+        assert_eq!(intents(&stage), 0);
+    }
+}
+
+#[test]
+fn a_request_without_an_answer_is_found_again() {
+    let stage = backed_up();
+    stage.sandbox.set("fault=truncated@POST:/restore?:1").unwrap();
+    restore(&stage, &MAPPED).ok();
+    assert_eq!(restores(&stage).len(), 1);
+}
+
+#[test]
+fn whoever_may_not_restore_hears_who_may_and_what_is_missing() {
+    let stage = backed_up();
+    let mark = stage.mark();
+    for words in [&["restore", "--yes"][..], &["restore", "--plan"]] {
+        let run = stage
+            .az("reader", &[words, &MAPPED[..]].concat())
+            .ends(Exit::TheirTurn.code());
+        run.says("role Backup Operator or Contributor")
+            .says("needs Microsoft.DataProtection/backupVaults/backupInstances/validateRestore/action on ")
+            .says("needs Microsoft.DataProtection/backupVaults/backupInstances/restore/action on ")
+            .says("run   az aksbackup restore --namespace shop=shop-restored");
+    }
+    assert_eq!(acts(&stage, mark), [""; 0]);
+}
+
+#[test]
+fn the_person_is_asked_and_a_file_of_somebody_else_is_confirmed_by_name() {
+    let stage = backed_up();
+    let mark = stage.mark();
+    let ask = || stage.az_command("platform", &[&["restore"], &MAPPED[..]].concat());
+    answered(ask(), "Make these changes?", "n\n")
+        .unwrap()
+        .ends(Exit::Pending.code());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut other = stage.az_command("platform", &[&["restore"], &MAPPED[..], &["--yes"]].concat());
+    finish(other.env("HOME", elsewhere.path()))
+        .ends(Exit::Usage.code())
+        .says("az aksbackup restore --namespace shop=shop-restored --subscription")
+        .says("--cluster RESOURCE-GROUP/NAME");
+    assert_eq!(acts(&stage, mark), [""; 0]);
+    answered(ask(), "Make these changes?", "y\n").unwrap().ok();
+    assert_eq!(restores(&stage).len(), 1);
+}
+
+#[test]
+fn a_cluster_that_nothing_protects_has_nothing_to_restore() {
+    let stage = Part::Protect.stage();
+    restore(&stage, &MAPPED)
+        .ends(Exit::Missing.code())
+        .says("has no backup instance")
+        .says("az aksbackup protect");
+}
