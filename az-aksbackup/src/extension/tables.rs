@@ -12,7 +12,7 @@ const FINDINGS: &str = "findings[].{Severity:severity, Finding:id, Object:object
 const FAILURES: &str = "failures[].{Id:id, Cause:cause} || failure.{Id:id, Cause:cause, Fix:fix}";
 
 /// Of the commands whose document is of a kind of its own.
-const OWN: [(&str, &str); 11] = [
+const OWN: [(&str, &str); 12] = [
     (
         "init",
         "differences[].{Key:key, Before:old, Now:new} || target.{Cluster:cluster, Account:storage.account, \

@@ -166,7 +166,11 @@ mod tests {
             changes: vec![note],
             turns: Vec::new(),
         };
-        let step = |step, ending| StepReport { step, ending };
+        let step = |step, ending| StepReport {
+            step,
+            ending,
+            refused: false,
+        };
         Report {
             steps: vec![
                 step(StepName::Preflight, done("whoever looks")),
