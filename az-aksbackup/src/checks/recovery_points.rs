@@ -96,7 +96,7 @@ pub(crate) mod tests {
     #[test]
     fn the_newest_is_first_and_one_without_a_time_is_last() {
         let none = point("none", "2026-01-05T06:00:00Z", |own| {
-            own["recoveryPointTime"] = Value::Null
+            own["recoveryPointTime"] = Value::Null;
         });
         let points = newest_first(vec![
             none,
@@ -114,7 +114,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_null_state_is_good_and_every_obstacle_is_named() {
-        let changes: [(fn(&mut Value), &str); 6] = [
+        type Case = (fn(&mut Value), &'static str);
+        let changes: [Case; 6] = [
             (|own| own["recoveryPointState"] = json!("Partial"), "Partial"),
             (
                 |own| own["expiryTime"] = json!("2026-01-20T00:00:00Z"),
@@ -139,7 +140,7 @@ pub(crate) mod tests {
             assert!(text.contains(why), "{text}");
         }
         let completed = point("new", "2026-01-04T06:00:00Z", |own| {
-            own["recoveryPointState"] = json!("Completed")
+            own["recoveryPointState"] = json!("Completed");
         });
         assert_eq!(obstacle(&completed, now()), None);
         assert_eq!(obstacle(&point("new", "2026-01-04T06:00:00Z", |_| ()), now()), None);
