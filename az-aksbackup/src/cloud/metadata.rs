@@ -81,11 +81,9 @@ impl Cloud {
             Some(metadata) => Self::from_metadata(metadata, url),
             None => match wanted.and_then(|name| Self::known(name.as_str())) {
                 Some(cloud) => Ok(cloud),
-                None => Failure::usage(format!(
-                    "{METADATA_VARIABLE} does not describe the cloud that --cloud names"
-                ))
-                .because(format!("it has {}", names(&metadata)))
-                .err(),
+                None => Failure::usage(format!("{METADATA_VARIABLE} doesn't describe the cloud in --cloud"))
+                    .because(format!("it has {}", names(&metadata)))
+                    .err(),
             },
         }
     }
@@ -104,7 +102,7 @@ impl Cloud {
         let login = host(&metadata.authentication.login_endpoint);
         let (Some(name), Some(arm), Some(login)) = (name, arm, login) else {
             return undescribed(url)
-                .because("it lacks a name, or an https address of its Resource Manager or its login")
+                .because("it lacks a name, or an https address of its Resource Manager or its sign-in")
                 .err();
         };
         let audience = metadata
@@ -129,7 +127,7 @@ impl Cloud {
 /// Reads the document as patiently as any other of ARM.
 async fn fetch(transport: &Transport, trace: Trace, deadline: Deadline, url: &str) -> Outcome<Document> {
     let Some(address) = Url::parse(url).ok().filter(|url| url.scheme() == "https") else {
-        return undescribed(url).because("it is no https URL").err();
+        return undescribed(url).because("it isn't an https URL").err();
     };
     let pace = pace_of(&address);
     let pipeline = transport::pipeline(
@@ -155,7 +153,7 @@ async fn fetch(transport: &Transport, trace: Trace, deadline: Deadline, url: &st
     };
     let status = u16::from(response.status());
     if !response.status().is_success() {
-        return failed(url).because(format!("it answers with HTTP {status}")).err();
+        return failed(url).because(format!("it returned HTTP {status}")).err();
     }
     let body: &[u8] = response.body();
     let body = body.strip_prefix(MARK).unwrap_or(body);

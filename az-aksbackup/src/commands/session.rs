@@ -180,7 +180,7 @@ fn one_subscription(target: &Target) -> Outcome<()> {
             format!("its subscription is {own}, its cluster is in subscription {cluster}"),
         )
         .hint(fix![
-            "ask where the file comes from, or begin anew: ",
+            "ask where the file comes from, or create a new one: ",
             az("init --state FILE")
         ])
         .err()

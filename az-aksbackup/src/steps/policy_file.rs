@@ -64,7 +64,7 @@ fn beside(file: &str) -> Outcome<()> {
     if Path::new(file).components().all(inside) {
         return Ok(());
     }
-    refused(file, "it is not beside the state file or in a folder below it").err()
+    refused(file, "it isn't in the directory of the state file or below it").err()
 }
 
 /// What the digest of a handoff and a remembered confirmation stand for includes the policy: once a vault has it, Azure doesn't let it
@@ -86,7 +86,7 @@ fn refused(file: &str, why: &str) -> Failure {
     Failure::new(Exit::StateUnreadable, what)
         .at_key("target.policy.file", why)
         .hint(fix![
-            "put the policy beside the state file: ",
+            "move the policy file next to the state file: ",
             az("init --policy-file FILE")
         ])
 }

@@ -123,7 +123,7 @@ pub(crate) async fn subscriptions(reader: &Reader, wanted: Option<&str>) -> Outc
 
 fn unknown(reader: &Reader, subscription: &str) -> Failure {
     Failure::missing(format!(
-        "subscription {subscription} does not exist, or {} may not see it",
+        "subscription {subscription} doesn't exist, or {} has no access to it",
         reader.caller().name
     ))
     .hint(shell("az account list --output table"))

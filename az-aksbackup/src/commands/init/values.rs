@@ -5,13 +5,13 @@ use clap::ValueEnum;
 /// Redundancy of a new vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Redundancy {
-    /// Three copies in one zone
+    /// Store three copies in one zone
     #[value(name = "LocallyRedundant", alias = "LRS")]
     Local,
-    /// Copies in three zones
+    /// Store copies in three zones
     #[value(name = "ZoneRedundant", alias = "ZRS")]
     Zone,
-    /// Copies in the paired region too
+    /// Store copies in the paired region too
     #[value(name = "GeoRedundant", alias = "GRS")]
     Geo,
 }
@@ -31,9 +31,9 @@ impl Redundancy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "PascalCase")]
 pub(crate) enum SoftDelete {
-    /// What was deleted is kept for a while
+    /// Keep deleted backups for a retention period
     On,
-    /// What was deleted is gone
+    /// Remove deleted backups immediately
     Off,
 }
 
@@ -81,7 +81,7 @@ pub(super) fn schedule(text: &str) -> Result<String, String> {
 pub(super) fn retention(text: &str) -> Result<String, String> {
     let upper = text.to_ascii_uppercase();
     let bare = upper.strip_prefix('P').unwrap_or(&upper);
-    let refused = || format!("{text:?} is no period; write 7d, 4w, 3m, 1y or P7D");
+    let refused = || format!("{text:?} isn't a valid retention; use a value such as 7d, 4w, 3m, 1y, or P7D");
     let (unit, number) = "DWMY"
         .chars()
         .find_map(|unit| bare.strip_suffix(unit).map(|number| (unit, number)))
