@@ -293,7 +293,7 @@ fn availability_sets(cluster: &Cluster) -> Check {
 fn pools(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "node pools";
     match cluster.has_no_suitable_pool() {
-        false => Check::ok(LINK, NAME, "one fits the extension's pods"),
+        false => Check::ok(LINK, NAME, "a suitable node pool exists"),
         true => {
             let hint = shell(format!(
                 "az aks nodepool add --cluster-name {} --resource-group {} --subscription {} --name linux --os-type Linux",

@@ -145,12 +145,9 @@ pub(crate) async fn on(cli: &Cli, state: State, writes: bool) -> Outcome<Session
         false => None,
     };
     let Some(target) = state.target.clone() else {
-        return Failure::missing(format!(
-            "state file {} says nothing of what to protect",
-            cli.common.state.display()
-        ))
-        .hint(az("init"))
-        .err();
+        return Failure::missing(format!("state file {} has no [target]", cli.common.state.display()))
+            .hint(az("init"))
+            .err();
     };
     one_subscription(&target)?;
     let console = cli.common.console();

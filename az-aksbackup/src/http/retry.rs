@@ -180,7 +180,7 @@ impl Attempts {
         if !pause.is_zero() {
             let url = readable(request.url());
             (self.trace)(format!(
-                "{} {url} waits {}ms for its turn",
+                "{} {url} is delayed by {}ms",
                 request.method().as_str(),
                 pause.as_millis()
             ));

@@ -124,7 +124,7 @@ fn holds(own: &Value, asked: &Value) -> bool {
 /// Exit 2: no JSON, or no policy for AKS.
 pub(crate) fn parse(text: &str, name: &str) -> Outcome<Asked> {
     let unusable = |why: String| {
-        Failure::usage(format!("policy file {name} cannot be used"))
+        Failure::usage(format!("cannot use policy file {name}"))
             .because(why)
             .hint(shell(
                 "az dataprotection backup-policy get-default-policy-template --datasource-type AzureKubernetesService",

@@ -245,7 +245,7 @@ fn chosen(seen: &Seen) -> Option<&Extension> {
 }
 
 fn no_storage<T>() -> Outcome<T> {
-    Failure::failed("cannot tell the extension where to store backups")
+    Failure::failed("cannot configure the extension's storage")
         .because("the storage account has not been seen")
         .err()
 }

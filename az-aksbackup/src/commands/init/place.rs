@@ -237,7 +237,7 @@ async fn listed(
         .collect();
     let at = match found.len() {
         0 => {
-            return Failure::missing(format!("{} sees no such AKS cluster", reader.caller().name))
+            return Failure::missing(format!("{} has no access to such an AKS cluster", reader.caller().name))
                 .hint(shell("az aks list --output table"))
                 .err();
         }

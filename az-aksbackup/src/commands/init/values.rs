@@ -73,7 +73,7 @@ pub(super) fn schedule(text: &str) -> Result<String, String> {
         ("daily" | "1d" | "p1d" | "24h", _) => Ok("P1D".to_owned()),
         ("weekly" | "1w" | "p1w", _) => Ok("P1W".to_owned()),
         (_, "4" | "6" | "8" | "12") if lower.ends_with('h') => Ok(format!("PT{hours}H")),
-        _ => Err("AKS is backed up every 4h, 6h, 8h, 12h, daily, or weekly".to_owned()),
+        _ => Err("supported intervals for AKS: 4h, 6h, 8h, 12h, daily, and weekly".to_owned()),
     }
 }
 
