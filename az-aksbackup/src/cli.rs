@@ -20,10 +20,11 @@ pub(crate) use flags::{
 };
 pub(crate) use restore::{Conflict, PointsArgs, RestoreArgs, Volumes};
 
-/// Set up keyless Azure Backup for an AKS cluster: the cloud side
+/// Set up keyless Azure Backup for an AKS cluster: the Azure side
 ///
-/// The work is handed from team to team by a state file: `az aksbackup` does what Azure Resource Manager does, `kubectl
-/// aksbackup` what the cluster's API server does. Every command looks before it writes, and can be run again at any time.
+/// Several teams share the work by means of a state file: `az aksbackup` configures Azure resources, and `kubectl
+/// aksbackup` configures the cluster. Every command checks the live state before it changes anything, and can be run
+/// again at any time.
 #[derive(Debug, Parser)]
 #[command(
     name = "az aksbackup",
@@ -33,7 +34,7 @@ pub(crate) use restore::{Conflict, PointsArgs, RestoreArgs, Volumes};
     after_help = EXAMPLES,
     after_long_help = concat!(
         "Examples:\n",
-        "  az aksbackup init -g rg-aks -n aks-demo   # what to protect, and with what\n",
+        "  az aksbackup init -g rg-aks -n aks-demo   # choose what to protect, and where to store backups\n",
         "  az aksbackup prepare                      # platform team\n",
         "  az aksbackup grant                        # subscription owner\n",
         "  kubectl aksbackup configure               # cluster admin\n",
@@ -42,15 +43,15 @@ pub(crate) use restore::{Conflict, PointsArgs, RestoreArgs, Volumes};
         "Exit codes:\n",
         "    0  done; nothing left for this command\n",
         "    1  failed\n",
-        "    2  wrong usage\n",
+        "    2  incorrect usage\n",
         "    3  the named resource does not exist\n",
-        "    4  not permitted, or not signed in\n",
-        "    5  waiting for another person: who, which permission, and the command are printed\n",
-        "    6  the state file is held by another process\n",
+        "    4  not authorized, or not signed in\n",
+        "    5  waiting for another person; the output names the person, the permission, and the command\n",
+        "    6  the state file is locked by another process\n",
         "    7  the state file is unreadable, newer, or in conflict\n",
         "    8  changes pending (--dry-run, status --check) or findings (verify, doctor, list --check)\n",
         "  124  timed out while waiting; run the command again to resume\n",
-        "  130  interrupted; nothing is lost",
+        "  130  interrupted; all progress is saved",
     ),
 )]
 pub(crate) struct Cli {
@@ -66,7 +67,7 @@ pub(crate) struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  az aksbackup init -g rg-aks -n aks-demo   # what to protect, and with what
+  az aksbackup init -g rg-aks -n aks-demo   # choose what to protect, and where to store backups
   az aksbackup prepare                      # platform team
   az aksbackup grant                        # subscription owner
   kubectl aksbackup configure               # cluster admin
@@ -78,13 +79,14 @@ More: az aksbackup --help";
 /// Which Azure, and who.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AzureArgs {
-    /// Subscription of the cluster, by id or name
+    /// Name or ID of the subscription that contains the cluster
     #[arg(long, global = true, value_name = "SUBSCRIPTION")]
     pub(crate) subscription: Option<String>,
-    /// Cloud, by its name in az: AzureCloud, AzureUSGovernment, AzureChinaCloud, or one of ARM_CLOUD_METADATA_URL
+    /// Azure cloud, by its name in the Azure CLI: AzureCloud, AzureUSGovernment, AzureChinaCloud, or one from
+    /// ARM_CLOUD_METADATA_URL
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) cloud: Option<CloudName>,
-    /// How to sign in
+    /// Sign-in method
     #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WAY")]
     pub(crate) auth: Auth,
 }
@@ -92,7 +94,7 @@ pub(crate) struct AzureArgs {
 /// A command that changes something.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct WriteArgs {
-    /// Show what would change, with the right that each change needs, and change nothing
+    /// Print the planned changes and the permission that each requires, without making any
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -100,54 +102,54 @@ pub(crate) struct WriteArgs {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Choose what to protect and with what, and write it into the state file
+    /// Choose what to protect and where to store backups, and write it to the state file
     #[command(after_help = "Examples:
-  az aksbackup init                                   # asks
+  az aksbackup init                                   # prompts for every value
   az aksbackup init -g rg-aks -n aks-demo --yes       # with defaults
   az aksbackup init --cluster-id /subscriptions/.../managedClusters/aks-demo \\
       --storage-account stbackup --storage-resource-group rg-backup --container aks-demo \\
       --vault bv-demo --vault-resource-group rg-backup --snapshot-group rg-snapshots \\
-      --retention 30d                                 # with names of your choice
-  az aksbackup init --retention 30d --dry-run         # shows the difference to the state file")]
+      --retention 30d                                 # with custom names
+  az aksbackup init --retention 30d --dry-run         # shows the difference from the state file")]
     Init(Box<InitArgs>),
-    /// Create storage, vault, policy, extension and federated credentials (platform team)
+    /// Create the storage, vault, policy, extension, and federated credentials (platform team)
     #[command(after_help = "Examples:
   az aksbackup prepare --dry-run                      # show the changes
-  az aksbackup prepare --yes                          # without asking
-  az aksbackup prepare --only storage --only vault-and-policy   # these steps only
+  az aksbackup prepare --yes                          # without prompts
+  az aksbackup prepare --only storage --only vault-and-policy   # only these steps
   az aksbackup prepare \\
-      --subject system:serviceaccount:dataprotection-microsoft:my-account   # one more account")]
+      --subject system:serviceaccount:dataprotection-microsoft:my-account   # an additional service account")]
     Prepare(PrepareArgs),
-    /// Assign the roles that backup needs (subscription owner)
+    /// Assign the roles that backups require (subscription owner)
     #[command(after_help = "Examples:
   az aksbackup grant --dry-run                        # show the role assignments
   az aksbackup grant --subscription contoso --cluster rg-aks/aks-demo --vault rg-backup/bv-demo \\
       --storage-account rg-backup/stbackup --snapshot-resource-group rg-snapshots \\
-      --yes                                           # in a script: name what gets access
+      --yes                                           # in a script: confirm what gets access
   az aksbackup grant --on-container                   # the narrower scope")]
     Grant(GrantArgs),
-    /// Put the cluster under protection: the backup instance (platform team)
+    /// Create the backup instance, so that the cluster is protected (platform team)
     #[command(after_help = "Examples:
   az aksbackup protect                                # after kubectl aksbackup configure
-  az aksbackup protect --without-verification         # although the cluster side has not reported yet
-  az aksbackup protect --no-wait --yes                # the next protect tells how it ended")]
+  az aksbackup protect --without-verification         # even if the cluster side hasn't reported yet
+  az aksbackup protect --no-wait --yes                # the next protect reports the result")]
     Protect(ProtectArgs),
-    /// Take a backup now, and wait for it (platform team)
+    /// Start an on-demand backup, and wait for it (platform team)
     #[command(after_help = "Examples:
-  az aksbackup backup                                 # by the only rule of the policy
-  az aksbackup backup --rule BackupDaily --retention-tag Default --timeout 2h   # by that rule
-  az aksbackup backup --no-wait --yes                 # the next backup follows it")]
+  az aksbackup backup                                 # with the only backup rule of the policy
+  az aksbackup backup --rule BackupDaily --retention-tag Default --timeout 2h   # with a specific rule and tag
+  az aksbackup backup --no-wait --yes                 # the next backup resumes waiting for the job")]
     Backup(BackupArgs),
     /// List backup jobs, or show one
     #[command(after_help = "Examples:
-  az aksbackup jobs                                   # of this cluster
-  az aksbackup jobs --all -o json                     # of the whole vault
+  az aksbackup jobs                                   # jobs of this cluster
+  az aksbackup jobs --all -o json                     # jobs of the whole vault
   az aksbackup jobs 11111111-2222-3333-4444-555555555555   # one job, with its errors")]
     Jobs(JobsArgs),
-    /// List the AKS clusters that the signed-in account can see, with their protection and last backup
+    /// List the AKS clusters that the signed-in account can read, with their protection and last backup
     #[command(after_help = "Examples:
-  az aksbackup list                                   # of the default subscription
-  az aksbackup list --all-subscriptions -o json       # of every subscription, for a program
+  az aksbackup list                                   # in the default subscription
+  az aksbackup list --all-subscriptions -o json       # in every subscription, for a program
   az aksbackup list --unprotected                     # clusters without a backup instance
   az aksbackup list -g rg-aks --check                 # exits with code 8 if a cluster has a finding")]
     List(ListArgs),
@@ -168,32 +170,32 @@ pub(crate) enum Command {
     Restore(Box<RestoreArgs>),
     /// Suspend scheduled backups; recovery points still expire (platform team)
     #[command(after_help = "Examples:
-  az aksbackup suspend --dry-run                      # show what no longer happens
-  az aksbackup suspend                                # resume is the way back
+  az aksbackup suspend --dry-run                      # show what would no longer happen
+  az aksbackup suspend                                # to revert it, run resume
   az aksbackup suspend --yes --reduce-protection      # in a script")]
     Suspend(ReducingArgs),
-    /// Stop protection and keep every recovery point until it is resumed (platform team)
+    /// Stop protection, and keep every recovery point until protection is resumed (platform team)
     #[command(after_help = "Examples:
-  az aksbackup stop --dry-run                         # show what no longer happens
-  az aksbackup stop                                   # resume is the way back
+  az aksbackup stop --dry-run                         # show what would no longer happen
+  az aksbackup stop                                   # to revert it, run resume
   az aksbackup stop --yes --reduce-protection         # in a script")]
     Stop(ReducingArgs),
-    /// Resume what was suspended or stopped (platform team)
+    /// Resume suspended or stopped protection (platform team)
     #[command(after_help = "Examples:
-  az aksbackup resume --dry-run                       # show what begins again
-  az aksbackup resume                                 # until the cluster is protected
-  az aksbackup resume --no-wait --yes                 # the next resume tells how it ended")]
+  az aksbackup resume --dry-run                       # show what would start again
+  az aksbackup resume                                 # wait until the cluster is protected
+  az aksbackup resume --no-wait --yes                 # the next resume reports the result")]
     Resume(LifecycleArgs),
-    /// Bring a soft-deleted backup instance back and resume its protection (platform team)
+    /// Restore a soft-deleted backup instance, and resume its protection (platform team)
     #[command(after_help = "Examples:
-  az aksbackup undelete --dry-run                     # show what comes back
-  az aksbackup undelete --keep-stopped                # no scheduled backups yet
+  az aksbackup undelete --dry-run                     # show what would be restored
+  az aksbackup undelete --keep-stopped                # without scheduled backups
   az aksbackup undelete                               # with scheduled backups")]
     Undelete(UndeleteArgs),
-    /// Do every cloud step that you may, and say what is left for whom
+    /// Run every cloud step that you have permission for, and list what is left and who can do it
     #[command(after_help = "Examples:
   az aksbackup up --dry-run                           # show the changes
-  az aksbackup up --yes                               # without asking")]
+  az aksbackup up --yes                               # without prompts")]
     Up(UpArgs),
     /// Apply the plan that a dry run of prepare, grant or protect has saved, if it is still exactly what would be done
     #[command(after_help = "Examples:
@@ -201,55 +203,56 @@ pub(crate) enum Command {
   az aksbackup apply plan.json                        # after a review; asks, as prepare does
   az aksbackup apply plan.json --yes                  # exits with code 8 if anything differs from the plan")]
     Apply(ApplyArgs),
-    /// Stop the protection and keep the backups, or undo everything that this tool created
+    /// Stop protection and keep the backups, or delete everything that this tool created
     #[command(after_help = "Examples:
-  az aksbackup teardown --dry-run                     # show what goes, what stays, and why
-  az aksbackup teardown                               # stop the protection, keep the backups
-  az aksbackup teardown --delete-backups rg-aks/aks-demo   # with all backups, for good
+  az aksbackup teardown --dry-run                     # show what would be deleted, what stays, and why
+  az aksbackup teardown                               # stop protection and keep the backups
+  az aksbackup teardown --delete-backups rg-aks/aks-demo   # with all backups, permanently
   az aksbackup teardown --subscription contoso --cluster rg-aks/aks-demo --vault rg-backup/bv-demo \\
       --storage-account rg-backup/stbackup --snapshot-resource-group rg-snapshots \\
-      --yes --reduce-protection                       # in a script: name what is undone")]
+      --yes --reduce-protection                       # in a script: confirm what is deleted")]
     Teardown(TeardownArgs),
-    /// Show what is done, what is next, and whose turn it is
+    /// Show completed steps, the next step, and who can do it
     #[command(after_help = "Examples:
-  az aksbackup status                                 # by what Azure shows
-  az aksbackup status --offline                       # from the state file alone, without a login
-  az aksbackup status -g rg-aks -n aks-demo           # of a cluster without a state file
+  az aksbackup status                                 # check the live state in Azure
+  az aksbackup status --offline                       # only what the state file records; no sign-in
+  az aksbackup status -g rg-aks -n aks-demo           # for a cluster without a state file
   az aksbackup status --check                         # exits with code 8 if anything is left")]
     Status(StatusFlags),
-    /// Check every link of the chain that Azure shows; changes nothing
+    /// Check every part of the backup chain that is visible in Azure; read-only
     #[command(after_help = "Examples:
-  az aksbackup verify                                   # against the state file
+  az aksbackup verify                                   # compare with the state file
   az aksbackup verify -g rg-aks -n aks-demo -o json     # exits with code 8 if there are findings
-  az aksbackup verify --pre                             # before anything is set up
-  az aksbackup verify --wait --timeout 1h               # until nothing is wrong; 124 if that takes longer
-  az aksbackup verify --watch                           # show what becomes different
-  az aksbackup verify --with cluster.json               # one chain with the result of: kubectl aksbackup verify -o json
-  az aksbackup verify --metrics aks.prom                # also as Prometheus metrics, for the textfile collector
-  az aksbackup verify --save --fail-on error            # keep the result for kubectl aksbackup; warnings end 0")]
+  az aksbackup verify --pre                             # before the setup
+  az aksbackup verify --wait --timeout 1h               # until there are no findings; exits with code 124 on timeout
+  az aksbackup verify --watch                           # print only changes
+  az aksbackup verify --with cluster.json               # combine with: kubectl aksbackup verify -o json
+  az aksbackup verify --metrics aks.prom                # also write Prometheus metrics for the textfile collector
+  az aksbackup verify --save --fail-on error            # save the result for kubectl aksbackup; ignore warnings")]
     Verify(VerifyFlags),
-    /// Name the known failures behind what Azure shows and says, the cause first, each with its cure
+    /// Diagnose failures from the checks and Azure's messages: root cause first, each with its fix
     #[command(after_help = "Examples:
-  az aksbackup doctor                                   # what is wrong with this cluster
-  az aksbackup doctor list                              # every known failure
-  az aksbackup doctor explain FIC-ISSUER                # all about one
+  az aksbackup doctor                                   # diagnose this cluster
+  az aksbackup doctor list                              # list the known failures
+  az aksbackup doctor explain FIC-ISSUER                # describe one of them
   az aksbackup doctor -g rg-aks -n aks-demo -o json     # exits with code 8 if there are findings
-  az aksbackup doctor --with cluster.json               # one chain with the result of: kubectl aksbackup doctor -o json
-  az aksbackup doctor --fix                             # run our own commands against it, each after asking")]
+  az aksbackup doctor --with cluster.json               # combine with: kubectl aksbackup doctor -o json
+  az aksbackup doctor --fix                             # run the aksbackup command that fixes it, after a prompt")]
     Doctor(DoctorFlags),
-    /// Print a message for whoever is next: what was done, what to run, which rights, and a digest of the state file
+    /// Print a message for the next person: completed steps, the command to run, required permissions, and a digest of
+    /// the state file
     #[command(after_help = "Examples:
-  az aksbackup handoff                                # plain text, ready to mail
+  az aksbackup handoff                                # plain text, for an email
   az aksbackup handoff --format markdown              # for a ticket
   az aksbackup handoff -o json                        # for a program")]
     Handoff(HandoffArgs),
-    /// Make one page for the hand-off and the audit: the chain, who did what, what is wrong and what cures it
+    /// Create a single-page report for handoff and audit: the chain, who did what, findings, and fixes
     #[command(after_help = "Examples:
-  az aksbackup report --out report.html                    # to read, to print, to send
-  az aksbackup report --offline --with cluster.json --out report.html   # from files alone
+  az aksbackup report --out report.html                    # to read, print, or send
+  az aksbackup report --offline --with cluster.json --out report.html   # only from files
   az aksbackup report --format markdown                    # for a ticket
   az aksbackup report -o json                              # with the findings as SARIF
-  az aksbackup report --bundle support.tar                 # for a supporter: the page, the state file, the checks")]
+  az aksbackup report --bundle support.tar                 # for a support case: report, state file, and checks")]
     Report(ReportArgs),
     /// Export what was set up as a template or for Terraform, or a person's permissions as a custom role
     #[command(after_help = "Examples:
@@ -257,11 +260,11 @@ pub(crate) enum Command {
   az aksbackup export --format terraform --out backup.tf   # for Terraform's provider azapi, with import blocks
   az aksbackup export --format role --person platform-team --out role.json   # a custom role for the platform team")]
     Export(ExportArgs),
-    /// Merge copies of the state file into it, table by table
+    /// Merge copies of the state file, table by table
     #[command(after_help = "Examples:
-  az aksbackup merge from-cluster-team.toml             # take what is later
+  az aksbackup merge from-cluster-team.toml             # take newer tables from the copy
   az aksbackup merge a.toml b.toml --dry-run            # show what would be taken
-  az aksbackup merge b.toml --theirs cluster --ours cloud.roles   # where both sides changed a table")]
+  az aksbackup merge b.toml --theirs cluster --ours cloud.roles   # for tables that both sides changed")]
     Merge(MergeArgs),
     /// Show how two state files differ
     #[command(after_help = "Examples:
@@ -271,48 +274,48 @@ pub(crate) enum Command {
     /// Upgrade the state file to the current schema version
     #[command(after_help = "Examples:
   az aksbackup migrate --dry-run   # show the change
-  az aksbackup migrate --yes       # without asking")]
+  az aksbackup migrate --yes       # without a prompt")]
     Migrate(MigrateArgs),
     /// Print the JSON Schema of the state file
     #[command(after_help = "Examples:
-  az aksbackup schema > aksbackup.schema.json   # beside the state file, for editors")]
+  az aksbackup schema > aksbackup.schema.json   # next to the state file, for editors")]
     Schema,
-    /// Print the completion script of a shell
+    /// Print the completion script for a shell
     #[command(after_help = "Examples:
-  source <(az-aksbackup completion bash)                 # bash, in this session
-  az-aksbackup completion zsh > ~/.zfunc/_az-aksbackup   # zsh, in a folder of $fpath")]
+  source <(az-aksbackup completion bash)                 # bash, in the current session
+  az-aksbackup completion zsh > ~/.zfunc/_az-aksbackup   # zsh, in a directory of $fpath")]
     Completion {
-        /// The shell
+        /// Name of the shell
         shell: Shell,
     },
-    /// Print the commands as data, for az's extension
+    /// Print the commands as data, for the Azure CLI extension
     #[command(
         name = "__describe",
         hide = true,
         after_help = "Examples:\n  az-aksbackup __describe"
     )]
     Describe,
-    /// Print the values that an option may take, for az's extension
+    /// Print the possible values of an option, for the Azure CLI extension
     #[command(
         name = "__complete",
         hide = true,
         after_help = "Examples:\n  az-aksbackup __complete vault"
     )]
     Complete {
-        /// The option, by its name in the description
+        /// Name of the option in the description
         option: String,
-        /// The words that it has already
+        /// Arguments that precede it
         before: Vec<String>,
     },
-    /// Write the man pages into a folder
+    /// Write the man pages to a directory
     #[command(name = "__man", hide = true, after_help = "Examples:\n  az-aksbackup __man man1")]
     Man {
-        /// The folder
+        /// Directory for the man pages
         folder: std::path::PathBuf,
     },
     /// Print the version
     #[command(after_help = "Examples:
-  az aksbackup version              # of the program
+  az aksbackup version              # as text
   az aksbackup version -o json      # for a program")]
     Version,
 }

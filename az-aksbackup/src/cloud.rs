@@ -116,10 +116,10 @@ impl Cloud {
             return Ok(());
         }
         Failure::usage(format!(
-            "the state file is for cloud {target}, you are signed in to cloud {}",
+            "the state file is for cloud {target}, but you're signed in to cloud {}",
             self.name
         ))
-        .at_key("target.cloud", format!("the file says {target}"))
+        .at_key("target.cloud", format!("the file has {target}"))
         .hint(format!("az cloud set --name {target}, or --cloud {target}"))
         .err()
     }
@@ -133,9 +133,12 @@ fn pace_of(url: &Url) -> Pace {
 
 fn unknown(name: &str) -> Failure {
     let known: Vec<&str> = CLOUDS.iter().map(|(name, ..)| *name).collect();
-    Failure::usage(format!("cloud {name} is not known"))
-        .because(format!("known are {}", known.join(", ")))
-        .hint(format!("describe any other by ARM's metadata: {METADATA_VARIABLE}=https://HOST/metadata/endpoints?api-version=2020-06-01"))
+    Failure::usage(format!("unknown cloud {name}"))
+        .because(format!("supported clouds: {}", known.join(", ")))
+        .hint(format!(
+            "to use another cloud, set the URL of its metadata: \
+            {METADATA_VARIABLE}=https://HOST/metadata/endpoints?api-version=2020-06-01"
+        ))
 }
 
 #[cfg(test)]

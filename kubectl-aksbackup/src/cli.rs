@@ -15,9 +15,9 @@ use crate::cluster::flags::ConnectionFlags;
 
 /// Set up keyless Azure Backup for an AKS cluster: the cluster side
 ///
-/// The work is handed from team to team by a state file: `az aksbackup` does what Azure Resource Manager does, `kubectl
-/// aksbackup` what the cluster's API server does. Every command looks before it writes, and can be run again at any
-/// time.
+/// Several teams share the work by means of a state file: `az aksbackup` configures Azure resources, and `kubectl
+/// aksbackup` configures the cluster. Every command checks the live state before it changes anything, and can be run
+/// again at any time.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl aksbackup",
@@ -28,22 +28,22 @@ use crate::cluster::flags::ConnectionFlags;
     after_long_help = concat!(
         "Examples:\n",
         "  kubectl aksbackup configure               # cluster admin, after: az aksbackup grant\n",
-        "  kubectl aksbackup configure --dry-run     # what would change, with the right for each change\n",
-        "  kubectl aksbackup verify                  # proof that workload identity works; needs no state file\n",
-        "  kubectl aksbackup logs --follow           # what Velero says\n",
-        "  kubectl aksbackup status                  # what is done, and whose turn it is\n\n",
+        "  kubectl aksbackup configure --dry-run     # list the changes, and the permission that each requires\n",
+        "  kubectl aksbackup verify                  # check workload identity; requires no state file\n",
+        "  kubectl aksbackup logs --follow           # print the Velero log\n",
+        "  kubectl aksbackup status                  # what is done, and who does the next step\n\n",
         "Exit codes:\n",
         "    0  done; nothing left for this command\n",
         "    1  failed\n",
-        "    2  wrong usage\n",
+        "    2  incorrect usage\n",
         "    3  the named resource does not exist\n",
-        "    4  not permitted, or not signed in\n",
-        "    5  waiting for another person: who, which permission, and the command are printed\n",
-        "    6  the state file is held by another process\n",
+        "    4  not authorized, or not signed in\n",
+        "    5  waiting for another person; the output names the person, the permission, and the command\n",
+        "    6  the state file is locked by another process\n",
         "    7  the state file is unreadable, newer, or in conflict\n",
         "    8  changes pending (--dry-run, status --check) or findings (verify, doctor)\n",
         "  124  timed out while waiting; run the command again to resume\n",
-        "  130  interrupted; nothing is lost",
+        "  130  interrupted; all progress is saved",
     ),
 )]
 pub(crate) struct Cli {
@@ -60,82 +60,84 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "Examples:
   kubectl aksbackup configure               # cluster admin, after: az aksbackup grant
-  kubectl aksbackup verify                  # proof that workload identity works; needs no state file
-  kubectl aksbackup logs --follow           # what Velero says
-  kubectl aksbackup status                  # what is done, and whose turn it is
+  kubectl aksbackup verify                  # check workload identity; requires no state file
+  kubectl aksbackup logs --follow           # print the Velero log
+  kubectl aksbackup status                  # what is done, and who does the next step
 
 More: kubectl aksbackup --help";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Let the extension's pods use workload identity: annotations, one rollout, proof (steps 6, 9, 10)
+    /// Configure the extension's pods to use workload identity: annotations, one rollout, verification (steps 6, 9,
+    /// 10)
     #[command(after_help = "Examples:
   kubectl aksbackup configure
   kubectl aksbackup configure --context aks-demo --state aks-demo.toml
-  kubectl aksbackup configure --client-id 00000000-0000-0000-0000-000000000000 --yes   # as the platform team told you
-  kubectl aksbackup configure --dry-run          # list the changes, send nothing
-  kubectl aksbackup configure --dry-run=server   # let the cluster's admission judge them too")]
+  kubectl aksbackup configure --client-id 00000000-0000-0000-0000-000000000000 --yes   # client ID from the platform team
+  kubectl aksbackup configure --dry-run          # list the changes without sending any
+  kubectl aksbackup configure --dry-run=server   # also run the cluster's admission and validation")]
     Configure(ConfigureArgs),
-    /// Prove that the running pods use workload identity and reach their storage (step 10); changes nothing
+    /// Check that the running pods use workload identity and can access their storage (step 10); read-only
     #[command(after_help = "Examples:
   kubectl aksbackup verify
-  kubectl aksbackup verify --context aks-demo -o json   # findings end 8
+  kubectl aksbackup verify --context aks-demo -o json   # exits with code 8 if there are findings
   kubectl aksbackup verify --pre                        # before the extension is installed
-  kubectl aksbackup verify --wait --timeout 10m         # until nothing is wrong; 124 if that takes longer
-  kubectl aksbackup verify --watch                      # show what becomes different
-  kubectl aksbackup verify --with cloud.json            # one chain with the result of: az aksbackup verify -o json
-  kubectl aksbackup verify --metrics aks.prom           # also as Prometheus metrics, for the textfile collector
-  kubectl aksbackup verify --save --fail-on error       # keep the result for az aksbackup verify; warnings end 0")]
+  kubectl aksbackup verify --wait --timeout 10m         # until there are no findings; exits with code 124 on timeout
+  kubectl aksbackup verify --watch                      # print only changes
+  kubectl aksbackup verify --with cloud.json            # combine with the result of: az aksbackup verify -o json
+  kubectl aksbackup verify --metrics aks.prom           # also write Prometheus metrics for the textfile collector
+  kubectl aksbackup verify --save --fail-on error       # save the result for az aksbackup verify; ignore warnings")]
     Verify(VerifyFlags),
-    /// Say what is wrong, why, and what to type: the checks of verify, logs and events, and every failure that is known
+    /// Diagnose failures from the checks of verify, logs, and events: root cause first, each with its fix
     #[command(after_help = "Examples:
   kubectl aksbackup doctor
-  kubectl aksbackup doctor -o json                # findings end 8, the cause first
-  kubectl aksbackup doctor explain WI-POD-STALE   # all that is known of one failure; list names all
-  kubectl aksbackup doctor --with cloud.json      # one chain with the result of: az aksbackup doctor -o json
-  kubectl aksbackup doctor --fix                  # asks, and runs kubectl aksbackup configure
-  kubectl aksbackup doctor --fix --client-id 00000000-0000-0000-0000-000000000000 --yes   # as the platform team told you")]
+  kubectl aksbackup doctor -o json                # exits with code 8 if there are findings; root cause first
+  kubectl aksbackup doctor explain WI-POD-STALE   # describe a known failure; list prints all of them
+  kubectl aksbackup doctor --with cloud.json      # combine with the result of: az aksbackup doctor -o json
+  kubectl aksbackup doctor --fix                  # prompt, then run kubectl aksbackup configure
+  kubectl aksbackup doctor --fix --client-id 00000000-0000-0000-0000-000000000000 --yes   # client ID from the platform team")]
     Doctor(DoctorFlags),
-    /// Show which steps are done, and whose turn it is
+    /// Show completed steps, the next step, and who can do it
     #[command(after_help = "Examples:
   kubectl aksbackup status
-  kubectl aksbackup status --offline   # the state file alone
+  kubectl aksbackup status --offline   # only what the state file records
   kubectl aksbackup status --check     # exits with code 8 if anything is left")]
     Status(StatusArgs),
-    /// Print a message for whoever is next: what was done, what to run, which rights, and a digest of the state file
+    /// Print a message for the next person: completed steps, the command to run, required permissions, and a digest of
+    /// the state file
     #[command(after_help = "Examples:
-  kubectl aksbackup handoff                       # plain text, ready to mail
+  kubectl aksbackup handoff                       # plain text, for an email
   kubectl aksbackup handoff --format markdown     # for a ticket
   kubectl aksbackup handoff -o json")]
     Handoff(HandoffArgs),
-    /// Make one page for the hand-off and the audit: the chain, who did what, what is wrong and what cures it
+    /// Create a single-page report for handoff and audit: the chain, who did what, findings, and fixes
     #[command(after_help = "Examples:
-  kubectl aksbackup report --out report.html      # to read, to print, to send
+  kubectl aksbackup report --out report.html      # to read, print, or send
   kubectl aksbackup report --offline --with cloud.json --out report.html
   kubectl aksbackup report --format markdown      # for a ticket
   kubectl aksbackup report -o json                # with the findings as SARIF
-  kubectl aksbackup report --bundle cluster.tar   # for a supporter: with objects and logs of the cluster")]
+  kubectl aksbackup report --bundle cluster.tar   # for a support case: with objects and logs of the cluster")]
     Report(ReportArgs),
-    /// Print the log of Velero in the extension's agent
+    /// Print the Velero log of the extension's agent
     #[command(after_help = "Examples:
   kubectl aksbackup logs
   kubectl aksbackup logs --tail 200 --since 1h
   kubectl aksbackup logs --tail -1 --timestamps --all-containers
   kubectl aksbackup logs --follow -c kubernetes-agent")]
     Logs(LogsArgs),
-    /// Take back what `configure` changed, and only that
+    /// Revert only the changes made by `configure`
     #[command(after_help = "Examples:
   kubectl aksbackup unconfigure
   kubectl aksbackup unconfigure --dry-run
 
-A value that configure --force-conflicts replaced is removed and not restored.")]
+A value that configure --force-conflicts replaced is removed but not restored.")]
     Unconfigure(DryRunArgs),
-    /// Merge copies of the state file into it, table by table
+    /// Merge copies of the state file, table by table
     #[command(after_help = "Examples:
   kubectl aksbackup merge from-cluster-team.toml
   kubectl aksbackup merge a.toml b.toml --dry-run
-  kubectl aksbackup merge b.toml --theirs cluster --ours cloud.roles   # where both sides changed a table")]
+  kubectl aksbackup merge b.toml --theirs cluster --ours cloud.roles   # for tables that both sides changed")]
     Merge(MergeArgs),
     /// Show how two state files differ
     #[command(after_help = "Examples:
@@ -149,14 +151,14 @@ A value that configure --force-conflicts replaced is removed and not restored.")
     Migrate(MigrateArgs),
     /// Print the JSON Schema of the state file
     #[command(after_help = "Examples:
-  kubectl aksbackup schema > aksbackup.schema.json   # beside the state file, for editors")]
+  kubectl aksbackup schema > aksbackup.schema.json   # next to the state file, for editors")]
     Schema,
-    /// Print the completion script of a shell
+    /// Print the completion script for a shell
     #[command(after_help = "Examples:
   kubectl aksbackup completion bash > /etc/bash_completion.d/kubectl-aksbackup
   kubectl aksbackup completion zsh > \"${fpath[1]}/_kubectl-aksbackup\"")]
     Completion {
-        /// The shell
+        /// Name of the shell
         shell: Shell,
     },
     /// Print the candidates for the last of WORDS, for kubectl_complete-aksbackup
@@ -166,18 +168,18 @@ A value that configure --force-conflicts replaced is removed and not restored.")
         after_help = "Examples:\n  kubectl-aksbackup __complete verify --cont"
     )]
     Complete {
-        /// What was typed after `kubectl aksbackup`
+        /// Words typed after `kubectl aksbackup`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<std::ffi::OsString>,
     },
-    /// Write the man pages into a folder
+    /// Write the man pages to a directory
     #[command(
         name = "__man",
         hide = true,
         after_help = "Examples:\n  kubectl-aksbackup __man man1"
     )]
     Man {
-        /// The folder
+        /// Directory for the man pages
         folder: std::path::PathBuf,
     },
     /// Print the version
@@ -189,12 +191,12 @@ A value that configure --force-conflicts replaced is removed and not restored.")
 /// How far a dry run goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum DryRun {
-    /// None: change what has to be changed
+    /// Make the changes
     #[default]
     None,
-    /// Send no change
+    /// Print the changes without sending any
     Client,
-    /// Send each change with dryRun=All: admission and validation run, nothing is kept
+    /// Submit each change with dryRun=All: admission and validation run, nothing is persisted
     Server,
 }
 
@@ -208,7 +210,7 @@ impl DryRun {
 /// Flags of commands that change something.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct DryRunArgs {
-    /// Show what would change, with the right that each change needs, and change nothing
+    /// Print the planned changes and the permission that each requires, without making any
     #[arg(
         long,
         value_enum,
@@ -227,7 +229,7 @@ pub(crate) struct ConfigureArgs {
     /// How far to go.
     #[command(flatten)]
     pub(crate) dry: DryRunArgs,
-    /// Take fields over that another field manager has set to another value
+    /// Take over fields that another field manager has set to a different value
     #[arg(long)]
     pub(crate) force_conflicts: bool,
     /// Whose identity the pods get.
@@ -257,7 +259,7 @@ pub(crate) struct DoctorFlags {
 /// Flags of `verify`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct VerifyFlags {
-    /// Before the extension is installed: look for what would stand in its way
+    /// Check the prerequisites before the extension is installed
     #[arg(long)]
     pub(crate) pre: bool,
     /// Those of both programs.
@@ -268,28 +270,28 @@ pub(crate) struct VerifyFlags {
 /// Flags of `logs`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LogsArgs {
-    /// Lines from the end of each log; -1 for all
+    /// Number of lines from the end of each log; -1 for all
     #[arg(long, default_value_t = 20, value_name = "LINES", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
     pub(crate) tail: i64,
-    /// Lines that are not older, such as 5m or 1h
+    /// Print only lines newer than this duration, such as 5m or 1h
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub(crate) since: Option<Duration>,
-    /// Lines from this time on, such as 2026-01-31T12:00:00Z
+    /// Print only lines since this time, such as 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME", conflicts_with = "since")]
     pub(crate) since_time: Option<Timestamp>,
-    /// Begin each line with the time at which it was written
+    /// Prefix each line with its timestamp
     #[arg(long)]
     pub(crate) timestamps: bool,
-    /// Go on with what is written from now on
+    /// Stream new lines
     #[arg(long, short = 'f')]
     pub(crate) follow: bool,
     /// Name of the container [default: the one with Velero]
     #[arg(long, short = 'c', value_name = "NAME")]
     pub(crate) container: Option<String>,
-    /// Print the log of every container, also of those that run before the others
+    /// Print the logs of all containers, including init containers
     #[arg(long, conflicts_with = "container")]
     pub(crate) all_containers: bool,
-    /// Of the container that ran before
+    /// Print the log of the previous run of the container
     #[arg(long, short = 'p')]
     pub(crate) previous: bool,
 }

@@ -46,31 +46,31 @@ pub struct CommonArgs {
         value_name = "FILE"
     )]
     pub state: PathBuf,
-    /// Do not ask before changing anything
+    /// Skip the confirmation prompt for changes
     #[arg(long, short = 'y', global = true)]
     pub yes: bool,
-    /// Timeout for the whole command, such as 90s, 45m or 2h
+    /// Timeout for the whole command, such as 90s, 45m, or 2h
     #[arg(long, global = true, default_value = "90m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
-    /// How long to wait for another process that holds the state file
+    /// How long to wait for another process that has locked the state file
     #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION")]
     pub lock_timeout: Duration,
-    /// Work without a lock, where the file system has none and no other process uses the file
+    /// Don't lock the state file; use only if the file system doesn't support locks and no one else is using the file
     #[arg(long, global = true)]
     pub no_lock: bool,
-    /// Refuse a state file whose values are others than those that `handoff` printed this digest of
+    /// Fail unless the state file matches this digest (printed by `handoff`)
     #[arg(long, global = true, value_name = "DIGEST")]
     pub expect_digest: Option<Digest>,
-    /// Form of the result
+    /// Output format
     #[arg(long, short = 'o', global = true, default_value = "text", value_name = "FORMAT")]
     pub output: Format,
-    /// Say results and errors only
+    /// Print only results and errors
     #[arg(long, short = 'q', global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say each request too
+    /// Log every request
     #[arg(long, short = 'v', global = true)]
     pub verbose: bool,
-    /// No color
+    /// Disable colored output
     #[arg(long, global = true)]
     pub no_color: bool,
     /// When the command was started.
@@ -84,7 +84,7 @@ pub struct CommonArgs {
 /// Flags of `handoff`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct HandoffArgs {
-    /// Form of the message, which `-o json` also wraps into a document
+    /// Message format; -o json wraps the message in a JSON document
     #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
     pub format: Markup,
 }
@@ -92,19 +92,19 @@ pub struct HandoffArgs {
 /// How a message is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Markup {
-    /// Plain, for a mail
+    /// Plain text, for an email
     Text,
-    /// For a ticket or a chat
+    /// Markdown, for a ticket or a chat
     Markdown,
 }
 
 /// Flags of `status`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct StatusArgs {
-    /// Show what the state file says, without a look at the world
+    /// Show only what the state file records, without checking the live state
     #[arg(long)]
     pub offline: bool,
-    /// End 8 if anything is left to do
+    /// Exit with code 8 if anything is left to do
     #[arg(long)]
     pub check: bool,
 }
@@ -166,9 +166,9 @@ impl CommonArgs {
     /// # Errors
     /// Always: exit 7 is kept for unreadable files, a missing one is exit 3.
     pub fn no_state<T>(&self) -> Outcome<T> {
-        Failure::missing(format!("there is no state file {}", self.state.display()))
-            .hint(fix!["begin with: ", az("init")])
-            .hint("or name the file that the other team gave you: --state FILE")
+        Failure::missing(format!("state file {} doesn't exist", self.state.display()))
+            .hint(fix!["create it: ", az("init")])
+            .hint("or specify the file from the other team: --state FILE")
             .err()
     }
 }
@@ -196,7 +196,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
         .map(|duration| duration.min(LONGEST))
-        .ok_or_else(|| format!("{text:?} is no duration; write 90s, 45m or 2h"))
+        .ok_or_else(|| format!("{text:?} isn't a valid duration; use a value such as 90s, 45m, or 2h"))
 }
 
 #[cfg(test)]

@@ -44,10 +44,10 @@ pub const UNREADABLE: &str = "UnreadableAnswer";
 impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bytes(most) => write!(f, "the answer is larger than {}", size(*most)),
-            Self::Line(most) => write!(f, "a line of the answer is longer than {}", size(*most)),
-            Self::Elements(most) => write!(f, "the lists of the answer have more than {most} elements"),
-            Self::Members(most) => write!(f, "the objects of the answer have more than {most} members"),
+            Self::Bytes(most) => write!(f, "the response is larger than {}", size(*most)),
+            Self::Line(most) => write!(f, "a line of the response is longer than {}", size(*most)),
+            Self::Elements(most) => write!(f, "the lists of the response have more than {most} elements"),
+            Self::Members(most) => write!(f, "the objects of the response have more than {most} members"),
         }
     }
 }
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(taken(Meter::of_lines(4096), &chunk, 5), Err(Excess::Line(4096)));
         let line = [b" ".repeat(1023), b"\n".to_vec()].concat();
         assert_eq!(taken(Meter::of_lines(4096), &line, 1000), Ok(()));
-        assert_eq!(Excess::Bytes(8 << 20).to_string(), "the answer is larger than 8 MiB");
+        assert_eq!(Excess::Bytes(8 << 20).to_string(), "the response is larger than 8 MiB");
     }
 
     #[test]

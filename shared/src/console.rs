@@ -321,8 +321,8 @@ impl Console {
             self.clear();
             return Ok(());
         }
-        Failure::usage(format!("cannot ask without a terminal: {question}"))
-            .hint(format!("answer beforehand: {flag}"))
+        Failure::usage(format!("cannot prompt without a terminal: {question}"))
+            .hint(format!("to answer in advance, use {flag}"))
             .err()
     }
 
@@ -353,9 +353,9 @@ fn forget_typed() {
 fn answered<T>(answer: dialoguer::Result<T>) -> Outcome<T> {
     answer.or_else(|dialoguer::Error::IO(error)| {
         if error.kind() == std::io::ErrorKind::Interrupted {
-            return Failure::new(crate::exit::Exit::Interrupted, "interrupted; nothing was changed").err();
+            return Failure::new(crate::exit::Exit::Interrupted, "interrupted; no changes were made").err();
         }
-        Failure::failed("cannot read the answer")
+        Failure::failed("cannot read the input")
             .because(error.to_string())
             .err()
     })

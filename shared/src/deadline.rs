@@ -57,9 +57,9 @@ impl Deadline {
     /// The failure of a command that reached its deadline, and `why` it is not done.
     #[must_use]
     pub fn reached(self, why: impl Into<String>) -> Failure {
-        Failure::new(Exit::Deadline, format!("not done within {}", self.limit()))
+        Failure::new(Exit::Deadline, format!("timed out after {}", self.limit()))
             .because(why)
-            .hint("nothing is lost: run the same command again to resume, or allow more time: --timeout 90m")
+            .hint("run the same command again to resume, or allow more time: --timeout 90m")
     }
 
     /// The result of `future`, if it comes before the deadline.
@@ -84,7 +84,7 @@ impl Deadline {
     pub async fn hold<T>(self, command: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         match tokio::time::timeout(self.left().saturating_add(GRACE), command).await {
             Ok(outcome) => outcome,
-            Err(_) => self.reached("waiting for an answer").err(),
+            Err(_) => self.reached("waiting for input").err(),
         }
     }
 }

@@ -17,7 +17,7 @@ pub struct Digest(String);
 
 /// A text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a digest is sha256: and 64 hexadecimal digits; `handoff` and `status -o json` print it")]
+#[error("expected sha256: followed by 64 hexadecimal digits; `handoff` and `status -o json` print the digest")]
 pub struct InvalidDigest;
 
 const PREFIX: &str = "sha256:";

@@ -39,14 +39,14 @@ impl Exit {
     pub const ALL: [(Self, &str); 11] = [
         (Self::Done, "done; nothing left for this command"),
         (Self::Failed, "failed"),
-        (Self::Usage, "wrong usage"),
+        (Self::Usage, "incorrect usage"),
         (Self::Missing, "the named resource does not exist"),
-        (Self::NotPermitted, "not permitted, or not signed in"),
+        (Self::NotPermitted, "not authorized, or not signed in"),
         (
             Self::TheirTurn,
-            "waiting for another person: who, which permission, and the command are printed",
+            "waiting for another person; the output names the person, the permission, and the command",
         ),
-        (Self::StateHeld, "the state file is held by another process"),
+        (Self::StateHeld, "the state file is locked by another process"),
         (
             Self::StateUnreadable,
             "the state file is unreadable, newer, or in conflict",
@@ -59,7 +59,7 @@ impl Exit {
             Self::Deadline,
             "timed out while waiting; run the command again to resume",
         ),
-        (Self::Interrupted, "interrupted; nothing is lost"),
+        (Self::Interrupted, "interrupted; all progress is saved"),
     ];
 
     /// The number that the process ends with.

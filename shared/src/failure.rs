@@ -114,7 +114,7 @@ impl Failure {
     pub fn advise(&mut self, command: &CommandLine) {
         if self.hints.iter().all(|hint| !hint.has_command()) {
             let again = command.clone().with("-v");
-            self.hints.push(fix!["run it again, with each request shown: ", again]);
+            self.hints.push(fix!["to log every request, run: ", again]);
         }
     }
 

@@ -71,6 +71,6 @@ pub(crate) fn keep(name: &str, text: &str, regenerate: &str) {
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         kept == text,
-        "docs/{name} is not what the types say; bring it up to date with: {regenerate}"
+        "docs/{name} differs from the types; to update it, run: {regenerate}"
     );
 }

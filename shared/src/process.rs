@@ -92,8 +92,8 @@ pub fn run<C: clap::CommandFactory>(
     let ending = runtime.block_on(async {
         tokio::select! {
             ending = command => ending,
-            () = interrupted() => Failure::new(Exit::Interrupted, "interrupted; nothing is lost")
-                .hint("run the same command again to go on").err(),
+            () = interrupted() => Failure::new(Exit::Interrupted, "interrupted; all progress is saved")
+                .hint("run the same command again to continue").err(),
         }
     });
     console.clear();

@@ -38,7 +38,7 @@ pub fn read_below(folder: &Path, name: &Path, most: u64) -> io::Result<Vec<u8>> 
         true => read(&path, most),
         false => Err(io::Error::new(
             ErrorKind::InvalidInput,
-            "a link leads out of the folder of the state file",
+            "a symbolic link leads out of the directory of the state file",
         )),
     }
 }

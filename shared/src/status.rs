@@ -178,8 +178,8 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
     let why = match standing {
         Standing::Done | Standing::Recorded | Standing::Unknown => return None,
         Standing::Open => format!("next is {words}"),
-        Standing::Drifted => format!("{words}, was done and is not any more"),
-        Standing::Stale => format!("{words}, is not as the state file has it any more"),
+        Standing::Drifted => format!("{words}, was done but isn't any longer"),
+        Standing::Stale => format!("{words}, no longer matches the state file"),
     };
     if let Some(Ending::Failed { error, .. }) = ending {
         // What the step can't do itself, its failure says how to do.
@@ -237,7 +237,7 @@ fn way_back(state: &State, step: StepName, standing: Standing, ending: Option<&E
     Some(Turn {
         who: step.turn().0,
         why: format!(
-            "{}: its state was {}, which is set on purpose",
+            "{}: its state was {}, which was set on purpose",
             step.in_words(),
             own.protection
         ),

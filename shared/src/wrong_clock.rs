@@ -12,7 +12,10 @@ pub fn hint(texts: &[String]) -> Option<String> {
     let is_of_another_time = |text: &String| OTHER_TIMES.iter().any(|words| text.contains(words));
     texts.iter().any(is_of_another_time).then(|| {
         let now = Timestamp::now().strftime("%Y-%m-%d %H:%M UTC");
-        format!("set the clock of this machine, which says {now}; if that is right, the certificate is not valid now")
+        format!(
+            "correct the clock of this machine, which is at {now}; if it is correct, the certificate isn't \
+            valid now"
+        )
     })
 }
 

@@ -139,7 +139,7 @@ fn a_policy_of_the_api_server_is_told_from_a_missing_permission_and_bare_pods_pr
     let run = run
         .ends(Exit::Failed.code())
         .says("templates cannot be changed on Fridays");
-    run.says("a policy or quota of the cluster refuses it");
+    run.says("a policy or quota of the cluster denied the request");
     let delete = ["delete", "validatingadmissionpolicybinding", "test-deployments"];
     stage.as_kubectl("cluster-admin", &delete).ok();
     until("templates can be changed again", || {

@@ -95,7 +95,7 @@ fn one_chain_is_made_of_both_views() {
         .kubectl("viewer", &["verify"])
         .ok()
         .says("\"is gone\" (reported by az aksbackup)")
-        .says("the chain breaks first at: storage");
+        .says("first broken check: storage");
     assert!(run.stderr.contains("aksbackup.cloud.json, made "), "{run}");
     let document = stage.kubectl("viewer", &["verify", "-o", "json", "--save"]).ok().json();
     assert_eq!(document["with"]["checks"][0]["says"], "is gone");
@@ -112,7 +112,7 @@ fn one_chain_is_made_of_both_views() {
         .kubectl("viewer", &["doctor"])
         .ok()
         .says("STO-CONTAINER-MISSING")
-        .says("doctor: nothing that is known is wrong on this side, 1 on the other");
+        .says("doctor: no known failure on this side, 1 on the other side");
     let missing = stage.kubectl("viewer", &["verify", "--with", "nowhere.json"]);
     missing.ends(Exit::Missing.code());
 }
@@ -146,9 +146,9 @@ fn doctor_makes_one_diagnosis_of_both_views() {
     stage
         .kubectl("viewer", &with)
         .ends(Exit::Pending.code())
-        .says("seen by:  az aksbackup at 20")
+        .says("found by: az aksbackup at 20")
         .says("follows:  FIC-ISSUER")
-        .says("the chain breaks first at: federated credentials (FIC-ISSUER, as az aksbackup saw)");
+        .says("first broken check: federated credentials (FIC-ISSUER, reported by az aksbackup)");
     let run = stage.kubectl("viewer", &[&with[..], &["-o", "json"]].concat());
     let document = run.ends(Exit::Pending.code()).json();
     let told = document["joint"].as_array().unwrap().iter();
@@ -171,7 +171,7 @@ fn doctor_makes_one_diagnosis_of_both_views() {
     let run = stage.kubectl("viewer", &with).ends(Exit::Pending.code());
     assert!(!run.stdout.contains("FIC-ISSUER"), "{run}");
     assert!(
-        run.stderr.contains("but for what was worked on since:") && run.stderr.contains("federated credentials"),
+        run.stderr.contains("except for what has changed since:") && run.stderr.contains("federated credentials"),
         "{run}"
     );
 }
@@ -194,7 +194,7 @@ fn a_view_of_somebody_who_means_harm_does_none() {
     assert!(!run.stdout.contains("\nfaked"), "{run}");
     for text in ["{", "[]", "{\"plane\":\"cloud\"}", &"[".repeat(100_000)] {
         std::fs::write(&path, text).unwrap();
-        stage.kubectl("viewer", &["verify"]).ok().says("is left out");
+        stage.kubectl("viewer", &["verify"]).ok().says("is ignored");
         let named = stage.kubectl("viewer", &["verify", "--with", path.to_str().unwrap()]);
         named.ends(Exit::StateUnreadable.code());
     }

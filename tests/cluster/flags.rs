@@ -52,7 +52,7 @@ fn dry_runs_write_nothing_and_the_server_s_is_judged_by_the_server(backend: Back
         let kept: Vec<&String> = changes.iter().filter(|own| !own.contains("dryRun=All")).collect();
         assert!(kept.is_empty() && stage.state_text() == file, "{kept:?}\n{run}");
         assert_eq!(
-            run.stderr.contains("the API server would accept it"),
+            run.stderr.contains("the API server would accept the change"),
             how.ends_with("server"),
             "{run}"
         );
@@ -126,7 +126,7 @@ fn impersonation_reaches_the_api_server_whole() {
     let run = stage
         .kubectl("cluster-admin", &["configure", "--as", "nobody"])
         .ends(Exit::NotPermitted.code());
-    run.says("nobody lacks rights");
+    run.says("nobody lacks permissions");
 }
 
 #[test]

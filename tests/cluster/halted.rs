@@ -147,8 +147,8 @@ fn storage_that_takes_no_backup(backend: Backend) {
     stage
         .kubectl("viewer", &["verify"])
         .ends(Exit::Pending.code())
-        .says("there is no storage location default")
-        .says("only a new installation creates it again");
+        .says("backup storage location default doesn't exist")
+        .says("only reinstalling it creates the location again");
     configure(&stage)
         .ends(Exit::TheirTurn.code())
         .says("az aksbackup prepare");
@@ -176,7 +176,7 @@ fn pods_that_do_not_start(backend: Backend) {
         cluster.set_fault(AGENT, Some(fault));
         configure(&stage)
             .ends(Exit::Failed.code())
-            .says(&format!("deployment {AGENT} does not get its new pods running"))
+            .says(&format!("the new pods of deployment {AGENT} aren't becoming ready"))
             .says("ProgressDeadlineExceeded")
             .says(word)
             .says(&format!("kubectl describe pods --namespace {NAMESPACE}"));
@@ -212,14 +212,14 @@ fn a_webhook_that_is_down_or_gone(backend: Backend) {
     }
     configure(&stage)
         .ends(Exit::Failed.code())
-        .says("get no workload identity")
+        .says("aren't injected with workload identity")
         .says("az aksbackup prepare")
         .says("--enable-workload-identity");
     assert_eq!(rolled(&stage), 0);
     stage
         .kubectl("viewer", &["verify", "--pre"])
         .ends(Exit::Pending.code())
-        .says("the webhook of workload identity is not installed");
+        .says("the workload identity webhook isn't installed");
 }
 
 on_both! {

@@ -64,7 +64,7 @@ fn a_credential_plugin_that_fails_hangs_or_asks_runs_once_and_keeps_its_secrets(
     run.ends(exit);
     let (run, runs) = with_plugin(&stage, asks, "Always", &[]);
     assert_eq!(runs, 0, "nobody is there whom it could ask\n{run}");
-    run.ends(exit).says("standard input is no terminal");
+    run.ends(exit).says("standard input isn't a terminal");
 }
 
 fn wrong_doors(backend: Backend) {
@@ -90,7 +90,7 @@ fn wrong_doors(backend: Backend) {
         ];
         let mut command = stage.kubectl_command("cluster-admin", &server);
         let run = finish(command.envs(proxies.iter().copied()));
-        (run.stdout.contains("there is no deployment"), run)
+        (run.stdout.contains("exist in namespace"), run)
     };
     let proxy = Proxy::to(&address(&stage));
     let way = format!("http://127.0.0.1:{}", proxy.port);

@@ -29,7 +29,7 @@ fn another_cluster_is_refused_before_any_write(backend: Backend) {
         let run = refused(&stage, || {
             stage.kubectl("other-cluster", command).ends(Exit::Failed.code())
         });
-        run.says("is not the cluster aks-demo of the state file")
+        run.says("isn't the cluster aks-demo in the state file")
             .says(&issuer)
             .says("--context");
     }
@@ -41,7 +41,7 @@ fn another_cluster_is_refused_before_any_write(backend: Backend) {
     let bare = issuer.strip_suffix('/').unwrap();
     std::fs::write(stage.state(), stage.state_text().replace(&issuer, bare)).unwrap();
     let run = refused(&stage, || configure(&stage).ends(Exit::Failed.code()));
-    run.says("trailing slash alone").says("az aksbackup prepare");
+    run.says("only the trailing slash differs").says("az aksbackup prepare");
 }
 
 /// The rights of `configure`, without the one that lets its caller read the issuer's discovery document.
@@ -105,7 +105,7 @@ fn rights_in_the_namespace_are_enough(backend: Backend) {
     let stage = granted(backend);
     stage.configure("namespace-admin", &[]).ok();
     let run = stage.kubectl("namespace-admin", &["verify"]).ok();
-    run.says("? cluster").says("the issuer may not be read");
+    run.says("? cluster").says("the issuer can't be read");
     // Fails before: the steps were done, and the cluster protected, in a cluster that could be any.
     let status = stage.kubectl("namespace-admin", &["status", "-o", "json"]).ok().json();
     let steps = status["steps"].as_array().unwrap();
@@ -117,7 +117,7 @@ fn rights_in_the_namespace_are_enough(backend: Backend) {
         (&json!("unknown"), &json!(false))
     );
     let run = stage.kubectl("namespace-admin", &["status"]).ok();
-    let run = run.says("in a cluster that isn't proven to be the state file's");
+    let run = run.says("in a cluster that isn't confirmed to be the state file's");
     assert!(!run.stdout.contains("the cluster is protected"), "{run}");
     verify(&stage).ok();
 }

@@ -17,8 +17,8 @@ const STORAGE: &[(&str, u16, &str)] = &[
     ("KeyBasedAuthenticationNotPermitted", 403, "az aksbackup prepare"),
     ("ContainerNotFound", 404, "az aksbackup prepare"),
     ("ContainerBeingDeleted", 409, "--container NAME"),
-    ("ContainerDisabled", 409, "Restore it"),
-    ("AccountIsDisabled", 403, "enabled again"),
+    ("ContainerDisabled", 409, "Restore the container"),
+    ("AccountIsDisabled", 403, "to enable it again"),
     ("InvalidAuthenticationInfo", 401, "tenant"),
     ("AuthenticationFailed", 403, "tenant"),
 ];
@@ -86,7 +86,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("no tenant ID specified. Check pod configuration", "az aks update"),
     (
         "Backup store contains invalid top-level directories: [photos]",
-        "fresh container",
+        "empty container",
     ),
     (
         "failed to get storage account access key: resource group is required in BSL",
@@ -124,12 +124,12 @@ const OTHERS: &[(&str, &str)] = &[
     (
         "AADSTS700211: No matching federated identity record found for presented assertion. Assertion Issuer: \
          'https://kubernetes.default.svc.cluster.local'",
-        "Switch the issuer on",
+        "Enable the OIDC issuer",
     ),
     (
         "Post \"https://login.microsoftonline.com/t/oauth2/v2.0/token\": dial tcp: lookup login.microsoftonline.com on \
          10.0.0.10:53: no such host",
-        "login.microsoftonline.com, port 443",
+        "login.microsoftonline.com on port 443",
     ),
     (
         "Post \"https://login.microsoftonline.com/t/oauth2/v2.0/token\": dial tcp 20.190.1.1:443: i/o timeout",
@@ -145,12 +145,12 @@ const OTHERS: &[(&str, &str)] = &[
     ),
     (
         "Get \"https://stbackup.blob.core.windows.net/b\": dial tcp: lookup stbackup.blob.core.windows.net: no such host",
-        "link the private zone",
+        "link the private DNS zone",
     ),
     (
         "Get \"https://stbackup.blob.core.windows.net/b\": dial tcp: lookup stbackup.privatelink.blob.core.windows.net: no such \
          host",
-        "link the private zone",
+        "link the private DNS zone",
     ),
     (
         "Get \"https://a.blob.core.windows.net/b\": dial tcp 20.60.1.1:443: connect: connection timed out",

@@ -88,7 +88,7 @@ fn fixing_asks_and_then_configures() {
     stage
         .kubectl("cluster-admin", &["doctor", "--fix"])
         .ends(Exit::Usage.code())
-        .says("cannot ask without a terminal");
+        .says("cannot prompt without a terminal");
     assert_eq!(stage.changes().len(), writes, "nobody said yes");
     // As for configure itself, a yes alone doesn't confirm the client ID of the file.
     stage

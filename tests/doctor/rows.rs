@@ -74,7 +74,7 @@ impl Row {
     fn fix(&self, untried: &BTreeMap<String, String>) -> String {
         let tried = self.states().any(|name| FIXED_BY.contains(&name));
         match (self.has_command, untried.get(&self.id)) {
-            (false, _) => "not one of our commands".into(),
+            (false, _) => "not an aksbackup command".into(),
             (true, Some(_)) => "not run, see below".into(),
             (true, None) if tried => "run, failure gone".into(),
             (true, None) => panic!("{}: no test runs its fix, and untried.toml doesn't say why", self.id),
@@ -186,12 +186,12 @@ fn table(rows: &[Row]) -> (String, usize) {
         fixtures += usize::from(!how.is_empty());
         if how.is_empty() {
             how.push(format!(
-                "unit test on its {}",
-                if row.has_text { "text" } else { "state" }
+                "unit test of its {}",
+                if row.has_text { "message" } else { "state" }
             ));
         }
         let result = match own.clone().any(|sample| sample.place == Place::Harmless) {
-            true => "no failure: not reported",
+            true => "not reported, as expected",
             false => "named first",
         };
         let _ = writeln!(
@@ -258,14 +258,15 @@ fn the_table_of_rows_is_whole_and_kept() {
     println!("{lines}{fixtures} of {} rows by a fixture", rows.len());
     assert!(fixtures >= 150, "only {fixtures} rows are tried by a fixture");
     let text = format!(
-        "# How each known failure was tried\n\nBy a fixture: the sandbox is in that state, or says that text in that place, and the real binary's \
-         `doctor` has to name the row first (`tests/run doctor`, `tests/run cluster`, `tests/run faults`). Else by a unit test of the engine, on the row's \
-         text or state alone. Refusals of Resource Manager are said to a read, because `doctor` writes nothing.\n\n{fixtures} of {} rows by \
-         a fixture, the others by unit tests. `AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-tests --test doctor table` writes this page.\n\n\
-         A fix that is one of our commands is run as it is printed, by the person who has it, and the failure has to be gone. Fixes \
-         that are commands of az or kubectl are parsed by the real programs (`tests/run native`).\n\n\
-         | row | tried by | result | its fix |\n| --- | --- | --- | --- |\n{lines}\n\
-         ## Fixes that no test runs\n\n| row | reason |\n| --- | --- |\n{}",
+        "# How each known failure was tested\n\nMost failures are tested by a fixture: the simulator is in that state, or returns that message in \
+         that place, and `doctor`\nmust name the failure first (`tests/run doctor`, `tests/run cluster`, `tests/run faults`). The others are tested by \
+         a unit test\nof the matching engine. Write errors of Azure Resource Manager are returned for a read, because `doctor` writes \
+         nothing.\n\n{fixtures} of {} failures are tested by a fixture. To update this page, run \
+         `AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-tests --test doctor table`.\n\n\
+         If the fix is an aksbackup command, the test runs it as it is printed, as the persona that is responsible for it, and the failure \
+         must be gone.\nFixes that are az or kubectl commands are parsed by the real programs (`tests/run native`).\n\n\
+         | failure | tested by | result | fix |\n| --- | --- | --- | --- |\n{lines}\n\
+         ## Fixes that no test runs\n\n| failure | reason |\n| --- | --- |\n{}",
         rows.len(),
         not_run(&rows)
     );

@@ -35,16 +35,16 @@ impl Place {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::StorageLocation => "message of the storage location",
-            Self::VeleroLog => "Velero's log",
+            Self::VeleroLog => "the Velero log",
             Self::PodLog => "log of another pod",
             Self::Event => "event",
             Self::Extension => "status of the extension",
             Self::Protection => "protection error",
             Self::Job => "error of a job",
-            Self::Refusal => "refusal of Resource Manager",
-            Self::SignIn => "refusal of Entra",
-            Self::Unit => "text alone",
-            Self::Harmless => "text alone",
+            Self::Refusal => "error of Azure Resource Manager",
+            Self::SignIn => "error of Microsoft Entra ID",
+            Self::Unit => "message only",
+            Self::Harmless => "message only",
         }
     }
 }

@@ -16,7 +16,7 @@ fn every_row_is_listed_and_told_whole_without_a_request() {
     }
     for run in both(&stage, &["doctor", "explain", "fic-issuer"]) {
         run.ok()
-            .says("proof:")
+            .says("confirm:")
             .says("T8 = ")
             .says("docs/failures/federated-credentials.md#fic-issuer");
     }
@@ -34,13 +34,13 @@ fn every_row_is_listed_and_told_whole_without_a_request() {
 fn what_is_not_known_is_told_with_what_may_have_been_meant() {
     let stage = Stage::new().unwrap();
     for run in both(&stage, &["doctor", "explain", "FIC-ISUER"]) {
-        run.ends(Exit::Missing.code()).says("did you mean: FIC-ISSUER");
+        run.ends(Exit::Missing.code()).says("similar IDs: FIC-ISSUER");
     }
     let [az, kubectl] = both(&stage, &["doctor", "explain", "NO-SUCH-THING"]);
     for (run, program) in [(az, "az"), (kubectl, "kubectl")] {
         let run = run.ends(Exit::Missing.code());
-        let run = run.says(&format!("all of them: {program} aksbackup doctor"));
-        assert!(!run.stderr.contains("did you mean"), "{run}");
+        let run = run.says(&format!("list the known failures: {program} aksbackup doctor"));
+        assert!(!run.stderr.contains("similar IDs"), "{run}");
     }
     for words in [
         &["doctor", "explain"][..],

@@ -1,4 +1,4 @@
-//! Disks that are full, read-only, closed, broken or gone, in the middle of `prepare`: the old file is intact, what was
+//! Disks that are full, read-only, closed, broken or gone, in the middle of `prepare`: the previous file is unchanged, what was
 //! achieved is said, and the next run finds it again.
 
 use std::io::Write as _;
@@ -73,7 +73,11 @@ fn a_full_disk() {
         let mut file = std::fs::File::create(&fill).unwrap();
         while file.write_all(&[0; 512]).is_ok() {}
     });
-    let words = ["No space left on device", "the old file is intact", "make room in "];
+    let words = [
+        "No space left on device",
+        "the previous file is unchanged",
+        "free up space in ",
+    ];
     failed(finish(&mut prepare(&stage)), &words);
     std::fs::remove_file(filler).unwrap();
     goes_on(&stage, prepare(&stage));
@@ -138,15 +142,15 @@ fn a_disk_that_cannot_make_it_durable() {
     for (inject, words) in [
         (
             "fsync:error=EIO:when=7+2",
-            ["Input/output error", "the old file is intact"],
+            ["Input/output error", "the previous file is unchanged"],
         ),
         (
             "fsync:error=EIO:when=8+2",
-            ["Input/output error", "the disk did not confirm it"],
+            ["Input/output error", "the disk didn't confirm it"],
         ),
         (
             "/^rename:error=EIO:when=4+",
-            ["Input/output error", "the old file is intact"],
+            ["Input/output error", "the previous file is unchanged"],
         ),
     ] {
         let (stage, folder) = stage();

@@ -24,7 +24,10 @@ fn an_older_file_is_raised_on_request_alone() {
         let text = copies.text("aksbackup.toml");
         assert!(text.starts_with("#:schema ") && text.contains("schema = 2\n"), "{text}");
         copies.run(program, &["migrate", "--yes"]).ok().says("nothing to do");
-        copies.run(program, &["diff", "old.toml"]).ok().says("say the same");
+        copies
+            .run(program, &["diff", "old.toml"])
+            .ok()
+            .says("have the same values");
         copies
             .run(program, &["migrate", "--state", "none.toml"])
             .ends(Exit::Missing.code());

@@ -40,7 +40,7 @@ fn hold(stage: &Stage, pid: u32, host: &str) -> File {
 
 fn refused(run: Run) -> Run {
     run.ends(6)
-        .says("aksbackup.toml is held by another process")
+        .says("aksbackup.toml is locked by another process")
         .says("--lock-timeout")
 }
 
@@ -89,7 +89,7 @@ fn a_killed_holder_holds_nothing_and_is_not_named() {
     );
     let held = File::open(lock_of(&stage)).unwrap();
     held.lock().unwrap();
-    refused(finish(&mut write(&stage, "1s"))).says("held by a process that left no name");
+    refused(finish(&mut write(&stage, "1s"))).says("locked by an unknown process");
     drop(held);
     let run = finish(&mut write(&stage, "0s")).ok();
     assert!(!run.stderr.contains("waiting"), "{run}");
@@ -180,7 +180,9 @@ fn a_file_system_without_locks_is_worked_on_only_by_who_says_so() {
     let before = stage.state_text();
     for errno in ["ENOLCK", "ENOSYS", "EOPNOTSUPP"] {
         let run = finish(&mut injected(&write(&stage, "1s"), &format!("flock:error={errno}")));
-        run.ends(7).says("this file system has no locks").says("--no-lock");
+        run.ends(7)
+            .says("this file system doesn't support locks")
+            .says("--no-lock");
     }
     assert_eq!(stage.state_text(), before);
     let mut command = write(&stage, "1s");

@@ -40,7 +40,10 @@ fn a_copy_that_is_ahead_is_taken_whole_and_a_second_merge_finds_nothing() {
             .says("cluster.rollout: from theirs.toml (by cluster-admin");
         assert_eq!(copies.text("aksbackup.toml"), before);
         copies.run(program, &THEIRS).ok().says("merge: wrote");
-        copies.run(program, &["diff", "theirs.toml"]).ok().says("say the same");
+        copies
+            .run(program, &["diff", "theirs.toml"])
+            .ok()
+            .says("have the same values");
         let text = copies.text("aksbackup.toml");
         assert!(
             text.contains(comment) && text.contains("[extra]") && !text.contains("removed"),
@@ -262,7 +265,7 @@ fn other_clusters_newer_files_and_files_that_are_not_there_are_refused() {
         copies
             .run(program, &["merge", "other.toml"])
             .ends(Exit::Usage.code())
-            .says("not of one cluster");
+            .says("belong to different clusters");
         copies.write("newer.toml", &text.replace("schema = 2\n", "schema = 3\n"));
         copies
             .run(program, &["merge", "newer.toml"])
@@ -288,12 +291,12 @@ fn diff_says_what_differs_in_words_and_in_json() {
         copies
             .run(program, &["diff", "aksbackup.toml", "aksbackup.toml"])
             .ok()
-            .says("say the same");
+            .says("have the same values");
         copies.write("b.toml", &rolled_out("bbbb", ROLLOUT, "two"));
         copies
             .run(program, &["diff", "b.toml"])
             .ends(Exit::Pending.code())
-            .says("cluster.rollout: b.toml is the later one (by bbbb-person, 2026-12-01")
+            .says("cluster.rollout: b.toml is newer (by bbbb-person, 2026-12-01")
             .says("b.toml: \"two\"");
         let document = copies
             .run(program, &["diff", "b.toml", "-o", "json"])

@@ -91,7 +91,7 @@ fn a_status_that_could_not_look_calls_nothing_protected() {
     stage
         .az("reader", &["status", "--check"])
         .ok()
-        .says("checked in this run: 9 of 13 steps, all done")
+        .says("checked in this run: 9 of 13 steps, all complete")
         .says("reported, not checked in this run: workload identity, rollout, verification, backup");
     let stranger = stage
         .az("stranger", &["status", "--check"])

@@ -10,14 +10,18 @@ const OF_TEARDOWN: &str =
     "a planned change of teardown, which the person confirms, of what Azure confirms to be this tool's";
 
 /// Texts that begin with such a verb and are no advice, each with the reason.
-const REVIEWED: [(&str, &str); 11] = [
+const REVIEWED: [(&str, &str); 12] = [
     ("delete pods", "the permission of that change"),
     (
         "remove the client ID from service account {}",
         "a planned change of unconfigure, which the person confirms and which configure makes again",
     ),
     (
-        "delete pod {}, which missed the injection",
+        "remove the label from deployment {}'s pod template and restart its pods once",
+        "a planned change of unconfigure, which the person confirms and which configure makes again",
+    ),
+    (
+        "delete pod {}, which was created without workload identity injection",
         "a planned change of configure, which the person confirms and which its deployment replaces",
     ),
     ("delete backup instance {} with all its backups", OF_TEARDOWN),
@@ -93,7 +97,7 @@ fn whatever_is_to_be_removed_is_named_as_a_decision() {
 }
 
 /// Texts that name a command of ours and are no command lines to run: what a file or a page says of itself.
-const ABOUT_OURSELVES: [&str; 2] = ["# State of one cluster's backup set-up", "# Known failures"];
+const ABOUT_OURSELVES: [&str; 2] = ["# State of the backup configuration", "# Known failures"];
 
 /// A command line in a text has neither the name that the program was called by nor its state file.
 #[test]

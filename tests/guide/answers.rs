@@ -13,7 +13,7 @@ fn no_is_an_answer_and_not_an_error() {
     let (before, mark) = (stage.state_text(), stage.mark());
     for (arguments, question, said) in [
         (&["init", "--retention", "30d"][..], "Write ", "was not changed"),
-        (&["prepare"], "Make these changes?", "nothing was changed"),
+        (&["prepare"], "Apply these changes?", "nothing was changed"),
     ] {
         let run = answered(stage.az_command("platform", arguments), question, "n\n")
             .unwrap()
@@ -71,7 +71,7 @@ fn cures_name_the_state_file_where_it_is_not_the_default() {
     stage
         .configure("cluster-admin", &[&["--timeout", "15s"], &state[..]].concat())
         .ends(Exit::Deadline.code())
-        .says(&format!("check the role with: az aksbackup verify --state {file}"));
+        .says(&format!("check the assignment: az aksbackup verify --state {file}"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ struct Row {
 fn rows(page: &str) -> Vec<Row> {
     let lines = page.lines().filter(|line| line.starts_with("| "));
     let cells = lines.map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect::<Vec<_>>());
-    let rows = cells.filter(|cells| !matches!(cells.first(), Some(&("behaviour" | "---"))));
+    let rows = cells.filter(|cells| !matches!(cells.first(), Some(&("behavior" | "---"))));
     rows.map(|cells| {
         let [behaviour, switches, tests] = cells[..] else {
             panic!("a row has three cells: {cells:?}")

@@ -8,7 +8,7 @@ use aksbackup_tests::terminal::{answered, conversed};
 
 use crate::cloud_world::Protected;
 
-const CHANGES: &str = "Make these changes?";
+const CHANGES: &str = "Apply these changes?";
 const OTHER: &str = "00000000-1111-4222-8333-444444444444";
 
 /// Answers the question of `command` about its changes with no, holds what it showed to `shows`, and answers yes.

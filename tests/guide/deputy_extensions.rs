@@ -73,7 +73,7 @@ fn an_extension_in_another_namespace_gets_nothing() {
     let place = "/properties/scope/cluster/releaseNamespace";
     assert!(stage.sandbox.azure().change(&id, place, json!("velero")));
     let words = [
-        "extension azure-aks-backup of cluster rg-aks/aks-demo is in another namespace",
+        "extension azure-aks-backup of cluster rg-aks/aks-demo is in an unsupported namespace",
         "namespace velero",
     ];
     refused(&stage, &[GRANT, PREPARE, PROTECT], &[], &words);
@@ -100,7 +100,7 @@ fn a_second_file_for_the_cluster_does_not_point_its_extension_elsewhere() {
     std::fs::rename(stage.state(), &confirmed).unwrap();
     std::fs::copy(&second, stage.state()).unwrap();
     let words = [
-        "extension azure-aks-backup stores backups elsewhere",
+        "extension azure-aks-backup stores backups in a different location",
         &format!("account {account}"),
         "account stsecond01",
     ];

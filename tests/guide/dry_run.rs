@@ -107,7 +107,7 @@ fn a_dry_run_says_what_the_command_would_wait_for() {
     stage
         .kubectl("cluster-admin", &["configure", "--dry-run"])
         .ends(Exit::Pending.code())
-        .says("would wait: storage location default is Unavailable: AuthorizationPermissionMismatch");
+        .says("would wait: backup storage location default is Unavailable: AuthorizationPermissionMismatch");
 }
 
 /// `--only` and `--skip` leave everything else as it is, say so, and a later run without them does the rest.

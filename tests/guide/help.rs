@@ -113,7 +113,7 @@ fn the_velero_log_can_be_read() {
     stage
         .kubectl("viewer", &["logs", "-c", "nope"])
         .ends(Exit::Missing.code())
-        .says("it has: velero");
+        .says("containers: velero");
 }
 
 #[test]
@@ -121,7 +121,8 @@ fn status_without_a_state_file_shows_the_cluster_and_says_so() {
     let stage = Stage::new().unwrap();
     let status = stage.kubectl("viewer", &["status"]).ok();
     assert!(
-        status.stdout.contains("there is no state file") && status.stdout.contains("az aksbackup init"),
+        status.stdout.contains("doesn't exist; to use another team's file")
+            && status.stdout.contains("az aksbackup init"),
         "{status}"
     );
 }

@@ -81,9 +81,7 @@ fn an_identity_that_somebody_deleted_is_named_with_its_cure_and_nothing_is_belie
             run.stderr.contains(identity) || run.stderr.contains(&stage.value("/cloud/identity/principal")),
             "{run}"
         );
-        let run = run
-            .says("does not exist")
-            .says("az k8s-extension show --name azure-aks-backup");
+        let run = run.says("exist").says("az k8s-extension show --name azure-aks-backup");
         let status = stage.az("reader", &["status"]).ok();
         assert!(status.stdout.contains("does not exist"), "{names}\n{status}\n{run}");
     }

@@ -117,7 +117,7 @@ fn yes_alone_does_not_reduce_protection() {
     assert_eq!(state(&stage), "BackupsSuspended");
     // With the flag the question is the one of every change.
     let flag = || stage.az_command("platform", &["stop", "--reduce-protection"]);
-    answered(flag(), "Make these changes?", "y\n").unwrap().ok();
+    answered(flag(), "Apply these changes?", "y\n").unwrap().ok();
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn without_an_instance_there_is_nothing_to_end_or_to_bring_back() {
     for command in ["suspend", "stop", "resume", "undelete"] {
         reduce_or_resume(&stage, command)
             .ends(Exit::Failed.code())
-            .says("aks-demo-old in vault vault-elsewhere (group rg-elsewhere)");
+            .says("aks-demo-old in vault vault-elsewhere (resource group rg-elsewhere)");
     }
     assert_eq!(acts(&stage, mark), [""; 0]);
 }

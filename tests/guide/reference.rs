@@ -18,12 +18,12 @@ fn the_reference_is_what_the_programs_say() {
     let kept = std::fs::read_to_string(PAGE).unwrap_or_default();
     assert!(
         kept == page,
-        "docs/cli.md is not what the programs say: AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-tests --test guide reference"
+        "docs/cli.md differs from --help: AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-tests --test guide reference"
     );
 }
 
 fn page() -> String {
-    let mut page = "# Command line\n\nWhat `--help` says. Made from the programs; a test keeps it true.\n".to_owned();
+    let mut page = "# Commands and flags\n\nThe output of `--help`, generated from the programs.\n".to_owned();
     for (program, spoken) in [
         ("az-aksbackup", "az aksbackup"),
         ("kubectl-aksbackup", "kubectl aksbackup"),

@@ -43,7 +43,7 @@ fn half_way_the_page_says_whose_turn_it_is_without_login_or_network() {
         assert!(page.starts_with("<!doctype html>"), "{page}");
         for part in [
             "<h1><bdi>aks-demo</bdi></h1>",
-            "Next is step 8, roles, the subscription owner’s turn.",
+            "Next: step 8, roles, waiting for the subscription owner.",
             "az aksbackup grant --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME",
             "Microsoft.Authorization/<wbr>roleAssignments/<wbr>write",
             "kubectl aksbackup verify --save",
@@ -81,10 +81,10 @@ fn after_a_hand_off_the_page_says_who_did_what_and_what_both_saw() {
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     let page = std::fs::read_to_string(&out).unwrap();
     for part in [
-        "Who did what, when",
-        "Who may do what",
+        "Steps completed",
+        "Access",
         "Storage Blob Data Contributor",
-        "Made by aksbackup",
+        "Created by aksbackup",
     ] {
         assert!(page.contains(part), "{part}");
     }
@@ -142,12 +142,14 @@ fn what_the_other_program_saw_is_on_the_page_unless_it_is_of_another_cluster() {
     let document = offline(&[]).ok().json();
     assert_eq!(document["findings"], json!([]));
     assert!(
-        document["unseen"].to_string().contains("it is of another cluster"),
+        document["unseen"]
+            .to_string()
+            .contains("it belongs to a different cluster"),
         "{document:#}"
     );
     offline(&["--with", beside.to_str().unwrap()])
         .ends(Exit::StateUnreadable.code())
-        .says("it is of another cluster");
+        .says("it belongs to a different cluster");
     offline(&["--with", "none.json"]).ends(Exit::Missing.code());
 }
 
@@ -160,7 +162,7 @@ fn who_may_not_look_gets_the_page_with_the_reason_in_it() {
     assert!(document["unseen"].to_string().contains("sign"), "{document:#}");
     let document = stage.kubectl("other-cluster", &["report", "-o", "json"]).ok().json();
     assert!(
-        document["unseen"].to_string().contains("not the cluster"),
+        document["unseen"].to_string().contains("isn't the cluster"),
         "{document:#}"
     );
     assert_eq!(document["steps"][0]["mark"], "recorded");

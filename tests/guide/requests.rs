@@ -10,14 +10,13 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/requests.md");
 
 const HEAD: &str = "# Requests
 
-How often each command asks, in the sandbox's world (one subscription, a handful of resources; a real one has more pages). Made from
-the sandbox's log; a test keeps it true.
+The number of requests of each command, generated from the simulator's log. The simulator has one subscription with a few resources; a real
+subscription has more pages.
 
-A first run's reads depend on how long Azure takes, so only its writes are stated: requests that change something. A second run finds
-everything done: it reads once, waits for nothing, and writes nothing. *Deep* is how many of its requests have to wait for one
-another; all others are under way at the same time. The cloud's metadata and the token come before, two requests that are not
-counted. `backup` makes another backup each time it is run, `restore` restores each time, and a first run of `up` writes what its
-parts write.
+The reads of a first run depend on how long Azure takes, so only its writes are listed. In a second run everything is already
+complete: it reads once, doesn't wait, and writes nothing. *Deep* is the number of its requests that depend on each
+other; the others are sent concurrently. Two requests aren't counted: cloud metadata and token. `backup` starts another
+backup each time it runs, `restore` restores each time, and a first run of `up` writes what its commands write.
 
 | command | first run: writes | second run: requests | of these writes | deep |
 | --- | --- | --- | --- | --- |

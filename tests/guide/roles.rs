@@ -73,7 +73,7 @@ fn a_principal_that_is_not_known_everywhere_yet_is_waited_for() {
     let run = Part::Grant
         .run(&stage)
         .ok()
-        .says("Entra does not know the principal yet");
+        .says("the principal isn't available in Microsoft Entra ID yet");
     assert_eq!(
         (answered(&stage, PUT, 400), answered(&stage, PUT, 201)),
         (3, 4),

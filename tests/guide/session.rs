@@ -58,7 +58,7 @@ fn a_hundred_and_twenty_columns_without_color_and_the_end_of_one_command_in_the_
     let lines = command(&commands);
     let answered = lines
         .iter()
-        .position(|line| line.starts_with("Make these changes?"))
+        .position(|line| line.starts_with("Apply these changes?"))
         .unwrap();
     let block = format!("\n```console\n{}\n```\n", lines[answered + 1..].join("\n"));
     keep("README.md", &[parts[0], &block, parts[2]].join("<!-- session -->"));
@@ -143,7 +143,7 @@ fn session(columns: u16, color: bool) -> Vec<Vec<String>> {
             command.env("NO_COLOR", "1");
         }
         let asks = ["configure", "protect"].contains(&words);
-        let (mut lines, ended) = shown(command, columns, asks.then_some(("Make these changes?", "y"))).unwrap();
+        let (mut lines, ended) = shown(command, columns, asks.then_some(("Apply these changes?", "y"))).unwrap();
         assert_eq!(ended, code, "{person}$ {program} {words}\n{}", lines.join("\n"));
         let prompt = format!("{person}$ {} {}", program, arguments.join(" "));
         // The order first: ids are numbered as they come.

@@ -50,7 +50,7 @@ fn another_certificate_and_another_key_are_told_apart_from_the_registered_one() 
         for part in [
             words,
             "AADSTS700027",
-            "hint: check that the certificate of AZURE_CLIENT_CERTIFICATE_PATH",
+            "hint: check that the application has the certificate in AZURE_CLIENT_CERTIFICATE_PATH",
         ] {
             assert!(run.stderr.contains(part), "{part:?} is missing\n{run}");
         }

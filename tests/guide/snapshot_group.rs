@@ -105,7 +105,7 @@ fn one_that_was_chosen_since_is_said_and_changes_nothing() {
         .az("platform", &["protect", "--yes"])
         .ends(Exit::Pending.code())
         .says("snapshot resource group: rg-snapshots (the target says rg-backup)")
-        .says("Azure doesn't change the snapshot resource group of a protected cluster");
+        .says("the snapshot resource group of a protected cluster can't be changed");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(in_use(&stage), "rg-snapshots");
 }

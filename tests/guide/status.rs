@@ -127,7 +127,7 @@ fn another_cluster_is_refused_and_not_shown() {
     for arguments in [["status"].as_slice(), &["status", "--check"]] {
         let run = stage.kubectl("other-cluster", arguments).ends(Exit::Failed.code());
         assert!(
-            run.stderr.contains("is not the cluster aks-demo of the state file"),
+            run.stderr.contains("isn't the cluster aks-demo in the state file"),
             "{run}"
         );
         assert!(run.stderr.contains("--context"), "{run}");

@@ -43,7 +43,10 @@ fn status_says_what_it_checked_and_what_the_other_program_reported() {
         assert!(line(&format!("  {other} ")).contains(" reported  20"), "{shown}");
         assert!(line(&format!("  {own} ")).contains(" done "), "{shown}");
         assert!(line("reported, not checked in this run: ").contains(other), "{shown}");
-        assert!(line("checked in this run: ").contains(" steps, all done"), "{shown}");
+        assert!(
+            line("checked in this run: ").contains(" steps, all complete"),
+            "{shown}"
+        );
         assert!(line(&format!("run   {check}")).starts_with("  run"), "{shown}");
         let document = run(&world.stage, program, persona, &["status", "-o", "json"])
             .ok()
@@ -102,7 +105,7 @@ fn what_the_api_version_does_not_report_is_unknown() {
     let (verdict, says) = of(&world.examined("verify").ok().json());
     assert_eq!(
         (verdict.as_str(), says.as_str()),
-        ("unknown", "not reported by this api-version")
+        ("unknown", "not reported by this API version")
     );
     world.cluster("/networkProfile/podLinkLocalAccess", Value::from("IMDS"));
     assert_eq!(of(&world.examined("verify").ok().json()).0, "ok");
@@ -119,7 +122,7 @@ fn verify_of_the_cluster_does_not_call_recorded_credentials_checked() {
         .find(|line| line.contains("federated credentials"))
         .unwrap();
     assert!(
-        line.starts_with('?') && line.contains("was reported by the cloud side 20"),
+        line.starts_with('?') && line.contains("reported by the cloud side 20"),
         "{run}"
     );
     let document = world.stage.kubectl("viewer", &["verify", "-o", "json"]).ok().json();
@@ -154,7 +157,7 @@ fn a_backup_that_finished_with_warnings_is_a_warning_everywhere() {
     }
     let verify = world.stage.az("reader", &["verify"]).ends(Exit::Pending.code());
     assert!(!verify.stdout.contains("✓ last backup"), "{verify}");
-    verify.says("is CompletedWithWarnings: something of it is missing");
+    verify.says("is CompletedWithWarnings: some resources are missing");
 }
 
 /// Fails before: the sentence of another program's file had the same mark as a check of this run, whatever date the file claimed.
@@ -179,7 +182,7 @@ fn a_check_of_another_view_is_reported_and_one_of_the_future_is_refused() {
     std::fs::write(&file, view(jiff::SignedDuration::from_hours(1)).to_string()).unwrap();
     let run = world.stage.az("reader", &["verify"]).ok();
     assert!(!run.stdout.contains("FORGED"), "{run}");
-    run.says("this machine's clock has not reached");
+    run.says("later than this machine's clock");
     for command in ["verify", "report"] {
         world
             .stage

@@ -27,7 +27,7 @@ fn before_anything_is_made_each_step_that_is_missing_is_told_and_pre_is_content(
     stage
         .az("reader", &["verify", "--cluster-id", &cluster])
         .ends(FINDINGS)
-        .says("no Azure Backup extension is on cluster rg-aks/aks-demo")
+        .says("cluster rg-aks/aks-demo has no Azure Backup extension")
         .says(&format!("az aksbackup init --cluster-id {cluster}"))
         .says(", then: az aksbackup prepare");
     stage
@@ -38,7 +38,7 @@ fn before_anything_is_made_each_step_that_is_missing_is_told_and_pre_is_content(
         .az("everything", &["verify", "--pre"])
         .ok()
         .says("nothing stands in the way of the set-up")
-        .says("prepare switches on OIDC issuer and workload identity");
+        .says("prepare enables OIDC issuer and workload identity");
     let run = stage.az("platform", &["verify", "--pre", "-o", "json"]).ok();
     assert!(run.stdout.contains("the subscription owner assigns roles on "), "{run}");
     stage.sandbox.set("cluster_stopped=true").unwrap();
@@ -66,7 +66,7 @@ fn what_may_not_be_read_is_unknown_and_who_may_read_nothing_ends_4() {
     let vault = checks.iter().find(|own| text(own, "/check") == "vault").unwrap();
     let hint = text(vault, "/hint");
     assert!(
-        hint.starts_with("ask for the right to Microsoft.DataProtection/backupVaults/read on /subscriptions/"),
+        hint.starts_with("ask for permission to Microsoft.DataProtection/backupVaults/read on /subscriptions/"),
         "{hint}"
     );
 }
@@ -106,7 +106,7 @@ fn waiting_ends_when_nothing_is_wrong_any_more_or_with_the_last_state() {
         .az("reader", &["verify", "--wait", "--timeout", "10s"])
         .ends(Exit::Deadline.code())
         .says("hint: az aksbackup prepare")
-        .says("that was the last state");
+        .says("the output is the last state");
     let command = world.stage.az_command("reader", &["verify", "--wait"]);
     let look = |entry: &_| is(entry, "GET", "/federatedIdentityCredentials");
     while_running(&world.stage, command, (2, look), |_| world.recall()).ok();
@@ -159,7 +159,7 @@ fn watching_shows_what_becomes_different_until_it_is_interrupted() {
     stage
         .az("reader", &["verify", "--watch", "-o", "json"])
         .ends(Exit::Usage.code())
-        .says("--watch has no end");
+        .says("--watch can't be combined with --output");
 }
 
 #[test]

@@ -339,7 +339,10 @@ fn expected(body: &Value) -> BTreeMap<&'static str, &'static str> {
                 "warning"
             },
         ),
-        ("workload identity", if keyless { "ok: on" } else { "ok: prepare" }),
+        (
+            "workload identity",
+            if keyless { "ok: are enabled" } else { "ok: prepare" },
+        ),
     ])
 }
 

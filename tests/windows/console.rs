@@ -46,7 +46,7 @@ fn a_question_is_asked_and_answered() {
     let flags = stage.vouchers();
     let arguments: Vec<&str> = ["grant"].into_iter().chain(flags.iter().map(String::as_str)).collect();
     let command = windows(&stage.az_command("owner", &arguments));
-    let run = answered(command, "Make these changes?", "n").unwrap();
+    let run = answered(command, "Apply these changes?", "n").unwrap();
     assert_eq!(run.code, i32::from(Exit::Pending.code()), "{run}");
     assert!(stage.writes_since(mark).is_empty(), "{run}");
 }

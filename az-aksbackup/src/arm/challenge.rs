@@ -33,7 +33,7 @@ pub(super) fn explained(failure: Failure, headers: &Headers) -> Failure {
             "sign in again, with these claims: ",
             shell(format!("az login --claims-challenge \"{claims}\""))
         ])
-        .hint("an application cannot: ask who is responsible for Conditional Access in the tenant")
+        .hint("an application can't provide the claims: ask the Conditional Access administrator of the tenant")
 }
 
 /// The token is good, but its tenant isn't the one of the subscription, which the challenge names.
@@ -45,7 +45,8 @@ fn of_another_tenant(failure: Failure, tenant: Option<&str>) -> Failure {
             shell(format!("az login --tenant {tenant}"))
         ])
         .hint(format!(
-            "set AZURE_TENANT_ID={tenant} if an application signs in; it needs a service principal in that tenant"
+            "if an application signs in, set AZURE_TENANT_ID={tenant}; the application requires a service principal \
+             in that tenant"
         ))
 }
 

@@ -138,12 +138,12 @@ impl Reader {
                 return unreadable(
                     &raw,
                     &call,
-                    "the next page is not on the host of Azure Resource Manager",
+                    "the URL of the next page isn't on the host of Azure Resource Manager",
                 )
                 .err();
             };
             if !seen.insert(next.clone()) {
-                return unreadable(&raw, &call, "the next page is one that was read before").err();
+                return unreadable(&raw, &call, "the next page was already read").err();
             }
             if seen.len() >= PAGES || read > OF_LIST {
                 let most = format!("{PAGES} pages or {} MiB", OF_LIST >> 20);
@@ -214,7 +214,7 @@ impl Reader {
         let what = format!("cannot read {what}");
         if !self.is_arm(url) {
             return Failure::failed(what)
-                .because("it is not on the host of Azure Resource Manager")
+                .because("the URL isn't on the host of Azure Resource Manager")
                 .err();
         }
         self.transfer(Request::new(url.clone(), Method::Get), &Context::new(), &what)
@@ -268,8 +268,8 @@ impl Reader {
             .ok()
             .filter(|url| path.starts_with('/') && self.is_arm(url));
         let Some(mut url) = url else {
-            return Failure::failed(format!("cannot ask for {path}"))
-                .because("it is no path of ARM")
+            return Failure::failed(format!("cannot request {path}"))
+                .because("it isn't an Azure Resource Manager path")
                 .err();
         };
         url.query_pairs_mut().append_pair("api-version", version);
@@ -295,7 +295,7 @@ impl Reader {
             },
             Err(_) if deadline.is_over() => deadline.reached(format!("{what}: waiting for {host}")).err(),
             Err(_) => Failure::new(Exit::Deadline, what)
-                .because(format!("{host} gave no answer within {}s", CALL_LIMIT.as_secs()))
+                .because(format!("{host} didn't respond within {}s", CALL_LIMIT.as_secs()))
                 .err(),
         }
     }
@@ -327,8 +327,10 @@ fn names(raw: &Raw, call: &Call<'_>) -> Outcome<()> {
     let told = [own.id.as_deref().map(last), own.name.as_deref().map(last)];
     match told.iter().flatten().any(|name| *name == asked) {
         true => Ok(()),
-        false if told.iter().flatten().next().is_none() => unreadable(raw, call, "it has neither id nor name").err(),
-        false => unreadable(raw, call, "it is about another object").err(),
+        false if told.iter().flatten().next().is_none() => {
+            unreadable(raw, call, "it has neither an ID nor a name").err()
+        }
+        false => unreadable(raw, call, "it describes a different object").err(),
     }
 }
 

@@ -305,11 +305,11 @@ pub(crate) async fn existing(reader: &Reader, cluster: &ResourceId) -> Outcome<C
     match get(reader, cluster).await? {
         Some(cluster) => Ok(cluster),
         None => Failure::missing(format!(
-            "AKS cluster {} does not exist in group {}",
+            "AKS cluster {} doesn't exist in resource group {}",
             cluster.name(),
             cluster.resource_group()
         ))
-        .because(format!("Azure knows no {cluster}"))
+        .because(format!("Azure has no {cluster}"))
         .hint(shell(format!(
             "az aks list --subscription {} --output table",
             cluster.subscription()

@@ -65,7 +65,7 @@ fn barred(failure: Failure, error: &Value) -> Failure {
     if failure.has_code("DenyAssignmentAuthorizationFailed") {
         let scope = quoted("at scope '").unwrap_or_default();
         return failure.hint(fix![
-            "no role helps against a deny assignment; what made it has to lift it: ",
+            "ask the owner of the deny assignment to remove it, because no role overrides it: ",
             shell(format!(
                 "az rest --method get --url \
              '{scope}/providers/Microsoft.Authorization/denyAssignments?api-version=2022-04-01'"
@@ -75,7 +75,7 @@ fn barred(failure: Failure, error: &Value) -> Failure {
     let subscription = quoted("are locked: '").and_then(|scope| scope.split('/').nth(2));
     match subscription.filter(|_| failure.has_code("ScopeLocked")) {
         Some(subscription) => failure.hint(fix![
-            "find the lock, and have it removed: ",
+            "to find the lock and its owner, run: ",
             shell(format!("az lock list --subscription {subscription} --output table"))
         ]),
         None => failure,
@@ -207,8 +207,8 @@ pub(super) fn advised(mut failure: Failure, advice: Vec<String>) -> Failure {
 fn throttled(failure: Failure, headers: &Headers) -> Failure {
     let limits = ["SubscriptionRequestsThrottled", "TenantRequestsThrottled"];
     let who = match limits.iter().any(|code| failure.has_code(code)) {
-        true => "Azure Resource Manager limits the requests of this account in the subscription",
-        false => "the resource provider limits requests for this operation",
+        true => "Azure Resource Manager is throttling the requests of this account in the subscription",
+        false => "the resource provider is throttling requests for this operation",
     };
     match retry_after(headers) {
         Some(wish) => failure.hint(format!("{who}; run the command again in {}s", wish.as_secs())),

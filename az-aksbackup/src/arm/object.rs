@@ -3,7 +3,7 @@
 /// Resource types as people call them; the last part of `Namespace/type/type` in lower case.
 const KINDS: &[(&str, &str)] = &[
     ("managedclusters", "cluster"),
-    ("trustedaccessrolebindings", "trusted access binding"),
+    ("trustedaccessrolebindings", "Trusted Access role binding"),
     ("extensions", "extension"),
     ("storageaccounts", "storage account"),
     ("containers", "container"),

@@ -168,7 +168,7 @@ impl ArmOperation {
         let failure = Failure::failed(self.cannot()).request_id(raw.request_id());
         match body.get("error").filter(|error| error.is_object()) {
             Some(error) => error::with_error(failure, error),
-            None => failure.because(format!("Azure says: {word}")),
+            None => failure.because(format!("Azure reports: {word}")),
         }
     }
 
@@ -176,13 +176,13 @@ impl ArmOperation {
     async fn by_resource(&self) -> Outcome<Polled> {
         let Some((path, version)) = &self.resource else {
             return Failure::failed(self.cannot())
-                .because("Azure named no operation that could be followed")
+                .because("Azure returned no URL for the status of the operation")
                 .err();
         };
         let Some(body) = self.reader.get::<Value>(path, version).await? else {
             return Ok(Polled::Running {
                 retry_after: None,
-                status: "not there yet".into(),
+                status: "it doesn't exist yet".into(),
             });
         };
         let word = body
@@ -199,7 +199,7 @@ impl ArmOperation {
             State::Failed => Failure::failed(self.cannot())
                 .because(format!("its provisioning state is {word}"))
                 .hint(fix![
-                    "Azure's reason is in the log of its activities: ",
+                    "for the reason, see the activity log: ",
                     shell(format!(
                         "az monitor activity-log list --resource-id {path} \
                      --status Failed --offset 1h"

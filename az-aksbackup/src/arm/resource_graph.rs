@@ -69,7 +69,7 @@ pub(crate) async fn rows<T: DeserializeOwned>(
         match page.skip_token.filter(|token| !token.is_empty()) {
             Some(_) if read > OF_QUERY => break,
             Some(next) if token.as_ref() != Some(&next) => token = Some(next),
-            Some(_) => return unreadable(&"the next page is one that was read before").err(),
+            Some(_) => return unreadable(&"the next page was already read").err(),
             // Without a token there is no next page, even where rows are missing.
             None => {
                 rows.is_partial |= rows.all.len() < page.total_records;

@@ -194,7 +194,7 @@ pub(crate) async fn refusal_of_name(
     let body = json!({ "name": name.as_str(), "type": KIND });
     let answer: Availability = registered::or_nothing(reader.ask(&path, versions::STORAGE, &body).await)?;
     Ok(match answer.name_available {
-        Some(false) => Some(answer.message.unwrap_or_else(|| "the name is not available".into())),
+        Some(false) => Some(answer.message.unwrap_or_else(|| "the name isn't available".into())),
         Some(true) | None => None,
     })
 }

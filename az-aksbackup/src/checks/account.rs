@@ -17,7 +17,7 @@ use crate::target_ids;
 /// A failure about an account's name, with its cure.
 pub(crate) fn other_name(failure: Failure) -> Failure {
     failure.hint(fix![
-        "storage account names are unique in all of Azure; choose another: ",
+        "storage account names are unique across Azure; choose another: ",
         az("init --storage-account NAME")
     ])
 }
@@ -56,21 +56,22 @@ pub(crate) fn vanished(
     let (name, group) = (&target.storage.account, &target.storage.resource_group);
     if !account && had_account {
         return Some(Vanished {
-            says: format!("storage account {name} existed{since} and is gone, with the backups in it"),
+            says: format!("storage account {name} existed{since} and no longer exists, including its backups"),
             hint: format!(
-                "recover it first: Azure keeps a deleted account recoverable for 14 days, unless one of the same name is created; \
-                 in the portal, Storage accounts, Restore deleted accounts, in resource group {group}"
+                "recover it first: a deleted account can be recovered for 14 days, unless another one with the same \
+                 name is created; in the Azure portal, Storage accounts, Restore deleted accounts, in resource \
+                 group {group}"
             ),
         });
     }
     (account && !container && (had_container || created(&container_id))).then(|| Vanished {
         says: format!(
-            "container {} of storage account {name} existed{since} and is gone, with the backups in it",
+            "container {} of storage account {name} existed{since} and no longer exists, including its backups",
             target.storage.container
         ),
         hint: format!(
-            "recover it first, where container soft delete is enabled: in the portal, storage account {name}, Containers, Show \
-             deleted containers, Undelete"
+            "recover it first, if container soft delete is enabled: in the Azure portal, storage account {name}, \
+             Containers, Show deleted containers, Undelete"
         ),
     })
 }
@@ -83,10 +84,13 @@ pub(crate) fn must_not_have_vanished(gone: Option<Vanished>) -> Outcome<()> {
     match gone {
         None => Ok(()),
         Some(gone) => Failure::failed(gone.says)
-            .because("prepare doesn't create it again: that would leave it empty, and end the chance to recover it")
+            .because(
+                "prepare doesn't create it again: it would be empty, and the deleted one could no longer be \
+                recovered",
+            )
             .hint(gone.hint)
             .hint(fix![
-                "if the backups are lost for good, create it again, empty: ",
+                "if the backups can't be recovered, create an empty one: ",
                 az("prepare --recreate-storage")
             ])
             .err(),
@@ -122,7 +126,7 @@ pub(crate) fn another() -> Fix {
 pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
     let failure = |why: String| {
         Failure::failed(format!(
-            "storage account {} cannot hold the cluster's backups",
+            "storage account {} can't be used for the cluster's backups",
             target.storage.account
         ))
         .because(why)
@@ -131,7 +135,7 @@ pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
     };
     if !region::is(&account.location, &target.region) {
         return failure(format!(
-            "it is in region {}, the cluster is in {}; Azure Backup wants both in the same",
+            "it is in region {}, the cluster is in {}; Azure Backup requires the same region",
             account.location, target.region
         ));
     }
@@ -139,13 +143,13 @@ pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
     let sku = account.sku.as_ref().map(|sku| sku.name.as_str()).unwrap_or_default();
     if !kind.eq_ignore_ascii_case("StorageV2") || sku.to_ascii_lowercase().starts_with("premium") {
         return failure(format!(
-            "its kind is {kind} {sku}; Azure Backup wants StorageV2 with a standard SKU"
+            "its kind is {kind} {sku}; Azure Backup requires StorageV2 with a standard SKU"
         ));
     }
     if account.properties.provisioning_state.as_deref() == Some("Failed") {
         return Failure::failed(format!("storage account {} is in state Failed", target.storage.account))
             .hint(fix![
-                "see what is wrong with it in the portal, or choose another: ",
+                "check it in the Azure portal, or choose another: ",
                 az("init --storage-account NAME")
             ])
             .err();
@@ -163,7 +167,7 @@ pub(crate) fn not_ready(account: &Account, target: &Target) -> Option<Wait> {
 /// What proves storage and snapshot group, with what is otherwise than this tool would make it.
 pub(crate) fn evidence(account: Option<&Account>, target: &Target, locks_known: bool) -> String {
     let mut text = format!(
-        "container {} in account {}, snapshots in group {}",
+        "container {} in account {}, snapshots in resource group {}",
         target.storage.container,
         target_ids::account(target).with_group(),
         target.snapshots.resource_group
@@ -173,7 +177,7 @@ pub(crate) fn evidence(account: Option<&Account>, target: &Target, locks_known: 
         text.push_str(remark);
     }
     if !locks_known {
-        text.push_str("; locks on the snapshot group: unknown");
+        text.push_str("; locks on the snapshot resource group: unknown");
     }
     text
 }
@@ -188,7 +192,7 @@ fn remarks(account: &Account) -> Vec<&'static str> {
     let remarks = [
         (
             own.allow_shared_key_access != Some(false),
-            "the account still takes shared keys",
+            "the account still allows account keys",
         ),
         (
             own.allow_blob_public_access == Some(true),
@@ -200,7 +204,7 @@ fn remarks(account: &Account) -> Vec<&'static str> {
         ),
         (
             firewall.is_some_and(|action| action.eq_ignore_ascii_case("Deny")),
-            "the account's firewall must let the cluster's network in",
+            "the account's network rules must allow the cluster's network",
         ),
     ];
     applying(&remarks)
@@ -262,8 +266,8 @@ pub(crate) mod tests {
         assert_eq!(
             remarks(&open),
             [
-                "the account still takes shared keys",
-                "the account's firewall must let the cluster's network in"
+                "the account still allows account keys",
+                "the account's network rules must allow the cluster's network"
             ]
         );
     }

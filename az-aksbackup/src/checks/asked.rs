@@ -28,7 +28,10 @@ pub(crate) async fn texts(reader: &Reader, view: &View, limit: Duration, console
     if !open || !permissions(reader, vault).await.is_ok_and(|own| allows(&own, ACTION)) {
         return Vec::new();
     }
-    console.progress("doctor", "asking the vault what it misses (about two minutes)");
+    console.progress(
+        "doctor",
+        "validating the backup configuration with the vault (about two minutes)",
+    );
     match validated(reader, vault, &instance_body::properties(target), limit).await {
         Ok(()) => Vec::new(),
         Err(failure) if failure.has_code("AuthorizationFailed") => Vec::new(),
@@ -54,7 +57,7 @@ async fn validated(reader: &Reader, vault: &ResourceId, properties: &Value, limi
                 tokio::time::sleep(reader.pace().next_look(begun.elapsed(), retry_after)).await;
             }
             Polled::Running { status, .. } => {
-                return Failure::failed("the validation has no end").because(status).err();
+                return Failure::failed("the validation didn't finish").because(status).err();
             }
         }
     }

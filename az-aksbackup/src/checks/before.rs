@@ -119,9 +119,9 @@ fn switches(cluster: &Cluster) -> Check {
     .map(|(_, name)| name)
     .collect();
     let says = match off.is_empty() {
-        true => "OIDC issuer and workload identity are on".to_owned(),
+        true => "OIDC issuer and workload identity are enabled".to_owned(),
         false => format!(
-            "prepare switches on {}: the API server restarts, a short outage",
+            "prepare enables {}: the API server restarts (brief outage)",
             off.join(" and ")
         ),
     };
@@ -129,24 +129,24 @@ fn switches(cluster: &Cluster) -> Check {
 }
 
 fn name(before: &Before) -> Check {
-    const NAME: &str = "name of the account";
+    const NAME: &str = "account name";
     const LINK: Link = Link::Storage;
     let view = &before.view;
     let Some(target) = view.target() else {
-        return Check::unknown(LINK, NAME, "no state file says which account").hinted(az("init"));
+        return Check::unknown(LINK, NAME, "no storage account in a state file").hinted(az("init"));
     };
     let account = &target.storage.account;
     match (&view.account, &before.refused_name) {
-        (Seen::Here(_), _) => Check::ok(LINK, NAME, format!("account {account} is there already")),
+        (Seen::Here(_), _) => Check::ok(LINK, NAME, format!("account {account} already exists")),
         (_, Seen::Here(why)) => {
             let hint = fix!["choose another: ", az("init --storage-account NAME")];
-            Check::error(LINK, NAME, format!("account name {account} cannot be had"), hint)
+            Check::error(LINK, NAME, format!("account name {account} isn't available"), hint)
                 .because(why.clone())
                 .proves("STO-NAME-TAKEN")
         }
-        (_, Seen::Absent) => Check::ok(LINK, NAME, format!("account name {account} is free")),
-        (_, Seen::Hidden(failure)) => hidden(LINK, NAME, "whether it is free", failure),
-        (_, Seen::Unasked) => Check::unknown(LINK, NAME, "whether it is free cannot be seen"),
+        (_, Seen::Absent) => Check::ok(LINK, NAME, format!("account name {account} is available")),
+        (_, Seen::Hidden(failure)) => hidden(LINK, NAME, "the availability of the name", failure),
+        (_, Seen::Unasked) => Check::unknown(LINK, NAME, "the availability of the name can't be checked"),
     }
 }
 
@@ -155,12 +155,12 @@ fn snapshot_lock(view: &View) -> Check {
     const NAME: &str = "locks on the snapshot resource group";
     const LINK: Link = Link::Storage;
     let Some(group) = &view.places.snapshots else {
-        return Check::unknown(LINK, NAME, "no state file says which resource group").hinted(az("init"));
+        return Check::unknown(LINK, NAME, "no resource group in a state file").hinted(az("init"));
     };
     let own = view.locks.iter().find(|(scope, _)| scope == group).map(|(_, own)| own);
     match own.map(|own| (own, own.here().and_then(|all| all.first()))) {
         Some((_, Some(lock))) => {
-            let says = format!("lock {} keeps Azure Backup from deleting old snapshots", lock.id);
+            let says = format!("lock {} prevents Azure Backup from deleting old snapshots", lock.id);
             Check::error(LINK, NAME, says, locks::whose_lock(lock))
                 .because(format!("properties.level = {}", lock.properties.level))
                 .proves("VLT-SNAPSHOT-LOCK")
@@ -183,7 +183,7 @@ fn protection(view: &View) -> Check {
     let all = view.instances.here().map(Vec::as_slice).unwrap_or_default();
     match (all.iter().find(elsewhere), all.first()) {
         (Some(other), _) => instance::elsewhere(view, other),
-        (None, None) => Check::ok(LINK, NAME, "no vault protects the cluster yet"),
+        (None, None) => Check::ok(LINK, NAME, "no vault protects the cluster"),
         (None, Some(own)) => instance::protection(own),
     }
 }
@@ -193,13 +193,13 @@ fn vault(view: &View) -> Check {
     const LINK: Link = Link::Vault;
     match (&view.vault, view.target()) {
         (Seen::Here(vault), Some(target)) => match vault_rules::usable(vault, target) {
-            Ok(()) => Check::ok(LINK, NAME, "it is there already"),
+            Ok(()) => Check::ok(LINK, NAME, "already exists"),
             Err(failure) => refused(*failure, vault, target),
         },
-        (Seen::Here(_), None) => Check::ok(LINK, NAME, "it is there already"),
-        (Seen::Absent, _) => Check::ok(LINK, NAME, "prepare makes it"),
+        (Seen::Here(_), None) => Check::ok(LINK, NAME, "already exists"),
+        (Seen::Absent, _) => Check::ok(LINK, NAME, "prepare creates it"),
         (Seen::Hidden(failure), _) => hidden(LINK, NAME, "the vault", failure),
-        (Seen::Unasked, _) => Check::unknown(LINK, NAME, "it could not be seen"),
+        (Seen::Unasked, _) => Check::unknown(LINK, NAME, "it couldn't be read"),
     }
 }
 
@@ -218,7 +218,7 @@ fn refused(failure: Failure, vault: &Vault, target: &Target) -> Check {
 fn lacking(before: &Before) -> Vec<Check> {
     const LINK: Link = Link::Login;
     if before.view.target().is_none() {
-        return vec![Check::unknown(LINK, "rights", "no state file says on what").hinted(az("init"))];
+        return vec![Check::unknown(LINK, "rights", "no scopes in a state file").hinted(az("init"))];
     }
     let Comparison { held, missing, unknown } = &before.rights;
     // Who assigns roles is another person in most teams: that the caller can't is as it should be.
@@ -238,8 +238,8 @@ fn lacking(before: &Before) -> Vec<Check> {
             scope.name(),
             actions.join(", ")
         );
-        let who = fix!["an account that has them runs: ", az("prepare")];
-        let check = Check::warning(LINK, format!("rights on {}", scope.name()), says, who).proves("ARM-AUTHZ");
+        let who = fix!["an account that has them can run: ", az("prepare")];
+        let check = Check::warning(LINK, format!("permissions on {}", scope.name()), says, who).proves("ARM-AUTHZ");
         actions.iter().fold(check, |check, action| {
             check.because(format!("lacks {action} on {scope}"))
         })
@@ -247,18 +247,21 @@ fn lacking(before: &Before) -> Vec<Check> {
     let mut all: Vec<Check> = scopes.iter().map(of_scope).collect();
     all.extend(unknown.iter().map(|scope| {
         let says = format!(
-            "{} is not there yet, or hides what the signed-in account may do",
+            "{} doesn't exist yet, or its permissions can't be read by the signed-in account",
             scope.name()
         );
-        Check::unknown(LINK, format!("rights on {}", scope.name()), says)
+        Check::unknown(LINK, format!("permissions on {}", scope.name()), says)
     }));
     if all.is_empty() {
-        all.push(Check::ok(LINK, "rights", format!("all {held} are there")));
+        all.push(Check::ok(LINK, "permissions", format!("all {held} granted")));
     }
     if !roles.is_empty() {
         let mut names: Vec<&str> = roles.iter().map(|own| own.scope.name()).collect();
         names.dedup();
-        let says = format!("the subscription owner assigns roles on {}, by grant", names.join(", "));
+        let says = format!(
+            "the subscription owner assigns roles on {} with grant",
+            names.join(", ")
+        );
         all.push(Check::ok(LINK, "role assignments", says));
     }
     all

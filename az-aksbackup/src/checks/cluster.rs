@@ -41,7 +41,7 @@ pub(crate) fn existence(view: &View) -> Result<&Cluster, Box<Check>> {
             view.id.subscription()
         ));
         let says = format!(
-            "cluster {} does not exist in group {}",
+            "cluster {} doesn't exist in resource group {}",
             view.id.name(),
             view.id.resource_group()
         );
@@ -62,20 +62,20 @@ fn issuer(view: &View, cluster: &Cluster) -> Check {
         None => Check::error(
             LINK,
             NAME,
-            "it is off: no token of a service account is trusted",
+            "it is disabled: tokens of service accounts aren't trusted",
             prepare,
         )
         .because("properties.oidcIssuerProfile.enabled = false")
         .proves("CLU-OIDC-OFF"),
         Some(own) if recorded.is_some_and(|recorded| recorded != own.as_str()) => {
             let says = format!(
-                "it is {own}, the state file knows {}: the cluster was re-created",
+                "it is {own}, but the state file has {}: the cluster was re-created",
                 recorded.unwrap_or_default()
             );
             Check::error(LINK, NAME, says, prepare).proves("FIC-ISSUER-REBUILT")
         }
         Some(own) => {
-            Check::ok(LINK, NAME, "it is on").because(format!("properties.oidcIssuerProfile.issuerURL = {own}"))
+            Check::ok(LINK, NAME, "enabled").because(format!("properties.oidcIssuerProfile.issuerURL = {own}"))
         }
     }
 }
@@ -83,17 +83,12 @@ fn issuer(view: &View, cluster: &Cluster) -> Check {
 fn workload_identity(cluster: &Cluster) -> Check {
     const NAME: &str = "workload identity";
     match cluster.has_workload_identity() {
-        true => Check::ok(LINK, NAME, "it is on"),
+        true => Check::ok(LINK, NAME, "enabled"),
         false => {
             let hint = fix![az("prepare"), ", then ", kubectl("configure")];
-            Check::error(
-                LINK,
-                NAME,
-                "it is off: there is no webhook that injects tokens into pods",
-                hint,
-            )
-            .because("properties.securityProfile.workloadIdentity.enabled = false")
-            .proves("CLU-WI-OFF")
+            Check::error(LINK, NAME, "it is disabled: no webhook injects tokens into pods", hint)
+                .because("properties.securityProfile.workloadIdentity.enabled = false")
+                .proves("CLU-WI-OFF")
         }
     }
 }
@@ -102,38 +97,38 @@ fn workload_identity(cluster: &Cluster) -> Check {
 pub(crate) fn locks(view: &View) -> Check {
     const NAME: &str = "locks";
     let hidden = view.locks.iter().find_map(|(scope, seen)| {
-        let what = format!("the locks on group {}", scope.name());
+        let what = format!("the locks on resource group {}", scope.name());
         seen.unread(LINK, NAME, &what)
     });
     let all = view.locks.iter().filter_map(|(_, seen)| seen.here()).flatten();
     let mut freezing = all.filter(|lock| lock.properties.level.eq_ignore_ascii_case("ReadOnly"));
     match freezing.next() {
         Some(lock) => {
-            let says = format!("lock {} keeps everything from being changed", lock.id);
+            let says = format!("lock {} prevents all changes", lock.id);
             Check::error(LINK, NAME, says, locks::whose_lock(lock))
                 .because(format!("properties.level = {}", lock.properties.level))
                 .proves("ARM-LOCK")
         }
-        None => hidden.unwrap_or_else(|| Check::ok(LINK, NAME, "none keeps anything from being changed")),
+        None => hidden.unwrap_or_else(|| Check::ok(LINK, NAME, "no lock prevents changes")),
     }
 }
 
 /// The lock of AKS itself on the node group: it hurts only while there is something to be written there.
 pub(crate) fn node_group(view: &View, cluster: &Cluster) -> Check {
-    const NAME: &str = "node group";
+    const NAME: &str = "node resource group";
     if !cluster.has_locked_node_group() {
-        return Check::ok(LINK, NAME, "it is not locked down");
+        return Check::ok(LINK, NAME, "not locked down");
     }
     let fact = "properties.nodeResourceGroupProfile.restrictionLevel = ReadOnly";
     let complete = credentials::checks(view).iter().all(|check| !check.is_finding());
     if complete && !matches!(view.credentials, Seen::Unasked) {
-        return Check::ok(LINK, NAME, "it is locked down, and nothing has to be written there").because(fact);
+        return Check::ok(LINK, NAME, "locked down, but no write is required").because(fact);
     }
     let hint = shell(format!(
         "az aks update {} --nrg-lockdown-restriction-level Unrestricted",
         view.cluster_flags()
     ));
-    let says = "it is locked down: federated credentials cannot be written on the extension's identity";
+    let says = "it is locked down: federated credentials can't be written on the extension's identity";
     Check::error(LINK, NAME, says, hint)
         .because(fact)
         .proves("ARM-DENY-ASSIGNMENT")

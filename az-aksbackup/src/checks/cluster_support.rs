@@ -80,7 +80,10 @@ pub(crate) fn must_be_fit(of: ClusterRef<'_>, cluster: &Cluster, installs: bool)
         .chain(for_installation)
         .filter(|check| check.verdict == Verdict::Error);
     let Some(check) = errors.next() else { return Ok(()) };
-    let failure = Failure::failed(format!("cluster {} can't be protected as it is", of.id.with_group()));
+    let failure = Failure::failed(format!(
+        "cluster {} can't be protected in its current state",
+        of.id.with_group()
+    ));
     let failure = check
         .evidence
         .iter()
@@ -97,9 +100,9 @@ fn state(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "cluster";
     let (name, state) = (of.id.name(), cluster.provisioning_state());
     let fact = format!("properties.provisioningState = {state}");
-    let hint = fix!["see how it ends: ", shell(format!("az aks show {}", of.flags()))];
+    let hint = fix!["check its state: ", shell(format!("az aks show {}", of.flags()))];
     match state {
-        "Succeeded" => Check::ok(LINK, NAME, format!("{name} is there")),
+        "Succeeded" => Check::ok(LINK, NAME, format!("{name} exists")),
         "Failed" | "Canceled" => {
             let says = format!("the last operation on cluster {name} is {state}");
             Check::warning(LINK, NAME, says, shell(format!("az aks update {}", of.flags())))
@@ -107,7 +110,7 @@ fn state(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
         _ => Check::warning(
             LINK,
             NAME,
-            format!("cluster {name} is {state}: others have to wait"),
+            format!("cluster {name} is {state}: other operations have to wait"),
             hint,
         )
         .proves("ARM-BUSY"),
@@ -119,12 +122,9 @@ fn power(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "power";
     let fact = format!("properties.powerState.code = {}", cluster.power());
     match cluster.is_running() {
-        true => Check::ok(LINK, NAME, "it runs"),
+        true => Check::ok(LINK, NAME, "running"),
         false => {
-            let says = format!(
-                "cluster {} is stopped: nothing in it can be backed up",
-                of.id.with_group()
-            );
+            let says = format!("cluster {} is stopped, so it can't be backed up", of.id.with_group());
             Check::error(LINK, NAME, says, shell(format!("az aks start {}", of.flags()))).proves("CLU-STOPPED")
         }
     }
@@ -134,9 +134,9 @@ fn power(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
 fn identity(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "managed identity";
     match cluster.has_managed_identity() {
-        true => Check::ok(LINK, NAME, "the cluster has one"),
+        true => Check::ok(LINK, NAME, "assigned"),
         false => {
-            let says = "the cluster runs as a service principal; extensions need a managed identity";
+            let says = "the cluster uses a service principal; extensions require a managed identity";
             let hint = shell(format!("az aks update {} --enable-managed-identity", of.flags()));
             Check::error(LINK, NAME, says, hint)
                 .because("identity.type = None")
@@ -151,10 +151,10 @@ fn region(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     let text = own.as_ref().map(ToString::to_string).unwrap_or_default();
     match (of.target, own) {
         (Some(target), Some(own)) if own != target.region => {
-            let says = format!("the cluster is in {own}, the state file says {}", target.region);
+            let says = format!("the cluster is in {own}, but the state file has {}", target.region);
             Check::error(LINK, NAME, says, az("init")).proves("CLU-REGION-MISMATCH")
         }
-        _ => Check::ok(LINK, NAME, format!("it is in {text}")),
+        _ => Check::ok(LINK, NAME, text.as_str()),
     }
     .because(format!("location = {text}"))
 }
@@ -172,11 +172,11 @@ fn drivers(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     .map(|(_, name, flag)| (name, flag))
     .collect();
     if off.is_empty() || !volumes {
-        return Check::ok(LINK, NAME, "nothing keeps volumes from being snapshotted");
+        return Check::ok(LINK, NAME, "volume snapshots are possible");
     }
     let flags: Vec<&str> = off.iter().map(|(_, flag)| *flag).collect();
     let hint = shell(format!("az aks update {} {}", of.flags(), flags.join(" ")));
-    let says = "volumes cannot be backed up: the disk driver or the snapshot controller is off";
+    let says = "volumes can't be backed up: the disk driver or the snapshot controller is disabled";
     let check = Check::error(LINK, NAME, says, hint).proves("CLU-CSI-OFF");
     off.iter().fold(check, |check, (name, _)| {
         check.because(format!("properties.storageProfile.{name}.enabled = false"))
@@ -184,14 +184,19 @@ fn drivers(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
 }
 
 fn network(cluster: &Cluster) -> Check {
-    const NAME: &str = "way out";
+    const NAME: &str = "outbound access";
     match cluster.is_isolated() {
-        false => Check::ok(LINK, NAME, "the cluster is not isolated from the network"),
+        false => Check::ok(LINK, NAME, "the cluster isn't network isolated"),
         true => {
-            let says = "the cluster has no way out: Azure Backup does not support network isolated clusters";
-            Check::error(LINK, NAME, says, "take another cluster, or give this one a way out")
-                .because("properties.networkProfile.outboundType = none")
-                .proves("CLU-NETWORK-ISOLATED")
+            let says = "the cluster is network isolated, which Azure Backup doesn't support";
+            Check::error(
+                LINK,
+                NAME,
+                says,
+                "use another cluster, or enable outbound access for this one",
+            )
+            .because("properties.networkProfile.outboundType = none")
+            .proves("CLU-NETWORK-ISOLATED")
         }
     }
 }
@@ -203,10 +208,10 @@ fn metadata_service(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
         None => {
             let query = "--query networkProfile.podLinkLocalAccess";
             let hint = fix![
-                "install the aks-preview extension, which reads it, and run: ",
+                "install the aks-preview extension, which reads this setting, and run: ",
                 shell(format!("az aks show {} {query}", of.flags()))
             ];
-            Check::unknown(LINK, NAME, "not reported by this api-version")
+            Check::unknown(LINK, NAME, "not reported by this API version")
                 .hinted(hint)
                 .because("properties.networkProfile.podLinkLocalAccess is not in the response")
         }
@@ -228,14 +233,16 @@ fn metadata_service(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
 fn pod_identity(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "pod identity";
     match cluster.has_pod_identity() {
-        false => Check::ok(LINK, NAME, "the older add-on is off"),
+        false => Check::ok(LINK, NAME, "the pod-managed identity add-on is disabled"),
         true => {
-            let says = "the older pod identity add-on is on and answers for the instance metadata service";
+            let says = "the deprecated pod-managed identity add-on is enabled and intercepts requests to the \
+                instance metadata service";
             let hint = fix![
-                "decide with the cluster's owner whether it is still needed, because other pods might get their tokens from it. Pods \
-                 with workload identity don't use it, which the cluster's side confirms: ",
+                "decide with the cluster's owner whether it is still needed, because other pods might get their \
+                 tokens from it. Pods with workload identity don't use it; to confirm that for the extension's \
+                 pods: ",
                 kubectl("verify"),
-                "; to see its settings: ",
+                "; to show its settings: ",
                 shell(format!("az aks show {} --query podIdentityProfile", of.flags()))
             ];
             Check::warning(LINK, NAME, says, hint)
@@ -275,7 +282,7 @@ fn availability_sets(cluster: &Cluster) -> Check {
                 "AKS no longer supports node pools in an availability set: {}",
                 pools.join(", ")
             );
-            let hint = "migrate the cluster to Virtual Machines node pools, as AKS documents it";
+            let hint = "migrate the cluster to Virtual Machines node pools (see the AKS documentation)";
             Check::warning(LINK, NAME, says, hint)
                 .because("properties.agentPoolProfiles[].type = AvailabilitySet")
                 .proves("CLU-AVSET")
@@ -286,7 +293,7 @@ fn availability_sets(cluster: &Cluster) -> Check {
 fn pools(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "node pools";
     match cluster.has_no_suitable_pool() {
-        false => Check::ok(LINK, NAME, "there is one for the extension's pods"),
+        false => Check::ok(LINK, NAME, "a suitable node pool exists"),
         true => {
             let hint = shell(format!(
                 "az aks nodepool add --cluster-name {} --resource-group {} --subscription {} --name linux --os-type Linux",
@@ -294,7 +301,7 @@ fn pools(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
                 of.id.resource_group(),
                 of.id.subscription()
             ));
-            let says = "no pool is Linux on amd64, which the extension needs";
+            let says = "no node pool is Linux on amd64, which the extension requires";
             // What node auto-provisioning would add is decided in the cluster, which Azure doesn't show.
             match cluster.provisions_nodes() {
                 true => {
@@ -345,7 +352,7 @@ mod tests {
             ),
             (
                 |body| body["properties"]["networkProfile"] = json!({ "outboundType": "none" }),
-                "take another cluster",
+                "use another cluster",
             ),
             (
                 |body| {

@@ -37,7 +37,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         return vec![Check::unknown(
             LINK,
             NAME,
-            "there is no identity or no issuer that they could be for",
+            "no identity or no issuer to create them for",
         )];
     };
     let wishes = subjects::needed(&view.state);
@@ -126,7 +126,7 @@ fn fault(view: &View, wish: &Wish, issuer: &str, all: &[FederatedCredential], wi
         Some(Fault {
             id,
             says: format!(
-                "credential {} for {account} has {what} {seen} and not {wanted}",
+                "credential {} for {account} has {what} {seen}; expected {wanted}",
                 own.name
             ),
             fact: format!("{}: properties.{what} = {seen}", own.name),
@@ -176,10 +176,10 @@ fn none(subject: &str, many: usize) -> Fault {
     Fault {
         id: if full { "FIC-LIMIT" } else { "FIC-NONE" },
         says: match full {
-            true => format!("{account} has none, and the identity has {many}, as many as it can"),
+            true => format!("{account} has none, and the identity already has the maximum of {many}"),
             false => format!("{account} has none"),
         },
-        fact: format!("no item with properties.subject = {subject} among {many}"),
+        fact: format!("none of the {many} has properties.subject = {subject}"),
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         return vec![check];
     }
     let Some(own) = view.extension() else {
-        let says = format!("no Azure Backup extension is on cluster {}", view.id.with_group());
+        let says = format!("cluster {} has no Azure Backup extension", view.id.with_group());
         return vec![Check::error(LINK, NAME, says, az("prepare")).proves("EXT-MISSING")];
     };
     vec![
@@ -88,14 +88,14 @@ fn state(view: &View, own: &Extension) -> Check {
     }
     if own.has_failed() {
         let said = own.complaints();
-        let first = said.first().map_or("Azure says nothing of why", String::as_str);
+        let first = said.first().map_or("Azure reports no reason", String::as_str);
         let says = format!("extension {name} is {state}: {first}");
         let hint = fix![
             "find the cause: ",
             az("doctor"),
             "; then run: ",
             az("prepare"),
-            "; if Azure refuses that, ",
+            "; if Azure rejects that, ",
             decision(&id(view, own))
         ];
         let check = Check::error(LINK, NAME, says, hint).because(fact).proves("EXT-FAILED");
@@ -103,8 +103,8 @@ fn state(view: &View, own: &Extension) -> Check {
             check.because(format!("properties.statuses[].message: {text}"))
         });
     }
-    let says = format!("extension {name} is {state}: an operation on it is under way");
-    Check::warning(LINK, NAME, says, fix!["wait for its end: ", az("prepare")])
+    let says = format!("extension {name} is {state}: an operation is in progress");
+    Check::warning(LINK, NAME, says, fix!["wait for it: ", az("prepare")])
         .because(fact)
         .proves("EXT-HELM-BUSY")
 }
@@ -118,15 +118,14 @@ fn names(own: &Extension) -> Check {
         .filter(|key| own.setting(key).is_empty())
         .collect();
     if missing.is_empty() {
-        return Check::ok(LINK, NAME, "container and account are set under the chart's own names");
+        return Check::ok(
+            LINK,
+            NAME,
+            "container and account are set by the names that the chart uses",
+        );
     }
-    let says = format!("the chart reads {} and finds nothing", missing.join(" and "));
-    let check = Check::error(
-        LINK,
-        NAME,
-        says,
-        fix![az("prepare"), ", which sets the names that go over the wire"],
-    );
+    let says = format!("the chart reads {}, which isn't set", missing.join(" and "));
+    let check = Check::error(LINK, NAME, says, fix![az("prepare"), ", which sets the full names"]);
     let check = missing.iter().fold(check, |check, key| {
         check.because(format!("configurationSettings[{key}] is not set"))
     });
@@ -146,18 +145,21 @@ fn storage(view: &View, own: &Extension) -> Check {
     };
     let unset = container.is_empty() || account.is_empty();
     match extension_settings::stored(target, own) {
-        Stored::There => Check::ok(LINK, NAME, "it is the target's").because(facts),
+        Stored::There => Check::ok(LINK, NAME, "matches the target").because(facts),
         // What is not set at all is another check's.
-        Stored::Nowhere => Check::unknown(LINK, NAME, "the extension does not say where it stores").because(facts),
+        Stored::Nowhere => {
+            Check::unknown(LINK, NAME, "the extension's settings have no container and account").because(facts)
+        }
         Stored::Elsewhere(_) if unset => {
-            Check::unknown(LINK, NAME, "the extension does not say where it stores").because(facts)
+            Check::unknown(LINK, NAME, "the extension's settings have no container and account").because(facts)
         }
         Stored::Elsewhere(failure) => {
             let says = failure.why.into_iter().next().unwrap_or(failure.what);
             let hint = fix![
-                "if the extension is right: ",
+                "to keep the extension's settings, run: ",
                 az(format!("init --storage-account {account} --container {container}")),
-                "; if the file is right: backups so far stay in the old container and can't be restored by this extension; ",
+                "; to use the state file's settings: existing backups stay in the old container and can't be \
+                 restored by this extension; ",
                 decision(&id(view, own))
             ];
             Check::error(LINK, NAME, says, hint)
@@ -174,21 +176,21 @@ fn keyless(view: &View, own: &Extension) -> Check {
     let fact = format!("configurationSettings[{USE_AAD}] = {value:?}");
     if value.is_empty() && [BUCKET, ACCOUNT].iter().any(|key| own.setting(key).is_empty()) {
         // Settings under other names are another check's.
-        return Check::unknown(LINK, NAME, "the settings are not under the names that the chart reads").because(fact);
+        return Check::unknown(LINK, NAME, "the settings don't have the names that the chart uses").because(fact);
     }
     if ["true", "t", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes)) {
-        return Check::ok(LINK, NAME, "the extension signs in with tokens").because(fact);
+        return Check::ok(LINK, NAME, "the extension uses tokens").because(fact);
     }
     if !value.is_empty() && !["false", "f", "0"].iter().any(|no| value.eq_ignore_ascii_case(no)) {
-        let says = format!("Velero cannot read {value:?} as yes or no");
+        let says = format!("useAAD is {value:?}, which is neither true nor false");
         return Check::error(LINK, NAME, says, az("prepare"))
             .because(fact)
             .proves("EXT-USEAAD-BAD");
     }
     let keys = view.account.here().map(takes_keys);
     let says = match keys {
-        Some(false) => "the extension uses account keys, which the account does not take",
-        Some(true) | None => "the extension uses account keys and not tokens",
+        Some(false) => "the extension uses account keys, which the account doesn't allow",
+        Some(true) | None => "the extension uses account keys instead of tokens",
     };
     let check = Check::error(LINK, NAME, says, az("prepare")).because(fact);
     match keys {
@@ -214,7 +216,7 @@ fn tenant(view: &View, own: &Extension) -> Check {
     match value.is_empty() || value.eq_ignore_ascii_case(&wanted) {
         true => Check::ok(LINK, NAME, "it is the subscription's"),
         false => {
-            let says = format!("the extension signs in to tenant {value}, the subscription is in {wanted}");
+            let says = format!("the extension signs in to tenant {value}, but the subscription is in {wanted}");
             Check::error(LINK, NAME, says, az("prepare")).proves("WI-TENANT")
         }
     }

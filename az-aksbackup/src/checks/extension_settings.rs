@@ -84,9 +84,13 @@ pub(crate) fn stored(target: &Target, extension: &Extension) -> Stored {
     }
     let own = |key| extension.setting(key);
     let wanted = &target.storage;
-    let failure = Failure::failed(format!("extension {} stores backups elsewhere", extension.name)).because(format!(
-        "it has container {}, account {}, group {}, subscription {}; wanted are container {}, account {}, group {}, \
-             subscription {}",
+    let failure = Failure::failed(format!(
+        "extension {} stores backups in a different location",
+        extension.name
+    ))
+    .because(format!(
+        "current: container {}, account {}, resource group {}, subscription {}; expected: container {}, account {}, \
+         resource group {}, subscription {}",
         own(BUCKET),
         own(ACCOUNT),
         own(GROUP),

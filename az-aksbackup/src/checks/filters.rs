@@ -27,7 +27,7 @@ fn both<T: PartialEq + Display>(kind: &str, included: &[T], excluded: &[T]) -> O
     };
     let list = |verb: &str| format!("instance.{verb}_{kind}");
     let failure = Failure::usage(format!("[target] both includes and excludes {first}")).because(format!(
-        "{} and {} name it",
+        "{} and {} contain it",
         list("included"),
         list("excluded")
     ));

@@ -90,18 +90,10 @@ fn rules(view: &View, account: &Account) -> Check {
     );
     let told = |check: Check| check.because(facts.clone());
     if !is_closed(account) {
-        return told(Check::ok(
-            LINK,
-            NAME,
-            "everybody may reach the account who may sign in to it",
-        ));
+        return told(Check::ok(LINK, NAME, "all networks are allowed"));
     }
     if connections(account).iter().any(is_approved) {
-        return told(Check::ok(
-            LINK,
-            NAME,
-            "the account is closed but for its private endpoint",
-        ));
+        return told(Check::ok(LINK, NAME, "only the private endpoint is allowed"));
     }
     let public = access.eq_ignore_ascii_case("Enabled");
     let subnets = view.cluster.here().map(Cluster::subnets).unwrap_or_default();
@@ -110,20 +102,21 @@ fn rules(view: &View, account: &Account) -> Check {
         .unwrap_or_default();
     let admits = |subnet: &String| admitted.iter().any(|rule| same(&rule.id, subnet));
     if public && !subnets.is_empty() && subnets.iter().all(admits) {
-        return told(Check::ok(LINK, NAME, "the account lets the subnets of the nodes in"));
+        return told(Check::ok(LINK, NAME, "the nodes' subnets are allowed"));
     }
     let by_address = acls.is_some_and(|rules| !rules.ip_rules.is_empty());
     if public && (by_address || subnets.is_empty() && !admitted.is_empty()) {
-        let says =
-            "the account lets some addresses or subnets in; whether the nodes are among them cannot be seen here";
-        return told(Check::unknown(LINK, NAME, says)).hinted(fix!["the cluster's side knows: ", kubectl("verify")]);
+        let says = "some addresses or subnets are allowed; whether they include the nodes can't be checked in Azure";
+        return told(Check::unknown(LINK, NAME, says))
+            .hinted(fix!["to check from inside the cluster, run: ", kubectl("verify")]);
     }
     if !connections(account).is_empty() {
         return told(waiting(connections(account)));
     }
-    let says = "the account lets the cluster's nodes not in: neither a rule nor an approved private endpoint is theirs";
-    let hint = "give the account a private endpoint in the cluster's network with its private DNS zone, or a rule for the \
-                subnet of the nodes: az storage account network-rule add --account-name NAME --subnet ID";
+    let says = "the account's network rules block the cluster's nodes: no rule and no approved private endpoint \
+        allows them";
+    let hint = "create a private endpoint in the cluster's virtual network with its private DNS zone, or add a rule \
+        for the nodes' subnet: az storage account network-rule add --account-name NAME --subnet ID";
     told(Check::error(LINK, NAME, says, hint).proves("STO-FIREWALL"))
 }
 
@@ -134,13 +127,10 @@ fn waiting(all: &[EndpointConnection]) -> Check {
         .map(|own| format!("{} is {}", own.name, own.status()))
         .collect();
     let hint = fix![
-        "whoever owns the account: ",
+        "ask the owner of the account to approve it: ",
         shell("az network private-endpoint-connection approve --id ID")
     ];
-    let says = format!(
-        "nobody has approved the account's private endpoint: {}",
-        waiting.join("; ")
-    );
+    let says = format!("the account's private endpoint isn't approved: {}", waiting.join("; "));
     let check = Check::error(LINK, NAME, says, hint).proves("STO-PE-PENDING");
     waiting.into_iter().fold(check, |check, own| {
         check.because(format!("properties.privateEndpointConnections[]: {own}"))

@@ -44,13 +44,15 @@ fn existence(view: &View, own: &Extension) -> Check {
         Seen::Here(identity) => {
             let own = &identity.properties.principal_id;
             gone(format!(
-                "identity {} was re-created: its principal is {own} and not {principal}",
+                "identity {} was re-created: its principal is {own} instead of {principal}",
                 identity.id.name()
             ))
         }
-        Seen::Absent => gone(format!("no identity has principal {principal}: somebody removed it")),
+        Seen::Absent => gone(format!(
+            "no identity has principal {principal}: the identity was deleted"
+        )),
         Seen::Hidden(failure) => crate::checks::view::hidden(LINK, NAME, "the extension's identity", failure),
-        Seen::Unasked => Check::unknown(LINK, NAME, "nothing says where the extension's identity is"),
+        Seen::Unasked => Check::unknown(LINK, NAME, "the location of the extension's identity is unknown"),
     }
     .because(fact)
 }
@@ -58,29 +60,29 @@ fn existence(view: &View, own: &Extension) -> Check {
 /// Whether the file's claim is true.
 fn recorded(view: &View) -> Check {
     const LINK: Link = Link::Extension;
-    const NAME: &str = "recorded identity";
+    const NAME: &str = "reported identity";
     let Some(table) = &view.state.cloud.identity else {
-        return Check::ok(LINK, NAME, "the state file has none that could be wrong");
+        return Check::ok(LINK, NAME, "the state file reports no identity");
     };
     let Some(own) = view.identity.here() else {
         return Check::unknown(
             LINK,
             NAME,
-            "the identity could not be read to compare it with the state file",
+            "the identity couldn't be read to compare it with the state file",
         );
     };
     match table.principal == own.properties.principal_id && table.client_id == own.properties.client_id {
-        true => Check::ok(LINK, NAME, "the state file has this identity"),
+        true => Check::ok(LINK, NAME, "matches the state file"),
         false => {
             let says = format!(
-                "the state file has client ID {}, the extension's identity has {}",
+                "the state file has client ID {}, but the extension's identity has {}",
                 table.client_id, own.properties.client_id
             );
             let hint = fix![
                 az("prepare"),
                 ", then grant and ",
                 kubectl("configure"),
-                ": all bindings are of the old one"
+                ": all bindings belong to the previous identity"
             ];
             Check::error(LINK, NAME, says, hint).proves("WI-SA-STALE-CLIENT")
         }
@@ -90,14 +92,14 @@ fn recorded(view: &View) -> Check {
 /// Whether the service accounts carry this identity's client ID, as far as the cluster's side has recorded it.
 fn carried(view: &View) -> Check {
     const LINK: Link = Link::ServiceAccounts;
-    const NAME: &str = "recorded client id";
+    const NAME: &str = "reported client ID";
     let (Some(table), Some(own)) = (&view.state.cluster.workload_identity, view.identity.here()) else {
         let says = match view.identity.here() {
             Some(own) => format!(
-                "the service accounts need client ID {}; only the cluster side can check them",
+                "the service accounts require client ID {}; only the cluster side can check them",
                 own.properties.client_id
             ),
-            None => "the client ID that the service accounts need is not known".to_owned(),
+            None => "the client ID for the service accounts is unknown".to_owned(),
         };
         return Check::unknown(LINK, NAME, says);
     };
@@ -108,12 +110,15 @@ fn carried(view: &View) -> Check {
         // A record proves nothing of the service accounts as they are now.
         true => {
             let since = since.unwrap_or_else(|| "at an unknown time".to_owned());
-            let says = format!("client ID {carried} was reported by the cluster side {since} and not checked here");
-            Check::unknown(LINK, NAME, says).hinted(fix!["to check it: ", kubectl("verify")])
+            let says = format!(
+                "client ID {carried} was reported by the cluster side {since}; not checked in this \
+                run"
+            );
+            Check::unknown(LINK, NAME, says).hinted(fix!["to check it, run: ", kubectl("verify")])
         }
         false => {
             let says =
-                format!("the cluster side reported client ID {carried}, the extension's identity has {client_id}");
+                format!("the cluster side reported client ID {carried}, but the extension's identity has {client_id}");
             let hint = fix![az("prepare"), " and grant, then ", kubectl("configure")];
             Check::error(LINK, NAME, says, hint).proves("WI-SA-STALE-CLIENT")
         }

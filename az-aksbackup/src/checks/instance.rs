@@ -40,7 +40,7 @@ pub(crate) fn elsewhere(view: &View, other: &Instance) -> Check {
     const NAME: &str = "backup instance";
     let says = match other.vault() {
         Some(vault) => format!(
-            "vault {} in group {} protects the cluster",
+            "vault {} in resource group {} protects the cluster",
             vault.name(),
             vault.resource_group()
         ),
@@ -60,15 +60,15 @@ fn absent(view: &View) -> Check {
     match view.deleted.here().and_then(|all| all.first()) {
         Some(deleted) => {
             let says = format!(
-                "backup instance {} of the cluster was deleted, and the vault keeps it",
+                "backup instance {} is soft-deleted; the vault still retains it",
                 deleted.id.name()
             );
             Check::error(LINK, NAME, says, protection::paused(deleted).hints.remove(0))
                 .because(format!("properties.currentProtectionState = {}", deleted.protection()))
                 .proves("VLT-BI-SOFTDELETED")
         }
-        None => Check::error(LINK, NAME, "nothing protects the cluster yet", az("protect"))
-            .because("no backup instance names the cluster"),
+        None => Check::error(LINK, NAME, "the cluster isn't protected yet", az("protect"))
+            .because("no backup instance refers to the cluster"),
     }
 }
 
@@ -84,13 +84,15 @@ pub(crate) fn protection(own: &Instance) -> Check {
             fix!["wait for it: ", az("protect")],
         ),
         Protection::Unknown => {
-            let says =
-                format!("backup instance {name} is in state {state}, which this version of aksbackup does not know");
+            let says = format!(
+                "backup instance {name} is in state {state}, which this version of aksbackup doesn't \
+                    recognize"
+            );
             Check::warning(
                 LINK,
                 NAME,
                 says,
-                fix!["see what Azure reports: ", protection::shown(own)],
+                fix!["to see its state in Azure: ", protection::shown(own)],
             )
         }
         Protection::Paused => {
@@ -107,7 +109,12 @@ pub(crate) fn protection(own: &Instance) -> Check {
                 LINK,
                 NAME,
                 says,
-                fix!["see the cause: ", az("doctor"), "; once it is cured: ", az("protect")],
+                fix![
+                    "to see the cause: ",
+                    az("doctor"),
+                    "; when the cause is fixed: ",
+                    az("protect")
+                ],
             )
             .proves("VLT-BI-ERROR")
         }
@@ -122,9 +129,9 @@ pub(crate) fn protection(own: &Instance) -> Check {
 fn source(own: &Instance) -> Check {
     const NAME: &str = "data source set";
     match own.has_data_source_set() {
-        true => Check::ok(LINK, NAME, "the instance names it"),
+        true => Check::ok(LINK, NAME, "set"),
         false => {
-            let says = "the instance was made without dataSourceSetInfo: Azure takes it, and never protects";
+            let says = "the backup instance was created without dataSourceSetInfo, so its protection doesn't work";
             Check::error(LINK, NAME, says, az("protect"))
                 .because("properties.dataSourceSetInfo = null")
                 .proves("VLT-DATASET-INFO")
@@ -178,7 +185,10 @@ fn young(view: &View, own: &Instance) -> Vec<Check> {
     if protection::of(own) != Protection::Broken || !(0..60).contains(&minutes) {
         return Vec::new();
     }
-    let says = format!("every role is assigned, the last {minutes} minutes ago: it may take up to an hour to count");
+    let says = format!(
+        "every role is assigned, the last {minutes} minutes ago: it can take up to an hour to take \
+        effect"
+    );
     let hint = fix!["wait, then ", az("protect")];
     vec![
         Check::warning(LINK, NAME, says, hint)

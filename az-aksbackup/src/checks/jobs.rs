@@ -20,7 +20,7 @@ const LONGEST: i64 = 8 * 24 * 3600;
 /// The checks.
 pub(crate) fn checks(view: &View) -> Vec<Check> {
     if matches!(view.jobs, Seen::Unasked) {
-        return vec![Check::ok(LINK, NAME, "there is no vault whose jobs could be read")];
+        return vec![Check::ok(LINK, NAME, "no vault to read jobs from")];
     }
     if let Some(check) = view.jobs.unread(LINK, NAME, "the jobs of the vault") {
         return vec![check];
@@ -66,7 +66,7 @@ pub(crate) fn judged(job: &Job, now: Timestamp) -> Last {
 
 fn last(view: &View) -> Check {
     let Some(job) = ended(view).next() else {
-        return Check::ok(LINK, NAME, "none has ended yet");
+        return Check::ok(LINK, NAME, "no backup job has finished yet");
     };
     let properties = &job.properties;
     let (name, status) = (job.id.rsplit('/').next().unwrap_or_default(), &properties.status);
@@ -75,14 +75,19 @@ fn last(view: &View) -> Check {
         .map(|at| at.strftime("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default();
     let facts = format!("{name}: properties.status = {status}, properties.endTime = {when}");
-    let doctor = fix!["see the cause: ", az("doctor"), "; once it is cured: ", az("backup")];
+    let doctor = fix![
+        "to see the cause: ",
+        az("doctor"),
+        "; when the cause is fixed: ",
+        az("backup")
+    ];
     match judged(job, view.now) {
         Last::Failed => return failed(job, &when, doctor, facts),
         Last::Incomplete => incomplete(job, &when, doctor),
         Last::Overdue(age) => {
             let age = human(age);
-            let says = format!("the last backup ended {age} ago, longer than any schedule of Azure Backup waits");
-            let hint = fix!["see what runs: ", az("jobs"), "; a backup now: ", az("backup")];
+            let says = format!("the last backup finished {age} ago, longer than the longest schedule of Azure Backup");
+            let hint = fix!["to list the jobs: ", az("jobs"), "; to start a backup: ", az("backup")];
             Check::warning(LINK, NAME, says, hint)
         }
         Last::Good => Check::ok(LINK, NAME, format!("{status} on {when}")),
@@ -119,8 +124,8 @@ fn incomplete(job: &Job, when: &str, doctor: Fix) -> Check {
             let status = &job.properties.status;
             let name = job.id.rsplit('/').next().unwrap_or_default();
             (
-                format!("the last backup ({when}) is {status}: something of it is missing"),
-                fix!["see what Azure says of it: ", az(format!("jobs {name}"))],
+                format!("the last backup ({when}) is {status}: some resources are missing"),
+                fix!["to see the warnings: ", az(format!("jobs {name}"))],
             )
         }
     };

@@ -73,8 +73,8 @@ pub(crate) fn unread(view: &View, all: &[Check]) -> Option<Check> {
     let unread: Vec<_> = view.failures().filter(|own| own.exit != Exit::NotPermitted).collect();
     let first = unread.iter().copied().find(|own| !told(own))?;
     let says = format!("{}: {}", first.what, first.why.join("; "));
-    let hint = fix!["run the command again; to show each request: ", az("verify -v")];
-    Some(Check::error(Link::Subscription, "answers of Azure", says, hint))
+    let hint = fix!["run the command again; to log every request: ", az("verify -v")];
+    Some(Check::error(Link::Subscription, "Azure's responses", says, hint))
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
     fn a_world_as_it_should_be_has_no_finding_and_leaves_the_service_accounts_to_the_cluster_side() {
         let all = checks(&view());
         let bad: Vec<&Check> = all.iter().filter(|own| own.verdict != Verdict::Ok).collect();
-        let of_the_other_side = |own: &Check| own.verdict == Verdict::Unknown && own.check == "recorded client id";
+        let of_the_other_side = |own: &Check| own.verdict == Verdict::Unknown && own.check == "reported client ID";
         assert!(matches!(bad.as_slice(), [one] if of_the_other_side(one)), "{bad:#?}");
         assert!(all.len() > 20, "{}", all.len());
         assert!(all.iter().map(|own| own.link).is_sorted());

@@ -88,8 +88,8 @@ fn kept(rules: &[&Value]) -> Vec<Kept> {
 /// Exit 2: an interval that Azure Backup does not take for AKS.
 pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
     if !SCHEDULES.contains(&target.schedule.as_str()) {
-        return Failure::usage(format!("{} is no interval of backups", target.schedule))
-            .because(format!("Azure Backup takes {} for AKS", SCHEDULES.join(", ")))
+        return Failure::usage(format!("{} isn't a valid backup interval", target.schedule))
+            .because(format!("Azure Backup supports {} for AKS", SCHEDULES.join(", ")))
             .hint(az("init --schedule P1D"))
             .err();
     }
@@ -174,7 +174,7 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
     if !types.iter().any(|kind| kind.eq_ignore_ascii_case(DATASOURCE_TYPE)) {
         return unusable(
             name,
-            &format!("it is for {}, not for {DATASOURCE_TYPE}", types.join(", ")),
+            &format!("it is for {}; expected {DATASOURCE_TYPE}", types.join(", ")),
         );
     }
     let rules: Vec<&Value> = policy
@@ -215,7 +215,7 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
 }
 
 fn unusable<T>(name: &str, why: &str) -> Outcome<T> {
-    Failure::failed(format!("policy {name} cannot protect a cluster"))
+    Failure::failed(format!("policy {name} can't protect a cluster"))
         .because(why)
         .hint(fix!["choose another policy, or a new name: ", az("init --policy NAME")])
         .err()

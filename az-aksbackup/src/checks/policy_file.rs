@@ -64,7 +64,7 @@ fn beside(file: &str) -> Outcome<()> {
     if Path::new(file).components().all(inside) {
         return Ok(());
     }
-    refused(file, "it is not beside the state file or in a folder below it").err()
+    refused(file, "it isn't in the directory of the state file or below it").err()
 }
 
 /// What the digest of a handoff and a remembered confirmation stand for includes the policy: once a vault has it, Azure doesn't let it
@@ -86,7 +86,7 @@ fn refused(file: &str, why: &str) -> Failure {
     Failure::new(Exit::StateUnreadable, what)
         .at_key("target.policy.file", why)
         .hint(fix![
-            "put the policy beside the state file: ",
+            "move the policy file next to the state file: ",
             az("init --policy-file FILE")
         ])
 }
@@ -146,7 +146,7 @@ fn holds(own: &Value, asked: &Value) -> bool {
 /// Exit 2: no JSON, or no policy for AKS.
 pub(crate) fn parse(text: &str, name: &str) -> Outcome<Asked> {
     let unusable = |why: String| {
-        Failure::usage(format!("policy file {name} cannot be used"))
+        Failure::usage(format!("cannot use policy file {name}"))
             .because(why)
             .hint(shell(
                 "az dataprotection backup-policy get-default-policy-template --datasource-type AzureKubernetesService",

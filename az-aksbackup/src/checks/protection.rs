@@ -87,8 +87,8 @@ pub(crate) fn said(instance: &Instance) -> String {
         .map(|error| format!("{}: {}", error.code, error.message))
         .collect();
     match errors.is_empty() {
-        true => format!("Azure says: {}", instance.protection()),
-        false => format!("Azure says: {}", errors.join("; ")),
+        true => format!("Azure reports: {}", instance.protection()),
+        false => format!("Azure reports: {}", errors.join("; ")),
     }
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn in_vault(instance: &Instance) -> String {
 /// An instance that failed.
 pub(crate) fn broken(instance: &Instance) -> Failure {
     let failure = Failure::failed(format!("{} is in state {}", in_vault(instance), instance.protection()));
-    UserError::explain(&instance.errors(), failure).hint(fix!["once that is cured: ", az("protect")])
+    UserError::explain(&instance.errors(), failure).hint(fix!["when the cause is fixed: ", az("protect")])
 }
 
 /// The flags with which az finds an instance.
@@ -134,9 +134,10 @@ pub(crate) fn unknown(instance: &Instance) -> Failure {
     let state = instance.protection();
     Failure::failed(format!("{} stays in state {state}", in_vault(instance)))
         .because(format!(
-            "this version of aksbackup does not know state {state}, and cannot tell whether the cluster is protected"
+            "this version of aksbackup doesn't recognize state {state}, so it is unknown whether the cluster is \
+             protected"
         ))
-        .hint(fix!["see what Azure reports: ", shown(instance)])
+        .hint(fix!["to see its state in Azure: ", shown(instance)])
 }
 
 /// An instance that was suspended, stopped, or deleted on purpose.
@@ -148,7 +149,7 @@ pub(crate) fn paused(instance: &Instance) -> Failure {
     };
     Failure::failed(format!("{} is in state {}", in_vault(instance), instance.protection()))
         .because(because)
-        .hint(fix!["if it is to be protected again: ", az(command)])
+        .hint(fix!["to protect it again: ", az(command)])
 }
 
 /// A cluster that another vault protects.
@@ -163,15 +164,18 @@ pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
         target.cluster.with_group()
     ))
     .because(format!(
-        "backup instance {} in vault {name} (group {group}) is {}; a cluster can be in one vault only",
+        "backup instance {} in vault {name} (resource group {group}) is {}; a cluster can be in one vault only",
         instance.id.name(),
         instance.protection()
     ))
     .hint(fix![
-        "to go on with that vault: ",
+        "to continue with that vault: ",
         az(format!("init --vault {name} --vault-resource-group {group}"))
     ])
-    .hint("leaving that vault is a decision of its owner: the recovery points in it go with its backup instance")
+    .hint(
+        "to stop using that vault is a decision of its owner: its recovery points are deleted with its backup \
+        instance",
+    )
 }
 
 #[cfg(test)]
@@ -223,10 +227,7 @@ pub(crate) mod tests {
             ("BackupsSuspended", "az aksbackup resume"),
             ("SoftDeleted", "az aksbackup undelete"),
         ] {
-            assert_eq!(
-                hint(state).to_string(),
-                format!("if it is to be protected again: {command}")
-            );
+            assert_eq!(hint(state).to_string(), format!("to protect it again: {command}"));
         }
         for failure in [
             broken(&instance("NotProtected", |_| ())),

@@ -16,9 +16,9 @@ pub(crate) fn cluster_of(extension: &ResourceId) -> &str {
 pub(crate) fn decision(extension: &ResourceId) -> Fix {
     let cluster = cluster_of(extension).rsplit('/').next().unwrap_or_default();
     fix![
-        "decide with the platform team whether to install the extension again. Recovery points in the vault and data in the \
-         storage account stay; Velero's objects in the cluster go; scheduled backups fail until prepare, grant and configure \
-         have run for the new identity. Check its state first: ",
+        "decide with the platform team whether to reinstall the extension. Recovery points in the vault and data in \
+         the storage account stay; Velero's objects in the cluster are deleted; scheduled backups fail until \
+         prepare, grant and configure have run for the new identity. Check its state first: ",
         shell(format!(
             "az k8s-extension show --name {} --cluster-name {cluster} --cluster-type managedClusters --resource-group {} \
              --subscription {}",
@@ -33,7 +33,7 @@ pub(crate) fn decision(extension: &ResourceId) -> Fix {
 /// update of the extension doesn't bring it back.
 pub(crate) fn without_identity(extension: &ResourceId) -> Fix {
     fix![
-        "only a new installation gives an extension another identity; ",
+        "the identity can be replaced only by reinstalling the extension; ",
         decision(extension)
     ]
 }
@@ -41,11 +41,11 @@ pub(crate) fn without_identity(extension: &ResourceId) -> Fix {
 /// Returns the failure of a step that needs the identity of an extension that has none.
 pub(crate) fn has_no_identity(extension: &ResourceId, why: String) -> Failure {
     Failure::failed(format!(
-        "the identity of extension {} in resource group {} does not exist",
+        "the identity of extension {} doesn't exist in resource group {}",
         extension.name(),
         extension.resource_group()
     ))
     .because(why)
     .hint(without_identity(extension))
-    .hint(fix!["afterwards run: ", az("prepare")])
+    .hint(fix!["then run: ", az("prepare")])
 }

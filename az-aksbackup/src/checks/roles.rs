@@ -122,8 +122,8 @@ fn check(view: &View, need: &Need) -> Check {
     let all = match place(view, need).map(|own| &own.assignments) {
         Some(Seen::Here(all)) => all,
         Some(Seen::Hidden(failure)) => return hidden(link, &name, &what, failure),
-        Some(Seen::Absent) => return Check::unknown(link, name, format!("{} does not exist", need.reach.name())),
-        Some(Seen::Unasked) | None => return Check::unknown(link, name, format!("{what} were not read")),
+        Some(Seen::Absent) => return Check::unknown(link, name, format!("{} doesn't exist", need.reach.name())),
+        Some(Seen::Unasked) | None => return Check::unknown(link, name, format!("{what} weren't read")),
     };
     if let Some(own) = meeting(need, all) {
         let since = own
@@ -139,7 +139,7 @@ fn check(view: &View, need: &Need) -> Check {
         Holder::Vault | Holder::Cluster => (other(need), conditional(need, all)),
     };
     let says = format!(
-        "the {} has no role {} on {}{why}",
+        "the {} doesn't have role {} on {}{why}",
         need.holder,
         need.role.name,
         need.reach.name()
@@ -148,7 +148,7 @@ fn check(view: &View, need: &Need) -> Check {
     let hint = match conditional(need, all).is_empty() {
         true => View::grant().into(),
         false => fix![
-            "ask who set the condition to change or remove it: ",
+            "ask the owner of the condition to change or remove it: ",
             shell(format!(
                 "az role assignment list --assignee {} --scope {} --include-inherited",
                 need.principal, need.reach
@@ -157,7 +157,7 @@ fn check(view: &View, need: &Need) -> Check {
     };
     Check::error(link, name, says, hint)
         .because(format!(
-            "no assignment with properties.principalId = {} meets it",
+            "no assignment with properties.principalId = {} matches",
             need.principal
         ))
         .proves(id)
@@ -179,7 +179,7 @@ fn is_role(own: &Assignment, need: &Need) -> bool {
 fn conditional(need: &Need, all: &[Assignment]) -> String {
     let mut own = all.iter().filter(|own| is_role(own, need) && own.reaches(&need.reach));
     match own.any(|own| own.is_for(&need.principal) && own.is_conditional()) {
-        true => ": there is one under a condition, which may leave it out".to_owned(),
+        true => ": an assignment has a condition, which might exclude it".to_owned(),
         false => String::new(),
     }
 }
@@ -226,7 +226,7 @@ fn blobs(view: &View, need: &Need, all: &[Assignment]) -> (&'static str, String)
     match control {
         Some(role) => (
             "RBAC-CONTROL-ROLE-ONLY",
-            format!("; {} gives no right to blobs", role.name),
+            format!("; {} includes no data actions on blobs", role.name),
         ),
         None => ("RBAC-BLOB-ROLE", String::new()),
     }

@@ -25,13 +25,14 @@ pub(crate) fn sole<'a>(cluster: &ResourceId, extensions: &'a [Extension]) -> Out
         [] => Ok(None),
         [own] if is_at_home(own) => Ok(Some(own)),
         [own] => Failure::failed(format!(
-            "extension {} of cluster {} is in another namespace",
+            "extension {} of cluster {} is in an unsupported namespace",
             own.name,
             cluster.with_group()
         ))
         .because(described(own))
         .because(format!(
-            "credentials are for service accounts in namespace {NAMESPACE}: anyone who can create pods there could use them"
+            "credentials are created for service accounts in namespace {NAMESPACE}: anyone who can create pods \
+             there could use them"
         ))
         .hint(fix!["check who installed it: ", listing(cluster)])
         .err(),
@@ -83,7 +84,7 @@ fn two_cures(failure: Failure, target: &Target, extension: &Extension) -> Box<Fa
     ];
     let id = extensions::extension_id(&target.cluster, &extension.name);
     Box::new(failure.hint(adopt).hint(fix![
-        "to use the target's storage, which the backups so far don't move to: ",
+        "to use the target's storage, to which existing backups aren't moved: ",
         decision(&id),
         "; then run: ",
         az("prepare")

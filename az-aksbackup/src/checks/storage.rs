@@ -51,7 +51,7 @@ fn existence(view: &View) -> Result<&Account, Box<Check>> {
             return Box::new(check);
         }
         let says = format!(
-            "storage account {name} does not exist in group {}",
+            "storage account {name} doesn't exist in resource group {}",
             group.unwrap_or_default()
         );
         Box::new(Check::error(LINK, NAME, says, az("prepare")).proves("ARM-NOT-FOUND"))
@@ -74,7 +74,7 @@ fn state(view: &View, account: &Account) -> Check {
     let name = view.places.account.as_ref().map(|id| id.name()).unwrap_or_default();
     if !status.eq_ignore_ascii_case("available") {
         let says = format!("storage account {name} is {status}");
-        let hint = "see the subscription's state and Azure's service health in the portal";
+        let hint = "check the subscription's state and Azure Service Health in the Azure portal";
         return Check::error(LINK, NAME, says, hint)
             .because(facts)
             .proves("STO-ACCOUNT-DISABLED");
@@ -91,7 +91,7 @@ fn state(view: &View, account: &Account) -> Check {
             LINK,
             NAME,
             format!("storage account {name} is {state}"),
-            "run this again in a minute",
+            "run this command again in a minute",
         ),
     }
     .because(facts)
@@ -105,7 +105,7 @@ fn kind(account: &Account) -> Check {
     match kind.eq_ignore_ascii_case("StorageV2") && !sku.to_ascii_lowercase().starts_with("premium") {
         true => Check::ok(LINK, NAME, format!("{kind} with {sku}")),
         false => {
-            let says = format!("it is {kind} with {sku}; Azure Backup wants StorageV2 with a standard SKU");
+            let says = format!("it is {kind} with {sku}; Azure Backup requires StorageV2 with a standard SKU");
             Check::error(LINK, NAME, says, account::another()).proves("STO-WRONG-KIND")
         }
     }
@@ -119,11 +119,11 @@ fn region_of(view: &View, account: &Account) -> Check {
         None => Check::unknown(
             LINK,
             NAME,
-            format!("it is in {}, the cluster's is not known", account.location),
+            format!("it is in {}; the cluster's region is unknown", account.location),
         ),
-        Some(own) if region::is(&account.location, &own) => Check::ok(LINK, NAME, "it is the cluster's"),
+        Some(own) if region::is(&account.location, &own) => Check::ok(LINK, NAME, "same as the cluster"),
         Some(own) => {
-            let says = format!("the account is in {}, the cluster in {own}", account.location);
+            let says = format!("the account is in {}, but the cluster is in {own}", account.location);
             Check::error(LINK, NAME, says, account::another()).proves("CLU-REGION-MISMATCH")
         }
     }
@@ -140,9 +140,9 @@ fn subscription(view: &View) -> Check {
         .unwrap_or_default();
     let cluster = view.id.subscription();
     match own.eq_ignore_ascii_case(cluster.as_str()) {
-        true => Check::ok(LINK, NAME, "it is the cluster's"),
+        true => Check::ok(LINK, NAME, "same as the cluster"),
         false => {
-            let says = format!("the account is in subscription {own}, the cluster in {cluster}");
+            let says = format!("the account is in subscription {own}, but the cluster is in {cluster}");
             Check::error(LINK, NAME, says, account::another()).proves("STO-WRONG-SUB")
         }
     }
@@ -162,19 +162,19 @@ fn container(view: &View) -> Check {
     match &view.container {
         Seen::Here(own) if own.properties.deleted == Some(true) => {
             let hint = fix![
-                "restore it in the portal, or take another: ",
+                "restore it in the Azure portal, or choose another: ",
                 az("init --container NAME")
             ];
             Check::error(LINK, NAME, format!("container {name} was deleted"), hint)
                 .because("properties.deleted = true")
                 .proves("STO-CONTAINER-DELETING")
         }
-        Seen::Here(_) => Check::ok(LINK, NAME, format!("{name} is there")),
+        Seen::Here(_) => Check::ok(LINK, NAME, format!("{name} exists")),
         Seen::Absent | Seen::Hidden(_) | Seen::Unasked => {
             if let Some(check) = vanished(view, NAME, true) {
                 return check;
             }
-            Check::error(LINK, NAME, format!("container {name} does not exist"), az("prepare"))
+            Check::error(LINK, NAME, format!("container {name} doesn't exist"), az("prepare"))
                 .because("HTTP 404 for the container")
                 .proves("STO-CONTAINER-MISSING")
         }
@@ -184,7 +184,7 @@ fn container(view: &View) -> Check {
 fn immutability(view: &View) -> Check {
     const NAME: &str = "immutability";
     let Some(own) = view.container.here().map(|own| &own.properties) else {
-        return Check::unknown(LINK, NAME, "the container could not be seen");
+        return Check::unknown(LINK, NAME, "the container couldn't be read");
     };
     let (policy, hold) = (
         own.has_immutability_policy == Some(true),
@@ -194,10 +194,9 @@ fn immutability(view: &View) -> Check {
     match policy || hold {
         false => Check::ok(LINK, NAME, "blobs can be changed and deleted"),
         true => {
-            let says =
-                "blobs of the container are immutable, so that backups can neither overwrite nor delete their own";
+            let says = "blobs in the container are immutable, so backups can't be overwritten or deleted";
             let hint = fix![
-                "take a container without: ",
+                "choose a container without an immutability policy: ",
                 az("init --container NAME"),
                 "; the vault protects backups instead"
             ];

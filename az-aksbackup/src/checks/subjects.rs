@@ -83,18 +83,18 @@ fn recorded(state: &State) -> Outcome<Vec<String>> {
         return Ok(Vec::new());
     };
     let refused = |key: &str, why: String| {
-        Failure::failed("the state file wants the extension's identity for pods of others")
+        Failure::failed("the state file requests the extension's identity for pods in another namespace")
             .at_key(key, why)
             .hint(fix![
                 "ask where the file comes from; ",
                 kubectl("configure"),
-                " records the accounts again"
+                " saves the service accounts again"
             ])
             .err()
     };
     if table.namespace.as_str() != NAMESPACE {
         let why = format!(
-            "the file says {}, and the extension's namespace is {NAMESPACE}",
+            "the file has {}, but the extension's namespace is {NAMESPACE}",
             table.namespace
         );
         return refused("cluster.workloads.namespace", why);
@@ -117,18 +117,18 @@ fn service_account(subject: &str) -> Outcome<String> {
         .filter(|(namespace, _)| *namespace == NAMESPACE)
         .and_then(|(_, name)| name.parse::<ObjectName>().ok());
     match name {
-        Some(name) if name.as_str() == DEFAULT => {
-            Failure::usage(format!("service account {DEFAULT} gets no federated credential"))
-                .because(format!(
-                    "every pod of namespace {NAMESPACE} that names no other account runs as it"
-                ))
-                .hint("give the workload a service account of its own")
-                .err()
-        }
+        Some(name) if name.as_str() == DEFAULT => Failure::usage(format!(
+            "no federated credential is created for service account {DEFAULT}"
+        ))
+        .because(format!(
+            "every pod in namespace {NAMESPACE} without another service account runs as it"
+        ))
+        .hint("create a separate service account for the workload")
+        .err(),
         Some(name) => Ok(name.to_string()),
-        None => Failure::usage(format!("{subject:?} is no service account of the extension"))
+        None => Failure::usage(format!("{subject:?} isn't a service account of the extension"))
             .because(format!("its namespace is {NAMESPACE}"))
-            .hint(format!("write --subject system:serviceaccount:{NAMESPACE}:NAME"))
+            .hint(format!("use --subject system:serviceaccount:{NAMESPACE}:NAME"))
             .err(),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn state(view: &View) -> Check {
         return check;
     }
     let Some(own) = view.subscription.here() else {
-        let says = format!("subscription {id} does not exist, or the signed-in account does not see it");
+        let says = format!("subscription {id} doesn't exist, or the signed-in account has no access to it");
         let hint = format!("az account set --subscription {id}, or sign in to its tenant: az login --tenant TENANT");
         return Check::error(LINK, NAME, says, hint).proves("LOGIN-SUB-NOT-FOUND");
     };
@@ -30,7 +30,7 @@ pub(crate) fn state(view: &View) -> Check {
         return stateless(NAME, &format!("subscription {id}"), "state");
     };
     let fact = format!("state = {state}");
-    let hint = "its owner or billing account has to enable it in the portal";
+    let hint = "ask its owner or billing owner to enable it in the Azure portal";
     match state {
         "Enabled" => Check::ok(LINK, NAME, format!("{} is {state}", own.display_name)),
         "Warned" | "PastDue" => Check::warning(
@@ -52,12 +52,12 @@ pub(crate) fn state(view: &View) -> Check {
 
 /// The check of an object whose body lacks the member that is judged.
 fn stateless(check: &str, what: &str, member: &str) -> Check {
-    let says = format!("{what} cannot be read: unexpected response from Azure: it has no {member}");
+    let says = format!("cannot read {what}: unexpected response from Azure: it has no {member}");
     Check::error(
         LINK,
         check,
         says,
-        fix!["run the command again; to show each request: ", az("verify -v")],
+        fix!["run the command again; to log every request: ", az("verify -v")],
     )
 }
 
@@ -79,7 +79,7 @@ fn providers(view: &View) -> Check {
         "az provider register --namespace {first} --subscription {}",
         view.id.subscription()
     ));
-    let hint = fix![az("prepare"), " (by hand: ", by_hand, ")"];
+    let hint = fix![az("prepare"), " (manually: ", by_hand, ")"];
     let check = Check::error(LINK, NAME, names.join("; "), hint).proves("ARM-RP-UNREGISTERED");
     bad.iter().fold(check, |check, (name, state)| {
         check.because(format!("{name}: registrationState = {state}"))

@@ -31,7 +31,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         return vec![check];
     }
     let Some(vault) = view.vault.here() else {
-        let says = format!("Backup vault {name} does not exist");
+        let says = format!("Backup vault {name} doesn't exist");
         return vec![Check::error(LINK, NAME, says, az("prepare")).proves("ARM-NOT-FOUND")];
     };
     vec![
@@ -53,7 +53,7 @@ fn state(name: &str, vault: &Vault) -> Check {
         "Succeeded" => Check::ok(
             LINK,
             NAME,
-            format!("{name} is there, soft delete {soft}, immutability {immutable}"),
+            format!("{name} exists, soft delete {soft}, immutability {immutable}"),
         ),
         "Failed" => Check::error(
             LINK,
@@ -65,7 +65,7 @@ fn state(name: &str, vault: &Vault) -> Check {
             LINK,
             NAME,
             format!("vault {name} is {state}"),
-            "run this again in a minute",
+            "run this command again in a minute",
         ),
     }
     .because(fact)
@@ -78,11 +78,11 @@ fn region_of(view: &View, vault: &Vault) -> Check {
         None => Check::unknown(
             LINK,
             NAME,
-            format!("it is {}, the cluster's is not known", vault.location),
+            format!("it is {}; the cluster's region is unknown", vault.location),
         ),
-        Some(own) if region::is(&vault.location, &own) => Check::ok(LINK, NAME, "it is the cluster's"),
+        Some(own) if region::is(&vault.location, &own) => Check::ok(LINK, NAME, "same as the cluster"),
         Some(own) => {
-            let says = format!("the vault is in {}, the cluster in {own}", vault.location);
+            let says = format!("the vault is in {}, but the cluster is in {own}", vault.location);
             Check::error(LINK, NAME, says, vault_rules::another()).proves("VLT-REGION")
         }
     }
@@ -95,30 +95,33 @@ fn tenant(view: &View) -> Check {
     let own = of(&view.subscription).unwrap_or_else(|| view.caller.tenant.to_string());
     match (&view.vault_subscription, of(&view.vault_subscription)) {
         (Seen::Unasked, _) => Check::ok(LINK, NAME, "the vault is in the cluster's subscription"),
-        (_, Some(other)) if other.eq_ignore_ascii_case(&own) => Check::ok(LINK, NAME, "it is the cluster's"),
+        (_, Some(other)) if other.eq_ignore_ascii_case(&own) => Check::ok(LINK, NAME, "same as the cluster"),
         (_, Some(other)) => {
-            let says = format!("the vault is in tenant {other}, the cluster in {own}");
+            let says = format!("the vault is in tenant {other}, but the cluster is in {own}");
             Check::error(LINK, NAME, says, vault_rules::another())
                 .because(format!("tenantId = {other}"))
                 .proves("VLT-TENANT")
         }
-        (_, None) => Check::unknown(LINK, NAME, "the vault's subscription may not be read"),
+        (_, None) => Check::unknown(
+            LINK,
+            NAME,
+            "the signed-in account isn't authorized to read the vault's \
+            subscription",
+        ),
     }
 }
 
 fn identity(view: &View, name: &str, vault: &Vault) -> Check {
     const NAME: &str = "identity of the vault";
     let gone = |id: &str| {
-        let says = format!("identity {id} of vault {name} does not exist any more");
+        let says = format!("identity {id} of vault {name} no longer exists");
         Check::error(
             LINK,
             NAME,
             says,
-            "give the vault another identity in the portal, and its roles",
+            "assign another identity to the vault in the Azure portal, and its roles",
         )
-        .because(format!(
-            "identity.userAssignedIdentities[{id}].principalId is not there"
-        ))
+        .because(format!("identity.userAssignedIdentities[{id}].principalId isn't set"))
         .proves("VLT-UAMI-GONE")
     };
     let assigned = view.instance().and_then(Instance::assigned_identity);
@@ -126,20 +129,18 @@ fn identity(view: &View, name: &str, vault: &Vault) -> Check {
         return gone(id);
     }
     match (vault.principal(), vault.lost_identities().first(), assigned) {
-        (_, _, Some(id)) => Check::ok(LINK, NAME, format!("the instance uses {id}")),
-        (Some(own), _, None) => {
-            Check::ok(LINK, NAME, "it has its own").because(format!("identity.principalId = {own}"))
-        }
+        (_, _, Some(id)) => Check::ok(LINK, NAME, format!("the backup instance uses {id}")),
+        (Some(own), _, None) => Check::ok(LINK, NAME, "assigned").because(format!("identity.principalId = {own}")),
         (None, Some(lost), None) => gone(lost),
         (None, None, None) => {
-            let says = format!("vault {name} has no identity: none of its roles counts");
+            let says = format!("vault {name} has no managed identity, so its roles have no effect");
             Check::error(
                 LINK,
                 NAME,
                 says,
-                fix![az("prepare"), ", then grant: its principal is new"],
+                fix![az("prepare"), ", then grant, because its principal is new"],
             )
-            .because("identity.principalId is not there")
+            .because("identity.principalId isn't set")
             .proves("VLT-NO-IDENTITY")
         }
     }
@@ -149,7 +150,7 @@ fn policy(view: &View) -> Check {
     const NAME: &str = "policy";
     // Without an instance and a state file there is none to ask for.
     if matches!(view.policy, Seen::Unasked) {
-        return Check::ok(LINK, NAME, "none is chosen yet");
+        return Check::ok(LINK, NAME, "no policy in the target yet");
     }
     if let Some(check) = view.policy.unread(LINK, NAME, "the policy") {
         return check;
@@ -163,7 +164,7 @@ fn policy(view: &View) -> Check {
     match &view.policy {
         Seen::Here(own) => rules(view, &name, own),
         Seen::Absent | Seen::Hidden(_) | Seen::Unasked => {
-            Check::error(LINK, NAME, format!("policy {name} does not exist"), az("prepare")).proves("ARM-NOT-FOUND")
+            Check::error(LINK, NAME, format!("policy {name} doesn't exist"), az("prepare")).proves("ARM-NOT-FOUND")
         }
     }
 }
@@ -176,11 +177,11 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
         Err(failure) => return Check::error(LINK, NAME, failure.what, other_policy()),
     };
     let Some(target) = view.target() else {
-        return Check::ok(LINK, NAME, format!("{name} is there"));
+        return Check::ok(LINK, NAME, format!("{name} exists"));
     };
     match &view.policy_file {
         None => {}
-        Some(Compared::Same) => return Check::ok(LINK, NAME, format!("{name} is there, with the rules of its file")),
+        Some(Compared::Same) => return Check::ok(LINK, NAME, format!("{name} exists, with the rules of its file")),
         Some(Compared::Differs(file)) => {
             let says = format!("policy {name} has other rules than those of {file}");
             return Check::error(LINK, NAME, says, other_policy());
@@ -189,7 +190,7 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
             return Check::unknown(
                 LINK,
                 NAME,
-                format!("{name} is there, and its rules couldn't be compared: {why}"),
+                format!("{name} exists, and its rules couldn't be compared: {why}"),
             );
         }
     }
@@ -213,9 +214,9 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
 fn in_force(name: &str, facts: &Facts) -> String {
     let further = facts.further_rules();
     match further.is_empty() {
-        true => format!("{name} is there, with the schedule and retention of the target"),
+        true => format!("{name} exists, with the target's schedule and retention"),
         false => format!(
-            "{name} is there, with the schedule and default retention of the target, and further retention rules: {}",
+            "{name} exists, with the target's schedule and default retention, and further retention rules: {}",
             further.join(", ")
         ),
     }

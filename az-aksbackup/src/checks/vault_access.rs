@@ -21,13 +21,13 @@ fn trusted_access(view: &View) -> Check {
     const NAME: &str = "trusted access";
     if let Some(check) = view
         .bindings
-        .unread(LINK, NAME, "the trusted access bindings of the cluster")
+        .unread(LINK, NAME, "the Trusted Access role bindings of the cluster")
     {
         return check;
     }
     let all = view.bindings.here().map(Vec::as_slice).unwrap_or_default();
     let Some(vault) = &view.places.vault else {
-        return Check::error(LINK, NAME, "no Backup vault is let into the cluster", az("prepare"))
+        return Check::error(LINK, NAME, "no Backup vault has access to the cluster", az("prepare"))
             .proves("VLT-TRUSTED-ACCESS");
     };
     let own: Vec<&Binding> = all.iter().filter(|binding| binding.is_of(vault)).collect();
@@ -48,18 +48,26 @@ fn trusted_access(view: &View) -> Check {
         return Check::ok(
             LINK,
             NAME,
-            format!("binding {} lets vault {} in", binding.name, vault.with_group()),
+            format!(
+                "role binding {} grants vault {} access",
+                binding.name,
+                vault.with_group()
+            ),
         )
         .because(fact(binding));
     }
     match own.first() {
         None => {
-            let says = format!("no binding lets vault {} into the cluster", vault.with_group());
-            Check::error(LINK, NAME, says, az("prepare")).because(format!("{} bindings, none of this vault", all.len()))
+            let says = format!(
+                "no role binding grants vault {} access to the cluster",
+                vault.with_group()
+            );
+            Check::error(LINK, NAME, says, az("prepare"))
+                .because(format!("{} role bindings, none for this vault", all.len()))
         }
         Some(binding) => {
             let says = format!(
-                "binding {} of vault {} does not let it back up",
+                "role binding {} of vault {} doesn't allow backups",
                 binding.name,
                 vault.with_group()
             );
@@ -70,11 +78,11 @@ fn trusted_access(view: &View) -> Check {
 }
 
 fn snapshot_group(view: &View) -> Check {
-    const NAME: &str = "snapshot group";
+    const NAME: &str = "snapshot resource group";
     if matches!(view.snapshots, Seen::Unasked) {
-        return Check::ok(LINK, NAME, "none is chosen yet");
+        return Check::ok(LINK, NAME, "no snapshot resource group in the target yet");
     }
-    if let Some(check) = view.snapshots.unread(LINK, NAME, "the snapshot group") {
+    if let Some(check) = view.snapshots.unread(LINK, NAME, "the snapshot resource group") {
         return check;
     }
     let name = view
@@ -84,11 +92,11 @@ fn snapshot_group(view: &View) -> Check {
         .map(|id| id.name().to_owned())
         .unwrap_or_default();
     match &view.snapshots {
-        Seen::Here(_) => Check::ok(LINK, NAME, format!("{name} is there")),
+        Seen::Here(_) => Check::ok(LINK, NAME, format!("{name} exists")),
         Seen::Absent | Seen::Hidden(_) | Seen::Unasked => Check::error(
             LINK,
             NAME,
-            format!("snapshot group {name} does not exist"),
+            format!("snapshot resource group {name} doesn't exist"),
             az("prepare"),
         )
         .proves("ARM-NOT-FOUND"),
@@ -99,15 +107,15 @@ fn snapshot_locks(view: &View) -> Option<Check> {
     const NAME: &str = "locks on snapshots";
     let group = view.places.snapshots.as_ref()?;
     let (_, seen) = view.locks.iter().find(|(scope, _)| scope == group)?;
-    let what = format!("the locks on group {}", group.name());
+    let what = format!("the locks on resource group {}", group.name());
     if let Some(check) = seen.unread(LINK, NAME, &what) {
         return Some(check);
     }
     let lock = seen.here().and_then(|locks| locks.first());
     Some(match lock {
-        None => Check::ok(LINK, NAME, "there is none"),
+        None => Check::ok(LINK, NAME, "none found"),
         Some(lock) => {
-            let says = format!("lock {} keeps Azure Backup from removing old snapshots", lock.id);
+            let says = format!("lock {} prevents Azure Backup from removing old snapshots", lock.id);
             let hint = locks::whose_lock(lock);
             Check::error(LINK, NAME, says, hint)
                 .because(format!("properties.level = {}", lock.properties.level))

@@ -21,9 +21,9 @@ pub(crate) fn another() -> Fix {
 pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
     let name = target_ids::vault(target).with_group();
     if !region::is(&vault.location, &target.region) {
-        return Failure::failed(format!("Backup vault {name} cannot protect the cluster"))
+        return Failure::failed(format!("Backup vault {name} can't protect the cluster"))
             .because(format!(
-                "it is in region {}, the cluster is in {}; Azure Backup wants both in the same",
+                "it is in region {}, but the cluster is in {}; Azure Backup requires the same region",
                 vault.location, target.region
             ))
             .hint(another())
@@ -32,7 +32,7 @@ pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
     if vault.properties.provisioning_state.as_deref() == Some("Failed") {
         return Failure::failed(format!("Backup vault {name} is in state Failed"))
             .hint(fix![
-                "see what is wrong with it in the portal, or choose another: ",
+                "check it in the Azure portal, or choose another: ",
                 az("init --vault NAME")
             ])
             .err();

@@ -80,7 +80,7 @@ impl<T> Seen<T> {
             Self::Unasked => Some(Check::unknown(
                 link,
                 check,
-                format!("nothing says where to look for {what}"),
+                format!("the location of {what} is unknown"),
             )),
             Self::Hidden(failure) => Some(hidden(link, check, what, failure)),
         }
@@ -94,20 +94,22 @@ pub(crate) fn hidden(link: Link, check: &str, what: &str, failure: &Failure) -> 
     let code = failure.code.as_deref();
     match right {
         Some(right) => {
-            let check = Check::unknown(link, check, format!("the signed-in account may not read {what}"));
-            check.hinted(format!("ask for the right to {right}"))
+            let check = Check::unknown(
+                link,
+                check,
+                format!("the signed-in account isn't authorized to read {what}"),
+            );
+            check.hinted(format!("ask for permission to {right}"))
         }
-        None if failure.exit == Exit::NotPermitted => {
-            Check::unknown(link, check, format!("{what} cannot be read: {why}"))
-        }
+        None if failure.exit == Exit::NotPermitted => Check::unknown(link, check, format!("cannot read {what}: {why}")),
         // Something is wrong with the answer, or there was none: that is no missing permission.
         None => Check::error(
             link,
             check,
-            format!("{what} cannot be read: {why}"),
+            format!("cannot read {what}: {why}"),
             match failure.hints.first() {
                 Some(hint) => hint.clone(),
-                None => fix!["run the command again; to show each request: ", az("verify -v")],
+                None => fix!["run the command again; to log every request: ", az("verify -v")],
             },
         ),
     }

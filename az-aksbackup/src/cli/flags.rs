@@ -11,13 +11,13 @@ use crate::steps::confirm::{Named, NamedGroup};
 /// Flags of `prepare`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PrepareArgs {
-    /// Subject that needs a federated credential as well (repeatable): system:serviceaccount:NAMESPACE:NAME
+    /// Additional subject that requires a federated credential (repeatable): system:serviceaccount:NAMESPACE:NAME
     #[arg(long = "subject", value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     /// Which steps run.
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// Create an empty storage account or container in place of one that existed and is gone; a deleted account can't be
+    /// Create an empty storage account or container to replace one that no longer exists; a deleted account can't be
     /// recovered afterwards
     #[arg(long)]
     pub(crate) recreate_storage: bool,
@@ -35,7 +35,7 @@ pub(crate) struct PrepareArgs {
 /// Which roles are assigned, and on what.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RoleArgs {
-    /// Assign the storage role on the container alone, not on the account
+    /// Assign the storage role at the scope of the container instead of the storage account
     #[arg(long)]
     pub(crate) on_container: bool,
     /// What gets access.
@@ -47,16 +47,16 @@ pub(crate) struct RoleArgs {
 /// values are completed from the state file.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ConfirmArgs {
-    /// Cluster, to confirm the state file's: RESOURCE-GROUP/NAME in the subscription of --subscription, or a resource ID
+    /// Cluster, must match the state file: RESOURCE-GROUP/NAME in the subscription of --subscription, or a resource ID
     #[arg(long = "cluster", value_name = "RESOURCE")]
     pub(crate) confirm_cluster: Option<Named>,
-    /// Backup vault, to confirm the state file's: RESOURCE-GROUP/NAME or a resource ID
+    /// Backup vault, must match the state file: RESOURCE-GROUP/NAME or a resource ID
     #[arg(long = "vault", value_name = "RESOURCE")]
     pub(crate) confirm_vault: Option<Named>,
-    /// Storage account, to confirm the state file's: RESOURCE-GROUP/NAME or a resource ID
+    /// Storage account, must match the state file: RESOURCE-GROUP/NAME or a resource ID
     #[arg(long = "storage-account", value_name = "RESOURCE")]
     pub(crate) confirm_account: Option<Named>,
-    /// Snapshot resource group, to confirm the state file's: its name or resource ID
+    /// Snapshot resource group, must match the state file: its name or resource ID
     #[arg(
         long = "snapshot-resource-group",
         alias = "snapshot-group",
@@ -68,7 +68,8 @@ pub(crate) struct ConfirmArgs {
 /// Agreement to what protects less.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct ReduceArgs {
-    /// Agree to changes that reduce protection, such as fewer namespaces or a shorter retention; --yes doesn't
+    /// Agree to changes that reduce protection, such as fewer namespaces or a shorter retention; --yes doesn't include
+    /// this
     #[arg(long)]
     pub(crate) reduce_protection: bool,
 }
@@ -90,10 +91,10 @@ pub(crate) struct GrantArgs {
 /// Flags of `protect`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ProtectArgs {
-    /// Do not wait for the cluster side's verification
+    /// Don't wait for the verification of the cluster side
     #[arg(long)]
     pub(crate) without_verification: bool,
-    /// Do not wait until the cluster is protected: the next run finds out
+    /// Don't wait until the cluster is protected; the next run reports the result
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// Save the plan of --dry-run in this file, for: apply
@@ -118,13 +119,13 @@ pub(crate) struct ProtectArgs {
 /// Flags of `backup`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BackupArgs {
-    /// Backup rule of the policy, if it has several
+    /// Name of the policy's backup rule, if it has several
     #[arg(long, value_name = "NAME")]
     pub(crate) rule: Option<String>,
-    /// Retention tag of this backup, if not the policy's default
+    /// Retention tag of this backup [default: the policy's default]
     #[arg(long, value_name = "TAG")]
     pub(crate) retention_tag: Option<String>,
-    /// Do not wait for the job: the next run follows it, `jobs` shows it
+    /// Don't wait for the job; the next run resumes waiting, and `jobs` shows it
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// Flags of writing commands.
@@ -146,7 +147,7 @@ pub(crate) struct ReducingArgs {
 /// Flags of `undelete`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct UndeleteArgs {
-    /// Leave protection stopped: no scheduled backups, and no recovery point expires
+    /// Keep protection stopped: no scheduled backups, and no recovery point expires
     #[arg(long)]
     pub(crate) keep_stopped: bool,
     /// Those of all commands of this kind.
@@ -157,7 +158,7 @@ pub(crate) struct UndeleteArgs {
 /// Flags of the commands that end protection, or bring it back.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LifecycleArgs {
-    /// Do not wait until Azure has finished: the next run finds out
+    /// Don't wait until Azure has finished; the next run reports the result
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// What is changed.
@@ -171,13 +172,13 @@ pub(crate) struct LifecycleArgs {
 /// Flags of `up`: those of all that it does.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct UpArgs {
-    /// Subject that needs a federated credential as well (repeatable): system:serviceaccount:NAMESPACE:NAME
+    /// Additional subject that requires a federated credential (repeatable): system:serviceaccount:NAMESPACE:NAME
     #[arg(long = "subject", value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
     /// Which roles.
     #[command(flatten)]
     pub(crate) roles: RoleArgs,
-    /// Do not wait for the cluster side's verification
+    /// Don't wait for the verification of the cluster side
     #[arg(long)]
     pub(crate) without_verification: bool,
     /// What protects less.
@@ -191,7 +192,7 @@ pub(crate) struct UpArgs {
 /// Flags of `teardown`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TeardownArgs {
-    /// Cluster whose backups are deleted for good, to confirm the state file's; without it they are kept
+    /// Cluster whose backups are deleted permanently, must match the state file; without this flag, backups are kept
     #[arg(long, value_name = "RESOURCE-GROUP/CLUSTER")]
     pub(crate) delete_backups: Option<Named>,
     /// What protects less.
@@ -208,16 +209,16 @@ pub(crate) struct TeardownArgs {
 /// Flags of `jobs`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct JobsArgs {
-    /// Job to show, by its id
+    /// ID of the job to show
     #[arg(value_name = "JOBID")]
     pub(crate) job: Option<String>,
-    /// All jobs of the vault, not only those of this cluster
+    /// List all jobs of the vault, not only those of this cluster
     #[arg(long)]
     pub(crate) all: bool,
     /// Resource ID of the vault, if there is no state file
     #[arg(long, value_name = "ID")]
     pub(crate) vault_id: Option<aksbackup_shared::ids::ResourceId>,
-    /// At most so many, the latest first
+    /// Maximum number of jobs, most recent first
     #[arg(long, default_value = "20", value_name = "COUNT")]
     pub(crate) limit: usize,
 }
@@ -225,7 +226,7 @@ pub(crate) struct JobsArgs {
 /// Flags of `list`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ListArgs {
-    /// List the clusters of all subscriptions that the signed-in account can see in its tenant
+    /// List the clusters of all subscriptions that the signed-in account can read in its tenant
     #[arg(long)]
     pub(crate) all_subscriptions: bool,
     /// Resource group whose clusters are listed

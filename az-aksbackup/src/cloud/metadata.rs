@@ -81,11 +81,9 @@ impl Cloud {
             Some(metadata) => Self::from_metadata(metadata, url),
             None => match wanted.and_then(|name| Self::known(name.as_str())) {
                 Some(cloud) => Ok(cloud),
-                None => Failure::usage(format!(
-                    "{METADATA_VARIABLE} does not describe the cloud that --cloud names"
-                ))
-                .because(format!("it has {}", names(&metadata)))
-                .err(),
+                None => Failure::usage(format!("{METADATA_VARIABLE} doesn't describe the cloud in --cloud"))
+                    .because(format!("it has {}", names(&metadata)))
+                    .err(),
             },
         }
     }
@@ -104,7 +102,7 @@ impl Cloud {
         let login = host(&metadata.authentication.login_endpoint);
         let (Some(name), Some(arm), Some(login)) = (name, arm, login) else {
             return undescribed(url)
-                .because("it lacks a name, or an https address of its Resource Manager or its login")
+                .because("it lacks a name, or an https address of its Resource Manager or its sign-in")
                 .err();
         };
         let audience = metadata
@@ -130,8 +128,12 @@ impl Cloud {
 async fn fetch(transport: &Transport, trace: Trace, deadline: Deadline, url: &str) -> Outcome<Document> {
     let address = match Url::parse(url) {
         Ok(address) if address.scheme() == "https" => address,
-        Ok(_) => return undescribed(url).because("it is no https URL").err(),
-        Err(error) => return undescribed(url).because(format!("it is no https URL: {error}")).err(),
+        Ok(_) => return undescribed(url).because("it isn't an https URL").err(),
+        Err(error) => {
+            return undescribed(url)
+                .because(format!("it isn't an https URL: {error}"))
+                .err();
+        }
     };
     let pace = pace_of(&address);
     let pipeline = transport::pipeline(
@@ -157,7 +159,7 @@ async fn fetch(transport: &Transport, trace: Trace, deadline: Deadline, url: &st
     };
     let status = u16::from(response.status());
     if !response.status().is_success() {
-        return failed(url).because(format!("it answers with HTTP {status}")).err();
+        return failed(url).because(format!("it returned HTTP {status}")).err();
     }
     let body: &[u8] = response.body();
     let body = body.strip_prefix(MARK).unwrap_or(body);

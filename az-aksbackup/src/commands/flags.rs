@@ -45,7 +45,7 @@ pub(crate) struct VerifyFlags {
     /// Which cluster.
     #[command(flatten)]
     pub(crate) cluster: ClusterFlags,
-    /// Before anything is set up: look for what would stand in its way
+    /// Check the prerequisites before anything is set up
     #[arg(long)]
     pub(crate) pre: bool,
     /// Those of both programs.

@@ -145,12 +145,9 @@ pub(crate) async fn on(cli: &Cli, state: State, writes: bool) -> Outcome<Session
         false => None,
     };
     let Some(target) = state.target.clone() else {
-        return Failure::missing(format!(
-            "state file {} says nothing of what to protect",
-            cli.common.state.display()
-        ))
-        .hint(az("init"))
-        .err();
+        return Failure::missing(format!("state file {} has no [target]", cli.common.state.display()))
+            .hint(az("init"))
+            .err();
     };
     one_subscription(&target)?;
     let console = cli.common.console();
@@ -180,7 +177,7 @@ fn one_subscription(target: &Target) -> Outcome<()> {
             format!("its subscription is {own}, its cluster is in subscription {cluster}"),
         )
         .hint(fix![
-            "ask where the file comes from, or begin anew: ",
+            "ask where the file comes from, or create a new one: ",
             az("init --state FILE")
         ])
         .err()

@@ -32,7 +32,7 @@ pub(crate) async fn run(cli: &Cli, flags: &StatusFlags) -> Outcome<Exit> {
         .and_then(|(state, _)| state.target.as_ref())
         .map(|target| target.cluster.clone());
     if args.offline && flags.cluster.is_given() {
-        return Failure::usage("a cluster can't be named with --offline, which reads the state file alone")
+        return Failure::usage("a cluster can't be named with --offline, which reads only the state file")
             .hint("leave out --offline, or the flags that name the cluster")
             .err();
     }

@@ -63,7 +63,7 @@ impl std::fmt::Display for Late {
         if let Some(status) = self.status {
             write!(f, "HTTP {status}, ")?;
         }
-        write!(f, "next attempt in {}", human(self.pause))
+        write!(f, "retrying in {}", human(self.pause))
     }
 }
 
@@ -180,7 +180,7 @@ impl Attempts {
         if !pause.is_zero() {
             let url = readable(request.url());
             (self.trace)(format!(
-                "{} {url} waits {}ms for its turn",
+                "{} {url} is delayed by {}ms",
                 request.method().as_str(),
                 pause.as_millis()
             ));
@@ -210,7 +210,7 @@ impl Attempts {
         let outcome = match seen {
             Seen::Answer { status, .. } => status.to_string(),
             Seen::Unreachable => "not reached".to_owned(),
-            Seen::Broken | Seen::Silent => "no answer".to_owned(),
+            Seen::Broken | Seen::Silent => "no response".to_owned(),
             Seen::Hopeless => "not sent".to_owned(),
         };
         let method = request.method();

@@ -36,7 +36,7 @@ pub(crate) struct Silence {
 
 impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no answer within {}s", self.limit.as_secs())
+        write!(f, "no response within {}s", self.limit.as_secs())
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn http_client() -> Outcome<Arc<reqwest::Client>> {
         super::error::chain(&error)
             .into_iter()
             .fold(Failure::failed("cannot set up TLS"), Failure::because)
-            .hint("install the system's root certificates (ca-certificates), or name a bundle: SSL_CERT_FILE=FILE")
+            .hint("install the system's root certificates (ca-certificates), or specify a bundle: SSL_CERT_FILE=FILE")
             .err()
     })
 }
@@ -71,7 +71,7 @@ fn named_roots() -> Outcome<Option<Vec<reqwest::Certificate>>> {
             Failure::usage(format!("no certificate found by {}", named.join(" and "))),
             |failure, error| failure.because(error.to_string()),
         )
-        .hint("name a file with PEM certificates: SSL_CERT_FILE=FILE")
+        .hint("specify a file with PEM certificates: SSL_CERT_FILE=FILE")
         .err()
 }
 

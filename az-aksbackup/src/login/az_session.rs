@@ -57,11 +57,11 @@ pub(crate) fn inherit() -> Outcome<()> {
     if extension != own {
         let extension = extension.to_string_lossy();
         return Failure::failed(format!(
-            "az's extension aksbackup is version {extension}, this program is version {own}"
+            "the Azure CLI extension aksbackup has version {extension}, but this program has version {own}"
         ))
         .because(format!("this program is {}", program()))
-        .hint("install both again, of one release: ./install.sh")
-        .hint("or name the program that belongs to the extension: AKSBACKUP_BIN=PATH")
+        .hint("install both again from the same release: ./install.sh")
+        .hint("or specify the program that belongs to the extension: AKSBACKUP_BIN=PATH")
         .err();
     }
     if let Some(stream) = socket() {
@@ -126,14 +126,14 @@ impl AzSession {
     /// Exit 4: az does not answer. Exit 2: its cloud has no usable address.
     pub(crate) async fn cloud(self: &Arc<Self>) -> Outcome<Cloud> {
         let context: Context = self.ask(json!({ "get": "context" })).await.map_err(|error| {
-            Failure::not_permitted("cannot learn from az which cloud it is set to")
+            Failure::not_permitted("cannot determine the cloud that the Azure CLI uses")
                 .because(error.to_string())
-                .hint(fix!["see what az says: ", shell("az account show")])
+                .hint(fix!["check the Azure CLI: ", shell("az account show")])
         })?;
         let Ok(arm) = Url::parse(&context.resource_manager) else {
             let address = context.resource_manager;
             return Failure::usage(format!(
-                "cloud {} of az has no usable Resource Manager: {address:?}",
+                "cloud {} of the Azure CLI has no valid Resource Manager endpoint: {address:?}",
                 context.cloud
             ))
             .hint(fix!["see: ", shell("az cloud show")])

@@ -39,8 +39,8 @@ impl Caller {
         let payload = token.split('.').nth(1).unwrap_or_default().trim_end_matches('=');
         let bytes = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
         let claims: Claims = serde_json::from_slice(&bytes).or_else(|_| {
-            Failure::not_permitted("cannot see who is signed in")
-                .because("the token for Azure Resource Manager names no principal (oid) and tenant (tid)")
+            Failure::not_permitted("cannot determine the signed-in account")
+                .because("the token for Azure Resource Manager has no principal (oid) and tenant (tid)")
                 .hint(fix!["sign in again: ", shell("az login")])
                 .err()
         })?;
@@ -70,9 +70,9 @@ impl Caller {
         }
         let own = &self.tenant;
         Failure::not_permitted(format!(
-            "signed in to tenant {own}, the state file is for tenant {tenant}"
+            "you're signed in to tenant {own}, but the state file is for tenant {tenant}"
         ))
-        .at_key("target.tenant", format!("the file says {tenant}"))
+        .at_key("target.tenant", format!("the file has {tenant}"))
         .hint(shell(format!("az login --tenant {tenant}")))
         .err()
     }

@@ -41,10 +41,10 @@ impl Certificate {
         let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
         let certificate = CertificateDer::from_pem_slice(&pem).map_err(|error| unusable(error.to_string()))?;
         let key = PrivateKeyDer::from_pem_slice(&pem)
-            .map_err(|error| unusable(format!("{error} (an unencrypted private key in PEM is needed)")))?;
+            .map_err(|error| unusable(format!("{error} (an unencrypted private key in PEM is required)")))?;
         let key = rustls::crypto::ring::sign::any_supported_type(&key).map_err(|error| unusable(error.to_string()))?;
         if key.choose_scheme(&[SignatureScheme::RSA_PSS_SHA256]).is_none() {
-            return Err(unusable("its key is no RSA key".to_owned()));
+            return Err(unusable("its key isn't an RSA key".to_owned()));
         }
         let thumbprint = thumbprint(&certificate).ok_or_else(|| unusable("no SHA-256".to_owned()))?;
         Ok(Self {
@@ -85,7 +85,7 @@ fn thumbprint(certificate: &CertificateDer<'_>) -> Option<String> {
 impl ClientAssertion for Certificate {
     async fn secret(&self, _options: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
         self.sign(jiff::Timestamp::now().as_second())
-            .ok_or_else(|| Error::with_message(ErrorKind::Credential, "the certificate's key cannot sign"))
+            .ok_or_else(|| Error::with_message(ErrorKind::Credential, "the certificate's key can't be used to sign"))
     }
 }
 

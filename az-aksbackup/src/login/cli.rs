@@ -39,7 +39,7 @@ impl Executor for Bounded {
             Err(_) => Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 format!(
-                    "az gave no token within {}s; try it yourself: az account get-access-token",
+                    "az returned no token within {}s; to see why, run: az account get-access-token",
                     LIMIT.as_secs()
                 ),
             )),

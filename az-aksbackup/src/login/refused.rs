@@ -25,17 +25,17 @@ pub(super) fn failure(error: &azure_core::Error) -> Failure {
         .collect();
     if let Some(excess) = excess_of(error) {
         return Failure::failed("cannot sign in to Azure")
-            .because(format!("unexpected response from the login: {excess}"))
+            .because(format!("unexpected response from the sign-in endpoint: {excess}"))
             .code(TOO_LARGE);
     }
     // The client library gives this the kind of a network error.
     if texts.iter().any(|text| text.contains("AZURE_FEDERATED_TOKEN_FILE")) {
         return Failure::not_permitted("cannot sign in to Azure")
             .because("environment variable AZURE_FEDERATED_TOKEN_FILE is not set")
-            .hint("run this in a pod with workload identity, or choose another sign-in: --auth cli");
+            .hint("run this command in a pod with workload identity, or choose another sign-in method: --auth cli");
     }
     if is_network(error) {
-        return unreachable(Failure::failed("cannot reach the login of Azure"), &texts);
+        return unreachable(Failure::failed("cannot reach the sign-in endpoint of Azure"), &texts);
     }
     let failure = Failure::not_permitted("cannot sign in to Azure");
     let Some(entra) = texts.iter().find_map(|text| entra_words(text)) else {
@@ -79,14 +79,14 @@ fn cure(code: &str, az: bool) -> Fix {
             ]
         }
         "AADSTS700027" => {
-            fix!["check that the certificate of AZURE_CLIENT_CERTIFICATE_PATH is one of the application's"]
+            fix!["check that the application has the certificate in AZURE_CLIENT_CERTIFICATE_PATH"]
         }
         "AADSTS700211" | "AADSTS700212" | "AADSTS700213" | "AADSTS70021" => {
-            fix!["check issuer, subject and audience of the federated credential that the token is exchanged by"]
+            fix!["check the issuer, subject, and audience of the application's federated credential"]
         }
         _ if az => fix!["sign in again: ", shell("az login")],
         _ => {
-            fix!["check AZURE_TENANT_ID, AZURE_CLIENT_ID and what they sign in with, or use the Azure CLI: --auth cli"]
+            fix!["check AZURE_TENANT_ID, AZURE_CLIENT_ID, and the credential, or use the Azure CLI: --auth cli"]
         }
     }
 }
@@ -104,7 +104,7 @@ fn explained(failure: Failure, texts: &[String]) -> Failure {
         false => failure.hint(fix![
             "sign in (",
             shell("az login"),
-            "), or choose another way: --auth cli|environment|managed-identity|workload-identity"
+            "), or choose another sign-in method: --auth cli|environment|managed-identity|workload-identity"
         ]),
     }
 }

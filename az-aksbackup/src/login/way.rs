@@ -32,15 +32,15 @@ const SHORT: Duration = Duration::from_secs(30);
 /// How to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Auth {
-    /// By what the AZURE_ variables say, else by the Azure CLI
+    /// Use the AZURE_ environment variables if they are set, otherwise the Azure CLI
     Auto,
-    /// The Azure CLI's login (az login)
+    /// Use the sign-in of the Azure CLI (az login)
     Cli,
-    /// AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH
+    /// Use AZURE_TENANT_ID, AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH
     Environment,
-    /// The managed identity of this machine; AZURE_CLIENT_ID chooses among several
+    /// Use the managed identity of this machine; AZURE_CLIENT_ID selects one of several
     ManagedIdentity,
-    /// The federated token of this pod (AZURE_FEDERATED_TOKEN_FILE)
+    /// Use the federated token of this pod (AZURE_FEDERATED_TOKEN_FILE)
     WorkloadIdentity,
 }
 
@@ -244,7 +244,7 @@ impl Way {
             Kind::Secret { .. } | Kind::Certificate { .. } | Kind::WorkloadIdentity => SHORT,
         };
         tokio::time::timeout(limit, asking).await.unwrap_or_else(|_| {
-            let text = format!("{} gave no token within {}s", self.source(), limit.as_secs());
+            let text = format!("{} returned no token within {}s", self.source(), limit.as_secs());
             Err(azure_core::Error::with_message(ErrorKind::Credential, text))
         })
     }
@@ -280,7 +280,10 @@ fn needed(name: &str) -> Outcome<String> {
     variable(name).map_or_else(
         || {
             Failure::usage(format!("{name} is not set"))
-                .hint("an application signs in by AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH")
+                .hint(
+                    "to sign in as an application, set AZURE_TENANT_ID, AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET \
+                    or AZURE_CLIENT_CERTIFICATE_PATH",
+                )
                 .hint("or sign in with the Azure CLI: --auth cli")
                 .err()
         },

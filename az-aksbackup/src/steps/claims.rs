@@ -34,11 +34,7 @@ impl Lie {
 
 /// What a person can do who was given a file that claims what is not so.
 pub(crate) fn ask() -> Fix {
-    fix![
-        "ask where the file comes from; whoever runs ",
-        az("prepare"),
-        " again brings it up to date"
-    ]
+    fix!["ask where the file comes from. To update it, run: ", az("prepare"),]
 }
 
 /// Refuses a file that claims what is not so, with every such claim.
@@ -174,7 +170,7 @@ fn of_identity(
     let identity = match (named_by(extension), &world.identity) {
         _ if !can_be(&table.identity, target) => {
             let subscription = target.cluster.subscription();
-            let reality = format!("which is no identity in the cluster's subscription {subscription}");
+            let reality = format!("which isn't an identity in the cluster's subscription {subscription}");
             vec![Some(Lie::new(key, claim, reality))]
         }
         (Some(own), _) => vec![of_azure(key, claim, own.id.as_str()), client_id(&own)],

@@ -81,7 +81,7 @@ pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {
         (!cluster.is_private() && cluster.authorized_ranges() > 0, RANGES),
         (
             cluster.has_locked_node_group(),
-            "the node group is locked: federated credentials cannot be written there",
+            "the node resource group is locked: federated credentials can't be written there",
         ),
         (
             cluster.is_isolated(),

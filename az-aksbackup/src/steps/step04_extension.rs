@@ -82,14 +82,14 @@ impl Change for ExtensionChange {
         let (summary, creates, warning) = match self {
             Self::Install { extension, .. } => (format!("install extension {name}"), Some(extension.to_string()), None),
             Self::Rekey { .. } => (
-                format!("switch extension {name} from account keys to Entra"),
+                format!("configure extension {name} to use Microsoft Entra ID instead of account keys"),
                 None,
-                Some("the extension's pods restart".to_owned()),
+                Some("the extension's pods will restart".to_owned()),
             ),
             Self::Repair { why, .. } => (
                 format!("write the settings of extension {name} again: {why}"),
                 None,
-                Some("the extension's pods restart".to_owned()),
+                Some("the extension's pods will restart".to_owned()),
             ),
         };
         let right = Right::new(
@@ -232,7 +232,7 @@ impl Step for BackupExtension {
         // Nobody has looked yet: one that somebody else installed is taken.
         let unless_there = |change: &ExtensionChange| ChangeNote {
             reduces: Vec::new(),
-            summary: format!("{}, unless one is there", change.note().summary),
+            summary: format!("{} (skipped if it is already installed)", change.note().summary),
             ..change.note()
         };
         install.iter().map(unless_there).collect()
@@ -245,7 +245,7 @@ fn chosen(seen: &Seen) -> Option<&Extension> {
 }
 
 fn no_storage<T>() -> Outcome<T> {
-    Failure::failed("cannot tell the extension where to store backups")
+    Failure::failed("cannot configure the extension's storage")
         .because("the storage account has not been seen")
         .err()
 }

@@ -99,7 +99,7 @@ impl Step for ExtensionIdentity {
                 vec![],
                 vec![turns::contributor(
                     format!(
-                        "the signed-in account may not read the identities in group {}",
+                        "the signed-in account isn't authorized to read the identities in resource group {}",
                         seen.node_group.name()
                     ),
                     az("prepare"),

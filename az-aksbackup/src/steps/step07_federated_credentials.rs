@@ -132,12 +132,12 @@ impl Step for FederatedCredentials {
         let Sight::Here(credentials) = &seen.credentials else {
             if is_recorded(seen) {
                 return Ok(Decision::Done(format!(
-                    "{} credentials on identity {}, as the state file says: the signed-in account may not look",
+                    "{} credentials on identity {}, as reported by the state file: the signed-in account isn't authorized to read them",
                     seen.wishes.len(),
                     seen.identity.name()
                 )));
             }
-            let why = "the signed-in account may not read the federated credentials of identity";
+            let why = "the signed-in account isn't authorized to read the federated credentials of identity";
             let why = format!("{why} {}", seen.identity.name());
             let turn = turns::contributor(
                 why,
@@ -172,7 +172,7 @@ impl Step for FederatedCredentials {
         match identities::put_credential(writer, &id, &change.issuer, &change.subject).await {
             Ok(_) => Ok(Applied::Rest(REST)),
             Err(failure) if is_taken(&failure) => {
-                let why = format!("somebody else made a credential for {}", change.subject);
+                let why = format!("another client created a credential for {}", change.subject);
                 Ok(Applied::Busy(turns::look_again(why)))
             }
             Err(failure) => turns::busy(failure, &BUSY, &change.note().summary).map(Applied::Busy),
@@ -213,7 +213,7 @@ impl Step for FederatedCredentials {
             return Some(turns::unlock_nodes(&change.cluster));
         }
         visible::is_refused(failure).then(|| {
-            let why = "the signed-in account may not write federated credentials on identity";
+            let why = "the signed-in account isn't authorized to write federated credentials on identity";
             let right = Right::new(format!("{ACTION}/write"), &change.identity);
             turns::contributor(format!("{why} {}", change.identity.name()), self.command(""), right)
         })
@@ -229,7 +229,7 @@ impl Step for FederatedCredentials {
             summary: format!("create federated credential {} for {}", wish.name, wish.subject),
             right: Right::new(
                 format!("{ACTION}/write"),
-                format!("the node group of {}", target.cluster),
+                format!("the node resource group of {}", target.cluster),
             ),
             creates: None,
             warning: None,

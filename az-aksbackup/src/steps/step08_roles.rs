@@ -181,7 +181,7 @@ impl Step for Roles {
             }
             // A fresh principal takes a moment until every part of Entra knows it.
             Err(failure) if failure.has_code("PrincipalNotFound") => Ok(Applied::Busy(Wait::for_(format!(
-                "{}: Entra does not know the principal yet",
+                "{}: the principal isn't available in Microsoft Entra ID yet",
                 change.holder
             )))),
             Err(failure) => Err(failure),
@@ -208,7 +208,7 @@ impl Step for Roles {
             let note = change.note();
             Turn {
                 who: Person::SubscriptionOwner,
-                why: format!("the signed-in account may not {}", note.summary),
+                why: format!("the signed-in account isn't authorized to {}", note.summary),
                 command: self.command(),
                 right: Some(note.right),
                 also: Vec::new(),

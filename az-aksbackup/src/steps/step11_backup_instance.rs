@@ -318,7 +318,7 @@ impl BackupInstance {
         Turn {
             who: Person::ClusterAdmin,
             why: format!(
-                "nobody has verified the extension's access to storage in cluster {} yet",
+                "the extension's access to storage in cluster {} hasn't been verified yet",
                 target.cluster.with_group()
             ),
             command: kubectl("configure"),

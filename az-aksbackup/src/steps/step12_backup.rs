@@ -326,8 +326,8 @@ fn failed(job: &Job) -> Failure {
         .unwrap_or_default();
     let failure = Failure::failed(format!("backup job {} is {}", name(job), job.properties.status));
     UserError::explain(&errors, failure)
-        .hint(fix!["once that is cured: ", az("backup")])
-        .hint(fix!["all that Azure knows of it: ", az("jobs").with(name(job))])
+        .hint(fix!["when the cause is fixed: ", az("backup")])
+        .hint(fix!["to see its details: ", az("jobs").with(name(job))])
 }
 
 #[cfg(test)]

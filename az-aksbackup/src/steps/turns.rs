@@ -58,7 +58,7 @@ pub(crate) fn unlock_nodes(cluster: &ResourceId) -> Turn {
     Turn {
         who: Person::PlatformTeam,
         why: format!(
-            "the node group of cluster {} is locked against every change",
+            "the node resource group of cluster {} has a lock that prevents all changes",
             cluster.with_group()
         ),
         command: shell(format!(
@@ -90,7 +90,7 @@ pub(crate) fn unlock(lock: &Lock) -> Turn {
 /// The turn of whoever may make a change that the caller may not, with `command` to run.
 pub(crate) fn not_ours(note: ChangeNote, command: CommandLine) -> Turn {
     contributor(
-        format!("the signed-in account may not {}", note.summary),
+        format!("the signed-in account isn't authorized to {}", note.summary),
         command,
         note.right,
     )

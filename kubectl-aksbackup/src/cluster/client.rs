@@ -244,12 +244,13 @@ fn is_annotated(live: &LiveServiceAccount, client_id: &str) -> bool {
 /// # Errors
 /// Always: waiting for the mark would not end.
 pub(crate) fn stripped<T>(mark: &str, what: &str, namespace: &str) -> Outcome<T> {
-    Failure::failed(format!("{mark} does not stay on {what}"))
+    Failure::failed(format!("{mark} was removed from {what}"))
         .because(
-            "the API server accepts it and answers without it: a mutating webhook or policy of the cluster removes it",
+            "the API server accepts it but returns the object without it: a mutating webhook or policy of the \
+             cluster removes it",
         )
         .hint(fix![
-            format!("exempt namespace {namespace} from that webhook or policy; list them: "),
+            format!("exempt namespace {namespace} from that webhook or policy. To list them, run: "),
             shell("kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies")
         ])
         .err()

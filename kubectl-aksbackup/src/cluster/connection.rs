@@ -200,9 +200,9 @@ impl Connection {
         match token.bytes().all(|byte| byte.is_ascii_graphic()) {
             true => Ok(token.to_owned()),
             false => Failure::usage(format!("cannot use the kubeconfig for {}", self.access.server))
-                .because("its bearer token has a space, a line break or another character that no token has")
+                .because("its bearer token contains a space, a line break, or another invalid character")
                 .hint(fix![
-                    "sign in again, for AKS: ",
+                    "sign in again. For AKS, run: ",
                     shell("az aks get-credentials --resource-group GROUP --name CLUSTER")
                 ])
                 .err(),
@@ -218,10 +218,10 @@ impl Connection {
                 what.because(format!("token file {}: {why}", path.display()))
             }
             kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => what
-                .because("its proxy, or that of the environment, is none of http://, https:// and socks5://")
+                .because("its proxy, or the proxy of the environment, isn't an http://, https://, or socks5:// URL")
                 .hint("correct proxy-url of the cluster in the kubeconfig, or HTTPS_PROXY"),
             kube::Error::InferKubeconfig(why) => what.because(why.to_string()),
-            _ => what.because("its login cannot be used"),
+            _ => what.because("its credentials can't be used"),
         }
         .err()
     }
@@ -271,7 +271,7 @@ impl Connection {
     fn late<T>(&self, error: &kube::Error, doing: &Doing, pause: Duration) -> Outcome<T> {
         let why = failure(error, doing, &self.access.server);
         let why = why.why.first().map_or(why.what.as_str(), String::as_str);
-        let late = format!("cannot {doing}: {why}; next attempt in {}", human(pause));
+        let late = format!("cannot {doing}: {why}; retrying in {}", human(pause));
         self.deadline.reached(late).err()
     }
 
@@ -285,8 +285,8 @@ impl Connection {
         }
         let limit = human(limit);
         Failure::failed(format!("{} did not answer within {limit}", self.access.server))
-            .because(format!("asked to {} {}", doing.verb, doing.object))
-            .hint("give it longer: --request-timeout 2m")
+            .because(format!("while trying to {} {}", doing.verb, doing.object))
+            .hint("allow more time: --request-timeout 2m")
             .err()
     }
 }

@@ -173,7 +173,7 @@ fn is_in_place(strategy: &DeploymentStrategy) -> bool {
 /// It is none: the API server is not what it claims to be.
 pub(crate) fn object_name(name: &str) -> Outcome<ObjectName> {
     name.parse().or_else(|error| {
-        Failure::failed(format!("the API server names an object {name:?}"))
+        Failure::failed(format!("the API server returned an invalid object name {name:?}"))
             .because(format!("{error}"))
             .err()
     })
@@ -202,7 +202,7 @@ fn rollout(goal: &Goal, status: &DeploymentStatus) -> Rollout {
         return Rollout::Empty;
     }
     if status.observed_generation.unwrap_or(0) < goal.generation {
-        return Rollout::Going("the deployment controller has not seen the new template yet".into());
+        return Rollout::Going("the deployment controller hasn't observed the new template yet".into());
     }
     let conditions = status.conditions.as_deref().unwrap_or_default();
     let refused = refused(status).map(str::to_owned);
@@ -210,7 +210,7 @@ fn rollout(goal: &Goal, status: &DeploymentStatus) -> Rollout {
         .iter()
         .any(|own| own.type_ == "Progressing" && own.reason.as_deref() == Some("ProgressDeadlineExceeded"));
     if exceeded {
-        return Rollout::Stuck(refused.unwrap_or_else(|| "its progress deadline is exceeded".into()));
+        return Rollout::Stuck(refused.unwrap_or_else(|| "the progress deadline was exceeded".into()));
     }
     let count = |number: Option<i32>| number.unwrap_or(0);
     let updated = count(status.updated_replicas);
@@ -218,8 +218,8 @@ fn rollout(goal: &Goal, status: &DeploymentStatus) -> Rollout {
         Some(format!("{updated} of {} pods are updated", goal.replicas))
     } else if count(status.replicas) > updated {
         Some(match count(status.replicas) - updated {
-            1 => "1 old pod is left".to_owned(),
-            left => format!("{left} old pods are left"),
+            1 => "1 old pod remains".to_owned(),
+            left => format!("{left} old pods remain"),
         })
     } else if count(status.available_replicas) < updated {
         Some(format!(

@@ -67,7 +67,7 @@ pub(crate) fn failure(error: &kube::Error, doing: &Doing, server: &str) -> Failu
             .because(format!("unexpected response from {server}: {why}"))
             .code(UNREADABLE)
             .hint(fix![
-                "is there a proxy or a login page in between? Try: ",
+                "check for a proxy or a sign-in page in between: ",
                 shell("kubectl get --raw /version")
             ]),
         _ if excess_of(error).is_some() => too_large(error, doing, server),
@@ -90,20 +90,19 @@ fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
     let admission = !status.message.is_empty() && !is_of_access_control(&status.message);
     let failure = match status.code {
         401 => Failure::not_permitted(format!("{server} does not accept this login"))
-            .hint("sign in again; for AKS with Microsoft Entra: kubelogin convert-kubeconfig -l azurecli"),
+            .hint("sign in again. For AKS with Microsoft Entra ID, run: kubelogin convert-kubeconfig -l azurecli"),
         403 if status.message.contains("User \"system:anonymous\"") => {
             Failure::not_permitted(format!("{server} treats this sign-in as anonymous"))
-                .hint("sign in, for AKS with Microsoft Entra: kubelogin convert-kubeconfig -l azurecli")
+                .hint("sign in. For AKS with Microsoft Entra ID, run: kubelogin convert-kubeconfig -l azurecli")
         }
         403 if admission => denied(doing),
-        403 => {
-            Failure::not_permitted(doing.what()).hint(format!("ask a cluster admin for the right to {}", doing.right()))
-        }
+        403 => Failure::not_permitted(doing.what())
+            .hint(format!("ask a cluster admin for permission to {}", doing.right())),
         404 => Failure::missing(doing.what()),
         _ if is_denied(&status.message) => denied(doing),
         409 if !conflicts(status).is_empty() => Failure::failed(doing.what())
-            .because("another field manager has set the same field to another value")
-            .hint("look at who that is, then take the field over with --force-conflicts"),
+            .because("another field manager has set this field to another value")
+            .hint("find out who manages the field, then take over ownership with --force-conflicts"),
         _ => Failure::failed(doing.what()),
     };
     if status.reason == NOT_KUBERNETES {
@@ -136,7 +135,10 @@ fn foreign(status: &Status, server: &str) -> String {
 
 /// A policy, a webhook or a quota refuses what the login is allowed to do. It may do so with any status.
 fn denied(doing: &Doing) -> Failure {
-    Failure::failed(doing.what()).hint("a policy or quota of the cluster refuses it: ask who runs it")
+    Failure::failed(doing.what()).hint(
+        "ask the cluster's operator: a policy or quota of the cluster denied the \
+        request",
+    )
 }
 
 /// Whether a refusal comes from admission in words of its own: webhooks say "denied the request", the API server's own
@@ -192,8 +194,14 @@ fn unreachable_server(error: &kube::Error, doing: &Doing, server: &str) -> Failu
         return failure.hint(hint);
     }
     failure.hint(match distrusted {
-        true => "the kubeconfig does not trust its certificate: is the kubeconfig outdated, or of another cluster?",
-        false => "is the cluster running, and open to this machine (private cluster, authorised IP ranges, proxy)?",
+        true => {
+            "check whether the kubeconfig is outdated or belongs to another cluster: its certificate authority \
+            didn't issue the server's certificate"
+        }
+        false => {
+            "check whether the cluster is running and reachable from this machine (private cluster, authorized \
+            IP ranges, proxy)"
+        }
     })
 }
 

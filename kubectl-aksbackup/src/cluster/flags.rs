@@ -10,16 +10,16 @@ use clap::Args;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ConnectionFlags {
-    /// Kubeconfig file, instead of KUBECONFIG and ~/.kube/config
+    /// Kubeconfig file to use instead of KUBECONFIG and ~/.kube/config
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig
+    /// Name of the kubeconfig context to use
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
-    /// Cluster of the kubeconfig
+    /// Name of the kubeconfig cluster to use
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) cluster: Option<String>,
-    /// User of the kubeconfig
+    /// Name of the kubeconfig user to use
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) user: Option<String>,
     /// Namespace of the backup extension [default: dataprotection-microsoft]
@@ -28,16 +28,16 @@ pub(crate) struct ConnectionFlags {
     /// User to impersonate
     #[arg(long = "as", global = true, value_name = "USER")]
     pub(crate) impersonate: Option<String>,
-    /// Group to impersonate; may be repeated
+    /// Group to impersonate (repeatable)
     #[arg(long = "as-group", global = true, value_name = "GROUP")]
     pub(crate) impersonate_groups: Vec<String>,
     /// UID to impersonate
     #[arg(long = "as-uid", global = true, value_name = "UID")]
     pub(crate) impersonate_uid: Option<String>,
-    /// Extra attribute to impersonate; may be repeated
+    /// Extra attribute to impersonate (repeatable)
     #[arg(long = "as-user-extra", global = true, value_name = "KEY=VALUE", value_parser = extra)]
     pub(crate) impersonate_extras: Vec<(String, String)>,
-    /// Bearer token
+    /// Bearer token for authentication
     #[arg(long, global = true, value_name = "TOKEN")]
     pub(crate) token: Option<String>,
     /// Client certificate file
@@ -52,19 +52,19 @@ pub(crate) struct ConnectionFlags {
     /// Address of the API server
     #[arg(long, short = 's', global = true, value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// Name that the API server's certificate must have
+    /// Server name to use for the validation of the API server's certificate
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) tls_server_name: Option<String>,
-    /// Do not check the API server's certificate
+    /// Don't validate the API server's certificate
     #[arg(long, global = true)]
     pub(crate) insecure_skip_tls_verify: bool,
-    /// How long one request may take, such as 30s; 0 is for ever
+    /// Timeout for a single request, such as 30s; 0 means no timeout
     #[arg(long, global = true, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) request_timeout: Duration,
-    /// Ask for answers that are not compressed
+    /// Request uncompressed responses
     #[arg(long, global = true, hide = true, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
     pub(crate) disable_compression: bool,
-    /// Taken as kubectl's own; nothing is cached
+    /// Accepted for compatibility with kubectl; nothing is cached
     #[arg(long = "cache-dir", global = true, hide = true, value_name = "FOLDER")]
     pub(crate) _cache_dir: Option<PathBuf>,
 }
@@ -73,7 +73,7 @@ pub(crate) struct ConnectionFlags {
 fn extra(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("write KEY=VALUE".to_owned()),
+        _ => Err("expected KEY=VALUE".to_owned()),
     }
 }
 

@@ -76,13 +76,17 @@ impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TokenFile => write!(f, "has no token file ({TOKEN_FILE})"),
-            Self::Token(None) => write!(f, "has {TOKEN_FILE}, and no token is mounted there"),
-            Self::Token(Some(audience)) => write!(f, "has a token for {audience} and not {AUDIENCE} in {TOKEN_FILE}"),
+            Self::Token(None) => write!(f, "has {TOKEN_FILE}, but no token is mounted there"),
+            Self::Token(Some(audience)) => write!(
+                f,
+                "has a token for audience {audience} in {TOKEN_FILE}; expected \
+                {AUDIENCE}"
+            ),
             Self::ClientId { from: false } => write!(f, "has no client ID ({CLIENT_ID})"),
-            Self::ClientId { from: true } => write!(f, "takes {CLIENT_ID} from elsewhere (valueFrom)"),
+            Self::ClientId { from: true } => write!(f, "takes {CLIENT_ID} from another source (valueFrom)"),
             Self::OtherClientId(other) => write!(f, "has client ID {other} ({CLIENT_ID})"),
-            Self::Tenant(None) => write!(f, "has no tenant ({TENANT_ID})"),
-            Self::Tenant(Some(other)) => write!(f, "has tenant {other} ({TENANT_ID})"),
+            Self::Tenant(None) => write!(f, "has no tenant ID ({TENANT_ID})"),
+            Self::Tenant(Some(other)) => write!(f, "has tenant ID {other} ({TENANT_ID})"),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Reader {
         match answer {
             Ok(answer) => match answer.status.as_ref().and_then(|status| issuer_of(&status.token)) {
                 Some(issuer) => Ok(Some(issuer)),
-                None => Failure::failed(format!("{object} names no issuer")).err(),
+                None => Failure::failed(format!("{object} has no issuer")).err(),
             },
             Err(failure) if failure.has_code("Forbidden") || failure.exit == Exit::Missing => Ok(None),
             Err(failure) => Err(failure),

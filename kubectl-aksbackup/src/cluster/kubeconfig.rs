@@ -42,9 +42,12 @@ struct Chosen {
 pub(crate) fn resolve(flags: &ConnectionFlags, credentials: Option<&CommandLine>) -> Outcome<Access> {
     resolved(flags).map_err(|failure| {
         Box::new(match credentials {
-            Some(command) => failure.hint(fix!["for the cluster of the state file: ", command]),
+            Some(command) => failure.hint(fix![
+                "to get credentials for the cluster in the state file, run: ",
+                command
+            ]),
             None if failure.exit == aksbackup_shared::exit::Exit::Missing => failure.hint(fix![
-                "for an AKS cluster: ",
+                "to get credentials for an AKS cluster, run: ",
                 shell("az aks get-credentials --resource-group GROUP --name CLUSTER")
             ]),
             None => *failure,
@@ -83,7 +86,7 @@ fn resolved(flags: &ConnectionFlags) -> Outcome<Access> {
     match kubeconfig {
         Some(kubeconfig) => configured(flags, choose(&kubeconfig, flags)?),
         None if flags.server.is_some() => configured(flags, Chosen::nothing()),
-        None => Failure::missing("there is no kubeconfig").because(nowhere()).err(),
+        None => Failure::missing("no kubeconfig was found").because(nowhere()).err(),
     }
 }
 
@@ -117,7 +120,7 @@ fn choose(kubeconfig: &Kubeconfig, flags: &ConnectionFlags) -> Outcome<Chosen> {
         None => {
             return Failure::usage("the kubeconfig has no current context")
                 .because(listing("context", &names))
-                .hint("choose one: --context NAME, or kubectl config use-context NAME")
+                .hint("choose a context: --context NAME, or kubectl config use-context NAME")
                 .err();
         }
     };
@@ -151,8 +154,8 @@ fn absent<T>(kind: &str, name: &str, names: &[&str]) -> Outcome<T> {
 
 fn listing(kind: &str, names: &[&str]) -> String {
     match names {
-        [] => format!("it has no {kind} at all"),
-        names => format!("it has: {}", names.join(", ")),
+        [] => format!("no {kind} is defined"),
+        names => format!("defined: {}", names.join(", ")),
     }
 }
 
@@ -160,7 +163,7 @@ fn listing(kind: &str, names: &[&str]) -> String {
 fn configured(flags: &ConnectionFlags, chosen: Chosen) -> Outcome<Access> {
     let Chosen { cluster, auth, user } = chosen;
     let Some(server) = flags.server.clone().or_else(|| cluster.server.clone()) else {
-        return Failure::usage("the kubeconfig's cluster has no server").err();
+        return Failure::usage("the kubeconfig's cluster has no server address").err();
     };
     let full = if server.contains("://") {
         server
@@ -168,7 +171,7 @@ fn configured(flags: &ConnectionFlags, chosen: Chosen) -> Outcome<Access> {
         format!("https://{server}")
     };
     let Ok(url) = full.parse() else {
-        return Failure::usage(format!("{full:?} is no address of an API server")).err();
+        return Failure::usage(format!("{full:?} isn't a valid API server address")).err();
     };
     let mut config = Config::new(url);
     trust(flags, &cluster, &mut config)?;
@@ -179,7 +182,7 @@ fn configured(flags: &ConnectionFlags, chosen: Chosen) -> Outcome<Access> {
     let own = cluster.proxy_url.clone().filter(|proxy| !proxy.is_empty());
     if let Some(proxy) = own.or_else(|| proxy_for(https, &host, port, &environment)) {
         let Ok(proxy) = plain(&proxy).parse() else {
-            return Failure::usage("the proxy of the kubeconfig or the environment is no URL").err();
+            return Failure::usage("the proxy of the kubeconfig or the environment isn't a valid URL").err();
         };
         config.proxy_url = Some(proxy);
     }
@@ -212,8 +215,8 @@ fn finished(
     config.auth_info.token = token.filter(|token| is_set(Some(token.expose_secret())));
     config.disable_compression = flags.disable_compression || cluster.disable_compression.unwrap_or(false);
     if has_certificate(&config.auth_info) && !has_key(&config.auth_info) {
-        return Failure::usage("the login has a client certificate without its key")
-            .hint("name the file of the key: --client-key FILE")
+        return Failure::usage("the kubeconfig's user has a client certificate but no key")
+            .hint("specify the key file: --client-key FILE")
             .err();
     }
     let plugin = config.auth_info.exec.take();
@@ -224,10 +227,10 @@ fn finished(
     }
     if let Some(provider) = &config.auth_info.auth_provider {
         return Failure::not_permitted(format!(
-            "the kubeconfig's user relies on auth-provider {:?}",
+            "the kubeconfig's user requires auth-provider {:?}",
             provider.name
         ))
-        .because("Kubernetes has removed such providers")
+        .because("Kubernetes no longer supports such providers")
         .hint("kubelogin convert-kubeconfig -l azurecli")
         .err();
     }
@@ -301,7 +304,7 @@ fn trust(flags: &ConnectionFlags, cluster: &Cluster, config: &mut Config) -> Out
     config.root_cert = authority(flags, of_file)?;
     config.accept_invalid_certs = flags.insecure_skip_tls_verify || of_file.insecure_skip_tls_verify.unwrap_or(false);
     if config.accept_invalid_certs && config.root_cert.as_ref().is_some_and(|all| !all.is_empty()) {
-        return Failure::usage("the connection has a certificate authority, and certificate checks are disabled")
+        return Failure::usage("the connection has a certificate authority, but certificate validation is disabled")
             .hint("set insecure-skip-tls-verify to false, in the kubeconfig or on the command line")
             .err();
     }

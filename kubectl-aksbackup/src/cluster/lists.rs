@@ -67,7 +67,7 @@ impl Pages {
         };
         if !self.seen.insert(next.to_owned()) {
             return Failure::failed(format!("cannot {doing}"))
-                .because("unexpected response from the API server: the next page is one that was read before")
+                .because("unexpected response from the API server: the next page was already read")
                 .code(UNREADABLE)
                 .err();
         }

@@ -87,7 +87,7 @@ impl Reader {
                     bytes.len()
                 }
                 Err(error) => {
-                    return Failure::failed(format!("{object}: broke off"))
+                    return Failure::failed(format!("{object}: the connection was interrupted"))
                         .because(error.to_string())
                         .err();
                 }

@@ -75,10 +75,10 @@ async fn credential(plugin: &ExecConfig, person: bool, limit: Option<Duration>) 
     let name = plugin.command.as_deref().unwrap_or_default();
     if plugin.interactive_mode == Some(ExecInteractiveMode::Always) && !person {
         return Failure::not_permitted(format!(
-            "credential plugin {name} of the kubeconfig has to ask a person"
+            "credential plugin {name} of the kubeconfig requires user input"
         ))
-        .because("its interactiveMode is Always, and standard input is no terminal")
-        .hint("sign in without questions, for AKS: az login, then kubelogin convert-kubeconfig -l azurecli")
+        .because("its interactiveMode is Always, but standard input isn't a terminal")
+        .hint("sign in non-interactively. For AKS, run: az login, then kubelogin convert-kubeconfig -l azurecli")
         .err();
     }
     let child = match prepared(plugin, name, person).spawn() {
@@ -99,8 +99,8 @@ async fn credential(plugin: &ExecConfig, person: bool, limit: Option<Duration>) 
     };
     if !output.status.success() {
         return Failure::not_permitted(format!("credential plugin {name} of the kubeconfig failed"))
-            .because(format!("it ended with {}; its own words are above", output.status))
-            .hint("sign in as the plugin asks, for AKS: az login, then kubelogin convert-kubeconfig -l azurecli")
+            .because(format!("it exited with {}; its output is above", output.status))
+            .hint("sign in as the plugin asks. For AKS, run: az login, then kubelogin convert-kubeconfig -l azurecli")
             .err();
     }
     let stdout = Zeroizing::new(output.stdout);
@@ -109,9 +109,11 @@ async fn credential(plugin: &ExecConfig, person: bool, limit: Option<Duration>) 
         .and_then(|answer| answer.status);
     answer.map_or_else(
         || {
-            Failure::not_permitted(format!("credential plugin {name} of the kubeconfig gave no credential"))
-                .because("its output is no ExecCredential in JSON with a status")
-                .err()
+            Failure::not_permitted(format!(
+                "credential plugin {name} of the kubeconfig returned no credential"
+            ))
+            .because("its output isn't an ExecCredential in JSON with a status")
+            .err()
         },
         Ok,
     )
@@ -120,11 +122,11 @@ async fn credential(plugin: &ExecConfig, person: bool, limit: Option<Duration>) 
 fn too_slow(name: &str, limit: Duration) -> Outcome<Credential> {
     let limit = human(limit);
     Failure::not_permitted(format!(
-        "credential plugin {name} of the kubeconfig gave nothing within {limit}"
+        "credential plugin {name} of the kubeconfig returned nothing within {limit}"
     ))
-    .because("it was ended; nobody was there whom it could have asked")
-    .hint("sign in without questions, for AKS: az login, then kubelogin convert-kubeconfig -l azurecli")
-    .hint("or give it longer: --request-timeout 2m")
+    .because("it was stopped; it might have been waiting for input")
+    .hint("sign in non-interactively. For AKS, run: az login, then kubelogin convert-kubeconfig -l azurecli")
+    .hint("or allow more time: --request-timeout 2m")
     .err()
 }
 

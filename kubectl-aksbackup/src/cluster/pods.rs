@@ -205,7 +205,7 @@ fn container_trouble(container: &ContainerStatus) -> Option<String> {
         .and_then(|last| last.terminated.as_ref())
         .map(|last| {
             let reason = last.reason.as_deref().unwrap_or("Error");
-            format!(" (last ended with code {}, {reason})", last.exit_code)
+            format!(" (last exited with code {}, {reason})", last.exit_code)
         });
     let told = told(Some(reason), waiting.message.as_deref());
     Some(format!(

@@ -60,7 +60,7 @@ impl fmt::Display for Permission {
 
 /// Exit 4, with every right in `lacks` that `caller` is missing in `namespace`.
 pub(crate) fn lacking(caller: &str, lacks: &[Permission], namespace: &str) -> Failure {
-    let failure = Failure::not_permitted(format!("{caller} lacks rights that this command needs"));
+    let failure = Failure::not_permitted(format!("{caller} lacks permissions that this command requires"));
     let failure = lacks
         .iter()
         .map(|permission| format!("{permission} in namespace {namespace}"))
@@ -68,7 +68,7 @@ pub(crate) fn lacking(caller: &str, lacks: &[Permission], namespace: &str) -> Fa
     failure
         .hint("ask a cluster admin for these permissions, or use a context that has them: --context NAME")
         .hint(fix![
-            "to see one's rights: ",
+            "to list your permissions, run: ",
             shell(format!("kubectl auth can-i --list --namespace {namespace}"))
         ])
 }
@@ -79,7 +79,7 @@ impl Reader {
     /// # Errors
     /// The API server cannot be reached, or does not accept the login.
     pub(crate) async fn caller(&self) -> Outcome<String> {
-        let doing = Doing::new("ask", "selfsubjectreviews", "who is calling", "");
+        let doing = Doing::new("ask", "selfsubjectreviews", "who is signed in", "");
         let answer = self
             .connection()
             .send(&doing, async |client| {
@@ -150,7 +150,12 @@ impl Reader {
             },
             ..SelfSubjectAccessReview::default()
         };
-        let doing = Doing::new("ask", "selfsubjectaccessreviews", "for the caller's rights", "");
+        let doing = Doing::new(
+            "ask",
+            "selfsubjectaccessreviews",
+            "for the permissions of the signed-in user",
+            "",
+        );
         let answer = self
             .connection()
             .send(&doing, async |client| {

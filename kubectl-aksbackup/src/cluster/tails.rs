@@ -85,7 +85,7 @@ impl Reader {
                 }
                 Err(_) if read > 0 => break,
                 Err(error) => {
-                    return Failure::failed(format!("{object}: broke off"))
+                    return Failure::failed(format!("{object}: the connection was interrupted"))
                         .because(error.to_string())
                         .err();
                 }

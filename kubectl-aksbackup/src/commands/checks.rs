@@ -136,8 +136,12 @@ fn configuration(manager: Option<&str>) -> Fix {
 
 /// What may not be read, with the right that would let it.
 pub(crate) fn unreadable(link: Link, check: &str, what: &str, right: &str) -> Check {
-    Check::unknown(link, check, format!("{what} may not be read with this login"))
-        .hinted(format!("ask a cluster admin for the right to {right}"))
+    Check::unknown(
+        link,
+        check,
+        format!("the signed-in user isn't authorized to read {what}"),
+    )
+    .hinted(format!("ask a cluster admin for permission to {right}"))
 }
 
 /// Faults by the known failure that each proves, so that each failure becomes one check with all its objects.

@@ -74,7 +74,7 @@ async fn rehearsed(report: Report, session: &Session<Cluster>, context: &Context
     for account in to_annotate(&deployments, &accounts, &goal.client_id) {
         rehearsal.patcher().annotate(account, Some(&goal.client_id)).await?;
         session.console.say(format!(
-            "service account {}: the API server would accept it",
+            "service account {}: the API server would accept the change",
             account.name
         ));
     }
@@ -85,7 +85,7 @@ async fn rehearsed(report: Report, session: &Session<Cluster>, context: &Context
             .label_template(deployment, Some(&goal.cause(deployment)))
             .await?;
         session.console.say(format!(
-            "deployment {}: the API server would accept it",
+            "deployment {}: the API server would accept the change",
             deployment.name
         ));
     }

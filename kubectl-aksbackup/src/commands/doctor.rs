@@ -37,7 +37,7 @@ pub(crate) async fn run(cli: &Cli, flags: &DoctorFlags) -> Outcome<Exit> {
         return Ok(exit);
     }
     if arguments.fix && cli.common.output.is_document() {
-        return Failure::usage("--fix runs another command, and --output asks for one document").err();
+        return Failure::usage("--fix runs another command and can't be combined with --output").err();
     }
     let state = session::state_or_none(cli)?;
     let reader = session::reader(cli, &state)?;
@@ -76,11 +76,11 @@ pub(crate) async fn run(cli: &Cli, flags: &DoctorFlags) -> Outcome<Exit> {
 /// As [`look`].
 pub(crate) async fn examine(cli: &Cli, reader: &Reader, state: &State) -> Outcome<Examination> {
     let console = cli.common.console();
-    console.progress("doctor", "looks at the cluster");
+    console.progress("doctor", "checking the cluster");
     let looks = (look(reader, PAGES), reader.warnings(SYSTEM, PAGES, WARNINGS));
     let (seen, system) = futures::future::try_join(looks.0, looks.1).await?;
     let sight = seen.sight;
-    console.progress("doctor", "reads logs");
+    console.progress("doctor", "reading logs");
     let logs = reader.tails(texts::sources(&sight)).await;
     console.clear();
     let mut all = texts::of_objects(&sight, &system.unwrap_or_default());

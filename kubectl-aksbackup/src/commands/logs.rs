@@ -29,7 +29,7 @@ const OF_DOCUMENT: usize = 16 << 20;
 /// Exit 2: `--follow` as JSON, which has no end. Exit 3: no such pod or container. As the API server says.
 pub(crate) async fn run(cli: &Cli, arguments: &LogsArgs) -> Outcome<Exit> {
     if arguments.follow && cli.common.output.is_document() {
-        return Failure::usage("--follow has no end, and --output asks for one document at the end").err();
+        return Failure::usage("--follow can't be combined with --output, which prints one document at the end").err();
     }
     let reader = session::reader(cli, &session::state_or_none(cli)?)?;
     let pods = agents(&reader).await?;
@@ -89,11 +89,14 @@ async fn agents(reader: &Reader) -> Outcome<Vec<Pod>> {
         .collect();
     if own.is_empty() {
         return Failure::missing(format!(
-            "deployment {} has no pod in namespace {}",
+            "deployment {} has no pods in namespace {}",
             name.unwrap_or(AGENT_DEPLOYMENT),
             reader.namespace()
         ))
-        .hint(fix!["is the backup extension installed? ", kubectl("status")])
+        .hint(fix![
+            "check whether the backup extension is installed: ",
+            kubectl("status")
+        ])
         .err();
     }
     Ok(own)
@@ -109,7 +112,7 @@ async fn log(reader: &Reader, source: &Source<'_>, lines: &Lines, line: impl FnM
     let names: Vec<&str> = pod.states.iter().map(|own| own.container.as_str()).collect();
     Failure::missing(format!("pod {} has no container {container}", pod.name))
         .because(failure.why.join("; "))
-        .hint(format!("it has: {}", names.join(", ")))
+        .hint(format!("containers: {}", names.join(", ")))
         .err()
 }
 
@@ -144,7 +147,7 @@ async fn collected(reader: &Reader, source: &Source<'_>, lines: &Lines) -> Outco
         return Failure::failed(format!("cannot print the log of pod {} as one document", pod.name))
             .because(format!("it is larger than {most} MiB"))
             .code(TOO_LARGE)
-            .hint(fix!["ask for fewer lines, or for text: ", kubectl("logs --tail 1000")])
+            .hint(fix!["request fewer lines, or text: ", kubectl("logs --tail 1000")])
             .err();
     }
     Ok(json!({ "pod": pod.name, "container": container, "lines": all }))

@@ -49,7 +49,11 @@ fn nodes(found: Option<&[Node]>) -> Check {
     };
     let fitting = all.iter().filter(|node| unfit(node).is_none()).count();
     if fitting > 0 {
-        return Check::ok(LINK, NAME, format!("{fitting} of {} have room for Velero", all.len()));
+        return Check::ok(
+            LINK,
+            NAME,
+            format!("{fitting} of {} have enough capacity for Velero", all.len()),
+        );
     }
     let why: Vec<String> = all
         .iter()
@@ -57,11 +61,11 @@ fn nodes(found: Option<&[Node]>) -> Check {
         .take(5)
         .collect();
     let why = match why.is_empty() {
-        true => "there is no node".to_owned(),
-        false => format!("no node has room for Velero: {}", why.join("; ")),
+        true => "there are no nodes".to_owned(),
+        false => format!("no node has enough capacity for Velero: {}", why.join("; ")),
     };
     let cure = fix![
-        format!("add a node pool of {PLATFORM} without taints, or scale one up: "),
+        format!("add a {PLATFORM} node pool without taints, or scale one up: "),
         shell("az aks nodepool scale --resource-group GROUP --cluster-name CLUSTER --name POOL --node-count COUNT")
     ];
     let unsuitable = !all.iter().any(|node| node.platform == PLATFORM);
@@ -75,17 +79,17 @@ fn nodes(found: Option<&[Node]>) -> Check {
 /// Why Velero cannot run on a node.
 fn unfit(node: &Node) -> Option<String> {
     if node.platform != PLATFORM {
-        return Some(format!("is {} and not {PLATFORM}", node.platform));
+        return Some(format!("is {}; requires {PLATFORM}", node.platform));
     }
     if node.closed.is_some() {
         return node.closed.clone();
     }
     if node.cpu < CPU {
-        return Some(format!("has {}m of processor left and not {CPU}m", node.cpu.max(0)));
+        return Some(format!("has only {}m CPU free; {CPU}m required", node.cpu.max(0)));
     }
     (node.memory < MEMORY).then(|| {
         let (left, wanted) = (node.memory.max(0) >> 20, MEMORY >> 20);
-        format!("has {left}Mi of memory left and not {wanted}Mi")
+        format!("has only {left}Mi memory free; {wanted}Mi required")
     })
 }
 
@@ -101,14 +105,14 @@ fn quotas(found: Option<&[Quota]>, namespace: &NamespaceName) -> Check {
         .map(|own| format!("quota {} has used {} {}", own.name, own.told, own.resource))
         .collect();
     match bad.is_empty() {
-        true if all.is_empty() => Check::ok(LINK, NAME, format!("namespace {namespace} has none")),
-        true => Check::ok(LINK, NAME, "leaves enough room"),
+        true if all.is_empty() => Check::ok(LINK, NAME, format!("none in namespace {namespace}")),
+        true => Check::ok(LINK, NAME, "enough quota is left"),
         false => Check::error(
             LINK,
             NAME,
-            format!("{}; the extension needs more", bad.join("; ")),
+            format!("{}; the extension requires more", bad.join("; ")),
             fix![
-                "raise it: ",
+                "ask its owner to raise the quota: ",
                 shell(format!("kubectl edit resourcequota --namespace {namespace}"))
             ],
         )

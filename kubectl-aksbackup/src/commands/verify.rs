@@ -80,7 +80,7 @@ impl Look for Sight {
 
     fn well(&self) -> &'static str {
         match self.pre {
-            true => "nothing stands in the way of the extension",
+            true => "all prerequisites of the extension are met",
             false => "workload identity works",
         }
     }

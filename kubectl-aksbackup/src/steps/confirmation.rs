@@ -35,10 +35,10 @@ impl Confirmation {
             .filter(|named| !named.as_str().eq_ignore_ascii_case(claimed));
         let Some(named) = other else { return Ok(()) };
         Failure::usage(format!(
-            "--client-id is {named}, and the state file has client ID {claimed}"
+            "--client-id is {named}, but the state file has client ID {claimed}"
         ))
-        .at_key(KEY, format!("the file has {claimed}; nothing was changed"))
-        .hint("ask the platform team which one is right, and where the file comes from")
+        .at_key(KEY, format!("the file has {claimed}; no changes were made"))
+        .hint("ask the platform team which client ID is correct, and where the file comes from")
         .err()
     }
 
@@ -51,14 +51,14 @@ impl Confirmation {
         if self.is_given() {
             return Ok(());
         }
-        Failure::usage("nothing but the state file says which client ID the pods should use")
-            .because("they would work with that identity, and --yes does not confirm what a file says")
+        Failure::usage("the client ID for the pods comes only from the state file and must be confirmed")
+            .because("the pods would use that identity; --yes doesn't confirm values from a file")
             .hint(fix![
-                "name it, from the platform team's message: ",
+                "confirm the client ID from the platform team's message: ",
                 kubectl("configure --client-id CLIENT-ID --yes")
             ])
-            .hint("or name the digest of the file that the platform team gave you: --expect-digest DIGEST")
-            .hint("or leave --yes out, and compare the client ID when you are asked")
+            .hint("or specify the digest from the platform team's message: --expect-digest DIGEST")
+            .hint("or omit --yes, and compare the client ID when you are prompted")
             .err()
     }
 

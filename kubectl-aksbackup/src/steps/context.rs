@@ -91,13 +91,14 @@ impl Context {
             return Failure::failed("cannot find Velero in the backup extension")
                 .because(found.clone())
                 .hint(fix![
-                    "compare the containers with those that this program knows, and update it: ",
+                    "compare the containers with those that this program recognizes, and update the program: ",
                     shell(format!("kubectl get deployments --namespace {namespace} --output wide"))
                 ])
                 .err();
         }
         let turn = self.prepare(format!(
-            "the backup extension is not installed: there is no deployment {AGENT_DEPLOYMENT} in namespace {namespace}"
+            "the backup extension isn't installed: deployment {AGENT_DEPLOYMENT} doesn't exist in namespace \
+             {namespace}"
         ));
         Ok(Decision::Blocked(Vec::new(), vec![turn]))
     }

@@ -67,7 +67,7 @@ fn judge(locations: &[StorageLocation], pods: &[Pod], access: &Access<'_>, state
     if !location.is_available() && state.cloud.roles.is_none() {
         return Gate::Turn(Turn {
             who: Person::SubscriptionOwner,
-            why: format!("{}, and the state file names no role assignment", told(location)),
+            why: format!("{}, and the state file has no role assignment", told(location)),
             command: az(format!("grant{CONFIRMATIONS}")),
             right: None,
             also: Vec::new(),

@@ -27,7 +27,7 @@ pub(crate) fn live<'a>(deployment: &Deployment, pods: &'a [Pod]) -> Vec<&'a Pod>
 pub(crate) fn lack(pod: &Pod, expected: &Expected) -> Option<String> {
     let name = &pod.name;
     if pod.containers.is_empty() {
-        return Some(format!("pod {name} has no container that could use workload identity"));
+        return Some(format!("no container of pod {name} could use workload identity"));
     }
     let first = pod
         .containers
@@ -39,11 +39,11 @@ pub(crate) fn lack(pod: &Pod, expected: &Expected) -> Option<String> {
         Lack::TokenFile => format!("pod {name} runs without workload identity: container {container} {lack}"),
         Lack::ClientId { from: false } => {
             format!(
-                "pod {name} has a token file and no client ID in container {container} ({})",
+                "container {container} of pod {name} has a token file but no client ID ({})",
                 lack.variable()
             )
         }
-        Lack::OtherClientId(other) => format!("pod {name} uses client ID {other} in container {container}"),
+        Lack::OtherClientId(other) => format!("container {container} of pod {name} uses client ID {other}"),
         lack => format!("pod {name}: container {container} {lack}"),
     })
 }
@@ -109,8 +109,8 @@ fn made_as(
                 Lack::ClientId { from: false } | Lack::OtherClientId(_) | Lack::Tenant(_) => {
                     behind = behind.or_else(|| {
                         Some(format!(
-                            "the webhook does not see the annotations of service account {} yet: container {} of a new \
-                             pod of deployment {deployment} {lack}",
+                            "the webhook doesn't use the annotations of service account {} yet: container {} of a \
+                             new pod of deployment {deployment} {lack}",
                             trial.service_account, own.container
                         ))
                     });
@@ -130,8 +130,11 @@ fn never<T>(
     context: &Context,
 ) -> Outcome<T> {
     let (deployment, container) = (&trial.deployment, &own.container);
-    let failure = Failure::failed(format!("new pods of deployment {deployment} get no workload identity"))
-        .because(format!("container {container} of a trial pod {lack}"));
+    let failure = Failure::failed(format!(
+        "new pods of deployment {deployment} aren't injected with workload \
+        identity"
+    ))
+    .because(format!("container {container} of a trial pod {lack}"));
     if made.velero.as_ref() == Some(container) {
         let namespace = &context.namespace;
         return failure
@@ -160,27 +163,27 @@ fn never<T>(
             once.unwrap_or_default()
         ))
         .hint(fix![
-            "if the container needs no Azure identity, leave it out of workload identity: ",
+            "if the container needs no Azure identity, exclude it from workload identity: ",
             skip_patch(deployment.as_str(), &context.namespace, &value)
         ])
-        .hint("or keep the other webhook from the extension's namespace")
+        .hint("or exclude the extension's namespace from the other webhook")
         .err()
 }
 
 fn refused<T>(deployment: &str, why: &str, context: &Context) -> Outcome<T> {
     let failure =
-        Failure::failed(format!("new pods of deployment {deployment} would be refused")).because(why.to_owned());
+        Failure::failed(format!("new pods of deployment {deployment} would be rejected")).because(why.to_owned());
     if why.contains(WEBHOOK) && why.contains("failed calling webhook") {
         return failure
             .hint(fix![
-                "the workload identity webhook does not answer; look at it: ",
+                "check the workload identity webhook, which doesn't respond: ",
                 shell(
                     "kubectl get pods --namespace kube-system \
                  --selector azure-workload-identity.io/system=true"
                 )
             ])
             .hint(fix![
-                "AKS sets it up anew with: ",
+                "to let AKS configure it again, run: ",
                 shell(format!("az aks update {}", context.cluster_flags))
             ])
             .err();
@@ -193,12 +196,18 @@ fn refused<T>(deployment: &str, why: &str, context: &Context) -> Outcome<T> {
             ))
         };
         return failure
-            .hint(fix!["nothing was rolled out; see what is used up: ", quota("describe")])
-            .hint(fix!["then raise it, and run this again: ", quota("edit")])
+            .hint(fix![
+                "check what uses up the quota (nothing was rolled out): ",
+                quota("describe")
+            ])
+            .hint(fix!["then raise the quota and run this command again: ", quota("edit")])
             .err();
     }
     failure
-        .hint("nothing was rolled out, the pods that run go on; mend what refuses the pod, then run this again")
+        .hint(
+            "fix what rejects the pod, then run this command again; nothing was rolled out, and the current pods \
+            keep running",
+        )
         .err()
 }
 
@@ -211,7 +220,7 @@ pub(crate) fn refuse_halted(deployments: &[Deployment], namespace: &str) -> Outc
         let name = &deployment.name;
         if let Some((state, cure)) = halted(&deployment.rollout, name.as_str(), namespace) {
             return Failure::failed(format!("deployment {name} {state}"))
-                .because("no new pods are made of it, so that nothing can be rolled out or proved")
+                .because("no new pods are created for it, so no rollout or check is possible")
                 .hint(cure)
                 .err();
         }

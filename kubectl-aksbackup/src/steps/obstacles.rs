@@ -42,13 +42,13 @@ pub(crate) fn refuse(
     let of_accounts = used.filter_map(|own| of_account(own, goal, namespace));
     let all: Vec<Obstacle> = of_templates.chain(of_accounts).collect();
     let Some(first) = all.first() else { return Ok(()) };
-    let failure = Failure::failed("new pods would not get workload identity").code(first.failure);
+    let failure = Failure::failed("new pods wouldn't be injected with workload identity").code(first.failure);
     let failure = all
         .iter()
         .fold(failure, |failure, own| failure.because(own.says.clone()));
     all.iter()
         .fold(failure, |failure, own| failure.hint(own.fix.clone()))
-        .hint("nothing was changed; then run the same command again")
+        .hint("then run the same command again; no changes were made")
         .err()
 }
 
@@ -71,14 +71,14 @@ fn skipping(deployment: &Deployment, namespace: &str) -> Option<Obstacle> {
         velero,
         spec.containers.is_empty() || !injected(spec, skipped).is_empty(),
     ) {
-        (Some(velero), _) => format!(
-            "deployment {name} tells the webhook to leave container {velero} alone: {SKIP_ANNOTATION}={skipped:?}"
-        ),
+        (Some(velero), _) => {
+            format!("deployment {name} excludes container {velero} from the webhook: {SKIP_ANNOTATION}={skipped:?}")
+        }
         (None, true) => return None,
         (None, false) => {
             let names: Vec<&str> = spec.containers.iter().map(|own| own.name.as_str()).collect();
             format!(
-                "deployment {name} tells the webhook to leave every container alone (container {}): \
+                "deployment {name} excludes every container (container {}) from the webhook: \
                  {SKIP_ANNOTATION}={skipped:?}",
                 names.join(", ")
             )
@@ -136,15 +136,15 @@ fn variable(
         return None;
     }
     let (name, container, variable) = (&deployment.name, &container.name, &own.name);
-    let told = value.map_or("a value from elsewhere (valueFrom)".to_owned(), |value| {
+    let told = value.map_or("a value from another source (valueFrom)".to_owned(), |value| {
         format!("{value:?}")
     });
-    let wanted = wanted.map(|wanted| format!(" and not to {wanted}")).unwrap_or_default();
+    let wanted = wanted.map(|wanted| format!("; expected {wanted}")).unwrap_or_default();
     Some(Obstacle {
         failure: "WI-ENV-PRESET",
         says: format!(
-            "container {container} sets {variable} itself, to {told}{wanted}, in deployment {name}; the webhook never \
-             overwrites a variable"
+            "container {container} of deployment {name} sets {variable} to {told}{wanted}; the webhook doesn't \
+             overwrite existing variables"
         ),
         fix: shell(format!(
             "kubectl set env deployment {name} --namespace {namespace} --containers {container} {variable}-"
@@ -158,7 +158,10 @@ pub(crate) fn of_account(account: &ServiceAccount, goal: &Goal, namespace: &str)
     let name = &account.name;
     (!own.eq_ignore_ascii_case(wanted)).then(|| Obstacle {
         failure: "WI-TENANT",
-        says: format!("service account {name} names tenant {own} and not {wanted}: annotation {TENANT_ANNOTATION}"),
+        says: format!(
+            "service account {name} has tenant ID {own} in annotation {TENANT_ANNOTATION}; expected \
+            {wanted}"
+        ),
         fix: shell(format!(
             "kubectl annotate serviceaccount {name} --namespace {namespace} {TENANT_ANNOTATION}-"
         )),

@@ -64,7 +64,7 @@ impl Around {
     /// Always, with the reason as far as it can be known.
     pub(crate) fn passed_by<T>(&self, trial: &Trial, made: &Made, context: &Context) -> Outcome<T> {
         let failure = Failure::failed(format!(
-            "new pods of deployment {} get no workload identity",
+            "new pods of deployment {} aren't injected with workload identity",
             trial.deployment
         ));
         let Some(own) = self.webhooks.iter().flatten().next() else {
@@ -74,22 +74,22 @@ impl Around {
         let (says, fix) = match passing {
             Some(own) => (own.says, own.fix),
             None if own.ignores_failure => (
-                "it has failurePolicy Ignore and does not answer, so that pods are created without it".to_owned(),
-                fix!["let it answer again: ", shell(ITS_PODS)],
+                "it has failurePolicy Ignore and doesn't respond, so pods are created without it".to_owned(),
+                fix!["restore the webhook: ", shell(ITS_PODS)],
             ),
             None => (
-                "it left a trial pod alone".to_owned(),
-                fix!["find out why in its log: ", shell(ITS_PODS)],
+                "it skipped a trial pod".to_owned(),
+                fix!["check its log for the reason: ", shell(ITS_PODS)],
             ),
         };
         failure
             .because(format!(
-                "the workload identity webhook is installed, in {}, but {says}",
+                "the workload identity webhook {} is installed, but {says}",
                 own.name
             ))
             .hint(fix)
             .hint(fix![
-                "AKS sets the webhook up again with: ",
+                "to let AKS configure the webhook again, run: ",
                 shell(format!("az aks update {}", context.cluster_flags))
             ])
             .err()
@@ -99,12 +99,16 @@ impl Around {
 /// No configuration has the webhook, as far as anybody may read them.
 fn absent<T>(failure: Failure, read: bool, context: &Context) -> Outcome<T> {
     let failure = match read {
-        true => failure.because("the workload identity webhook left a trial pod alone: it is not installed"),
+        true => failure.because(
+            "the workload identity webhook isn't installed: nothing was injected into a trial \
+            pod",
+        ),
         false => failure
             .because(
-                "the workload identity webhook left a trial pod alone: it is not installed, or it passes the pod by",
+                "nothing was injected into a trial pod: the workload identity webhook isn't installed, or it skips \
+                 the pod",
             )
-            .because("which of the two, needs permission to list mutatingwebhookconfigurations"),
+            .because("to find out which, permission to list mutatingwebhookconfigurations is required"),
     };
     failure
         .hint(az("prepare"))

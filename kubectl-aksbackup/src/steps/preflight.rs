@@ -83,10 +83,10 @@ impl Step for Preflight {
         match (wanted, &seen.issuer) {
             (None, _) if writes => Ok(Decision::Blocked(Vec::new(), vec![self.no_issuer()])),
             (None, _) => Ok(Decision::Done(format!(
-                "{who}; the state file names no issuer to compare it with"
+                "{who}; the state file has no issuer to compare"
             ))),
             (Some(_), None) => Ok(Decision::Done(format!(
-                "{who}; its issuer may not be read, so that nothing proves that it is the state file's cluster"
+                "{who}; the issuer can't be read, so the cluster can't be matched with the state file"
             ))),
             (Some(wanted), Some(_)) => Ok(Decision::Done(format!("{who}, issuer {wanted}"))),
         }
@@ -126,7 +126,7 @@ impl Preflight {
     fn no_issuer(&self) -> Turn {
         Turn {
             who: Person::PlatformTeam,
-            why: "the state file has no issuer yet, so that nothing proves which cluster it is about".into(),
+            why: "the state file has no issuer yet, so the cluster can't be matched with it".into(),
             command: az("prepare"),
             right: None,
             also: Vec::new(),
@@ -140,23 +140,23 @@ fn other_cluster<T>(wanted: &str, own: &str, seen: &Seen, state: &State) -> Outc
         .as_ref()
         .map(|target| target.cluster.name())
         .unwrap_or_default();
-    let mut failure = Failure::failed(format!(
-        "{} is not the cluster {cluster} of the state file",
-        seen.server
-    ))
-    .because(format!("issuer of the state file: {wanted}"))
-    .because(format!("issuer of the API server:  {own}"));
+    let mut failure = Failure::failed(format!("{} isn't the cluster {cluster} in the state file", seen.server))
+        .because(format!("issuer in the state file: {wanted}"))
+        .because(format!("issuer of the API server:  {own}"));
     if wanted.trim_end_matches('/') == own.trim_end_matches('/') {
         failure = failure
-            .because("they differ in the trailing slash alone, which counts: Entra compares byte for byte")
+            .because(
+                "only the trailing slash differs, which matters: Microsoft Entra ID compares the issuer byte \
+                for byte",
+            )
             .hint(fix![az("prepare"), " (reads the issuer from Azure again)"]);
     }
     failure
         .hint(fix![
-            "choose the cluster's context with --context NAME; to list them: ",
+            "choose the cluster's context with --context NAME. To list the contexts, run: ",
             shell("kubectl config get-contexts")
         ])
-        .hint("or name the state file of this cluster: --state FILE")
+        .hint("or specify the state file of this cluster: --state FILE")
         .err()
 }
 
@@ -165,8 +165,8 @@ fn lacking<T>(seen: &Seen, unproven: bool) -> Outcome<T> {
     let mut failure = rights::lacking(&seen.caller, &seen.lacks, namespace);
     if unproven {
         failure = failure.because(format!(
-            "get /.well-known/openid-configuration, or {TOKEN} in namespace {namespace}: \
-             either proves which cluster this is"
+            "get /.well-known/openid-configuration, or {TOKEN} in namespace {namespace}: either identifies the \
+             cluster"
         ));
     }
     failure.err()
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn reading_goes_on_where_the_cluster_cannot_be_proved() {
         let decision = decide(&[], &seen(None), &testing::state()).unwrap();
-        assert!(matches!(decision, Decision::Done(text) if text.contains("nothing proves")));
+        assert!(matches!(decision, Decision::Done(text) if text.contains("can't be matched")));
     }
 
     #[test]

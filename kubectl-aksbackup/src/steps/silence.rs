@@ -27,7 +27,7 @@ pub(crate) struct Silence(Cell<Option<Instant>>);
 pub(crate) fn refuse_never(locations: &[StorageLocation], namespace: &str) -> Outcome<()> {
     match default_of(locations).and_then(|own| never(own, namespace)) {
         None => Ok(()),
-        Some((why, fix)) => Failure::failed("cannot find out whether Velero reaches its storage")
+        Some((why, fix)) => Failure::failed("cannot determine whether Velero can access its storage")
             .because(why)
             .hint(fix)
             .hint("then run the same command again")
@@ -56,16 +56,16 @@ impl Silence {
 
     fn hangs(location: &StorageLocation, patience: Duration, context: &Context) -> Failure {
         let name = &location.name;
-        let failure = Failure::failed(format!("Velero does not validate storage location {name}"))
+        let failure = Failure::failed(format!("Velero isn't validating backup storage location {name}"))
             .because(silent(location))
-            .because(format!("this has not changed for {}", human(patience)))
-            .hint(fix!["see what Velero says: ", kubectl("logs")]);
+            .because(format!("no change for {}", human(patience)))
+            .hint(fix!["check the Velero log: ", kubectl("logs")]);
         let deployments = context.deployments.borrow();
         let Some(agent) = crate::cluster::deployments::agent(&deployments) else {
             return failure;
         };
         failure.hint(fix![
-            "if it says nothing any more, restart it; a backup that is running will fail: ",
+            "if the log has no new lines, restart Velero; a backup that is running will fail: ",
             shell(format!(
                 "kubectl rollout restart deployment {} --namespace {}",
                 agent.name, context.namespace

@@ -116,7 +116,7 @@ impl Step for WorkloadIdentity {
         let Some(identity) = &state.cloud.identity else {
             let turn = self
                 .context
-                .prepare("the state file does not name the extension's identity yet");
+                .prepare("the state file doesn't have the extension's identity yet");
             return Ok(Decision::Blocked(Vec::new(), vec![turn]));
         };
         let wanted = used(&seen.deployments);
@@ -210,7 +210,7 @@ impl WorkloadIdentity {
             // Azure does not look for it: an extension without it is Succeeded all the same.
             return Some(Turn {
                 who: Person::ClusterAdmin,
-                why: format!("{names} of the extension does not exist in namespace {namespace}"),
+                why: format!("the extension's {names} doesn't exist in namespace {namespace}"),
                 command: creation(&absent, namespace),
                 right: Some(Right::new("create serviceaccounts", format!("namespace {namespace}"))),
                 also: Vec::new(),

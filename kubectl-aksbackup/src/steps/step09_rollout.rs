@@ -118,7 +118,7 @@ impl Step for Rollout {
         let Some(goal) = Goal::of(state) else {
             let turn = self
                 .context
-                .prepare("the state file names neither identity nor issuer yet");
+                .prepare("the state file has neither an identity nor an issuer yet");
             return Ok(Decision::Blocked(Vec::new(), vec![turn]));
         };
         refuse(&seen.deployments, &[], &goal, &seen.namespace)?;
@@ -239,10 +239,10 @@ impl Rollout {
         if since.elapsed() < patience {
             return Ok(Decision::Wait(Wait::for_(why)));
         }
-        Failure::failed("the workload identity webhook does not use the annotations of the service accounts")
+        Failure::failed("the workload identity webhook isn't using the annotations of the service accounts")
             .because(why)
             .because(format!(
-                "its cache follows within seconds; this has not changed for {}",
+                "its cache normally updates within seconds; no change for {}",
                 human(patience)
             ))
             .hint(fix![
@@ -250,7 +250,7 @@ impl Rollout {
                 shell("kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true")
             ])
             .hint(fix![
-                "AKS sets the webhook up again with: ",
+                "to let AKS configure the webhook again, run: ",
                 shell(format!("az aks update {}", self.context.cluster_flags))
             ])
             .err()
@@ -268,9 +268,9 @@ impl Rollout {
         };
         let deployment = pod.deployment.as_deref().unwrap_or_default();
         let namespace = &self.context.namespace;
-        Failure::failed(format!("pods of deployment {deployment} miss the injection again and again"))
+        Failure::failed(format!("pods of deployment {deployment} repeatedly lack workload identity"))
             .because(lack(pod, &goal.expected()).unwrap_or_default())
-            .because("it replaces a pod that was deleted for the same reason, and a trial pod was injected; no other pod is deleted")
+            .because("the pod replaced one that was deleted for the same reason, and a trial pod was injected; no more pods are deleted")
             .hint(fix!["find out what changes the pod after the workload identity webhook: ", shell(format!(
                 "kubectl get pod {} --namespace {namespace} \
                  -o yaml",
@@ -377,7 +377,7 @@ impl Seen {
 
     fn stuck<T>(&self, deployment: &Deployment, why: &str) -> Outcome<T> {
         let name = &deployment.name;
-        let mut failure = Failure::failed(format!("deployment {name} does not get its new pods running"))
+        let mut failure = Failure::failed(format!("the new pods of deployment {name} aren't becoming ready"))
             .because(why.to_owned())
             .code("ProgressDeadlineExceeded");
         for pod in live(deployment, &self.pods) {
@@ -387,7 +387,7 @@ impl Seen {
         }
         failure
             .hint(shell(format!("kubectl describe pods --namespace {}", self.namespace)))
-            .hint("the old pods go on; once the cause is gone, run this again")
+            .hint("fix the cause, then run this command again; the old pods keep running")
             .err()
     }
 }

@@ -31,7 +31,7 @@ use crate::steps::silence::refuse_never;
 use crate::steps::storage::{Access, access, meaning, read_only, silent, told, velero_since};
 
 /// Behind the command of the other team, where what `configure` has just done did not help.
-const AGAIN: &str = "looks whether what the state file says is still so; then run configure again";
+const AGAIN: &str = "checks whether the state file still matches the live state; then run configure again";
 
 /// The step.
 pub(crate) struct Verification {
@@ -97,7 +97,7 @@ impl Step for Verification {
         let Some(identity) = &state.cloud.identity else {
             let turn = self
                 .context
-                .prepare("the state file does not name the extension's identity yet");
+                .prepare("the state file doesn't have the extension's identity yet");
             return Ok(Decision::Blocked(Vec::new(), vec![turn]));
         };
         let client_id = identity.client_id.as_str();
@@ -120,7 +120,7 @@ impl Step for Verification {
         match access {
             Access::Proven(location) if location.read_only => self.read_only(location),
             Access::Proven(location) => Ok(Decision::Done(format!(
-                "storage location {} is Available to pods that use client ID {client_id}",
+                "backup storage location {} is Available to pods with client ID {client_id}",
                 location.name
             ))),
             Access::Silent(location) => Ok(Decision::Wait(Wait::for_(silent(location)))),
@@ -179,7 +179,7 @@ impl Step for Verification {
 pub(crate) fn unproven(deployment: &Deployment, pods: &[Pod], expected: &Expected) -> Option<String> {
     let live = live(deployment, pods);
     if live.is_empty() {
-        return Some(format!("deployment {} has no running pod", deployment.name));
+        return Some(format!("deployment {} has no running pods", deployment.name));
     }
     live.iter().find_map(|pod| lack(pod, expected).or_else(|| unready(pod)))
 }
@@ -222,7 +222,7 @@ impl Verification {
 
     fn denied<T>(&self, location: &StorageLocation) -> Outcome<T> {
         let mut failure = Failure::failed(format!(
-            "storage location {} is {} to pods that use workload identity",
+            "backup storage location {} is {} to pods with workload identity",
             location.name, location.phase
         ))
         .because(location.message.clone());
@@ -238,9 +238,12 @@ impl Verification {
             };
             failure = failure.because(known.cause).code(known.code).hint(cure);
         }
-        failure = failure.hint(fix!["what Velero says: ", kubectl("logs")]);
+        failure = failure.hint(fix!["check the Velero log: ", kubectl("logs")]);
         if !of_both {
-            failure = failure.hint(fix!["until it is mended, back to how it was: ", kubectl("unconfigure")]);
+            failure = failure.hint(fix![
+                "to revert the changes until it is fixed, run: ",
+                kubectl("unconfigure")
+            ]);
         }
         failure.err()
     }

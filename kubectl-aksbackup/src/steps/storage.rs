@@ -49,7 +49,7 @@ pub(crate) fn access<'a>(locations: &'a [StorageLocation], pods: &[Pod]) -> Acce
             .filter(|pod| !pod.ending && pod.runs_velero())
             .find_map(|pod| pod.trouble.clone());
         let why = trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
-        return Access::Unknown(format!("Velero does not run yet{why}"));
+        return Access::Unknown(format!("Velero isn't running yet{why}"));
     };
     if location.validated.is_none_or(|validated| validated <= since) {
         return Access::Silent(location);
@@ -70,7 +70,7 @@ pub(crate) fn overdue(location: &StorageLocation, now: Timestamp) -> Option<Stri
     let old = age > enough(location);
     old.then(|| {
         format!(
-            "storage location {} was last validated {} ago",
+            "backup storage location {} was last validated {} ago",
             location.name,
             human(age)
         )
@@ -93,7 +93,7 @@ pub(crate) fn never(location: &StorageLocation, namespace: &str) -> Option<(Stri
     let name = &location.name;
     off.then(|| {
         (
-            format!("storage location {name} is never validated: its validationFrequency is 0"),
+            format!("backup storage location {name} is never validated: its validationFrequency is 0"),
             shell(format!(
                 "kubectl patch backupstoragelocation {name} --namespace {namespace} --type merge --patch \
                  '{{\"spec\":{{\"validationFrequency\":null}}}}'"
@@ -110,7 +110,7 @@ pub(crate) fn silent(location: &StorageLocation) -> String {
         .as_deref()
         .map(|own| format!(" (validationFrequency {own})"));
     format!(
-        "Velero has not validated storage location {name} since its start{}",
+        "Velero hasn't validated backup storage location {name} since it started{}",
         every.unwrap_or_default()
     )
 }
@@ -121,7 +121,7 @@ pub(crate) fn read_only(location: &StorageLocation, namespace: &str) -> Option<(
     let name = &location.name;
     location.read_only.then(|| {
         (
-            format!("storage location {name} is read-only (accessMode), no backup can be written to it"),
+            format!("backup storage location {name} is read-only (accessMode); no backup can be written to it"),
             shell(format!(
                 "kubectl patch backupstoragelocation {name} --namespace {namespace} --type merge --patch \
                  '{{\"spec\":{{\"accessMode\":\"ReadWrite\"}}}}'"
@@ -137,7 +137,7 @@ pub(crate) fn told(location: &StorageLocation) -> String {
         phase => phase,
     };
     let reason = innermost(&location.message).lines().next().unwrap_or_default();
-    let mut text = format!("storage location {} is {phase}", location.name);
+    let mut text = format!("backup storage location {} is {phase}", location.name);
     if !reason.is_empty() {
         text.push_str(": ");
         text.extend(reason.trim_end_matches([' ', '.']).chars().take(300));
@@ -167,8 +167,8 @@ pub(crate) fn fix_of(location: &StorageLocation, roles: Option<&RolesTable>) -> 
     let known = meaning(location)?;
     match roles.filter(|roles| known.remedy == Some(Remedy::Grant) && reaches_storage(roles)) {
         Some(_) => Some(fix![
-            "the state file reports the role, and a new assignment can take 10 minutes to take effect; run this again then, or check \
-             the role with: ",
+            "the state file reports the role assignment, which can take 10 minutes to take effect. Run this command \
+             again then, or check the assignment: ",
             az("verify")
         ]),
         None => Some(known.cure),
@@ -214,7 +214,7 @@ mod tests {
         );
         assert_eq!(
             told(&denied),
-            "storage location default is Unavailable: AADSTS700213: No match"
+            "backup storage location default is Unavailable: AADSTS700213: No match"
         );
         assert!(fix_of(&denied, None).unwrap().to_string().contains("prepare"));
     }

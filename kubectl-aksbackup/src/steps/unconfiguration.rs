@@ -62,12 +62,12 @@ impl Change for TakeBack {
         let (summary, action, namespace, warning) = match self {
             Self::Label { deployment, namespace } => (
                 format!(
-                    "take the label off the pods of deployment {} and roll it out once",
+                    "remove the label from deployment {}'s pod template and restart its pods once",
                     deployment.name
                 ),
                 "patch deployments.apps",
                 namespace,
-                Some("its pods go back to the node's identity".to_owned()),
+                Some("its pods will use the node's identity again".to_owned()),
             ),
             Self::Annotation { account, namespace } => (
                 format!("remove the client ID from service account {}", account.name),
@@ -137,7 +137,7 @@ impl Step for Unconfiguration {
             return Ok(Decision::Wait(wait));
         }
         Ok(Decision::Done(format!(
-            "nothing of ours is left in namespace {}",
+            "no changes of configure are left in namespace {}",
             seen.namespace
         )))
     }
@@ -180,8 +180,8 @@ impl Seen {
         };
         let failure = Failure::failed(format!("deployment {} is paused", own.name));
         let failure = match changes {
-            true => failure.because("nothing was changed: its pods would keep the label and lose the client ID"),
-            false => failure.because("its pods are those from before, with the label and without the client ID"),
+            true => failure.because("no changes were made: its pods would keep the label and lose the client ID"),
+            false => failure.because("its current pods still have the label but no client ID"),
         };
         match halted(&own.rollout, own.name.as_str(), &self.namespace) {
             Some((_, fix)) => failure.hint(fix).hint("then run the same command again").err(),
@@ -195,7 +195,7 @@ impl Seen {
             match &deployment.rollout {
                 Rollout::Going(why) => return Ok(Some(Wait::for_(format!("deployment {name}: {why}")))),
                 Rollout::Stuck(why) => {
-                    return Failure::failed(format!("deployment {name} does not get its new pods running"))
+                    return Failure::failed(format!("the new pods of deployment {name} aren't becoming ready"))
                         .because(why.clone())
                         .hint(shell(format!("kubectl describe pods --namespace {}", self.namespace)))
                         .err();

@@ -10,9 +10,9 @@ use crate::metrics::MetricsFile;
 /// What makes a command end 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
-    /// Warnings and errors
+    /// Exit with code 8 for warnings and errors
     Warning,
-    /// Errors alone
+    /// Exit with code 8 only for errors
     Error,
 }
 
@@ -30,13 +30,13 @@ impl FailOn {
 /// Flags of commands that examine the chain.
 #[derive(Debug, Clone, Args)]
 pub struct ExamineArgs {
-    /// Result of the other program (its -o json), for the links that only it can see
+    /// Result of the other program (its -o json), for the checks that only it can run
     #[arg(long, value_name = "FILE")]
     pub with: Option<PathBuf>,
-    /// Keep the result beside the state file, where the other program finds it
+    /// Save the result next to the state file, for the other program to use
     #[arg(long)]
     pub save: bool,
-    /// What ends 8
+    /// Lowest severity that causes exit code 8
     #[arg(long, value_enum, default_value = "warning", value_name = "VERDICT")]
     pub fail_on: FailOn,
 }
@@ -45,10 +45,10 @@ pub struct ExamineArgs {
 #[derive(Debug, Clone, Args)]
 #[group(skip)] // A program's own flags of the command may bear the same name.
 pub struct VerifyArgs {
-    /// Look again until there is no finding, or until --timeout
+    /// Repeat the checks until there are no findings, or until --timeout
     #[arg(long, conflicts_with = "watch")]
     pub wait: bool,
-    /// Go on, and show what becomes different
+    /// Keep checking, and print only changes
     #[arg(long)]
     pub watch: bool,
     /// Write the result as Prometheus metrics too, for the textfile collector of node_exporter
@@ -63,10 +63,10 @@ pub struct VerifyArgs {
 #[derive(Debug, Clone, Args)]
 #[group(skip)] // A program's own flags of the command may bear the same name.
 pub struct DoctorArgs {
-    /// Nothing, to look for what is wrong; `list`, for every failure that is known; `explain ID`, for one of them
+    /// Omit to diagnose; `list` prints every known failure, `explain ID` describes one
     #[arg(value_name = "WORDS", num_args = 0..=2)]
     pub words: Vec<String>,
-    /// Run our own command for the first finding, after asking
+    /// Run the aksbackup command that fixes the first finding, after confirmation
     #[arg(long)]
     pub fix: bool,
     /// How the chain is examined.

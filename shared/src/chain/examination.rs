@@ -119,8 +119,8 @@ impl Examination {
         })?;
         let text = String::from_utf8(bytes).map_err(|error| refused(error.to_string()))?;
         let other: Self = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-            refused(format!("it is no result of verify or doctor: {error}")).hint(fix![
-                "make it with: ",
+            refused(format!("it isn't a result of verify or doctor: {error}")).hint(fix![
+                "create it with: ",
                 kubectl("verify -o json"),
                 ", or ",
                 az("verify -o json")
@@ -131,11 +131,11 @@ impl Examination {
         // Ids of Azure differ in case from one answer to the next.
         let other_id = both(&self.cluster, &other.cluster).is_some_and(|(own, other)| !same(&own, &other));
         if other_issuer || other_id {
-            return refused("it is of another cluster".to_owned()).err();
+            return refused("it belongs to a different cluster".to_owned()).err();
         }
         // It would count as newer than everything that is done meanwhile.
         if other.at.duration_since(self.at) > SKEW {
-            let why = format!("it is dated {}, which this machine's clock has not reached", other.at);
+            let why = format!("its time is {}, which is later than this machine's clock", other.at);
             return refused(why)
                 .hint("check the clock of both machines, and generate the file again")
                 .err();

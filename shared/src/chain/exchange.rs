@@ -37,7 +37,7 @@ pub fn other(
     let read = match &arguments.with {
         Some(path) => own.read(path).map(Some)?,
         None if beside.exists() => own.read(&beside).map(Some).unwrap_or_else(|failure| {
-            console.say(format!("{} is left out: {}", beside.display(), failure.why.join("; ")));
+            console.say(format!("{} is ignored: {}", beside.display(), failure.why.join("; ")));
             None
         }),
         None => None,
@@ -47,18 +47,18 @@ pub fn other(
         Some(read) if read.program != from => {
             let failure = Failure::new(Exit::StateUnreadable, format!("cannot use {}", path.display()));
             failure
-                .because("it is this program's own view, and not that of the other one")
+                .because("it is a result of this program; a result of the other program is required")
                 .err()
         }
         Some(read) => {
             let (read, old) = without_old(read, state);
             let (path, age) = (path.display(), age(&read, own.at));
             console.say(match old.is_empty() {
-                true => format!("{path}, made {age}, is shown too"),
+                true => format!("including {path}, created {age}"),
                 false => {
                     let old: Vec<_> = old.iter().map(|link| link.title()).collect();
                     let old = old.join(", ");
-                    format!("{path}, made {age}, is shown too, but for what was worked on since: {old}")
+                    format!("including {path}, created {age}, except for what has changed since: {old}")
                 }
             });
             Ok(Some(read))
@@ -125,7 +125,7 @@ pub fn show(console: &Console, own: &Examination, other: Option<&Examination>) {
     }
     if let Some((broken, program)) = all.iter().find(|(check, _)| check.is_finding()) {
         console.result(&format!(
-            "the chain breaks first at: {} ({}, as {} saw)",
+            "first broken check: {} ({}, reported by {})",
             broken.link.title(),
             broken.check,
             program.name()

@@ -73,10 +73,7 @@ pub fn verdict(checks: &[Check], well: &str) -> String {
     };
     match unknown {
         0 => format!("verify: {found}"),
-        unknown => format!(
-            "verify: {found} ({unknown} of {} checks could not be made)",
-            checks.len()
-        ),
+        unknown => format!("verify: {found} ({unknown} of {} checks couldn't be run)", checks.len()),
     }
 }
 
@@ -106,11 +103,11 @@ mod tests {
         assert_eq!(verdict(std::slice::from_ref(&ok), "all is well"), "verify: all is well");
         assert_eq!(
             verdict(&[ok, unknown.clone()], "all is well"),
-            "verify: all is well, as far as it could be checked (1 of 2 checks could not be made)"
+            "verify: all is well, as far as it could be checked (1 of 2 checks couldn't be run)"
         );
         assert_eq!(
             verdict(&[bad, unknown], "x"),
-            "verify: 1 finding (1 of 2 checks could not be made)"
+            "verify: 1 finding (1 of 2 checks couldn't be run)"
         );
     }
 

@@ -41,7 +41,7 @@ pub async fn verify<L: Look>(
     connect: impl AsyncFnOnce() -> Outcome<L>,
 ) -> Outcome<Exit> {
     if args.watch && common.output.is_document() {
-        return Failure::usage("--watch has no end, and --output asks for one document at the end").err();
+        return Failure::usage("--watch can't be combined with --output, which prints one document at the end").err();
     }
     let verify = Verify {
         common,
@@ -117,7 +117,7 @@ impl<L: Look> Verify<'_, L> {
                 self.tell(&own, Exit::Deadline)?;
                 if !self.common.output.is_document() {
                     console.ending(format!(
-                        "verify: not within {}; that was the last state",
+                        "verify: timed out after {}; the output is the last state",
                         deadline.limit()
                     ));
                 }

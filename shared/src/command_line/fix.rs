@@ -30,6 +30,9 @@ impl Part {
 /// What stands between a command and what is said of it.
 const COMMENT: &str = "  # ";
 
+/// What a sentence that only names the command to run begins with.
+const RUN: &str = ". Run:";
+
 /// The command line of a text between backticks.
 fn marked(text: &str) -> CommandLine {
     let of = |program: Program| text.strip_prefix(program.name())?.strip_prefix(' ');
@@ -105,11 +108,26 @@ impl Fix {
         let words = |parts: &[Part]| parts.iter().map(Part::to_string).collect::<String>();
         match self.0.as_slice() {
             [lead @ .., Part::Command(line)] if lead.iter().all(|part| part.command().is_none()) => {
-                (words(lead).trim_end().trim_end_matches(':').to_owned(), Some(line))
+                let words = words(lead);
+                let words = words.trim_end();
+                let said = words.strip_suffix(RUN).map(|words| format!("{words}."));
+                (
+                    said.unwrap_or_else(|| words.trim_end_matches(':').to_owned()),
+                    Some(line),
+                )
             }
             [Part::Command(line), Part::Words(comment), rest @ ..] if comment == COMMENT => (words(rest), Some(line)),
             _ => (self.to_string(), None),
         }
+    }
+
+    /// Returns the text without a last sentence that only names the command to run, for a place where the command follows.
+    #[must_use]
+    pub fn without_run(&self) -> String {
+        let text = self.to_string();
+        let command = self.0.last().and_then(Part::command);
+        let lead = command.and_then(|line| text.strip_suffix(&line.to_string())?.trim_end().strip_suffix(RUN));
+        lead.map_or(text.clone(), |lead| format!("{lead}."))
     }
 
     /// The fix with `comment` behind it, so that both can be pasted together.
@@ -240,6 +258,13 @@ mod tests {
         assert_eq!(fix![az("grant")].split(), (String::new(), Some(&line)));
         let commented = Fix::from(az("grant")).commented(&fix!["Assign it."]);
         assert_eq!(commented.split(), ("Assign it.".into(), Some(&line)));
+        let said = fix!["Assign it. Run: ", az("grant")];
+        assert_eq!(said.split(), ("Assign it.".into(), Some(&line)));
+        assert_eq!(said.without_run(), "Assign it.");
+        assert_eq!(
+            fix!["assign it: ", az("grant")].without_run(),
+            "assign it: az aksbackup grant"
+        );
         let long = fix!["see ", az("doctor"), "; then: ", az("grant")];
         assert_eq!(long.split().1, None);
         assert_eq!(long.first_command(), Some(&az("doctor")));

@@ -43,8 +43,8 @@ pub fn look_up(common: &CommonArgs, args: &DoctorArgs, program: Program) -> Outc
             json!({ "command": "doctor explain", "exit": Exit::Done, "failure": of_row(row(id, program)?) }),
         )),
         _ => {
-            return Failure::usage(format!("doctor does not know: {}", args.words.join(" ")))
-                .because("it takes no word at all, list, or explain with one id")
+            return Failure::usage(format!("unexpected argument for doctor: {}", args.words.join(" ")))
+                .because("use doctor without an argument, with list, or with explain and an ID")
                 .err();
         }
     }
@@ -110,12 +110,12 @@ pub fn offer(
         return Ok(None);
     };
     let Some(remedy) = first.remedy else {
-        console.say(format!("{}: no command of ours mends it", first.id));
+        console.say(format!("{}: no aksbackup command fixes it", first.id));
         return Ok(None);
     };
     let command = remedy.command();
     if remedy.program() != program {
-        console.say(format!("{}: the other program mends it: {command}", first.id));
+        console.say(format!("{}: run the other program to fix it: {command}", first.id));
         return Ok(None);
     }
     let agreed = common.yes || console.confirm(&format!("{} Run {command}?", first.cause))?;
@@ -127,12 +127,14 @@ fn row(id: &str, program: Program) -> Outcome<&'static Known> {
     let catalogue = Catalogue::get();
     catalogue.row(id).map_or_else(
         || {
-            let mut failure = Failure::missing(format!("there is no known failure {id}"));
+            let mut failure = Failure::missing(format!("no known failure has the ID {id}"));
             let near = nearest(id).join(", ");
             if !near.is_empty() {
-                failure = failure.hint(format!("did you mean: {near}?"));
+                failure = failure.hint(format!("check the spelling; similar IDs: {near}"));
             }
-            failure.hint(fix!["all of them: ", ours(program, "doctor list")]).err()
+            failure
+                .hint(fix!["list the known failures: ", ours(program, "doctor list")])
+                .err()
         },
         Ok,
     )

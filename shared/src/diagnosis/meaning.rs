@@ -42,7 +42,7 @@ pub fn meaning(seen_in: SeenIn, link: Link, text: &str) -> Option<Meaning> {
     let finding = diagnose(&[], &[said]).into_iter().next()?;
     let known = Catalogue::get().row(&finding.id).filter(|known| !known.wrapper)?;
     let cure = match known.remedy {
-        Some(remedy) => Fix::from(remedy.command()).commented(&known.fix),
+        Some(remedy) => Fix::from(remedy.command()).commented(&known.fix.without_run().into()),
         None => known.fix.clone(),
     };
     Some(Meaning {

@@ -1,10 +1,9 @@
-//! `docs/failures/`: the catalogue as pages, written by this test with `AKSBACKUP_WRITE_DOCS=1`, and compared otherwise.
+//! Checks the pages in `docs/failures/` against the catalog, and writes them with `AKSBACKUP_WRITE_DOCS=1`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::chain::check::Verdict;
-use crate::chain::finding::Remedy;
 use crate::diagnosis::catalogue::{Catalogue, Group, Known};
 use crate::diagnosis::show::{place, whose};
 
@@ -22,63 +21,120 @@ fn quoted(text: &str) -> String {
     format!("{fence}{}{fence}", text.replace('\n', " "))
 }
 
-fn section(known: &Known) -> String {
+/// The texts of the files as they are written: a fix with its commands between backticks, as Markdown has them.
+fn fixes(group: &Group) -> toml::Table {
+    let file = format!("src/diagnosis/failures/{}.toml", group.name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let page: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let rows = page["failure"].as_array().unwrap().iter();
+    rows.map(|row| (row["id"].as_str().unwrap().to_owned(), row["fix"].clone()))
+        .collect()
+}
+
+/// The fix with a command at its end in a block of its own.
+fn fix(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    match parts.as_slice() {
+        [words, command, ""] => {
+            let words = words.trim_end();
+            let words = words.strip_suffix(" Run:").unwrap_or(words);
+            format!("**Fix:** {}\n\n```sh\n{command}\n```\n", plain(words))
+        }
+        _ => format!("**Fix:** {}\n", plain(text)),
+    }
+}
+
+/// Where a source is on the web, if its text says so: an address, or a file of a repository at GitHub.
+fn address(source: &str) -> Option<String> {
+    if source.starts_with("https://") {
+        return source.split(' ').next().map(str::to_owned);
+    }
+    let (repository, rest) = source.split_once(':')?;
+    let (path, rest) = rest.split_once(" @")?;
+    let commit = rest.split(' ').next()?;
+    let is_one_file = repository.split('/').count() == 2 && !path.contains(['{', ',', '(']);
+    is_one_file.then(|| format!("https://github.com/{repository}/blob/{commit}/{path}"))
+}
+
+/// The source, with a link for each of its letters with a number.
+fn linked(source: &str) -> String {
+    let mut text = plain(source);
+    for (key, stands_for) in Catalogue::get().sources_of(source) {
+        let target = address(stands_for).unwrap_or_else(|| "README.md#sources".to_owned());
+        let is_word = |at: usize| {
+            let before = text[..at].chars().next_back();
+            let after = text[at + key.len()..].chars().next();
+            [before, after]
+                .iter()
+                .all(|c| c.is_none_or(|c| !c.is_ascii_alphanumeric()))
+        };
+        let found = text.match_indices(key).map(|(at, _)| at).find(|at| is_word(*at));
+        if let Some(at) = found {
+            text.replace_range(at..at + key.len(), &format!("[{key}]({target})"));
+        }
+    }
+    text
+}
+
+fn section(known: &Known, said: &str) -> String {
     let mut out = format!("## {}\n\n{}\n\n", known.id, plain(&known.cause));
+    if known.examples.is_empty() {
+        out.push_str("**Symptom:** no message; the check of the live state finds it.\n\n");
+    } else {
+        out.push_str("**Symptom:** a message such as\n\n");
+        for example in &known.examples {
+            let _ = writeln!(out, "* {}", quoted(example));
+        }
+        out.push('\n');
+    }
+    let _ = writeln!(out, "**Confirm:** {}\n", plain(&known.proof));
+    out.push_str(&fix(said));
+    out.push_str("\n**Details:**\n\n");
     let mut item = |name: &str, words: &str| {
         let _ = writeln!(out, "* {name}: {words}");
     };
-    item("fix", &plain(&known.fix.to_string()));
-    if let Some(remedy) = known.remedy.map(Remedy::command) {
-        item("command", &quoted(&remedy.to_string()));
-    }
-    item("link", known.link.title());
-    item(
-        "severity",
-        if known.severity == Verdict::Error {
-            "error"
-        } else {
-            "warning"
-        },
-    );
-    item("seen by", whose(known.program));
-    item("proof", &plain(&known.proof));
+    item("check", known.link.title());
+    let severity = match known.severity {
+        Verdict::Error => "error",
+        _ => "warning",
+    };
+    item("severity", severity);
+    item("found by", whose(known.program));
     for pattern in &known.patterns {
-        item(
-            "text",
-            &format!("{} in {}", quoted(&pattern.expression), place(pattern.seen_in)),
-        );
-    }
-    for example in &known.examples {
-        item("example", &quoted(example));
+        let words = format!("{} in {}", quoted(&pattern.expression), place(pattern.seen_in));
+        item("pattern", &words);
     }
     if known.wrapper {
-        item("note", "it only says that something else is wrong");
+        item("note", "a consequence: another failure is the cause");
     }
     if known.harmless {
-        item("note", "nothing is to be done about it; it is not reported");
+        item("note", "requires no action; not reported");
     }
     match known.unverified {
-        true => item("source", "none was found"),
-        false => item("source", &plain(&known.source)),
+        true => item("source", "none found"),
+        false => item("source", &linked(&known.source)),
     }
     out
 }
 
 fn page(group: &Group) -> String {
     let mut out = format!(
-        "# {}\n\nOne of the pages of [known failures](README.md).\n",
+        "# {}\n\nPart of the catalog of [known failures](README.md). To find out which of them you have, run \
+         `doctor` in either program.\n",
         group.title
     );
+    let fixes = fixes(group);
     for known in &group.failures {
-        let _ = write!(out, "\n{}", section(known));
+        let said = fixes[&known.id].as_str().unwrap();
+        let _ = write!(out, "\n{}", section(known, said));
     }
     out
 }
 
 fn index(catalogue: &Catalogue) -> String {
     let mut out = String::from(
-        "# Known failures\n\nWhat `az aksbackup doctor` and `kubectl aksbackup doctor` know; `doctor explain ID` tells one of them. How each \
-         was tried: [tested.md](tested.md).\n",
+        "# Known failures\n\nThe failures that `az aksbackup doctor` and `kubectl aksbackup doctor` recognize, each with its symptom, cause, \
+         and fix.\n`doctor explain ID` prints one of them. [How each failure was tested](tested.md).\n",
     );
     for group in &catalogue.groups {
         let _ = write!(out, "\n## {}\n\n", group.title);
@@ -93,7 +149,7 @@ fn index(catalogue: &Catalogue) -> String {
             );
         }
     }
-    out.push_str("\n## Texts that look like a failure and are none\n\n");
+    out.push_str("\n## Messages that look like a failure but aren't one\n\n");
     for text in &catalogue.harmless {
         let _ = writeln!(
             out,
@@ -105,13 +161,23 @@ fn index(catalogue: &Catalogue) -> String {
     }
     out.push_str("\n## Sources\n\n");
     for (key, source) in &catalogue.sources {
-        let _ = writeln!(out, "* {key}: {}", plain(source));
+        match address(source) {
+            Some(target) if source.starts_with("https://") => {
+                let _ = writeln!(out, "* {key}: <{target}>");
+            }
+            Some(target) => {
+                let _ = writeln!(out, "* {key}: [{}]({target})", plain(source));
+            }
+            None => {
+                let _ = writeln!(out, "* {key}: {}", plain(source));
+            }
+        }
     }
     out
 }
 
 #[test]
-fn the_pages_say_what_the_catalogue_says() {
+fn the_pages_say_what_the_catalog_says() {
     let catalogue = Catalogue::get();
     let mut pages: Vec<_> = catalogue.groups.iter().map(|group| (group.name, page(group))).collect();
     pages.push(("README", index(catalogue)));

@@ -6,6 +6,7 @@ use crate::chain::check::{Check, Verdict};
 use crate::chain::examination::Examination;
 use crate::chain::finding::{Certainty, Finding, Joint, Remedy, SeenIn};
 use crate::chain::show::{check, mark, width};
+use crate::command_line::Fix;
 use crate::console::Console;
 use crate::diagnosis::catalogue::{Catalogue, Known, Whose};
 use crate::program::Program;
@@ -39,7 +40,7 @@ pub(super) fn findings(console: &Console, own: &Examination, with: Option<&(Exam
     if let Some(first) = with.and_then(|(_, joint)| joint.first()) {
         let seen: Vec<_> = first.seen_by.iter().map(|program| program.name()).collect();
         console.result(&format!(
-            "the chain breaks first at: {} ({}, as {} saw)",
+            "first broken check: {} ({}, reported by {})",
             first.finding.link.title(),
             first.finding.id,
             seen.join(" and ")
@@ -62,7 +63,7 @@ fn one_of_both(joint: &Joint, own: Program, other: &Examination) -> String {
     let mut out = one(&joint.finding);
     if joint.seen_by.contains(&other.program) {
         let also = if joint.seen_by.contains(&own) { ", too" } else { "" };
-        let _ = write!(out, "\n    seen by:  {} at {:.0}{also}", other.program.name(), other.at);
+        let _ = write!(out, "\n    found by: {} at {:.0}{also}", other.program.name(), other.at);
     }
     if let Some(cause) = &joint.follows_from {
         let _ = write!(out, "\n    follows:  {cause}");
@@ -82,8 +83,8 @@ fn is_left(check: &Check, findings: &[Finding]) -> bool {
 
 fn one(finding: &Finding) -> String {
     let sure = match finding.certainty {
-        Certainty::Proved => "proved",
-        Certainty::Likely => "likely",
+        Certainty::Proved => "confirmed",
+        Certainty::Likely => "probable",
     };
     let mut out = format!("{} ({sure}, {}): {}", finding.id, finding.link.title(), finding.cause);
     let mut line = |name: &str, words: &str| {
@@ -93,9 +94,17 @@ fn one(finding: &Finding) -> String {
         line("at", &finding.object);
     }
     for evidence in &finding.evidence {
-        line("seen", evidence);
+        line("evidence", evidence);
     }
-    line("fix", &finding.fix.to_string());
+    let runs = finding.remedy.is_some() || finding.hint.as_ref().is_some_and(Fix::has_command);
+    line(
+        "fix",
+        &if runs {
+            finding.fix.without_run()
+        } else {
+            finding.fix.to_string()
+        },
+    );
     match (&finding.hint, finding.remedy) {
         (Some(hint), Some(_)) if hint.has_command() => line("run", &hint.to_string()),
         (hint, remedy) => {
@@ -120,17 +129,20 @@ fn in_sum(examination: &Examination, others: &[&Check], theirs: usize) -> String
     let wrong = others.iter().filter(|check| check.is_finding()).count();
     let besides = match wrong {
         0 => String::new(),
-        1 => "; 1 check besides that names no known failure".to_owned(),
-        count => format!("; {count} checks besides that name no known failure"),
+        1 => "; 1 more check failed without a known failure".to_owned(),
+        count => format!("; {count} more checks failed without a known failure"),
     };
     match findings.len() {
-        _ if examination.is_blind() => "nothing could be seen".to_owned(),
-        0 if theirs > 0 => format!("nothing that is known is wrong on this side, {theirs} on the other"),
-        0 if others.is_empty() => "nothing is wrong".to_owned(),
-        0 if wrong == 0 => "nothing is wrong, as far as it may be seen".to_owned(),
-        0 => "nothing that is known, but not all is as it should be".to_owned(),
-        1 => format!("1 finding, {}{besides}", if proved == 1 { "proved" } else { "likely" }),
-        count => format!("{count} findings, {proved} of them proved; the first one first{besides}"),
+        _ if examination.is_blind() => "nothing could be checked".to_owned(),
+        0 if theirs > 0 => format!("no known failure on this side, {theirs} on the other side"),
+        0 if others.is_empty() => "no findings".to_owned(),
+        0 if wrong == 0 => "no findings, as far as it could be checked".to_owned(),
+        0 => "no known failure, but not all checks passed".to_owned(),
+        1 => format!(
+            "1 finding, {}{besides}",
+            if proved == 1 { "confirmed" } else { "probable" }
+        ),
+        count => format!("{count} findings, {proved} of them confirmed; root cause first{besides}"),
     }
 }
 
@@ -144,7 +156,7 @@ pub(super) fn list() -> String {
             let _ = writeln!(out, "  {:<26} {}{unverified}", known.id, known.cause);
         }
     }
-    let _ = write!(out, "More about one of them: doctor explain ID");
+    let _ = write!(out, "For details on one of them, run: doctor explain ID");
     out
 }
 
@@ -162,20 +174,17 @@ pub(super) fn explained(known: &Known) -> String {
             "warning"
         },
     );
-    line("seen by", whose(known.program));
-    line("proof", &known.proof);
-    line("fix", &known.fix.to_string());
+    line("found by", whose(known.program));
+    line("confirm", &known.proof);
+    line("fix", &known.fix.without_run());
     if let Some(remedy) = known.remedy.map(Remedy::command) {
         line("run", &remedy.to_string());
     }
     if known.wrapper {
-        line(
-            "note",
-            "it only says that something else is wrong; that is told in its place where it is known",
-        );
+        line("note", "a consequence: the cause is reported separately if it is known");
     }
     if known.harmless {
-        line("note", "nothing is to be done about it; doctor does not report it");
+        line("note", "requires no action; doctor doesn't report it");
     }
     for pattern in &known.patterns {
         line(
@@ -187,12 +196,12 @@ pub(super) fn explained(known: &Known) -> String {
         line("example", example);
     }
     if !known.follows.is_empty() {
-        line("may follow", &known.follows.join(", ").replace('!', ""));
+        line("can follow", &known.follows.join(", ").replace('!', ""));
     }
     line(
         "source",
         if known.unverified {
-            "none: nobody has published it"
+            "none published"
         } else {
             &known.source
         },
@@ -216,24 +225,24 @@ pub(super) const fn whose(program: Whose) -> &'static str {
         Whose::Cloud => "az aksbackup",
         Whose::Cluster => "kubectl aksbackup",
         Whose::Both => "az aksbackup and kubectl aksbackup",
-        Whose::Local => "whichever program runs on that machine",
+        Whose::Local => "the program that runs on the machine",
     }
 }
 
 /// Where a text is seen, in words.
 pub(super) const fn place(seen_in: SeenIn) -> &'static str {
     match seen_in {
-        SeenIn::Arm => "errors of Resource Manager",
+        SeenIn::Arm => "errors of Azure Resource Manager",
         SeenIn::Ext => "status messages of the extension",
         SeenIn::Bsl => "the message of the backup storage location",
-        SeenIn::Vlog => "Velero's log",
+        SeenIn::Vlog => "the Velero log",
         SeenIn::Plog => "logs of other pods",
         SeenIn::Evt => "events",
         SeenIn::Cond => "conditions of pods and deployments",
         SeenIn::Bi => "the protection error of the backup instance",
         SeenIn::Job => "errors and warnings of backup jobs",
-        SeenIn::Kube => "answers of the API server",
-        SeenIn::Cli => "answers of the Azure CLI and of Entra",
+        SeenIn::Kube => "responses of the API server",
+        SeenIn::Cli => "messages of the Azure CLI and Microsoft Entra ID",
     }
 }
 
@@ -259,7 +268,7 @@ mod tests {
         };
         assert_eq!(
             one(&finding),
-            "FIC-ISSUER (proved, federated credentials): It is wrong.\n    at:       credential x\n    seen:     issuer = y\n    \
+            "FIC-ISSUER (confirmed, federated credentials): It is wrong.\n    at:       credential x\n    evidence: issuer = y\n    \
              fix:      Mend it.\n    run:      az aksbackup prepare\n    explains: BSL-UNAVAILABLE"
         );
     }
@@ -296,8 +305,8 @@ mod tests {
         };
         assert_eq!(
             one_of_both(&joint, Program::Az, &other),
-            "BSL-UNAVAILABLE (likely, storage location): The backup storage location is not available.\n    fix:      Mend it.\n    \
-             seen by:  kubectl aksbackup at 2026-01-01T00:00:00Z\n    follows:  FIC-ISSUER"
+            "BSL-UNAVAILABLE (probable, storage location): The backup storage location isn't available.\n    fix:      Mend it.\n    \
+             found by: kubectl aksbackup at 2026-01-01T00:00:00Z\n    follows:  FIC-ISSUER"
         );
     }
 
@@ -307,7 +316,7 @@ mod tests {
         let told = |id: &str| catalogue.row(id).map(explained).unwrap_or_default();
         let issuer = told("FIC-ISSUER");
         for part in [
-            "proof:",
+            "confirm:",
             "run:       az aksbackup prepare",
             "AADSTS700211",
             "T8 = ",

@@ -309,7 +309,7 @@ fn no_fix_of_the_catalogue_destroys_or_opens_anything() {
         let mut words = fix.split(|c: char| !c.is_ascii_alphanumeric());
         words.any(|word| WORDS.contains(&word)) || FLAGS.iter().any(|flag| fix.contains(flag))
     };
-    assert!(is_harmful("Delete the backup instance and protect anew") && !is_harmful("Undelete it"));
+    assert!(is_harmful("Delete the backup instance and protect anew") && !is_harmful("Restore the backup instance"));
     let harmful = Catalogue::get().rows().filter(|row| is_harmful(&row.fix.to_string()));
     let harmful: Vec<&str> = harmful.map(|row| row.id.as_str()).collect();
     assert_eq!(harmful, Vec::<&str>::new());

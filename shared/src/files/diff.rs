@@ -17,7 +17,7 @@ use super::{sides, signature};
 /// Flags of `diff`.
 #[derive(Debug, Clone, Args)]
 pub struct DiffArgs {
-    /// Two files, or one to compare the state file with
+    /// Two files to compare, or one to compare with the state file
     #[arg(value_name = "FILE", required = true, num_args = 1..=2)]
     pub files: Vec<PathBuf>,
 }
@@ -48,7 +48,7 @@ pub fn diff(common: &CommonArgs, args: &DiffArgs) -> Outcome<Exit> {
         Format::Json | Format::Yaml => console.document(&document(json!({
             "command": "diff", "exit": exit, "left": left, "right": right, "differences": differences,
         }))),
-        Format::Text if differences.is_empty() => console.result(&format!("{left} and {right} say the same")),
+        Format::Text if differences.is_empty() => console.result(&format!("{left} and {right} have the same values")),
         Format::Text => {
             let lines = differences.iter().flat_map(|one| in_words(one, &left, &right));
             console.result(&lines.collect::<Vec<_>>().join("\n"));
@@ -65,9 +65,9 @@ fn in_words(difference: &Difference, left: &str, right: &str) -> Vec<String> {
     };
     let head = match (difference.only_in, difference.later) {
         (Some(_), _) => format!("{table}: only in {name} ({})", signature(written)),
-        (None, Some(_)) => format!("{table}: {name} is the later one ({})", signature(written)),
+        (None, Some(_)) => format!("{table}: {name} is newer ({})", signature(written)),
         (None, None) if difference.left.is_none() && difference.right.is_none() => format!("{table}:"),
-        (None, None) => format!("{table}: neither followed the other"),
+        (None, None) => format!("{table}: both sides changed it independently"),
     };
     let keys = difference.keys.iter().flat_map(|one| {
         let key = if one.key.is_empty() { table } else { &one.key };

@@ -29,13 +29,14 @@ pub struct MergeArgs {
     /// Copies to merge into the state file
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Keep the state file's side of a table that both changed, such as cloud.roles, or all of cluster (repeatable)
+    /// Keep the state file's version of a table that both changed, such as cloud.roles, or all of cluster (repeatable)
     #[arg(long, value_name = "TABLE")]
     pub ours: Vec<String>,
-    /// Take the copy's side of a table that both changed, of target, or of a table that this program writes (repeatable)
+    /// Take the copy's version of a table that both changed, of target, or of a table that this program writes
+    /// (repeatable)
     #[arg(long, value_name = "TABLE")]
     pub theirs: Vec<String>,
-    /// Show what would change, and change nothing
+    /// Print the planned changes without making any
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -68,7 +69,7 @@ impl MergeArgs {
 /// and 7 as [`Store::update`].
 pub async fn merge<T: Owned>(tool: Tool, common: &CommonArgs, args: &MergeArgs) -> Outcome<Exit> {
     if let Some(both) = args.ours.iter().find(|name| args.theirs.contains(name)) {
-        return Failure::usage(format!("--ours {both} and --theirs {both} contradict each other")).err();
+        return Failure::usage(format!("--ours {both} and --theirs {both} can't be combined")).err();
     }
     let console = common.console();
     let mut store: Store<T> = common.store(tool.version);
@@ -86,7 +87,7 @@ pub async fn merge<T: Owned>(tool: Tool, common: &CommonArgs, args: &MergeArgs) 
         if let (Some(target), Merging::Done { .. }) = (confirmed, &merging)
             && let Err(error) = Remembered::of_user().keep(&target)
         {
-            console.detail(format!("cannot remember that these values are confirmed: {error}"));
+            console.detail(format!("cannot save the confirmation of these values: {error}"));
         }
     }
     match merging {
@@ -141,7 +142,7 @@ fn done(common: &CommonArgs, console: &Console, dry_run: bool, taken: &[(PathBuf
         console.result(&format!("{}: from {} ({signature})", taken.table, copy.display()));
     }
     console.result(&match (changed, dry_run) {
-        (false, _) => format!("merge: nothing to do, {file} has it all"),
+        (false, _) => format!("merge: nothing to do, {file} is up to date"),
         (true, true) => format!("merge: dry run: {file} was not changed"),
         (true, false) => format!("merge: wrote {file}"),
     });
@@ -178,8 +179,8 @@ fn refuse(tool: Tool, common: &CommonArgs, console: &Console, copy: &Path, confl
 
 fn reason(conflicts: &[Conflict]) -> &'static str {
     match conflicts.iter().all(|conflict| conflict.own) {
-        true => "a copy can claim to be the later one, so this is taken from it only on request; nothing was written",
-        false => "both sides changed the same, and neither followed the other; nothing was written",
+        true => "a copy can claim to be newer, so this table is taken from it only on request; nothing was written",
+        false => "both sides changed the same table independently; nothing was written",
     }
 }
 

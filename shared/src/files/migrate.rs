@@ -16,7 +16,7 @@ use super::Tool;
 /// Flags of `migrate`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct MigrateArgs {
-    /// Show what would change, and change nothing
+    /// Print the planned changes without making any
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -48,14 +48,15 @@ pub async fn migrate<T: Owned>(tool: Tool, common: &CommonArgs, args: MigrateArg
         return Ok(Exit::Pending);
     }
     let question = format!(
-        "Raise {file} from schema {} to {}? Programs that know schema {} alone can then only read it.",
+        "Upgrade {file} from schema {} to {}? Programs that support only schema {} can then read it but not write \
+         it.",
         due.from, due.to, due.from
     );
     if !common.yes && !console.confirm(&question)? {
         return Failure::new(Exit::Pending, format!("state file {file} was not changed")).err();
     }
     store.migrate(false).await?;
-    let said = format!("migrate: {file} went from schema {} to {}", due.from, due.to);
+    let said = format!("migrate: upgraded {file} from schema {} to {}", due.from, due.to);
     tell(common, Exit::Done, due.from, true, &said);
     Ok(Exit::Done)
 }

@@ -63,9 +63,9 @@ fn beyond(own: &[Value], other: &[Value]) -> String {
     let more: Vec<String> = own.iter().filter(|item| !other.contains(item)).map(line).collect();
     match (more.len(), own.len()) {
         (0, 0) => "an empty list".to_owned(),
-        (0, all) => format!("{all} in the list, none that the other lacks"),
+        (0, all) => format!("{all} in the list, all of them also in the other"),
         (some, all) if some == all => more.join(", "),
-        (some, all) => format!("{} (and {} that both have)", more.join(", "), all - some),
+        (some, all) => format!("{} (and {} in both)", more.join(", "), all - some),
     }
 }
 

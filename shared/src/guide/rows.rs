@@ -9,7 +9,7 @@ use crate::program::Program;
 const CREDENTIALS: &[Requirement] = &[requires(
     "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write",
     Scope::NodeGroup,
-    "to let the service accounts use the extension's identity",
+    "to allow the service accounts to use the extension's identity",
 )];
 
 const ROLES: &str = "Microsoft.Authorization/roleAssignments/write";
@@ -39,7 +39,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
         permissions: &[requires(
             "Microsoft.ContainerService/managedClusters/write",
             Scope::Cluster,
-            "to switch on the OIDC issuer and workload identity",
+            "to enable the OIDC issuer and workload identity",
         )],
         table: Some("prerequisites"),
         recorded: |state| {
@@ -59,7 +59,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
         permissions: &[requires(
             "Microsoft.Storage/storageAccounts/write",
             Scope::StorageGroup,
-            "to make the storage account and its container",
+            "to create the storage account and its container",
         )],
         table: Some("storage"),
         recorded: |state| {
@@ -83,7 +83,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
         permissions: &[requires(
             "Microsoft.DataProtection/backupVaults/write",
             Scope::VaultGroup,
-            "to make the Backup vault and its policy",
+            "to create the Backup vault and its policy",
         )],
         table: Some("vault"),
         recorded: |state| {
@@ -157,7 +157,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
         permissions: &[requires(
             "Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings/write",
             Scope::Cluster,
-            "to let the vault reach the cluster",
+            "to grant the vault access to the cluster",
         )],
         table: Some("trusted_access"),
         recorded: |state| {
@@ -181,12 +181,12 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
             StepName::TrustedAccess,
         ],
         permissions: &[
-            requires(ROLES, Scope::StorageGroup, "to let the extension write backups"),
-            requires(ROLES, Scope::Cluster, "to let the vault read the cluster"),
+            requires(ROLES, Scope::StorageGroup, "to allow the extension to write backups"),
+            requires(ROLES, Scope::Cluster, "to allow the vault to read the cluster"),
             requires(
                 ROLES,
                 Scope::SnapshotGroup,
-                "to let vault and cluster use the snapshot group",
+                "to allow the vault and the cluster to use the snapshot resource group",
             ),
         ],
         table: Some("roles"),
@@ -235,7 +235,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
         permissions: &[requires(
             "patch deployments.apps",
             Scope::Namespace,
-            "to label the pod templates: one rollout each",
+            "to label the pod templates, with one rollout each",
         )],
         table: Some("rollout"),
         recorded: |state| {
@@ -259,19 +259,22 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
             requires(
                 "list pods",
                 Scope::Namespace,
-                "to prove that the running pods use workload identity",
+                "to check that the running pods use workload identity",
             ),
             requires(
                 "list backupstoragelocations.velero.io",
                 Scope::Namespace,
-                "to prove that they reach their storage",
+                "to check that they can access their storage",
             ),
         ],
         table: Some("verification"),
         recorded: |state| {
             let table = state.cluster.verification.as_ref()?;
             let location = &table.storage_location;
-            recorded(format!("storage location {location} Available"), table.written.as_ref())
+            recorded(
+                format!("backup storage location {location} Available"),
+                table.written.as_ref(),
+            )
         },
         stale: stale::verification,
     },
@@ -286,7 +289,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
         permissions: &[requires(
             "Microsoft.DataProtection/backupVaults/backupInstances/write",
             Scope::VaultGroup,
-            "to put the cluster under protection",
+            "to create the backup instance for the cluster",
         )],
         table: Some("instance"),
         recorded: |state| {
@@ -309,7 +312,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
         permissions: &[requires(
             "Microsoft.DataProtection/backupVaults/backupInstances/backup/action",
             Scope::VaultGroup,
-            "to take a backup now",
+            "to start an on-demand backup",
         )],
         table: Some("backup"),
         recorded: |state| {

@@ -9,7 +9,11 @@ pub(super) fn storage(state: &State) -> Option<String> {
     let container = || differs("container", own.container.as_str(), target.storage.container.as_str());
     let snapshots = || {
         let group = target.snapshots.resource_group.as_str();
-        differs("snapshot group", own.snapshot_group.resource_group().as_str(), group)
+        differs(
+            "snapshot resource group",
+            own.snapshot_group.resource_group().as_str(),
+            group,
+        )
     };
     account.or_else(container).or_else(snapshots)
 }
@@ -43,7 +47,7 @@ pub(super) fn roles(state: &State) -> Option<String> {
         .iter()
         .any(|role| role.holder == "vault" && role.role != "Reader");
     if cloud.vault.as_ref().is_some_and(|vault| vault.vault_tier) && !has_tier {
-        return Some("done for a policy without the vault tier, whose roles are missing".to_owned());
+        return Some("completed for a policy without the vault tier, whose roles are missing".to_owned());
     }
     own.assignments.iter().find_map(|role| {
         let holder = match role.holder.as_str() {
@@ -63,7 +67,7 @@ pub(super) fn roles(state: &State) -> Option<String> {
 /// Returns a reason if `az aksbackup` removed the identity's table: what was done in the cluster for the extension went with it.
 fn uninstalled(state: &State) -> Option<String> {
     let removed = state.cloud.removed.iter().any(|own| own.table.ends_with("identity"));
-    (state.cloud.identity.is_none() && removed).then(|| "the extension was removed since".to_owned())
+    (state.cloud.identity.is_none() && removed).then(|| "the extension was removed since then".to_owned())
 }
 
 pub(super) fn annotated(state: &State) -> Option<String> {
@@ -96,7 +100,7 @@ pub(super) fn instance(state: &State) -> Option<String> {
     let policy = || differs("policy", own.policy.as_ref()?.as_str(), target?.policy.name.as_str());
     let settings = || {
         let changed = own.settings.is_some() && own.settings != target?.instance.digest();
-        changed.then(|| "the settings in [target.instance] have changed since".to_owned())
+        changed.then(|| "the settings in [target.instance] have changed since then".to_owned())
     };
     elsewhere
         .map(|vault| was_for("vault", own.instance.as_str(), vault.as_str()))
@@ -120,5 +124,5 @@ fn differs(what: &str, was: &str, is: &str) -> Option<String> {
 }
 
 fn was_for(what: &str, was: &str, is: &str) -> String {
-    format!("done for {what} {was}, which is {is} by now")
+    format!("completed for {what} {was}, which is now {is}")
 }

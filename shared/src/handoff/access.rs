@@ -35,7 +35,8 @@ impl Access {
                  ExpressRoute, peering, jump host). az and kubectl aksbackup don't have to run on the same machine."
             }
             ApiServerAccess::AuthorizedRanges => {
-                "The API server accepts authorized IP ranges only: run the commands on a machine with an address in one of them."
+                "The API server accepts connections only from authorized IP ranges: run the commands on a machine \
+                 with an address in one of them."
             }
         });
         Some(Self {

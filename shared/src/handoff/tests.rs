@@ -77,6 +77,6 @@ fn for_a_private_cluster_it_says_from_where_and_what_works_from_elsewhere() {
     assert!(text.contains("The cluster is private"), "{text}");
     assert!(text.contains("az aks command invoke --resource-group "), "{text}");
     let text = for_the_admin("authorized-ranges").text();
-    assert!(text.contains("authorized IP ranges only"), "{text}");
+    assert!(text.contains("only from authorized IP ranges"), "{text}");
     assert!(!text.contains("command invoke"), "{text}");
 }

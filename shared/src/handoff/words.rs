@@ -8,9 +8,10 @@ use crate::handoff::{Access, CLIENT_ID, Message, Task};
 use crate::status::Row;
 
 /// What the reader may rely on, whoever sent the file.
-const TRUST: &str = "The program takes nothing in the file on trust: it reads Azure and the cluster again before it acts, \
-    names what differs, and shows each change before it asks. The digest makes sure that you have the file that this \
-    message is about. Where the command has placeholders, fill them in from your own records, not from this message or the file.";
+const TRUST: &str = "The program doesn't trust the file: it reads Azure and the cluster again before it changes \
+    anything, prints the differences, and shows each change before it asks for confirmation. The digest ensures \
+    that you have the file that this message is about. Where the command has placeholders, fill them in from your \
+    own records, not from this message or the file.";
 
 /// How the two forms write the same things.
 struct Form {
@@ -53,7 +54,7 @@ impl Message {
         let who = self
             .turn
             .as_ref()
-            .map_or("whoever reads this".to_owned(), |task| format!("the {}", task.who));
+            .map_or("the next person".to_owned(), |task| format!("the {}", task.who));
         let _ = write!(
             out,
             "{}",
@@ -61,7 +62,7 @@ impl Message {
         );
         let _ = writeln!(
             out,
-            "Cluster: {cluster}\nFile:    {}, sent along\n",
+            "Cluster: {cluster}\nFile:    {} (attached)\n",
             (form.word)(&self.file)
         );
         let _ = write!(out, "{}", (form.heading)("What was done"));
@@ -75,10 +76,11 @@ impl Message {
         match &self.turn {
             Some(task) => ask(task, &self.later, form, &mut out),
             None => {
-                let _ = write!(out, "{}", (form.heading)("What is next"));
+                let _ = write!(out, "{}", (form.heading)("Next"));
                 let _ = writeln!(
                     out,
-                    "Nothing: the file has every step. Whether that is still so shows:\n"
+                    "Nothing: the file reports every step as complete. To check whether that is still the case, \
+                     run:\n"
                 );
                 let _ = writeln!(
                     out,
@@ -105,25 +107,25 @@ fn done(row: &Row, form: &Form) -> String {
 }
 
 fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
-    let _ = write!(out, "{}", (form.heading)("What you are asked to do"));
+    let _ = write!(out, "{}", (form.heading)("What you need to do"));
     if let Some(access) = &task.access {
         reach(access, form, out);
     }
     let _ = writeln!(
         out,
-        "{}. Run this in the folder of the file. To see the changes first, add --dry-run:\n",
+        "{}. Run this command in the directory of the file. To preview the changes, add --dry-run:\n",
         task.steps.join("; ")
     );
     let _ = writeln!(out, "{}", (form.command)(&task.command.to_string()));
     if task.command.to_string().contains(CLIENT_ID) {
         let _ = writeln!(
             out,
-            "CLIENT-ID is the client ID of the extension's identity. Ask the platform team for it in a way that doesn't pass \
-             through this message or the file.\n"
+            "CLIENT-ID is the client ID of the extension's identity. Get it from the platform team through a \
+             channel other than this message and the file.\n"
         );
     }
     if !task.rights.is_empty() {
-        let _ = write!(out, "{}", (form.heading)("Rights that it needs"));
+        let _ = write!(out, "{}", (form.heading)("Required permissions"));
         for needed in &task.rights {
             let right = (form.word)(&needed.right.to_string());
             let _ = write!(out, "{}", (form.item)(&format!("{right}, {}", needed.why)));
@@ -131,7 +133,7 @@ fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
         out.push('\n');
     }
     if !later.is_empty() {
-        let _ = write!(out, "{}", (form.heading)("What comes after that"));
+        let _ = write!(out, "{}", (form.heading)("Following steps"));
         for task in later {
             let _ = write!(
                 out,
@@ -148,12 +150,12 @@ fn reach(access: &Access, form: &Form, out: &mut String) {
     if let Some(from) = &access.from {
         let _ = writeln!(out, "{from}\n");
     }
-    let _ = writeln!(out, "If your kubeconfig doesn't have the cluster yet, add it:\n");
+    let _ = writeln!(out, "If your kubeconfig doesn't contain the cluster yet, add it:\n");
     let _ = writeln!(out, "{}", (form.command)(&access.credentials.to_string()));
     if let Some(invoke) = &access.invoke {
         let _ = writeln!(
             out,
-            "Without access to the network, only kubectl (not kubectl aksbackup) can be used to check the cluster:\n"
+            "Without network access to the cluster, only kubectl (not kubectl aksbackup) can check it:\n"
         );
         let _ = writeln!(out, "{}", (form.command)(&invoke.to_string()));
     }

@@ -9,7 +9,7 @@ use crate::ids::letters;
 
 /// A text that is not the identifier it claims to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a {kind}: {rule}")]
+#[error("{text:?} isn't a valid {kind}: expected {rule}")]
 pub struct InvalidId {
     /// What it should have been.
     pub kind: &'static str,
@@ -114,11 +114,11 @@ fn is_dns_label(text: &str, max: usize) -> bool {
 
 identifier!(
     /// A tenant of Microsoft Entra.
-    TenantId, "tenant id", "a GUID such as 00000000-0000-0000-0000-000000000000", is_guid
+    TenantId, "tenant ID", "a GUID such as 00000000-0000-0000-0000-000000000000", is_guid
 );
 identifier!(
     /// An Azure subscription.
-    SubscriptionId, "subscription id", "a GUID such as 00000000-0000-0000-0000-000000000000", is_guid
+    SubscriptionId, "subscription ID", "a GUID such as 00000000-0000-0000-0000-000000000000", is_guid
 );
 identifier!(
     /// The application (client) id of an identity: what a token is asked for.
@@ -126,23 +126,24 @@ identifier!(
 );
 identifier!(
     /// The object id of an identity's service principal: what roles are assigned to.
-    PrincipalId, "principal id", "a GUID such as 00000000-0000-0000-0000-000000000000", is_guid
+    PrincipalId, "principal ID", "a GUID such as 00000000-0000-0000-0000-000000000000", is_guid
 );
 identifier!(
     /// The name of a cloud, never a URL: `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, or one that ARM's
     /// metadata endpoint names.
-    CloudName, "cloud name", "1 to 64 letters, digits, '-', '_' or '.', beginning alphanumeric",
+    CloudName, "cloud name", "1 to 64 letters, digits, '-', '_', or '.', beginning with a letter or digit",
     |t| length(t, 1, 64) && alphanumeric_or(t, "-_.") && begins_alphanumeric(t)
 );
 identifier!(
     /// An Azure region in its programmatic form.
-    Region, "region", "lower-case letters and digits such as westeurope",
+    Region, "region", "lowercase letters and digits, such as westeurope",
     |t| length(t, 1, 64) && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 );
 identifier!(
     /// A resource group.
     ResourceGroupName, "resource group name",
-    "1 to 90 letters or decimal digits, '-', '_', '.', '(' or ')', not ending in '.', and no Latin word with look-alike letters",
+    "1 to 90 letters or decimal digits, '-', '_', '.', '(', or ')', not ending in '.', without Latin words that \
+     contain look-alike letters",
     |t| {
         (1..=90).contains(&t.chars().count())
             && t.chars().all(|c| letters::is_letter_or_digit(c) || "-_.()".contains(c))
@@ -152,57 +153,64 @@ identifier!(
 );
 identifier!(
     /// An AKS cluster.
-    ClusterName, "cluster name", "1 to 63 letters, digits, '-' or '_', beginning and ending alphanumeric",
+    ClusterName, "cluster name", "1 to 63 letters, digits, '-', or '_', beginning and ending with a letter or digit",
     |t| length(t, 1, 63) && alphanumeric_or(t, "-_") && begins_alphanumeric(t) && ends_alphanumeric(t)
 );
 identifier!(
     /// A storage account.
-    StorageAccountName, "storage account name", "3 to 24 lower-case letters and digits",
+    StorageAccountName, "storage account name", "3 to 24 lowercase letters and digits",
     |t| length(t, 3, 24) && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 );
 identifier!(
     /// A blob container.
-    ContainerName, "container name", "3 to 63 lower-case letters, digits and single '-', beginning and ending alphanumeric",
+    ContainerName, "container name", "3 to 63 lowercase letters, digits, and single '-', beginning and ending with \
+        a letter or digit",
     |t| length(t, 3, 63) && is_dns_label(t, 63) && !t.contains("--")
 );
 identifier!(
     /// A Backup vault.
-    VaultName, "vault name", "2 to 50 letters, digits or '-', beginning with a letter and ending alphanumeric",
+    VaultName, "vault name", "2 to 50 letters, digits, or '-', beginning with a letter and ending with a letter or \
+        digit",
     |t| length(t, 2, 50) && alphanumeric_or(t, "-") && t.starts_with(|c: char| c.is_ascii_alphabetic()) && ends_alphanumeric(t)
 );
 identifier!(
     /// A backup policy.
-    PolicyName, "policy name", "3 to 150 letters, digits or '-', beginning and ending alphanumeric",
+    PolicyName, "policy name", "3 to 150 letters, digits, or '-', beginning and ending with a letter or digit",
     |t| length(t, 3, 150) && alphanumeric_or(t, "-") && begins_alphanumeric(t) && ends_alphanumeric(t)
 );
 identifier!(
     /// A cluster extension, which is also Helm's release name.
-    ExtensionName, "extension name", "1 to 53 lower-case letters, digits or '-', beginning and ending alphanumeric",
+    ExtensionName, "extension name", "1 to 53 lowercase letters, digits, or '-', beginning and ending with a letter \
+        or digit",
     |t| is_dns_label(t, 53)
 );
 identifier!(
     /// A backup instance.
-    BackupInstanceName, "backup instance name", "3 to 150 letters, digits, '-' or '_', beginning and ending alphanumeric",
+    BackupInstanceName, "backup instance name", "3 to 150 letters, digits, '-', or '_', beginning and ending with a \
+        letter or digit",
     |t| length(t, 3, 150) && alphanumeric_or(t, "-_") && begins_alphanumeric(t) && ends_alphanumeric(t)
 );
 identifier!(
     /// A federated identity credential.
-    FederatedCredentialName, "federated credential name", "3 to 120 letters, digits, '-' or '_', beginning alphanumeric",
+    FederatedCredentialName, "federated credential name", "3 to 120 letters, digits, '-', or '_', beginning with a \
+        letter or digit",
     |t| length(t, 3, 120) && alphanumeric_or(t, "-_") && begins_alphanumeric(t)
 );
 identifier!(
     /// A Kubernetes namespace, or another name that is a DNS label.
-    NamespaceName, "namespace", "1 to 63 lower-case letters, digits or '-', beginning and ending alphanumeric",
+    NamespaceName, "namespace", "1 to 63 lowercase letters, digits, or '-', beginning and ending with a letter or \
+        digit",
     |t| is_dns_label(t, 63)
 );
 identifier!(
     /// A label selector of a backup instance: Azure's examples are all `KEY=VALUE`, Kubernetes has more forms.
-    LabelSelector, "label selector", "such as app=web or tier in (a,b): at most 380 letters, digits, blanks, or '-_./=!,()'",
+    LabelSelector, "label selector", "an expression such as app=web or tier in (a,b), with at most 380 letters, \
+        digits, spaces, or '-_./=!,()'",
     |t| length(t, 1, 380) && alphanumeric_or(t, "-_./=!,() ") && t.trim() == t && t.matches('(').count() == t.matches(')').count()
 );
 identifier!(
     /// A kind of Kubernetes resources as backups name it: `v1/Secret` in Azure's examples, `secrets` in Velero's.
-    ResourceType, "resource type", "1 to 253 letters, digits, '-', '.', '/' or '*', such as v1/Secret",
+    ResourceType, "resource type", "1 to 253 letters, digits, '-', '.', '/', or '*', such as v1/Secret",
     |t| length(t, 1, 253) && alphanumeric_or(t, "-./*")
 );
 identifier!(
@@ -245,12 +253,13 @@ identifier!(
 );
 identifier!(
     /// A Kubernetes object whose name is a DNS subdomain: a service account, a deployment.
-    ObjectName, "Kubernetes object name", "1 to 253 lower-case letters, digits, '-' or '.', beginning and ending alphanumeric",
+    ObjectName, "Kubernetes object name", "1 to 253 lowercase letters, digits, '-', or '.', beginning and ending \
+        with a letter or digit",
     |t| length(t, 1, 253) && t.split('.').all(|label| is_dns_label(label, 253))
 );
 identifier!(
     /// The issuer of a cluster's service account tokens, kept byte for byte: the trailing slash counts.
-    IssuerUrl, "issuer URL", "an https URL without user, query or fragment",
+    IssuerUrl, "issuer URL", "an https URL without user, query, or fragment",
     |t| {
         t.strip_prefix("https://").is_some_and(|rest| {
             length(rest, 1, 1024) && begins_alphanumeric(rest) && alphanumeric_or(rest, "-._~/:")

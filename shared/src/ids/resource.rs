@@ -146,7 +146,7 @@ impl TryFrom<String> for ResourceId {
             Ok(Self(trimmed))
         } else {
             Err(InvalidId {
-                kind: "resource id",
+                kind: "resource ID",
                 text,
                 rule: RESOURCE_RULE,
             })
@@ -181,7 +181,7 @@ impl schemars::JsonSchema for ResourceId {
         "ResourceId".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "title": "ARM id", "$comment": RESOURCE_RULE })
+        schemars::json_schema!({ "type": "string", "title": "resource ID", "$comment": RESOURCE_RULE })
     }
 }
 

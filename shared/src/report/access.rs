@@ -26,7 +26,7 @@ pub(super) fn grants(state: &State) -> Vec<Grant> {
             kind: "federated credential",
             holder: text::name(own.subject.rsplit(':').next().unwrap_or_default()),
             holder_id: text::name(&own.subject),
-            what: text::sentence(&format!("sign in with a token of {}", table.issuer)),
+            what: text::sentence(&format!("get tokens for {}", table.issuer)),
             scope: text::sentence(table.identity.as_str()),
         })
     });
@@ -34,7 +34,10 @@ pub(super) fn grants(state: &State) -> Vec<Grant> {
         kind: "trusted access",
         holder: text::name(&table.vault.with_group()),
         holder_id: text::sentence(table.vault.as_str()),
-        what: format!("operate on the cluster by binding {}", text::name(table.binding.name())),
+        what: format!(
+            "access the cluster through role binding {}",
+            text::name(table.binding.name())
+        ),
         scope: text::sentence(&cluster_of(table.binding.as_str())),
     });
     roles.chain(credentials).chain(binding).collect()

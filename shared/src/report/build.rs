@@ -105,7 +105,7 @@ fn judged(inputs: &Inputs<'_>, lanes: &[Lane], (findings, unseen): (&[&Found], &
                 format!("The chain is broken at the {at}. {}.", ended(says)),
             );
         }
-        (None, Some(error)) => return (Mark::Broken, format!("Something is wrong. {}.", ended(&error.message))),
+        (None, Some(error)) => return (Mark::Broken, format!("There is an error. {}.", ended(&error.message))),
         (None, None) => {}
     }
     if let Some(left) = left(inputs.rows) {
@@ -115,7 +115,10 @@ fn judged(inputs: &Inputs<'_>, lanes: &[Lane], (findings, unseen): (&[&Found], &
     match findings.first().map(|found| &found.message).or(weak) {
         Some(says) => (
             Mark::Attention,
-            format!("Every step is done, but something needs attention. {}.", ended(says)),
+            format!(
+                "All steps are complete, but something needs attention. {}.",
+                ended(says)
+            ),
         ),
         None => well(inputs, lanes, unseen),
     }
@@ -137,7 +140,7 @@ fn left(rows: &[Row]) -> Option<String> {
         count => format!("{count} of {} steps are", rows.len()),
     };
     Some(format!(
-        "Not protected yet: {count} left. Next is {}, the {who}’s turn.",
+        "Not protected yet: {count} left. Next: {}, waiting for the {who}.",
         first.step.in_words()
     ))
 }
@@ -148,7 +151,7 @@ fn well(inputs: &Inputs<'_>, lanes: &[Lane], unseen: &[Unseen]) -> (Mark, String
     let nodes = || lanes.iter().flat_map(|lane| &lane.nodes);
     let (all, seen) = (nodes().count(), nodes().filter(|node| node.mark == Mark::Good).count());
     if seen == 0 {
-        let says = "The state file reports every step as done. Nothing was checked in this run.";
+        let says = "The state file reports all steps as complete. Nothing was checked in this run.";
         return (Mark::Recorded, says.to_owned());
     }
     let checked = format!("{seen} of {all} stages were checked in this run and are as expected");
@@ -159,8 +162,8 @@ fn well(inputs: &Inputs<'_>, lanes: &[Lane], unseen: &[Unseen]) -> (Mark, String
     }
     match (missing.is_empty(), unseen.len()) {
         (true, 0) => (Mark::Good, format!("Protected: {checked}.")),
-        (true, 1) => (Mark::Recorded, format!("{checked}. One check could not be made.")),
-        (true, count) => (Mark::Recorded, format!("{checked}. {count} checks could not be made.")),
+        (true, 1) => (Mark::Recorded, format!("{checked}. One check couldn't be run.")),
+        (true, count) => (Mark::Recorded, format!("{checked}. {count} checks couldn't be run.")),
         (false, _) => {
             let missing = missing.join("; ");
             (

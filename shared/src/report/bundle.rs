@@ -69,8 +69,11 @@ pub(super) fn write(
             Failure::failed(format!("cannot write support bundle {}", path.display()))
                 .because(error.to_string())
                 .hint(match error.kind() {
-                    io::ErrorKind::AlreadyExists => "name a file that doesn't exist yet: --bundle FILE",
-                    _ => "name a file in a folder that exists, has room, and that you can write to: --bundle FILE",
+                    io::ErrorKind::AlreadyExists => "specify a file that doesn't exist yet: --bundle FILE",
+                    _ => {
+                        "specify a file in an existing directory that you can write to and that has free space: \
+                        --bundle FILE"
+                    }
                 })
                 .err()
         })?;
@@ -80,7 +83,10 @@ pub(super) fn write(
         path.display(),
         all.len()
     ));
-    console.say("Known secrets are masked; names, IDs and log lines are not. Check the bundle before you send it (README.txt lists its files)");
+    console.say(
+        "Check the bundle before you send it (README.txt lists its files): known secrets are masked, but \
+        names, IDs, and log lines aren't",
+    );
     Ok(all.into_iter().map(|file| file.name).collect())
 }
 
@@ -162,13 +168,13 @@ fn bounded(files: impl Iterator<Item = BundleFile>) -> Vec<BundleFile> {
             let from = (from..file.text.len()).find(|at| file.text.is_char_boundary(*at));
             let end = file.text.split_off(from.unwrap_or_default());
             file.text = format!(
-                "[the beginning is left out: the file was longer than {} KiB]\n{end}",
+                "[the beginning is omitted: the file was longer than {} KiB]\n{end}",
                 OF_FILE >> 10
             );
         }
         held = held.saturating_add(file.text.len());
         if held > OF_ALL {
-            file.text = "[left out: the bundle would be too large]\n".to_owned();
+            file.text = "[omitted: the bundle would be too large]\n".to_owned();
         }
         all.push(file);
     }
@@ -177,8 +183,9 @@ fn bounded(files: impl Iterator<Item = BundleFile>) -> Vec<BundleFile> {
 
 fn listing(tool: &str, files: &[BundleFile]) -> String {
     let mut out = format!(
-        "Support bundle of {tool}.\n\nCheck these files before you send them. Tokens, keys, passwords, values of environment variables and \
-         account\nnames in the form of e-mail addresses are masked; names and IDs of resources, and other log lines, are not.\n\n"
+        "Support bundle of {tool}.\n\nCheck these files before you send them. Tokens, keys, passwords, values of \
+         environment variables, and account\nnames in the form of email addresses are masked; names and IDs of \
+         resources, and other log lines, are not.\n\n"
     );
     for file in files {
         let _ = writeln!(out, "{:>9}  {}", file.text.len(), file.name);
@@ -238,6 +245,6 @@ mod tests {
         assert!(files[0].text.len() < OF_FILE + 200 && files[0].text.ends_with("end"));
         let size: usize = files.iter().map(|file| file.text.len()).sum();
         assert!(size < OF_ALL + (1 << 20), "{size}");
-        assert!(files[39].text.contains("left out"));
+        assert!(files[39].text.contains("omitted"));
     }
 }

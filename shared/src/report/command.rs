@@ -26,29 +26,29 @@ use crate::status::Row;
 /// How the page is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// One page that loads nothing, for browsers, mail and paper
+    /// Single HTML page without external resources, for browsers, email, and print
     Html,
-    /// For a ticket
+    /// Markdown, for a ticket
     Markdown,
 }
 
 /// Flags of `report`.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// Form of the page; -o json is the same for machines
+    /// Report format; use -o json for machine-readable output
     #[arg(long, value_enum, default_value = "html", value_name = "FORM")]
     pub format: Form,
-    /// Write the page into this file instead of standard output
+    /// File to write the report to instead of standard output
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Result of the other program (its -o json), for the links that only it can see
+    /// Result of the other program (its -o json), for the checks that only it can run
     #[arg(long, value_name = "FILE")]
     pub with: Option<PathBuf>,
-    /// Write a support bundle into this new file instead: a tar archive of the page, the state file, the checks and, from kubectl
-    /// aksbackup, of objects and logs, without secrets
+    /// New file for a support bundle: a tar archive of the report, the state file, the checks and, from kubectl
+    /// aksbackup, objects and logs, without secrets
     #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "format"])]
     pub bundle: Option<PathBuf>,
-    /// Make the page of the state file and of what is kept beside it, without a look at the world
+    /// Create the report only from the state file and the saved results next to it, without checking the live state
     #[arg(long)]
     pub offline: bool,
 }
@@ -175,7 +175,7 @@ fn expected(state: &State) -> Examination {
 fn kept(expected: &Examination, state: &Path, program: Program) -> Result<Examination, String> {
     let path = Examination::beside(state, program);
     if !path.exists() {
-        return Err("nobody has looked, or the result is not beside the state file".to_owned());
+        return Err("not checked, or the result isn't next to the state file".to_owned());
     }
     let seen = expected.read(&path).map_err(|failure| failure.to_string())?;
     match seen.program == program {
@@ -192,7 +192,7 @@ pub fn write(path: &Path, text: &str) -> Outcome<()> {
     replace_file(path, text.as_bytes()).or_else(|error| {
         Failure::failed(format!("cannot write {}", path.display()))
             .because(error.to_string())
-            .hint("name a file in a folder where you may write: --out FILE")
+            .hint("specify a path that you can write to: --out FILE")
             .err()
     })
 }

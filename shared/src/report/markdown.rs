@@ -68,17 +68,17 @@ fn head(report: &Report, out: &mut String) {
     for view in &report.views {
         let seen = match view.at {
             Some(at) => format!("seen {}", time(Some(at))),
-            None => format!("not seen: {}", literal(&view.says)),
+            None => format!("not checked: {}", literal(&view.says)),
         };
         let _ = writeln!(out, "* `{}`: {seen}", view.program.name());
     }
     let (made, tool) = (time(Some(report.made_at)), literal(&report.tool));
-    let _ = writeln!(out, "* Made {made} by {tool}\n");
+    let _ = writeln!(out, "* Generated {made} by {tool}\n");
 }
 
 fn chain(lanes: &[Lane], out: &mut String) {
     put(out, "## The chain\n");
-    table(out, &["", "station", "names", "state", "what was seen", "when"]);
+    table(out, &["", "station", "names", "state", "result", "when"]);
     for lane in lanes {
         for (at, node) in lane.nodes.iter().enumerate() {
             let names: Vec<String> = node.names.iter().map(|name| code(name)).collect();
@@ -101,7 +101,7 @@ fn findings(report: &Report, out: &mut String) {
     if report.findings.is_empty() {
         return;
     }
-    put(out, "## What is wrong, and what cures it\n");
+    put(out, "## Findings and recommended actions\n");
     for found in &report.findings {
         finding(found, out);
     }
@@ -109,18 +109,18 @@ fn findings(report: &Report, out: &mut String) {
 
 fn finding(found: &Found, out: &mut String) {
     let sure = match found.certainty {
-        Certainty::Proved => "proved",
-        Certainty::Likely => "likely",
+        Certainty::Proved => "confirmed",
+        Certainty::Likely => "probable",
     };
     let _ = writeln!(out, "### {}\n", literal(&found.message));
     let old = match (found.outdated, found.pending) {
-        (true, _) => "; seen before later work on this link",
-        (false, true) => "; a step that makes this link is still open",
+        (true, _) => "; observed before later changes to this stage",
+        (false, true) => "; a step that creates this stage is still open",
         (false, false) => "",
     };
     let _ = writeln!(
         out,
-        "{}, {sure}: {}, at {} ({}), seen {} by `{}`{old}\n",
+        "{}, {sure}: {}, at {} ({}), found {} by `{}`{old}\n",
         found.level,
         code(&found.rule_id),
         literal(&found.location.object),
@@ -132,7 +132,7 @@ fn finding(found: &Found, out: &mut String) {
         let _ = writeln!(out, "* {}", code(fact));
     }
     if !found.fix.is_empty() {
-        let _ = writeln!(out, "\nCure: {}", literal(&found.fix));
+        let _ = writeln!(out, "\nFix: {}", literal(&found.fix));
     }
     if let Some(command) = &found.command {
         fenced(out, command);
@@ -144,7 +144,7 @@ fn left(report: &Report, out: &mut String) {
     if report.turns.is_empty() {
         return;
     }
-    put(out, "## What is left\n");
+    put(out, "## Remaining steps\n");
     for turn in &report.turns {
         let _ = write!(out, "**{}**: {}", turn.who, turn.steps.join("; "));
         fenced(out, &turn.command);
@@ -153,13 +153,13 @@ fn left(report: &Report, out: &mut String) {
 }
 
 fn steps(report: &Report, out: &mut String) {
-    put(out, "## Who did what, when\n");
-    table(out, &["step", "state", "when", "who", "what was seen"]);
+    put(out, "## Steps completed\n");
+    table(out, &["step", "state", "when", "who", "result"]);
     for step in &report.steps {
         let who = step
             .by
             .as_deref()
-            .map_or_else(|| format!("the {}’s turn", step.whose), literal);
+            .map_or_else(|| format!("waiting for the {}", step.whose), literal);
         let _ = writeln!(
             out,
             "| {} | {} | {} | {who} | {} |",
@@ -176,10 +176,10 @@ fn unseen(report: &Report, out: &mut String) {
     if report.unseen.is_empty() {
         return;
     }
-    put(out, "## What could not be seen\n");
+    put(out, "## What couldn't be checked\n");
     for one in &report.unseen {
         let (what, why, command) = (literal(&one.what), literal(&one.why), code(&one.command));
-        let _ = writeln!(out, "* {what}: {why}. The {} can look: {command}", one.who);
+        let _ = writeln!(out, "* {what}: {why}. The {} can check it: {command}", one.who);
     }
     out.push('\n');
 }
@@ -189,7 +189,7 @@ fn rights(report: &Report, out: &mut String) {
         return;
     }
     let subscription = report.cluster.as_ref().map_or("", |cluster| &cluster.subscription);
-    put(out, "## Rights that the steps need\n");
+    put(out, "## Permissions that the steps require\n");
     table(out, &["who", "right", "on", "why"]);
     for right in &report.rights {
         let (action, scope) = (code(&right.action), code(&in_words(&right.scope, subscription)));

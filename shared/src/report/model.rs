@@ -46,7 +46,7 @@ impl Mark {
         match self {
             Self::Good => "good",
             Self::Recorded => "reported",
-            Self::Unseen => "not seen",
+            Self::Unseen => "not checked",
             Self::Open => "open",
             Self::Attention => "attention",
             Self::Broken => "broken",
@@ -59,10 +59,10 @@ impl Mark {
         match self {
             Self::Good => "checked in this run, and as expected",
             Self::Recorded => "reported by the state file or by an earlier run; not checked in this run",
-            Self::Unseen => "could not be seen, or nobody looked",
+            Self::Unseen => "not checked, or not readable",
             Self::Open => "not done yet",
-            Self::Attention => "works, and will not for long, or not for everything",
-            Self::Broken => "not as it should be",
+            Self::Attention => "works, but not permanently or not for everything",
+            Self::Broken => "failed",
         }
     }
 }

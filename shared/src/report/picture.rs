@@ -64,7 +64,7 @@ const KEYLESS: [Station; 5] = [
     station(
         "identity",
         "Extension identity",
-        "let in as",
+        "granted to",
         &[Link::Extension],
         &[StepName::Extension, StepName::ExtensionIdentity],
     ),
@@ -93,8 +93,8 @@ const REACH: [Station; 4] = [
         part: Part::TrustedAccess,
         ..station(
             "trusted-access",
-            "Trusted access",
-            "let in by",
+            "Trusted Access",
+            "granted by",
             &[Link::Vault],
             &[StepName::TrustedAccess],
         )
@@ -102,7 +102,7 @@ const REACH: [Station; 4] = [
     station(
         "cluster",
         "Cluster",
-        "operates on",
+        "accesses",
         &[Link::Cluster],
         &[StepName::ClusterPrerequisites],
     ),
@@ -110,8 +110,8 @@ const REACH: [Station; 4] = [
         part: Part::SnapshotGroup,
         ..station(
             "snapshot-group",
-            "Snapshot group",
-            "keeps disks in",
+            "Snapshot resource group",
+            "stores snapshots in",
             &[Link::Vault],
             &[StepName::Roles],
         )
@@ -129,7 +129,7 @@ const PROTECTION: [Station; 2] = [
     station(
         "last-backup",
         "Last backup",
-        "taken by",
+        "performed by",
         &[Link::Jobs],
         &[StepName::Backup],
     ),
@@ -147,16 +147,16 @@ pub(super) fn lanes(state: &State, views: Views<'_>) -> Vec<Lane> {
         lane(
             "keyless-access",
             "Keyless access",
-            "How a backup gets from the pods into its storage without any secret.",
+            "How backups get from the pods into the storage account without secrets.",
             &KEYLESS,
         ),
         lane(
             "reach",
-            "The vault’s reach",
-            "How the vault gets at the cluster and at the snapshots of its disks.",
+            "Vault access",
+            "How the vault accesses the cluster and the snapshots of its disks.",
             &REACH,
         ),
-        lane("protection", "Protection", "What all of it is for.", &PROTECTION),
+        lane("protection", "Protection", "Protection status.", &PROTECTION),
     ]
 }
 
@@ -209,7 +209,7 @@ fn stand(station: &Station, state: &State, views: Views<'_>) -> Stand {
         }
         (Some(good), _) => of_check(good),
         (None, Some(row)) => of_row(row),
-        (None, None) => (Mark::Unseen, "nobody looked".to_owned(), None, None),
+        (None, None) => (Mark::Unseen, "not checked".to_owned(), None, None),
     }
 }
 
@@ -274,7 +274,7 @@ fn of_check(seen: &Seen<'_>) -> Stand {
 fn of_row(row: &Row) -> Stand {
     let says = match (&row.warning, row.evidence.is_empty()) {
         (Some(warning), _) => text::sentence(warning),
-        (None, true) => format!("{} is not done yet", row.step.in_words()),
+        (None, true) => format!("{} isn't done yet", row.step.in_words()),
         (None, false) => text::sentence(&row.evidence),
     };
     (mark_of(row), says, row.since, row.by.as_deref().map(text::name))

@@ -145,8 +145,8 @@ pub fn in_words(id: &str, subscription: &str) -> String {
     }
     parts.reverse();
     match parts.is_empty() {
-        true => format!("group {group}"),
-        false => format!("{} in group {group}", parts.join(" of ")),
+        true => format!("resource group {group}"),
+        false => format!("{} in resource group {group}", parts.join(" of ")),
     }
 }
 
@@ -159,11 +159,11 @@ mod tests {
         let group = "/subscriptions/S/resourceGroups/rg";
         let account = format!("{group}/providers/Microsoft.Storage/storageAccounts/st");
         for (id, words) in [
-            (group.to_owned(), "group rg"),
-            (account.clone(), "storageAccounts st in group rg"),
+            (group.to_owned(), "resource group rg"),
+            (account.clone(), "storageAccounts st in resource group rg"),
             (
                 format!("{account}/blobServices/default/containers/c"),
-                "containers c of blobServices default of storageAccounts st in group rg",
+                "containers c of blobServices default of storageAccounts st in resource group rg",
             ),
             ("namespace n".to_owned(), "namespace n"),
             (

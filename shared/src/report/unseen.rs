@@ -61,8 +61,8 @@ fn why(says: &str, hint: Option<&Fix>) -> String {
 
 const fn side(program: Program) -> &'static str {
     match program {
-        Program::Az => "the cloud side: Azure’s resources, roles, vault and jobs",
-        Program::Kubectl => "the cluster side: pods, service accounts and the storage location",
+        Program::Az => "the cloud side: Azure resources, roles, vault, and jobs",
+        Program::Kubectl => "the cluster side: pods, service accounts, and the backup storage location",
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
     }
     console.clear();
     if !plan.is_empty() {
-        console.say("to be changed:");
+        console.say("Planned changes:");
     }
     for line in plan {
         console.say(format!("  {line}"));
@@ -44,7 +44,7 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
         let own_question = !reduced.is_empty() && !session.reduce_protection;
         // One answer is enough where nothing else is to be changed.
         if !(own_question && only_reduced) {
-            answer(console.confirm("Make these changes?")?)?;
+            answer(console.confirm("Apply these changes?")?)?;
         }
         if own_question {
             ask_to_reduce(&reduced, session)?;

@@ -11,34 +11,33 @@ use crate::ids::{
 use crate::schema::{Removal, Written};
 use crate::step_name::StepName;
 
-/// What the Azure side saw, one table a step.
+/// What the Azure side reported, one table for each step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CloudTables {
     /// Step 1. Written by `az aksbackup prepare`; read by `prepare` (steps 5 and 7) and by `kubectl aksbackup
-    /// configure` and `verify`, which prove by the issuer that the cluster is this one.
+    /// configure` and `verify`, which use the issuer to verify that they are connected to the right cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prerequisites: Option<PrerequisitesTable>,
-    /// Step 2. Written by `az aksbackup prepare`; read by `status` in both programs. Every command looks at Azure
-    /// itself.
+    /// Step 2. Written by `az aksbackup prepare`; read by `status` in both programs. Every command also reads the live
+    /// state in Azure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageTable>,
     /// Step 3. Written by `az aksbackup prepare`; read by `az aksbackup grant`, `protect` and `jobs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault: Option<VaultTable>,
-    /// Step 4. Written by `az aksbackup prepare`; read by `az aksbackup prepare` (step 5), which finds the extension
-    /// again by it.
+    /// Step 4. Written by `az aksbackup prepare`; read by `az aksbackup prepare` (step 5) to find the extension again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<ExtensionTable>,
-    /// Step 5. Written by `az aksbackup prepare`; read by `az aksbackup grant` and by `kubectl aksbackup configure` and
-    /// `verify`, which annotate with the client ID and look for it.
+    /// Step 5. Written by `az aksbackup prepare`; read by `az aksbackup grant` and by `kubectl aksbackup configure`
+    /// and `verify`, which set and check the client ID annotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityTable>,
-    /// Step 7. Written by `az aksbackup prepare`; read by `kubectl aksbackup configure`, which rolls nothing out to a
-    /// service account without a credential.
+    /// Step 7. Written by `az aksbackup prepare`; read by `kubectl aksbackup configure`, which rolls out a deployment
+    /// only if its service account has a credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federation: Option<FederationTable>,
-    /// Trusted access. Written by `az aksbackup prepare`; read by `status` in both programs.
+    /// Trusted Access. Written by `az aksbackup prepare`; read by `status` in both programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trusted_access: Option<TrustedAccessTable>,
     /// Step 8. Written by `az aksbackup grant`; read by `kubectl aksbackup configure`, which waits for the storage
@@ -51,48 +50,48 @@ pub struct CloudTables {
     /// Step 12. Written by `az aksbackup backup`; read by `backup` and `jobs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupTable>,
-    /// Creations that were about to be asked for, gone once they were seen: each is written before its request, so that
-    /// a run which was killed between request and answer finds its own resource or job again. Written and read by every
-    /// writing command of `az aksbackup`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub intents: Vec<Intent>,
-    /// Resources that this tool created; what is not in the list was found. Written by every writing command of `az
+    /// Resources and jobs that are being created. Each is written before its request and removed when the result is
+    /// known, so that a run finds what an interrupted run created. Written and read by every writing command of `az
     /// aksbackup`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intents: Vec<Intent>,
+    /// Resources that this tool created. Resources that already existed aren't listed. Written by every writing
+    /// command of `az aksbackup`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<Intent>,
-    /// Tables of this program that were taken away. Written with any table of the program; read by `merge`.
+    /// Removed tables of this program. Written with any table of the program; read by `merge`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<Removal>,
 }
 
-/// A creation that was about to be asked for, or that was seen afterwards.
+/// A resource or job that is being created, or that was created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Intent {
-    /// The step that makes it.
+    /// The step that creates it.
     pub step: StepName,
-    /// What it makes: an ARM id, or a name within one.
+    /// Resource ID, or a name within a resource.
     pub object: String,
-    /// When it was asked for, UTC.
+    /// When its creation was requested, UTC.
     pub at: Timestamp,
 }
 
-/// Step 1: what the cluster must have.
+/// Step 1: cluster prerequisites.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PrerequisitesTable {
-    /// The issuer of the cluster's service account tokens, byte for byte.
+    /// Issuer of the cluster's service account tokens, byte for byte.
     pub issuer: IssuerUrl,
-    /// Group of the cluster's nodes.
+    /// Node resource group of the cluster.
     pub node_resource_group: ResourceGroupName,
-    /// Principal of the cluster's own identity.
+    /// Principal ID of the cluster's identity.
     pub cluster_principal: PrincipalId,
-    /// Resource providers seen as registered.
+    /// Registered resource providers.
     pub providers: Vec<String>,
-    /// Who can reach the cluster's API server, where that isn't everybody.
+    /// Restriction on access to the cluster's API server, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_server: Option<ApiServerAccess>,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -102,7 +101,7 @@ pub struct PrerequisitesTable {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ApiServerAccess {
-    /// Only machines in the cluster's virtual network, or in one connected to it.
+    /// Only machines in the cluster's virtual network or in a connected network.
     Private,
     /// Only machines with an address in the authorized IP ranges.
     AuthorizedRanges,
@@ -112,15 +111,15 @@ pub enum ApiServerAccess {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StorageTable {
-    /// The account.
+    /// Storage account.
     pub account: ResourceId,
-    /// The container.
+    /// Blob container.
     pub container: ContainerName,
-    /// The account's blob endpoint, as Azure gave it.
+    /// Blob endpoint of the storage account, as Azure reports it.
     pub blob_endpoint: String,
-    /// The snapshot group.
+    /// Snapshot resource group.
     pub snapshot_group: ResourceId,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -129,19 +128,19 @@ pub struct StorageTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VaultTable {
-    /// The vault.
+    /// Backup vault.
     pub vault: ResourceId,
-    /// Principal of the vault's identity.
+    /// Principal ID of the vault's identity.
     pub principal: PrincipalId,
-    /// The policy.
+    /// Backup policy.
     pub policy: ResourceId,
-    /// Name of its backup rule.
+    /// Name of the policy's backup rule.
     pub rule: String,
-    /// Its default retention tag.
+    /// Default retention tag of the policy.
     pub retention_tag: String,
     /// Whether the policy copies backups to the vault tier.
     pub vault_tier: bool,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -150,14 +149,14 @@ pub struct VaultTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExtensionTable {
-    /// The extension.
+    /// Backup extension.
     pub extension: ResourceId,
-    /// Its version.
+    /// Version of the extension.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Namespace of its release.
+    /// Namespace of the extension's release.
     pub namespace: NamespaceName,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -166,13 +165,13 @@ pub struct ExtensionTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct IdentityTable {
-    /// The user-assigned identity.
+    /// User-assigned identity of the extension.
     pub identity: ResourceId,
-    /// Its client ID, for annotations.
+    /// Client ID of the identity, for annotations.
     pub client_id: ClientId,
-    /// Its principal, for roles.
+    /// Principal ID of the identity, for roles.
     pub principal: PrincipalId,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -181,13 +180,13 @@ pub struct IdentityTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FederationTable {
-    /// The identity that they are on.
+    /// Identity that has the credentials.
     pub identity: ResourceId,
-    /// Their issuer, byte for byte.
+    /// Issuer of the credentials, byte for byte.
     pub issuer: IssuerUrl,
-    /// One for each service account.
+    /// One credential for each service account.
     pub credentials: Vec<CredentialRecord>,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -196,9 +195,9 @@ pub struct FederationTable {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CredentialRecord {
-    /// Its name.
+    /// Name of the credential.
     pub name: FederatedCredentialName,
-    /// Its subject: `system:serviceaccount:NAMESPACE:NAME`.
+    /// Subject of the credential: `system:serviceaccount:NAMESPACE:NAME`.
     pub subject: String,
 }
 
@@ -206,11 +205,11 @@ pub struct CredentialRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TrustedAccessTable {
-    /// The binding.
+    /// Trusted Access role binding.
     pub binding: ResourceId,
-    /// The vault that it lets in.
+    /// Backup vault that has access.
     pub vault: ResourceId,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -219,9 +218,9 @@ pub struct TrustedAccessTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RolesTable {
-    /// Those that Azure listed.
+    /// Role assignments, as Azure lists them.
     pub assignments: Vec<RoleRecord>,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -230,13 +229,13 @@ pub struct RolesTable {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RoleRecord {
-    /// The role's name.
+    /// Name of the role.
     pub role: String,
-    /// Whose it is: `extension identity`, `vault` or `cluster`.
+    /// Who has the role: `extension identity`, `vault` or `cluster`.
     pub holder: String,
-    /// The principal.
+    /// Principal ID that has the role.
     pub principal: PrincipalId,
-    /// The scope that it is needed on.
+    /// Scope that the role is required at.
     pub scope: ResourceId,
 }
 
@@ -244,17 +243,17 @@ pub struct RoleRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InstanceTable {
-    /// The instance.
+    /// Backup instance.
     pub instance: ResourceId,
-    /// Azure's own word for its state, `ProtectionConfigured` when all is well.
+    /// Protection state in Azure, such as `ProtectionConfigured`.
     pub protection: String,
-    /// The policy that it was given; missing in files of version 0.1.0.
+    /// Policy of the backup instance; missing in files of version 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyName>,
-    /// Digest of the `[target.instance]` that it was changed to; missing in files of version 0.1.0.
+    /// Digest of the `[target.instance]` that was applied last; missing in files of version 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Digest>,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -284,17 +283,17 @@ impl InstanceTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BackupTable {
-    /// The job's id.
+    /// ID of the backup job.
     pub job: String,
-    /// Azure's own word for its state.
+    /// Status of the job in Azure.
     pub status: String,
-    /// When it began, UTC.
+    /// Start of the job, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
-    /// When it ended, UTC.
+    /// End of the job, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }

@@ -5,27 +5,26 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ClientId, NamespaceName, ObjectName};
 use crate::schema::{Removal, Written};
 
-/// What the cluster side saw, one table a step.
+/// What the cluster side reported, one table for each step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClusterTables {
-    /// Deployments and service accounts as they are. Written by `kubectl aksbackup configure`; read by `az aksbackup
-    /// prepare`, which makes a federated credential for each account.
+    /// Deployments and service accounts of the extension. Written by `kubectl aksbackup configure`; read by `az
+    /// aksbackup prepare`, which creates a federated credential for each service account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workloads: Option<WorkloadsTable>,
-    /// Step 6. Written by `kubectl aksbackup configure`, taken away by `unconfigure`; read by `status` in both
-    /// programs.
+    /// Step 6. Written by `kubectl aksbackup configure`, removed by `unconfigure`; read by `status` in both programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload_identity: Option<WorkloadIdentityTable>,
-    /// Step 9. Written by `kubectl aksbackup configure`, taken away by `unconfigure`; read by `unconfigure` and by
+    /// Step 9. Written by `kubectl aksbackup configure`, removed by `unconfigure`; read by `unconfigure` and by
     /// `status` in both programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutTable>,
-    /// Step 10. Written by `kubectl aksbackup configure`, taken away by `unconfigure`; read by `az aksbackup protect`,
-    /// as a hint.
+    /// Step 10. Written by `kubectl aksbackup configure`, removed by `unconfigure`; read by `az aksbackup protect`, as
+    /// a hint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<VerificationTable>,
-    /// Tables of this program that were taken away. Written with any table of the program; read by `merge`.
+    /// Removed tables of this program. Written with any table of the program; read by `merge`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<Removal>,
 }
@@ -34,13 +33,13 @@ pub struct ClusterTables {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WorkloadsTable {
-    /// Their namespace.
+    /// Namespace of the deployments and service accounts.
     pub namespace: NamespaceName,
-    /// The deployments.
+    /// Deployments of the extension.
     pub deployments: Vec<ObjectName>,
-    /// The service accounts that they use, without repetition.
+    /// Service accounts of the deployments, without duplicates.
     pub service_accounts: Vec<ObjectName>,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -49,11 +48,11 @@ pub struct WorkloadsTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WorkloadIdentityTable {
-    /// The client ID that they carry.
+    /// Client ID annotation of the service accounts.
     pub client_id: ClientId,
-    /// The service accounts.
+    /// Annotated service accounts.
     pub service_accounts: Vec<ObjectName>,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -62,9 +61,9 @@ pub struct WorkloadIdentityTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RolloutTable {
-    /// The deployments.
+    /// Deployments that were rolled out.
     pub deployments: Vec<ObjectName>,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -73,17 +72,17 @@ pub struct RolloutTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VerificationTable {
-    /// The client ID that the running pods were injected with.
+    /// Client ID that was injected into the running pods.
     pub client_id: ClientId,
-    /// The backup storage location.
+    /// Backup storage location.
     pub storage_location: ObjectName,
-    /// Its container.
+    /// Blob container of the location.
     pub container: String,
-    /// Its storage account.
+    /// Storage account of the location.
     pub account: String,
-    /// Number of pods that were looked at.
+    /// Number of checked pods.
     pub pods: u32,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }

@@ -27,17 +27,17 @@ pub const ANCESTORS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct State {
-    /// Number of the file's format. Written by the program that makes the file, raised by `migrate` alone; read by every
-    /// command.
+    /// Schema version of the file. Written by the program that creates the file, changed only by `migrate`; read by
+    /// every command.
     pub schema: u32,
-    /// What is wanted. Written by `az aksbackup init`; read by every command of `az aksbackup`, and by `kubectl aksbackup`
-    /// for the names in its messages.
+    /// What to protect, and where to store backups. Written by `az aksbackup init`; read by every command of `az
+    /// aksbackup`, and by `kubectl aksbackup` for the names in its messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
-    /// What the Azure side saw: the tables of `az aksbackup`.
+    /// What the Azure side reported: the tables of `az aksbackup`.
     #[serde(default)]
     pub cloud: CloudTables,
-    /// What the cluster side saw: the tables of `kubectl aksbackup`.
+    /// What the cluster side reported: the tables of `kubectl aksbackup`.
     #[serde(default)]
     pub cluster: ClusterTables,
 }
@@ -53,20 +53,20 @@ impl Default for State {
     }
 }
 
-/// Who wrote a table, when, and which writing it replaced.
+/// Author and time of a table, and the version of the table that it replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Written {
-    /// Unique to this writing.
+    /// Unique ID of this version of the table.
     pub id: String,
-    /// The writings that led to it, the one that it replaced first; 64 at the most.
+    /// IDs of the versions before this one, the latest first; at most 64.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<String>,
-    /// When the values were seen, UTC.
+    /// When the values were observed, UTC.
     pub observed_at: Timestamp,
-    /// The signed-in principal or Kubernetes user.
+    /// Signed-in principal or Kubernetes user.
     pub by: String,
-    /// Program and version.
+    /// Name and version of the program.
     pub tool: String,
 }
 
@@ -83,13 +83,13 @@ impl Written {
     }
 }
 
-/// A table that its program took away, so that `merge` does not bring it back from an older copy.
+/// A table that its program removed, so that `merge` doesn't restore it from an older copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Removal {
     /// Name of the table.
     pub table: String,
-    /// Who took it away.
+    /// Author and time of the removal.
     pub written: Written,
 }
 

@@ -60,14 +60,14 @@ const fn setting(key: &'static str, holds: Holds, changes: Changes) -> Setting {
     Setting { key, holds, changes }
 }
 
-const CLUSTER: Changes = Changes::Never("a state file is for one cluster, and this follows from it");
-const BY_INIT: Changes = Changes::Never("init writes it for the policy file of --policy-file");
+const CLUSTER: Changes = Changes::Never("a state file is for one cluster, which determines this value");
+const BY_INIT: Changes = Changes::Never("init sets it from the file in --policy-file");
 const STORED: Changes =
     Changes::LeavingBackups("recovery points stay where they are and can't be restored from another place");
-const VAULT: Changes = Changes::LeavingBackups("recovery points stay in the vault that took them");
+const VAULT: Changes = Changes::LeavingBackups("recovery points stay in the vault that created them");
 const NEW_VAULT: Changes = Changes::UntilCreated(
     Thing::Vault,
-    "it is for a vault that has to be created; one that exists keeps its own",
+    "it applies only to a new vault; an existing vault keeps its own",
 );
 
 /// Every key of `[target]` but the note of who wrote it.
@@ -80,7 +80,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "extension.name",
         Holds::One,
-        Changes::UntilCreated(Thing::Extension, "an extension can't be renamed"),
+        Changes::UntilCreated(Thing::Extension, "extensions can't be renamed"),
     ),
     setting("instance.backup_hooks", Holds::List, Changes::Always),
     setting("instance.excluded_namespaces", Holds::List, Changes::Always),
@@ -98,7 +98,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "instance.name",
         Holds::One,
-        Changes::UntilCreated(Thing::Instance, "a backup instance can't be renamed"),
+        Changes::UntilCreated(Thing::Instance, "backup instances can't be renamed"),
     ),
     setting("instance.snapshot_volumes", Holds::Switch, Changes::Always),
     setting("policy.file", Holds::Optional, BY_INIT),
@@ -116,7 +116,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "storage.sku",
         Holds::One,
-        Changes::UntilCreated(Thing::Account, "it is for an account that has to be created"),
+        Changes::UntilCreated(Thing::Account, "it applies only to a new storage account"),
     ),
     setting(
         "tags",

@@ -15,16 +15,16 @@ use crate::schema::Written;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Target {
-    /// The cloud, by name.
+    /// Name of the Azure cloud.
     pub cloud: CloudName,
-    /// Tenant of the subscription.
+    /// Tenant ID of the subscription.
     pub tenant: TenantId,
-    /// Subscription of the cluster.
+    /// Subscription ID of the cluster.
     pub subscription: SubscriptionId,
-    /// The AKS cluster.
+    /// Resource ID of the AKS cluster.
     #[serde(deserialize_with = "cluster")]
     pub cluster: ResourceId,
-    /// Its region.
+    /// Region of the cluster.
     pub region: Region,
     /// Tags, each as `NAME=VALUE`, of resource groups, storage account and vault that have to be made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -41,7 +41,7 @@ pub struct Target {
     pub extension: ExtensionTarget,
     /// The backup instance.
     pub instance: InstanceTarget,
-    /// Who wrote it.
+    /// Author and time of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
 }
@@ -53,7 +53,9 @@ fn cluster<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceId, D::
     let id = ResourceId::deserialize(deserializer)?;
     match id == id.resource(KIND, id.name()) {
         true => Ok(id),
-        false => Err(D::Error::custom(format!("{id} is not the id of an AKS cluster"))),
+        false => Err(D::Error::custom(format!(
+            "{id} isn't the resource ID of an AKS cluster"
+        ))),
     }
 }
 
@@ -61,21 +63,21 @@ fn cluster<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceId, D::
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StorageTarget {
-    /// The account.
+    /// Name of the storage account.
     pub account: StorageAccountName,
-    /// Its resource group, in the cluster's subscription.
+    /// Resource group of the storage account, in the cluster's subscription.
     pub resource_group: ResourceGroupName,
-    /// The container, of this cluster alone.
+    /// Blob container for this cluster only.
     pub container: ContainerName,
-    /// SKU of an account that has to be made, such as `Standard_LRS`.
+    /// SKU to use if the storage account has to be created, such as `Standard_LRS`.
     pub sku: String,
 }
 
-/// The snapshot group.
+/// The snapshot resource group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SnapshotTarget {
-    /// A resource group in the cluster's subscription; it cannot be changed once the cluster is protected.
+    /// A resource group in the cluster's subscription; it can't be changed after the cluster is protected.
     pub resource_group: ResourceGroupName,
 }
 
@@ -83,15 +85,16 @@ pub struct SnapshotTarget {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VaultTarget {
-    /// The vault.
+    /// Name of the Backup vault.
     pub name: VaultName,
-    /// Its resource group.
+    /// Resource group of the Backup vault.
     pub resource_group: ResourceGroupName,
-    /// `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`, for a vault that has to be made.
+    /// Redundancy to use if the vault has to be created: `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`.
     pub redundancy: String,
-    /// `On` or `Off`, for a vault that has to be made; never `AlwaysOn`, which cannot be undone.
+    /// Soft delete setting to use if the vault has to be created: `On` or `Off`; never `AlwaysOn`, which can't be
+    /// reverted.
     pub soft_delete: String,
-    /// Days that deleted backups are kept, for a vault that has to be made.
+    /// Soft delete retention in days, if the vault has to be created.
     pub soft_delete_days: u32,
 }
 
@@ -99,25 +102,25 @@ pub struct VaultTarget {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PolicyTarget {
-    /// The policy.
+    /// Name of the backup policy.
     pub name: PolicyName,
-    /// Interval of backups as an ISO 8601 duration, such as `P1D`, for a policy that has to be made.
+    /// Backup interval to use if the policy has to be created: an ISO 8601 duration, such as `P1D`.
     pub schedule: String,
-    /// How long backups are kept as an ISO 8601 duration, such as `P7D`, for a policy that has to be made.
+    /// Retention to use if the policy has to be created: an ISO 8601 duration, such as `P7D`.
     pub retention: String,
-    /// Time of day of the first backup, UTC, such as `01:30`, for a policy that has to be made; without it `06:00`.
+    /// Time of the first backup, UTC, such as `01:30`, to use if the policy has to be created [default: `06:00`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<TimeOfDay>,
-    /// How long the vault tier keeps a daily copy, where there is to be one.
+    /// Retention of a daily copy in the vault tier, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_tier_retention: Option<String>,
-    /// A policy of one's own as JSON, relative to the state file, instead of the two above.
+    /// JSON file with a custom backup policy, relative to the state file, instead of schedule and retention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// SHA-256 of that file, written by `init`: another content is refused until `init` confirms it.
+    /// SHA-256 of that file, written by `init`. If the content changes, `init` has to confirm it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_digest: Option<Digest>,
-    /// Whether that file copies backups to the vault tier, written by `init`: the vault tier has roles of its own.
+    /// Whether that file copies backups to the vault tier, which requires additional roles. Written by `init`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub file_vault_tier: bool,
 }
@@ -135,7 +138,7 @@ impl PolicyTarget {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExtensionTarget {
-    /// Name of an extension that has to be installed.
+    /// Name to use if the extension has to be installed.
     pub name: ExtensionName,
 }
 
@@ -143,30 +146,30 @@ pub struct ExtensionTarget {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InstanceTarget {
-    /// The instance.
+    /// Name of the backup instance.
     pub name: BackupInstanceName,
-    /// Name shown in the portal.
+    /// Display name in the Azure portal.
     pub friendly_name: String,
-    /// Whether persistent volumes are backed up as disk snapshots.
+    /// Whether to back up persistent volumes as disk snapshots.
     pub snapshot_volumes: bool,
-    /// Whether cluster-scoped resources are backed up.
+    /// Whether to back up cluster-scoped resources.
     pub include_cluster_scope_resources: bool,
     /// Namespaces to back up; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub included_namespaces: Vec<NamespaceName>,
-    /// Namespaces to leave out.
+    /// Namespaces to exclude.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded_namespaces: Vec<NamespaceName>,
-    /// Labels, such as `app=web`, of the resources to back up; empty means all.
+    /// Labels of the resources to back up, such as `app=web`; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub label_selectors: Vec<LabelSelector>,
-    /// Resource types, such as `apps/v1/Deployment`, to back up; empty means all.
+    /// Resource types to back up, such as `apps/v1/Deployment`; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub included_resource_types: Vec<ResourceType>,
-    /// Resource types to leave out. Without `v1/Secret` here, backups contain all Secrets.
+    /// Resource types to exclude. Backups contain all Secrets unless `v1/Secret` is excluded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded_resource_types: Vec<ResourceType>,
-    /// Volume types to back up: `AzureDisk`, `AzureFileShareSMB`; empty leaves it to Azure, which backs up disks.
+    /// Volume types to back up: `AzureDisk`, `AzureFileShareSMB`. If empty, Azure backs up disks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub included_volume_types: Vec<VolumeType>,
     /// Backup hooks to run, each as `NAMESPACE/NAME`.
@@ -219,7 +222,7 @@ mod tests {
             "/providers/Evil.Kind/hosts/h/providers/Microsoft.ContainerService/managedClusters/aks",
         ] {
             let error = claim(bad).unwrap_err().to_string();
-            assert!(error.contains("not the id of an AKS cluster"), "{error}");
+            assert!(error.contains("isn't the resource ID of an AKS cluster"), "{error}");
         }
     }
 }

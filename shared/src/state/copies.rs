@@ -95,7 +95,7 @@ impl<T: Owned> Store<T> {
             self.rewrite(|found| match found {
                 Some((text, state)) if state.schema < SCHEMA => Ok(Some(named(&parse::raised(self.path(), text)?))),
                 Some(_) => Ok(None),
-                None => Failure::missing(format!("state file {} is gone", self.path().display())).err(),
+                None => Failure::missing(format!("state file {} no longer exists", self.path().display())).err(),
             })
             .await?;
         }
@@ -163,9 +163,9 @@ impl Course<'_> {
                 path.display()
             ))
             .because(format!(
-                "they are not of one cluster: {key} is {own} here, {their} there"
+                "they belong to different clusters: {key} is {own} here and {their} there"
             ))
-            .hint("use a file of its own for each cluster: --state FILE")
+            .hint("use a separate state file for each cluster: --state FILE")
             .err(),
         }
     }
@@ -195,6 +195,6 @@ fn is_own<T: Owned>(table: &str) -> bool {
 pub fn read(path: &Path) -> Outcome<(PathBuf, String)> {
     match parse::bytes(path)? {
         Some(bytes) => Ok((path.to_owned(), parse::text(path, bytes)?)),
-        None => Failure::missing(format!("there is no state file {}", path.display())).err(),
+        None => Failure::missing(format!("state file {} doesn't exist", path.display())).err(),
     }
 }

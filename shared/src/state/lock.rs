@@ -81,10 +81,7 @@ fn open(state: &Path, path: &Path) -> io::Result<File> {
     match opened {
         Ok(file) if is_of_its_own(&file.metadata()?) => Ok(file),
         Err(error) if !is_link(path) => Err(error),
-        Ok(_) | Err(_) => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a file of its own",
-        )),
+        Ok(_) | Err(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "it isn't a regular file")),
     }
 }
 
@@ -166,12 +163,12 @@ fn cannot_lock(state: &Path, path: &Path, error: &io::Error) -> Failure {
     .because(format!("{}: {error}", path.display()));
     if has_no_locks(error) {
         return failure
-            .because("this file system has no locks")
-            .hint("if nobody else works on the file meanwhile, run the same command again with --no-lock");
+            .because("this file system doesn't support locks")
+            .hint("if no one else is using the file, run the same command again with --no-lock");
     }
     if error.kind() == io::ErrorKind::InvalidInput {
         return failure.hint(format!(
-            "see what it is and ask its owner, because only a lock file belongs there: ls -ld {}",
+            "find out what it is and ask its owner, because only a lock file belongs there: ls -ld {}",
             quoted(&path.display().to_string())
         ));
     }
@@ -190,15 +187,15 @@ fn has_no_locks(error: &io::Error) -> bool {
 fn held(state: &Path, file: &mut File) -> Failure {
     Failure::new(
         Exit::StateHeld,
-        format!("state file {} is held by another process", state.display()),
+        format!("state file {} is locked by another process", state.display()),
     )
     .because(describe_holder(file))
-    .hint("wait for it to end, or give it longer: --lock-timeout 5m")
+    .hint("wait until it finishes, or allow more time: --lock-timeout 5m")
 }
 
 fn waiting(state: &Path, file: &mut File, timeout: Duration) -> String {
     let (state, holder, timeout) = (state.display(), describe_holder(file), human(timeout));
-    format!("waiting {timeout} at the most for state file {state}, {holder}")
+    format!("waiting up to {timeout} for state file {state}, {holder}")
 }
 
 fn lock_path(state: &Path) -> PathBuf {
@@ -210,7 +207,7 @@ fn lock_path(state: &Path) -> PathBuf {
 fn describe_holder(file: &mut File) -> String {
     match Holder::read(file) {
         Some(holder) => holder.to_string(),
-        None => "held by a process that left no name".to_owned(),
+        None => "locked by an unknown process".to_owned(),
     }
 }
 
@@ -292,7 +289,10 @@ mod tests {
         });
         waited.unwrap();
         let name = format!("held by process {} on ", std::process::id());
-        assert!(line.starts_with("waiting 1m00s") && line.contains(&name), "{line}");
+        assert!(
+            line.starts_with("waiting up to 1m00s") && line.contains(&name),
+            "{line}"
+        );
         assert!(heard.try_recv().is_err(), "said twice");
     }
 

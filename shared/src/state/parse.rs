@@ -28,7 +28,7 @@ pub(super) fn text(path: &Path, bytes: Vec<u8>) -> Outcome<String> {
         let good = error.utf8_error().valid_up_to();
         let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
         let failure = at(path, "cannot read", &place::of_offset(&before, good));
-        Box::new(failure.because("what follows there is not UTF-8"))
+        Box::new(failure.because("the text that follows isn't valid UTF-8"))
     })?;
     Ok(text.trim_start_matches('\u{feff}').replace("\r\n", "\n"))
 }
@@ -69,9 +69,9 @@ pub(super) fn settings(path: &Path, text: &str) -> Outcome<()> {
     };
     let key = setting(&place.key).unwrap_or_default();
     at(path, "cannot use", &place)
-        .because("[target] has no such key, so that it would be ignored")
+        .because("[target] doesn't support this key, so it would be ignored")
         .hint(format!(
-            "write {} if you meant that, or leave the key out",
+            "write {} if you meant that key; otherwise remove it",
             nearest(&key)
         ))
         .hint("if a newer version of aksbackup wrote the key, install that version")
@@ -146,8 +146,11 @@ fn number(path: &Path, text: &str) -> Outcome<u32> {
     }
     let place = place::of_key(text, "schema").unwrap_or_else(|| place::of_offset(text, 0));
     at(path, "cannot use", &place)
-        .because(format!("it has schema {}, and the first is {OLDEST}", version.schema))
-        .hint(fix!["begin anew: ", az("init --state FILE")])
+        .because(format!(
+            "it has schema {}; the first schema is {OLDEST}",
+            version.schema
+        ))
+        .hint(fix!["create a new state file: ", az("init --state FILE")])
         .err()
 }
 
@@ -162,8 +165,8 @@ fn harmless(path: &Path, text: &str) -> Outcome<()> {
         return Ok(());
     };
     at(path, "cannot use", &place)
-        .because("it has characters there that could steer a terminal, or that nobody sees")
-        .hint("ask where the file comes from; aksbackup writes no such characters")
+        .because("it contains control characters or invisible characters there")
+        .hint("ask where the file comes from; aksbackup doesn't write such characters")
         .err()
 }
 
@@ -180,7 +183,11 @@ pub(super) fn bytes(path: &Path) -> Outcome<Option<Vec<u8>>> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) => match error.kind() {
             ErrorKind::NotFound => Ok(None),
-            ErrorKind::FileTooLarge => cannot(format!("it is larger than {}, which no state file is", most())).err(),
+            ErrorKind::FileTooLarge => cannot(format!(
+                "it is larger than {}, the maximum size of a state file",
+                most()
+            ))
+            .err(),
             _ => cannot(error.to_string()).err(),
         },
     }
@@ -195,9 +202,12 @@ pub(super) fn fits(path: &Path, text: &str) -> Outcome<()> {
         return Ok(());
     }
     failure(path, "cannot write")
-        .because(format!("it would be larger than {}, and nobody could read it", most()))
-        .because("the old file is intact")
-        .hint("shorten what people have put into it: comments, and keys that aksbackup does not know")
+        .because(format!(
+            "it would be larger than {}, the maximum size that can be read",
+            most()
+        ))
+        .because("the previous file is unchanged")
+        .hint("shorten what was added to it: comments, and keys that aksbackup doesn't use")
         .err()
 }
 
@@ -235,15 +245,15 @@ pub(super) fn failure(path: &Path, verb: &str) -> Failure {
 pub(super) fn newer(path: &Path, verb: &str, number: u32) -> Failure {
     failure(path, verb)
         .because(format!(
-            "it has schema {number}, this program writes schema {SCHEMA} at the most"
+            "it has schema {number}; this program writes schema {SCHEMA} at most"
         ))
-        .because("an older program could not keep what a newer one needs; reading it is no problem")
+        .because("an older program would lose data of the newer schema; it can only read the file")
         .hint("install the version of aksbackup that wrote it, or a later one; `written.tool` in the file names it")
 }
 
 fn newer_shape(mut failure: Failure, number: u32) -> Failure {
     failure.hints.clear();
-    let why = format!("it has schema {number}, this program knows schema {SCHEMA}");
+    let why = format!("it has schema {number}; this program supports schema {SCHEMA}");
     failure
         .because(why)
         .hint("install the version of aksbackup that wrote it, or a later one")
@@ -255,7 +265,7 @@ fn unreadable(path: &Path, text: &str, error: &impl TomlError) -> Box<Failure> {
     Box::new(
         failure
             .because(cut(error.text().trim_end()))
-            .hint("restore it from the last good copy, or mend the line named above"),
+            .hint("restore it from the last good copy, or fix the line named above"),
     )
 }
 

@@ -163,14 +163,14 @@ pub(super) fn cure(failure: Failure, error: &io::Error, folder: &Path) -> Failur
     let folder = folder.display();
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            failure.hint(format!("make room in {folder}, and run the same command again"))
+            failure.hint(format!("free up space in {folder}, and run the same command again"))
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => failure.hint(format!(
-            "whoever runs a command that writes has to be allowed to write in {folder}; or copy the file to where you \
-             may, and name it: --state FILE"
+            "get write permission for {folder}, which every command that writes requires; or copy the file to a \
+             directory that you can write to: --state FILE"
         )),
-        ErrorKind::NotFound => failure.hint(format!("bring {folder} back, and run the same command again")),
-        _ => failure.hint(format!("mend {folder}, and run the same command again")),
+        ErrorKind::NotFound => failure.hint(format!("restore {folder}, and run the same command again")),
+        _ => failure.hint(format!("fix {folder}, and run the same command again")),
     }
 }
 

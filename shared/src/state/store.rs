@@ -26,10 +26,9 @@ pub const DEFAULT_NAME: &str = "aksbackup.toml";
 pub(super) const SCHEMA_LINE: &str = "#:schema aksbackup.schema.json\n";
 
 /// What follows in a file that is made anew.
-const HEADER: &str = "\
-# State of one cluster's backup set-up, handed from team to team. It holds no secret.\n\
-# `az aksbackup` writes [target] and [cloud], `kubectl aksbackup` writes [cluster]; comments and unknown keys survive.\n\
-# For an editor that checks the file: az aksbackup schema > aksbackup.schema.json\n\n";
+const HEADER: &str = "# State of the backup configuration of one cluster. It contains no secrets.\n# `az aksbackup` \
+    writes [target] and [cloud], `kubectl aksbackup` writes [cluster]; comments and unknown keys are preserved.\n# \
+    To validate it in an editor: az aksbackup schema > aksbackup.schema.json\n\n";
 
 /// What a writer of Azure or the cluster is created from: only a state file that accepts changes gives it, because the name of
 /// whatever is created goes into that file first.
@@ -143,9 +142,9 @@ impl<T: Owned> Store<T> {
     fn another_file(&self, expected: &Digest, own: &Digest) -> Failure {
         parse::failure(&self.path, "refused")
             .because(format!("expected digest: {expected}"))
-            .because(format!("its own digest:  {own}"))
-            .hint("ask for the file that the digest belongs to: --state FILE")
-            .hint("or see what it says before you take it: status --offline, without --expect-digest")
+            .because(format!("actual digest:   {own}"))
+            .hint("ask for the file that has this digest: --state FILE")
+            .hint("or review the file before you use it: status --offline, without --expect-digest")
     }
 
     /// Reads the file, changes the program's tables, and writes it if anything is different. Returns the state as it now
@@ -270,11 +269,11 @@ impl<T: Owned> Store<T> {
             Setback::Intact(error) => {
                 let failure = failure
                     .because(error.to_string())
-                    .because("the old file is intact; what was achieved is found again by the next run");
+                    .because("the previous file is unchanged; the next run finds the completed changes");
                 cure(failure, &error, folder_of(target))
             }
             Setback::Unconfirmed(error) => {
-                let failure = failure.because("the new file is in its place, but the disk did not confirm it");
+                let failure = failure.because("the new file was written, but the disk didn't confirm it");
                 cure(failure.because(error.to_string()), &error, folder_of(target))
             }
         }

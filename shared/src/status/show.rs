@@ -151,13 +151,16 @@ pub(super) fn verdict(rows: &[Row]) -> Vec<String> {
     };
     let (unknown, reported) = (titles(Standing::Unknown), titles(Standing::Recorded));
     if unknown.is_empty() && reported.is_empty() {
-        return vec!["nothing is left: the cluster is protected".to_owned()];
+        return vec!["all steps complete: the cluster is protected".to_owned()];
     }
     let steps = || rows.iter().filter(|row| row.step != StepName::Preflight);
     let checked = steps().filter(|row| row.standing == Standing::Done).count();
     let mut lines = vec![match checked {
-        0 => "the state file reports every step as done; nothing was checked in this run".to_owned(),
-        checked => format!("checked in this run: {checked} of {} steps, all done", steps().count()),
+        0 => "the state file reports every step as complete; nothing was checked in this run".to_owned(),
+        checked => format!(
+            "checked in this run: {checked} of {} steps, all complete",
+            steps().count()
+        ),
     }];
     if checked > 0 && !reported.is_empty() {
         lines.push(format!("reported, not checked in this run: {reported}"));

@@ -154,7 +154,7 @@ fn the_first_step_that_is_left_decides_whose_turn_it_is() {
     ];
     let turn = next_of(&rows).unwrap();
     assert_eq!(turn.command, az(format!("grant{CONFIRMATIONS}")));
-    assert!(turn.why.contains("not any more"));
+    assert!(turn.why.contains("isn't any longer"));
     assert_eq!(next_of(&rows[..2]), None);
 }
 
@@ -167,12 +167,12 @@ fn a_cluster_is_called_protected_only_where_every_step_was_checked_in_this_run()
     assert!(of(&[&done]).contains("is protected"));
     assert_eq!(
         of(&[&recorded, &done]),
-        "checked in this run: 1 of 2 steps, all done\nreported, not checked in this run: rollout\n\
+        "checked in this run: 1 of 2 steps, all complete\nreported, not checked in this run: rollout\n\
          \x20 run   kubectl aksbackup verify"
     );
     assert_eq!(
         of(&[&recorded]).lines().next(),
-        Some("the state file reports every step as done; nothing was checked in this run")
+        Some("the state file reports every step as complete; nothing was checked in this run")
     );
     let all = of(&[&recorded, &done, &unknown]);
     assert!(

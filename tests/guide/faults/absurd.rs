@@ -70,7 +70,7 @@ fn a_token_with_a_line_break_is_an_error_and_one_at_the_end_of_its_file_is_none(
         &|token| json!({ "token": format!("{}\nx", token.as_str().unwrap()) }),
     );
     run.ends(Exit::Usage.code())
-        .says("its bearer token has a space, a line break");
+        .says("its bearer token contains a space, a line break");
     let file = stage.folder().join("token");
     let named = json!({ "tokenFile": file.display().to_string() });
     let run = signed_in_by(&stage, &|token| {
@@ -100,9 +100,9 @@ fn a_policy_file_that_is_no_file_of_the_folder_is_refused_at_once() {
     for (file, why) in [
         ("policies/pipe", "it is not a file"),
         ("policies", "it is not a file"),
-        ("policies/device", "a link leads out of the folder"),
-        ("policies/elsewhere", "a link leads out of the folder"),
-        ("policies/up/passwd", "a link leads out of the folder"),
+        ("policies/device", "a symbolic link leads out of the directory"),
+        ("policies/elsewhere", "a symbolic link leads out of the directory"),
+        ("policies/up/passwd", "a symbolic link leads out of the directory"),
         ("policies/large", "it is larger than 256 KiB"),
     ] {
         let named = text.replace("[target.policy]\n", &format!("[target.policy]\nfile = \"{file}\"\n"));

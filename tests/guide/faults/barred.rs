@@ -85,7 +85,7 @@ fn a_deny_assignment_is_named_and_is_nobody_s_turn() {
         .ends(Exit::NotPermitted.code())
         .says("DenyAssignmentAuthorizationFailed")
         .says("deny assignment with name 'Frozen by the landing zone'")
-        .says("no role helps against a deny assignment")
+        .says("ask the owner of the deny assignment to remove it")
         .says("denyAssignments?api-version");
     stage.sandbox.set("backup_group_denied=false").unwrap();
     stage.az("everything", &["prepare", "--yes"]).ok();

@@ -108,7 +108,7 @@ fn told(document: &Value) -> Vec<String> {
     let checks = document["checks"].as_array().unwrap();
     // What only the cluster side can see is never called fine by this one.
     let is_elsewhere = |own: &&Value| {
-        text(own, "/verdict") == "unknown" && ["recorded client id", "metadata service"].contains(&text(own, "/check"))
+        text(own, "/verdict") == "unknown" && ["reported client ID", "metadata service"].contains(&text(own, "/check"))
     };
     let checks = checks.iter().filter(|own| !is_elsewhere(own));
     let bad = checks.filter(|own| text(own, "/verdict") != "ok");

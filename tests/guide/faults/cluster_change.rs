@@ -111,7 +111,7 @@ fn an_operation_that_nobody_sees_is_waited_for_and_named() {
 
 #[test]
 fn a_person_is_asked_before_the_api_server_restarts_for_good() {
-    const QUESTION: &str = "Make these changes?";
+    const QUESTION: &str = "Apply these changes?";
     let stage = Part::Prepare.stage();
     let command = || stage.az_command("platform", &["prepare"]);
     let mark = stage.mark();

@@ -99,7 +99,7 @@ fn storage_that_existed_and_is_gone_is_not_created_again_unless_that_is_asked_fo
                 .az("platform", command)
                 .ends(Exit::Failed.code())
                 .says(&format!("{what} "))
-                .says("is gone, with the backups in it")
+                .says("no longer exists, including its backups")
                 .says("recover it first")
                 .says("--recreate-storage");
         }
@@ -113,7 +113,7 @@ fn created_only_if_that_is_requested(stage: &Stage, mark: usize, id: &str) {
         .az("platform", &["verify"])
         .ends(Exit::Pending.code())
         .says("recover it first");
-    assert!(!run.stdout.contains("does not exist in group"), "{run}");
+    assert!(!run.stdout.contains("exist in resource group"), "{run}");
     let writes = stage.writes_since(mark);
     assert!(
         !writes.iter().any(|write| write.contains("/storageAccounts/")),
@@ -138,7 +138,7 @@ fn storage_that_only_the_extension_knows_is_not_created_again() {
         stage
             .az("platform", command)
             .ends(Exit::Failed.code())
-            .says("is gone, with the backups in it")
+            .says("no longer exists, including its backups")
             .says("--recreate-storage");
     }
     created_only_if_that_is_requested(&stage, mark, &account);

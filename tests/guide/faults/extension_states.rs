@@ -89,8 +89,8 @@ fn one_that_stores_elsewhere_is_named_with_both_cures_and_left_alone() {
         let run = Part::Prepare.run(&stage).ends(Exit::Failed.code());
         assert_eq!(extension_writes(&stage), Vec::<String>::new(), "{run}");
         let run = run
-            .says("extension theirs stores backups elsewhere")
-            .says("it has container elsewhere, account contosovelero")
+            .says("extension theirs stores backups in a different location")
+            .says("current: container elsewhere, account contosovelero")
             .says("az k8s-extension show --name theirs --cluster-name aks-demo");
         let cure = "az aksbackup init --storage-account contosovelero --storage-resource-group rg-backup --container elsewhere";
         run.says(cure);
@@ -100,7 +100,7 @@ fn one_that_stores_elsewhere_is_named_with_both_cures_and_left_alone() {
         Part::Prepare
             .run(&stage)
             .ends(Exit::Failed.code())
-            .says("existed and is gone");
+            .says("existed and no longer exists");
         stage.az("platform", &["prepare", "--yes", "--recreate-storage"]).ok();
         assert_eq!(extension_writes(&stage), Vec::<String>::new());
     }

@@ -154,7 +154,7 @@ fn of_arm() -> Vec<Case> {
             door,
             Hostile::body(page),
             Exit::Failed,
-            "neither id nor name",
+            "neither an ID nor a name",
         ),
         case(
             "429, absurd wish",
@@ -170,12 +170,18 @@ fn of_arm() -> Vec<Case> {
                 door,
                 Hostile::answer("429 No", "retry-after: 30\r\n", b"{}"),
                 Exit::Deadline,
-                "next attempt in 30s",
+                "retrying in 30s",
             )
         },
         Case {
             command: DOCTOR,
-            ..case("doctor", door, Hostile::body("{}"), Exit::Failed, "neither id nor name")
+            ..case(
+                "doctor",
+                door,
+                Hostile::body("{}"),
+                Exit::Failed,
+                "neither an ID nor a name",
+            )
         },
         Case {
             command: STATUS,
@@ -248,14 +254,14 @@ fn of_cluster() -> Vec<Case> {
                 "x",
             )),
             Exit::Failed,
-            "was read before",
+            "was already read",
         ),
         case(
             "a page that names itself",
             Door::Pages,
             Hostile::body(list("", "x")),
             Exit::Failed,
-            "was read before",
+            "was already read",
         ),
         case(
             "429, absurd wish",

@@ -125,7 +125,7 @@ fn a_webhook_that_passes_the_pods_by_is_not_called_missing() {
         let expression = json!({ "key": "team", "operator": "DoesNotExist" });
         live["webhooks"][0]["namespaceSelector"] = json!({ "matchExpressions": [expression] });
     });
-    let run = refused(&stage, &["is installed, in", CONFIGURATION, "namespaceSelector"]);
+    let run = refused(&stage, &["is installed, but", CONFIGURATION, "namespaceSelector"]);
     run.says(&format!("kubectl label namespace {NAMESPACE} team-"));
     let found = stage.kubectl("cluster-admin", &["verify"]).ends(Exit::Pending.code());
     found.says("namespaceSelector");
@@ -139,7 +139,7 @@ fn a_webhook_that_passes_the_pods_by_is_not_called_missing() {
     refused(
         &stage,
         &[
-            "is installed, in",
+            "is installed, but",
             "failurePolicy Ignore",
             "kubectl get pods --namespace kube-system",
         ],
@@ -164,7 +164,7 @@ fn a_policy_that_takes_the_annotation_off_is_seen_in_the_answer() {
     let stage = granted();
     let cluster = stage.sandbox.kubernetes();
     cluster.set_other_webhook(Some(OtherWebhook::StripsAnnotation));
-    let annotation = "annotation azure.workload.identity/client-id does not stay on service account";
+    let annotation = "annotation azure.workload.identity/client-id was removed from service account";
     refused(&stage, &[annotation, "removes", "mutatingadmissionpolicies"]);
     cluster.set_other_webhook(None);
     stage.configure("cluster-admin", &[]).ok();
@@ -231,7 +231,10 @@ fn a_policy_s_refusal_is_not_taken_for_a_missing_permission_and_comes_before_the
         .sandbox
         .kubernetes()
         .set_other_webhook(Some(OtherWebhook::RefusesDeployments));
-    let run = refused(&stage, &["psp-readonly", "a policy or quota of the cluster refuses it"]);
+    let run = refused(
+        &stage,
+        &["psp-readonly", "a policy or quota of the cluster denied the request"],
+    );
     assert!(
         !format!("{}{}", run.stdout, run.stderr).contains("ask a cluster admin"),
         "{run}"

@@ -183,7 +183,7 @@ fn an_operation_that_somebody_cancels_is_said_to_be() {
     stage
         .az("everything", &["prepare", "--yes"])
         .ends(Exit::Failed.code())
-        .says("Azure says: Canceled")
+        .says("Azure reports: Canceled")
         .says("cluster");
     Part::Prepare.run(&stage).ok();
     made::nothing_twice(&stage);

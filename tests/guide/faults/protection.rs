@@ -104,7 +104,7 @@ fn a_cluster_that_another_vault_protects_is_refused_before_any_write() {
         stage
             .az("everything", &[command, "--yes"])
             .ends(Exit::Failed.code())
-            .says("aks-demo-old in vault vault-elsewhere (group rg-elsewhere)")
+            .says("aks-demo-old in vault vault-elsewhere (resource group rg-elsewhere)")
             .says("--vault vault-elsewhere --vault-resource-group rg-elsewhere");
     }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());

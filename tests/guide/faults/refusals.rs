@@ -213,7 +213,7 @@ fn without_a_kubeconfig_the_line_that_gets_one_is_printed() {
         finish(command.env("KUBECONFIG", "/nonexistent/kubeconfig"))
     });
     assert_ne!(run.code, 0);
-    run.says("KUBECONFIG names /nonexistent/kubeconfig, which does not exist")
+    run.says("KUBECONFIG refers to /nonexistent/kubeconfig, which doesn't exist")
         .says("az aks get-credentials --resource-group rg-aks --name aks-demo");
 }
 

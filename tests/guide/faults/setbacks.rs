@@ -185,7 +185,7 @@ fn a_firewall_of_the_storage_account_is_quoted_before_anything_rolls() {
     });
     run.ends(Exit::Deadline.code())
         .says("AuthorizationFailure")
-        .says("firewall");
+        .says("network rules");
 }
 
 #[test]

@@ -245,7 +245,7 @@ async fn what_is_asked_for_too_late_is_not_waited_for() {
     ));
     let failure = reader.get::<Value>(&account(), "v1").await.unwrap_err();
     assert_eq!(failure.exit, Exit::Deadline);
-    assert!(failure.why[0].contains("HTTP 429, next attempt in 30s"), "{failure:?}");
+    assert!(failure.why[0].contains("HTTP 429, retrying in 30s"), "{failure:?}");
 }
 
 #[tokio::test]

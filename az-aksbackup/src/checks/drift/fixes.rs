@@ -12,13 +12,13 @@ pub(crate) fn hints(all: &[Difference]) -> Vec<Fix> {
     let reduces = all.iter().any(|own| own.reduces.is_some());
     let changeable = all.iter().any(|own| own.setting != Setting::SnapshotGroup);
     let adopt = fix![
-        "to change the target to what the instance has: ",
+        "to change the target to match the backup instance: ",
         az("init --from-azure")
     ];
     let change = match reduces {
-        false => fix!["to change the instance to what the target says: ", az("protect")],
+        false => fix!["to change the backup instance to match the target: ", az("protect")],
         true => fix![
-            "to change the instance to what the target says, which protects less: ",
+            "to change the backup instance to match the target, which reduces protection: ",
             az("protect --reduce-protection")
         ],
     };
@@ -28,7 +28,7 @@ pub(crate) fn hints(all: &[Difference]) -> Vec<Fix> {
         (false, _) => vec![adopt],
     };
     if !all.iter().all(|own| own.setting != Setting::SnapshotGroup) {
-        hints.push("Azure doesn't change the snapshot resource group of a protected cluster".into());
+        hints.push("the snapshot resource group of a protected cluster can't be changed".into());
     }
     hints
 }
@@ -38,13 +38,14 @@ pub(crate) fn policy_hints(target: &Target, live: Option<&Facts>) -> Vec<Fix> {
     let name = &target.policy.name;
     let adopt = live.filter(|_| target.policy.file.is_none()).map(|live| {
         fix![
-            "to keep the policy as it is, take its rules into the target: ",
+            "to keep the policy unchanged, use its rules in the target: ",
             az(format!("init --set policy.name={name}{}", rules(live)))
         ]
     });
     let other = fix![
         format!(
-            "Azure doesn't let a policy for AKS be changed; to use the rules of the target, give it another name than {name}: "
+            "the rules of a policy for AKS can't be changed; to use the target's rules, choose another name than \
+             {name}: "
         ),
         az("init --policy NAME"),
         ", then: ",

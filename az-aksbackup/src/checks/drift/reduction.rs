@@ -63,7 +63,7 @@ pub(crate) fn of_policies(live: &Facts, wanted: &Facts) -> Vec<String> {
     let mut all: Vec<String> = live.kept.iter().filter_map(|own| less(own, wanted)).collect();
     if live.starts > wanted.starts {
         all.push(format!(
-            "the cluster is backed up at {} times of the day instead of {}",
+            "the cluster is backed up {} times a day instead of {}",
             wanted.starts, live.starts
         ));
     }

@@ -171,6 +171,6 @@ fn what_may_not_be_read_is_unknown_with_the_right_to_ask_for() {
     assert!(!check.is_finding());
     assert_eq!(
         check.hint.map(|hint| hint.to_string()).as_deref(),
-        Some("ask for the right to A/read on /subscriptions/s")
+        Some("ask for permission to A/read on /subscriptions/s")
     );
 }

@@ -213,7 +213,7 @@ impl Choice<'_> {
         match self.flags.snapshot_group.clone().or(base).or(protected) {
             Some(group) => Ok(group),
             None => self.any_group(
-                "Which resource group is to hold disk snapshots? (It cannot be changed later.)",
+                "Resource group for disk snapshots? (It can't be changed later.)",
                 &self.names.snapshot_group(),
                 "--snapshot-group NAME",
                 |group| groups::for_snapshots(self.cluster, backups, group),

@@ -15,7 +15,7 @@ use crate::cli::WriteArgs;
 /// Flags of `init`. What is not said is taken from the state file, from what exists in Azure, or has a default.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct InitArgs {
-    /// Cluster, by its ARM id
+    /// Resource ID of the cluster
     #[arg(long, value_name = "ID", conflicts_with_all = ["resource_group", "cluster_name"], help_heading = "Cluster")]
     pub(crate) cluster_id: Option<ResourceId>,
     /// Resource group of the cluster
@@ -25,29 +25,29 @@ pub(crate) struct InitArgs {
     #[arg(long, short = 'n', alias = "name", value_name = "NAME", help_heading = "Cluster")]
     pub(crate) cluster_name: Option<ClusterName>,
 
-    /// Storage account for backups
+    /// Name of the storage account for backups
     #[arg(long, value_name = "NAME", help_heading = "Storage")]
     pub(crate) storage_account: Option<StorageAccountName>,
-    /// Its resource group, in the cluster's subscription
+    /// Resource group of the storage account, in the cluster's subscription
     #[arg(long, value_name = "NAME", help_heading = "Storage")]
     pub(crate) storage_resource_group: Option<ResourceGroupName>,
-    /// Blob container, of this cluster alone
+    /// Blob container for this cluster only
     #[arg(long, value_name = "NAME", help_heading = "Storage")]
     pub(crate) container: Option<ContainerName>,
-    /// SKU of an account that has to be made [default: Standard_LRS]
+    /// SKU to use if the storage account has to be created [default: Standard_LRS]
     #[arg(long, value_name = "SKU", value_parser = values::sku, help_heading = "Storage")]
     pub(crate) sku: Option<String>,
-    /// Resource group for disk snapshots; it cannot be changed once the cluster is protected
+    /// Resource group for disk snapshots; it can't be changed after the cluster is protected
     #[arg(long, value_name = "NAME", help_heading = "Storage")]
     pub(crate) snapshot_group: Option<ResourceGroupName>,
 
-    /// Backup vault
+    /// Name of the Backup vault
     #[arg(long, value_name = "NAME", help_heading = "Vault and policy")]
     pub(crate) vault: Option<VaultName>,
-    /// Its resource group
+    /// Resource group of the Backup vault
     #[arg(long, value_name = "NAME", help_heading = "Vault and policy")]
     pub(crate) vault_resource_group: Option<ResourceGroupName>,
-    /// Redundancy of a vault that has to be made [default: LocallyRedundant]
+    /// Redundancy to use if the vault has to be created [default: LocallyRedundant]
     #[arg(
         long,
         value_enum,
@@ -56,7 +56,7 @@ pub(crate) struct InitArgs {
         help_heading = "Vault and policy"
     )]
     pub(crate) redundancy: Option<Redundancy>,
-    /// Soft delete of a vault that has to be made [default: On]
+    /// Soft delete setting to use if the vault has to be created [default: On]
     #[arg(
         long,
         value_enum,
@@ -65,38 +65,38 @@ pub(crate) struct InitArgs {
         help_heading = "Vault and policy"
     )]
     pub(crate) soft_delete: Option<SoftDelete>,
-    /// Days that such a vault keeps what was deleted [default: 14]
+    /// Soft delete retention in days, if the vault has to be created [default: 14]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(14..=180), help_heading = "Vault and policy")]
     pub(crate) soft_delete_days: Option<u32>,
-    /// Backup policy
+    /// Name of the backup policy
     #[arg(long, value_name = "NAME", help_heading = "Vault and policy")]
     pub(crate) policy: Option<PolicyName>,
-    /// Interval of a policy that has to be made: 4h, 6h, 8h, 12h, daily or weekly [default: daily]
+    /// Backup interval to use if the policy has to be created: 4h, 6h, 8h, 12h, daily, or weekly [default: daily]
     #[arg(long, value_name = "INTERVAL", value_parser = values::schedule, conflicts_with = "policy_file", help_heading = "Vault and policy")]
     pub(crate) schedule: Option<String>,
-    /// How long such a policy keeps backups: 7d, 30d or P7D [default: 7d]
+    /// Retention to use if the policy has to be created: 7d, 30d, or P7D [default: 7d]
     #[arg(long, value_name = "PERIOD", value_parser = values::retention, conflicts_with = "policy_file", help_heading = "Vault and policy")]
     pub(crate) retention: Option<String>,
-    /// Copy a daily backup to the vault tier too, and keep it so long: 30d or P30D
+    /// Also copy a daily backup to the vault tier, with this retention: 30d or P30D
     #[arg(long, value_name = "PERIOD", value_parser = values::retention, conflicts_with = "policy_file", help_heading = "Vault and policy")]
     pub(crate) vault_tier_retention: Option<String>,
-    /// Policy of your own as JSON, for a policy that has to be made
+    /// JSON file with a custom backup policy, used if the policy has to be created
     #[arg(long, value_name = "FILE", help_heading = "Vault and policy")]
     pub(crate) policy_file: Option<PathBuf>,
 
-    /// Name of an extension that has to be installed [default: azure-aks-backup]
+    /// Name to use if the extension has to be installed [default: azure-aks-backup]
     #[arg(long, value_name = "NAME", help_heading = "Backup instance")]
     pub(crate) extension: Option<ExtensionName>,
-    /// Backup instance
+    /// Name of the backup instance
     #[arg(long, value_name = "NAME", help_heading = "Backup instance")]
     pub(crate) instance: Option<BackupInstanceName>,
-    /// Name of the instance in the portal
+    /// Display name of the backup instance in the Azure portal
     #[arg(long, value_name = "TEXT", value_parser = values::friendly_name, help_heading = "Backup instance")]
     pub(crate) friendly_name: Option<String>,
     /// Back up persistent volumes as disk snapshots (the default)
     #[arg(long, overrides_with = "no_snapshot_volumes", help_heading = "Backup instance")]
     pub(crate) snapshot_volumes: bool,
-    /// Leave persistent volumes out
+    /// Exclude persistent volumes
     #[arg(long, overrides_with = "snapshot_volumes", help_heading = "Backup instance")]
     pub(crate) no_snapshot_volumes: bool,
     /// Back up cluster-scoped resources (the default)
@@ -106,13 +106,13 @@ pub(crate) struct InitArgs {
         help_heading = "Backup instance"
     )]
     pub(crate) cluster_scope_resources: bool,
-    /// Leave cluster-scoped resources out
+    /// Exclude cluster-scoped resources
     #[arg(long, overrides_with = "cluster_scope_resources", help_heading = "Backup instance")]
     pub(crate) no_cluster_scope_resources: bool,
-    /// Back up this namespace only (repeatable) [default: all]
+    /// Back up only this namespace (repeatable) [default: all]
     #[arg(long, value_name = "NAME", help_heading = "Backup instance")]
     pub(crate) include_namespace: Vec<NamespaceName>,
-    /// Leave this namespace out (repeatable)
+    /// Exclude this namespace (repeatable)
     #[arg(
         long,
         value_name = "NAME",
@@ -127,7 +127,7 @@ pub(crate) struct InitArgs {
     /// Set a key of the target (repeatable): KEY=VALUE such as policy.time=01:30 or instance.label_selectors=app=web
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "All settings")]
     pub(crate) sets: Vec<Set>,
-    /// Take the settings of the cluster's backup instance and of its policy in place of those of the state file
+    /// Use the settings of the cluster's backup instance and its policy instead of those in the state file
     #[arg(long, help_heading = "All settings")]
     pub(crate) from_azure: bool,
 

@@ -123,7 +123,7 @@ pub(crate) async fn subscriptions(reader: &Reader, wanted: Option<&str>) -> Outc
 
 fn unknown(reader: &Reader, subscription: &str) -> Failure {
     Failure::missing(format!(
-        "subscription {subscription} does not exist, or {} may not see it",
+        "subscription {subscription} doesn't exist, or {} has no access to it",
         reader.caller().name
     ))
     .hint(shell("az account list --output table"))
@@ -237,7 +237,7 @@ async fn listed(
         .collect();
     let at = match found.len() {
         0 => {
-            return Failure::missing(format!("{} sees no such AKS cluster", reader.caller().name))
+            return Failure::missing(format!("{} has no access to such an AKS cluster", reader.caller().name))
                 .hint(shell("az aks list --output table"))
                 .err();
         }

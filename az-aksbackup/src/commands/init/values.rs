@@ -7,13 +7,13 @@ use clap::ValueEnum;
 /// Redundancy of a new vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Redundancy {
-    /// Three copies in one zone
+    /// Store three copies in one zone
     #[value(name = "LocallyRedundant", alias = "LRS")]
     Local,
-    /// Copies in three zones
+    /// Store copies in three zones
     #[value(name = "ZoneRedundant", alias = "ZRS")]
     Zone,
-    /// Copies in the paired region too
+    /// Store copies in the paired region too
     #[value(name = "GeoRedundant", alias = "GRS")]
     Geo,
 }
@@ -33,9 +33,9 @@ impl Redundancy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "PascalCase")]
 pub(crate) enum SoftDelete {
-    /// What was deleted is kept for a while
+    /// Keep deleted backups for a retention period
     On,
-    /// What was deleted is gone
+    /// Remove deleted backups immediately
     Off,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn schedule(text: &str) -> Result<String, String> {
         ("daily" | "1d" | "p1d" | "24h", _) => Ok("P1D".to_owned()),
         ("weekly" | "1w" | "p1w", _) => Ok("P1W".to_owned()),
         (_, "4" | "6" | "8" | "12") if lower.ends_with('h') => Ok(format!("PT{hours}H")),
-        _ => Err("AKS is backed up every 4h, 6h, 8h, 12h, daily, or weekly".to_owned()),
+        _ => Err("supported intervals for AKS: 4h, 6h, 8h, 12h, daily, and weekly".to_owned()),
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn schedule(text: &str) -> Result<String, String> {
 pub(super) fn retention(text: &str) -> Result<String, String> {
     let upper = text.to_ascii_uppercase();
     let bare = upper.strip_prefix('P').unwrap_or(&upper);
-    let refused = || format!("{text:?} is no period; write 7d, 4w, 3m, 1y or P7D");
+    let refused = || format!("{text:?} isn't a valid retention; use a value such as 7d, 4w, 3m, 1y, or P7D");
     let (unit, number) = "DWMY"
         .chars()
         .find_map(|unit| bare.strip_suffix(unit).map(|number| (unit, number)))

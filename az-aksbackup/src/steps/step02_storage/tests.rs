@@ -34,7 +34,7 @@ fn decide(seen: &Seen) -> Outcome<Decision<StorageChange>> {
 
 #[test]
 fn satisfied_world_needs_nothing() {
-    let evidence = "container aks in account rg-backup/stbackup, snapshots in group rg-snapshots";
+    let evidence = "container aks in account rg-backup/stbackup, snapshots in resource group rg-snapshots";
     assert_eq!(decide(&there()).unwrap(), Decision::Done(evidence.into()));
     let mut tables = CloudTables::default();
     step().record(&there(), &mut tables);

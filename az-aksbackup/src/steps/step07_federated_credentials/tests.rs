@@ -147,7 +147,7 @@ fn who_may_not_look_takes_the_file_s_word_for_the_same_identity_and_issuer() {
     let Decision::Done(evidence) = step().decide(&hidden, &state()).unwrap() else {
         panic!("not done")
     };
-    assert!(evidence.contains("as the state file says"));
+    assert!(evidence.contains("as reported by the state file"));
     let mut kept = tables.clone();
     step().record(&hidden, &mut kept);
     assert_eq!(kept, tables);

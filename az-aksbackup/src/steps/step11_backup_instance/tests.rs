@@ -103,7 +103,10 @@ fn an_error_is_repaired_once_and_then_reported_with_azure_s_advice() {
         panic!("no change")
     };
     assert_eq!(changes.len(), 1, "what exists is not validated");
-    assert_eq!(changes[0].note().warning.as_deref(), Some("Azure says: UserErrorX: no"));
+    assert_eq!(
+        changes[0].note().warning.as_deref(),
+        Some("Azure reports: UserErrorX: no")
+    );
     seen.written = true;
     let failure = step().decide(&seen, &state()).unwrap_err();
     assert_eq!(

@@ -162,7 +162,7 @@ impl Update {
         let now: Vec<Difference> = changeable(&drift::of_instance(&self.target, &own));
         if now != self.differences {
             let why = format!(
-                "backup instance {} was changed by another user meanwhile",
+                "backup instance {} was changed by another user in the meantime",
                 self.instance.name()
             );
             return Ok((Applied::Busy(turns::look_again(why)), None));

@@ -12,7 +12,7 @@ use crate::cluster::flags::ConnectionFlags;
 pub(super) fn read(flags: &ConnectionFlags) -> Outcome<Option<Kubeconfig>> {
     if let Some(path) = &flags.kubeconfig {
         if !path.exists() || path.is_dir() {
-            return Failure::missing(format!("there is no kubeconfig {}", path.display())).err();
+            return Failure::missing(format!("kubeconfig {} doesn't exist", path.display())).err();
         }
         return read_all(std::slice::from_ref(path));
     }
@@ -36,8 +36,8 @@ fn listed() -> Vec<PathBuf> {
 pub(super) fn nowhere() -> String {
     let listed: Vec<String> = listed().iter().map(|path| path.display().to_string()).collect();
     match listed.is_empty() {
-        true => "neither --kubeconfig nor KUBECONFIG names one, and ~/.kube/config does not exist".to_owned(),
-        false => format!("KUBECONFIG names {}, which does not exist", listed.join(", ")),
+        true => "neither --kubeconfig nor KUBECONFIG is set, and ~/.kube/config doesn't exist".to_owned(),
+        false => format!("KUBECONFIG refers to {}, which doesn't exist", listed.join(", ")),
     }
 }
 
@@ -66,13 +66,13 @@ fn unreadable<T>(path: &Path, error: &KubeconfigError) -> Outcome<T> {
     match error {
         KubeconfigError::ReadConfig(why, _) => failure.because(why.to_string()),
         KubeconfigError::Parse(why) => match why.location() {
-            Some(at) => failure.because(format!("it is not valid at line {}, column {}", at.line(), at.column())),
-            None => failure.because("it is not a valid kubeconfig"),
+            Some(at) => failure.because(format!("it is invalid at line {}, column {}", at.line(), at.column())),
+            None => failure.because("it isn't a valid kubeconfig"),
         },
         KubeconfigError::KindMismatch | KubeconfigError::ApiVersionMismatch => {
-            failure.because("it is of another kind than the files before it")
+            failure.because("its kind differs from the files before it")
         }
-        _ => failure.because("it is not a valid kubeconfig"),
+        _ => failure.because("it isn't a valid kubeconfig"),
     }
     .err()
 }

@@ -26,13 +26,21 @@ fn refusal(failure: &'static str, link: Link, cure: impl Into<Fix>) -> Refusal {
 /// What a refusal in Kubernetes' words is.
 pub(super) fn known(words: &str, namespace: &str) -> Refusal {
     const PODS: &str = "kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true";
-    const KEYS: &str = "mend the annotation that the message names, on the service account or the pod template";
+    const KEYS: &str = "fix the annotation named in the message, on the service account or the pod template";
     let has = |part: &str| words.contains(part);
     if has(WEBHOOK) && has("x509: ") {
-        return refusal("WI-WEBHOOK-CERT", Link::Injection, fix!["Look at it: ", shell(PODS)]);
+        return refusal(
+            "WI-WEBHOOK-CERT",
+            Link::Injection,
+            fix!["Check the webhook: ", shell(PODS)],
+        );
     }
     if has(WEBHOOK) && has("failed calling webhook") {
-        return refusal("WI-WEBHOOK-DOWN", Link::Injection, fix!["Look at it: ", shell(PODS)]);
+        return refusal(
+            "WI-WEBHOOK-DOWN",
+            Link::Injection,
+            fix!["Check the webhook: ", shell(PODS)],
+        );
     }
     if has("token expiration ") && has(" not valid") {
         return refusal("WI-TTL-ANNOTATION", Link::Injection, KEYS);
@@ -44,7 +52,7 @@ pub(super) fn known(words: &str, namespace: &str) -> Refusal {
         return refusal(
             "WI-SA-ABSENT",
             Link::ServiceAccounts,
-            fix!["make the service account anew: ", kubectl("verify"), " names the line"],
+            fix!["re-create the service account: ", kubectl("verify"), " names the line"],
         );
     }
     if has("exceeded quota") {
@@ -52,7 +60,7 @@ pub(super) fn known(words: &str, namespace: &str) -> Refusal {
             "K8S-QUOTA",
             Link::Pods,
             fix![
-                "raise the quota: ",
+                "ask its owner to raise the quota: ",
                 shell(format!("kubectl edit resourcequota --namespace {namespace}"))
             ],
         );
@@ -61,21 +69,21 @@ pub(super) fn known(words: &str, namespace: &str) -> Refusal {
         return refusal(
             "EXT-POLICY-PODS",
             Link::Pods,
-            "exclude the namespace from the policy that the message names, or allow the extension's images",
+            "exclude the namespace from the policy named in the message, or allow the extension's images",
         );
     }
     if is_denied(words) {
         return refusal(
             "K8S-ADMISSION",
             Link::Pods,
-            "exempt the namespace from the webhook or policy that the message names",
+            "exempt the namespace from the webhook or policy named in the message",
         );
     }
     refusal(
         "",
         Link::Pods,
         fix![
-            "mend what refuses the pod: ",
+            "fix what rejects the pod: ",
             shell(format!("kubectl get events --namespace {namespace}"))
         ],
     )

@@ -11,9 +11,9 @@ use crate::cluster::storage_locations::StorageLocation;
 
 /// Returns what to do about a location whose settings differ from the target's.
 pub(super) fn correction(location: &StorageLocation, state: &State, namespace: &NamespaceName) -> Fix {
-    let settings = fix!["if the extension's settings in Azure differ as well: ", az("prepare")];
+    let settings = fix!["if the extension's settings in Azure differ too, run: ", az("prepare")];
     match patch(location, state, namespace) {
-        Some(patch) => fix!["correct it, if its owner did not change it on purpose: ", patch, "; "].and(settings),
+        Some(patch) => fix!["correct it, unless its owner changed it on purpose: ", patch, "; "].and(settings),
         None => fix![az("prepare"), " (compares the extension's settings)"],
     }
 }

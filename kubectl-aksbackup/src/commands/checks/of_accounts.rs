@@ -35,7 +35,7 @@ fn annotations(sight: &Sight, state: &State) -> Vec<Check> {
         return vec![unreadable(
             LINK,
             NAME,
-            "which service accounts the extension uses, and what they carry,",
+            "the service accounts of the extension and their annotations",
             &right,
         )];
     };
@@ -46,7 +46,7 @@ fn annotations(sight: &Sight, state: &State) -> Vec<Check> {
         match accounts.iter().find(|own| own.name == *name) {
             None => {
                 absent.push(name);
-                faults.add("WI-SA-ABSENT", format!("{name} does not exist"));
+                faults.add("WI-SA-ABSENT", format!("{name} doesn't exist"));
             }
             Some(own) => {
                 let differs = own
@@ -81,13 +81,13 @@ fn faults_of(own: &ServiceAccount, wanted: Option<&str>, state: &State, faults: 
         return bare(own, state, faults);
     };
     if client_id.parse::<ClientId>().is_err() {
-        let says = format!("{name} has {client_id:?}, which is not a client ID");
+        let says = format!("{name} has {client_id:?}, which isn't a client ID");
         return faults.add("WI-SA-WRONG-CLIENT", says);
     }
     let Some(wanted) = wanted.filter(|wanted| !wanted.eq_ignore_ascii_case(client_id)) else {
         return;
     };
-    let says = format!("{name} has client ID {client_id} and not {wanted}");
+    let says = format!("{name} has client ID {client_id}; expected {wanted}");
     // What this program once wrote was right then: the identity is another one since.
     let stale = own.ours && own.other_manager.is_none() && state.cloud.identity.is_some();
     faults.add(
@@ -105,15 +105,15 @@ fn bare(own: &ServiceAccount, state: &State, faults: &mut Faults) {
     let name = &own.name;
     let near = typos(own.keys.keys().map(String::as_str));
     if let Some(key) = near.first() {
-        let says = format!("{name} carries {key:?} in place of {CLIENT_ID_ANNOTATION}");
+        let says = format!("{name} has {key:?} instead of {CLIENT_ID_ANNOTATION}");
         return faults.add("WI-SA-TYPO", says);
     }
     match was_annotated(state, name) {
         true => faults.add(
             "EXT-DRIFT",
-            format!("{name} has no client ID, and the state file says that it was set"),
+            format!("{name} has no client ID annotation, although the state file reports it as set"),
         ),
-        false => faults.add("WI-SA-NO-CLIENT", format!("{name} has no client ID")),
+        false => faults.add("WI-SA-NO-CLIENT", format!("{name} has no client ID annotation")),
     }
 }
 
@@ -127,9 +127,9 @@ fn was_annotated(state: &State, name: &ObjectName) -> bool {
 fn reported(accounts: usize, at: Option<Timestamp>) -> Check {
     let since = at.map_or_else(|| "at an unknown time".to_owned(), minute);
     let says = format!(
-        "one for each of {accounts} service accounts was reported by the cloud side {since} and not checked here"
+        "one for each of {accounts} service accounts, reported by the cloud side {since}; not checked in this run"
     );
-    Check::unknown(Link::FederatedCredentials, CREDENTIALS, says).hinted(fix!["to check them: ", az("verify")])
+    Check::unknown(Link::FederatedCredentials, CREDENTIALS, says).hinted(fix!["to check them, run: ", az("verify")])
 }
 
 /// What the state file says of federated credentials: the cluster does not know them.
@@ -137,10 +137,10 @@ fn credentials(sight: &Sight, state: &State) -> Check {
     const NAME: &str = CREDENTIALS;
     const LINK: Link = Link::FederatedCredentials;
     let Some(table) = &state.cloud.federation else {
-        return Check::unknown(LINK, NAME, "no state file says which there are");
+        return Check::unknown(LINK, NAME, "no state file lists them");
     };
     if sight.deployments.is_none() {
-        return Check::unknown(LINK, NAME, "which service accounts need one may not be seen");
+        return Check::unknown(LINK, NAME, "the service accounts that require one can't be read");
     }
     let names = used(sight.deployments());
     let bare: Vec<String> = names

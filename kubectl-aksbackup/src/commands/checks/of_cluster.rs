@@ -36,32 +36,29 @@ pub(crate) fn same_cluster(issuer: Option<&str>, state: &State) -> Check {
         (Some(_), None) => Check::unknown(
             LINK,
             NAME,
-            "the issuer may not be read: it cannot be proved that this is the state file's cluster",
+            "the signed-in user isn't authorized to read the issuer, so the cluster can't be matched with the state \
+             file",
         )
-        .hinted("ask a cluster admin for the right to get /.well-known/openid-configuration"),
-        (None, Some(own)) => Check::ok(
-            LINK,
-            NAME,
-            format!("issuer {own}; there is no state file to compare it with"),
-        ),
-        (None, None) => Check::unknown(LINK, NAME, "neither the API server nor a state file names an issuer")
-            .hinted("ask a cluster admin for the right to get /.well-known/openid-configuration"),
+        .hinted("ask a cluster admin for permission to get /.well-known/openid-configuration"),
+        (None, Some(own)) => Check::ok(LINK, NAME, format!("issuer {own}; no state file to compare it with")),
+        (None, None) => Check::unknown(LINK, NAME, "neither the API server nor a state file has an issuer")
+            .hinted("ask a cluster admin for permission to get /.well-known/openid-configuration"),
     }
 }
 
 fn another(wanted: &str, own: &str) -> Check {
-    let says = format!("the API server names issuer {own}, the state file {wanted}: this is another cluster");
+    let says = format!("the API server's issuer is {own}, but the state file has {wanted}: this is another cluster");
     let cure = match wanted.trim_end_matches('/') == own.trim_end_matches('/') {
         true => fix![
-            "they differ in the trailing slash alone: ",
+            "only the trailing slash differs: ",
             az("prepare"),
             " reads the issuer from Azure again"
         ],
-        false => "choose the right one: --context NAME, or --state FILE".into(),
+        false => "select the right cluster or state file: --context NAME, or --state FILE".into(),
     };
     Check::error(Link::Cluster, "cluster", says, cure)
         .because(format!("issuer of the API server = {own}"))
-        .because(format!("issuer of the state file = {wanted}"))
+        .because(format!("issuer in the state file = {wanted}"))
         .proves("K8S-WRONG-CONTEXT")
 }
 
@@ -71,8 +68,10 @@ fn issuer(own: Option<&str>) -> Option<Check> {
     let host = own.strip_prefix("https://")?.split('/').next()?;
     let inner = host.starts_with("kubernetes.default.svc") || host.ends_with(".azmk8s.io");
     inner.then(|| {
-        let says =
-            format!("tokens carry the API server's own address as their issuer ({own}), which Entra cannot read");
+        let says = format!(
+            "tokens have the API server's own address as their issuer ({own}), which Microsoft Entra ID \
+                can't read"
+        );
         Check::error(Link::Cluster, "issuer", says, az("prepare"))
             .because(format!("issuer = {own}"))
             .proves("CLU-OIDC-OFF")
@@ -85,16 +84,16 @@ pub(crate) fn other_veleros(found: Option<&[String]>) -> Check {
     const LINK: Link = Link::Cluster;
     match found {
         None => unreadable(LINK, NAME, "deployments of other namespaces", "list deployments.apps"),
-        Some([]) => Check::ok(LINK, NAME, "there is none"),
+        Some([]) => Check::ok(LINK, NAME, "none found"),
         Some(found) => Check::error(
             LINK,
             NAME,
             format!(
-                "the cluster has another Velero ({}), and both would use the same custom resources",
+                "the cluster has another Velero installation ({}), and both would use the same custom resources",
                 some_of(found)
             ),
-            "decide with its owner which of the two stays: removing one with its custom resource definitions also removes the \
-             backup objects of the other",
+            "decide with its owner which of the two stays: removing one with its custom resource definitions also \
+             deletes the backup objects of the other",
         )
         .proves("CLU-OTHER-VELERO"),
     }
@@ -118,7 +117,7 @@ fn nodes(found: Option<&[Node]>) -> Check {
         .map(|node| format!("{} is {}", node.name, node.platform))
         .collect();
     let says = format!(
-        "the extension runs on {PLATFORM} alone, and there is no such node: {}",
+        "the extension runs only on {PLATFORM}, and no node has that platform: {}",
         some_of(&own)
     );
     Check::error(
@@ -126,7 +125,7 @@ fn nodes(found: Option<&[Node]>) -> Check {
         NAME,
         says,
         fix![
-            format!("add a node pool of {PLATFORM}: "),
+            format!("add a {PLATFORM} node pool: "),
             shell("az aks nodepool add --resource-group GROUP --cluster-name CLUSTER --name linux --os-type Linux")
         ],
     )
@@ -154,7 +153,7 @@ pub(crate) fn webhook(
         Some([]) => Check::error(
             LINK,
             NAME,
-            "the webhook of workload identity is not installed",
+            "the workload identity webhook isn't installed",
             fix![
                 "enable workload identity: ",
                 az("prepare"),
@@ -167,12 +166,12 @@ pub(crate) fn webhook(
             LINK,
             NAME,
             format!(
-                "configuration {} has no caBundle, so that the API server trusts no answer",
+                "configuration {} has no caBundle, so the API server doesn't trust the webhook",
                 one.name
             ),
             fix![
                 shell("az aks update --resource-group GROUP --name CLUSTER"),
-                " (sets the webhook up anew)"
+                " (configures the webhook again)"
             ],
         )
         .because("webhooks[].clientConfig.caBundle is empty")
@@ -181,7 +180,7 @@ pub(crate) fn webhook(
         Some(several) => {
             let names: Vec<String> = several.iter().map(|own| own.name.clone()).collect();
             let says = format!(
-                "the webhook of workload identity is installed more than once: {}",
+                "the workload identity webhook is installed more than once: {}",
                 names.join(", ")
             );
             let cure = fix![
@@ -204,12 +203,9 @@ fn asked(
     const LINK: Link = Link::Injection;
     let name = &one.name;
     match passing(one, namespace.as_str(), around.labels.as_ref(), pod) {
-        None => Check::ok(LINK, NAME, format!("workload identity has its webhook, in {name}")),
+        None => Check::ok(LINK, NAME, format!("installed: {name}")),
         Some(own) => {
-            let says = format!(
-                "the webhook of workload identity is installed, in {name}, but {}",
-                own.says
-            );
+            let says = format!("the workload identity webhook {name} is installed, but {}", own.says);
             Check::error(LINK, NAME, says, own.fix).proves("WI-WEBHOOK-BYPASS")
         }
     }

@@ -57,11 +57,11 @@ fn injector(sight: &Sight) -> Option<Check> {
                 LINK,
                 NAME,
                 format!(
-                    "none of {} is available: no labelled pod can be made until one is",
+                    "none of {} is available: no labeled pod can be created until one is",
                     own.wanted
                 ),
                 fix![
-                    "Look at them: ",
+                    "Check them: ",
                     shell("kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true")
                 ],
             )
@@ -112,7 +112,7 @@ fn templates(sight: &Sight, state: &State) -> Vec<Check> {
         };
         (Verdict::Error, cure)
     };
-    faults.checks(LINK, NAME, || format!("{} carry label {USE_LABEL}", all.len()), judge)
+    faults.checks(LINK, NAME, || format!("{} have label {USE_LABEL}", all.len()), judge)
 }
 
 fn label(own: &Deployment, state: &State, faults: &mut Faults) {
@@ -122,23 +122,20 @@ fn label(own: &Deployment, state: &State, faults: &mut Faults) {
         Some(value) => faults.add(
             "WI-LABEL-VALUE",
             match own.rival() {
-                Some(manager) => format!("{name} has {USE_LABEL}={value:?} and not \"true\", set by {manager}"),
-                None => format!("{name} has {USE_LABEL}={value:?} and not \"true\""),
+                Some(manager) => format!("{name} has {USE_LABEL}={value:?} instead of \"true\", set by {manager}"),
+                None => format!("{name} has {USE_LABEL}={value:?} instead of \"true\""),
             },
         ),
         None => {
             let meta = own.template.metadata.iter();
             let keys = meta.flat_map(|meta| meta.labels.iter().chain(&meta.annotations).flatten());
             if let Some(key) = typos(keys.map(|(key, _)| key.as_str())).first() {
-                return faults.add(
-                    "WI-SA-TYPO",
-                    format!("{name} carries {key:?} in place of label {USE_LABEL}"),
-                );
+                return faults.add("WI-SA-TYPO", format!("{name} has {key:?} instead of label {USE_LABEL}"));
             }
             match was_labelled(own, state) {
                 true => faults.add(
                     "EXT-DRIFT",
-                    format!("{name} lacks label {USE_LABEL}, which was set once"),
+                    format!("{name} lacks label {USE_LABEL}, which had been set"),
                 ),
                 false => faults.add("WI-LABEL-MISSING", format!("{name} lacks label {USE_LABEL}")),
             }

@@ -52,12 +52,12 @@ fn namespaces(instance: &InstanceTarget, volumes: &[Volume]) -> Check {
         .map(|name| format!(" --include-namespace {name}"))
         .collect();
     let hint = fix![
-        "to include them in the target: ",
+        "to include them in the target, run: ",
         az(format!("init{flags}")),
-        ", then change the backup instance: ",
+        ", then update the backup instance: ",
         az("protect")
     ];
-    let says = format!("namespaces with volumes are not backed up: {}", some_of(&left));
+    let says = format!("namespaces with volumes aren't backed up: {}", some_of(&left));
     Check::warning(LINK, NAME, says, hint).proves("VLT-NS-GAP")
 }
 
@@ -69,9 +69,9 @@ fn tiered(volumes: &[Volume]) -> Check {
         .filter_map(|own| Some(format!("{} is {}", own.name, own.untiered.as_ref()?)))
         .collect();
     if bad.is_empty() {
-        return Check::ok(LINK, NAME, "nothing is known to keep a disk out");
+        return Check::ok(LINK, NAME, "no setting excludes a disk");
     }
-    let says = format!("disks are not copied to the vault tier: {}", some_of(&bad));
+    let says = format!("disks aren't copied to the vault tier: {}", some_of(&bad));
     let hint = "keep their backups in the operational tier only, or move the data to disks without these settings";
     Check::warning(LINK, NAME, says, hint).proves("JOB-TIERING")
 }
@@ -87,16 +87,13 @@ fn volumes(sight: &Sight) -> Check {
         driver => format!("of {driver}"),
     }));
     if kinds.is_empty() {
-        return Check::ok(LINK, NAME, format!("{} in use, each on a disk", all.len()));
+        return Check::ok(LINK, NAME, format!("{} in use, all on disks", all.len()));
     }
     let kinds: Vec<String> = kinds
         .into_iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
-    let says = format!(
-        "backups leave out volumes that are on no Azure disk: {}",
-        kinds.join(", ")
-    );
+    let says = format!("volumes that aren't Azure disks aren't backed up: {}", kinds.join(", "));
     let names: Vec<String> = all
         .iter()
         .filter(|own| own.driver != DISK)
@@ -106,7 +103,7 @@ fn volumes(sight: &Sight) -> Check {
         LINK,
         NAME,
         says,
-        "protect these by other means, or leave their namespaces out of the backup",
+        "protect these volumes by other means, or exclude their namespaces from the backup",
     )
     .because(format!("volumes: {}", some_of(&names)))
     .proves("JOB-VOLUMES-SKIPPED")
@@ -127,7 +124,7 @@ fn claims(sight: &Sight) -> Check {
         .map(|own| format!("{} is {}", own.name, own.phase))
         .collect();
     if bad.is_empty() {
-        return Check::ok(LINK, NAME, "each has its volume");
+        return Check::ok(LINK, NAME, "each is bound to a volume");
     }
     let says = format!("backups fail for claims without a volume: {}", some_of(&bad));
     Check::warning(

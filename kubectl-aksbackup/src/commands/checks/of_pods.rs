@@ -41,14 +41,14 @@ pub(crate) fn namespace(phase: Option<&str>, name: &NamespaceName) -> Check {
             &format!("namespace {name}"),
             &format!("get namespaces in namespace {name}"),
         ),
-        Some("") => Check::ok(LINK, NAME, format!("{name} does not exist; the extension makes it")),
+        Some("") => Check::ok(LINK, NAME, format!("{name} doesn't exist; the extension creates it")),
         Some("Terminating") => Check::error(
             LINK,
             NAME,
-            format!("{name} is being deleted, and nothing can be made in it until it is gone"),
+            format!("{name} is being deleted; nothing can be created in it until the deletion finishes"),
             fix![
                 shell(format!("kubectl get namespace {name} -o yaml")),
-                " (status.conditions names what keeps it); when it is gone: ",
+                " (status.conditions names what blocks the deletion); then run: ",
                 az("prepare")
             ],
         )
@@ -64,7 +64,7 @@ fn of_extension(phase: Option<&str>, name: &NamespaceName) -> Check {
         Some("") => Check::error(
             LINK,
             "namespace",
-            format!("there is no namespace {name}"),
+            format!("namespace {name} doesn't exist"),
             az("prepare"),
         )
         .proves("K8S-NS-ABSENT"),
@@ -85,13 +85,13 @@ fn extension(sight: &Sight) -> Check {
         Some([]) if sight.without_velero.is_some() => {
             let says = sight.without_velero.clone().unwrap_or_default();
             let fix = fix![
-                "compare the containers with those that this program knows, and update it: ",
+                "compare the containers with those that this program recognizes, and update the program: ",
                 shell(format!("kubectl get deployments --namespace {namespace} --output wide"))
             ];
             Check::error(LINK, NAME, says, fix)
         }
         Some([]) => {
-            let says = format!("there is no deployment {AGENT_DEPLOYMENT} in namespace {namespace}");
+            let says = format!("deployment {AGENT_DEPLOYMENT} doesn't exist in namespace {namespace}");
             let check = Check::error(LINK, NAME, says, az("prepare"));
             // Without the namespace there is nothing more to be said than that.
             match sight.around.namespace.as_deref() {
@@ -128,9 +128,9 @@ fn agents(sight: &Sight) -> Option<Check> {
             Check::error(
                 LINK,
                 NAME,
-                format!("AKS's own agents of extensions do not run: {}", some_of(&down)),
+                format!("the AKS extension agents aren't running: {}", some_of(&down)),
                 fix![
-                    "look at the nodes and at what evicts them: ",
+                    "check the nodes, and what evicts the agents: ",
                     shell("kubectl describe pods --namespace kube-system")
                 ],
             )
@@ -156,7 +156,7 @@ fn rollouts(sight: &Sight) -> Vec<Check> {
             Rollout::Complete => continue,
             Rollout::Going(why) => {
                 let cure = fix![
-                    "wait for it: ",
+                    "wait for the rollout: ",
                     shell(format!(
                         "kubectl rollout status deployment {name} --namespace {namespace}"
                     ))
@@ -190,7 +190,7 @@ fn refusals(sight: &Sight) -> Vec<Check> {
         .filter_map(|own| Some((own, own.refused.as_deref()?)));
     let check = |(own, words): (&crate::cluster::deployments::Deployment, &str)| {
         let known = admission::known(words, sight.namespace.as_str());
-        let says = format!("new pods of deployment {} are refused: {words}", own.name);
+        let says = format!("new pods of deployment {} are rejected: {words}", own.name);
         let check = Check::error(known.link, "admission", says, known.cure)
             .because(format!("condition ReplicaFailure of deployment {} = True", own.name));
         match known.failure {
@@ -237,7 +237,7 @@ fn pods(sight: &Sight) -> Vec<Check> {
 fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
     let name = &pod.name;
     if let Some(why) = &pod.unscheduled {
-        faults.add("K8S-PENDING", format!("pod {name} has no node: {why}"));
+        faults.add("K8S-PENDING", format!("pod {name} isn't scheduled: {why}"));
     }
     let of_virtual = sight
         .around
@@ -258,7 +258,7 @@ fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
         let container = &own.container;
         if own.ended.as_deref() == Some("OOMKilled") {
             let says = format!(
-                "container {container} of pod {name} was killed for lack of memory, {} restarts",
+                "container {container} of pod {name} was killed because it ran out of memory, {} restarts",
                 own.restarts
             );
             faults.add("JOB-OOM", says);
@@ -275,7 +275,7 @@ fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
         };
         faults.add(
             failure,
-            format!("container {container} of pod {name} waits: {reason}: {message}"),
+            format!("container {container} of pod {name} is waiting: {reason}: {message}"),
         );
     }
 }
@@ -283,13 +283,15 @@ fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
 fn cure(failure: &str, namespace: &NamespaceName) -> Fix {
     match failure {
         "K8S-PENDING" => fix![
-            "ask the owner of the taint or quota that the message names, or add nodes: ",
+            "ask the owner of the taint or quota named in the message, or add nodes: ",
             shell("az aks nodepool scale --resource-group GROUP --cluster-name CLUSTER --name POOL --node-count COUNT")
         ],
-        "K8S-IMAGEPULL" => "open the cluster's way to mcr.microsoft.com and *.data.mcr.microsoft.com".into(),
+        "K8S-IMAGEPULL" => "allow the cluster to reach mcr.microsoft.com and *.data.mcr.microsoft.com".into(),
         "K8S-CRASHLOOP" => kubectl("logs --previous").into(),
-        "JOB-OOM" => "give Velero more memory: the extension's setting resources.limits.memory".into(),
-        "WI-VIRTUAL-NODE" => "keep the extension off virtual nodes: taint them, or set a node selector".into(),
+        "JOB-OOM" => "increase Velero's memory limit: the extension's setting resources.limits.memory".into(),
+        "WI-VIRTUAL-NODE" => {
+            "keep the extension's pods off virtual nodes: taint the nodes, or set a node selector".into()
+        }
         _ => shell(format!("kubectl describe pods --namespace {namespace}")).into(),
     }
 }
@@ -302,7 +304,7 @@ fn events(sight: &Sight) -> Check {
         return unreadable(LINK, NAME, "events", &right);
     };
     let Some(newest) = all.first() else {
-        return Check::ok(LINK, NAME, "there is no warning");
+        return Check::ok(LINK, NAME, "no warnings");
     };
     let age = newest
         .at
@@ -310,7 +312,7 @@ fn events(sight: &Sight) -> Check {
         .map(|(at, now)| human(now.duration_since(at).unsigned_abs()));
     let age = age.map(|age| format!(" {age} ago")).unwrap_or_default();
     let says = format!(
-        "{} warnings, the newest{age}: {} {}",
+        "{} warnings, the most recent{age}: {} {}",
         all.len(),
         newest.object,
         newest.reason

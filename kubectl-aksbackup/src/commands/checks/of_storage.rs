@@ -23,11 +23,12 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
         return vec![unreadable(LINK, NAME, "backup storage locations", &right)];
     };
     if !locations.known {
-        let says = "Velero's kinds are not installed: there is no BackupStorageLocation in this cluster's API";
+        let says = "Velero's custom resource definitions aren't installed: the cluster's API has no \
+            BackupStorageLocation";
         return vec![Check::error(LINK, NAME, says, reinstallation()).proves("BSL-CRD-ABSENT")];
     }
     let Some(location) = default_of(&locations.items) else {
-        let says = format!("there is no storage location {STORAGE_LOCATION}");
+        let says = format!("backup storage location {STORAGE_LOCATION} doesn't exist");
         return vec![Check::error(LINK, NAME, says, reinstallation()).proves("BSL-ABSENT")];
     };
     let mut all = settings(location, &locations.items, state, namespace);
@@ -39,8 +40,8 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
 /// What brings back what the extension's installation creates. `prepare` finds the extension installed and changes nothing.
 fn reinstallation() -> Fix {
     fix![
-        "if the extension is installed, only a new installation creates it again; decide that with the platform team, because \
-         scheduled backups fail meanwhile. To check the extension: ",
+        "if the extension is installed, only reinstalling it creates the location again; decide that with the \
+         platform team, because scheduled backups fail meanwhile. To check the extension: ",
         az("verify")
     ]
 }
@@ -58,7 +59,7 @@ fn settings(
     if location.account.is_empty() {
         faults.add(
             "EXT-CONFIG-UNMAPPED",
-            format!("storage location {name} names no storage account"),
+            format!("backup storage location {name} has no storage account"),
         );
     }
     if location.container.contains('/') {
@@ -76,7 +77,7 @@ fn settings(
     if !all.iter().any(|own| own.default) {
         faults.add(
             "BSL-NO-DEFAULT",
-            format!("no storage location is the default one, not even {name}"),
+            format!("no backup storage location is the default, not even {name}"),
         );
     }
     let other = all.iter().find(|own| own.default && own.name != *name);
@@ -85,31 +86,38 @@ fn settings(
     {
         faults.add(
             "",
-            format!("storage location {} is the default one, and {name} is not", other.name),
+            format!(
+                "backup storage location {} is the default instead of {name}",
+                other.name
+            ),
         );
     }
     if location.credential {
         faults.add(
             "BSL-SECRET-WINS",
-            format!("storage location {name} names a secret, which goes before workload identity"),
+            format!(
+                "backup storage location {name} refers to a secret, which takes precedence over workload \
+                identity"
+            ),
         );
     }
     let judge = |failure: &str| match failure {
         "BSL-NO-DEFAULT" | "BSL-SECRET-WINS" => (Verdict::Warning, correction(location, state, namespace)),
         "" => (
             Verdict::Warning,
-            "decide with its owner which of the two is the default one: backups that name no location go there".into(),
+            "decide with its owner which of the two is the default: backups that name no location are stored there"
+                .into(),
         ),
         _ => (Verdict::Error, correction(location, state, namespace)),
     };
     let known = state.target.is_some();
     let well = || {
         format!(
-            "{name} is the default one{}",
+            "{name} is the default{}",
             if known {
                 ""
             } else {
-                ", and there is no state file to compare it with"
+                "; no state file to compare it with"
             }
         )
     };
@@ -153,7 +161,7 @@ fn target(location: &StorageLocation, state: &State, namespace: &NamespaceName) 
     ];
     let differ = |(what, own, wanted): &(&str, Option<String>, String)| {
         let own = own.as_ref().filter(|own| !own.is_empty() && !same(own, wanted))?;
-        Some(format!("{what} {own} and not {wanted}"))
+        Some(format!("{what} is {own}; expected {wanted}"))
     };
     let wrong: Vec<String> = pairs.iter().filter_map(differ).collect();
     if wrong.is_empty() {
@@ -163,7 +171,7 @@ fn target(location: &StorageLocation, state: &State, namespace: &NamespaceName) 
         );
         return Some(Check::ok(LINK, NAME, says));
     }
-    let says = format!("backups go to {}", wrong.join(", "));
+    let says = format!("backups are stored in {}", wrong.join(", "));
     Some(Check::error(LINK, NAME, says, correction(location, state, namespace)).proves("STO-WRONG-TARGET"))
 }
 
@@ -186,7 +194,7 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
     };
     if location.phase.is_empty() && location.validated.is_none() {
         let says = format!(
-            "Velero has never validated storage location {}{}",
+            "Velero has never validated backup storage location {}{}",
             location.name,
             trouble(sight)
         );
@@ -194,7 +202,7 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
             LINK,
             NAME,
             says,
-            fix!["run this again in a minute; then: ", kubectl("logs")],
+            fix!["run this command again in a minute, then: ", kubectl("logs")],
         );
         return facts(check.proves("BSL-NO-PHASE"));
     }
@@ -214,7 +222,7 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
     }
     if sight.pods.is_none() && location.is_available() {
         let says = format!(
-            "{} is Available; whether to the pods that run may not be seen",
+            "{} is Available, but the running pods can't be read to compare their start",
             location.name
         );
         return facts(Check::unknown(LINK, NAME, says));
@@ -232,7 +240,7 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
             LINK,
             NAME,
             format!(
-                "{} is Available, container {} in account {} was reached since the pods started",
+                "{} is Available; container {} in account {} was reached after the pods started",
                 location.name, location.container, location.account
             ),
         ),
@@ -241,15 +249,15 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
             LINK,
             NAME,
             silent(location),
-            fix!["run this again in a minute; then: ", kubectl("logs")],
+            fix!["run this command again in a minute, then: ", kubectl("logs")],
         ),
         Access::Unknown(why) => Check::warning(
             LINK,
             NAME,
             why,
-            fix!["run this again in a minute; then: ", kubectl("logs")],
+            fix!["run this command again in a minute, then: ", kubectl("logs")],
         ),
-        Access::Absent => Check::error(LINK, NAME, "it is gone", reinstallation()).proves("BSL-ABSENT"),
+        Access::Absent => Check::error(LINK, NAME, "it no longer exists", reinstallation()).proves("BSL-ABSENT"),
     })
 }
 
@@ -269,6 +277,6 @@ fn trouble(sight: &Sight) -> String {
     let mut velero = sight.pods().iter().filter(|pod| !pod.ending && pod.runs_velero());
     let trouble = velero.find_map(|pod| pod.trouble.clone());
     trouble
-        .map(|why| format!(": it does not run, {why}"))
+        .map(|why| format!(": it isn't running, {why}"))
         .unwrap_or_default()
 }

@@ -25,7 +25,12 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
         _ => None,
     };
     if let Some(right) = right {
-        return vec![unreadable(LINK, NAME, "what the extension's pods carry", &right)];
+        return vec![unreadable(
+            LINK,
+            NAME,
+            "the environment of the extension's pods",
+            &right,
+        )];
     }
     let eye = Eye {
         expected: Expected {
@@ -42,7 +47,7 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     for own in sight.deployments().iter().filter(|own| own.rollout != Rollout::Empty) {
         let pods = live(own, sight.pods());
         if pods.is_empty() {
-            faults.add("", format!("deployment {} has no pod", own.name));
+            faults.add("", format!("deployment {} has no pods", own.name));
         }
         pods.iter().for_each(|pod| eye.look(own, pod, sight, &mut faults));
     }
@@ -76,7 +81,7 @@ impl Eye {
         if pod.containers.is_empty() {
             return faults.add(
                 "WI-NOT-INJECTED",
-                format!("pod {name} has no container that could use workload identity"),
+                format!("no container of pod {name} could use workload identity"),
             );
         }
         let lacks: Vec<(&Injected, Vec<Lack>)> = pod
@@ -105,10 +110,13 @@ impl Eye {
         let (name, container) = (&pod.name, &own.container);
         let says = match lack {
             Lack::Token(Some(audience)) => {
-                format!("pod {name} has a token for {audience} and not {AUDIENCE} in container {container}")
+                format!(
+                    "container {container} of pod {name} has a token for audience {audience}; expected \
+                    {AUDIENCE}"
+                )
             }
             Lack::Token(None) => {
-                format!("pod {name} names a token file in container {container}, and no token is mounted there")
+                format!("container {container} of pod {name} refers to a token file, but no token is mounted there")
             }
             _ => format!("pod {name} runs without workload identity: container {container} has no token file"),
         };
@@ -137,7 +145,7 @@ impl Eye {
         match lack {
             Lack::ClientId { from: true } => {
                 let says =
-                    format!("pod {name} takes its client ID from elsewhere (valueFrom) in container {container}");
+                    format!("container {container} of pod {name} takes its client ID from another source (valueFrom)");
                 faults.add("WI-ENV-PRESET", says);
             }
             Lack::OtherClientId(uses) => {
@@ -147,10 +155,10 @@ impl Eye {
                     () if annotated.is_some_and(|own| !own.eq_ignore_ascii_case(uses)) => "WI-POD-STALE",
                     () => "",
                 };
-                let wanted = wanted.map(|wanted| format!(" and not {wanted}")).unwrap_or_default();
+                let wanted = wanted.map(|wanted| format!("; expected {wanted}")).unwrap_or_default();
                 faults.add(
                     failure,
-                    format!("pod {name} uses client ID {uses} in container {container}{wanted}"),
+                    format!("container {container} of pod {name} uses client ID {uses}{wanted}"),
                 );
             }
             _ => {
@@ -159,7 +167,7 @@ impl Eye {
                 } else {
                     "WI-SA-NO-CLIENT"
                 };
-                let says = format!("pod {name} has a token file and no client ID in container {container}");
+                let says = format!("container {container} of pod {name} has a token file but no client ID");
                 faults.add(failure, says);
             }
         }
@@ -172,9 +180,9 @@ impl Eye {
             "WI-TENANT",
             match uses {
                 Some(uses) => format!(
-                    "pod {name} signs in to tenant {uses} in container {container}, the state file says {wanted}"
+                    "container {container} of pod {name} signs in to tenant {uses}; the state file has {wanted}"
                 ),
-                None => format!("pod {name} has no tenant in container {container}"),
+                None => format!("container {container} of pod {name} has no tenant ID"),
             },
         );
     }
@@ -193,7 +201,7 @@ impl Eye {
         };
         if pod.uses(&ours) && !right(&pod.service_account) && !accounts.any(right) {
             let says = format!(
-                "pod {} was rolled out while the cluster had another issuer than {issuer}",
+                "pod {} was created when the cluster had another issuer than {issuer}",
                 pod.name
             );
             faults.add("CLU-OIDC-JUST-ENABLED", says);

@@ -350,7 +350,7 @@ fn a_fix_is_a_command_of_either_program() {
     let cures: Vec<String> = fixes.map(ToString::to_string).collect();
     assert_eq!(
         cures,
-        ["kubectl aksbackup configure", "to check them: az aksbackup verify",]
+        ["kubectl aksbackup configure", "to check them, run: az aksbackup verify",]
     );
 }
 

@@ -35,7 +35,7 @@ pub(super) fn known(failure: &Failure) -> Option<&'static str> {
     ]) {
         return Some("K8S-TIMEOUT");
     }
-    (failure.exit == Exit::NotPermitted && has(&["lacks rights", "forbidden"])).then_some("K8S-FORBIDDEN")
+    (failure.exit == Exit::NotPermitted && has(&["lacks permissions", "forbidden"])).then_some("K8S-FORBIDDEN")
 }
 
 #[cfg(test)]
@@ -58,7 +58,9 @@ mod tests {
         let plugin = Failure::not_permitted("cannot start credential plugin kubelogin of the kubeconfig");
         assert_eq!(known(&plugin), Some("K8S-KUBELOGIN"));
         assert_eq!(
-            known(&Failure::not_permitted("jane lacks rights that this command needs")),
+            known(&Failure::not_permitted(
+                "jane lacks permissions that this command requires"
+            )),
             Some("K8S-FORBIDDEN")
         );
     }

@@ -14,7 +14,7 @@ use crate::commands::{doctor, session};
 /// Returns the objects and logs of the cluster; what can't be read says why in its file.
 pub(super) async fn files(cli: &Cli, state: &State) -> Vec<BundleFile> {
     let console = cli.common.console();
-    console.progress("report", "reads objects and logs");
+    console.progress("report", "reading objects and logs");
     let files = match session::reader(cli, state) {
         Ok(reader) => of_cluster(&reader).await,
         Err(failure) => vec![BundleFile::new("cluster/not-read.txt", failure.to_string())],

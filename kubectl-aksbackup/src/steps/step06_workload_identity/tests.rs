@@ -76,7 +76,7 @@ fn without_the_extension_or_its_identity_it_is_the_platform_team_s_turn() {
         deployments: vec![],
         ..seen()
     };
-    assert!(turn(decide(&none, &testing::state())).why.contains("not installed"));
+    assert!(turn(decide(&none, &testing::state())).why.contains("isn't installed"));
     let mut state = testing::state();
     state.cloud.identity = None;
     assert!(turn(decide(&seen(), &state)).why.contains("identity"));

@@ -52,11 +52,17 @@ impl Change for RolloutChange {
                     (Some(rival), Some(replaced)) => Some(format!("{rival}; {replaced}")),
                     (rival, replaced) => rival.or(replaced),
                 };
-                let summary = format!("label the pods of deployment {} and roll it out once", deployment.name);
+                let summary = format!(
+                    "add the label to deployment {}'s pod template and restart its pods once",
+                    deployment.name
+                );
                 note(summary, "patch deployments.apps", namespace, warning)
             }
             Self::Replace { pod, namespace } => {
-                let summary = format!("delete pod {}, which missed the injection", pod.name);
+                let summary = format!(
+                    "delete pod {}, which was created without workload identity injection",
+                    pod.name
+                );
                 note(summary, "delete pods", namespace, None)
             }
         }

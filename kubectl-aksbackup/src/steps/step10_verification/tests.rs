@@ -45,7 +45,7 @@ fn a_green_location_with_bare_pods_proves_nothing() {
 fn a_look_from_before_the_pods_started_proves_nothing() {
     let mut seen = seen();
     seen.locations[0].validated = seen.pods[0].velero_since;
-    assert!(waits(&seen).contains("since its start"));
+    assert!(waits(&seen).contains("since it started"));
 }
 
 #[test]

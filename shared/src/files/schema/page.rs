@@ -46,10 +46,10 @@ impl Book<'_> {
             write!(page, "\n## `[{path}]`\n\n{}\n", one_line(about)).unwrap();
         }
         if !keys.is_empty() {
-            page.push_str("\n| key | form | what it says | example |\n| --- | --- | --- | --- |\n");
+            page.push_str("\n| key | type | meaning | example |\n| --- | --- | --- | --- |\n");
         }
         for (key, value) in keys {
-            let optional = if required(key) { "" } else { ", may be missing" };
+            let optional = if required(key) { "" } else { ", optional" };
             let example = self.example(path, key);
             let about = one_line(value["description"].as_str().unwrap_or_default());
             let form = self.form(value);
@@ -100,14 +100,14 @@ impl Book<'_> {
         let title = shape["title"].as_str().or(value["title"].as_str());
         match (title, shape["type"].as_str(), shape["format"].as_str()) {
             (Some(title), Some("string"), _) => title.to_owned(),
-            (_, Some("string"), Some("date-time")) => "time, RFC 3339 in UTC".to_owned(),
-            (_, Some("string"), _) => "text".to_owned(),
-            (_, Some("integer"), _) => "whole number".to_owned(),
-            (_, Some("boolean"), _) => "true or false".to_owned(),
-            (_, Some("array"), _) => format!("list of {}", self.form(&shape["items"])),
-            (_, Some("object"), _) => "table on one line".to_owned(),
+            (_, Some("string"), Some("date-time")) => "time (RFC 3339, UTC)".to_owned(),
+            (_, Some("string"), _) => "string".to_owned(),
+            (_, Some("integer"), _) => "integer".to_owned(),
+            (_, Some("boolean"), _) => "boolean".to_owned(),
+            (_, Some("array"), _) => format!("list of {}s", self.form(&shape["items"])),
+            (_, Some("object"), _) => "inline table".to_owned(),
             _ if shape["oneOf"].is_array() => "name of a step".to_owned(),
-            _ => panic!("no words for {shape}"),
+            _ => panic!("no description for {shape}"),
         }
     }
 

@@ -27,18 +27,18 @@ fn the_page_on_changes_has_every_setting() {
     let mut page = include_str!("change.md").to_owned();
     for setting in SETTINGS {
         let holds = match setting.holds {
-            Holds::One => "a text",
-            Holds::Switch => "true or false",
-            Holds::Number => "a number",
-            Holds::Optional => "a text or nothing",
-            Holds::List => "a list",
+            Holds::One => "string",
+            Holds::Switch => "boolean",
+            Holds::Number => "integer",
+            Holds::Optional => "string, optional",
+            Holds::List => "list",
         };
         let changes = match setting.changes {
             Changes::Always => "`protect`, at any time".to_owned(),
             Changes::ForNew(why) => format!("`prepare`, for what it creates afterwards: {why}"),
-            Changes::ByNewPolicy => "`prepare` and `protect`, at any time, as a policy of another name".to_owned(),
-            Changes::LeavingBackups(cost) => format!("by a new set-up: {cost}"),
-            Changes::UntilCreated(_, why) => format!("only before it exists: {why}"),
+            Changes::ByNewPolicy => "`prepare` and `protect`, at any time, as a policy with another name".to_owned(),
+            Changes::LeavingBackups(cost) => format!("requires a new setup: {cost}"),
+            Changes::UntilCreated(_, why) => format!("only before it is created: {why}"),
             Changes::Never(why) => format!("never: {why}"),
         };
         page.push_str(&format!("| `{}` | {holds} | {changes} |\n", setting.key));

@@ -9,7 +9,7 @@ pub(super) fn findings(page: &mut Markup, report: &Report) {
     if report.findings.is_empty() {
         return;
     }
-    page.raw("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">What is wrong, and what cures it</h2>\n");
+    page.raw("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings and recommended actions</h2>\n");
     for found in &report.findings {
         finding(page, found);
     }
@@ -32,16 +32,19 @@ fn finding(page: &mut Markup, found: &Found) {
     page.raw("\n<p class=\"tags\">");
     page.raw(found.level);
     page.raw(match found.certainty {
-        Certainty::Proved => " · proved: the state itself was seen · ",
-        Certainty::Likely => " · likely: a message says so · ",
+        Certainty::Proved => " · confirmed by the live state · ",
+        Certainty::Likely => " · probable, from a message · ",
     });
     page.code(&found.rule_id);
     page.raw("</p>\n");
     if found.outdated {
-        page.raw("<p class=\"note\">Seen before the state file notes work on this link: look again before acting on it.</p>\n");
+        page.raw(
+            "<p class=\"note\">Observed before later changes to this stage: check again before you act on \
+            it.</p>\n",
+        );
     }
     if found.pending && !found.outdated {
-        page.raw("<p class=\"note\">A step that makes this link is still open: it may well be cured by it.</p>\n");
+        page.raw("<p class=\"note\">A step that creates this stage is still open and might fix it.</p>\n");
     }
     place(page, found);
     if !found.evidence.is_empty() {
@@ -70,7 +73,7 @@ fn place(page: &mut Markup, found: &Found) {
 fn cure(page: &mut Markup, found: &Found) {
     if !found.fix.is_empty() {
         page.within("p class=\"fix\"", |page| {
-            page.raw("<strong>Cure</strong> ");
+            page.raw("<strong>Fix</strong> ");
             page.foreign(&found.fix);
         });
     }
@@ -79,7 +82,7 @@ fn cure(page: &mut Markup, found: &Found) {
     }
     if !found.explains.is_empty() {
         page.within("p class=\"place\"", |page| {
-            page.raw("It explains ");
+            page.raw("Explains ");
             for (at, id) in found.explains.iter().enumerate() {
                 page.raw(if at == 0 { "" } else { ", " });
                 page.code(id);
@@ -93,7 +96,7 @@ pub(super) fn turns(page: &mut Markup, report: &Report) {
     if report.turns.is_empty() {
         return;
     }
-    page.raw("<section aria-labelledby=\"turns\">\n<h2 id=\"turns\">What is left, and whose turn it is</h2>\n<ol class=\"turns\">\n");
+    page.raw("<section aria-labelledby=\"turns\">\n<h2 id=\"turns\">Remaining steps</h2>\n<ol class=\"turns\">\n");
     for turn in &report.turns {
         todo(page, turn);
     }
@@ -115,7 +118,10 @@ pub(super) fn unseen(page: &mut Markup, report: &Report) {
     if report.unseen.is_empty() {
         return;
     }
-    page.raw("<section aria-labelledby=\"unseen\">\n<h2 id=\"unseen\">What could not be seen, and who can see it</h2>\n<ul class=\"turns\">\n");
+    page.raw(
+        "<section aria-labelledby=\"unseen\">\n<h2 id=\"unseen\">What couldn’t be checked, and who can check \
+        it</h2>\n<ul class=\"turns\">\n",
+    );
     for one in &report.unseen {
         blind(page, one);
     }
@@ -129,7 +135,7 @@ fn blind(page: &mut Markup, one: &Unseen) {
     page.foreign(&one.why);
     page.raw("</span></p><p>The <strong>");
     page.text(&one.who.to_string());
-    page.raw("</strong> can look:</p>");
+    page.raw("</strong> can check it:</p>");
     page.command(&one.command);
     page.raw("</li>\n");
 }

@@ -9,14 +9,14 @@ pub(super) fn head(page: &mut Markup, report: &Report) {
     page.raw("<header>\n<p class=\"eyebrow\">Azure Backup for AKS, keyless</p>\n");
     match &report.cluster {
         Some(cluster) => page.element("h1", &cluster.name),
-        None => page.raw("<h1>A cluster that is not chosen yet</h1>"),
+        None => page.raw("<h1>No cluster selected yet</h1>"),
     }
     page.raw("\n<dl class=\"facts\">\n");
     if let Some(cluster) = &report.cluster {
         fact(page, "Resource group", |page| page.foreign(&cluster.group));
         fact(page, "Region", |page| page.foreign(&cluster.region));
     }
-    fact(page, "Page made", |page| page.time(report.made_at));
+    fact(page, "Generated", |page| page.time(report.made_at));
     for view in &report.views {
         seen(page, view);
     }
@@ -48,8 +48,8 @@ fn fact(page: &mut Markup, name: &'static str, value: impl FnOnce(&mut Markup)) 
 
 fn seen(page: &mut Markup, view: &View) {
     let name = match view.program {
-        Program::Az => "Cloud side seen",
-        Program::Kubectl => "Cluster side seen",
+        Program::Az => "Azure checked",
+        Program::Kubectl => "Cluster checked",
     };
     fact(page, name, |page| match view.at {
         Some(at) => page.time(at),

@@ -63,8 +63,8 @@ impl Row<'_> {
 pub(super) fn steps(page: &mut Markup, report: &Report) {
     let head = Table {
         id: "steps",
-        title: "Who did what, when",
-        columns: &["Step", "State", "When", "Who", "What was seen"],
+        title: "Steps completed",
+        columns: &["Step", "State", "When", "Who", "Observed"],
     };
     table(page, &head, &report.steps, step);
 }
@@ -103,8 +103,8 @@ fn step(row: &mut Row<'_>, step: &StepLine) {
 pub(super) fn links(page: &mut Markup, report: &Report) {
     let head = Table {
         id: "links",
-        title: "Link by link",
-        columns: &["Link", "State", "What was seen"],
+        title: "All checks",
+        columns: &["Link", "State", "Result"],
     };
     table(page, &head, &report.links, link);
 }
@@ -141,7 +141,7 @@ fn check(page: &mut Markup, check: &CheckLine, last: bool) {
             page.time(check.at);
             page.raw(", ");
             page.raw(check.seen_by.name());
-            page.raw(if check.outdated { ", before later work" } else { "" });
+            page.raw(if check.outdated { ", before later changes" } else { "" });
         });
     }
     page.raw("</li>");
@@ -151,7 +151,7 @@ fn check(page: &mut Markup, check: &CheckLine, last: bool) {
 pub(super) fn access(page: &mut Markup, report: &Report) {
     let head = Table {
         id: "access",
-        title: "Who may do what",
+        title: "Access",
         columns: &["By", "Who", "May", "On"],
     };
     table(page, &head, &report.access, |row, own| {
@@ -178,8 +178,8 @@ fn grant(row: &mut Row<'_>, grant: &Grant, subscription: &str) {
 pub(super) fn rights(page: &mut Markup, report: &Report) {
     let head = Table {
         id: "rights",
-        title: "Rights that the steps need",
-        columns: &["Who", "Right", "On", "What for"],
+        title: "Permissions that the steps require",
+        columns: &["Who", "Right", "On", "Purpose"],
     };
     table(page, &head, &report.rights, |row, own| {
         right(row, own, subscription(report));
@@ -193,7 +193,7 @@ fn right(row: &mut Row<'_>, right: &NeededRight, subscription: &str) {
     row.cell(|page| {
         page.raw(right.why);
         page.raw(if right.open {
-            "; <strong>still needed</strong>"
+            "; <strong>still required</strong>"
         } else {
             ""
         });
@@ -204,7 +204,7 @@ fn right(row: &mut Row<'_>, right: &NeededRight, subscription: &str) {
 pub(super) fn made(page: &mut Markup, report: &Report) {
     let head = Table {
         id: "made",
-        title: "Made by aksbackup",
+        title: "Created by aksbackup",
         columns: &["What", "For step", "When"],
     };
     table(page, &head, &report.made, |row, own| {

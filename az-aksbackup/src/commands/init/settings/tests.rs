@@ -86,7 +86,7 @@ fn a_key_or_value_that_does_not_exist_is_refused_with_what_was_meant() {
         ),
         ("retention=30d", "did you mean policy.retention?"),
         ("cluster=x", "a state file is for one cluster"),
-        ("policy.retention=forever", "write 7d"),
+        ("policy.retention=forever", "use a value such as 7d"),
         ("policy.retention=", "needs a value"),
         (
             "instance.included_volume_types=Tape",
