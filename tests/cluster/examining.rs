@@ -32,7 +32,7 @@ fn waiting_ends_at_its_deadline_with_the_last_state() {
     let run = stage.kubectl("viewer", &["verify", "--wait", "--timeout", "15s"]);
     run.ends(Exit::Deadline.code())
         .says("lacks label")
-        .says("not within 15s");
+        .says("timed out after 15s");
     let run = stage.kubectl("viewer", &["verify", "--wait", "--timeout", "10s", "-o", "json"]);
     assert_eq!(run.ends(Exit::Deadline.code()).json()["exit"], "deadline");
 }
@@ -96,7 +96,7 @@ fn one_chain_is_made_of_both_views() {
         .ok()
         .says("\"is gone\" (reported by az aksbackup)")
         .says("first broken check: storage");
-    assert!(run.stderr.contains("aksbackup.cloud.json, made "), "{run}");
+    assert!(run.stderr.contains("aksbackup.cloud.json, created "), "{run}");
     let document = stage.kubectl("viewer", &["verify", "-o", "json", "--save"]).ok().json();
     assert_eq!(document["with"]["checks"][0]["says"], "is gone");
     let kept = std::fs::read_to_string(stage.folder().join("aksbackup.cluster.json")).unwrap();

@@ -56,7 +56,7 @@ fn a_credential_plugin_that_fails_hangs_or_asks_runs_once_and_keeps_its_secrets(
     let (run, runs) = with_plugin(&stage, "exec sleep 600", "IfAvailable", &["--request-timeout", "1s"]);
     assert_eq!(runs, 1, "{run}");
     run.ends(exit)
-        .says("gave nothing within 1s")
+        .says("returned nothing within 1s")
         .says("--request-timeout 2m");
     let asks = "read -r answer && printf '{\"status\":{\"token\":\"%s\"}}' \"$answer\"";
     let (run, runs) = with_plugin(&stage, asks, "IfAvailable", &[]);

@@ -105,7 +105,7 @@ fn rights_in_the_namespace_are_enough(backend: Backend) {
     let stage = granted(backend);
     stage.configure("namespace-admin", &[]).ok();
     let run = stage.kubectl("namespace-admin", &["verify"]).ok();
-    run.says("? cluster").says("the issuer can't be read");
+    run.says("? cluster").says("isn't authorized to read the issuer");
     // Fails before: the steps were done, and the cluster protected, in a cluster that could be any.
     let status = stage.kubectl("namespace-admin", &["status", "-o", "json"]).ok().json();
     let steps = status["steps"].as_array().unwrap();
