@@ -37,7 +37,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Prepare,
         Self::Grant,
         Self::Protect,
@@ -48,6 +48,7 @@ impl Purpose {
         Self::Resume,
         Self::Undelete,
         Self::Teardown,
+        Self::Restore,
     ];
 }
 
@@ -110,6 +111,8 @@ const RESTORED: &[&str] = &[
     "Microsoft.ContainerService/managedClusters/read",
     "Microsoft.DataProtection/backupInstances/read",
 ];
+/// A cluster names its backup instances, whatever vault they are in.
+const INSTANCES: &[&str] = &["Microsoft.DataProtection/backupInstances/read"];
 const SUSPEND: &[&str] = &[Act::Suspend.action()];
 const STOP: &[&str] = &[Act::Stop.action()];
 const RESUME: &[&str] = &[Act::Resume.action()];
@@ -165,7 +168,7 @@ pub(crate) fn needed(purpose: Purpose, target: &Target, nodes: Option<&ResourceI
     let lists = match purpose {
         Purpose::Prepare => prepare(),
         Purpose::Grant => grant(),
-        Purpose::Protect => vec![(INSTANCE, vault())],
+        Purpose::Protect => vec![(INSTANCE, vault()), (INSTANCES, cluster())],
         Purpose::Backup => vec![(BACKUP, vault())],
         Purpose::Teardown => vec![
             (CLUSTER_DELETE, cluster()),
@@ -175,7 +178,7 @@ pub(crate) fn needed(purpose: Purpose, target: &Target, nodes: Option<&ResourceI
             (ROLES_DELETE, cluster()),
             (ROLES_DELETE, snapshots()),
         ],
-        Purpose::Everything => [prepare(), grant(), vec![(INSTANCE, vault())]].concat(),
+        Purpose::Everything => [prepare(), grant(), vec![(INSTANCE, vault()), (INSTANCES, cluster())]].concat(),
         Purpose::Suspend => vec![(SUSPEND, vault())],
         Purpose::Stop => vec![(STOP, vault())],
         Purpose::Resume => vec![(RESUME, vault())],
@@ -199,7 +202,6 @@ const LOOK: &[&str] = &[
     "Microsoft.Authorization/locks/read",
     "Microsoft.Authorization/permissions/read",
     "Microsoft.ContainerService/locations/operations/read",
-    "Microsoft.DataProtection/backupInstances/read",
     "Microsoft.DataProtection/backupVaults/backupInstances/operationResults/read",
     "Microsoft.DataProtection/backupVaults/operationResults/read",
     "Microsoft.DataProtection/locations/operationResults/read",

@@ -346,7 +346,7 @@ pub(crate) fn must_be_free(restores: &[Job], now: Timestamp) -> Outcome<()> {
         ))
         .because("this command didn't start it, or was told to restore something else then")
         .hint(fix![
-            "see how it goes, and run this command again when it has ended: ",
+            "see how it goes, and run this command again when it is finished: ",
             az("jobs").with(name)
         ])
         .err();

@@ -257,11 +257,11 @@ pub(crate) enum ExportForm {
 /// Whose commands a role is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RolePerson {
-    /// prepare, protect, backup, suspend, stop, resume, undelete
+    /// prepare, protect, backup, suspend, stop, resume, undelete, restore
     PlatformTeam,
     /// grant
     SubscriptionOwner,
-    /// status, verify, doctor, jobs, list, export
+    /// status, verify, doctor, jobs, list, points, export
     Reader,
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn run(cli: &Cli, args: &ApplyArgs) -> Outcome<Exit> {
         _ => {
             return Failure::new(
                 Exit::StateUnreadable,
-                format!("{} is no plan of prepare, grant or protect", args.file.display()),
+                format!("{} isn't a plan of prepare, grant or protect", args.file.display()),
             )
             .hint("save one with --dry-run --plan-out FILE")
             .err();

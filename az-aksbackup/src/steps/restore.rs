@@ -266,7 +266,7 @@ impl Restore {
         UserError::explain(&job.errors(), failure)
             .because("a part of the resources might have been restored")
             .hint(fix!["all that Azure knows of it: ", az("jobs").with(name(job))])
-            .hint(fix!["once that is cured: ", az(self.options.words())])
+            .hint(fix!["after you fix it: ", az(self.options.words())])
     }
 }
 

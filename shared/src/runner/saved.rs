@@ -88,7 +88,7 @@ pub fn read(path: &Path) -> Outcome<Value> {
         Ok(plan) if plan["version"] == json!(VERSION) => Ok(plan),
         Ok(_) => cannot(
             Exit::StateUnreadable,
-            format!("it is no plan in version {VERSION}, which this program knows"),
+            format!("it isn't a plan in version {VERSION}, which this program knows"),
         )
         .err(),
         Err(error) => cannot(Exit::StateUnreadable, error.to_string()).err(),

@@ -26,7 +26,7 @@ pub struct Target {
     pub cluster: ResourceId,
     /// Region of the cluster.
     pub region: Region,
-    /// Tags, each as `NAME=VALUE`, of resource groups, storage account and vault that have to be made.
+    /// Tags, each as `NAME=VALUE`, of resource groups, storage account and vault that `prepare` creates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
     /// Where backups are stored.

@@ -11,7 +11,7 @@ pub(super) fn definition(person: RolePerson, target: &Target) -> Value {
     let (name, commands, purposes): (_, _, &[Purpose]) = match person {
         RolePerson::PlatformTeam => (
             "platform team",
-            "prepare, protect, backup, suspend, stop, resume, undelete",
+            "prepare, protect, backup, suspend, stop, resume, undelete, restore",
             &[
                 Purpose::Prepare,
                 Purpose::Protect,
@@ -20,10 +20,11 @@ pub(super) fn definition(person: RolePerson, target: &Target) -> Value {
                 Purpose::Stop,
                 Purpose::Resume,
                 Purpose::Undelete,
+                Purpose::Restore,
             ],
         ),
         RolePerson::SubscriptionOwner => ("subscription owner", "grant", &[Purpose::Grant]),
-        RolePerson::Reader => ("reader", "status, verify, doctor, jobs, list, export", &[]),
+        RolePerson::Reader => ("reader", "status, verify, doctor, jobs, list, points, export", &[]),
     };
     json!({
         "Name": format!("aksbackup {name}"),
