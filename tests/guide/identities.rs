@@ -83,6 +83,6 @@ fn an_identity_that_somebody_deleted_is_named_with_its_cure_and_nothing_is_belie
         );
         let run = run.says("exist").says("az k8s-extension show --name azure-aks-backup");
         let status = stage.az("reader", &["status"]).ok();
-        assert!(status.stdout.contains("does not exist"), "{names}\n{status}\n{run}");
+        assert!(status.stdout.contains("doesn't exist"), "{names}\n{status}\n{run}");
     }
 }

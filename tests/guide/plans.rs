@@ -97,7 +97,7 @@ fn a_plan_confirms_nothing_and_carries_nothing_out() {
         (
             edited("command", json!("teardown")),
             Exit::StateUnreadable,
-            "no plan of prepare",
+            "isn't a plan of prepare",
         ),
         (edited("version", json!(2)), Exit::StateUnreadable, "version 1"),
         (json!("x".repeat(300 * 1024)), Exit::StateUnreadable, "cannot read plan"),

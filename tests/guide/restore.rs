@@ -115,7 +115,7 @@ fn nothing_is_requested_for_what_is_named_wrongly() {
             "belongs to the system",
         ),
         (&["--namespace", "a=x", "--namespace", "b=x"], "would both become x"),
-        (&["--namespace", "shop=Shop"], "1 to 63 lower-case letters"),
+        (&["--namespace", "shop=Shop"], "1 to 63 lowercase letters"),
         (
             &["--namespace", "shop", "--in-place", "rg-aks/other"],
             "the state file names cluster rg-aks/aks-demo",
@@ -235,7 +235,7 @@ fn a_job_with_warnings_is_no_success_and_a_failed_one_names_the_cause() {
     restore(&stage, &MAPPED)
         .ends(Exit::Failed.code())
         .says("UserErrorBackupPluginPodRestartedDuringRestore")
-        .says("once that is cured: az aksbackup restore --namespace shop=shop-restored");
+        .says("after you fix it: az aksbackup restore --namespace shop=shop-restored");
     // A failed one is over.
     restore(&stage, &MAPPED).ok().says("2 changes");
     assert_eq!(restores(&stage).len(), 3);
@@ -308,7 +308,7 @@ fn the_person_is_asked_and_a_file_of_somebody_else_is_confirmed_by_name() {
     let stage = backed_up();
     let mark = stage.mark();
     let ask = || stage.az_command("platform", &[&["restore"], &MAPPED[..]].concat());
-    answered(ask(), "Make these changes?", "n\n")
+    answered(ask(), "Apply these changes?", "n\n")
         .unwrap()
         .ends(Exit::Pending.code());
     let elsewhere = tempfile::tempdir().unwrap();
@@ -318,7 +318,7 @@ fn the_person_is_asked_and_a_file_of_somebody_else_is_confirmed_by_name() {
         .says("az aksbackup restore --namespace shop=shop-restored --subscription")
         .says("--cluster RESOURCE-GROUP/NAME");
     assert_eq!(acts(&stage, mark), [""; 0]);
-    answered(ask(), "Make these changes?", "y\n").unwrap().ok();
+    answered(ask(), "Apply these changes?", "y\n").unwrap().ok();
     assert_eq!(restores(&stage).len(), 1);
 }
 

@@ -239,11 +239,12 @@ fn is_uuid(text: &str) -> bool {
 /// A day, or the time of a day; a colour may begin with it.
 fn moment(word: &str) -> String {
     const MOMENTS: [(&str, &str); 2] = [("0000-00-00", "2026-11-26"), ("00:00Z", "09:00Z")];
+    let (word, end) = word.split_at(word.trim_end_matches([';', ',']).len());
     let shape: String = word.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let known = MOMENTS.iter().find(|(form, _)| shape.ends_with(form));
     known.map_or_else(
-        || word.to_owned(),
-        |(form, same)| format!("{}{same}", &word[..word.len() - form.len()]),
+        || format!("{word}{end}"),
+        |(form, same)| format!("{}{same}{end}", &word[..word.len() - form.len()]),
     )
 }
 

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use nix::pty::{Winsize, openpty};
 use vt100::{Cell, Color, Parser, Screen};
@@ -75,6 +77,7 @@ fn converse<'a>(
         set(&mut command, Stdio::from(ends.slave.try_clone()?));
     }
     let mut child = command.spawn()?;
+    let done = ended_in_time(child.id());
     // Only the child may hold its end: the terminal is read until nobody does.
     drop((command, ends.slave));
     let mut terminal = File::from(ends.master);
@@ -89,7 +92,21 @@ fn converse<'a>(
         }
     }
     let code = child.wait()?.code().unwrap_or(-1);
+    drop(done);
     Ok((shown, code, open.first().copied()))
+}
+
+/// Ends a process that still waits for an answer long after every test is over, so that its test fails and does not hang. It is
+/// left alone once the sender is dropped.
+fn ended_in_time(pid: u32) -> Sender<()> {
+    const LONGEST: Duration = Duration::from_secs(10 * 60);
+    let (done, ended) = channel();
+    std::thread::spawn(move || {
+        if ended.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").arg(pid.to_string()).status();
+        }
+    });
+    done
 }
 
 fn lines(screen: &Screen, columns: u16) -> Vec<String> {

@@ -8,11 +8,11 @@ use crate::metrics::Metrics;
 
 const CHECK: (&str, &str) = (
     "aksbackup_check",
-    "Result of a check of aksbackup verify: 0 ok, 1 unknown, 2 warning, 3 error.",
+    "Result of a check: 0 ok, 1 unknown, 2 warning, 3 error.",
 );
 const VERIFIED: (&str, &str) = (
     "aksbackup_verified_timestamp_seconds",
-    "When aksbackup verify last looked, in seconds since 1970.",
+    "When the checks ran, in seconds since 1970.",
 );
 
 /// Returns what was seen of a cluster. `state` is the path of the state file, which names a cluster whose Azure ID isn't known.

@@ -50,7 +50,7 @@ fn another_content_of_a_policy_file_becomes_another_policy() {
     // Fails before: verify said that a policy of a file is there, and compared nothing.
     stage
         .az("platform", &["verify"])
-        .says("is there, with the rules of its file");
+        .says("exists, with the rules of its file");
     let kept = "/properties/policyRules/0/lifecycles/0/deleteAfter/duration";
     assert!(stage.sandbox.azure().change(&id, kept, json!("P7D")));
     stage
@@ -61,7 +61,7 @@ fn another_content_of_a_policy_file_becomes_another_policy() {
     stage.az("platform", &["prepare", "--yes"]).ok();
     stage
         .az("platform", &["verify"])
-        .says("is there, with the rules of its file");
+        .says("exists, with the rules of its file");
     std::fs::remove_file(&file).unwrap();
     stage
         .az("platform", &["verify"])

@@ -31,7 +31,7 @@ const FINDINGS: (&str, &str) = (
 );
 const READ: (&str, &str) = (
     "aksbackup_list_timestamp_seconds",
-    "When aksbackup list last read the clusters, in seconds since 1970.",
+    "When the clusters were read, in seconds since 1970.",
 );
 const UNREAD: (&str, &str) = (
     "aksbackup_list_unread",
