@@ -71,7 +71,7 @@ fn an_annotation_of_somebody_else_s_is_told_and_taken_over_by_force_alone(backen
         &annotate,
     ];
     stage.as_kubectl("cluster-admin", &arguments).ok();
-    let words = format!("{GENEVA_ACCOUNT} has client ID {other} and not {wanted}");
+    let words = format!("{GENEVA_ACCOUNT} has client ID {other}; expected {wanted}");
     verify(&stage).ends(Exit::Pending.code()).says(&words);
     let annotation = || {
         let account = stage
@@ -235,7 +235,7 @@ fn a_pod_that_the_webhook_s_cache_missed_is_deleted_and_its_deployment_not_rolle
     named_and_mended(
         &stage,
         &[
-            &format!("pod {missed} has a token file and no client ID"),
+            &format!("pod {missed} has a token file but no client ID"),
             &format!("{AGENT_ACCOUNT} has no client ID"),
         ],
         &[

@@ -99,7 +99,7 @@ fn a_client_id_of_the_chart(backend: Backend) {
     );
     let run = configure(&stage)
         .ends(Exit::Failed.code())
-        .says("container velero sets AZURE_CLIENT_ID itself");
+        .says("container velero of deployment dataprotection-microsoft-kubernetes-agent sets AZURE_CLIENT_ID to");
     assert_eq!(rolled(&stage), 0);
     typed(&stage, &hint(&run, "set env"));
     configure(&stage).ok();

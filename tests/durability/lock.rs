@@ -52,7 +52,7 @@ fn a_held_file_is_exit_6_and_both_wait_and_error_name_the_holder() {
     let holder = format!("held by process {} on elsewhere for ", std::process::id());
     let run = refused(finish(&mut write(&stage, "1s")));
     assert_eq!(run.stderr.matches(&holder).count(), 2, "{run}");
-    run.says("waiting 1s at the most").says(": az-aksbackup prepare");
+    run.says("waiting up to 1s").says(": az-aksbackup prepare");
     assert_eq!(stage.state_text(), before);
     // Readers do not care.
     stage.az("stranger", &["status", "--offline"]).ok();
@@ -71,7 +71,7 @@ fn a_wait_is_announced_and_ends_when_the_holder_does() {
         .unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut lines = lines.map(|line| line.unwrap());
-    assert!(lines.any(|line| line.starts_with("waiting 10m00s at the most")));
+    assert!(lines.any(|line| line.starts_with("waiting up to 10m00s")));
     drop(held);
     assert!(lines.all(|line| !line.starts_with("waiting")), "said twice");
     assert!(child.wait().unwrap().success());
