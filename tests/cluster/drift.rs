@@ -131,7 +131,7 @@ fn a_new_client_id_alone_is_a_cause_of_exactly_one_rollout(backend: Backend) {
         .says("AADSTS");
     let run = verify(&stage).ends(Exit::Pending.code());
     for account in [AGENT_ACCOUNT, GENEVA_ACCOUNT] {
-        let words = format!("{account} has client ID {OLD} and not {new}");
+        let words = format!("{account} has client ID {OLD}; expected {new}");
         assert!(run.stdout.contains(&words), "{run}");
     }
     assert!(run.stdout.contains(&format!("uses client ID {OLD}")), "{run}");

@@ -108,5 +108,5 @@ fn who_changes_what_is_wanted_changes_nothing_that_was_agreed_to() {
     assert_eq!(names, [wanted.as_str()], "it made what nobody had agreed to");
     assert!(stage.state_text().contains(new), "the other one's wish is lost");
     let status = stage.az("reader", &["status", "--offline"]).ok();
-    status.says(&format!("done for policy {wanted}, which is another by now"));
+    status.says(&format!("completed for policy {wanted}, which is now another"));
 }
