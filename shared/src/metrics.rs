@@ -5,8 +5,8 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::failure::{Failure, Outcome};
-use crate::state::replace_file;
+use crate::failure::Outcome;
+use crate::state::write_file;
 
 /// A file that the textfile collector reads: it takes only those whose name ends in `.prom`.
 #[derive(Debug, Clone)]
@@ -64,12 +64,7 @@ impl Metrics {
     /// # Errors
     /// It can't be written.
     pub fn write(&self, file: &MetricsFile) -> Outcome<()> {
-        replace_file(&file.0, self.to_string().as_bytes()).or_else(|error| {
-            Failure::failed(format!("cannot write {}", file.0.display()))
-                .because(error.to_string())
-                .hint("name a file in a folder that you can write to: --metrics FILE")
-                .err()
-        })
+        write_file(&file.0, &self.to_string(), "--metrics")
     }
 }
 

@@ -111,7 +111,7 @@ fn each_cluster_of_the_list_is_measured() {
     assert_eq!(names(PAGE), there, "the page lists every metric");
     for (what, text) in [("rules", RULES), ("dashboard", DASHBOARD)] {
         assert!(
-            names(text).is_subset(&there),
+            !names(text).is_empty() && names(text).is_subset(&there),
             "{what}: {:?}",
             names(text).difference(&there)
         );
@@ -124,7 +124,7 @@ fn the_alerts_fire_when_they_should() {
     promtool(&["test", "rules", "deploy/prometheus/aksbackup.test.yaml"], None);
     let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
-    assert!(panels.iter().all(|panel| panel["targets"][0]["expr"].is_string()));
+    assert!(!panels.is_empty() && panels.iter().all(|panel| panel["targets"][0]["expr"].is_string()));
 }
 
 /// What would lie there and never be read is refused before anything is asked.

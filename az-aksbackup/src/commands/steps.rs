@@ -5,13 +5,13 @@ use std::path::Path;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::report;
 use aksbackup_shared::runner::report::Report;
 use aksbackup_shared::runner::saved::{self, Basis};
 use aksbackup_shared::runner::session::{Consent, Session};
 use aksbackup_shared::runner::{Guided, conclude, plan, run};
 use aksbackup_shared::schema::CloudTables;
 use aksbackup_shared::state::remembered::Remembered;
+use aksbackup_shared::state::write_file;
 use aksbackup_shared::status;
 use serde_json::Value;
 
@@ -184,7 +184,7 @@ fn save(session: &Session<Azure>, path: &Path, basis: &Basis, report: &Report) -
             .say(format!("the plan was not saved in {}: a step failed", path.display()));
         return Ok(());
     }
-    report::write(path, &format!("{:#}\n", saved::plan(basis, report)))?;
+    write_file(path, &format!("{:#}\n", saved::plan(basis, report)), "--plan-out")?;
     session.console.say(format!("saved the plan in {}", path.display()));
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::chain::examination::Examination;
 use crate::console::{Console, yaml};
 use crate::digest::Digest;
 use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::process::document;
 use crate::program::Program;
 use crate::report::build::{Inputs, report};
@@ -19,8 +19,8 @@ use crate::report::bundle::{self, BundleFile};
 use crate::report::views::Look;
 use crate::report::{html, machine, markdown};
 use crate::schema::State;
-use crate::state::replace_file;
 use crate::state::store::DEFAULT_NAME;
+use crate::state::write_file;
 use crate::status::Row;
 
 /// How the page is written.
@@ -119,7 +119,7 @@ pub fn run(
     match &args.out {
         None => console.result(&text),
         Some(path) => {
-            write(path, &text)?;
+            write_file(path, &text, "--out")?;
             console.say(format!("report: wrote {}", path.display()));
         }
     }
@@ -182,17 +182,4 @@ fn kept(expected: &Examination, state: &Path, program: Program) -> Result<Examin
         true => Ok(seen),
         false => Err(format!("{} is a result of the other program", path.display())),
     }
-}
-
-/// Replaces a file that `--out` names as a whole: who reads it meanwhile sees the old one or the new one.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write(path: &Path, text: &str) -> Outcome<()> {
-    replace_file(path, text.as_bytes()).or_else(|error| {
-        Failure::failed(format!("cannot write {}", path.display()))
-            .because(error.to_string())
-            .hint("specify a path that you can write to: --out FILE")
-            .err()
-    })
 }

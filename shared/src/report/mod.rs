@@ -23,7 +23,7 @@ mod views;
 
 pub use build::{Inputs, report};
 pub use bundle::BundleFile;
-pub use command::{Own, ReportArgs, run, write};
+pub use command::{Own, ReportArgs, run};
 pub use model::Report;
 pub use views::Look;
 

@@ -20,4 +20,4 @@ mod signature;
 pub mod store;
 mod voice;
 
-pub(crate) use replace::replace_file;
+pub use replace::write_file;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 
 /// What stands in the name of a temporary file, between the name of the file that it is to replace and six characters.
 const MARK: &str = ".aksbackup-";
@@ -118,11 +118,21 @@ fn with_mode(builder: &mut tempfile::Builder<'_, '_>, mode: u32) {
 #[cfg(not(unix))]
 fn with_mode(_builder: &mut tempfile::Builder<'_, '_>, _mode: u32) {}
 
-/// Writes a file of ours that is no state file, as a whole; what is no plain file, such as a pipe, is written to.
+/// Writes a file that isn't a state file, as a whole: a reader sees the old one or the new one. What isn't a plain file, such as a pipe,
+/// is written to. `flag` names it on the command line.
 ///
 /// # Errors
-/// As [`replace`], but whether the disk confirmed it does not count.
-pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Exit 1: it can't be written.
+pub fn write_file(path: &Path, text: &str, flag: &str) -> Outcome<()> {
+    replace_file(path, text.as_bytes()).or_else(|error| {
+        Failure::failed(format!("cannot write {}", path.display()))
+            .because(error.to_string())
+            .hint(format!("specify a path that you can write to: {flag} FILE"))
+            .err()
+    })
+}
+
+fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = follow(path);
     if std::fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
         return std::fs::write(&target, bytes);

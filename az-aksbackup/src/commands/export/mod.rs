@@ -13,7 +13,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::process::document;
-use aksbackup_shared::report;
+use aksbackup_shared::state::write_file;
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, ExportArgs, ExportForm};
@@ -33,7 +33,7 @@ pub(crate) async fn run(cli: &Cli, args: &ExportArgs) -> Outcome<Exit> {
             return Failure::usage("--person is only for --format role").err();
         }
         let role = role::definition(person, target);
-        return finish(cli, args, "role", json!({ "role": role }), || process_text(&role));
+        return finish(cli, args, "role", json!({ "role": role }), || pretty(&role));
     }
     let console = cli.common.console();
     let session = session::on(cli, state.clone(), false).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn run(cli: &Cli, args: &ExportArgs) -> Outcome<Exit> {
             "cannot export: aksbackup has created nothing for cluster {}",
             target.cluster.with_group()
         ))
-        .hint(fix!["begin with: ", az("prepare")])
+        .hint(fix!["create the resources: ", az("prepare")])
         .err();
     }
     for (what, why) in &found.left_out {
@@ -51,15 +51,14 @@ pub(crate) async fn run(cli: &Cli, args: &ExportArgs) -> Outcome<Exit> {
     }
     let (form, text): (_, Box<dyn Fn() -> String>) = match args.format {
         ExportForm::Terraform => ("terraform", Box::new(|| terraform::configuration(&found))),
-        ExportForm::Arm | ExportForm::Role => (
-            "arm",
-            Box::new(|| process_text(&template::template(&found, &target.cluster))),
-        ),
+        ExportForm::Arm | ExportForm::Role => {
+            ("arm", Box::new(|| pretty(&template::template(&found, &target.cluster))))
+        }
     };
     finish(cli, args, form, summary(&found), text)
 }
 
-fn process_text(value: &Value) -> String {
+fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
@@ -80,7 +79,7 @@ fn finish(cli: &Cli, args: &ExportArgs, form: &str, mut summary: Value, text: im
     let console = cli.common.console();
     if let Some(path) = &args.out {
         may_replace(cli, path)?;
-        report::write(path, &text())?;
+        write_file(path, &text(), "--out")?;
         console.say(format!("export: wrote {}", path.display()));
     }
     if cli.common.output.is_document() {
