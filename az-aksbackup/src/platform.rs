@@ -27,11 +27,15 @@ impl Platform for Azure {
     }
 
     fn confirm(tables: &mut CloudTables, step: StepName) {
+        // Several restores can be under way: the step itself drops the intents of the one that is over.
+        if step == StepName::Restore {
+            return;
+        }
         let CloudTables { intents, created, .. } = tables;
         for intent in intents.extract_if(.., |intent| intent.step == step) {
             created.retain(|made| !is(made, step, &intent.object));
-            // A backup or a restore is an event: what is left of it is its job.
-            if !matches!(step, StepName::Backup | StepName::Restore) {
+            // A backup is an event: what is left of it is its job.
+            if step != StepName::Backup {
                 created.push(intent);
             }
         }

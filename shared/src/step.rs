@@ -282,6 +282,9 @@ pub trait Step: 'static {
     /// Records what others need to know although the step is not done.
     fn record_blocked(&self, _seen: &Self::Seen, _tables: &mut <Self::Platform as Platform>::Tables) {}
 
+    /// Records what the operation of a change has named by its end, such as a job, which a run that is interrupted now would lose.
+    fn record_operation(&self, _change: &Self::Change, _tables: &mut <Self::Platform as Platform>::Tables) {}
+
     /// Whose turn a refused change is; `None` means that the failure stands.
     fn hand_over(&self, _change: &Self::Change, _failure: &Failure) -> Option<Turn> {
         None

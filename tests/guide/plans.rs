@@ -93,7 +93,7 @@ fn a_plan_confirms_nothing_and_carries_nothing_out() {
     for (plan, exit, says) in [
         (edited("yes", json!(true)), Exit::Pending, "stale"),
         (edited("changes", json!([])), Exit::Pending, "not in the plan: "),
-        (edited("cluster", json!("/other")), Exit::Usage, "another cluster"),
+        (edited("cluster", json!("/other")), Exit::Usage, "a different cluster"),
         (
             edited("command", json!("teardown")),
             Exit::StateUnreadable,
@@ -116,15 +116,22 @@ fn a_plan_confirms_nothing_and_carries_nothing_out() {
 fn flags_that_name_what_gets_access_are_in_no_plan() {
     let stage = Stage::new().unwrap();
     stage.init("platform").ok();
-    let dry_run = ["prepare", "--dry-run", "--plan-out", "plan.json"];
     for flags in [
-        vec!["--subject", "system:serviceaccount:dataprotection-microsoft:other"],
-        vec!["--recreate-storage"],
-        vec!["--only", "storage"],
+        &[
+            "prepare",
+            "--subject",
+            "system:serviceaccount:dataprotection-microsoft:other",
+        ][..],
+        &["prepare", "--recreate-storage"],
+        &["prepare", "--only", "storage"],
+        &["prepare", "--skip", "storage"],
+        &["grant", "--on-container"],
+        &["protect", "--without-verification"],
     ] {
         stage
-            .az("platform", &[&dry_run[..], &flags].concat())
-            .ends(Exit::Usage.code());
+            .az("platform", &[flags, &["--dry-run", "--plan-out", "plan.json"]].concat())
+            .ends(Exit::Usage.code())
+            .says("cannot be used with");
     }
     stage
         .az("platform", &["prepare", "--plan-out", "plan.json"])

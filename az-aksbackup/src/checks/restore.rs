@@ -241,7 +241,7 @@ fn proposed(source: &NamespaceName) -> String {
 /// Exit 2: a name that Kubernetes doesn't take, a mapping that is missing or contradicts another one, or a namespace of the system.
 pub(crate) fn mapping(words: &[String], in_place: bool) -> Outcome<Vec<(NamespaceName, NamespaceName)>> {
     if words.is_empty() && !in_place {
-        return Failure::usage("no namespace is named")
+        return Failure::usage("no namespace specified")
             .hint("name each with the namespace that it becomes: --namespace shop=shop-restored")
             .err();
     }
@@ -286,13 +286,13 @@ fn pair(word: &str, in_place: bool) -> Outcome<(NamespaceName, NamespaceName)> {
     let unmapped = |source: &NamespaceName| {
         Failure::usage(format!("--namespace {word} doesn't say which namespace {source} becomes"))
             .because("a restore into the same namespace skips every persistent volume claim that exists: its data isn't restored")
-            .hint(format!("restore next to it: --namespace {}", proposed(source)))
-            .hint("to restore into the same namespace all the same: --in-place RESOURCE-GROUP/CLUSTER")
+            .hint(format!("restore into another namespace: --namespace {}", proposed(source)))
+            .hint("to restore into the same namespace anyway: --in-place RESOURCE-GROUP/CLUSTER")
             .err()
     };
     match (word.split_once('='), in_place) {
         (Some((source, _)), true) => Failure::usage(format!("--in-place and --namespace {word} exclude each other"))
-            .hint(format!("name the namespace alone: --namespace {source}"))
+            .hint(format!("specify only the namespace: --namespace {source}"))
             .err(),
         (None, true) => name(word).map(|own| (own.clone(), own)),
         (None, false) => unmapped(&name(word)?),
@@ -310,7 +310,7 @@ fn refuse_system(own: &NamespaceName, way: &str) -> Outcome<()> {
     let name = own.as_str();
     match SYSTEM.contains(&name) || name.starts_with("kube-") {
         true => Failure::usage(format!(
-            "namespace {own} belongs to the system: nothing is restored {way} it"
+            "namespace {own} is a system namespace: nothing can be restored {way} it"
         ))
         .because("Azure Backup leaves system namespaces out, and a restore into one could break the cluster")
         .hint("choose a namespace of your workloads")
@@ -345,10 +345,7 @@ pub(crate) fn must_be_free(restores: &[Job], now: Timestamp) -> Outcome<()> {
             job.properties.status
         ))
         .because("this command didn't start it, or was told to restore something else then")
-        .hint(fix![
-            "see how it goes, and run this command again when it is finished: ",
-            az("jobs").with(name)
-        ])
+        .hint(fix!["to check its progress: ", az("jobs").with(name)])
         .err();
     }
     let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();

@@ -59,9 +59,9 @@ pub(crate) fn chosen<'a>(
         Wanted::At(at) => *at,
         Wanted::Latest | Wanted::Id(_) => Timestamp::MAX,
     };
-    let other = points
-        .iter()
-        .find(|own| obstacle(own, now).is_none() && own.time().is_some_and(|time| time <= limit));
+    let other = points.iter().find(|own| {
+        obstacle(own, now).is_none() && own.time().is_some_and(|time| time.as_second() <= limit.as_second())
+    });
     Err(Box::new(match other {
         Some(other) => failure.hint(format!(
             "choose the newest that can, of {}: --point {}",

@@ -55,7 +55,7 @@ fn of(args: &RestoreArgs) -> Outcome<RestoreOptions> {
             "--include-resource-type and --exclude-resource-type both name {both}"
         ))
         .because("nothing of it would be restored")
-        .hint("name it after one of the two flags only")
+        .hint("specify it in only one of the two flags")
         .err();
     }
     let criteria = Criteria {
@@ -76,6 +76,7 @@ fn of(args: &RestoreArgs) -> Outcome<RestoreOptions> {
             (None, id) => Wanted::Id(id.to_owned()),
         },
         words: words(args),
+        plan: args.plan,
         in_place: args.in_place.clone(),
         criteria,
     })
@@ -117,6 +118,9 @@ fn words(args: &RestoreArgs) -> String {
         .for_each(|own| flag("restore-hook", own.as_str()));
     if args.no_cluster_scope_resources {
         words.push("--no-cluster-scope-resources".to_owned());
+    }
+    if args.plan {
+        words.push("--plan".to_owned());
     }
     words.join(" ")
 }

@@ -57,6 +57,8 @@ pub(crate) struct RestoreOptions {
     pub(crate) criteria: Criteria,
     /// The cluster that is restored in place, in the words of the person.
     pub(crate) in_place: Option<Named>,
+    /// Whether nothing is restored, and Azure only validates.
+    pub(crate) plan: bool,
     /// The words of the command, which another person or a later run can repeat.
     pub(crate) words: String,
 }

@@ -1,13 +1,13 @@
 //! A restore to the original cluster, from the operational tier, followed to its end.
 //!
 //! Stands for `az dataprotection backup-instance validate-for-restore` and `… restore trigger`, and the look-ups of the job. Each run restores,
-//! except that a run which was interrupted is taken up again: what it asked for is in its intent, by recovery point and by a digest of the rest
-//! of the request, so that nothing is restored twice. A restore that somebody else has begun is never taken for this one.
+//! except that a run which was interrupted is taken up again, so that nothing is restored twice: its intent has the recovery point, a digest of
+//! the command, and the job as soon as Azure names it. Until then, only a job of that minute and of that point is taken for it.
 //!
 //! Rights: `Microsoft.DataProtection/backupVaults/backupInstances/{recoveryPoints/read,validateRestore/action,restore/action}` and
 //! `…/backupJobs/read` on the vault, `Microsoft.DataProtection/backupInstances/read` on the cluster.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use aksbackup_shared::command_line::az;
@@ -15,8 +15,9 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
-use aksbackup_shared::schema::{CloudTables, State};
+use aksbackup_shared::schema::{CloudTables, Intent, State};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Deviation, Drift, Right, Step, Turn, Wait};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::arm::backups::{self, Job, JobState};
@@ -25,6 +26,7 @@ use crate::arm::restores;
 use crate::arm::user_error::UserError;
 use crate::arm::visible;
 use crate::checks::recovery_points::shown;
+use crate::checks::restore as checks;
 use crate::checks::restore_point::Wanted;
 use crate::platform::Azure;
 use crate::steps::fresh::JustRead;
@@ -34,7 +36,7 @@ use crate::steps::turns;
 
 mod before;
 
-use before::Before;
+use before::{Before, JOB};
 
 /// Restores.
 pub(crate) struct Restore {
@@ -44,8 +46,10 @@ pub(crate) struct Restore {
     read: JustRead,
     /// The job that this run has started or found.
     job: Rc<RefCell<Option<ResourceId>>>,
-    /// Whether an earlier run has started it.
-    taken_up: Cell<bool>,
+    /// The recovery point of a restore that an earlier run has started.
+    taken_up: RefCell<Option<String>>,
+    /// The digest of the command, which its intents have.
+    digest: RefCell<Option<String>>,
     /// Why it isn't known whether Azure has taken the request of this run.
     unanswered: RefCell<Option<Box<Failure>>>,
     /// How long the last restore took.
@@ -62,18 +66,18 @@ impl Restore {
             options,
             read: read.clone(),
             job: Rc::default(),
-            taken_up: Cell::default(),
+            taken_up: RefCell::default(),
+            digest: RefCell::default(),
             unanswered: RefCell::default(),
             usual: RefCell::default(),
         }
     }
 
-    /// Returns the ID of the recovery point, if the person named one.
-    fn named_point(&self) -> Option<String> {
-        match &*self.point.borrow() {
-            Wanted::Id(id) => Some(id.clone()),
-            Wanted::Latest | Wanted::At(_) => None,
-        }
+    /// Whether an intent is one of this command.
+    fn is_own(&self, intent: &Intent) -> bool {
+        let digest = self.digest.borrow();
+        let digest = digest.as_deref().map(|own| format!("/{own}/"));
+        intent.step == StepName::Restore && digest.is_some_and(|own| intent.object.contains(&own))
     }
 }
 
@@ -155,9 +159,11 @@ impl Step for Restore {
             return Ok(Seen::Job(job.map(Box::new)));
         }
         let before = Before::look(self, reader, state).await?;
-        if let Some(job) = before.taken_up(reader, self.named_point().as_deref()).await? {
+        self.digest.replace(before.digest(&self.options));
+        if let Some((job, point)) = before.taken_up(reader, &self.options).await? {
             *self.job.borrow_mut() = Some(backups::job_path(&before.vault, &job.id)?);
-            self.taken_up.set(self.unanswered.borrow().is_none());
+            let earlier = self.unanswered.borrow().is_none();
+            self.taken_up.replace(earlier.then_some(point));
             return Ok(Seen::Job(Some(Box::new(job))));
         }
         let request = before.request(&self.options, &self.point.borrow());
@@ -174,7 +180,7 @@ impl Step for Restore {
             Seen::Job(job) => return self.of_job(job.as_deref()),
             Seen::Before(before) => before,
         };
-        if before.is_looking(self.named_point().as_deref()) {
+        if before.is_looking() {
             return Ok(Decision::Wait(Wait::for_(UNANSWERED)));
         }
         if let Some(failure) = self.unanswered.borrow().clone() {
@@ -209,6 +215,9 @@ impl Step for Restore {
             }
             RestoreChange::Restore(own) => own,
         };
+        // Another person could have begun one while this one was shown and validated.
+        let jobs = checks::restores(backups::jobs(reader, &own.vault).await?, &own.instance);
+        checks::must_be_free(&jobs, Timestamp::now())?;
         match restores::start(writer, &own.instance, &own.body).await? {
             Told::Answer(answer) => Ok(match answer.operation(reader, title) {
                 Some(operation) => Applied::Running(Box::new(Started::new(operation, own.vault.clone(), &self.job))),
@@ -221,7 +230,25 @@ impl Step for Restore {
         }
     }
 
-    fn record(&self, _seen: &Seen, _tables: &mut CloudTables) {}
+    fn record(&self, _seen: &Seen, tables: &mut CloudTables) {
+        tables.intents.retain(|own| !self.is_own(own));
+    }
+
+    fn record_operation(&self, change: &RestoreChange, tables: &mut CloudTables) {
+        let job = self.job.borrow();
+        let (RestoreChange::Restore(own), Some(job)) = (change, &*job) else {
+            return;
+        };
+        // What an earlier run of the same command has asked for is over, since this one was allowed to begin.
+        tables
+            .intents
+            .retain(|intent| !self.is_own(intent) || intent.object == own.intent);
+        for intent in &mut tables.intents {
+            if self.is_own(intent) {
+                intent.object = format!("{}{JOB}{}", own.intent, job.name());
+            }
+        }
+    }
 
     /// The request itself is always followed: Azure names the job at its end.
     fn goes_on(&self, seen: &Seen) -> bool {
@@ -252,11 +279,14 @@ impl Restore {
         }
     }
 
-    /// Returns what shows it. Whoever runs the command again has to see that nothing is restored a second time.
+    /// Returns what shows it. A second run must show that nothing is restored a second time.
     fn evidence(&self, job: &Job) -> String {
-        let earlier = match self.taken_up.get() {
-            true => format!(", started by an earlier run on {}", shown(job.properties.start_time)),
-            false => String::new(),
+        let earlier = match &*self.taken_up.borrow() {
+            Some(point) => format!(
+                " of recovery point {point}, started by an earlier run on {}",
+                shown(job.properties.start_time)
+            ),
+            None => String::new(),
         };
         format!("restore job {}{earlier}: {}", name(job), job.properties.status)
     }

@@ -46,6 +46,8 @@ pub(super) trait AnySeen<P: Platform> {
 pub(super) trait AnyChange<P: Platform>: Change {
     /// See [`Step::apply`].
     fn apply<'a>(&'a self, writer: &'a P::Writer) -> Local<'a, Outcome<Applied>>;
+    /// See [`Step::record_operation`].
+    fn record_operation(&self, tables: &mut P::Tables);
     /// See [`Step::hand_over`].
     fn hand_over(&self, failure: &Failure) -> Option<Turn>;
     /// See [`Step::is_assured`].
@@ -167,6 +169,10 @@ impl<S: Step> Change for OneChange<S> {
 impl<S: Step> AnyChange<S::Platform> for OneChange<S> {
     fn apply<'a>(&'a self, writer: &'a <S::Platform as Platform>::Writer) -> Local<'a, Outcome<Applied>> {
         Box::pin(self.step.apply(writer, &self.change))
+    }
+
+    fn record_operation(&self, tables: &mut <S::Platform as Platform>::Tables) {
+        self.step.record_operation(&self.change, tables);
     }
 
     fn hand_over(&self, failure: &Failure) -> Option<Turn> {

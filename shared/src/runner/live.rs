@@ -300,6 +300,7 @@ impl<P: Platform> Live<P> {
                     }
                     if !(session.no_wait && change.is_last()) {
                         follow(name, operation, session).await?;
+                        session.record(&|tables| change.record_operation(tables)).await?;
                     }
                 }
                 Ok(Applied::Rest(pause)) => {

@@ -65,7 +65,8 @@ fn observed(own: &StepReport) -> Value {
         Ending::Done { evidence, drift, .. } => json!([evidence, drift.as_ref().map(|own| &own.differences)]),
         Ending::Due { changes, turns } => json!([changes, whose(turns)]),
         Ending::Waiting { why, foreseen } => json!([why, foreseen]),
-        Ending::Held { by, foreseen, .. } => json!([by, foreseen]),
+        // Which of the steps that it needs is known first to be open depends on the order of answers.
+        Ending::Held { foreseen, .. } => json!(foreseen),
         Ending::TheirTurn { turns, .. } => json!(whose(turns)),
         Ending::Begun { why, .. } => json!(why),
         Ending::Failed { error, .. } => json!(error.what),
@@ -104,8 +105,8 @@ pub fn must_be(saved: &Value, now: &Value) -> Outcome<()> {
         return Ok(());
     }
     if saved["cluster"] != now["cluster"] {
-        return Failure::usage("the plan is of another cluster than the state file")
-            .hint("name the state file that the plan was made with: --state FILE")
+        return Failure::usage("the plan belongs to a different cluster than the state file")
+            .hint("specify the state file that the plan was created with: --state FILE")
             .err();
     }
     let mut why = Vec::new();
@@ -173,7 +174,7 @@ mod tests {
         };
         Report {
             steps: vec![
-                step(StepName::Preflight, done("whoever looks")),
+                step(StepName::Preflight, done("the signed-in account")),
                 step(StepName::Storage, done(evidence)),
                 step(StepName::Extension, due),
             ],

@@ -60,7 +60,7 @@ fn a_namespace_without_a_target_is_refused_with_a_proposal_that_kubernetes_takes
 fn what_mixes_loses_or_breaks_is_refused() {
     let long = format!("shop={}", "x".repeat(64));
     let cases: [(&[&str], &str); 10] = [
-        (&[], "no namespace is named"),
+        (&[], "no namespace specified"),
         (&["shop=Shop"], "shop=Shop"),
         (&["shop="], "shop="),
         (&["=shop"], "=shop"),
@@ -68,16 +68,16 @@ fn what_mixes_loses_or_breaks_is_refused() {
         (&["shop=a", "shop=b"], "twice"),
         (&["shop=a", "web=a"], "would both become a"),
         (&["shop=web", "web=web2"], "which is restored itself"),
-        (&["shop=kube-system"], "belongs to the system"),
-        (&["shop=dataprotection-microsoft"], "belongs to the system"),
+        (&["shop=kube-system"], "is a system namespace"),
+        (&["shop=dataprotection-microsoft"], "is a system namespace"),
     ];
     for (words, says) in cases {
         let text = refused(words, false);
         assert!(text.contains(says), "{says} in {text}");
     }
-    assert!(refused(&["kube-system=x"], false).contains("nothing is restored from it"));
+    assert!(refused(&["kube-system=x"], false).contains("nothing can be restored from it"));
     assert!(refused(&["shop=x"], true).contains("exclude each other"));
-    assert!(refused(&["kube-public"], true).contains("belongs to the system"));
+    assert!(refused(&["kube-public"], true).contains("is a system namespace"));
 }
 
 #[test]

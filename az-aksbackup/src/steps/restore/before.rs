@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::console::human;
-use aksbackup_shared::digest::Digest;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::{ResourceId, same};
+use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::{Right, Turn, Wait};
 use jiff::Timestamp;
@@ -30,13 +28,10 @@ use crate::steps::options::RestoreOptions;
 use crate::steps::turns;
 use crate::target_ids;
 
-/// How long a job may take to show.
-const SHOWING: Duration = Duration::from_secs(120);
-/// How far the clocks of this machine and of Azure may differ.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
+mod begun;
 
-/// Stands in an intent for the job before, where there was none.
-const NONE: &str = "none";
+pub(crate) use begun::JOB;
+use begun::{Begun, NONE, SHOWING, begun, digest};
 
 /// What is there before anything is restored.
 pub(crate) struct Before {
@@ -57,16 +52,6 @@ pub(crate) struct Before {
     /// How long its job may take to show, in our time.
     patience: Duration,
     now: Timestamp,
-}
-
-/// A restore that was asked for, as its intent has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Begun {
-    point: String,
-    digest: String,
-    /// The latest restore job before it, or [`NONE`].
-    after: String,
-    at: Timestamp,
 }
 
 impl Before {
@@ -100,7 +85,8 @@ impl Before {
         match &own.instance {
             Some(instance) => {
                 let digest = digest(&step.options, &own.target, instance);
-                own.begun = begun(state, &own.id(instance)).filter(|begun| begun.digest == digest);
+                // A plan shows what a new restore would do.
+                own.begun = begun(state, &own.id(instance), &digest).filter(|_| !step.options.plan);
                 own.read(step, reader).await?;
             }
             None => {
@@ -138,55 +124,7 @@ impl Before {
         self.vault.child("backupInstances", instance.id.name())
     }
 
-    /// Returns the restore that was begun, unless it was from another recovery point than the one that is `named` now.
-    fn begun(&self, named: Option<&str>) -> Option<&Begun> {
-        let begun = self.begun.as_ref()?;
-        named
-            .is_none_or(|id| id.eq_ignore_ascii_case(&begun.point))
-            .then_some(begun)
-    }
-
-    /// Returns the jobs that might be the one that was begun, the earliest first: none that was there before, although the clocks of this
-    /// machine and of Azure differ.
-    fn candidates(&self, begun: &Begun) -> Vec<&Job> {
-        let since = begun.at.checked_sub(CLOCK_SKEW).unwrap_or(begun.at);
-        let is_later = |job: &&Job| {
-            let by_person = job.properties.is_user_triggered.unwrap_or(true);
-            by_person && job.properties.start_time.is_some_and(|start| start >= since)
-        };
-        let all = self.restores.here().into_iter().flatten();
-        let new = all.take_while(|job| !name(job).eq_ignore_ascii_case(&begun.after));
-        let mut new: Vec<&Job> = new.filter(is_later).collect();
-        new.reverse();
-        new
-    }
-
-    /// Returns the job of a restore that was begun. A failed one is over: asking again means a new restore.
-    pub(super) async fn taken_up(&self, reader: &Reader, named: Option<&str>) -> Outcome<Option<Job>> {
-        let Some(begun) = self.begun(named) else {
-            return Ok(None);
-        };
-        for job in self.candidates(begun) {
-            if job.state() == JobState::Failed {
-                continue;
-            }
-            // Only the job itself says from which recovery point.
-            let full = backups::job(reader, &backups::job_path(&self.vault, &job.id)?).await?;
-            if let Some(full) = full.filter(|own| is_from(own, &begun.point)) {
-                return Ok(Some(full));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Returns whether the job of a restore that was begun a moment ago might not show yet.
-    pub(super) fn is_looking(&self, named: Option<&str>) -> bool {
-        let Some(begun) = self.begun(named) else { return false };
-        let age = Duration::try_from(self.now.duration_since(begun.at)).unwrap_or_default();
-        age < self.patience && self.candidates(begun).is_empty()
-    }
-
-    /// Returns the turn of whoever may restore, where the signed-in account is known not to be allowed to.
+    /// Returns the turn of a person with permission to restore, if the signed-in account is known to lack it.
     pub(super) fn lacking(&self, words: String) -> Option<Turn> {
         let rights: Vec<Right> = self
             .lacks
@@ -256,7 +194,7 @@ impl Before {
         match self.bindings.here() {
             Some(all) if !all.iter().any(reaches) => {
                 Failure::failed(format!("vault {vault} has no access to cluster {cluster}"))
-                    .because("no Trusted Access role binding of the cluster gives the vault the role backup-operator")
+                    .because("no Trusted Access role binding of the cluster assigns the vault the role backup-operator")
                     .hint(fix!["create the role binding: ", az("prepare")])
                     .err()
             }
@@ -272,7 +210,7 @@ impl Before {
                 "cluster {} has no backup instance",
                 self.target.cluster.with_group()
             ))
-            .because("nothing backs it up, so that there is nothing to restore")
+            .because("the cluster isn't backed up, so there is nothing to restore")
             .hint(fix!["protect the cluster: ", az("protect")]),
         }
     }
@@ -336,40 +274,7 @@ fn deleted(own: &Instance) -> Failure {
         own.protection()
     ))
     .because("nothing is restored from a deleted backup instance")
-    .hint(fix![
-        "to bring it back first, with its recovery points: ",
-        az("undelete --keep-stopped")
-    ])
-}
-
-/// A digest of what is requested, without the recovery point: `latest` can be another one for the run that takes it up.
-fn digest(options: &RestoreOptions, target: &Target, instance: &Instance) -> String {
-    let body = options.criteria.body(target, instance);
-    Digest::of_bytes(body.to_string().as_bytes()).to_string()
-}
-
-/// Returns the last restore of an instance whose intent is still in the file.
-fn begun(state: &State, instance: &ResourceId) -> Option<Begun> {
-    let intents = state.cloud.intents.iter().filter(|own| own.step == StepName::Restore);
-    let parsed = intents.filter_map(|own| {
-        let (rest, after) = own.object.rsplit_once("/after/")?;
-        let (rest, digest) = rest.rsplit_once('/')?;
-        let (place, point) = rest.rsplit_once('/')?;
-        same(place, &format!("{instance}/restores")).then(|| Begun {
-            point: point.to_owned(),
-            digest: digest.to_owned(),
-            after: after.to_owned(),
-            at: own.at,
-        })
-    });
-    parsed.max_by_key(|own| own.at)
-}
-
-/// Returns whether a job restores from this recovery point, as far as Azure says.
-fn is_from(job: &Job, point: &str) -> bool {
-    let info = job.properties.extended_info.as_ref();
-    let own = info.and_then(|info| info.pointer("/sourceRecoverPoint/recoveryPointID")?.as_str());
-    own.is_none_or(|own| own.eq_ignore_ascii_case(point))
+    .hint(fix!["to bring it back first: ", az("undelete --keep-stopped")])
 }
 
 #[cfg(test)]

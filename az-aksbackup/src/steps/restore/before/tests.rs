@@ -1,3 +1,4 @@
+use aksbackup_shared::guide::StepName;
 use aksbackup_shared::schema::Intent;
 use serde_json::Value;
 
@@ -19,6 +20,7 @@ fn options() -> RestoreOptions {
             ..Criteria::default()
         },
         in_place: None,
+        plan: false,
         words: "restore --namespace shop=shop-restored".to_owned(),
     }
 }
@@ -58,8 +60,8 @@ fn job(status: &str, start: &str) -> Job {
 fn begun_at(at: &str) -> Option<Begun> {
     Some(Begun {
         point: "p1".into(),
-        digest: "d".into(),
         after: "before".into(),
+        job: None,
         at: at.parse().unwrap(),
     })
 }
@@ -201,8 +203,12 @@ fn only_the_same_request_of_the_same_point_is_taken_up() {
         object: request.intent.clone(),
         at: "2026-01-01T00:00:00Z".parse().unwrap(),
     });
-    let own = begun(&state, &request.instance).unwrap();
-    assert_eq!((own.point.as_str(), own.after.as_str()), ("p1", "none"));
+    let of = |state: &State, options: &RestoreOptions| {
+        let digest = digest(options, &example(), &instance("ProtectionConfigured", |_| ()));
+        begun(state, &request.instance, &digest)
+    };
+    let own = of(&state, &options()).unwrap();
+    assert_eq!((own.point.as_str(), own.after.as_str(), own.job), ("p1", "none", None));
     let other = RestoreOptions {
         criteria: Criteria {
             patch: true,
@@ -210,15 +216,50 @@ fn only_the_same_request_of_the_same_point_is_taken_up() {
         },
         ..options()
     };
-    let now = |options: &RestoreOptions| digest(options, &example(), &instance("ProtectionConfigured", |_| ()));
-    assert_eq!(now(&options()), own.digest);
-    assert_ne!(now(&options()), now(&other));
-    let before = Before {
-        begun: begun_at("2026-01-01T00:00:00Z"),
+    // Another restore in between hides none.
+    state.cloud.intents.push(Intent {
+        step: StepName::Restore,
+        object: before().request(&other, &Wanted::Latest).unwrap().unwrap().intent,
+        at: "2026-01-01T01:00:00Z".parse().unwrap(),
+    });
+    assert!(of(&state, &options()).is_some_and(|own| own.at.to_string().starts_with("2026-01-01T00")));
+    for point in [
+        Wanted::Id("p1".into()),
+        Wanted::At("2026-01-02T00:00:00Z".parse().unwrap()),
+    ] {
+        assert_eq!(
+            of(&state, &RestoreOptions { point, ..options() }),
+            None,
+            "another wish is another restore"
+        );
+    }
+    state.cloud.intents[0].object.push_str("/job/j");
+    assert_eq!(of(&state, &options()).unwrap().job.as_deref(), Some("j"));
+}
+
+/// Fails before: the job of another person, or of a night ago, was reported as done.
+#[test]
+fn only_a_job_that_answers_the_command_is_taken_up() {
+    let own = begun_at("2026-01-01T23:00:00Z").unwrap();
+    let meant = |job: &Job, options: &RestoreOptions| before().is_meant(job, &own, options);
+    let completed = job("Completed", "2026-01-01T23:00:00Z");
+    assert!(meant(&completed, &options()));
+    assert!(meant(&job("InProgress", "2026-01-01T23:00:00Z"), &options()));
+    assert!(!meant(&job("Failed", "2026-01-01T23:00:00Z"), &options()));
+    let mut old = completed.clone();
+    old.properties.end_time = Some("2025-12-31T00:00:00Z".parse().unwrap());
+    assert!(!meant(&old, &options()), "more than a day ago");
+    let newer = Before {
+        points: Sight::Here(vec![
+            point("p2", "2026-01-01T23:30:00Z", |_| ()),
+            point("p1", "2026-01-01T06:00:00Z", |_| ()),
+        ]),
         ..before()
     };
-    assert!(before.begun(None).is_some() && before.begun(Some("P1")).is_some());
-    assert!(before.begun(Some("p2")).is_none());
+    assert!(
+        !newer.is_meant(&completed, &own, &options()),
+        "latest means another one by now"
+    );
 }
 
 #[test]
@@ -228,13 +269,16 @@ fn a_job_that_was_begun_a_moment_ago_is_looked_for_and_an_old_one_is_none_of_our
         restores: Sight::Here(jobs),
         ..before()
     };
-    assert!(looking("2026-01-01T23:59:00Z", Vec::new()).is_looking(None));
-    assert!(looking("2026-01-01T23:59:00Z", vec![job("Completed", "2026-01-01T12:00:00Z")]).is_looking(None));
-    assert!(!looking("2026-01-01T23:57:00Z", Vec::new()).is_looking(None));
-    assert!(!looking("2026-01-01T23:59:00Z", Vec::new()).is_looking(Some("p2")));
-    assert!(!before().is_looking(None));
+    assert!(looking("2026-01-01T23:59:00Z", Vec::new()).is_looking());
+    assert!(looking("2026-01-01T23:59:00Z", vec![job("Completed", "2026-01-01T12:00:00Z")]).is_looking());
+    assert!(!looking("2026-01-01T23:57:00Z", Vec::new()).is_looking());
+    assert!(
+        !looking("2026-01-02T01:00:00Z", Vec::new()).is_looking(),
+        "a clock that is ahead"
+    );
+    assert!(!before().is_looking());
     let shown = looking("2026-01-01T23:59:00Z", vec![job("Failed", "2026-01-01T23:58:30Z")]);
-    assert!(!shown.is_looking(None));
+    assert!(!shown.is_looking());
     assert_eq!(shown.candidates(shown.begun.as_ref().unwrap()).len(), 1);
 }
 
@@ -254,7 +298,7 @@ fn a_job_that_was_there_before_the_request_is_not_its_job() {
     };
     assert_eq!(names(&before(vec![own, old.clone()])), ["j"]);
     let none = before(vec![old]);
-    assert!(names(&none).is_empty() && none.is_looking(None));
+    assert!(names(&none).is_empty() && none.is_looking());
 }
 
 #[test]
@@ -262,8 +306,8 @@ fn a_job_of_another_point_is_another_restore() {
     let of = |point: Value| {
         let mut own = job("InProgress", "2026-01-01T00:00:00Z");
         own.properties.extended_info = Some(json!({ "sourceRecoverPoint": { "recoveryPointID": point } }));
-        is_from(&own, "p1")
+        begun::is_from(&own, "p1")
     };
-    assert!(of(json!("P1")) && of(Value::Null));
-    assert!(!of(json!("p2")));
+    assert!(of(json!("P1")));
+    assert!(!of(json!("p2")) && !of(Value::Null));
 }
