@@ -104,7 +104,7 @@ pub(crate) struct WriteArgs {
 pub(crate) enum Command {
     /// Choose what to protect and where to store backups, and write it to the state file
     #[command(after_help = "Examples:
-  az aksbackup init                                   # prompts for every value
+  az aksbackup init                                   # asks what to protect, and where to store it
   az aksbackup init -g rg-aks -n aks-demo --yes       # with defaults
   az aksbackup init --cluster-id /subscriptions/.../managedClusters/aks-demo \\
       --storage-account stbackup --storage-resource-group rg-backup --container aks-demo \\

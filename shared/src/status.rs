@@ -80,7 +80,7 @@ pub fn since(state: &State, steps: &[StepName]) -> Option<Timestamp> {
     records.map(|written| written.observed_at).max()
 }
 
-/// What somebody saw of the world: what came of each step, and the state as it would be recorded now.
+/// The live state: the result of each step, and the state as it would be recorded now.
 pub struct Seen<'a> {
     /// What came of each step.
     pub report: &'a Report,
@@ -88,7 +88,7 @@ pub struct Seen<'a> {
     pub state: &'a State,
 }
 
-/// The status table: what the file says, and what was `seen` of the world where somebody looked.
+/// The status table: what the file says, and the live state where it was `seen`.
 #[must_use]
 pub fn rows(state: &State, seen: Option<&Seen<'_>>) -> Vec<Row> {
     let looked = |step| seen.and_then(|seen| seen.report.steps.iter().find(|own| own.step == step));
@@ -117,7 +117,7 @@ pub fn rows(state: &State, seen: Option<&Seen<'_>>) -> Vec<Row> {
         .collect()
 }
 
-/// How a step stands by the file and, where somebody looked, by what was `seen`; and what shows it.
+/// How a step stands by the file and, where it was `seen`, by the live state; and the evidence.
 fn stand(state: &State, now: Option<&State>, step: StepName, seen: Option<&StepReport>) -> (Standing, String) {
     match (seen.map(|seen| &seen.ending), step.recorded(state)) {
         (Some(ending @ Ending::Done { drift: Some(_), .. }), _) => (Standing::Drifted, left(ending)),
@@ -133,7 +133,7 @@ fn stand(state: &State, now: Option<&State>, step: StepName, seen: Option<&StepR
         (Some(Ending::Failed { error, .. }), _) if !seen.is_some_and(is_seen_to_fail) => {
             (Standing::Unknown, unseen(error))
         }
-        // Azure or Kubernetes is still busy with it: nobody took anything back.
+        // Azure or Kubernetes is still working on it: nothing was reverted.
         (Some(ending @ (Ending::Waiting { .. } | Ending::Begun { .. })), _) => (Standing::Open, left(ending)),
         (None | Some(Ending::Held { .. }), Some(record)) => match step.stale(now.unwrap_or(state)) {
             Some(why) => (Standing::Stale, why),
@@ -147,8 +147,8 @@ fn stand(state: &State, now: Option<&State>, step: StepName, seen: Option<&StepR
 
 /// Whether a step was looked at and can't be done as it is, which a missing permission doesn't show.
 fn is_seen_to_fail(seen: &StepReport) -> bool {
-    let of_login = |exit| matches!(exit, Exit::NotPermitted | Exit::Deadline | Exit::Interrupted);
-    seen.refused && !of_login(seen.ending.exit())
+    let is_unseen = |exit| matches!(exit, Exit::NotPermitted | Exit::Deadline | Exit::Interrupted);
+    seen.refused && !is_unseen(seen.ending.exit())
 }
 
 const fn deviates(deviation: Deviation) -> &'static str {
@@ -169,7 +169,7 @@ fn values(state: &State, step: StepName) -> Option<toml::Value> {
     toml::Value::from(state.values()).get(side)?.get(table).cloned()
 }
 
-/// Who has to act for a step that is not settled: whoever the world says, else whoever usually does the step.
+/// Who has to act for a step that is not settled: the person that the live state calls for, else the step's usual one.
 fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Ending>) -> Option<Turn> {
     let words = step.in_words();
     if let Some(turn) = way_back(state, step, standing, ending) {
@@ -247,7 +247,7 @@ fn way_back(state: &State, step: StepName, standing: Standing, ending: Option<&E
     })
 }
 
-/// The rights that what is left of a step needs: those of the changes that somebody saw, else all that the step can need.
+/// The rights that what is left of a step needs: those of the changes that were seen, else all that the step can need.
 fn missing(state: &State, step: StepName, ending: Option<&Ending>) -> Vec<Right> {
     let mut rights: Vec<Right> = match ending {
         Some(Ending::Due { changes, .. }) if !changes.is_empty() => {

@@ -82,7 +82,7 @@ fn they_are_listed_with_the_newest_first_and_what_azure_leaves_open_is_a_dash() 
     );
     points(&stage, &["--limit", "2"])
         .ok()
-        .says("1 older ones are not listed: --limit 3");
+        .says("not listed: 1 older; to list all: --limit 3");
     let none = points(&stage, &["--at", "2025-12-31T00:00:00Z"]).ends(Exit::Missing.code());
     none.says("has no recovery point of 2025-12-31T00:00:00Z or before")
         .says("2026-01-01 06:00:00 UTC");
@@ -121,12 +121,15 @@ fn it_is_said_why_there_are_none() {
 }
 
 #[test]
-fn whoever_may_not_read_them_hears_which_permission_is_missing() {
+fn a_refusal_keeps_azure_s_code() {
     let stage = backed_up();
     stage
         .sandbox
         .set("fault=403/AuthorizationFailed@GET:recoveryPoints:1")
         .unwrap();
-    points(&stage, &[]).ends(Exit::NotPermitted.code()).says("cannot read");
+    points(&stage, &[])
+        .ends(Exit::NotPermitted.code())
+        .says("cannot read")
+        .says("AuthorizationFailed");
     stage.az("reader", &["points"]).ok();
 }

@@ -181,7 +181,7 @@ fn protection(view: &View) -> Check {
     }
     let elsewhere = |own: &&Instance| view.target().is_some() && own.vault() != view.places.vault;
     let all = view.instances.here().map(Vec::as_slice).unwrap_or_default();
-    match (all.iter().find(elsewhere), all.first()) {
+    match (all.iter().find(elsewhere), view.instance()) {
         (Some(other), _) => instance::elsewhere(view, other),
         (None, None) => Check::ok(LINK, NAME, "no vault protects the cluster"),
         (None, Some(own)) => instance::protection(own),
@@ -218,7 +218,7 @@ fn refused(failure: Failure, vault: &Vault, target: &Target) -> Check {
 fn lacking(before: &Before) -> Vec<Check> {
     const LINK: Link = Link::Login;
     if before.view.target().is_none() {
-        return vec![Check::unknown(LINK, "rights", "no scopes in a state file").hinted(az("init"))];
+        return vec![Check::unknown(LINK, "permissions", "no scopes in a state file").hinted(az("init"))];
     }
     let Comparison { held, missing, unknown } = &before.rights;
     // Who assigns roles is another person in most teams: that the caller can't is as it should be.

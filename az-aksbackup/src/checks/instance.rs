@@ -21,8 +21,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         return vec![check];
     }
     let all = view.instances.here().map(Vec::as_slice).unwrap_or_default();
-    let vault = view.places.vault.as_ref();
-    let own = all.iter().find(|own| own.vault().as_ref() == vault);
+    let own = view.instance().filter(|own| own.vault() == view.places.vault);
     match (own, all.first()) {
         (Some(own), _) => [
             vec![protection(own), source(own)],

@@ -19,7 +19,7 @@ pub(crate) enum Protection {
     Changing,
     /// A state that this version does not know: it may pass, or never change.
     Unknown,
-    /// Somebody stopped or deleted it.
+    /// It was stopped or deleted on purpose.
     Paused,
     /// It failed, or never began.
     Broken,

@@ -107,10 +107,7 @@ const RESTORE: &[&str] = &[
     "Microsoft.DataProtection/backupVaults/operationStatus/read",
     "Microsoft.DataProtection/backupVaults/backupJobs/read",
 ];
-const RESTORED: &[&str] = &[
-    "Microsoft.ContainerService/managedClusters/read",
-    "Microsoft.DataProtection/backupInstances/read",
-];
+const RESTORED: &[&str] = &["Microsoft.ContainerService/managedClusters/read"];
 /// A cluster names its backup instances, whatever vault they are in.
 const INSTANCES: &[&str] = &["Microsoft.DataProtection/backupInstances/read"];
 const SUSPEND: &[&str] = &[Act::Suspend.action()];
@@ -179,11 +176,11 @@ pub(crate) fn needed(purpose: Purpose, target: &Target, nodes: Option<&ResourceI
             (ROLES_DELETE, snapshots()),
         ],
         Purpose::Everything => [prepare(), grant(), vec![(INSTANCE, vault()), (INSTANCES, cluster())]].concat(),
-        Purpose::Suspend => vec![(SUSPEND, vault())],
-        Purpose::Stop => vec![(STOP, vault())],
-        Purpose::Resume => vec![(RESUME, vault())],
-        Purpose::Undelete => vec![(UNDELETE, vault())],
-        Purpose::Restore => vec![(RESTORE, vault()), (RESTORED, cluster())],
+        Purpose::Suspend => vec![(SUSPEND, vault()), (INSTANCES, cluster())],
+        Purpose::Stop => vec![(STOP, vault()), (INSTANCES, cluster())],
+        Purpose::Resume => vec![(RESUME, vault()), (INSTANCES, cluster())],
+        Purpose::Undelete => vec![(UNDELETE, vault()), (INSTANCES, cluster())],
+        Purpose::Restore => vec![(RESTORE, vault()), (RESTORED, cluster()), (INSTANCES, cluster())],
     };
     let mut needed = Vec::new();
     for (actions, scope) in lists {

@@ -21,7 +21,7 @@ pub(crate) struct PrepareArgs {
     /// recovered afterwards
     #[arg(long)]
     pub(crate) recreate_storage: bool,
-    /// Save the plan of --dry-run in this file, for: apply
+    /// File to save the plan of --dry-run to, for `apply`
     #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with_all = ["subjects", "only", "skip", "recreate_storage"])]
     pub(crate) plan_out: Option<PathBuf>,
     /// What gets access.
@@ -80,7 +80,7 @@ pub(crate) struct GrantArgs {
     /// Which roles.
     #[command(flatten)]
     pub(crate) roles: RoleArgs,
-    /// Save the plan of --dry-run in this file, for: apply
+    /// File to save the plan of --dry-run to, for `apply`
     #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with = "on_container")]
     pub(crate) plan_out: Option<PathBuf>,
     /// Flags of writing commands.
@@ -97,7 +97,7 @@ pub(crate) struct ProtectArgs {
     /// Don't wait until the cluster is protected; the next run reports the result
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// Save the plan of --dry-run in this file, for: apply
+    /// File to save the plan of --dry-run to, for `apply`
     #[arg(
         long,
         value_name = "FILE",

@@ -17,33 +17,33 @@ pub(crate) struct PointsArgs {
     /// Show only the newest recovery point that isn't later than this time, such as 2026-11-29T06:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Timestamp>,
-    /// At most this many, the newest first
-    #[arg(long, default_value = "20", value_name = "COUNT", conflicts_with = "at")]
+    /// Maximum number of recovery points, most recent first
+    #[arg(long, default_value = "20", value_name = "COUNT", conflicts_with = "at", value_parser = count)]
     pub(crate) limit: usize,
 }
 
 /// What becomes of volumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Volumes {
-    /// They get the data of the recovery point
+    /// Restore the data of the recovery point
     Data,
-    /// They are created empty
+    /// Create empty volumes
     None,
 }
 
 /// What becomes of resources that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Conflict {
-    /// They stay as they are
+    /// Keep existing resources unchanged
     Skip,
-    /// They are patched, and never deleted
+    /// Patch existing resources; none is deleted
     Patch,
 }
 
 /// Flags of `restore`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RestoreArgs {
-    /// Recovery point, by its ID; latest is the newest
+    /// ID of the recovery point; latest selects the newest
     #[arg(long, value_name = "ID", default_value = "latest", conflicts_with = "at")]
     pub(crate) point: String,
     /// Restore from the newest recovery point that isn't later than this time, such as 2026-11-29T06:00:00Z
@@ -52,8 +52,8 @@ pub(crate) struct RestoreArgs {
     /// Namespace to restore, and the one that it becomes (repeatable): shop=shop-restored
     #[arg(long, value_name = "SOURCE=TARGET")]
     pub(crate) namespace: Vec<String>,
-    /// Restore into the same namespaces, by the name of the cluster: persistent volume claims that exist are skipped, their data isn't
-    /// restored, and the job still reports Completed
+    /// Restore into the same namespaces, all of them without --namespace, by the name of the cluster: persistent volume claims that exist
+    /// are skipped, their data isn't restored, and the job still reports Completed
     #[arg(long, value_name = "RESOURCE-GROUP/CLUSTER")]
     pub(crate) in_place: Option<Named>,
     /// Restore only resources with this label (repeatable): app=web
@@ -68,10 +68,10 @@ pub(crate) struct RestoreArgs {
     /// Leave cluster-scoped resources out; persistent volumes are such resources
     #[arg(long)]
     pub(crate) no_cluster_scope_resources: bool,
-    /// What persistent volumes get
+    /// Content of restored persistent volumes
     #[arg(long, value_enum, default_value = "data", value_name = "WHAT")]
     pub(crate) volumes: Volumes,
-    /// What becomes of resources that exist
+    /// How to handle resources that already exist
     #[arg(long, value_enum, default_value = "skip", value_name = "HOW")]
     pub(crate) conflict: Conflict,
     /// ConfigMap with Velero's rules to change resources while they are restored
@@ -83,7 +83,7 @@ pub(crate) struct RestoreArgs {
     /// Let the vault validate the restore, and restore nothing
     #[arg(long)]
     pub(crate) plan: bool,
-    /// Do not wait for the job: the next run follows it, `jobs` shows it
+    /// Don't wait for the job; the next run resumes waiting, and `jobs` shows it
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// Into what it is restored.
@@ -95,6 +95,12 @@ pub(crate) struct RestoreArgs {
 fn reference(text: &str) -> Result<HookName, String> {
     text.parse()
         .map_err(|_| "write NAMESPACE/NAME, both in lower-case letters, digits and '-'".to_owned())
+}
+
+/// A number of recovery points: none at all would look as if there were none.
+fn count(text: &str) -> Result<usize, String> {
+    let own = text.parse().ok().filter(|own| *own > 0);
+    own.ok_or_else(|| "write a number of 1 or more".to_owned())
 }
 
 /// A point in time, with its time zone.

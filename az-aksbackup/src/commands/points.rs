@@ -14,6 +14,7 @@ use crate::arm::backups::{self, Instance};
 use crate::arm::client::Reader;
 use crate::arm::recovery_points::{self, RecoveryPoint};
 use crate::arm::visible::Sight;
+use crate::checks::overview;
 use crate::checks::protection::{self, Pause};
 use crate::checks::recovery_points::{self as points, absent, newest_first, shown};
 use crate::cli::{Cli, PointsArgs};
@@ -50,7 +51,7 @@ pub(crate) async fn run(cli: &Cli, args: &PointsArgs) -> Outcome<Exit> {
     show(&console, &instance, &all, now);
     if found > all.len() {
         console.say(format!(
-            "{} older ones are not listed: --limit {found}",
+            "not listed: {} older; to list all: --limit {found}",
             found - all.len()
         ));
     }
@@ -65,12 +66,12 @@ async fn instance(reader: &Reader, subject: &Subject) -> Outcome<Instance> {
     let all = backups::of_cluster(reader, &subject.cluster).await?;
     let target = subject.state.target.as_ref();
     let own = match target {
-        Some(target) => protection::chosen(target, &all),
-        None => all.first(),
+        Some(target) => protection::chosen(target, &all).cloned(),
+        None => overview::foremost(all),
     };
     match own {
-        Some(own) if protection::pause(own) == Some(Pause::Deleted) => Err(Box::new(deleted(own))),
-        Some(own) => Ok(own.clone()),
+        Some(own) if protection::pause(&own) == Some(Pause::Deleted) => Err(Box::new(deleted(&own))),
+        Some(own) => Ok(own),
         None => {
             let gone = match target {
                 Some(target) => {
@@ -85,7 +86,7 @@ async fn instance(reader: &Reader, subject: &Subject) -> Outcome<Instance> {
                     "cluster {} has no backup instance",
                     subject.cluster.with_group()
                 ))
-                .because("nothing backs it up, so that there are no recovery points")
+                .because("the cluster isn't backed up, so there are no recovery points")
                 .hint(fix!["protect the cluster: ", az("protect")])
                 .err(),
             }
@@ -104,9 +105,7 @@ fn deleted(own: &Instance) -> Failure {
         protection::in_vault(own),
         own.protection()
     ))
-    .because(format!(
-        "Azure keeps a deleted backup instance with its recovery points{until}"
-    ))
+    .because(format!("Azure keeps a deleted backup instance{until}"))
     .hint(fix!["to bring it back first: ", az("undelete --keep-stopped")])
 }
 

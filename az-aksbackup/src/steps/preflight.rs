@@ -231,7 +231,7 @@ fn evidence(seen: &Seen) -> String {
     };
     let Comparison { held, missing, unknown } = &seen.rights;
     let mut text = format!(
-        "{} in subscription {name}, cluster {}; {held} of {} rights there",
+        "{} in subscription {name}, cluster {}; {held} of {} required permissions granted",
         seen.caller,
         seen.target.cluster.with_group(),
         held + missing.len()
@@ -305,7 +305,8 @@ mod tests {
 
     #[test]
     fn satisfied_world_needs_nothing() {
-        let evidence = "platform@contoso in subscription Contoso, cluster rg-aks/aks; 9 of 9 rights there";
+        let evidence =
+            "platform@contoso in subscription Contoso, cluster rg-aks/aks; 9 of 9 required permissions granted";
         assert_eq!(
             step(Purpose::Prepare).decide(&seen(), &state()).unwrap(),
             Decision::Done(evidence.into())
@@ -326,7 +327,7 @@ mod tests {
             panic!("not done")
         };
         for part in [
-            "9 of 10 rights",
+            "9 of 10 required permissions",
             "lacks A/write on aks",
             "unknown on rg-backup",
             "another vault protects",

@@ -22,7 +22,7 @@ use crate::arm::backups::{self, Instance, Job, JobState};
 use crate::arm::client::{Reader, Told, Writer};
 use crate::arm::user_error::UserError;
 use crate::arm::visible::{self, Sight};
-use crate::checks::protection;
+use crate::checks::protection::{self, Protection};
 use crate::platform::Azure;
 use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::jobs::{self, Started};
@@ -271,9 +271,9 @@ fn unprotected(way_back: &'static str) -> Turn {
 /// The instance that protects the cluster in the target's vault.
 fn own(instances: &[Instance], target: &Target) -> Option<Protected> {
     let vault = target_ids::vault(target);
-    let of_vault = |own: &&Instance| own.vault().as_ref() == Some(&vault);
-    let mut own = instances.iter().filter(of_vault);
-    let own = own.find(|own| own.protection() == "ProtectionConfigured")?;
+    let works = |own: &&Instance| own.vault().as_ref() == Some(&vault) && protection::of(own) == Protection::Configured;
+    let meant = protection::chosen(target, instances).filter(works);
+    let own = meant.or_else(|| instances.iter().find(works))?;
     // A policy is always one of the instance's own vault, whatever Azure spells.
     let policy = own.properties.policy_info.policy_id.rsplit('/').next();
     Some(Protected {

@@ -26,12 +26,12 @@ fn each_person_is_told_at_the_start_what_they_cannot_finish() {
     let nodes =
         "lacks Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write on MC_rg-aks";
     for (persona, lacks, holds) in [
-        ("platform", "", "18 of 18 rights"),
-        ("platform-no-node", nodes, "15 of 18 rights"),
+        ("platform", "", "18 of 18 required permissions"),
+        ("platform-no-node", nodes, "15 of 18 required permissions"),
         (
             "reader",
             "lacks Microsoft.Storage/storageAccounts/write on rg-backup",
-            "10 of 18 rights",
+            "10 of 18 required permissions",
         ),
     ] {
         let mark = stage.mark();

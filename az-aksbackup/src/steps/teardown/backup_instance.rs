@@ -12,7 +12,7 @@ use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::{Person, StepName};
-use aksbackup_shared::ids::{ResourceId, same};
+use aksbackup_shared::ids::{ResourceId, folded};
 use aksbackup_shared::schema::{CloudTables, InstanceTable, State};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 
@@ -26,6 +26,7 @@ use crate::arm::storage::{self, Container};
 use crate::arm::vaults::{self, Vault};
 use crate::arm::versions;
 use crate::arm::visible::Sight;
+use crate::checks::protection::{self, Pause};
 use crate::platform::{self, Azure};
 use crate::target_ids;
 
@@ -112,7 +113,6 @@ impl Step for BackupInstance {
             storage::container(reader, &container_id),
             extensions::of_backup(reader, &target.cluster),
         );
-        let works = |own: &Extension| own.provisioning_state() == "Succeeded";
         let extensions = Sight::of(extensions.map(Some))?;
         // A vault that is gone has no jobs; who can't see them can't delete the instance either.
         let jobs = Sight::of(jobs.map(Some))?.here().cloned().unwrap_or_default();
@@ -121,7 +121,7 @@ impl Step for BackupInstance {
             vault: vault?,
             running: jobs.into_iter().filter(runs).collect(),
             container: Sight::of(container)?,
-            extension_works: extensions.here().map(|all| all.iter().any(works)),
+            extension_works: extensions.here().map(|all| all.iter().any(Extension::is_installed)),
             common,
         })
     }
@@ -138,7 +138,7 @@ impl Step for BackupInstance {
             }));
         };
         let (own, state, delete) = (data::id(known, target), known.protection(), seen.common.deletes());
-        if !delete && state == "ProtectionStopped" {
+        if !delete && protection::pause(known) == Some(Pause::Stopped) {
             return Ok(Decision::Done(format!(
                 "backup instance {}: {state}; its backups are kept, with everything that restores or deletes them",
                 own.name()
@@ -198,7 +198,14 @@ impl Step for BackupInstance {
         let vault = target_ids::vault(target);
         let all = || backups.of_cluster.iter().chain(&backups.in_vault);
         let in_vault = |own: &Instance| own.vault().is_some_and(|own| own == vault);
-        let is_there = |object: &str| all().any(|own| in_vault(own) && same(data::id(own, target).as_str(), object));
+        // The intent of a backup or a restore is about something in the instance.
+        let is_about = |own: &Instance, object: &str| {
+            let (id, object) = (folded(data::id(own, target).as_str()), folded(object));
+            object
+                .strip_prefix(&id)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let is_there = |object: &str| all().any(|own| in_vault(own) && is_about(own, object));
         platform::forget(tables, |made| {
             matches!(
                 made.step,

@@ -5,7 +5,7 @@
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
-use aksbackup_shared::ids::{ResourceId, same};
+use aksbackup_shared::ids::{ResourceId, folded, same};
 use aksbackup_shared::schema::{CloudTables, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn};
 
@@ -254,9 +254,9 @@ fn fit(own: &Content, seen: &Seen) -> Result<bool, String> {
 
 /// The lock that forbids the deletion of a resource group: its own, or one of the subscription.
 fn lock_on<'a>(group: &ResourceId, locks: &'a [Lock]) -> Option<&'a str> {
-    let group = group.as_str().to_ascii_lowercase();
+    let group = folded(group.as_str());
     let forbids = |lock: &&Lock| {
-        let id = lock.id.to_ascii_lowercase();
+        let id = folded(&lock.id);
         id.starts_with(&format!("{group}/")) || !id.contains("/resourcegroups/")
     };
     locks.iter().find(forbids).map(|lock| lock.id.as_str())
