@@ -15,10 +15,12 @@ use crate::state::place::place_of;
 
 mod line;
 mod terminal;
+mod wrap;
 pub mod yaml;
 
 pub use line::{Tone, human, minute, one_line, short, steers};
 use line::{fit, in_one_line, width};
+use wrap::for_terminal;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +37,7 @@ pub enum Talk {
 pub struct Console {
     talk: Talk,
     terminal: bool,
+    dumb: bool,
     color: bool,
     state_file: PathBuf,
     yaml: bool,
@@ -60,6 +63,7 @@ impl Console {
         Self {
             talk,
             terminal: spins,
+            dumb,
             color: terminal && !plain,
             state_file: PathBuf::new(),
             yaml: false,
@@ -134,7 +138,8 @@ impl Console {
     }
 
     fn tell(&self, text: &str) {
-        self.bars.suspend(|| output::say(&fit(text, self.color)));
+        let text = fit(text, self.color);
+        self.bars.suspend(|| output::say(&for_terminal(&text, self.terminal)));
     }
 
     /// Says a line on standard error, where asked for more.
@@ -153,10 +158,10 @@ impl Console {
     }
 
     fn teller(&self, least: Talk) -> impl Fn(String) + Send + Sync + use<> {
-        let (heard, bars) = (self.talk >= least, self.bars.clone());
+        let (heard, bars, terminal) = (self.talk >= least, self.bars.clone(), self.terminal);
         move |line| {
             if heard {
-                bars.suspend(|| output::say(&fit(&line, false)));
+                bars.suspend(|| output::say(&for_terminal(&fit(&line, false), terminal)));
             }
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::names::capital;
 use crate::program::Program;
 use crate::schema::State;
 pub use crate::step_name::StepName;
@@ -59,11 +60,11 @@ impl StepName {
         self.info().title
     }
 
-    /// Returns the step within a sentence: `step 4, extension`.
+    /// Returns the step within a sentence: `step 4 (extension)`.
     #[must_use]
     pub fn in_words(self) -> String {
         match self.number() {
-            Some(number) => format!("step {number}, {}", self.title()),
+            Some(number) => format!("step {number} ({})", self.title()),
             None => self.title().to_owned(),
         }
     }
@@ -126,13 +127,10 @@ impl StepName {
     }
 }
 
-/// The number and the title, such as `4 extension`; a step that the guide forgot has its title alone.
+/// The title as the start of a line, such as `Extension`.
 impl fmt::Display for StepName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.number() {
-            Some(number) => write!(f, "{number} {}", self.title()),
-            None => f.write_str(self.title()),
-        }
+        f.write_str(&capital(self.title()))
     }
 }
 

@@ -51,3 +51,11 @@ pub const STORAGE_LOCATION: &str = "default";
 /// values: values from the state file, pasted back, would let the file confirm itself.
 pub const CONFIRMATIONS: &str = " --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME --vault RESOURCE-GROUP/NAME \
     --storage-account RESOURCE-GROUP/NAME --snapshot-resource-group RESOURCE-GROUP";
+
+/// Returns a title as the start of a line.
+#[must_use]
+pub fn capital(title: &str) -> String {
+    let mut letters = title.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}

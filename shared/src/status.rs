@@ -123,7 +123,7 @@ fn stand(state: &State, now: Option<&State>, step: StepName, seen: Option<&StepR
         (Some(ending @ Ending::Done { drift: Some(_), .. }), _) => (Standing::Drifted, left(ending)),
         (Some(Ending::Done { evidence, .. }), Some(old)) if now.is_some_and(|now| is_other(state, now, step)) => {
             let says = if old.evidence == *evidence {
-                "other values"
+                "different values"
             } else {
                 &old.evidence
             };
@@ -177,9 +177,9 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
     }
     let why = match standing {
         Standing::Done | Standing::Recorded | Standing::Unknown => return None,
-        Standing::Open => format!("next is {words}"),
-        Standing::Drifted => format!("{words}, was done but isn't any longer"),
-        Standing::Stale => format!("{words}, no longer matches the state file"),
+        Standing::Open => words.clone(),
+        Standing::Drifted => format!("{words}, which was complete but no longer is"),
+        Standing::Stale => format!("{words}, which no longer matches the state file"),
     };
     if let Some(Ending::Failed { error, .. }) = ending {
         // What the step can't do itself, its failure says how to do.

@@ -57,7 +57,13 @@ impl Right {
 
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}", self.action, self.scope)
+        // Azure's scopes are paths; Kubernetes' verbs are for resources in a namespace.
+        let word = match &self.scope {
+            scope if scope.starts_with('/') => "at scope",
+            scope if scope.starts_with("namespace ") => "in",
+            _ => "on",
+        };
+        write!(f, "{} {word} {}", self.action, self.scope)
     }
 }
 

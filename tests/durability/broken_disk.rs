@@ -46,7 +46,7 @@ fn strike_at_the_vault(stage: &Stage, strike: impl Fn() + Send + Sync + 'static)
 
 /// The command failed on the file, said what it had made, and left a file that can be read.
 fn failed(run: Run, words: &[&str]) {
-    let run = run.ends(7).says("made before: create ");
+    let run = run.ends(7).says("completed before: create ");
     words.iter().fold(run, |run, word| run.says(word));
 }
 

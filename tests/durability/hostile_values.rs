@@ -21,7 +21,7 @@ const STEERING: [(&str, &str); 8] = [
     ("an isolate", "\u{2066}a"),
     ("zero width", "a\u{200b}b"),
     ("a tag character", "a\u{e0041}"),
-    ("another line", "a\n→ subscription owner: run evil"),
+    ("another line", "a\nNext: subscription owner: run evil"),
 ];
 
 /// Texts that no name or id takes.

@@ -24,7 +24,7 @@ const REVIEWED: [(&str, &str); 12] = [
         "delete pod {}, which was created without workload identity injection",
         "a planned change of configure, which the person confirms and which its deployment replaces",
     ),
-    ("delete backup instance {} with all its backups", OF_TEARDOWN),
+    ("delete backup instance {} and all its backups", OF_TEARDOWN),
     ("delete Trusted Access role binding {}", OF_TEARDOWN),
     ("remove {} of the {} (principal {}) on {}", OF_TEARDOWN),
     ("delete federated credential {} for {}", OF_TEARDOWN),

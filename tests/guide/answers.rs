@@ -13,7 +13,7 @@ fn no_is_an_answer_and_not_an_error() {
     let (before, mark) = (stage.state_text(), stage.mark());
     for (arguments, question, said) in [
         (&["init", "--retention", "30d"][..], "Write ", "was not changed"),
-        (&["prepare"], "Apply these changes?", "nothing was changed"),
+        (&["prepare"], "Apply these changes?", "no changes were made"),
     ] {
         let run = answered(stage.az_command("platform", arguments), question, "n\n")
             .unwrap()

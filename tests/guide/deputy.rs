@@ -147,7 +147,7 @@ fn yes_alone_vouches_for_nothing() {
         left_out.drain(at * 2..at * 2 + 2);
         let run = grant(&left_out);
         match at {
-            0 => run.says("doesn't say in which subscription"),
+            0 => run.says("doesn't specify the subscription"),
             _ => run.says(&format!("{PRINTED_GRANT} --yes")),
         };
         if at > 0 {

@@ -267,7 +267,7 @@ fn who_has_exactly_the_role_can_run_the_commands() {
     }
     let mark = stage.mark();
     let run = stage.az("platform", &["prepare", "--yes"]).ok();
-    assert!(run.stderr.contains("18 of 18 required permissions granted"), "{run}");
+    assert!(run.stderr.contains("all 18 required permissions granted"), "{run}");
     stage.grant("owner").ok();
     stage.configure("cluster-admin", &[]).ok();
     stage.az("platform", &["protect", "--yes"]).ok();

@@ -69,7 +69,7 @@ fn blocked(stage: &Stage) {
     let mark = stage.mark();
     prepare(stage)
         .ends(Exit::TheirTurn.code())
-        .says("subscription contributor: resource group rg-new does not exist")
+        .says("subscription contributor: resource group rg-new doesn't exist")
         .says("Microsoft.Resources/subscriptions/resourceGroups/write")
         .says(&format!(
             "az group create --name rg-new --location westeurope --subscription {}",
@@ -115,10 +115,10 @@ fn roles_on_the_resources_alone_are_enough_where_they_exist() {
     }
     let run = stage.az("platform", &["prepare", "--yes"]);
     assert!(
-        !run.stderr.contains("does not exist") && !run.stdout.contains("az group create --name rg-backup"),
+        !run.stderr.contains("doesn't exist") && !run.stdout.contains("az group create --name rg-backup"),
         "{run}"
     );
-    assert!(run.stderr.contains("✓ preflight"), "{run}");
+    assert!(run.stderr.contains("✓ Preflight"), "{run}");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn status_names_every_scope_on_which_a_role_is_missing() {
     let needs: Vec<&str> = run
         .stdout
         .lines()
-        .filter(|line| line.trim_start().starts_with("needs "))
+        .filter(|line| line.trim_start().starts_with("Requires: "))
         .collect();
     assert_eq!(needs.len(), 2, "{run}");
     assert!(

@@ -68,7 +68,7 @@ fn each_command_reaches_its_state_and_has_nothing_to_do_the_second_time() {
         let mark = stage.mark();
         run(&stage)
             .ok()
-            .says(&format!("{command}: done, 2 of 2 steps, 1 change"));
+            .says(&format!("{command}: complete (2 of 2 steps, 1 change)"));
         assert_eq!(
             (acts(&stage, mark), state(&stage)),
             (vec![act.to_owned()], reached.to_owned())
@@ -89,7 +89,7 @@ fn yes_alone_does_not_reduce_protection() {
     for command in ["suspend", "stop"] {
         az(&stage, &[command])
             .ends(Exit::Usage.code())
-            .says("no one agreed to reduce the protection of the cluster")
+            .says("no one confirmed that the cluster's protection is reduced")
             .says(&format!("az aksbackup {command} --reduce-protection --yes"));
         stage
             .az("platform", &[command])
@@ -111,7 +111,7 @@ fn yes_alone_does_not_reduce_protection() {
     let question = "Reduce the protection of the cluster?";
     let ask = || stage.az_command("platform", &["suspend"]);
     let no = answered(ask(), question, "n\n").unwrap().ends(Exit::Pending.code());
-    no.says("no scheduled backup until").says("cluster");
+    no.says("no scheduled backups until").says("cluster");
     assert_eq!(acts(&stage, mark), [""; 0]);
     answered(ask(), question, "y\n").unwrap().ok();
     assert_eq!(state(&stage), "BackupsSuspended");
@@ -251,9 +251,9 @@ fn who_may_not_hands_over_with_the_action() {
         reader(&[command, "--reduce-protection"])
             .ends(Exit::TheirTurn.code())
             .says(&format!(
-                "needs Microsoft.DataProtection/backupVaults/backupInstances/{action}/action"
+                "Requires: Microsoft.DataProtection/backupVaults/backupInstances/{action}/action"
             ))
-            .says(&format!("run   az aksbackup {command}"));
+            .says(&format!("Run: az aksbackup {command}"));
     }
     stage.sandbox.set("instance_state=ProtectionStopped").unwrap();
     reader(&["resume"])
@@ -326,7 +326,7 @@ fn what_goes_on_by_itself_is_found_by_the_next_run() {
     stage.sandbox.set("instance_create=100000").unwrap();
     let begun = az(&stage, &["stop", "--reduce-protection", "--no-wait"]).ok();
     begun
-        .says("it goes on by itself")
+        .says("Azure continues by itself")
         .says("ProtectionConfigured; stop was requested");
     assert_eq!(stage.value("/cloud/instance/protection"), "ProtectionConfigured");
     stage.sandbox.azure().skip(100_000.0);
@@ -340,7 +340,7 @@ fn every_command_knows_the_state_and_the_way_back() {
     for command in ["suspend", "stop"] {
         let run = reduce(&stage, command).ok();
         assert!(
-            !run.stdout.contains("run   az aksbackup"),
+            !run.stdout.contains("Run: az aksbackup"),
             "the way back is no next step\n{run}"
         );
         let reached = stage.value("/cloud/instance/protection");

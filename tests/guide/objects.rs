@@ -7,8 +7,8 @@ use aksbackup_tests::advice::sources;
 /// Kinds whose names aren't unique in a subscription.
 const KINDS: [&str; 3] = ["cluster {}", "vault {}", "storage account {}"];
 
-/// Words behind the name that give the resource group too.
-const GROUPS: [&str; 2] = [" in group {}", " in resource group {}"];
+/// Words after the name that specify the resource group, too.
+const GROUP: &str = " in resource group {}";
 
 /// Returns the texts of a source that name such an object by `.name()` or a field `.name` alone.
 fn without_group(source: &str) -> Vec<String> {
@@ -22,7 +22,7 @@ fn without_group(source: &str) -> Vec<String> {
         KINDS.iter().any(|kind| {
             text.match_indices(kind).any(|(at, _)| {
                 let (before, after) = text.split_at(at + kind.len());
-                let has_group = GROUPS.iter().any(|group| after.contains(group));
+                let has_group = after.contains(GROUP);
                 let own = arguments.get(before.matches("{}").count() - 1);
                 // The last argument lost its closing bracket.
                 !has_group
@@ -54,7 +54,7 @@ fn a_name_alone_is_recognized_at_its_place() {
     assert_eq!(without_group(alone).len(), 1);
     for good in [
         r#"format!("extension {} of cluster {} is Failed", id.name(), target.cluster.with_group()))"#,
-        r#"format!("cluster {} in group {} is stopped", id.name(), id.resource_group()))"#,
+        r#"format!("cluster {} in resource group {} is stopped", id.name(), id.resource_group()))"#,
     ] {
         assert_eq!(without_group(good), Vec::<String>::new());
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 fn save(stage: &Stage, person: &str, command: &str) -> Value {
     let run = stage.az(person, &[command, "--dry-run", "--plan-out", "plan.json"]);
-    run.ends(Exit::Pending.code()).says("saved the plan in plan.json");
+    run.ends(Exit::Pending.code()).says("saved the plan to plan.json");
     serde_json::from_str(&fs::read_to_string(stage.folder().join("plan.json")).unwrap()).unwrap()
 }
 
@@ -45,13 +45,13 @@ fn the_whole_handoff_is_done_by_plans() {
         "{summaries:#?}"
     );
     // Another person of the same team, with other names for the same things.
-    apply(&stage, "everything").ok().says("prepare: done");
+    apply(&stage, "everything").ok().says("prepare: complete");
     refuses(&stage, "platform", Exit::Pending, "the plan is stale");
     save(&stage, "owner", "grant");
-    apply(&stage, "owner").ok().says("grant: done");
+    apply(&stage, "owner").ok().says("grant: complete");
     stage.configure("cluster-admin", &[]).ok();
     save(&stage, "platform", "protect");
-    apply(&stage, "platform").ok().says("protect: done");
+    apply(&stage, "platform").ok().says("protect: complete");
     stage.az("platform", &["status", "--check"]).ends(Exit::Pending.code());
 }
 
@@ -69,7 +69,12 @@ fn a_plan_is_refused_once_anything_differs() {
     let flags = ["init", "--set", "vault.soft_delete_days=30", "--yes"];
     let before = stage.state_text();
     stage.az("platform", &flags).ok();
-    refuses(&stage, "platform", Exit::Pending, "the state file has other values now");
+    refuses(
+        &stage,
+        "platform",
+        Exit::Pending,
+        "the values of the state file have changed",
+    );
     fs::write(stage.state(), before).unwrap();
     apply(&stage, "platform").ok();
 }

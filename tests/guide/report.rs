@@ -43,7 +43,7 @@ fn half_way_the_page_says_whose_turn_it_is_without_login_or_network() {
         assert!(page.starts_with("<!doctype html>"), "{page}");
         for part in [
             "<h1><bdi>aks-demo</bdi></h1>",
-            "Next: step 8, roles, waiting for the subscription owner.",
+            "Next: step 8 (roles), waiting for the subscription owner.",
             "az aksbackup grant --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME",
             "Microsoft.Authorization/<wbr>roleAssignments/<wbr>write",
             "kubectl aksbackup verify --save",
@@ -53,7 +53,7 @@ fn half_way_the_page_says_whose_turn_it_is_without_login_or_network() {
         let markdown = alone(&stage, program, &["report", "--offline", "--format", "markdown"]).ok();
         markdown
             .says("# Keyless Azure Backup of aks-demo")
-            .says("| 8 roles | open |");
+            .says("| 8 | roles | open |");
         let document = alone(&stage, program, &["report", "--offline", "-o", "json"])
             .ok()
             .json();

@@ -52,7 +52,7 @@ fn a_namespace_is_restored_next_to_it_and_again_only_when_asked_again() {
     let mark = stage.mark();
     restore(&stage, &MAPPED)
         .ok()
-        .says("restore: done, 2 of 2 steps, 2 changes")
+        .says("restore: complete (2 of 2 steps, 2 changes)")
         .says("Completed")
         .says("namespace shop as shop-restored of cluster rg-aks/aks-demo from recovery point")
         .says("kubectl get persistentvolumeclaims --namespace shop-restored");
@@ -160,7 +160,7 @@ fn a_recovery_point_that_cannot_be_restored_is_refused_with_the_reason() {
     });
     restore(&stage, &MAPPED)
         .ends(Exit::Failed.code())
-        .says("choose the newest that can, of 2026-01-01 06:00:00 UTC: --point good");
+        .says("choose the newest one that can be restored, from 2026-01-01 06:00:00 UTC: --point good");
     assert_eq!(acts(&stage, mark), [""; 0]);
     restore(&stage, &[&MAPPED[..], &["--at", "2026-01-01T06:00:00Z"]].concat()).ok();
     assert_eq!(source(&stage), "good");
@@ -218,7 +218,7 @@ fn ten_restores_are_a_day_s_and_another_one_that_runs_is_not_taken_for_this_one(
     (2..10).for_each(|at| copy(&format!("copy-{at}"), "Completed"));
     restore(&stage, &MAPPED)
         .ends(Exit::Failed.code())
-        .says("10 restores of the backup instance have been started today (UTC)");
+        .says("10 restores of the backup instance were started today (UTC)");
     assert_eq!(acts(&stage, mark), [""; 0]);
 }
 
@@ -235,7 +235,7 @@ fn a_job_with_warnings_is_no_success_and_a_failed_one_names_the_cause() {
     restore(&stage, &MAPPED)
         .ends(Exit::Failed.code())
         .says("UserErrorBackupPluginPodRestartedDuringRestore")
-        .says("after you fix it: az aksbackup restore --namespace shop=shop-restored");
+        .says("when the cause is fixed: az aksbackup restore --namespace shop=shop-restored");
     // Fails before: another person's restore from the same point was taken for this one.
     let others = stage.folder().join("others.toml");
     let text = stage.state_text();
@@ -291,7 +291,7 @@ fn a_run_that_does_not_wait_is_taken_up_by_the_same_command() {
     let stage = backed_up();
     stage.sandbox.set("restore_job=2000").unwrap();
     let begun = restore(&stage, &[&MAPPED[..], &["--no-wait"]].concat()).ok();
-    begun.says("InProgress").says("it goes on by itself");
+    begun.says("InProgress").says("Azure continues by itself");
     assert_eq!(intents(&stage), 1);
     // What another command asks for is another restore.
     restore(&stage, &IN_PLACE)
@@ -355,9 +355,9 @@ fn whoever_may_not_restore_hears_who_may_and_what_is_missing() {
             .az("reader", &[words, &MAPPED[..]].concat())
             .ends(Exit::TheirTurn.code());
         run.says("role Backup Operator or Contributor")
-            .says("needs Microsoft.DataProtection/backupVaults/backupInstances/validateRestore/action on ")
-            .says("needs Microsoft.DataProtection/backupVaults/backupInstances/restore/action on ")
-            .says("run   az aksbackup restore --namespace shop=shop-restored");
+            .says("Requires: Microsoft.DataProtection/backupVaults/backupInstances/validateRestore/action at scope ")
+            .says("Requires: Microsoft.DataProtection/backupVaults/backupInstances/restore/action at scope ")
+            .says("Run: az aksbackup restore --namespace shop=shop-restored");
     }
     assert_eq!(acts(&stage, mark), [""; 0]);
 }

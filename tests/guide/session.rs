@@ -109,23 +109,24 @@ fn keep(page: &str, text: &str) {
     );
 }
 
-/// The lines of a page without the order that steps of the same time happen to have, and without the ids that are numbered by it.
+/// The words of a page without the order that steps of the same time happen to have, and without the IDs that are numbered by it.
+/// Where a line is wrapped depends on how long a step took.
 fn without_order(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = text.lines().map(unnumbered).collect();
-    lines.sort();
-    lines
+    let mut words: Vec<String> = text.split_whitespace().map(unnumbered).collect();
+    words.sort();
+    words
 }
 
-fn unnumbered(line: &str) -> String {
+fn unnumbered(word: &str) -> String {
     const MIDDLE: &str = "-0000-4000-8000-";
     let digits = |part: &str| {
         part.chars()
             .map(|c| if c.is_ascii_digit() { '0' } else { c })
             .collect::<String>()
     };
-    match line.contains(MIDDLE) {
-        true => digits(line),
-        false => line.to_owned(),
+    match word.contains(MIDDLE) {
+        true => digits(word),
+        false => word.to_owned(),
     }
 }
 
@@ -143,29 +144,38 @@ fn session(columns: u16, color: bool) -> Vec<Vec<String>> {
             command.env("NO_COLOR", "1");
         }
         let asks = ["configure", "protect"].contains(&words);
-        let (mut lines, ended) = shown(command, columns, asks.then_some(("Apply these changes?", "y"))).unwrap();
+        let (lines, ended) = shown(command, columns, asks.then_some(("Apply these changes?", "y"))).unwrap();
         assert_eq!(ended, code, "{person}$ {program} {words}\n{}", lines.join("\n"));
         let prompt = format!("{person}$ {} {}", program, arguments.join(" "));
         // The order first: ids are numbered as they come.
-        in_the_guide_s_order(&mut lines);
+        let lines = in_the_guide_s_order(lines);
         let lines = lines.iter().map(|line| same.line(line));
         commands.push(std::iter::once(prompt).chain(lines).collect());
     }
     commands
 }
 
-/// Steps that run at the same time end in any order: the lines of such a run in the order of the guide.
-fn in_the_guide_s_order(lines: &mut [String]) {
-    let place = |line: &String| {
+/// Steps that run at the same time end in any order: the lines of such a run in the order of the guide, each with what continues it.
+fn in_the_guide_s_order(lines: Vec<String>) -> Vec<String> {
+    let mut whole: Vec<Vec<String>> = Vec::new();
+    for line in lines {
+        match whole.last_mut() {
+            Some(last) if last[0].contains('✓') && line.starts_with("  ") => last.push(line),
+            _ => whole.push(vec![line]),
+        }
+    }
+    let place = |lines: &Vec<String>| {
+        let line = &lines[0];
         let (_, rest) = line.split_once("✓")?;
         let rest = rest.trim_start_matches("\u{1b}[0m").trim_start();
         StepName::ALL
             .iter()
             .position(|step| rest.starts_with(&format!("{step}: ")))
     };
-    lines
+    whole
         .chunk_by_mut(|one, other| place(one).is_some() && place(other).is_some())
         .for_each(|run| run.sort_by_key(place));
+    whole.concat()
 }
 
 /// A line as a terminal of `columns` breaks it.

@@ -54,10 +54,10 @@ fn both_binaries_say_the_same_offline_and_need_nothing_but_the_file() {
     for program in BINARIES {
         alone(&stage, program, &["status", "--offline", "--check"])
             .ends(PENDING)
-            .says("→ cluster admin: next is step 6, workload identity")
-            .says("needs patch serviceaccounts on namespace dataprotection-microsoft")
-            .says("run   kubectl aksbackup configure")
-            .says("then platform team: az aksbackup protect");
+            .says("Next: cluster admin: step 6 (workload identity)")
+            .says("Requires: patch serviceaccounts in namespace dataprotection-microsoft")
+            .says("Run: kubectl aksbackup configure")
+            .says("Then: platform team: az aksbackup protect");
     }
     assert_eq!(stage.since(mark).len(), 0, "nobody was asked");
     assert_eq!(files(&stage), before, "nothing was written beside the file");
@@ -144,8 +144,8 @@ fn the_next_person_gets_a_message_whose_command_runs_and_takes_no_other_file() {
     let message = stage.az("platform", &["handoff"]).ok();
     message
         .says("For the subscription owner")
-        .says("step 4, extension: extension azure-aks-backup")
-        .says("Microsoft.Authorization/roleAssignments/write on /subscriptions/");
+        .says("step 4 (extension): extension azure-aks-backup")
+        .says("Microsoft.Authorization/roleAssignments/write at scope /subscriptions/");
     let document = stage.az("platform", &["handoff", "-o", "json"]).ok().json();
     let digest = document["message"]["digest"].as_str().unwrap();
     let command = document["message"]["turn"]["command"].as_str().unwrap();

@@ -74,8 +74,8 @@ fn a_tag_that_azure_or_we_would_not_have_is_refused_by_init() {
     for (flags, says) in [
         (vec!["--tags", "a/b=c"], "isn't a valid tag"),
         (vec!["--tags", "aksbackup=x"], "isn't a valid tag"),
-        (vec!["--tags", "Team=a", "team=b"], "given twice"),
-        (vec!["--set", "tags=Team=a,team=b"], "given twice"),
+        (vec!["--tags", "Team=a", "team=b"], "specified twice"),
+        (vec!["--set", "tags=Team=a,team=b"], "specified twice"),
         (vec!["--set", "tags=azure=x"], "isn't a valid tag"),
     ] {
         stage

@@ -47,7 +47,7 @@ fn status_says_what_it_checked_and_what_the_other_program_reported() {
             line("checked in this run: ").contains(" steps, all complete"),
             "{shown}"
         );
-        assert!(line(&format!("run   {check}")).starts_with("  run"), "{shown}");
+        assert!(line(&format!("Run: {check}")).starts_with("  Run"), "{shown}");
         let document = run(&world.stage, program, persona, &["status", "-o", "json"])
             .ok()
             .json();
@@ -140,7 +140,7 @@ fn a_backup_that_finished_with_warnings_is_a_warning_everywhere() {
         .stage
         .az("platform", &["backup", "--yes"])
         .ends(Exit::Pending.code())
-        .says("! 12 backup: backup job ")
+        .says("! Backup: backup job ")
         .says("CompletedWithWarnings")
         .says("backup: finished with warnings")
         .says("hint: check what is missing: az aksbackup jobs ");

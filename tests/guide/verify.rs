@@ -37,7 +37,7 @@ fn before_anything_is_made_each_step_that_is_missing_is_told_and_pre_is_content(
     stage
         .az("everything", &["verify", "--pre"])
         .ok()
-        .says("nothing stands in the way of the set-up")
+        .says("all prerequisites of the setup are met")
         .says("prepare enables OIDC issuer and workload identity");
     let run = stage.az("platform", &["verify", "--pre", "-o", "json"]).ok();
     assert!(run.stdout.contains("the subscription owner assigns roles on "), "{run}");
@@ -66,7 +66,7 @@ fn what_may_not_be_read_is_unknown_and_who_may_read_nothing_ends_4() {
     let vault = checks.iter().find(|own| text(own, "/check") == "vault").unwrap();
     let hint = text(vault, "/hint");
     assert!(
-        hint.starts_with("ask for permission to Microsoft.DataProtection/backupVaults/read on /subscriptions/"),
+        hint.starts_with("ask for permission to Microsoft.DataProtection/backupVaults/read at scope /subscriptions/"),
         "{hint}"
     );
 }
@@ -150,7 +150,7 @@ fn watching_shows_what_becomes_different_until_it_is_interrupted() {
     let world = Protected::new();
     let stage = &world.stage;
     let watched = Watched::start(&mut stage.az_command("reader", &["verify", "--watch"]));
-    watched.says("verify: every link that Azure shows holds");
+    watched.says("verify: all checks in Azure passed");
     stage.sandbox.set("cluster_stopped=true").unwrap();
     watched.says("az aks start --name aks-demo");
     stage.sandbox.set("cluster_stopped=false").unwrap();

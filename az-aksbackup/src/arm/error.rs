@@ -53,7 +53,7 @@ pub(crate) fn with_error(mut failure: Failure, error: &Value) -> Failure {
     failure = walk(failure, error, DEPTH, &mut advice);
     failure = advised(failure, advice);
     match missing_right(error.get("message").and_then(Value::as_str).unwrap_or_default()) {
-        Some((action, scope)) => failure.hint(Fix::permission(format!("{action} on {scope}"))),
+        Some((action, scope)) => failure.hint(Fix::permission(format!("{action} at scope {scope}"))),
         None => failure,
     }
 }
@@ -265,7 +265,7 @@ mod tests {
         );
         assert_eq!(failure.exit, Exit::NotPermitted);
         assert_eq!(failure.why, [message]);
-        assert_eq!(failure.hints, ["needs A/read on /subscriptions/s"]);
+        assert_eq!(failure.hints, ["get permission A/read at scope /subscriptions/s"]);
         assert_eq!(failure.request_id.as_deref(), Some("r-1, correlation c-1"));
         assert!(failure.has_code("authorizationfailed"));
     }

@@ -32,7 +32,7 @@ pub(crate) async fn validate(
     match operation.is_some() || at_once {
         true => Ok(operation),
         false => Failure::failed(format!("cannot {title}"))
-            .because("Azure named no operation on the host of its Resource Manager, so that its verdict is not known")
+            .because("Azure returned no operation URL on the Azure Resource Manager host, so the result is unknown")
             .err(),
     }
 }

@@ -74,15 +74,18 @@ fn changed(file: &str, path: &Path) -> Failure {
         Exit::StateUnreadable,
         format!("policy file {file} isn't the one that `init` confirmed"),
     )
-    .at_key("target.policy.file_digest", "the file's SHA-256 is another one")
+    .at_key(
+        "target.policy.file_digest",
+        "its SHA-256 differs from the confirmed one",
+    )
     .hint(fix![
-        "check what changed in it, and confirm it: ",
+        "review the changes, then confirm the file: ",
         az("init --policy-file").with(quoted(&path.display().to_string()))
     ])
 }
 
 fn refused(file: &str, why: &str) -> Failure {
-    let what = format!("policy file {file} of the state file is refused");
+    let what = format!("cannot use policy file {file}, which the state file names");
     Failure::new(Exit::StateUnreadable, what)
         .at_key("target.policy.file", why)
         .hint(fix![
@@ -107,8 +110,8 @@ impl Compared {
     pub(crate) fn remark(&self) -> Option<String> {
         match self {
             Self::Same => None,
-            Self::Differs(file) => Some(format!("the policy exists with other rules than those of {file}")),
-            Self::Unread(why) => Some(format!("the policy was not compared: {why}")),
+            Self::Differs(file) => Some(format!("the policy exists, but its rules differ from {file}")),
+            Self::Unread(why) => Some(format!("the policy couldn't be compared: {why}")),
         }
     }
 }

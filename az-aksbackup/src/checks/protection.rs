@@ -173,7 +173,7 @@ pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
         az(format!("init --vault {name} --vault-resource-group {group}"))
     ])
     .hint(
-        "to stop using that vault is a decision of its owner: its recovery points are deleted with its backup \
+        "whether to stop using that vault is its owner's decision: its recovery points are deleted together with its backup \
         instance",
     )
 }

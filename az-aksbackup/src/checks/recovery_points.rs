@@ -51,7 +51,7 @@ pub(crate) fn obstacle(point: &RecoveryPoint, now: Timestamp) -> Option<String> 
         return Some("Azure reports that its data is not available (visible: false)".to_owned());
     }
     let partial = point.state().is_some_and(|state| state.eq_ignore_ascii_case("Partial"));
-    partial.then(|| "it is Partial: the backup lacks a part of what it should contain".to_owned())
+    partial.then(|| "it is Partial: the backup is incomplete".to_owned())
 }
 
 /// The failure of a point that doesn't exist, such as `recovery point ID`, with what does.
@@ -63,7 +63,7 @@ pub(crate) fn absent(points: &[RecoveryPoint], wanted: &str, instance: &str) -> 
     };
     Failure::missing(format!("backup instance {instance} has no {wanted}"))
         .because(format!(
-            "the oldest is of {}, the newest of {}",
+            "the oldest is from {}, the newest from {}",
             shown(oldest.time()),
             shown(newest.time())
         ))

@@ -131,8 +131,8 @@ impl Criteria {
     /// Returns what the person should know before agreeing, each a clause. The Azure side sees no volume claims.
     pub(crate) fn warnings(&self, instance: &Instance) -> Vec<String> {
         let kept = match self.patch {
-            true => "resources that exist are patched, and never deleted or created again",
-            false => "resources that exist stay as they are",
+            true => "existing resources are patched, never deleted or re-created",
+            false => "existing resources are left unchanged",
         };
         let mut all = vec![kept.to_owned()];
         if self.data {
@@ -177,7 +177,7 @@ fn reference(own: &HookName) -> Value {
 fn existing_claims(listings: &[CommandLine]) -> String {
     let listings: Vec<String> = listings.iter().map(ToString::to_string).collect();
     format!(
-        "a persistent volume claim that exists is skipped: its data isn't restored, and the job still reports Completed; to list them, run: {}",
+        "existing persistent volume claims are skipped: their data isn't restored, and the job still reports Completed; to list them, run: {}",
         listings.join("; ")
     )
 }
@@ -207,7 +207,9 @@ fn gaps(instance: &Instance, criteria: &Criteria) -> Vec<String> {
         .iter()
         .filter(|(source, _)| is_left_out(source.as_str()));
     gaps.extend(left_out.map(|(source, _)| {
-        format!("the backup instance doesn't back up namespace {source} now, so that the recovery point might not contain it")
+        format!(
+            "the backup instance doesn't back up namespace {source} now, so the recovery point might not contain it"
+        )
     }));
     gaps
 }
@@ -255,9 +257,9 @@ pub(crate) fn mapping(words: &[String], in_place: bool) -> Outcome<Vec<(Namespac
         }
         if let Some((other, _)) = pairs.iter().find(|(_, own)| *own == target) {
             return Failure::usage(format!("namespaces {other} and {source} would both become {target}"))
-                .because("their resources would be mixed, and those of one name restored only once")
+                .because("their resources would be mixed, and resources with the same name would be restored only once")
                 .hint(format!(
-                    "give each a target of its own: --namespace {}",
+                    "specify a different target for each: --namespace {}",
                     proposed(&source)
                 ))
                 .err();
@@ -267,7 +269,7 @@ pub(crate) fn mapping(words: &[String], in_place: bool) -> Outcome<Vec<(Namespac
     let is_source = |target: &NamespaceName| pairs.iter().any(|(source, _)| source == target);
     match pairs.iter().find(|(_, target)| !in_place && is_source(target)) {
         Some((source, target)) => Failure::usage(format!(
-            "namespace {source} would be restored into {target}, which is restored itself"
+            "namespace {source} would be restored into {target}, which is also restored"
         ))
         .hint(format!(
             "choose a namespace that doesn't exist: --namespace {}",
@@ -284,11 +286,16 @@ fn pair(word: &str, in_place: bool) -> Outcome<(NamespaceName, NamespaceName)> {
             .or_else(|error| Failure::usage(format!("--namespace {word}: {error}")).err())
     };
     let unmapped = |source: &NamespaceName| {
-        Failure::usage(format!("--namespace {word} doesn't say which namespace {source} becomes"))
-            .because("a restore into the same namespace skips every persistent volume claim that exists: its data isn't restored")
-            .hint(format!("restore into another namespace: --namespace {}", proposed(source)))
-            .hint("to restore into the same namespace anyway: --in-place RESOURCE-GROUP/CLUSTER")
-            .err()
+        Failure::usage(format!(
+            "--namespace {word} doesn't say which namespace {source} becomes"
+        ))
+        .because("a restore into the same namespace skips existing persistent volume claims: their data isn't restored")
+        .hint(format!(
+            "restore into another namespace: --namespace {}",
+            proposed(source)
+        ))
+        .hint("to restore into the same namespace anyway: --in-place RESOURCE-GROUP/CLUSTER")
+        .err()
     };
     match (word.split_once('='), in_place) {
         (Some((source, _)), true) => Failure::usage(format!("--in-place and --namespace {word} exclude each other"))
@@ -344,7 +351,7 @@ pub(crate) fn must_be_free(restores: &[Job], now: Timestamp) -> Outcome<()> {
             "another restore is running: job {name}, {}",
             job.properties.status
         ))
-        .because("this command didn't start it, or was told to restore something else then")
+        .because("it was started by another command, or by this command with other options")
         .hint(fix!["to check its progress: ", az("jobs").with(name)])
         .err();
     }
@@ -354,10 +361,10 @@ pub(crate) fn must_be_free(restores: &[Job], now: Timestamp) -> Outcome<()> {
         .filter(|job| job.properties.start_time.is_some_and(|at| day(at) == day(now)));
     match today.count() {
         count if count >= A_DAY => Failure::failed(format!(
-            "{count} restores of the backup instance have been started today (UTC)"
+            "{count} restores of the backup instance were started today (UTC)"
         ))
         .because(format!(
-            "Azure Backup allows {A_DAY} restores of a backup instance in a day"
+            "Azure Backup allows {A_DAY} restores of a backup instance per day"
         ))
         .hint("run the command again tomorrow")
         .err(),

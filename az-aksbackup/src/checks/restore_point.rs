@@ -23,7 +23,7 @@ impl Wanted {
     fn words(&self) -> String {
         match self {
             Self::Latest => "recovery point".to_owned(),
-            Self::At(at) => format!("recovery point of {at} or before"),
+            Self::At(at) => format!("recovery point from {at} or earlier"),
             Self::Id(id) => format!("recovery point {id}"),
         }
     }
@@ -64,7 +64,7 @@ pub(crate) fn chosen<'a>(
     });
     Err(Box::new(match other {
         Some(other) => failure.hint(format!(
-            "choose the newest that can, of {}: --point {}",
+            "choose the newest one that can be restored, from {}: --point {}",
             shown(other.time()),
             other.id()
         )),

@@ -181,16 +181,16 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
     };
     match &view.policy_file {
         None => {}
-        Some(Compared::Same) => return Check::ok(LINK, NAME, format!("{name} exists, with the rules of its file")),
+        Some(Compared::Same) => return Check::ok(LINK, NAME, format!("{name} exists, with the rules in its file")),
         Some(Compared::Differs(file)) => {
-            let says = format!("policy {name} has other rules than those of {file}");
+            let says = format!("policy {name} has rules that differ from {file}");
             return Check::error(LINK, NAME, says, other_policy());
         }
         Some(Compared::Unread(why)) => {
             return Check::unknown(
                 LINK,
                 NAME,
-                format!("{name} exists, and its rules couldn't be compared: {why}"),
+                format!("{name} exists, but its rules couldn't be compared: {why}"),
             );
         }
     }

@@ -94,7 +94,7 @@ pub(crate) struct RestoreArgs {
 /// A resource of the cluster in its namespace.
 fn reference(text: &str) -> Result<HookName, String> {
     text.parse()
-        .map_err(|_| "write NAMESPACE/NAME, both in lower-case letters, digits and '-'".to_owned())
+        .map_err(|_| "write NAMESPACE/NAME, both in lowercase letters, digits and '-'".to_owned())
 }
 
 /// A number of recovery points: none at all would look as if there were none.

@@ -102,7 +102,7 @@ impl Cloud {
         let login = host(&metadata.authentication.login_endpoint);
         let (Some(name), Some(arm), Some(login)) = (name, arm, login) else {
             return undescribed(url)
-                .because("it lacks a name, or an https address of its Resource Manager or its sign-in")
+                .because("it lacks a name, or an https URL of its Resource Manager or sign-in endpoint")
                 .err();
         };
         let audience = metadata

@@ -36,7 +36,7 @@ pub(crate) async fn run(cli: &Cli, args: &JobsArgs) -> Outcome<Exit> {
         }
     };
     if !vault.is_kind(vaults::KIND) {
-        return Failure::usage(format!("{vault} is not the id of a Backup vault")).err();
+        return Failure::usage(format!("{vault} isn't the resource ID of a Backup vault")).err();
     }
     let reader = session::sign_in(cli, &console, target.as_ref()).await?;
     if let Some(name) = &args.job {
@@ -64,10 +64,10 @@ fn unmade(failure: Box<Failure>, vault: &ResourceId) -> Box<Failure> {
     match failure.exit {
         Exit::Missing => Box::new(
             Failure {
-                what: format!("vault {} does not exist", vault.with_group()),
+                what: format!("vault {} doesn't exist", vault.with_group()),
                 ..*failure
             }
-            .hint(fix!["make it: ", az("prepare")]),
+            .hint(fix!["create it: ", az("prepare")]),
         ),
         _ => failure,
     }

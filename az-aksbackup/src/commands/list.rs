@@ -130,9 +130,11 @@ async fn scope(reader: &Reader, wanted: Option<&str>, is_all: bool) -> Outcome<S
         let preferred = place::az_default();
         subscriptions.retain(|own| preferred.as_ref() == Some(&own.subscription_id));
         if subscriptions.is_empty() {
-            return Failure::usage("several subscriptions are visible, and none is the default")
-                .hint("name one: --subscription NAME, or list all: --all-subscriptions")
-                .err();
+            return Failure::usage(
+                "the signed-in account has access to several subscriptions, and none is the default",
+            )
+            .hint("specify one: --subscription NAME, or list all: --all-subscriptions")
+            .err();
         }
     }
     Ok(Scope { subscriptions, is_all })
@@ -170,7 +172,7 @@ fn show(console: &Console, args: &ListArgs, scope: &Scope, source: &Source, list
     }
     if *source == Source::Graph {
         console.say(
-            "As of Azure Resource Graph, which can be minutes behind and shows only what the signed-in account can read",
+            "From Azure Resource Graph, which can be minutes behind and shows only what the signed-in account can read",
         );
     }
 }

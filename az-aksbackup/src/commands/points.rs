@@ -34,7 +34,9 @@ pub(crate) async fn run(cli: &Cli, args: &PointsArgs) -> Outcome<Exit> {
     let mut all = newest_first(recovery_points::of_instance(&reader, &id).await?);
     if let Some(at) = args.at {
         let one = points::not_after(&all, at).cloned();
-        all = vec![one.ok_or_else(|| Box::new(absent(&all, &format!("recovery point of {at} or before"), id.name())))?];
+        all = vec![
+            one.ok_or_else(|| Box::new(absent(&all, &format!("recovery point from {at} or earlier"), id.name())))?,
+        ];
     }
     let found = all.len();
     all.truncate(args.limit);
@@ -105,8 +107,8 @@ fn deleted(own: &Instance) -> Failure {
         protection::in_vault(own),
         own.protection()
     ))
-    .because(format!("Azure keeps a deleted backup instance{until}"))
-    .hint(fix!["to bring it back first: ", az("undelete --keep-stopped")])
+    .because(format!("Azure retains a deleted backup instance{until}"))
+    .hint(fix!["to undelete it first: ", az("undelete --keep-stopped")])
 }
 
 /// The resource ID of an instance in its vault, whatever Azure spells.

@@ -54,7 +54,7 @@ fn of(args: &RestoreArgs) -> Outcome<RestoreOptions> {
         return Failure::usage(format!(
             "--include-resource-type and --exclude-resource-type both name {both}"
         ))
-        .because("nothing of it would be restored")
+        .because("it wouldn't be restored")
         .hint("specify it in only one of the two flags")
         .err();
     }

@@ -71,7 +71,7 @@ impl Selection {
 
 /// Returns the line that names what was skipped; `None` if nothing was.
 pub(crate) fn told(skipped: &[StepName]) -> Option<String> {
-    let names: Vec<String> = skipped.iter().map(ToString::to_string).collect();
+    let names: Vec<&str> = skipped.iter().map(|step| step.title()).collect();
     (!names.is_empty()).then(|| format!("skipped, and not checked: {}", names.join(", ")))
 }
 

@@ -196,14 +196,14 @@ async fn must_be(reader: &Reader, flag: Option<&str>, target: &SubscriptionId) -
             (Some(own), None) if own.subscription_id == *target => return Ok(()),
             (Some(_), Some(_)) => {
                 return Failure::usage(format!("several subscriptions have the name {flag}"))
-                    .hint("name it by its ID: --subscription ID")
+                    .hint("specify its ID: --subscription ID")
                     .err();
             }
             _ => {}
         }
     }
     Failure::usage(format!("the state file is for subscription {target}, not for {flag}"))
-        .at_key("target.subscription", format!("the file says {target}"))
+        .at_key("target.subscription", format!("the file has {target}"))
         .hint("leave --subscription away, or name another file: --state FILE")
         .err()
 }

@@ -32,8 +32,8 @@ pub(crate) async fn run(cli: &Cli, flags: &StatusFlags) -> Outcome<Exit> {
         .and_then(|(state, _)| state.target.as_ref())
         .map(|target| target.cluster.clone());
     if args.offline && flags.cluster.is_given() {
-        return Failure::usage("a cluster can't be named with --offline, which reads only the state file")
-            .hint("leave out --offline, or the flags that name the cluster")
+        return Failure::usage("a cluster can't be specified with --offline, which reads only the state file")
+            .hint("omit --offline, or the flags that specify the cluster")
             .err();
     }
     let named = match flags.cluster.is_given() {
@@ -101,7 +101,7 @@ fn beginning(cli: &Cli, cluster: &ResourceId, other: Option<&ResourceId>) -> Tur
         ),
         // The command must not change that file.
         Some(other) => (
-            format!("state file {file} is that of cluster {}", other.with_group()),
+            format!("state file {file} is for cluster {}", other.with_group()),
             format!(" --state {}.toml", quoted(cluster.name())),
         ),
     };

@@ -185,7 +185,7 @@ fn save(session: &Session<Azure>, path: &Path, basis: &Basis, report: &Report) -
         return Ok(());
     }
     write_file(path, &format!("{:#}\n", saved::plan(basis, report)), "--plan-out")?;
-    session.console.say(format!("saved the plan in {}", path.display()));
+    session.console.say(format!("saved the plan to {}", path.display()));
     Ok(())
 }
 
@@ -224,7 +224,7 @@ async fn consent(cli: &Cli, words: &str, trust: &Trust, session: &Session<Azure>
                 return;
             }
             if let Err(error) = remembered.keep(&target) {
-                detail(format!("cannot remember that these resources are confirmed: {error}"));
+                detail(format!("cannot save the confirmation of these resources: {error}"));
             }
         }),
     }))

@@ -70,8 +70,8 @@ impl Look for Sight {
 
     fn well(&self) -> &'static str {
         match self.pre {
-            true => "nothing stands in the way of the set-up",
-            false => "every link that Azure shows holds",
+            true => "all prerequisites of the setup are met",
+            false => "all checks in Azure passed",
         }
     }
 }

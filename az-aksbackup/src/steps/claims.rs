@@ -45,10 +45,10 @@ pub(crate) fn refuse(lies: Vec<Lie>) -> Outcome<()> {
     if lies.is_empty() {
         return Ok(());
     }
-    let failure = Failure::failed("the state file claims what is not so; no role was assigned");
+    let failure = Failure::failed("the state file doesn't match Azure; no role was assigned");
     lies.into_iter()
         .fold(failure, |failure, lie| {
-            failure.at_key(&lie.key, format!("the file says {}, {}", lie.claim, lie.reality))
+            failure.at_key(&lie.key, format!("the file has {}, {}", lie.claim, lie.reality))
         })
         .hint(ask())
         .err()
@@ -90,7 +90,7 @@ fn of_cluster(world: &World, cloud: &CloudTables, proven: &Proven) -> Vec<Lie> {
     [
         // Entra compares issuers byte for byte.
         (issuer.as_deref() != Some(table.issuer.as_str())).then(|| {
-            let reality = format!("Azure says {}", issuer.clone().unwrap_or_else(none));
+            let reality = format!("but Azure has {}", issuer.clone().unwrap_or_else(none));
             Lie::new("cloud.prerequisites.issuer", table.issuer.as_str(), reality)
         }),
         of_azure(
@@ -177,12 +177,12 @@ fn of_identity(
         (None, Sight::Here(own)) if own.properties.principal_id == proven.extension => vec![client_id(own)],
         (None, Sight::Here(own)) => {
             let reality = format!(
-                "which has principal {}, and Azure gave the extension principal {}",
+                "which has principal {}, but the extension has principal {}",
                 own.properties.principal_id, proven.extension
             );
             vec![Some(Lie::new(key, claim, reality))]
         }
-        (None, Sight::Absent) => vec![Some(Lie::new(key, claim, "which does not exist"))],
+        (None, Sight::Absent) => vec![Some(Lie::new(key, claim, "which doesn't exist"))],
         (None, Sight::Hidden(_)) => Vec::new(),
     };
     let principal = of_azure(
@@ -216,18 +216,21 @@ fn of_roles(cloud: &CloudTables) -> Vec<Lie> {
     let rows = cloud.roles.iter().flat_map(|table| &table.assignments).enumerate();
     rows.filter(|(_, row)| !role_requirements::ASSIGNED.contains(&row.role.as_str()))
         .map(|(at, row)| {
-            let reality = format!("this program only assigns {}", role_requirements::ASSIGNED.join(", "));
+            let reality = format!(
+                "but but this program only assigns {}",
+                role_requirements::ASSIGNED.join(", ")
+            );
             Lie::new(format!("cloud.roles.assignments[{at}].role"), &row.role, reality)
         })
         .collect()
 }
 
 fn of_azure(key: &str, claim: &str, own: &str) -> Option<Lie> {
-    differs(key, claim, "Azure says", own)
+    differs(key, claim, "but Azure has", own)
 }
 
 fn of_target(key: &str, claim: &ResourceId, own: &ResourceId) -> Option<Lie> {
-    differs(key, claim.as_str(), "its [target] says", own.as_str())
+    differs(key, claim.as_str(), "but its [target] has", own.as_str())
 }
 
 fn differs(key: &str, claim: &str, who: &str, own: &str) -> Option<Lie> {

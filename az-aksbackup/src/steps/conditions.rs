@@ -12,7 +12,7 @@ use crate::checks::applying;
 /// The subscription is not there for the caller.
 pub(crate) fn no_subscription(target: &Target) -> Failure {
     Failure::missing(format!(
-        "subscription {} does not exist, or the signed-in account does not see it",
+        "subscription {} doesn't exist, or the signed-in account has no access to it",
         target.subscription
     ))
     .hint(shell("az account list --output table"))
@@ -27,7 +27,7 @@ pub(crate) fn subscription(target: &Target, subscription: Option<&Subscription>)
     if target.cluster.subscription() != target.subscription {
         return Failure::usage("the state file names two subscriptions")
             .because(format!(
-                "the cluster is in {}, the target in {}; storage and snapshots have to be in the cluster's",
+                "the cluster is in {}, but the target is in {}; storage account and snapshots must be in the cluster's subscription",
                 target.cluster.subscription(),
                 target.subscription
             ))
@@ -38,7 +38,7 @@ pub(crate) fn subscription(target: &Target, subscription: Option<&Subscription>)
     if ["Disabled", "Deleted"].contains(&state) {
         return Failure::failed(format!("subscription {} is {state}", target.subscription))
             .hint(fix![
-                "enable it in the portal, or choose a cluster elsewhere: ",
+                "enable it in the Azure portal, or choose a cluster in another subscription: ",
                 az("init")
             ])
             .err();
@@ -53,12 +53,12 @@ pub(crate) fn subscription(target: &Target, subscription: Option<&Subscription>)
 pub(crate) fn region(target: &Target, cluster: &Cluster) -> Outcome<()> {
     match cluster.region() {
         Some(region) if region != target.region => Failure::usage(format!(
-            "the state file has another region than cluster {}",
+            "the region in the state file differs from that of cluster {}",
             target.cluster.with_group()
         ))
         .at_key(
             "target.region",
-            format!("the file says {}, the cluster is in {region}", target.region),
+            format!("the file has {}, but the cluster is in {region}", target.region),
         )
         .hint(az("init"))
         .err(),
@@ -81,11 +81,11 @@ pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {
         (!cluster.is_private() && cluster.authorized_ranges() > 0, RANGES),
         (
             cluster.has_locked_node_group(),
-            "the node resource group is locked: federated credentials can't be written there",
+            "the node resource group is locked down: federated credentials can't be written there",
         ),
         (
             cluster.is_isolated(),
-            "the cluster is isolated from the network: the extension is not supported there",
+            "the cluster is network isolated, which Azure Backup doesn't support",
         ),
     ];
     applying(&remarks)

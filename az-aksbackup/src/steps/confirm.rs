@@ -234,14 +234,14 @@ impl Confirm {
             ))
             .at_key(
                 pair.keys.of(id, &pair.claim),
-                format!("the file says {}; nothing was changed", pair.claim),
+                format!("the file has {}; no changes were made", pair.claim),
             )
             .hint(format!(
-                "check the value of {flag}; if it is the right one, ask where the state file comes from"
+                "check the value of {flag}; if it is correct, ask where the state file comes from"
             ))
             .err(),
-            None => Failure::usage(format!("{flag} {said} doesn't say in which subscription"))
-                .because("the subscription that the state file names doesn't count here")
+            None => Failure::usage(format!("{flag} {said} doesn't specify the subscription"))
+                .because("the subscription in the state file isn't used for confirmations")
                 .hint("add --subscription SUBSCRIPTION, or write the resource ID")
                 .err(),
         }
@@ -250,14 +250,16 @@ impl Confirm {
 
 /// The failure of a command that wasn't told which resources it is for: its words, and what it does to them.
 pub(crate) fn unconfirmed(command: &str, does: &str) -> Failure {
-    Failure::usage("no one confirmed the cluster, vault, storage account and snapshot resource group of the state file")
-        .because(format!(
-            "the command {does} what the file names, and --yes says nothing about these resources"
-        ))
-        .hint(fix![
-            "name them, from your own records: ",
-            az(format!("{command}{CONFIRMATIONS} --yes"))
-        ])
+    Failure::usage(
+        "no one confirmed the cluster, vault, storage account, and snapshot resource group in the state file",
+    )
+    .because(format!(
+        "the command {does} these resources, and --yes doesn't confirm them"
+    ))
+    .hint(fix![
+        "specify them from your own records: ",
+        az(format!("{command}{CONFIRMATIONS} --yes"))
+    ])
 }
 
 /// The flag of a command that protects less, with the blank before it.

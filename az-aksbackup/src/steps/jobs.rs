@@ -89,8 +89,8 @@ pub(crate) async fn rule_and_tag(reader: &Reader, policy: &ResourceId, state: &S
     }
     match vaults::policy(reader, policy).await? {
         Some(own) => policy::facts(&own, policy.name()).map(|facts| (facts.rule, facts.retention_tag)),
-        None => Failure::missing(format!("backup policy {} does not exist", policy.name()))
-            .because("the backup instance names it")
+        None => Failure::missing(format!("backup policy {} doesn't exist", policy.name()))
+            .because("the backup instance refers to it")
             .hint(az("verify"))
             .err(),
     }

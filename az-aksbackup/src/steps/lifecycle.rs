@@ -91,7 +91,7 @@ impl Change for InstanceAct {
             creates: None,
             warning: self.warning(),
             reduces: match self.act {
-                Act::Suspend | Act::Stop => vec![format!("scheduled backups of cluster {cluster} end")],
+                Act::Suspend | Act::Stop => vec![format!("scheduled backups of cluster {cluster} stop")],
                 Act::Resume | Act::Undelete => Vec::new(),
             },
         }
@@ -107,10 +107,10 @@ impl InstanceAct {
         let running = running.unwrap_or_default();
         match self.act {
             Act::Suspend => Some(format!(
-                "no scheduled backup until: {until}; recovery points still expire by the policy, all but the last{running}"
+                "no scheduled backups until you run: {until}; recovery points still expire according to the policy, except the last one{running}"
             )),
             Act::Stop => Some(format!(
-                "no scheduled backup until: {until}; recovery points never expire, and their storage is billed{running}"
+                "no scheduled backups until you run: {until}; recovery points never expire, and their storage is billed{running}"
             )),
             Act::Resume if self.expires => {
                 Some("Azure deletes the recovery points that are older than the policy's retention".to_owned())
@@ -169,7 +169,7 @@ impl Step for Lifecycle {
             (None, [deleted]) => self.of_deleted(seen, deleted),
             (None, []) if seen.asked.is_some() => {
                 let why = format!(
-                    "the backup instance of cluster {} doesn't show yet",
+                    "Azure doesn't list the backup instance of cluster {} yet",
                     target.cluster.with_group()
                 );
                 Ok(Decision::Wait(Wait::unless_stuck(why, self.absent(target))))
@@ -293,7 +293,7 @@ impl Lifecycle {
             );
             let failure = Failure::failed(format!("{} stays in state {state}", protection::in_vault(own)))
                 .because("Azure accepted the request")
-                .hint(fix!["see what is wrong: ", az("doctor")]);
+                .hint(fix!["to find the cause: ", az("doctor")]);
             return Decision::Wait(Wait::unless_stuck(why, failure));
         }
         Decision::Change(acts.iter().map(|act| request(seen, own, *act)).collect())
@@ -307,8 +307,9 @@ impl Lifecycle {
             ))
             .because("the cluster has no other backup instance either"),
             Wanted::Suspended | Wanted::Stopped | Wanted::Resumed => {
-                Failure::missing(format!("cluster {cluster} has no backup instance"))
-                    .because(format!("nothing protects it, in vault {vault} or in another one"))
+                Failure::missing(format!("cluster {cluster} has no backup instance")).because(format!(
+                    "no backup instance protects it, in vault {vault} or any other vault"
+                ))
             }
         }
         .hint(fix!["protect the cluster: ", az("protect")])
@@ -343,7 +344,7 @@ fn stopped(own: &Instance) -> Failure {
         protection::in_vault(own),
         own.protection()
     ))
-    .because("there are no scheduled backups already; of suspended backups the recovery points would begin to expire")
+    .because("its scheduled backups are already stopped, and suspending them would let recovery points expire")
     .hint(fix![
         "if that is intended, resume protection first: ",
         az("resume"),

@@ -89,13 +89,13 @@ impl RestoreOptions {
             ))
             .at_key(
                 "target.cluster",
-                format!("the file says {cluster}; nothing was restored"),
+                format!("the file has {cluster}; nothing was restored"),
             )
             .because(
-                "a restore in place skips every persistent volume claim that exists: its data isn't restored, and the job still reports \
+                "a restore in place skips existing persistent volume claims: their data isn't restored, and the job still reports \
                  Completed",
             )
-            .hint("check the value of --in-place, or restore next to what exists: --namespace shop=shop-restored")
+            .hint("check the value of --in-place, or restore into another namespace: --namespace shop=shop-restored")
             .err(),
             _ => Ok(()),
         }

@@ -230,14 +230,25 @@ fn evidence(seen: &Seen) -> String {
         None => seen.target.subscription.as_str(),
     };
     let Comparison { held, missing, unknown } = &seen.rights;
+    let granted = match held + missing.len() {
+        all if all == *held => format!("all {all}"),
+        all => format!("{held} of {all}"),
+    };
     let mut text = format!(
-        "{} in subscription {name}, cluster {}; {held} of {} required permissions granted",
+        "signed in as {} to subscription \"{name}\"; cluster {}; {granted} required permissions granted",
         seen.caller,
         seen.target.cluster.with_group(),
-        held + missing.len()
     );
+    // Grouped by scope: an account without a role on one lacks many permissions there.
+    let mut scopes: Vec<(&ResourceId, Vec<&str>)> = Vec::new();
     for right in missing {
-        text.push_str(&format!("; lacks {} on {}", right.action, right.scope.name()));
+        match scopes.iter_mut().find(|(scope, _)| **scope == right.scope) {
+            Some((_, actions)) => actions.push(right.action),
+            None => scopes.push((&right.scope, vec![right.action])),
+        }
+    }
+    for (scope, actions) in scopes {
+        text.push_str(&format!("; lacks {} on {}", actions.join(", "), scope.name()));
     }
     if !unknown.is_empty() {
         let names: Vec<&str> = unknown.iter().map(ResourceId::name).collect();
@@ -305,8 +316,7 @@ mod tests {
 
     #[test]
     fn satisfied_world_needs_nothing() {
-        let evidence =
-            "platform@contoso in subscription Contoso, cluster rg-aks/aks; 9 of 9 required permissions granted";
+        let evidence = "signed in as platform@contoso to subscription \"Contoso\"; cluster rg-aks/aks; all 9 required permissions granted";
         assert_eq!(
             step(Purpose::Prepare).decide(&seen(), &state()).unwrap(),
             Decision::Done(evidence.into())

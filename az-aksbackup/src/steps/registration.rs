@@ -45,7 +45,7 @@ pub(crate) async fn patience(
 /// The turn of whoever may register a provider.
 pub(crate) fn turn(namespace: &str, subscription: &SubscriptionId) -> Turn {
     turns::contributor(
-        format!("resource provider {namespace} is not registered in subscription {subscription}"),
+        format!("resource provider {namespace} isn't registered in subscription {subscription}"),
         shell(format!(
             "az provider register --namespace {namespace} --subscription {subscription} --wait"
         )),

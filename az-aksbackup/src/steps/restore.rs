@@ -56,7 +56,7 @@ pub(crate) struct Restore {
     usual: RefCell<Option<String>>,
 }
 
-const UNANSWERED: &str = "Azure gave no answer to the request for a restore: looking for its job";
+const UNANSWERED: &str = "Azure didn't respond to the restore request: looking for its job";
 
 impl Restore {
     /// As `restore` was told.
@@ -118,7 +118,7 @@ pub(crate) enum RestoreChange {
 impl Request {
     /// Returns what the vault is asked first.
     pub(crate) fn validation(&self) -> String {
-        format!("let vault {} validate the restore", self.vault.with_group())
+        format!("have vault {} validate the restore", self.vault.with_group())
     }
 }
 
@@ -186,9 +186,9 @@ impl Step for Restore {
         if let Some(failure) = self.unanswered.borrow().clone() {
             return Err(Box::new(
                 failure
-                    .because("Azure shows no job of the request, so that it isn't known whether anything is restored")
-                    .hint(fix!["check whether a restore runs: ", az("jobs")])
-                    .hint("if none does, run the command again"),
+                    .because("Azure lists no job for the request, so it is unknown whether a restore was started")
+                    .hint(fix!["check whether a restore is running: ", az("jobs")])
+                    .hint("if not, run the command again"),
             ));
         }
         if let Some(turn) = before.lacking(self.options.words()) {
@@ -264,7 +264,7 @@ impl Restore {
     /// Returns what a job comes to.
     fn of_job(&self, job: Option<&Job>) -> Outcome<Decision<RestoreChange>> {
         let Some(job) = job else {
-            return Ok(Decision::Wait(Wait::for_("the restore job doesn't show yet")));
+            return Ok(Decision::Wait(Wait::for_("Azure doesn't list the restore job yet")));
         };
         match job.state() {
             JobState::Running => {
@@ -294,9 +294,9 @@ impl Restore {
     fn failed(&self, job: &Job) -> Failure {
         let failure = Failure::failed(format!("restore job {} is {}", name(job), job.properties.status));
         UserError::explain(&job.errors(), failure)
-            .because("a part of the resources might have been restored")
-            .hint(fix!["all that Azure knows of it: ", az("jobs").with(name(job))])
-            .hint(fix!["after you fix it: ", az(self.options.words())])
+            .because("some resources might have been restored")
+            .hint(fix!["to see all details of the job: ", az("jobs").with(name(job))])
+            .hint(fix!["when the cause is fixed: ", az(self.options.words())])
     }
 }
 

@@ -87,15 +87,15 @@ impl Change for PrerequisiteChange {
             } => {
                 let flags = [(*issuer, "OIDC issuer"), (*workload_identity, "workload identity")];
                 let flags: Vec<&str> = flags.iter().filter(|(on, _)| *on).map(|(_, flag)| *flag).collect();
-                let warning = "the API server restarts, which is a short outage";
+                let warning = "the API server restarts (brief outage)";
                 let undo = if *issuer {
-                    ", and the OIDC issuer cannot be switched off again"
+                    ", and the OIDC issuer can't be disabled again"
                 } else {
                     ""
                 };
                 ChangeNote {
                     reduces: Vec::new(),
-                    summary: format!("switch on {} of cluster {}", flags.join(" and "), cluster.with_group()),
+                    summary: format!("enable {} on cluster {}", flags.join(" and "), cluster.with_group()),
                     right: Right::new("Microsoft.ContainerService/managedClusters/write", cluster),
                     creates: None,
                     warning: Some(format!("{warning}{undo}")),
@@ -167,7 +167,7 @@ impl Step for ClusterPrerequisites {
         }
         let (issuer, ..) = facts(seen)?;
         Ok(Decision::Done(format!(
-            "issuer {issuer}, workload identity on, {}",
+            "issuer {issuer}, workload identity enabled, {}",
             registration::told(&seen.providers)
         )))
     }
@@ -270,7 +270,7 @@ fn facts(seen: &Seen) -> Outcome<(IssuerUrl, ResourceGroupName, PrincipalId)> {
         (issuer, group, principal) => {
             let missing = [
                 (issuer.is_none(), "an issuer URL"),
-                (group.is_none(), "a node group"),
+                (group.is_none(), "a node resource group"),
                 (principal.is_none(), "a managed identity"),
             ];
             let missing = missing
@@ -279,10 +279,10 @@ fn facts(seen: &Seen) -> Outcome<(IssuerUrl, ResourceGroupName, PrincipalId)> {
                 .map(|(_, what)| *what)
                 .collect::<Vec<_>>();
             Failure::failed(format!(
-                "cluster {} has not what backup needs",
+                "cluster {} doesn't meet the prerequisites of backup",
                 seen.target.cluster.with_group()
             ))
-            .because(format!("Azure names no {} for it", missing.join(" and no ")))
+            .because(format!("Azure reports no {} for it", missing.join(" and no ")))
             .err()
         }
     }

@@ -104,7 +104,7 @@ impl Change for StorageChange {
                 account, region, sku, ..
             } => (
                 format!(
-                    "create storage account {} ({sku}, no shared keys, no public blobs) in group {}, {region}",
+                    "create storage account {} ({sku}, no shared keys, no public blobs) in resource group {}, {region}",
                     account.name(),
                     account.resource_group()
                 ),

@@ -101,7 +101,7 @@ impl Change for VaultChange {
             ),
             Self::CreateVault { vault, new, .. } => note(
                 format!(
-                    "create Backup vault {} ({}, soft delete {}) in group {}, {}",
+                    "create Backup vault {} ({}, soft delete {}) in resource group {}, {}",
                     vault.name(),
                     new.redundancy,
                     new.soft_delete,
@@ -114,9 +114,12 @@ impl Change for VaultChange {
             ),
             Self::AddIdentity { vault, assigned } => note(
                 match assigned.len() {
-                    0 => format!("give Backup vault {} a system-assigned identity", vault.with_group()),
+                    0 => format!(
+                        "enable a system-assigned identity for Backup vault {}",
+                        vault.with_group()
+                    ),
                     count => format!(
-                        "give Backup vault {} a system-assigned identity (its user-assigned identities are kept: {count})",
+                        "enable a system-assigned identity for Backup vault {} (its user-assigned identities are kept: {count})",
                         vault.with_group()
                     ),
                 },
@@ -128,8 +131,12 @@ impl Change for VaultChange {
                 policy, vault, asked, ..
             } => ChangeNote {
                 reduces: Vec::new(),
-                warning: (!asked.left_out.is_empty())
-                    .then(|| format!("only Azure writes {}: left out of the file", asked.left_out.join(", "))),
+                warning: (!asked.left_out.is_empty()).then(|| {
+                    format!(
+                        "ignored in the file, because only Azure sets it: {}",
+                        asked.left_out.join(", ")
+                    )
+                }),
                 ..note(
                     format!("create backup policy {} in vault {}", policy.name(), vault.with_group()),
                     "Microsoft.DataProtection/backupVaults/backupPolicies/write",

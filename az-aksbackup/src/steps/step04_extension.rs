@@ -87,7 +87,7 @@ impl Change for ExtensionChange {
                 Some("the extension's pods will restart".to_owned()),
             ),
             Self::Repair { why, .. } => (
-                format!("write the settings of extension {name} again: {why}"),
+                format!("rewrite the settings of extension {name}: {why}"),
                 None,
                 Some("the extension's pods will restart".to_owned()),
             ),
@@ -147,7 +147,9 @@ impl Step for BackupExtension {
             return Ok(Decision::Change(vec![ExtensionChange::Install { extension, settings }]));
         };
         let why = match extension.provisioning_state() {
-            "Succeeded" if extension_settings::has_no_storage(extension) => Some("it has no storage".to_owned()),
+            "Succeeded" if extension_settings::has_no_storage(extension) => {
+                Some("it has no storage settings".to_owned())
+            }
             "Succeeded" => None,
             "Failed" | "Canceled" if seen.written => return Err(Box::new(broken(target, extension))),
             state @ ("Failed" | "Canceled") => Some(format!("it is {state}")),
@@ -246,7 +248,7 @@ fn chosen(seen: &Seen) -> Option<&Extension> {
 
 fn no_storage<T>() -> Outcome<T> {
     Failure::failed("cannot configure the extension's storage")
-        .because("the storage account has not been seen")
+        .because("the storage account isn't known yet")
         .err()
 }
 
@@ -275,13 +277,13 @@ fn broken(target: &Target, extension: &Extension) -> Failure {
 fn cures(extension: &ResourceId) -> [Fix; 2] {
     [
         fix![
-            "see what its pods say: ",
+            "check its pods: ",
             shell(format!("kubectl get events -n {NAMESPACE} --sort-by=.lastTimestamp"))
         ],
         fix![
-            "once the cause is gone: ",
+            "when the cause is fixed: ",
             az("prepare"),
-            "; if Azure refuses that, ",
+            "; if Azure rejects that, ",
             decision(extension)
         ],
     ]

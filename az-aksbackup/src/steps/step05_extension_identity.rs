@@ -65,8 +65,8 @@ impl Step for ExtensionIdentity {
         let node_group = ResourceId::group(&target.cluster.subscription(), &node_group?);
         let Some(principal) = extension.principal().cloned() else {
             return Failure::failed(format!("extension {} has no identity", extension.name))
-                .because("Azure names no principal for it")
-                .hint(fix!["see what Azure says of the extension: ", az("doctor")])
+                .because("Azure reports no principal for it")
+                .hint(fix!["to check the extension: ", az("doctor")])
                 .err();
         };
         let of_extension = |identity: &&Identity| identity.properties.principal_id == principal;
@@ -111,7 +111,7 @@ impl Step for ExtensionIdentity {
             )),
             Sight::Absent => {
                 let why = format!(
-                    "no identity in group {} or in the subscription has principal {}",
+                    "no identity in resource group {} or in the subscription has principal {}",
                     seen.node_group.name(),
                     seen.principal
                 );
@@ -155,7 +155,7 @@ async fn installed(reader: &Reader, fresh: Option<Extension>, state: &State, tar
     match extensions::extension(reader, &id).await? {
         Some(extension) => Ok(extension),
         None => Failure::missing(format!(
-            "extension {} does not exist on cluster {}",
+            "extension {} doesn't exist on cluster {}",
             id.name(),
             target.cluster.with_group()
         ))

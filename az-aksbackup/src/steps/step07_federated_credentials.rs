@@ -99,7 +99,7 @@ impl Step for FederatedCredentials {
         let Wanted { mut wishes, unnamed } = subjects::wanted(state, &self.options.subjects)?;
         let (Some(identity), Some(prerequisites)) = (&state.cloud.identity, &state.cloud.prerequisites) else {
             return Failure::failed("cannot compare federated credentials")
-                .because("the extension's identity or the cluster's issuer has not been seen")
+                .because("the extension's identity or the cluster's issuer isn't known yet")
                 .hint(az("prepare"))
                 .err();
         };

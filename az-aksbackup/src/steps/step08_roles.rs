@@ -259,7 +259,7 @@ impl Roles {
 /// What is said where the live policy has a vault tier that the target doesn't ask for.
 fn unasked(target: &Target) -> String {
     format!(
-        "policy {} in vault {} copies backups to the vault tier, which [target] doesn't ask for: no roles are assigned for it",
+        "policy {} in vault {} copies backups to the vault tier, which [target] doesn't request: no roles are assigned for it",
         target.policy.name,
         target_ids::vault(target).with_group()
     )

@@ -94,7 +94,7 @@ impl Change for InstanceChange {
             Self::Validate { target, .. } => ChangeNote {
                 reduces: Vec::new(),
                 summary: format!(
-                    "let vault {} validate the backup of cluster {}",
+                    "have vault {} validate the backup of cluster {}",
                     target_ids::vault(target).with_group(),
                     target.cluster.with_group()
                 ),
@@ -108,7 +108,7 @@ impl Change for InstanceChange {
             Self::Protect { target, instance } => ChangeNote {
                 reduces: Vec::new(),
                 summary: format!(
-                    "protect cluster {} by backup instance {} in vault {} with policy {}",
+                    "protect cluster {} with backup instance {} in vault {} and policy {}",
                     target.cluster.with_group(),
                     instance.name(),
                     target_ids::vault(target).with_group(),
@@ -195,7 +195,7 @@ impl Step for BackupInstance {
                 Protection::Configured | Protection::Broken => {
                     return update(Some(match own.has_data_source_set() {
                         true => protection::said(own),
-                        false => "it has no data source set, so that Azure never backs it up".to_owned(),
+                        false => "it has no data source set, so Azure never backs it up".to_owned(),
                     }));
                 }
             }

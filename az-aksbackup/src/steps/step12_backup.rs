@@ -46,7 +46,7 @@ pub(crate) struct Backup {
     doubt: Cell<Option<Instant>>,
 }
 
-const UNANSWERED: &str = "Azure gave no answer to the request for a backup: looking for its job";
+const UNANSWERED: &str = "Azure didn't respond to the backup request: looking for its job";
 
 /// How long a job may take to show.
 const SHOWING: Duration = Duration::from_secs(120);
@@ -99,7 +99,7 @@ impl Change for StartBackup {
         ChangeNote {
             reduces: Vec::new(),
             summary: format!(
-                "back up {} now by rule {}, kept as {}",
+                "start an on-demand backup of {} (rule {}, retention tag {})",
                 self.instance.name(),
                 self.rule,
                 self.tag

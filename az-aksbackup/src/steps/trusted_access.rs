@@ -45,7 +45,7 @@ impl Change for Bind {
         ChangeNote {
             reduces: Vec::new(),
             summary: format!(
-                "let Backup vault {} into cluster {} by trusted access binding {}",
+                "grant Backup vault {} access to cluster {} with Trusted Access role binding {}",
                 self.vault.with_group(),
                 self.cluster.with_group(),
                 self.binding.name()
@@ -98,7 +98,7 @@ impl Step for TrustedAccess {
             "Succeeded" if binding.lets_back_up() => {
                 let (vault, cluster) = (vault.with_group(), cluster.with_group());
                 Ok(Decision::Done(format!(
-                    "binding {name} lets vault {vault} into cluster {cluster}"
+                    "role binding {name} grants vault {vault} access to cluster {cluster}"
                 )))
             }
             "Succeeded" | "Failed" | "Canceled" => {
@@ -109,7 +109,7 @@ impl Step for TrustedAccess {
                 bind(name, roles)
             }
             other => Ok(Decision::Wait(Wait::for_(format!(
-                "trusted access binding {name}: {other}"
+                "Trusted Access role binding {name}: {other}"
             )))),
         }
     }
@@ -176,12 +176,12 @@ fn full(cluster: &ResourceId) -> Failure {
         cluster.resource_group()
     );
     Failure::failed(format!(
-        "cluster {} has no room for another trusted access binding",
+        "cluster {} can't have another Trusted Access role binding",
         cluster.with_group()
     ))
-    .because(format!("it has {LIMIT}, the most that Azure allows"))
+    .because(format!("it has {LIMIT}, the maximum"))
     .hint(fix![
-        "see which one is not needed: ",
+        "find one that is no longer needed: ",
         shell(format!("az aks trustedaccess rolebinding list {place}"))
     ])
 }
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn satisfied_world_needs_nothing_whatever_the_binding_is_called() {
         let seen = seen(vec![binding(|_| ())]);
-        let evidence = "binding by-hand lets vault rg-backup/bv-aks into cluster rg-aks/aks";
+        let evidence = "role binding by-hand grants vault rg-backup/bv-aks access to cluster rg-aks/aks";
         assert_eq!(step().decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
         let mut tables = CloudTables::default();
         step().record(&seen, &mut tables);

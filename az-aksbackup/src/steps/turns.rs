@@ -77,7 +77,7 @@ pub(crate) fn unlock(lock: &Lock) -> Turn {
     Turn {
         who: Person::SubscriptionOwner,
         why: format!(
-            "lock {} ({}) keeps Azure Backup from deleting old snapshots; it was set on purpose, so that its owner decides \
+            "lock {} ({}) prevents Azure Backup from deleting old snapshots; it was set on purpose, so its owner decides \
              whether to remove it or to use another snapshot resource group",
             lock.id, lock.properties.level
         ),
@@ -101,7 +101,7 @@ pub(crate) fn create_group(group: &ResourceId, region: &Region) -> Turn {
     let (name, subscription) = (group.name(), group.subscription());
     contributor(
         format!(
-            "resource group {name} does not exist, or the signed-in account cannot see it; the account needs role Contributor in it"
+            "resource group {name} doesn't exist, or the signed-in account can't read it; the account needs role Contributor on it"
         ),
         shell(format!(
             "az group create --name {name} --location {region} --subscription {subscription}"

@@ -91,9 +91,7 @@ impl Validation {
             }),
             None if at_once => Ok(Progress::Finished),
             None => Failure::failed(format!("cannot {}", self.title))
-                .because(
-                    "Azure named no operation on the host of its Resource Manager, so that its verdict is not known",
-                )
+                .because("Azure returned no operation URL on the Azure Resource Manager host, so the result is unknown")
                 .err(),
         }
     }
@@ -104,12 +102,9 @@ impl Validation {
         let (until, cure) = match cause(&failure) {
             Cause::Rights => (
                 self.patience.roles,
-                fix!["see which role or binding is missing: ", az("status")],
+                fix!["find the missing role assignment or role binding: ", az("status")],
             ),
-            Cause::Storage => (
-                self.patience.storage,
-                fix!["see what the cluster says: ", kubectl("verify")],
-            ),
+            Cause::Storage => (self.patience.storage, fix!["check the cluster: ", kubectl("verify")]),
             Cause::Other => return Err(failure),
         };
         if Instant::now() >= until {

@@ -108,8 +108,8 @@ pub(crate) fn prove(world: &World, state: &State, target: &Target) -> Outcome<Pr
         }
     };
     let (Some(extension), Some(cluster)) = (parts.extension.principal(), world.cluster.principal()) else {
-        return Failure::failed("the extension or the cluster has no identity that roles could be given to")
-            .hint(fix!["see what is wrong: ", az("prepare --dry-run")])
+        return Failure::failed("the extension or the cluster has no identity to assign roles to")
+            .hint(fix!["to find the cause: ", az("prepare --dry-run")])
             .err();
     };
     let proven = Proven {
@@ -134,28 +134,34 @@ fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, Str
     let name = vault.with_group();
     let sole = sole(&target.cluster, &world.extensions)?;
     let Some(extension) = sole.filter(|own| own.is_installed()) else {
-        return Ok(Err(format!("the extension on cluster {cluster} is not installed yet")));
+        return Ok(Err(format!("the extension on cluster {cluster} isn't installed yet")));
     };
     match extension_settings::stored(target, extension) {
         Stored::There => {}
         Stored::Nowhere => {
-            return Ok(Err(format!("the extension on cluster {cluster} has no storage yet")));
+            return Ok(Err(format!(
+                "the extension on cluster {cluster} has no storage settings yet"
+            )));
         }
         Stored::Elsewhere(failure) => return failure.hint(claims::ask()).err(),
     }
     let Some(principal) = world.vault.as_ref().and_then(Vault::principal) else {
-        return Ok(Err(format!("vault {name} does not exist yet, or has no identity")));
+        return Ok(Err(format!("vault {name} doesn't exist yet, or has no identity")));
     };
     let operators: Vec<&Binding> = world.bindings.iter().filter(|binding| binding.lets_back_up()).collect();
     if operators.is_empty() {
         return Ok(Err(format!(
-            "vault {name} has no trusted access to cluster {cluster} yet"
+            "vault {name} has no Trusted Access role binding for cluster {cluster} yet"
         )));
     }
     if !operators.iter().any(|binding| binding.is_of(&vault)) {
         let reality = operators.iter().map(|own| own.properties.source_resource_id.as_str());
         let reality = reality.collect::<Vec<_>>().join(", ");
-        let lie = Lie::new("target.vault", vault.as_str(), format!("the cluster lets in {reality}"));
+        let lie = Lie::new(
+            "target.vault",
+            vault.as_str(),
+            format!("but the cluster grants access to {reality}"),
+        );
         return claims::refuse(vec![lie]).map(|()| Err(String::new()));
     }
     if world.account.is_none() || world.snapshot_group.is_none() {
@@ -164,7 +170,7 @@ fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, Str
             &target.snapshots.resource_group,
         );
         return Ok(Err(format!(
-            "storage account {account} or snapshot resource group {group} does not exist yet"
+            "storage account {account} or snapshot resource group {group} doesn't exist yet"
         )));
     }
     Ok(Ok(Parts {

@@ -336,13 +336,13 @@ impl Attempts {
                 let wish = Duration::from_secs(wish.into());
                 goes_on.then(|| wish.clamp(backoff, LONGEST_PAUSE.max(backoff)))
             }
-            kube::Error::HyperError(_) | kube::Error::Service(_) if met => {
+            kube::Error::Service(_) if !met && is_connect(error) => None,
+            kube::Error::HyperError(_) | kube::Error::Service(_) => {
                 // A restart takes its own time, however fast a simulated one runs.
                 let pause = Duration::from_millis(250 << self.tried.min(5)).min(LONGEST_ABSENCE);
-                (self.since.elapsed() < RESTART).then_some(pause)
+                let goes_on = if met { self.since.elapsed() < RESTART } else { goes_on };
+                goes_on.then_some(pause)
             }
-            kube::Error::Service(_) if is_connect(error) => None,
-            kube::Error::HyperError(_) | kube::Error::Service(_) => goes_on.then_some(backoff),
             _ => None,
         }
     }

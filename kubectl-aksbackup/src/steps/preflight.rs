@@ -79,7 +79,7 @@ impl Step for Preflight {
         if unproven || !seen.lacks.is_empty() {
             return lacking(seen, unproven);
         }
-        let who = format!("{} on {}", seen.caller, seen.server);
+        let who = format!("signed in as {} to {}", seen.caller, seen.server);
         match (wanted, &seen.issuer) {
             (None, _) if writes => Ok(Decision::Blocked(Vec::new(), vec![self.no_issuer()])),
             (None, _) => Ok(Decision::Done(format!(

@@ -115,7 +115,9 @@ pub fn show(console: &Console, own: &Examination, other: Option<&Examination>) {
         .collect();
     all.sort_by_key(|(check, _)| check.link);
     let width = show::width(all.iter().map(|(check, _)| *check));
+    let mut heading = show::Heading::default();
     for (check, program) in &all {
+        heading.of(console, check.link);
         show::check(
             console,
             check,
@@ -124,7 +126,7 @@ pub fn show(console: &Console, own: &Examination, other: Option<&Examination>) {
         );
     }
     if let Some((broken, program)) = all.iter().find(|(check, _)| check.is_finding()) {
-        console.result(&format!(
+        console.text(&format!(
             "first broken check: {} ({}, reported by {})",
             broken.link.title(),
             broken.check,

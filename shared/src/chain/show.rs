@@ -1,13 +1,34 @@
 //! An examination as a person reads it.
 
 use crate::chain::check::{Check, Verdict};
+use crate::chain::link::Link;
 use crate::console::{Console, Tone, one_line};
+use crate::names::capital;
 use crate::program::Program;
 
-/// Prints every check: mark, name, what was seen, and the hint where it is not as it should be.
+/// Prints every check below the title of its link: mark, name, what was observed, and the hint where it is not as expected.
 pub fn checks(console: &Console, checks: &[Check]) {
     let width = width(checks);
-    checks.iter().for_each(|own| check(console, own, None, width));
+    let mut checks: Vec<&Check> = checks.iter().collect();
+    checks.sort_by_key(|own| own.link);
+    let mut heading = Heading::default();
+    for own in checks {
+        heading.of(console, own.link);
+        check(console, own, None, width);
+    }
+}
+
+/// Prints the title of each link of the chain above its checks.
+#[derive(Default)]
+pub struct Heading(Option<Link>);
+
+impl Heading {
+    /// Prints the title of `link` where it is another one than before.
+    pub fn of(&mut self, console: &Console, link: Link) {
+        if self.0.replace(link) != Some(link) {
+            console.result(&console.paint(Tone::Faint, &format!("{}:", capital(link.title()))));
+        }
+    }
 }
 
 /// Prints one check, its name as wide as `width`. A check of the `other` program's view was not made in this run: it is quoted as
@@ -20,9 +41,9 @@ pub fn check(console: &Console, check: &Check, other: Option<Program>, width: us
             format!("\"{}\" (reported by {})", check.says, program.name()),
         ),
     };
-    console.result(&format!("{mark} {:<width$} {says}", check.check));
+    console.row(&format!("{mark} {:<width$}", check.check), &says);
     if let Some(hint) = &check.hint {
-        console.result(&format!("    hint: {}", one_line(&hint.to_string())));
+        console.text(&format!("    hint: {}", one_line(&hint.to_string())));
     }
 }
 

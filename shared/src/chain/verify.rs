@@ -79,7 +79,7 @@ impl<L: Look> Verify<'_, L> {
             }
             Format::Text => {
                 exchange::show(&console, own, other.as_ref());
-                console.result(&show::verdict(&own.checks, self.look.well()));
+                console.text(&show::verdict(&own.checks, self.look.well()));
             }
         }
         self.measure(own)?;

@@ -197,7 +197,7 @@ impl fmt::Display for Part {
         match self {
             Self::Words(words) => f.write_str(words),
             Self::Command(line) => line.fmt(f),
-            Self::Permission(permission) => write!(f, "needs {permission}"),
+            Self::Permission(permission) => write!(f, "get permission {permission}"),
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn look_up(common: &CommonArgs, args: &DoctorArgs, program: Program) -> Outc
     let console = common.console();
     match (words.as_slice(), common.output) {
         ([], _) => return Ok(None),
-        (["list"], Format::Text) => console.result(&show::list()),
+        (["list"], Format::Text) => console.text(&show::list()),
         (["list"], Format::Json | Format::Yaml) => {
             let rows: Vec<_> = Catalogue::get().rows().map(of_row).collect();
             console.document(&document(
@@ -37,7 +37,7 @@ pub fn look_up(common: &CommonArgs, args: &DoctorArgs, program: Program) -> Outc
             ));
         }
         (["explain", id], Format::Text) => {
-            console.result(&show::explained(row(id, program)?));
+            console.text(&show::explained(row(id, program)?));
         }
         (["explain", id], Format::Json | Format::Yaml) => console.document(&document(
             json!({ "command": "doctor explain", "exit": Exit::Done, "failure": of_row(row(id, program)?) }),

@@ -16,7 +16,7 @@ use crate::program::Program;
 pub(super) fn findings(console: &Console, own: &Examination, with: Option<&(Examination, Vec<Joint>)>) {
     let print = |severity: Verdict, words: &str| {
         let mark = mark(console, severity);
-        console.result(&format!("{mark} {words}"));
+        console.text(&format!("{mark} {words}"));
     };
     match with {
         None => own
@@ -39,7 +39,7 @@ pub(super) fn findings(console: &Console, own: &Examination, with: Option<&(Exam
     theirs.iter().for_each(|other| check(console, other, program, width));
     if let Some(first) = with.and_then(|(_, joint)| joint.first()) {
         let seen: Vec<_> = first.seen_by.iter().map(|program| program.name()).collect();
-        console.result(&format!(
+        console.text(&format!(
             "first broken check: {} ({}, reported by {})",
             first.finding.link.title(),
             first.finding.id,
@@ -50,7 +50,7 @@ pub(super) fn findings(console: &Console, own: &Examination, with: Option<&(Exam
         let alone = joint.iter().filter(|joint| !joint.seen_by.contains(&own.program));
         alone.count()
     });
-    console.result(&format!("doctor: {}", in_sum(own, &others, alone)));
+    console.text(&format!("doctor: {}", in_sum(own, &others, alone)));
 }
 
 /// The checks that are not as they should be and that no finding speaks of.

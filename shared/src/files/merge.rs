@@ -139,9 +139,9 @@ fn done(common: &CommonArgs, console: &Console, dry_run: bool, taken: &[(PathBuf
     }
     for (copy, taken) in taken {
         let signature = signature(taken.written.as_ref());
-        console.result(&format!("{}: from {} ({signature})", taken.table, copy.display()));
+        console.text(&format!("{}: from {} ({signature})", taken.table, copy.display()));
     }
-    console.result(&match (changed, dry_run) {
+    console.text(&match (changed, dry_run) {
         (false, _) => format!("merge: nothing to do, {file} is up to date"),
         (true, true) => format!("merge: dry run: {file} was not changed"),
         (true, false) => format!("merge: wrote {file}"),

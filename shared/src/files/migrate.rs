@@ -64,7 +64,7 @@ pub async fn migrate<T: Owned>(tool: Tool, common: &CommonArgs, args: MigrateArg
 fn tell(common: &CommonArgs, exit: Exit, from: u32, changed: bool, said: &str) {
     let console = common.console();
     match common.output {
-        Format::Text => console.result(said),
+        Format::Text => console.text(said),
         Format::Json | Format::Yaml => console.document(&document(json!({
             "command": "migrate", "exit": exit, "state": common.state.display().to_string(),
             "from": from, "to": SCHEMA, "changed": changed,

@@ -67,7 +67,7 @@ pub(super) fn roles(state: &State) -> Option<String> {
 /// Returns a reason if `az aksbackup` removed the identity's table: what was done in the cluster for the extension went with it.
 fn uninstalled(state: &State) -> Option<String> {
     let removed = state.cloud.removed.iter().any(|own| own.table.ends_with("identity"));
-    (state.cloud.identity.is_none() && removed).then(|| "the extension was removed since then".to_owned())
+    (state.cloud.identity.is_none() && removed).then(|| "the extension has been removed since then".to_owned())
 }
 
 pub(super) fn annotated(state: &State) -> Option<String> {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::command_line::az;
 use crate::console::minute;
 use crate::handoff::{Access, CLIENT_ID, Message, Task};
+use crate::names::capital;
 use crate::status::Row;
 
 /// What the reader may rely on, whoever sent the file.
@@ -114,7 +115,7 @@ fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
     let _ = writeln!(
         out,
         "{}. Run this command in the directory of the file. To preview the changes, add --dry-run:\n",
-        task.steps.join("; ")
+        capital(&task.steps.join("; "))
     );
     let _ = writeln!(out, "{}", (form.command)(&task.command.to_string()));
     if task.command.to_string().contains(CLIENT_ID) {

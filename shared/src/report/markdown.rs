@@ -154,7 +154,7 @@ fn left(report: &Report, out: &mut String) {
 
 fn steps(report: &Report, out: &mut String) {
     put(out, "## Steps completed\n");
-    table(out, &["step", "state", "when", "who", "result"]);
+    table(out, &["", "step", "state", "when", "who", "result"]);
     for step in &report.steps {
         let who = step
             .by
@@ -162,8 +162,9 @@ fn steps(report: &Report, out: &mut String) {
             .map_or_else(|| format!("waiting for the {}", step.whose), literal);
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {who} | {} |",
-            step.step,
+            "| {} | {} | {} | {} | {who} | {} |",
+            step.step.number().map(|number| number.to_string()).unwrap_or_default(),
+            step.step.title(),
             step.mark.word(),
             time(step.since),
             literal(&step.evidence)

@@ -128,7 +128,7 @@ fn what_is_left_is_named_with_whose_turn_it_is() {
     assert!(
         page.verdict
             .says
-            .contains("step 8, roles, waiting for the subscription owner"),
+            .contains("step 8 (roles), waiting for the subscription owner"),
         "{}",
         page.verdict.says
     );

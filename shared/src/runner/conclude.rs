@@ -50,7 +50,7 @@ pub fn conclude(
                 "next": next,
             })));
         }
-        Format::Text => lines.iter().for_each(|line| console.result(line)),
+        Format::Text => lines.iter().for_each(|line| console.text(line)),
     }
     exit
 }
@@ -59,7 +59,7 @@ pub fn conclude(
 fn achieved(changed: &[ChangeNote]) -> String {
     let each = changed
         .iter()
-        .map(|change| format!("\n  made before: {}", change.summary));
+        .map(|change| format!("\n  completed before: {}", change.summary));
     each.collect()
 }
 
@@ -85,19 +85,19 @@ fn text(console: &Console, command: &str, dry_run: bool, report: &Report, next: 
     lines.extend(drifted(console, report));
     lines.push(match (dry_run, pending) {
         (true, 0) if report.has_failed() => {
-            format!("{command}: dry run: cannot tell what would change, nothing was changed")
+            format!("{command}: dry run: cannot determine the changes; no changes were made")
         }
         (true, 0) if !report.drifts().is_empty() => {
             format!("{command}: dry run: {}", differing(report))
         }
         (true, 0) if report.steps.iter().any(|step| awaited(step).is_some()) => {
-            format!("{command}: dry run: nothing to change while it waits")
+            format!("{command}: dry run: nothing to change until the wait is over")
         }
         (true, 0) if !report.turns().is_empty() => {
-            format!("{command}: dry run: nothing to change before another person has acted")
+            format!("{command}: dry run: nothing to change until another person has acted")
         }
         (true, 0) => format!("{command}: dry run: nothing to change"),
-        (true, count) => format!("{command}: dry run: {} pending, nothing was changed", changes(count)),
+        (true, count) => format!("{command}: dry run: {} pending; no changes were made", changes(count)),
         (false, _) => summary(command, report),
     });
     if let (Exit::Done, Some(turn)) = (report.exit(), next) {
@@ -137,7 +137,10 @@ fn awaited(step: &StepReport) -> Option<String> {
 
 fn summary(command: &str, report: &Report) -> String {
     if report.is_unchanged() {
-        return format!("{command}: nothing to do, all {} steps are done", report.steps.len());
+        return format!(
+            "{command}: nothing to do, all {} steps are complete",
+            report.steps.len()
+        );
     }
     let done = report.steps.iter().filter(|step| step.ending.is_done()).count();
     let made: usize = report
@@ -159,23 +162,20 @@ fn summary(command: &str, report: &Report) -> String {
     match (done == steps, begun) {
         (true, _) if !report.drifts().is_empty() => {
             format!(
-                "{command}: {}; {steps} of {steps} steps, {}",
+                "{command}: {} ({steps} of {steps} steps, {})",
                 differing(report),
                 changes(made)
             )
         }
-        (true, _) => format!("{command}: done, {steps} of {steps} steps, {}", changes(made)),
-        (false, true) => format!("{command}: begun, {}; it goes on by itself", changes(made)),
-        (false, false) => format!(
-            "{command}: not finished, {done} of {steps} steps are done, {}",
-            changes(made)
-        ),
+        (true, _) => format!("{command}: complete ({steps} of {steps} steps, {})", changes(made)),
+        (false, true) => format!("{command}: started, {}; Azure continues by itself", changes(made)),
+        (false, false) => format!("{command}: incomplete ({done} of {steps} steps, {})", changes(made)),
     }
 }
 
 fn changes(count: usize) -> String {
     match count {
-        0 => "no change".to_owned(),
+        0 => "no changes".to_owned(),
         1 => "1 change".to_owned(),
         count => format!("{count} changes"),
     }
@@ -220,7 +220,10 @@ mod tests {
             changed: vec![],
             drift: None,
         });
-        assert_eq!(lines(false, &report), ["prepare: nothing to do, all 1 steps are done"]);
+        assert_eq!(
+            lines(false, &report),
+            ["prepare: nothing to do, all 1 steps are complete"]
+        );
         assert_eq!(exit(&report, false), Exit::Done);
     }
 
@@ -237,9 +240,9 @@ mod tests {
         });
         let says = "1 setting differs from the target, and this command doesn't change it";
         let expected = [
-            "2 storage: schedule is P1W (the target says P1D)".to_owned(),
+            "Storage: schedule is P1W (the target says P1D)".to_owned(),
             "    hint: az x".to_owned(),
-            format!("prepare: {says}; 1 of 1 steps, no change"),
+            format!("prepare: {says} (1 of 1 steps, no changes)"),
         ];
         assert_eq!(lines(false, &report), expected);
         assert_eq!(lines(true, &report)[2], format!("prepare: dry run: {says}"));
@@ -257,7 +260,7 @@ mod tests {
         });
         assert_eq!(
             lines(false, &report),
-            ["prepare: begun, 1 change; it goes on by itself"]
+            ["prepare: started, 1 change; Azure continues by itself"]
         );
         assert_eq!(exit(&report, false), Exit::Done);
     }
@@ -265,7 +268,7 @@ mod tests {
     #[test]
     fn what_was_made_before_a_failure_is_said() {
         assert_eq!(achieved(&[]), "");
-        assert_eq!(achieved(&[note()]), "\n  made before: create x");
+        assert_eq!(achieved(&[note()]), "\n  completed before: create x");
     }
 
     #[test]
@@ -275,9 +278,9 @@ mod tests {
             turns: vec![],
         });
         let expected = [
-            "2 storage: create x",
-            "    needs a on b",
-            "prepare: dry run: 1 change pending, nothing was changed",
+            "Storage: create x",
+            "Requires: a on b",
+            "prepare: dry run: 1 change pending; no changes were made",
         ];
         assert_eq!(lines(true, &report), expected);
         assert_eq!(exit(&report, true), Exit::Pending);
@@ -299,9 +302,9 @@ mod tests {
         assert_eq!(
             lines(false, &report)[..3],
             [
-                "→ subscription owner: roles are missing",
-                "    needs Microsoft.Authorization/roleAssignments/write on /s",
-                "    run   az aksbackup grant"
+                "Next: subscription owner: roles are missing",
+                "    Requires: Microsoft.Authorization/roleAssignments/write at scope /s",
+                "    Run: az aksbackup grant"
             ]
         );
         assert_eq!(exit(&report, false), Exit::TheirTurn);
@@ -324,11 +327,11 @@ mod tests {
         assert_eq!(
             lines[..5],
             [
-                "→ subscription owner: a",
-                "→ subscription owner: b",
-                "    run   az aksbackup grant",
-                "→ subscription owner: c",
-                "    run   az aksbackup prepare"
+                "Next: subscription owner: a",
+                "Next: subscription owner: b",
+                "    Run: az aksbackup grant",
+                "Next: subscription owner: c",
+                "    Run: az aksbackup prepare"
             ]
         );
     }

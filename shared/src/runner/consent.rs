@@ -87,12 +87,13 @@ fn ask_to_reduce<P: Platform>(reduced: &[&String], session: &Session<P>) -> Outc
 fn answer(agreed: bool) -> Outcome<()> {
     match agreed {
         true => Ok(()),
-        false => Failure::new(Exit::Pending, "nothing was changed: the changes above are pending").err(),
+        false => Failure::new(Exit::Pending, "no changes were made: the changes above are pending").err(),
     }
 }
 
 fn unagreed<'a, P: Platform>(reduced: impl Iterator<Item = &'a str>, session: &Session<P>) -> Failure {
-    let failure = Failure::usage("no one agreed to reduce the protection of the cluster, and --yes doesn't");
+    let failure =
+        Failure::usage("no one confirmed that the cluster's protection is reduced, and --yes doesn't confirm it");
     let failure = reduced.fold(failure, Failure::because);
     match &session.reducing {
         Some(command) => failure.hint(fix!["check that this is what you want, then run: ", command.clone()]),
@@ -111,10 +112,10 @@ pub(super) fn must_be_agreed<C: Change, P: Platform>(changes: &[C], session: &Se
         let summaries: Vec<&str> = notes.iter().map(|note| note.summary.as_str()).collect();
         return Failure::new(
             Exit::Pending,
-            "changes became necessary that were in no plan; nothing was changed",
+            "changes that weren't in the plan became necessary; no changes were made",
         )
         .because(summaries.join("; "))
-        .hint("run the command again to see and confirm them")
+        .hint("run the command again to review and confirm them")
         .err();
     }
     let agreed = session.agreed_to_reduce.borrow();

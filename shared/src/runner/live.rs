@@ -308,7 +308,7 @@ impl<P: Platform> Live<P> {
                     if at + 1 < changes.len() {
                         let rest = Wait {
                             retry_after: Some(session.pace.scaled(pause)),
-                            ..Wait::for_("pausing between two writes")
+                            ..Wait::for_("pausing between two requests")
                         };
                         session.wait(name, &rest, begun.elapsed(), never(), &|| false).await?;
                     }
@@ -339,7 +339,7 @@ impl<P: Platform> Live<P> {
         session: &Session<P>,
     ) -> Outcome<Vec<Turn>> {
         let summary = changes.first().map(|change| change.note().summary).unwrap_or_default();
-        let wait = Wait::for_(format!("made, not seen yet: {summary}"));
+        let wait = Wait::for_(format!("applied, not confirmed yet: {summary}"));
         session
             .wait(self.step.name(), &wait, begun.elapsed(), never(), &|| false)
             .await?;

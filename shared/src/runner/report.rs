@@ -217,7 +217,7 @@ impl Report {
         self.steps.iter().filter_map(drift).collect()
     }
 
-    /// The pending changes as lines for people: the change and its warning, `with_rights` also the right that it needs.
+    /// The pending changes as lines for people: the change and its warning, and `with_rights` each permission that they require, once.
     #[must_use]
     pub fn plan(&self, console: &Console, with_rights: bool) -> Vec<String> {
         let mut lines = Vec::new();
@@ -227,12 +227,6 @@ impl Report {
                 console.paint(Tone::Attention, &format!("{step}:")),
                 one_line(&change.summary)
             ));
-            if with_rights {
-                lines.push(format!(
-                    "    {}",
-                    console.paint(Tone::Faint, &format!("needs {}", change.right))
-                ));
-            }
             if let Some(warning) = &change.warning {
                 lines.push(format!("    {}", console.paint(Tone::Attention, &one_line(warning))));
             }
@@ -240,6 +234,16 @@ impl Report {
                 let text = format!("reduces protection: {}", one_line(reduced));
                 lines.push(format!("    {}", console.paint(Tone::Bad, &text)));
             }
+        }
+        if with_rights {
+            let mut required: Vec<String> = Vec::new();
+            for (_, change) in self.pending() {
+                let line = format!("Requires: {}", change.right);
+                if !required.contains(&line) {
+                    required.push(line);
+                }
+            }
+            lines.extend(required.iter().map(|line| console.paint(Tone::Faint, line)));
         }
         lines
     }
@@ -269,18 +273,18 @@ pub fn turn_lines(console: &Console, turn: &Turn) -> Vec<String> {
 }
 
 fn command_line(turn: &Turn) -> String {
-    format!("    run   {}", turn.command)
+    format!("    Run: {}", turn.command)
 }
 
 fn reason_lines(console: &Console, turn: &Turn) -> Vec<String> {
     let mut lines = vec![format!(
         "{} {}: {}",
-        console.paint(Tone::Attention, "→"),
+        console.paint(Tone::Attention, "Next:"),
         turn.who,
         turn.why
     )];
     for right in turn.right.iter().chain(&turn.also) {
-        lines.push(format!("    needs {right}"));
+        lines.push(format!("    Requires: {right}"));
     }
     lines
 }

@@ -111,10 +111,10 @@ pub fn must_be(saved: &Value, now: &Value) -> Outcome<()> {
     }
     let mut why = Vec::new();
     if saved["state"] != now["state"] {
-        why.push("the state file has other values now".to_owned());
+        why.push("the values of the state file have changed".to_owned());
     }
     why.extend(only_in(now, saved).map(|change| format!("not in the plan: {change}")));
-    why.extend(only_in(saved, now).map(|change| format!("no longer pending, or pending otherwise: {change}")));
+    why.extend(only_in(saved, now).map(|change| format!("no longer pending, or pending differently: {change}")));
     if why.is_empty() {
         why.push("what was observed differs, although the changes are the same".to_owned());
     }

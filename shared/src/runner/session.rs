@@ -132,9 +132,9 @@ impl<P: Platform> Session<P> {
 
     fn gone<T>(&self) -> Outcome<T> {
         let file = self.store.path().display();
-        Failure::new(Exit::StateUnreadable, format!("state file {file} is gone"))
-            .because("it was there when this command began")
-            .hint("bring it back, and run the same command again; what was achieved is found again")
+        Failure::new(Exit::StateUnreadable, format!("state file {file} no longer exists"))
+            .because("it existed when this command started")
+            .hint("restore it, then run the same command again; it finds the completed changes")
             .err()
     }
 
@@ -166,9 +166,9 @@ impl<P: Platform> Session<P> {
         if !self.deadline.is_over() {
             return Ok(());
         }
-        Failure::new(Exit::Deadline, format!("not done within {}", self.deadline.limit()))
-            .because(format!("last seen: {}", wait.why))
-            .hint("what was started goes on without this command: run it again to resume, or give it more time: --timeout DURATION")
+        Failure::new(Exit::Deadline, format!("not finished within {}", self.deadline.limit()))
+            .because(format!("last status: {}", wait.why))
+            .hint("operations that were started continue without this command: run it again to resume, or allow more time: --timeout DURATION")
             .err()
     }
 

@@ -242,7 +242,7 @@ fn show_one<P: Platform>(session: &Session<P>, name: StepName, ending: &Ending) 
         Ending::Waiting { why, .. } | Ending::Begun { why, .. } => console.finish(&task, Tone::Attention, why),
         Ending::TheirTurn { turns, .. } | Ending::Due { turns, .. } => {
             let who = turns.first().map(|turn| turn.who.to_string()).unwrap_or_default();
-            console.finish(&task, Tone::Attention, &format!("turn of the {who}"));
+            console.finish(&task, Tone::Attention, &format!("waiting for the {who}"));
         }
         // Nothing can be done before preflight: its own line says it all.
         Ending::Held { by, .. } if by.contains(&StepName::Preflight) => {}

@@ -41,7 +41,12 @@ pub fn show(console: &Console, format: Format, shown: &Shown<'_>) -> Exit {
     };
     match format {
         Format::Json | Format::Yaml => console.document(&document(machine(shown, exit))),
-        Format::Text => lines(console, shown).iter().for_each(|line| console.result(line)),
+        Format::Text => {
+            for (head, evidence) in table(console, shown.rows) {
+                console.row(&head, &evidence);
+            }
+            below(console, shown).iter().for_each(|line| console.text(line));
+        }
     }
     exit
 }
@@ -62,15 +67,17 @@ fn machine(shown: &Shown<'_>, exit: Exit) -> serde_json::Value {
     })
 }
 
-fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
+/// The header and the rows: the columns before the evidence, and the evidence.
+fn table(console: &Console, rows: &[Row]) -> Vec<(String, String)> {
     let width = |row: &Row| row.by.as_deref().map_or(0, |by| short(by).chars().count());
-    let by = shown.rows.iter().map(width).max().unwrap_or_default().max("BY".len());
+    let by = rows.iter().map(width).max().unwrap_or_default().max("BY".len());
     let header = format!(
-        "{:>2}  {:<22} {:<8}  {:<17}  {:<by$}  EVIDENCE",
+        "{:>2}  {:<22} {:<8}  {:<17}  {:<by$} ",
         "", "STEP", "STATE", "SINCE", "BY"
     );
-    let mut lines = vec![console.paint(Tone::Faint, &header)];
-    for row in shown.rows {
+    let faint = |text: &str| console.paint(Tone::Faint, text);
+    let mut lines = vec![(faint(&header), faint("EVIDENCE"))];
+    for row in rows {
         let number = row.number.map_or_else(|| "+".to_owned(), |number| number.to_string());
         let since = row.since.map(minute);
         let (word, tone) = word(row);
@@ -81,9 +88,15 @@ fn lines(console: &Console, shown: &Shown<'_>) -> Vec<String> {
             short(row.by.as_deref().unwrap_or_default())
         );
         let who = console.paint(Tone::Faint, &who);
-        let line = format!("{number:>2}  {:<22} {state}  {who}  {}", row.step.title(), row.evidence);
-        lines.push(line.trim_end().to_owned());
+        let head = format!("{number:>2}  {:<22} {state}  {who} ", row.step.title());
+        lines.push((head, row.evidence.clone()));
     }
+    lines
+}
+
+/// What is said below the table: who has to act next, or that nothing is left, and the warnings.
+fn below(console: &Console, shown: &Shown<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
     match &shown.next {
         Some(turn) => {
             lines.extend(turn_lines(console, turn));
@@ -113,7 +126,7 @@ fn later(rows: &[Row], first: &Turn) -> Vec<String> {
                 .iter()
                 .any(|own| own.completes(&command) || command.completes(own))
             {
-                lines.push(format!("  then {who}: {command}"));
+                lines.push(format!("  Then: {who}: {command}"));
                 named.push(command);
             }
         }
@@ -172,7 +185,7 @@ pub(super) fn verdict(rows: &[Row]) -> Vec<String> {
         // What could not be checked needs the same command: it names the missing permission.
         let unchecked = |row: &&Row| matches!(row.standing, Standing::Recorded | Standing::Unknown);
         if steps().filter(unchecked).any(|row| row.step.program() == program) {
-            lines.push(format!("  run   {command}"));
+            lines.push(format!("  Run: {command}"));
         }
     }
     lines

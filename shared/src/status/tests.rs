@@ -154,7 +154,7 @@ fn the_first_step_that_is_left_decides_whose_turn_it_is() {
     ];
     let turn = next_of(&rows).unwrap();
     assert_eq!(turn.command, az(format!("grant{CONFIRMATIONS}")));
-    assert!(turn.why.contains("isn't any longer"));
+    assert!(turn.why.contains("but no longer is"));
     assert_eq!(next_of(&rows[..2]), None);
 }
 
@@ -168,7 +168,7 @@ fn a_cluster_is_called_protected_only_where_every_step_was_checked_in_this_run()
     assert_eq!(
         of(&[&recorded, &done]),
         "checked in this run: 1 of 2 steps, all complete\nreported, not checked in this run: rollout\n\
-         \x20 run   kubectl aksbackup verify"
+         \x20 Run: kubectl aksbackup verify"
     );
     assert_eq!(
         of(&[&recorded]).lines().next(),
@@ -181,7 +181,7 @@ fn a_cluster_is_called_protected_only_where_every_step_was_checked_in_this_run()
     );
     // Fails before: a step that could not be checked had no command.
     assert!(
-        all.contains("  run   az aksbackup verify\n  run   kubectl aksbackup verify"),
+        all.contains("  Run: az aksbackup verify\n  Run: kubectl aksbackup verify"),
         "{all}"
     );
 }

@@ -62,8 +62,8 @@ fn only_what_is_off_is_switched_on_and_only_what_is_final_is_said_to_be() {
     let plan = stage
         .az("platform", &["prepare", "--dry-run"])
         .ends(Exit::Pending.code());
-    assert!(plan.stdout.contains("switch on workload identity of cluster"), "{plan}");
-    assert!(!format!("{plan}").contains("cannot be switched off again"), "{plan}");
+    assert!(plan.stdout.contains("enable workload identity on cluster"), "{plan}");
+    assert!(!format!("{plan}").contains("can't be disabled again"), "{plan}");
     Part::Prepare.run(&stage).ok();
     assert_eq!(asked(&stage, 0, CLUSTER.0, CLUSTER.1).len(), 1);
     let stage = Stage::with(&["issuer_on=true", "workload_identity_on=true"]).unwrap();
@@ -119,10 +119,7 @@ fn a_person_is_asked_before_the_api_server_restarts_for_good() {
         .unwrap()
         .ends(Exit::Pending.code());
     let question = no.stderr.find(QUESTION).unwrap();
-    for warning in [
-        "the API server restarts",
-        "the OIDC issuer cannot be switched off again",
-    ] {
+    for warning in ["the API server restarts", "the OIDC issuer can't be disabled again"] {
         let said = no.stderr.find(warning);
         assert!(said.is_some_and(|said| said < question), "{warning}\n{no}");
     }

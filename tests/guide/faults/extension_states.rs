@@ -117,14 +117,14 @@ fn one_that_failed_under_any_name_ends_with_azure_s_words_and_its_own_cure() {
         matches!(writes.as_slice(), [one] if one.starts_with("PATCH ")),
         "it is asked for once: {writes:?}\n{run}"
     );
-    run.says("cannot write the settings of extension theirs again: it is Failed")
+    run.says("cannot rewrite the settings of extension theirs: it is Failed")
         .says("ExtensionOperationFailed")
         .says("geneva-service is not ready")
         .says("az k8s-extension show --name theirs");
     stage
         .az("reader", &["status"])
         .ok()
-        .says("write the settings of extension theirs again: it is Failed");
+        .says("rewrite the settings of extension theirs: it is Failed");
     // The cause is gone: the command that was printed repairs it.
     Part::Prepare.run(&stage).ok();
 }

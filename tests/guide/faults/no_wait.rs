@@ -18,7 +18,7 @@ fn protect_leaves_azure_to_configure_the_protection() {
     let begun = stage
         .az("platform", &["protect", "--yes", "--no-wait", "-o", "json"])
         .ok()
-        .says("it goes on by itself");
+        .says("Azure continues by itself");
     let step = &begun.json()["steps"][1];
     assert_eq!(step["outcome"], "begun", "{begun}");
     assert!(
@@ -32,7 +32,7 @@ fn protect_leaves_azure_to_configure_the_protection() {
     );
     stage.az("platform", &["status"]).ok().says("ConfiguringProtection");
     let again = stage.az("platform", &["protect", "--yes", "--no-wait"]).ok();
-    assert!(again.stdout.contains("begun, no change"), "{again}");
+    assert!(again.stdout.contains("started, no changes"), "{again}");
     stage
         .az("platform", &["protect", "--yes", "--timeout", "10s"])
         .ends(124)
@@ -47,7 +47,7 @@ fn backup_leaves_the_job_and_the_next_one_follows_it() {
     stage.sandbox.set("backup_job=600").unwrap();
     let mark = stage.mark();
     let begun = stage.az("platform", &["backup", "--yes", "--no-wait"]).ok();
-    assert!(begun.says("InProgress").stdout.contains("backup: begun, 1 change"));
+    assert!(begun.says("InProgress").stdout.contains("backup: started, 1 change"));
     assert_eq!(stage.value("/cloud/backup/job"), "");
     stage.az("platform", &["backup", "--yes"]).ok().says("Completed");
     assert_eq!(stage.value("/cloud/backup/status"), "Completed");

@@ -125,7 +125,7 @@ fn an_operation_on_another_host_is_not_asked_for_and_gets_no_token() {
     Part::Protect
         .run(&stage)
         .ends(Exit::Failed.code())
-        .says("named no operation on the host of its Resource Manager");
+        .says("no operation URL on the Azure Resource Manager host");
     assert!(polls(&stage).is_empty());
     assert_eq!(elsewhere.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     stage.sandbox.set("operation_host=").unwrap();

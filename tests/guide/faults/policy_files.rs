@@ -50,18 +50,18 @@ fn another_content_of_a_policy_file_becomes_another_policy() {
     // Fails before: verify said that a policy of a file is there, and compared nothing.
     stage
         .az("platform", &["verify"])
-        .says("exists, with the rules of its file");
+        .says("exists, with the rules in its file");
     let kept = "/properties/policyRules/0/lifecycles/0/deleteAfter/duration";
     assert!(stage.sandbox.azure().change(&id, kept, json!("P7D")));
     stage
         .az("platform", &["verify"])
         .ends(Exit::Pending.code())
-        .says("has other rules than those of own.json");
+        .says("has rules that differ from own.json");
     stage.az("platform", &["init", "--yes", "--policy", "aks-own-2"]).ok();
     stage.az("platform", &["prepare", "--yes"]).ok();
     stage
         .az("platform", &["verify"])
-        .says("exists, with the rules of its file");
+        .says("exists, with the rules in its file");
     std::fs::remove_file(&file).unwrap();
     stage
         .az("platform", &["verify"])

@@ -77,7 +77,7 @@ fn nobody_is_told_what_they_may_not_read_as_if_it_were_missing() {
     stage
         .az("stranger", &["prepare", "--yes"])
         .ends(Exit::Missing.code())
-        .says("does not see it");
+        .says("has no access to it");
 }
 
 #[test]

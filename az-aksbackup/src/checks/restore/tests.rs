@@ -67,7 +67,7 @@ fn what_mixes_loses_or_breaks_is_refused() {
         (&[&long], "1 to 63"),
         (&["shop=a", "shop=b"], "twice"),
         (&["shop=a", "web=a"], "would both become a"),
-        (&["shop=web", "web=web2"], "which is restored itself"),
+        (&["shop=web", "web=web2"], "which is also restored"),
         (&["shop=kube-system"], "is a system namespace"),
         (&["shop=dataprotection-microsoft"], "is a system namespace"),
     ];

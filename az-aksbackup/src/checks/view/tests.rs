@@ -164,13 +164,13 @@ pub(crate) fn view() -> View {
 fn what_may_not_be_read_is_unknown_with_the_right_to_ask_for() {
     let failure = Failure::not_permitted("cannot read x")
         .code("AuthorizationFailed")
-        .hint(Fix::permission("A/read on /subscriptions/s"));
+        .hint(Fix::permission("A/read at scope /subscriptions/s"));
     let check = Seen::<u8>::Hidden(Box::new(failure))
         .unread(Link::Vault, "vault", "the vault")
         .unwrap();
     assert!(!check.is_finding());
     assert_eq!(
         check.hint.map(|hint| hint.to_string()).as_deref(),
-        Some("ask for permission to A/read on /subscriptions/s")
+        Some("ask for permission to A/read at scope /subscriptions/s")
     );
 }

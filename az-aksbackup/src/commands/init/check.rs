@@ -84,7 +84,7 @@ async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outco
             let name = &target.storage.account;
             if let Some(group) = group_of(&world.accounts, name.as_str()) {
                 return Failure::missing(format!(
-                    "storage account {name} is not in resource group {}, but in {group}",
+                    "storage account {name} isn't in resource group {}, but in {group}",
                     target.storage.resource_group
                 ))
                 .hint(az(format!(
@@ -96,7 +96,7 @@ async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outco
             match refusal.flatten() {
                 None => Ok(Some(false)),
                 Some(why) => {
-                    let failure = Failure::failed(format!("storage account name {name} cannot be had")).because(why);
+                    let failure = Failure::failed(format!("storage account name {name} isn't available")).because(why);
                     account::other_name(failure).err()
                 }
             }
@@ -109,7 +109,7 @@ fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
         return Ok(());
     }
     Failure::failed(format!(
-        "policy {} of vault {} is not for AKS clusters",
+        "policy {} in vault {} isn't for AKS clusters",
         target.policy.name,
         target_ids::vault(target).with_group()
     ))
@@ -163,7 +163,7 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<PolicyFile> {
             vault_tier: has_vault_tier(properties),
         }),
         Err(_) => unusable(format!(
-            "it has to be in {} or below, to go along with the state file",
+            "it must be in {} or a subdirectory, so that it can be passed on with the state file",
             folder.display()
         ))
         .err(),

@@ -137,7 +137,7 @@ impl Choice<'_> {
         let existing: Vec<&Listed> = self.world.accounts_in(self.region).collect();
         let items = offered(&self.names.account(), &existing);
         let at = self.picker.choose(
-            "Which storage account is to hold the backups?",
+            "Which storage account should store the backups?",
             &items,
             "--storage-account NAME",
         )?;
@@ -175,7 +175,7 @@ impl Choice<'_> {
         match said {
             Some(group) => Ok(group),
             None => self.any_group(
-                "Which resource group is to hold storage account and vault?",
+                "Which resource group should contain the storage account and the vault?",
                 &self.names.group(),
                 "--storage-resource-group NAME",
                 |group| groups::for_backups(self.world, self.cluster, group),
@@ -198,7 +198,7 @@ impl Choice<'_> {
                 self.picker.tell(|| {
                     let name = &group.name;
                     format!(
-                        "resource group {name} is chosen because the signed-in account cannot create one; to use another: {flag}"
+                        "resource group {name} was chosen because the signed-in account can't create one; to use another one: {flag}"
                     )
                 });
                 Picker::silent().name(question, &group.name, flag)
@@ -288,14 +288,14 @@ impl Choice<'_> {
         match (unheld.is_empty(), self.flags.from_azure) {
             (true, _) => Ok(()),
             (false, true) => Failure::failed(format!(
-                "the state file can't hold these settings of the backup instance: {unheld}"
+                "the state file can't represent these settings of the backup instance: {unheld}"
             ))
-            .because("nothing was written, since the next protect would change what is backed up")
+            .because("nothing was written, because the next protect would change what is backed up")
             .hint("keep the target as it is, or change these settings in Azure")
             .err(),
             (false, false) => {
                 self.picker
-                    .tell(|| format!("the state file can't hold these settings of the backup instance: {unheld}"));
+                    .tell(|| format!("the state file can't represent these settings of the backup instance: {unheld}"));
                 Ok(())
             }
         }

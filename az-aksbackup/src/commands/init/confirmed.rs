@@ -25,7 +25,7 @@ pub(super) fn remember(
         return;
     }
     if let Err(error) = remembered.keep(target) {
-        console.detail(format!("cannot remember that these values are confirmed: {error}"));
+        console.detail(format!("cannot save the confirmation of these values: {error}"));
     }
 }
 

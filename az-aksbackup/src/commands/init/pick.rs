@@ -53,7 +53,7 @@ impl<'a> Picker<'a> {
         }
         Failure::usage(format!("cannot ask without a terminal: {question}"))
             .because(items.join("\n"))
-            .hint(format!("answer beforehand: {flag}"))
+            .hint(format!("to answer in advance, use {flag}"))
             .err()
     }
 
@@ -75,7 +75,7 @@ impl<'a> Picker<'a> {
         };
         text.parse().or_else(|error: T::Err| {
             Failure::usage(error.to_string())
-                .hint(format!("answer beforehand: {flag}"))
+                .hint(format!("to answer in advance, use {flag}"))
                 .err()
         })
     }

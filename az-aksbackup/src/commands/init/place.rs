@@ -66,7 +66,7 @@ pub(crate) async fn named(cli: &Cli, group: &ResourceGroupName, name: &ClusterNa
 /// As [`find`].
 pub(super) async fn by_id(reader: &Reader, id: &ResourceId, subscription: Option<&str>) -> Outcome<Place> {
     if !id.is_kind(backups::DATASOURCE_TYPE) {
-        return Failure::usage(format!("{id} is not the id of an AKS cluster")).err();
+        return Failure::usage(format!("{id} isn't the resource ID of an AKS cluster")).err();
     }
     let own = id.subscription();
     if let Some(wanted) = subscription {
@@ -103,13 +103,13 @@ pub(crate) async fn subscriptions(reader: &Reader, wanted: Option<&str>) -> Outc
         return match visible.len() {
             0 => unknown(reader, wanted).err(),
             1 => Ok(visible),
-            count => Failure::usage(format!("{count} subscriptions are called {wanted}"))
-                .hint("name it by its id: --subscription GUID")
+            count => Failure::usage(format!("{count} subscriptions have the name {wanted}"))
+                .hint("specify its ID: --subscription ID")
                 .err(),
         };
     }
     if visible.is_empty() {
-        return Failure::missing(format!("{} sees no subscription", reader.caller().name))
+        return Failure::missing(format!("{} has no access to any subscription", reader.caller().name))
             .hint(format!(
                 "sign in to the subscription's tenant: az login --tenant TENANT (now {})",
                 reader.caller().tenant
@@ -196,7 +196,7 @@ async fn absent<T>(
             .is_none()
         {
             return Failure::missing(format!(
-                "resource group {group} does not exist in subscription {subscription}"
+                "resource group {group} doesn't exist in subscription {subscription}"
             ))
             .hint(shell(format!(
                 "az group list --subscription {subscription} --output table"
@@ -205,7 +205,7 @@ async fn absent<T>(
         }
     }
     Failure::missing(format!(
-        "there is no cluster {name} in resource group {group} of subscription {places}"
+        "cluster {name} doesn't exist in resource group {group} of subscription {places}"
     ))
     .hint(shell("az aks list --output table"))
     .err()
@@ -237,9 +237,12 @@ async fn listed(
         .collect();
     let at = match found.len() {
         0 => {
-            return Failure::missing(format!("{} has no access to such an AKS cluster", reader.caller().name))
-                .hint(shell("az aks list --output table"))
-                .err();
+            return Failure::missing(format!(
+                "{} has no access to an AKS cluster that matches",
+                reader.caller().name
+            ))
+            .hint(shell("az aks list --output table"))
+            .err();
         }
         1 => 0,
         _ => picker.must_choose("Which cluster?", &labels, "--cluster-id ID, or -g GROUP -n NAME")?,

@@ -190,7 +190,7 @@ fn region(place: &Place) -> Outcome<Region> {
     match place.cluster.region() {
         Some(region) => Ok(region),
         None => Failure::failed(format!(
-            "cluster {} names no region that can be used",
+            "Azure reports no valid region for cluster {}",
             place.id.with_group()
         ))
         .err(),
@@ -208,7 +208,7 @@ fn must_be_free(cli: &Cli, before: &State) -> Outcome<()> {
             cli.common.state.display(),
             other.cluster.with_group()
         ))
-        .hint("use a file of its own for each cluster: --state FILE")
+        .hint("use a separate state file for each cluster: --state FILE")
         .err(),
     }
 }
@@ -216,7 +216,7 @@ fn must_be_free(cli: &Cli, before: &State) -> Outcome<()> {
 fn agree(cli: &Cli, console: &Console, replaces: bool, plan: &Plan) -> Outcome<()> {
     let file = cli.common.state.display();
     if replaces {
-        console.say(format!("what differs from {file}:"));
+        console.say(format!("Differences from {file}:"));
         for line in show::lines(console, &plan.differences) {
             console.say(format!("  {line}"));
         }
@@ -259,10 +259,10 @@ fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan
         return exit;
     }
     let said = match (changed, dry_run) {
-        (false, _) => format!("init: nothing to do, {file} has it all"),
+        (false, _) => format!("init: nothing to do, {file} is up to date"),
         (true, true) => {
             for line in show::lines(console, &plan.differences) {
-                console.result(&line);
+                console.text(&line);
             }
             format!(
                 "init: dry run: {} values pending, {file} was not changed",
@@ -271,7 +271,7 @@ fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan
         }
         (true, false) => format!("init: wrote {file}"),
     };
-    console.result(&said);
-    handed.iter().for_each(|line| console.result(line));
+    console.text(&said);
+    handed.iter().for_each(|line| console.text(line));
     exit
 }

@@ -111,7 +111,7 @@ fn one(setting: Setting, text: &str, typed: Option<Value>) -> Result<Value, Stri
         (Holds::Switch, Some(value @ Value::Boolean(_))) | (Holds::Number, Some(value @ Value::Integer(_))) => {
             Ok(value)
         }
-        (Holds::Switch, _) => Err(format!("{key} is true or false")),
+        (Holds::Switch, _) => Err(format!("{key} must be true or false")),
         (Holds::Number, _) => Err(format!("{key} is a number")),
         // A text stays as it was typed, whatever it looks like.
         (_, Some(Value::String(own))) => normal(key, &own),
@@ -168,7 +168,7 @@ pub(super) fn apply(sets: &[Set], target: &Target, fixed: Fixed) -> Outcome<Targ
     let mut new = target.clone();
     for (at, set) in sets.iter().enumerate() {
         if sets[..at].iter().any(|other| other.setting.key == set.setting.key) {
-            return Failure::usage(format!("--set {} is given twice", set.setting.key))
+            return Failure::usage(format!("--set {} is specified twice", set.setting.key))
                 .hint("write all values of a list in one --set, with commas between them")
                 .err();
         }
@@ -183,9 +183,9 @@ pub(super) fn apply(sets: &[Set], target: &Target, fixed: Fixed) -> Outcome<Targ
             "the rules of policy {} come from file {file}",
             target.policy.name
         ))
-        .because("schedule, retention and the like of the target don't apply to it")
+        .because("the target's schedule and retention settings don't apply to it")
         .hint(fix![
-            "to use these instead of the file: ",
+            "to use those settings instead of the file: ",
             az("init --retention PERIOD")
         ])
         .err();
@@ -227,7 +227,7 @@ pub(super) fn cost(differences: &[Difference], fixed: Fixed, live: &[(&str, Stri
                     word(thing)
                 ))
                 .because(why)
-                .hint("leave out the flag: the value of the state file stays")
+                .hint("omit the flag to keep the value in the state file")
                 .err();
             }
             _ => {}
@@ -271,7 +271,7 @@ fn with(set: &Set, target: &Target) -> Outcome<Target> {
         let next = place.entry(parent).or_insert_with(|| Value::Table(Table::new()));
         match next {
             Value::Table(next) => place = next,
-            _ => return unusable(set.setting.key, &"its table is not one").err(),
+            _ => return unusable(set.setting.key, &"its section isn't a table").err(),
         }
     }
     match &set.value {

@@ -57,7 +57,7 @@ pub(super) fn summary(console: &Console, target: &Target, existing: Existing) ->
     ];
     let row = |(title, text): &(&str, String)| format!("{title:<13} {text}");
     let tags: Vec<&str> = target.tags.iter().map(Tag::as_str).collect();
-    let tags = (!tags.is_empty()).then(|| ("tags", format!("{} (of what is created)", tags.join(", "))));
+    let tags = (!tags.is_empty()).then(|| ("tags", format!("{} (on created resources)", tags.join(", "))));
     rows.iter().chain(&tags).map(row).collect()
 }
 
@@ -65,7 +65,7 @@ fn made(console: &Console, exists: Option<bool>) -> String {
     let word = match exists {
         Some(true) => "(exists)",
         Some(false) => "(new)",
-        None => "(not visible to you)",
+        None => "(unknown: not readable)",
     };
     console.paint(Tone::Faint, word)
 }

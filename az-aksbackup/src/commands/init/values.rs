@@ -64,7 +64,7 @@ pub(super) fn sku(text: &str) -> Result<String, String> {
     let known = SKUS.iter().find(|sku| sku.eq_ignore_ascii_case(text));
     known
         .map(|sku| (*sku).to_owned())
-        .ok_or_else(|| format!("Azure Backup takes standard accounts: {}", SKUS.join(", ")))
+        .ok_or_else(|| format!("Azure Backup supports standard accounts: {}", SKUS.join(", ")))
 }
 
 /// An interval as an ISO 8601 duration. Azure Backup takes these six for AKS.
@@ -111,7 +111,7 @@ const MOST_TAGS: usize = 48;
 /// Exit 2: too many, or a name twice; Azure doesn't tell names apart by letter case.
 pub(super) fn usable_tags(tags: &[Tag]) -> Outcome<()> {
     if tags.len() > MOST_TAGS {
-        return Failure::usage(format!("{} tags are too many", tags.len()))
+        return Failure::usage(format!("too many tags: {}", tags.len()))
             .because(format!(
                 "Azure accepts 50 tags for a resource, two of which aksbackup needs: at most {MOST_TAGS}"
             ))
@@ -120,7 +120,7 @@ pub(super) fn usable_tags(tags: &[Tag]) -> Outcome<()> {
     let name = |own: &Tag| own.pair().0.to_lowercase();
     let twice = |(at, own): &(usize, &Tag)| tags.iter().take(*at).any(|other| name(other) == name(own));
     match tags.iter().enumerate().find(twice) {
-        Some((_, own)) => Failure::usage(format!("tag {} is given twice", own.pair().0))
+        Some((_, own)) => Failure::usage(format!("tag {} is specified twice", own.pair().0))
             .because("Azure doesn't distinguish letter case in tag names")
             .err(),
         None => Ok(()),

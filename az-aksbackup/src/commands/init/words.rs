@@ -74,7 +74,7 @@ pub(super) fn backed_up(own: &InstanceTarget) -> String {
         && !own.included_resource_types.iter().any(|kind| secrets(kind.as_str()));
     parts.push(match left.is_empty() && !only_others {
         true => "Secrets included".to_owned(),
-        false => "Secrets left out".to_owned(),
+        false => "Secrets excluded".to_owned(),
     });
     if !own.backup_hooks.is_empty() {
         parts.push(format!("hooks {}", listed(&own.backup_hooks)));
@@ -117,7 +117,7 @@ mod tests {
         own.include_cluster_scope_resources = false;
         assert_eq!(
             backed_up(&own),
-            "namespaces shop; without events; no volumes; Secrets left out"
+            "namespaces shop; without events; no volumes; Secrets excluded"
         );
     }
 }

@@ -218,7 +218,7 @@ async fn writable(reader: &Reader, groups: &[Listed]) -> Vec<ResourceId> {
 fn visible<T>(listed: Outcome<Vec<T>>, console: &Console) -> Outcome<Vec<T>> {
     match listed {
         Err(failure) if matches!(failure.exit, Exit::NotPermitted | Exit::Missing) => {
-            console.detail(format!("not seen: {}", failure.what));
+            console.detail(format!("not read: {}", failure.what));
             Ok(Vec::new())
         }
         other => other,

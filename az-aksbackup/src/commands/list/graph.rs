@@ -176,7 +176,7 @@ fn time(text: Option<String>) -> Option<Timestamp> {
 
 fn partial(what: &str) -> Failure {
     Failure::failed(format!("cannot read all {what}"))
-        .because("Azure Resource Graph left some of them out of its answer")
+        .because("the response of Azure Resource Graph is incomplete")
         .hint("list one subscription at a time: --subscription NAME")
 }
 

@@ -35,7 +35,7 @@ const READ: (&str, &str) = (
 );
 const UNREAD: (&str, &str) = (
     "aksbackup_list_unread",
-    "Number of reads that failed, so that clusters can be missing.",
+    "Number of failed reads; clusters might be missing.",
 );
 
 /// Returns the metrics of these clusters, and of `unread` reads that failed.

@@ -52,7 +52,7 @@ fn names_are_in_the_subscription_of_the_person_and_never_in_the_file_s() {
     let mut confirm = all();
     confirm.subscription = None;
     let failure = confirm.confirms(&example()).unwrap_err();
-    assert!(failure.what.contains("in which subscription"), "{failure}");
+    assert!(failure.what.contains("doesn't specify the subscription"), "{failure}");
     confirm.subscription = Some(ELSEWHERE.into());
     assert!(confirm.confirms(&example()).is_err());
     let confirm = Confirm {

@@ -110,7 +110,7 @@ fn who_ends_backups_is_told_what_no_longer_happens() {
     busy.running = Some("job-1".to_owned());
     let says = warning(Wanted::Suspended, &busy).unwrap();
     for part in [
-        "no scheduled backup until: az aksbackup resume",
+        "no scheduled backups until you run: az aksbackup resume",
         "expire",
         "backup job job-1 is running",
     ] {

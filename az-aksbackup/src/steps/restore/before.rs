@@ -132,7 +132,7 @@ impl Before {
             .map(|own| Right::new(own.action, &own.scope))
             .collect();
         let (first, rest) = rights.split_first()?;
-        let why = "the signed-in account lacks permissions for a restore; role Backup Operator or Contributor on the scope has those of the vault";
+        let why = "the signed-in account lacks permissions for a restore; role Backup Operator or Contributor includes those on the vault";
         Some(Turn {
             also: rest.to_vec(),
             ..turns::contributor(why, az(words), first.clone())
@@ -273,8 +273,8 @@ fn deleted(own: &Instance) -> Failure {
         protection::in_vault(own),
         own.protection()
     ))
-    .because("nothing is restored from a deleted backup instance")
-    .hint(fix!["to bring it back first: ", az("undelete --keep-stopped")])
+    .because("Azure can't restore from a deleted backup instance")
+    .hint(fix!["to undelete it first: ", az("undelete --keep-stopped")])
 }
 
 #[cfg(test)]

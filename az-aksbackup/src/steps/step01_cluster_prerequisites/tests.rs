@@ -37,7 +37,7 @@ fn off(body: &mut Value) {
 #[test]
 fn satisfied_world_needs_nothing() {
     let seen = seen(|_| ());
-    let evidence = "issuer https://oidc.example/t/g/, workload identity on, 5 resource providers registered";
+    let evidence = "issuer https://oidc.example/t/g/, workload identity enabled, 5 resource providers registered";
     assert_eq!(step().decide(&seen, &state()).unwrap(), Decision::Done(evidence.into()));
     let mut tables = CloudTables::default();
     step().record(&seen, &mut tables);
@@ -56,10 +56,10 @@ fn both_flags_are_one_change_that_warns() {
     let note = changes[0].note();
     assert_eq!(
         (changes.len(), note.summary.as_str()),
-        (1, "switch on OIDC issuer and workload identity of cluster rg-aks/aks")
+        (1, "enable OIDC issuer and workload identity on cluster rg-aks/aks")
     );
     let warning = note.warning.unwrap();
-    assert!(warning.contains("API server restarts") && warning.contains("cannot be switched off again"));
+    assert!(warning.contains("API server restarts") && warning.contains("can't be disabled again"));
     assert!(matches!(&changes[0], PrerequisiteChange::Enable { etag: Some(etag), .. } if etag == "e-1"));
 }
 

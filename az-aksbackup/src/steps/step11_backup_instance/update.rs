@@ -154,7 +154,7 @@ impl Update {
     pub(super) async fn apply(&self, writer: &Writer, title: String) -> Outcome<(Applied, Option<Sent>)> {
         let what = format!("cannot update backup instance {}", self.instance.name());
         let Some(live) = backups::body(writer.reader(), &self.instance).await? else {
-            return Failure::missing(what).because("it does not exist any more").err();
+            return Failure::missing(what).because("it no longer exists").err();
         };
         let own: Instance = serde_json::from_value(live.clone()).map_err(|error| {
             Box::new(Failure::failed(what).because(format!("unexpected response from Azure: {error}")))
@@ -220,13 +220,13 @@ pub(super) fn decide(
         Some((Sight::Absent, _)) => {}
         // Backups can't be restored beyond what a policy keeps: what can't be compared isn't assumed to be as good.
         Some(_) => reduces.push(format!(
-            "whether policy {} keeps backups as long as the current one isn't known: the signed-in account can't read both",
+            "it is unknown whether policy {} keeps backups as long as the current one: the signed-in account can't read both",
             target.policy.name
         )),
         None => {}
     }
     if let Some(left) = known.settling {
-        let why = "waiting until the roles of the vault tier are in force, which takes Azure up to ten minutes";
+        let why = "waiting for the roles of the vault tier to take effect (up to ten minutes)";
         return Ok(Decision::Wait(Wait {
             retry_after: Some(left),
             ..Wait::for_(why)
@@ -250,7 +250,7 @@ fn settled(evidence: String, all: &[Difference], known: &Known) -> Decision<Inst
     };
     if let Some(sent) = known.sent.as_ref().filter(|sent| !sent.lost.is_empty()) {
         differences.push(format!(
-            "not as it was sent back: {} (Azure dropped it, or another user changed it meanwhile)",
+            "differs from what was sent back: {} (Azure dropped it, or another user changed it in the meantime)",
             sent.lost.join(", ")
         ));
         hints.push(fix!["check it again: ", az("verify")]);
@@ -281,7 +281,7 @@ fn without_policy(target: &Target) -> Turn {
 fn not_made(target: &Target, own: &Instance, unmade: Vec<String>) -> Failure {
     let vault = target_ids::vault(target);
     let failure = Failure::failed(format!(
-        "cannot update backup instance {} in vault {}: Azure accepted the change, and the instance still differs",
+        "cannot update backup instance {} in vault {}: Azure accepted the change, but the instance still differs",
         own.id.name(),
         vault.with_group()
     ));
@@ -289,6 +289,6 @@ fn not_made(target: &Target, own: &Instance, unmade: Vec<String>) -> Failure {
         .into_iter()
         .fold(failure, Failure::because)
         .because("Azure didn't make the change, or another user reverted it")
-        .hint(fix!["try again: ", az("protect")])
-        .hint(fix!["to keep what Azure has: ", az("init --from-azure")])
+        .hint(fix!["to retry: ", az("protect")])
+        .hint(fix!["to keep the settings in Azure: ", az("init --from-azure")])
 }

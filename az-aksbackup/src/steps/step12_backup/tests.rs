@@ -61,7 +61,7 @@ fn without_a_job_one_is_started() {
     };
     assert_eq!(
         changes[0].note().summary,
-        "back up aks-instance now by rule BackupDaily, kept as Default"
+        "start an on-demand backup of aks-instance (rule BackupDaily, retention tag Default)"
     );
     assert!(
         Backup::default()

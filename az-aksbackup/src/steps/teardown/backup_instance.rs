@@ -67,20 +67,19 @@ impl Change for End {
     fn note(&self) -> ChangeNote {
         match self {
             Self::Stop(instance) => ChangeNote {
-                reduces: vec![format!("scheduled backups of backup instance {} end", instance.name())],
+                reduces: vec![format!("scheduled backups of backup instance {} stop", instance.name())],
                 ..deletion(
                     format!("stop the protection of backup instance {}", instance.name()),
                     Act::Stop.action(),
                     instance,
-                    "no scheduled backups any more; existing backups never expire, and their storage is billed"
-                        .to_owned(),
+                    "no more scheduled backups; existing backups never expire, and their storage is billed".to_owned(),
                 )
             },
             Self::Delete(instance) => deletion(
-                format!("delete backup instance {} with all its backups", instance.name()),
+                format!("delete backup instance {} and all its backups", instance.name()),
                 "Microsoft.DataProtection/backupVaults/backupInstances/delete",
                 instance,
-                "this is final: snapshots in the operational tier are deleted for good, and nothing can be restored from them"
+                "this is final: snapshots in the operational tier are permanently deleted and can't be restored"
                     .to_owned(),
             ),
         }
@@ -140,7 +139,7 @@ impl Step for BackupInstance {
         let (own, state, delete) = (data::id(known, target), known.protection(), seen.common.deletes());
         if !delete && protection::pause(known) == Some(Pause::Stopped) {
             return Ok(Decision::Done(format!(
-                "backup instance {}: {state}; its backups are kept, with everything that restores or deletes them",
+                "backup instance {}: {state}; its backups are kept, with all resources that restoring or deleting them requires",
                 own.name()
             )));
         }
@@ -315,7 +314,7 @@ fn deletable(seen: &Seen) -> Outcome<()> {
     }
     let cluster = seen.common.claims.target.cluster.with_group();
     Failure::failed(format!(
-        "cannot delete the backups of cluster {cluster}: it has no Azure Backup extension that works"
+        "cannot delete the backups of cluster {cluster}: it has no working Azure Backup extension"
     ))
     .because("Azure deletes backups through the extension")
     .because("nothing was changed")
@@ -347,7 +346,7 @@ fn not_held(seen: &Seen) -> Outcome<()> {
         (false, false) => return Ok(()),
     };
     let (account, name) = (target_ids::account(target), &target.storage.container);
-    Failure::failed("cannot delete the backups: their container keeps its blobs")
+    Failure::failed("cannot delete the backups: their container is protected against deletion")
         .because(format!(
             "container {name} in storage account {} has {what}",
             account.with_group()

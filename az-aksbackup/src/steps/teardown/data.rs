@@ -80,7 +80,7 @@ pub(crate) fn fate(backups: &Backups, claims: &Claims, delete: bool) -> Fate {
             false => {
                 let vault = own.vault().map(|vault| vault.with_group()).unwrap_or_default();
                 return Fate::Kept(format!(
-                    "backup instance {} in vault {vault} needs it, and this tool didn't create that one",
+                    "backup instance {} in vault {vault}, which this tool didn't create, requires it",
                     own.id.name()
                 ));
             }
@@ -90,7 +90,7 @@ pub(crate) fn fate(backups: &Backups, claims: &Claims, delete: bool) -> Fate {
     if let (None, Some(own), false) = (&ours, deleted, delete) {
         let until = own.purged_on().map(|day| format!(" until {day}")).unwrap_or_default();
         return Fate::Kept(format!(
-            "soft-deleted backup instance {} can be undeleted{until}, and its backups be restored, only with it",
+            "soft-deleted backup instance {} can be undeleted{until} and its backups restored only with it",
             own.id.name()
         ));
     }
@@ -98,7 +98,7 @@ pub(crate) fn fate(backups: &Backups, claims: &Claims, delete: bool) -> Fate {
         (None, _) => Fate::None,
         (Some(own), true) => Fate::Going(own),
         (Some(own), false) => Fate::Kept(format!(
-            "the backups of instance {} can be restored, or deleted later, only with it",
+            "the backups of instance {} can be restored or deleted later only with it",
             own.name()
         )),
     }

@@ -109,7 +109,7 @@ impl Seen {
         match created {
             Some(created) if self.common.claims.has_made_at(&id, created) => Ok(Some(own)),
             Some(created) => Err(format!(
-                "it was created at {created}, another time than the state file says"
+                "it was created at {created}, which isn't the time in the state file"
             )),
             None => Err("Azure doesn't say when it was created".into()),
         }

@@ -79,17 +79,17 @@ impl Step for FederatedCredentials {
             Ok(Some(_)) => {}
             Ok(None) => {
                 return Ok(Decision::Done(
-                    "the extension's identity is gone, with its federated credentials".into(),
+                    "the extension's identity no longer exists, and neither do its federated credentials".into(),
                 ));
             }
             Err(_) => {
-                let why = "left: they are on the identity of an extension that this tool isn't proven to have created";
+                let why = "left: nothing confirms that this tool created the extension whose identity has them";
                 return Ok(Decision::Done(why.into()));
             }
         }
         if let Sight::Hidden(_) = seen.identity {
             // They go with the extension, whose step says who can see them.
-            return Ok(Decision::Done("they go with the extension".into()));
+            return Ok(Decision::Done("they are deleted together with the extension".into()));
         }
         if let Some(why) = seen.stays() {
             return Ok(Decision::Done(format!("left: {why}")));

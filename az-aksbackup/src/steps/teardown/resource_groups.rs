@@ -63,7 +63,7 @@ impl Change for DeleteGroup {
             format!("delete resource group {}", self.group.name()),
             "Microsoft.Resources/subscriptions/resourceGroups/delete",
             &self.group,
-            "only if nothing is left in it".to_owned(),
+            "only if it is empty".to_owned(),
         )
     }
 }

@@ -46,7 +46,7 @@ impl Change for Unbind {
             "Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings/delete",
             &self.cluster,
             format!(
-                "vault {} can't access cluster {} any more",
+                "vault {} can no longer access cluster {}",
                 self.vault.with_group(),
                 self.cluster.with_group()
             ),

@@ -105,7 +105,7 @@ fn foreign(kind: &Kind, name: &str, group: &ResourceGroupName) -> Failure {
         group_flag,
     } = kind;
     Failure::usage(format!("{noun} {name} exists in resource group {group}"))
-        .because("it might belong to another team, so its name alone doesn't select it")
+        .because("it might belong to another team, so it isn't selected by name alone")
         .hint(fix![
             format!("choose another name with {name_flag} NAME, or use this one: "),
             az(format!("init {name_flag} {name} {group_flag} {group}"))

@@ -26,7 +26,7 @@ impl Offer<'_> {
         match self {
             Self::Existing(group) => format!("{} ({})", group.name, group.location),
             Self::New { by_others: false } => format!("a new one, {default}"),
-            Self::New { by_others: true } => format!("a new one, {default} (another person has to create it)"),
+            Self::New { by_others: true } => format!("a new one, {default} (another user must create it)"),
         }
     }
 }
@@ -119,13 +119,13 @@ mod tests {
         let expected = [
             "rg-backup (westeurope)",
             "rg-aks (westeurope)",
-            "a new one, rg-new (another person has to create it)",
+            "a new one, rg-new (another user must create it)",
             "rg-other (westeurope)",
             "rg-snapshots (westeurope)",
         ];
         assert_eq!(texts(&world(Some(&["rg-aks", "rg-backup"]))), expected);
         let nothing = texts(&world(Some(&[])));
-        assert_eq!(nothing[0], "a new one, rg-new (another person has to create it)");
+        assert_eq!(nothing[0], "a new one, rg-new (another user must create it)");
     }
 
     #[test]
