@@ -114,9 +114,7 @@ pub(crate) mod tests {
                 file_digest: None,
                 file_vault_tier: false,
             },
-            extension: ExtensionTarget {
-                name: "azure-aks-backup".parse().unwrap(),
-            },
+            extension: ExtensionTarget::new("azure-aks-backup".parse().unwrap()),
             instance: InstanceTarget {
                 name: "aks-instance".parse().unwrap(),
                 friendly_name: "aks".into(),

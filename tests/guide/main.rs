@@ -16,6 +16,7 @@ mod deputy_worlds;
 mod dry_run;
 mod examples;
 mod export;
+mod extension_settings;
 mod faults;
 mod handoff;
 mod help;

@@ -13,6 +13,7 @@ pub(crate) mod credentials;
 pub(crate) mod culprits;
 pub(crate) mod drift;
 pub(crate) mod extension;
+pub(crate) mod extension_drift;
 pub(crate) mod extension_settings;
 pub(crate) mod filters;
 pub(crate) mod firewall;

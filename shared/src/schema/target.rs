@@ -5,9 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::ids::{
-    BackupInstanceName, CloudName, ContainerName, ExtensionName, HookName, LabelSelector, NamespaceName, PolicyName,
-    Region, ResourceGroupName, ResourceId, ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay,
-    VaultName, VolumeType,
+    BackupInstanceName, CloudName, ContainerName, CpuAmount, ExtensionName, ExtensionVersion, HookName, LabelSelector,
+    MemoryAmount, NamespaceName, PolicyName, Region, ReleaseTrain, ResourceGroupName, ResourceId, ResourceType,
+    StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay, VaultName, VolumeType,
 };
 use crate::schema::Written;
 
@@ -140,6 +140,45 @@ impl PolicyTarget {
 pub struct ExtensionTarget {
     /// Name to use if the extension has to be installed.
     pub name: ExtensionName,
+    /// CPU limit of the extension's pods, such as `2` or `1500m`. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_limit: Option<CpuAmount>,
+    /// CPU request of the extension's pods. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_request: Option<CpuAmount>,
+    /// Memory limit of the extension's pods, such as `4400Mi`. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit: Option<MemoryAmount>,
+    /// Memory request of the extension's pods. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_request: Option<MemoryAmount>,
+    /// Whether Azure upgrades minor versions of the extension. Without this key, Azure's setting stays; a new extension is
+    /// upgraded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_upgrade: Option<bool>,
+    /// Release train that upgrades come from, such as `stable`. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_train: Option<ReleaseTrain>,
+    /// Version that the extension stays at, which ends automatic upgrades. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<ExtensionVersion>,
+}
+
+impl ExtensionTarget {
+    /// An extension of this name, with the settings that Azure gives it.
+    #[must_use]
+    pub const fn new(name: ExtensionName) -> Self {
+        Self {
+            name,
+            cpu_limit: None,
+            cpu_request: None,
+            memory_limit: None,
+            memory_request: None,
+            auto_upgrade: None,
+            release_train: None,
+            version: None,
+        }
+    }
 }
 
 /// The backup instance.

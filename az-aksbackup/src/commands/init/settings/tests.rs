@@ -51,6 +51,10 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             "instance.backup_hooks" => "shop/quiesce",
             "instance.included_volume_types" => "AzureFileShareSMB",
             "instance.label_selectors" => "app=web",
+            "extension.auto_upgrade" => "false",
+            "extension.cpu_limit" | "extension.cpu_request" => "1500m",
+            "extension.memory_limit" | "extension.memory_request" => "4Gi",
+            "extension.version" => "0.0.3100-1201",
             "policy.schedule" => "4h",
             "policy.retention" | "policy.vault_tier_retention" => "60d",
             "policy.time" => "23:59",
@@ -65,6 +69,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
         match setting.changes {
             Changes::Never(why) => assert!(parsed.unwrap_err().ends_with(why), "{}", setting.key),
             Changes::Always
+            | Changes::ByPrepare
             | Changes::ForNew(_)
             | Changes::ByNewPolicy
             | Changes::LeavingBackups(_)
