@@ -324,6 +324,7 @@ impl Command {
     /// Whether the person agrees beforehand that protection is reduced.
     pub(crate) fn reduce_protection(&self) -> bool {
         match self {
+            Self::Prepare(args) => args.reduce.reduce_protection,
             Self::Protect(args) => args.reduce.reduce_protection,
             Self::Up(args) => args.reduce.reduce_protection,
             Self::Apply(args) => args.reduce.reduce_protection,

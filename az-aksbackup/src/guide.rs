@@ -140,7 +140,10 @@ fn prepared(options: &PrepareOptions, read: &JustRead) -> Steps {
             options: options(),
             read: read(),
         }),
-        step(VaultAndPolicy { options: options() }),
+        step(VaultAndPolicy {
+            options: options(),
+            written: Cell::default(),
+        }),
         step(BackupExtension {
             read: read(),
             written: Cell::default(),

@@ -103,6 +103,10 @@ pub(crate) mod tests {
                 redundancy: "LocallyRedundant".into(),
                 soft_delete: "On".into(),
                 soft_delete_days: 14,
+                immutability: None,
+                cross_region_restore: None,
+                cross_subscription_restore: None,
+                job_failure_alerts: None,
             },
             policy: PolicyTarget {
                 name: "policy-aks".parse().unwrap(),

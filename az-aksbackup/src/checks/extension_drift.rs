@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn a_target_without_settings_leaves_every_extension_as_it_is() {
         let own = live(&[(MEMORY_LIMIT, "8Gi")], |own| {
-            own["autoUpgradeMinorVersion"] = json!(false)
+            own["autoUpgradeMinorVersion"] = json!(false);
         });
         assert_eq!(steps(&example().extension, &own), Vec::<String>::new());
         assert!(resources(&example().extension).is_empty());

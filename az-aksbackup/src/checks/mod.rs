@@ -43,6 +43,7 @@ pub(crate) mod subscription;
 pub(crate) mod texts;
 pub(crate) mod vault;
 pub(crate) mod vault_access;
+pub(crate) mod vault_drift;
 pub(crate) mod vault_rules;
 pub(crate) mod view;
 

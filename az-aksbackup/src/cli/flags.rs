@@ -21,12 +21,18 @@ pub(crate) struct PrepareArgs {
     /// recovered afterwards
     #[arg(long)]
     pub(crate) recreate_storage: bool,
+    /// Backup vault whose settings may be changed permanently, such as locked immutability; must match the state file
+    #[arg(long, value_name = "RESOURCE-GROUP/VAULT")]
+    pub(crate) irreversible: Option<Named>,
     /// File to save the plan of --dry-run to, for `apply`
-    #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with_all = ["subjects", "only", "skip", "recreate_storage"])]
+    #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with_all = ["subjects", "only", "skip", "recreate_storage", "irreversible"])]
     pub(crate) plan_out: Option<PathBuf>,
     /// What gets access.
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,
+    /// What protects less.
+    #[command(flatten)]
+    pub(crate) reduce: ReduceArgs,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,

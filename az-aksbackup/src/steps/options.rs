@@ -9,6 +9,7 @@ use aksbackup_shared::schema::Target;
 use crate::checks::restore::Criteria;
 use crate::checks::restore_point::Wanted as WantedPoint;
 use crate::steps::confirm::{Confirm, Named};
+use crate::steps::step03_vault_and_policy::settings::Irreversible;
 
 /// What `prepare` was told.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,8 @@ pub(crate) struct PrepareOptions {
     pub(crate) subjects: Vec<String>,
     /// Create an account or container again that existed and is gone.
     pub(crate) recreate_storage: bool,
+    /// What is said to changes of the vault that can't be reverted.
+    pub(crate) irreversible: Irreversible,
     /// The folder of the state file, which a policy file is relative to.
     pub(crate) folder: PathBuf,
 }

@@ -1,12 +1,13 @@
 //! Step 3, "Create Azure Backup Vault and Policy".
 //!
 //! Stands for `az dataprotection backup-vault create --type SystemAssigned …` and `… backup-policy create --policy …`. The
-//! vault is in the cluster's region and has an identity of its own; its soft delete stays reversible. What exists keeps its
-//! settings: a second PUT would replace them, and Azure does not let a policy for AKS be changed.
+//! vault is in the cluster's region and has an identity of its own; its soft delete stays reversible. What exists gets the settings that
+//! the target has ([`settings`]): a second PUT would replace the others, and Azure does not let a policy for AKS be changed.
 //!
 //! Rights: `Microsoft.DataProtection/backupVaults/{read,write}`, `…/operationStatus/read`, `…/backupPolicies/{read,write}`
 //! on the vault's group.
 
+use std::cell::Cell;
 use std::fmt;
 
 use crate::arm::client::{Reader, Writer};
@@ -18,6 +19,7 @@ use crate::arm::visible::{self, Sight};
 use crate::checks::drift;
 use crate::checks::policy::{self, Facts};
 use crate::checks::policy_file::{self, Asked};
+use crate::checks::vault_drift;
 use crate::checks::vault_rules;
 use crate::platform::{self, Azure};
 use crate::steps::options::PrepareOptions;
@@ -32,12 +34,18 @@ use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
 use aksbackup_shared::schema::{CloudTables, State, Target, VaultTable};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
 
+pub(crate) mod settings;
+
+use settings::{Update, Written};
+
 const NAMESPACE: &str = "Microsoft.DataProtection";
 
 /// Step 3.
 pub(crate) struct VaultAndPolicy {
     /// What `prepare` was told.
     pub(crate) options: PrepareOptions,
+    /// What this run has sent to the vault.
+    pub(crate) written: Cell<Written>,
 }
 
 /// What is there, and what a new policy would be.
@@ -70,6 +78,8 @@ pub(crate) enum VaultChange {
     },
     /// The system-assigned identity of a vault without one; `assigned` are those of its own, which it keeps.
     AddIdentity { vault: ResourceId, assigned: Vec<String> },
+    /// Its settings.
+    Update(Update),
     /// The policy; `group` as above.
     CreatePolicy {
         policy: ResourceId,
@@ -85,12 +95,17 @@ impl VaultChange {
             Self::CreateGroup { group: id, .. }
             | Self::CreateVault { vault: id, .. }
             | Self::AddIdentity { vault: id, .. }
+            | Self::Update(Update { vault: id, .. })
             | Self::CreatePolicy { vault: id, .. } => id.subscription(),
         }
     }
 }
 
 impl Change for VaultChange {
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Update(update) if update.lasting)
+    }
+
     fn note(&self) -> ChangeNote {
         match self {
             Self::CreateGroup { group, region, .. } => note(
@@ -124,6 +139,7 @@ impl Change for VaultChange {
                 vault,
                 None,
             ),
+            Self::Update(update) => update.note(),
             Self::CreatePolicy {
                 policy, vault, asked, ..
             } => ChangeNote {
@@ -207,7 +223,10 @@ impl Step for VaultAndPolicy {
                 ))));
             }
         }
-        let changes = changes(seen);
+        vault_drift::coherent(&seen.target.vault)?;
+        let updates = settings::updates(seen, &self.options.irreversible, self.written.get())?;
+        let mut changes = changes(seen);
+        changes.extend(updates.into_iter().map(VaultChange::Update));
         Ok(match changes.is_empty() {
             true => finished(seen),
             false => Decision::Change(changes),
@@ -222,14 +241,22 @@ impl Step for VaultAndPolicy {
             }
             VaultChange::CreateVault { vault, new, .. } => vaults::put_vault(writer, vault, new).await,
             VaultChange::AddIdentity { vault, assigned } => vaults::add_identity(writer, vault, assigned).await,
+            VaultChange::Update(update) => {
+                let answer = update.apply(writer).await;
+                self.written.set(self.written.get().with(update));
+                answer
+            }
             VaultChange::CreatePolicy { policy, asked, .. } => {
                 vaults::put_policy(writer, policy, &asked.properties).await
             }
         };
         match (answer, change) {
-            (Ok(answer), VaultChange::CreateVault { vault, .. } | VaultChange::AddIdentity { vault, .. }) => {
-                Ok(answer.applied(writer, title, (vault.to_string(), versions::DATA_PROTECTION)))
-            }
+            (
+                Ok(answer),
+                VaultChange::CreateVault { vault, .. }
+                | VaultChange::AddIdentity { vault, .. }
+                | VaultChange::Update(Update { vault, .. }),
+            ) => Ok(answer.applied(writer, title, (vault.to_string(), versions::DATA_PROTECTION))),
             (Ok(_), VaultChange::CreateGroup { .. } | VaultChange::CreatePolicy { .. }) => Ok(Applied::Done),
             (Err(failure), _) => {
                 let refused = (failure, &["ResourceGroupBeingDeleted"][..], title.as_str());
@@ -275,7 +302,7 @@ impl Step for VaultAndPolicy {
                 return visible::is_refused(failure).then(|| turns::create_group(group, region));
             }
             VaultChange::CreateVault { group, .. } | VaultChange::CreatePolicy { group, .. } => group.as_ref(),
-            VaultChange::AddIdentity { .. } => None,
+            VaultChange::AddIdentity { .. } | VaultChange::Update(_) => None,
         };
         turns::without_group(group, failure)
             .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
@@ -287,16 +314,26 @@ impl Step for VaultAndPolicy {
 fn finished(seen: &Seen) -> Decision<VaultChange> {
     let evidence = vault_rules::evidence(&seen.target, seen.vault.as_ref());
     let differing = seen.policy.iter().flat_map(|own| drift::of_policy(&seen.target, own));
-    let differences: Vec<String> = differing
+    let mut differences: Vec<String> = differing
         .map(|own| own.to_string())
         .chain(seen.remark.clone())
         .collect();
+    let mut hints = match differences.is_empty() {
+        true => Vec::new(),
+        false => drift::policy_hints(&seen.target, seen.policy.as_ref()),
+    };
+    // What is left of the vault's is what Azure can't change.
+    let vault = seen.vault.as_ref();
+    let vault = vault
+        .map(|own| vault_drift::differences(&seen.target.vault, own))
+        .unwrap_or_default();
+    if !vault.is_empty() {
+        differences.extend(vault.iter().map(ToString::to_string));
+        hints.extend(vault_drift::hints(&vault));
+    }
     match differences.is_empty() {
         true => Decision::Done(evidence),
-        false => {
-            let hints = drift::policy_hints(&seen.target, seen.policy.as_ref());
-            Decision::Differs(evidence, Drift::of_target(differences, hints))
-        }
+        false => Decision::Differs(evidence, Drift::of_target(differences, hints)),
     }
 }
 
@@ -327,6 +364,7 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
                 redundancy: target.vault.redundancy.clone(),
                 soft_delete: target.vault.soft_delete.clone(),
                 soft_delete_days: target.vault.soft_delete_days,
+                settings: settings::of_new(target),
             };
             changes.push(VaultChange::CreateVault {
                 vault: vault.clone(),

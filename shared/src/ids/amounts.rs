@@ -1,4 +1,4 @@
-//! What the settings of the extension are written in: amounts of Kubernetes, versions, release trains.
+//! What settings of the extension and the vault are written in: amounts of Kubernetes, versions, words of Azure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,6 +27,17 @@ identifier!(
     /// The release train that an extension gets its versions from.
     ReleaseTrain, "release train", "1 to 32 letters, digits, or '-', such as stable or preview",
     |t| length(t, 1, 32) && alphanumeric_or(t, "-") && t.starts_with(|c: char| c.is_ascii_alphabetic())
+);
+
+identifier!(
+    /// The immutability of a vault in Azure's words.
+    Immutability, "immutability", "Disabled, Unlocked, or Locked",
+    |t| ["Disabled", "Unlocked", "Locked"].contains(&t)
+);
+identifier!(
+    /// Whether backups can be restored to another subscription, in Azure's words.
+    CrossSubscriptionRestore, "cross-subscription restore", "Enabled, Disabled, or PermanentlyDisabled",
+    |t| ["Enabled", "Disabled", "PermanentlyDisabled"].contains(&t)
 );
 
 const MEMORY: [(&str, u128); 8] = [

@@ -5,7 +5,7 @@ mod letters;
 mod names;
 mod resource;
 
-pub use amounts::{CpuAmount, ExtensionVersion, MemoryAmount, ReleaseTrain};
+pub use amounts::{CpuAmount, CrossSubscriptionRestore, ExtensionVersion, Immutability, MemoryAmount, ReleaseTrain};
 pub use letters::{folded, look_alikes, same};
 pub use names::{
     BackupInstanceName, ClientId, CloudName, ClusterName, ContainerName, ExtensionName, FederatedCredentialName,

@@ -22,7 +22,7 @@ pub enum Holds {
 pub enum Changes {
     /// At any time: `protect` makes Azure follow.
     Always,
-    /// At any time: `prepare` makes Azure follow. Without the key, what Azure has stays.
+    /// At any time: `prepare` makes Azure follow. Without an optional key, what Azure has stays.
     ByPrepare,
     /// At any time, for what is created afterwards; what exists keeps its own, for this reason.
     ForNew(&'static str),
@@ -134,11 +134,15 @@ pub const SETTINGS: &[Setting] = &[
         Holds::List,
         Changes::ForNew("tags of what exists might be set by other users or by Azure Policy"),
     ),
+    setting("vault.cross_region_restore", Holds::OptionalSwitch, Changes::ByPrepare),
+    setting("vault.cross_subscription_restore", Holds::Optional, Changes::ByPrepare),
+    setting("vault.immutability", Holds::Optional, Changes::ByPrepare),
+    setting("vault.job_failure_alerts", Holds::OptionalSwitch, Changes::ByPrepare),
     setting("vault.name", Holds::One, VAULT),
     setting("vault.redundancy", Holds::One, NEW_VAULT),
     setting("vault.resource_group", Holds::One, VAULT),
-    setting("vault.soft_delete", Holds::One, NEW_VAULT),
-    setting("vault.soft_delete_days", Holds::Number, NEW_VAULT),
+    setting("vault.soft_delete", Holds::One, Changes::ByPrepare),
+    setting("vault.soft_delete_days", Holds::Number, Changes::ByPrepare),
 ];
 
 /// Returns whether `[target]` can have this key or table, such as `policy` or `instance.included_namespaces[0]`.

@@ -5,9 +5,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::ids::{
-    BackupInstanceName, CloudName, ContainerName, CpuAmount, ExtensionName, ExtensionVersion, HookName, LabelSelector,
-    MemoryAmount, NamespaceName, PolicyName, Region, ReleaseTrain, ResourceGroupName, ResourceId, ResourceType,
-    StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay, VaultName, VolumeType,
+    BackupInstanceName, CloudName, ContainerName, CpuAmount, CrossSubscriptionRestore, ExtensionName, ExtensionVersion,
+    HookName, Immutability, LabelSelector, MemoryAmount, NamespaceName, PolicyName, Region, ReleaseTrain,
+    ResourceGroupName, ResourceId, ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay,
+    VaultName, VolumeType,
 };
 use crate::schema::Written;
 
@@ -91,11 +92,24 @@ pub struct VaultTarget {
     pub resource_group: ResourceGroupName,
     /// Redundancy to use if the vault has to be created: `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`.
     pub redundancy: String,
-    /// Soft delete setting to use if the vault has to be created: `On` or `Off`; never `AlwaysOn`, which can't be
-    /// reverted.
+    /// Soft delete: `On` or `Off`; never `AlwaysOn`, which can't be reverted.
     pub soft_delete: String,
-    /// Soft delete retention in days, if the vault has to be created.
+    /// Soft delete retention in days, from 14 to 180.
     pub soft_delete_days: u32,
+    /// Immutability: `Disabled`, `Unlocked`, or `Locked`, which can't be reverted. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub immutability: Option<Immutability>,
+    /// Whether backups can be restored in the paired region. It requires redundancy `GeoRedundant` and can't be disabled again.
+    /// Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_region_restore: Option<bool>,
+    /// Whether backups can be restored to another subscription: `Enabled`, `Disabled`, or `PermanentlyDisabled`, which can't be
+    /// reverted. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_subscription_restore: Option<CrossSubscriptionRestore>,
+    /// Whether Azure Monitor raises an alert for each failed job of the vault. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_failure_alerts: Option<bool>,
 }
 
 /// The backup policy.

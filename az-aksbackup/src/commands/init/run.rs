@@ -25,7 +25,7 @@ use super::settings::{self, Fixed};
 use super::show::{self, Difference};
 use super::values;
 use super::world::World;
-use crate::checks::{extension_drift, filters};
+use crate::checks::{extension_drift, filters, vault_drift};
 use crate::cli::Cli;
 use crate::commands::session;
 use crate::commands::session::TOOL;
@@ -125,6 +125,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         }
     };
     filters::usable(&target.instance)?;
+    vault_drift::coherent(&target.vault)?;
     extension_drift::coherent(&target.extension, world.extension.as_ref())?;
     values::usable_tags(&target.tags)?;
     let differences = show::differences(before.target.as_ref(), &target)?;

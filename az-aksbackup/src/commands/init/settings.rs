@@ -131,6 +131,10 @@ fn normal(key: &str, text: &str) -> Result<Value, String> {
         "instance.friendly_name" => values::friendly_name,
         "vault.redundancy" => |text| Redundancy::from_str(text, true).map(|own| own.word().to_owned()),
         "vault.soft_delete" => |text| SoftDelete::from_str(text, true).map(|own| own.word().to_owned()),
+        "vault.immutability" => |text| values::word(text, &["Disabled", "Unlocked", "Locked"]),
+        "vault.cross_subscription_restore" => {
+            |text| values::word(text, &["Enabled", "Disabled", "PermanentlyDisabled"])
+        }
         _ => |text| Ok(text.to_owned()),
     };
     form(text).map(Value::String)

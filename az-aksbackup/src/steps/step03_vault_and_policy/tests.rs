@@ -7,6 +7,7 @@ use crate::target_ids::tests::{example, state};
 fn step() -> VaultAndPolicy {
     VaultAndPolicy {
         options: PrepareOptions::default(),
+        written: Cell::default(),
     }
 }
 
