@@ -103,6 +103,7 @@ pub(crate) mod tests {
                 redundancy: "LocallyRedundant".into(),
                 soft_delete: "On".into(),
                 soft_delete_days: 14,
+                identity: None,
                 immutability: None,
                 cross_region_restore: None,
                 cross_subscription_restore: None,

@@ -54,6 +54,7 @@ mod teardown_left;
 mod teardown_worlds;
 mod truth;
 mod twice;
+mod vault_identity;
 mod vault_settings;
 mod vaults;
 mod verify;

@@ -75,6 +75,8 @@ pub(crate) struct NewVault {
     pub(crate) policy: ResourceId,
     /// Its region.
     pub(crate) region: Region,
+    /// A user-assigned identity that it gets besides its own.
+    pub(crate) identity: Option<ResourceId>,
     /// `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`.
     pub(crate) redundancy: String,
     /// `On` or `Off`.
@@ -89,6 +91,14 @@ impl Vault {
     /// Principal of its system-assigned identity.
     pub(crate) fn principal(&self) -> Option<&PrincipalId> {
         self.identity.as_ref()?.principal_id.as_ref()
+    }
+
+    /// Returns the principal that protects a cluster: that of the user-assigned identity which the target names, else its own.
+    pub(crate) fn principal_of(&self, identity: Option<&ResourceId>) -> Option<PrincipalId> {
+        match identity {
+            Some(id) => self.assigned(id.as_str()),
+            None => self.principal().cloned(),
+        }
     }
 
     /// The IDs of its user-assigned identities.
@@ -187,7 +197,7 @@ pub(crate) fn vault_body(vault: &ResourceId, new: &NewVault) -> Value {
     let mut body = json!({
         "location": new.region.as_str(),
         "tags": new.origin.of_vault(vault, &new.policy),
-        "identity": { "type": "SystemAssigned" },
+        "identity": identity(true, new.identity.iter().map(ResourceId::as_str)),
         "properties": {
             "storageSettings": [{ "datastoreType": "VaultStore", "type": new.redundancy }],
             "securitySettings": { "softDeleteSettings": soft_delete },
@@ -213,16 +223,25 @@ pub(crate) async fn update(writer: &Writer, vault: &ResourceId, properties: &Val
     writer.patch(vault.as_str(), versions::BACKUP_VAULT_WRITE, &body).await
 }
 
-/// Enables the system-assigned identity of a vault and keeps its user-assigned ones: Azure removes those that a request
-/// leaves out, and with them the access of every backup instance that uses them.
-pub(crate) async fn add_identity(writer: &Writer, vault: &ResourceId, assigned: &[String]) -> Outcome<Answer> {
-    let kept: Map<String, Value> = assigned.iter().map(|id| (id.clone(), json!({}))).collect();
-    let identity = match kept.is_empty() {
-        true => json!({ "type": "SystemAssigned" }),
-        false => json!({ "type": "SystemAssigned,UserAssigned", "userAssignedIdentities": kept }),
-    };
-    let body = json!({ "identity": identity });
+/// Sets the identities of a vault: its own, where it is `system`, and user-assigned ones. Azure removes those that a request leaves out, and
+/// with them the access of every backup instance that uses them, so that `assigned` has all of them.
+pub(crate) async fn set_identities(
+    writer: &Writer,
+    vault: &ResourceId,
+    (system, assigned): (bool, &[String]),
+) -> Outcome<Answer> {
+    let body = json!({ "identity": identity(system, assigned.iter().map(String::as_str)) });
     writer.patch(vault.as_str(), versions::BACKUP_VAULT_WRITE, &body).await
+}
+
+/// The identities of a vault as a request has them.
+fn identity<'a>(system: bool, assigned: impl Iterator<Item = &'a str>) -> Value {
+    let all: Map<String, Value> = assigned.map(|id| (id.to_owned(), json!({}))).collect();
+    match (system, all.is_empty()) {
+        (_, true) => json!({ "type": "SystemAssigned" }),
+        (true, false) => json!({ "type": "SystemAssigned,UserAssigned", "userAssignedIdentities": all }),
+        (false, false) => json!({ "type": "UserAssigned", "userAssignedIdentities": all }),
+    }
 }
 
 /// A policy's `properties`; `None` where there is no such policy, or no vault.

@@ -153,7 +153,26 @@ fn identity(view: &View, name: &str, vault: &Vault) -> Check {
         .because(format!("identity.userAssignedIdentities[{id}].principalId isn't set"))
         .proves("VLT-UAMI-GONE")
     };
-    let assigned = view.instance().and_then(Instance::assigned_identity);
+    let instance = view.instance();
+    if let (None, Some(id)) = (
+        instance,
+        view.target().and_then(|target| target.vault.identity.as_ref()),
+    ) {
+        return match vault.assigned(id.as_str()) {
+            Some(own) => Check::ok(LINK, NAME, format!("identity {} is assigned", id.name()))
+                .because(format!("identity.userAssignedIdentities[{id}].principalId = {own}")),
+            None => {
+                let says = format!("vault {name} doesn't have identity {id}");
+                Check::error(
+                    LINK,
+                    NAME,
+                    says,
+                    fix![az("prepare"), ", then grant, because its principal is new"],
+                )
+            }
+        };
+    }
+    let assigned = instance.and_then(Instance::assigned_identity);
     if let Some(id) = assigned.filter(|id| vault.assigned(id).is_none()) {
         return gone(id);
     }

@@ -21,7 +21,7 @@ pub(crate) struct PrepareArgs {
     /// recovered afterwards
     #[arg(long)]
     pub(crate) recreate_storage: bool,
-    /// Backup vault whose settings may be changed permanently, such as locked immutability; must match the state file
+    /// Backup vault to change permanently, for example to lock its immutability; must match the state file
     #[arg(long, value_name = "RESOURCE-GROUP/VAULT")]
     pub(crate) irreversible: Option<Named>,
     /// File to save the plan of --dry-run to, for `apply`

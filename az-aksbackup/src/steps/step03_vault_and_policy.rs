@@ -8,7 +8,6 @@
 //! on the vault's group.
 
 use std::cell::Cell;
-use std::fmt;
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Group};
@@ -30,12 +29,14 @@ use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
+use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::{CloudTables, State, Target, VaultTable};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, Decision, Drift, Step, Turn, Wait};
 
+mod change;
 pub(crate) mod settings;
 
+pub(crate) use change::VaultChange;
 use settings::{Update, Written};
 
 const NAMESPACE: &str = "Microsoft.DataProtection";
@@ -59,112 +60,6 @@ pub(crate) struct Seen {
     remark: Option<String>,
     /// One that does not exist yet.
     new_policy: Option<Asked>,
-}
-
-/// What can be made.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum VaultChange {
-    /// The vault's group.
-    CreateGroup {
-        group: ResourceId,
-        region: Region,
-        origin: Origin,
-    },
-    /// The vault; `group` where its group has to be made first.
-    CreateVault {
-        vault: ResourceId,
-        new: NewVault,
-        group: Option<Turn>,
-    },
-    /// The system-assigned identity of a vault without one; `assigned` are those of its own, which it keeps.
-    AddIdentity { vault: ResourceId, assigned: Vec<String> },
-    /// Its settings.
-    Update(Update),
-    /// The policy; `group` as above.
-    CreatePolicy {
-        policy: ResourceId,
-        vault: ResourceId,
-        asked: Asked,
-        group: Option<Turn>,
-    },
-}
-
-impl VaultChange {
-    fn subscription(&self) -> SubscriptionId {
-        match self {
-            Self::CreateGroup { group: id, .. }
-            | Self::CreateVault { vault: id, .. }
-            | Self::AddIdentity { vault: id, .. }
-            | Self::Update(Update { vault: id, .. })
-            | Self::CreatePolicy { vault: id, .. } => id.subscription(),
-        }
-    }
-}
-
-impl Change for VaultChange {
-    fn is_final(&self) -> bool {
-        matches!(self, Self::Update(update) if update.lasting)
-    }
-
-    fn note(&self) -> ChangeNote {
-        match self {
-            Self::CreateGroup { group, region, .. } => note(
-                format!("create resource group {} in {region}", group.name()),
-                "Microsoft.Resources/subscriptions/resourceGroups/write",
-                format!("/subscriptions/{}", group.subscription()),
-                Some(group),
-            ),
-            Self::CreateVault { vault, new, .. } => note(
-                format!(
-                    "create Backup vault {} ({}, soft delete {}) in group {}, {}",
-                    vault.name(),
-                    new.redundancy,
-                    new.soft_delete,
-                    vault.resource_group(),
-                    new.region
-                ),
-                "Microsoft.DataProtection/backupVaults/write",
-                vault.resource_group_id(),
-                Some(vault),
-            ),
-            Self::AddIdentity { vault, assigned } => note(
-                match assigned.len() {
-                    0 => format!("give Backup vault {} a system-assigned identity", vault.with_group()),
-                    count => format!(
-                        "give Backup vault {} a system-assigned identity (its user-assigned identities are kept: {count})",
-                        vault.with_group()
-                    ),
-                },
-                "Microsoft.DataProtection/backupVaults/write",
-                vault,
-                None,
-            ),
-            Self::Update(update) => update.note(),
-            Self::CreatePolicy {
-                policy, vault, asked, ..
-            } => ChangeNote {
-                reduces: Vec::new(),
-                warning: (!asked.left_out.is_empty())
-                    .then(|| format!("only Azure writes {}: left out of the file", asked.left_out.join(", "))),
-                ..note(
-                    format!("create backup policy {} in vault {}", policy.name(), vault.with_group()),
-                    "Microsoft.DataProtection/backupVaults/backupPolicies/write",
-                    vault,
-                    Some(policy),
-                )
-            },
-        }
-    }
-}
-
-fn note(summary: String, action: &str, scope: impl fmt::Display, creates: Option<&ResourceId>) -> ChangeNote {
-    ChangeNote {
-        reduces: Vec::new(),
-        summary,
-        right: Right::new(action, scope),
-        creates: creates.map(ToString::to_string),
-        warning: None,
-    }
 }
 
 impl Step for VaultAndPolicy {
@@ -240,7 +135,18 @@ impl Step for VaultAndPolicy {
                 groups::put_group(writer, group, region, origin).await
             }
             VaultChange::CreateVault { vault, new, .. } => vaults::put_vault(writer, vault, new).await,
-            VaultChange::AddIdentity { vault, assigned } => vaults::add_identity(writer, vault, assigned).await,
+            VaultChange::AddIdentity { vault, assigned } => {
+                vaults::set_identities(writer, vault, (true, assigned)).await
+            }
+            VaultChange::AssignIdentity {
+                vault,
+                added,
+                assigned,
+                system,
+            } => {
+                let all = [assigned.as_slice(), &[added.to_string()]].concat();
+                vaults::set_identities(writer, vault, (*system, &all)).await
+            }
             VaultChange::Update(update) => {
                 let answer = update.apply(writer).await;
                 self.written.set(self.written.get().with(update));
@@ -255,6 +161,7 @@ impl Step for VaultAndPolicy {
                 Ok(answer),
                 VaultChange::CreateVault { vault, .. }
                 | VaultChange::AddIdentity { vault, .. }
+                | VaultChange::AssignIdentity { vault, .. }
                 | VaultChange::Update(Update { vault, .. }),
             ) => Ok(answer.applied(writer, title, (vault.to_string(), versions::DATA_PROTECTION))),
             (Ok(_), VaultChange::CreateGroup { .. } | VaultChange::CreatePolicy { .. }) => Ok(Applied::Done),
@@ -266,13 +173,14 @@ impl Step for VaultAndPolicy {
     }
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
-        let principal = seen.vault.as_ref().and_then(Vault::principal);
+        let identity = seen.target.vault.identity.as_ref();
+        let principal = seen.vault.as_ref().and_then(|own| own.principal_of(identity));
         let (Some(principal), Some(facts)) = (principal, &seen.policy) else {
             return;
         };
         tables.vault = Some(VaultTable {
             vault: target_ids::vault(&seen.target),
-            principal: principal.clone(),
+            principal,
             policy: target_ids::policy(&seen.target),
             rule: facts.rule.clone(),
             retention_tag: facts.retention_tag.clone(),
@@ -302,7 +210,7 @@ impl Step for VaultAndPolicy {
                 return visible::is_refused(failure).then(|| turns::create_group(group, region));
             }
             VaultChange::CreateVault { group, .. } | VaultChange::CreatePolicy { group, .. } => group.as_ref(),
-            VaultChange::AddIdentity { .. } | VaultChange::Update(_) => None,
+            VaultChange::AddIdentity { .. } | VaultChange::AssignIdentity { .. } | VaultChange::Update(_) => None,
         };
         turns::without_group(group, failure)
             .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
@@ -337,16 +245,28 @@ fn finished(seen: &Seen) -> Decision<VaultChange> {
     }
 }
 
+/// The identity that a vault lacks to protect the cluster.
+fn identity_of(target: &Target, own: &Vault) -> Option<VaultChange> {
+    let (vault, assigned) = (target_ids::vault(target), own.assigned_identities());
+    match &target.vault.identity {
+        // One that Entra has no principal of any more is assigned again.
+        Some(added) if own.assigned(added.as_str()).is_none() => Some(VaultChange::AssignIdentity {
+            vault,
+            added: added.clone(),
+            assigned: assigned.into_iter().filter(|id| !same(id, added.as_str())).collect(),
+            system: own.principal().is_some(),
+        }),
+        None if own.principal().is_none() => Some(VaultChange::AddIdentity { vault, assigned }),
+        Some(_) | None => None,
+    }
+}
+
 fn changes(seen: &Seen) -> Vec<VaultChange> {
     let (target, mut changes) = (&seen.target, Vec::new());
     let (vault, region) = (target_ids::vault(target), target.region.clone());
     let mut group = None;
     match &seen.vault {
-        Some(own) if own.principal().is_none() => changes.push(VaultChange::AddIdentity {
-            vault: vault.clone(),
-            assigned: own.assigned_identities(),
-        }),
-        Some(_) => {}
+        Some(own) => changes.extend(identity_of(target, own)),
         None => {
             if seen.group.here().is_none() {
                 let missing = target_ids::vault_group(target);
@@ -361,6 +281,7 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
                 origin: Origin::of(target),
                 policy: target_ids::policy(target),
                 region,
+                identity: target.vault.identity.clone(),
                 redundancy: target.vault.redundancy.clone(),
                 soft_delete: target.vault.soft_delete.clone(),
                 soft_delete_days: target.vault.soft_delete_days,

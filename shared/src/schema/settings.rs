@@ -24,6 +24,8 @@ pub enum Changes {
     Always,
     /// At any time: `prepare` makes Azure follow. Without an optional key, what Azure has stays.
     ByPrepare,
+    /// At any time: the vault gets it, then the roles are assigned to it, and then the backup instance uses it.
+    WithRoles,
     /// At any time, for what is created afterwards; what exists keeps its own, for this reason.
     ForNew(&'static str),
     /// At any time, by a policy of another name: Azure doesn't let the rules of one for AKS be changed.
@@ -136,6 +138,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("vault.cross_region_restore", Holds::OptionalSwitch, Changes::ByPrepare),
     setting("vault.cross_subscription_restore", Holds::Optional, Changes::ByPrepare),
+    setting("vault.identity", Holds::Optional, Changes::WithRoles),
     setting("vault.immutability", Holds::Optional, Changes::ByPrepare),
     setting("vault.job_failure_alerts", Holds::OptionalSwitch, Changes::ByPrepare),
     setting("vault.name", Holds::One, VAULT),

@@ -60,6 +60,18 @@ fn cluster<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceId, D::
     }
 }
 
+/// Takes the ID of a user-assigned identity only, for the same reason.
+fn identity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ResourceId>, D::Error> {
+    const KIND: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+    let id = ResourceId::deserialize(deserializer)?;
+    match id == id.resource(KIND, id.name()) {
+        true => Ok(Some(id)),
+        false => Err(D::Error::custom(format!(
+            "{id} isn't the resource ID of a user-assigned identity"
+        ))),
+    }
+}
+
 /// Storage account and container.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -96,6 +108,10 @@ pub struct VaultTarget {
     pub soft_delete: String,
     /// Soft delete retention in days, from 14 to 180.
     pub soft_delete_days: u32,
+    /// Resource ID of the user-assigned identity with which the vault protects the cluster. Without this key, it is the vault's own
+    /// (system-assigned) identity.
+    #[serde(default, deserialize_with = "identity", skip_serializing_if = "Option::is_none")]
+    pub identity: Option<ResourceId>,
     /// Immutability: `Disabled`, `Unlocked`, or `Locked`, which can't be reverted. Without this key, Azure's setting stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub immutability: Option<Immutability>,

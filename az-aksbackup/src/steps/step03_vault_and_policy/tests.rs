@@ -91,6 +91,32 @@ fn a_vault_without_an_identity_gets_one() {
 }
 
 #[test]
+fn a_vault_without_the_identity_of_the_target_gets_it_and_keeps_the_others() {
+    let group = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg";
+    let id = |name: &str| format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}");
+    let principal = "66666666-6666-4666-8666-666666666666";
+    let mut seen = there();
+    seen.target.vault.identity = id("wanted").parse().ok();
+    seen.vault = Some(vault(|body| {
+        body["identity"]["userAssignedIdentities"] = json!({ id("other"): { "principalId": principal } });
+    }));
+    let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
+        panic!("no change")
+    };
+    assert!(
+        matches!(&changes[..], [VaultChange::AssignIdentity { assigned, system: true, .. }] if *assigned == [id("other")]),
+        "{changes:?}"
+    );
+    seen.vault = Some(vault(|body| {
+        body["identity"] = json!({ "userAssignedIdentities": { id("Wanted"): { "principalId": principal } } });
+    }));
+    assert!(matches!(step().decide(&seen, &state()), Ok(Decision::Done(_))));
+    let mut tables = CloudTables::default();
+    step().record(&seen, &mut tables);
+    assert_eq!(tables.vault.unwrap().principal.as_str(), principal);
+}
+
+#[test]
 fn a_vault_elsewhere_is_refused_and_one_that_is_being_made_waited_for() {
     let mut seen = there();
     seen.vault = Some(vault(|body| body["location"] = json!("northeurope")));

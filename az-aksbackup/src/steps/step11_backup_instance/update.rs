@@ -181,8 +181,7 @@ impl Update {
 }
 
 fn changeable(all: &[Difference]) -> Vec<Difference> {
-    let fixed = |own: &&Difference| own.setting == Setting::SnapshotGroup;
-    all.iter().filter(|own| !fixed(own)).cloned().collect()
+    all.iter().filter(|own| !own.is_left()).cloned().collect()
 }
 
 /// Decides about an instance that protects the cluster, or that has to be written again because of `error`.

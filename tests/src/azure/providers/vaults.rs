@@ -91,7 +91,7 @@ fn name_fits(name: &str) -> bool {
 
 /// The identity that a request leaves: a kind that its `type` does not name is removed, and so is every user-assigned one
 /// that its map does not name. What stays keeps its principal.
-fn identity(sent: &Value, old: &Value) -> Value {
+fn identity(world: &World, sent: &Value, old: &Value) -> Value {
     let wanted = text(sent, "/type").to_ascii_lowercase();
     let (system, assigned) = (wanted.contains("systemassigned"), wanted.contains("userassigned"));
     let kind = match (system, assigned) {
@@ -119,7 +119,13 @@ fn identity(sent: &Value, old: &Value) -> Value {
                 .filter(|(own, _)| own.eq_ignore_ascii_case(id))
                 .map(|(_, own)| own.clone())
                 .next();
-            let new = || json!({ "principalId": ids::fresh(), "clientId": ids::fresh() });
+            // That of the identity itself; of one outside of this world, nothing else is known.
+            let new = || match world.get(id) {
+                Some(own) => json!({
+                    "principalId": own["properties"]["principalId"], "clientId": own["properties"]["clientId"],
+                }),
+                None => json!({ "principalId": ids::fresh(), "clientId": ids::fresh() }),
+            };
             kept.insert(id.clone(), had.unwrap_or_else(new));
         }
         identity["userAssignedIdentities"] = kept.into();
@@ -140,7 +146,7 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     }
     let old = world.get(&id(call)).cloned();
     let created = old.is_none();
-    let mut body = new(call, old.as_ref().unwrap_or(&Value::Null));
+    let mut body = new(world, call, old.as_ref().unwrap_or(&Value::Null));
     soft_delete(call, &mut body);
     let delay = world.settings.durations.principal_replication;
     world.put(body.clone(), delay);
@@ -151,7 +157,7 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     ))
 }
 
-fn new(call: &Call, old: &Value) -> Value {
+fn new(world: &World, call: &Call, old: &Value) -> Value {
     let mut properties = call.body["properties"].clone();
     if let Some(properties) = properties.as_object_mut() {
         properties
@@ -169,7 +175,7 @@ fn new(call: &Call, old: &Value) -> Value {
     if call.body["tags"].is_object() {
         body["tags"] = call.body["tags"].clone();
     }
-    let identity = identity(&call.body["identity"], &old["identity"]);
+    let identity = identity(world, &call.body["identity"], &old["identity"]);
     if !identity.is_null() {
         body["identity"] = identity;
     }
@@ -202,7 +208,7 @@ fn provision(world: &mut World, call: &Call, answer: Answer) -> Answer {
 fn patch(world: &mut World, call: &Call) -> Outcome {
     let mut body = find(world, call)?.clone();
     if call.body["identity"].is_object() {
-        let identity = identity(&call.body["identity"], &body["identity"]);
+        let identity = identity(world, &call.body["identity"], &body["identity"]);
         body["identity"] = identity;
     }
     if call.body["tags"].is_object() {

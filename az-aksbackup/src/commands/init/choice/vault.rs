@@ -30,7 +30,13 @@ impl Choice<'_> {
                 .or_else(|| had.cloned())
                 .unwrap_or_else(|| default.to_owned())
         };
+        let protected = self.world.protected.as_ref().filter(|own| own.vault == name);
+        let identity = match self.of_file() {
+            Some(base) => base.vault.identity.clone(),
+            None => protected.and_then(|own| own.identity.clone()),
+        };
         let mut target = VaultTarget {
+            identity,
             name,
             resource_group,
             immutability: base.and_then(|base| base.immutability.clone()),

@@ -2,6 +2,9 @@ use super::super::show;
 use super::*;
 use crate::target_ids::tests::example;
 
+const IDENTITY: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-id/providers/\
+    Microsoft.ManagedIdentity/userAssignedIdentities/id-vault";
+
 fn set(text: &str) -> Set {
     text.parse().unwrap()
 }
@@ -61,6 +64,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             "storage.sku" => "Standard_ZRS",
             "tags" => "team=shop",
             "vault.cross_region_restore" | "vault.job_failure_alerts" => "true",
+            "vault.identity" => IDENTITY,
             "vault.cross_subscription_restore" => "disabled",
             "vault.immutability" => "unlocked",
             "vault.redundancy" => "GRS",
@@ -73,6 +77,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             Changes::Never(why) => assert!(parsed.unwrap_err().ends_with(why), "{}", setting.key),
             Changes::Always
             | Changes::ByPrepare
+            | Changes::WithRoles
             | Changes::ForNew(_)
             | Changes::ByNewPolicy
             | Changes::LeavingBackups(_)
@@ -105,6 +110,7 @@ fn a_key_or_value_that_does_not_exist_is_refused_with_what_was_meant() {
         assert!(error.contains(expected), "{text}: {error}");
     }
     for text in [
+        "vault.identity=/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg",
         "instance.included_namespaces=Shop",
         "policy.time=24:00",
         "instance.label_selectors=app:web",
