@@ -112,7 +112,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             run_planned(cli, ("grant", ""), args.write.dry_run, trust, steps, plan).await
         }
         Command::Protect(args) => {
-            let steps = guide::protect(options::protect(args.without_verification));
+            let steps = guide::protect(options::protect(cli, args.without_verification));
             let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
             let plan = planned(args.plan_out.as_deref());
             run_planned(cli, ("protect", ""), args.write.dry_run, trust, steps, plan).await
@@ -127,7 +127,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             let steps = guide::up(
                 prepare,
                 options::grant(cli, &args.roles, args.write),
-                options::protect(args.without_verification),
+                options::protect(cli, args.without_verification),
             );
             let trust = Trust::Known(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
             run_list(cli, ("up", ""), args.write.dry_run, trust, steps).await

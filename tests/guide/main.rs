@@ -40,6 +40,7 @@ mod reference;
 mod remembered;
 mod report;
 mod requests;
+mod resource_guard;
 mod restore;
 mod roles;
 mod session;

@@ -17,6 +17,7 @@ pub(crate) mod extension_drift;
 pub(crate) mod extension_settings;
 pub(crate) mod filters;
 pub(crate) mod firewall;
+pub(crate) mod guard;
 pub(crate) mod identity;
 pub(crate) mod instance;
 pub(crate) mod instance_body;

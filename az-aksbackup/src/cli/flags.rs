@@ -72,12 +72,15 @@ pub(crate) struct ConfirmArgs {
 }
 
 /// Agreement to what protects less.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReduceArgs {
     /// Agree to changes that reduce protection, such as fewer namespaces or a shorter retention; --yes doesn't include
     /// this
     #[arg(long)]
     pub(crate) reduce_protection: bool,
+    /// Request of the vault's Resource Guard that lets the operation through (repeatable): GUARD-ID/KIND/default
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) operation_requests: Vec<aksbackup_shared::ids::ResourceId>,
 }
 
 /// Flags of `grant`.

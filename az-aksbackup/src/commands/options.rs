@@ -18,6 +18,7 @@ pub(crate) fn prepare(cli: &Cli, subjects: &[String]) -> PrepareOptions {
         subjects: subjects.to_vec(),
         recreate_storage: false,
         irreversible: Irreversible::Unconfirmed,
+        requests: cli.command.operation_requests(),
         folder: folder(cli),
     }
 }
@@ -62,8 +63,11 @@ pub(crate) fn grant(cli: &Cli, roles: &RoleArgs, write: WriteArgs) -> GrantOptio
 }
 
 /// For `protect`.
-pub(crate) fn protect(without_verification: bool) -> ProtectOptions {
-    ProtectOptions { without_verification }
+pub(crate) fn protect(cli: &Cli, without_verification: bool) -> ProtectOptions {
+    ProtectOptions {
+        without_verification,
+        requests: cli.command.operation_requests(),
+    }
 }
 
 /// For `backup`.
@@ -78,5 +82,6 @@ pub(crate) fn backup(args: &BackupArgs) -> BackupOptions {
 pub(crate) fn teardown(args: &TeardownArgs) -> TeardownOptions {
     TeardownOptions {
         delete_backups: args.delete_backups.clone(),
+        requests: args.reduce.operation_requests.clone(),
     }
 }

@@ -16,6 +16,7 @@ use crate::arm::vaults::{self, NewVault, Vault};
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
 use crate::checks::drift;
+use crate::checks::guard::Guard;
 use crate::checks::policy::{self, Facts};
 use crate::checks::policy_file::{self, Asked};
 use crate::checks::vault_drift;
@@ -54,6 +55,8 @@ pub(crate) struct Seen {
     target: Target,
     group: Sight<Group>,
     vault: Option<Vault>,
+    /// The Resource Guard of the vault, where the vault is to protect less.
+    guard: Option<Guard>,
     /// The policy that exists.
     policy: Option<Facts>,
     /// What is to be said of it.
@@ -83,6 +86,7 @@ impl Step for VaultAndPolicy {
             vaults::vault(reader, &vault_id),
             vaults::policy(reader, &policy_id),
         );
+        let vault = vault?;
         let (policy, asked) = (policy?, policy_file::asked(&target.policy, &self.options.folder));
         // A refused file is never only a remark: it may have been exchanged after it was confirmed.
         let asked = match asked {
@@ -99,7 +103,8 @@ impl Step for VaultAndPolicy {
         let policy = policy.map(|own| policy::facts(&own, policy_id.name())).transpose()?;
         Ok(Seen {
             group: Sight::of(group)?,
-            vault: vault?,
+            guard: settings::guard(reader, &target, vault.as_ref()).await?,
+            vault,
             policy,
             remark,
             new_policy,
@@ -119,7 +124,10 @@ impl Step for VaultAndPolicy {
             }
         }
         vault_drift::coherent(&seen.target.vault)?;
-        let updates = settings::updates(seen, &self.options.irreversible, self.written.get())?;
+        let updates = settings::updates(seen, &self.options, self.written.get())?;
+        if let Some(turn) = settings::guarded(seen, &updates, &self.options) {
+            return Ok(Decision::Blocked(changes(seen), vec![turn]));
+        }
         let mut changes = changes(seen);
         changes.extend(updates.into_iter().map(VaultChange::Update));
         Ok(match changes.is_empty() {

@@ -8,15 +8,18 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::Target;
-use aksbackup_shared::step::{ChangeNote, Right};
+use aksbackup_shared::step::{ChangeNote, Right, Turn};
 use serde_json::Value;
 
 use super::Seen;
 use crate::arm::answer::Answer;
-use crate::arm::client::Writer;
+use crate::arm::client::{Reader, Writer};
+use crate::arm::guards;
 use crate::arm::vaults::{self, Vault};
+use crate::checks::guard::{self, Critical, Guard};
 use crate::checks::vault_drift::{self, Difference, IRREVERSIBLE};
 use crate::steps::confirm::Named;
+use crate::steps::options::PrepareOptions;
 use crate::target_ids;
 
 /// What the person says to changes that can never be changed back.
@@ -110,6 +113,7 @@ pub(crate) struct Update {
     differences: Vec<Difference>,
     /// Whether they can never be changed back.
     pub(super) lasting: bool,
+    requests: Vec<ResourceId>,
 }
 
 impl Update {
@@ -137,7 +141,8 @@ impl Update {
                 .because("it does not exist any more")
                 .err();
         };
-        let properties = vault_drift::properties(&live, &self.differences);
+        let mut properties = vault_drift::properties(&live, &self.differences);
+        guards::add(&mut properties, &self.requests);
         vaults::update(writer, &self.vault, &properties).await
     }
 }
@@ -146,7 +151,7 @@ impl Update {
 ///
 /// # Errors
 /// Exit 2: no one agreed to what can't be reverted. Exit 1: Azure accepted a change and didn't make it.
-pub(super) fn updates(seen: &Seen, irreversible: &Irreversible, written: Written) -> Outcome<Vec<Update>> {
+pub(super) fn updates(seen: &Seen, options: &PrepareOptions, written: Written) -> Outcome<Vec<Update>> {
     let vault = target_ids::vault(&seen.target);
     let blank = Vault::default();
     let own = seen.vault.as_ref();
@@ -166,19 +171,44 @@ pub(super) fn updates(seen: &Seen, irreversible: &Irreversible, written: Written
         return not_made(&vault, &unmade).err();
     }
     if !lasting.is_empty() {
-        irreversible.must_cover(&vault, &lasting)?;
+        options.irreversible.must_cover(&vault, &lasting)?;
     }
     let others = if written.others { Vec::new() } else { others };
-    let both = [update(&vault, others, false), update(&vault, lasting, true)];
-    Ok(both.into_iter().flatten().collect())
+    let update = |differences: Vec<Difference>, lasting| {
+        (!differences.is_empty()).then(|| Update {
+            vault: vault.clone(),
+            differences,
+            lasting,
+            requests: options.requests.clone(),
+        })
+    };
+    Ok([update(others, false), update(lasting, true)]
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
-fn update(vault: &ResourceId, differences: Vec<Difference>, lasting: bool) -> Option<Update> {
-    (!differences.is_empty()).then(|| Update {
-        vault: vault.clone(),
-        differences,
-        lasting,
-    })
+/// Returns the turn of the owner of the Resource Guard, if it protects what these updates reduce.
+pub(super) fn guarded(seen: &Seen, updates: &[Update], options: &PrepareOptions) -> Option<Turn> {
+    let reduces = updates.iter().any(|own| !own.note().reduces.is_empty());
+    let guard = seen.guard.as_ref().filter(|_| reduces && options.requests.is_empty())?;
+    let vault = target_ids::vault(&seen.target);
+    Some(guard.turn(&vault, Critical::Vault, "prepare --reduce-protection"))
+}
+
+/// Returns the Resource Guard of the vault, where a setting would be changed to one that protects less.
+///
+/// # Errors
+/// As the read.
+pub(super) async fn guard(reader: &Reader, target: &Target, own: Option<&Vault>) -> Outcome<Option<Guard>> {
+    let reduces = own.is_some_and(|own| {
+        let all = vault_drift::differences(&target.vault, own);
+        all.iter().any(|own| own.reduces.is_some() && own.refused.is_none())
+    });
+    match reduces {
+        true => guard::of_vault(reader, &target_ids::vault(target), own).await,
+        false => Ok(None),
+    }
 }
 
 fn not_made(vault: &ResourceId, unmade: &[&Difference]) -> Failure {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::guards;
 use super::vault_operations::asynchronous;
 use crate::azure::answer::{Answer, Outcome, missing, not_found};
 use crate::azure::call::{Call, Route};
@@ -219,7 +220,11 @@ fn patch(world: &mut World, call: &Call) -> Outcome {
         // Whether Azure merges the members of a group is unverified: what a request leaves out is gone here.
         body["properties"][name] = value.clone();
     }
+    if let Some(properties) = body["properties"].as_object_mut() {
+        properties.remove("resourceGuardOperationRequests");
+    }
     reversible(&before, &body["properties"])?;
+    guards::reducible(world, call, &id(call), (&before, &body["properties"]))?;
     body["properties"]["provisioningState"] = json!("Updating");
     world.put(body.clone(), 0.0);
     Ok(provision(world, call, Answer::ok(spelt(&body))))
