@@ -321,16 +321,29 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// What is said to what protects less; `None` of a command that can't.
+    fn reduce(&self) -> Option<&flags::ReduceArgs> {
+        match self {
+            Self::Prepare(args) => Some(&args.reduce),
+            Self::Protect(args) => Some(&args.reduce),
+            Self::Up(args) => Some(&args.reduce),
+            Self::Apply(args) => Some(&args.reduce),
+            Self::Suspend(args) | Self::Stop(args) => Some(&args.reduce),
+            Self::Teardown(args) => Some(&args.reduce),
+            _ => None,
+        }
+    }
+
     /// Whether the person agrees beforehand that protection is reduced.
     pub(crate) fn reduce_protection(&self) -> bool {
-        match self {
-            Self::Protect(args) => args.reduce.reduce_protection,
-            Self::Up(args) => args.reduce.reduce_protection,
-            Self::Apply(args) => args.reduce.reduce_protection,
-            Self::Suspend(args) | Self::Stop(args) => args.reduce.reduce_protection,
-            Self::Teardown(args) => args.reduce.reduce_protection,
-            _ => false,
-        }
+        self.reduce().is_some_and(|own| own.reduce_protection)
+    }
+
+    /// Returns the requests to a Resource Guard that the person names.
+    pub(crate) fn operation_requests(&self) -> Vec<aksbackup_shared::ids::ResourceId> {
+        self.reduce()
+            .map(|own| own.operation_requests.clone())
+            .unwrap_or_default()
     }
 
     /// Whether what goes on by itself is to be left to itself.

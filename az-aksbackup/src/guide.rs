@@ -1,5 +1,6 @@
 //! The table of contents: each command is a list of steps, in order. What each step does is in its own file.
 
+use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::runner::{Guided, step};
 use std::cell::Cell;
 
@@ -70,7 +71,7 @@ pub(crate) fn restore(options: RestoreOptions, read: &JustRead) -> Steps {
 }
 
 /// What becomes of the backup instance later.
-pub(crate) fn lifecycle(wanted: Wanted) -> Steps {
+pub(crate) fn lifecycle(wanted: Wanted, requests: Vec<ResourceId>) -> Steps {
     let (read, purpose) = (
         JustRead::default(),
         match wanted {
@@ -82,7 +83,7 @@ pub(crate) fn lifecycle(wanted: Wanted) -> Steps {
     );
     vec![
         step(Preflight::new(purpose, &read)),
-        step(Lifecycle::new(wanted, &read)),
+        step(Lifecycle::new((wanted, requests), &read)),
     ]
 }
 
@@ -140,7 +141,10 @@ fn prepared(options: &PrepareOptions, read: &JustRead) -> Steps {
             options: options(),
             read: read(),
         }),
-        step(VaultAndPolicy { options: options() }),
+        step(VaultAndPolicy {
+            options: options(),
+            written: Cell::default(),
+        }),
         step(BackupExtension {
             read: read(),
             written: Cell::default(),

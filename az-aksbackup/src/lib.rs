@@ -29,6 +29,7 @@ use aksbackup_shared::schema::CloudTables;
 use aksbackup_shared::{about, files, guard, handoff, output, process};
 use clap::CommandFactory as _;
 
+use checks::vault_drift::IRREVERSIBLE;
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
 use commands::steps::{Plan, Trust, lifecycle, run_list, run_planned};
@@ -91,12 +92,17 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Prepare(args) => {
             let mut options = options::prepare(cli, &args.subjects);
             options.recreate_storage = args.recreate_storage;
+            options.irreversible = options::irreversible(args.irreversible.as_ref(), args.write.dry_run);
             let (steps, skipped) = args.selection.of(guide::prepare(options))?;
             if let Some(line) = selection::told(&skipped) {
                 cli.common.console().say(line);
             }
             let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
-            let (words, plan) = (args.selection.words(), planned(args.plan_out.as_deref()));
+            let mut words = args.selection.words();
+            if args.irreversible.is_some() {
+                words.push_str(IRREVERSIBLE);
+            }
+            let plan = planned(args.plan_out.as_deref());
             run_planned(cli, ("prepare", &words), args.write.dry_run, trust, steps, plan).await
         }
         Command::Grant(args) => {
@@ -106,7 +112,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             run_planned(cli, ("grant", ""), args.write.dry_run, trust, steps, plan).await
         }
         Command::Protect(args) => {
-            let steps = guide::protect(options::protect(args.without_verification));
+            let steps = guide::protect(options::protect(cli, args.without_verification));
             let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
             let plan = planned(args.plan_out.as_deref());
             run_planned(cli, ("protect", ""), args.write.dry_run, trust, steps, plan).await
@@ -116,10 +122,12 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             run_list(cli, ("backup", ""), args.write.dry_run, Trust::Nothing, steps).await
         }
         Command::Up(args) => {
+            let mut prepare = options::prepare(cli, &args.subjects);
+            prepare.irreversible = options::irreversible(None, args.write.dry_run);
             let steps = guide::up(
-                options::prepare(cli, &args.subjects),
+                prepare,
                 options::grant(cli, &args.roles, args.write),
-                options::protect(args.without_verification),
+                options::protect(cli, args.without_verification),
             );
             let trust = Trust::Known(options::confirm(cli, &args.roles.confirm, args.write.dry_run));
             run_list(cli, ("up", ""), args.write.dry_run, trust, steps).await

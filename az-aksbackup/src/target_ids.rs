@@ -103,6 +103,11 @@ pub(crate) mod tests {
                 redundancy: "LocallyRedundant".into(),
                 soft_delete: "On".into(),
                 soft_delete_days: 14,
+                identity: None,
+                immutability: None,
+                cross_region_restore: None,
+                cross_subscription_restore: None,
+                job_failure_alerts: None,
             },
             policy: PolicyTarget {
                 name: "policy-aks".parse().unwrap(),
@@ -114,9 +119,7 @@ pub(crate) mod tests {
                 file_digest: None,
                 file_vault_tier: false,
             },
-            extension: ExtensionTarget {
-                name: "azure-aks-backup".parse().unwrap(),
-            },
+            extension: ExtensionTarget::new("azure-aks-backup".parse().unwrap()),
             instance: InstanceTarget {
                 name: "aks-instance".parse().unwrap(),
                 friendly_name: "aks".into(),

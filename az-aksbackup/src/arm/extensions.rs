@@ -52,6 +52,12 @@ pub(crate) struct ExtensionProperties {
     pub(crate) error_info: Option<ErrorInfo>,
     /// What its agents report.
     pub(crate) statuses: Option<Vec<Status>>,
+    /// Whether Azure upgrades minor versions.
+    pub(crate) auto_upgrade_minor_version: Option<bool>,
+    /// Where upgrades come from, in any case.
+    pub(crate) release_train: Option<String>,
+    /// The version that it was told to stay at.
+    pub(crate) version: Option<String>,
     /// The version that runs.
     pub(crate) current_version: Option<String>,
     /// Where it is installed.
@@ -105,7 +111,28 @@ pub(crate) struct AssignedIdentity {
     pub(crate) resource_id: Option<ResourceId>,
 }
 
+/// How an extension is upgraded; what is `None` isn't said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Upgrades {
+    /// Whether minor versions are upgraded.
+    pub(crate) automatic: Option<bool>,
+    /// Where they come from.
+    pub(crate) train: Option<String>,
+    /// The version that it stays at.
+    pub(crate) version: Option<String>,
+}
+
 impl Extension {
+    /// Returns how it is upgraded, with the version that runs where it wasn't told to stay at one.
+    pub(crate) fn upgrades(&self) -> Upgrades {
+        let own = &self.properties;
+        Upgrades {
+            automatic: own.auto_upgrade_minor_version,
+            train: own.release_train.clone(),
+            version: own.version.clone().or_else(|| own.current_version.clone()),
+        }
+    }
+
     /// Whether it is Azure Backup's. Its name does not matter, and Azure does not keep the case of types.
     pub(crate) fn is_backup(&self) -> bool {
         let kind = self.properties.extension_type.as_deref().unwrap_or_default();
@@ -189,9 +216,10 @@ pub(crate) async fn extension(reader: &Reader, extension: &ResourceId) -> Outcom
 pub(crate) async fn install(
     writer: &Writer,
     extension: &ResourceId,
-    settings: &BTreeMap<String, String>,
+    (settings, upgrades): (&BTreeMap<String, String>, &Upgrades),
 ) -> Outcome<Answer> {
-    let body = body(settings);
+    let mut body = body(settings);
+    upgrade(&mut body, upgrades);
     writer.put(extension.as_str(), versions::EXTENSIONS, &body, None).await
 }
 
@@ -210,10 +238,29 @@ pub(crate) fn body(settings: &BTreeMap<String, String>) -> Value {
 pub(crate) async fn set(
     writer: &Writer,
     extension: &ResourceId,
-    settings: &BTreeMap<String, String>,
+    (settings, upgrades): (&BTreeMap<String, String>, &Upgrades),
 ) -> Outcome<Answer> {
-    let body = json!({ "properties": { "configurationSettings": settings } });
+    let mut body = json!({ "properties": { "configurationSettings": settings } });
+    if upgrades.automatic == Some(true) {
+        // With a version, Azure rejects automatic upgrades.
+        body["properties"]["version"] = Value::Null;
+    }
+    upgrade(&mut body, upgrades);
     writer.patch(extension.as_str(), versions::EXTENSIONS, &body).await
+}
+
+/// Adds to a body how the extension is upgraded.
+fn upgrade(body: &mut Value, upgrades: &Upgrades) {
+    let own = &mut body["properties"];
+    if let Some(automatic) = upgrades.automatic {
+        own["autoUpgradeMinorVersion"] = json!(automatic);
+    }
+    if let Some(train) = &upgrades.train {
+        own["releaseTrain"] = json!(train);
+    }
+    if let Some(version) = &upgrades.version {
+        own["version"] = json!(version);
+    }
 }
 
 /// The identity as newer api-versions name it.

@@ -2,10 +2,11 @@
 
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::ResourceId;
+use serde_json::Value;
 
 use crate::arm::answer::Answer;
 use crate::arm::client::Writer;
-use crate::arm::versions;
+use crate::arm::{guards, versions};
 
 /// A request to a vault. Each can be sent twice: of an instance that is protected, resuming is answered with 200 (recorded).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +45,18 @@ impl Act {
     }
 }
 
-/// Asks a vault for `act` on its instance called `name`. Neither az nor the definitions send a body.
-pub(crate) async fn ask(writer: &Writer, vault: &ResourceId, name: &str, act: Act) -> Outcome<Answer> {
+/// Asks a vault for `act` on its instance called `name`. Without requests to a Resource Guard, neither az nor the definitions send a body.
+pub(crate) async fn ask(
+    writer: &Writer,
+    (vault, name): (&ResourceId, &str),
+    act: Act,
+    requests: &[ResourceId],
+) -> Outcome<Answer> {
     let path = act.path(vault, name);
-    writer.post(&path, versions::DATA_PROTECTION, None).await
+    let mut body = Value::Null;
+    if matches!(act, Act::Suspend | Act::Stop) {
+        guards::add(&mut body, requests);
+    }
+    let body = Some(&body).filter(|body| !body.is_null());
+    writer.post(&path, versions::DATA_PROTECTION, body).await
 }

@@ -14,6 +14,7 @@ pub(crate) mod clusters;
 pub(crate) mod error;
 pub(crate) mod extensions;
 pub(crate) mod groups;
+pub(crate) mod guards;
 pub(crate) mod identities;
 pub(crate) mod inventory;
 pub(crate) mod lifecycle;

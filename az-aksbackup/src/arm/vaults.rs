@@ -16,7 +16,7 @@ use crate::arm::{registered, versions};
 pub(crate) const KIND: &str = "Microsoft.DataProtection/backupVaults";
 
 /// A Backup vault.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Vault {
     /// Its region as Azure writes it.
     pub(crate) location: String,
@@ -50,6 +50,10 @@ pub(crate) struct VaultProperties {
     pub(crate) storage_settings: Option<Vec<StorageSetting>>,
     /// Soft delete and immutability.
     pub(crate) security_settings: Option<Value>,
+    /// Restores to other regions and subscriptions.
+    pub(crate) feature_settings: Option<Value>,
+    /// Alerts.
+    pub(crate) monitoring_settings: Option<Value>,
     /// Whether a Resource Guard has to permit what reduces protection.
     pub(crate) is_vault_protected_by_resource_guard: Option<bool>,
 }
@@ -71,18 +75,30 @@ pub(crate) struct NewVault {
     pub(crate) policy: ResourceId,
     /// Its region.
     pub(crate) region: Region,
+    /// A user-assigned identity that it gets besides its own.
+    pub(crate) identity: Option<ResourceId>,
     /// `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`.
     pub(crate) redundancy: String,
     /// `On` or `Off`.
     pub(crate) soft_delete: String,
     /// Days that deleted backups are kept.
     pub(crate) soft_delete_days: u32,
+    /// Further groups of settings.
+    pub(crate) settings: Value,
 }
 
 impl Vault {
     /// Principal of its system-assigned identity.
     pub(crate) fn principal(&self) -> Option<&PrincipalId> {
         self.identity.as_ref()?.principal_id.as_ref()
+    }
+
+    /// Returns the principal that protects a cluster: that of the user-assigned identity which the target names, else its own.
+    pub(crate) fn principal_of(&self, identity: Option<&ResourceId>) -> Option<PrincipalId> {
+        match identity {
+            Some(id) => self.assigned(id.as_str()),
+            None => self.principal().cloned(),
+        }
     }
 
     /// The IDs of its user-assigned identities.
@@ -126,6 +142,17 @@ impl Vault {
             .as_str()
     }
 
+    /// Returns the state of a feature; `None` where Azure doesn't report it.
+    pub(crate) fn feature(&self, settings: &str) -> Option<&str> {
+        self.properties.feature_settings.as_ref()?[settings]["state"].as_str()
+    }
+
+    /// Returns whether it raises alerts for failed jobs; `None` where Azure doesn't report it.
+    pub(crate) fn alerts(&self) -> Option<&str> {
+        let settings = self.properties.monitoring_settings.as_ref()?;
+        settings["azureMonitorAlertSettings"]["alertsForAllJobFailures"].as_str()
+    }
+
     /// Its redundancy.
     pub(crate) fn redundancy(&self) -> Option<&str> {
         self.properties.storage_settings.as_ref()?.first()?.kind.as_deref()
@@ -167,27 +194,54 @@ pub(crate) fn vault_body(vault: &ResourceId, new: &NewVault) -> Value {
     if !new.soft_delete.eq_ignore_ascii_case("Off") {
         soft_delete["retentionDurationInDays"] = json!(new.soft_delete_days);
     }
-    json!({
+    let mut body = json!({
         "location": new.region.as_str(),
         "tags": new.origin.of_vault(vault, &new.policy),
-        "identity": { "type": "SystemAssigned" },
+        "identity": identity(true, new.identity.iter().map(ResourceId::as_str)),
         "properties": {
             "storageSettings": [{ "datastoreType": "VaultStore", "type": new.redundancy }],
             "securitySettings": { "softDeleteSettings": soft_delete },
         },
-    })
+    });
+    for (group, settings) in new.settings.as_object().into_iter().flatten() {
+        for (name, value) in settings.as_object().into_iter().flatten() {
+            body["properties"][group][name] = value.clone();
+        }
+    }
+    body
 }
 
-/// Enables the system-assigned identity of a vault and keeps its user-assigned ones: Azure removes those that a request
-/// leaves out, and with them the access of every backup instance that uses them.
-pub(crate) async fn add_identity(writer: &Writer, vault: &ResourceId, assigned: &[String]) -> Outcome<Answer> {
-    let kept: Map<String, Value> = assigned.iter().map(|id| (id.clone(), json!({}))).collect();
-    let identity = match kept.is_empty() {
-        true => json!({ "type": "SystemAssigned" }),
-        false => json!({ "type": "SystemAssigned,UserAssigned", "userAssignedIdentities": kept }),
-    };
-    let body = json!({ "identity": identity });
+/// A vault's `properties`; `None` where there is no such vault.
+pub(crate) async fn properties(reader: &Reader, vault: &ResourceId) -> Outcome<Option<Value>> {
+    let body = registered::or_nothing(reader.get::<Value>(vault.as_str(), versions::DATA_PROTECTION).await)?;
+    Ok(body.map(|mut body| body["properties"].take()))
+}
+
+/// Sets these groups of settings and leaves all others as they are.
+pub(crate) async fn update(writer: &Writer, vault: &ResourceId, properties: &Value) -> Outcome<Answer> {
+    let body = json!({ "properties": properties });
     writer.patch(vault.as_str(), versions::BACKUP_VAULT_WRITE, &body).await
+}
+
+/// Sets the identities of a vault: its own, where it is `system`, and user-assigned ones. Azure removes those that a request leaves out, and
+/// with them the access of every backup instance that uses them, so that `assigned` has all of them.
+pub(crate) async fn set_identities(
+    writer: &Writer,
+    vault: &ResourceId,
+    (system, assigned): (bool, &[String]),
+) -> Outcome<Answer> {
+    let body = json!({ "identity": identity(system, assigned.iter().map(String::as_str)) });
+    writer.patch(vault.as_str(), versions::BACKUP_VAULT_WRITE, &body).await
+}
+
+/// The identities of a vault as a request has them.
+fn identity<'a>(system: bool, assigned: impl Iterator<Item = &'a str>) -> Value {
+    let all: Map<String, Value> = assigned.map(|id| (id.to_owned(), json!({}))).collect();
+    match (system, all.is_empty()) {
+        (_, true) => json!({ "type": "SystemAssigned" }),
+        (true, false) => json!({ "type": "SystemAssigned,UserAssigned", "userAssignedIdentities": all }),
+        (false, false) => json!({ "type": "UserAssigned", "userAssignedIdentities": all }),
+    }
 }
 
 /// A policy's `properties`; `None` where there is no such policy, or no vault.

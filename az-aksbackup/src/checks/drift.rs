@@ -42,6 +42,8 @@ pub(crate) enum Setting {
     Policy,
     /// The resource group for disk snapshots.
     SnapshotGroup,
+    /// The identity that the vault protects with.
+    Identity,
     /// The name that the portal shows.
     FriendlyName,
     /// The namespaces that are backed up.
@@ -78,6 +80,7 @@ impl Setting {
         match self {
             Self::Policy => "policy",
             Self::SnapshotGroup => "snapshot resource group",
+            Self::Identity => "vault identity",
             Self::FriendlyName => "friendly name",
             Self::Included => "included namespaces",
             Self::Excluded => "excluded namespaces",
@@ -100,6 +103,16 @@ impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (what, live, wanted) = (self.setting.words(), &self.live, &self.wanted);
         write!(f, "{what}: {live} (the target says {wanted})")
+    }
+}
+
+/// The system-assigned identity of the vault.
+const OWN_IDENTITY: &str = "the vault's own";
+
+impl Difference {
+    /// Returns whether `protect` leaves it: Azure can't change it, or the target says nothing of it.
+    pub(crate) fn is_left(&self) -> bool {
+        self.setting == Setting::SnapshotGroup || self.setting == Setting::Identity && self.wanted == OWN_IDENTITY
     }
 }
 
@@ -202,6 +215,14 @@ pub(crate) fn of_instance(target: &Target, own: &Instance) -> Vec<Difference> {
     );
     if !live.is_empty() && !same(live, group.as_str()) {
         all.push(difference(Setting::SnapshotGroup, last(live), group.name()));
+    }
+    match (own.assigned_identity(), &target.vault.identity) {
+        (Some(live), Some(wanted)) if !same(live, wanted.as_str()) => {
+            all.push(difference(Setting::Identity, last(live), wanted.name()));
+        }
+        (None, Some(wanted)) => all.push(difference(Setting::Identity, OWN_IDENTITY, wanted.name())),
+        (Some(live), None) => all.push(difference(Setting::Identity, live, OWN_IDENTITY)),
+        (Some(_), Some(_)) | (None, None) => {}
     }
     if let Some(live) = own.properties.friendly_name.as_deref()
         && live != target.instance.friendly_name

@@ -2,12 +2,13 @@
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::command_line::az;
+use aksbackup_shared::command_line::{Fix, az};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::ResourceId;
 
 use crate::arm::extensions::{self, Extension};
 use crate::arm::storage::Account;
+use crate::checks::extension_drift;
 use crate::checks::extension_settings::{self, ACCOUNT, BUCKET, Stored, TENANT, USE_AAD};
 use crate::checks::reinstallation::decision;
 use crate::checks::sole_extension::sole;
@@ -41,6 +42,9 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         keyless(view, own),
         tenant(view, own),
     ]
+    .into_iter()
+    .chain(settings(view, own))
+    .collect()
 }
 
 /// The checks of an extension that was there before anything was set up: those in which `prepare` stops.
@@ -107,6 +111,28 @@ fn state(view: &View, own: &Extension) -> Check {
     Check::warning(LINK, NAME, says, fix!["wait for it: ", az("prepare")])
         .because(fact)
         .proves("EXT-HELM-BUSY")
+}
+
+/// Whether the extension has the settings of the target. Without a target, none are asked for.
+fn settings(view: &View, own: &Extension) -> Option<Check> {
+    const NAME: &str = "settings of the extension";
+    let target = &view.target()?.extension;
+    if let Err(failure) = extension_drift::coherent(target, Some(own)) {
+        let check = Check::error(LINK, NAME, failure.what, Fix::joined(failure.hints));
+        return Some(failure.why.into_iter().fold(check, Check::because));
+    }
+    let all = extension_drift::differences(target, own);
+    if all.is_empty() {
+        return Some(Check::ok(LINK, NAME, "match the target"));
+    }
+    let says: Vec<String> = all.iter().map(ToString::to_string).collect();
+    let fix = fix![
+        "to change the extension to match the target: ",
+        az("prepare"),
+        "; to keep the settings in Azure: ",
+        extension_drift::adopting(&all, own)
+    ];
+    Some(Check::error(LINK, NAME, says.join("; "), fix))
 }
 
 /// Whether the settings have the names that the chart reads.

@@ -7,6 +7,7 @@ use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::Target;
 
 use crate::arm::extensions::Extension;
+use crate::checks::extension_drift;
 
 /// Settings by their wire names.
 pub(crate) type Settings = BTreeMap<String, String>;
@@ -27,9 +28,9 @@ pub(crate) const TENANT: &str = "credentials.tenantId";
 
 /// The settings of a new extension.
 pub(crate) fn wanted(target: &Target, blob_endpoint: &str) -> Settings {
-    [storage(target), keys(target, blob_endpoint)]
-        .concat()
-        .into_iter()
+    let own = [storage(target), keys(target, blob_endpoint)].concat();
+    own.into_iter()
+        .chain(extension_drift::resources(&target.extension))
         .collect()
 }
 

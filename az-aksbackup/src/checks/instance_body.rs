@@ -11,7 +11,7 @@ use crate::target_ids;
 /// The `properties` of the target's backup instance. Azure Backup refuses a cluster without `dataSourceSetInfo`, although
 /// its definition calls that optional.
 pub(crate) fn properties(target: &Target) -> Value {
-    json!({
+    let mut properties = json!({
         "objectType": "BackupInstance",
         "friendlyName": target.instance.friendly_name,
         "dataSourceInfo": datasource(&target.cluster, target, "Datasource"),
@@ -27,7 +27,19 @@ pub(crate) fn properties(target: &Target) -> Value {
                 "backupDatasourceParametersList": [parameters(target)],
             },
         },
-    })
+    });
+    identify(&mut properties, target);
+    properties
+}
+
+/// Names the identity that the vault protects with, where it isn't its own: as in recorded instances of disks
+/// (test_dataprotection_backup_instance_uami_create_update).
+fn identify(properties: &mut Value, target: &Target) {
+    if let Some(identity) = &target.vault.identity {
+        properties["identityDetails"] = json!({
+            "useSystemAssignedIdentity": false, "userAssignedIdentityArmUrl": identity.as_str(),
+        });
+    }
 }
 
 /// Returns a cluster as Azure Backup names it.
@@ -62,6 +74,7 @@ pub(crate) fn updated(live: &Value, target: &Target) -> Value {
             properties[member] = datasource(&target.cluster, target, kind);
         }
     }
+    identify(properties, target);
     let policy = &mut properties["policyInfo"];
     policy["policyId"] = json!(target_ids::policy(target).as_str());
     let lists = &mut policy["policyParameters"]["backupDatasourceParametersList"];

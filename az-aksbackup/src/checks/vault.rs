@@ -13,6 +13,7 @@ use crate::arm::vaults::Vault;
 use crate::checks::drift;
 use crate::checks::policy::{self, Facts};
 use crate::checks::policy_file::Compared;
+use crate::checks::vault_drift;
 use crate::checks::vault_rules;
 use crate::checks::view::{Seen, View};
 
@@ -41,6 +42,30 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         identity(view, &name, vault),
         policy(view),
     ]
+    .into_iter()
+    .chain(settings(view, vault))
+    .collect()
+}
+
+/// Whether the vault has the settings of the target. Without a target, none are asked for.
+fn settings(view: &View, vault: &Vault) -> Option<Check> {
+    const NAME: &str = "settings of the vault";
+    let target = &view.target()?.vault;
+    if let Err(failure) = vault_drift::coherent(target) {
+        let check = Check::error(LINK, NAME, failure.what, Fix::joined(failure.hints));
+        return Some(failure.why.into_iter().fold(check, Check::because));
+    }
+    let all = vault_drift::differences(target, vault);
+    if all.is_empty() {
+        return Some(Check::ok(LINK, NAME, "match the target"));
+    }
+    let says: Vec<String> = all.iter().map(ToString::to_string).collect();
+    Some(Check::error(
+        LINK,
+        NAME,
+        says.join("; "),
+        Fix::joined(vault_drift::hints(&all)),
+    ))
 }
 
 fn state(name: &str, vault: &Vault) -> Check {
@@ -49,11 +74,15 @@ fn state(name: &str, vault: &Vault) -> Check {
     let fact = format!("properties.provisioningState = {state}");
     let soft = vault.soft_delete().unwrap_or("unknown");
     let immutable = vault.immutability().unwrap_or("Disabled");
+    let alerts = vault.alerts();
+    let alerts = alerts
+        .map(|own| format!(", alerts for failed jobs {own}"))
+        .unwrap_or_default();
     match state {
         "Succeeded" => Check::ok(
             LINK,
             NAME,
-            format!("{name} exists, soft delete {soft}, immutability {immutable}"),
+            format!("{name} exists, soft delete {soft}, immutability {immutable}{alerts}"),
         ),
         "Failed" => Check::error(
             LINK,
@@ -124,7 +153,26 @@ fn identity(view: &View, name: &str, vault: &Vault) -> Check {
         .because(format!("identity.userAssignedIdentities[{id}].principalId isn't set"))
         .proves("VLT-UAMI-GONE")
     };
-    let assigned = view.instance().and_then(Instance::assigned_identity);
+    let instance = view.instance();
+    if let (None, Some(id)) = (
+        instance,
+        view.target().and_then(|target| target.vault.identity.as_ref()),
+    ) {
+        return match vault.assigned(id.as_str()) {
+            Some(own) => Check::ok(LINK, NAME, format!("identity {} is assigned", id.name()))
+                .because(format!("identity.userAssignedIdentities[{id}].principalId = {own}")),
+            None => {
+                let says = format!("vault {name} doesn't have identity {id}");
+                Check::error(
+                    LINK,
+                    NAME,
+                    says,
+                    fix![az("prepare"), ", then grant, because its principal is new"],
+                )
+            }
+        };
+    }
+    let assigned = instance.and_then(Instance::assigned_identity);
     if let Some(id) = assigned.filter(|id| vault.assigned(id).is_none()) {
         return gone(id);
     }

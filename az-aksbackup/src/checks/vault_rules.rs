@@ -58,11 +58,6 @@ pub(crate) fn evidence(target: &Target, vault: Option<&Vault>) -> String {
             vault.redundancy().unwrap_or_default(),
             &target.vault.redundancy,
         );
-        differs(
-            "soft delete",
-            vault.soft_delete().unwrap_or_default(),
-            &target.vault.soft_delete,
-        );
     }
     text
 }

@@ -268,9 +268,11 @@ impl View {
     /// The principal that the vault works as: its own identity, or the one that the instance names.
     pub(crate) fn vault_principal(&self) -> Option<PrincipalId> {
         let vault = self.vault.here()?;
-        match self.instance().and_then(Instance::assigned_identity) {
-            Some(id) => vault.assigned(id),
-            None => vault.principal().cloned(),
+        let identity = self.target().and_then(|target| target.vault.identity.as_ref());
+        match self.instance().map(Instance::assigned_identity) {
+            Some(Some(id)) => vault.assigned(id),
+            Some(None) => vault.principal().cloned(),
+            None => vault.principal_of(identity),
         }
     }
 

@@ -21,12 +21,18 @@ pub(crate) struct PrepareArgs {
     /// recovered afterwards
     #[arg(long)]
     pub(crate) recreate_storage: bool,
+    /// Backup vault to change permanently, for example to lock its immutability; must match the state file
+    #[arg(long, value_name = "RESOURCE-GROUP/VAULT")]
+    pub(crate) irreversible: Option<Named>,
     /// File to save the plan of --dry-run to, for `apply`
-    #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with_all = ["subjects", "only", "skip", "recreate_storage"])]
+    #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with_all = ["subjects", "only", "skip", "recreate_storage", "irreversible"])]
     pub(crate) plan_out: Option<PathBuf>,
     /// What gets access.
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,
+    /// What protects less.
+    #[command(flatten)]
+    pub(crate) reduce: ReduceArgs,
     /// Flags of writing commands.
     #[command(flatten)]
     pub(crate) write: WriteArgs,
@@ -66,12 +72,15 @@ pub(crate) struct ConfirmArgs {
 }
 
 /// Agreement to what protects less.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReduceArgs {
     /// Agree to changes that reduce protection, such as fewer namespaces or a shorter retention; --yes doesn't include
     /// this
     #[arg(long)]
     pub(crate) reduce_protection: bool,
+    /// Request of the vault's Resource Guard that lets the operation through (repeatable): GUARD-ID/KIND/default
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) operation_requests: Vec<aksbackup_shared::ids::ResourceId>,
 }
 
 /// Flags of `grant`.

@@ -34,7 +34,7 @@ pub(crate) async fn run(cli: &Cli, args: &ApplyArgs) -> Outcome<Exit> {
         Some("protect") => (
             "protect",
             Trust::Known(confirm),
-            guide::protect(options::protect(false)),
+            guide::protect(options::protect(cli, false)),
         ),
         _ => {
             return Failure::new(

@@ -119,7 +119,7 @@ async fn mend(cli: &Cli, args: &DoctorFlags, remedy: Remedy) -> Outcome<Exit> {
             run_list(cli, ("grant", ""), false, Trust::Named(confirm), steps).await
         }
         Remedy::Protect => {
-            let steps = guide::protect(options::protect(false));
+            let steps = guide::protect(options::protect(cli, false));
             run_list(cli, ("protect", ""), false, Trust::Known(confirm), steps).await
         }
         Remedy::Configure | Remedy::Backup => {

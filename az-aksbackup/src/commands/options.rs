@@ -4,19 +4,39 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{BackupArgs, Cli, ConfirmArgs, RoleArgs, TeardownArgs, WriteArgs};
 use crate::guide::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions, TeardownOptions};
-use crate::steps::confirm::Confirm;
+use crate::steps::confirm::{Confirm, Named};
+use crate::steps::step03_vault_and_policy::settings::Irreversible;
 
 /// The folder of the state file.
 pub(crate) fn folder(cli: &Cli) -> PathBuf {
     cli.common.state.parent().unwrap_or_else(|| Path::new("")).to_owned()
 }
 
-/// For `prepare`.
+/// For `prepare`, which changes nothing for good.
 pub(crate) fn prepare(cli: &Cli, subjects: &[String]) -> PrepareOptions {
     PrepareOptions {
         subjects: subjects.to_vec(),
         recreate_storage: false,
+        irreversible: Irreversible::Unconfirmed,
+        requests: cli.command.operation_requests(),
         folder: folder(cli),
+    }
+}
+
+/// For a look at the steps of `prepare`.
+pub(crate) fn shown(cli: &Cli) -> PrepareOptions {
+    PrepareOptions {
+        irreversible: Irreversible::Shown,
+        ..prepare(cli, &[])
+    }
+}
+
+/// What `--irreversible` says, where a dry run shows everything.
+pub(crate) fn irreversible(named: Option<&Named>, dry_run: bool) -> Irreversible {
+    match (dry_run, named) {
+        (true, _) => Irreversible::Shown,
+        (false, Some(named)) => Irreversible::Confirmed(named.clone()),
+        (false, None) => Irreversible::Unconfirmed,
     }
 }
 
@@ -43,8 +63,11 @@ pub(crate) fn grant(cli: &Cli, roles: &RoleArgs, write: WriteArgs) -> GrantOptio
 }
 
 /// For `protect`.
-pub(crate) fn protect(without_verification: bool) -> ProtectOptions {
-    ProtectOptions { without_verification }
+pub(crate) fn protect(cli: &Cli, without_verification: bool) -> ProtectOptions {
+    ProtectOptions {
+        without_verification,
+        requests: cli.command.operation_requests(),
+    }
 }
 
 /// For `backup`.
@@ -59,5 +82,6 @@ pub(crate) fn backup(args: &BackupArgs) -> BackupOptions {
 pub(crate) fn teardown(args: &TeardownArgs) -> TeardownOptions {
     TeardownOptions {
         delete_backups: args.delete_backups.clone(),
+        requests: args.reduce.operation_requests.clone(),
     }
 }

@@ -120,7 +120,7 @@ fn beginning(cli: &Cli, cluster: &ResourceId, other: Option<&ResourceId>) -> Tur
 /// As [`session::open`].
 pub(crate) async fn seen(cli: &Cli, recorded: &State) -> Outcome<Vec<Row>> {
     let session = session::on(cli, recorded.clone(), false).await?;
-    let report = look(&mut guide::status(options::prepare(cli, &[])), &session).await;
+    let report = look(&mut guide::status(options::shown(cli)), &session).await;
     session.console.clear();
     report.in_time()?;
     let (report, state) = (&report, &session.state());

@@ -88,7 +88,14 @@ pub(crate) async fn lifecycle(cli: &Cli, wanted: Wanted, args: &LifecycleArgs) -
         true => Trust::Reduced(confirm),
         false => Trust::Known(confirm),
     };
-    run_list(cli, (wanted.command(), ""), dry_run, trust, guide::lifecycle(wanted)).await
+    run_list(
+        cli,
+        (wanted.command(), ""),
+        dry_run,
+        trust,
+        guide::lifecycle(wanted, cli.command.operation_requests()),
+    )
+    .await
 }
 
 /// What becomes of a plan, or what it has to be.

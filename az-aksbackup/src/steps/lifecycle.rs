@@ -9,7 +9,7 @@
 
 use std::cell::Cell;
 
-use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
@@ -21,19 +21,27 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step,
 use crate::arm::backups::{self, Instance, Job, JobState};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::lifecycle::{self, Act};
-use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
+use crate::arm::{vaults, versions};
+use crate::checks::guard::{self, Critical, Guard};
 use crate::checks::protection::{self, Pause, Protection};
 use crate::platform::{self, Azure};
+use crate::steps::confirm::REDUCED;
 use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::options::Wanted;
 use crate::steps::turns;
 use crate::target_ids;
 
+mod failures;
+
+use failures::{ambiguous, stopped};
+
 /// Brings the backup instance of the cluster into a state.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     wanted: Wanted,
+    /// The requests to a Resource Guard.
+    requests: Vec<ResourceId>,
     /// The instances of the cluster as preflight has just seen them.
     instances: Fresh<Vec<Instance>>,
     /// What this run has last asked for: it might not show yet.
@@ -42,9 +50,10 @@ pub(crate) struct Lifecycle {
 
 impl Lifecycle {
     /// Returns the step to what is `wanted`.
-    pub(crate) fn new(wanted: Wanted, read: &JustRead) -> Self {
+    pub(crate) fn new((wanted, requests): (Wanted, Vec<ResourceId>), read: &JustRead) -> Self {
         Self {
             wanted,
+            requests,
             instances: read.instances.clone(),
             asked: Cell::default(),
         }
@@ -60,6 +69,8 @@ pub(crate) struct Seen {
     deleted: Vec<Instance>,
     /// A backup job of the cluster that is running now, where the command would end the backups.
     running: Option<String>,
+    /// The Resource Guard of the vault, where the command would end the backups.
+    guard: Option<Guard>,
     asked: Option<Act>,
 }
 
@@ -149,11 +160,19 @@ impl Step for Lifecycle {
             true => running(reader, &vault, &target).await?,
             false => None,
         };
+        let guard = match self.wanted.reduces() {
+            true => {
+                let own = Sight::of(vaults::vault(reader, &vault).await)?;
+                guard::of_vault(reader, &vault, own.here()).await?
+            }
+            false => None,
+        };
         Ok(Seen {
             target,
             instances,
             deleted,
             running,
+            guard,
             asked: self.asked.get(),
         })
     }
@@ -181,7 +200,8 @@ impl Step for Lifecycle {
 
     async fn apply(&self, writer: &Writer, change: &InstanceAct) -> Outcome<Applied> {
         let title = change.note().summary;
-        let answer = lifecycle::ask(writer, &change.vault, &change.name, change.act).await;
+        let instance = (&change.vault, change.name.as_str());
+        let answer = lifecycle::ask(writer, instance, change.act, &self.requests).await;
         match answer {
             Ok(answer) => {
                 self.asked.set(Some(change.act));
@@ -296,7 +316,24 @@ impl Lifecycle {
                 .hint(fix!["to find the cause: ", az("doctor")]);
             return Decision::Wait(Wait::unless_stuck(why, failure));
         }
+        if let Some(turn) = self.guarded(seen, acts) {
+            return Decision::Blocked(Vec::new(), vec![turn]);
+        }
         Decision::Change(acts.iter().map(|act| request(seen, own, *act)).collect())
+    }
+
+    /// Returns the turn of the owner of the Resource Guard, if it protects the first of these.
+    fn guarded(&self, seen: &Seen, acts: &[Act]) -> Option<Turn> {
+        let critical = match acts.first()? {
+            Act::Suspend => Critical::Suspend,
+            Act::Stop => Critical::Stop,
+            Act::Resume | Act::Undelete => return None,
+        };
+        let guard = seen.guard.as_ref().filter(|own| own.protects(critical))?;
+        let command = format!("{}{REDUCED}", self.wanted.command());
+        self.requests
+            .is_empty()
+            .then(|| guard.turn(&target_ids::vault(&seen.target), critical, &command))
     }
 
     fn absent(&self, target: &Target) -> Failure {
@@ -335,43 +372,6 @@ async fn running(reader: &Reader, vault: &ResourceId, target: &Target) -> Outcom
     let goes_on = |job: &&Job| job.is_of(&target.cluster) && job.is_backup() && job.state() == JobState::Running;
     let job = jobs.here().into_iter().flatten().find(goes_on);
     Ok(job.map(|job| job.id.rsplit('/').next().unwrap_or_default().to_owned()))
-}
-
-/// An instance whose recovery points are kept, and whose backups are to be suspended.
-fn stopped(own: &Instance) -> Failure {
-    Failure::failed(format!(
-        "{} is in state {}",
-        protection::in_vault(own),
-        own.protection()
-    ))
-    .because("its scheduled backups are already stopped, and suspending them would let recovery points expire")
-    .hint(fix![
-        "if that is intended, resume protection first: ",
-        az("resume"),
-        "; then: ",
-        az("suspend")
-    ])
-}
-
-/// More than one instance of the cluster was deleted.
-fn ambiguous(target: &Target, several: &[Instance]) -> Failure {
-    let vault = target_ids::vault(target);
-    let names: Vec<&str> = several.iter().map(|own| own.id.name()).collect();
-    let (group, vault_name) = (vault.resource_group(), vault.name());
-    Failure::failed(format!(
-        "vault {} has {} deleted backup instances of cluster {}",
-        vault.with_group(),
-        several.len(),
-        target.cluster.with_group()
-    ))
-    .because(names.join(", "))
-    .hint(fix![
-        "choose one: ",
-        shell(format!(
-            "az dataprotection backup-instance deleted-backup-instance undelete --backup-instance-name NAME --resource-group {group} \
-             --vault-name {vault_name}"
-        ))
-    ])
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::same;
+use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::Target;
 
 use crate::checks::restore::Criteria;
 use crate::checks::restore_point::Wanted as WantedPoint;
 use crate::steps::confirm::{Confirm, Named};
+use crate::steps::step03_vault_and_policy::settings::Irreversible;
 
 /// What `prepare` was told.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,10 @@ pub(crate) struct PrepareOptions {
     pub(crate) subjects: Vec<String>,
     /// Create an account or container again that existed and is gone.
     pub(crate) recreate_storage: bool,
+    /// What is said to changes of the vault that can't be reverted.
+    pub(crate) irreversible: Irreversible,
+    /// The requests to a Resource Guard.
+    pub(crate) requests: Vec<ResourceId>,
     /// The folder of the state file, which a policy file is relative to.
     pub(crate) folder: PathBuf,
 }
@@ -37,6 +42,8 @@ pub(crate) struct GrantOptions {
 pub(crate) struct ProtectOptions {
     /// Do not wait for the cluster side's report.
     pub(crate) without_verification: bool,
+    /// The requests to a Resource Guard.
+    pub(crate) requests: Vec<ResourceId>,
 }
 
 /// What `backup` was told.

@@ -1,13 +1,13 @@
 //! Step 3, "Create Azure Backup Vault and Policy".
 //!
 //! Stands for `az dataprotection backup-vault create --type SystemAssigned …` and `… backup-policy create --policy …`. The
-//! vault is in the cluster's region and has an identity of its own; its soft delete stays reversible. What exists keeps its
-//! settings: a second PUT would replace them, and Azure does not let a policy for AKS be changed.
+//! vault is in the cluster's region and has an identity of its own; its soft delete stays reversible. What exists gets the settings that
+//! the target has ([`settings`]): a second PUT would replace the others, and Azure does not let a policy for AKS be changed.
 //!
 //! Rights: `Microsoft.DataProtection/backupVaults/{read,write}`, `…/operationStatus/read`, `…/backupPolicies/{read,write}`
 //! on the vault's group.
 
-use std::fmt;
+use std::cell::Cell;
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Group};
@@ -16,8 +16,10 @@ use crate::arm::vaults::{self, NewVault, Vault};
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
 use crate::checks::drift;
+use crate::checks::guard::Guard;
 use crate::checks::policy::{self, Facts};
 use crate::checks::policy_file::{self, Asked};
+use crate::checks::vault_drift;
 use crate::checks::vault_rules;
 use crate::platform::{self, Azure};
 use crate::steps::options::PrepareOptions;
@@ -28,9 +30,15 @@ use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
+use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::{CloudTables, State, Target, VaultTable};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Drift, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, Decision, Drift, Step, Turn, Wait};
+
+mod change;
+pub(crate) mod settings;
+
+pub(crate) use change::VaultChange;
+use settings::{Update, Written};
 
 const NAMESPACE: &str = "Microsoft.DataProtection";
 
@@ -38,6 +46,8 @@ const NAMESPACE: &str = "Microsoft.DataProtection";
 pub(crate) struct VaultAndPolicy {
     /// What `prepare` was told.
     pub(crate) options: PrepareOptions,
+    /// What this run has sent to the vault.
+    pub(crate) written: Cell<Written>,
 }
 
 /// What is there, and what a new policy would be.
@@ -45,117 +55,14 @@ pub(crate) struct Seen {
     target: Target,
     group: Sight<Group>,
     vault: Option<Vault>,
+    /// The Resource Guard of the vault, where the vault is to protect less.
+    guard: Option<Guard>,
     /// The policy that exists.
     policy: Option<Facts>,
     /// What is to be said of it.
     remark: Option<String>,
     /// One that does not exist yet.
     new_policy: Option<Asked>,
-}
-
-/// What can be made.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum VaultChange {
-    /// The vault's group.
-    CreateGroup {
-        group: ResourceId,
-        region: Region,
-        origin: Origin,
-    },
-    /// The vault; `group` where its group has to be made first.
-    CreateVault {
-        vault: ResourceId,
-        new: NewVault,
-        group: Option<Turn>,
-    },
-    /// The system-assigned identity of a vault without one; `assigned` are those of its own, which it keeps.
-    AddIdentity { vault: ResourceId, assigned: Vec<String> },
-    /// The policy; `group` as above.
-    CreatePolicy {
-        policy: ResourceId,
-        vault: ResourceId,
-        asked: Asked,
-        group: Option<Turn>,
-    },
-}
-
-impl VaultChange {
-    fn subscription(&self) -> SubscriptionId {
-        match self {
-            Self::CreateGroup { group: id, .. }
-            | Self::CreateVault { vault: id, .. }
-            | Self::AddIdentity { vault: id, .. }
-            | Self::CreatePolicy { vault: id, .. } => id.subscription(),
-        }
-    }
-}
-
-impl Change for VaultChange {
-    fn note(&self) -> ChangeNote {
-        match self {
-            Self::CreateGroup { group, region, .. } => note(
-                format!("create resource group {} in {region}", group.name()),
-                "Microsoft.Resources/subscriptions/resourceGroups/write",
-                format!("/subscriptions/{}", group.subscription()),
-                Some(group),
-            ),
-            Self::CreateVault { vault, new, .. } => note(
-                format!(
-                    "create Backup vault {} ({}, soft delete {}) in resource group {}, {}",
-                    vault.name(),
-                    new.redundancy,
-                    new.soft_delete,
-                    vault.resource_group(),
-                    new.region
-                ),
-                "Microsoft.DataProtection/backupVaults/write",
-                vault.resource_group_id(),
-                Some(vault),
-            ),
-            Self::AddIdentity { vault, assigned } => note(
-                match assigned.len() {
-                    0 => format!(
-                        "enable a system-assigned identity for Backup vault {}",
-                        vault.with_group()
-                    ),
-                    count => format!(
-                        "enable a system-assigned identity for Backup vault {} (its user-assigned identities are kept: {count})",
-                        vault.with_group()
-                    ),
-                },
-                "Microsoft.DataProtection/backupVaults/write",
-                vault,
-                None,
-            ),
-            Self::CreatePolicy {
-                policy, vault, asked, ..
-            } => ChangeNote {
-                reduces: Vec::new(),
-                warning: (!asked.left_out.is_empty()).then(|| {
-                    format!(
-                        "ignored in the file, because only Azure sets it: {}",
-                        asked.left_out.join(", ")
-                    )
-                }),
-                ..note(
-                    format!("create backup policy {} in vault {}", policy.name(), vault.with_group()),
-                    "Microsoft.DataProtection/backupVaults/backupPolicies/write",
-                    vault,
-                    Some(policy),
-                )
-            },
-        }
-    }
-}
-
-fn note(summary: String, action: &str, scope: impl fmt::Display, creates: Option<&ResourceId>) -> ChangeNote {
-    ChangeNote {
-        reduces: Vec::new(),
-        summary,
-        right: Right::new(action, scope),
-        creates: creates.map(ToString::to_string),
-        warning: None,
-    }
 }
 
 impl Step for VaultAndPolicy {
@@ -179,6 +86,7 @@ impl Step for VaultAndPolicy {
             vaults::vault(reader, &vault_id),
             vaults::policy(reader, &policy_id),
         );
+        let vault = vault?;
         let (policy, asked) = (policy?, policy_file::asked(&target.policy, &self.options.folder));
         // A refused file is never only a remark: it may have been exchanged after it was confirmed.
         let asked = match asked {
@@ -195,7 +103,8 @@ impl Step for VaultAndPolicy {
         let policy = policy.map(|own| policy::facts(&own, policy_id.name())).transpose()?;
         Ok(Seen {
             group: Sight::of(group)?,
-            vault: vault?,
+            guard: settings::guard(reader, &target, vault.as_ref()).await?,
+            vault,
             policy,
             remark,
             new_policy,
@@ -214,7 +123,13 @@ impl Step for VaultAndPolicy {
                 ))));
             }
         }
-        let changes = changes(seen);
+        vault_drift::coherent(&seen.target.vault)?;
+        let updates = settings::updates(seen, &self.options, self.written.get())?;
+        if let Some(turn) = settings::guarded(seen, &updates, &self.options) {
+            return Ok(Decision::Blocked(changes(seen), vec![turn]));
+        }
+        let mut changes = changes(seen);
+        changes.extend(updates.into_iter().map(VaultChange::Update));
         Ok(match changes.is_empty() {
             true => finished(seen),
             false => Decision::Change(changes),
@@ -228,15 +143,35 @@ impl Step for VaultAndPolicy {
                 groups::put_group(writer, group, region, origin).await
             }
             VaultChange::CreateVault { vault, new, .. } => vaults::put_vault(writer, vault, new).await,
-            VaultChange::AddIdentity { vault, assigned } => vaults::add_identity(writer, vault, assigned).await,
+            VaultChange::AddIdentity { vault, assigned } => {
+                vaults::set_identities(writer, vault, (true, assigned)).await
+            }
+            VaultChange::AssignIdentity {
+                vault,
+                added,
+                assigned,
+                system,
+            } => {
+                let all = [assigned.as_slice(), &[added.to_string()]].concat();
+                vaults::set_identities(writer, vault, (*system, &all)).await
+            }
+            VaultChange::Update(update) => {
+                let answer = update.apply(writer).await;
+                self.written.set(self.written.get().with(update));
+                answer
+            }
             VaultChange::CreatePolicy { policy, asked, .. } => {
                 vaults::put_policy(writer, policy, &asked.properties).await
             }
         };
         match (answer, change) {
-            (Ok(answer), VaultChange::CreateVault { vault, .. } | VaultChange::AddIdentity { vault, .. }) => {
-                Ok(answer.applied(writer, title, (vault.to_string(), versions::DATA_PROTECTION)))
-            }
+            (
+                Ok(answer),
+                VaultChange::CreateVault { vault, .. }
+                | VaultChange::AddIdentity { vault, .. }
+                | VaultChange::AssignIdentity { vault, .. }
+                | VaultChange::Update(Update { vault, .. }),
+            ) => Ok(answer.applied(writer, title, (vault.to_string(), versions::DATA_PROTECTION))),
             (Ok(_), VaultChange::CreateGroup { .. } | VaultChange::CreatePolicy { .. }) => Ok(Applied::Done),
             (Err(failure), _) => {
                 let refused = (failure, &["ResourceGroupBeingDeleted"][..], title.as_str());
@@ -246,13 +181,14 @@ impl Step for VaultAndPolicy {
     }
 
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
-        let principal = seen.vault.as_ref().and_then(Vault::principal);
+        let identity = seen.target.vault.identity.as_ref();
+        let principal = seen.vault.as_ref().and_then(|own| own.principal_of(identity));
         let (Some(principal), Some(facts)) = (principal, &seen.policy) else {
             return;
         };
         tables.vault = Some(VaultTable {
             vault: target_ids::vault(&seen.target),
-            principal: principal.clone(),
+            principal,
             policy: target_ids::policy(&seen.target),
             rule: facts.rule.clone(),
             retention_tag: facts.retention_tag.clone(),
@@ -282,7 +218,7 @@ impl Step for VaultAndPolicy {
                 return visible::is_refused(failure).then(|| turns::create_group(group, region));
             }
             VaultChange::CreateVault { group, .. } | VaultChange::CreatePolicy { group, .. } => group.as_ref(),
-            VaultChange::AddIdentity { .. } => None,
+            VaultChange::AddIdentity { .. } | VaultChange::AssignIdentity { .. } | VaultChange::Update(_) => None,
         };
         turns::without_group(group, failure)
             .or_else(|| registration::of_failure(failure, NAMESPACE, &change.subscription()))
@@ -294,16 +230,42 @@ impl Step for VaultAndPolicy {
 fn finished(seen: &Seen) -> Decision<VaultChange> {
     let evidence = vault_rules::evidence(&seen.target, seen.vault.as_ref());
     let differing = seen.policy.iter().flat_map(|own| drift::of_policy(&seen.target, own));
-    let differences: Vec<String> = differing
+    let mut differences: Vec<String> = differing
         .map(|own| own.to_string())
         .chain(seen.remark.clone())
         .collect();
+    let mut hints = match differences.is_empty() {
+        true => Vec::new(),
+        false => drift::policy_hints(&seen.target, seen.policy.as_ref()),
+    };
+    // What is left of the vault's is what Azure can't change.
+    let vault = seen.vault.as_ref();
+    let vault = vault
+        .map(|own| vault_drift::differences(&seen.target.vault, own))
+        .unwrap_or_default();
+    if !vault.is_empty() {
+        differences.extend(vault.iter().map(ToString::to_string));
+        hints.extend(vault_drift::hints(&vault));
+    }
     match differences.is_empty() {
         true => Decision::Done(evidence),
-        false => {
-            let hints = drift::policy_hints(&seen.target, seen.policy.as_ref());
-            Decision::Differs(evidence, Drift::of_target(differences, hints))
-        }
+        false => Decision::Differs(evidence, Drift::of_target(differences, hints)),
+    }
+}
+
+/// The identity that a vault lacks to protect the cluster.
+fn identity_of(target: &Target, own: &Vault) -> Option<VaultChange> {
+    let (vault, assigned) = (target_ids::vault(target), own.assigned_identities());
+    match &target.vault.identity {
+        // One that Entra has no principal of any more is assigned again.
+        Some(added) if own.assigned(added.as_str()).is_none() => Some(VaultChange::AssignIdentity {
+            vault,
+            added: added.clone(),
+            assigned: assigned.into_iter().filter(|id| !same(id, added.as_str())).collect(),
+            system: own.principal().is_some(),
+        }),
+        None if own.principal().is_none() => Some(VaultChange::AddIdentity { vault, assigned }),
+        Some(_) | None => None,
     }
 }
 
@@ -312,11 +274,7 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
     let (vault, region) = (target_ids::vault(target), target.region.clone());
     let mut group = None;
     match &seen.vault {
-        Some(own) if own.principal().is_none() => changes.push(VaultChange::AddIdentity {
-            vault: vault.clone(),
-            assigned: own.assigned_identities(),
-        }),
-        Some(_) => {}
+        Some(own) => changes.extend(identity_of(target, own)),
         None => {
             if seen.group.here().is_none() {
                 let missing = target_ids::vault_group(target);
@@ -331,9 +289,11 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
                 origin: Origin::of(target),
                 policy: target_ids::policy(target),
                 region,
+                identity: target.vault.identity.clone(),
                 redundancy: target.vault.redundancy.clone(),
                 soft_delete: target.vault.soft_delete.clone(),
                 soft_delete_days: target.vault.soft_delete_days,
+                settings: settings::of_new(target),
             };
             changes.push(VaultChange::CreateVault {
                 vault: vault.clone(),

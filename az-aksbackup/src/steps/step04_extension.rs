@@ -21,8 +21,9 @@ use aksbackup_shared::schema::{CloudTables, ExtensionTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 
 use crate::arm::client::{Reader, Writer};
-use crate::arm::extensions::{self, Extension};
+use crate::arm::extensions::{self, Extension, Upgrades};
 use crate::arm::versions;
+use crate::checks::extension_drift::{self, Difference};
 use crate::checks::extension_settings::{self, Settings};
 use crate::checks::reinstallation::{cluster_of, decision};
 use crate::checks::sole_extension::{no_conflict, sole};
@@ -55,13 +56,25 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ExtensionChange {
     /// A new extension.
-    Install { extension: ResourceId, settings: Settings },
+    Install {
+        extension: ResourceId,
+        settings: Settings,
+        upgrades: Upgrades,
+    },
     /// Access without keys for one that points at the right container.
     Rekey { extension: ResourceId, settings: Settings },
+    /// What the target says otherwise, as `steps`, and access without keys where that is missing.
+    Configure {
+        extension: ResourceId,
+        settings: Settings,
+        upgrades: Upgrades,
+        steps: Vec<String>,
+    },
     /// Its settings once more, because of `why`: the cluster's agent installs them again.
     Repair {
         extension: ResourceId,
         settings: Settings,
+        upgrades: Upgrades,
         why: String,
     },
 }
@@ -69,9 +82,10 @@ pub(crate) enum ExtensionChange {
 impl ExtensionChange {
     fn extension(&self) -> &ResourceId {
         match self {
-            Self::Install { extension, .. } | Self::Rekey { extension, .. } | Self::Repair { extension, .. } => {
-                extension
-            }
+            Self::Install { extension, .. }
+            | Self::Rekey { extension, .. }
+            | Self::Configure { extension, .. }
+            | Self::Repair { extension, .. } => extension,
         }
     }
 }
@@ -85,6 +99,14 @@ impl Change for ExtensionChange {
                 format!("configure extension {name} to use Microsoft Entra ID instead of account keys"),
                 None,
                 Some("the extension's pods will restart".to_owned()),
+            ),
+            Self::Configure { steps, .. } => (
+                format!("configure extension {name} ({})", steps.join("; ")),
+                None,
+                Some(
+                    "the extension's pods will restart; a backup or restore that is running at that time will fail"
+                        .to_owned(),
+                ),
             ),
             Self::Repair { why, .. } => (
                 format!("rewrite the settings of extension {name}: {why}"),
@@ -140,11 +162,15 @@ impl Step for BackupExtension {
             .storage
             .as_ref()
             .map(|storage| storage.blob_endpoint.as_str());
-        let Some(extension) = sole(&target.cluster, &seen.extensions)? else {
+        let own = sole(&target.cluster, &seen.extensions)?;
+        extension_drift::coherent(&target.extension, own)?;
+        let Some(extension) = own else {
             let Some(endpoint) = endpoint else { return no_storage() };
-            let settings = extension_settings::wanted(target, endpoint);
-            let extension = target_ids::extension(target);
-            return Ok(Decision::Change(vec![ExtensionChange::Install { extension, settings }]));
+            return Ok(Decision::Change(vec![ExtensionChange::Install {
+                extension: target_ids::extension(target),
+                settings: extension_settings::wanted(target, endpoint),
+                upgrades: extension_drift::upgrades(&target.extension),
+            }]));
         };
         let why = match extension.provisioning_state() {
             "Succeeded" if extension_settings::has_no_storage(extension) => {
@@ -162,34 +188,40 @@ impl Step for BackupExtension {
         };
         no_conflict(target, &seen.extensions)?;
         let Some(endpoint) = endpoint else { return no_storage() };
-        let id = extensions::extension_id(&target.cluster, &extension.name);
-        if let Some(why) = why {
-            let settings = extension_settings::wanted(target, endpoint);
-            let extension = id;
-            return Ok(Decision::Change(vec![ExtensionChange::Repair {
-                extension,
-                settings,
+        match why {
+            Some(why) => Ok(Decision::Change(vec![ExtensionChange::Repair {
+                extension: extensions::extension_id(&target.cluster, &extension.name),
+                settings: extension_settings::wanted(target, endpoint),
+                upgrades: extension_drift::upgrades(&target.extension),
                 why,
-            }]));
+            }])),
+            None => configured(seen, extension, endpoint),
         }
-        let settings = extension_settings::keyless(target, extension, endpoint);
-        if settings.is_empty() {
-            return Ok(Decision::Done(evidence(target, extension)));
-        }
-        Ok(Decision::Change(vec![ExtensionChange::Rekey {
-            extension: id,
-            settings,
-        }]))
     }
 
     async fn apply(&self, writer: &Writer, change: &ExtensionChange) -> Outcome<Applied> {
         let note = change.note();
         let answer = match change {
-            ExtensionChange::Install { extension, settings } => extensions::install(writer, extension, settings).await,
-            ExtensionChange::Rekey { extension, settings }
+            ExtensionChange::Install {
+                extension,
+                settings,
+                upgrades,
+            } => extensions::install(writer, extension, (settings, upgrades)).await,
+            ExtensionChange::Rekey { extension, settings } => {
+                extensions::set(writer, extension, (settings, &Upgrades::default())).await
+            }
+            ExtensionChange::Configure {
+                extension,
+                settings,
+                upgrades,
+                ..
+            }
             | ExtensionChange::Repair {
-                extension, settings, ..
-            } => extensions::set(writer, extension, settings).await,
+                extension,
+                settings,
+                upgrades,
+                ..
+            } => extensions::set(writer, extension, (settings, upgrades)).await,
         };
         match answer {
             Ok(answer) => {
@@ -230,6 +262,7 @@ impl Step for BackupExtension {
         let install = target.map(|target| ExtensionChange::Install {
             extension: target_ids::extension(target),
             settings: BTreeMap::new(),
+            upgrades: Upgrades::default(),
         });
         // Nobody has looked yet: one that somebody else installed is taken.
         let unless_there = |change: &ExtensionChange| ChangeNote {
@@ -239,6 +272,51 @@ impl Step for BackupExtension {
         };
         install.iter().map(unless_there).collect()
     }
+}
+
+/// Decides about an extension that is well: access without keys, and what the target says.
+fn configured(seen: &Seen, own: &Extension, endpoint: &str) -> Outcome<Decision<ExtensionChange>> {
+    let target = &seen.target;
+    let extension = extensions::extension_id(&target.cluster, &own.name);
+    let mut settings = extension_settings::keyless(target, own, endpoint);
+    let differences = extension_drift::differences(&target.extension, own);
+    if differences.is_empty() {
+        return Ok(match settings.is_empty() {
+            true => Decision::Done(evidence(target, own)),
+            false => Decision::Change(vec![ExtensionChange::Rekey { extension, settings }]),
+        });
+    }
+    if seen.written {
+        return not_made(target, own, &differences).err();
+    }
+    let mut steps: Vec<String> = differences.iter().map(Difference::step).collect();
+    if !settings.is_empty() {
+        steps.push("access: account keys → Microsoft Entra ID".to_owned());
+    }
+    settings.extend(extension_drift::resources(&target.extension));
+    Ok(Decision::Change(vec![ExtensionChange::Configure {
+        extension,
+        settings,
+        upgrades: extension_drift::upgrades(&target.extension),
+        steps,
+    }]))
+}
+
+/// Azure accepted a change that doesn't show.
+fn not_made(target: &Target, own: &Extension, differences: &[Difference]) -> Failure {
+    let failure = Failure::failed(format!(
+        "cannot configure extension {} of cluster {}: Azure accepted the change, and the extension still differs",
+        own.name,
+        target.cluster.with_group()
+    ));
+    let unmade = differences.iter().map(ToString::to_string);
+    unmade
+        .fold(failure, Failure::because)
+        .hint(fix!["try again: ", az("prepare")])
+        .hint(fix![
+            "to keep the settings in Azure: ",
+            extension_drift::adopting(differences, own)
+        ])
 }
 
 /// Returns the extension of Azure Backup; `None` where there is none, or where [`sole`] refuses what is there.

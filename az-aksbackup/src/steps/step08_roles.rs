@@ -276,7 +276,13 @@ fn named(holder: Holder, target: &Target) -> String {
     let cluster = target.cluster.with_group();
     match holder {
         Holder::ExtensionIdentity => format!("the extension's identity of cluster {cluster}"),
-        Holder::Vault => format!("vault {}", target_ids::vault(target).with_group()),
+        Holder::Vault => {
+            let vault = target_ids::vault(target).with_group();
+            match &target.vault.identity {
+                Some(identity) => format!("identity {} of vault {vault}", identity.with_group()),
+                None => format!("vault {vault}"),
+            }
+        }
         Holder::Cluster => format!("cluster {cluster}"),
     }
 }

@@ -125,7 +125,7 @@ pub(crate) fn prove(world: &World, state: &State, target: &Target) -> Outcome<Pr
 /// Parts that are there and belong together.
 struct Parts<'a> {
     extension: &'a Extension,
-    vault: &'a PrincipalId,
+    vault: PrincipalId,
 }
 
 /// The parts of the target, or which of them is not there yet.
@@ -145,7 +145,8 @@ fn parts<'a>(world: &'a World, target: &Target) -> Outcome<Result<Parts<'a>, Str
         }
         Stored::Elsewhere(failure) => return failure.hint(claims::ask()).err(),
     }
-    let Some(principal) = world.vault.as_ref().and_then(Vault::principal) else {
+    let identity = target.vault.identity.as_ref();
+    let Some(principal) = world.vault.as_ref().and_then(|own| own.principal_of(identity)) else {
         return Ok(Err(format!("vault {name} doesn't exist yet, or has no identity")));
     };
     let operators: Vec<&Binding> = world.bindings.iter().filter(|binding| binding.lets_back_up()).collect();

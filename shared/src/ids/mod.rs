@@ -1,9 +1,11 @@
 //! Identifiers as types with their real rules, so that nothing from a file or a flag comes near a URL unchecked.
 
+mod amounts;
 mod letters;
 mod names;
 mod resource;
 
+pub use amounts::{CpuAmount, CrossSubscriptionRestore, ExtensionVersion, Immutability, MemoryAmount, ReleaseTrain};
 pub use letters::{folded, look_alikes, same};
 pub use names::{
     BackupInstanceName, ClientId, CloudName, ClusterName, ContainerName, ExtensionName, FederatedCredentialName,

@@ -76,6 +76,8 @@ macro_rules! identifier {
     };
 }
 
+pub(super) use identifier;
+
 pub(super) fn length(text: &str, min: usize, max: usize) -> bool {
     (min..=max).contains(&text.len())
 }

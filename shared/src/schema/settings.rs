@@ -11,6 +11,8 @@ pub enum Holds {
     Number,
     /// One text, or none.
     Optional,
+    /// `true`, `false`, or neither.
+    OptionalSwitch,
     /// A list, which may be empty.
     List,
 }
@@ -18,8 +20,12 @@ pub enum Holds {
 /// When a key of `[target]` can be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changes {
-    /// At any time: the commands make Azure follow.
+    /// At any time: `protect` makes Azure follow.
     Always,
+    /// At any time: `prepare` makes Azure follow. Without an optional key, what Azure has stays.
+    ByPrepare,
+    /// At any time: the vault gets it, then the roles are assigned to it, and then the backup instance uses it.
+    WithRoles,
     /// At any time, for what is created afterwards; what exists keeps its own, for this reason.
     ForNew(&'static str),
     /// At any time, by a policy of another name: Azure doesn't let the rules of one for AKS be changed.
@@ -77,11 +83,18 @@ pub const SETTINGS: &[Setting] = &[
     setting("region", Holds::One, CLUSTER),
     setting("subscription", Holds::One, CLUSTER),
     setting("tenant", Holds::One, CLUSTER),
+    setting("extension.auto_upgrade", Holds::OptionalSwitch, Changes::ByPrepare),
+    setting("extension.cpu_limit", Holds::Optional, Changes::ByPrepare),
+    setting("extension.cpu_request", Holds::Optional, Changes::ByPrepare),
+    setting("extension.memory_limit", Holds::Optional, Changes::ByPrepare),
+    setting("extension.memory_request", Holds::Optional, Changes::ByPrepare),
     setting(
         "extension.name",
         Holds::One,
         Changes::UntilCreated(Thing::Extension, "extensions can't be renamed"),
     ),
+    setting("extension.release_train", Holds::Optional, Changes::ByPrepare),
+    setting("extension.version", Holds::Optional, Changes::ByPrepare),
     setting("instance.backup_hooks", Holds::List, Changes::Always),
     setting("instance.excluded_namespaces", Holds::List, Changes::Always),
     setting("instance.excluded_resource_types", Holds::List, Changes::Always),
@@ -123,11 +136,16 @@ pub const SETTINGS: &[Setting] = &[
         Holds::List,
         Changes::ForNew("tags of what exists might be set by other users or by Azure Policy"),
     ),
+    setting("vault.cross_region_restore", Holds::OptionalSwitch, Changes::ByPrepare),
+    setting("vault.cross_subscription_restore", Holds::Optional, Changes::ByPrepare),
+    setting("vault.identity", Holds::Optional, Changes::WithRoles),
+    setting("vault.immutability", Holds::Optional, Changes::ByPrepare),
+    setting("vault.job_failure_alerts", Holds::OptionalSwitch, Changes::ByPrepare),
     setting("vault.name", Holds::One, VAULT),
     setting("vault.redundancy", Holds::One, NEW_VAULT),
     setting("vault.resource_group", Holds::One, VAULT),
-    setting("vault.soft_delete", Holds::One, NEW_VAULT),
-    setting("vault.soft_delete_days", Holds::Number, NEW_VAULT),
+    setting("vault.soft_delete", Holds::One, Changes::ByPrepare),
+    setting("vault.soft_delete_days", Holds::Number, Changes::ByPrepare),
 ];
 
 /// Returns whether `[target]` can have this key or table, such as `policy` or `instance.included_namespaces[0]`.

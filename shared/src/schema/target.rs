@@ -5,8 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::ids::{
-    BackupInstanceName, CloudName, ContainerName, ExtensionName, HookName, LabelSelector, NamespaceName, PolicyName,
-    Region, ResourceGroupName, ResourceId, ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay,
+    BackupInstanceName, CloudName, ContainerName, CpuAmount, CrossSubscriptionRestore, ExtensionName, ExtensionVersion,
+    HookName, Immutability, LabelSelector, MemoryAmount, NamespaceName, PolicyName, Region, ReleaseTrain,
+    ResourceGroupName, ResourceId, ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay,
     VaultName, VolumeType,
 };
 use crate::schema::Written;
@@ -59,6 +60,18 @@ fn cluster<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ResourceId, D::
     }
 }
 
+/// Takes the ID of a user-assigned identity only, for the same reason.
+fn identity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ResourceId>, D::Error> {
+    const KIND: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+    let id = ResourceId::deserialize(deserializer)?;
+    match id == id.resource(KIND, id.name()) {
+        true => Ok(Some(id)),
+        false => Err(D::Error::custom(format!(
+            "{id} isn't the resource ID of a user-assigned identity"
+        ))),
+    }
+}
+
 /// Storage account and container.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -91,11 +104,28 @@ pub struct VaultTarget {
     pub resource_group: ResourceGroupName,
     /// Redundancy to use if the vault has to be created: `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`.
     pub redundancy: String,
-    /// Soft delete setting to use if the vault has to be created: `On` or `Off`; never `AlwaysOn`, which can't be
-    /// reverted.
+    /// Soft delete: `On` or `Off`; never `AlwaysOn`, which can't be reverted.
     pub soft_delete: String,
-    /// Soft delete retention in days, if the vault has to be created.
+    /// Soft delete retention in days, from 14 to 180.
     pub soft_delete_days: u32,
+    /// Resource ID of the user-assigned identity with which the vault protects the cluster. Without this key, it is the vault's own
+    /// (system-assigned) identity.
+    #[serde(default, deserialize_with = "identity", skip_serializing_if = "Option::is_none")]
+    pub identity: Option<ResourceId>,
+    /// Immutability: `Disabled`, `Unlocked`, or `Locked`, which can't be reverted. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub immutability: Option<Immutability>,
+    /// Whether backups can be restored in the paired region. It requires redundancy `GeoRedundant` and can't be disabled again.
+    /// Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_region_restore: Option<bool>,
+    /// Whether backups can be restored to another subscription: `Enabled`, `Disabled`, or `PermanentlyDisabled`, which can't be
+    /// reverted. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_subscription_restore: Option<CrossSubscriptionRestore>,
+    /// Whether Azure Monitor raises an alert for each failed job of the vault. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_failure_alerts: Option<bool>,
 }
 
 /// The backup policy.
@@ -140,6 +170,45 @@ impl PolicyTarget {
 pub struct ExtensionTarget {
     /// Name to use if the extension has to be installed.
     pub name: ExtensionName,
+    /// CPU limit of the extension's pods, such as `2` or `1500m`. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_limit: Option<CpuAmount>,
+    /// CPU request of the extension's pods. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_request: Option<CpuAmount>,
+    /// Memory limit of the extension's pods, such as `4400Mi`. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit: Option<MemoryAmount>,
+    /// Memory request of the extension's pods. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_request: Option<MemoryAmount>,
+    /// Whether Azure upgrades minor versions of the extension. Without this key, Azure's setting stays; a new extension is
+    /// upgraded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_upgrade: Option<bool>,
+    /// Release train that upgrades come from, such as `stable`. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_train: Option<ReleaseTrain>,
+    /// Version that the extension stays at, which ends automatic upgrades. Without this key, Azure's setting stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<ExtensionVersion>,
+}
+
+impl ExtensionTarget {
+    /// An extension of this name, with the settings that Azure gives it.
+    #[must_use]
+    pub const fn new(name: ExtensionName) -> Self {
+        Self {
+            name,
+            cpu_limit: None,
+            cpu_request: None,
+            memory_limit: None,
+            memory_request: None,
+            auto_upgrade: None,
+            release_train: None,
+            version: None,
+        }
+    }
 }
 
 /// The backup instance.

@@ -1,6 +1,6 @@
 //! The state of the model: resources, role assignments, operations, and what is still to come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -75,6 +75,8 @@ pub(crate) struct World {
     pub(crate) identity_writes: BTreeMap<String, f64>,
     /// Until when Entra remembers that it knew no such credential, by client ID, issuer and subject.
     pub(crate) unknown_credentials: BTreeMap<String, f64>,
+    /// The backup instances that a Resource Guard lets be deleted, by their lower-case IDs.
+    pub(crate) unlocked: BTreeSet<String>,
     agenda: Vec<(f64, u64, Event)>,
     sequence: u64,
     start: Instant,
@@ -98,6 +100,7 @@ impl World {
             cluster_access: ClusterAccess::default(),
             identity_writes: BTreeMap::new(),
             unknown_credentials: BTreeMap::new(),
+            unlocked: BTreeSet::new(),
             agenda: Vec::new(),
             sequence: 0,
             start: Instant::now(),

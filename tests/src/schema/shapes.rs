@@ -41,6 +41,17 @@ pub(crate) fn definitions() -> Map<String, Value> {
         ("ResourceGraphQuery", graph_query()),
         ("ResourceGraphRows", graph_rows()),
         ("LockList", list("Lock")),
+        (
+            "UnlockDeleteRequest",
+            closed(
+                &[],
+                json!({ "resourceGuardOperationRequests": { "type": "array", "items": text }, "resourceToBeDeleted": text }),
+            ),
+        ),
+        (
+            "UnlockDeleteResponse",
+            closed(&[], json!({ "unlockDeleteExpiryTime": text })),
+        ),
     ];
     schemas
         .into_iter()

@@ -118,6 +118,16 @@ const ROWS: &[Row] = &[
         reason: LEFT_OUT,
     },
     Row {
+        id: "DppResourceGuardProxy_UnlockDelete",
+        method: "POST",
+        path: "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.DataProtection/backupVaults/{vaultName}/backupResourceGuardProxies/{resourceGuardProxyName}/unlockDelete",
+        versions: &["2024-04-01", "2025-07-01"],
+        beside: "BackupInstances_Get",
+        request: Some("UnlockDeleteRequest"),
+        answers: &[("200", Some("UnlockDeleteResponse"))],
+        reason: LEFT_OUT,
+    },
+    Row {
         id: "ResourceGroups_OperationResult",
         method: "GET",
         path: "/subscriptions/{subscriptionId}/operationresults/{operationId}",

@@ -10,7 +10,7 @@ use crate::checks::policy::Facts;
 /// Returns what to do about an instance that differs from the target. Where the target protects less, what Azure has is kept first.
 pub(crate) fn hints(all: &[Difference]) -> Vec<Fix> {
     let reduces = all.iter().any(|own| own.reduces.is_some());
-    let changeable = all.iter().any(|own| own.setting != Setting::SnapshotGroup);
+    let changeable = all.iter().any(|own| !own.is_left());
     let adopt = fix![
         "to change the target to match the backup instance: ",
         az("init --from-azure")
@@ -27,6 +27,12 @@ pub(crate) fn hints(all: &[Difference]) -> Vec<Fix> {
         (true, true) => vec![adopt, change],
         (false, _) => vec![adopt],
     };
+    if let Some(own) = all.iter().find(|own| own.is_left() && own.setting == Setting::Identity) {
+        hints.push(fix![
+            "the roles belong to the identity that the backup instance uses; to add it to the target: ",
+            az(format!("init --set vault.identity={}", own.live))
+        ]);
+    }
     if !all.iter().all(|own| own.setting != Setting::SnapshotGroup) {
         hints.push("the snapshot resource group of a protected cluster can't be changed".into());
     }

@@ -91,6 +91,29 @@ fn policy_and_snapshot_group_are_compared_and_no_hint_deletes_anything() {
 }
 
 #[test]
+fn an_identity_that_only_the_instance_names_is_told_and_left() {
+    const ID: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg/providers/\
+        Microsoft.ManagedIdentity/userAssignedIdentities/id-vault";
+    let named = instance("ProtectionConfigured", |body| {
+        body["properties"]["identityDetails"] =
+            json!({ "useSystemAssignedIdentity": false, "userAssignedIdentityArmUrl": ID });
+    });
+    let mut target = example();
+    let all = of_instance(&target, &named);
+    assert!(matches!(&all[..], [own] if own.is_left()), "{all:?}");
+    let hint = hints(&all).iter().map(ToString::to_string).collect::<String>();
+    assert!(
+        hint.contains(&format!("az aksbackup init --set vault.identity={ID}")),
+        "{hint}"
+    );
+    target.vault.identity = ID.parse().ok();
+    assert_eq!(of_instance(&target, &named), Vec::new());
+    let own = instance("ProtectionConfigured", |_| ());
+    let all = of_instance(&target, &own);
+    assert!(matches!(&all[..], [own] if !own.is_left()), "{all:?}");
+}
+
+#[test]
 fn what_azure_leaves_out_is_neither_the_same_nor_different() {
     let own = instance("ProtectionConfigured", |body| {
         let parameters = &mut body["properties"]["policyInfo"]["policyParameters"];

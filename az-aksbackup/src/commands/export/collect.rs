@@ -166,6 +166,8 @@ fn wanted(state: &State, target: &Target) -> Vec<Wanted> {
 
 fn of_vault(vault: &ResourceId, target: &Target) -> Value {
     let new = NewVault {
+        settings: Value::Null,
+        identity: None,
         origin: Origin::of(target),
         policy: target_ids::policy(target),
         region: target.region.clone(),

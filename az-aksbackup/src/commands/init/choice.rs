@@ -13,7 +13,7 @@ use super::values;
 use super::world::{Filters, World, group_of};
 use crate::arm::client::Reader;
 use crate::arm::inventory::Listed;
-use crate::checks::extension_settings;
+use crate::checks::{extension_drift, extension_settings};
 
 mod adopted;
 mod groups;
@@ -222,13 +222,23 @@ impl Choice<'_> {
     }
 
     fn extension(&self) -> Outcome<ExtensionTarget> {
-        let installed = self.world.extension.as_ref().and_then(|own| own.name.parse().ok());
-        let base = self.base.map(|base| base.extension.name.clone());
-        let name = match self.flags.extension.clone().or(base).or(installed) {
+        let live = self.world.extension.as_ref();
+        let installed = live.and_then(|own| own.name.parse().ok());
+        let base = self.base.map(|base| base.extension.clone());
+        let known = base.as_ref().map(|base| base.name.clone());
+        let name = match self.flags.extension.clone().or(known).or(installed) {
             Some(name) => name,
             None => Picker::silent().name("Extension", "azure-aks-backup", "--extension NAME")?,
         };
-        Ok(ExtensionTarget { name })
+        let mut target = ExtensionTarget {
+            name: name.clone(),
+            ..base.unwrap_or_else(|| ExtensionTarget::new(name))
+        };
+        // What the file says of one that exists is a wish; without a file, and where Azure's settings are asked for, those are.
+        if let (Some(live), None) = (live, self.of_file()) {
+            extension_drift::adopted(&mut target, live);
+        }
+        Ok(target)
     }
 
     fn instance(&self) -> Outcome<InstanceTarget> {

@@ -56,7 +56,7 @@ pub(crate) struct InitArgs {
         help_heading = "Vault and policy"
     )]
     pub(crate) redundancy: Option<Redundancy>,
-    /// Soft delete setting to use if the vault has to be created [default: On]
+    /// Soft delete setting of the vault [default: On]
     #[arg(
         long,
         value_enum,
@@ -65,7 +65,7 @@ pub(crate) struct InitArgs {
         help_heading = "Vault and policy"
     )]
     pub(crate) soft_delete: Option<SoftDelete>,
-    /// Soft delete retention in days, if the vault has to be created [default: 14]
+    /// Soft delete retention in days [default: 14]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(14..=180), help_heading = "Vault and policy")]
     pub(crate) soft_delete_days: Option<u32>,
     /// Name of the backup policy

@@ -25,7 +25,7 @@ use super::settings::{self, Fixed};
 use super::show::{self, Difference};
 use super::values;
 use super::world::World;
-use crate::checks::filters;
+use crate::checks::{extension_drift, filters, vault_drift};
 use crate::cli::Cli;
 use crate::commands::session;
 use crate::commands::session::TOOL;
@@ -125,6 +125,8 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         }
     };
     filters::usable(&target.instance)?;
+    vault_drift::coherent(&target.vault)?;
+    extension_drift::coherent(&target.extension, world.extension.as_ref())?;
     values::usable_tags(&target.tags)?;
     let differences = show::differences(before.target.as_ref(), &target)?;
     let costs = match base {
@@ -241,7 +243,7 @@ fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan
         target: Some(plan.target.clone()),
         ..before.clone()
     };
-    let next = status::next(&after);
+    let next = settings::applied_by(&plan.differences, &after).or_else(|| status::next(&after));
     let file = cli.common.state.display().to_string();
     let handed: Vec<String> = next.iter().flat_map(|turn| turn_lines(console, turn)).collect();
     if cli.common.output.is_document() {

@@ -6,9 +6,11 @@ use std::str::FromStr;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
+use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::same;
-use aksbackup_shared::schema::Target;
 use aksbackup_shared::schema::settings::{Changes, Holds, SETTINGS, Setting, Thing, nearest};
+use aksbackup_shared::schema::{State, Target};
+use aksbackup_shared::step::Turn;
 use clap::ValueEnum as _;
 use toml::{Table, Value};
 
@@ -76,14 +78,16 @@ fn value_of(setting: Setting, text: &str) -> Result<Option<Value>, String> {
     let typed = format!("value = {text}").parse::<Table>().ok();
     let typed = typed.and_then(|mut table| table.remove("value"));
     match setting.holds {
-        Holds::Optional if text.is_empty() => Ok(None),
+        Holds::Optional | Holds::OptionalSwitch if text.is_empty() => Ok(None),
         Holds::List if text.is_empty() => Ok(Some(Value::Array(Vec::new()))),
         Holds::List => Ok(Some(match typed {
             Some(list @ Value::Array(_)) => list,
             _ => Value::Array(words(text).into_iter().map(Value::String).collect()),
         })),
         Holds::One | Holds::Switch | Holds::Number if text.is_empty() => Err(format!("{} needs a value", setting.key)),
-        Holds::One | Holds::Switch | Holds::Number | Holds::Optional => one(setting, text, typed).map(Some),
+        Holds::One | Holds::Switch | Holds::Number | Holds::Optional | Holds::OptionalSwitch => {
+            one(setting, text, typed).map(Some)
+        }
     }
 }
 
@@ -108,10 +112,9 @@ fn words(text: &str) -> Vec<String> {
 fn one(setting: Setting, text: &str, typed: Option<Value>) -> Result<Value, String> {
     let key = setting.key;
     match (setting.holds, typed) {
-        (Holds::Switch, Some(value @ Value::Boolean(_))) | (Holds::Number, Some(value @ Value::Integer(_))) => {
-            Ok(value)
-        }
-        (Holds::Switch, _) => Err(format!("{key} must be true or false")),
+        (Holds::Switch | Holds::OptionalSwitch, Some(value @ Value::Boolean(_)))
+        | (Holds::Number, Some(value @ Value::Integer(_))) => Ok(value),
+        (Holds::Switch | Holds::OptionalSwitch, _) => Err(format!("{key} must be true or false")),
         (Holds::Number, _) => Err(format!("{key} is a number")),
         // A text stays as it was typed, whatever it looks like.
         (_, Some(Value::String(own))) => normal(key, &own),
@@ -128,6 +131,10 @@ fn normal(key: &str, text: &str) -> Result<Value, String> {
         "instance.friendly_name" => values::friendly_name,
         "vault.redundancy" => |text| Redundancy::from_str(text, true).map(|own| own.word().to_owned()),
         "vault.soft_delete" => |text| SoftDelete::from_str(text, true).map(|own| own.word().to_owned()),
+        "vault.immutability" => |text| values::word(text, &["Disabled", "Unlocked", "Locked"]),
+        "vault.cross_subscription_restore" => {
+            |text| values::word(text, &["Enabled", "Disabled", "PermanentlyDisabled"])
+        }
         _ => |text| Ok(text.to_owned()),
     };
     form(text).map(Value::String)
@@ -234,6 +241,32 @@ pub(super) fn cost(differences: &[Difference], fixed: Fixed, live: &[(&str, Stri
         }
     }
     Ok(costs)
+}
+
+/// Returns the turn that applies what differs, where `prepare` was done before: what the file records of it doesn't contradict the new
+/// settings, and only Azure can show them.
+pub(super) fn applied_by(differences: &[Difference], after: &State) -> Option<Turn> {
+    let is_due = |(key, old, new): &Difference| {
+        let setting = SETTINGS.iter().find(|own| own.key == key);
+        let exists = match key.split_once('.') {
+            Some(("extension", _)) => after.cloud.extension.is_some(),
+            _ => after.cloud.vault.is_some(),
+        };
+        // Without the key, what Azure has stays.
+        new.is_some() && old != new && exists && setting.is_some_and(|own| own.changes == Changes::ByPrepare)
+    };
+    let keys: Vec<&str> = differences
+        .iter()
+        .filter(|own| is_due(own))
+        .map(|(key, ..)| key.as_str())
+        .collect();
+    (!keys.is_empty()).then(|| Turn {
+        who: Person::PlatformTeam,
+        why: format!("next is to apply {}", keys.join(", ")),
+        command: az("prepare"),
+        right: None,
+        also: Vec::new(),
+    })
 }
 
 fn plain(toml: &str) -> &str {

@@ -95,6 +95,14 @@ pub(super) fn retention(text: &str) -> Result<String, String> {
     Ok(format!("P{number}{unit}"))
 }
 
+/// A word in Azure's spelling.
+pub(super) fn word(text: &str, words: &[&str]) -> Result<String, String> {
+    let known = words.iter().find(|word| word.eq_ignore_ascii_case(text));
+    known
+        .map(|word| (*word).to_owned())
+        .ok_or_else(|| format!("{text:?} isn't one of {}", words.join(", ")))
+}
+
 /// A name for people.
 pub(super) fn friendly_name(text: &str) -> Result<String, String> {
     let fits = !text.trim().is_empty() && text.len() <= 200 && !text.chars().any(char::is_control);

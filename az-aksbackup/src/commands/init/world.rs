@@ -43,6 +43,8 @@ pub(super) struct Protected {
     pub(super) vault: VaultName,
     pub(super) vault_group: ResourceGroupName,
     pub(super) policy: Option<PolicyName>,
+    /// The user-assigned identity that the vault protects with.
+    pub(super) identity: Option<ResourceId>,
     pub(super) snapshot_group: Option<ResourceGroupName>,
     pub(super) friendly_name: Option<String>,
     pub(super) snapshot_volumes: Option<bool>,
@@ -248,6 +250,7 @@ fn protected(instance: &Instance) -> Option<Protected> {
         vault: vault.name().parse().ok()?,
         vault_group: vault.resource_group(),
         policy: last(&instance.properties.policy_info.policy_id).parse().ok(),
+        identity: instance.assigned_identity().and_then(|id| id.parse().ok()),
         snapshot_group: instance.snapshot_group().and_then(|id| last(id).parse().ok()),
         friendly_name: instance.properties.friendly_name.clone(),
         snapshot_volumes: flag(instance, "snapshotVolumes"),

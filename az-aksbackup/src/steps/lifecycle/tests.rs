@@ -11,12 +11,13 @@ fn seen(instances: Vec<Instance>, deleted: Vec<Instance>) -> Seen {
         instances,
         deleted,
         running: None,
+        guard: None,
         asked: None,
     }
 }
 
 fn step(wanted: Wanted) -> Lifecycle {
-    Lifecycle::new(wanted, &JustRead::default())
+    Lifecycle::new((wanted, Vec::new()), &JustRead::default())
 }
 
 fn live(state: &str) -> Seen {

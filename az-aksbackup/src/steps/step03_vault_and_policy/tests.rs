@@ -7,6 +7,7 @@ use crate::target_ids::tests::{example, state};
 fn step() -> VaultAndPolicy {
     VaultAndPolicy {
         options: PrepareOptions::default(),
+        written: Cell::default(),
     }
 }
 
@@ -25,6 +26,7 @@ fn there() -> Seen {
         target: example(),
         group: Sight::Here(Group { tags: None }),
         vault: Some(vault(|_| ())),
+        guard: None,
         policy: Some(policy::facts(&policy::tests::made(|_| ()), "p").unwrap()),
         remark: None,
         new_policy: None,
@@ -87,6 +89,32 @@ fn a_vault_without_an_identity_gets_one() {
     };
     assert!(matches!(&changes[..], [VaultChange::AddIdentity { .. }]));
     assert!(step().hand_over(&changes[0], &refusal("AuthorizationFailed")).is_some());
+}
+
+#[test]
+fn a_vault_without_the_identity_of_the_target_gets_it_and_keeps_the_others() {
+    let group = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg";
+    let id = |name: &str| format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}");
+    let principal = "66666666-6666-4666-8666-666666666666";
+    let mut seen = there();
+    seen.target.vault.identity = id("wanted").parse().ok();
+    seen.vault = Some(vault(|body| {
+        body["identity"]["userAssignedIdentities"] = json!({ id("other"): { "principalId": principal } });
+    }));
+    let Decision::Change(changes) = step().decide(&seen, &state()).unwrap() else {
+        panic!("no change")
+    };
+    assert!(
+        matches!(&changes[..], [VaultChange::AssignIdentity { assigned, system: true, .. }] if *assigned == [id("other")]),
+        "{changes:?}"
+    );
+    seen.vault = Some(vault(|body| {
+        body["identity"] = json!({ "userAssignedIdentities": { id("Wanted"): { "principalId": principal } } });
+    }));
+    assert!(matches!(step().decide(&seen, &state()), Ok(Decision::Done(_))));
+    let mut tables = CloudTables::default();
+    step().record(&seen, &mut tables);
+    assert_eq!(tables.vault.unwrap().principal.as_str(), principal);
 }
 
 #[test]

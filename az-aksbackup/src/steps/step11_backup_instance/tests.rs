@@ -6,6 +6,7 @@ use aksbackup_shared::step::Platform as _;
 
 fn step() -> BackupInstance {
     let options = ProtectOptions {
+        requests: Vec::new(),
         without_verification: true,
     };
     BackupInstance::new(options, &JustRead::default())

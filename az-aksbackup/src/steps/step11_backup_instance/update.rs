@@ -19,8 +19,9 @@ use super::InstanceChange;
 use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::visible::Sight;
-use crate::arm::{vaults, versions};
+use crate::arm::{guards, vaults, versions};
 use crate::checks::drift::{self, Difference, Setting};
+use crate::checks::guard::{self, Critical, Guard};
 use crate::checks::instance_body;
 use crate::checks::policy::{self, Facts};
 use crate::checks::protection;
@@ -38,6 +39,10 @@ pub(super) struct Known {
     pub(super) policies: Option<(Sight<Facts>, Sight<Facts>)>,
     /// What this run has sent, once it has.
     pub(super) sent: Option<Sent>,
+    /// The Resource Guard of the vault, where the change is one that it can protect.
+    pub(super) guard: Option<Guard>,
+    /// The requests to it.
+    pub(super) requests: Vec<ResourceId>,
     /// How long the roles of the vault tier still need, where the target's policy is the first that has it.
     pub(super) settling: Option<Duration>,
 }
@@ -63,6 +68,7 @@ impl Known {
         target: &Target,
         own: &Instance,
         (sent, roles): (Option<Sent>, &RolesSeen),
+        requests: &[ResourceId],
     ) -> Outcome<Self> {
         let (live, wanted) = (&own.properties.policy_info.policy_id, target_ids::policy(target));
         let policies = match live.parse::<ResourceId>() {
@@ -86,9 +92,20 @@ impl Known {
             .is_some_and(|(live, wanted)| !tiered(live) && tiered(wanted));
         let age = roles.since().map(|since| Timestamp::now().duration_since(since));
         let age = age.and_then(|age| Duration::try_from(age).ok());
+        let is_critical = |own: &Difference| own.setting == Setting::Policy || own.reduces.is_some();
+        let vault = target_ids::vault(target);
+        let guard = match sent.is_none() && drift::of_instance(target, own).iter().any(is_critical) {
+            true => {
+                let own = Sight::of(vaults::vault(reader, &vault).await)?;
+                guard::of_vault(reader, &vault, own.here()).await?
+            }
+            false => None,
+        };
         let left = age.map(|age| reader.pace().scaled(ROLES_IN_FORCE).saturating_sub(age));
         Ok(Self {
             policies,
+            guard,
+            requests: requests.to_vec(),
             sent,
             settling: left.filter(|left| is_new && !left.is_zero()),
         })
@@ -119,6 +136,7 @@ pub(crate) struct Update {
     reduces: Vec<String>,
     /// What is wrong with the instance, where it doesn't protect the cluster and is written again for that.
     error: Option<String>,
+    requests: Vec<ResourceId>,
 }
 
 impl Update {
@@ -168,7 +186,9 @@ impl Update {
             return Ok((Applied::Busy(turns::look_again(why)), None));
         }
         let body = instance_body::updated(&live, &self.target);
-        let answer = backups::replace(writer, &self.instance, &body).await?;
+        let mut request = body.clone();
+        guards::add(&mut request["properties"], &self.requests);
+        let answer = backups::replace(writer, &self.instance, &request).await?;
         let applied = answer.applied(writer, title, (self.instance.to_string(), versions::DATA_PROTECTION));
         let settings = self.differences.iter().map(|own| own.setting).collect();
         let sent = Sent {
@@ -181,8 +201,7 @@ impl Update {
 }
 
 fn changeable(all: &[Difference]) -> Vec<Difference> {
-    let fixed = |own: &&Difference| own.setting == Setting::SnapshotGroup;
-    all.iter().filter(|own| !fixed(own)).cloned().collect()
+    all.iter().filter(|own| !own.is_left()).cloned().collect()
 }
 
 /// Decides about an instance that protects the cluster, or that has to be written again because of `error`.
@@ -212,6 +231,12 @@ pub(super) fn decide(
     if let RolesSeen::Open(turn) = roles {
         return Ok(Decision::Blocked(Vec::new(), vec![turn.clone()]));
     }
+    if let Some(guard) = known.guard.as_ref().filter(|own| own.protects(Critical::Modify))
+        && known.requests.is_empty()
+    {
+        let turn = guard.turn(&target_ids::vault(target), Critical::Modify, "protect");
+        return Ok(Decision::Blocked(Vec::new(), vec![turn]));
+    }
     let mut reduces: Vec<String> = differences.iter().filter_map(|own| own.reduces.clone()).collect();
     match &known.policies {
         Some((_, Sight::Absent)) => return Ok(Decision::Blocked(Vec::new(), vec![without_policy(target)])),
@@ -238,6 +263,7 @@ pub(super) fn decide(
         differences,
         reduces,
         error,
+        requests: known.requests.clone(),
     })]))
 }
 

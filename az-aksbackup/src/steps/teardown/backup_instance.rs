@@ -8,29 +8,29 @@
 //! Rights: `Microsoft.DataProtection/backupVaults/backupInstances/{read,delete,stopProtection/action}` and
 //! `…/backupJobs/read` on the vault.
 
-use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{ResourceId, folded};
 use aksbackup_shared::schema::{CloudTables, InstanceTable, State};
-use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
+use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn, Wait};
 
 use super::data::{self, Fate};
 use super::{Common, Memory, deletion};
 use crate::arm::backups::{self, Instance, Job, JobState};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::extensions::{self, Extension};
+use crate::arm::guards;
 use crate::arm::lifecycle::{self, Act};
 use crate::arm::storage::{self, Container};
-use crate::arm::vaults::{self, Vault};
+use crate::arm::vaults;
 use crate::arm::versions;
 use crate::arm::visible::Sight;
+use crate::checks::guard::{self, Critical, Guard};
 use crate::checks::protection::{self, Pause};
 use crate::platform::{self, Azure};
 use crate::target_ids;
-
-const INSTANCES: &str = "Microsoft.DataProtection/backupVaults/backupInstances";
 
 /// The step.
 pub(crate) struct BackupInstance(pub(crate) Memory);
@@ -39,7 +39,7 @@ pub(crate) struct BackupInstance(pub(crate) Memory);
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(super) common: Common,
-    pub(super) vault: Option<Vault>,
+    pub(super) guard: Option<Guard>,
     /// The jobs of the cluster that run.
     pub(super) running: Vec<Job>,
     /// The container; hidden or absent ones hold nothing that is known.
@@ -116,8 +116,9 @@ impl Step for BackupInstance {
         // A vault that is gone has no jobs; who can't see them can't delete the instance either.
         let jobs = Sight::of(jobs.map(Some))?.here().cloned().unwrap_or_default();
         let runs = |job: &Job| job.is_of(&target.cluster) && job.state() == JobState::Running;
+        let (vault, id) = (vault?, target_ids::vault(&common.claims.target));
         Ok(Seen {
-            vault: vault?,
+            guard: guard::of_vault(reader, &id, vault.as_ref()).await?,
             running: jobs.into_iter().filter(runs).collect(),
             container: Sight::of(container)?,
             extension_works: extensions.here().map(|all| all.iter().any(Extension::is_installed)),
@@ -166,10 +167,12 @@ impl Step for BackupInstance {
             End::Stop(own) => {
                 let state = self.0.state.borrow().clone().unwrap_or_default();
                 let vault = target_ids::vault(target_ids::target(&state)?);
-                let answer = lifecycle::ask(writer, &vault, own.name(), Act::Stop).await?;
+                let requests = &self.0.options.requests;
+                let answer = lifecycle::ask(writer, (&vault, own.name()), Act::Stop, requests).await?;
                 Ok(answer.applied(writer, title, (own.to_string(), version)))
             }
             End::Delete(own) => {
+                self.unlock(writer, own).await?;
                 let answer = backups::delete(writer, own).await?;
                 Ok(answer.deleted(writer, title))
             }
@@ -224,6 +227,23 @@ impl Step for BackupInstance {
             false => End::Stop(own),
         });
         end.iter().map(Change::note).collect()
+    }
+}
+
+impl BackupInstance {
+    /// Lets the instance be deleted, where the person names the requests to a Resource Guard.
+    async fn unlock(&self, writer: &Writer, own: &ResourceId) -> Outcome<()> {
+        let requests = &self.0.options.requests;
+        if requests.is_empty() {
+            return Ok(());
+        }
+        let state = self.0.state.borrow().clone().unwrap_or_default();
+        let vault = target_ids::vault(target_ids::target(&state)?);
+        let live = vaults::vault(writer.reader(), &vault).await?;
+        if let Some(guard) = guard::of_vault(writer.reader(), &vault, live.as_ref()).await? {
+            guards::unlock_delete(writer, &vault, (&guard.proxy, own), requests).await?;
+        }
+        Ok(())
     }
 }
 
@@ -283,25 +303,17 @@ fn running(job: &Job) -> Wait {
 
 /// The turn of the owner of the Resource Guard that protects the vault.
 fn guarded(seen: &Seen) -> Option<Turn> {
-    let vault = seen.vault.as_ref()?;
-    let guarded = vault.properties.is_vault_protected_by_resource_guard == Some(true);
-    guarded.then(|| {
-        let vault = target_ids::vault(&seen.common.claims.target);
-        Turn {
-            who: Person::SubscriptionOwner,
-            why: format!(
-                "a Resource Guard protects vault {}: its owner must approve this operation, and aksbackup doesn't create such requests",
-                vault.with_group()
-            ),
-            command: shell(format!(
-                "az dataprotection backup-vault resource-guard-mapping show --vault-name {} --resource-group {} --name DppResourceGuardProxy",
-                vault.name(),
-                vault.resource_group()
-            )),
-            right: Some(Right::new(format!("{INSTANCES}/delete"), vault)),
-            also: Vec::new(),
-        }
-    })
+    let options = &seen.common.options;
+    let critical = match seen.common.deletes() {
+        true => Critical::Delete,
+        false => Critical::Stop,
+    };
+    let guard = seen
+        .guard
+        .as_ref()
+        .filter(|own| own.protects(critical) && options.requests.is_empty())?;
+    let vault = target_ids::vault(&seen.common.claims.target);
+    Some(guard.turn(&vault, critical, &options.words()))
 }
 
 /// Refuses a deletion that Azure can't make: it deletes backups through the extension in the cluster.

@@ -57,6 +57,8 @@ use data::{Backups, Fate};
 pub(crate) struct TeardownOptions {
     /// The cluster whose backups are deleted as well, in the words of the person.
     pub(crate) delete_backups: Option<Named>,
+    /// The requests to a Resource Guard.
+    pub(crate) requests: Vec<ResourceId>,
 }
 
 impl TeardownOptions {

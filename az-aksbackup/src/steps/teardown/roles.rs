@@ -11,7 +11,7 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn};
 use super::{Common, Memory, deletion, extension};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::roles::{self, Assignment, Role};
-use crate::arm::vaults::{self, Vault};
+use crate::arm::vaults;
 use crate::arm::visible::Sight;
 use crate::arm::{clusters, extensions, inventory};
 use crate::checks::role_requirements::{self, Holder};
@@ -119,8 +119,8 @@ impl Step for Roles {
         holders.extend(
             vault
                 .as_ref()
-                .and_then(Vault::principal)
-                .map(|own| (Holder::Vault, own.clone())),
+                .and_then(|own| own.principal_of(target.vault.identity.as_ref()))
+                .map(|own| (Holder::Vault, own)),
         );
         holders.extend(cluster.principal().map(|own| (Holder::Cluster, own)));
         let other_policies = match (policies, &vault) {
@@ -131,9 +131,10 @@ impl Step for Roles {
             (Err(_), None) => 0,
             (Err(failure), Some(_)) => return Err(failure),
         };
-        let principal = vault.as_ref().and_then(Vault::principal);
+        let identity = target.vault.identity.as_ref();
+        let principal = vault.as_ref().and_then(|own| own.principal_of(identity));
         Ok(Seen {
-            elsewhere: elsewhere(reader, target, principal).await?,
+            elsewhere: elsewhere(reader, target, principal.as_ref()).await?,
             found: look(reader, target, &holders).await?,
             shared_identity: cluster.has_assigned_identity(),
             orphans: orphans(reader, &common, &holders).await?,

@@ -67,7 +67,7 @@ fn check_instance(world: World) -> usize {
     let seen = super::backup_instance::Seen {
         extension_works: Some(true),
         common: world.common(),
-        vault: None,
+        guard: None,
         running: vec![],
         container: Sight::Absent,
     };
@@ -303,6 +303,7 @@ fn a_creation_is_the_file_s_only_about_the_time_that_it_says() {
 fn backups_of_another_cluster_are_never_meant() {
     let named = |text: &str| TeardownOptions {
         delete_backups: Some(text.parse().unwrap()),
+        requests: Vec::new(),
     };
     let target = example();
     assert!(named("rg-aks/aks").must_be_of(&target).is_ok());

@@ -114,7 +114,7 @@ impl Step for VaultAndPolicy {
             return Ok(decision);
         }
         let Some(vault) = &seen.vault else {
-            return Ok(Decision::Done(format!("vault {} does not exist", id.with_group())));
+            return Ok(Decision::Done(format!("vault {} doesn't exist", id.with_group())));
         };
         if let Err(why) = ours(seen, vault) {
             return Ok(Decision::Done(left(&id, &why)));

@@ -288,7 +288,12 @@ fn cure(failure: &str, namespace: &NamespaceName) -> Fix {
         ],
         "K8S-IMAGEPULL" => "allow the cluster to reach mcr.microsoft.com and *.data.mcr.microsoft.com".into(),
         "K8S-CRASHLOOP" => kubectl("logs --previous").into(),
-        "JOB-OOM" => "increase Velero's memory limit: the extension's setting resources.limits.memory".into(),
+        "JOB-OOM" => fix![
+            "increase Velero's memory limit and request: ",
+            az("init --set extension.memory_limit=4Gi --set extension.memory_request=1Gi"),
+            ", then: ",
+            az("prepare")
+        ],
         "WI-VIRTUAL-NODE" => {
             "keep the extension's pods off virtual nodes: taint the nodes, or set a node selector".into()
         }

@@ -31,10 +31,16 @@ fn the_page_on_changes_has_every_setting() {
             Holds::Switch => "boolean",
             Holds::Number => "integer",
             Holds::Optional => "string, optional",
+            Holds::OptionalSwitch => "boolean, optional",
             Holds::List => "list",
         };
         let changes = match setting.changes {
             Changes::Always => "`protect`, at any time".to_owned(),
+            Changes::ByPrepare if matches!(setting.holds, Holds::Optional | Holds::OptionalSwitch) => {
+                "`prepare`, at any time; without the key, Azure's setting stays".to_owned()
+            }
+            Changes::ByPrepare => "`prepare`, at any time".to_owned(),
+            Changes::WithRoles => "`prepare`, `grant` and `protect`, in this order".to_owned(),
             Changes::ForNew(why) => format!("`prepare`, for what it creates afterwards: {why}"),
             Changes::ByNewPolicy => "`prepare` and `protect`, at any time, as a policy with another name".to_owned(),
             Changes::LeavingBackups(cost) => format!("requires a new setup: {cost}"),

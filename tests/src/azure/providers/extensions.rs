@@ -124,6 +124,7 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     } else {
         changed(world.get(&id), call)
     };
+    versioned(&body)?;
     world.put(body.clone(), 0.0);
     Ok(install(
         world,
@@ -186,20 +187,33 @@ fn new(id: &str, call: &Call) -> Value {
 /// The existing body with the settings of the request merged into it.
 fn changed(old: Option<&Value>, call: &Call) -> Value {
     let mut body = old.cloned().unwrap_or(Value::Null);
-    for (name, value) in call.body["properties"]["configurationSettings"]
-        .as_object()
-        .into_iter()
-        .flatten()
-    {
+    let sent = &call.body["properties"];
+    for (name, value) in sent["configurationSettings"].as_object().into_iter().flatten() {
         body["properties"]["configurationSettings"][name] = value.clone();
     }
     for name in ["autoUpgradeMinorVersion", "releaseTrain", "version"] {
-        if !call.body["properties"][name].is_null() {
-            body["properties"][name] = call.body["properties"][name].clone();
+        if !sent[name].is_null() {
+            body["properties"][name] = sent[name].clone();
         }
+    }
+    let named = sent.as_object().is_some_and(|sent| sent.contains_key("version"));
+    match (sent["version"].as_str(), body["properties"].as_object_mut()) {
+        (Some(version), _) => body["properties"]["currentVersion"] = json!(version),
+        (None, Some(own)) if named => drop(own.remove("version")),
+        (None, _) => {}
     }
     body["properties"]["provisioningState"] = json!("Updating");
     body
+}
+
+/// "To use 'version', autoUpgradeMinorVersion must be 'false'" (the definition of the request). The code is unverified.
+fn versioned(body: &Value) -> Result<(), Answer> {
+    let own = &body["properties"];
+    if own["version"].is_string() && own["autoUpgradeMinorVersion"].as_bool().unwrap_or(true) {
+        let message = "A version can be set only if autoUpgradeMinorVersion is false.";
+        return Err(Answer::error(400, "InvalidRequest", message));
+    }
+    Ok(())
 }
 
 fn install(world: &mut World, call: &Call, id: &str, answer: Answer) -> Answer {
@@ -229,6 +243,7 @@ fn patch(world: &mut World, call: &Call) -> Outcome {
         return Err(busy(running));
     }
     let body = changed(Some(&old), call);
+    versioned(&body)?;
     world.put(body.clone(), 0.0);
     Ok(install(
         world,

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::instances::{DELETED, KIND, find, settle, vault_id};
-use super::readiness;
 use super::vault_operations::asynchronous;
+use super::{guards, readiness};
 use crate::azure::answer::{Answer, Outcome};
 use crate::azure::call::Call;
 use crate::azure::ids;
@@ -14,10 +14,14 @@ use crate::azure::path::name_of;
 use crate::azure::world::{World, text};
 
 pub(super) fn stop(world: &mut World, call: &Call) -> Outcome {
+    let vault = vault_id(world, call)?;
+    guards::permitted(world, call, &vault, ("dppDisableStopProtectionRequests", &call.body))?;
     pause(world, call, "stopProtection", "ProtectionStopped")
 }
 
 pub(super) fn suspend(world: &mut World, call: &Call) -> Outcome {
+    let vault = vault_id(world, call)?;
+    guards::permitted(world, call, &vault, ("dppDisableSuspendBackupsRequests", &call.body))?;
     pause(world, call, "suspendBackups", "BackupsSuspended")
 }
 
@@ -101,6 +105,7 @@ pub(super) fn delete(world: &mut World, call: &Call) -> Outcome {
     let Ok(id) = find(world, call) else {
         return Ok(Answer::empty(204));
     };
+    guards::deletable(world, &vault, &id)?;
     let soft = world.text(&vault, "/properties/securitySettings/softDeleteSettings/state") != "Off";
     let (key, seconds) = (id.clone(), world.settings.durations.instance_create);
     let days = world.get(&vault).and_then(|vault| {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::instance_lifecycle::{delete, resume, stop, suspend, undelete};
 use super::readiness::{self, UserError};
 use super::vault_operations::asynchronous;
-use super::{by_hand, validation, vaults};
+use super::{by_hand, guards, validation, vaults};
 use crate::azure::answer::{Answer, Outcome};
 use crate::azure::call::{Call, Route};
 use crate::azure::operations::End;
@@ -138,6 +138,13 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     validation::check(world, sent)?;
     validation::unprotected(world, sent, &id)?;
     let old = world.get(&id).cloned();
+    let policy = |body: &Value| text(body, "/policyInfo/policyId").to_ascii_lowercase();
+    if old
+        .as_ref()
+        .is_some_and(|old| policy(&old["properties"]) != policy(sent))
+    {
+        guards::permitted(world, call, &vault, ("dppModifyPolicy", sent))?;
+    }
     keeps_snapshot_group(old.as_ref(), sent)?;
     let created = old.is_none();
     let state = if created {
@@ -197,7 +204,9 @@ const UNSET: [&str; 6] = [
 fn new(call: &Call, id: &str, state: &str) -> Value {
     let mut properties = call.body["properties"].clone();
     if let Some(properties) = properties.as_object_mut() {
-        properties.retain(|name, value| !value.is_null() && name != "validationType");
+        properties.retain(|name, value| {
+            !value.is_null() && !matches!(name.as_str(), "validationType" | "resourceGuardOperationRequests")
+        });
     }
     for name in ["dataSourceInfo", "dataSourceSetInfo"] {
         if let Some(info) = properties[name].as_object_mut() {

@@ -12,6 +12,7 @@ pub(crate) mod containers;
 pub(crate) mod extensions;
 pub(crate) mod federation;
 pub(crate) mod groups;
+mod guards;
 pub(crate) mod identities;
 pub(crate) mod installation;
 pub(crate) mod instance_lifecycle;
@@ -45,6 +46,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     extensions::ROUTES,
     federation::ROUTES,
     groups::ROUTES,
+    guards::ROUTES,
     identities::ROUTES,
     instances::ROUTES,
     jobs::ROUTES,

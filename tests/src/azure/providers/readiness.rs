@@ -74,12 +74,29 @@ pub(crate) fn snapshot_group(instance: &Value) -> &str {
 /// Whether the vault can protect the cluster now.
 pub(crate) fn check(world: &World, view: &ClusterView, vault: &str, instance: &Value) -> Result<(), UserError> {
     let cluster = source(instance).to_owned();
-    let principal = world.text(vault, "/identity/principalId");
+    let principal = acting(world, vault, instance);
     sight(world, &cluster, &principal)?;
     extension(world, view, vault, &cluster)?;
     storage(world, view, &cluster)?;
     snapshots(world, instance, &cluster, &principal)?;
     vault_tier(world, instance, &principal)
+}
+
+/// The principal that the vault works as: its own, or that of the user-assigned identity that the instance names.
+fn acting(world: &World, vault: &str, instance: &Value) -> String {
+    if instance["identityDetails"]["useSystemAssignedIdentity"] != json!(false) {
+        return world.text(vault, "/identity/principalId");
+    }
+    let named = text(instance, "/identityDetails/userAssignedIdentityArmUrl");
+    let vault = world.get(vault).cloned().unwrap_or_default();
+    let all = vault["identity"]["userAssignedIdentities"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    let mut own = all.filter(|(id, _)| id.eq_ignore_ascii_case(named));
+    own.next()
+        .map(|(_, own)| text(own, "/principalId").to_owned())
+        .unwrap_or_default()
 }
 
 fn sight(world: &World, cluster: &str, principal: &str) -> Result<(), UserError> {

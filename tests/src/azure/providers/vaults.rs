@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::guards;
 use super::vault_operations::asynchronous;
 use crate::azure::answer::{Answer, Outcome, missing, not_found};
 use crate::azure::call::{Call, Route};
@@ -91,7 +92,7 @@ fn name_fits(name: &str) -> bool {
 
 /// The identity that a request leaves: a kind that its `type` does not name is removed, and so is every user-assigned one
 /// that its map does not name. What stays keeps its principal.
-fn identity(sent: &Value, old: &Value) -> Value {
+fn identity(world: &World, sent: &Value, old: &Value) -> Value {
     let wanted = text(sent, "/type").to_ascii_lowercase();
     let (system, assigned) = (wanted.contains("systemassigned"), wanted.contains("userassigned"));
     let kind = match (system, assigned) {
@@ -119,7 +120,13 @@ fn identity(sent: &Value, old: &Value) -> Value {
                 .filter(|(own, _)| own.eq_ignore_ascii_case(id))
                 .map(|(_, own)| own.clone())
                 .next();
-            let new = || json!({ "principalId": ids::fresh(), "clientId": ids::fresh() });
+            // That of the identity itself; of one outside of this world, nothing else is known.
+            let new = || match world.get(id) {
+                Some(own) => json!({
+                    "principalId": own["properties"]["principalId"], "clientId": own["properties"]["clientId"],
+                }),
+                None => json!({ "principalId": ids::fresh(), "clientId": ids::fresh() }),
+            };
             kept.insert(id.clone(), had.unwrap_or_else(new));
         }
         identity["userAssignedIdentities"] = kept.into();
@@ -140,7 +147,7 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     }
     let old = world.get(&id(call)).cloned();
     let created = old.is_none();
-    let mut body = new(call, old.as_ref().unwrap_or(&Value::Null));
+    let mut body = new(world, call, old.as_ref().unwrap_or(&Value::Null));
     soft_delete(call, &mut body);
     let delay = world.settings.durations.principal_replication;
     world.put(body.clone(), delay);
@@ -151,7 +158,7 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     ))
 }
 
-fn new(call: &Call, old: &Value) -> Value {
+fn new(world: &World, call: &Call, old: &Value) -> Value {
     let mut properties = call.body["properties"].clone();
     if let Some(properties) = properties.as_object_mut() {
         properties
@@ -169,7 +176,7 @@ fn new(call: &Call, old: &Value) -> Value {
     if call.body["tags"].is_object() {
         body["tags"] = call.body["tags"].clone();
     }
-    let identity = identity(&call.body["identity"], &old["identity"]);
+    let identity = identity(world, &call.body["identity"], &old["identity"]);
     if !identity.is_null() {
         body["identity"] = identity;
     }
@@ -202,18 +209,54 @@ fn provision(world: &mut World, call: &Call, answer: Answer) -> Answer {
 fn patch(world: &mut World, call: &Call) -> Outcome {
     let mut body = find(world, call)?.clone();
     if call.body["identity"].is_object() {
-        let identity = identity(&call.body["identity"], &body["identity"]);
+        let identity = identity(world, &call.body["identity"], &body["identity"]);
         body["identity"] = identity;
     }
     if call.body["tags"].is_object() {
         body["tags"] = call.body["tags"].clone();
     }
+    let before = body["properties"].clone();
     for (name, value) in call.body["properties"].as_object().into_iter().flatten() {
+        // Whether Azure merges the members of a group is unverified: what a request leaves out is gone here.
         body["properties"][name] = value.clone();
     }
+    if let Some(properties) = body["properties"].as_object_mut() {
+        properties.remove("resourceGuardOperationRequests");
+    }
+    reversible(&before, &body["properties"])?;
+    guards::reducible(world, call, &id(call), (&before, &body["properties"]))?;
     body["properties"]["provisioningState"] = json!("Updating");
     world.put(body.clone(), 0.0);
     Ok(provision(world, call, Answer::ok(spelt(&body))))
+}
+
+/// What Azure documents as irreversible stays, and restores to the paired region take a vault with geo-redundant storage:
+/// <https://learn.microsoft.com/azure/backup/create-manage-backup-vault>. The codes but that of soft delete are unverified.
+fn reversible(before: &Value, after: &Value) -> Result<(), Answer> {
+    let refused = |code: &str, message: &str| Err(Answer::error(400, code, message));
+    let stays = |pointer: &str, word: &str| text(before, pointer) == word && text(after, pointer) != word;
+    if stays("/securitySettings/softDeleteSettings/state", "AlwaysOn") {
+        let message = "Disabling soft delete state is not allowed.";
+        return refused("BMSUserErrorDisablingSoftDeleteStateNotAllowed", message);
+    }
+    if stays("/securitySettings/immutabilitySettings/state", "Locked") {
+        let message = "The immutability of the vault is locked and cannot be changed.";
+        return refused("BMSUserErrorInvalidInput", message);
+    }
+    let region = "/featureSettings/crossRegionRestoreSettings/state";
+    if stays(region, "Enabled") {
+        return refused("BMSUserErrorInvalidInput", "Cross region restore cannot be disabled.");
+    }
+    if text(after, region) == "Enabled" && text(after, "/storageSettings/0/type") != "GeoRedundant" {
+        let message = "Cross region restore needs a vault with geo-redundant storage.";
+        return refused("BMSUserErrorInvalidInput", message);
+    }
+    let subscription = "/featureSettings/crossSubscriptionRestoreSettings/state";
+    if stays(subscription, "PermanentlyDisabled") {
+        let message = "Cross subscription restore is permanently disabled.";
+        return refused("BMSUserErrorInvalidInput", message);
+    }
+    Ok(())
 }
 
 fn delete(world: &mut World, call: &Call) -> Outcome {

@@ -7,7 +7,7 @@ use aksbackup_shared::schema::{PolicyTarget, VaultTarget};
 use super::{Choice, adopted, offered, taken};
 use crate::arm::inventory::{self, Listed};
 use crate::arm::vaults::{self, Vault};
-use crate::checks::policy;
+use crate::checks::{policy, vault_drift};
 use crate::commands::init::check;
 use crate::commands::init::names;
 use crate::commands::init::pick::Picker;
@@ -20,8 +20,8 @@ impl Choice<'_> {
         let (name, resource_group) = self.vault_place(storage_group)?;
         let same = base.filter(|base| base.name == name && base.resource_group == resource_group);
         let live = match same {
-            Some(_) => None,
-            None => self.existing_vault(&resource_group, &name).await?,
+            Some(_) if !flags.from_azure => None,
+            _ => self.existing_vault(&resource_group, &name).await?,
         };
         let live = live.as_ref();
         let word = |said: Option<&'static str>, live: Option<String>, had: Option<&String>, default: &str| {
@@ -30,9 +30,19 @@ impl Choice<'_> {
                 .or_else(|| had.cloned())
                 .unwrap_or_else(|| default.to_owned())
         };
-        Ok(VaultTarget {
+        let protected = self.world.protected.as_ref().filter(|own| own.vault == name);
+        let identity = match self.of_file() {
+            Some(base) => base.vault.identity.clone(),
+            None => protected.and_then(|own| own.identity.clone()),
+        };
+        let mut target = VaultTarget {
+            identity,
             name,
             resource_group,
+            immutability: base.and_then(|base| base.immutability.clone()),
+            cross_region_restore: base.and_then(|base| base.cross_region_restore),
+            cross_subscription_restore: base.and_then(|base| base.cross_subscription_restore.clone()),
+            job_failure_alerts: base.and_then(|base| base.job_failure_alerts),
             redundancy: word(
                 flags.redundancy.map(|own| own.word()),
                 live.and_then(|own| own.redundancy()).map(str::to_owned),
@@ -50,7 +60,11 @@ impl Choice<'_> {
                 .or_else(|| live?.soft_delete_days())
                 .or_else(|| base.map(|base| base.soft_delete_days))
                 .unwrap_or(14),
-        })
+        };
+        if let Some(live) = live {
+            vault_drift::adopted(&mut target, live);
+        }
+        Ok(target)
     }
 
     /// A vault that is known to exist; one that cannot be read is as if it were not there.

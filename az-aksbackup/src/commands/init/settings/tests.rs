@@ -2,6 +2,9 @@ use super::super::show;
 use super::*;
 use crate::target_ids::tests::example;
 
+const IDENTITY: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-id/providers/\
+    Microsoft.ManagedIdentity/userAssignedIdentities/id-vault";
+
 fn set(text: &str) -> Set {
     text.parse().unwrap()
 }
@@ -51,11 +54,19 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             "instance.backup_hooks" => "shop/quiesce",
             "instance.included_volume_types" => "AzureFileShareSMB",
             "instance.label_selectors" => "app=web",
+            "extension.auto_upgrade" => "false",
+            "extension.cpu_limit" | "extension.cpu_request" => "1500m",
+            "extension.memory_limit" | "extension.memory_request" => "4Gi",
+            "extension.version" => "0.0.3100-1201",
             "policy.schedule" => "4h",
             "policy.retention" | "policy.vault_tier_retention" => "60d",
             "policy.time" => "23:59",
             "storage.sku" => "Standard_ZRS",
             "tags" => "team=shop",
+            "vault.cross_region_restore" | "vault.job_failure_alerts" => "true",
+            "vault.identity" => IDENTITY,
+            "vault.cross_subscription_restore" => "disabled",
+            "vault.immutability" => "unlocked",
             "vault.redundancy" => "GRS",
             "vault.soft_delete" => "Off",
             "vault.soft_delete_days" => "77",
@@ -65,6 +76,8 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
         match setting.changes {
             Changes::Never(why) => assert!(parsed.unwrap_err().ends_with(why), "{}", setting.key),
             Changes::Always
+            | Changes::ByPrepare
+            | Changes::WithRoles
             | Changes::ForNew(_)
             | Changes::ByNewPolicy
             | Changes::LeavingBackups(_)
@@ -97,6 +110,7 @@ fn a_key_or_value_that_does_not_exist_is_refused_with_what_was_meant() {
         assert!(error.contains(expected), "{text}: {error}");
     }
     for text in [
+        "vault.identity=/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg",
         "instance.included_namespaces=Shop",
         "policy.time=24:00",
         "instance.label_selectors=app:web",

@@ -146,7 +146,10 @@ impl World {
         Common {
             claims,
             backups: Sight::Here(backups),
-            options: TeardownOptions { delete_backups: named },
+            options: TeardownOptions {
+                delete_backups: named,
+                requests: Vec::new(),
+            },
             locks: vec![],
             ahead: true,
         }

@@ -1,0 +1,199 @@
+//! Whether a Resource Guard has to let an operation through, and what it takes.
+//!
+//! Azure compares the operations with the guard's list, and the account with the guard's roles:
+//! <https://learn.microsoft.com/azure/backup/multi-user-authorization>. The names of the requests are those of the definitions' examples
+//! and of Microsoft's clients; for the settings of a vault no source names one.
+
+use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::guide::Person;
+use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::step::{Right, Turn};
+
+use crate::arm::client::Reader;
+use crate::arm::guards::{self, Proxy};
+use crate::arm::vaults::Vault;
+use crate::arm::visible::Sight;
+
+/// An operation that a Resource Guard can protect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Critical {
+    /// Scheduled backups end, and recovery points expire.
+    Suspend,
+    /// Scheduled backups end.
+    Stop,
+    /// A backup instance is deleted.
+    Delete,
+    /// A backup instance gets another policy, or backs up less.
+    Modify,
+    /// A vault protects less.
+    Vault,
+}
+
+impl Critical {
+    /// Returns the kind of request that lets it through.
+    const fn request(self) -> Option<&'static str> {
+        match self {
+            Self::Suspend => Some("dppDisableSuspendBackupsRequests"),
+            Self::Stop => Some("dppDisableStopProtectionRequests"),
+            Self::Delete => Some("deleteBackupInstanceRequests"),
+            Self::Modify => Some("dppModifyPolicy"),
+            Self::Vault => None,
+        }
+    }
+
+    /// Returns it within a sentence.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Suspend => "suspended backups",
+            Self::Stop => "stopped protection",
+            Self::Delete => "the deletion of backups",
+            Self::Modify => "a change of the backup instance",
+            Self::Vault => "settings that protect less",
+        }
+    }
+}
+
+/// The Resource Guard of a vault, as far as the signed-in account can see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Guard {
+    id: Option<String>,
+    /// The requests of what it protects.
+    requests: Vec<String>,
+    /// The name of the vault's connection to it.
+    pub(crate) proxy: String,
+}
+
+/// The name that every connection of a vault to a Resource Guard has.
+const PROXY: &str = "DppResourceGuardProxy";
+
+/// Returns the Resource Guard of a vault; `None` if none protects it.
+///
+/// # Errors
+/// As the read; a connection that can't be read is a guard of which nothing is known.
+pub(crate) async fn of_vault(reader: &Reader, id: &ResourceId, vault: Option<&Vault>) -> Outcome<Option<Guard>> {
+    if vault.and_then(|own| own.properties.is_vault_protected_by_resource_guard) != Some(true) {
+        return Ok(None);
+    }
+    let proxies = Sight::of(guards::proxies(reader, id).await.map(Some))?;
+    let proxy = proxies.here().and_then(|all| all.first());
+    Ok(Some(Guard::of(proxy)))
+}
+
+impl Guard {
+    fn of(proxy: Option<&Proxy>) -> Self {
+        let properties = proxy.map(|own| &own.properties);
+        let details = properties.and_then(|own| own.resource_guard_operation_details.as_ref());
+        Self {
+            id: properties.and_then(|own| own.resource_guard_resource_id.clone()),
+            requests: details
+                .into_iter()
+                .flatten()
+                .filter_map(|own| own.default_resource_request.clone())
+                .collect(),
+            proxy: proxy.map_or_else(|| PROXY.to_owned(), |own| own.name.clone()),
+        }
+    }
+
+    /// Returns whether it protects this operation: the owner can leave some out.
+    pub(crate) fn protects(&self, critical: Critical) -> bool {
+        let Some(kind) = critical.request() else { return true };
+        self.requests.is_empty() || self.listed(kind).is_some()
+    }
+
+    fn listed(&self, kind: &str) -> Option<&String> {
+        let kind = format!("/{kind}/").to_ascii_lowercase();
+        self.requests
+            .iter()
+            .find(|own| own.to_ascii_lowercase().contains(&kind))
+    }
+
+    /// Returns what the owner of the guard has to do before `command` can do this to a vault.
+    pub(crate) fn turn(&self, vault: &ResourceId, critical: Critical, command: &str) -> Turn {
+        let request = critical.request().and_then(|kind| {
+            let made = || self.id.as_ref().map(|id| format!("{id}/{kind}/default"));
+            self.listed(kind).cloned().or_else(made)
+        });
+        let request = request.unwrap_or_else(|| "ID".to_owned());
+        let next = az(format!("{command} --operation-requests {request}"));
+        let name = self.id.as_deref().and_then(|id| id.rsplit('/').next());
+        let guard = name.map_or_else(
+            || "a Resource Guard".to_owned(),
+            |name| format!("Resource Guard {name}"),
+        );
+        let show = || {
+            shell(format!(
+                "az dataprotection backup-vault resource-guard-mapping show --vault-name {} --resource-group {} --name {}",
+                vault.name(),
+                vault.resource_group(),
+                self.proxy
+            ))
+        };
+        Turn {
+            who: Person::SubscriptionOwner,
+            why: format!(
+                "{guard} protects vault {} against {}: its owner has to assign you a role on it; then run: {next}",
+                vault.with_group(),
+                critical.words()
+            ),
+            command: match &self.id {
+                Some(id) => shell(format!(
+                    "az role assignment create --assignee OBJECT-ID --role \"Backup MUA Operator\" --scope {id}"
+                )),
+                None => show(),
+            },
+            right: self
+                .id
+                .as_ref()
+                .map(|id| Right::new("Microsoft.Authorization/roleAssignments/write", id)),
+            also: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::target_ids;
+
+    const ID: &str = "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/rg-guard/providers/\
+        Microsoft.DataProtection/resourceGuards/rg1";
+
+    fn guard(requests: &[&str]) -> Guard {
+        let details: Vec<_> = requests
+            .iter()
+            .map(|kind| json!({ "vaultCriticalOperation": "x", "defaultResourceRequest": format!("{ID}/{kind}/default") }))
+            .collect();
+        let proxy: Proxy = serde_json::from_value(json!({ "name": PROXY, "properties": {
+            "resourceGuardResourceId": ID, "resourceGuardOperationDetails": details,
+        } }))
+        .unwrap();
+        Guard::of(Some(&proxy))
+    }
+
+    #[test]
+    fn what_the_owner_left_out_is_not_protected_and_what_is_not_known_is() {
+        let own = guard(&["dppDisableStopProtectionRequests"]);
+        assert!(own.protects(Critical::Stop) && !own.protects(Critical::Suspend));
+        assert!(own.protects(Critical::Vault));
+        assert!(Guard::of(None).protects(Critical::Suspend));
+    }
+
+    #[test]
+    fn the_turn_names_the_guard_the_role_and_the_command_with_its_request() {
+        let vault = target_ids::vault(&target_ids::tests::example());
+        let turn = guard(&["deleteBackupInstanceRequests"]).turn(&vault, Critical::Delete, "teardown");
+        assert!(
+            turn.why
+                .starts_with("Resource Guard rg1 protects vault rg-backup/bv-aks against the deletion")
+        );
+        let next = format!("az aksbackup teardown --operation-requests {ID}/deleteBackupInstanceRequests/default");
+        assert!(turn.why.ends_with(&next), "{}", turn.why);
+        assert!(turn.command.to_string().ends_with(&format!("--scope {ID}")));
+        let turn = Guard::of(None).turn(&vault, Critical::Vault, "prepare");
+        assert!(turn.why.ends_with("--operation-requests ID"), "{}", turn.why);
+        assert!(turn.command.to_string().contains("resource-guard-mapping show"));
+    }
+}

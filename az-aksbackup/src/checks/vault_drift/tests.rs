@@ -1,0 +1,187 @@
+use super::*;
+use crate::target_ids::tests::example;
+
+fn vault(properties: &Value) -> Vault {
+    serde_json::from_value(json!({ "location": "westeurope", "properties": properties })).unwrap()
+}
+
+/// A vault with what is reported of a plain one.
+fn plain(change: impl FnOnce(&mut Value)) -> Vault {
+    let mut properties = json!({
+        "storageSettings": [{ "type": "LocallyRedundant" }],
+        "securitySettings": { "softDeleteSettings": { "state": "On", "retentionDurationInDays": 14.0 } },
+    });
+    change(&mut properties);
+    vault(&properties)
+}
+
+fn target(change: impl FnOnce(&mut VaultTarget)) -> VaultTarget {
+    let mut target = example().vault;
+    change(&mut target);
+    target
+}
+
+/// The steps, each with a mark for what reduces protection, lasts, or is refused.
+fn steps(target: &VaultTarget, own: &Vault) -> Vec<String> {
+    let marks = |own: &Difference| {
+        [
+            own.reduces.as_ref().map(|_| " -"),
+            own.lasting.map(|_| " !"),
+            own.refused.map(|_| " x"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect::<String>()
+    };
+    let all = differences(target, own);
+    all.iter().map(|own| format!("{}{}", own.step(), marks(own))).collect()
+}
+
+#[test]
+fn keys_that_the_target_does_not_have_leave_everything_as_it_is() {
+    let own = plain(|own| {
+        own["securitySettings"]["immutabilitySettings"] = json!({ "state": "Locked" });
+        own["featureSettings"] = json!({ "crossSubscriptionRestoreSettings": { "state": "PermanentlyDisabled" } });
+        own["monitoringSettings"] = json!({ "azureMonitorAlertSettings": { "alertsForAllJobFailures": "Disabled" } });
+    });
+    assert_eq!(steps(&example().vault, &own), Vec::<String>::new());
+}
+
+#[test]
+fn what_reduces_lasts_or_is_refused_is_marked() {
+    let off = target(|own| own.soft_delete = "Off".into());
+    let more = target(|own| own.soft_delete_days = 30);
+    let soft = |state: &str, days: f64| {
+        let settings = json!({ "state": state, "retentionDurationInDays": days });
+        plain(|own| own["securitySettings"]["softDeleteSettings"] = settings)
+    };
+    assert_eq!(steps(&off, &soft("On", 14.0)), ["soft delete: On → Off -"]);
+    assert_eq!(
+        steps(&off, &soft("AlwaysOn", 14.0)),
+        ["soft delete: AlwaysOn → Off - x"]
+    );
+    assert_eq!(steps(&example().vault, &soft("AlwaysOn", 14.0)), Vec::<String>::new());
+    assert_eq!(
+        steps(&more, &soft("Off", 14.0)),
+        ["soft delete: Off → On", "soft delete days: 14 → 30"]
+    );
+    assert_eq!(
+        steps(&example().vault, &soft("On", 30.0)),
+        ["soft delete days: 30 → 14 -"]
+    );
+}
+
+#[test]
+fn immutability_can_be_locked_for_ever_and_unlocked_never() {
+    let wanted = |state: &str| target(|own| own.immutability = state.parse().ok());
+    let live = |state: &str| plain(|own| own["securitySettings"]["immutabilitySettings"] = json!({ "state": state }));
+    for (was, wants, expected) in [
+        ("Disabled", "Unlocked", "immutability: Disabled → Unlocked"),
+        ("Unlocked", "Locked", "immutability: Unlocked → Locked !"),
+        ("Unlocked", "Disabled", "immutability: Unlocked → Disabled -"),
+        ("Locked", "Unlocked", "immutability: Locked → Unlocked - x"),
+    ] {
+        assert_eq!(steps(&wanted(wants), &live(was)), [expected]);
+    }
+    assert_eq!(steps(&wanted("Disabled"), &plain(|_| ())), Vec::<String>::new());
+}
+
+#[test]
+fn restores_elsewhere_and_alerts_are_compared_with_what_azure_reports() {
+    let region = target(|own| own.cross_region_restore = Some(true));
+    let geo = plain(|own| own["storageSettings"][0]["type"] = json!("GeoRedundant"));
+    assert_eq!(steps(&region, &geo), ["cross-region restore: Disabled → Enabled !"]);
+    assert_eq!(
+        steps(&region, &plain(|_| ())),
+        ["cross-region restore: Disabled → Enabled ! x"]
+    );
+    let never = target(|own| own.cross_subscription_restore = "PermanentlyDisabled".parse().ok());
+    assert_eq!(
+        steps(&never, &plain(|_| ())),
+        ["cross-subscription restore: Enabled → PermanentlyDisabled - !"]
+    );
+    let alerts = |on| target(|own| own.job_failure_alerts = Some(on));
+    assert_eq!(
+        steps(&alerts(true), &plain(|_| ())),
+        ["alerts for failed jobs: not reported → Enabled"]
+    );
+    let on = plain(|own| {
+        own["monitoringSettings"] = json!({ "azureMonitorAlertSettings": { "alertsForAllJobFailures": "Enabled" } });
+    });
+    assert_eq!(steps(&alerts(true), &on), Vec::<String>::new());
+    assert_eq!(
+        steps(&alerts(false), &on),
+        ["alerts for failed jobs: Enabled → Disabled -"]
+    );
+}
+
+#[test]
+fn a_group_is_sent_with_what_is_in_it_and_no_other_group_is() {
+    let live = json!({
+        "securitySettings": { "softDeleteSettings": { "state": "On" }, "immutabilitySettings": { "state": "Disabled" } },
+        "featureSettings": { "crossRegionRestoreSettings": { "state": "Enabled" } },
+    });
+    let wanted = target(|own| own.immutability = "Unlocked".parse().ok());
+    let all = differences(&wanted, &vault(&live));
+    let expected = json!({ "securitySettings": {
+        "softDeleteSettings": { "state": "On" }, "immutabilitySettings": { "state": "Unlocked" },
+    } });
+    assert_eq!(properties(&live, &all), expected);
+}
+
+#[test]
+fn the_printed_command_keeps_what_azure_has() {
+    let wanted = target(|own| {
+        own.soft_delete = "Off".into();
+        own.job_failure_alerts = Some(false);
+        own.cross_region_restore = Some(true);
+    });
+    let all = differences(&wanted, &plain(|_| ()));
+    assert_eq!(
+        adopting(&all).to_string(),
+        "az aksbackup init --set vault.soft_delete=On --set vault.cross_region_restore=false \
+         --set vault.job_failure_alerts="
+    );
+    let texts: Vec<String> = hints(&all).iter().map(ToString::to_string).collect();
+    assert!(
+        texts[1].ends_with("az aksbackup prepare --reduce-protection"),
+        "{texts:?}"
+    );
+    assert!(texts[2].contains("GeoRedundant"), "{texts:?}");
+}
+
+#[test]
+fn the_keys_of_the_target_take_what_azure_has_and_no_key_is_added() {
+    let live = plain(|own| {
+        own["securitySettings"]["immutabilitySettings"] = json!({ "state": "Locked" });
+        own["featureSettings"] = json!({ "crossSubscriptionRestoreSettings": { "state": "Disabled" } });
+    });
+    let mut bare = example().vault;
+    adopted(&mut bare, &live);
+    assert_eq!(bare, example().vault);
+    let mut full = target(|own| {
+        own.immutability = "Unlocked".parse().ok();
+        own.cross_subscription_restore = "Enabled".parse().ok();
+        own.cross_region_restore = Some(true);
+        own.job_failure_alerts = Some(true);
+    });
+    adopted(&mut full, &live);
+    assert_eq!(steps(&full, &live), Vec::<String>::new());
+    assert_eq!(full.immutability.unwrap().as_str(), "Locked");
+}
+
+#[test]
+fn what_a_vault_cannot_have_is_refused_with_what_it_takes() {
+    assert!(coherent(&example().vault).is_ok());
+    for (bad, says) in [
+        (target(|own| own.soft_delete = "AlwaysOn".into()), "On or Off"),
+        (target(|own| own.soft_delete_days = 7), "14 to 180"),
+        (
+            target(|own| own.cross_region_restore = Some(true)),
+            "vault.redundancy is LocallyRedundant",
+        ),
+    ] {
+        let failure = coherent(&bad).unwrap_err();
+        assert!(failure.why[0].contains(says), "{failure}");
+    }
+}

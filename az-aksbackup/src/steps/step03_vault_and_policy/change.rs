@@ -1,0 +1,140 @@
+//! What can be made of vault and policy, and how people read it.
+
+use std::fmt;
+
+use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
+use aksbackup_shared::step::{Change, ChangeNote, Right, Turn};
+
+use super::settings::Update;
+use crate::arm::marker::Origin;
+use crate::arm::vaults::NewVault;
+use crate::checks::policy_file::Asked;
+
+/// What can be made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum VaultChange {
+    /// The vault's group.
+    CreateGroup {
+        group: ResourceId,
+        region: Region,
+        origin: Origin,
+    },
+    /// The vault; `group` where its group has to be made first.
+    CreateVault {
+        vault: ResourceId,
+        new: NewVault,
+        group: Option<Turn>,
+    },
+    /// The system-assigned identity of a vault without one; `assigned` are the user-assigned ones, which it keeps.
+    AddIdentity { vault: ResourceId, assigned: Vec<String> },
+    /// A user-assigned identity; the vault keeps the others, and its own where it is `system`.
+    AssignIdentity {
+        vault: ResourceId,
+        added: ResourceId,
+        assigned: Vec<String>,
+        system: bool,
+    },
+    /// Its settings.
+    Update(Update),
+    /// The policy; `group` as above.
+    CreatePolicy {
+        policy: ResourceId,
+        vault: ResourceId,
+        asked: Asked,
+        group: Option<Turn>,
+    },
+}
+
+impl VaultChange {
+    /// Returns the subscription of what is changed.
+    pub(super) fn subscription(&self) -> SubscriptionId {
+        match self {
+            Self::CreateGroup { group: id, .. }
+            | Self::CreateVault { vault: id, .. }
+            | Self::AddIdentity { vault: id, .. }
+            | Self::AssignIdentity { vault: id, .. }
+            | Self::Update(Update { vault: id, .. })
+            | Self::CreatePolicy { vault: id, .. } => id.subscription(),
+        }
+    }
+}
+
+impl Change for VaultChange {
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Update(update) if update.lasting)
+    }
+
+    fn note(&self) -> ChangeNote {
+        match self {
+            Self::CreateGroup { group, region, .. } => note(
+                format!("create resource group {} in {region}", group.name()),
+                "Microsoft.Resources/subscriptions/resourceGroups/write",
+                format!("/subscriptions/{}", group.subscription()),
+                Some(group),
+            ),
+            Self::CreateVault { vault, new, .. } => note(
+                format!(
+                    "create Backup vault {} ({}, soft delete {}) in resource group {}, {}",
+                    vault.name(),
+                    new.redundancy,
+                    new.soft_delete,
+                    vault.resource_group(),
+                    new.region
+                ),
+                "Microsoft.DataProtection/backupVaults/write",
+                vault.resource_group_id(),
+                Some(vault),
+            ),
+            Self::AddIdentity { vault, assigned } => note(
+                match assigned.len() {
+                    0 => format!("give Backup vault {} a system-assigned identity", vault.with_group()),
+                    count => format!(
+                        "enable a system-assigned identity for Backup vault {} (its user-assigned identities are kept: {count})",
+                        vault.with_group()
+                    ),
+                },
+                "Microsoft.DataProtection/backupVaults/write",
+                vault,
+                None,
+            ),
+            Self::AssignIdentity { vault, added, .. } => note(
+                format!(
+                    "assign identity {} to Backup vault {}",
+                    added.with_group(),
+                    vault.with_group()
+                ),
+                "Microsoft.DataProtection/backupVaults/write",
+                vault,
+                None,
+            ),
+            Self::Update(update) => update.note(),
+            Self::CreatePolicy {
+                policy, vault, asked, ..
+            } => ChangeNote {
+                reduces: Vec::new(),
+                warning: (!asked.left_out.is_empty()).then(|| {
+                    format!(
+                        "ignored in the file, because only Azure sets it: {}",
+                        asked.left_out.join(", ")
+                    )
+                }),
+                ..note(
+                    format!("create backup policy {} in vault {}", policy.name(), vault.with_group()),
+                    "Microsoft.DataProtection/backupVaults/backupPolicies/write",
+                    vault,
+                    Some(policy),
+                )
+            },
+        }
+    }
+}
+
+fn note(summary: String, action: &str, scope: impl fmt::Display, creates: Option<&ResourceId>) -> ChangeNote {
+    ChangeNote {
+        reduces: Vec::new(),
+        summary,
+        right: Right::new(action, scope),
+        creates: creates.map(ToString::to_string),
+        warning: None,
+    }
+}
