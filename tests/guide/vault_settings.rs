@@ -110,12 +110,12 @@ fn what_reduces_protection_is_agreed_to_apart_or_the_vault_is_adopted() {
     stage
         .az("platform", &["prepare", "--dry-run"])
         .ends(Exit::Pending.code())
-        .says("reduces protection: deleted backups can't be recovered any more");
+        .says("reduces protection: deleted backups can no longer be recovered");
     for command in ["prepare", "up"] {
         stage
             .az("everything", &[command, "--yes"])
             .ends(Exit::Usage.code())
-            .says("deleted backups can't be recovered any more");
+            .says("deleted backups can no longer be recovered");
     }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     prepare(&stage, &["--reduce-protection"]).ok();
@@ -163,7 +163,7 @@ fn what_can_never_be_reverted_is_done_only_for_the_vault_that_was_named() {
         stage
             .az("everything", command)
             .ends(Exit::Usage.code())
-            .says("no one agreed to change Backup vault")
+            .says("no one confirmed the permanent change of Backup vault")
             .says("az aksbackup prepare --irreversible RESOURCE-GROUP/VAULT");
     }
     prepare(&stage, &["--irreversible", "rg-other/bv-other"])

@@ -103,7 +103,7 @@ fn soft_delete(target: &VaultTarget, own: &Vault) -> Option<Difference> {
     Some(Difference {
         reduces: wanted
             .eq_ignore_ascii_case("Off")
-            .then(|| "deleted backups can't be recovered any more".to_owned()),
+            .then(|| "deleted backups can no longer be recovered".to_owned()),
         refused: always.then_some("soft delete that is always on can't be disabled"),
         kept: kept.to_owned(),
         ..difference("soft_delete", "soft delete", (live, wanted), member)
@@ -175,7 +175,7 @@ fn cross_subscription_restore(target: &VaultTarget, own: &Vault) -> Option<Diffe
     }
     let never = |state: &str| state == "PermanentlyDisabled";
     let member = ["featureSettings", "crossSubscriptionRestoreSettings", "state"];
-    let words = "backups can't be restored to another subscription any more";
+    let words = "backups can no longer be restored to another subscription";
     Some(Difference {
         reduces: (live == "Enabled").then(|| words.to_owned()),
         lasting: never(wanted).then_some("cross-subscription restore can never be enabled again"),
@@ -200,7 +200,7 @@ fn alerts(target: &VaultTarget, own: &Vault) -> Option<Difference> {
         "alertsForAllJobFailures",
     ];
     Some(Difference {
-        reduces: (wanted == "Disabled").then(|| "failed backup jobs raise no alert any more".to_owned()),
+        reduces: (wanted == "Disabled").then(|| "failed backup jobs no longer raise alerts".to_owned()),
         kept: match live {
             UNREPORTED => String::new(),
             live => (live == "Enabled").to_string(),
@@ -237,7 +237,7 @@ pub(crate) fn coherent(target: &VaultTarget) -> Outcome<()> {
     let state = target.soft_delete.as_str();
     if !["On", "Off"].iter().any(|own| own.eq_ignore_ascii_case(state)) {
         return Failure::usage(format!("vault.soft_delete is {state:?}"))
-            .because("it takes On or Off; AlwaysOn can't be reverted, so aksbackup doesn't set it")
+            .because("supported values: On and Off; AlwaysOn can't be reverted, so aksbackup doesn't set it")
             .hint(fix!["for example: ", az("init --set vault.soft_delete=On")])
             .err();
     }
@@ -252,7 +252,7 @@ pub(crate) fn coherent(target: &VaultTarget) -> Outcome<()> {
         return Failure::usage("vault.cross_region_restore requires a vault with redundancy GeoRedundant")
             .because(format!("vault.redundancy is {}", target.redundancy))
             .hint(fix![
-                "leave out cross-region restore: ",
+                "remove cross-region restore: ",
                 az("init --set vault.cross_region_restore=")
             ])
             .err();

@@ -16,7 +16,7 @@ pub(super) fn stopped(own: &Instance) -> Failure {
         protection::in_vault(own),
         own.protection()
     ))
-    .because("there are no scheduled backups already; of suspended backups the recovery points would begin to expire")
+    .because("its scheduled backups are already stopped, and suspending them would let recovery points expire")
     .hint(fix![
         "if that is intended, resume protection first: ",
         az("resume"),

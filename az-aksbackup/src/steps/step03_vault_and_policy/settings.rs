@@ -44,7 +44,7 @@ impl Irreversible {
             Self::Shown => return Ok(()),
             Self::Unconfirmed => {
                 let failure = Failure::usage(format!(
-                    "no one agreed to change Backup vault {} permanently, and --yes doesn't",
+                    "no one confirmed the permanent change of Backup vault {}, and --yes doesn't confirm it",
                     vault.with_group()
                 ));
                 let failure = changes.iter().fold(failure, |failure, own| {
