@@ -134,7 +134,9 @@ fn deleted_backups_are_unlocked_by_the_request_right_before() {
 
 #[test]
 fn a_vault_that_is_to_protect_less_needs_a_request_and_one_that_protects_more_does_not() {
-    let stage = guarded();
+    let stage = protected(&[]);
+    // No source names the kind for the settings of a vault.
+    protect_vault(&stage, "rg-backup", &[KINDS[0], "ofAnotherKind"]);
     stage
         .az("platform", &["init", "--set", "vault.immutability=Unlocked", "--yes"])
         .ok();
@@ -146,10 +148,9 @@ fn a_vault_that_is_to_protect_less_needs_a_request_and_one_that_protects_more_do
     reduce(&stage, "prepare", &[])
         .ends(Exit::TheirTurn.code())
         .says("Resource Guard rg1 protects vault")
-        .says("--operation-requests ID");
+        .says(&format!("--operation-requests {}", request("ofAnotherKind")));
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
-    let own = format!("{}/dppReduceImmutabilityStateRequests/default", guard("rg-backup"));
-    reduce(&stage, "prepare", &["--operation-requests", &own]).ok();
+    reduce(&stage, "prepare", &["--operation-requests", &request("ofAnotherKind")]).ok();
     let vault = stage.sandbox.resource(&stage.value("/cloud/vault/vault")).unwrap();
     assert_eq!(
         vault["properties"]["securitySettings"]["immutabilitySettings"]["state"],

@@ -54,6 +54,16 @@ impl Critical {
     }
 }
 
+/// The kinds of requests that are known to be about something else than the settings of a vault.
+const OTHERS: [&str; 6] = [
+    "dppDisableSuspendBackupsRequests",
+    "dppDisableStopProtectionRequests",
+    "deleteBackupInstanceRequests",
+    "dppModifyPolicy",
+    "dppTriggerRestoreRequests",
+    "deleteResourceGuardProxyRequests",
+];
+
 /// The Resource Guard of a vault, as far as the signed-in account can see it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Guard {
@@ -97,23 +107,29 @@ impl Guard {
 
     /// Returns whether it protects this operation: the owner can leave some out.
     pub(crate) fn protects(&self, critical: Critical) -> bool {
-        let Some(kind) = critical.request() else { return true };
-        self.requests.is_empty() || self.listed(kind).is_some()
+        self.requests.is_empty() || self.listed(critical).next().is_some()
     }
 
-    fn listed(&self, kind: &str) -> Option<&String> {
-        let kind = format!("/{kind}/").to_ascii_lowercase();
-        self.requests
-            .iter()
-            .find(|own| own.to_ascii_lowercase().contains(&kind))
+    /// Returns the requests that can let an operation through: for the settings of a vault those whose kind means nothing else.
+    fn listed(&self, critical: Critical) -> impl Iterator<Item = &String> {
+        let is = |own: &String, kind: &str| {
+            own.to_ascii_lowercase()
+                .contains(&format!("/{kind}/").to_ascii_lowercase())
+        };
+        self.requests.iter().filter(move |own| match critical.request() {
+            Some(kind) => is(own, kind),
+            None => !OTHERS.iter().any(|kind| is(own, kind)),
+        })
     }
 
     /// Returns what the owner of the guard has to do before `command` can do this to a vault.
     pub(crate) fn turn(&self, vault: &ResourceId, critical: Critical, command: &str) -> Turn {
-        let request = critical.request().and_then(|kind| {
-            let made = || self.id.as_ref().map(|id| format!("{id}/{kind}/default"));
-            self.listed(kind).cloned().or_else(made)
-        });
+        let made = || Some(format!("{}/{}/default", self.id.as_ref()?, critical.request()?));
+        let listed: Vec<&String> = self.listed(critical).collect();
+        let request = match listed.as_slice() {
+            [one] => Some((*one).clone()),
+            _ => made(),
+        };
         let request = request.unwrap_or_else(|| "ID".to_owned());
         let next = az(format!("{command} --operation-requests {request}"));
         let name = self.id.as_deref().and_then(|id| id.rsplit('/').next());
@@ -177,7 +193,7 @@ mod tests {
     fn what_the_owner_left_out_is_not_protected_and_what_is_not_known_is() {
         let own = guard(&["dppDisableStopProtectionRequests"]);
         assert!(own.protects(Critical::Stop) && !own.protects(Critical::Suspend));
-        assert!(own.protects(Critical::Vault));
+        assert!(!own.protects(Critical::Vault) && guard(&["ofAnotherKind"]).protects(Critical::Vault));
         assert!(Guard::of(None).protects(Critical::Suspend));
     }
 

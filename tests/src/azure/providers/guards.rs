@@ -79,7 +79,7 @@ pub(super) fn permitted(world: &World, call: &Call, vault: &str, (kind, body): (
     )
 }
 
-/// Whether the Resource Guard lets settings through that protect less. No source names the kind of request: one of the guard is taken.
+/// Whether the Resource Guard lets settings through that protect less. No source names the kind of request: any but the known ones is taken.
 pub(super) fn reducible(
     world: &World,
     call: &Call,
@@ -96,13 +96,27 @@ pub(super) fn reducible(
     let Some(proxy) = proxy.filter(|_| less && guarded) else {
         return Ok(());
     };
-    let guard = text(&proxy, "/properties/resourceGuardResourceId").to_ascii_lowercase();
+    let details = proxy["properties"]["resourceGuardOperationDetails"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let listed = details.map(|own| text(own, "/defaultResourceRequest").to_ascii_lowercase());
+    let about: Vec<String> = listed
+        .filter(|own| {
+            !["backup", "policy", "protection", "proxy", "restore"]
+                .iter()
+                .any(|part| kind_of(own).contains(part))
+        })
+        .collect();
+    if about.is_empty() {
+        return Ok(());
+    }
     let named = call.body["properties"]["resourceGuardOperationRequests"]
         .as_array()
         .into_iter()
         .flatten();
     let mut named = named.filter_map(Value::as_str).map(str::to_ascii_lowercase);
-    match named.any(|own| own.starts_with(&guard)) {
+    match named.any(|own| about.contains(&own)) {
         true => Ok(()),
         false => Err(refused()),
     }
@@ -128,6 +142,11 @@ fn protecting(world: &World, vault: &str, kind: &str) -> Option<String> {
     let protects = |own: &Value| text(own, "/defaultResourceRequest").contains(&format!("/{kind}/"));
     let protects = details.is_some_and(|all| all.iter().any(protects));
     protects.then(|| text(&proxy, "/properties/resourceGuardResourceId").to_owned())
+}
+
+/// The kind of request that an ID names.
+fn kind_of(request: &str) -> &str {
+    request.rsplit('/').nth(1).unwrap_or_default()
 }
 
 fn refused() -> Answer {
