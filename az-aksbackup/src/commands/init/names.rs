@@ -6,6 +6,7 @@ use aksbackup_shared::schema::PolicyTarget;
 use uuid::Uuid;
 
 use crate::checks::policy::TIME;
+use crate::checks::policy::retention::Period;
 
 /// Default names for a cluster.
 #[derive(Debug, Clone)]
@@ -64,37 +65,45 @@ impl Names {
     }
 }
 
-/// The name of a policy with these rules, such as `aks-daily-7d`.
+/// The name of a policy with these rules, such as `aks-daily-7d`, or that of its file.
 pub(super) fn of_rules(own: &PolicyTarget) -> String {
-    let time = own.time.as_ref().map(|time| time.as_str());
-    policy(&own.schedule, &own.retention, own.vault_tier_retention.as_deref(), time)
+    if own.file.is_some() {
+        return of_file(own.file_digest.as_ref());
+    }
+    let first = Period::ALL.into_iter().zip(own.first_backups());
+    let operational = first.clone().filter_map(|(period, first)| {
+        let kept = short(first.operational?);
+        Some(format!("-{}-{kept}", period.word()))
+    });
+    let vault = first.filter_map(|(period, first)| {
+        let kept = short(first.vault?);
+        Some(match period {
+            Period::Day => format!("-vault-{kept}"),
+            Period::Week | Period::Month | Period::Year => format!("-vault-{}-{kept}", period.word()),
+        })
+    });
+    let time = own.time.as_ref().map(|time| time.as_str()).filter(|time| *time != TIME);
+    let time = time.map(|time| format!("-at-{}", time.replace(':', "")));
+    let interval = match own.schedule.as_str() {
+        "P1D" => "daily".to_owned(),
+        other => short(other),
+    };
+    let further: String = operational.chain(vault).chain(time).collect();
+    format!("aks-{interval}-{}{further}", short(&own.retention))
+}
+
+/// An ISO 8601 duration within a name, such as `7d`.
+fn short(iso: &str) -> String {
+    iso.trim_start_matches('P').trim_start_matches('T').to_ascii_lowercase()
 }
 
 /// The name of a policy of a file: by its content, since Azure doesn't let a policy for AKS be changed.
-pub(super) fn of_file(digest: Option<&Digest>) -> String {
+fn of_file(digest: Option<&Digest>) -> String {
     let digest = digest.map(ToString::to_string).unwrap_or_default();
     let hex = digest.rsplit(':').next().unwrap_or_default();
     format!("aks-own-{}", hex.get(..8).unwrap_or_default())
         .trim_end_matches('-')
         .to_owned()
-}
-
-/// The policy for an interval, a period, and a time of day, such as `aks-daily-7d`.
-pub(super) fn policy(schedule: &str, retention: &str, vault_tier: Option<&str>, time: Option<&str>) -> String {
-    let short = |iso: &str| iso.trim_start_matches('P').trim_start_matches('T').to_ascii_lowercase();
-    let interval = if schedule == "P1D" {
-        "daily".to_owned()
-    } else {
-        short(schedule)
-    };
-    let vault = vault_tier
-        .map(|kept| format!("-vault-{}", short(kept)))
-        .unwrap_or_default();
-    let time = time.filter(|time| *time != TIME);
-    let time = time
-        .map(|time| format!("-at-{}", time.replace(':', "")))
-        .unwrap_or_default();
-    format!("aks-{interval}-{}{vault}{time}", short(retention))
 }
 
 fn plain(name: &str) -> String {
@@ -155,11 +164,6 @@ mod tests {
                 names.instance()
             );
         }
-        assert!(
-            policy("PT4H", "P30D", Some("P90D"), Some("23:59"))
-                .parse::<PolicyName>()
-                .is_ok()
-        );
     }
 
     #[test]
@@ -171,9 +175,24 @@ mod tests {
 
     #[test]
     fn a_policy_is_named_by_what_it_does() {
-        assert_eq!(policy("P1D", "P7D", None, None), "aks-daily-7d");
-        assert_eq!(policy("P1D", "P7D", None, Some("06:00")), "aks-daily-7d");
-        let all = policy("PT4H", "P30D", Some("P90D"), Some("01:30"));
-        assert_eq!(all, "aks-4h-30d-vault-90d-at-0130");
+        let mut policy = crate::target_ids::tests::example().policy;
+        assert_eq!(of_rules(&policy), "aks-daily-7d");
+        policy.time = Some("06:00".parse().unwrap());
+        assert_eq!(of_rules(&policy), "aks-daily-7d");
+        (policy.schedule, policy.retention) = ("PT4H".into(), "P30D".into());
+        policy.time = Some("01:30".parse().unwrap());
+        policy.vault_tier_retention = Some("P90D".into());
+        assert_eq!(of_rules(&policy), "aks-4h-30d-vault-90d-at-0130");
+        for (operational, vault) in policy.first_backups_mut() {
+            (*operational, *vault) = (Some("P360D".into()), Some("P9999D".into()));
+        }
+        let all = of_rules(&policy);
+        assert!(
+            all.starts_with("aks-4h-30d-day-360d-week-360d-month-360d-year-360d-vault-9999d-vault-week-"),
+            "{all}"
+        );
+        assert!(all.parse::<PolicyName>().is_ok(), "{all}");
+        policy.file = Some("own.json".into());
+        assert_eq!(of_rules(&policy), "aks-own");
     }
 }

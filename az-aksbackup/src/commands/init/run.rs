@@ -25,7 +25,7 @@ use super::settings::{self, Fixed};
 use super::show::{self, Difference};
 use super::values;
 use super::world::World;
-use crate::checks::filters;
+use crate::checks::{filters, policy};
 use crate::cli::Cli;
 use crate::commands::session;
 use crate::commands::session::TOOL;
@@ -126,6 +126,10 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     };
     filters::usable(&target.instance)?;
     values::usable_tags(&target.tags)?;
+    // Azure has the rules of a policy that exists, whatever they are.
+    if target.policy.file.is_none() && existing.policy != Some(true) {
+        policy::preset(&target.policy)?;
+    }
     let differences = show::differences(before.target.as_ref(), &target)?;
     let costs = match base {
         Some(_) => settings::cost(&differences, fixed, &world.live())?,

@@ -123,7 +123,7 @@ fn one(setting: Setting, text: &str, typed: Option<Value>) -> Result<Value, Stri
 fn normal(key: &str, text: &str) -> Result<Value, String> {
     let form: fn(&str) -> Result<String, String> = match key {
         "policy.schedule" => values::schedule,
-        "policy.retention" | "policy.vault_tier_retention" => values::retention,
+        key if key.starts_with("policy.") && key.ends_with("retention") => values::retention,
         "storage.sku" => values::sku,
         "instance.friendly_name" => values::friendly_name,
         "vault.redundancy" => |text| Redundancy::from_str(text, true).map(|own| own.word().to_owned()),

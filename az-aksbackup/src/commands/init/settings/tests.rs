@@ -52,7 +52,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             "instance.included_volume_types" => "AzureFileShareSMB",
             "instance.label_selectors" => "app=web",
             "policy.schedule" => "4h",
-            "policy.retention" | "policy.vault_tier_retention" => "60d",
+            key if key.starts_with("policy.") && key.ends_with("retention") => "60d",
             "policy.time" => "23:59",
             "storage.sku" => "Standard_ZRS",
             "tags" => "team=shop",
