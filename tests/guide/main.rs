@@ -53,6 +53,7 @@ mod teardown_left;
 mod teardown_worlds;
 mod truth;
 mod twice;
+mod unused_policies;
 mod vaults;
 mod verify;
 mod versions;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::arm::backups::DATASOURCE_TYPE;
 
+pub(crate) mod naming;
 pub(crate) mod retention;
 
 use retention::Rules;
@@ -281,6 +282,22 @@ fn is_default(value: &Value) -> bool {
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether a policy that Azure gives back has all that was asked for: it adds members of its own.
+pub(crate) fn holds(own: &Value, asked: &Value) -> bool {
+    match (own, asked) {
+        (_, Value::Null) => true,
+        (Value::Object(own), Value::Object(asked)) => asked.iter().all(|(key, asked)| match own.get(key) {
+            Some(own) => holds(own, asked),
+            None => asked.is_null() || asked.as_array().is_some_and(Vec::is_empty),
+        }),
+        (Value::Array(own), Value::Array(asked)) => {
+            own.len() == asked.len() && asked.iter().all(|asked| own.iter().any(|own| holds(own, asked)))
+        }
+        (Value::String(own), Value::String(asked)) => own.eq_ignore_ascii_case(asked),
+        (own, asked) => own == asked || own.as_f64().is_some_and(|own| asked.as_f64() == Some(own)),
+    }
 }
 
 /// Whether a policy's `properties` keep copies in the vault tier.

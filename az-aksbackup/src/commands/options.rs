@@ -44,7 +44,10 @@ pub(crate) fn grant(cli: &Cli, roles: &RoleArgs, write: WriteArgs) -> GrantOptio
 
 /// For `protect`.
 pub(crate) fn protect(without_verification: bool) -> ProtectOptions {
-    ProtectOptions { without_verification }
+    ProtectOptions {
+        without_verification,
+        remove_unused_policies: false,
+    }
 }
 
 /// For `backup`.

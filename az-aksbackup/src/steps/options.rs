@@ -37,6 +37,8 @@ pub(crate) struct GrantOptions {
 pub(crate) struct ProtectOptions {
     /// Do not wait for the cluster side's report.
     pub(crate) without_verification: bool,
+    /// Delete policies that this tool created and nothing uses any more.
+    pub(crate) remove_unused_policies: bool,
 }
 
 /// What `backup` was told.

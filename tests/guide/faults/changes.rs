@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const PARAMETERS: &str = "/properties/policyInfo/policyParameters/backupDatasourceParametersList/0";
 
 /// A protected cluster, with a target by these flags.
-pub(super) fn protected(flags: &[&str]) -> Stage {
+pub(crate) fn protected(flags: &[&str]) -> Stage {
     let stage = Stage::new().unwrap();
     stage.az("platform", &[&INIT[..], flags].concat()).ok();
     stage.az("platform", &["prepare", "--yes"]).ok();

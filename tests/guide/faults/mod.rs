@@ -3,7 +3,7 @@
 
 mod absurd;
 mod barred;
-mod changes;
+pub(crate) mod changes;
 mod cloud_failures;
 mod cloud_health;
 mod cloud_texts;

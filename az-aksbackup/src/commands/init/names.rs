@@ -1,12 +1,7 @@
 //! Default names: made from the cluster's, the same every time, and different for every cluster.
 
-use aksbackup_shared::digest::Digest;
 use aksbackup_shared::ids::{ResourceId, folded};
-use aksbackup_shared::schema::PolicyTarget;
 use uuid::Uuid;
-
-use crate::checks::policy::TIME;
-use crate::checks::policy::retention::Period;
 
 /// Default names for a cluster.
 #[derive(Debug, Clone)]
@@ -65,47 +60,6 @@ impl Names {
     }
 }
 
-/// The name of a policy with these rules, such as `aks-daily-7d`, or that of its file.
-pub(super) fn of_rules(own: &PolicyTarget) -> String {
-    if own.file.is_some() {
-        return of_file(own.file_digest.as_ref());
-    }
-    let first = Period::ALL.into_iter().zip(own.first_backups());
-    let operational = first.clone().filter_map(|(period, first)| {
-        let kept = short(first.operational?);
-        Some(format!("-{}-{kept}", period.word()))
-    });
-    let vault = first.filter_map(|(period, first)| {
-        let kept = short(first.vault?);
-        Some(match period {
-            Period::Day => format!("-vault-{kept}"),
-            Period::Week | Period::Month | Period::Year => format!("-vault-{}-{kept}", period.word()),
-        })
-    });
-    let time = own.time.as_ref().map(|time| time.as_str()).filter(|time| *time != TIME);
-    let time = time.map(|time| format!("-at-{}", time.replace(':', "")));
-    let interval = match own.schedule.as_str() {
-        "P1D" => "daily".to_owned(),
-        other => short(other),
-    };
-    let further: String = operational.chain(vault).chain(time).collect();
-    format!("aks-{interval}-{}{further}", short(&own.retention))
-}
-
-/// An ISO 8601 duration within a name, such as `7d`.
-fn short(iso: &str) -> String {
-    iso.trim_start_matches('P').trim_start_matches('T').to_ascii_lowercase()
-}
-
-/// The name of a policy of a file: by its content, since Azure doesn't let a policy for AKS be changed.
-fn of_file(digest: Option<&Digest>) -> String {
-    let digest = digest.map(ToString::to_string).unwrap_or_default();
-    let hex = digest.rsplit(':').next().unwrap_or_default();
-    format!("aks-own-{}", hex.get(..8).unwrap_or_default())
-        .trim_end_matches('-')
-        .to_owned()
-}
-
 fn plain(name: &str) -> String {
     let mapped: String = name
         .to_ascii_lowercase()
@@ -123,9 +77,7 @@ fn shortened(text: &str, most: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aksbackup_shared::ids::{
-        BackupInstanceName, ContainerName, PolicyName, ResourceGroupName, StorageAccountName, VaultName,
-    };
+    use aksbackup_shared::ids::{BackupInstanceName, ContainerName, ResourceGroupName, StorageAccountName, VaultName};
 
     fn names(group: &str, cluster: &str) -> Names {
         let id = format!(
@@ -171,28 +123,5 @@ mod tests {
         assert_eq!(names("RG", "Aks").account(), names("rg", "aks").account());
         assert_ne!(names("rg", "aks").account(), names("other", "aks").account());
         assert_ne!(names("rg", "aks").container(), names("other", "aks").container());
-    }
-
-    #[test]
-    fn a_policy_is_named_by_what_it_does() {
-        let mut policy = crate::target_ids::tests::example().policy;
-        assert_eq!(of_rules(&policy), "aks-daily-7d");
-        policy.time = Some("06:00".parse().unwrap());
-        assert_eq!(of_rules(&policy), "aks-daily-7d");
-        (policy.schedule, policy.retention) = ("PT4H".into(), "P30D".into());
-        policy.time = Some("01:30".parse().unwrap());
-        policy.vault_tier_retention = Some("P90D".into());
-        assert_eq!(of_rules(&policy), "aks-4h-30d-vault-90d-at-0130");
-        for (operational, vault) in policy.first_backups_mut() {
-            (*operational, *vault) = (Some("P360D".into()), Some("P9999D".into()));
-        }
-        let all = of_rules(&policy);
-        assert!(
-            all.starts_with("aks-4h-30d-day-360d-week-360d-month-360d-year-360d-vault-9999d-vault-week-"),
-            "{all}"
-        );
-        assert!(all.parse::<PolicyName>().is_ok(), "{all}");
-        policy.file = Some("own.json".into());
-        assert_eq!(of_rules(&policy), "aks-own");
     }
 }

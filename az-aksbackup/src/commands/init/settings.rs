@@ -12,9 +12,9 @@ use aksbackup_shared::schema::settings::{Changes, Holds, SETTINGS, Setting, Thin
 use clap::ValueEnum as _;
 use toml::{Table, Value};
 
-use super::names;
 use super::show::Difference;
 use super::values::{self, Redundancy, SoftDelete};
+use crate::checks::policy::naming;
 
 /// A key of `[target]` with the value that it is to have.
 #[derive(Debug, Clone, PartialEq)]
@@ -190,7 +190,7 @@ pub(super) fn apply(sets: &[Set], target: &Target, fixed: Fixed) -> Outcome<Targ
         ])
         .err();
     }
-    let automatic = |own: &Target| names::of_rules(&own.policy);
+    let automatic = |own: &Target| naming::of_rules(&own.policy);
     if fixed.policy || target.policy.name.as_str() == automatic(target) {
         new.policy.name = automatic(&new)
             .parse()

@@ -7,6 +7,7 @@ use aksbackup_shared::step::Platform as _;
 fn step() -> BackupInstance {
     let options = ProtectOptions {
         without_verification: true,
+        ..ProtectOptions::default()
     };
     BackupInstance::new(options, &JustRead::default())
 }
@@ -19,6 +20,7 @@ fn seen(instances: Vec<Instance>) -> Seen {
         roles: RolesSeen::Assigned(None),
         written: false,
         known: Known::default(),
+        policies: None,
     }
 }
 

@@ -7,9 +7,8 @@ use aksbackup_shared::schema::{PolicyTarget, VaultTarget};
 use super::{Choice, adopted, offered, taken};
 use crate::arm::inventory::{self, Listed};
 use crate::arm::vaults::{self, Vault};
-use crate::checks::policy::{self, retention};
+use crate::checks::policy::{self, naming, retention};
 use crate::commands::init::check;
-use crate::commands::init::names;
 use crate::commands::init::pick::Picker;
 use crate::commands::init::world::is_in;
 
@@ -124,7 +123,7 @@ impl Choice<'_> {
             // A file has all rules of its policy.
             retention::adopt(&mut target, &retention::Rules::default());
         }
-        let default = names::of_rules(&target);
+        let default = naming::of_rules(&target);
         let changed = base.is_none_or(|base| base.rules() != target.rules() || base.file_digest != target.file_digest);
         target.name = self
             .policy_name(vault, &default, (preset || self.policy_file.is_some(), changed))
@@ -185,7 +184,7 @@ impl Choice<'_> {
             Some(base) => self.policy_exists(vault, &base.name).await?,
             None => false,
         };
-        let automatic = exists || base.is_some_and(|base| base.name.as_str() == names::of_rules(base));
+        let automatic = exists || base.is_some_and(|base| base.name.as_str() == naming::of_rules(base));
         let had = base
             .filter(|_| !(preset && changed && automatic))
             .map(|base| base.name.clone());
