@@ -161,7 +161,7 @@ impl Removal {
         let vault = target_ids::vault(target);
         ChangeNote {
             summary: format!(
-                "delete backup policy {} in vault {}, which no backup instance uses",
+                "delete backup policy {} in vault {}",
                 self.policy.name(),
                 vault.with_group()
             ),
