@@ -112,7 +112,10 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
             run_planned(cli, ("grant", ""), args.write.dry_run, trust, steps, plan).await
         }
         Command::Protect(args) => {
-            let steps = guide::protect(options::protect(cli, args.without_verification));
+            let steps = guide::protect(guide::ProtectOptions {
+                remove_unused_policies: args.remove_unused_policies,
+                ..options::protect(cli, args.without_verification)
+            });
             let trust = Trust::Known(options::confirm(cli, &args.confirm, args.write.dry_run));
             let plan = planned(args.plan_out.as_deref());
             run_planned(cli, ("protect", ""), args.write.dry_run, trust, steps, plan).await

@@ -71,11 +71,15 @@ fn a_cluster_that_is_backed_up_confirms_what_the_simulator_claims_and_nothing_is
         "identity-name",
         "cluster-etag",
         "policy-version",
+        "policy-created-at",
+        "instance-list",
+        "point-members",
+        "point-state",
     ];
     assert_eq!(with_verdict(&stage, "confirmed"), confirmed, "{:#}", report(&stage));
     assert_eq!(
         with_verdict(&stage, "not observable here"),
-        ["velero-credentials", "labels-survive-upgrade"]
+        ["velero-credentials", "labels-survive-upgrade", "policy-members"]
     );
     assert_eq!(with_verdict(&stage, "not checked").len(), 5, "each takes a write");
     assert_eq!(report(&stage)["programs"].as_array().unwrap().len(), 2);

@@ -55,6 +55,7 @@ mod teardown_left;
 mod teardown_worlds;
 mod truth;
 mod twice;
+mod unused_policies;
 mod vault_identity;
 mod vault_settings;
 mod vaults;

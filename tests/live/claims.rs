@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::door::Reading;
 use crate::seen::Seen;
 use crate::trials::Trial;
-use crate::{claims_of_azure as azure, claims_of_cluster as cluster, trials};
+use crate::{claims_of_azure as azure, claims_of_backups as backups, claims_of_cluster as cluster, trials};
 
 /// What came out of one claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +111,7 @@ const fn writing(id: &'static str, says: &'static str, trial: &'static Trial) ->
 }
 
 /// All claims. The list in docs/live.md has the same; a test compares them.
-pub(crate) const ALL: [Claim; 16] = [
+pub(crate) const ALL: [Claim; 21] = [
     reading(
         "keyless-backup",
         "A cluster whose storage account refuses account keys can be backed up",
@@ -162,6 +162,31 @@ pub(crate) const ALL: [Claim; 16] = [
         "policy-version",
         "A backup instance has a member for the version of its policy",
         azure::policy_version,
+    ),
+    reading(
+        "policy-created-at",
+        "A policy has no creation date",
+        backups::policy_created_at,
+    ),
+    reading(
+        "policy-members",
+        "A further retention rule of a policy has isDefault and lifecycles, as they were sent",
+        backups::policy_members,
+    ),
+    reading(
+        "instance-list",
+        "The list of a cluster's backup instances has their IDs in the vault",
+        backups::instance_list,
+    ),
+    reading(
+        "point-members",
+        "A recovery point has its time and its data stores",
+        backups::point_members,
+    ),
+    reading(
+        "point-state",
+        "A complete recovery point has no recoveryPointState",
+        backups::point_state,
     ),
     writing(
         "omitted-members",

@@ -11,6 +11,7 @@ use clap::Parser;
 mod body;
 mod claims;
 mod claims_of_azure;
+mod claims_of_backups;
 mod claims_of_cluster;
 mod door;
 mod inside;

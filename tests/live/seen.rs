@@ -57,6 +57,7 @@ pub(crate) struct Seen {
     pub(crate) instance: Reading,
     pub(crate) policy: Reading,
     pub(crate) jobs: Reading,
+    pub(crate) points: Reading,
     pub(crate) inside: Inside,
     /// `verify` of both programs, each with the exit code.
     pub(crate) programs: Vec<(&'static str, Result<Value, String>)>,
@@ -139,6 +140,7 @@ impl Seen {
             instance: missing(),
             policy: missing(),
             jobs: missing(),
+            points: missing(),
             inside: Inside::nothing(why),
             programs: Vec::new(),
         }
@@ -180,21 +182,24 @@ impl Seen {
         );
     }
 
-    /// Reads the cluster's backup instance with its policy, and the jobs of its vault.
+    /// Reads the cluster's backup instance with its policy and recovery points, and the jobs of its vault.
     async fn read_of_instance(&mut self, azure: &Door) {
         let Some(first) = items(&self.instances).and_then(|all| all.first()) else {
             let why = absent("a backup instance", &self.instances);
-            (self.instance, self.policy, self.jobs) = (why.clone(), why.clone(), why);
+            (self.instance, self.policy) = (why.clone(), why.clone());
+            (self.jobs, self.points) = (why.clone(), why);
             return;
         };
         let id = text(first, "/id");
         let vault = id.split("/backupInstances/").next().unwrap_or_default();
         let jobs = format!("{vault}/backupJobs");
         let policy = text(first, "/properties/policyInfo/policyId");
-        (self.instance, self.policy, self.jobs) = tokio::join!(
+        let points = format!("{id}/recoveryPoints");
+        (self.instance, self.policy, self.jobs, self.points) = tokio::join!(
             azure.get_in(id, DATA_PROTECTION),
             azure.get_in(policy, DATA_PROTECTION),
             azure.get_in(&jobs, DATA_PROTECTION),
+            azure.get_in(&points, DATA_PROTECTION),
         );
     }
 }

@@ -13,9 +13,11 @@ use serde_json::Value;
 
 use crate::arm::backups::Instance;
 use crate::checks::policy::Facts;
+use crate::checks::policy::retention::Period;
 use crate::target_ids;
 
 mod fixes;
+mod periods;
 mod reduction;
 
 pub(crate) use fixes::{hints, policy_hints};
@@ -72,6 +74,10 @@ pub(crate) enum Setting {
     Retention,
     /// Whether the policy copies to the vault tier.
     VaultTier,
+    /// How long the policy keeps the first backup of a period in the operational tier.
+    Kept(Period),
+    /// How long the policy keeps its copy in the vault tier.
+    Copied(Period),
 }
 
 impl Setting {
@@ -94,7 +100,14 @@ impl Setting {
             Self::Schedule => "schedule",
             Self::Time => "time of day",
             Self::Retention => "retention",
-            Self::VaultTier => "vault tier retention",
+            Self::VaultTier | Self::Copied(Period::Day) => "vault tier retention",
+            Self::Kept(Period::Day) => "daily retention",
+            Self::Kept(Period::Week) => "weekly retention",
+            Self::Kept(Period::Month) => "monthly retention",
+            Self::Kept(Period::Year) => "yearly retention",
+            Self::Copied(Period::Week) => "weekly vault tier retention",
+            Self::Copied(Period::Month) => "monthly vault tier retention",
+            Self::Copied(Period::Year) => "yearly vault tier retention",
         }
     }
 }
@@ -319,15 +332,19 @@ pub(crate) fn of_policy(target: &Target, own: &Facts) -> Vec<Difference> {
     let is_same = match (live, wanted) {
         (Some(live), Some(wanted)) => live.eq_ignore_ascii_case(wanted),
         // A rule that copies to the vault tier doesn't have to say how long the copies are kept.
-        (None, wanted) => own.vault_tier == wanted.is_some(),
+        (None, wanted) => own.copies_daily() == wanted.is_some(),
         (Some(_), None) => false,
     };
     if !is_same {
-        let live = live.unwrap_or(if own.vault_tier { "in use" } else { "not in use" });
-        all.push(difference(Setting::VaultTier, live, wanted.unwrap_or("not in use")));
+        let live = live.unwrap_or(if own.copies_daily() { "in use" } else { UNUSED });
+        all.push(difference(Setting::VaultTier, live, wanted.unwrap_or(UNUSED)));
     }
+    all.extend(periods::of_policy(target, own));
     all
 }
+
+/// What stands for a rule that there isn't.
+const UNUSED: &str = "not in use";
 
 fn difference(setting: Setting, live: &str, wanted: &str) -> Difference {
     Difference {

@@ -8,6 +8,11 @@ use serde_json::{Value, json};
 
 use crate::arm::backups::DATASOURCE_TYPE;
 
+pub(crate) mod naming;
+pub(crate) mod retention;
+
+use retention::Rules;
+
 /// The intervals that Azure Backup takes for AKS.
 const SCHEDULES: [&str; 6] = ["PT4H", "PT6H", "PT8H", "PT12H", "P1D", "P1W"];
 
@@ -28,6 +33,10 @@ pub(crate) struct Facts {
     pub(crate) retention: String,
     /// How many starts its schedule has in one interval.
     pub(crate) starts: usize,
+    /// The rules for the first backups of a day, a week, a month and a year.
+    pub(crate) first: Rules,
+    /// The names of these rules.
+    pub(crate) named: Vec<String>,
     /// Every retention rule: its name, the store that it is about, and how long it keeps.
     pub(crate) kept: Vec<Kept>,
 }
@@ -44,23 +53,47 @@ pub(crate) struct Kept {
 }
 
 impl Facts {
-    /// The retention rules that a policy by schedule and retention doesn't have.
-    pub(crate) fn further_rules(&self) -> Vec<String> {
-        let own = |kept: &&Kept| kept.rule.as_deref().is_some_and(|rule| rule != DAILY);
-        let all = self.kept.iter().filter(own);
-        all.map(|kept| format!("{} ({})", kept.rule.as_deref().unwrap_or_default(), kept.period))
-            .collect()
+    /// Whether a retention rule is one of those for the first backup of a period.
+    pub(crate) fn is_of_period(&self, kept: &Kept) -> bool {
+        kept.rule.as_ref().is_some_and(|rule| self.named.contains(rule))
     }
 
-    /// How long it keeps copies in the vault tier, where it does.
+    /// The rules that no key of the target stands for.
+    pub(crate) fn further_rules(&self) -> Vec<String> {
+        let own = |kept: &&Kept| kept.rule.is_some() && !self.is_of_period(kept);
+        let all = self.kept.iter().filter(own);
+        let further = all.map(|kept| format!("{} ({})", kept.rule.as_deref().unwrap_or_default(), kept.period));
+        let starts = (self.starts > 1).then(|| format!("{} starts in each interval", self.starts));
+        further.chain(starts).collect()
+    }
+
+    /// Whether it copies daily backups to the vault tier; where no rule for the first backup of a period copies any, whether any does.
+    pub(crate) fn copies_daily(&self) -> bool {
+        let [daily, ..] = &self.first;
+        match self.first.iter().flatten().any(|own| own.vault.is_some()) {
+            true => daily.as_ref().is_some_and(|own| own.vault.is_some()),
+            false => self.vault_tier,
+        }
+    }
+
+    /// How long it keeps these copies.
     pub(crate) fn vault_tier_retention(&self) -> Option<&str> {
-        let in_vault = self.kept.iter().find(|kept| kept.in_vault && !kept.period.is_empty());
-        in_vault.map(|kept| kept.period.as_str())
+        let said = |kept: &&str| !kept.is_empty();
+        if self.first.iter().flatten().any(|own| own.vault.is_some()) {
+            let [daily, ..] = &self.first;
+            return daily.as_ref().and_then(|own| own.vault.as_deref()).filter(said);
+        }
+        let in_vault = self.kept.iter().find(|kept| kept.in_vault);
+        in_vault.map(|kept| kept.period.as_str()).filter(said)
+    }
+
+    /// How long the default rule keeps backups in a tier.
+    pub(crate) fn default_retention(&self, in_vault: bool) -> Option<&str> {
+        let mut all = self.kept.iter();
+        let own = all.find(|kept| kept.rule.is_none() && kept.in_vault == in_vault);
+        own.map(|kept| kept.period.as_str())
     }
 }
-
-/// The retention rule of the daily copies in the vault tier.
-const DAILY: &str = "Daily";
 
 fn kept(rules: &[&Value]) -> Vec<Kept> {
     let of_rule = |rule: &&Value| {
@@ -85,7 +118,7 @@ fn kept(rules: &[&Value]) -> Vec<Kept> {
 /// The `properties` of a policy by the target's schedule and retention.
 ///
 /// # Errors
-/// Exit 2: an interval that Azure Backup does not take for AKS.
+/// Exit 2: an interval or a retention that Azure Backup does not take for AKS, or rules that contradict each other.
 pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
     if !SCHEDULES.contains(&target.schedule.as_str()) {
         return Failure::usage(format!("{} isn't a valid backup interval", target.schedule))
@@ -93,21 +126,11 @@ pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
             .hint(az("init --schedule P1D"))
             .err();
     }
+    retention::usable(target)?;
     let mut tags = vec![json!({ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Default" } })];
-    let mut rules = Vec::new();
-    if let Some(vault_tier) = &target.vault_tier_retention {
-        tags.push(
-            json!({ "isDefault": false, "taggingPriority": 25, "tagInfo": { "tagName": DAILY },
-            "criteria": [{ "objectType": "ScheduleBasedBackupCriteria", "absoluteCriteria": ["FirstOfDay"] }] }),
-        );
-        let copied = keep(&target.retention, "OperationalStore", true);
-        rules.push(retention(
-            DAILY,
-            false,
-            &[copied, keep(vault_tier, "VaultStore", false)],
-        ));
-    }
-    rules.push(retention(
+    let (of_periods, mut rules) = retention::bodies(&retention::asked(target));
+    tags.extend(of_periods);
+    rules.push(retention_rule(
         "Default",
         true,
         &[keep(&target.retention, "OperationalStore", false)],
@@ -145,7 +168,7 @@ fn backup(target: &PolicyTarget, tags: &[Value]) -> Value {
     })
 }
 
-fn retention(name: &str, default: bool, lifecycles: &[Value]) -> Value {
+fn retention_rule(name: &str, default: bool, lifecycles: &[Value]) -> Value {
     json!({ "name": name, "objectType": "AzureRetentionRule", "isDefault": default, "lifecycles": lifecycles })
 }
 
@@ -193,6 +216,12 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
         .find(|rule| is_default(rule));
     let default_text = |pointer| default.map(|rule| text(rule, pointer)).unwrap_or_default();
     let intervals = texts(rule.pointer("/trigger/schedule/repeatingTimeIntervals"));
+    let of_retention: Vec<&Value> = rules
+        .iter()
+        .copied()
+        .filter(|rule| is(&rule, "AzureRetentionRule"))
+        .collect();
+    let (first, named) = retention::of_policy(rule, &of_retention);
     let tags = [default_tag(rule), default_text("/name"), "Default"];
     Ok(Facts {
         rule: text(rule, "/name").to_owned(),
@@ -210,6 +239,8 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
         time: intervals.first().map(|interval| time_of(interval)).unwrap_or_default(),
         retention: default_text("/lifecycles/0/deleteAfter/duration").to_owned(),
         starts: intervals.len(),
+        first,
+        named,
         kept: kept(&rules),
     })
 }
@@ -253,6 +284,22 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// Whether a policy that Azure gives back has all that was asked for: it adds members of its own.
+pub(crate) fn holds(own: &Value, asked: &Value) -> bool {
+    match (own, asked) {
+        (_, Value::Null) => true,
+        (Value::Object(own), Value::Object(asked)) => asked.iter().all(|(key, asked)| match own.get(key) {
+            Some(own) => holds(own, asked),
+            None => asked.is_null() || asked.as_array().is_some_and(Vec::is_empty),
+        }),
+        (Value::Array(own), Value::Array(asked)) => {
+            own.len() == asked.len() && asked.iter().all(|asked| own.iter().any(|own| holds(own, asked)))
+        }
+        (Value::String(own), Value::String(asked)) => own.eq_ignore_ascii_case(asked),
+        (own, asked) => own == asked || own.as_f64().is_some_and(|own| asked.as_f64() == Some(own)),
+    }
+}
+
 /// Whether a policy's `properties` keep copies in the vault tier.
 pub(crate) fn has_vault_tier(policy: &Value) -> bool {
     let rules = policy
@@ -260,8 +307,13 @@ pub(crate) fn has_vault_tier(policy: &Value) -> bool {
         .and_then(Value::as_array)
         .into_iter()
         .flatten();
-    let mut lifecycles = rules.filter_map(|rule| rule.get("lifecycles")?.as_array()).flatten();
-    lifecycles.any(|lifecycle| {
+    rules.into_iter().any(copies_to_vault)
+}
+
+/// Whether a retention rule keeps copies in the vault tier.
+fn copies_to_vault(rule: &Value) -> bool {
+    let lifecycles = rule.get("lifecycles").and_then(Value::as_array);
+    lifecycles.into_iter().flatten().any(|lifecycle| {
         let in_vault = |value: &Value| text(value, "/dataStoreType").eq_ignore_ascii_case("VaultStore");
         let copies = lifecycle.get("targetDataStoreCopySettings").and_then(Value::as_array);
         lifecycle.get("sourceDataStore").is_some_and(in_vault)

@@ -120,26 +120,10 @@ impl Compared {
 pub(crate) fn compared(target: &PolicyTarget, existing: &Value, asked: &Outcome<Asked>) -> Option<Compared> {
     let file = target.file.as_ref()?;
     Some(match asked {
-        Ok(asked) if holds(existing, &asked.properties) => Compared::Same,
+        Ok(asked) if policy::holds(existing, &asked.properties) => Compared::Same,
         Ok(_) => Compared::Differs(file.clone()),
         Err(failure) => Compared::Unread(failure.what.clone()),
     })
-}
-
-/// Whether a policy that Azure gives back has all that was asked for: it adds members of its own.
-fn holds(own: &Value, asked: &Value) -> bool {
-    match (own, asked) {
-        (_, Value::Null) => true,
-        (Value::Object(own), Value::Object(asked)) => asked.iter().all(|(key, asked)| match own.get(key) {
-            Some(own) => holds(own, asked),
-            None => asked.is_null() || asked.as_array().is_some_and(Vec::is_empty),
-        }),
-        (Value::Array(own), Value::Array(asked)) => {
-            own.len() == asked.len() && asked.iter().all(|asked| own.iter().any(|own| holds(own, asked)))
-        }
-        (Value::String(own), Value::String(asked)) => own.eq_ignore_ascii_case(asked),
-        (own, asked) => own == asked || own.as_f64().is_some_and(|own| asked.as_f64() == Some(own)),
-    }
 }
 
 /// A policy from a file's JSON, bare or under `properties`. What only Azure writes is left out, and tagging criteria are

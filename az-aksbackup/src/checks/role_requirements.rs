@@ -49,7 +49,7 @@ pub(crate) struct Need {
 
 /// Whether the target requests the vault tier: by its retention, or by a policy file that has one.
 pub(crate) fn asks_for_tier(target: &Target) -> bool {
-    target.policy.vault_tier_retention.is_some() || target.policy.file_vault_tier
+    target.policy.uses_vault_tier()
 }
 
 /// The principals that roles are for, read from Azure and proven to belong to the target.

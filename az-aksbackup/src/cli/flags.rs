@@ -106,12 +106,15 @@ pub(crate) struct ProtectArgs {
     /// Don't wait until the cluster is protected; the next run reports the result
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// Also delete policies in the vault that this tool created for the cluster and that no backup instance uses any more
+    #[arg(long)]
+    pub(crate) remove_unused_policies: bool,
     /// File to save the plan of --dry-run to, for `apply`
     #[arg(
         long,
         value_name = "FILE",
         requires = "dry_run",
-        conflicts_with = "without_verification"
+        conflicts_with_all = ["without_verification", "remove_unused_policies"]
     )]
     pub(crate) plan_out: Option<PathBuf>,
     /// What gets access.

@@ -67,6 +67,7 @@ pub(crate) fn protect(cli: &Cli, without_verification: bool) -> ProtectOptions {
     ProtectOptions {
         without_verification,
         requests: cli.command.operation_requests(),
+        remove_unused_policies: false,
     }
 }
 

@@ -5,9 +5,14 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::schema::Target;
 
+use crate::arm::client::Reader;
 use crate::arm::clusters::Cluster;
 use crate::arm::groups::Subscription;
+use crate::arm::vaults;
+use crate::arm::visible::Sight;
 use crate::checks::applying;
+use crate::checks::policy::preset;
+use crate::target_ids;
 
 /// The subscription is not there for the caller.
 pub(crate) fn no_subscription(target: &Target) -> Failure {
@@ -89,6 +94,23 @@ pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {
         ),
     ];
     applying(&remarks)
+}
+
+/// Fails if the policy has to be created with rules that Azure Backup doesn't take. One that exists has Azure's rules, whatever they are.
+///
+/// # Errors
+/// Exit 2: the key, with the reason.
+pub(super) async fn policy(reader: &Reader, target: &Target) -> Outcome<()> {
+    if target.policy.file.is_some() {
+        return Ok(());
+    }
+    let Err(refused) = preset(&target.policy) else {
+        return Ok(());
+    };
+    match Sight::of(vaults::policy(reader, &target_ids::policy(target)).await)? {
+        Sight::Absent => Err(refused),
+        Sight::Here(_) | Sight::Hidden(_) => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub(crate) mod cured;
 pub(crate) mod fresh;
 pub(crate) mod jobs;
 mod missing_groups;
+mod old_policies;
 pub(crate) mod options;
 pub(crate) mod registration;
 pub(crate) mod roles_seen;

@@ -44,6 +44,8 @@ pub(crate) struct ProtectOptions {
     pub(crate) without_verification: bool,
     /// The requests to a Resource Guard.
     pub(crate) requests: Vec<ResourceId>,
+    /// Delete policies that this tool created and nothing uses any more.
+    pub(crate) remove_unused_policies: bool,
 }
 
 /// What `backup` was told.

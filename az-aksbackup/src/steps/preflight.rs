@@ -125,6 +125,9 @@ impl Step for Preflight {
             permissions(reader, required_permissions::scopes(&needed)),
             self.cannot_create_groups(reader, &target),
         );
+        if self.creates() {
+            conditions::policy(reader, &target).await?;
+        }
         // Who does not see the subscription is not helped by hearing that the cluster is missing.
         let subscription = Sight::of(subscription)?;
         if let Sight::Absent = subscription {

@@ -220,7 +220,7 @@ impl Step for Roles {
         let Some(target) = state.target.as_ref().filter(|_| state.cloud.roles.is_none()) else {
             return Vec::new();
         };
-        let vault_tier = target.policy.vault_tier_retention.is_some();
+        let vault_tier = target.policy.uses_vault_tier();
         let note = |row: Row| ChangeNote {
             reduces: Vec::new(),
             summary: format!(

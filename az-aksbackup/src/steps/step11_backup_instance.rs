@@ -27,12 +27,14 @@ use crate::checks::instance_body;
 use crate::checks::protection::{self, Protection};
 use crate::platform::{self, Azure};
 use crate::steps::fresh::{Fresh, JustRead};
+use crate::steps::old_policies::{self, Policies, Removal};
 use crate::steps::options::ProtectOptions;
 use crate::steps::roles_seen::{self, RolesSeen};
 use crate::steps::turns;
 use crate::steps::validation::Validation;
 use crate::target_ids;
 
+mod unused;
 mod update;
 
 use update::{Known, Sent, Update};
@@ -47,6 +49,8 @@ pub(crate) struct BackupInstance {
     written: Cell<bool>,
     /// The instance as this run has sent it to change it.
     sent: RefCell<Option<Sent>>,
+    /// The state file as it was last observed with.
+    state: RefCell<State>,
 }
 
 impl BackupInstance {
@@ -57,6 +61,7 @@ impl BackupInstance {
             instances: read.instances.clone(),
             written: Cell::default(),
             sent: RefCell::default(),
+            state: RefCell::default(),
         }
     }
 }
@@ -71,6 +76,8 @@ pub(crate) struct Seen {
     roles: RolesSeen,
     written: bool,
     known: Known,
+    /// What the vault has of policies, where those that nothing uses are to be deleted.
+    policies: Option<Policies>,
 }
 
 /// What can be done.
@@ -85,6 +92,8 @@ pub(crate) enum InstanceChange {
     Protect { target: Target, instance: ResourceId },
     /// Change an instance that exists to what the target says, or write it again because it failed.
     Update(Update),
+    /// Delete a policy that this tool created and nothing uses any more.
+    Remove(Removal, Target),
 }
 
 impl Change for InstanceChange {
@@ -122,6 +131,7 @@ impl Change for InstanceChange {
                 warning: None,
             },
             Self::Update(update) => update.note(),
+            Self::Remove(removal, target) => removal.note(target),
         }
     }
 }
@@ -151,6 +161,11 @@ impl Step for BackupInstance {
                 .map(Some),
             false => Ok(None),
         };
+        let policies = match self.options.remove_unused_policies {
+            true => Some(old_policies::look(reader, state, &target).await?),
+            false => None,
+        };
+        self.state.replace(state.clone());
         let roles = roles?;
         let known = match protection::chosen(&target, &instances).filter(|own| is_settled(own)) {
             Some(own) => {
@@ -161,6 +176,7 @@ impl Step for BackupInstance {
         };
         Ok(Seen {
             known,
+            policies,
             // Who may not look there learns of it from the validation.
             deleted: Sight::of(deleted)?.here().cloned().unwrap_or_default(),
             instances,
@@ -171,6 +187,119 @@ impl Step for BackupInstance {
     }
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<InstanceChange>> {
+        let decision = self.protection(seen, state)?;
+        Ok(match &seen.policies {
+            Some(policies) => unused::with(decision, policies, &seen.target),
+            None => decision,
+        })
+    }
+
+    async fn apply(&self, writer: &Writer, change: &InstanceChange) -> Outcome<Applied> {
+        let title = change.note().summary;
+        match change {
+            InstanceChange::Validate { target, roles_since } => {
+                let (vault, properties) = (target_ids::vault(target), instance_body::properties(target));
+                let validation = Validation::begin(writer.reader(), &vault, &properties, title, *roles_since).await?;
+                Ok(Applied::Running(Box::new(validation)))
+            }
+            InstanceChange::Protect { target, instance } => {
+                let answer = backups::put(writer, instance, &instance_body::properties(target)).await?;
+                self.written.set(true);
+                Ok(answer.applied(writer, title, (instance.to_string(), versions::DATA_PROTECTION)))
+            }
+            InstanceChange::Update(update) => {
+                let (applied, sent) = update.apply(writer, title).await?;
+                if sent.is_some() {
+                    self.written.set(true);
+                    self.sent.replace(sent);
+                }
+                Ok(applied)
+            }
+            InstanceChange::Remove(removal, target) => {
+                let state = self.state.borrow().clone();
+                removal.apply(writer, (&state, target)).await
+            }
+        }
+    }
+
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        platform::drop_unmade(tables, StepName::BackupInstance, |object| is_there(seen, object));
+        seen.forget(tables);
+        let before = tables.instance.take();
+        // A file of version 0.1.0 has neither; it gets them with the first change.
+        let known = before.as_ref().is_none_or(|own| own.policy.is_some()) || self.written.get();
+        tables.instance = protection::chosen(&seen.target, &seen.instances).map(|own| {
+            let id = target_ids::vault(&seen.target).child("backupInstances", own.id.name());
+            let table = InstanceTable::in_state(before, id, own.protection());
+            match known && drift::of_instance(&seen.target, own).is_empty() {
+                true => InstanceTable {
+                    policy: Some(seen.target.policy.name.clone()),
+                    settings: seen.target.instance.digest(),
+                    ..table
+                },
+                false => table,
+            }
+        });
+    }
+
+    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
+        platform::settle(tables, StepName::BackupInstance, |object| is_there(seen, object));
+        seen.forget(tables);
+    }
+
+    fn hand_over(&self, change: &InstanceChange, failure: &Failure) -> Option<Turn> {
+        let words = match change {
+            InstanceChange::Remove(..) => "protect --remove-unused-policies",
+            InstanceChange::Validate { .. } | InstanceChange::Protect { .. } | InstanceChange::Update(_) => "protect",
+        };
+        visible::is_refused(failure).then(|| turns::not_ours(change.note(), az(words)))
+    }
+
+    fn goes_on(&self, seen: &Seen) -> bool {
+        let own = protection::chosen(&seen.target, &seen.instances);
+        own.is_some_and(|own| matches!(protection::of(own), Protection::Changing | Protection::Unknown))
+    }
+
+    fn is_last(&self, change: &InstanceChange) -> bool {
+        let is_last = matches!(change, InstanceChange::Protect { .. } | InstanceChange::Update(_));
+        // A policy can be deleted only once the instance is known to use another one.
+        is_last && !self.options.remove_unused_policies
+    }
+
+    fn foresee(&self, state: &State) -> Vec<ChangeNote> {
+        let target = state.target.as_ref().filter(|_| state.cloud.instance.is_none());
+        let changes = target.map(|target| InstanceChange::Protect {
+            target: target.clone(),
+            instance: target_ids::instance(target),
+        });
+        changes.iter().map(Change::note).collect()
+    }
+}
+
+impl Seen {
+    /// Drops the records of policies that are gone, where the vault's policies were read.
+    fn forget(&self, tables: &mut CloudTables) {
+        if let Some(policies) = &self.policies {
+            policies.forget(&self.target, tables);
+        }
+    }
+}
+
+/// Whether Azure is done with an instance, so that it can be changed.
+fn is_settled(own: &Instance) -> bool {
+    matches!(protection::of(own), Protection::Configured | Protection::Broken)
+}
+
+/// Whether an instance of the cluster is the `object` of an intent.
+fn is_there(seen: &Seen, object: &str) -> bool {
+    let vault = target_ids::vault(&seen.target);
+    let mut names = seen.instances.iter().map(|instance| instance.id.name());
+    names.any(|name| same(vault.child("backupInstances", name).as_str(), object))
+}
+
+impl BackupInstance {
+    /// Decides about the instance itself.
+    fn protection(&self, seen: &Seen, state: &State) -> Outcome<Decision<InstanceChange>> {
         let (target, vault) = (&seen.target, target_ids::vault(&seen.target));
         filters::usable(&target.instance)?;
         let others = |own: &&Instance| own.vault().is_some_and(|own| own != vault);
@@ -219,89 +348,6 @@ impl Step for BackupInstance {
         ]))
     }
 
-    async fn apply(&self, writer: &Writer, change: &InstanceChange) -> Outcome<Applied> {
-        let title = change.note().summary;
-        match change {
-            InstanceChange::Validate { target, roles_since } => {
-                let (vault, properties) = (target_ids::vault(target), instance_body::properties(target));
-                let validation = Validation::begin(writer.reader(), &vault, &properties, title, *roles_since).await?;
-                Ok(Applied::Running(Box::new(validation)))
-            }
-            InstanceChange::Protect { target, instance } => {
-                let answer = backups::put(writer, instance, &instance_body::properties(target)).await?;
-                self.written.set(true);
-                Ok(answer.applied(writer, title, (instance.to_string(), versions::DATA_PROTECTION)))
-            }
-            InstanceChange::Update(update) => {
-                let (applied, sent) = update.apply(writer, title).await?;
-                if sent.is_some() {
-                    self.written.set(true);
-                    self.sent.replace(sent);
-                }
-                Ok(applied)
-            }
-        }
-    }
-
-    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
-        platform::drop_unmade(tables, StepName::BackupInstance, |object| is_there(seen, object));
-        let before = tables.instance.take();
-        // A file of version 0.1.0 has neither; it gets them with the first change.
-        let known = before.as_ref().is_none_or(|own| own.policy.is_some()) || self.written.get();
-        tables.instance = protection::chosen(&seen.target, &seen.instances).map(|own| {
-            let id = target_ids::vault(&seen.target).child("backupInstances", own.id.name());
-            let table = InstanceTable::in_state(before, id, own.protection());
-            match known && drift::of_instance(&seen.target, own).is_empty() {
-                true => InstanceTable {
-                    policy: Some(seen.target.policy.name.clone()),
-                    settings: seen.target.instance.digest(),
-                    ..table
-                },
-                false => table,
-            }
-        });
-    }
-
-    fn record_blocked(&self, seen: &Seen, tables: &mut CloudTables) {
-        platform::settle(tables, StepName::BackupInstance, |object| is_there(seen, object));
-    }
-
-    fn hand_over(&self, change: &InstanceChange, failure: &Failure) -> Option<Turn> {
-        visible::is_refused(failure).then(|| turns::not_ours(change.note(), az("protect")))
-    }
-
-    fn goes_on(&self, seen: &Seen) -> bool {
-        let own = protection::chosen(&seen.target, &seen.instances);
-        own.is_some_and(|own| matches!(protection::of(own), Protection::Changing | Protection::Unknown))
-    }
-
-    fn is_last(&self, change: &InstanceChange) -> bool {
-        matches!(change, InstanceChange::Protect { .. } | InstanceChange::Update(_))
-    }
-
-    fn foresee(&self, state: &State) -> Vec<ChangeNote> {
-        let target = state.target.as_ref().filter(|_| state.cloud.instance.is_none());
-        let changes = target.map(|target| InstanceChange::Protect {
-            target: target.clone(),
-            instance: target_ids::instance(target),
-        });
-        changes.iter().map(Change::note).collect()
-    }
-}
-
-/// Whether Azure is done with an instance, so that it can be changed.
-fn is_settled(own: &Instance) -> bool {
-    matches!(protection::of(own), Protection::Configured | Protection::Broken)
-}
-
-/// Whether an instance of the cluster is the `object` of an intent.
-fn is_there(seen: &Seen, object: &str) -> bool {
-    let vault = target_ids::vault(&seen.target);
-    let mut names = seen.instances.iter().map(|instance| instance.id.name());
-    names.any(|name| same(vault.child("backupInstances", name).as_str(), object))
-}
-
-impl BackupInstance {
     /// Whose turn it is before the cluster can be protected.
     fn turns(&self, seen: &Seen, state: &State) -> Vec<Turn> {
         let mut turns = Vec::new();

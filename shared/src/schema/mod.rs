@@ -3,6 +3,7 @@
 
 mod cloud;
 mod cluster;
+mod retention;
 pub mod settings;
 mod target;
 
@@ -14,6 +15,7 @@ pub use cloud::{
     InstanceTable, Intent, PrerequisitesTable, RoleRecord, RolesTable, StorageTable, TrustedAccessTable, VaultTable,
 };
 pub use cluster::{ClusterTables, RolloutTable, VerificationTable, WorkloadIdentityTable, WorkloadsTable};
+pub use retention::{FirstBackup, PolicyRules};
 pub use target::{ExtensionTarget, InstanceTarget, PolicyTarget, SnapshotTarget, StorageTarget, Target, VaultTarget};
 
 /// The number of the format that this program writes into files of its own.

@@ -141,9 +141,30 @@ pub struct PolicyTarget {
     /// Time of the first backup, UTC, such as `01:30`, to use if the policy has to be created [default: `06:00`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<TimeOfDay>,
+    /// Retention of the first backup of a day, if it differs from that of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_retention: Option<String>,
+    /// Retention of the first backup of a week, if it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weekly_retention: Option<String>,
+    /// Retention of the first backup of a month, if it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monthly_retention: Option<String>,
+    /// Retention of the first backup of a year, if it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yearly_retention: Option<String>,
     /// Retention of a daily copy in the vault tier, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_tier_retention: Option<String>,
+    /// Retention of a weekly copy in the vault tier, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_tier_weekly_retention: Option<String>,
+    /// Retention of a monthly copy in the vault tier, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_tier_monthly_retention: Option<String>,
+    /// Retention of a yearly copy in the vault tier, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_tier_yearly_retention: Option<String>,
     /// JSON file with a custom backup policy, relative to the state file, instead of schedule and retention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -153,15 +174,6 @@ pub struct PolicyTarget {
     /// Whether that file copies backups to the vault tier, which requires additional roles. Written by `init`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub file_vault_tier: bool,
-}
-
-impl PolicyTarget {
-    /// Returns its rules: schedule, time, retention, and retention in the vault tier.
-    #[must_use]
-    pub fn rules(&self) -> (&str, Option<&TimeOfDay>, &str, Option<&str>) {
-        let tier = self.vault_tier_retention.as_deref();
-        (&self.schedule, self.time.as_ref(), &self.retention, tier)
-    }
 }
 
 /// The extension.

@@ -21,6 +21,7 @@ mod operations;
 mod policy_files;
 mod protection;
 mod refusals;
+mod retention;
 mod rights;
 mod setbacks;
 mod silence;

@@ -253,3 +253,67 @@ fn a_list_that_is_refused_is_not_an_empty_one() {
         "{own:#}"
     );
 }
+
+fn policy(stage: &Stage) -> String {
+    stage.value("/cloud/vault/policy")
+}
+
+#[test]
+fn a_policy_has_a_creation_date_and_rules_without_their_members() {
+    let stage = backed_up();
+    let dated = changed(&stage, &policy(&stage), |body| {
+        body["systemData"] = json!({ "createdAt": "2026-01-01T00:00:00Z" });
+    });
+    answer(&stage, &policy(&stage), 200, &dated);
+    only(&stage, "policy-created-at");
+    let stage = backed_up();
+    let lacking = changed(&stage, &policy(&stage), |body| {
+        let rules = body["properties"]["policyRules"].as_array_mut().unwrap();
+        rules.push(json!({ "name": "Weekly", "objectType": "AzureRetentionRule", "lifecycles": [] }));
+    });
+    answer(&stage, &policy(&stage), 200, &lacking);
+    only(&stage, "policy-members");
+}
+
+#[test]
+fn a_recovery_point_has_a_state_and_no_data_stores() {
+    let point = |properties: Value| json!({ "value": [{ "name": "p", "properties": properties }] });
+    let stores = json!([{ "type": "OperationalStore" }]);
+    let time = "2026-01-01T06:00:00Z";
+    for (claim, properties) in [
+        (
+            "point-state",
+            json!({ "recoveryPointTime": time, "recoveryPointState": "Completed", "recoveryPointDataStoresDetails": stores }),
+        ),
+        (
+            "point-members",
+            json!({ "recoveryPointTime": time, "recoveryPointState": null }),
+        ),
+    ] {
+        let stage = backed_up();
+        answer(
+            &stage,
+            &format!("{}/recoveryPoints", instance(&stage)),
+            200,
+            &point(properties),
+        );
+        only(&stage, claim);
+    }
+}
+
+#[test]
+fn the_list_of_a_cluster_s_instances_has_ids_of_its_own() {
+    let stage = backed_up();
+    let path = "/providers/Microsoft.DataProtection/backupInstances";
+    let id = format!("{}{path}/aks", ids::cluster_id());
+    let own = changed(&stage, &instance(&stage), |_| ());
+    let body = changed(&stage, &instance(&stage), |body| body["id"] = json!(id));
+    answer(
+        &stage,
+        &format!("{}{path}", ids::cluster_id()),
+        200,
+        &json!({ "value": [own, body] }),
+    );
+    run(&stage, "reader", "cluster-admin").ends(Exit::Pending.code());
+    assert_eq!(verdict(&stage, "instance-list"), "differs");
+}

@@ -6,6 +6,7 @@ use aksbackup_shared::schema::Target;
 
 use super::{Difference, Setting};
 use crate::checks::policy::Facts;
+use crate::checks::policy::retention::{self, Period};
 
 /// Returns what to do about an instance that differs from the target. Where the target protects less, what Azure has is kept first.
 pub(crate) fn hints(all: &[Difference]) -> Vec<Fix> {
@@ -45,7 +46,7 @@ pub(crate) fn policy_hints(target: &Target, live: Option<&Facts>) -> Vec<Fix> {
     let adopt = live.filter(|_| target.policy.file.is_none()).map(|live| {
         fix![
             "to keep the policy unchanged, use its rules in the target: ",
-            az(format!("init --set policy.name={name}{}", rules(live)))
+            az(format!("init --set policy.name={name}{}", rules(target, live)))
         ]
     });
     let other = fix![
@@ -60,14 +61,33 @@ pub(crate) fn policy_hints(target: &Target, live: Option<&Facts>) -> Vec<Fix> {
     adopt.into_iter().chain([other]).collect()
 }
 
-fn rules(live: &Facts) -> String {
-    let set = |key: &str, value: &str| format!(" --set policy.{key}={value}");
-    let schedule = set("schedule", &live.schedule);
-    let retention = set("retention", &live.retention);
-    let tier = set("vault_tier_retention", live.vault_tier_retention().unwrap_or_default());
+fn rules(target: &Target, live: &Facts) -> String {
+    let set = |key: &str, value: &str| format!(" --set {key}={value}");
+    let mut adopted = target.policy.clone();
+    adopted.retention.clone_from(&live.retention);
+    retention::adopt(&mut adopted, &live.first);
+    adopted.vault_tier_retention = live.vault_tier_retention().map(str::to_owned);
+    let schedule = set("policy.schedule", &live.schedule);
+    let kept = set("policy.retention", &live.retention);
+    let tier = set(
+        "policy.vault_tier_retention",
+        adopted.vault_tier_retention.as_deref().unwrap_or_default(),
+    );
     let time = match live.time.is_empty() {
         true => String::new(),
-        false => set("time", &live.time),
+        false => set("policy.time", &live.time),
     };
-    format!("{schedule}{time}{retention}{tier}")
+    let (before, after) = (target.policy.first_backups(), adopted.first_backups());
+    let further = Period::ALL.into_iter().zip(before.into_iter().zip(after));
+    let further: String = further
+        .flat_map(|(period, (before, after))| {
+            let (key, vault_key) = period.keys();
+            let vault = (period != Period::Day).then_some((vault_key, before.vault, after.vault));
+            [Some((key, before.operational, after.operational)), vault]
+        })
+        .flatten()
+        .filter(|(_, before, after)| before != after)
+        .map(|(key, _, after)| set(key, after.unwrap_or_default()))
+        .collect();
+    format!("{schedule}{time}{kept}{tier}{further}")
 }

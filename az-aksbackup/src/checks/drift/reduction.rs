@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Setting;
+use crate::checks::policy::retention::{self, Period, hours};
 use crate::checks::policy::{Facts, Kept};
 
 /// What an entry of a list does to a backup.
@@ -60,7 +61,13 @@ fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
 
 /// Returns what policy `wanted` protects less than policy `live`, in words. A period that can't be read is taken for less.
 pub(crate) fn of_policies(live: &Facts, wanted: &Facts) -> Vec<String> {
-    let mut all: Vec<String> = live.kept.iter().filter_map(|own| less(own, wanted)).collect();
+    let others = live.kept.iter().filter(|own| !live.is_of_period(own));
+    let mut all: Vec<String> = others.filter_map(|own| less(own, wanted)).collect();
+    all.extend(
+        Period::ALL
+            .into_iter()
+            .flat_map(|period| less_of_period(period, live, wanted)),
+    );
     if live.starts > wanted.starts {
         all.push(format!(
             "the cluster is backed up {} times a day instead of {}",
@@ -80,6 +87,29 @@ pub(crate) fn of_policies(live: &Facts, wanted: &Facts) -> Vec<String> {
     all
 }
 
+/// Returns what `wanted` keeps less of the first backup of a period, in words, where one of the two has a rule for it.
+fn less_of_period(period: Period, live: &Facts, wanted: &Facts) -> Vec<String> {
+    let has_rule = |own: &Facts| own.first.get(period as usize).is_some_and(Option::is_some);
+    if !has_rule(live) && !has_rule(wanted) {
+        return Vec::new();
+    }
+    let less = |in_vault| {
+        let kept = |own: &'_ Facts| -> Option<String> {
+            let default = own.default_retention(in_vault);
+            let kept = retention::in_force(&own.first, period, default, in_vault);
+            kept.filter(|own| !own.is_empty()).map(str::to_owned)
+        };
+        let (before, after) = (kept(live)?, kept(wanted));
+        let what = match in_vault {
+            false => format!("new backups of rule {}", period.tag()),
+            true if period == Period::Day => "new copies in the vault tier".to_owned(),
+            true => format!("new copies of rule {} in the vault tier", period.tag()),
+        };
+        shorter(&what, &before, after.as_deref())
+    };
+    [false, true].into_iter().filter_map(less).collect()
+}
+
 /// Returns what `wanted` keeps less than a retention rule, in words: its rule of the same name and store, else its default one.
 fn less(own: &Kept, wanted: &Facts) -> Option<String> {
     let of = |rule: Option<&str>| {
@@ -87,45 +117,30 @@ fn less(own: &Kept, wanted: &Facts) -> Option<String> {
         wanted.kept.iter().find(same).map(|kept| kept.period.as_str())
     };
     let after = of(own.rule.as_deref()).or_else(|| of(None));
-    let is_less = match (hours(&own.period), after.and_then(hours)) {
-        (Some(before), Some(after)) => after < before,
-        _ => after != Some(own.period.as_str()),
-    };
     let what = match (own.rule.as_deref(), own.in_vault) {
         (None, false) => "new backups".to_owned(),
         (Some(rule), false) => format!("new backups of rule {rule}"),
         (_, true) => "new copies in the vault tier".to_owned(),
     };
-    is_less.then(|| match after {
-        Some(after) => format!("{what} are kept for {after} instead of {}", own.period),
-        None => format!("{what} are no longer kept for {}", own.period),
-    })
+    shorter(&what, &own.period, after)
 }
 
-/// Returns the hours of an ISO 8601 duration of one unit, as Azure Backup has them; a month has 30 days, a year 365.
-fn hours(duration: &str) -> Option<u64> {
-    let upper = duration.to_ascii_uppercase();
-    let (number, hours) = match upper.strip_prefix("PT") {
-        Some(time) => (time.strip_suffix('H')?, 1),
-        None => {
-            let date = upper.strip_prefix('P')?;
-            let unit = date.chars().last()?;
-            let days = match unit {
-                'D' => 1,
-                'W' => 7,
-                'M' => 30,
-                'Y' => 365,
-                _ => return None,
-            };
-            (date.strip_suffix(unit)?, 24 * days)
-        }
+/// Returns that `what` is kept for less time, in words. What can't be read is taken for less.
+fn shorter(what: &str, before: &str, after: Option<&str>) -> Option<String> {
+    let is_less = match (hours(before), after.and_then(hours)) {
+        (Some(before), Some(after)) => after < before,
+        _ => after != Some(before),
     };
-    number.parse::<u64>().ok()?.checked_mul(hours)
+    is_less.then(|| match after {
+        Some(after) => format!("{what} are kept for {after} instead of {before}"),
+        None => format!("{what} are no longer kept for {before}"),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::policy::retention::Rules;
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -178,6 +193,8 @@ mod tests {
             time: "06:00".into(),
             retention: retention.into(),
             starts: 1,
+            first: Rules::default(),
+            named: Vec::new(),
             kept: [kept(None, false, retention)]
                 .into_iter()
                 .chain(vault.map(|period| kept(Some("Daily"), true, period)))
@@ -202,7 +219,7 @@ mod tests {
         let less = of_policies(&weekly, &facts("P1D", "P7D", None));
         assert_eq!(less[0], "new backups of rule Weekly are kept for P7D instead of P12M");
         assert_eq!(less.len(), 2);
-        assert_eq!(weekly.further_rules(), ["Weekly (P12M)"]);
+        assert_eq!(weekly.further_rules(), ["Weekly (P12M)", "2 starts in each interval"]);
         assert_eq!(hours("PT12H"), Some(12));
         assert_eq!(hours("P2W"), Some(336));
         assert_eq!(hours("P1DT2H"), None);

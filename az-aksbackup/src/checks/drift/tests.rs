@@ -136,3 +136,71 @@ fn a_target_that_protects_less_is_not_the_first_thing_to_do() {
         "{hints:#?}"
     );
 }
+
+#[test]
+fn the_first_backup_of_each_period_is_compared_and_the_adopted_keys_are_the_live_ones() {
+    use crate::checks::policy::{facts, tests::made};
+    let said = |live: &Value, target: &Target| -> Vec<String> {
+        let facts = facts(live, "p").unwrap();
+        of_policy(target, &facts).iter().map(ToString::to_string).collect()
+    };
+    let mut target = example();
+    target.policy.yearly_retention = Some("P360D".into());
+    target.policy.vault_tier_monthly_retention = Some("P12M".into());
+    target.policy.vault_tier_yearly_retention = Some("P10Y".into());
+    let same = made(|own| own.clone_from(&target.policy));
+    assert_eq!(said(&same, &target), Vec::<String>::new());
+    let live = made(|own| {
+        own.weekly_retention = Some("P8W".into());
+        own.vault_tier_yearly_retention = Some("P7Y".into());
+    });
+    let expected = [
+        "weekly retention: P8W (the target says P7D)",
+        "monthly vault tier retention: not in use (the target says P12M)",
+        "yearly retention: P8W (the target says P360D)",
+        "yearly vault tier retention: P7Y (the target says P10Y)",
+    ];
+    assert_eq!(said(&live, &target), expected);
+    let hints = policy_hints(&target, Some(&facts(&live, "p").unwrap()));
+    let adopt = hints[0].to_string();
+    for key in [
+        "policy.weekly_retention=P8W",
+        "policy.yearly_retention=",
+        "policy.vault_tier_monthly_retention=",
+        "policy.vault_tier_yearly_retention=P7Y",
+    ] {
+        assert!(adopt.contains(&format!(" --set {key}")), "{key}: {adopt}");
+    }
+}
+
+#[test]
+fn a_first_backup_that_is_kept_or_copied_for_less_time_reduces_protection() {
+    use crate::checks::policy::{facts, tests::made};
+    use aksbackup_shared::schema::PolicyTarget;
+    type Change = fn(&mut PolicyTarget);
+    let less = |live: Change, wanted: Change| {
+        let facts = |change: Change| facts(&made(change), "p").unwrap();
+        of_policies(&facts(live), &facts(wanted))
+    };
+    let weekly: Change = |own| own.weekly_retention = Some("P8W".into());
+    let copied: Change = |own| own.vault_tier_yearly_retention = Some("P10Y".into());
+    assert_eq!(less(weekly, weekly), Vec::<String>::new());
+    assert_eq!(less(|_| (), weekly), Vec::<String>::new());
+    assert_eq!(
+        less(weekly, |_| ()),
+        ["new backups of rule Weekly are kept for P7D instead of P8W"]
+    );
+    // Any backup is kept as long.
+    assert_eq!(less(weekly, |own| own.retention = "P8W".into()), Vec::<String>::new());
+    assert_eq!(
+        less(copied, |own| own.vault_tier_yearly_retention = Some("P7Y".into())),
+        ["new copies of rule Yearly in the vault tier are kept for P7Y instead of P10Y"]
+    );
+    assert_eq!(
+        less(copied, weekly),
+        [
+            "new copies of rule Yearly in the vault tier are no longer kept for P10Y",
+            "new backups are no longer copied to the vault tier"
+        ]
+    );
+}

@@ -1,11 +1,7 @@
 //! Default names: made from the cluster's, the same every time, and different for every cluster.
 
-use aksbackup_shared::digest::Digest;
 use aksbackup_shared::ids::{ResourceId, folded};
-use aksbackup_shared::schema::PolicyTarget;
 use uuid::Uuid;
-
-use crate::checks::policy::TIME;
 
 /// Default names for a cluster.
 #[derive(Debug, Clone)]
@@ -64,39 +60,6 @@ impl Names {
     }
 }
 
-/// The name of a policy with these rules, such as `aks-daily-7d`.
-pub(super) fn of_rules(own: &PolicyTarget) -> String {
-    let time = own.time.as_ref().map(|time| time.as_str());
-    policy(&own.schedule, &own.retention, own.vault_tier_retention.as_deref(), time)
-}
-
-/// The name of a policy of a file: by its content, since Azure doesn't let a policy for AKS be changed.
-pub(super) fn of_file(digest: Option<&Digest>) -> String {
-    let digest = digest.map(ToString::to_string).unwrap_or_default();
-    let hex = digest.rsplit(':').next().unwrap_or_default();
-    format!("aks-own-{}", hex.get(..8).unwrap_or_default())
-        .trim_end_matches('-')
-        .to_owned()
-}
-
-/// The policy for an interval, a period, and a time of day, such as `aks-daily-7d`.
-pub(super) fn policy(schedule: &str, retention: &str, vault_tier: Option<&str>, time: Option<&str>) -> String {
-    let short = |iso: &str| iso.trim_start_matches('P').trim_start_matches('T').to_ascii_lowercase();
-    let interval = if schedule == "P1D" {
-        "daily".to_owned()
-    } else {
-        short(schedule)
-    };
-    let vault = vault_tier
-        .map(|kept| format!("-vault-{}", short(kept)))
-        .unwrap_or_default();
-    let time = time.filter(|time| *time != TIME);
-    let time = time
-        .map(|time| format!("-at-{}", time.replace(':', "")))
-        .unwrap_or_default();
-    format!("aks-{interval}-{}{vault}{time}", short(retention))
-}
-
 fn plain(name: &str) -> String {
     let mapped: String = name
         .to_ascii_lowercase()
@@ -114,9 +77,7 @@ fn shortened(text: &str, most: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aksbackup_shared::ids::{
-        BackupInstanceName, ContainerName, PolicyName, ResourceGroupName, StorageAccountName, VaultName,
-    };
+    use aksbackup_shared::ids::{BackupInstanceName, ContainerName, ResourceGroupName, StorageAccountName, VaultName};
 
     fn names(group: &str, cluster: &str) -> Names {
         let id = format!(
@@ -155,11 +116,6 @@ mod tests {
                 names.instance()
             );
         }
-        assert!(
-            policy("PT4H", "P30D", Some("P90D"), Some("23:59"))
-                .parse::<PolicyName>()
-                .is_ok()
-        );
     }
 
     #[test]
@@ -167,13 +123,5 @@ mod tests {
         assert_eq!(names("RG", "Aks").account(), names("rg", "aks").account());
         assert_ne!(names("rg", "aks").account(), names("other", "aks").account());
         assert_ne!(names("rg", "aks").container(), names("other", "aks").container());
-    }
-
-    #[test]
-    fn a_policy_is_named_by_what_it_does() {
-        assert_eq!(policy("P1D", "P7D", None, None), "aks-daily-7d");
-        assert_eq!(policy("P1D", "P7D", None, Some("06:00")), "aks-daily-7d");
-        let all = policy("PT4H", "P30D", Some("P90D"), Some("01:30"));
-        assert_eq!(all, "aks-4h-30d-vault-90d-at-0130");
     }
 }

@@ -25,7 +25,7 @@ use super::settings::{self, Fixed};
 use super::show::{self, Difference};
 use super::values;
 use super::world::World;
-use crate::checks::{extension_drift, filters, vault_drift};
+use crate::checks::{extension_drift, filters, policy, vault_drift};
 use crate::cli::Cli;
 use crate::commands::session;
 use crate::commands::session::TOOL;
@@ -128,6 +128,10 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     vault_drift::coherent(&target.vault)?;
     extension_drift::coherent(&target.extension, world.extension.as_ref())?;
     values::usable_tags(&target.tags)?;
+    // Azure has the rules of a policy that exists, whatever they are.
+    if target.policy.file.is_none() && existing.policy != Some(true) {
+        policy::preset(&target.policy)?;
+    }
     let differences = show::differences(before.target.as_ref(), &target)?;
     let costs = match base {
         Some(_) => settings::cost(&differences, fixed, &world.live())?,

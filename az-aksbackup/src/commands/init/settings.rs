@@ -14,9 +14,9 @@ use aksbackup_shared::step::Turn;
 use clap::ValueEnum as _;
 use toml::{Table, Value};
 
-use super::names;
 use super::show::Difference;
 use super::values::{self, Redundancy, SoftDelete};
+use crate::checks::policy::naming;
 
 /// A key of `[target]` with the value that it is to have.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +126,7 @@ fn one(setting: Setting, text: &str, typed: Option<Value>) -> Result<Value, Stri
 fn normal(key: &str, text: &str) -> Result<Value, String> {
     let form: fn(&str) -> Result<String, String> = match key {
         "policy.schedule" => values::schedule,
-        "policy.retention" | "policy.vault_tier_retention" => values::retention,
+        key if key.starts_with("policy.") && key.ends_with("retention") => values::retention,
         "storage.sku" => values::sku,
         "instance.friendly_name" => values::friendly_name,
         "vault.redundancy" => |text| Redundancy::from_str(text, true).map(|own| own.word().to_owned()),
@@ -197,7 +197,7 @@ pub(super) fn apply(sets: &[Set], target: &Target, fixed: Fixed) -> Outcome<Targ
         ])
         .err();
     }
-    let automatic = |own: &Target| names::of_rules(&own.policy);
+    let automatic = |own: &Target| naming::of_rules(&own.policy);
     if fixed.policy || target.policy.name.as_str() == automatic(target) {
         new.policy.name = automatic(&new)
             .parse()

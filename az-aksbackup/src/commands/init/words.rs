@@ -5,6 +5,7 @@ use std::fmt::Display;
 use aksbackup_shared::schema::{InstanceTarget, PolicyTarget};
 
 use crate::checks::policy::TIME;
+use crate::checks::policy::retention::Period;
 
 /// Returns the rules of a policy, such as `daily at 06:00 UTC, 7-day retention`.
 pub(super) fn rules(policy: &PolicyTarget) -> String {
@@ -17,11 +18,26 @@ pub(super) fn rules(policy: &PolicyTarget) -> String {
             None => format!("every {other} from {time} UTC"),
         },
     };
-    let vault = match &policy.vault_tier_retention {
-        Some(kept) => format!(", a daily copy in the vault tier with {} retention", period(kept)),
-        None => String::new(),
-    };
-    format!("{schedule}, {} retention{vault}", period(&policy.retention))
+    let first = policy.first_backups();
+    let words = Period::ALL.map(Period::word);
+    let kept = first
+        .iter()
+        .zip(words)
+        .filter_map(|(own, word)| Some((own.operational?, word)));
+    let operational: String = kept
+        .map(|(kept, word)| format!(", {} for the first backup of a {word}", period(kept)))
+        .collect();
+    let copy =
+        |(kept, word): (&str, &str)| format!(", a {word} copy in the vault tier with {} retention", period(kept));
+    let vault: String = first
+        .iter()
+        .zip(["daily", "weekly", "monthly", "yearly"])
+        .filter_map(|(own, word)| Some(copy((own.vault?, word))))
+        .collect();
+    format!(
+        "{schedule}, {} retention{operational}{vault}",
+        period(&policy.retention)
+    )
 }
 
 /// Returns an ISO 8601 duration of one unit as an adjective, such as `7-day`.
@@ -101,6 +117,11 @@ mod tests {
         policy.vault_tier_retention = Some("P90D".into());
         let expected =
             "every 4 hours from 01:30 UTC, 1-month retention, a daily copy in the vault tier with 90-day retention";
+        assert_eq!(rules(&policy), expected);
+        policy.weekly_retention = Some("P8W".into());
+        policy.vault_tier_yearly_retention = Some("P10Y".into());
+        let expected = "every 4 hours from 01:30 UTC, 1-month retention, 8-week for the first backup of a week, a daily copy \
+                        in the vault tier with 90-day retention, a yearly copy in the vault tier with 10-year retention";
         assert_eq!(rules(&policy), expected);
     }
 

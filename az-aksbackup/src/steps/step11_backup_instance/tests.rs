@@ -8,6 +8,7 @@ fn step() -> BackupInstance {
     let options = ProtectOptions {
         requests: Vec::new(),
         without_verification: true,
+        ..ProtectOptions::default()
     };
     BackupInstance::new(options, &JustRead::default())
 }
@@ -20,6 +21,7 @@ fn seen(instances: Vec<Instance>) -> Seen {
         roles: RolesSeen::Assigned(None),
         written: false,
         known: Known::default(),
+        policies: None,
     }
 }
 

@@ -11,7 +11,7 @@
 //! | extension | it stores backups in an account with this tool's tag, and was created when the file says |
 //! | federated credential | it is on that extension's identity, for this cluster and its namespace |
 //! | vault, resource group | this tool's tag, which holds for one cluster and one resource |
-//! | policy | it is in such a vault, whose second tag names it, and nothing uses it |
+//! | policy | it is in such a vault, whose second tag names it, or its name is derived from its rules; and nothing uses it |
 //!
 //! Everything else is left and named with its reason. Storage account and container hold the backups and are always left. Each
 //! deletion is decided again, by what Azure says at that moment, right before its request.

@@ -10,12 +10,14 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn};
 
 use super::{Common, Memory, deletion, extension};
 use crate::arm::client::{Reader, Writer};
+use crate::arm::inventory::{self, ListedPolicy};
 use crate::arm::roles::{self, Assignment, Role};
 use crate::arm::vaults;
 use crate::arm::visible::Sight;
-use crate::arm::{clusters, extensions, inventory};
+use crate::arm::{clusters, extensions};
 use crate::checks::role_requirements::{self, Holder};
 use crate::platform::{self, Azure};
+use crate::steps::old_policies;
 use crate::target_ids;
 
 /// How many names of an assignment are tried: the first is taken if it is another assignment's.
@@ -39,7 +41,7 @@ pub(crate) struct Seen {
     pub(super) common: Common,
     /// The assignments with names that this tool would give.
     pub(super) found: Vec<Found>,
-    /// Whether others use the vault's roles: the policies in it that aren't the target's.
+    /// Whether others use the vault's roles: the policies in it that weren't created for the cluster.
     pub(super) other_policies: usize,
     /// Scopes outside of the target on which the vault has roles, as far as the account can see them.
     pub(super) elsewhere: Vec<String>,
@@ -126,7 +128,7 @@ impl Step for Roles {
         let other_policies = match (policies, &vault) {
             (Ok(all), _) => all
                 .iter()
-                .filter(|own| !same(&own.name, target.policy.name.as_str()))
+                .filter(|own| !is_own_policy(&common, vault.as_ref(), own))
                 .count(),
             (Err(_), None) => 0,
             (Err(failure), Some(_)) => return Err(failure),
@@ -344,6 +346,15 @@ fn used_by_others(own: &Found, scope: &ResourceId, seen: &Seen) -> Option<String
             }
         }
     }
+}
+
+/// Whether a policy doesn't show that others use the vault: it is the target's, or was created for the cluster before.
+fn is_own_policy(common: &Common, vault: Option<&vaults::Vault>, policy: &ListedPolicy) -> bool {
+    let target = &common.claims.target;
+    let id = target_ids::vault(target).child("backupPolicies", &policy.name);
+    let tags = vault.and_then(|vault| vault.tags.as_ref());
+    let is_ours = || old_policies::is_ours(tags, target, &id, &policy.properties);
+    id == target_ids::policy(target) || common.claims.has_made(id.as_str()) && is_ours()
 }
 
 /// The scopes outside of the target on which a vault has roles: another cluster is prepared for it. An account that can't see the

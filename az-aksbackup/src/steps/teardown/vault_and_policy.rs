@@ -17,6 +17,7 @@ use crate::arm::marker;
 use crate::arm::vaults::{self, Vault};
 use crate::arm::visible::Sight;
 use crate::platform::{self, Azure};
+use crate::steps::old_policies;
 use crate::target_ids;
 
 /// The step.
@@ -125,12 +126,9 @@ impl Step for VaultAndPolicy {
                 id.with_group()
             ))));
         }
-        let mut changes = Vec::new();
-        let policy = target_ids::policy(target);
-        let has_policy = seen.policies.iter().any(|own| same(&own.name, policy.name()));
-        if has_policy && is_free(seen, &policy) {
-            changes.push(VaultEnd::Policy(policy, id.clone()));
-        }
+        let free = seen.policies.iter().filter(|own| is_free(seen, own));
+        let policy = |own: &ListedPolicy| VaultEnd::Policy(id.child("backupPolicies", &own.name), id.clone());
+        let mut changes: Vec<VaultEnd> = free.map(policy).collect();
         let used = users(seen);
         if used.is_empty() {
             let soft = matches!(seen.common.fate(), Some(Fate::Going(_)));
@@ -204,20 +202,21 @@ fn ours(seen: &Seen, vault: &Vault) -> Result<(), String> {
 }
 
 /// Whether this tool created the policy, and no instance uses it, not even a soft-deleted one that can be undeleted.
-fn is_free(seen: &Seen, policy: &ResourceId) -> bool {
+fn is_free(seen: &Seen, policy: &ListedPolicy) -> bool {
     let target = &seen.common.claims.target;
+    let id = target_ids::vault(target).child("backupPolicies", &policy.name);
     let backups = seen.common.backups.here().cloned().unwrap_or_default();
     let going = backups.in_vault.iter().filter(|own| !own.protects(&target.cluster));
     let mut users = going.chain(&backups.deleted);
-    is_our_policy(seen) && !users.any(|own| same(&own.properties.policy_info.policy_id, policy.as_str()))
+    is_our_policy(seen, policy) && !users.any(|own| same(&own.properties.policy_info.policy_id, id.as_str()))
 }
 
-/// Whether the policy is this tool's: the file says so, and the vault's tag, which was set when the vault was created.
-fn is_our_policy(seen: &Seen) -> bool {
+/// Whether the policy is this tool's: the file says so, and Azure confirms it.
+fn is_our_policy(seen: &Seen, policy: &ListedPolicy) -> bool {
     let target = &seen.common.claims.target;
-    let policy = target_ids::policy(target);
+    let id = target_ids::vault(target).child("backupPolicies", &policy.name);
     let tags = seen.vault.as_ref().and_then(|vault| vault.tags.as_ref());
-    seen.common.claims.has_made(policy.as_str()) && marker::names_policy(tags, &target.cluster, &policy)
+    seen.common.claims.has_made(id.as_str()) && old_policies::is_ours(tags, target, &id, &policy.properties)
 }
 
 /// What keeps the vault, in words. An instance that is about to be deleted doesn't.
@@ -243,8 +242,7 @@ fn users(seen: &Seen) -> Vec<String> {
             "the vault has a role on {scope}: another cluster might be prepared for it"
         ));
     }
-    let policy = target_ids::policy(target);
-    let is_other = |own: &&ListedPolicy| !(same(&own.name, policy.name()) && is_our_policy(seen));
+    let is_other = |own: &&ListedPolicy| !is_our_policy(seen, own);
     let other: Vec<&str> = seen
         .policies
         .iter()

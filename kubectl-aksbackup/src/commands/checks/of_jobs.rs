@@ -24,7 +24,7 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     let mut all = vec![volumes(sight), claims(sight)];
     if let (Some(target), Some(volumes)) = (&state.target, sight.volumes.as_deref()) {
         all.push(namespaces(&target.instance, volumes));
-        let tiers = target.policy.vault_tier_retention.is_some() || target.policy.file_vault_tier;
+        let tiers = target.policy.uses_vault_tier();
         all.extend(tiers.then(|| tiered(volumes)));
     }
     all

@@ -70,13 +70,7 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     check(&call.body["properties"])?;
     let mut properties = call.body["properties"].clone();
     clean(&mut properties);
-    let used = world
-        .list("/", "Microsoft.DataProtection/backupVaults/backupInstances")
-        .into_iter();
-    let in_use = used
-        .filter(|instance| text(instance, "/properties/policyInfo/policyId").eq_ignore_ascii_case(&id))
-        .count()
-        > 0;
+    let in_use = is_used(world, &id);
     if in_use && world.get(&id).is_some_and(|old| old["properties"] != properties) {
         let message = "Updating a backup policy is not supported for this datasource type.";
         return Err(Answer::error(400, "UserErrorPolicyUpdateNotSupported", message));
@@ -84,6 +78,15 @@ fn put(world: &mut World, call: &Call) -> Outcome {
     let body = json!({ "id": id, "name": call.get("p"), "type": KIND, "properties": properties });
     world.put(body.clone(), 0.0);
     Ok(Answer::ok(body))
+}
+
+/// Whether an instance uses the policy. A soft-deleted one can be undeleted, and needs it then.
+fn is_used(world: &World, id: &str) -> bool {
+    let used = world.list("/", "Microsoft.DataProtection/backupVaults/backupInstances");
+    let deleted = world.list("/", "Microsoft.DataProtection/backupVaults/deletedBackupInstances");
+    used.into_iter()
+        .chain(deleted)
+        .any(|instance| text(instance, "/properties/policyInfo/policyId").eq_ignore_ascii_case(id))
 }
 
 fn invalid(message: &str) -> Answer {
@@ -164,6 +167,12 @@ fn clean(value: &mut Value) {
 fn delete(world: &mut World, call: &Call) -> Outcome {
     let id = id(world, call)?;
     let there = world.get(&id).is_some();
+    if there && is_used(world, &id) {
+        // hashicorp/terraform-provider-azurerm#20774
+        let message = "Cannot delete the backup policy as one or more backup instances have been configured for protection with this \
+                       policy.";
+        return Err(Answer::error(400, "UserErrorDppPolicyObjectInUse", message));
+    }
     world.remove(&id);
     Ok(Answer::empty(if there { 200 } else { 204 }))
 }

@@ -7,9 +7,9 @@ use aksbackup_shared::schema::{PolicyTarget, VaultTarget};
 use super::{Choice, adopted, offered, taken};
 use crate::arm::inventory::{self, Listed};
 use crate::arm::vaults::{self, Vault};
-use crate::checks::{policy, vault_drift};
+use crate::checks::policy::{self, naming, retention};
+use crate::checks::vault_drift;
 use crate::commands::init::check;
-use crate::commands::init::names;
 use crate::commands::init::pick::Picker;
 use crate::commands::init::world::is_in;
 
@@ -114,19 +114,15 @@ impl Choice<'_> {
     /// The policy of `vault`. One that exists keeps its rules, which the file then has.
     pub(super) async fn policy(&self, vault: &VaultTarget) -> Outcome<PolicyTarget> {
         let (flags, base) = (self.flags, self.of_file().map(|base| &base.policy));
-        let time = base.and_then(|base| base.time.clone());
         let preset = flags.schedule.is_some() || flags.retention.is_some() || flags.vault_tier_retention.is_some();
-        let old = |own: &PolicyTarget| {
-            (
-                own.schedule.clone(),
-                own.retention.clone(),
-                own.vault_tier_retention.clone(),
-            )
+        let mut target = match base {
+            Some(base) => base.clone(),
+            None => daily()?,
         };
-        let (schedule, retention, tier) = base.map_or_else(|| ("P1D".to_owned(), "P7D".to_owned(), None), old);
-        let schedule = flags.schedule.clone().unwrap_or(schedule);
-        let retention = flags.retention.clone().unwrap_or(retention);
-        let vault_tier_retention = flags.vault_tier_retention.clone().or(tier);
+        let said = |value: &mut String, flag: &Option<String>| flag.iter().for_each(|own| value.clone_from(own));
+        said(&mut target.schedule, &flags.schedule);
+        said(&mut target.retention, &flags.retention);
+        target.vault_tier_retention = flags.vault_tier_retention.clone().or(target.vault_tier_retention);
         // The file of a policy that the instance still uses describes it better than its default rules.
         let used = self.world.protected.as_ref().and_then(|own| own.policy.as_ref());
         let described = self.base.map(|base| &base.policy).filter(|own| used == Some(&own.name));
@@ -134,36 +130,19 @@ impl Choice<'_> {
             .or(described.filter(|_| flags.from_azure))
             .filter(|_| !preset)
             .map(|base| (base.file.clone(), base.file_digest.clone(), base.file_vault_tier));
-        let (file, file_digest, file_vault_tier) = match &self.policy_file {
+        (target.file, target.file_digest, target.file_vault_tier) = match &self.policy_file {
             Some(own) => (Some(own.path.clone()), Some(own.digest.clone()), own.vault_tier),
             None => kept.unwrap_or_default(),
         };
-        let default = match &file {
-            Some(_) => names::of_file(file_digest.as_ref()),
-            None => {
-                let time = time.as_ref().map(|time| time.as_str());
-                names::policy(&schedule, &retention, vault_tier_retention.as_deref(), time)
-            }
-        };
-        let rules = (
-            schedule.as_str(),
-            time.as_ref(),
-            retention.as_str(),
-            vault_tier_retention.as_deref(),
-        );
-        let changed = base.is_none_or(|base| base.rules() != rules || base.file_digest != file_digest);
-        let mut target = PolicyTarget {
-            name: self
-                .policy_name(vault, &default, (preset || self.policy_file.is_some(), changed))
-                .await?,
-            schedule,
-            retention,
-            time,
-            vault_tier_retention,
-            file,
-            file_digest,
-            file_vault_tier,
-        };
+        if self.policy_file.is_some() {
+            // A file has all rules of its policy.
+            retention::adopt(&mut target, &retention::Rules::default());
+        }
+        let default = naming::of_rules(&target);
+        let changed = base.is_none_or(|base| base.rules() != target.rules() || base.file_digest != target.file_digest);
+        target.name = self
+            .policy_name(vault, &default, (preset || self.policy_file.is_some(), changed))
+            .await?;
         // What the file has for this very policy is the wish of whoever wrote it; Azure's rules are then compared with it.
         let wished = base.is_some_and(|base| base.name == target.name);
         if !wished && target.file.is_none() {
@@ -194,9 +173,9 @@ impl Choice<'_> {
         if facts.time != policy::TIME {
             target.time = facts.time.parse().ok();
         }
-        if flags.vault_tier_retention.is_none() {
-            target.vault_tier_retention = tier;
-        }
+        let vault_tier_retention = flags.vault_tier_retention.clone().or(tier);
+        retention::adopt(target, &facts.first);
+        target.vault_tier_retention = vault_tier_retention;
         Ok(())
     }
 
@@ -220,7 +199,7 @@ impl Choice<'_> {
             Some(base) => self.policy_exists(vault, &base.name).await?,
             None => false,
         };
-        let automatic = exists || base.is_some_and(|base| base.name.as_str() == names::of_rules(base));
+        let automatic = exists || base.is_some_and(|base| base.name.as_str() == naming::of_rules(base));
         let had = base
             .filter(|_| !(preset && changed && automatic))
             .map(|base| base.name.clone());
@@ -248,6 +227,27 @@ impl Choice<'_> {
         let at = self.picker.choose("Which policy?", &items, flag)?;
         Picker::silent().name("Policy", items.get(at).map_or(default, String::as_str), flag)
     }
+}
+
+/// The policy where nothing is said.
+fn daily() -> Outcome<PolicyTarget> {
+    Ok(PolicyTarget {
+        name: Picker::silent().name("Policy", "aks-daily-7d", "--policy NAME")?,
+        schedule: "P1D".to_owned(),
+        retention: "P7D".to_owned(),
+        time: None,
+        daily_retention: None,
+        weekly_retention: None,
+        monthly_retention: None,
+        yearly_retention: None,
+        vault_tier_retention: None,
+        vault_tier_weekly_retention: None,
+        vault_tier_monthly_retention: None,
+        vault_tier_yearly_retention: None,
+        file: None,
+        file_digest: None,
+        file_vault_tier: false,
+    })
 }
 
 /// Soft delete of a vault as it would be asked for again: `AlwaysOn` cannot be undone, and is never asked for.

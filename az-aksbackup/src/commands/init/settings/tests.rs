@@ -59,7 +59,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             "extension.memory_limit" | "extension.memory_request" => "4Gi",
             "extension.version" => "0.0.3100-1201",
             "policy.schedule" => "4h",
-            "policy.retention" | "policy.vault_tier_retention" => "60d",
+            key if key.starts_with("policy.") && key.ends_with("retention") => "60d",
             "policy.time" => "23:59",
             "storage.sku" => "Standard_ZRS",
             "tags" => "team=shop",

@@ -1,0 +1,145 @@
+//! The default name of a policy: by its rules, since Azure doesn't let a policy for AKS be changed.
+
+use aksbackup_shared::digest::Digest;
+use aksbackup_shared::schema::PolicyTarget;
+use serde_json::Value;
+
+use super::retention::{self, Period};
+use super::{Facts, TIME, facts, holds, preset};
+
+/// The name of a policy with these rules, such as `aks-daily-7d`, or that of its file.
+pub(crate) fn of_rules(own: &PolicyTarget) -> String {
+    if own.file.is_some() {
+        return of_file(own.file_digest.as_ref());
+    }
+    let first = Period::ALL.into_iter().zip(own.first_backups());
+    let operational = first.clone().filter_map(|(period, first)| {
+        let kept = short(first.operational?);
+        Some(format!("-{}-{kept}", period.word()))
+    });
+    let vault = first.filter_map(|(period, first)| {
+        let kept = short(first.vault?);
+        Some(match period {
+            Period::Day => format!("-vault-{kept}"),
+            Period::Week | Period::Month | Period::Year => format!("-vault-{}-{kept}", period.word()),
+        })
+    });
+    let time = own.time.as_ref().map(|time| time.as_str()).filter(|time| *time != TIME);
+    let time = time.map(|time| format!("-at-{}", time.replace(':', "")));
+    let interval = match own.schedule.as_str() {
+        "P1D" => "daily".to_owned(),
+        other => short(other),
+    };
+    let further: String = operational.chain(vault).chain(time).collect();
+    format!("aks-{interval}-{}{further}", short(&own.retention))
+}
+
+/// An ISO 8601 duration within a name, such as `7d`.
+fn short(iso: &str) -> String {
+    iso.trim_start_matches('P').trim_start_matches('T').to_ascii_lowercase()
+}
+
+/// The name of a policy of a file: by its content, since Azure doesn't let a policy for AKS be changed.
+fn of_file(digest: Option<&Digest>) -> String {
+    let digest = digest.map(ToString::to_string).unwrap_or_default();
+    let hex = digest.rsplit(':').next().unwrap_or_default();
+    format!("aks-own-{}", hex.get(..8).unwrap_or_default())
+        .trim_end_matches('-')
+        .to_owned()
+}
+
+/// Whether a live policy is exactly what this tool creates under this name, which it derives of the rules.
+pub(crate) fn is_derived(name: &str, live: &Value) -> bool {
+    let target = facts(live, name).ok().and_then(|facts| target(name, &facts));
+    target.is_some_and(|target| {
+        of_rules(&target) == name && preset(&target).is_ok_and(|own| holds(live, &own) && holds(&own, &tidied(live)))
+    })
+}
+
+/// The keys of the target for the rules of a live policy.
+fn target(name: &str, facts: &Facts) -> Option<PolicyTarget> {
+    let mut target = PolicyTarget {
+        name: name.parse().ok()?,
+        schedule: facts.schedule.clone(),
+        retention: facts.retention.clone(),
+        time: facts.time.parse().ok(),
+        daily_retention: None,
+        weekly_retention: None,
+        monthly_retention: None,
+        yearly_retention: None,
+        vault_tier_retention: None,
+        vault_tier_weekly_retention: None,
+        vault_tier_monthly_retention: None,
+        vault_tier_yearly_retention: None,
+        file: None,
+        file_digest: None,
+        file_vault_tier: false,
+    };
+    retention::adopt(&mut target, &facts.first);
+    Some(target)
+}
+
+/// A live policy without what Azure adds to a tag.
+fn tidied(live: &Value) -> Value {
+    match live {
+        Value::Object(members) => {
+            let is_tag = members.contains_key("tagName");
+            let own = members.iter().filter(|(key, _)| !is_tag || *key == "tagName");
+            Value::Object(own.map(|(key, value)| (key.clone(), tidied(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(tidied).collect()),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aksbackup_shared::ids::PolicyName;
+    use serde_json::json;
+
+    use super::*;
+    use crate::checks::policy::tests::made;
+
+    #[test]
+    fn a_policy_is_named_by_what_it_does() {
+        let mut policy = crate::target_ids::tests::example().policy;
+        assert_eq!(of_rules(&policy), "aks-daily-7d");
+        policy.time = Some("06:00".parse().unwrap());
+        assert_eq!(of_rules(&policy), "aks-daily-7d");
+        (policy.schedule, policy.retention) = ("PT4H".into(), "P30D".into());
+        policy.time = Some("01:30".parse().unwrap());
+        policy.vault_tier_retention = Some("P90D".into());
+        assert_eq!(of_rules(&policy), "aks-4h-30d-vault-90d-at-0130");
+        for (operational, vault) in policy.first_backups_mut() {
+            (*operational, *vault) = (Some("P360D".into()), Some("P9999D".into()));
+        }
+        let all = of_rules(&policy);
+        assert!(
+            all.starts_with("aks-4h-30d-day-360d-week-360d-month-360d-year-360d-vault-9999d-vault-week-"),
+            "{all}"
+        );
+        assert!(all.parse::<PolicyName>().is_ok(), "{all}");
+        policy.file = Some("own.json".into());
+        assert_eq!(of_rules(&policy), "aks-own");
+    }
+
+    #[test]
+    fn a_policy_is_derived_if_name_and_content_are_what_this_tool_creates() {
+        let live = made(|own| own.yearly_retention = Some("P360D".into()));
+        assert!(is_derived("aks-daily-7d-year-360d", &live));
+        assert!(!is_derived("aks-daily-7d", &live));
+        assert!(!is_derived("mine", &live));
+        // As Azure returns it.
+        let mut azure = live.clone();
+        let backup = azure["policyRules"].as_array_mut().unwrap().last_mut().unwrap();
+        backup["trigger"]["taggingCriteria"][0]["tagInfo"]["id"] = json!("Default_");
+        assert!(is_derived("aks-daily-7d-year-360d", &azure));
+        // A policy of someone else with the same rules starts on another day, or says more.
+        let text = live.to_string();
+        let other: Value = serde_json::from_str(&text.replace("2024-01-01", "2025-05-05")).unwrap();
+        assert!(!is_derived("aks-daily-7d-year-360d", &other));
+        let mut more = live;
+        more["policyRules"][0]["lifecycles"][0]["note"] = json!("theirs");
+        assert!(!is_derived("aks-daily-7d-year-360d", &more));
+    }
+}
