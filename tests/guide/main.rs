@@ -17,6 +17,7 @@ mod dry_run;
 mod examples;
 mod export;
 mod faults;
+mod fleet;
 mod handoff;
 mod help;
 mod identities;
