@@ -81,7 +81,15 @@ struct Bucket {
 pub(super) struct Quota {
     pace: Pace,
     buckets: HashMap<String, Bucket>,
+    /// When the next request may leave, by the requests of which Azure Backup said that few are left.
+    scarce: HashMap<String, Instant>,
 }
+
+/// Azure Backup says with each answer how many more it takes, and publishes neither the limit nor its window. With fewer than these
+/// left, requests leave one by one.
+const FEW: u32 = 20;
+/// How far they are apart then.
+const APART: Duration = Duration::from_secs(1);
 
 impl Quota {
     /// Full buckets, which fill at `pace`.
@@ -89,6 +97,7 @@ impl Quota {
         Self {
             pace,
             buckets: HashMap::new(),
+            scarce: HashMap::new(),
         }
     }
 
@@ -99,7 +108,33 @@ impl Quota {
             let period = self.pace.scaled(size.period);
             self.bucket(key, size, now).take(size, period, now)
         });
-        waits.max().unwrap_or_default()
+        let wait = waits.max().unwrap_or_default();
+        wait.max(self.one_by_one(method, url, now))
+    }
+
+    /// How long a request waits for its turn, where few are left.
+    fn one_by_one(&mut self, method: Method, url: &Url, now: Instant) -> Duration {
+        let apart = self.pace.scaled(APART);
+        let next = of_backup(method, url).and_then(|key| self.scarce.get_mut(&key));
+        next.map_or(Duration::ZERO, |next| {
+            let own = (*next).max(now);
+            *next = own + apart;
+            own - now
+        })
+    }
+
+    /// Azure Backup takes so many more requests of this kind.
+    pub(super) fn left(&mut self, method: Method, url: &Url, left: u32, now: Instant) {
+        let Some(key) = of_backup(method, url) else { return };
+        match left < FEW {
+            true => {
+                let apart = self.pace.scaled(APART);
+                self.scarce.entry(key).or_insert(now + apart);
+            }
+            false => {
+                self.scarce.remove(&key);
+            }
+        }
     }
 
     /// Azure's own bucket is empty: nothing is taken from it before `wish` is over.
@@ -164,6 +199,13 @@ fn of_aks(method: Method, path: &str) -> Option<(String, Size)> {
         }
         _ => (format!("aks/others/{subscription}"), CLUSTER_OTHERS),
     })
+}
+
+/// The requests of Azure Backup that are counted together.
+fn of_backup(method: Method, url: &Url) -> Option<String> {
+    let path = url.path().to_ascii_lowercase();
+    let is_own = path.contains("/providers/microsoft.dataprotection/");
+    is_own.then(|| arms(method, url).0)
 }
 
 /// Resource Manager's own bucket.
