@@ -11,6 +11,7 @@ use aksbackup_tests::log::Entry;
 use serde_json::{Value, json};
 
 mod apply;
+mod figures;
 mod init;
 mod look;
 
@@ -21,7 +22,13 @@ fn stage(switches: &[&str]) -> Stage {
     // Azure says so, and its definitions don't know it.
     let stage = Stage::with(switches).unwrap().accepting("BackupsSuspended");
     fleet::place(stage.sandbox.azure(), &assorted());
+    // Its vault is in another subscription.
+    stage.sandbox.azure().remove(&elsewhere());
     stage
+}
+
+fn elsewhere() -> String {
+    format!("{}/backupInstances/aks-other-instance", fleet::vault())
 }
 
 fn queries(stage: &Stage, mark: usize) -> usize {

@@ -23,7 +23,7 @@ const ALL: [(&str, &str); 8] = [
     ("aks-failed", "adopted"),
     ("aks-late", "adopted"),
     ("aks-stopped", "adopted"),
-    ("aks-other", "adopted"),
+    ("aks-other", "new"),
     ("aks-bare", "new"),
 ];
 
@@ -212,4 +212,23 @@ fn one_cluster_that_cannot_be_read_does_not_stop_the_others() {
     let run = init(&stage, &[]).ends(Exit::NotPermitted.code());
     assert!(run.stderr.contains("aks-good"), "{run}");
     assert_eq!(files(&stage).len(), 7, "{run}");
+}
+
+#[test]
+fn a_cluster_whose_vault_the_file_cannot_hold_is_not_adopted() {
+    let stage = Stage::new().unwrap().accepting("BackupsSuspended");
+    fleet::place(stage.sandbox.azure(), &assorted());
+    let run = init(&stage, &["-o", "json"]).ends(Exit::Failed.code());
+    let mut expected = ALL.to_vec();
+    expected.retain(|(name, _)| *name != "aks-other");
+    expected.push(("aks-other", "failed"));
+    assert_eq!(results(&run), pairs(&expected), "{run}");
+    assert_eq!(files(&stage).len(), 7);
+    let run = init(&stage, &[]).ends(Exit::Failed.code());
+    assert!(
+        run.stderr.contains(&fleet::vault()) && run.stderr.contains("exclude = true"),
+        "{run}"
+    );
+    template(&stage, "[[overrides]]\nname = \"aks-other\"\nexclude = true\n");
+    init(&stage, &[]).ok();
 }

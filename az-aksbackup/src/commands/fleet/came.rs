@@ -213,6 +213,13 @@ impl Came {
         self.steps.iter().find(|(own, _)| *own == step).map(|(_, mark)| *mark)
     }
 
+    /// Forgets what only a document shows: of a thousand clusters it would fill the memory.
+    pub(super) fn shorten(&mut self) {
+        if let Some(more) = self.more.as_object_mut() {
+            more.retain(|key, _| key == "changes" || key == "reduces");
+        }
+    }
+
     /// Its JSON object.
     pub(super) fn document(&self) -> Value {
         let steps: serde_json::Map<String, Value> = self

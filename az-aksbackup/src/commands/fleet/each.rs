@@ -108,12 +108,15 @@ impl<'a> Fleet<'a> {
         let all = in_turns(members).into_iter().map(|(at, member)| {
             let (work, progress, failures) = (&work, &progress, &failures);
             async move {
-                let came = match self.stop(limits, failures.get()) {
+                let mut came = match self.stop(limits, failures.get()) {
                     Some((exit, why)) => Came::not_begun(member, exit, why),
                     None => self.one(member, work).await,
                 };
                 failures.set(failures.get() + usize::from(is_failure(&came)));
                 self.events.write(&self.event(&came));
+                if !self.cli.common.output.is_document() {
+                    came.shorten();
+                }
                 progress.done();
                 (at, came)
             }

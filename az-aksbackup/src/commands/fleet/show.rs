@@ -50,6 +50,13 @@ pub(super) fn tell(fleet: &Fleet<'_>, came: &[Came], exit: Exit, counts: &Map<St
         })));
         return;
     }
+    if came.is_empty() {
+        let init = az(format!("fleet init {}", quoted(&fleet.args.folder)));
+        console.say(format!(
+            "nothing to work on in folder {}; to create state files, run: {init}",
+            fleet.args.folder.display()
+        ));
+    }
     lines(console, came).iter().for_each(|line| console.result(line));
     complain(console, came);
     turns(came).iter().for_each(|line| console.result(line));
@@ -133,7 +140,8 @@ fn lines(console: &Console, came: &[Came]) -> Vec<String> {
             .map_or_else(|| "+".to_owned(), |number| number.to_string())
     };
     let head: String = steps.iter().map(|step| format!("{:>3}", number(step))).collect();
-    let mut lines = Vec::new();
+    let mut lines = vec![format!("{:<width$}{head}  RESULT", "CLUSTER")];
+    lines.truncate(came.len());
     let mut last = None;
     for own in came {
         let subscription = own.cluster.as_ref().map(|id| id.subscription().to_string());
@@ -143,9 +151,6 @@ fn lines(console: &Console, came: &[Came]) -> Vec<String> {
                 |id| format!("subscription {id}"),
             );
             lines.push(console.paint(Tone::Faint, &place));
-            if last.is_none() {
-                lines.push(format!("{:<width$}{head}  RESULT", "CLUSTER"));
-            }
             last = Some(subscription);
         }
         let marks: String = steps.iter().map(|step| cell(console, own.mark(*step))).collect();

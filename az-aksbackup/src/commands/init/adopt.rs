@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use aksbackup_shared::console::Console;
-use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::Target;
 
 use super::check::Existing;
@@ -16,6 +16,7 @@ use super::pick::Picker;
 use super::world::{Lists, World};
 use super::{place, run};
 use crate::arm::client::Reader;
+use crate::target_ids;
 
 /// What a cluster has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +81,28 @@ pub(crate) async fn choose(
         policy_file: None,
     };
     let target = choice.target().await?;
+    must_be_held(&world, &target)?;
     let (target, existing, _) = run::completed(reader, &flags, target, &world).await?;
     Ok(Chosen {
         target,
         found,
         existing,
     })
+}
+
+/// Refuses a target that doesn't have the vault by which the cluster is protected: a file that seems to adopt it would be about another
+/// vault.
+fn must_be_held(world: &World, target: &Target) -> Outcome<()> {
+    let own = target_ids::vault(target);
+    match &world.protected {
+        Some(live) if !same(live.vault_id.as_str(), own.as_str()) => Failure::failed(format!(
+            "cannot adopt cluster {}: it is protected by vault {}",
+            target.cluster.with_group(),
+            live.vault_id
+        ))
+        .because("the vault is in another subscription, which a state file can't hold")
+        .hint("leave the cluster out: add an override with exclude = true to the template")
+        .err(),
+        _ => Ok(()),
+    }
 }

@@ -76,6 +76,7 @@ impl Lists {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Protected {
     pub(super) instance: BackupInstanceName,
+    pub(super) vault_id: ResourceId,
     pub(super) vault: VaultName,
     pub(super) vault_group: ResourceGroupName,
     pub(super) policy: Option<PolicyName>,
@@ -306,6 +307,7 @@ fn protected(instance: &Instance) -> Option<Protected> {
         instance: instance.id.name().parse().ok()?,
         vault: vault.name().parse().ok()?,
         vault_group: vault.resource_group(),
+        vault_id: vault,
         policy: last(&instance.properties.policy_info.policy_id).parse().ok(),
         snapshot_group: instance.snapshot_group().and_then(|id| last(id).parse().ok()),
         friendly_name: instance.properties.friendly_name.clone(),
