@@ -72,7 +72,7 @@ pub(super) async fn status(cli: &Cli, args: &FleetStatusArgs) -> Outcome<Exit> {
 /// Checks the backup chain of each cluster.
 ///
 /// # Errors
-/// As [`status`]; the metrics can't be written.
+/// As [`status()`]; the metrics can't be written.
 pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
     let mut fleet = Fleet::open(cli, "fleet verify", &args.fleet)?;
     let reader = fleet.sign_in().await?;
@@ -153,7 +153,7 @@ fn examined(one: &One<'_>, own: &Examination, exit: Exit) -> Came {
 /// Shows what `fleet apply` would change.
 ///
 /// # Errors
-/// As [`status`].
+/// As [`status()`].
 pub(super) async fn plan(cli: &Cli, args: &FleetPlanArgs) -> Outcome<Exit> {
     let mut fleet = Fleet::open(cli, "fleet plan", &args.fleet)?;
     let reader = fleet.sign_in().await?;
