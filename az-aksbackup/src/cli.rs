@@ -12,11 +12,16 @@ use crate::commands::init::flags::InitArgs;
 use crate::login::Auth;
 
 mod flags;
+mod fleet;
 mod restore;
 
 pub(crate) use flags::{
     ApplyArgs, BackupArgs, ConfirmArgs, ExportArgs, ExportForm, GrantArgs, JobsArgs, LifecycleArgs, ListArgs,
     PrepareArgs, ProtectArgs, ReducingArgs, RoleArgs, RolePerson, TeardownArgs, UndeleteArgs, UpArgs,
+};
+pub(crate) use fleet::{
+    FleetApplyArgs, FleetArgs, FleetCommand, FleetInitArgs, FleetListArgs, FleetPlanArgs, FleetStatusArgs,
+    FleetVerifyArgs,
 };
 pub(crate) use restore::{Conflict, PointsArgs, RestoreArgs, Volumes};
 
@@ -153,6 +158,13 @@ pub(crate) enum Command {
   az aksbackup list --unprotected                     # clusters without a backup instance
   az aksbackup list -g rg-aks --check                 # exits with code 8 if a cluster has a finding")]
     List(ListArgs),
+    /// Set up and check the clusters of a folder of state files, one file for each cluster
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  az aksbackup fleet init fleet --dry-run             # which clusters would get a state file"
+    )]
+    Fleet(FleetCommand),
     /// List the recovery points of the cluster's backup instance
     #[command(after_help = "Examples:
   az aksbackup points                                 # the newest first

@@ -33,7 +33,9 @@ use checks::vault_drift::IRREVERSIBLE;
 use cli::{Cli, Command};
 use commands::session::{PROGRAM, TOOL};
 use commands::steps::{Plan, Trust, lifecycle, run_list, run_planned};
-use commands::{apply, doctor, export, init, jobs, list, options, points, report, restore, selection, status, verify};
+use commands::{
+    apply, doctor, export, fleet, init, jobs, list, options, points, report, restore, selection, status, verify,
+};
 use guide::Wanted;
 
 /// Parses the command line and runs the command. Gives the exit code of the process.
@@ -159,6 +161,7 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         }
         Command::Jobs(args) => jobs::run(cli, args).await,
         Command::List(args) => list::run(cli, args).await,
+        Command::Fleet(command) => fleet::run(cli, command).await,
         Command::Points(args) => points::run(cli, args).await,
         Command::Restore(args) => restore::run(cli, args).await,
         Command::Status(args) => status::run(cli, args).await,

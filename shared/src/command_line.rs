@@ -25,6 +25,16 @@ pub struct Invocation {
 
 static INVOCATION: OnceLock<Invocation> = OnceLock::new();
 
+tokio::task_local! {
+    /// The `--state` flag of the cluster that a command over several clusters is working on.
+    static STATE_FLAG: String;
+}
+
+/// Runs `work` on one of several clusters: every command line that is printed meanwhile has this `--state` flag.
+pub async fn on_state<F: Future>(state_flag: String, work: F) -> F::Output {
+    STATE_FLAG.scope(state_flag, work).await
+}
+
 impl Invocation {
     /// Remembers how this process was called. Only the first call counts.
     pub fn remember(self) {
@@ -125,7 +135,8 @@ impl CommandLine {
         let Some(program) = self.program else {
             return self.words.clone().into_owned();
         };
-        let flag = match self.words.contains("--state") {
+        // A command over a folder of state files takes no single one.
+        let flag = match self.words.contains("--state") || self.words.starts_with("fleet ") {
             true => "",
             false => &invocation.state_flag,
         };
@@ -135,7 +146,12 @@ impl CommandLine {
 
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.of(Invocation::current()))
+        let current = Invocation::current();
+        let of_cluster = STATE_FLAG.try_with(|flag| Invocation {
+            bare: current.bare,
+            state_flag: flag.clone(),
+        });
+        f.write_str(&self.of(of_cluster.as_ref().unwrap_or(current)))
     }
 }
 
@@ -168,10 +184,25 @@ mod tests {
             (az("init --vault NAME"), "az-aksbackup init --vault NAME --state x.toml"),
             (az("init --state FILE"), "az-aksbackup init --state FILE"),
             (kubectl("configure"), "kubectl aksbackup configure --state x.toml"),
+            (az("fleet plan clusters"), "az-aksbackup fleet plan clusters"),
             (shell("az lock list"), "az lock list"),
         ] {
             assert_eq!(line.of(&invocation), told);
         }
+        assert_eq!(az("prepare").to_string(), "az aksbackup prepare");
+    }
+
+    #[tokio::test]
+    async fn a_command_for_one_of_several_clusters_has_the_file_of_that_cluster() {
+        let own = |file: &str| on_state(format!(" --state {file}"), async { az("prepare").to_string() });
+        let both = futures::join!(own("a.toml"), own("b.toml"));
+        assert_eq!(
+            (both.0.as_str(), both.1.as_str()),
+            (
+                "az aksbackup prepare --state a.toml",
+                "az aksbackup prepare --state b.toml"
+            )
+        );
         assert_eq!(az("prepare").to_string(), "az aksbackup prepare");
     }
 

@@ -14,6 +14,7 @@ use crate::output;
 use crate::state::place::place_of;
 
 mod line;
+mod several;
 mod terminal;
 mod wrap;
 pub mod yaml;
@@ -43,6 +44,8 @@ pub struct Console {
     yaml: bool,
     bars: MultiProgress,
     tasks: RefCell<HashMap<String, Task>>,
+    /// What each line begins with, where several clusters share the terminal.
+    label: String,
 }
 
 struct Task {
@@ -69,6 +72,7 @@ impl Console {
             yaml: false,
             bars: MultiProgress::with_draw_target(terminal::target(spins)),
             tasks: RefCell::new(HashMap::new()),
+            label: String::new(),
         }
     }
 
@@ -96,7 +100,7 @@ impl Console {
     /// Whether questions can be asked: standard input and standard error are terminals.
     #[must_use]
     pub fn can_ask(&self) -> bool {
-        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+        self.label.is_empty() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// Whether more than usual is asked for.
@@ -139,6 +143,9 @@ impl Console {
 
     fn tell(&self, text: &str) {
         let text = fit(text, self.color);
+        // One write, so that lines of several clusters don't mix.
+        let lines: Vec<String> = text.lines().map(|line| format!("{}{line}", self.label)).collect();
+        let text = lines.join("\n");
         self.bars.suspend(|| output::say(&for_terminal(&text, self.terminal)));
     }
 
@@ -159,9 +166,11 @@ impl Console {
 
     fn teller(&self, least: Talk) -> impl Fn(String) + Send + Sync + use<> {
         let (heard, bars, terminal) = (self.talk >= least, self.bars.clone(), self.terminal);
+        let label = self.label.clone();
         move |line| {
             if heard {
-                bars.suspend(|| output::say(&for_terminal(&fit(&line, false), terminal)));
+                let line = format!("{label}{}", fit(&line, false));
+                bars.suspend(|| output::say(&for_terminal(&line, terminal)));
             }
         }
     }
@@ -188,7 +197,7 @@ impl Console {
 
     /// Shows that `task` is at `status`: a spinner with its time on a terminal, else a line when the status changed.
     pub fn progress(&self, task: &str, status: &str) {
-        if self.talk < Talk::Normal {
+        if self.talk < Talk::Normal || !self.label.is_empty() {
             return;
         }
         let mut tasks = self.tasks.borrow_mut();

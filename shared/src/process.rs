@@ -132,7 +132,12 @@ fn report<C: clap::CommandFactory>(console: &Console, format: Format, mut failur
 /// The subcommand of the command line, also of one that is wrong in other parts.
 fn named<C: clap::CommandFactory>() -> Option<String> {
     let matches = C::command().ignore_errors(true).try_get_matches().ok()?;
-    matches.subcommand_name().map(str::to_owned)
+    let (mut names, mut next) = (Vec::new(), matches.subcommand());
+    while let Some((name, own)) = next {
+        names.push(name.to_owned());
+        next = own.subcommand();
+    }
+    (!names.is_empty()).then(|| names.join(" "))
 }
 
 /// A JSON document of the command line's interface: `fields` with the number of its format.

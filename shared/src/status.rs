@@ -16,7 +16,7 @@ use crate::step::{Deviation, Right, Turn};
 
 mod show;
 
-pub use show::{Shown, show};
+pub use show::{Shown, show, verdict};
 
 /// The first step that the file does not have, or has for something that is another by now, with whose turn it is.
 #[must_use]

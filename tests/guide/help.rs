@@ -5,10 +5,10 @@ use std::process::Command;
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, binary, finish};
 
-const AZ: [&str; 24] = [
-    "init", "prepare", "grant", "protect", "backup", "jobs", "list", "points", "restore", "suspend", "stop", "resume",
-    "undelete", "up", "teardown", "status", "verify", "doctor", "handoff", "report", "merge", "diff", "migrate",
-    "schema",
+const AZ: [&str; 25] = [
+    "init", "prepare", "grant", "protect", "backup", "jobs", "list", "fleet", "points", "restore", "suspend", "stop",
+    "resume", "undelete", "up", "teardown", "status", "verify", "doctor", "handoff", "report", "merge", "diff",
+    "migrate", "schema",
 ];
 const KUBECTL: [&str; 12] = [
     "configure",

@@ -18,6 +18,7 @@ mod examples;
 mod export;
 mod extension_settings;
 mod faults;
+mod fleet;
 mod handoff;
 mod help;
 mod identities;

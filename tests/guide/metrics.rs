@@ -107,7 +107,15 @@ fn each_cluster_of_the_list_is_measured() {
         verified.to_str().unwrap(),
     ];
     stage.az("reader", &one);
-    let there = &names(&own) | &names(&std::fs::read_to_string(&verified).unwrap());
+    stage.az("reader", &["fleet", "init", "fleet"]).ok();
+    let all = stage.folder().join("all.prom");
+    stage.az(
+        "reader",
+        &["fleet", "verify", "fleet", "--metrics", all.to_str().unwrap()],
+    );
+    promtool(&["check", "metrics"], Some(&all));
+    let read = |file: &Path| names(&std::fs::read_to_string(file).unwrap());
+    let there = &(&names(&own) | &read(&verified)) | &read(&all);
     assert_eq!(names(PAGE), there, "the page lists every metric");
     for (what, text) in [("rules", RULES), ("dashboard", DASHBOARD)] {
         assert!(

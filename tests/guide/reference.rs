@@ -31,12 +31,12 @@ fn page() -> String {
         let whole = help(program, &[]);
         section(&mut page, 2, spoken, &whole);
         for command in commands(&whole) {
-            section(
-                &mut page,
-                3,
-                &format!("{spoken} {command}"),
-                &help(program, &[&command]),
-            );
+            let own = help(program, &[&command]);
+            section(&mut page, 3, &format!("{spoken} {command}"), &own);
+            for within in commands(&own) {
+                let title = format!("{spoken} {command} {within}");
+                section(&mut page, 3, &title, &help(program, &[&command, &within]));
+            }
         }
     }
     page

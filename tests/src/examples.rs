@@ -51,6 +51,11 @@ pub fn all(program: &str) -> Vec<String> {
         let own = examples(program, &[&command]);
         assert!(!own.is_empty(), "{program} {command} has no examples");
         all.extend(own);
+        for within in commands(&help(program, &[&command])) {
+            let own = examples(program, &[&command, &within]);
+            assert!(!own.is_empty(), "{program} {command} {within} has no examples");
+            all.extend(own);
+        }
     }
     all
 }
@@ -155,7 +160,7 @@ pub fn goes_on(line: &str) -> bool {
 /// is 130.
 #[must_use]
 pub fn can_end(line: &str, code: i32) -> bool {
-    let is_check = ["verify", "doctor", "report", "--dry-run", " apply ", "--plan"]
+    let is_check = ["verify", "doctor", "report", "--dry-run", " apply ", "--plan", "fleet"]
         .iter()
         .any(|command| line.contains(command));
     code == 0 || (code == 8 && is_check) || (code == 130 && goes_on(line))

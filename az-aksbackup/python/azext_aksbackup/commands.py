@@ -28,6 +28,8 @@ def declare(loader):
         "short-summary": described["summary"],
         "long-summary": "\n".join([_long(described["description"], described["summary"]), "", *_exit_codes(described)]),
     })
+    for group in described["groups"]:
+        helps[GROUP + " " + group["name"]] = _yaml({"type": "group", "short-summary": group["summary"]})
     for command in described["commands"]:
         name = GROUP + " " + command["name"]
         helps[name] = _yaml({

@@ -57,7 +57,7 @@ def environment():
 
 def words(command, arguments):
     """The command line of `command` with the parsed `arguments`: what was not given is left away."""
-    line, positionals = [command["name"]], []
+    line, positionals = command["name"].split(), []
     for argument in command["arguments"]:
         value = arguments.get(argument["name"])
         if value is None or value is False:
@@ -89,10 +89,11 @@ def run(cmd, command, arguments):
     line = [find()] + words(command, arguments)
     if not command["stream"]:
         # Right behind the command's name: what follows the positionals would be one of them.
-        line[2:2] = ["--output=" + form] + _talk(cmd)
+        behind = 1 + len(command["name"].split())
+        line[behind:behind] = ["--output=" + form] + _talk(cmd)
         chosen = cmd.cli_ctx.data.get("subscription_id")
         if chosen:
-            line.insert(2, "--subscription=" + chosen)
+            line.insert(behind, "--subscription=" + chosen)
     code, text = _finish(cmd, line, subprocess.PIPE if is_shown_by_az else None)
     document = _parse(text, code) if is_shown_by_az else None
     if code == 0:

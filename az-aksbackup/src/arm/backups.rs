@@ -5,6 +5,7 @@ use aksbackup_shared::ids::{ResourceId, same};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Told, Writer};
@@ -350,8 +351,14 @@ pub(crate) async fn job(reader: &Reader, job: &ResourceId) -> Outcome<Option<Job
     reader.get(job.as_str(), versions::DATA_PROTECTION).await
 }
 
+/// So many lists of jobs are read at once. Each has the jobs of all clusters of a vault, of which a cluster keeps its own: where many
+/// clusters are checked together, these lists would fill the memory.
+static LISTS: Semaphore = Semaphore::const_new(3);
+
 /// The jobs of a vault.
 pub(crate) async fn jobs(reader: &Reader, vault: &ResourceId) -> Outcome<Vec<Job>> {
+    // It is never closed.
+    let _one_of_few = LISTS.acquire().await;
     reader
         .list(&format!("{vault}/backupJobs"), versions::DATA_PROTECTION)
         .await

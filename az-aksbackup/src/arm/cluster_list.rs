@@ -1,5 +1,7 @@
 //! Lists of AKS clusters: what a list says of each, without the rest of the body.
 
+use std::collections::BTreeMap;
+
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{ResourceGroupName, ResourceId, SubscriptionId};
@@ -17,6 +19,8 @@ pub(crate) struct Listed {
     /// Its region as Azure writes it.
     #[serde(default)]
     pub(crate) location: String,
+    /// Its tags.
+    pub(crate) tags: Option<BTreeMap<String, String>>,
     /// The rest.
     #[serde(default)]
     pub(crate) properties: Properties,

@@ -188,6 +188,7 @@ async fn of_vault(reader: &Reader, vault: Option<&ResourceId>, cluster: &Resourc
     );
     let jobs = jobs.map(|mut jobs| {
         jobs.retain(|job| job.is_of(cluster));
+        jobs.shrink_to_fit();
         jobs.sort_by_key(|job| std::cmp::Reverse(job.properties.start_time));
         Some(jobs)
     });

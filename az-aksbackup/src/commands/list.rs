@@ -9,7 +9,7 @@ mod table;
 use aksbackup_shared::console::Console;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::{SubscriptionId, folded};
+use aksbackup_shared::ids::{ResourceGroupName, ResourceId, SubscriptionId, folded};
 use jiff::Timestamp;
 
 use crate::arm::client::Reader;
@@ -23,7 +23,7 @@ use crate::commands::session;
 const MOST_FAILURES: usize = 10;
 
 /// Where clusters are looked for.
-struct Scope {
+pub(crate) struct Scope {
     /// The subscriptions.
     subscriptions: Vec<Visible>,
     /// Whether they are all that the account can see.
@@ -32,12 +32,18 @@ struct Scope {
 
 impl Scope {
     /// The only subscription; `None` where all are asked for.
-    fn one(&self) -> Option<&SubscriptionId> {
+    pub(crate) fn one(&self) -> Option<&SubscriptionId> {
         let first = self.subscriptions.first().filter(|_| !self.is_all);
         first.map(|own| &own.subscription_id)
     }
 
-    fn words(&self) -> String {
+    /// The subscriptions.
+    pub(crate) fn subscriptions(&self) -> &[Visible] {
+        &self.subscriptions
+    }
+
+    /// The scope in words.
+    pub(crate) fn words(&self) -> String {
         match self.subscriptions.as_slice() {
             [own] if own.display_name.is_empty() => format!("subscription {}", own.subscription_id),
             [own] => format!("subscription {} ({})", own.display_name, own.subscription_id),
@@ -81,7 +87,7 @@ pub(crate) async fn run(cli: &Cli, args: &ListArgs) -> Outcome<Exit> {
     let console = cli.common.console();
     let reader = session::sign_in(cli, &console, None).await?;
     let scope = scope(&reader, cli.azure.subscription.as_deref(), args.all_subscriptions).await?;
-    let (source, found) = read(&reader, &console, &scope, args).await?;
+    let (source, found) = read(&reader, &console, &scope, args.resource_group.as_ref()).await?;
     let now = Timestamp::now();
     let mut listed: Vec<Listed> = found
         .clusters
@@ -124,7 +130,11 @@ fn exit(check: bool, listed: &[Listed], unread: &[Failure]) -> Exit {
     unread.iter().fold(exit, |exit, failure| exit.worse(failure.exit))
 }
 
-async fn scope(reader: &Reader, wanted: Option<&str>, is_all: bool) -> Outcome<Scope> {
+/// Returns where clusters are looked for.
+///
+/// # Errors
+/// Exit 2: several subscriptions and none is named. Exit 3: no such subscription.
+pub(crate) async fn scope(reader: &Reader, wanted: Option<&str>, is_all: bool) -> Outcome<Scope> {
     let mut subscriptions = place::subscriptions(reader, wanted).await?;
     if !is_all && wanted.is_none() && subscriptions.len() > 1 {
         let preferred = place::az_default();
@@ -141,8 +151,15 @@ async fn scope(reader: &Reader, wanted: Option<&str>, is_all: bool) -> Outcome<S
 }
 
 /// Reads by Resource Graph, else by Resource Manager.
-async fn read(reader: &Reader, console: &Console, scope: &Scope, args: &ListArgs) -> Outcome<(Source, Found)> {
-    let group = args.resource_group.as_ref();
+///
+/// # Errors
+/// Neither can be asked.
+async fn read(
+    reader: &Reader,
+    console: &Console,
+    scope: &Scope,
+    group: Option<&ResourceGroupName>,
+) -> Outcome<(Source, Found)> {
     let failure = match graph::read(reader, scope.one(), group).await {
         Ok(found) => return Ok((Source::Graph, found)),
         Err(failure) if failure.exit == Exit::Deadline => return Err(failure),
@@ -154,6 +171,92 @@ async fn read(reader: &Reader, console: &Console, scope: &Scope, args: &ListArgs
     ));
     let found = direct::read(reader, &scope.subscriptions, group).await?;
     Ok((Source::Manager(failure), found))
+}
+
+/// The clusters of several state files, as `list` shows them.
+pub(crate) struct OfFiles {
+    scope: Scope,
+    listed: Vec<Listed>,
+    /// What could not be read.
+    pub(crate) unread: Vec<Failure>,
+    /// The clusters that were found and have no file.
+    pub(crate) others: Vec<ResourceId>,
+    /// Why Resource Graph wasn't used.
+    pub(crate) fallback: Option<Box<Failure>>,
+}
+
+/// Lists the clusters that `has_file` names, in the subscription that is `wanted`, or in all.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn of_files(
+    reader: &Reader,
+    console: &Console,
+    wanted: Option<&str>,
+    has_file: impl Fn(&ResourceId) -> bool,
+) -> Outcome<OfFiles> {
+    let scope = Scope {
+        subscriptions: place::subscriptions(reader, wanted).await?,
+        is_all: wanted.is_none(),
+    };
+    let (source, found) = read(reader, console, &scope, None).await?;
+    let now = Timestamp::now();
+    let (own, others): (Vec<Overview>, Vec<Overview>) = found.clusters.into_iter().partition(|own| has_file(&own.id));
+    let mut listed: Vec<Listed> = own
+        .into_iter()
+        .map(|overview| Listed {
+            findings: overview.findings(now),
+            overview,
+        })
+        .collect();
+    listed.sort_by_cached_key(|own| order(&own.overview));
+    let mut others: Vec<ResourceId> = others.into_iter().map(|own| own.id).collect();
+    others.sort_by_cached_key(|id| folded(id.as_str()));
+    Ok(OfFiles {
+        scope,
+        listed,
+        unread: found.unread,
+        others,
+        fallback: match source {
+            Source::Graph => None,
+            Source::Manager(failure) => Some(failure),
+        },
+    })
+}
+
+impl OfFiles {
+    /// Whether the cluster was found.
+    pub(crate) fn has(&self, cluster: &ResourceId) -> bool {
+        let mut all = self.listed.iter();
+        all.any(|own| folded(own.overview.id.as_str()) == folded(cluster.as_str()))
+    }
+
+    /// Whether a search of these subscriptions would have found the cluster.
+    pub(crate) fn covers(&self, cluster: &ResourceId) -> bool {
+        let mut all = self.scope.subscriptions.iter();
+        all.any(|own| own.subscription_id == cluster.subscription())
+    }
+
+    /// Whether a cluster has a finding.
+    pub(crate) fn has_findings(&self) -> bool {
+        self.listed.iter().any(|own| !own.findings.is_empty())
+    }
+
+    /// The number of clusters that were found.
+    pub(crate) fn count(&self) -> usize {
+        self.listed.len()
+    }
+
+    /// The lines of the table.
+    pub(crate) fn lines(&self, console: &Console) -> Vec<String> {
+        table::lines(console, &self.scope, &self.listed)
+    }
+
+    /// The objects of the clusters, each with its resource ID.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = (&ResourceId, serde_json::Value)> {
+        let all = self.listed.iter();
+        all.map(|own| (&own.overview.id, document::cluster(&self.scope, own)))
+    }
 }
 
 fn show(console: &Console, args: &ListArgs, scope: &Scope, source: &Source, listed: &[Listed]) {
@@ -177,7 +280,8 @@ fn show(console: &Console, args: &ListArgs, scope: &Scope, source: &Source, list
     }
 }
 
-fn complain(console: &Console, unread: &[Failure]) {
+/// Tells what could not be read.
+pub(crate) fn complain(console: &Console, unread: &[Failure]) {
     for failure in unread.iter().take(MOST_FAILURES) {
         console.error(console.told(failure));
     }

@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod examined;
 pub(crate) mod export;
 pub(crate) mod flags;
+pub(crate) mod fleet;
 pub(crate) mod init;
 pub(crate) mod jobs;
 pub(crate) mod list;

@@ -12,6 +12,7 @@ use aksbackup_shared::ids::SubscriptionId;
 use aksbackup_shared::program::Program;
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::schema::{CloudTables, State, Target};
+use aksbackup_shared::state::store::{Store, WriteAccess};
 
 use crate::arm::client::{Reader, Writer};
 use crate::arm::inventory;
@@ -139,9 +140,35 @@ pub(crate) async fn open(cli: &Cli, writes: bool) -> Outcome<Session<Azure>> {
 /// # Errors
 /// As [`open`].
 pub(crate) async fn on(cli: &Cli, state: State, writes: bool) -> Outcome<Session<Azure>> {
-    let mut store = cli.common.store::<CloudTables>(TOOL);
+    let (store, access, target) = checked(cli, &state, writes)?;
+    let console = cli.common.console();
+    let reader = sign_in(cli, &console, Some(&target)).await?;
+    must_be(&reader, cli.azure.subscription.as_deref(), &target.subscription).await?;
+    Ok(opened(cli, console, reader, (store, access), state))
+}
+
+/// A session on the target of `state` with a reader that is signed in already, and shares its budgets with other sessions.
+///
+/// # Errors
+/// Exit 2: the target is in another cloud or tenant. Exit 7: as [`open`].
+pub(crate) fn joined(
+    cli: &Cli,
+    console: Console,
+    reader: &Reader,
+    state: State,
+    writes: bool,
+) -> Outcome<Session<Azure>> {
+    let (store, access, target) = checked(cli, &state, writes)?;
+    reader.cloud().must_be(&target.cloud)?;
+    reader.caller().must_be_in(&target.tenant)?;
+    Ok(opened(cli, console, reader.clone(), (store, access), state))
+}
+
+/// Checks what can be known without signing in.
+fn checked(cli: &Cli, state: &State, writes: bool) -> Outcome<(Store<CloudTables>, Option<WriteAccess>, Target)> {
+    let store = cli.common.store::<CloudTables>(TOOL);
     let access = match writes {
-        true => Some(store.must_write(&state)?),
+        true => Some(store.must_write(state)?),
         false => None,
     };
     let Some(target) = state.target.clone() else {
@@ -150,9 +177,16 @@ pub(crate) async fn on(cli: &Cli, state: State, writes: bool) -> Outcome<Session
             .err();
     };
     one_subscription(&target)?;
-    let console = cli.common.console();
-    let reader = sign_in(cli, &console, Some(&target)).await?;
-    must_be(&reader, cli.azure.subscription.as_deref(), &target.subscription).await?;
+    Ok((store, access, target))
+}
+
+fn opened(
+    cli: &Cli,
+    console: Console,
+    reader: Reader,
+    (mut store, access): (Store<CloudTables>, Option<WriteAccess>),
+    state: State,
+) -> Session<Azure> {
     store.speak_on(&console);
     store.set_author(reader.caller().name.clone());
     let writer = access.map(|access| Writer::new(reader.clone(), access));
@@ -162,7 +196,7 @@ pub(crate) async fn on(cli: &Cli, state: State, writes: bool) -> Outcome<Session
     session.yes = cli.common.yes;
     session.no_wait = cli.command.no_wait();
     session.reduce_protection = cli.command.reduce_protection();
-    Ok(session)
+    session
 }
 
 /// Storage, vault and snapshots are made in the target's subscription, which is that of its cluster.

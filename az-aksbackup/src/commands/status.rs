@@ -7,6 +7,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::runner::look;
+use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::schema::{CloudTables, State};
 use aksbackup_shared::status::{self, Row, Seen, Shown, Standing};
 use aksbackup_shared::step::Turn;
@@ -16,6 +17,7 @@ use crate::commands::examined::{OR_NAME_IT, Subject};
 use crate::commands::flags::StatusFlags;
 use crate::commands::{init, options, session};
 use crate::guide;
+use crate::platform::Azure;
 
 /// Shows the status table; writes nothing, neither Azure nor the file.
 ///
@@ -120,7 +122,15 @@ fn beginning(cli: &Cli, cluster: &ResourceId, other: Option<&ResourceId>) -> Tur
 /// As [`session::open`].
 pub(crate) async fn seen(cli: &Cli, recorded: &State) -> Outcome<Vec<Row>> {
     let session = session::on(cli, recorded.clone(), false).await?;
-    let report = look(&mut guide::status(options::shown(cli)), &session).await;
+    seen_by(cli, &session, recorded).await
+}
+
+/// As [`seen`], by a session that is open.
+///
+/// # Errors
+/// Exit 124: the deadline was reached.
+pub(crate) async fn seen_by(cli: &Cli, session: &Session<Azure>, recorded: &State) -> Outcome<Vec<Row>> {
+    let report = look(&mut guide::status(options::shown(cli)), session).await;
     session.console.clear();
     report.in_time()?;
     let (report, state) = (&report, &session.state());

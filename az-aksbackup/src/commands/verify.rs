@@ -40,21 +40,26 @@ struct Sight {
     reader: Reader,
 }
 
+/// Checks a cluster once.
+///
+/// # Errors
+/// Nothing at all can be read. Exit 124: the deadline was reached.
+pub(crate) async fn examine(reader: &Reader, subject: &Subject) -> Outcome<Examination> {
+    let view = look(reader, &subject.cluster, &subject.state, &subject.folder).await;
+    let checks = judge::checks(&view);
+    not_blind(&view)?;
+    Ok(subject.examination("verify", checks, issuer(&view)))
+}
+
 impl Look for Sight {
     async fn look(&self) -> Outcome<Examination> {
         let Subject { cluster, state, folder } = &self.subject;
-        let (view, checks) = match self.pre {
-            true => {
-                let before = before::look_before(&self.reader, cluster, state, folder).await;
-                let checks = before::checks(&before);
-                (before.view, checks)
-            }
-            false => {
-                let view = look(&self.reader, cluster, state, folder).await;
-                let checks = judge::checks(&view);
-                (view, checks)
-            }
-        };
+        if !self.pre {
+            return examine(&self.reader, &self.subject).await;
+        }
+        let before = before::look_before(&self.reader, cluster, state, folder).await;
+        let checks = before::checks(&before);
+        let view = before.view;
         not_blind(&view)?;
         Ok(self.subject.examination("verify", checks, issuer(&view)))
     }

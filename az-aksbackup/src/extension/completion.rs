@@ -16,7 +16,18 @@ const BY_AZ: [(&str, &str); 6] = [
 ];
 
 /// Options that take a file.
-const FILES: [&str; 7] = ["state", "policy_file", "file", "files", "with", "out", "plan_out"];
+const FILES: [&str; 10] = [
+    "state",
+    "policy_file",
+    "file",
+    "files",
+    "with",
+    "out",
+    "plan_out",
+    "folder",
+    "template",
+    "events",
+];
 
 /// Options whose value stands in the state file, and where.
 const RECORDED: [(&str, &str); 13] = [

@@ -30,23 +30,28 @@ const RESULT_FILE: &str = "out";
 /// The description of `command`: one JSON document.
 pub(crate) fn description(mut command: Command) -> Value {
     command.build();
-    let commands: Vec<Value> = command
-        .get_subcommands()
-        .filter(|own| !own.is_hide_set())
-        .map(one)
-        .collect();
+    let shown = || command.get_subcommands().filter(|own| !own.is_hide_set());
+    let (groups, single): (Vec<&Command>, Vec<&Command>) = shown().partition(|own| own.has_subcommands());
+    let named = |own: &Command| json!({ "name": own.get_name(), "summary": text(own.get_about()) });
+    let within = |group: &Command| -> Vec<Value> {
+        let all = group.get_subcommands();
+        all.map(|own| one(&format!("{} {}", group.get_name(), own.get_name()), own))
+            .collect()
+    };
+    let single = single.into_iter().map(|own| one(own.get_name(), own));
+    let commands: Vec<Value> = single.chain(groups.iter().copied().flat_map(within)).collect();
     json!({
         "version": 1,
         "aksbackup": env!("CARGO_PKG_VERSION"),
         "summary": text(command.get_about()),
         "description": text(command.get_long_about()),
         "exit_codes": exit_codes(&text(command.get_after_long_help())),
+        "groups": groups.into_iter().map(named).collect::<Vec<_>>(),
         "commands": commands,
     })
 }
 
-fn one(command: &Command) -> Value {
-    let name = command.get_name();
+fn one(name: &str, command: &Command) -> Value {
     let own = |arg: &&Arg| !arg.is_hide_set() && !AZ_OWN.contains(&arg.get_id().as_str());
     json!({
         "name": name,

@@ -8,11 +8,14 @@ const STEPS: &str = "steps[].{Step:step, Outcome:outcome, Detail:evidence || why
                      Changes:length(changed || changes || `[]`)}";
 const CHECKS: &str = "checks[].{Link:link, Check:check, Verdict:verdict, Detail:says}";
 const FINDINGS: &str = "findings[].{Severity:severity, Finding:id, Object:object, Cause:cause, Fix:fix}";
+/// Of the commands over a folder of state files.
+const FLEET: &str =
+    "clusters[].{Cluster:cluster, File:file, Exit:exit, Result:says, Next:next.who, Command:next.command}";
 /// Of `doctor list` and `doctor explain ID`.
 const FAILURES: &str = "failures[].{Id:id, Cause:cause} || failure.{Id:id, Cause:cause, Fix:fix}";
 
 /// Of the commands whose document is of a kind of its own.
-const OWN: [(&str, &str); 12] = [
+const OWN: [(&str, &str); 14] = [
     (
         "init",
         "differences[].{Key:key, Before:old, Now:new} || target.{Cluster:cluster, Account:storage.account, \
@@ -57,6 +60,15 @@ const OWN: [(&str, &str); 12] = [
         "report",
         "lanes[].nodes[].{Station:title, State:mark, Seen:says, When:at, By:by}",
     ),
+    (
+        "fleet init",
+        "clusters[].{Cluster:cluster, File:file, Result:result, Error:error.what}",
+    ),
+    (
+        "fleet list",
+        "clusters[].{Cluster:join('/', [resource_group, name]), File:file, Region:region, Protection:protection_state, \
+         Vault:vault_name, Backup:last_backup.status, Findings:join('; ', findings[].says)}",
+    ),
     ("migrate", "{State:state, From:from, To:to, Changed:changed}"),
     ("schema", "keys(properties)[].{Table:@}"),
 ];
@@ -73,6 +85,7 @@ pub(super) fn view(command: &str) -> String {
     // A diagnosis is read by its findings, a proof by its checks.
     let view = own.unwrap_or_else(|| match command {
         "verify" => format!("{CHECKS} || {FINDINGS}"),
+        fleet if fleet.starts_with("fleet ") => FLEET.to_owned(),
         "doctor" => format!("{FINDINGS} || {FAILURES} || {CHECKS}"),
         _ => format!("{STEPS} || {FINDINGS} || {CHECKS} || {{Command:command, Exit:exit}}"),
     });

@@ -35,6 +35,8 @@ const REMAINING: [&str; 3] = [
     "x-ms-ratelimit-remaining-subscription-writes",
     "x-ms-ratelimit-remaining-subscription-deletes",
 ];
+/// What Azure Backup takes of the same kind after a request.
+const OF_BACKUP: &str = "x-ms-ratelimit-remaining-subscription-resource-requests";
 const RETRIES: u32 = 4;
 const RETRYING_LIMIT: Duration = Duration::from_secs(20);
 const THROTTLED_LIMIT: Duration = Duration::from_secs(300);
@@ -193,6 +195,10 @@ impl Attempts {
     /// bucket: its 429 has no such header, or another number, and other requests need not wait.
     fn close(&self, request: &Request, result: &PolicyResult) {
         let Ok(response) = result else { return };
+        let of_backup = response.headers().get_optional_str(&HeaderName::from_static(OF_BACKUP));
+        if let (Some(left), Ok(mut quota)) = (of_backup.and_then(|left| left.parse().ok()), self.quota.lock()) {
+            quota.left(request.method(), request.url(), left, Instant::now());
+        }
         let left = REMAINING
             .iter()
             .find_map(|name| response.headers().get_optional_str(&HeaderName::from_static(name)));

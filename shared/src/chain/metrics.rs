@@ -17,6 +17,13 @@ const VERIFIED: (&str, &str) = (
 
 /// Returns what was seen of a cluster. `state` is the path of the state file, which names a cluster whose Azure ID isn't known.
 pub(super) fn of(own: &Examination, state: &str) -> Metrics {
+    let mut metrics = Metrics::default();
+    add(&mut metrics, own, state);
+    metrics
+}
+
+/// Adds what was seen of a cluster to the metrics of several.
+pub fn add(metrics: &mut Metrics, own: &Examination, state: &str) {
     let cluster = own.cluster.as_deref().unwrap_or_default();
     let all = [
         ("cluster", cluster),
@@ -31,7 +38,6 @@ pub(super) fn of(own: &Examination, state: &str) -> Metrics {
             .or_insert(0);
         *value = grade(check.verdict).max(*value);
     }
-    let mut metrics = Metrics::default();
     for ((link, check, failure), value) in worst {
         let failure = [("failure", failure)];
         // To Prometheus, a label without a value is none.
@@ -40,7 +46,6 @@ pub(super) fn of(own: &Examination, state: &str) -> Metrics {
         metrics.add(CHECK, &[&all[..], &labels, failure].concat(), value);
     }
     metrics.add(VERIFIED, &all, own.at.as_second());
-    metrics
 }
 
 const fn grade(verdict: Verdict) -> u8 {

@@ -288,6 +288,27 @@ impl Store<CloudTables> {
     pub async fn choose(&self, target: Target) -> Outcome<(State, bool)> {
         self.write(|state| state.target = Some(target)).await
     }
+
+    /// Writes a new file with what is wanted; one that exists is left as it is. Returns whether it was written.
+    ///
+    /// # Errors
+    /// As [`Store::update`].
+    pub async fn create(&self, target: Target) -> Outcome<bool> {
+        let (before, after) = (
+            State::default(),
+            State {
+                target: Some(target),
+                ..State::default()
+            },
+        );
+        let (_, written) = self
+            .rewrite(|found| match found {
+                Some(_) => Ok(None),
+                None => self.signed("", &before, &after).map(Some),
+            })
+            .await?;
+        Ok(written)
+    }
 }
 
 #[cfg(test)]

@@ -157,7 +157,8 @@ impl Standing {
 
 /// Returns the lines that conclude a table in which nothing is left to do. The cluster is called protected only if this run checked
 /// every step: what the file reports of the other program's steps is named, with the command that checks it.
-pub(super) fn verdict(rows: &[Row]) -> Vec<String> {
+#[must_use]
+pub fn verdict(rows: &[Row]) -> Vec<String> {
     let titles = |standing| {
         let rows = rows.iter().filter(move |row: &&Row| row.standing == standing);
         rows.map(|row| row.step.title()).collect::<Vec<_>>().join(", ")

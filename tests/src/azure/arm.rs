@@ -4,6 +4,7 @@ use super::answer::{Answer, Outcome};
 use super::call::{Call, Right, Route};
 use super::entra::arm_audiences;
 use super::ids;
+use super::limits;
 use super::path::{covers, group_of};
 use super::providers::{self, operation_results};
 use super::rights::Principal;
@@ -217,15 +218,20 @@ fn throttle(world: &mut World, call: &Call) -> Result<Vec<(&'static str, String)
         "DELETE" => ("deletes", 200.0, 10.0),
         _ => ("writes", 200.0, 10.0),
     };
-    let bucket = format!("arm/{}/{kind}", call.caller.object_id);
+    let path = call.target.path();
+    let subscription = limits::subscription_of(&path);
+    let bucket = format!("arm/{subscription}/{}/{kind}", call.caller.object_id);
     let now = world.now();
+    if world.settings.arm_throttling {
+        limits::of_provider(world, call, &path, now)?;
+    }
     match world.buckets.take(&bucket, capacity, rate, now) {
         Ok(left) => Ok(vec![(shown(call, header), format!("{}", left.floor()))]),
         Err(wait) if world.settings.arm_throttling => {
             let message = format!(
                 "Number of '{kind}' for subscription '{}' actor '{}' exceeded. Please try again after '{}' seconds after \
                  additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information.",
-                ids::SUBSCRIPTION,
+                subscription,
                 call.caller.object_id,
                 wait.ceil()
             );

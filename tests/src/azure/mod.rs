@@ -20,6 +20,7 @@ mod front;
 mod graph;
 mod hands;
 mod kusto;
+mod limits;
 mod metadata;
 pub mod neighbours;
 mod operations;

@@ -4,19 +4,20 @@
 //! what exists, [`choice`] decides each value, [`names`] has the defaults, [`check`] asks Azure whether it can work, and
 //! [`show`] tells it.
 
+pub(crate) mod adopt;
 mod check;
 mod choice;
 mod confirmed;
 pub(crate) mod flags;
-mod names;
+pub(crate) mod names;
 mod pick;
 pub(crate) mod place;
 mod run;
 mod settings;
 mod show;
 mod values;
-mod words;
-mod world;
+pub(crate) mod words;
+pub(crate) mod world;
 
 pub(crate) use place::named;
 pub(crate) use run::{proposed, run};

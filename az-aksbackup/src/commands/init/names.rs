@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 /// Default names for a cluster.
 #[derive(Debug, Clone)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// The cluster's name in lower-case letters, digits and single dashes.
     plain: String,
     /// Eight digits that differ between clusters of the same name.
@@ -14,7 +14,7 @@ pub(super) struct Names {
 
 impl Names {
     /// Names for the cluster with this id.
-    pub(super) fn of(cluster: &ResourceId) -> Self {
+    pub(crate) fn of(cluster: &ResourceId) -> Self {
         let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, folded(cluster.as_str()).as_bytes());
         let mark: String = id.simple().to_string().chars().take(8).collect();
         Self {
@@ -54,8 +54,13 @@ impl Names {
         format!("bv-{}", shortened(&self.plain, 46))
     }
 
-    /// The backup instance.
-    pub(super) fn instance(&self) -> String {
+    /// Eight digits that differ between clusters of the same name.
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// The backup instance. A state file in a folder of several has this name too.
+    pub(crate) fn instance(&self) -> String {
         format!("{}-{}", shortened(&self.plain, 140), self.mark)
     }
 }

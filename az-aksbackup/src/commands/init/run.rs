@@ -25,6 +25,7 @@ use super::settings::{self, Fixed};
 use super::show::{self, Difference};
 use super::values;
 use super::world::World;
+use crate::arm::client::Reader;
 use crate::checks::{extension_drift, filters, policy, vault_drift};
 use crate::cli::Cli;
 use crate::commands::session;
@@ -114,24 +115,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         policy_file,
     };
     let target = choice.target().await?;
-    let existing = check::check(&reader, &target, &world).await?;
-    let fixed = fixed(existing, &world);
-    let (target, existing) = match flags.sets.is_empty() {
-        true => (target, existing),
-        false => {
-            let target = settings::apply(&flags.sets, &target, fixed)?;
-            let existing = check::check(&reader, &target, &world).await?;
-            (target, existing)
-        }
-    };
-    filters::usable(&target.instance)?;
-    vault_drift::coherent(&target.vault)?;
-    extension_drift::coherent(&target.extension, world.extension.as_ref())?;
-    values::usable_tags(&target.tags)?;
-    // Azure has the rules of a policy that exists, whatever they are.
-    if target.policy.file.is_none() && existing.policy != Some(true) {
-        policy::preset(&target.policy)?;
-    }
+    let (target, existing, fixed) = completed(&reader, flags, target, &world).await?;
     let differences = show::differences(before.target.as_ref(), &target)?;
     let costs = match base {
         Some(_) => settings::cost(&differences, fixed, &world.live())?,
@@ -144,6 +128,37 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         existing,
         by: reader.caller().name.clone(),
     })
+}
+
+/// Checks a target, with what `--set` says of it. Returns also what of it exists, so that it can't be set.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn completed(
+    reader: &Reader,
+    flags: &InitArgs,
+    target: Target,
+    world: &World,
+) -> Outcome<(Target, Existing, Fixed)> {
+    let existing = check::check(reader, &target, world).await?;
+    let fixed = fixed(existing, world);
+    let (target, existing) = match flags.sets.is_empty() {
+        true => (target, existing),
+        false => {
+            let target = settings::apply(&flags.sets, &target, fixed)?;
+            let existing = check::check(reader, &target, world).await?;
+            (target, existing)
+        }
+    };
+    filters::usable(&target.instance)?;
+    vault_drift::coherent(&target.vault)?;
+    extension_drift::coherent(&target.extension, world.extension.as_ref())?;
+    values::usable_tags(&target.tags)?;
+    // Azure has the rules of a policy that exists, whatever they are.
+    if target.policy.file.is_none() && existing.policy != Some(true) {
+        policy::preset(&target.policy)?;
+    }
+    Ok((target, existing, fixed))
 }
 
 /// Returns the target that `init` would propose for a cluster without a state file: what exists of it, else the defaults. Asks nothing.
@@ -192,7 +207,7 @@ fn policy_file(cli: &Cli, flags: &InitArgs) -> Outcome<Option<PolicyFile>> {
     flags.policy_file.as_deref().map(checked).transpose()
 }
 
-fn region(place: &Place) -> Outcome<Region> {
+pub(super) fn region(place: &Place) -> Outcome<Region> {
     match place.cluster.region() {
         Some(region) => Ok(region),
         None => Failure::failed(format!(

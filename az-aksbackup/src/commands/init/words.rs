@@ -8,7 +8,7 @@ use crate::checks::policy::TIME;
 use crate::checks::policy::retention::Period;
 
 /// Returns the rules of a policy, such as `daily at 06:00 UTC, 7-day retention`.
-pub(super) fn rules(policy: &PolicyTarget) -> String {
+pub(crate) fn rules(policy: &PolicyTarget) -> String {
     let time = policy.time.as_ref().map_or(TIME, |time| time.as_str());
     let schedule = match policy.schedule.as_str() {
         "P1D" => format!("daily at {time} UTC"),

@@ -1,5 +1,7 @@
 //! What exists already: it is offered before anything new.
 
+use std::ops::Deref;
+use std::rc::Rc;
 use std::str::FromStr;
 
 use aksbackup_shared::console::Console;
@@ -7,7 +9,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{
     BackupInstanceName, HookName, LabelSelector, NamespaceName, PolicyName, Region, ResourceGroupName, ResourceId,
-    ResourceType, VaultName, VolumeType, same,
+    ResourceType, SubscriptionId, VaultName, VolumeType, same,
 };
 use aksbackup_shared::schema::{InstanceTarget, Target};
 
@@ -26,20 +28,55 @@ pub(super) struct World {
     pub(super) extension: Option<Extension>,
     /// How the cluster is protected already.
     pub(super) protected: Option<Protected>,
+    /// What its subscription has.
+    pub(super) lists: Rc<Lists>,
+}
+
+/// What a subscription has, which is the same for all of its clusters.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
     /// All storage accounts of the subscription.
     pub(super) accounts: Vec<Listed>,
     /// All vaults of the subscription.
     pub(super) vaults: Vec<Listed>,
-    /// All groups of the subscription but that of the cluster's nodes.
+    /// All groups of the subscription; where they belong to one cluster, without that of its nodes.
     pub(super) groups: Vec<Listed>,
     /// Where the caller can't create a group: the existing ones in which it can create storage account and vault.
     pub(super) writable: Option<Vec<ResourceId>>,
+}
+
+impl Deref for World {
+    type Target = Lists;
+    fn deref(&self) -> &Lists {
+        &self.lists
+    }
+}
+
+impl Lists {
+    /// Reads them once for several clusters, whose resource groups are named beforehand.
+    ///
+    /// # Errors
+    /// Azure can't be asked.
+    pub(crate) async fn read(reader: &Reader, console: &Console, subscription: &SubscriptionId) -> Outcome<Self> {
+        let (accounts, vaults, groups) = futures::join!(
+            inventory::resources(reader, subscription, storage::KIND),
+            inventory::resources(reader, subscription, vaults::KIND),
+            inventory::groups(reader, subscription),
+        );
+        Ok(Self {
+            accounts: visible(accounts, console)?,
+            vaults: visible(vaults, console)?,
+            groups: visible(groups, console)?,
+            writable: None,
+        })
+    }
 }
 
 /// A backup instance that protects the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Protected {
     pub(super) instance: BackupInstanceName,
+    pub(super) vault_id: ResourceId,
     pub(super) vault: VaultName,
     pub(super) vault_group: ResourceGroupName,
     pub(super) policy: Option<PolicyName>,
@@ -122,10 +159,33 @@ impl World {
         Ok(Self {
             extension: visible(found, console)?.into_iter().next(),
             protected: meant(base, &visible(instances, console)?),
-            accounts: visible(accounts, console)?,
-            vaults: visible(vaults, console)?,
-            groups,
-            writable,
+            lists: Rc::new(Lists {
+                accounts: visible(accounts, console)?,
+                vaults: visible(vaults, console)?,
+                groups,
+                writable,
+            }),
+        })
+    }
+
+    /// As [`World::look`], for one of several clusters of a subscription whose `lists` are known.
+    ///
+    /// # Errors
+    /// Azure can't be asked.
+    pub(super) async fn of_one(
+        reader: &Reader,
+        console: &Console,
+        cluster: &ResourceId,
+        lists: Rc<Lists>,
+    ) -> Outcome<Self> {
+        let (found, instances) = futures::join!(
+            extensions::of_backup(reader, cluster),
+            backups::of_cluster(reader, cluster),
+        );
+        Ok(Self {
+            extension: visible(found, console)?.into_iter().next(),
+            protected: meant(None, &visible(instances, console)?),
+            lists,
         })
     }
 
@@ -249,6 +309,7 @@ fn protected(instance: &Instance) -> Option<Protected> {
         instance: instance.id.name().parse().ok()?,
         vault: vault.name().parse().ok()?,
         vault_group: vault.resource_group(),
+        vault_id: vault,
         policy: last(&instance.properties.policy_info.policy_id).parse().ok(),
         identity: instance.assigned_identity().and_then(|id| id.parse().ok()),
         snapshot_group: instance.snapshot_group().and_then(|id| last(id).parse().ok()),

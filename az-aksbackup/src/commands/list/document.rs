@@ -36,7 +36,8 @@ pub(super) fn of(
     }))
 }
 
-fn cluster(scope: &Scope, own: &Listed) -> Value {
+/// Returns the object of a cluster.
+pub(super) fn cluster(scope: &Scope, own: &Listed) -> Value {
     let overview = &own.overview;
     let instance = overview.instance.here();
     let is_read = matches!(overview.instance, Seen::Here(_) | Seen::Absent);

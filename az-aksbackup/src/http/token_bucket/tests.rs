@@ -75,3 +75,47 @@ fn a_refusal_closes_azure_s_bucket_until_its_wish_is_over() {
     let later = now + Duration::from_secs(17);
     assert_eq!(quota.take(Method::Post, &url("/y"), later), Duration::ZERO);
 }
+
+#[test]
+fn aks_and_resource_graph_have_buckets_of_their_own() {
+    const CLUSTER: &str = "/providers/Microsoft.ContainerService/managedClusters/aks";
+    let zero = |quota: &mut Quota, method: Method, tail: &str, times: usize, now: Instant| {
+        let waits = waits(quota, method, tail, times, now);
+        waits.iter().filter(|wait| wait.is_zero()).count()
+    };
+    let (mut quota, now) = (Quota::new(Pace::real()), Instant::now());
+    let binding = format!("{CLUSTER}/trustedAccessRoleBindings/b");
+    assert_eq!(zero(&mut quota, Method::Get, &binding, 100, now), 54);
+    assert_eq!(zero(&mut quota, Method::Get, CLUSTER, 100, now), 54);
+    assert_eq!(zero(&mut quota, Method::Put, CLUSTER, 30, now), 18);
+    let (mut quota, now) = (Quota::new(Pace::real()), Instant::now());
+    // An extension of a cluster is no request to AKS.
+    let extension = format!("{CLUSTER}/providers/Microsoft.KubernetesConfiguration/extensions/x");
+    assert_eq!(zero(&mut quota, Method::Get, &extension, 225, now), 225);
+    let operation = Url::parse(
+        "https://arm/subscriptions/s2/providers/Microsoft.ContainerService/locations/westeurope/operations/1",
+    );
+    let operation = operation.unwrap();
+    let waits: Vec<Duration> = (0..182).map(|_| quota.take(Method::Get, &operation, now)).collect();
+    assert_eq!(waits[179..], [0, 500, 1000].map(Duration::from_millis));
+    let graph = Url::parse("https://arm/providers/Microsoft.ResourceGraph/resources?api-version=1").unwrap();
+    let sent = (0..100).filter(|_| quota.take(Method::Post, &graph, now) < Duration::from_secs(5));
+    assert!(sent.count() <= 15);
+}
+
+#[test]
+fn requests_of_azure_backup_leave_one_by_one_where_few_are_left() {
+    let vault = "/providers/Microsoft.DataProtection/backupVaults/bv";
+    let (mut quota, now) = (Quota::new(Pace::real()), Instant::now());
+    quota.left(Method::Get, &url(vault), 1000, now);
+    assert_eq!(waits(&mut quota, Method::Get, vault, 2, now), [Duration::ZERO; 2]);
+    quota.left(Method::Get, &url(vault), 3, now);
+    assert_eq!(
+        waits(&mut quota, Method::Get, vault, 3, now),
+        [1, 2, 3].map(Duration::from_secs)
+    );
+    assert_eq!(waits(&mut quota, Method::Put, vault, 1, now), [Duration::ZERO]);
+    assert_eq!(waits(&mut quota, Method::Get, "/x", 1, now), [Duration::ZERO]);
+    quota.left(Method::Get, &url(vault), 900, now);
+    assert_eq!(waits(&mut quota, Method::Get, vault, 1, now), [Duration::ZERO]);
+}

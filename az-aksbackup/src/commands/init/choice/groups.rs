@@ -84,9 +84,12 @@ fn says(group: &Listed, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use serde_json::json;
 
     use super::*;
+    use crate::commands::init::world::Lists;
     use crate::target_ids::tests::example;
 
     fn group(name: &str) -> Listed {
@@ -96,9 +99,13 @@ mod tests {
 
     fn world(writable: Option<&[&str]>) -> World {
         let names = ["rg-aks", "rg-other", "rg-snapshots", "rg-backup"];
-        World {
+        let lists = Lists {
             groups: names.map(group).to_vec(),
             writable: writable.map(|names| names.iter().map(|name| group(name).id).collect()),
+            ..Lists::default()
+        };
+        World {
+            lists: Rc::new(lists),
             ..World::default()
         }
     }

@@ -1,0 +1,346 @@
+//! `fleet apply`: `prepare` and `protect` of each cluster, as far as the signed-in account is allowed to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
+use aksbackup_shared::guide::StepName;
+use aksbackup_shared::ids::folded;
+use aksbackup_shared::runner;
+use aksbackup_shared::runner::report::{Ending, Report};
+use aksbackup_shared::runner::session::{Consent, Session};
+use aksbackup_shared::schema::{State, Target};
+use aksbackup_shared::state::remembered::Remembered;
+use aksbackup_shared::status::{self, Standing};
+use futures::StreamExt as _;
+use serde_json::json;
+
+use super::came::Came;
+use super::each::{Fleet, Limits, One};
+use super::folder::{self, Member};
+use super::look::{planned, quoted, without_done_preflight};
+use super::show;
+use crate::arm::client::Reader;
+use crate::cli::{Cli, FleetApplyArgs};
+use crate::commands::{options, session};
+use crate::guide::{self, Steps};
+use crate::platform::Azure;
+use crate::steps::confirm::{self, REDUCED};
+
+/// A run of the command.
+struct Apply<'a> {
+    args: &'a FleetApplyArgs,
+    reader: &'a Reader,
+    remembered: Remembered,
+    /// Whether the person saw all clusters and said yes.
+    asked: bool,
+    /// Whether the digest of the folder was expected, and is the one.
+    expected: bool,
+}
+
+/// Sets up and protects the clusters of the folder.
+///
+/// # Errors
+/// As [`Fleet::open`] and [`Fleet::sign_in`]; exit 8: the person said no.
+pub(super) async fn run(cli: &Cli, args: &FleetApplyArgs) -> Outcome<Exit> {
+    let mut fleet = Fleet::open(cli, "fleet apply", &args.fleet)?;
+    let reader = fleet.sign_in().await?;
+    let mut apply = Apply {
+        args,
+        reader: &reader,
+        remembered: Remembered::of_user(),
+        asked: false,
+        expected: cli.common.expect_digest.is_some(),
+    };
+    if !cli.common.yes {
+        let plan = ask(&fleet, &reader).await?;
+        if let Some(nothing) = plan {
+            return end(&fleet, args, &nothing);
+        }
+        apply.asked = true;
+    }
+    apply.shared_first(&fleet).await;
+    let limits = Limits {
+        failures: args.max_failures.and_then(|own| usize::try_from(own).ok()),
+    };
+    let came = fleet.each(limits, async |one: One<'_>| apply.one(one).await).await;
+    end(&fleet, args, &came)
+}
+
+/// Tells how it ended. Another person's turn is no failure where the handoff is expected.
+fn end(fleet: &Fleet<'_>, args: &FleetApplyArgs, came: &[Came]) -> Outcome<Exit> {
+    let exits = came.iter().map(|own| match own.exit {
+        Exit::TheirTurn if args.handoff_ok => Exit::Done,
+        exit => exit,
+    });
+    let exit = exits.fold(Exit::Done, Exit::worse);
+    let counts = show::counts(came);
+    show::tell(fleet, came, exit, &counts, false);
+    fleet.finished(exit, &counts.into())?;
+    Ok(exit)
+}
+
+/// Shows what would change, and asks once for all clusters. Returns what was found where nothing would be changed.
+async fn ask(fleet: &Fleet<'_>, reader: &Reader) -> Outcome<Option<Vec<Came>>> {
+    let console = &fleet.console;
+    if !console.can_ask() {
+        // Refused as every other question, before anything is read.
+        console.confirm("Apply the changes to the clusters?")?;
+    }
+    let came = planned(fleet, reader).await;
+    if !came.iter().any(|own| own.exit == Exit::Pending) {
+        return Ok(Some(came));
+    }
+    show::plan(fleet, &came);
+    console.say("on these resources (compare them with your own records):");
+    for member in &fleet.folder.members {
+        let state = folder::read(fleet.cli, &member.file)?;
+        let Some(target) = state.target else { continue };
+        let all: Vec<String> = confirm::in_full(&target, "").iter().map(|line| words(line)).collect();
+        console.say(format!("  {}", all.join("; ")));
+    }
+    let question = format!("Apply these changes to {} clusters?", fleet.folder.members.len());
+    match console.confirm(&question)? {
+        true => Ok(None),
+        false => Failure::new(Exit::Pending, "no changes were made: the changes above are pending").err(),
+    }
+}
+
+/// A line of a table in one sentence.
+fn words(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl Apply<'_> {
+    async fn one(&self, one: One<'_>) -> Outcome<Came> {
+        let state = folder::read(&one.cli, &one.member.file)?;
+        if self.args.resume && is_reported(&state) {
+            let rows = status::rows(&state, None);
+            let mut came = Came::of(one.member, Exit::Done).with_rows(&rows);
+            came.counts_as = Some("skipped");
+            came.says = "skipped: the state file reports every step; not checked in this run".to_owned();
+            return Ok(came);
+        }
+        let member = one.member;
+        let session = self.session(&one.cli, one.console, member, state)?;
+        let mut report = runner::run(&mut guide::prepare(options::prepare(&one.cli, &[])), &session).await?;
+        report.advise(&az("prepare"));
+        let mut refused = None;
+        if report.steps.iter().all(|own| own.ending.is_done()) {
+            let mut steps = guide::protect(options::protect(&one.cli, self.args.without_verification));
+            match runner::run(&mut steps, &session).await {
+                Ok(mut more) => {
+                    more.advise(&az("protect"));
+                    report.steps.extend(without_done_preflight(more.steps));
+                }
+                Err(failure) => refused = Some(failure),
+            }
+        }
+        Ok(came(member, &session, &report, refused.as_deref()))
+    }
+
+    /// A session that was agreed to: by the answer for all clusters, or beforehand.
+    fn session(
+        &self,
+        cli: &Cli,
+        console: aksbackup_shared::console::Console,
+        member: &Member,
+        state: State,
+    ) -> Outcome<Session<Azure>> {
+        let mut consent = None;
+        if let Some(target) = &state.target {
+            self.must_be_as_read(member, target)?;
+            consent = Some(self.consent(member, target));
+        }
+        let mut session = session::joined(cli, console, self.reader, state, true)?;
+        session.consent = consent;
+        session.yes = true;
+        session.no_wait = self.args.no_wait;
+        session.reduce_protection = self.args.reduce.reduce_protection;
+        session.reducing = Some(az(format!("protect{REDUCED} --yes")));
+        Ok(session)
+    }
+
+    /// Refuses a target that changed since the folder was read.
+    fn must_be_as_read(&self, member: &Member, target: &Target) -> Outcome<()> {
+        if member.is_as_read(target) {
+            return Ok(());
+        }
+        let file = member.file.display();
+        Failure::new(
+            Exit::StateUnreadable,
+            format!("[target] of state file {file} was changed"),
+        )
+        .because("it isn't what it was when this command began")
+        .hint(fix!["run the command again: ", self.again()])
+        .err()
+    }
+
+    /// Why a target is refused that nobody saw: `--yes` says nothing about the resources that a file names.
+    fn unconfirmed(&self, member: &Member, target: &Target) -> Option<Box<Failure>> {
+        if self.asked || self.expected || self.remembered.has(target) {
+            return None;
+        }
+        let failure = Failure::usage(format!(
+            "no one confirmed the cluster, vault, storage account, and snapshot resource group in state file {}",
+            member.file.display()
+        ));
+        let failure = failure
+            .because("--yes doesn't confirm the resources that a file names")
+            .hint(fix![
+                "review the folder, and confirm it by the digest that fleet plan prints: ",
+                self.again().with("--yes --expect-digest DIGEST")
+            ])
+            .hint("or run the command without --yes, and answer its question");
+        Some(Box::new(failure))
+    }
+
+    /// What this user confirms: an answer is kept for later runs, as that of a command for one cluster is.
+    fn consent(&self, member: &Member, target: &Target) -> Consent {
+        let kept = self.asked.then(|| (self.remembered.clone(), target.clone()));
+        Consent {
+            resources: Vec::new(),
+            refusal: self.unconfirmed(member, target),
+            keep: Box::new(move || {
+                if let Some((remembered, target)) = &kept {
+                    // It can be confirmed again at any time, so that a failure to keep it changes nothing.
+                    let _kept = remembered.keep(target);
+                }
+            }),
+        }
+    }
+
+    fn again(&self) -> aksbackup_shared::command_line::CommandLine {
+        az(format!("fleet apply {}", quoted(&self.args.fleet.folder)))
+    }
+
+    /// Creates what several clusters share, once: two requests that create a vault at the same time would fail.
+    async fn shared_first(&self, fleet: &Fleet<'_>) {
+        let leaders = leaders(&fleet.folder.members);
+        let all = leaders.into_values().map(async |members| {
+            for member in members {
+                member.scope(Box::pin(self.shared(fleet, member))).await;
+            }
+        });
+        futures::stream::iter(all)
+            .for_each_concurrent(fleet.args.at_once(), |own| own)
+            .await;
+    }
+
+    /// What fails here fails again when it is the turn of the cluster, and is told then.
+    async fn shared(&self, fleet: &Fleet<'_>, member: &Member) {
+        let cli = member.cli(fleet.cli);
+        let Ok(state) = folder::read(&cli, &member.file) else {
+            return;
+        };
+        if state.cloud.vault.is_some() && state.cloud.storage.is_some() {
+            return;
+        }
+        let console = fleet.quiet(member);
+        let Ok(session) = self.session(&cli, console, member, state) else {
+            return;
+        };
+        let mut steps: Steps = guide::prepare(options::prepare(&cli, &[]));
+        steps.retain(|own| {
+            matches!(
+                own.name(),
+                StepName::Preflight | StepName::Storage | StepName::VaultAndPolicy
+            )
+        });
+        if let Err(failure) = runner::run(&mut steps, &session).await {
+            session.console.detail(failure.to_string());
+        }
+    }
+}
+
+/// Of the clusters that share a vault or a storage account, the first of each, by subscription.
+fn leaders(members: &[Member]) -> BTreeMap<String, Vec<&Member>> {
+    let shared = |own: &Member| [&own.vault, &own.account].map(|id| folded(id.as_str()));
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for id in members.iter().flat_map(shared) {
+        *counts.entry(id).or_default() += 1;
+    }
+    let (mut known, mut leaders): (BTreeSet<String>, BTreeMap<String, Vec<&Member>>) = Default::default();
+    for own in members {
+        let new: Vec<String> = shared(own)
+            .into_iter()
+            .filter(|id| counts.get(id).is_some_and(|count| *count > 1) && !known.contains(id))
+            .collect();
+        if !new.is_empty() {
+            known.extend(new);
+            let subscription = own.cluster.subscription().to_string();
+            leaders.entry(subscription).or_default().push(own);
+        }
+    }
+    leaders
+}
+
+/// Whether the state file reports every step of this command.
+fn is_reported(state: &State) -> bool {
+    let own = |step: StepName| matches!(step.turn().1, "prepare" | "protect");
+    let rows = status::rows(state, None);
+    let mut rows = rows.iter().filter(|row| own(row.step)).peekable();
+    rows.peek().is_some() && rows.all(|row| row.standing == Standing::Recorded && row.warning.is_none())
+}
+
+fn came(member: &Member, session: &Session<Azure>, report: &Report, refused: Option<&Failure>) -> Came {
+    let exit = report.exit().worse(refused.map_or(Exit::Done, |own| own.exit));
+    let mut came = Came::of(member, exit).with_report(&session.console, report);
+    if let Some(failure) = refused {
+        came.errors.push(session.console.told(failure).to_string());
+        came.says = super::told::brief(failure);
+    }
+    // What a state file needs next, where this command has nothing left to do.
+    let state = session.state();
+    if let Some(turn) = status::next(&state).filter(|_| exit == Exit::Done) {
+        came.turn(&turn);
+    }
+    let changed = changed(report);
+    if came.says.is_empty() {
+        came.says = match changed.len() {
+            0 => "nothing to do".to_owned(),
+            1 => "done, 1 change".to_owned(),
+            count => format!("complete, {count} changes"),
+        };
+    }
+    came.more = json!({ "steps": report.steps, "turns": report.turns(), "changed": changed });
+    came
+}
+
+fn changed(report: &Report) -> Vec<String> {
+    let all = report.steps.iter().flat_map(|own| match &own.ending {
+        Ending::Done { changed, .. }
+        | Ending::Begun { changed, .. }
+        | Ending::TheirTurn { changed, .. }
+        | Ending::Held { changed, .. }
+        | Ending::Failed { changed, .. } => changed.as_slice(),
+        Ending::Due { .. } | Ending::Waiting { .. } => &[],
+    });
+    all.map(|note| note.summary.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str, vault: &str, account: &str) -> Member {
+        Member::sample(name, vault, account)
+    }
+
+    #[test]
+    fn what_is_shared_is_created_by_one_and_what_is_not_by_each() {
+        let all = [
+            member("a", "v1", "s1"),
+            member("b", "v1", "s2"),
+            member("c", "v2", "s3"),
+            member("d", "v3", "s4"),
+            member("e", "v3", "s3"),
+        ];
+        let leaders = leaders(&all);
+        let names: Vec<&str> = leaders.values().flatten().map(|own| own.cluster.name()).collect();
+        assert_eq!(names, ["a", "c", "d"]);
+        assert!(super::leaders(&all[..1]).is_empty());
+    }
+}

@@ -1,0 +1,234 @@
+//! Works on each cluster of a folder: many at once within the budgets of one process, and none stops the others.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::path::Path;
+
+use aksbackup_shared::args::quoted;
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::console::{Console, Talk};
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::{SubscriptionId, same};
+use futures::StreamExt as _;
+use serde_json::json;
+
+use super::came::Came;
+use super::events::Events;
+use super::folder::{Folder, Member};
+use super::progress::Progress;
+use super::shard::Shard;
+use crate::arm::client::Reader;
+use crate::cli::{Cli, FleetArgs};
+use crate::commands::init::place;
+use crate::commands::session;
+
+/// A command over the clusters of a folder.
+pub(super) struct Fleet<'a> {
+    pub(super) cli: &'a Cli,
+    pub(super) args: &'a FleetArgs,
+    /// The command, such as `fleet plan`.
+    pub(super) name: &'static str,
+    pub(super) console: Console,
+    pub(super) folder: Folder,
+    /// Which part of the folder this process works on.
+    pub(super) shard: Option<Shard>,
+    events: Events,
+}
+
+/// What a command over a folder is given for one of its clusters.
+pub(super) struct One<'a> {
+    pub(super) member: &'a Member,
+    /// The command line as it would be for this cluster.
+    pub(super) cli: Cli,
+    /// Its lines of the terminal.
+    pub(super) console: Console,
+}
+
+/// When no further cluster is begun.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Limits {
+    /// So many clusters failed.
+    pub(super) failures: Option<usize>,
+}
+
+impl<'a> Fleet<'a> {
+    /// Reads the folder, and keeps the part of it that this process works on.
+    ///
+    /// # Errors
+    /// Exit 2: a shard that doesn't exist. Exit 3: there is no folder. Exit 7: the folder isn't the one that was expected.
+    pub(super) fn open(cli: &'a Cli, name: &'static str, args: &'a FleetArgs) -> Outcome<Self> {
+        let shard = args.shard.as_ref().map(|own| own.of_this_process()).transpose()?;
+        let mut folder = Folder::read(cli, &args.folder)?;
+        expected(cli, &folder, &args.folder)?;
+        if let Some(shard) = shard {
+            folder.members = shard.of(folder.members);
+            // Each file that can't be used is told by one process.
+            folder.unusable.retain(|_| shard.is_first());
+        }
+        Ok(Self {
+            cli,
+            args,
+            name,
+            console: cli.common.console(),
+            folder,
+            shard,
+            events: Events::open(args.events.as_deref())?,
+        })
+    }
+
+    /// Signs in once for all clusters, and leaves out those of other subscriptions where one is named.
+    ///
+    /// # Errors
+    /// As [`session::sign_in`]; exit 3: there is no such subscription.
+    pub(super) async fn sign_in(&mut self) -> Outcome<Reader> {
+        let reader = session::sign_in(self.cli, &self.console, None).await?;
+        if let Some(wanted) = self.cli.azure.subscription.as_deref() {
+            let all = place::subscriptions(&reader, Some(wanted)).await?;
+            self.keep(&all.iter().map(|own| own.subscription_id.clone()).collect::<Vec<_>>());
+        }
+        Ok(reader)
+    }
+
+    fn keep(&mut self, subscriptions: &[SubscriptionId]) {
+        let is_in = |own: &Member| {
+            let mut all = subscriptions.iter();
+            all.any(|id| same(id.as_str(), own.cluster.subscription().as_str()))
+        };
+        self.folder.members.retain(is_in);
+    }
+
+    /// Does `work` for each cluster, and returns what came of each, in the order of the folder.
+    pub(super) async fn each(&self, limits: Limits, work: impl AsyncFn(One<'_>) -> Outcome<Came>) -> Vec<Came> {
+        let members = &self.folder.members;
+        self.events.write(&json!({
+            "event": "started", "command": self.name, "clusters": members.len(), "shard": self.shard.map(|own| own.to_string()),
+        }));
+        let (progress, failures) = (Progress::new(&self.console, self.name, members.len()), Cell::new(0));
+        let all = in_turns(members).into_iter().map(|(at, member)| {
+            let (work, progress, failures) = (&work, &progress, &failures);
+            async move {
+                let mut came = match self.stop(limits, failures.get()) {
+                    Some((exit, why)) => Came::not_begun(member, exit, why),
+                    None => self.one(member, work).await,
+                };
+                failures.set(failures.get() + usize::from(is_failure(&came)));
+                self.events.write(&self.event(&came));
+                if !self.cli.common.output.is_document() {
+                    came.shorten();
+                }
+                progress.done();
+                (at, came)
+            }
+        });
+        let mut came: Vec<(usize, Came)> = futures::stream::iter(all)
+            .buffer_unordered(self.args.at_once())
+            .collect()
+            .await;
+        came.sort_by_key(|(at, _)| *at);
+        let unusable: Vec<Came> = self.folder.unusable.iter().map(Came::unusable).collect();
+        unusable.iter().for_each(|own| self.events.write(&self.event(own)));
+        self.console.clear();
+        came.into_iter().map(|(_, came)| came).chain(unusable).collect()
+    }
+
+    /// Tells that the command ended.
+    ///
+    /// # Errors
+    /// The events could not be written.
+    pub(super) fn finished(&self, exit: Exit, counts: &serde_json::Value) -> Outcome<()> {
+        self.events
+            .write(&json!({ "event": "finished", "command": self.name, "exit": exit, "counts": counts }));
+        self.events.written()
+    }
+
+    fn event(&self, came: &Came) -> serde_json::Value {
+        let mut event = json!({ "event": "cluster", "command": self.name });
+        if let (Some(event), serde_json::Value::Object(own)) = (event.as_object_mut(), came.document()) {
+            // The states say the same in short.
+            event.extend(own.into_iter().filter(|(key, _)| key != "steps" && key != "checks"));
+        }
+        event
+    }
+
+    fn stop(&self, limits: Limits, failures: usize) -> Option<(Exit, &'static str)> {
+        if self.cli.common.deadline().is_over() {
+            return Some((Exit::Deadline, "not started: timed out"));
+        }
+        let most = limits.failures?;
+        (failures >= most).then_some((Exit::Pending, "not started: --max-failures was reached"))
+    }
+
+    /// The console of a cluster: it says something only where more than usual is asked for.
+    pub(super) fn quiet(&self, member: &Member) -> Console {
+        let talk = match self.console.is_verbose() {
+            true => Talk::Verbose,
+            false => Talk::Quiet,
+        };
+        self.console
+            .of_cluster(&member.cluster.with_group(), talk, member.file.clone())
+    }
+
+    async fn one(&self, member: &Member, work: &impl AsyncFn(One<'_>) -> Outcome<Came>) -> Came {
+        let doing = async {
+            let one = One {
+                member,
+                cli: member.cli(self.cli),
+                console: self.quiet(member),
+            };
+            match work(one).await {
+                Ok(came) => came,
+                Err(failure) => Came::failed(member, &self.quiet(member), &failure),
+            }
+        };
+        // Boxed, so that those that wait take little memory.
+        member.scope(Box::pin(doing)).await
+    }
+}
+
+/// Whether a cluster counts for `--max-failures`: another person's turn and pending changes don't.
+fn is_failure(came: &Came) -> bool {
+    came.begun && !matches!(came.exit, Exit::Done | Exit::Pending | Exit::TheirTurn)
+}
+
+/// The members with their places, one of each subscription after another: the budgets of Azure are those of a subscription.
+fn in_turns(members: &[Member]) -> Vec<(usize, &Member)> {
+    let mut queues: VecDeque<VecDeque<(usize, &Member)>> = VecDeque::new();
+    let mut last: Option<SubscriptionId> = None;
+    for (at, member) in members.iter().enumerate() {
+        let own = member.cluster.subscription();
+        if last.as_ref() != Some(&own) {
+            queues.push_back(VecDeque::new());
+            last = Some(own);
+        }
+        if let Some(queue) = queues.back_mut() {
+            queue.push_back((at, member));
+        }
+    }
+    let mut all = Vec::with_capacity(members.len());
+    while let Some(mut queue) = queues.pop_front() {
+        if let Some(next) = queue.pop_front() {
+            all.push(next);
+            queues.push_back(queue);
+        }
+    }
+    all
+}
+
+/// Refuses a folder whose files want something else than what was reviewed.
+fn expected(cli: &Cli, folder: &Folder, path: &Path) -> Outcome<()> {
+    let own = folder.digest();
+    match &cli.common.expect_digest {
+        Some(expected) if *expected != own => {
+            Failure::new(Exit::StateUnreadable, format!("refused: folder {}", path.display()))
+                .because(format!("expected digest: {expected}"))
+                .because(format!("actual digest:   {own}"))
+                .hint(aksbackup_shared::fix![
+                    "review the folder: ",
+                    az(format!("fleet plan {}", quoted(&path.to_string_lossy())))
+                ])
+                .err()
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,281 @@
+//! The folder of a fleet: one state file for each cluster.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use aksbackup_shared::args::{CommonArgs, quoted};
+use aksbackup_shared::command_line::{az, on_state};
+use aksbackup_shared::digest::Digest;
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
+use aksbackup_shared::ids::{ResourceId, folded, same};
+use aksbackup_shared::schema::{CloudTables, State, Target};
+use toml::{Table, Value};
+
+use super::template;
+use crate::cli::{AzureArgs, Cli, Command};
+use crate::commands::init::names::Names;
+use crate::commands::session::TOOL;
+use crate::target_ids;
+
+/// A cluster with its state file. The file is read again when its turn comes: others can have written it by then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    /// The state file.
+    pub(super) file: PathBuf,
+    /// The cluster.
+    pub(super) cluster: ResourceId,
+    /// Its vault.
+    pub(super) vault: ResourceId,
+    /// Its storage account.
+    pub(super) account: ResourceId,
+    /// Of what the file wants.
+    digest: Option<Digest>,
+}
+
+/// What a folder has.
+#[derive(Debug, Default)]
+pub(super) struct Folder {
+    /// The clusters, by subscription and resource ID.
+    pub(super) members: Vec<Member>,
+    /// The files that can't be used.
+    pub(super) unusable: Vec<Unusable>,
+}
+
+/// A file that can't be used. The others can.
+#[derive(Debug)]
+pub(super) struct Unusable {
+    /// The file.
+    pub(super) file: PathBuf,
+    /// Its cluster, where it is known.
+    pub(super) cluster: Option<ResourceId>,
+    /// The reason.
+    pub(super) failure: Failure,
+}
+
+impl Folder {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// Exit 3: it doesn't exist. Exit 1: it can't be read.
+    pub(super) fn read(cli: &Cli, folder: &Path) -> Outcome<Self> {
+        let files = match files(folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Failure::missing(format!("folder {} doesn't exist", folder.display()))
+                    .hint(fix![
+                        "create a state file for each cluster: ",
+                        az(format!("fleet init {}", quoted(&folder.to_string_lossy())))
+                    ])
+                    .err();
+            }
+            Err(error) => {
+                return Failure::failed(format!("cannot read folder {}", folder.display()))
+                    .because(error.to_string())
+                    .err();
+            }
+        };
+        let mut own = Self::default();
+        let mut by_cluster: BTreeMap<[String; 2], Vec<Member>> = BTreeMap::new();
+        for file in files {
+            match target(cli, &file) {
+                Ok(target) => {
+                    let key = [target.cluster.subscription().to_string(), target.cluster.to_string()];
+                    let member = Member::of(file, &target);
+                    by_cluster
+                        .entry(key.map(|part| folded(&part)))
+                        .or_default()
+                        .push(member);
+                }
+                Err(failure) => own.unusable.push(Unusable {
+                    file,
+                    cluster: None,
+                    failure: *failure,
+                }),
+            }
+        }
+        for members in by_cluster.into_values() {
+            match members.as_slice() {
+                [_] => own.members.extend(members),
+                [first, rest @ ..] => own.unusable.extend(twice(first, rest)),
+                [] => {}
+            }
+        }
+        Ok(own)
+    }
+
+    /// Whether the cluster has a file.
+    pub(super) fn has(&self, cluster: &ResourceId) -> bool {
+        let unusable = self.unusable.iter().filter_map(|own| own.cluster.as_ref());
+        let mut all = self.members.iter().map(|own| &own.cluster).chain(unusable);
+        all.any(|own| same(own.as_str(), cluster.as_str()))
+    }
+
+    /// The digest of what all files want, for `--expect-digest`. What the commands report of their progress isn't part of it.
+    pub(super) fn digest(&self) -> Digest {
+        let all = self.members.iter().filter_map(|own| {
+            let digest = own.digest.as_ref()?.to_string();
+            Some((folded(own.cluster.as_str()), Value::String(digest)))
+        });
+        Digest::of(&all.collect::<Table>())
+    }
+}
+
+impl Member {
+    fn of(file: PathBuf, target: &Target) -> Self {
+        Self {
+            file,
+            cluster: target.cluster.clone(),
+            vault: target_ids::vault(target),
+            account: target_ids::account(target),
+            digest: digest(target),
+        }
+    }
+
+    /// Whether the file still wants what it wanted when the folder was read.
+    pub(super) fn is_as_read(&self, target: &Target) -> bool {
+        self.digest.is_some() && self.digest == digest(target)
+    }
+
+    /// A cluster of a test, with its vault and its storage account.
+    #[cfg(test)]
+    pub(super) fn sample(name: &str, vault: &str, account: &str) -> Self {
+        let mut target = target_ids::tests::example();
+        let group = target.cluster.resource_group_id();
+        target.cluster = group.resource("Microsoft.ContainerService/managedClusters", name);
+        target.vault.name = format!("vault-{vault}").parse().unwrap();
+        target.storage.account = format!("account{account}").parse().unwrap();
+        Self::of(PathBuf::from(name), &target)
+    }
+
+    /// The command line as it would be for this cluster.
+    pub(super) fn cli(&self, cli: &Cli) -> Cli {
+        of_file(cli, &self.file)
+    }
+
+    /// The flag that names the file in a command.
+    pub(super) fn state_flag(&self) -> String {
+        state_flag(&self.file)
+    }
+
+    /// Runs `work` so that every command that is printed meanwhile names the file of this cluster.
+    pub(super) async fn scope<T>(&self, work: impl Future<Output = T>) -> T {
+        on_state(self.state_flag(), work).await
+    }
+}
+
+/// Of what a file wants, without who wrote it and when.
+fn digest(target: &Target) -> Option<Digest> {
+    let bare = Target {
+        written: None,
+        ..target.clone()
+    };
+    Table::try_from(bare).ok().map(|table| Digest::of(&table))
+}
+
+/// The flag that names a state file in a command.
+pub(super) fn state_flag(file: &Path) -> String {
+    format!(" --state {}", quoted(&file.to_string_lossy()))
+}
+
+/// The command line as it would be with another state file.
+pub(super) fn of_file(cli: &Cli, file: &Path) -> Cli {
+    Cli {
+        common: CommonArgs {
+            state: file.to_owned(),
+            // It is that of the whole folder.
+            expect_digest: None,
+            ..cli.common.clone()
+        },
+        azure: AzureArgs {
+            subscription: None,
+            ..cli.azure.clone()
+        },
+        command: Command::Version,
+    }
+}
+
+/// Where the state file of a cluster is created: the same at every run, and different for each cluster.
+pub(super) fn place(folder: &Path, cluster: &ResourceId) -> PathBuf {
+    folder.join(format!("{}.toml", Names::of(cluster).instance()))
+}
+
+/// The files that can be state files, by name.
+fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let is_own =
+            name.is_some_and(|name| name.ends_with(".toml") && !name.starts_with('.') && name != template::NAME);
+        if is_own && !path.is_dir() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn target(cli: &Cli, file: &Path) -> Outcome<Target> {
+    let state = read(cli, file)?;
+    match state.target {
+        Some(target) if target.subscription == target.cluster.subscription() => Ok(target),
+        Some(target) => Failure::new(
+            Exit::StateUnreadable,
+            format!("state file {} contradicts itself", file.display()),
+        )
+        .because(format!(
+            "its subscription is {}, its cluster is in subscription {}",
+            target.subscription,
+            target.cluster.subscription()
+        ))
+        .err(),
+        None => Failure::new(
+            Exit::StateUnreadable,
+            format!("state file {} has no [target]", file.display()),
+        )
+        .hint("if it isn't a state file, move it out of the folder")
+        .err(),
+    }
+}
+
+/// What a state file says.
+///
+/// # Errors
+/// Exit 7: it can't be read. Exit 3: it was removed meanwhile.
+pub(super) fn read(cli: &Cli, file: &Path) -> Outcome<State> {
+    let own = of_file(cli, file);
+    match own.common.store::<CloudTables>(TOOL).load_target()? {
+        Some((state, _)) => Ok(state),
+        None => Failure::missing(format!("state file {} was removed", file.display())).err(),
+    }
+}
+
+/// Two files for one cluster: neither is used, because the other might be the one that is meant.
+fn twice(first: &Member, rest: &[Member]) -> Vec<Unusable> {
+    let all = || std::iter::once(first).chain(rest);
+    let names: Vec<String> = all().map(|own| own.file.display().to_string()).collect();
+    let path = |own: &Member| quoted(&own.file.to_string_lossy());
+    let failure = |other: &Member| {
+        Failure::new(
+            Exit::StateUnreadable,
+            format!("cluster {} has several state files", first.cluster.with_group()),
+        )
+        .because(names.join(", "))
+        .hint(fix![
+            "merge them into one, and remove the other: ",
+            az(format!("merge {} --state {}", path(other), path(first)))
+        ])
+    };
+    let Some(other) = rest.first() else {
+        return Vec::new();
+    };
+    let unusable = |own: &Member| Unusable {
+        file: own.file.clone(),
+        cluster: Some(own.cluster.clone()),
+        failure: failure(other),
+    };
+    all().map(unusable).collect()
+}

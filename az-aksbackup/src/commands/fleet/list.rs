@@ -1,0 +1,121 @@
+//! `fleet list`: the clusters of the folder as Resource Graph knows them, and those that have no state file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::console::{Console, Tone};
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::folded;
+use aksbackup_shared::process::document;
+use serde_json::{Value, json};
+
+use super::folder::{Folder, Member};
+use super::look::quoted;
+use super::{MOST_FAILURES, complain};
+use crate::cli::{Cli, FleetListArgs};
+use crate::commands::list::{self, OfFiles};
+use crate::commands::session;
+
+/// Lists the clusters of the folder.
+///
+/// # Errors
+/// Exit 3: there is no folder, or no such subscription. Exit 4: not signed in, or nothing can be read.
+pub(super) async fn run(cli: &Cli, args: &FleetListArgs) -> Outcome<Exit> {
+    let console = cli.common.console();
+    let folder = Folder::read(cli, &args.folder)?;
+    let reader = session::sign_in(cli, &console, None).await?;
+    let wanted = cli.azure.subscription.as_deref();
+    let found = list::of_files(&reader, &console, wanted, |id| folder.has(id)).await?;
+    console.clear();
+    let is_missing = |own: &&Member| found.covers(&own.cluster) && !found.has(&own.cluster);
+    let missing: Vec<&Member> = folder.members.iter().filter(is_missing).collect();
+    let exit = exit(args, &folder, &found, &missing);
+    if cli.common.output.is_document() {
+        console.document(&document(machine(args, &folder, &found, &missing, exit)));
+        return Ok(exit);
+    }
+    show(&console, args, &folder, &found, &missing);
+    Ok(exit)
+}
+
+fn exit(args: &FleetListArgs, folder: &Folder, found: &OfFiles, missing: &[&Member]) -> Exit {
+    let is_finding = found.has_findings() || !found.others.is_empty() || !missing.is_empty();
+    let exit = match args.check && is_finding {
+        true => Exit::Pending,
+        false => Exit::Done,
+    };
+    let failures = folder.unusable.iter().map(|own| own.failure.exit);
+    let failures = failures.chain(found.unread.iter().map(|own| own.exit));
+    failures.fold(exit, Exit::worse)
+}
+
+fn show(console: &Console, args: &FleetListArgs, folder: &Folder, found: &OfFiles, missing: &[&Member]) {
+    found.lines(console).iter().for_each(|line| console.result(line));
+    let bad = |text: String| console.result(&format!("{} {text}", console.paint(Tone::Attention, "!")));
+    for own in missing {
+        bad(format!(
+            "{}: cluster {} was not found",
+            own.file.display(),
+            own.cluster.with_group()
+        ));
+    }
+    for id in found.others.iter().take(MOST_FAILURES) {
+        bad(format!("cluster {} has no state file", id.with_group()));
+    }
+    if found.others.len() > MOST_FAILURES {
+        bad(format!(
+            "{} more clusters have no state file",
+            found.others.len() - MOST_FAILURES
+        ));
+    }
+    if !found.others.is_empty() {
+        let init = az(format!("fleet init {}", quoted(&args.folder)));
+        console.result(&format!("To create state files, run: {init}"));
+    }
+    let unusable: Vec<Failure> = folder.unusable.iter().map(|own| own.failure.clone()).collect();
+    complain(console, &unusable);
+    list::complain(console, &found.unread);
+    console.result(&format!(
+        "fleet list: {} of {} clusters of the folder found, {} without a state file",
+        found.count(),
+        folder.members.len(),
+        found.others.len()
+    ));
+    if found.fallback.is_none() {
+        console.say(
+            "From Azure Resource Graph, which can be minutes behind and shows only what the signed-in account can read",
+        );
+    }
+}
+
+fn machine(args: &FleetListArgs, folder: &Folder, found: &OfFiles, missing: &[&Member], exit: Exit) -> Value {
+    let files: BTreeMap<String, &PathBuf> = folder
+        .members
+        .iter()
+        .map(|own| (folded(own.cluster.as_str()), &own.file))
+        .collect();
+    let clusters: Vec<Value> = found
+        .documents()
+        .map(|(id, mut own)| {
+            own["file"] = json!(files.get(&folded(id.as_str())));
+            own
+        })
+        .collect();
+    let missing: Vec<Value> = missing
+        .iter()
+        .map(|own| json!({ "cluster": own.cluster, "file": own.file }))
+        .collect();
+    let unusable: Vec<Value> = folder
+        .unusable
+        .iter()
+        .map(|own| json!({ "file": own.file, "cluster": own.cluster, "error": own.failure }))
+        .collect();
+    json!({
+        "command": "fleet list", "exit": exit, "folder": args.folder, "digest": folder.digest().to_string(),
+        "source": if found.fallback.is_some() { "resource-manager" } else { "resource-graph" },
+        "fallback": found.fallback, "clusters": clusters, "not_found": missing, "without_file": found.others,
+        "unusable": unusable, "unread": found.unread,
+    })
+}

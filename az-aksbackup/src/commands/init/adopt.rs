@@ -1,0 +1,108 @@
+//! The target of one of several clusters: what exists of it is adopted, the rest is what a template says.
+
+use std::rc::Rc;
+
+use aksbackup_shared::console::Console;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::ids::{ResourceId, same};
+use aksbackup_shared::schema::Target;
+
+use super::check::Existing;
+use super::choice::Choice;
+use super::confirmed::remember;
+use super::flags::InitArgs;
+use super::names::Names;
+use super::pick::Picker;
+use super::world::{Lists, World};
+use super::{place, run};
+use crate::arm::client::Reader;
+use crate::target_ids;
+
+/// What a cluster has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Neither a backup instance nor a backup extension.
+    Nothing,
+    /// A backup extension, whose storage account and container are adopted.
+    Extension,
+    /// A backup instance, whose settings are adopted as `init --from-azure` does.
+    Instance,
+}
+
+/// A target that was chosen for a cluster.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// The target.
+    pub(crate) target: Target,
+    /// What of it was adopted.
+    pub(crate) found: Found,
+    /// What of it exists.
+    existing: Existing,
+}
+
+impl Chosen {
+    /// Remembers the target as confirmed by this user, as far as `named`, the flags that the user named, and what doesn't exist yet allow
+    /// it: what was found in Azure might belong to another team.
+    pub(crate) fn remember(&self, console: &Console, asked: bool, named: &InitArgs) {
+        let names = Names::of(&self.target.cluster);
+        remember(console, asked, named, (None, &self.target), self.existing, &names);
+    }
+}
+
+/// Chooses the target of a cluster that has no state file, with the flags that `flags` returns for what the cluster has. Asks nothing.
+///
+/// # Errors
+/// Exit 3: there is no such cluster. Exit 1: what exists can't be used. Exit 2: a value that its key can't have.
+pub(crate) async fn choose(
+    reader: &Reader,
+    console: &Console,
+    cluster: &ResourceId,
+    lists: Rc<Lists>,
+    flags: impl FnOnce(Found) -> Outcome<InitArgs>,
+) -> Outcome<Chosen> {
+    let place = place::by_id(reader, cluster, None).await?;
+    let region = run::region(&place)?;
+    let world = World::of_one(reader, console, &place.id, lists).await?;
+    let found = match (&world.protected, &world.extension) {
+        (Some(_), _) => Found::Instance,
+        (None, Some(_)) => Found::Extension,
+        (None, None) => Found::Nothing,
+    };
+    let flags = flags(found)?;
+    let choice = Choice {
+        reader,
+        picker: &Picker::silent(),
+        flags: &flags,
+        base: None,
+        world: &world,
+        cluster: &place.id,
+        region: &region,
+        names: Names::of(&place.id),
+        policy_file: None,
+    };
+    let target = choice.target().await?;
+    must_be_held(&world, &target)?;
+    let (target, existing, _) = run::completed(reader, &flags, target, &world).await?;
+    Ok(Chosen {
+        target,
+        found,
+        existing,
+    })
+}
+
+/// Refuses a target that doesn't have the vault by which the cluster is protected: a file that seems to adopt it would be about another
+/// vault.
+fn must_be_held(world: &World, target: &Target) -> Outcome<()> {
+    let own = target_ids::vault(target);
+    match &world.protected {
+        Some(live) if !same(live.vault_id.as_str(), own.as_str()) => Failure::failed(format!(
+            "cannot adopt cluster {}: it is protected by vault {}",
+            target.cluster.with_group(),
+            live.vault_id
+        ))
+        .because("the vault is in another subscription, which a state file can't hold")
+        .hint("leave the cluster out: add an override with exclude = true to the template")
+        .err(),
+        _ => Ok(()),
+    }
+}
