@@ -64,6 +64,7 @@ pub(super) async fn run(cli: &Cli, args: &FleetApplyArgs) -> Outcome<Exit> {
     apply.shared_first(&fleet).await;
     let limits = Limits {
         failures: args.max_failures.and_then(|own| usize::try_from(own).ok()),
+        ..Limits::default()
     };
     let came = fleet.each(limits, async |one: One<'_>| apply.one(one).await).await;
     end(&fleet, args, &came)

@@ -50,6 +50,8 @@ pub(super) struct One<'a> {
 pub(super) struct Limits {
     /// So many clusters failed.
     pub(super) failures: Option<usize>,
+    /// So many are worked on at the same time, whatever the flag allows.
+    pub(super) at_once: Option<usize>,
 }
 
 impl<'a> Fleet<'a> {
@@ -122,7 +124,7 @@ impl<'a> Fleet<'a> {
             }
         });
         let mut came: Vec<(usize, Came)> = futures::stream::iter(all)
-            .buffer_unordered(self.args.at_once())
+            .buffer_unordered(limits.at_once.unwrap_or(usize::MAX).min(self.args.at_once()))
             .collect()
             .await;
         came.sort_by_key(|(at, _)| *at);

@@ -27,6 +27,10 @@ use crate::commands::{options, session, status as one_status};
 use crate::guide;
 use crate::platform::Azure;
 
+/// So many clusters are verified at the same time. Each sends its 20 requests at once, and reads all jobs of its vault: with more of
+/// them the memory grows, and the limits of Azure allow no more.
+const AT_ONCE: usize = 3;
+
 /// Shows how the steps of each cluster stand.
 ///
 /// # Errors
@@ -77,8 +81,12 @@ pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
     let mut fleet = Fleet::open(cli, "fleet verify", &args.fleet)?;
     let reader = fleet.sign_in().await?;
     let metrics = std::cell::RefCell::new(Metrics::default());
+    let limits = Limits {
+        at_once: Some(AT_ONCE),
+        ..Limits::default()
+    };
     let came = fleet
-        .each(Limits::default(), async |one: One<'_>| {
+        .each(limits, async |one: One<'_>| {
             let subject = subject(&one)?;
             reader.cloud().must_be(&subject.cloud)?;
             reader.caller().must_be_in(&subject.tenant)?;
