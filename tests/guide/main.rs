@@ -17,6 +17,7 @@ mod dry_run;
 mod examples;
 mod export;
 mod faults;
+mod foreign_vault;
 mod handoff;
 mod help;
 mod identities;

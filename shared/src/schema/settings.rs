@@ -147,6 +147,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("vault.resource_group", Holds::One, VAULT),
     setting("vault.soft_delete", Holds::One, NEW_VAULT),
     setting("vault.soft_delete_days", Holds::Number, NEW_VAULT),
+    setting("vault.subscription", Holds::Optional, VAULT),
 ];
 
 /// Returns whether `[target]` can have this key or table, such as `policy` or `instance.included_namespaces[0]`.

@@ -7,7 +7,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::ids::{
     BackupInstanceName, HookName, LabelSelector, NamespaceName, PolicyName, Region, ResourceGroupName, ResourceId,
-    ResourceType, VaultName, VolumeType, same,
+    ResourceType, SubscriptionId, VaultName, VolumeType, same,
 };
 use aksbackup_shared::schema::{InstanceTarget, Target};
 
@@ -28,7 +28,7 @@ pub(super) struct World {
     pub(super) protected: Option<Protected>,
     /// All storage accounts of the subscription.
     pub(super) accounts: Vec<Listed>,
-    /// All vaults of the subscription.
+    /// All vaults of the subscription that the target's vault is in.
     pub(super) vaults: Vec<Listed>,
     /// All groups of the subscription but that of the cluster's nodes.
     pub(super) groups: Vec<Listed>,
@@ -42,6 +42,7 @@ pub(super) struct Protected {
     pub(super) instance: BackupInstanceName,
     pub(super) vault: VaultName,
     pub(super) vault_group: ResourceGroupName,
+    pub(super) vault_subscription: SubscriptionId,
     pub(super) policy: Option<PolicyName>,
     pub(super) snapshot_group: Option<ResourceGroupName>,
     pub(super) friendly_name: Option<String>,
@@ -127,6 +128,21 @@ impl World {
         })
     }
 
+    /// Reads the vaults of the subscription of the target's vault, which isn't the cluster's.
+    ///
+    /// # Errors
+    /// Azure cannot be asked.
+    pub(super) async fn look_at_vaults(
+        &mut self,
+        reader: &Reader,
+        console: &Console,
+        of: &SubscriptionId,
+    ) -> Outcome<()> {
+        let listed = inventory::resources(reader, of, vaults::KIND).await;
+        self.vaults = visible(listed, console)?;
+        Ok(())
+    }
+
     /// What Azure has of the keys that can't be changed once it has something.
     pub(super) fn live(&self) -> Vec<(&'static str, String)> {
         let mut all = Vec::new();
@@ -134,6 +150,7 @@ impl World {
             all.push(("instance.name", own.instance.to_string()));
             all.push(("vault.name", own.vault.to_string()));
             all.push(("vault.resource_group", own.vault_group.to_string()));
+            all.push(("vault.subscription", own.vault_subscription.to_string()));
             all.extend(
                 own.snapshot_group
                     .iter()
@@ -247,6 +264,7 @@ fn protected(instance: &Instance) -> Option<Protected> {
         instance: instance.id.name().parse().ok()?,
         vault: vault.name().parse().ok()?,
         vault_group: vault.resource_group(),
+        vault_subscription: vault.subscription(),
         policy: last(&instance.properties.policy_info.policy_id).parse().ok(),
         snapshot_group: instance.snapshot_group().and_then(|id| last(id).parse().ok()),
         friendly_name: instance.properties.friendly_name.clone(),
