@@ -43,7 +43,7 @@ pub(crate) fn snapshot_group(target: &Target) -> ResourceId {
 
 /// The group of the vault.
 pub(crate) fn vault_group(target: &Target) -> ResourceId {
-    ResourceId::group(&target.subscription, &target.vault.resource_group)
+    ResourceId::group(target.vault_subscription(), &target.vault.resource_group)
 }
 
 /// The vault.
@@ -100,6 +100,7 @@ pub(crate) mod tests {
             vault: VaultTarget {
                 name: "bv-aks".parse().unwrap(),
                 resource_group: "rg-backup".parse().unwrap(),
+                subscription: None,
                 redundancy: "LocallyRedundant".into(),
                 soft_delete: "On".into(),
                 soft_delete_days: 14,

@@ -40,7 +40,10 @@ fn scope(scope: Scope, state: &State) -> Option<String> {
         Scope::Cluster => Some(target?.cluster.to_string()),
         Scope::NodeGroup => group(&state.cloud.prerequisites.as_ref()?.node_resource_group),
         Scope::StorageGroup => group(&target?.storage.resource_group),
-        Scope::VaultGroup => group(&target?.vault.resource_group),
+        Scope::VaultGroup => {
+            let target = target?;
+            Some(ResourceId::group(target.vault_subscription(), &target.vault.resource_group).to_string())
+        }
         Scope::SnapshotGroup => group(&target?.snapshots.resource_group),
     }
 }

@@ -19,6 +19,7 @@ mod export;
 mod extension_settings;
 mod faults;
 mod fleet;
+mod foreign_vault;
 mod handoff;
 mod help;
 mod identities;

@@ -214,10 +214,20 @@ impl Stage {
         let parts: Vec<&str> = cluster.split('/').collect();
         let part = |at: usize| parts.get(at).copied().unwrap_or_default();
         let pair = |group: &str, name: &str| format!("{}/{}", self.value(group), self.value(name));
+        let vault = pair("/target/vault/resource_group", "/target/vault/name");
+        let state: toml::Table = self.state_text().parse().unwrap_or_default();
+        let target = state.get("target").and_then(|target| target.get("vault"));
+        let vault = match target.and_then(|vault| vault.get("subscription")?.as_str()) {
+            Some(other) => format!(
+                "/subscriptions/{other}/resourceGroups/{}",
+                vault.replace('/', "/providers/Microsoft.DataProtection/backupVaults/")
+            ),
+            None => vault,
+        };
         let flags = [
             ("--subscription", self.value("/target/subscription")),
             ("--cluster", format!("{}/{}", part(4), part(8))),
-            ("--vault", pair("/target/vault/resource_group", "/target/vault/name")),
+            ("--vault", vault),
             (
                 "--storage-account",
                 pair("/target/storage/resource_group", "/target/storage/account"),

@@ -41,6 +41,7 @@ pub(crate) mod sole_extension;
 pub(crate) mod storage;
 pub(crate) mod subjects;
 pub(crate) mod subscription;
+pub(crate) mod subscription_rules;
 pub(crate) mod texts;
 pub(crate) mod vault;
 pub(crate) mod vault_access;

@@ -7,11 +7,12 @@ use aksbackup_shared::schema::Target;
 
 use crate::arm::client::Reader;
 use crate::arm::clusters::Cluster;
-use crate::arm::groups::Subscription;
+use crate::arm::groups::{self, Subscription};
 use crate::arm::vaults;
 use crate::arm::visible::Sight;
 use crate::checks::applying;
 use crate::checks::policy::preset;
+use crate::checks::subscription_rules;
 use crate::target_ids;
 
 /// The subscription is not there for the caller.
@@ -110,6 +111,25 @@ pub(super) async fn policy(reader: &Reader, target: &Target) -> Outcome<()> {
     match Sight::of(vaults::policy(reader, &target_ids::policy(target)).await)? {
         Sight::Absent => Err(refused),
         Sight::Here(_) | Sight::Hidden(_) => Ok(()),
+    }
+}
+
+/// Checks the subscription of a vault that isn't the cluster's. Microsoft: vault and cluster can be in different subscriptions of the same
+/// tenant, and are in the same region:
+/// <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>.
+///
+/// # Errors
+/// It doesn't exist for the caller, takes no writes, or is another tenant's.
+pub(super) async fn vault_subscription(reader: &Reader, target: &Target) -> Outcome<()> {
+    let Some(id) = target.foreign_subscription() else {
+        return Ok(());
+    };
+    let own = groups::subscription(reader, id).await;
+    let own = own.map_err(|failure| subscription_rules::in_tenant(id.as_str(), failure));
+    match Sight::of(own)? {
+        Sight::Here(own) => subscription_rules::of_vault(id, &own, target),
+        Sight::Absent => Err(Box::new(subscription_rules::absent(id))),
+        Sight::Hidden(_) => Ok(()),
     }
 }
 

@@ -126,6 +126,11 @@ const VAULT: Keys = Keys([
     "target.vault.resource_group",
     "target.vault.name",
 ]);
+const FOREIGN_VAULT: Keys = Keys([
+    "target.vault.subscription",
+    "target.vault.resource_group",
+    "target.vault.name",
+]);
 const STORAGE: Keys = Keys([
     "target.subscription",
     "target.storage.resource_group",
@@ -204,6 +209,10 @@ impl Confirm {
             NamedGroup::Id(id) => Some(id.clone()),
             NamedGroup::Name(name) => Some(ResourceId::group(own.as_ref()?, name)),
         };
+        let vault_keys = match target.foreign_subscription() {
+            Some(_) => FOREIGN_VAULT,
+            None => VAULT,
+        };
         let (cluster, vault, account) = (
             target.cluster.clone(),
             target_ids::vault(target),
@@ -211,7 +220,7 @@ impl Confirm {
         );
         [
             of("--cluster", "cluster", CLUSTER, cluster, &self.cluster),
-            of("--vault", "vault", VAULT, vault, &self.vault),
+            of("--vault", "vault", vault_keys, vault, &self.vault),
             of("--storage-account", "storage account", STORAGE, account, &self.account),
             Pair {
                 flag: "--snapshot-resource-group",
@@ -228,10 +237,14 @@ impl Confirm {
         let (flag, what) = (pair.flag, pair.what);
         match id {
             Some(id) if *id == pair.claim => Ok(()),
-            Some(id) => Failure::usage(format!(
-                "{flag} is {said}, but the state file names {what} {}",
-                pair.claim
-            ))
+            Some(id) => of_subscription(
+                pair,
+                id,
+                Failure::usage(format!(
+                    "{flag} is {said}, but the state file names {what} {}",
+                    pair.claim
+                )),
+            )
             .at_key(
                 pair.keys.of(id, &pair.claim),
                 format!("the file has {}; no changes were made", pair.claim),
@@ -245,6 +258,20 @@ impl Confirm {
                 .hint("add --subscription SUBSCRIPTION, or write the resource ID")
                 .err(),
         }
+    }
+}
+
+/// Says how to name what is in another subscription, where that is all that differs.
+fn of_subscription(pair: &Pair, id: &ResourceId, failure: Failure) -> Failure {
+    let elsewhere = id.subscription() != pair.claim.subscription()
+        && same(id.name(), pair.claim.name())
+        && same(id.resource_group().as_str(), pair.claim.resource_group().as_str());
+    match elsewhere {
+        true => failure.because(format!(
+            "{} without a subscription is in that of --subscription: in another one, {} is named by its resource ID",
+            pair.flag, pair.what
+        )),
+        false => failure,
     }
 }
 
@@ -272,9 +299,13 @@ pub(crate) fn in_full(target: &Target, subscription: &str) -> Vec<String> {
         format!("{what:<24} {} in resource group {group}", id.name())
     };
     let snapshots = spelled(&target.snapshots.resource_group);
+    let vault = match target.foreign_subscription() {
+        Some(other) => format!("{} of subscription {other}", of("vault", &target_ids::vault(target))),
+        None => of("vault", &target_ids::vault(target)),
+    };
     vec![
         of("cluster", &target.cluster),
-        of("vault", &target_ids::vault(target)),
+        vault,
         of("storage account", &target_ids::account(target)),
         format!("{:<24} {snapshots}", "snapshot resource group"),
         format!("{:<24} {subscription:?} ({})", "subscription", target.subscription),

@@ -10,7 +10,7 @@
 
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::ResourceId;
+use aksbackup_shared::ids::{ResourceId, SubscriptionId};
 use aksbackup_shared::schema::{CloudTables, State, Target};
 use aksbackup_shared::step::{Applied, Decision, Never, Step};
 
@@ -76,9 +76,15 @@ impl Preflight {
         self.creates() && seen.extensions.as_ref().is_none_or(Vec::is_empty)
     }
 
-    /// Returns whether the command would create resource groups and the caller can't.
-    async fn cannot_create_groups(&self, reader: &Reader, target: &Target) -> bool {
-        self.creates() && groups::cannot_create(reader, &target.subscription).await
+    /// Returns the subscriptions in which the command would create resource groups and the caller can't.
+    async fn without_groups(&self, reader: &Reader, target: &Target) -> Vec<SubscriptionId> {
+        let mut barred = Vec::new();
+        for own in std::iter::once(&target.subscription).chain(target.foreign_subscription()) {
+            if self.creates() && groups::cannot_create(reader, own).await {
+                barred.push(own.clone());
+            }
+        }
+        barred
     }
 
     /// Returns the extensions where they can be read; where they cannot, the evidence says so and the steps say why.
@@ -117,16 +123,19 @@ impl Step for Preflight {
         let target = target_ids::target(state)?.clone();
         let nodes = recorded_nodes(state, &target);
         let needed = required_permissions::needed(self.purpose, &target, nodes.as_ref());
-        let (subscription, cluster, instances, extensions, own, cannot_create) = futures::join!(
+        let (subscription, cluster, instances, extensions, own, barred) = futures::join!(
             groups::subscription(reader, &target.subscription),
             clusters::existing(reader, &target.cluster),
             backups::of_cluster(reader, &target.cluster),
             self.extensions(reader, &target),
             permissions(reader, required_permissions::scopes(&needed)),
-            self.cannot_create_groups(reader, &target),
+            self.without_groups(reader, &target),
         );
         if self.creates() {
             conditions::policy(reader, &target).await?;
+        }
+        if self.creates() || self.purpose == Purpose::Protect {
+            conditions::vault_subscription(reader, &target).await?;
         }
         // Who does not see the subscription is not helped by hearing that the cluster is missing.
         let subscription = Sight::of(subscription)?;
@@ -150,10 +159,11 @@ impl Step for Preflight {
         if let Some(extensions) = &extensions {
             self.read.extensions.put(extensions.clone());
         }
-        let uncreatable = match cannot_create {
-            true => missing_groups::missing(reader, &target, &own).await?,
-            false => Vec::new(),
+        let mut uncreatable = match barred.is_empty() {
+            false => missing_groups::missing(reader, &target, &own).await?,
+            true => Vec::new(),
         };
+        uncreatable.retain(|group| barred.contains(&group.subscription()));
         let rights = required_permissions::compare(needed, &own);
         self.read.rights.put(rights.clone());
         Ok(Seen {

@@ -21,6 +21,10 @@ pub(super) fn storage(state: &State) -> Option<String> {
 pub(super) fn vault(state: &State) -> Option<String> {
     let (own, target) = (state.cloud.vault.as_ref()?, state.target.as_ref()?);
     let vault = differs("vault", own.vault.name(), target.vault.name.as_str());
+    let vault = vault.or_else(|| {
+        let (own, target) = (own.vault.subscription(), target.vault_subscription());
+        differs("subscription of the vault", own.as_str(), target.as_str())
+    });
     vault.or_else(|| differs("policy", own.policy.name(), target.policy.name.as_str()))
 }
 

@@ -165,6 +165,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("vault.resource_group", Holds::One, VAULT),
     setting("vault.soft_delete", Holds::One, Changes::ByPrepare),
     setting("vault.soft_delete_days", Holds::Number, Changes::ByPrepare),
+    setting("vault.subscription", Holds::Optional, VAULT),
 ];
 
 /// Returns whether `[target]` can have this key or table, such as `policy` or `instance.included_namespaces[0]`.

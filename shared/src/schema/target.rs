@@ -102,6 +102,9 @@ pub struct VaultTarget {
     pub name: VaultName,
     /// Resource group of the Backup vault.
     pub resource_group: ResourceGroupName,
+    /// Subscription ID of the Backup vault, if it isn't the cluster's. Region and tenant are the cluster's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<SubscriptionId>,
     /// Redundancy to use if the vault has to be created: `LocallyRedundant`, `ZoneRedundant` or `GeoRedundant`.
     pub redundancy: String,
     /// Soft delete: `On` or `Off`; never `AlwaysOn`, which can't be reverted.
@@ -259,6 +262,19 @@ pub struct InstanceTarget {
 }
 
 impl Target {
+    /// Returns the subscription of the vault.
+    #[must_use]
+    pub fn vault_subscription(&self) -> &SubscriptionId {
+        self.vault.subscription.as_ref().unwrap_or(&self.subscription)
+    }
+
+    /// Returns the subscription of the vault where it isn't the cluster's.
+    #[must_use]
+    pub fn foreign_subscription(&self) -> Option<&SubscriptionId> {
+        let own = self.vault_subscription();
+        (!crate::ids::same(own.as_str(), self.subscription.as_str())).then_some(own)
+    }
+
     /// Reads a target from its values. They are read as text, as the state file is: a second way to read them would double the code
     /// of each table.
     ///

@@ -19,7 +19,7 @@ pub struct Persona {
 }
 
 /// The names of all personas.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "everything",
     "platform",
     "platform-no-node",
@@ -30,6 +30,7 @@ pub const NAMES: [&str; 11] = [
     "stranger",
     "pipeline",
     "consultant",
+    "central",
     "partner",
 ];
 
@@ -129,6 +130,10 @@ pub(crate) fn rights(name: &str) -> Vec<(&'static str, String)> {
         "reader" => vec![("Reader", subscription)],
         "consultant" => vec![
             ("Reader", subscription),
+            ("Owner", format!("/subscriptions/{}", ids::OTHER_SUBSCRIPTION)),
+        ],
+        "central" => vec![
+            ("Owner", subscription),
             ("Owner", format!("/subscriptions/{}", ids::OTHER_SUBSCRIPTION)),
         ],
         "partner" => vec![("Owner", format!("/subscriptions/{}", ids::FOREIGN_SUBSCRIPTION))],

@@ -26,6 +26,8 @@ pub(super) fn definition(person: RolePerson, target: &Target) -> Value {
         RolePerson::SubscriptionOwner => ("subscription owner", "grant", &[Purpose::Grant]),
         RolePerson::Reader => ("reader", "status, verify, doctor, jobs, list, points, export", &[]),
     };
+    let scopes = std::iter::once(&target.subscription).chain(target.foreign_subscription());
+    let scopes = scopes.map(|own| format!("/subscriptions/{own}"));
     json!({
         "Name": format!("aksbackup {name}"),
         "IsCustom": true,
@@ -34,6 +36,6 @@ pub(super) fn definition(person: RolePerson, target: &Target) -> Value {
         "NotActions": [],
         "DataActions": [],
         "NotDataActions": [],
-        "AssignableScopes": [format!("/subscriptions/{}", target.subscription)],
+        "AssignableScopes": scopes.collect::<Vec<_>>(),
     })
 }

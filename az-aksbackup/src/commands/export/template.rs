@@ -16,9 +16,14 @@ pub(super) fn template(found: &Found, cluster: &ResourceId) -> Value {
     let name = Uuid::new_v5(&Uuid::NAMESPACE_URL, folded(cluster.as_str()).as_bytes()).to_string();
     let (name, mut rest) = (name.get(..8).unwrap_or_default().to_owned(), found.items.as_slice());
     while let Some(first) = rest.first() {
+        let elsewhere = first.id.subscription() != cluster.subscription();
         if first.id.kind().is_empty() {
-            resources.push(resource(first, &[]));
-            previous.push(first.id.to_string());
+            let own = match elsewhere {
+                true => group_elsewhere(&format!("aksbackup-{name}-{}", resources.len() + 1), first),
+                false => (resource(first, &[]), first.id.to_string()),
+            };
+            resources.push(own.0);
+            previous.push(own.1);
             rest = &rest[1..];
             continue;
         }
@@ -26,7 +31,11 @@ pub(super) fn template(found: &Found, cluster: &ResourceId) -> Value {
         let together = rest.iter().take_while(|own| is_in(own, &group)).count();
         let (own, later) = rest.split_at(together);
         let name = format!("aksbackup-{name}-{}", resources.len() + 1);
-        resources.push(deployment(&name, &group, own, &previous));
+        let mut own = deployment(&name, &group, own, &previous);
+        if elsewhere {
+            own["subscriptionId"] = json!(group.subscription().as_str());
+        }
+        resources.push(own);
         previous = vec![group.resource("Microsoft.Resources/deployments", &name).to_string()];
         rest = later;
     }
@@ -40,6 +49,29 @@ pub(super) fn template(found: &Found, cluster: &ResourceId) -> Value {
         },
         "resources": resources,
     })
+}
+
+/// A resource group in another subscription than that of the deployment, and the ID of what creates it.
+fn group_elsewhere(name: &str, group: &Item) -> (Value, String) {
+    let subscription = group.id.subscription();
+    let deployment = json!({
+        "type": "Microsoft.Resources/deployments",
+        "apiVersion": versions::RESOURCES,
+        "name": name,
+        "subscriptionId": subscription.as_str(),
+        "location": group.body.get("location"),
+        "properties": {
+            "mode": "Incremental",
+            "expressionEvaluationOptions": { "scope": "inner" },
+            "template": {
+                "$schema": "https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#",
+                "contentVersion": "1.0.0.0",
+                "resources": [resource(group, &[])],
+            },
+        },
+    });
+    let id = format!("/subscriptions/{subscription}/providers/Microsoft.Resources/deployments/{name}");
+    (deployment, id)
 }
 
 fn is_in(own: &Item, group: &ResourceId) -> bool {
@@ -145,5 +177,50 @@ mod tests {
         let extension = &cluster["properties"]["template"]["resources"][0];
         assert_eq!(extension["scope"], "Microsoft.ContainerService/managedClusters/aks");
         assert_eq!(extension["name"], "azure-aks-backup");
+    }
+
+    #[test]
+    fn what_is_in_another_subscription_is_deployed_there() {
+        let mut target = example();
+        let other = "5d2e9f0a-7c3b-4e61-8a55-0f4c1b7e9d22";
+        target.vault.subscription = Some(other.parse().unwrap());
+        let vault = target_ids::vault(&target);
+        let items = vec![
+            item(vault.resource_group_id(), json!({ "location": "westeurope" })),
+            item(vault, json!({})),
+            item(target_ids::extension(&target), json!({})),
+        ];
+        let found = Found {
+            items,
+            left_out: vec![],
+        };
+        let template = template(&found, &target.cluster);
+        let [group, vault, cluster] = template["resources"].as_array().unwrap().as_slice() else {
+            panic!("{template:#}")
+        };
+        assert_eq!(
+            (&group["subscriptionId"], &group["location"]),
+            (&json!(other), &json!("westeurope"))
+        );
+        assert_eq!(
+            group["properties"]["template"]["resources"][0]["type"],
+            "Microsoft.Resources/resourceGroups"
+        );
+        assert_eq!(
+            (&vault["subscriptionId"], &vault["resourceGroup"]),
+            (&json!(other), &json!("rg-backup"))
+        );
+        let first = format!(
+            "/subscriptions/{other}/providers/Microsoft.Resources/deployments/{}",
+            group["name"].as_str().unwrap()
+        );
+        assert_eq!(vault["dependsOn"], json!([first]));
+        assert_eq!(cluster["subscriptionId"], Value::Null);
+        assert!(
+            cluster["dependsOn"][0]
+                .as_str()
+                .unwrap()
+                .starts_with(&format!("/subscriptions/{other}/"))
+        );
     }
 }

@@ -62,13 +62,17 @@ pub(crate) async fn choose(
 ) -> Outcome<Chosen> {
     let place = place::by_id(reader, cluster, None).await?;
     let region = run::region(&place)?;
-    let world = World::of_one(reader, console, &place.id, lists).await?;
+    let mut world = World::of_one(reader, console, &place.id, lists).await?;
     let found = match (&world.protected, &world.extension) {
         (Some(_), _) => Found::Instance,
         (None, Some(_)) => Found::Extension,
         (None, None) => Found::Nothing,
     };
     let flags = flags(found)?;
+    let vault_subscription = run::vault_subscription(reader, &flags, None, (&place, &world)).await?;
+    if let Some(own) = &vault_subscription {
+        world.look_at_vaults(reader, console, own).await?;
+    }
     let choice = Choice {
         reader,
         picker: &Picker::silent(),
@@ -79,6 +83,7 @@ pub(crate) async fn choose(
         region: &region,
         names: Names::of(&place.id),
         policy_file: None,
+        vault_subscription,
     };
     let target = choice.target().await?;
     must_be_held(&world, &target)?;
@@ -100,8 +105,8 @@ fn must_be_held(world: &World, target: &Target) -> Outcome<()> {
             target.cluster.with_group(),
             live.vault_id
         ))
-        .because("the vault is in another subscription, which a state file can't hold")
-        .hint("leave the cluster out: add an override with exclude = true to the template")
+        .because(format!("the template makes it vault {own}"))
+        .hint("remove the vault from the template for this cluster, or exclude the cluster: add an override with exclude = true")
         .err(),
         _ => Ok(()),
     }

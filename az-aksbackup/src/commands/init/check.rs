@@ -13,11 +13,11 @@ use serde_json::Value;
 
 use super::world::{World, group_of};
 use crate::arm::client::Reader;
-use crate::arm::{inventory, storage, vaults};
+use crate::arm::{groups, inventory, storage, vaults};
 use crate::checks::account;
 use crate::checks::policy::has_vault_tier;
 use crate::checks::policy_file::MOST_BYTES;
-use crate::checks::vault_rules;
+use crate::checks::{subscription_rules, vault_rules};
 use crate::target_ids;
 
 /// What of a target is there already; `None` where the caller may not see it.
@@ -44,6 +44,7 @@ pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Ou
         vaults::vault(reader, &vault_id),
         vaults::policy(reader, &policy_id),
     );
+    let vault_group = foreign_group(reader, target).await?;
     let vault = seen(vault)?;
     let policy = seen(policy)?;
     if let Some(Some(vault)) = &vault {
@@ -62,9 +63,25 @@ pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Ou
         vault: vault.map(|vault| vault.is_some()),
         policy: policy.map(|policy| policy.is_some()),
         storage_group: has_group(&target.storage.resource_group),
-        vault_group: has_group(&target.vault.resource_group),
+        vault_group: vault_group.unwrap_or_else(|| has_group(&target.vault.resource_group)),
         snapshot_group: has_group(&target.snapshots.resource_group),
     })
+}
+
+/// Whether the group of a vault in another subscription is there. That subscription has to be one that a vault can be in.
+async fn foreign_group(reader: &Reader, target: &Target) -> Outcome<Option<Option<bool>>> {
+    let Some(id) = target.foreign_subscription() else {
+        return Ok(None);
+    };
+    let group = target_ids::vault_group(target);
+    let (own, group) = futures::join!(groups::subscription(reader, id), groups::group(reader, &group));
+    let own = own.map_err(|failure| subscription_rules::in_tenant(id.as_str(), failure));
+    match seen(own)? {
+        Some(Some(own)) => subscription_rules::of_vault(id, &own, target)?,
+        Some(None) => return Err(Box::new(subscription_rules::absent(id))),
+        None => {}
+    }
+    Ok(Some(seen(group)?.map(|group| group.is_some())))
 }
 
 /// A read, `None` where the caller may not.

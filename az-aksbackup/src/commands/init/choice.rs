@@ -1,7 +1,9 @@
 //! Decides each value of `[target]`: what was said, else what the file has, else what exists or is chosen, else a default.
 
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::{NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName, Tag};
+use aksbackup_shared::ids::{
+    NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId, Tag,
+};
 use aksbackup_shared::schema::{ExtensionTarget, InstanceTarget, SnapshotTarget, StorageTarget, Target};
 
 use self::groups::{Offer, Rank};
@@ -32,6 +34,8 @@ pub(super) struct Choice<'a> {
     pub(super) names: Names,
     /// The policy file that a flag names.
     pub(super) policy_file: Option<PolicyFile>,
+    /// The subscription of the vault, where it isn't the cluster's.
+    pub(super) vault_subscription: Option<SubscriptionId>,
 }
 
 impl Choice<'_> {

@@ -39,7 +39,14 @@ fn all_named(flags: &InitArgs, before: Option<&Target>, target: &Target, existin
     let exists = |found: Option<bool>| found != Some(false);
     let same_account =
         same(|a, b| (&a.storage.account, &a.storage.resource_group) == (&b.storage.account, &b.storage.resource_group));
-    let same_vault = same(|a, b| (&a.vault.name, &a.vault.resource_group) == (&b.vault.name, &b.vault.resource_group));
+    let same_vault = same(|a, b| {
+        (&a.vault.name, &a.vault.resource_group, &a.vault.subscription)
+            == (&b.vault.name, &b.vault.resource_group, &b.vault.subscription)
+    });
+    // A vault in another subscription is another team's unless that was named as well.
+    let same_subscription = target.foreign_subscription().is_none()
+        || flags.vault_subscription.is_some()
+        || same(|a, b| a.vault.subscription == b.vault.subscription);
     let same_snapshots = same(|a, b| a.snapshots.resource_group == b.snapshots.resource_group);
     // Either flag stands for the other group where that one has no flag of its own.
     let group_named = flags.storage_resource_group.is_some() || flags.vault_resource_group.is_some();
@@ -53,6 +60,6 @@ fn all_named(flags: &InitArgs, before: Option<&Target>, target: &Target, existin
     let vault_group = group_named || same_vault_group || !exists(existing.vault_group);
     let confirmed = |there: Option<bool>, named: bool, group: bool| if exists(there) { named } else { group };
     (same_account || confirmed(existing.account, account, storage_group))
-        && (same_vault || confirmed(existing.vault, vault, vault_group))
+        && (same_vault || same_subscription && confirmed(existing.vault, vault, vault_group))
         && (same_snapshots || flags.snapshot_group.is_some() || !exists(existing.snapshot_group))
 }

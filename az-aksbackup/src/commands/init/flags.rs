@@ -47,6 +47,9 @@ pub(crate) struct InitArgs {
     /// Resource group of the Backup vault
     #[arg(long, value_name = "NAME", help_heading = "Vault and policy")]
     pub(crate) vault_resource_group: Option<ResourceGroupName>,
+    /// Name or ID of the subscription that contains the Backup vault, in the cluster's tenant [default: the cluster's]
+    #[arg(long, value_name = "SUBSCRIPTION", help_heading = "Vault and policy")]
+    pub(crate) vault_subscription: Option<String>,
     /// Redundancy to use if the vault has to be created [default: LocallyRedundant]
     #[arg(
         long,

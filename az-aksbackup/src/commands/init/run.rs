@@ -7,7 +7,7 @@ use aksbackup_shared::console::{Console, Tone};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::ids::{Region, ResourceId};
+use aksbackup_shared::ids::{Region, ResourceId, SubscriptionId};
 use aksbackup_shared::process::document;
 use aksbackup_shared::runner::report::turn_lines;
 use aksbackup_shared::schema::{CloudTables, ClusterTables, State, Target};
@@ -26,7 +26,7 @@ use super::show::{self, Difference};
 use super::values;
 use super::world::World;
 use crate::arm::client::Reader;
-use crate::checks::{extension_drift, filters, policy, vault_drift};
+use crate::checks::{extension_drift, filters, policy, subscription_rules, vault_drift};
 use crate::cli::Cli;
 use crate::commands::session;
 use crate::commands::session::TOOL;
@@ -99,7 +99,11 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     let region = region(&place)?;
     let known = flags.storage_resource_group.is_some() || flags.vault_resource_group.is_some();
     let to_choose = base.is_none() && !(known && flags.snapshot_group.is_some());
-    let world = World::look(&reader, console, &place, (base, to_choose)).await?;
+    let mut world = World::look(&reader, console, &place, (base, to_choose)).await?;
+    let vault_subscription = vault_subscription(&reader, flags, base, (&place, &world)).await?;
+    if let Some(own) = &vault_subscription {
+        world.look_at_vaults(&reader, console, own).await?;
+    }
     if flags.from_azure && world.protected.is_none() {
         return unprotected(&place).err();
     }
@@ -113,6 +117,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         region: &region,
         names: Names::of(&place.id),
         policy_file,
+        vault_subscription,
     };
     let target = choice.target().await?;
     let (target, existing, fixed) = completed(&reader, flags, target, &world).await?;
@@ -170,19 +175,53 @@ pub(crate) async fn proposed(cli: &Cli, cluster: &ResourceId) -> Outcome<Target>
     let reader = session::sign_in(cli, &console, None).await?;
     let place = place::by_id(&reader, cluster, None).await?;
     let region = region(&place)?;
-    let world = World::look(&reader, &console, &place, (None, true)).await?;
+    let mut world = World::look(&reader, &console, &place, (None, true)).await?;
+    let flags = InitArgs::default();
+    let vault_subscription = vault_subscription(&reader, &flags, None, (&place, &world)).await?;
+    if let Some(own) = &vault_subscription {
+        world.look_at_vaults(&reader, &console, own).await?;
+    }
     let choice = Choice {
         reader: &reader,
         picker: &Picker::silent(),
-        flags: &InitArgs::default(),
+        flags: &flags,
         base: None,
         world: &world,
         cluster: &place.id,
         region: &region,
         names: Names::of(&place.id),
         policy_file: None,
+        vault_subscription,
     };
     choice.target().await
+}
+
+/// Returns the subscription of the vault, where it isn't the cluster's: the flag's, else the file's, else that of the instance.
+///
+/// # Errors
+/// Exit 2: the flag's isn't one of the tenant.
+pub(super) async fn vault_subscription(
+    reader: &Reader,
+    flags: &InitArgs,
+    base: Option<&Target>,
+    (place, world): (&Place, &World),
+) -> Outcome<Option<SubscriptionId>> {
+    let base = base.filter(|_| !flags.from_azure);
+    let own = match (&flags.vault_subscription, base) {
+        (Some(wanted), _) => {
+            let found = place::subscriptions(reader, Some(wanted)).await;
+            let found = found.map_err(|failure| subscription_rules::in_tenant(wanted, failure))?;
+            found.into_iter().next()
+        }
+        (None, Some(base)) => return Ok(base.vault.subscription.clone()),
+        (None, None) => {
+            let protected = world.protected.as_ref().map(|own| own.vault_subscription.clone());
+            return Ok(protected.filter(|own| *own != place.id.subscription()));
+        }
+    };
+    Ok(own
+        .map(|own| own.subscription_id)
+        .filter(|own| *own != place.id.subscription()))
 }
 
 /// What exists of a target.

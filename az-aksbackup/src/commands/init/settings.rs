@@ -215,7 +215,9 @@ pub(super) fn cost(differences: &[Difference], fixed: Fixed, live: &[(&str, Stri
     let differs = |key: &str| differences.iter().any(|(own, ..)| own == key);
     let mut costs = Vec::new();
     for (key, old, new) in differences {
-        let (Some(old), Some(setting)) = (old, SETTINGS.iter().find(|own| own.key == key)) else {
+        // Without this key, the vault is in the cluster's subscription.
+        let unsaid = (key == "vault.subscription").then_some("the cluster's");
+        let (Some(old), Some(setting)) = (old.as_deref().or(unsaid), SETTINGS.iter().find(|own| own.key == key)) else {
             continue;
         };
         let (old, new) = (plain(old), plain(new.as_deref().unwrap_or_default()));
@@ -274,12 +276,12 @@ fn plain(toml: &str) -> &str {
 }
 
 /// The keys that say which one it is, so that with another one everything about it can differ.
-fn names_of(thing: Thing) -> [&'static str; 2] {
+fn names_of(thing: Thing) -> [&'static str; 3] {
     match thing {
-        Thing::Account => ["storage.account", "storage.resource_group"],
-        Thing::Vault => ["vault.name", "vault.resource_group"],
+        Thing::Account => ["storage.account", "storage.resource_group", "storage.resource_group"],
+        Thing::Vault => ["vault.name", "vault.resource_group", "vault.subscription"],
         // One of each cluster.
-        Thing::Extension | Thing::Instance => ["cluster"; 2],
+        Thing::Extension | Thing::Instance => ["cluster"; 3],
     }
 }
 

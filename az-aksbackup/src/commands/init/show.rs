@@ -43,9 +43,13 @@ pub(super) fn summary(console: &Console, target: &Target, existing: Existing) ->
             "vault",
             // Azure doesn't change the redundancy once something is protected.
             format!(
-                "{} in {}, {} {}",
+                "{} in {}{}, {} {}",
                 vault.name,
                 vault.resource_group,
+                target
+                    .foreign_subscription()
+                    .map(|own| format!(" of subscription {own}"))
+                    .unwrap_or_default(),
                 vault.redundancy,
                 made(existing.vault)
             ),

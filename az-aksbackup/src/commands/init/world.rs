@@ -33,11 +33,11 @@ pub(super) struct World {
 }
 
 /// What a subscription has, which is the same for all of its clusters.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Lists {
     /// All storage accounts of the subscription.
     pub(super) accounts: Vec<Listed>,
-    /// All vaults of the subscription.
+    /// All vaults of the subscription that the target's vault is in.
     pub(super) vaults: Vec<Listed>,
     /// All groups of the subscription; where they belong to one cluster, without that of its nodes.
     pub(super) groups: Vec<Listed>,
@@ -79,6 +79,7 @@ pub(super) struct Protected {
     pub(super) vault_id: ResourceId,
     pub(super) vault: VaultName,
     pub(super) vault_group: ResourceGroupName,
+    pub(super) vault_subscription: SubscriptionId,
     pub(super) policy: Option<PolicyName>,
     /// The user-assigned identity that the vault protects with.
     pub(super) identity: Option<ResourceId>,
@@ -189,6 +190,21 @@ impl World {
         })
     }
 
+    /// Reads the vaults of the subscription of the target's vault, which isn't the cluster's.
+    ///
+    /// # Errors
+    /// Azure cannot be asked.
+    pub(super) async fn look_at_vaults(
+        &mut self,
+        reader: &Reader,
+        console: &Console,
+        of: &SubscriptionId,
+    ) -> Outcome<()> {
+        let listed = inventory::resources(reader, of, vaults::KIND).await;
+        Rc::make_mut(&mut self.lists).vaults = visible(listed, console)?;
+        Ok(())
+    }
+
     /// What Azure has of the keys that can't be changed once it has something.
     pub(super) fn live(&self) -> Vec<(&'static str, String)> {
         let mut all = Vec::new();
@@ -196,6 +212,7 @@ impl World {
             all.push(("instance.name", own.instance.to_string()));
             all.push(("vault.name", own.vault.to_string()));
             all.push(("vault.resource_group", own.vault_group.to_string()));
+            all.push(("vault.subscription", own.vault_subscription.to_string()));
             all.extend(
                 own.snapshot_group
                     .iter()
@@ -309,6 +326,7 @@ fn protected(instance: &Instance) -> Option<Protected> {
         instance: instance.id.name().parse().ok()?,
         vault: vault.name().parse().ok()?,
         vault_group: vault.resource_group(),
+        vault_subscription: vault.subscription(),
         vault_id: vault,
         policy: last(&instance.properties.policy_info.policy_id).parse().ok(),
         identity: instance.assigned_identity().and_then(|id| id.parse().ok()),

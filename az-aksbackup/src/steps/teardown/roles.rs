@@ -361,8 +361,11 @@ fn is_own_policy(common: &Common, vault: Option<&vaults::Vault>, policy: &Listed
 /// whole subscription doesn't see them.
 pub(super) async fn elsewhere(reader: &Reader, target: &Target, vault: Option<&PrincipalId>) -> Outcome<Vec<String>> {
     let Some(principal) = vault else { return Ok(Vec::new()) };
-    let all = roles::of_principal(reader, &target.subscription, principal).await;
-    let all = Sight::of(all.map(Some))?.here().cloned().unwrap_or_default();
+    let mut all = Vec::new();
+    for own in std::iter::once(&target.subscription).chain(target.foreign_subscription()) {
+        let listed = roles::of_principal(reader, own, principal).await;
+        all.extend(Sight::of(listed.map(Some))?.here().cloned().unwrap_or_default());
+    }
     let (places, container) = (places(target), target_ids::container(target));
     let is_own = |scope: &str| places.iter().chain([&container]).any(|own| same(own.as_str(), scope));
     let scopes = all.into_iter().map(|own| own.properties.scope);

@@ -4,7 +4,7 @@
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::ids::ResourceGroupName;
+use aksbackup_shared::ids::{ResourceGroupName, SubscriptionId};
 
 use super::Choice;
 use crate::arm::inventory::Listed;
@@ -52,6 +52,14 @@ impl Choice<'_> {
         if is_in(listed, name, &cluster) {
             return Ok(Some(cluster));
         }
+        self.elsewhere(listed, kind, name)
+    }
+
+    /// Returns the resource group of a listed resource that isn't in the resource groups of this setup, if it is adopted at the prompt.
+    ///
+    /// # Errors
+    /// As [`Choice::adopted`].
+    pub(super) fn elsewhere(&self, listed: &[Listed], kind: &Kind, name: &str) -> Outcome<Option<ResourceGroupName>> {
         let elsewhere = groups_of(listed, name);
         for group in &elsewhere {
             let question = format!("{} {name} exists in resource group {group}. Use it?", kind.noun);
@@ -62,7 +70,7 @@ impl Choice<'_> {
             }
         }
         match elsewhere.first() {
-            Some(group) => foreign(kind, name, group).err(),
+            Some(group) => foreign(kind, name, group, self.vault_subscription.as_ref()).err(),
             None => Ok(None),
         }
     }
@@ -74,7 +82,7 @@ impl Choice<'_> {
     pub(super) fn must_be_new(&self, name: &str, group: &ResourceGroupName) -> Outcome<()> {
         let accounts = &self.world.accounts;
         match groups_of(accounts, name).first() {
-            Some(other) if !is_in(accounts, name, group) => foreign(&ACCOUNT, name, other).err(),
+            Some(other) if !is_in(accounts, name, group) => foreign(&ACCOUNT, name, other, None).err(),
             _ => Ok(()),
         }
     }
@@ -98,16 +106,21 @@ impl Choice<'_> {
     }
 }
 
-fn foreign(kind: &Kind, name: &str, group: &ResourceGroupName) -> Failure {
+fn foreign(kind: &Kind, name: &str, group: &ResourceGroupName, vault: Option<&SubscriptionId>) -> Failure {
     let Kind {
         noun,
         name_flag,
         group_flag,
     } = kind;
+    let own = vault.filter(|_| *noun == VAULT.noun);
+    let subscription = own.map(|own| format!(" --vault-subscription {own}"));
     Failure::usage(format!("{noun} {name} exists in resource group {group}"))
         .because("it might belong to another team, so it isn't selected by name alone")
         .hint(fix![
             format!("choose another name with {name_flag} NAME, or use this one: "),
-            az(format!("init {name_flag} {name} {group_flag} {group}"))
+            az(format!(
+                "init {name_flag} {name} {group_flag} {group}{}",
+                subscription.unwrap_or_default()
+            ))
         ])
 }

@@ -19,6 +19,7 @@ impl Choice<'_> {
         let (flags, base) = (self.flags, self.base.map(|base| &base.vault));
         let (name, resource_group) = self.vault_place(storage_group)?;
         let same = base.filter(|base| base.name == name && base.resource_group == resource_group);
+        let same = same.filter(|base| base.subscription == self.vault_subscription);
         let live = match same {
             Some(_) if !flags.from_azure => None,
             _ => self.existing_vault(&resource_group, &name).await?,
@@ -43,6 +44,7 @@ impl Choice<'_> {
             cross_region_restore: base.and_then(|base| base.cross_region_restore),
             cross_subscription_restore: base.and_then(|base| base.cross_subscription_restore.clone()),
             job_failure_alerts: base.and_then(|base| base.job_failure_alerts),
+            subscription: self.vault_subscription.clone(),
             redundancy: word(
                 flags.redundancy.map(|own| own.word()),
                 live.and_then(|own| own.redundancy()).map(str::to_owned),
@@ -79,7 +81,11 @@ impl Choice<'_> {
     }
 
     fn vault_id(&self, group: &ResourceGroupName, name: &VaultName) -> ResourceId {
-        ResourceId::group(&self.cluster.subscription(), group).resource(vaults::KIND, name.as_str())
+        let own = self
+            .vault_subscription
+            .clone()
+            .unwrap_or_else(|| self.cluster.subscription());
+        ResourceId::group(&own, group).resource(vaults::KIND, name.as_str())
     }
 
     fn vault_place(&self, storage_group: &ResourceGroupName) -> Outcome<(VaultName, ResourceGroupName)> {
@@ -94,7 +100,11 @@ impl Choice<'_> {
                 .find(|(vault, _)| **vault == name);
             let group = match flags.vault_resource_group.as_ref().or(own.map(|(_, group)| group)) {
                 Some(group) => Some(group.clone()),
-                None => self.adopted(&self.world.vaults, &adopted::VAULT, name.as_str(), Some(storage_group))?,
+                None => match &self.vault_subscription {
+                    // A resource group of the same name in another subscription isn't one of this setup.
+                    Some(_) => self.elsewhere(&self.world.vaults, &adopted::VAULT, name.as_str())?,
+                    None => self.adopted(&self.world.vaults, &adopted::VAULT, name.as_str(), Some(storage_group))?,
+                },
             };
             return Ok((name, group.unwrap_or_else(|| storage_group.clone())));
         }

@@ -70,6 +70,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             "vault.redundancy" => "GRS",
             "vault.soft_delete" => "Off",
             "vault.soft_delete_days" => "77",
+            "vault.subscription" => "5d2e9f0a-7c3b-4e61-8a55-0f4c1b7e9d22",
             _ => "another",
         };
         let parsed = format!("{}={value}", setting.key).parse::<Set>();
