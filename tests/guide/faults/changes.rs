@@ -294,11 +294,7 @@ fn a_failed_instance_is_repaired_with_all_that_azure_has_and_no_less() {
 fn what_exists_can_t_be_changed_by_a_flag_either_and_another_place_has_its_cost() {
     let stage = protected(&[]);
     let text = stage.state_text();
-    for flags in [
-        ["--redundancy", "GRS"],
-        ["--soft-delete-days", "30"],
-        ["--instance", "another"],
-    ] {
+    for flags in [["--redundancy", "GRS"], ["--instance", "another"]] {
         stage
             .az("platform", &["init", "--yes", flags[0], flags[1]])
             .ends(Exit::Usage.code())
