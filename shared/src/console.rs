@@ -17,7 +17,7 @@ mod line;
 mod terminal;
 pub mod yaml;
 
-pub use line::{Tone, human, minute, one_line, short, steers};
+pub use line::{Tone, human, minute, one_line, short, shown, steers};
 use line::{fit, in_one_line, width};
 
 /// How much is said.
