@@ -52,6 +52,7 @@ mod streams;
 mod tags;
 mod teardown;
 mod teardown_left;
+mod teardown_seen;
 mod teardown_worlds;
 mod truth;
 mod twice;

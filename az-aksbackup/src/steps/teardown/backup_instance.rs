@@ -214,6 +214,10 @@ impl Step for BackupInstance {
         });
     }
 
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        self.0.options.unseen(failure)
+    }
+
     fn hand_over(&self, change: &End, failure: &Failure) -> Option<Turn> {
         self.0.options.refused(Person::PlatformTeam, change, failure)
     }

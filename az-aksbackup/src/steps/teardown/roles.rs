@@ -200,6 +200,10 @@ impl Step for Roles {
         platform::forget(tables, |made| made.step == StepName::Roles && !there(&made.object));
     }
 
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        self.0.options.unseen(failure)
+    }
+
     fn hand_over(&self, change: &Unassign, failure: &Failure) -> Option<Turn> {
         self.0.options.refused(Person::SubscriptionOwner, change, failure)
     }
