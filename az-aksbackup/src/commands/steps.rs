@@ -151,12 +151,16 @@ pub(crate) async fn run_planned(
     if let (Plan::Saved(path), Some(basis)) = (&plan_of, &basis) {
         save(&session, out(cli, path), basis, &report)?;
     }
+    if let Some(target) = &session.state().target {
+        report.name_cluster(target);
+    }
     // A plan that was begun is stale: the command itself continues.
     report.advise(&az(match plan_of {
         Plan::Expected(..) => command.to_owned(),
         Plan::Shown | Plan::Saved(_) => words,
     }));
-    let next = status::next(&session.state()).filter(|_| trust.continues());
+    // A restore isn't part of the guide: whether protection that was stopped on purpose is resumed has nothing to do with it.
+    let next = status::next(&session.state()).filter(|_| trust.continues() && command != "restore");
     Ok(conclude(
         &session.console,
         cli.common.output,

@@ -244,9 +244,10 @@ fn plain(toml: &str) -> &str {
 fn names_of(thing: Thing) -> [&'static str; 2] {
     match thing {
         Thing::Account => ["storage.account", "storage.resource_group"],
-        Thing::Vault => ["vault.name", "vault.resource_group"],
+        // In another vault the cluster gets another instance.
+        Thing::Vault | Thing::Instance => ["vault.name", "vault.resource_group"],
         // One of each cluster.
-        Thing::Extension | Thing::Instance => ["cluster"; 2],
+        Thing::Extension => ["cluster"; 2],
     }
 }
 
