@@ -13,7 +13,6 @@ use aksbackup_shared::step::Turn;
 
 use crate::arm::backups;
 use crate::arm::client::Reader;
-use crate::arm::visible::Sight;
 use crate::cli::Cli;
 use crate::commands::examined::{OR_NAME_IT, Subject};
 use crate::commands::flags::StatusFlags;
@@ -128,21 +127,20 @@ pub(crate) async fn seen(cli: &Cli, recorded: &State) -> Outcome<Vec<Row>> {
     report.in_time()?;
     let (report, state) = (&report, &session.state());
     let mut rows = status::rows(recorded, Some(&Seen { report, state }));
-    with_deleted(&session.reader, state, &mut rows).await?;
+    with_deleted(&session.reader, state, &mut rows).await;
     Ok(rows)
 }
 
 /// Names the soft-deleted backup instance of a cluster that no instance protects: after its last date, it can't be restored.
-async fn with_deleted(reader: &Reader, state: &State, rows: &mut [Row]) -> Outcome<()> {
+async fn with_deleted(reader: &Reader, state: &State, rows: &mut [Row]) {
     let open = |own: &&mut Row| own.step == StepName::BackupInstance && own.standing != Standing::Done;
     let (Some(row), Some(target)) = (rows.iter_mut().find(open), &state.target) else {
-        return Ok(());
+        return;
     };
     let vault = target_ids::vault(target);
-    let deleted = backups::deleted(reader, &vault, &target.cluster).await;
-    // It is an addition: what the account isn't authorized to read is left out.
-    let Sight::Here(deleted) = Sight::of(deleted.map(Some))? else {
-        return Ok(());
+    // It is an addition: where it can't be read, the table stays as it is.
+    let Ok(deleted) = backups::deleted(reader, &vault, &target.cluster).await else {
+        return;
     };
     if let Some(own) = deleted.first().filter(|_| !row.evidence.contains("undelete")) {
         let until = own.purged_on().map(|day| format!(" until {day}")).unwrap_or_default();
@@ -154,5 +152,4 @@ async fn with_deleted(reader: &Reader, state: &State, rows: &mut [Row]) -> Outco
             az("undelete")
         );
     }
-    Ok(())
 }

@@ -257,7 +257,7 @@ fn fit(own: &Content, seen: &Seen) -> Result<bool, String> {
     let vault = target_ids::vault(target);
     let has_vault = content.iter().any(|own| own.id == vault);
     if let (true, Some(why)) = (has_vault, &seen.vault_stays) {
-        return Err(format!("vault {} stays in it: {why}", vault.name()));
+        return Err(format!("vault {} stays in it: {why}", vault.with_group()));
     }
     let rest = content.iter().filter(|own| !(seen.common.ahead && own.id == vault));
     let names: Vec<&str> = rest.map(|own| own.name.as_str()).collect();
