@@ -288,20 +288,16 @@ impl Restore {
             ),
             None => String::new(),
         };
-        format!("restore job {}{earlier}: {}", name(job), job.properties.status)
+        format!("restore job {}{earlier}: {}", job.name(), job.properties.status)
     }
 
     fn failed(&self, job: &Job) -> Failure {
-        let failure = Failure::failed(format!("restore job {} is {}", name(job), job.properties.status));
+        let failure = Failure::failed(format!("restore job {} is {}", job.name(), job.properties.status));
         UserError::explain(&job.errors(), failure)
             .because("a part of the resources might have been restored")
-            .hint(fix!["all that Azure knows of it: ", az("jobs").with(name(job))])
+            .hint(fix!["all that Azure knows of it: ", az("jobs").with(job.name())])
             .hint(fix!["after you fix it: ", az(self.options.words())])
     }
-}
-
-fn name(job: &Job) -> &str {
-    job.id.rsplit('/').next().unwrap_or_default()
 }
 
 /// Something isn't restored: that is never what was requested.
@@ -314,6 +310,6 @@ fn incomplete(job: &Job) -> Drift {
     Drift {
         deviation: Deviation::Incomplete,
         differences,
-        hints: vec![fix!["check what is missing: ", az("jobs").with(name(job))]],
+        hints: vec![fix!["check what is missing: ", az("jobs").with(job.name())]],
     }
 }
