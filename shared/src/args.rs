@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::command_line::{Invocation, az};
+use crate::command_line::{CLUSTER, Invocation, Known, az};
 use crate::console::{Console, Talk};
 use crate::deadline::Deadline;
 use crate::digest::Digest;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
+use crate::ids::ResourceId;
 use crate::program::Program;
+use crate::schema::Target;
 use crate::state::ownership::Owned;
 use crate::state::store::{DEFAULT_NAME, Store};
 
@@ -170,6 +172,25 @@ impl CommonArgs {
             .hint(fix!["create it: ", az("init")])
             .hint("or specify the file from the other team: --state FILE")
             .err()
+    }
+}
+
+/// The name that Azure gives the extension, and the catalog with it.
+const EXTENSION: &str = "azure-aks-backup";
+
+/// What is known of a cluster, and of its extension where a state file has it, for printed command lines.
+#[must_use]
+pub fn known(cluster: &ResourceId, target: Option<&Target>) -> Known {
+    let group = quoted(cluster.resource_group().as_str());
+    let extension = target.map_or(EXTENSION, |target| target.extension.name.as_str());
+    Known {
+        values: vec![
+            (CLUSTER, quoted(cluster.name())),
+            ("GROUP", group.clone()),
+            ("RESOURCE-GROUP", group),
+            (EXTENSION, quoted(extension)),
+        ],
+        flags: format!(" --subscription {}", cluster.subscription()),
     }
 }
 

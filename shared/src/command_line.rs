@@ -66,6 +66,18 @@ impl Invocation {
     }
 }
 
+/// The placeholder for a cluster in a command.
+pub(crate) const CLUSTER: &str = "CLUSTER";
+
+/// What is known of a cluster, for commands with placeholders for it.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Words of a command, each with what stands in its place.
+    pub(crate) values: Vec<(&'static str, String)>,
+    /// Flags that are added, with a blank before each.
+    pub(crate) flags: String,
+}
+
 const fn binary(program: Program) -> &'static str {
     match program {
         Program::Az => "az-aksbackup",
@@ -141,6 +153,25 @@ impl CommandLine {
             false => &invocation.state_flag,
         };
         format!("{} {}{flag}", invocation.name(program), self.words)
+    }
+}
+
+impl CommandLine {
+    /// Fills in a command of another program that has the placeholder [`CLUSTER`].
+    fn fill(&mut self, known: &Known) {
+        let words: Vec<&str> = self.words.split(' ').collect();
+        if self.program.is_some() || !words.contains(&CLUSTER) {
+            return;
+        }
+        let own = |word: &str| {
+            let value = known.values.iter().find(|(name, _)| *name == word);
+            value.map(|(_, value)| value.clone())
+        };
+        let words: Vec<String> = words
+            .iter()
+            .map(|word| own(word).unwrap_or_else(|| (*word).to_owned()))
+            .collect();
+        self.words = format!("{}{}", words.join(" "), known.flags).into();
     }
 }
 

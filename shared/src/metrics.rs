@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::failure::Outcome;
-use crate::state::write_file;
+use crate::state::OutFile;
 
 /// A file that the textfile collector reads: it takes only those whose name ends in `.prom`.
 #[derive(Debug, Clone)]
@@ -18,6 +18,18 @@ impl FromStr for MetricsFile {
         match Path::new(text).extension() {
             Some(end) if end == "prom" => Ok(Self(text.into())),
             Some(_) | None => Err("the name must end in .prom: the textfile collector reads no other files".to_owned()),
+        }
+    }
+}
+
+impl MetricsFile {
+    /// The file of a command with this state file.
+    #[must_use]
+    pub fn out<'a>(&'a self, state: &'a Path) -> OutFile<'a> {
+        OutFile {
+            path: &self.0,
+            flag: "--metrics",
+            state,
         }
     }
 }
@@ -59,12 +71,12 @@ impl Metrics {
         family.samples.push(sample);
     }
 
-    /// Replaces the file as a whole, so that the collector never reads half of it.
+    /// Replaces the file as a whole, so that the collector never reads half of it. `state` is the state file of the command.
     ///
     /// # Errors
-    /// It can't be written.
-    pub fn write(&self, file: &MetricsFile) -> Outcome<()> {
-        write_file(&file.0, &self.to_string(), "--metrics")
+    /// As [`OutFile::write`].
+    pub fn write(&self, file: &MetricsFile, state: &Path) -> Outcome<()> {
+        file.out(state).write(&self.to_string())
     }
 }
 

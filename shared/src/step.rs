@@ -291,6 +291,11 @@ pub trait Step: 'static {
     /// Records what the operation of a change has named by its end, such as a job, which a run that is interrupted now would lose.
     fn record_operation(&self, _change: &Self::Change, _tables: &mut <Self::Platform as Platform>::Tables) {}
 
+    /// Whose turn it is where the account isn't authorized to see what the step is about; `None` where that is a failure.
+    fn unseen(&self, _failure: &Failure) -> Option<Turn> {
+        None
+    }
+
     /// Whose turn a refused change is; `None` means that the failure stands.
     fn hand_over(&self, _change: &Self::Change, _failure: &Failure) -> Option<Turn> {
         None

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cloud_world::{Protected, text};
 use crate::teardown::created;
 
-fn export(stage: &Stage, flags: &[&str]) -> String {
+pub(crate) fn export(stage: &Stage, flags: &[&str]) -> String {
     let mark = stage.mark();
     let run = stage.az("reader", &[&["export"], flags].concat()).ok();
     assert_eq!(stage.writes_since(mark), Vec::<String>::new(), "an export only reads");
@@ -20,7 +20,7 @@ fn export(stage: &Stage, flags: &[&str]) -> String {
 }
 
 /// The resources of a template, those of nested deployments included, each with its ID.
-fn resources(template: &Value) -> Vec<(String, Value)> {
+pub(crate) fn resources(template: &Value) -> Vec<(String, Value)> {
     let mut all = Vec::new();
     for own in template["resources"].as_array().unwrap() {
         let inner = own.pointer("/properties/template/resources").and_then(Value::as_array);

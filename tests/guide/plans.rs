@@ -8,7 +8,7 @@ use aksbackup_tests::harness::{Run, Stage, finish};
 use serde_json::{Value, json};
 
 fn save(stage: &Stage, person: &str, command: &str) -> Value {
-    let run = stage.az(person, &[command, "--dry-run", "--plan-out", "plan.json"]);
+    let run = stage.az(person, &[command, "--dry-run", "--plan-out", "plan.json", "--yes"]);
     run.ends(Exit::Pending.code()).says("saved the plan to plan.json");
     serde_json::from_str(&fs::read_to_string(stage.folder().join("plan.json")).unwrap()).unwrap()
 }
@@ -53,6 +53,29 @@ fn the_whole_handoff_is_done_by_plans() {
     save(&stage, "platform", "protect");
     apply(&stage, "platform").ok().says("protect: complete");
     stage.az("platform", &["status", "--check"]).ends(Exit::Pending.code());
+}
+
+/// A plan that no one confirmed isn't stale: to save it again would lead nowhere.
+#[test]
+fn a_plan_that_no_one_confirmed_is_said_to_be_so() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    save(&stage, "owner", "grant");
+    let mark = stage.mark();
+    for flags in [&["grant", "--yes"][..], &["apply", "plan.json", "--yes"]] {
+        let run = stage
+            .az("owner", flags)
+            .ends(Exit::Usage.code())
+            .says("no one confirmed the cluster")
+            .says("--snapshot-resource-group");
+        assert!(!run.stderr.contains("stale"), "{run}");
+    }
+    stage
+        .az("owner", &["apply", "plan.json", "--yes"])
+        .ends(Exit::Usage.code())
+        .says("az aksbackup apply plan.json --subscription");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    apply(&stage, "owner").ok();
 }
 
 #[test]

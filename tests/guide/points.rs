@@ -101,6 +101,38 @@ fn a_cluster_is_named_by_flags_where_it_has_no_state_file() {
     points(&stage, &[]).ends(Exit::Missing.code()).says("--cluster-id ID");
 }
 
+/// Without a state file no one has named the vault: it is said which one it is, and which others there are.
+#[test]
+fn the_vault_is_named_and_so_is_every_other_that_protects_the_cluster() {
+    let stage = backed_up();
+    let own = stage.value("/cloud/instance/instance");
+    let name = own.rsplit('/').next().unwrap();
+    let vault = stage.value("/target/vault/name");
+    let said = format!("Recovery points of backup instance {name} in vault rg-backup/{vault}");
+    points(&stage, &[]).ok().says(&said);
+    std::fs::remove_file(stage.state()).unwrap();
+    let flags = ["-g", "rg-aks", "-n", "aks-demo"];
+    points(&stage, &flags).ok().says(&said);
+    let azure = stage.sandbox.azure();
+    let mut other = azure.resource(&own).unwrap();
+    let id = own
+        .replace(&format!("/{vault}/"), "/bv-other/")
+        .replace("rg-backup", "rg-other");
+    other["id"] = json!(id);
+    other["properties"]["currentProtectionState"] = json!("ProtectionStopped");
+    azure.place(other);
+    points(&stage, &flags)
+        .ok()
+        .says(&said)
+        .says(&format!(
+            "not listed: those of backup instance {name} in vault rg-other/bv-other"
+        ))
+        .says("(ProtectionStopped)");
+    let document = points(&stage, &[&flags[..], &["-o", "json"]].concat()).ok().json();
+    assert_eq!(document["other_instances"], json!([id]), "{document}");
+    assert!(document["instance"].as_str().unwrap().contains(&vault), "{document}");
+}
+
 #[test]
 fn it_is_said_why_there_are_none() {
     let stage = Part::Protect.stage();

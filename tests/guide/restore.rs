@@ -187,6 +187,14 @@ fn the_state_of_instance_and_cluster_decides_before_anything_is_requested() {
     refused("stopped", "az aks start");
     set("cluster_stopped=false");
     restore(&stage, &MAPPED).ok();
+    set("instance_state=ProtectionStopped");
+    // Who stopped the protection had a reason: a restore doesn't ask for scheduled backups.
+    stage.az("platform", &["status"]).ok().says("az aksbackup resume");
+    let run = restore(&stage, &MAPPED).ok();
+    assert!(
+        !run.stdout.contains("resume") && !run.stderr.contains("resume"),
+        "{run}"
+    );
     let mark = stage.mark();
     set("instance_state=SoftDeleted");
     restore(&stage, &MAPPED)

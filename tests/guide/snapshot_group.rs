@@ -1,7 +1,8 @@
 //! The group of the disk snapshots: its own by default, in the cluster's subscription, without locks, and for ever.
 
 use aksbackup_shared::exit::Exit;
-use aksbackup_tests::harness::{INIT, Stage};
+use aksbackup_tests::harness::{INIT, Stage, finish};
+use serde_json::{Value, json};
 
 use crate::part::Part;
 
@@ -58,6 +59,25 @@ fn the_guide_s_choice_is_the_cluster_s_own_group_by_flag() {
 }
 
 #[test]
+fn it_cannot_be_changed_once_the_cluster_is_protected() {
+    let stage = Stage::new().unwrap();
+    init(&stage, &["--snapshot-group", "rg-snapshots"]);
+    protected(&stage);
+    let before = stage.state_text();
+    for flags in [
+        ["--set", "snapshots.resource_group=rg-other"],
+        ["--snapshot-group", "rg-other"],
+    ] {
+        stage
+            .az("everything", &[&["init", "--yes"][..], &flags].concat())
+            .ends(Exit::Usage.code())
+            .says("cannot change snapshots.resource_group from rg-snapshots to rg-other: the backup instance exists")
+            .says("recovery points stay");
+        assert_eq!(stage.state_text(), before);
+    }
+}
+
+#[test]
 fn it_cannot_be_in_another_subscription() {
     let stage = Stage::new().unwrap();
     let other = "/subscriptions/5d2e9f0a-7c3b-4e61-8a55-0f4c1b7e9d22/resourceGroups/rg-snapshots";
@@ -97,15 +117,19 @@ fn a_lock_on_it_is_the_owner_s_and_the_rest_is_done() {
 #[test]
 fn one_that_was_chosen_since_is_said_and_changes_nothing() {
     let stage = Part::Backup.stage();
-    stage
-        .az("platform", &["init", "--snapshot-group", "rg-backup", "--yes"])
-        .ok();
+    // init refuses it; a person can write it into the file.
+    let mut state: Value = toml::from_str(&stage.state_text()).unwrap();
+    state["target"]["snapshots"]["resource_group"] = json!("rg-backup");
+    std::fs::write(stage.state(), toml::to_string(&state).unwrap()).unwrap();
     let mark = stage.mark();
-    stage
-        .az("platform", &["protect", "--yes"])
-        .ends(Exit::Pending.code())
-        .says("snapshot resource group: rg-snapshots (the target says rg-backup)")
-        .says("the snapshot resource group of a protected cluster can't be changed");
+    finish(
+        stage
+            .az_command("platform", &["protect", "--yes"])
+            .args(stage.vouchers()),
+    )
+    .ends(Exit::Pending.code())
+    .says("snapshot resource group: rg-snapshots (the target says rg-backup)")
+    .says("the snapshot resource group of a protected cluster can't be changed");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(in_use(&stage), "rg-snapshots");
 }

@@ -278,6 +278,11 @@ pub(crate) enum JobState {
 }
 
 impl Job {
+    /// Its name, as `jobs` takes it.
+    pub(crate) fn name(&self) -> &str {
+        self.id.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Whether it is about this cluster.
     pub(crate) fn is_of(&self, cluster: &ResourceId) -> bool {
         let source = self.properties.data_source_id.as_deref().unwrap_or_default();

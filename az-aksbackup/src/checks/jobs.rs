@@ -69,7 +69,7 @@ fn last(view: &View) -> Check {
         return Check::ok(LINK, NAME, "no backup job has finished yet");
     };
     let properties = &job.properties;
-    let (name, status) = (job.id.rsplit('/').next().unwrap_or_default(), &properties.status);
+    let (name, status) = (job.name(), &properties.status);
     let at = properties.end_time.or(properties.start_time);
     let when = at
         .map(|at| at.strftime("%Y-%m-%d %H:%M").to_string())
@@ -122,7 +122,7 @@ fn incomplete(job: &Job, when: &str, doctor: Fix) -> Check {
         // Azure's list of jobs leaves out what a warning is about; the word alone says that something is missing.
         true => {
             let status = &job.properties.status;
-            let name = job.id.rsplit('/').next().unwrap_or_default();
+            let name = job.name();
             (
                 format!("the last backup ({when}) is {status}: some resources are missing"),
                 fix!["to see the warnings: ", az(format!("jobs {name}"))],

@@ -26,6 +26,7 @@ pub(crate) mod judge;
 pub(crate) mod locks;
 pub(crate) mod look;
 pub(crate) mod overview;
+pub(crate) mod own_assignments;
 pub(crate) mod policy;
 pub(crate) mod policy_file;
 pub(crate) mod protection;

@@ -5,6 +5,7 @@ use aksbackup_shared::command_line::{CommandLine, az, shell};
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::same;
+pub(crate) use aksbackup_shared::schema::Pause;
 use aksbackup_shared::schema::Target;
 
 use crate::arm::backups::Instance;
@@ -25,27 +26,15 @@ pub(crate) enum Protection {
     Broken,
 }
 
-/// How the protection of an instance was ended on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pause {
-    /// A schedule is suspended.
-    Suspended,
-    /// Protection is stopped, and the recovery points stay.
-    Stopped,
-    /// The instance is soft-deleted, or about to be.
-    Deleted,
-}
-
 /// Returns how the protection of an instance was ended on purpose; `None` if it wasn't.
 pub(crate) fn pause(instance: &Instance) -> Option<Pause> {
-    match instance.protection() {
-        "ProtectionStopped" => Some(Pause::Stopped),
-        "SoftDeleted" | "SoftDeleting" => Some(Pause::Deleted),
-        // Azure says `BackupsSuspended`; the definitions of its API have `BackupSchedulesSuspended` and
-        // `RetentionSchedulesSuspended`.
-        state if state.ends_with("Suspended") => Some(Pause::Suspended),
-        _ => None,
-    }
+    Pause::of(instance.protection())
+}
+
+/// Whether Azure still works on an instance, so that it refuses other requests.
+pub(crate) fn is_changing(instance: &Instance) -> bool {
+    let leaves = ["SoftDeleting", "Deleting", "StoppingProtection"].contains(&instance.protection());
+    leaves || of(instance) == Protection::Changing
 }
 
 /// Returns the instance that a target means: the one of its name, else the first. Microsoft: a cluster can have several backup

@@ -346,7 +346,7 @@ pub(crate) fn restores(jobs: Vec<Job>, instance: &ResourceId) -> Vec<Job> {
 pub(crate) fn must_be_free(restores: &[Job], now: Timestamp) -> Outcome<()> {
     let running = restores.iter().find(|job| job.state() == JobState::Running);
     if let Some(job) = running {
-        let name = job.id.rsplit('/').next().unwrap_or_default();
+        let name = job.name();
         return Failure::failed(format!(
             "another restore is running: job {name}, {}",
             job.properties.status

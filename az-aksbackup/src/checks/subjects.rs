@@ -151,9 +151,24 @@ pub(crate) fn free_name(wish: &Wish, issuer: &IssuerUrl, credentials: &[Federate
     if !taken(&wish.name) && wish.name.parse::<FederatedCredentialName>().is_ok() {
         return wish.name.clone();
     }
+    hashed(wish, issuer)
+}
+
+fn hashed(wish: &Wish, issuer: &IssuerUrl) -> String {
     let pair = format!("{issuer} {}", wish.subject);
     let hash = Uuid::new_v5(&Uuid::NAMESPACE_URL, pair.as_bytes()).simple().to_string();
     format!("{}-{}", wish.name, &hash[..8])
+}
+
+/// Whether the credential is as `prepare` creates it, its name included: for a service account of the extension in the cluster with this
+/// issuer.
+pub(crate) fn is_as_created(own: &FederatedCredential, issuer: &IssuerUrl, cloud: &str) -> bool {
+    let Ok(account) = service_account(&own.properties.subject) else {
+        return false;
+    };
+    let wish = wish(&account);
+    let named = [wish.name.clone(), hashed(&wish, issuer)].contains(&own.name);
+    named && own.properties.issuer == issuer.as_str() && own.has_audience(cloud)
 }
 
 #[cfg(test)]
@@ -209,6 +224,36 @@ mod tests {
         ] {
             assert!(wanted(&State::default(), &[bad.to_owned()]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_credential_is_as_created_only_if_nothing_in_it_differs() {
+        let issuer = "https://oidc.example/".parse().unwrap();
+        let is_own = |name: &str, issuer_of: &str, subject: &str, audience: &str| {
+            let own = json!({ "name": name, "properties": { "issuer": issuer_of, "subject": subject,
+                "audiences": [audience] } });
+            is_as_created(&serde_json::from_value(own).unwrap(), &issuer, "AzureCloud")
+        };
+        let (subject, audience) = (
+            "system:serviceaccount:dataprotection-microsoft:more",
+            "api://AzureADTokenExchange",
+        );
+        assert!(is_own("sa-more", issuer.as_str(), subject, audience));
+        assert!(is_own(
+            &hashed(&wish("more"), &issuer),
+            issuer.as_str(),
+            subject,
+            audience
+        ));
+        assert!(!is_own("sa-other", issuer.as_str(), subject, audience));
+        assert!(!is_own("sa-more", "https://other.example/", subject, audience));
+        assert!(!is_own(
+            "sa-more",
+            issuer.as_str(),
+            "system:serviceaccount:kube-system:more",
+            audience
+        ));
+        assert!(!is_own("sa-more", issuer.as_str(), subject, "api://other"));
     }
 
     #[test]

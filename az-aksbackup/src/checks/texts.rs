@@ -141,7 +141,7 @@ fn failed_jobs(view: &View) -> Vec<Text> {
 }
 
 fn of_job(job: &Job, changed: Option<Timestamp>) -> Vec<Text> {
-    let object = format!("backup job {}", job.id.rsplit('/').next().unwrap_or_default());
+    let object = format!("backup job {}", job.name());
     let at = job.properties.end_time.or(job.properties.start_time);
     let warnings = job
         .properties

@@ -82,7 +82,7 @@ async fn examined(cli: &Cli, subject: &Subject, reader: &Reader) -> Outcome<Exam
 fn diagnosed(subject: &Subject, checks: Vec<Check>, words: &[Text], issuer: Option<String>) -> Examination {
     let mut own = subject.examination("doctor", checks, issuer);
     own.findings = diagnose(&own.checks, words);
-    own
+    own.naming_cluster(subject.state.target.as_ref())
 }
 
 /// Who cannot sign in, or may read nothing, sees nothing; but Entra or Azure has said why.

@@ -105,7 +105,7 @@ fn line(console: &Console, job: &Job) -> String {
     let status = console.paint(tone(job), &properties.status);
     format!(
         "{:<36}  {operation:<12}  {started:<16}  {:<7}  {status}",
-        name(job),
+        job.name(),
         took(job)
     )
 }
@@ -123,7 +123,7 @@ fn show(console: &Console, format: Format, job: &Job) -> Exit {
             console.result(&format!("{title:<10} {text}"));
         }
     };
-    row("job", name(job));
+    row("job", job.name());
     row("status", &console.paint(tone(job), &properties.status));
     row(
         "operation",
@@ -158,7 +158,7 @@ fn machine(job: &Job) -> Value {
         .collect();
     json!({
         "id": job.id,
-        "name": name(job),
+        "name": job.name(),
         "status": properties.status,
         "operation": properties.operation_category,
         "instance": properties.backup_instance_id,
@@ -169,10 +169,6 @@ fn machine(job: &Job) -> Value {
         "warnings": job.warnings(),
         "errors": errors,
     })
-}
-
-fn name(job: &Job) -> &str {
-    job.id.rsplit('/').next().unwrap_or_default()
 }
 
 fn minute(time: Timestamp) -> String {

@@ -84,6 +84,9 @@ pub(crate) async fn run(cli: &Cli, args: &ListArgs) -> Outcome<Exit> {
     if args.all_subscriptions && cli.azure.subscription.is_some() {
         return Failure::usage("--all-subscriptions and --subscription exclude each other").err();
     }
+    if let Some(file) = &args.metrics {
+        file.out(&cli.common.state).check()?;
+    }
     let console = cli.common.console();
     let reader = session::sign_in(cli, &console, None).await?;
     let scope = scope(&reader, cli.azure.subscription.as_deref(), args.all_subscriptions).await?;
@@ -101,7 +104,7 @@ pub(crate) async fn run(cli: &Cli, args: &ListArgs) -> Outcome<Exit> {
     listed.sort_by_cached_key(|own| order(&own.overview));
     let exit = exit(args.check, &listed, &found.unread);
     if let Some(file) = &args.metrics {
-        metrics::of(&listed, found.unread.len(), now).write(file)?;
+        metrics::of(&listed, found.unread.len(), now).write(file, &cli.common.state)?;
     }
     if cli.common.output.is_document() {
         console.document(&document::of(&scope, &source, now, &listed, &found.unread, exit));

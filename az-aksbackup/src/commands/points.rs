@@ -29,7 +29,7 @@ use crate::target_ids;
 pub(crate) async fn run(cli: &Cli, args: &PointsArgs) -> Outcome<Exit> {
     let subject = Subject::of(cli, &args.cluster).await?;
     let reader = subject.sign_in(cli).await?;
-    let instance = instance(&reader, &subject).await?;
+    let (instance, others) = instance(&reader, &subject).await?;
     let id = place(&instance);
     let mut all = newest_first(recovery_points::of_instance(&reader, &id).await?);
     if let Some(at) = args.at {
@@ -46,9 +46,12 @@ pub(crate) async fn run(cli: &Cli, args: &PointsArgs) -> Outcome<Exit> {
         let points: Vec<Value> = all.iter().map(|own| machine(own, now)).collect();
         console.document(&document(json!({
             "command": "points", "exit": Exit::Done, "cluster": subject.cluster, "instance": id, "points": points,
-            "left_out": found - all.len(),
+            "left_out": found - all.len(), "other_instances": others.iter().map(place).collect::<Vec<_>>(),
         })));
         return Ok(Exit::Done);
+    }
+    for line in introduction(&instance, &others) {
+        console.say(line);
     }
     show(&console, &instance, &all, now);
     if found > all.len() {
@@ -60,20 +63,36 @@ pub(crate) async fn run(cli: &Cli, args: &PointsArgs) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-/// Returns the backup instance of the cluster.
+/// What is listed: without a state file no one has named the vault, and a cluster can have instances in several.
+fn introduction(own: &Instance, others: &[Instance]) -> Vec<String> {
+    let mut lines = vec![format!("Recovery points of {}", protection::in_vault(own))];
+    lines.extend(others.iter().map(|own| {
+        format!(
+            "not listed: those of {}, which protects the cluster as well ({})",
+            protection::in_vault(own),
+            own.protection()
+        )
+    }));
+    lines
+}
+
+/// Returns the backup instance of the cluster, and the others that it has.
 ///
 /// # Errors
 /// Exit 3: there is none, or it was deleted.
-async fn instance(reader: &Reader, subject: &Subject) -> Outcome<Instance> {
-    let all = backups::of_cluster(reader, &subject.cluster).await?;
+async fn instance(reader: &Reader, subject: &Subject) -> Outcome<(Instance, Vec<Instance>)> {
+    let mut all = backups::of_cluster(reader, &subject.cluster).await?;
     let target = subject.state.target.as_ref();
     let own = match target {
         Some(target) => protection::chosen(target, &all).cloned(),
-        None => overview::foremost(all),
+        None => overview::foremost(all.clone()),
     };
     match own {
         Some(own) if protection::pause(&own) == Some(Pause::Deleted) => Err(Box::new(deleted(&own))),
-        Some(own) => Ok(own),
+        Some(own) => {
+            all.retain(|other| other.id != own.id);
+            Ok((own, all))
+        }
         None => {
             let gone = match target {
                 Some(target) => {

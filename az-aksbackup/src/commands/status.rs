@@ -4,7 +4,7 @@ use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::guide::Person;
+use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::runner::look;
 use aksbackup_shared::runner::session::Session;
@@ -12,12 +12,14 @@ use aksbackup_shared::schema::{CloudTables, State};
 use aksbackup_shared::status::{self, Row, Seen, Shown, Standing};
 use aksbackup_shared::step::Turn;
 
+use crate::arm::backups;
+use crate::arm::client::Reader;
 use crate::cli::Cli;
 use crate::commands::examined::{OR_NAME_IT, Subject};
 use crate::commands::flags::StatusFlags;
 use crate::commands::{init, options, session};
-use crate::guide;
 use crate::platform::Azure;
+use crate::{guide, target_ids};
 
 /// Shows the status table; writes nothing, neither Azure nor the file.
 ///
@@ -134,5 +136,30 @@ pub(crate) async fn seen_by(cli: &Cli, session: &Session<Azure>, recorded: &Stat
     session.console.clear();
     report.in_time()?;
     let (report, state) = (&report, &session.state());
-    Ok(status::rows(recorded, Some(&Seen { report, state })))
+    let mut rows = status::rows(recorded, Some(&Seen { report, state }));
+    with_deleted(&session.reader, state, &mut rows).await;
+    Ok(rows)
+}
+
+/// Names the soft-deleted backup instance of a cluster that no instance protects: after its last date, it can't be restored.
+async fn with_deleted(reader: &Reader, state: &State, rows: &mut [Row]) {
+    let open = |own: &&mut Row| own.step == StepName::BackupInstance && own.standing != Standing::Done;
+    let (Some(row), Some(target)) = (rows.iter_mut().find(open), &state.target) else {
+        return;
+    };
+    let vault = target_ids::vault(target);
+    // It is an addition: where it can't be read, the table stays as it is.
+    let Ok(deleted) = backups::deleted(reader, &vault, &target.cluster).await else {
+        return;
+    };
+    if let Some(own) = deleted.first().filter(|_| !row.evidence.contains("undelete")) {
+        let until = own.purged_on().map(|day| format!(" until {day}")).unwrap_or_default();
+        let evidence = std::mem::take(&mut row.evidence);
+        row.evidence = format!(
+            "{evidence}{}instance {} is soft-deleted{until}; to restore it: {}",
+            if evidence.is_empty() { "" } else { "; " },
+            own.id.name(),
+            az("undelete")
+        );
+    }
 }

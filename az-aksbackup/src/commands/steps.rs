@@ -10,8 +10,8 @@ use aksbackup_shared::runner::saved::{self, Basis};
 use aksbackup_shared::runner::session::{Consent, Session};
 use aksbackup_shared::runner::{Guided, conclude, plan, run};
 use aksbackup_shared::schema::CloudTables;
+use aksbackup_shared::state::OutFile;
 use aksbackup_shared::state::remembered::Remembered;
-use aksbackup_shared::state::write_file;
 use aksbackup_shared::status;
 use serde_json::Value;
 
@@ -134,6 +134,9 @@ pub(crate) async fn run_planned(
     mut steps: Vec<Box<dyn Guided<Azure>>>,
     plan_of: Plan<'_>,
 ) -> Outcome<Exit> {
+    if let Plan::Saved(path) = &plan_of {
+        out(cli, path).may_replace(&cli.common.console(), cli.common.yes)?;
+    }
     let mut session = session::open(cli, !dry_run).await?;
     let basis = match plan_of {
         Plan::Shown => None,
@@ -153,14 +156,18 @@ pub(crate) async fn run_planned(
         false => run(&mut steps, &session).await?,
     };
     if let (Plan::Saved(path), Some(basis)) = (&plan_of, &basis) {
-        save(&session, path, basis, &report)?;
+        save(&session, out(cli, path), basis, &report)?;
+    }
+    if let Some(target) = &session.state().target {
+        report.name_cluster(target);
     }
     // A plan that was begun is stale: the command itself continues.
     report.advise(&az(match plan_of {
         Plan::Expected(..) => command.to_owned(),
         Plan::Shown | Plan::Saved(_) => words,
     }));
-    let next = status::next(&session.state()).filter(|_| trust.continues());
+    // A restore isn't part of the guide: whether protection that was stopped on purpose is resumed has nothing to do with it.
+    let next = status::next(&session.state()).filter(|_| trust.continues() && command != "restore");
     Ok(conclude(
         &session.console,
         cli.common.output,
@@ -183,16 +190,26 @@ fn basis(cli: &Cli, command: &str) -> Outcome<Basis> {
     })
 }
 
+/// The file of a plan.
+fn out<'a>(cli: &'a Cli, path: &'a Path) -> OutFile<'a> {
+    OutFile {
+        path,
+        flag: "--plan-out",
+        state: &cli.common.state,
+    }
+}
+
 /// Saves the plan of a dry run. One with a failure in it could not be applied.
-fn save(session: &Session<Azure>, path: &Path, basis: &Basis, report: &Report) -> Outcome<()> {
+fn save(session: &Session<Azure>, file: OutFile<'_>, basis: &Basis, report: &Report) -> Outcome<()> {
+    let path = file.path.display();
     if report.has_failed() {
         session
             .console
-            .say(format!("the plan was not saved in {}: a step failed", path.display()));
+            .say(format!("the plan was not saved in {path}: a step failed"));
         return Ok(());
     }
-    write_file(path, &format!("{:#}\n", saved::plan(basis, report)), "--plan-out")?;
-    session.console.say(format!("saved the plan to {}", path.display()));
+    file.write(&format!("{:#}\n", saved::plan(basis, report)))?;
+    session.console.say(format!("saved the plan to {path}"));
     Ok(())
 }
 

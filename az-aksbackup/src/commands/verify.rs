@@ -61,7 +61,8 @@ impl Look for Sight {
         let checks = before::checks(&before);
         let view = before.view;
         not_blind(&view)?;
-        Ok(self.subject.examination("verify", checks, issuer(&view)))
+        let own = self.subject.examination("verify", checks, issuer(&view));
+        Ok(own.naming_cluster(self.subject.state.target.as_ref()))
     }
 
     /// Azure does not tell of changes: it is asked again, as often as for an operation that takes long.

@@ -308,8 +308,16 @@ pub(crate) fn in_full(target: &Target, subscription: &str) -> Vec<String> {
         vault,
         of("storage account", &target_ids::account(target)),
         format!("{:<24} {snapshots}", "snapshot resource group"),
-        format!("{:<24} {subscription:?} ({})", "subscription", target.subscription),
+        format!("{:<24} {}", "subscription", named(subscription, target)),
     ]
+}
+
+/// The subscription with its name, if that is known.
+fn named(subscription: &str, target: &Target) -> String {
+    match subscription.is_empty() {
+        true => target.subscription.to_string(),
+        false => format!("{subscription:?} ({})", target.subscription),
+    }
 }
 
 /// The name of a resource group, with the numbers of the letters that can look like others: `асе` can be read as `ace`.

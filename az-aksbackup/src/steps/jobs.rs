@@ -161,7 +161,7 @@ mod tests {
     fn picked(jobs: Vec<Job>, intended: Option<&str>, recorded: Option<&str>) -> Option<String> {
         let intended = intended.map(|at| at.parse().unwrap());
         let job = pick(jobs, &target_ids::instance(&example()), intended, recorded)?;
-        Some(job.id.rsplit('/').next().unwrap().to_owned())
+        Some(job.name().to_owned())
     }
 
     #[test]

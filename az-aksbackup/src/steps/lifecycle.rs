@@ -292,7 +292,7 @@ impl Lifecycle {
     fn of_deleted(&self, seen: &Seen, own: &Instance) -> Outcome<Decision<InstanceAct>> {
         match self.wanted {
             // Azure is at it.
-            _ if own.protection() == "SoftDeleting" => Ok(Decision::Wait(Wait::for_(format!(
+            _ if protection::is_changing(own) => Ok(Decision::Wait(Wait::for_(format!(
                 "backup instance {}: {}",
                 own.id.name(),
                 own.protection()
@@ -371,7 +371,7 @@ async fn running(reader: &Reader, vault: &ResourceId, target: &Target) -> Outcom
     let jobs = Sight::of(backups::jobs(reader, vault).await.map(Some))?;
     let goes_on = |job: &&Job| job.is_of(&target.cluster) && job.is_backup() && job.state() == JobState::Running;
     let job = jobs.here().into_iter().flatten().find(goes_on);
-    Ok(job.map(|job| job.id.rsplit('/').next().unwrap_or_default().to_owned()))
+    Ok(job.map(|job| job.name().to_owned()))
 }
 
 #[cfg(test)]

@@ -288,20 +288,16 @@ impl Restore {
             ),
             None => String::new(),
         };
-        format!("restore job {}{earlier}: {}", name(job), job.properties.status)
+        format!("restore job {}{earlier}: {}", job.name(), job.properties.status)
     }
 
     fn failed(&self, job: &Job) -> Failure {
-        let failure = Failure::failed(format!("restore job {} is {}", name(job), job.properties.status));
+        let failure = Failure::failed(format!("restore job {} is {}", job.name(), job.properties.status));
         UserError::explain(&job.errors(), failure)
             .because("some resources might have been restored")
-            .hint(fix!["to see all details of the job: ", az("jobs").with(name(job))])
+            .hint(fix!["to see all details of the job: ", az("jobs").with(job.name())])
             .hint(fix!["when the cause is fixed: ", az(self.options.words())])
     }
-}
-
-fn name(job: &Job) -> &str {
-    job.id.rsplit('/').next().unwrap_or_default()
 }
 
 /// Something isn't restored: that is never what was requested.
@@ -314,6 +310,6 @@ fn incomplete(job: &Job) -> Drift {
     Drift {
         deviation: Deviation::Incomplete,
         differences,
-        hints: vec![fix!["check what is missing: ", az("jobs").with(name(job))]],
+        hints: vec![fix!["check what is missing: ", az("jobs").with(job.name())]],
     }
 }

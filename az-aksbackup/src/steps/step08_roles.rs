@@ -150,13 +150,17 @@ impl Step for Roles {
         if self.options.confirm.confirms(&seen.target)? {
             return Ok(Decision::Change(missing));
         }
-        let failure = confirm::unconfirmed("grant", "gives access to");
         if !self.options.in_passing {
-            return failure.err();
+            return confirm::unconfirmed("grant", "gives access to").err();
         }
         let turn = Turn {
             who: Person::SubscriptionOwner,
-            why: failure.what,
+            why: format!(
+                "{} of {} role assignments are missing, and roles are assigned only on resources that you name by flags or confirm \
+                 at the prompt",
+                missing.len(),
+                checked.len()
+            ),
             command: self.command(),
             right: missing.first().map(|own| own.note().right),
             also: Vec::new(),

@@ -180,7 +180,7 @@ impl Step for Backup {
         match job.state() {
             JobState::Running => Ok(Decision::Wait(Wait::for_(format!(
                 "backup job {}: {}",
-                name(job),
+                job.name(),
                 job.properties.status
             )))),
             JobState::Completed if job.is_incomplete() => Ok(Decision::Differs(evidence(job), incomplete(job))),
@@ -294,12 +294,8 @@ fn recorded(state: &State, target: &Target) -> Option<Protected> {
     (id == *claim).then_some(Protected { id, policy })
 }
 
-fn name(job: &Job) -> &str {
-    job.id.rsplit('/').next().unwrap_or_default()
-}
-
 fn evidence(job: &Job) -> String {
-    format!("backup job {}: {}", name(job), job.properties.status)
+    format!("backup job {}: {}", job.name(), job.properties.status)
 }
 
 /// A recovery point exists, and something is missing in it: that is never a backup as it was requested.
@@ -309,7 +305,7 @@ fn incomplete(job: &Job) -> Drift {
         true => vec!["the recovery point might lack resources of the cluster".to_owned()],
         false => warnings,
     };
-    let hint = fix!["check what is missing: ", az("jobs").with(name(job))];
+    let hint = fix!["check what is missing: ", az("jobs").with(job.name())];
     Drift {
         deviation: Deviation::Incomplete,
         differences,
@@ -324,10 +320,10 @@ fn failed(job: &Job) -> Failure {
         .as_ref()
         .map(UserError::all)
         .unwrap_or_default();
-    let failure = Failure::failed(format!("backup job {} is {}", name(job), job.properties.status));
+    let failure = Failure::failed(format!("backup job {} is {}", job.name(), job.properties.status));
     UserError::explain(&errors, failure)
         .hint(fix!["when the cause is fixed: ", az("backup")])
-        .hint(fix!["to see its details: ", az("jobs").with(name(job))])
+        .hint(fix!["to see its details: ", az("jobs").with(job.name())])
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::cli::{Cli, ConfigureArgs, DoctorFlags, DryRun, DryRunArgs};
 use crate::cluster::client::Reader;
 use crate::cluster::neighbours::SYSTEM;
 use crate::cluster::tails::{Line, Source};
-use crate::commands::looking::{WARNINGS, examined, look, not_blind, of_checks};
+use crate::commands::looking::{WARNINGS, examined, look, named, not_blind, of_checks};
 use crate::commands::{configure, session};
 
 mod contact;
@@ -89,7 +89,7 @@ pub(crate) async fn examine(cli: &Cli, reader: &Reader, state: &State) -> Outcom
     }
     let mut own = examined("doctor", &sight, state);
     own.findings = diagnose(&own.checks, &all);
-    Ok(own)
+    Ok(named(own, state))
 }
 
 /// The logs that `doctor` reads, each with its newest lines, without secrets. What can't be read is left out.

@@ -113,7 +113,7 @@ pub(crate) fn of_checks(command: &str, mut checks: Vec<Check>, issuer: Option<St
         check.evidence = check.evidence.iter().map(|fact| mask(fact)).collect();
     }
     let cluster = state.target.as_ref().map(|target| target.cluster.to_string());
-    Examination {
+    let own = Examination {
         command: command.to_owned(),
         program: Program::Kubectl,
         at: Timestamp::now(),
@@ -121,8 +121,17 @@ pub(crate) fn of_checks(command: &str, mut checks: Vec<Check>, issuer: Option<St
         cluster,
         checks,
         findings: Vec::new(),
+    };
+    named(own.ordered(), state)
+}
+
+/// The document with the cluster's name in its commands, if it is the cluster of the state file.
+pub(crate) fn named(own: Examination, state: &State) -> Examination {
+    let known = state.cloud.prerequisites.as_ref().map(|table| table.issuer.as_str());
+    match own.issuer.is_some() && own.issuer.as_deref() == known {
+        true => own.naming_cluster(state.target.as_ref()),
+        false => own,
     }
-    .ordered()
 }
 
 /// Refuses an examination that saw nothing at all, with every right that is missing.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::args::known;
 use crate::chain::args::FailOn;
 use crate::chain::check::{Check, Verdict};
 use crate::chain::finding::{Finding, Joint};
@@ -14,8 +15,9 @@ use crate::command_line::{az, kubectl};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
-use crate::ids::same;
+use crate::ids::{ResourceId, same};
 use crate::program::Program;
+use crate::schema::Target;
 use crate::{process, regular};
 
 /// The largest document that is read from a file, in bytes.
@@ -91,6 +93,23 @@ impl Examination {
     #[must_use]
     pub fn is_blind(&self) -> bool {
         self.checks.iter().all(|check| check.verdict == Verdict::Unknown)
+    }
+
+    /// Fills in the cluster where a command of a hint or of the catalog has placeholders for it, and the name of its extension if that is
+    /// another than Azure's.
+    #[must_use]
+    pub fn naming_cluster(mut self, target: Option<&Target>) -> Self {
+        let Some(cluster) = self.cluster.as_ref().and_then(|id| id.parse::<ResourceId>().ok()) else {
+            return self;
+        };
+        let known = known(&cluster, target);
+        let hints = self.checks.iter_mut().filter_map(|check| check.hint.as_mut());
+        let fixes = self
+            .findings
+            .iter_mut()
+            .flat_map(|own| own.hint.iter_mut().chain([&mut own.fix]));
+        hints.chain(fixes).for_each(|own| own.fill(&known));
+        self
     }
 
     /// Puts the checks into the order of the chain.

@@ -15,21 +15,23 @@ const VERIFIED: (&str, &str) = (
     "When the checks ran, in seconds since 1970.",
 );
 
-/// Returns what was seen of a cluster. `state` is the path of the state file, which names a cluster whose Azure ID isn't known.
-pub(super) fn of(own: &Examination, state: &str) -> Metrics {
+/// Returns what was seen of a cluster. `state` is the path of its state file, where there is one.
+pub(super) fn of(own: &Examination, state: Option<&str>) -> Metrics {
     let mut metrics = Metrics::default();
     add(&mut metrics, own, state);
     metrics
 }
 
 /// Adds what was seen of a cluster to the metrics of several.
-pub fn add(metrics: &mut Metrics, own: &Examination, state: &str) {
-    let cluster = own.cluster.as_deref().unwrap_or_default();
-    let all = [
-        ("cluster", cluster),
+pub fn add(metrics: &mut Metrics, own: &Examination, state: Option<&str>) {
+    let all: Vec<(&'static str, &str)> = [
+        ("cluster", own.cluster.as_deref()),
         ("state_file", state),
-        ("side", own.program.side()),
-    ];
+        ("side", Some(own.program.side())),
+    ]
+    .into_iter()
+    .filter_map(|(label, value)| Some((label, value?)))
+    .collect();
     // A check that was made of several objects counts by the worst of them: labels must not repeat.
     let mut worst = BTreeMap::new();
     for check in &own.checks {
@@ -79,14 +81,15 @@ mod tests {
             checks: vec![role(Verdict::Warning), role(Verdict::Error), role(Verdict::Ok)],
             findings: Vec::new(),
         };
-        let all = of(&own, "a.toml").to_string();
+        let all = of(&own, Some("/a.toml")).to_string();
         let samples: Vec<&str> = all.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(
             samples,
             [
-                "aksbackup_check{cluster=\"/c\",state_file=\"a.toml\",side=\"cloud\",link=\"vault\",check=\"roles\"} 3",
-                "aksbackup_verified_timestamp_seconds{cluster=\"/c\",state_file=\"a.toml\",side=\"cloud\"} 1767312000",
+                "aksbackup_check{cluster=\"/c\",state_file=\"/a.toml\",side=\"cloud\",link=\"vault\",check=\"roles\"} 3",
+                "aksbackup_verified_timestamp_seconds{cluster=\"/c\",state_file=\"/a.toml\",side=\"cloud\"} 1767312000",
             ]
         );
+        assert!(!of(&own, None).to_string().contains("state_file"));
     }
 }

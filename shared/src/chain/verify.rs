@@ -43,6 +43,9 @@ pub async fn verify<L: Look>(
     if args.watch && common.output.is_document() {
         return Failure::usage("--watch can't be combined with --output, which prints one document at the end").err();
     }
+    if let Some(file) = &args.metrics {
+        file.out(&common.state).check()?;
+    }
     let verify = Verify {
         common,
         args,
@@ -73,6 +76,11 @@ impl<L: Look> Verify<'_, L> {
     fn tell(&self, own: &Examination, exit: Exit) -> Outcome<Exit> {
         let (console, state) = (self.common.console(), &self.common.state);
         let other = exchange::other(&console, own, &self.args.examine, state, self.look.state())?;
+        // A failure prints a document of its own: there must not be one before it.
+        self.measure(own)?;
+        if self.args.examine.save {
+            exchange::save(own, state, &own.document(exit, None))?;
+        }
         match self.common.output {
             Format::Json | Format::Yaml => {
                 console.document(&own.document(exit, other.as_ref().map(|other| (other, None))));
@@ -82,19 +90,19 @@ impl<L: Look> Verify<'_, L> {
                 console.text(&show::verdict(&own.checks, self.look.well()));
             }
         }
-        self.measure(own)?;
-        if self.args.examine.save {
-            exchange::save(own, state, &own.document(exit, None))?;
-        }
         Ok(exit)
     }
 
     /// Writes the metrics of what was seen, where a file is named for them.
     fn measure(&self, own: &Examination) -> Outcome<()> {
-        match &self.args.metrics {
-            Some(file) => metrics::of(own, &self.common.state.display().to_string()).write(file),
-            None => Ok(()),
-        }
+        let Some(file) = &self.args.metrics else {
+            return Ok(());
+        };
+        // Alerts are read elsewhere: only a whole path leads to the file there, and only if it is the file of this cluster.
+        let state = &self.common.state;
+        let named = std::path::absolute(state).unwrap_or_else(|_| state.clone());
+        let named = self.look.state().target.is_some().then(|| named.display().to_string());
+        metrics::of(own, named.as_deref()).write(file, state)
     }
 
     /// Looks until there is no finding.

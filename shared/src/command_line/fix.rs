@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::command_line::{CommandLine, az, kubectl, shell};
+use crate::command_line::{CommandLine, Known, az, kubectl, shell};
 use crate::program::Program;
 
 /// A part of a [`Fix`].
@@ -76,6 +76,15 @@ impl Fix {
             Part::Permission(permission) => Some(permission.as_str()),
             Part::Words(_) | Part::Command(_) => None,
         })
+    }
+
+    /// Fills in the cluster in those of its commands that have placeholders for it.
+    pub fn fill(&mut self, known: &Known) {
+        for part in &mut self.0 {
+            if let Part::Command(line) = part {
+                line.fill(known);
+            }
+        }
     }
 
     /// Puts another command in the place of `old`.
@@ -269,5 +278,25 @@ mod tests {
         assert_eq!(long.split().1, None);
         assert_eq!(long.first_command(), Some(&az("doctor")));
         assert_eq!(long.to_string(), "see az aksbackup doctor; then: az aksbackup grant");
+    }
+    #[test]
+    fn only_a_command_about_the_cluster_is_filled_in() {
+        let known = Known {
+            values: vec![("CLUSTER", "aks".into()), ("GROUP", "'rg (1)'".into())],
+            flags: " --subscription s".into(),
+        };
+        let mut fix = fix![
+            "repair it: ",
+            shell("az aks update --resource-group GROUP --name CLUSTER"),
+            " or ",
+            shell("az lock list --resource-group GROUP"),
+            az("init -g GROUP -n CLUSTER")
+        ];
+        fix.fill(&known);
+        assert_eq!(
+            fix.to_string(),
+            "repair it: az aks update --resource-group 'rg (1)' --name aks --subscription s or az lock list \
+             --resource-group GROUPaz aksbackup init -g GROUP -n CLUSTER"
+        );
     }
 }

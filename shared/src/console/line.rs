@@ -87,6 +87,12 @@ pub(super) fn fit(text: &str, painted: bool) -> String {
     harmless(&mask(text), painted).into_owned()
 }
 
+/// Returns the text as a console without color prints it.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    fit(text, false)
+}
+
 /// The text with every such character spelt out as JSON would, so that it does nothing. The program's own colours stay
 /// where there are any.
 fn harmless(text: &str, painted: bool) -> Cow<'_, str> {

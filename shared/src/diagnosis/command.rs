@@ -81,15 +81,16 @@ pub fn conclude_as(
         let joint = joint(own, &other);
         (other, joint)
     });
+    // A failure prints a document of its own: there must not be one before it.
+    if args.examine.save {
+        exchange::save(own, &common.state, &own.document(exit, None))?;
+    }
     match common.output {
         Format::Json | Format::Yaml => {
             let with = with.as_ref().map(|(other, joint)| (other, Some(joint.as_slice())));
             console.document(&own.document(exit, with));
         }
         Format::Text => show::findings(&console, own, with.as_ref()),
-    }
-    if args.examine.save {
-        exchange::save(own, &common.state, &own.document(exit, None))?;
     }
     Ok(exit)
 }

@@ -19,8 +19,8 @@ use crate::report::bundle::{self, BundleFile};
 use crate::report::views::Look;
 use crate::report::{html, machine, markdown};
 use crate::schema::State;
+use crate::state::OutFile;
 use crate::state::store::DEFAULT_NAME;
-use crate::state::write_file;
 use crate::status::Row;
 
 /// How the page is written.
@@ -81,6 +81,9 @@ pub fn run(
     own: Own,
 ) -> Outcome<Exit> {
     let (state, digest) = file;
+    if let Some(path) = &args.out {
+        out(common, path).check()?;
+    }
     let looks = looks(common, args, state, own.program, own.seen)?;
     let name = common.state.file_name();
     let name = name.map_or_else(|| DEFAULT_NAME.to_owned(), |name| name.to_string_lossy().into_owned());
@@ -119,11 +122,19 @@ pub fn run(
     match &args.out {
         None => console.result(&text),
         Some(path) => {
-            write_file(path, &text, "--out")?;
+            out(common, path).write(&text)?;
             console.say(format!("report: wrote {}", path.display()));
         }
     }
     Ok(Exit::Done)
+}
+
+fn out<'a>(common: &'a CommonArgs, path: &'a Path) -> OutFile<'a> {
+    OutFile {
+        path,
+        flag: "--out",
+        state: &common.state,
+    }
 }
 
 /// Both views, the cloud's first.

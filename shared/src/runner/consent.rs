@@ -19,8 +19,7 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
     let pending = seen.pending();
     let reduced: Vec<&String> = pending.iter().flat_map(|(_, note)| &note.reduces).collect();
     let only_reduced = !pending.is_empty() && pending.iter().all(|(_, note)| !note.reduces.is_empty());
-    let unconfirmed = session.consent.as_ref().and_then(|consent| consent.refusal.as_ref());
-    if plan.is_empty() && unconfirmed.is_none() {
+    if plan.is_empty() && refusal(session).is_none() {
         session.agreed.set(session.yes);
         return Ok(());
     }
@@ -31,10 +30,7 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
     for line in plan {
         console.say(format!("  {line}"));
     }
-    match unconfirmed {
-        Some(refusal) if session.yes || !console.can_ask() => return Err(refusal.clone()),
-        Some(_) | None => {}
-    }
+    unconfirmed(session)?;
     let by_answer = !session.yes && console.can_ask();
     if !reduced.is_empty() && !session.reduce_protection && !by_answer {
         return unagreed(reduced.iter().map(|own| own.as_str()), session).err();
@@ -62,6 +58,21 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
         (consent.keep)();
     }
     Ok(())
+}
+
+/// Refuses what the person was to confirm in advance and didn't, and can't be asked about.
+///
+/// # Errors
+/// Exit 2, with the flags that confirm it.
+pub(super) fn unconfirmed<P: Platform>(session: &Session<P>) -> Outcome<()> {
+    match refusal(session) {
+        Some(refusal) if session.yes || !session.console.can_ask() => Err(Box::new(refusal.clone())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn refusal<P: Platform>(session: &Session<P>) -> Option<&Failure> {
+    session.consent.as_ref()?.refusal.as_deref()
 }
 
 fn show_resources<P: Platform>(session: &Session<P>) {

@@ -22,6 +22,8 @@ pub(super) trait AnyStep<P: Platform> {
     fn foresee(&self, state: &State) -> Vec<ChangeNote>;
     /// See [`Step::is_watched`].
     fn is_watched(&self) -> bool;
+    /// See [`Step::unseen`].
+    fn unseen(&self, failure: &Failure) -> Option<Turn>;
     /// See [`Step::observe`].
     fn observe<'a>(&'a self, reader: &'a P::Reader, state: &'a State) -> Local<'a, Outcome<Box<dyn AnySeen<P>>>>;
 }
@@ -92,6 +94,10 @@ impl<S: Step> AnyStep<S::Platform> for Own<S> {
 
     fn is_watched(&self) -> bool {
         self.0.is_watched()
+    }
+
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        self.0.unseen(failure)
     }
 
     fn observe<'a>(

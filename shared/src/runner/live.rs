@@ -83,9 +83,12 @@ impl<P: Platform> Guided<P> for Live<P> {
                     self.view = Some(view);
                     ending
                 }
-                Err(error) => Ending::Failed {
-                    error,
-                    changed: Vec::new(),
+                Err(error) => match self.unseen(error) {
+                    Ok(turns) => Ending::Due {
+                        changes: Vec::new(),
+                        turns,
+                    },
+                    Err(error) => failed(error, Vec::new()),
                 },
             }
         })
@@ -94,10 +97,7 @@ impl<P: Platform> Guided<P> for Live<P> {
     fn act<'a>(&'a mut self, session: &'a Session<P>) -> Local<'a, Ending> {
         Box::pin(async move {
             let ending = self.pursue(session).await;
-            ending.unwrap_or_else(|error| Ending::Failed {
-                error,
-                changed: std::mem::take(&mut self.changed),
-            })
+            ending.unwrap_or_else(|error| failed(error, std::mem::take(&mut self.changed)))
         })
     }
 
@@ -119,6 +119,11 @@ impl<P: Platform> Guided<P> for Live<P> {
 }
 
 impl<P: Platform> Live<P> {
+    /// Whose turn it is after a look that failed, else the failure.
+    fn unseen(&self, error: Box<Failure>) -> Outcome<Vec<Turn>> {
+        Ok(vec![self.step.unseen(&error).ok_or(error)?])
+    }
+
     async fn glance(&mut self, session: &Session<P>) -> Outcome<View<P>> {
         let state = session.state();
         self.refused = false;
@@ -149,10 +154,7 @@ impl<P: Platform> Live<P> {
                     changes: changes.iter().map(|change| change.note()).collect(),
                     turns: turns.clone(),
                 },
-                Err(error) => Ending::Failed {
-                    error,
-                    changed: Vec::new(),
-                },
+                Err(error) => failed(error, Vec::new()),
             },
         }
     }
@@ -176,7 +178,13 @@ impl<P: Platform> Live<P> {
         loop {
             let view = match self.view.take() {
                 Some(view) => view,
-                None => self.glance(session).await?,
+                None => match self.glance(session).await {
+                    Ok(view) => view,
+                    Err(error) => {
+                        let (turns, changed) = (self.unseen(error)?, std::mem::take(&mut self.changed));
+                        return Ok(Ending::TheirTurn { changed, turns });
+                    }
+                },
             };
             match view.decision {
                 Decision::Done(evidence) => return self.done(&*view.seen, evidence, None, session).await,
@@ -355,6 +363,10 @@ impl<P: Platform> Live<P> {
             .await?;
         Ok(())
     }
+}
+
+fn failed(error: Box<Failure>, changed: Vec<ChangeNote>) -> Ending {
+    Ending::Failed { error, changed }
 }
 
 /// Follows an operation to its end.

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
+use crate::args::known;
 use crate::command_line::CommandLine;
 use crate::console::{Console, Tone, one_line};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::guide::StepName;
+use crate::schema::Target;
 use crate::step::{ChangeNote, Drift, Turn};
 
 /// How a step ended.
@@ -161,6 +163,16 @@ impl Report {
         for step in &mut self.steps {
             if let Ending::Failed { error, .. } = &mut step.ending {
                 error.advise(command);
+            }
+        }
+    }
+
+    /// Fills in the cluster where a hint has placeholders for it, as the fixes of the catalog have.
+    pub fn name_cluster(&mut self, target: &Target) {
+        let known = known(&target.cluster, Some(target));
+        for step in &mut self.steps {
+            if let Ending::Failed { error, .. } = &mut step.ending {
+                error.hints.iter_mut().for_each(|hint| hint.fill(&known));
             }
         }
     }

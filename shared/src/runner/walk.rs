@@ -8,7 +8,7 @@ use futures::stream::FuturesUnordered;
 use crate::console::Tone;
 use crate::failure::Outcome;
 use crate::guide::StepName;
-use crate::runner::consent::agree;
+use crate::runner::consent::{agree, unconfirmed};
 use crate::runner::live::Guided;
 use crate::runner::prospects::Prospect;
 use crate::runner::report::{Ending, Report, StepReport};
@@ -54,19 +54,27 @@ pub async fn plan<P: Platform>(steps: &mut [Box<dyn Guided<P>>], session: &Sessi
 /// The person said no, or could not be asked; or something else was expected. What goes wrong in a step is in the report.
 pub async fn run<P: Platform>(steps: &mut [Box<dyn Guided<P>>], session: &Session<P>) -> Outcome<Report> {
     let seen = plan(steps, session).await;
-    if let Some(expected) = &session.expected {
-        expected(&seen)?;
-    }
-    let failed = seen
+    let failures: Vec<StepName> = seen
         .steps
         .iter()
-        .any(|step| matches!(step.ending, Ending::Failed { .. }) && step.step == StepName::Preflight);
+        .filter(|step| matches!(step.ending, Ending::Failed { .. }))
+        .map(|step| step.step)
+        .collect();
+    let failed = failures.contains(&StepName::Preflight);
     // What can't be done as things are is told before anything is changed: some changes can't be taken back.
-    let refused: Vec<StepName> = steps
+    let mut refused: Vec<StepName> = steps
         .iter()
         .filter(|step| step.is_refused())
         .map(|step| step.name())
         .collect();
+    if let Some(expected) = session.expected.as_ref().filter(|_| !failed) {
+        unconfirmed(session)?;
+        match failures.is_empty() {
+            true => expected(&seen)?,
+            // A plan has no failure in it: what failed is told, and says more than that the plan differs.
+            false => refused.extend(failures),
+        }
+    }
     let failed = failed || !refused.is_empty();
     let to_do = seen.steps.iter().any(|step| match &step.ending {
         Ending::Due { changes, .. } => !changes.is_empty(),

@@ -275,7 +275,33 @@ impl InstanceTable {
     /// Returns whether protection was suspended or stopped on purpose.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.protection == "ProtectionStopped" || self.protection.ends_with("Suspended")
+        matches!(Pause::of(&self.protection), Some(Pause::Suspended | Pause::Stopped))
+    }
+}
+
+/// How the protection of an instance was ended on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// A schedule is suspended.
+    Suspended,
+    /// Protection is stopped, and the recovery points stay.
+    Stopped,
+    /// The instance is soft-deleted, or about to be.
+    Deleted,
+}
+
+impl Pause {
+    /// Reads Azure's word; `None` if protection wasn't ended.
+    #[must_use]
+    pub fn of(state: &str) -> Option<Self> {
+        match state {
+            "ProtectionStopped" => Some(Self::Stopped),
+            "SoftDeleted" | "SoftDeleting" => Some(Self::Deleted),
+            // Azure says `BackupsSuspended`; the definitions of its API have `BackupSchedulesSuspended` and
+            // `RetentionSchedulesSuspended`.
+            state if state.ends_with("Suspended") => Some(Self::Suspended),
+            _ => None,
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use cloud::{
     ApiServerAccess, BackupTable, CloudTables, CredentialRecord, ExtensionTable, FederationTable, IdentityTable,
-    InstanceTable, Intent, PrerequisitesTable, RoleRecord, RolesTable, StorageTable, TrustedAccessTable, VaultTable,
+    InstanceTable, Intent, Pause, PrerequisitesTable, RoleRecord, RolesTable, StorageTable, TrustedAccessTable,
+    VaultTable,
 };
 pub use cluster::{ClusterTables, RolloutTable, VerificationTable, WorkloadIdentityTable, WorkloadsTable};
 pub use retention::{FirstBackup, PolicyRules};

@@ -141,7 +141,14 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("policy.weekly_retention", Holds::Optional, Changes::ByNewPolicy),
     setting("policy.yearly_retention", Holds::Optional, Changes::ByNewPolicy),
-    setting("snapshots.resource_group", Holds::One, STORED),
+    setting(
+        "snapshots.resource_group",
+        Holds::One,
+        Changes::UntilCreated(
+            Thing::Instance,
+            "the recovery points stay in the snapshot resource group of the backup instance, which Azure doesn't let be changed",
+        ),
+    ),
     setting("storage.account", Holds::One, STORED),
     setting("storage.container", Holds::One, STORED),
     setting("storage.resource_group", Holds::One, STORED),

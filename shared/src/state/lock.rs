@@ -198,7 +198,7 @@ fn waiting(state: &Path, file: &mut File, timeout: Duration) -> String {
     format!("waiting up to {timeout} for state file {state}, {holder}")
 }
 
-fn lock_path(state: &Path) -> PathBuf {
+pub(super) fn lock_path(state: &Path) -> PathBuf {
     let mut name = state.file_name().unwrap_or_default().to_owned();
     name.push(".lock");
     state.with_file_name(name)

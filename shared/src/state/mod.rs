@@ -19,5 +19,6 @@ mod replace;
 mod signature;
 pub mod store;
 mod voice;
+mod written;
 
-pub use replace::write_file;
+pub use written::OutFile;

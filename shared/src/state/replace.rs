@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Failure;
 
 /// What stands in the name of a temporary file, between the name of the file that it is to replace and six characters.
 const MARK: &str = ".aksbackup-";
@@ -117,31 +117,6 @@ fn with_mode(builder: &mut tempfile::Builder<'_, '_>, mode: u32) {
 
 #[cfg(not(unix))]
 fn with_mode(_builder: &mut tempfile::Builder<'_, '_>, _mode: u32) {}
-
-/// Writes a file that isn't a state file, as a whole: a reader sees the old one or the new one. What isn't a plain file, such as a pipe,
-/// is written to. `flag` names it on the command line.
-///
-/// # Errors
-/// Exit 1: it can't be written.
-pub fn write_file(path: &Path, text: &str, flag: &str) -> Outcome<()> {
-    replace_file(path, text.as_bytes()).or_else(|error| {
-        Failure::failed(format!("cannot write {}", path.display()))
-            .because(error.to_string())
-            .hint(format!("specify a path that you can write to: {flag} FILE"))
-            .err()
-    })
-}
-
-fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let target = follow(path);
-    if std::fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
-        return std::fs::write(&target, bytes);
-    }
-    match replace(&target, bytes) {
-        Ok(()) | Err(Setback::Unconfirmed(_)) => Ok(()),
-        Err(Setback::Intact(error)) => Err(error),
-    }
-}
 
 /// Takes the temporary files away that killed processes left. Only for the holder of the lock: another's may be in use.
 /// What cannot be taken away stays for the next time.

@@ -294,7 +294,11 @@ fn a_failed_instance_is_repaired_with_all_that_azure_has_and_no_less() {
 fn what_exists_can_t_be_changed_by_a_flag_either_and_another_place_has_its_cost() {
     let stage = protected(&[]);
     let text = stage.state_text();
-    for flags in [["--redundancy", "GRS"], ["--instance", "another"]] {
+    for flags in [
+        ["--redundancy", "GRS"],
+        ["--instance", "another"],
+        ["--snapshot-group", "rg-backup"],
+    ] {
         stage
             .az("platform", &["init", "--yes", flags[0], flags[1]])
             .ends(Exit::Usage.code())
@@ -302,11 +306,7 @@ fn what_exists_can_t_be_changed_by_a_flag_either_and_another_place_has_its_cost(
     }
     assert_eq!(stage.state_text(), text);
     let container = stage.value("/target/storage/container");
-    for flags in [
-        ["--vault", "other"],
-        ["--container", "other"],
-        ["--snapshot-group", "rg-backup"],
-    ] {
+    for flags in [["--vault", "other"], ["--container", "other"]] {
         stage
             .az("platform", &["init", "--yes", flags[0], flags[1]])
             .ok()

@@ -66,6 +66,12 @@ fn the_codes_of_a_failed_backup_name_its_cause() {
         if run.code != i32::from(Exit::Pending.code()) || found.first().map(String::as_str) != Some(id) {
             bad.push(format!("{id}: doctor ended {} and names {found:?}", run.code));
         }
+        if run.stdout.contains("CLUSTER") {
+            bad.push(format!(
+                "{id}: a fix doesn't name the cluster: {}",
+                run.json()["findings"]
+            ));
+        }
         bad.extend(world.unfixed(id, &run.json()));
         world.recall();
     }

@@ -6,11 +6,13 @@ use aksbackup_shared::schema::{State, Target};
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
+use super::grants::Grants;
+use super::secrets;
 use crate::arm::client::Reader;
 use crate::arm::marker::Origin;
 use crate::arm::vaults::NewVault;
 use crate::arm::{extensions, groups, identities, registered, roles, storage, trusted_access, vaults, versions};
-use crate::checks::extension_settings::{self, Settings};
+use crate::checks::extension_settings::Settings;
 use crate::checks::instance_body;
 use crate::target_ids;
 
@@ -67,19 +69,34 @@ pub(super) async fn collect(reader: &Reader, state: &State, target: &Target) -> 
         .iter()
         .map(|own| reader.get::<Value>(own.id.as_str(), own.version));
     let mut found = Found::default();
-    for (own, read) in wanted.iter().zip(join_all(reads).await) {
+    let reads = join_all(reads).await;
+    let grants = match wanted.iter().any(|own| own.created && Grants::judges(&own.id)) {
+        true => Some(Grants::read(reader, state, target).await?),
+        false => None,
+    };
+    for (own, read) in wanted.iter().zip(reads) {
         let (id, live) = (own.id.to_string(), registered::or_nothing(read)?);
-        match live {
-            None => found.left_out.push((id, "it doesn't exist")),
-            Some(_) if !own.created => found.left_out.push((id, "aksbackup didn't create it")),
-            Some(live) => {
-                let body = body(own, &live, &mut found.left_out);
-                found.items.push(Item {
-                    id: own.id.clone(),
-                    version: own.version,
-                    body,
-                });
-            }
+        let Some(live) = live else {
+            found.left_out.push((id, "it doesn't exist"));
+            continue;
+        };
+        if !own.created {
+            found.left_out.push((id, "aksbackup didn't create it"));
+            continue;
+        }
+        if let Some(why) = grants.as_ref().and_then(|grants| grants.refuse(target, &own.id, &live)) {
+            found.left_out.push((id, why));
+            continue;
+        }
+        let mut body = body(own, &live);
+        secrets::without(&mut body, &id, &mut found.left_out);
+        match secrets::has_one(&body) {
+            true => found.left_out.push((id, "a text in it looks like a secret")),
+            false => found.items.push(Item {
+                id: own.id.clone(),
+                version: own.version,
+                body,
+            }),
         }
     }
     Ok(found)
@@ -185,7 +202,7 @@ fn of_vault(vault: &ResourceId, target: &Target) -> Value {
 }
 
 /// The body of a resource as Azure has it.
-fn body(own: &Wanted, live: &Value, left_out: &mut Vec<(String, &'static str)>) -> Value {
+fn body(own: &Wanted, live: &Value) -> Value {
     if own.shape.is_null() {
         return instance_body::returned(live);
     }
@@ -204,18 +221,6 @@ fn body(own: &Wanted, live: &Value, left_out: &mut Vec<(String, &'static str)>) 
     }
     if properties["autoUpgradeMinorVersion"] == json!(true) {
         remove(properties, "version");
-    }
-    if let Some(settings) = properties
-        .get_mut("configurationSettings")
-        .and_then(Value::as_object_mut)
-    {
-        settings.retain(|key, _| {
-            let secret = is_secret(key);
-            if secret {
-                left_out.push((format!("setting {key} of {}", own.id), "it might be a secret"));
-            }
-            !secret
-        });
     }
     if properties.is_null() {
         remove(&mut body, "properties");
@@ -274,15 +279,6 @@ fn without_tag_ids(value: &mut Value) {
     }
 }
 
-/// Whether a setting of the extension might hold a secret. Those that aksbackup sets hold none.
-fn is_secret(key: &str) -> bool {
-    let lower = key.to_ascii_lowercase();
-    key != extension_settings::TENANT
-        && ["secret", "password", "token", "credential", "accountkey", "accesskey"]
-            .iter()
-            .any(|word| lower.contains(word))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,16 +296,15 @@ mod tests {
         );
     }
 
-    fn exported(at: usize, live: &Value) -> (Value, Vec<(String, &'static str)>) {
+    fn exported(at: usize, live: &Value) -> Value {
         let state = state();
         let all = wanted(&state, state.target.as_ref().unwrap());
-        let mut left_out = Vec::new();
-        (body(&all[at], live, &mut left_out), left_out)
+        body(&all[at], live)
     }
 
     #[test]
     fn a_vault_keeps_what_was_changed_and_loses_principals() {
-        let (body, _) = exported(
+        let body = exported(
             4,
             &json!({
             "location": "westeurope", "tags": { "team": "shop" },
@@ -331,9 +326,9 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_might_be_a_secret_is_left_out_and_named() {
-        let settings = json!({ "credentials.tenantId": "t", "credentials.clientSecret": "s", "other": null });
-        let (body, left_out) = exported(
+    fn an_extension_that_is_upgraded_has_no_version() {
+        let settings = json!({ "credentials.tenantId": "t", "other": null });
+        let body = exported(
             6,
             &json!({ "properties": {
             "autoUpgradeMinorVersion": true, "version": "1.2.3", "configurationSettings": settings } }),
@@ -343,12 +338,11 @@ mod tests {
             json!({ "credentials.tenantId": "t" })
         );
         assert!(body["properties"].get("version").is_none());
-        assert!(left_out[0].0.contains("credentials.clientSecret"), "{left_out:?}");
     }
 
     #[test]
     fn a_retention_tag_keeps_its_name_only() {
-        let (body, _) = exported(
+        let body = exported(
             5,
             &json!({ "properties": { "policyRules": [{ "trigger": { "taggingCriteria": [
             { "tagInfo": { "tagName": "Default", "id": "Default_", "eTag": "e" } }] } }] } }),

@@ -1,19 +1,23 @@
 //! `export`: what was set up, as code that a team can go on with; or the permissions of a person, as a custom role.
 
 mod collect;
+mod grants;
 mod place;
 mod role;
+mod secrets;
 mod template;
 mod terraform;
 
 use std::path::Path;
 
 use aksbackup_shared::command_line::az;
+use aksbackup_shared::console::shown;
+use aksbackup_shared::diagnosis::mask::mask;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::process::document;
-use aksbackup_shared::state::write_file;
+use aksbackup_shared::state::OutFile;
 use serde_json::{Value, json};
 
 use crate::cli::{Cli, ExportArgs, ExportForm};
@@ -26,6 +30,10 @@ use collect::Found;
 /// # Errors
 /// Exit 3: no state file, or nothing was created yet. Exit 4: a resource can't be read. Exit 8: an existing file isn't replaced.
 pub(crate) async fn run(cli: &Cli, args: &ExportArgs) -> Outcome<Exit> {
+    if let Some(path) = &args.out {
+        // A file that a team has gone on with isn't replaced unless that was asked for.
+        out(cli, path).may_replace(&cli.common.console(), cli.common.yes)?;
+    }
     let state = session::state(cli)?;
     let target = target_ids::target(&state)?;
     if let Some(person) = args.person {
@@ -75,11 +83,23 @@ fn summary(found: &Found) -> Value {
     json!({ "resources": items.collect::<Vec<_>>(), "left_out": left_out.collect::<Vec<_>>() })
 }
 
+/// Writes and prints the export. What is printed is what is written: the console finds no secret in it to mask, and no character that
+/// could steer a terminal.
+///
+/// # Errors
+/// A text in it looks like a secret all the same; or it can't be written.
 fn finish(cli: &Cli, args: &ExportArgs, form: &str, mut summary: Value, text: impl Fn() -> String) -> Outcome<Exit> {
     let console = cli.common.console();
+    let text = text();
+    if mask(&text) != text {
+        return Failure::failed("cannot export: a text in the export looks like a secret")
+            .because("the export has the names and the values that Azure returned")
+            .hint(fix!["find it, masked, in the values of: ", az("verify")])
+            .err();
+    }
+    let text = shown(&text);
     if let Some(path) = &args.out {
-        may_replace(cli, path)?;
-        write_file(path, &text(), "--out")?;
+        out(cli, path).write(&text)?;
         console.say(format!("export: wrote {}", path.display()));
     }
     if cli.common.output.is_document() {
@@ -89,16 +109,15 @@ fn finish(cli: &Cli, args: &ExportArgs, form: &str, mut summary: Value, text: im
         summary["out"] = json!(args.out);
         console.document(&document(summary));
     } else if args.out.is_none() {
-        console.result(text().trim_end());
+        console.result(&text);
     }
     Ok(Exit::Done)
 }
 
-/// A file that a team has gone on with isn't replaced unless that was asked for.
-fn may_replace(cli: &Cli, path: &Path) -> Outcome<()> {
-    let is_new = !std::fs::metadata(path).is_ok_and(|own| own.is_file());
-    if is_new || cli.common.yes || cli.common.console().confirm(&format!("Replace {}?", path.display()))? {
-        return Ok(());
+fn out<'a>(cli: &'a Cli, path: &'a Path) -> OutFile<'a> {
+    OutFile {
+        path,
+        flag: "--out",
+        state: &cli.common.state,
     }
-    Failure::new(Exit::Pending, format!("{} was not replaced", path.display())).err()
 }

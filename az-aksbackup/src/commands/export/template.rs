@@ -118,13 +118,24 @@ fn resource(own: &Item, after: &[String]) -> Value {
     resource
 }
 
-/// Keeps a text that Azure Resource Manager would take for an expression as it is.
+/// Keeps a text that Azure Resource Manager would take for an expression as it is, in names as well: it evaluates those of members, as
+/// those of `userAssignedIdentities` in Microsoft's own templates.
 fn literal(value: Value) -> Value {
     match value {
-        Value::String(text) if text.starts_with('[') && text.ends_with(']') => Value::String(format!("[{text}")),
+        Value::String(text) => Value::String(escaped(text)),
         Value::Array(items) => items.into_iter().map(literal).collect(),
-        Value::Object(members) => members.into_iter().map(|(name, own)| (name, literal(own))).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, own)| (escaped(name), literal(own)))
+            .collect(),
         value => value,
+    }
+}
+
+fn escaped(text: String) -> String {
+    match text.starts_with('[') && text.ends_with(']') {
+        true => format!("[{text}"),
+        false => text,
     }
 }
 
@@ -148,7 +159,10 @@ mod tests {
         let (account, vault) = (target_ids::account(&target), target_ids::vault(&target));
         let items = vec![
             item(account.resource_group_id(), json!({ "location": "westeurope" })),
-            item(account, json!({ "tags": { "a": "[b]", "c": "[d" } })),
+            item(
+                account,
+                json!({ "tags": { "a": "[b]", "c": "[d", "[subscription().displayName]": "e" } }),
+            ),
             item(vault, json!({})),
             item(target_ids::extension(&target), json!({})),
         ];
@@ -165,7 +179,10 @@ mod tests {
             json!([target_ids::storage_group(&target).as_str()])
         );
         let inner = &backups["properties"]["template"]["resources"];
-        assert_eq!(inner[0]["tags"], json!({ "a": "[[b]", "c": "[d" }));
+        assert_eq!(
+            inner[0]["tags"],
+            json!({ "a": "[[b]", "c": "[d", "[[subscription().displayName]": "e" })
+        );
         assert_eq!(inner[1]["dependsOn"], json!([target_ids::account(&target).as_str()]));
         assert_eq!(cluster["resourceGroup"], "rg-aks");
         assert!(

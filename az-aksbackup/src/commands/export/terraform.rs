@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use aksbackup_shared::console::steers;
 use serde_json::Value;
 
 use super::collect::{Found, Item};
@@ -21,7 +22,7 @@ pub(super) fn configuration(found: &Found) -> String {
         let _ = writeln!(
             out,
             "# Not in this file: {} ({why})",
-            what.replace(char::is_control, " ")
+            what.replace(|c| steers(c) || c == '\n', " ")
         );
     }
     out.push_str(concat!(
@@ -124,7 +125,7 @@ fn write_identity(out: &mut String, identity: &Value) {
 }
 
 /// A value as an expression of HCL.
-fn expression(value: &Value, depth: usize) -> String {
+pub(super) fn expression(value: &Value, depth: usize) -> String {
     let (indent, end) = ("  ".repeat(depth + 1), "  ".repeat(depth));
     match value {
         Value::String(text) => quoted(text),
@@ -146,10 +147,28 @@ fn expression(value: &Value, depth: usize) -> String {
     }
 }
 
-/// A text as a string of HCL, which has templates: `${…}` and `%{…}`.
+/// A text as a string of HCL, which has templates, `${…}` and `%{…}`, and fewer escapes than JSON.
 fn quoted(text: &str) -> String {
-    let json = Value::String(text.to_owned()).to_string();
-    json.replace("${", "$${").replace("%{", "%%{")
+    let mut out = String::from("\"");
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '$' | '%' if letters.peek() == Some(&'{') => out.extend([letter, letter]),
+            _ if steers(letter) && u32::from(letter) > 0xffff => {
+                let _ = write!(out, "\\U{:08x}", u32::from(letter));
+            }
+            _ if steers(letter) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(letter));
+            }
+            _ => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
 }
 
 #[cfg(test)]
@@ -163,6 +182,12 @@ mod tests {
     #[test]
     fn a_text_is_a_text_in_hcl() {
         assert_eq!(quoted("a\"b\\c\n${d}%{e}$"), r#""a\"b\\c\n$${d}%%{e}$""#);
+        assert_eq!(quoted("$${a}\r\t"), r#""$$${a}\r\t""#);
+        // JSON has \b and \f, HCL doesn't.
+        assert_eq!(
+            quoted("\u{8}\u{c}\u{202e}\u{e0001}"),
+            r#""\u0008\u000c\u202e\U000e0001""#
+        );
         assert_eq!(
             expression(&json!({ "a b": [1, true] }), 0),
             "{\n  \"a b\" = [\n    1,\n    true,\n  ]\n}"

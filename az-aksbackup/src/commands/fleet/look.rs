@@ -92,7 +92,8 @@ pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
             reader.caller().must_be_in(&subject.tenant)?;
             let own = examine(&reader, &subject.subject).await?;
             if args.metrics.is_some() {
-                metrics::add(&mut metrics.borrow_mut(), &own, &one.member.file.display().to_string());
+                let file = one.member.file.display().to_string();
+                metrics::add(&mut metrics.borrow_mut(), &own, Some(&file));
             }
             Ok(examined(&one, &own, own.exit(args.fail_on)))
         })
@@ -100,7 +101,8 @@ pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
     if let Some(file) = &args.metrics {
         let mut metrics = metrics.into_inner();
         show::measure(&mut metrics, &came);
-        metrics.write(file)?;
+        came.iter().try_for_each(|own| file.out(&own.file).check())?;
+        metrics.write(file, &args.fleet.folder)?;
     }
     show::end(&fleet, &came, false)
 }

@@ -279,9 +279,10 @@ fn plain(toml: &str) -> &str {
 fn names_of(thing: Thing) -> [&'static str; 3] {
     match thing {
         Thing::Account => ["storage.account", "storage.resource_group", "storage.resource_group"],
-        Thing::Vault => ["vault.name", "vault.resource_group", "vault.subscription"],
+        // In another vault the cluster gets another instance.
+        Thing::Vault | Thing::Instance => ["vault.name", "vault.resource_group", "vault.subscription"],
         // One of each cluster.
-        Thing::Extension | Thing::Instance => ["cluster"; 3],
+        Thing::Extension => ["cluster"; 3],
     }
 }
 

@@ -12,7 +12,7 @@ use aksbackup_shared::step::{Right, Turn, Wait};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Request, Restore, name};
+use super::{Request, Restore};
 use crate::arm::backups::{self, Instance, Job, JobState};
 use crate::arm::client::Reader;
 use crate::arm::extensions::{self, Extension};
@@ -254,7 +254,7 @@ impl Before {
 
     /// Returns what a run that takes this restore up has to know.
     fn intent(&self, instance: &ResourceId, point: &str, digest: &str) -> String {
-        let last = self.restores.here().and_then(|all| all.first()).map_or(NONE, name);
+        let last = self.restores.here().and_then(|all| all.first()).map_or(NONE, Job::name);
         format!("{instance}/restores/{point}/{digest}/after/{last}")
     }
 

@@ -75,6 +75,12 @@ fn without_a_person_s_word_roles_are_refused_or_left_to_the_owner() {
         panic!("not left to anybody")
     };
     assert!(changes.is_empty() && turns[0].command.to_string().contains("--cluster RESOURCE-GROUP/NAME"));
+    // What the target names may well be confirmed, for what gives no role.
+    assert!(
+        turns[0].why.starts_with("4 of 4 role assignments are missing"),
+        "{}",
+        turns[0].why
+    );
 }
 
 #[test]

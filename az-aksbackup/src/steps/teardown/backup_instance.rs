@@ -144,7 +144,7 @@ impl Step for BackupInstance {
                 own.name()
             )));
         }
-        if let Some(wait) = busy(seen, &own, state) {
+        if let Some(wait) = busy(seen, known) {
             return Ok(Decision::Wait(wait));
         }
         if let Some(turn) = guarded(seen) {
@@ -216,6 +216,10 @@ impl Step for BackupInstance {
         });
     }
 
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        self.0.options.unseen(failure)
+    }
+
     fn hand_over(&self, change: &End, failure: &Failure) -> Option<Turn> {
         self.0.options.refused(Person::PlatformTeam, change, failure)
     }
@@ -276,26 +280,17 @@ fn gone(seen: &Seen) -> String {
 }
 
 /// What has to end before the instance can be stopped or deleted.
-fn busy(seen: &Seen, own: &ResourceId, state: &str) -> Option<Wait> {
+fn busy(seen: &Seen, own: &Instance) -> Option<Wait> {
     if let Some(job) = seen.running.first() {
         return Some(running(job));
     }
-    let changing = [
-        "ConfiguringProtection",
-        "UpdatingProtection",
-        "SoftDeleting",
-        "Deleting",
-        "StoppingProtection",
-    ];
-    let name = own.name();
-    changing
-        .contains(&state)
-        .then(|| Wait::for_(format!("backup instance {name}: {state}")))
+    let (name, state) = (own.id.name(), own.protection());
+    protection::is_changing(own).then(|| Wait::for_(format!("backup instance {name}: {state}")))
 }
 
 fn running(job: &Job) -> Wait {
     let (name, kind) = (
-        job.id.rsplit('/').next().unwrap_or_default(),
+        job.name(),
         job.properties.operation_category.as_deref().unwrap_or("backup"),
     );
     Wait::for_(format!("{kind} job {name}: {}", job.properties.status))

@@ -312,6 +312,10 @@ impl Step for BackupExtension {
         });
     }
 
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        self.0.options.unseen(failure)
+    }
+
     fn hand_over(&self, change: &Uninstall, failure: &Failure) -> Option<Turn> {
         self.0.options.refused(Person::PlatformTeam, change, failure)
     }

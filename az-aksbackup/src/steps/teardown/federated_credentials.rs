@@ -138,6 +138,10 @@ impl Step for FederatedCredentials {
         });
     }
 
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        self.0.options.unseen(failure)
+    }
+
     fn hand_over(&self, change: &Distrust, failure: &Failure) -> Option<Turn> {
         if visible::is_denied(failure) {
             return Some(turns::unlock_nodes(&change.cluster));

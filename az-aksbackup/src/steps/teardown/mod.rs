@@ -42,6 +42,7 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step,
 
 use crate::arm::answer::Answer;
 use crate::arm::client::{Reader, Writer};
+use crate::arm::error::missing_right;
 use crate::arm::groups::{self, Lock};
 use crate::arm::visible::{self, Sight};
 use crate::checks::cluster_support;
@@ -108,6 +109,20 @@ impl TeardownOptions {
             right: Some(right),
             also: Vec::new(),
         }
+    }
+
+    /// The turn of the platform team for a step whose resources the account isn't authorized to read.
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        visible::is_refused(failure).then(|| {
+            let right = failure.why.iter().find_map(|words| missing_right(words));
+            Turn {
+                right: right.map(|(action, scope)| Right::new(action, scope)),
+                why: format!("the signed-in account isn't authorized: {}", failure.what),
+                who: Person::PlatformTeam,
+                command: az(format!("{}{CONFIRMATIONS}", self.words())),
+                also: Vec::new(),
+            }
+        })
     }
 
     /// The turn of `who` for a change that Azure refused for lack of a permission.

@@ -9,7 +9,7 @@ use aksbackup_shared::ids::{ResourceId, folded, same};
 use aksbackup_shared::schema::{CloudTables, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Step, Turn};
 
-use super::{Common, Memory, deletion};
+use super::{Common, Memory, deletion, vault_and_policy};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::groups::{self, Group, Lock};
 use crate::arm::inventory::{self, Listed};
@@ -43,6 +43,8 @@ pub(crate) struct Seen {
     pub(super) account: Option<Account>,
     /// Whether the container is there.
     pub(super) container: bool,
+    /// Why the vault will stay, as far as that can be told before the backups are deleted.
+    pub(super) vault_stays: Option<String>,
 }
 
 impl AsRef<Common> for Seen {
@@ -102,7 +104,7 @@ impl Step for ResourceGroups {
         let target = &common.claims.target;
         let (storage, vault) = (target_ids::storage_group(target), target_ids::vault_group(target));
         let mut ids: Vec<ResourceId> = Vec::new();
-        for id in [storage, vault, target_ids::snapshot_group(target)] {
+        for id in [storage, vault.clone(), target_ids::snapshot_group(target)] {
             if common.claims.has_made(id.as_str()) && !ids.contains(&id) {
                 ids.push(id);
             }
@@ -113,7 +115,12 @@ impl Step for ResourceGroups {
             storage::account(reader, &account),
             storage::has_container(reader, &container),
         );
+        let vault_stays = match common.ahead && common.claims.has_made(vault.as_str()) {
+            true => vault_and_policy::Seen::look(common.clone(), reader).await?.stays(),
+            false => None,
+        };
         Ok(Seen {
+            vault_stays,
             groups: groups.into_iter().collect::<Outcome<_>>()?,
             account: account?,
             container: container?,
@@ -182,6 +189,10 @@ impl Step for ResourceGroups {
         });
     }
 
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        self.0.options.unseen(failure)
+    }
+
     fn hand_over(&self, change: &DeleteGroup, failure: &Failure) -> Option<Turn> {
         self.0.options.refused(Person::PlatformTeam, change, failure)
     }
@@ -244,6 +255,10 @@ fn fit(own: &Content, seen: &Seen) -> Result<bool, String> {
     };
     // In a plan the vault is still there.
     let vault = target_ids::vault(target);
+    let has_vault = content.iter().any(|own| own.id == vault);
+    if let (true, Some(why)) = (has_vault, &seen.vault_stays) {
+        return Err(format!("vault {} stays in it: {why}", vault.with_group()));
+    }
     let rest = content.iter().filter(|own| !(seen.common.ahead && own.id == vault));
     let names: Vec<&str> = rest.map(|own| own.name.as_str()).collect();
     match names.is_empty() {

@@ -15,13 +15,11 @@ use crate::arm::roles::{self, Assignment, Role};
 use crate::arm::vaults;
 use crate::arm::visible::Sight;
 use crate::arm::{clusters, extensions};
-use crate::checks::role_requirements::{self, Holder};
+use crate::checks::own_assignments::{is_own, names};
+use crate::checks::role_requirements::Holder;
 use crate::platform::{self, Azure};
 use crate::steps::old_policies;
 use crate::target_ids;
-
-/// How many names of an assignment are tried: the first is taken if it is another assignment's.
-const NAMES: usize = 4;
 
 /// The step.
 pub(crate) struct Roles(pub(crate) Memory);
@@ -205,6 +203,10 @@ impl Step for Roles {
         platform::forget(tables, |made| made.step == StepName::Roles && !there(&made.object));
     }
 
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        self.0.options.unseen(failure)
+    }
+
     fn hand_over(&self, change: &Unassign, failure: &Failure) -> Option<Turn> {
         self.0.options.refused(Person::SubscriptionOwner, change, failure)
     }
@@ -217,33 +219,6 @@ fn places(target: &Target) -> Vec<ResourceId> {
         target.cluster.clone(),
         target_ids::snapshot_group(target),
     ]
-}
-
-/// An assignment as this tool would make it.
-struct Name {
-    role: Role,
-    scope: ResourceId,
-    id: String,
-}
-
-/// The assignments of `principal` that this tool would make, under each name that it would give them.
-fn names(target: &Target, (holder, principal): &(Holder, PrincipalId)) -> Vec<Name> {
-    let mut rows = role_requirements::rows(target, true, false);
-    rows.extend(role_requirements::rows(target, true, true));
-    let mut all = Vec::new();
-    for row in rows.into_iter().filter(|row| row.holder == *holder) {
-        let mut taken = Vec::new();
-        for _ in 0..NAMES {
-            let name = roles::assignment_name(row.role, principal, &row.scope, &taken);
-            taken.push(name);
-            all.push(Name {
-                role: row.role,
-                id: format!("{}/providers/Microsoft.Authorization/roleAssignments/{name}", row.scope),
-                scope: row.scope.clone(),
-            });
-        }
-    }
-    all
 }
 
 /// Reads the assignments of the holders, and keeps those with names that this tool would give.
@@ -310,16 +285,8 @@ async fn orphans(reader: &Reader, common: &Common, holders: &[(Holder, Principal
 
 /// Whether this tool made it: the file says so, and the GUID is the one of exactly what Azure says that it assigns.
 pub(super) fn is_ours(own: &Found, common: &Common) -> bool {
-    let properties = &own.assignment.properties;
-    let Ok(scope) = properties.scope.parse::<ResourceId>() else {
-        return false;
-    };
-    let derived = names(&common.claims.target, &(own.holder, own.principal.clone()));
-    let is_it = |name: &Name| name.role == own.role && name.scope == scope && same(&name.id, &own.assignment.id);
-    common.claims.has_made(&own.assignment.id)
-        && own.assignment.is_for(&own.principal)
-        && own.assignment.is_of(own.role)
-        && derived.iter().any(is_it)
+    let holder = (own.holder, own.principal.clone());
+    common.claims.has_made(&own.assignment.id) && is_own(&common.claims.target, &holder, &own.assignment)
 }
 
 /// Why others need an assignment that this tool made.

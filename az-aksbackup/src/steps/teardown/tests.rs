@@ -245,6 +245,7 @@ fn check_groups(world: World) -> usize {
         groups,
         account: None,
         container: false,
+        vault_stays: None,
     };
     let ends = changes(ResourceGroups(Memory::default()).decide(&seen, &State::default()));
     let ours = world.claims[7] && world.group_tag && !world.group_content && !world.has_kept_backups();

@@ -140,6 +140,10 @@ impl Step for TrustedAccess {
         });
     }
 
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        self.0.options.unseen(failure)
+    }
+
     fn hand_over(&self, change: &Unbind, failure: &Failure) -> Option<Turn> {
         self.0.options.refused(Person::PlatformTeam, change, failure)
     }

@@ -39,6 +39,45 @@ impl AsRef<Common> for Seen {
     }
 }
 
+impl Seen {
+    /// Reads the vault, and what tells whose it is and who uses it.
+    pub(super) async fn look(common: Common, reader: &Reader) -> Outcome<Self> {
+        let id = target_ids::vault(&common.claims.target);
+        let (vault, policies) = futures::join!(vaults::vault(reader, &id), inventory::policies(reader, &id));
+        let vault = vault?;
+        let principal = vault.as_ref().and_then(Vault::principal);
+        Ok(Seen {
+            elsewhere: roles::elsewhere(reader, &common.claims.target, principal).await?,
+            vault,
+            // A vault that is gone has none.
+            policies: match Sight::of(policies.map(Some))? {
+                Sight::Here(policies) => policies,
+                Sight::Absent => Vec::new(),
+                Sight::Hidden(refusal) => return Err(refusal),
+            },
+            common,
+        })
+    }
+
+    /// Why the vault stays; `None` if it is deleted, or gone.
+    pub(super) fn stays(&self) -> Option<String> {
+        let vault = self.vault.as_ref()?;
+        let used = users(self);
+        match (ours(self, vault), used.is_empty()) {
+            (Err(why), _) => Some(why),
+            (Ok(()), false) => Some(used.join(", ")),
+            (Ok(()), true) => self
+                .keeps_backups(vault)
+                .then(|| "it keeps the soft-deleted backups".to_owned()),
+        }
+    }
+
+    /// Whether the vault will keep the backups that are about to be deleted.
+    fn keeps_backups(&self, vault: &Vault) -> bool {
+        matches!(self.common.fate(), Some(Fate::Going(_))) && vault.soft_delete() != Some("Off")
+    }
+}
+
 /// What is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum VaultEnd {
@@ -91,21 +130,7 @@ impl Step for VaultAndPolicy {
             .0
             .common(reader, state, |target| vec![target_ids::vault(target)])
             .await?;
-        let id = target_ids::vault(&common.claims.target);
-        let (vault, policies) = futures::join!(vaults::vault(reader, &id), inventory::policies(reader, &id));
-        let vault = vault?;
-        let principal = vault.as_ref().and_then(Vault::principal);
-        Ok(Seen {
-            elsewhere: roles::elsewhere(reader, &common.claims.target, principal).await?,
-            vault,
-            // A vault that is gone has none.
-            policies: match Sight::of(policies.map(Some))? {
-                Sight::Here(policies) => policies,
-                Sight::Absent => Vec::new(),
-                Sight::Hidden(refusal) => return Err(refusal),
-            },
-            common,
-        })
+        Seen::look(common, reader).await
     }
 
     fn decide(&self, seen: &Seen, _: &State) -> Outcome<Decision<VaultEnd>> {
@@ -175,6 +200,10 @@ impl Step for VaultAndPolicy {
         platform::forget(tables, |made| {
             made.step == StepName::VaultAndPolicy && is_gone(&made.object)
         });
+    }
+
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        self.0.options.unseen(failure)
     }
 
     fn hand_over(&self, change: &VaultEnd, failure: &Failure) -> Option<Turn> {

@@ -269,6 +269,8 @@ pub(super) struct World {
     pub(super) no_wait: bool,
     pub(super) yes: bool,
     pub(super) reduce_protection: bool,
+    /// Whether the steps have to be those of a plan, which is stale.
+    pub(super) stale: bool,
 }
 
 impl World {
@@ -284,6 +286,7 @@ impl World {
             no_wait: false,
             yes: true,
             reduce_protection: false,
+            stale: false,
         }
     }
 
@@ -301,6 +304,9 @@ impl World {
         session.yes = self.yes;
         session.no_wait = self.no_wait;
         session.reduce_protection = self.reduce_protection;
+        if self.stale {
+            session.expected = Some(Box::new(|_| Failure::new(crate::exit::Exit::Pending, "stale").err()));
+        }
         let mut steps: Vec<Box<dyn Guided<Fake>>> = steps.into_iter().map(step).collect();
         run(&mut steps, &session).await
     }

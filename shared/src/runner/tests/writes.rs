@@ -176,3 +176,18 @@ async fn what_turns_out_later_to_reduce_protection_is_not_covered_by_the_plan() 
     assert!(matches!(&report.steps[0].ending, Ending::Failed { error, .. } if error.exit == Exit::Usage));
     assert_eq!(world.times("less"), Vec::<u64>::new());
 }
+
+/// A plan that is stale says less than the reason why a step can't be looked at, and advises to save it again.
+#[tokio::test(start_paused = true)]
+async fn what_fails_while_a_plan_is_compared_is_a_failure_and_nothing_is_changed() {
+    let mut world = World::new();
+    world.stale = true;
+    let account = |world: &World| Scripted::new(world, StepName::Storage, [change(&["account"]), done()], []);
+    let failure = world.try_run(vec![account(&world)]).await.unwrap_err();
+    assert_eq!(failure.what, "stale");
+    let unseen = Scripted::new(&world, StepName::VaultAndPolicy, [], []);
+    let report = world.try_run(vec![account(&world), unseen]).await.unwrap();
+    assert!(matches!(&report.steps[0].ending, Ending::Held { by, .. } if by == &[StepName::VaultAndPolicy]));
+    assert!(matches!(&report.steps[1].ending, Ending::Failed { .. }));
+    assert_eq!(world.times("account"), Vec::<u64>::new());
+}

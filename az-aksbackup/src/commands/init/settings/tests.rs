@@ -152,7 +152,12 @@ fn what_exists_can_t_be_set_and_a_text_stays_as_it_was_typed() {
         extension: true,
         ..Fixed::default()
     };
-    for text in ["instance.name=other", "extension.name=other", "vault.redundancy=GRS"] {
+    for text in [
+        "instance.name=other",
+        "extension.name=other",
+        "vault.redundancy=GRS",
+        "snapshots.resource_group=other",
+    ] {
         let failure = costs(text, fixed, &[]).unwrap_err();
         let (key, _) = text.split_once('=').unwrap();
         assert!(
@@ -161,7 +166,7 @@ fn what_exists_can_t_be_set_and_a_text_stays_as_it_was_typed() {
         );
         assert_eq!(costs(text, Fixed::default(), &[]).unwrap(), Vec::<String>::new());
     }
-    for text in ["snapshots.resource_group=other", "storage.account=other"] {
+    for text in ["storage.resource_group=other", "storage.account=other"] {
         let cost = costs(text, fixed, &[]).unwrap();
         assert!(cost[0].contains("recovery points stay where they are"), "{cost:?}");
         let (key, new) = text.split_once('=').unwrap();

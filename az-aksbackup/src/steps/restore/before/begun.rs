@@ -10,7 +10,7 @@ use aksbackup_shared::schema::{State, Target};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Before, name};
+use super::Before;
 use crate::arm::backups::{self, Instance, Job, JobState};
 use crate::arm::client::Reader;
 use crate::checks::restore_point::chosen;
@@ -63,7 +63,7 @@ impl Before {
                     .is_some_and(|start| (since..=until).contains(&start))
         };
         let all = self.restores.here().into_iter().flatten();
-        let new = all.take_while(|job| !name(job).eq_ignore_ascii_case(&begun.after));
+        let new = all.take_while(|job| !job.name().eq_ignore_ascii_case(&begun.after));
         let mut new: Vec<&Job> = new.filter(is_in_time).collect();
         new.reverse();
         new
@@ -77,7 +77,7 @@ impl Before {
         };
         let names = match &begun.job {
             Some(job) => vec![job.as_str()],
-            None => self.candidates(begun).into_iter().map(name).collect(),
+            None => self.candidates(begun).into_iter().map(Job::name).collect(),
         };
         for name in names {
             // Only the job itself says from which recovery point.

@@ -294,7 +294,7 @@ fn a_job_that_was_there_before_the_request_is_not_its_job() {
     };
     let names = |before: &Before| -> Vec<String> {
         let all = before.candidates(before.begun.as_ref().unwrap());
-        all.iter().map(|own| name(own).to_owned()).collect()
+        all.iter().map(|own| own.name().to_owned()).collect()
     };
     assert_eq!(names(&before(vec![own, old.clone()])), ["j"]);
     let none = before(vec![old]);

@@ -1,0 +1,49 @@
+//! Which role assignments this program makes: their names are derived from all that they assign, so that a file can't claim others.
+
+use aksbackup_shared::ids::{PrincipalId, ResourceId, same};
+use aksbackup_shared::schema::Target;
+
+use crate::arm::roles::{self, Assignment, Role};
+use crate::checks::role_requirements::{self, Holder};
+
+/// How many names of an assignment are tried: the first is taken if it is another assignment's.
+const NAMES: usize = 4;
+
+/// An assignment as this program would make it.
+pub(crate) struct Name {
+    /// The role.
+    pub(crate) role: Role,
+    /// Where.
+    pub(crate) scope: ResourceId,
+    /// Its ID.
+    pub(crate) id: String,
+}
+
+/// The assignments of `principal` that this program would make, under each name that it would give them.
+pub(crate) fn names(target: &Target, (holder, principal): &(Holder, PrincipalId)) -> Vec<Name> {
+    let mut rows = role_requirements::rows(target, true, false);
+    rows.extend(role_requirements::rows(target, true, true));
+    let mut all = Vec::new();
+    for row in rows.into_iter().filter(|row| row.holder == *holder) {
+        let mut taken = Vec::new();
+        for _ in 0..NAMES {
+            let name = roles::assignment_name(row.role, principal, &row.scope, &taken);
+            taken.push(name);
+            all.push(Name {
+                role: row.role,
+                id: format!("{}/providers/Microsoft.Authorization/roleAssignments/{name}", row.scope),
+                scope: row.scope.clone(),
+            });
+        }
+    }
+    all
+}
+
+/// Whether the GUID of the assignment is the one of exactly what Azure says that it assigns to this holder.
+pub(crate) fn is_own(target: &Target, holder: &(Holder, PrincipalId), own: &Assignment) -> bool {
+    let Ok(scope) = own.properties.scope.parse::<ResourceId>() else {
+        return false;
+    };
+    let is_it = |name: &Name| name.scope == scope && same(&name.id, &own.id) && own.is_of(name.role);
+    own.is_for(&holder.1) && names(target, holder).iter().any(is_it)
+}
