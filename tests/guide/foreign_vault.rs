@@ -143,7 +143,7 @@ fn someone_without_permissions_there_hands_over_before_anything_is_changed() {
     stage
         .az("everything", &[&["prepare", "--yes"], &named[..]].concat())
         .ends(Exit::Missing.code())
-        .says("of the vault does not exist, or the signed-in account does not see it");
+        .says("of the vault doesn't exist, or the signed-in account has no access to it");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
 }
 

@@ -62,7 +62,7 @@ fn who_cannot_see_what_is_to_be_deleted_hands_over() {
         let run = teardown(&stage, "platform", &[&DELETE[..], flags].concat()).ends(Exit::TheirTurn.code());
         for part in [
             "platform team: the signed-in account isn't authorized: cannot read Backup vault",
-            "needs Microsoft.DataProtection/backupVaults/read on /subscriptions/",
+            "Requires: Microsoft.DataProtection/backupVaults/read at scope /subscriptions/",
             "az aksbackup teardown --delete-backups RESOURCE-GROUP/CLUSTER",
         ] {
             assert!(run.stdout.contains(part), "{part}\n{run}");

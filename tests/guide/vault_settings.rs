@@ -153,7 +153,7 @@ fn what_can_never_be_reverted_is_done_only_for_the_vault_that_was_named() {
     stage
         .az("platform", &["prepare", "--dry-run"])
         .ends(Exit::Pending.code())
-        .says("this can't be reverted: no one can ever unlock the vault")
+        .says("this can't be reverted: the vault can never be unlocked")
         .says("cross-region restore can't be disabled again");
     for command in [
         &["prepare", "--yes"][..],

@@ -195,7 +195,7 @@ pub(crate) fn coherent(target: &ExtensionTarget, own: Option<&Extension>) -> Out
         return Failure::usage("extension.release_train has no effect without automatic upgrades")
             .because("Azure takes versions from a release train only for automatic upgrades")
             .hint(fix![
-                "remove the release train: ",
+                "clear the release train: ",
                 az("init --set extension.release_train=")
             ])
             .err();

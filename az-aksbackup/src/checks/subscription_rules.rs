@@ -47,7 +47,7 @@ fn of_tenant(id: &str) -> Failure {
 /// The failure where the signed-in account doesn't see it.
 pub(crate) fn absent(id: &SubscriptionId) -> Failure {
     Failure::missing(format!(
-        "subscription {id} of the vault does not exist, or the signed-in account does not see it"
+        "subscription {id} of the vault doesn't exist, or the signed-in account has no access to it"
     ))
     .hint(shell("az account list --output table"))
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::arm::vaults::Vault;
 
 const GEO: &str = "GeoRedundant";
-const LOCKED: &str = "no one can ever unlock the vault, or delete its recovery points before they expire";
+const LOCKED: &str = "the vault can never be unlocked, and its recovery points stay until they expire";
 
 /// A setting of the vault that differs from the target's.
 #[derive(Debug, Clone, PartialEq)]
@@ -252,7 +252,7 @@ pub(crate) fn coherent(target: &VaultTarget) -> Outcome<()> {
         return Failure::usage("vault.cross_region_restore requires a vault with redundancy GeoRedundant")
             .because(format!("vault.redundancy is {}", target.redundancy))
             .hint(fix![
-                "remove cross-region restore: ",
+                "clear cross-region restore: ",
                 az("init --set vault.cross_region_restore=")
             ])
             .err();

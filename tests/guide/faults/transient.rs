@@ -233,7 +233,7 @@ fn a_failed_backup_ends_with_the_words_of_azure_and_the_next_one_is_new() {
         .run(&stage)
         .ends(Exit::Failed.code())
         .says("UserErrorBackupPluginPodRestartedDuringBackup")
-        .says("resources.limits.memory=4Gi");
+        .says("--set extension.memory_limit=4Gi --set extension.memory_request=1Gi");
     assert_eq!(jobs(&stage), 1);
     Part::Backup.run(&stage).ok();
     assert_eq!(jobs(&stage), 2);

@@ -83,7 +83,7 @@ fn the_clusters_are_prepared_and_the_handoffs_are_counted() {
     assert_eq!(puts.count(), 1);
     // Each handoff is named with person and command.
     let run = platform(&stage, &["apply", "--yes"]).ends(Exit::TheirTurn.code());
-    assert!(run.stdout.contains("→ subscription owner: 3 clusters"), "{run}");
+    assert!(run.stdout.contains("Next: subscription owner: 3 clusters"), "{run}");
     for cluster in ["aks-demo", "aks-two", "aks-three"] {
         let file = file(&stage, cluster);
         let command = format!("--state fleet/{}", file.file_name().unwrap().to_str().unwrap());
@@ -113,7 +113,7 @@ fn a_fleet_that_is_protected_has_nothing_to_do_and_is_skipped_by_resume() {
     std::fs::copy(stage.state(), stage.folder().join("fleet/aks-demo-1.toml")).unwrap();
     let mark = stage.mark();
     let run = platform(&stage, &["apply", "--yes"]).ok();
-    run.says("next is step 12, backup")
+    run.says("step 12 (backup)")
         .says("backup --state fleet/aks-demo-1.toml")
         .says("1 done");
     platform(&stage, &["plan"]).ok().says("1 with nothing to change");

@@ -95,7 +95,7 @@ fn a_printed_command_names_the_state_file_of_its_cluster() {
     let flag = format!("--state fleet/{}", demo.file_name().unwrap().to_str().unwrap());
     assert!(run.stdout.contains(&format!("prepare {flag}")), "{run}");
     let plan = over(&stage, &["plan"]);
-    assert!(plan.stdout.contains("Next: az aksbackup fleet apply fleet"), "{plan}");
+    assert!(plan.stdout.contains("Run: az aksbackup fleet apply fleet"), "{plan}");
 }
 
 #[test]

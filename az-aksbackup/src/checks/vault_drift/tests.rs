@@ -174,7 +174,7 @@ fn the_keys_of_the_target_take_what_azure_has_and_no_key_is_added() {
 fn what_a_vault_cannot_have_is_refused_with_what_it_takes() {
     assert!(coherent(&example().vault).is_ok());
     for (bad, says) in [
-        (target(|own| own.soft_delete = "AlwaysOn".into()), "On or Off"),
+        (target(|own| own.soft_delete = "AlwaysOn".into()), "On and Off"),
         (target(|own| own.soft_delete_days = 7), "14 to 180"),
         (
             target(|own| own.cross_region_restore = Some(true)),

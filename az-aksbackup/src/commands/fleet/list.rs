@@ -53,7 +53,7 @@ fn exit(args: &FleetListArgs, folder: &Folder, found: &OfFiles, missing: &[&Memb
 
 fn show(console: &Console, args: &FleetListArgs, folder: &Folder, found: &OfFiles, missing: &[&Member]) {
     found.lines(console).iter().for_each(|line| console.result(line));
-    let bad = |text: String| console.result(&format!("{} {text}", console.paint(Tone::Attention, "!")));
+    let bad = |text: String| console.text(&format!("{} {text}", console.paint(Tone::Attention, "!")));
     for own in missing {
         bad(format!(
             "{}: cluster {} was not found",
@@ -72,12 +72,12 @@ fn show(console: &Console, args: &FleetListArgs, folder: &Folder, found: &OfFile
     }
     if !found.others.is_empty() {
         let init = az(format!("fleet init {}", quoted(&args.folder)));
-        console.result(&format!("To create state files, run: {init}"));
+        console.text(&format!("To create state files, run: {init}"));
     }
     let unusable: Vec<Failure> = folder.unusable.iter().map(|own| own.failure.clone()).collect();
     complain(console, &unusable);
     list::complain(console, &found.unread);
-    console.result(&format!(
+    console.text(&format!(
         "fleet list: {} of {} clusters of the folder found, {} without a state file",
         found.count(),
         folder.members.len(),

@@ -59,13 +59,13 @@ pub(super) fn tell(fleet: &Fleet<'_>, came: &[Came], exit: Exit, counts: &Map<St
     }
     lines(console, came).iter().for_each(|line| console.result(line));
     complain(console, came);
-    turns(came).iter().for_each(|line| console.result(line));
-    console.result(&summary);
+    turns(came).iter().for_each(|line| console.text(line));
+    console.text(&summary);
     let pending = came.iter().any(|own| own.exit == Exit::Pending);
     if is_plan && pending {
-        console.result(&format!("Digest: {}", fleet.folder.digest()));
-        console.result(&format!(
-            "Next: {}",
+        console.text(&format!("Digest: {}", fleet.folder.digest()));
+        console.text(&format!(
+            "Run: {}",
             az(format!("fleet apply {}", quoted(&fleet.args.folder)))
         ));
     }
@@ -234,10 +234,10 @@ fn turns(came: &[Came]) -> Vec<String> {
     }
     let mut lines = Vec::new();
     for (who, all) in by_person {
-        lines.push(format!("→ {who}: {}", clusters(all.len())));
+        lines.push(format!("Next: {who}: {}", clusters(all.len())));
         for own in all.iter().take(MOST_FAILURES) {
             if let Some(next) = &own.next {
-                lines.push(format!("    run   {}", next.command));
+                lines.push(format!("    Run: {}", next.command));
             }
         }
         if all.len() > MOST_FAILURES {

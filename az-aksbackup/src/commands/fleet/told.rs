@@ -66,7 +66,7 @@ pub(super) fn init(cli: &Cli, console: &Console, args: &FleetInitArgs, scope: &S
     }
     planned(console, plan).iter().for_each(|line| console.result(line));
     for own in &plan.gone {
-        console.result(&format!(
+        console.text(&format!(
             "{} {}: cluster {} no longer exists; the file stays",
             console.paint(Tone::Attention, "!"),
             own.file.display(),
@@ -74,10 +74,10 @@ pub(super) fn init(cli: &Cli, console: &Console, args: &FleetInitArgs, scope: &S
         ));
     }
     complain(console, &failures);
-    console.result(&summary);
+    console.text(&summary);
     if !plan.folder.members.is_empty() || plan.writable() > 0 && !dry_run {
         let folder = quoted(&args.folder.to_string_lossy());
-        console.result(&format!("Next: {}", az(format!("fleet plan {folder}"))));
+        console.text(&format!("Run: {}", az(format!("fleet plan {folder}"))));
     }
     exit
 }

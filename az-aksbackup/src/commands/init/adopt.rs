@@ -106,7 +106,7 @@ fn must_be_held(world: &World, target: &Target) -> Outcome<()> {
             live.vault_id
         ))
         .because(format!("the template makes it vault {own}"))
-        .hint("remove the vault from the template for this cluster, or exclude the cluster: add an override with exclude = true")
+        .hint("use the existing vault in the template for this cluster, or exclude the cluster: add an override with exclude = true")
         .err(),
         _ => Ok(()),
     }
