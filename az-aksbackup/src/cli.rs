@@ -212,7 +212,7 @@ pub(crate) enum Command {
     /// Apply the plan that a dry run of prepare, grant or protect has saved, if it is still exactly what would be done
     #[command(after_help = "Examples:
   az aksbackup prepare --dry-run --plan-out plan.json   # save the plan
-  az aksbackup apply plan.json                        # after a review; asks, as prepare does
+  az aksbackup apply plan.json                        # after a review; prompts, as prepare does
   az aksbackup apply plan.json --yes                  # exits with code 8 if anything differs from the plan")]
     Apply(ApplyArgs),
     /// Stop protection and keep the backups, or delete everything that this tool created

@@ -172,7 +172,7 @@ pub enum Deviation {
 pub struct Drift {
     /// What it deviates from.
     pub deviation: Deviation,
-    /// What differs, each with both values, such as `schedule is P1W (the target says P1D)`.
+    /// What differs, each with both values, such as `schedule is P1W (the target has P1D)`.
     pub differences: Vec<String>,
     /// What to do about it, without deleting anything.
     pub hints: Vec<Fix>,

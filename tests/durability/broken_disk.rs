@@ -128,7 +128,7 @@ fn a_folder_that_vanishes() {
     let away = stage.folder().join("away");
     let (from, to) = (folder.clone(), away.clone());
     strike_at_the_vault(&stage, move || std::fs::rename(&from, &to).unwrap());
-    failed(finish(&mut prepare(&stage)), &["is gone"]);
+    failed(finish(&mut prepare(&stage)), &["no longer exists"]);
     std::fs::rename(away, folder).unwrap();
     goes_on(&stage, prepare(&stage));
 }

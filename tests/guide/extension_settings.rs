@@ -48,7 +48,7 @@ fn limits_are_patched_alone_and_every_command_tells_the_difference_before() {
     for (command, text) in [
         (&["prepare", "--dry-run"][..], "memory limit: not set → 4400Mi"),
         (&["status", "--check"], "memory limit: not set → 4400Mi"),
-        (&["verify"], "memory limit: not set (the target says 4400Mi)"),
+        (&["verify"], "memory limit: not set (the target has 4400Mi)"),
     ] {
         stage.az("everything", command).ends(Exit::Pending.code()).says(text);
     }
@@ -134,7 +134,7 @@ fn what_someone_changes_in_azure_is_told_and_put_back_or_kept_by_the_printed_com
     other();
     stage
         .az("everything", &["verify"])
-        .says("memory limit: 1280Mi (the target says 4Gi)")
+        .says("memory limit: 1280Mi (the target has 4Gi)")
         .says("az aksbackup init --set extension.memory_limit=1280Mi");
     stage.az("platform", &["prepare", "--yes"]).ok();
     assert_eq!(properties(&stage)["configurationSettings"][MEMORY], "4Gi");

@@ -128,7 +128,7 @@ fn one_that_was_chosen_since_is_said_and_changes_nothing() {
             .args(stage.vouchers()),
     )
     .ends(Exit::Pending.code())
-    .says("snapshot resource group: rg-snapshots (the target says rg-backup)")
+    .says("snapshot resource group: rg-snapshots (the target has rg-backup)")
     .says("the snapshot resource group of a protected cluster can't be changed");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(in_use(&stage), "rg-snapshots");

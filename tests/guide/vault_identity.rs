@@ -93,7 +93,7 @@ fn a_protected_cluster_changes_to_it_once_the_roles_are_assigned() {
     stage.grant("owner").ok();
     stage
         .az("everything", &["verify"])
-        .says("vault identity: the vault's own (the target says id-vault)");
+        .says("vault identity: the vault's own (the target has id-vault)");
     az(&stage, &["protect", "--yes"])
         .ok()
         .says("vault identity: the vault's own → id-vault");

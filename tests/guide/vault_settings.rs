@@ -54,7 +54,7 @@ fn what_can_be_reverted_is_told_by_every_command_and_changed_by_prepare() {
     for (command, text) in [
         (&["prepare", "--dry-run"][..], "immutability: Disabled → Unlocked"),
         (&["status", "--check"], "immutability: Disabled → Unlocked"),
-        (&["verify"], "immutability: Disabled (the target says Unlocked)"),
+        (&["verify"], "immutability: Disabled (the target has Unlocked)"),
     ] {
         stage.az("everything", command).ends(Exit::Pending.code()).says(text);
     }
@@ -132,7 +132,7 @@ fn what_reduces_protection_is_agreed_to_apart_or_the_vault_is_adopted() {
     set(&stage, &["vault.soft_delete=On"]).ok();
     stage
         .az("everything", &["verify"])
-        .says("soft delete: Off (the target says On)")
+        .says("soft delete: Off (the target has On)")
         .says("az aksbackup init --set vault.soft_delete=Off");
     prepare(&stage, &[]).ok().says("soft delete: Off → On");
     assert_eq!(
@@ -182,7 +182,7 @@ fn what_can_never_be_reverted_is_done_only_for_the_vault_that_was_named() {
     let mark = stage.mark();
     prepare(&stage, &["--reduce-protection"])
         .ends(Exit::Pending.code())
-        .says("immutability: Locked (the target says Disabled)")
+        .says("immutability: Locked (the target has Disabled)")
         .says("a locked vault can't be unlocked")
         .says("az aksbackup init --set vault.immutability=Locked");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());

@@ -115,7 +115,7 @@ impl Setting {
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (what, live, wanted) = (self.setting.words(), &self.live, &self.wanted);
-        write!(f, "{what}: {live} (the target says {wanted})")
+        write!(f, "{what}: {live} (the target has {wanted})")
     }
 }
 

@@ -44,7 +44,7 @@ impl Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let live = self.live.as_deref().unwrap_or(UNSET);
-        write!(f, "{}: {live} (the target says {})", self.what, self.wanted)
+        write!(f, "{}: {live} (the target has {})", self.what, self.wanted)
     }
 }
 

@@ -51,7 +51,7 @@ impl Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} (the target says {})", self.what, self.live, self.wanted)
+        write!(f, "{}: {} (the target has {})", self.what, self.live, self.wanted)
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn evidence(target: &Target, vault: Option<&Vault>) -> String {
     );
     let mut differs = |what: &str, own: &str, wanted: &str| {
         if !own.is_empty() && !own.eq_ignore_ascii_case(wanted) {
-            text.push_str(&format!("; {what} is {own} (the target says {wanted})"));
+            text.push_str(&format!("; {what} is {own} (the target has {wanted})"));
         }
     };
     if let Some(vault) = vault {

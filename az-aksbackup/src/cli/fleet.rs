@@ -45,7 +45,7 @@ pub(crate) enum FleetCommand {
     Plan(FleetPlanArgs),
     /// Run the steps of prepare and protect for each cluster, as far as you have permission (platform team)
     #[command(after_help = "Examples:
-  az aksbackup fleet apply fleet                      # shows the changes of all clusters, and asks once
+  az aksbackup fleet apply fleet                      # show the changes of all clusters, and prompt once
   az aksbackup fleet apply fleet --yes --max-failures 5   # begins no further cluster after 5 failures
   az aksbackup fleet apply fleet --yes --resume       # skips clusters whose state file reports every step
   az aksbackup fleet apply fleet --yes --shard 1/4 --handoff-ok   # the second of four parts, in a Job")]

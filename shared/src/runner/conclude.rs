@@ -234,13 +234,13 @@ mod tests {
             changed: vec![],
             drift: Some(Drift {
                 deviation: Deviation::Target,
-                differences: vec!["schedule is P1W (the target says P1D)".into()],
+                differences: vec!["schedule is P1W (the target has P1D)".into()],
                 hints: vec!["az x".into()],
             }),
         });
         let says = "1 setting differs from the target, and this command doesn't change it";
         let expected = [
-            "Storage: schedule is P1W (the target says P1D)".to_owned(),
+            "Storage: schedule is P1W (the target has P1D)".to_owned(),
             "    hint: az x".to_owned(),
             format!("prepare: {says} (1 of 1 steps, no changes)"),
         ];

@@ -27,7 +27,7 @@ fn change(stage: &Stage, pointer: &str, value: Value) {
 fn told_by_all(stage: &Stage, what: &str, live: &str, wanted: &str) {
     let mark = stage.mark();
     let step = format!("{what}: {live} → {wanted}");
-    let verdict = format!("{what}: {live} (the target says {wanted})");
+    let verdict = format!("{what}: {live} (the target has {wanted})");
     let commands: [(&[&str], &str); 5] = [
         (&["protect", "--dry-run"], &step),
         (&["up", "--dry-run"], &step),

@@ -13,14 +13,14 @@ fn a_policy_of_the_same_name_with_other_rules_is_never_nothing_to_do() {
     stage
         .az("platform", &["prepare", "--yes"])
         .ends(Exit::Pending.code())
-        .says("schedule: P1W (the target says PT4H)");
+        .says("schedule: P1W (the target has PT4H)");
     stage
         .az("platform", &["prepare", "--dry-run"])
         .ends(Exit::Pending.code());
     stage.az("platform", &["status", "--check"]).ends(Exit::Pending.code());
     stage
         .az("platform", &["verify"])
-        .says("schedule: P1W (the target says PT4H)");
+        .says("schedule: P1W (the target has PT4H)");
 }
 
 #[test]

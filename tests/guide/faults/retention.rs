@@ -104,7 +104,7 @@ fn rules_that_azure_has_otherwise_are_told_and_the_printed_command_adopts_them()
     );
     assert!(stage.sandbox.azure().change(&id, &kept, json!("P9W")));
     let mark = stage.mark();
-    let says = "weekly retention: P9W (the target says P8W)";
+    let says = "weekly retention: P9W (the target has P8W)";
     for command in [
         &["prepare", "--yes"][..],
         &["status", "--check"],

@@ -23,27 +23,27 @@ fn every_parameter_is_compared_and_what_azure_writes_as_null_is_an_empty_list() 
         (
             "includedNamespaces",
             json!(["b", "a"]),
-            "included namespaces: a, b (the target says all)",
+            "included namespaces: a, b (the target has all)",
         ),
         (
             "excludedNamespaces",
             json!(["a"]),
-            "excluded namespaces: a (the target says none)",
+            "excluded namespaces: a (the target has none)",
         ),
         (
             "snapshotVolumes",
             json!(false),
-            "volume snapshots: off (the target says on)",
+            "volume snapshots: off (the target has on)",
         ),
         (
             "includeClusterScopeResources",
             json!(false),
-            "cluster-scoped resources: off (the target says on)",
+            "cluster-scoped resources: off (the target has on)",
         ),
         (
             "labelSelectors",
             json!(["app=web"]),
-            "label selectors: app=web (the target says none)",
+            "label selectors: app=web (the target has none)",
         ),
     ] {
         assert_eq!(told(|own| own[key] = value), [says]);
@@ -155,10 +155,10 @@ fn the_first_backup_of_each_period_is_compared_and_the_adopted_keys_are_the_live
         own.vault_tier_yearly_retention = Some("P7Y".into());
     });
     let expected = [
-        "weekly retention: P8W (the target says P7D)",
-        "monthly vault tier retention: not in use (the target says P12M)",
-        "yearly retention: P8W (the target says P360D)",
-        "yearly vault tier retention: P7Y (the target says P10Y)",
+        "weekly retention: P8W (the target has P7D)",
+        "monthly vault tier retention: not in use (the target has P12M)",
+        "yearly retention: P8W (the target has P360D)",
+        "yearly vault tier retention: P7Y (the target has P10Y)",
     ];
     assert_eq!(said(&live, &target), expected);
     let hints = policy_hints(&target, Some(&facts(&live, "p").unwrap()));

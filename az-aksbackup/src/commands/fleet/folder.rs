@@ -265,7 +265,7 @@ fn twice(first: &Member, rest: &[Member]) -> Vec<Unusable> {
         )
         .because(names.join(", "))
         .hint(fix![
-            "merge them into one, and remove the other: ",
+            "merge them into one, and move the other out of the folder: ",
             az(format!("merge {} --state {}", path(other), path(first)))
         ])
     };

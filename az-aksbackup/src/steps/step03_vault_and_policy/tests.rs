@@ -138,7 +138,7 @@ fn settings_of_what_exists_are_kept_and_said() {
         panic!("not done")
     };
     assert!(
-        evidence.ends_with("redundancy is GeoRedundant (the target says LocallyRedundant)"),
+        evidence.ends_with("redundancy is GeoRedundant (the target has LocallyRedundant)"),
         "{evidence}"
     );
 }
