@@ -126,7 +126,7 @@ pub(crate) struct FleetApplyArgs {
     /// Those of all commands over a folder.
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
-    /// Begin no further cluster after so many failures
+    /// Start no more clusters after this number of failures
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_failures: Option<u32>,
     /// Skip clusters whose state file reports every step of this command as complete, without checking them

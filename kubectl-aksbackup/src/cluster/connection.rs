@@ -376,7 +376,9 @@ fn is_connect(error: &kube::Error) -> bool {
 
 fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | UnexpectedEof)
+    // An error that another one wraps is no source of it.
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>());
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | UnexpectedEof) || inner.is_some_and(is_closed)
 }
 
 #[cfg(test)]

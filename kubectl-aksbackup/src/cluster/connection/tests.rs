@@ -72,3 +72,17 @@ fn only_addresses_of_this_machine_are_loopback() {
     assert!(is_loopback("https://127.0.0.1:6443") && is_loopback("https://[::1]:6443"));
     assert!(!is_loopback("https://aks.hcp.westeurope.azmk8s.io:443"));
 }
+
+/// A load balancer does this while its API server restarts. The client library wraps the error of the connection, which then isn't a source.
+#[tokio::test]
+async fn a_connection_that_is_closed_before_tls_is_tried_again() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("https://{}", listener.local_addr().unwrap());
+    let turned_away = async { drop(listener.accept().await.unwrap()) };
+    let config = kube::Config::new(server.parse().unwrap());
+    let client = kube::Client::try_from(config).unwrap();
+    let (answer, ()) = tokio::join!(client.apiserver_version(), turned_away);
+    let error = answer.unwrap_err();
+    let pause = after(1, Pace::real()).pause_after(&error, false, true);
+    assert!(pause.is_some(), "{error:?}");
+}
