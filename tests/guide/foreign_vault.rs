@@ -1,4 +1,4 @@
-//! A vault in another subscription than the cluster: each request goes there, and nobody gets access to it unnamed.
+//! A vault in another subscription than the cluster: requests go there, and it gets access only if it is confirmed by name.
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::azure::ids;
@@ -104,7 +104,7 @@ fn a_subscription_that_can_t_be_used_is_refused_and_nothing_is_written() {
     assert_eq!(stage.state_text(), text, "the file is as it was");
 }
 
-/// A file that someone edited leads to a vault of their own, in a subscription that nobody named.
+/// A file that someone edited leads to a vault of their own, in a subscription that isn't confirmed.
 #[test]
 fn a_vault_in_another_subscription_is_named_by_its_resource_id_before_it_gets_access() {
     let stage = Stage::new().unwrap();

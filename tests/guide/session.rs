@@ -36,12 +36,12 @@ const SHOWN: &str = "kubectl-aksbackup configure";
 
 #[test]
 fn eighty_columns_without_color() {
-    recorded("docs/session/hand-off-80.txt", 80, false);
+    recorded("docs/session/handoff-80.txt", 80, false);
 }
 
 #[test]
 fn eighty_columns_on_a_dark_terminal() {
-    let commands = recorded("docs/session/hand-off-80-dark.ansi", 80, true);
+    let commands = recorded("docs/session/handoff-80-dark.ansi", 80, true);
     let done = |line: &String| line.contains("\u{1b}[32m✓\u{1b}[0m");
     assert!(
         commands.iter().flatten().any(done),
@@ -51,7 +51,7 @@ fn eighty_columns_on_a_dark_terminal() {
 
 #[test]
 fn a_hundred_and_twenty_columns_without_color_and_the_end_of_one_command_in_the_readme() {
-    let commands = recorded("docs/session/hand-off-120.txt", 120, false);
+    let commands = recorded("docs/session/handoff-120.txt", 120, false);
     let readme = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
     let parts: Vec<&str> = readme.split("<!-- session -->").collect();
     assert_eq!(parts.len(), 3, "the README has one place for the session");
@@ -66,7 +66,7 @@ fn a_hundred_and_twenty_columns_without_color_and_the_end_of_one_command_in_the_
 
 #[test]
 fn a_hundred_and_twenty_columns_on_a_dark_terminal_and_a_picture_of_one_command() {
-    let commands = recorded("docs/session/hand-off-120-dark.ansi", 120, true);
+    let commands = recorded("docs/session/handoff-120-dark.ansi", 120, true);
     let title = format!("{SHOWN}: the plan, the question, and the results");
     keep("docs/session/configure.svg", &svg(&title, command(&commands), 110));
 }

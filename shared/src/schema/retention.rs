@@ -1,6 +1,6 @@
 //! The rules of a policy in `[target.policy]`.
 
-use crate::ids::TimeOfDay;
+use crate::ids::{PolicyName, TimeOfDay};
 use crate::schema::PolicyTarget;
 
 /// How long the first backup of a period is kept, where the target says so.
@@ -26,6 +26,28 @@ pub struct PolicyRules<'a> {
 }
 
 impl PolicyTarget {
+    /// A policy of this name with one rule: the interval, and how long backups are kept.
+    #[must_use]
+    pub fn new(name: PolicyName, schedule: impl Into<String>, retention: impl Into<String>) -> Self {
+        Self {
+            name,
+            schedule: schedule.into(),
+            retention: retention.into(),
+            time: None,
+            daily_retention: None,
+            weekly_retention: None,
+            monthly_retention: None,
+            yearly_retention: None,
+            vault_tier_retention: None,
+            vault_tier_weekly_retention: None,
+            vault_tier_monthly_retention: None,
+            vault_tier_yearly_retention: None,
+            file: None,
+            file_digest: None,
+            file_vault_tier: false,
+        }
+    }
+
     /// Returns its rules.
     #[must_use]
     pub fn rules(&self) -> PolicyRules<'_> {

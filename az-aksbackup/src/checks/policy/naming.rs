@@ -58,23 +58,8 @@ pub(crate) fn is_derived(name: &str, live: &Value) -> bool {
 
 /// The keys of the target for the rules of a live policy.
 fn target(name: &str, facts: &Facts) -> Option<PolicyTarget> {
-    let mut target = PolicyTarget {
-        name: name.parse().ok()?,
-        schedule: facts.schedule.clone(),
-        retention: facts.retention.clone(),
-        time: facts.time.parse().ok(),
-        daily_retention: None,
-        weekly_retention: None,
-        monthly_retention: None,
-        yearly_retention: None,
-        vault_tier_retention: None,
-        vault_tier_weekly_retention: None,
-        vault_tier_monthly_retention: None,
-        vault_tier_yearly_retention: None,
-        file: None,
-        file_digest: None,
-        file_vault_tier: false,
-    };
+    let mut target = PolicyTarget::new(name.parse().ok()?, &facts.schedule, &facts.retention);
+    target.time = facts.time.parse().ok();
     retention::adopt(&mut target, &facts.first);
     Some(target)
 }

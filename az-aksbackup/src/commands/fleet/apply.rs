@@ -179,7 +179,7 @@ impl Apply<'_> {
         .err()
     }
 
-    /// Why a target is refused that nobody saw: `--yes` says nothing about the resources that a file names.
+    /// Returns the refusal of a target that wasn't shown to the user: `--yes` doesn't confirm the resources that a file names.
     fn unconfirmed(&self, member: &Member, target: &Target) -> Option<Box<Failure>> {
         if self.asked || self.expected || self.remembered.has(target) {
             return None;

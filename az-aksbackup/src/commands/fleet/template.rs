@@ -179,7 +179,7 @@ impl Template {
         self.read_flags(&values, own, &[])
     }
 
-    /// The flags that the template itself names for a cluster: those are confirmed by whoever wrote it.
+    /// Returns the flags that the template names for a cluster: its author confirmed them.
     pub(super) fn named_flags(&self, own: &Candidate) -> Outcome<InitArgs> {
         self.read_flags(&self.named(own), own, &[])
     }

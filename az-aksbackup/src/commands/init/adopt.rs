@@ -8,11 +8,9 @@ use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::Target;
 
 use super::check::Existing;
-use super::choice::Choice;
 use super::confirmed::remember;
 use super::flags::InitArgs;
 use super::names::Names;
-use super::pick::Picker;
 use super::world::{Lists, World};
 use super::{place, run};
 use crate::arm::client::Reader;
@@ -69,23 +67,7 @@ pub(crate) async fn choose(
         (None, None) => Found::Nothing,
     };
     let flags = flags(found)?;
-    let vault_subscription = run::vault_subscription(reader, &flags, None, (&place, &world)).await?;
-    if let Some(own) = &vault_subscription {
-        world.look_at_vaults(reader, console, own).await?;
-    }
-    let choice = Choice {
-        reader,
-        picker: &Picker::silent(),
-        flags: &flags,
-        base: None,
-        world: &world,
-        cluster: &place.id,
-        region: &region,
-        names: Names::of(&place.id),
-        policy_file: None,
-        vault_subscription,
-    };
-    let target = choice.target().await?;
+    let target = run::silently(reader, console, &flags, (&place, &region), &mut world).await?;
     must_be_held(&world, &target)?;
     let (target, existing, _) = run::completed(reader, &flags, target, &world).await?;
     Ok(Chosen {

@@ -176,19 +176,32 @@ pub(crate) async fn proposed(cli: &Cli, cluster: &ResourceId) -> Outcome<Target>
     let place = place::by_id(&reader, cluster, None).await?;
     let region = region(&place)?;
     let mut world = World::look(&reader, &console, &place, (None, true)).await?;
-    let flags = InitArgs::default();
-    let vault_subscription = vault_subscription(&reader, &flags, None, (&place, &world)).await?;
+    silently(&reader, &console, &InitArgs::default(), (&place, &region), &mut world).await
+}
+
+/// Returns the target of a cluster without a state file. Asks nothing.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn silently(
+    reader: &Reader,
+    console: &Console,
+    flags: &InitArgs,
+    (place, region): (&Place, &Region),
+    world: &mut World,
+) -> Outcome<Target> {
+    let vault_subscription = vault_subscription(reader, flags, None, (place, world)).await?;
     if let Some(own) = &vault_subscription {
-        world.look_at_vaults(&reader, &console, own).await?;
+        world.look_at_vaults(reader, console, own).await?;
     }
     let choice = Choice {
-        reader: &reader,
+        reader,
         picker: &Picker::silent(),
-        flags: &flags,
+        flags,
         base: None,
-        world: &world,
+        world,
         cluster: &place.id,
-        region: &region,
+        region,
         names: Names::of(&place.id),
         policy_file: None,
         vault_subscription,
@@ -200,7 +213,7 @@ pub(crate) async fn proposed(cli: &Cli, cluster: &ResourceId) -> Outcome<Target>
 ///
 /// # Errors
 /// Exit 2: the flag's isn't one of the tenant.
-pub(super) async fn vault_subscription(
+async fn vault_subscription(
     reader: &Reader,
     flags: &InitArgs,
     base: Option<&Target>,

@@ -148,7 +148,7 @@ fn a_storage_account_is_polled_at_its_location_with_retry_after() {
 #[test]
 fn arms_buckets_run_dry_and_fill_again() {
     let stage = Stage::new(&["arm_throttling=true"]);
-    // A resource group: AKS has limits of its own for a cluster, whoever reads it.
+    // A resource group: AKS limits the reads of a cluster, for all principals together.
     let group = format!("{}?api-version=2021-04-01", ids::group_id(ids::CLUSTER_GROUP));
     // It fills again meanwhile: on a busy machine that takes more than it holds.
     let ask = |_| stage.call("reader", "GET", &group, Value::Null).status;

@@ -241,23 +241,8 @@ impl Choice<'_> {
 
 /// The policy where nothing is said.
 fn daily() -> Outcome<PolicyTarget> {
-    Ok(PolicyTarget {
-        name: Picker::silent().name("Policy", "aks-daily-7d", "--policy NAME")?,
-        schedule: "P1D".to_owned(),
-        retention: "P7D".to_owned(),
-        time: None,
-        daily_retention: None,
-        weekly_retention: None,
-        monthly_retention: None,
-        yearly_retention: None,
-        vault_tier_retention: None,
-        vault_tier_weekly_retention: None,
-        vault_tier_monthly_retention: None,
-        vault_tier_yearly_retention: None,
-        file: None,
-        file_digest: None,
-        file_vault_tier: false,
-    })
+    let name = Picker::silent().name("Policy", "aks-daily-7d", "--policy NAME")?;
+    Ok(PolicyTarget::new(name, "P1D", "P7D"))
 }
 
 /// Soft delete of a vault as it would be asked for again: `AlwaysOn` cannot be undone, and is never asked for.
