@@ -66,6 +66,18 @@ fn a_new_vault_gets_the_identity_and_the_roles_are_assigned_to_it() {
     az(&stage, &["protect", "--yes"]).ok();
     az(&stage, &["backup", "--yes"]).ok();
     uses_identity(&stage);
+    // Fails before: the roles of the identity were no roles that grant assigns.
+    let export = az(&stage, &["export"]).ok();
+    assert!(!export.stderr.contains("it isn't what grant assigns"), "{export}");
+    assert_eq!(
+        export.stdout.matches("roleAssignments@").count()
+            + export
+                .stdout
+                .matches("\"Microsoft.Authorization/roleAssignments\"")
+                .count(),
+        4,
+        "{export}"
+    );
     for command in [["prepare", "--yes"], ["protect", "--yes"]] {
         az(&stage, &command).ok().says("nothing to do");
     }

@@ -3,7 +3,10 @@
 use aksbackup_shared::ids::{PrincipalId, ResourceId, same};
 use aksbackup_shared::schema::Target;
 
+use crate::arm::clusters::Cluster;
+use crate::arm::extensions::Extension;
 use crate::arm::roles::{self, Assignment, Role};
+use crate::arm::vaults::Vault;
 use crate::checks::role_requirements::{self, Holder};
 
 /// How many names of an assignment are tried: the first is taken if it is another assignment's.
@@ -37,6 +40,29 @@ pub(crate) fn names(target: &Target, (holder, principal): &(Holder, PrincipalId)
         }
     }
     all
+}
+
+/// Who gets roles, according to Azure: the extension's identity if there is one extension, the identity with which the vault protects the
+/// cluster, and the cluster's.
+pub(crate) fn holders(
+    target: &Target,
+    cluster: &Cluster,
+    extensions: &[Extension],
+    vault: Option<&Vault>,
+) -> Vec<(Holder, PrincipalId)> {
+    let extension = match extensions {
+        [own] => own.principal().cloned(),
+        _ => None,
+    };
+    let vault = vault.and_then(|own| own.principal_of(target.vault.identity.as_ref()));
+    let all = [
+        (Holder::ExtensionIdentity, extension),
+        (Holder::Vault, vault),
+        (Holder::Cluster, cluster.principal()),
+    ];
+    all.into_iter()
+        .filter_map(|(holder, principal)| Some((holder, principal?)))
+        .collect()
 }
 
 /// Whether the GUID of the assignment is the one of exactly what Azure says that it assigns to this holder.

@@ -11,9 +11,9 @@ use crate::arm::client::Reader;
 use crate::arm::identities::{self, FederatedCredential};
 use crate::arm::roles::Assignment;
 use crate::arm::trusted_access::{BACKUP_OPERATOR, Binding, binding_id};
-use crate::arm::vaults::{self, Vault};
+use crate::arm::vaults;
 use crate::arm::{clusters, extensions};
-use crate::checks::own_assignments::is_own;
+use crate::checks::own_assignments::{self, is_own};
 use crate::checks::role_requirements::Holder;
 use crate::checks::subjects;
 use crate::steps::trusted_access::new_name;
@@ -60,16 +60,8 @@ impl Grants {
                 .map(|_| table.identity.clone()),
             _ => None,
         };
-        let holders = [
-            extension.map(|own| (Holder::ExtensionIdentity, own)),
-            vault?
-                .as_ref()
-                .and_then(Vault::principal)
-                .map(|own| (Holder::Vault, own.clone())),
-            cluster.principal().map(|own| (Holder::Cluster, own)),
-        ];
         Ok(Self {
-            holders: holders.into_iter().flatten().collect(),
+            holders: own_assignments::holders(target, &cluster, &extensions, vault?.as_ref()),
             identity,
             issuer: cluster.issuer().cloned(),
         })

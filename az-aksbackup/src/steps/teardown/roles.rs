@@ -15,7 +15,7 @@ use crate::arm::roles::{self, Assignment, Role};
 use crate::arm::vaults;
 use crate::arm::visible::Sight;
 use crate::arm::{clusters, extensions};
-use crate::checks::own_assignments::{is_own, names};
+use crate::checks::own_assignments::{holders, is_own, names};
 use crate::checks::role_requirements::Holder;
 use crate::platform::{self, Azure};
 use crate::steps::old_policies;
@@ -112,17 +112,7 @@ impl Step for Roles {
             inventory::policies(reader, &vault_id),
         );
         let (cluster, vault) = (cluster?, vault?);
-        let mut holders = Vec::new();
-        if let [own] = extensions?.as_slice() {
-            holders.extend(own.principal().map(|own| (Holder::ExtensionIdentity, own.clone())));
-        }
-        holders.extend(
-            vault
-                .as_ref()
-                .and_then(|own| own.principal_of(target.vault.identity.as_ref()))
-                .map(|own| (Holder::Vault, own)),
-        );
-        holders.extend(cluster.principal().map(|own| (Holder::Cluster, own)));
+        let holders = holders(target, &cluster, &extensions?, vault.as_ref());
         let other_policies = match (policies, &vault) {
             (Ok(all), _) => all
                 .iter()
