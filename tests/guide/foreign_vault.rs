@@ -104,6 +104,35 @@ fn a_subscription_that_can_t_be_used_is_refused_and_nothing_is_written() {
     assert_eq!(stage.state_text(), text, "the file is as it was");
 }
 
+/// Fails before: a name in the cluster's subscription was taken for the vault of the other one.
+#[test]
+fn what_can_never_be_reverted_is_confirmed_by_resource_id() {
+    let stage = initialized();
+    stage
+        .az("central", &["init", "--yes", "--set", "vault.immutability=Locked"])
+        .ok();
+    let name = format!(
+        "{}/{}",
+        stage.value("/target/vault/resource_group"),
+        stage.value("/target/vault/name")
+    );
+    let mark = stage.mark();
+    stage
+        .az("central", &["prepare", "--yes", "--irreversible", &name])
+        .ends(Exit::Usage.code())
+        .says(ids::OTHER_SUBSCRIPTION);
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    let vault = format!(
+        "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.DataProtection/backupVaults/{}",
+        ids::OTHER_SUBSCRIPTION,
+        stage.value("/target/vault/resource_group"),
+        stage.value("/target/vault/name"),
+    );
+    stage
+        .az("central", &["prepare", "--yes", "--irreversible", &vault])
+        .ok();
+}
+
 /// A file that someone edited leads to a vault of their own, in a subscription that isn't confirmed.
 #[test]
 fn a_vault_in_another_subscription_is_named_by_its_resource_id_before_it_gets_access() {

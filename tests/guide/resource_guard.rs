@@ -164,6 +164,12 @@ fn what_the_guard_leaves_out_needs_no_request() {
     protect_vault(&stage, "rg-backup", &[KINDS[0]]);
     reduce(&stage, "suspend", &[]).ok();
     assert_eq!(instance(&stage)["currentProtectionState"], "BackupsSuspended");
+    // Fails before: the settings of the vault were held as if the guard protected them.
+    for state in ["Unlocked", "Disabled"] {
+        let set = format!("vault.immutability={state}");
+        stage.az("platform", &["init", "--set", &set, "--yes"]).ok();
+        reduce(&stage, "prepare", &[]).ok();
+    }
 }
 
 #[test]

@@ -105,8 +105,19 @@ impl Guard {
         }
     }
 
+    /// Returns what the owner of the guard has to do before `command`, unless requests are named or the guard doesn't protect the operation.
+    pub(crate) fn blocks(
+        &self,
+        critical: Critical,
+        requests: &[ResourceId],
+        vault: &ResourceId,
+        command: &str,
+    ) -> Option<Turn> {
+        (requests.is_empty() && self.protects(critical)).then(|| self.turn(vault, critical, command))
+    }
+
     /// Returns whether it protects this operation: the owner can leave some out.
-    pub(crate) fn protects(&self, critical: Critical) -> bool {
+    fn protects(&self, critical: Critical) -> bool {
         self.requests.is_empty() || self.listed(critical).next().is_some()
     }
 
@@ -123,7 +134,7 @@ impl Guard {
     }
 
     /// Returns what the owner of the guard has to do before `command` can do this to a vault.
-    pub(crate) fn turn(&self, vault: &ResourceId, critical: Critical, command: &str) -> Turn {
+    fn turn(&self, vault: &ResourceId, critical: Critical, command: &str) -> Turn {
         let made = || Some(format!("{}/{}/default", self.id.as_ref()?, critical.request()?));
         let listed: Vec<&String> = self.listed(critical).collect();
         let request = match listed.as_slice() {

@@ -329,11 +329,9 @@ impl Lifecycle {
             Act::Stop => Critical::Stop,
             Act::Resume | Act::Undelete => return None,
         };
-        let guard = seen.guard.as_ref().filter(|own| own.protects(critical))?;
         let command = format!("{}{REDUCED}", self.wanted.command());
-        self.requests
-            .is_empty()
-            .then(|| guard.turn(&target_ids::vault(&seen.target), critical, &command))
+        let vault = target_ids::vault(&seen.target);
+        seen.guard.as_ref()?.blocks(critical, &self.requests, &vault, &command)
     }
 
     fn absent(&self, target: &Target) -> Failure {

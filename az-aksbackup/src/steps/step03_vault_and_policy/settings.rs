@@ -6,7 +6,7 @@
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::ids::{ResourceId, same};
+use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::schema::Target;
 use aksbackup_shared::step::{ChangeNote, Right, Turn};
 use serde_json::Value;
@@ -39,7 +39,8 @@ impl Irreversible {
     ///
     /// # Errors
     /// Exit 2: what would be changed, or the two vaults.
-    fn must_cover(&self, vault: &ResourceId, changes: &[Difference]) -> Outcome<()> {
+    fn must_cover(&self, target: &Target, changes: &[Difference]) -> Outcome<()> {
+        let vault = &target_ids::vault(target);
         let named = match self {
             Self::Shown => return Ok(()),
             Self::Unconfirmed => {
@@ -61,15 +62,15 @@ impl Irreversible {
         };
         let is_it = match named {
             Named::Id(id) => id == vault,
+            // A name alone is one of the cluster's subscription: a file can lead to another one.
             Named::InGroup(group, name) => {
-                same(group.as_str(), vault.resource_group().as_str()) && same(name, vault.name())
+                ResourceId::group(&target.subscription, group).resource(&vault.kind(), name) == *vault
             }
         };
         match is_it {
             true => Ok(()),
             false => Failure::usage(format!(
-                "--irreversible is {named}, but the state file names vault {}",
-                vault.with_group()
+                "--irreversible is {named}, but the state file names vault {vault}"
             ))
             .at_key(
                 "target.vault.name",
@@ -171,7 +172,7 @@ pub(super) fn updates(seen: &Seen, options: &PrepareOptions, written: Written) -
         return not_made(&vault, &unmade).err();
     }
     if !lasting.is_empty() {
-        options.irreversible.must_cover(&vault, &lasting)?;
+        options.irreversible.must_cover(&seen.target, &lasting)?;
     }
     let others = if written.others { Vec::new() } else { others };
     let update = |differences: Vec<Difference>, lasting| {
@@ -191,9 +192,14 @@ pub(super) fn updates(seen: &Seen, options: &PrepareOptions, written: Written) -
 /// Returns the turn of the owner of the Resource Guard, if it protects what these updates reduce.
 pub(super) fn guarded(seen: &Seen, updates: &[Update], options: &PrepareOptions) -> Option<Turn> {
     let reduces = updates.iter().any(|own| !own.note().reduces.is_empty());
-    let guard = seen.guard.as_ref().filter(|_| reduces && options.requests.is_empty())?;
+    let guard = seen.guard.as_ref().filter(|_| reduces)?;
     let vault = target_ids::vault(&seen.target);
-    Some(guard.turn(&vault, Critical::Vault, "prepare --reduce-protection"))
+    guard.blocks(
+        Critical::Vault,
+        &options.requests,
+        &vault,
+        "prepare --reduce-protection",
+    )
 }
 
 /// Returns the Resource Guard of the vault, where a setting would be changed to one that protects less.
@@ -220,6 +226,6 @@ fn not_made(vault: &ResourceId, unmade: &[&Difference]) -> Failure {
     all.iter()
         .map(ToString::to_string)
         .fold(failure, Failure::because)
-        .hint(fix!["try again: ", az("prepare")])
+        .hint(fix!["to retry: ", az("prepare")])
         .hint(fix!["to keep the settings in Azure: ", vault_drift::adopting(&all)])
 }

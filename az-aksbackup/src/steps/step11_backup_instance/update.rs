@@ -231,10 +231,9 @@ pub(super) fn decide(
     if let RolesSeen::Open(turn) = roles {
         return Ok(Decision::Blocked(Vec::new(), vec![turn.clone()]));
     }
-    if let Some(guard) = known.guard.as_ref().filter(|own| own.protects(Critical::Modify))
-        && known.requests.is_empty()
-    {
-        let turn = guard.turn(&target_ids::vault(target), Critical::Modify, "protect");
+    let vault = target_ids::vault(target);
+    let guarded = |own: &Guard| own.blocks(Critical::Modify, &known.requests, &vault, "protect");
+    if let Some(turn) = known.guard.as_ref().and_then(guarded) {
         return Ok(Decision::Blocked(Vec::new(), vec![turn]));
     }
     let mut reduces: Vec<String> = differences.iter().filter_map(|own| own.reduces.clone()).collect();

@@ -303,12 +303,10 @@ fn guarded(seen: &Seen) -> Option<Turn> {
         true => Critical::Delete,
         false => Critical::Stop,
     };
-    let guard = seen
-        .guard
-        .as_ref()
-        .filter(|own| own.protects(critical) && options.requests.is_empty())?;
     let vault = target_ids::vault(&seen.common.claims.target);
-    Some(guard.turn(&vault, critical, &options.words()))
+    seen.guard
+        .as_ref()?
+        .blocks(critical, &options.requests, &vault, &options.words())
 }
 
 /// Refuses a deletion that Azure can't make: it deletes backups through the extension in the cluster.
