@@ -1,6 +1,7 @@
 //! The checks of `verify` as metrics.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::chain::check::Verdict;
 use crate::chain::examination::Examination;
@@ -16,17 +17,20 @@ const VERIFIED: (&str, &str) = (
 );
 
 /// Returns what was seen of a cluster. `state` is the path of its state file, where there is one.
-pub(super) fn of(own: &Examination, state: Option<&str>) -> Metrics {
+pub(super) fn of(own: &Examination, state: Option<&Path>) -> Metrics {
     let mut metrics = Metrics::default();
     add(&mut metrics, own, state);
     metrics
 }
 
 /// Adds what was seen of a cluster to the metrics of several.
-pub fn add(metrics: &mut Metrics, own: &Examination, state: Option<&str>) {
+pub fn add(metrics: &mut Metrics, own: &Examination, state: Option<&Path>) {
+    // Alerts print it in a command, which is typed in another folder.
+    let state = state.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
+    let state = state.map(|file| file.display().to_string());
     let all: Vec<(&'static str, &str)> = [
         ("cluster", own.cluster.as_deref()),
-        ("state_file", state),
+        ("state_file", state.as_deref()),
         ("side", Some(own.program.side())),
     ]
     .into_iter()
@@ -81,7 +85,7 @@ mod tests {
             checks: vec![role(Verdict::Warning), role(Verdict::Error), role(Verdict::Ok)],
             findings: Vec::new(),
         };
-        let all = of(&own, Some("/a.toml")).to_string();
+        let all = of(&own, Some(Path::new("/a.toml"))).to_string();
         let samples: Vec<&str> = all.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(
             samples,

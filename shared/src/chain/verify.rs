@@ -98,11 +98,10 @@ impl<L: Look> Verify<'_, L> {
         let Some(file) = &self.args.metrics else {
             return Ok(());
         };
-        // Alerts are read elsewhere: only a whole path leads to the file there, and only if it is the file of this cluster.
+        // Only if it is the file of this cluster.
         let state = &self.common.state;
-        let named = std::path::absolute(state).unwrap_or_else(|_| state.clone());
-        let named = self.look.state().target.is_some().then(|| named.display().to_string());
-        metrics::of(own, named.as_deref()).write(file, state)
+        let named = self.look.state().target.is_some().then_some(state.as_path());
+        metrics::of(own, named).write(file, state)
     }
 
     /// Looks until there is no finding.

@@ -228,9 +228,15 @@ fn lines_of_several_clusters_each_name_theirs() {
 /// What each state file says of what was created.
 fn created(stage: &Stage) -> Vec<(PathBuf, Vec<String>)> {
     let lines = |path: &PathBuf| {
-        let text = std::fs::read_to_string(path).unwrap();
-        let all = text.lines().filter(|line| line.contains("created"));
-        all.map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+        let state: Value = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let all = state.pointer("/cloud/created").and_then(Value::as_array);
+        let mut all: Vec<String> = all
+            .into_iter()
+            .flatten()
+            .map(|own| format!("{} {}", own["step"], own["object"]))
+            .collect();
+        all.sort();
+        all
     };
     files(stage)
         .iter()
@@ -247,7 +253,7 @@ fn a_run_that_is_killed_converges_when_it_is_run_again() {
         created(&stage)
     };
     assert!(
-        undisturbed.iter().flat_map(|(_, lines)| lines).count() >= 3,
+        undisturbed.iter().all(|(_, records)| records.len() >= 5),
         "{undisturbed:?}"
     );
     for writes in [1, 4, 9, 16] {
@@ -263,6 +269,10 @@ fn a_run_that_is_killed_converges_when_it_is_run_again() {
         {
             std::thread::yield_now();
         }
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "killed in the middle of {writes} writes"
+        );
         child.kill().unwrap();
         child.wait().unwrap();
         let mut again = stage.az_command("platform", &["fleet", "apply", "fleet", "--yes", "--handoff-ok"]);

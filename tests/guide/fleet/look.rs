@@ -180,12 +180,50 @@ fn shards_are_parts_of_the_folder() {
     command.env("JOB_COMPLETION_INDEX", "1");
     let run = aksbackup_tests::harness::finish(&mut command).ok();
     assert!(run.stdout.contains("fleet status: 3 clusters"), "{run}");
+    // The digest is that of the folder, whatever the part: it is what `fleet apply` compares.
+    let digest = |flags: &[&str]| {
+        let run = over(&stage, &[&["status", "--offline", "-o", "json"], flags].concat()).ok();
+        run.json()["digest"].as_str().unwrap().to_owned()
+    };
+    let whole = digest(&[]);
+    assert_eq!(digest(&["--shard", "1/3", "--expect-digest", &whole]), whole);
     over(&stage, &["status", "--offline", "--shard", "3/3"])
         .ends(Exit::Usage.code())
         .says("0 to 2");
     over(&stage, &["status", "--offline", "--shard", "3"])
         .ends(Exit::Usage.code())
         .says("JOB_COMPLETION_INDEX");
+}
+
+/// Fails before: lines of JSON were added to a state file, and a pipe was waited for.
+#[test]
+fn no_result_is_written_over_a_state_file_of_the_folder() {
+    let stage = stage(&[]);
+    init(&stage, &[]).ok();
+    let victim = file(&stage, "aks-demo");
+    let before = std::fs::read_to_string(&victim).unwrap();
+    let link = stage.folder().join("link.prom");
+    std::os::unix::fs::symlink(&victim, &link).unwrap();
+    let pipe = stage.folder().join("pipe.prom");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mark = stage.mark();
+    for (flags, exit) in [
+        (["status", "--events", victim.to_str().unwrap()], Exit::Usage),
+        (["status", "--events", link.to_str().unwrap()], Exit::Usage),
+        (["status", "--events", pipe.to_str().unwrap()], Exit::Failed),
+        (["verify", "--metrics", link.to_str().unwrap()], Exit::Usage),
+        (["verify", "--metrics", pipe.to_str().unwrap()], Exit::Failed),
+    ] {
+        over(&stage, &flags).ends(exit.code());
+    }
+    assert_eq!(stage.since(mark).len(), 0, "refused before anything is read");
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), before);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::folded;
+use aksbackup_shared::ids::{ResourceId, folded};
 use aksbackup_shared::runner;
 use aksbackup_shared::runner::report::{Ending, Report};
 use aksbackup_shared::runner::session::{Consent, Session};
@@ -20,12 +20,12 @@ use serde_json::json;
 use super::came::Came;
 use super::each::{Fleet, Limits, One};
 use super::folder::{self, Member};
-use super::look::{planned, quoted, without_done_preflight};
+use super::look::{planned, without_done_preflight};
 use super::show;
 use crate::arm::client::Reader;
 use crate::cli::{Cli, FleetApplyArgs};
 use crate::commands::{options, session};
-use crate::guide::{self, Steps};
+use crate::guide::{self, PrepareOptions, ProtectOptions, Steps};
 use crate::platform::Azure;
 use crate::steps::confirm::{self, REDUCED};
 
@@ -34,6 +34,8 @@ struct Apply<'a> {
     args: &'a FleetApplyArgs,
     reader: &'a Reader,
     remembered: Remembered,
+    /// The folder, and what part of it, for a command that follows.
+    part: String,
     /// Whether the person saw all clusters and said yes.
     asked: bool,
     /// Whether the digest of the folder was expected, and is the one.
@@ -51,6 +53,7 @@ pub(super) async fn run(cli: &Cli, args: &FleetApplyArgs) -> Outcome<Exit> {
         args,
         reader: &reader,
         remembered: Remembered::of_user(),
+        part: fleet.part(),
         asked: false,
         expected: cli.common.expect_digest.is_some(),
     };
@@ -102,7 +105,7 @@ async fn ask(fleet: &Fleet<'_>, reader: &Reader) -> Outcome<Option<Vec<Came>>> {
         let all: Vec<String> = confirm::in_full(&target, "").iter().map(|line| words(line)).collect();
         console.say(format!("  {}", all.join("; ")));
     }
-    let question = format!("Apply these changes to {} clusters?", fleet.folder.members.len());
+    let question = format!("Apply these changes to {}?", show::clusters(fleet.folder.members.len()));
     match console.confirm(&question)? {
         true => Ok(None),
         false => Failure::new(Exit::Pending, "no changes were made: the changes above are pending").err(),
@@ -126,11 +129,14 @@ impl Apply<'_> {
         }
         let member = one.member;
         let session = self.session(&one.cli, one.console, member, state)?;
-        let mut report = runner::run(&mut guide::prepare(options::prepare(&one.cli, &[])), &session).await?;
+        let mut report = runner::run(&mut guide::prepare(self.prepare(&one.cli)), &session).await?;
         report.advise(&az("prepare"));
         let mut refused = None;
         if report.steps.iter().all(|own| own.ending.is_done()) {
-            let mut steps = guide::protect(options::protect(&one.cli, self.args.without_verification));
+            let mut steps = guide::protect(ProtectOptions {
+                requests: self.requests(),
+                ..options::protect(&one.cli, self.args.without_verification)
+            });
             match runner::run(&mut steps, &session).await {
                 Ok(mut more) => {
                     more.advise(&az("protect"));
@@ -140,6 +146,18 @@ impl Apply<'_> {
             }
         }
         Ok(came(member, &session, &report, refused.as_deref()))
+    }
+
+    fn prepare(&self, cli: &Cli) -> PrepareOptions {
+        PrepareOptions {
+            requests: self.requests(),
+            ..options::prepare(cli, &[])
+        }
+    }
+
+    /// The requests to Resource Guards: the command line of a cluster doesn't have them.
+    fn requests(&self) -> Vec<ResourceId> {
+        self.args.reduce.operation_requests.clone()
     }
 
     /// A session that was agreed to: by the answer for all clusters, or beforehand.
@@ -214,7 +232,7 @@ impl Apply<'_> {
     }
 
     fn again(&self) -> aksbackup_shared::command_line::CommandLine {
-        az(format!("fleet apply {}", quoted(&self.args.fleet.folder)))
+        az(format!("fleet apply {}", self.part))
     }
 
     /// Creates what several clusters share, once: two requests that create a vault at the same time would fail.
@@ -243,7 +261,7 @@ impl Apply<'_> {
         let Ok(session) = self.session(&cli, console, member, state) else {
             return;
         };
-        let mut steps: Steps = guide::prepare(options::prepare(&cli, &[]));
+        let mut steps: Steps = guide::prepare(self.prepare(&cli));
         steps.retain(|own| {
             matches!(
                 own.name(),
@@ -302,7 +320,7 @@ fn came(member: &Member, session: &Session<Azure>, report: &Report, refused: Opt
     if came.says.is_empty() {
         came.says = match changed.len() {
             0 => "nothing to do".to_owned(),
-            1 => "done, 1 change".to_owned(),
+            1 => "complete, 1 change".to_owned(),
             count => format!("complete, {count} changes"),
         };
     }

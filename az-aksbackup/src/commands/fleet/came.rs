@@ -107,6 +107,10 @@ pub(super) struct Came {
     pub(super) next: Option<Next>,
     /// What failed, in full.
     pub(super) errors: Vec<String>,
+    /// The changes of a plan.
+    pub(super) changes: Vec<String>,
+    /// Those of them that reduce protection.
+    pub(super) reduces: Vec<String>,
     /// The members of its JSON object that this command adds.
     pub(super) more: Value,
 }
@@ -124,6 +128,8 @@ impl Came {
             says: String::new(),
             next: None,
             errors: Vec::new(),
+            changes: Vec::new(),
+            reduces: Vec::new(),
             more: json!({}),
         }
     }
@@ -159,6 +165,8 @@ impl Came {
             says: brief(&own.failure),
             next: None,
             errors: vec![own.failure.to_string()],
+            changes: Vec::new(),
+            reduces: Vec::new(),
             more: json!({ "error": own.failure }),
         }
     }
@@ -215,9 +223,7 @@ impl Came {
 
     /// Forgets what only a document shows: of a thousand clusters it would fill the memory.
     pub(super) fn shorten(&mut self) {
-        if let Some(more) = self.more.as_object_mut() {
-            more.retain(|key, _| key == "changes" || key == "reduces");
-        }
+        self.more = Value::Null;
     }
 
     /// Its JSON object.

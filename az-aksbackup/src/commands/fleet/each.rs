@@ -7,9 +7,11 @@ use std::path::Path;
 use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::console::{Console, Talk};
+use aksbackup_shared::digest::Digest;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{SubscriptionId, same};
+use aksbackup_shared::state::OutFile;
 use futures::StreamExt as _;
 use serde_json::json;
 
@@ -31,6 +33,8 @@ pub(super) struct Fleet<'a> {
     pub(super) name: &'static str,
     pub(super) console: Console,
     pub(super) folder: Folder,
+    /// Of the whole folder, also if this process works on a part of it.
+    pub(super) digest: Digest,
     /// Which part of the folder this process works on.
     pub(super) shard: Option<Shard>,
     events: Events,
@@ -58,11 +62,19 @@ impl<'a> Fleet<'a> {
     /// Reads the folder, and keeps the part of it that this process works on.
     ///
     /// # Errors
-    /// Exit 2: a shard that doesn't exist. Exit 3: there is no folder. Exit 7: the folder isn't the one that was expected.
+    /// Exit 2: a shard that doesn't exist, or events that would be written into a state file. Exit 3: there is no folder. Exit 7: the folder isn't the one that was expected.
     pub(super) fn open(cli: &'a Cli, name: &'static str, args: &'a FleetArgs) -> Outcome<Self> {
         let shard = args.shard.as_ref().map(|own| own.of_this_process()).transpose()?;
         let mut folder = Folder::read(cli, &args.folder)?;
-        expected(cli, &folder, &args.folder)?;
+        let digest = folder.digest();
+        expected(cli, &digest, &args.folder)?;
+        if let Some(path) = &args.events {
+            folder.is_apart(|state| OutFile {
+                path,
+                flag: "--events",
+                state,
+            })?;
+        }
         if let Some(shard) = shard {
             folder.members = shard.of(folder.members);
             // Each file that can't be used is told by one process.
@@ -74,6 +86,7 @@ impl<'a> Fleet<'a> {
             name,
             console: cli.common.console(),
             folder,
+            digest,
             shard,
             events: Events::open(args.events.as_deref())?,
         })
@@ -90,6 +103,18 @@ impl<'a> Fleet<'a> {
             self.keep(&all.iter().map(|own| own.subscription_id.clone()).collect::<Vec<_>>());
         }
         Ok(reader)
+    }
+
+    /// The folder and the flags that name the part of it, for a command that follows.
+    pub(super) fn part(&self) -> String {
+        let mut words = quoted(&self.args.folder.to_string_lossy());
+        if let Some(shard) = self.shard {
+            words.push_str(&format!(" --shard {shard}"));
+        }
+        if let Some(subscription) = &self.cli.azure.subscription {
+            words.push_str(&format!(" --subscription {}", quoted(subscription)));
+        }
+        words
     }
 
     fn keep(&mut self, subscriptions: &[SubscriptionId]) {
@@ -218,10 +243,9 @@ fn in_turns(members: &[Member]) -> Vec<(usize, &Member)> {
 }
 
 /// Refuses a folder whose files want something else than what was reviewed.
-fn expected(cli: &Cli, folder: &Folder, path: &Path) -> Outcome<()> {
-    let own = folder.digest();
+fn expected(cli: &Cli, own: &Digest, path: &Path) -> Outcome<()> {
     match &cli.common.expect_digest {
-        Some(expected) if *expected != own => {
+        Some(expected) if expected != own => {
             Failure::new(Exit::StateUnreadable, format!("refused: folder {}", path.display()))
                 .because(format!("expected digest: {expected}"))
                 .because(format!("actual digest:   {own}"))

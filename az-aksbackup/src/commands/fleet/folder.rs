@@ -12,6 +12,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::{ResourceId, folded, same};
 use aksbackup_shared::schema::{CloudTables, State, Target};
+use aksbackup_shared::state::OutFile;
 use toml::{Table, Value};
 
 use super::template;
@@ -111,6 +112,16 @@ impl Folder {
         let unusable = self.unusable.iter().filter_map(|own| own.cluster.as_ref());
         let mut all = self.members.iter().map(|own| &own.cluster).chain(unusable);
         all.any(|own| same(own.as_str(), cluster.as_str()))
+    }
+
+    /// Checks that a file for a result is none of the state files.
+    ///
+    /// # Errors
+    /// As [`OutFile::check`].
+    pub(super) fn is_apart<'a>(&'a self, out: impl Fn(&'a Path) -> OutFile<'a>) -> Outcome<()> {
+        let used = self.members.iter().map(|own| &own.file);
+        let mut all = used.chain(self.unusable.iter().map(|own| &own.file));
+        all.try_for_each(|file| out(file).check())
     }
 
     /// The digest of what all files want, for `--expect-digest`. What the commands report of their progress isn't part of it.
@@ -221,7 +232,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 fn target(cli: &Cli, file: &Path) -> Outcome<Target> {
     let state = read(cli, file)?;
     match state.target {
-        Some(target) if target.subscription == target.cluster.subscription() => Ok(target),
+        Some(target) if same(target.subscription.as_str(), target.cluster.subscription().as_str()) => Ok(target),
         Some(target) => Failure::new(
             Exit::StateUnreadable,
             format!("state file {} contradicts itself", file.display()),

@@ -79,6 +79,9 @@ pub(super) async fn status(cli: &Cli, args: &FleetStatusArgs) -> Outcome<Exit> {
 /// As [`status()`]; the metrics can't be written.
 pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
     let mut fleet = Fleet::open(cli, "fleet verify", &args.fleet)?;
+    if let Some(file) = &args.metrics {
+        fleet.folder.is_apart(|state| file.out(state))?;
+    }
     let reader = fleet.sign_in().await?;
     let metrics = std::cell::RefCell::new(Metrics::default());
     let limits = Limits {
@@ -92,8 +95,7 @@ pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
             reader.caller().must_be_in(&subject.tenant)?;
             let own = examine(&reader, &subject.subject).await?;
             if args.metrics.is_some() {
-                let file = one.member.file.display().to_string();
-                metrics::add(&mut metrics.borrow_mut(), &own, Some(&file));
+                metrics::add(&mut metrics.borrow_mut(), &own, Some(&one.member.file));
             }
             Ok(examined(&one, &own, own.exit(args.fail_on)))
         })
@@ -101,7 +103,6 @@ pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
     if let Some(file) = &args.metrics {
         let mut metrics = metrics.into_inner();
         show::measure(&mut metrics, &came);
-        came.iter().try_for_each(|own| file.out(&own.file).check())?;
         metrics.write(file, &args.fleet.folder)?;
     }
     show::end(&fleet, &came, false)
@@ -185,7 +186,7 @@ pub(super) async fn planned(fleet: &Fleet<'_>, reader: &Reader) -> Vec<Came> {
 
 /// The plan of `prepare`, and where nothing is left of it that of `protect`.
 async fn both(cli: &Cli, session: &Session<Azure>) -> Report {
-    let mut report = runner::plan(&mut guide::prepare(options::prepare(cli, &[])), session).await;
+    let mut report = runner::plan(&mut guide::prepare(options::shown(cli)), session).await;
     if report.steps.iter().all(|own| own.ending.is_done()) {
         let more = runner::plan(&mut guide::protect(options::protect(cli, false)), session).await;
         report.steps.extend(without_done_preflight(more.steps));
@@ -226,7 +227,7 @@ fn of_plan(came: Came, session: &Session<Azure>, report: &Report) -> Came {
         .iter()
         .map(|(step, change)| format!("{step}: {}", one_line(&change.summary)))
         .collect();
-    let reduces: Vec<&String> = pending.iter().flat_map(|(_, change)| &change.reduces).collect();
+    let reduces: Vec<String> = pending.iter().flat_map(|(_, change)| change.reduces.clone()).collect();
     if !changes.is_empty() && came.errors.is_empty() {
         came.says = match changes.len() {
             1 => "1 change".to_owned(),
@@ -253,6 +254,7 @@ fn of_plan(came: Came, session: &Session<Azure>, report: &Report) -> Came {
     };
     let turns = report.turns();
     came.more = json!({ "steps": report.steps, "turns": turns, "changes": changes, "reduces": reduces });
+    (came.changes, came.reduces) = (changes, reduces);
     came
 }
 

@@ -45,7 +45,7 @@ pub(super) fn tell(fleet: &Fleet<'_>, came: &[Came], exit: Exit, counts: &Map<St
         console.say(&summary);
         let clusters: Vec<Value> = came.iter().map(Came::document).collect();
         console.document(&document(json!({
-            "command": fleet.name, "exit": exit, "folder": fleet.args.folder, "digest": fleet.folder.digest().to_string(),
+            "command": fleet.name, "exit": exit, "folder": fleet.args.folder, "digest": fleet.digest.to_string(),
             "shard": fleet.shard.map(|own| own.to_string()), "counts": counts, "clusters": clusters,
         })));
         return;
@@ -63,11 +63,8 @@ pub(super) fn tell(fleet: &Fleet<'_>, came: &[Came], exit: Exit, counts: &Map<St
     console.text(&summary);
     let pending = came.iter().any(|own| own.exit == Exit::Pending);
     if is_plan && pending {
-        console.text(&format!("Digest: {}", fleet.folder.digest()));
-        console.text(&format!(
-            "Run: {}",
-            az(format!("fleet apply {}", quoted(&fleet.args.folder)))
-        ));
+        console.text(&format!("Digest: {}", fleet.digest));
+        console.text(&format!("Run: {}", az(format!("fleet apply {}", fleet.part()))));
     }
 }
 
@@ -77,20 +74,14 @@ pub(super) fn plan(fleet: &Fleet<'_>, came: &[Came]) {
         .iter()
         .for_each(|line| fleet.console.say(line));
     complain(&fleet.console, came);
-    let changes = came
-        .iter()
-        .flat_map(|own| own.more["changes"].as_array().map(|all| (own, all)));
-    for (own, change) in changes.flat_map(|(own, all)| all.iter().map(move |change| (own, change))) {
-        let change = change.as_str().unwrap_or_default();
-        fleet.console.say(format!("  {}: {change}", name(own)));
+    for own in came {
+        for change in &own.changes {
+            fleet.console.say(format!("  {}: {change}", name(own)));
+        }
     }
     for own in came {
-        for reduced in own.more["reduces"].as_array().into_iter().flatten() {
-            let text = format!(
-                "  {}: reduces protection: {}",
-                name(own),
-                reduced.as_str().unwrap_or_default()
-            );
+        for reduced in &own.reduces {
+            let text = format!("  {}: reduces protection: {reduced}", name(own));
             fleet.console.say(fleet.console.paint(Tone::Bad, &text));
         }
     }
@@ -247,7 +238,7 @@ fn turns(came: &[Came]) -> Vec<String> {
     lines
 }
 
-fn clusters(count: usize) -> String {
+pub(super) fn clusters(count: usize) -> String {
     match count {
         1 => "1 cluster".to_owned(),
         count => format!("{count} clusters"),
