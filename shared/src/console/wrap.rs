@@ -84,13 +84,10 @@ const BELOW: &str = "    ";
 /// The column in which a line continues.
 fn hang(line: &str, columns: usize) -> usize {
     let lead = line.len() - line.trim_start_matches(' ').len();
-    let is_row = |at: &(usize, &str)| measure_text_width(&line[..at.0]) <= columns / 2;
-    let gap = line[lead..]
-        .match_indices("  ")
-        .map(|(at, gap)| (lead + at, gap))
-        .find(is_row);
-    match gap {
-        Some((at, _)) => {
+    // The first gap: those behind it are further right, and each would be measured from the beginning.
+    let gap = line[lead..].find("  ").map(|at| lead + at);
+    match gap.filter(|at| measure_text_width(&line[..*at]) <= columns / 2) {
+        Some(at) => {
             let text = line[at..].trim_start_matches(' ');
             measure_text_width(&line[..line.len() - text.len()])
         }
@@ -198,6 +195,23 @@ mod tests {
         assert!(
             wrapped(two, 60).contains("\n  run: az aksbackup doctor")
                 || wrapped(two, 60).contains("run:\n  az aksbackup doctor")
+        );
+    }
+
+    /// Fails before: the time grew with the square of the gaps, so that a server's message kept a terminal busy.
+    #[test]
+    fn a_hostile_line_takes_time_by_its_length_alone() {
+        let timed = |gaps: usize| {
+            let line = format!("{}{}", "x".repeat(70), "  a".repeat(gaps));
+            let begun = std::time::Instant::now();
+            assert!(wrapped(&line, 80).lines().count() > gaps / 40);
+            begun.elapsed()
+        };
+        // Ten times the length: a hundred times the time before, and far less than that on a slow machine now.
+        let (short, long) = (timed(1_000), timed(10_000));
+        assert!(
+            long < short * 40 + std::time::Duration::from_millis(50),
+            "{short:?}, {long:?}"
         );
     }
 
