@@ -3,6 +3,7 @@
 use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
+use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::Target;
 
 use crate::arm::client::Reader;
@@ -30,7 +31,7 @@ pub(crate) fn no_subscription(target: &Target) -> Failure {
 /// # Errors
 /// It does not, or is not.
 pub(crate) fn subscription(target: &Target, subscription: Option<&Subscription>) -> Outcome<()> {
-    if target.cluster.subscription() != target.subscription {
+    if !same(target.cluster.subscription().as_str(), target.subscription.as_str()) {
         return Failure::usage("the state file names two subscriptions")
             .because(format!(
                 "the cluster is in {}, but the target is in {}; storage account and snapshots must be in the cluster's subscription",

@@ -100,7 +100,8 @@ fn aks_and_resource_graph_have_buckets_of_their_own() {
     assert_eq!(waits[179..], [0, 500, 1000].map(Duration::from_millis));
     let graph = Url::parse("https://arm/providers/Microsoft.ResourceGraph/resources?api-version=1").unwrap();
     let sent = (0..100).filter(|_| quota.take(Method::Post, &graph, now) < Duration::from_secs(5));
-    assert!(sent.count() <= 15);
+    let sent = sent.count();
+    assert!((10..=15).contains(&sent), "{sent}");
 }
 
 #[test]
