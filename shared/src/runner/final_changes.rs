@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use crate::failure::Outcome;
 use crate::guide::StepName;
+use crate::names::capital;
 use crate::runner::prospects::Prospect;
 use crate::runner::report::Ending;
 use crate::runner::session::Session;
@@ -61,8 +62,11 @@ pub(super) async fn must_be_possible<P: Platform>(
         if open.is_empty() {
             return Ok(possible);
         }
-        let titles: Vec<&str> = open.iter().map(|step| step.title()).collect();
-        let why = format!("waiting until {} is known to be possible", titles.join(" and "));
+        let titles: Vec<String> = open.iter().map(|step| capital(step.title())).collect();
+        let why = format!(
+            "waiting until these steps are known to be possible: {}",
+            titles.join("; ")
+        );
         let changed = Box::pin(session.prospects.changed());
         session
             .wait(step, &Wait::for_(why), begun.elapsed(), changed, &|| true)
