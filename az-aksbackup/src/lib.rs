@@ -167,7 +167,9 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Status(args) => status::run(cli, args).await,
         Command::Verify(args) => verify::run(cli, args).await,
         Command::Doctor(args) => doctor::run(cli, args).await,
-        Command::Handoff(args) => handoff::run(&cli.common.console(), &cli.common, args, TOOL),
+        Command::Handoff(args) => {
+            handoff::run(&cli.common.console(), &cli.common, args, TOOL, commands::role_lines::of)
+        }
         Command::Report(args) => report::run(cli, args).await,
         Command::Export(args) => export::run(cli, args).await,
         Command::Merge(args) => files::merge::<CloudTables>(PROGRAM, &cli.common, args).await,

@@ -51,7 +51,9 @@ async fn run(cli: &Cli) -> Outcome<Exit> {
         Command::Verify(arguments) => verify::run(cli, arguments).await,
         Command::Doctor(arguments) => doctor::run(cli, arguments).await,
         Command::Status(arguments) => status::run(cli, *arguments).await,
-        Command::Handoff(arguments) => handoff::run(&cli.common.console(), &cli.common, arguments, TOOL),
+        Command::Handoff(arguments) => {
+            handoff::run(&cli.common.console(), &cli.common, arguments, TOOL, |_, _| Vec::new())
+        }
         Command::Report(arguments) => report::run(cli, arguments).await,
         Command::Merge(arguments) => files::merge::<ClusterTables>(PROGRAM, &cli.common, arguments).await,
         Command::Diff(arguments) => files::diff(&cli.common, arguments),

@@ -47,7 +47,7 @@ impl Invocation {
     pub fn bare(program: Program, argument: Option<&Path>) -> Option<Program> {
         let name = argument?;
         // Windows has a suffix behind it, or not, as it was typed.
-        (name.components().count() == 1 && name.file_stem()? == binary(program)).then_some(program)
+        (name.components().count() == 1 && name.file_stem()? == program.binary()).then_some(program)
     }
 
     fn current() -> &'static Self {
@@ -60,7 +60,7 @@ impl Invocation {
 
     fn name(&self, program: Program) -> &'static str {
         match self.bare == Some(program) {
-            true => binary(program),
+            true => program.binary(),
             false => program.name(),
         }
     }
@@ -76,13 +76,6 @@ pub struct Known {
     pub(crate) values: Vec<(&'static str, String)>,
     /// Flags that are added, with a blank before each.
     pub(crate) flags: String,
-}
-
-const fn binary(program: Program) -> &'static str {
-    match program {
-        Program::Az => "az-aksbackup",
-        Program::Kubectl => "kubectl-aksbackup",
-    }
 }
 
 /// A command line to paste.

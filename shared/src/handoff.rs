@@ -13,15 +13,18 @@ use crate::exit::Exit;
 use crate::failure::Outcome;
 use crate::guide::Person;
 use crate::process::document;
+use crate::program::Program;
 use crate::rights::{self, Needed};
 use crate::schema::{ClusterTables, State};
 use crate::state::store::DEFAULT_NAME;
 use crate::status::{Row, Standing, rows};
 
 mod access;
+mod copy;
 mod words;
 
 pub use access::{Access, invoke};
+pub use copy::Copy;
 
 /// The placeholder for what the receiver has to be told in another way.
 const CLIENT_ID: &str = "--client-id CLIENT-ID";
@@ -41,6 +44,12 @@ pub struct Message {
     pub file: String,
     /// The digest of the file's values.
     pub digest: String,
+    /// The sender's copy of the program that the receiver runs, if the sender has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<Copy>,
+    /// Commands of the Azure CLI that do the same without this program, where there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<CommandLine>,
 }
 
 /// What somebody is asked to do.
@@ -59,16 +68,37 @@ pub struct Task {
     pub access: Option<Access>,
 }
 
-/// Prints the message for whoever is next. `tool` is the program's name and version.
+impl Task {
+    /// Returns the program that it takes.
+    fn program(&self) -> Program {
+        match self.who {
+            Person::ClusterAdmin => Program::Kubectl,
+            _ => Program::Az,
+        }
+    }
+}
+
+/// Prints the message to the next person. `tool` is the program's name and version; `without` returns the commands with which this person
+/// can do a step without installing anything.
 ///
 /// # Errors
 /// Exit 3: no state file. Exit 7: it cannot be read.
-pub fn run(console: &Console, common: &CommonArgs, arguments: &HandoffArgs, tool: &str) -> Outcome<Exit> {
+pub fn run(
+    console: &Console,
+    common: &CommonArgs,
+    arguments: &HandoffArgs,
+    tool: &str,
+    without: impl FnOnce(&State, &Task) -> Vec<CommandLine>,
+) -> Outcome<Exit> {
     let store = common.store::<ClusterTables>(tool);
     let Some((state, digest)) = store.load_with_digest()? else {
         return common.no_state();
     };
-    let message = Message::new(&state, &digest, &common.state);
+    let mut message = Message::new(&state, &digest, &common.state);
+    if let Some(task) = &message.turn {
+        message.program = Copy::of(task.program());
+        message.without = without(&state, task);
+    }
     let text = match arguments.format {
         Markup::Text => message.text(),
         Markup::Markdown => message.markdown(),
@@ -116,6 +146,8 @@ impl Message {
             later: later.collect(),
             file,
             digest: digest.to_string(),
+            program: None,
+            without: Vec::new(),
         }
     }
 }

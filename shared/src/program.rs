@@ -24,6 +24,15 @@ impl Program {
         }
     }
 
+    /// Returns the name of its file, without an extension.
+    #[must_use]
+    pub const fn binary(self) -> &'static str {
+        match self {
+            Self::Az => "az-aksbackup",
+            Self::Kubectl => "kubectl-aksbackup",
+        }
+    }
+
     /// Returns the side that it is for, as files and JSON name it.
     #[must_use]
     pub const fn side(self) -> &'static str {

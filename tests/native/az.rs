@@ -129,6 +129,21 @@ impl Az {
         finish(&mut self.command(name, arguments))
     }
 
+    /// Runs a line of a shell as `name`, in which `az` is the real one.
+    pub(crate) fn shell(&self, name: &str, line: &str) -> Run {
+        let az = self.command(name, &[]);
+        let python = az.get_program().to_string_lossy().into_owned();
+        let mut command = Command::new("bash");
+        command
+            .arg("-c")
+            .arg(format!("az() {{ '{python}' -m azure.cli \"$@\"; }}\n{line}"))
+            .env_clear()
+            .envs(az.get_envs().filter_map(|(key, value)| Some((key, value?))))
+            .current_dir(self.stage.folder())
+            .stdin(Stdio::null());
+        finish(&mut command)
+    }
+
     /// Runs `az aksbackup ARGUMENTS` as `name`.
     pub(crate) fn aksbackup(&self, name: &str, arguments: &[&str]) -> Run {
         self.run(name, &[&["aksbackup"], arguments].concat())

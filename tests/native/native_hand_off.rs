@@ -74,6 +74,27 @@ fn three_logged_in_people_hand_over_through_az_and_kubectl() {
     );
 }
 
+/// An owner who installs nothing assigns the roles with the printed commands of az; the others go on as after `grant`.
+#[test]
+fn an_owner_without_aksbackup_assigns_the_roles_by_the_printed_commands() {
+    let az = Az::with(&["platform", "owner"]);
+    az.stage.prepared();
+    let message = az.aksbackup("platform", &["handoff", "-o", "json"]).ok().json();
+    let lines = message.pointer("/message/without").and_then(Value::as_array).unwrap();
+    assert_eq!(lines.len(), 4, "{message:#}");
+    for line in lines {
+        az.shell("owner", line.as_str().unwrap()).ok();
+    }
+    let status = az.aksbackup("platform", &["status", "-o", "json"]).ok().json();
+    let steps = status["steps"].as_array().unwrap();
+    let roles = steps.iter().find(|own| own["step"] == "roles").unwrap();
+    assert_eq!(roles["standing"], "done", "{roles:#}");
+    let client_id = az.stage.client_id();
+    let confirmed = ["aksbackup", "configure", "--yes", "--client-id", &client_id];
+    kubectl(&az, "cluster-admin", &confirmed).ok();
+    az.aksbackup("platform", &["protect", "--yes"]).ok();
+}
+
 #[test]
 fn every_form_of_output_is_az_s_own() {
     let az = Az::with(&["platform"]);

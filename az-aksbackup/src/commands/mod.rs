@@ -14,6 +14,7 @@ pub(crate) mod options;
 pub(crate) mod points;
 pub(crate) mod report;
 pub(crate) mod restore;
+pub(crate) mod role_lines;
 pub(crate) mod selection;
 pub(crate) mod session;
 pub(crate) mod status;

@@ -80,3 +80,29 @@ fn for_a_private_cluster_it_says_from_where_and_what_works_from_elsewhere() {
     assert!(text.contains("only from authorized IP ranges"), "{text}");
     assert!(!text.contains("command invoke"), "{text}");
 }
+
+#[test]
+fn a_reader_who_has_never_heard_of_it_learns_what_it_is_and_how_to_check_it() {
+    let mut message = message("schema = 1", "aksbackup.toml");
+    message.program = Some(Copy {
+        file: "az-aksbackup".into(),
+        version: "0.1.0",
+        platform: "linux x86_64".into(),
+        sha256: "ab".repeat(32),
+    });
+    message.without = vec![crate::command_line::shell("az role assignment create")];
+    for text in [message.text(), message.markdown()] {
+        let text: Vec<&str> = text.split_whitespace().collect();
+        let text = text.join(" ");
+        for part in [
+            "aksbackup sets up Azure Backup for AKS",
+            "sha256sum --check --ignore-missing SHA256SUMS",
+            "The sender has az-aksbackup 0.1.0 for linux x86_64, with this SHA-256.",
+            &"ab".repeat(32),
+            "without installing anything",
+            "az role assignment create",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
+}

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::command_line::az;
+use crate::command_line::{CommandLine, az};
 use crate::console::minute;
-use crate::handoff::{Access, CLIENT_ID, Message, Task};
+use crate::handoff::{Access, CLIENT_ID, Copy, Message, Task};
 use crate::names::capital;
 use crate::status::Row;
 
@@ -13,6 +13,10 @@ const TRUST: &str = "The program doesn't trust the file: it reads Azure and the 
     anything, prints the differences, and shows each change before it asks for confirmation. The digest ensures \
     that you have the file that this message is about. Where the command has placeholders, fill them in from your \
     own records, not from this message or the file.";
+
+/// What a reader who has never heard of it has to know.
+const ABOUT: &str = "aksbackup sets up Azure Backup for AKS with Microsoft Entra Workload ID, without storage keys. \
+    Each team runs the part that it has permissions for, and the attached file passes the results to the next team.";
 
 /// How the two forms write the same things.
 struct Form {
@@ -66,6 +70,7 @@ impl Message {
             "Cluster: {cluster}\nFile:    {} (attached)\n",
             (form.word)(&self.file)
         );
+        let _ = writeln!(out, "{ABOUT}\n");
         let _ = write!(out, "{}", (form.heading)("What was done"));
         if self.done.is_empty() {
             let _ = write!(out, "{}", (form.item)("nothing yet"));
@@ -75,7 +80,7 @@ impl Message {
         }
         out.push('\n');
         match &self.turn {
-            Some(task) => ask(task, &self.later, form, &mut out),
+            Some(task) => self.ask(task, form, &mut out),
             None => {
                 let _ = write!(out, "{}", (form.heading)("Next"));
                 let _ = writeln!(
@@ -107,35 +112,46 @@ fn done(row: &Row, form: &Form) -> String {
     format!("{}: {}{note}", row.step.in_words(), (form.word)(&row.evidence))
 }
 
-fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
-    let _ = write!(out, "{}", (form.heading)("What you need to do"));
-    if let Some(access) = &task.access {
-        reach(access, form, out);
-    }
-    let _ = writeln!(
-        out,
-        "{}. Run this command in the directory of the file. To preview the changes, add --dry-run:\n",
-        capital(&task.steps.join("; "))
-    );
-    let _ = writeln!(out, "{}", (form.command)(&task.command.to_string()));
-    if task.command.to_string().contains(CLIENT_ID) {
+impl Message {
+    fn ask(&self, task: &Task, form: &Form, out: &mut String) {
+        let _ = write!(out, "{}", (form.heading)("What you need to do"));
+        install(task, self.program.as_ref(), form, out);
+        if let Some(access) = &task.access {
+            reach(access, form, out);
+        }
         let _ = writeln!(
             out,
-            "CLIENT-ID is the client ID of the extension's identity. Get it from the platform team through a \
-             channel other than this message and the file.\n"
+            "{}. Run this command in the directory of the file. To preview the changes, add --dry-run:\n",
+            capital(&task.steps.join("; "))
         );
-    }
-    if !task.rights.is_empty() {
-        let _ = write!(out, "{}", (form.heading)("Required permissions"));
-        for needed in &task.rights {
-            let right = (form.word)(&needed.right.to_string());
-            let _ = write!(out, "{}", (form.item)(&format!("{right}, {}", needed.why)));
+        let _ = writeln!(out, "{}", (form.command)(&task.command.to_string()));
+        if task.command.to_string().contains(CLIENT_ID) {
+            let _ = writeln!(
+                out,
+                "CLIENT-ID is the client ID of the extension's identity. Get it from the platform team through a \
+                 channel other than this message and the file.\n"
+            );
         }
-        out.push('\n');
+        if !self.without.is_empty() {
+            without(&self.without, form, out);
+        }
+        if !task.rights.is_empty() {
+            let _ = write!(out, "{}", (form.heading)("Required permissions"));
+            for needed in &task.rights {
+                let right = (form.word)(&needed.right.to_string());
+                let _ = write!(out, "{}", (form.item)(&format!("{right}, {}", needed.why)));
+            }
+            out.push('\n');
+        }
+        self.follow(form, out);
     }
-    if !later.is_empty() {
+
+    fn follow(&self, form: &Form, out: &mut String) {
+        if self.later.is_empty() {
+            return;
+        }
         let _ = write!(out, "{}", (form.heading)("Following steps"));
-        for task in later {
+        for task in &self.later {
             let _ = write!(
                 out,
                 "{}",
@@ -143,6 +159,39 @@ fn ask(task: &Task, later: &[Task], form: &Form, out: &mut String) {
             );
         }
         out.push('\n');
+    }
+}
+
+/// Where the program comes from, and how the reader checks it.
+fn install(task: &Task, copy: Option<&Copy>, form: &Form, out: &mut String) {
+    let name = task.program().name();
+    let _ = writeln!(
+        out,
+        "If {name} isn't installed, ask the sender for SHA256SUMS and the release archive for your platform, in the same \
+         folder. Check the archive; if it is OK, unpack it and run the install.sh in it:\n"
+    );
+    let check = "sha256sum --check --ignore-missing SHA256SUMS";
+    let _ = writeln!(out, "{}", (form.command)(check));
+    let Some(copy) = copy else {
+        return;
+    };
+    let _ = writeln!(
+        out,
+        "The sender has {} {} for {}, with this SHA-256. The same file of the same release has the same one:\n",
+        copy.file, copy.version, copy.platform
+    );
+    let _ = writeln!(out, "{}", (form.command)(&copy.sha256));
+}
+
+/// The same without a program of ours.
+fn without(commands: &[CommandLine], form: &Form, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "Or assign the roles with the Azure CLI, without installing anything. Each command reads the principal from Azure, \
+         but trusts the file for the rest. Check each resource ID and role before you run it:\n"
+    );
+    for command in commands {
+        let _ = writeln!(out, "{}", (form.command)(&command.to_string()));
     }
 }
 
