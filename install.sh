@@ -8,22 +8,22 @@ usage: ./install.sh [--prefix DIR] [--archive FILE [--sha256 SUM]] [--no-extensi
        ./install.sh --uninstall [--prefix DIR]
 
 Installs az-aksbackup and kubectl-aksbackup into DIR/bin, with man pages and shell completions into DIR/share (default:
-$PREFIX, else ~/.local), and the extension `aksbackup` into the Azure CLI, where there is one. Needs no other rights than
-to write there. Run again, it upgrades what is there.
+$PREFIX, else ~/.local), and the extension `aksbackup` into the Azure CLI if it is installed. Requires only write access to
+that folder. To upgrade, run it again.
 
-From a clone it builds the programs; from an unpacked release it takes those beside it.
+From a clone it builds the programs; from an unpacked release it installs those next to it.
 
-  --archive FILE    take the programs from a release archive; its SHA-256 has to be that in SHA256SUMS beside it
-  --sha256 SUM      the archive's SHA-256, where there is no SHA256SUMS
-  --no-extension    leave the Azure CLI alone
-  --try             then play the whole handoff on a simulated Azure and Kubernetes on this machine, as three people with
+  --archive FILE    install the programs of a release archive; its SHA-256 must match SHA256SUMS in the same folder
+  --sha256 SUM      SHA-256 of the archive, if there is no SHA256SUMS
+  --no-extension    don't add the extension to the Azure CLI
+  --try             afterwards play the whole handoff on a simulated Azure and Kubernetes on this machine, as three people with
                     three sets of permissions; needs no account, and no network once the dependencies are downloaded.
                     From a clone, the programs are built without optimization, which takes 2 to 4 minutes on two
                     processors instead of 6 to 8; a release archive contains the simulator and needs no compiler
-  --no-install      with --try: install nothing; only the folder of the simulation remains
-  --keep            with --try: leave the simulation running and print how to continue by hand
-  --uninstall       remove what was installed, also from the Azure CLI
-  --prefix DIR      where to install
+  --no-install      with --try: don't install anything; only the folder of the simulation is left
+  --keep            with --try: keep the simulation running and print how to continue by hand
+  --uninstall       uninstall everything, also from the Azure CLI
+  --prefix DIR      folder to install into
 TEXT
 }
 
@@ -62,9 +62,9 @@ main() {
         remove
         exit 0
     fi
-    [ -z "$keep" ] || [ -n "$try" ] || fail 2 '--keep goes with --try'
-    [ -n "$install" ] || [ -n "$try" ] || fail 2 '--no-install goes with --try'
-    [ -z "$sum" ] || [ -n "$archive" ] || fail 2 '--sha256 goes with --archive'
+    [ -z "$keep" ] || [ -n "$try" ] || fail 2 '--keep requires --try'
+    [ -n "$install" ] || [ -n "$try" ] || fail 2 '--no-install requires --try'
+    [ -z "$sum" ] || [ -n "$archive" ] || fail 2 '--sha256 requires --archive'
     work=$(mktemp -d "${TMPDIR:-/tmp}/aksbackup-install.XXXXXX")
     trap stop EXIT
     trap 'exit 130' INT TERM
@@ -106,10 +106,10 @@ stage() {
     else
         staged=$root
     fi
-    [ -f "$staged/bin/az-aksbackup" ] || fail 1 'there are neither sources nor programs next to this script: name an --archive'
-    version=$(version_of "$staged/bin") || fail 1 'these programs do not run here: take the archive for this system and processor'
+    [ -f "$staged/bin/az-aksbackup" ] || fail 1 'there are neither sources nor programs next to this script: use --archive FILE'
+    version=$(version_of "$staged/bin") || fail 1 'the programs do not run on this machine: use the archive for its system and processor'
     [ -z "$try" ] || [ -x "$staged/libexec/aksbackup-sandbox" ] ||
-        fail 1 'this archive contains no simulator for this system: run --try from a clone of the sources'
+        fail 1 'the archive has no simulator for this system: run --try from a clone of the sources'
 }
 
 # Two programs of one version, or nothing.
@@ -122,7 +122,7 @@ version_of() {
 }
 
 build() {
-    command -v cargo >/dev/null 2>&1 || fail 1 'cargo is needed to build: install Rust 1.89 or later, or name an --archive'
+    command -v cargo >/dev/null 2>&1 || fail 1 'cannot build without cargo: install Rust 1.89 or later, or use --archive FILE'
     cd "$root"
     if [ -n "$try" ]; then
         say 'building the programs and the simulator, without optimization: 2 to 4 minutes on two processors the first time'
@@ -168,19 +168,19 @@ cargo_build() {
 }
 
 unpack() {
-    [ -f "$archive" ] || fail 3 "there is no archive $archive"
+    [ -f "$archive" ] || fail 3 "archive $archive does not exist"
     name=${archive##*/}
     if [ -z "$sum" ]; then
         sums=$(dirname -- "$archive")/SHA256SUMS
-        [ -f "$sums" ] || fail 2 "there is no SHA256SUMS beside $archive: name its SHA-256 by --sha256"
+        [ -f "$sums" ] || fail 2 "there is no SHA256SUMS next to $archive: use --sha256 SUM"
         sum=$(awk -v name="$name" '$2 == name || $2 == "*" name { print $1; exit }' "$sums")
-        [ -n "$sum" ] || fail 1 "$sums does not name $name"
+        [ -n "$sum" ] || fail 1 "$sums does not list $name"
     fi
     is=$(sha256 "$archive")
     [ "$is" = "$(printf '%s' "$sum" | tr 'A-F' 'a-f')" ] ||
-        fail 1 "$archive is not what was released: its SHA-256 is $is, not $sum"
+        fail 1 "$archive is not the released file: its SHA-256 is $is, expected $sum"
     mkdir "$work/unpacked"
-    gzip -dc <"$archive" | (cd "$work/unpacked" && tar -xf -) || fail 1 "$archive cannot be unpacked"
+    gzip -dc <"$archive" | (cd "$work/unpacked" && tar -xf -) || fail 1 "cannot unpack $archive"
     for staged in "$work"/unpacked/*; do break; done
 }
 
@@ -190,7 +190,7 @@ sha256() {
     elif command -v shasum >/dev/null 2>&1; then
         shasum -a 256 <"$1"
     else
-        fail 1 'sha256sum or shasum is needed to check the archive'
+        fail 1 'cannot check the archive without sha256sum or shasum'
     fi | sed 's/ .*//'
 }
 
@@ -234,9 +234,9 @@ add_extension() {
         return
     fi
     for wheel in "$staged"/share/aksbackup/aksbackup-*.whl; do break; done
-    [ -f "$wheel" ] || fail 1 'python3 is needed to pack the extension of the Azure CLI; to leave it out: --no-extension'
+    [ -f "$wheel" ] || fail 1 'cannot pack the extension of the Azure CLI without python3; to skip it: --no-extension'
     az extension add --yes --upgrade --only-show-errors --source "$wheel" >&2 ||
-        fail 1 'the Azure CLI did not take the extension; the programs are installed. To leave it out: --no-extension'
+        fail 1 'the Azure CLI rejected the extension (see above); the programs are installed. To skip the extension: --no-extension'
     extension=$(az extension show --name aksbackup --query path --output tsv)
     mkdir -p "$extension/bin"
     ln -sf "$bin/az-aksbackup" "$extension/bin/az-aksbackup"
@@ -246,13 +246,13 @@ add_extension() {
 report() {
     case $before in
     '') say "installed aksbackup $version" ;;
-    "$version") say "installed aksbackup $version anew" ;;
+    "$version") say "reinstalled aksbackup $version" ;;
     *) say "upgraded aksbackup from $before to $version" ;;
     esac
     say "  programs      $bin/az-aksbackup, $bin/kubectl-aksbackup, $bin/kubectl_complete-aksbackup"
     say "  man pages     $prefix/share/man/man1"
     say "  completions   $prefix/share (bash-completion/completions, zsh/site-functions, fish/vendor_completions.d)"
-    say "  az extension  ${extension:-left out, as you said}"
+    say "  az extension  ${extension:-skipped (--no-extension)}"
     case :$PATH: in
     *:"$bin":*) ;;
     *) say "add it to your PATH:  export PATH=\"$bin:\$PATH\"" ;;
@@ -283,11 +283,11 @@ remove_extension() {
     if command -v az >/dev/null 2>&1 && az extension remove --name aksbackup --only-show-errors >&2 && [ ! -d "$1" ]; then
         say "removed the extension of the Azure CLI from $1"
     else
-        say "the Azure CLI did not remove its extension: az extension remove --name aksbackup, or remove the folder $1"
+        say "the Azure CLI did not remove its extension: run az extension remove --name aksbackup, or delete the folder $1"
     fi
 }
 
-# The hand-off, played by three people. Each holds only the rights of their persona.
+# The handoff, played by three people. Each has only the permissions of their persona.
 play() {
     world=$(mktemp -d "${TMPDIR:-/tmp}/aksbackup-try.XXXXXX")
     state=$world/aksbackup.toml
@@ -328,7 +328,7 @@ play() {
     run az-aksbackup status --state "$state"
 
     say ''
-    say 'The cluster is protected and its first backup is completed. What the teams handed to each other:'
+    say 'The cluster is protected and its first backup is complete. The state file that the teams passed on:'
     say "  $state"
     say "The folder of the simulation remains, and can be deleted at any time: $world"
     [ -n "$install" ] || say 'Nothing was installed.'
@@ -377,7 +377,7 @@ stop() {
 
 leave() {
     say ''
-    say 'The simulation goes on. In a new shell:'
+    say 'The simulation is still running. In a new shell:'
     say "  export PATH=\"$bin:\$PATH\" AKSBACKUP_STATE=$state"
     say "  . $world/env/platform.sh        # or owner.sh, cluster-admin.sh, reader.sh …"
     say '  az-aksbackup status'

@@ -142,7 +142,7 @@ fn each_shell_installs_installs_again_and_leaves_nothing_behind() {
         ] {
             assert!(home.prefix().join(part).is_file(), "{part}\n{installed:#?}");
         }
-        home.install(&shell, &archive).ok().says("anew");
+        home.install(&shell, &archive).ok().says("reinstalled");
         assert_eq!(home.files(), installed, "the second time changes nothing ({shell:?})");
         home.install(&shell, &["--uninstall"]).ok();
         assert_eq!(home.files(), before, "{shell:?}");
@@ -200,7 +200,7 @@ fn an_archive_that_is_not_the_released_one_is_refused_before_anything_is_written
     let before = home.files();
     home.install(&["sh"], &["--archive", copy])
         .ends(1)
-        .says("is not what was released");
+        .says("is not the released file");
     let wrong = "0".repeat(64);
     home.install(&["sh"], &["--archive", copy, "--sha256", &wrong])
         .ends(1)
@@ -230,14 +230,14 @@ fn an_unpacked_release_installs_itself_and_says_what_it_cannot() {
     // No compiler is on the PATH: the archive has the simulator, and leaves nothing but the folder of the simulation.
     run(&["--prefix", prefix.to_str().unwrap(), "--try", "--no-install"])
         .ok()
-        .says("The cluster is protected and its first backup is completed")
+        .says("The cluster is protected and its first backup is complete")
         .says("Nothing was installed");
     assert!(!prefix.exists());
     run(&["--prefix", "opt"]).ok();
     assert!(prefix.join("bin/az-aksbackup").is_file());
     // A program for another system: the magic number of a Mach-O file.
     fs::write(folder.join("bin/az-aksbackup"), [0xcf, 0xfa, 0xed, 0xfe]).unwrap();
-    run(&["--prefix", "opt"]).ends(1).says("do not run here");
+    run(&["--prefix", "opt"]).ends(1).says("do not run on this machine");
     finish(Command::new(prefix.join("bin/az-aksbackup")).arg("version")).ok();
     run(&["--prefix=opt", "--uninstall"]).ok();
     assert!(!prefix.exists());
@@ -260,7 +260,7 @@ fn where_there_is_az_it_gets_the_extension_and_loses_it_again() {
         command.env_remove("AKSBACKUP_BIN").env("PATH", "/usr/bin:/bin");
         finish(&mut command)
     };
-    install(&[&flag, &archive, "--no-extension"]).ok().says("left out");
+    install(&[&flag, &archive, "--no-extension"]).ok().says("skipped");
     assert!(!extension.exists());
     for _ in ["first", "again"] {
         install(&[&flag, &archive]).ok().says(extension.to_str().unwrap());
