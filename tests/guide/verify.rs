@@ -30,6 +30,10 @@ fn before_anything_is_made_each_step_that_is_missing_is_told_and_pre_is_content(
         .says("cluster rg-aks/aks-demo has no Azure Backup extension")
         .says(&format!("az aksbackup init --cluster-id {cluster}"))
         .says(", then: az aksbackup prepare");
+    // As az names it.
+    stage
+        .az("reader", &["status", "--ids", &cluster])
+        .says("rg-aks/aks-demo");
     stage
         .az("reader", &["verify", "--cluster-id", "/subscriptions/x"])
         .ends(Exit::Usage.code());

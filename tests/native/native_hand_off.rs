@@ -64,6 +64,7 @@ fn three_logged_in_people_hand_over_through_az_and_kubectl() {
     az.aksbackup("platform", &["protect", "--yes"]).ok();
     az.aksbackup("platform", &["backup", "--yes"]).ok();
     assert_eq!(az.stage.value("/cloud/backup/status"), "Completed");
+    az.aksbackup("reader", &["verify", "--ids", &ids::cluster_id()]).ok();
     let standing = az
         .aksbackup("reader", &["status", "--query", "steps[].standing", "-o", "json"])
         .ok();

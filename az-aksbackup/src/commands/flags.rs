@@ -11,7 +11,7 @@ use crate::cli::RoleArgs;
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ClusterFlags {
     /// Resource ID of the cluster, if it has no state file
-    #[arg(long, value_name = "ID", conflicts_with_all = ["resource_group", "cluster_name"])]
+    #[arg(long, visible_alias = "ids", value_name = "ID", conflicts_with_all = ["resource_group", "cluster_name"])]
     pub(crate) cluster_id: Option<ResourceId>,
     /// Resource group of the cluster, if it has no state file
     #[arg(long, short = 'g', value_name = "NAME", requires = "cluster_name")]

@@ -16,7 +16,7 @@ use crate::cli::WriteArgs;
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct InitArgs {
     /// Resource ID of the cluster
-    #[arg(long, value_name = "ID", conflicts_with_all = ["resource_group", "cluster_name"], help_heading = "Cluster")]
+    #[arg(long, visible_alias = "ids", value_name = "ID", conflicts_with_all = ["resource_group", "cluster_name"], help_heading = "Cluster")]
     pub(crate) cluster_id: Option<ResourceId>,
     /// Resource group of the cluster
     #[arg(long, short = 'g', value_name = "NAME", help_heading = "Cluster")]
