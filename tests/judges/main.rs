@@ -12,5 +12,6 @@ mod program;
 mod readback;
 mod recorded;
 mod replayed_life;
+mod replayed_setup;
 mod replays;
 mod sdk;

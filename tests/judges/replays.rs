@@ -14,6 +14,7 @@ use aksbackup_tests::recordings::Exchange;
 use serde_json::{Value, json};
 
 use crate::recorded::exchanges;
+use crate::replayed_setup::{is_granted, is_prepared};
 
 const AKS: &str = "dataprotection/test_dataprotection_backup_and_restore_aks";
 const SUSPENDED: &str = "dataprotection/test_dataprotection_backup_instance_update_protection";
@@ -22,14 +23,17 @@ const SUSPENDED: &str = "dataprotection/test_dataprotection_backup_instance_upda
 pub(crate) type Chosen = fn(&Exchange) -> bool;
 
 /// The tests with what each replays.
-const TESTS: [(&str, Chosen); 7] = [
+const TESTS: [(&str, Chosen); 10] = [
     ("keys refused", is_keys_refused),
     ("protected", is_protected),
     ("backed up", is_backed_up),
+    ("restored", is_restored),
     ("suspended", is_suspended),
     ("stopped, suspended, resumed", is_paused),
     ("throttled", is_throttled),
     ("clusters", is_cluster),
+    ("prepared", is_prepared),
+    ("granted", is_granted),
 ];
 
 fn is_keys_refused(one: &Exchange) -> bool {
@@ -45,6 +49,11 @@ fn is_protected(one: &Exchange) -> bool {
 /// From the request for a backup to the end of its job.
 fn is_backed_up(one: &Exchange) -> bool {
     one.source == AKS && between(one, "07:53:06", "07:56:12")
+}
+
+/// From the list of recovery points to the end of the restore job.
+fn is_restored(one: &Exchange) -> bool {
+    one.source == AKS && between(one, "07:56:13", "08:01:02") && !one.operation().ends_with("/backupInstances/{}")
 }
 
 fn is_suspended(one: &Exchange) -> bool {
@@ -157,6 +166,7 @@ impl Names {
                 path,
                 answers,
                 after: None,
+                done: false,
             });
         }
     }
@@ -177,6 +187,7 @@ pub(crate) fn instances_of_cluster(stage: &Stage, bodies: &[Value], after: Optio
         ),
         answers: answers.collect(),
         after,
+        done: false,
     });
 }
 
@@ -247,6 +258,38 @@ fn a_backup_is_followed_through_recorded_answers() {
 }
 
 #[test]
+fn a_recovery_point_is_listed_and_restored_by_recorded_answers() {
+    let Some(all) = chosen(is_restored) else { return };
+    let stage = Stage::new().unwrap();
+    stage.configured();
+    protect(&stage).ok();
+    Names::of(&stage).replay(&stage, &all);
+    // The recorded point has no date of expiry and no state: neither is an error.
+    let point = "7df0f23f38384ea1af4e24bc5e3feaba";
+    let listed = stage.az("platform", &["points"]).ok().says("2024-06-26").says(point);
+    assert!(!listed.stdout.contains("can't be restored"), "{listed}");
+    let restore = [
+        "restore",
+        "--point",
+        point,
+        "--namespace",
+        "shop=shop-restored",
+        "--yes",
+    ];
+    stage.az("platform", &restore).ok().says("Completed");
+    let acts = stage
+        .since(0)
+        .into_iter()
+        .filter(|entry| entry.recorded && entry.method == "POST");
+    let acts: Vec<String> = acts.map(|entry| entry.target).collect();
+    assert!(
+        acts.len() == 2 && acts[0].contains("/validateRestore?") && acts[1].contains("/restore?"),
+        "{acts:#?}"
+    );
+    assert!(recorded_requests(&stage) > 20);
+}
+
+#[test]
 fn a_suspended_backup_is_no_work_in_progress() {
     let (Some(suspended), Some(instance)) = (chosen(is_suspended), chosen(is_protected)) else {
         return;
@@ -292,6 +335,7 @@ fn a_provider_that_limits_one_request_holds_up_no_other() {
         path: "/backupJobs".to_owned(),
         answers: vec![answer],
         after: None,
+        done: false,
     });
     let begun = Instant::now();
     let run = stage.az("platform", &["verify", "--output", "json"]);
@@ -365,6 +409,7 @@ pub(crate) fn replay_cluster(stage: &Stage, one: &Exchange) -> Value {
             body: body.to_string(),
         }],
         after: None,
+        done: false,
     });
     body
 }

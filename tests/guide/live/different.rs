@@ -44,6 +44,7 @@ fn answer(stage: &Stage, path: &str, status: u16, body: &Value) {
             body: body.to_string(),
         }],
         after: None,
+        done: false,
     });
 }
 

@@ -82,6 +82,7 @@ fn refuse(stage: &Stage, path: &str, status: u16, body: &Value) {
             body: body.to_string(),
         }],
         after: None,
+        done: false,
     });
 }
 
@@ -140,6 +141,7 @@ fn a_resource_that_others_have_changed_meanwhile_is_not_overwritten() {
         path: id,
         answers: vec![other],
         after: Some(("GET".to_owned(), "/providers/Microsoft.Authorization/locks".to_owned())),
+        done: false,
     });
     let only = |one| if one == "policy-put-again" { one } else { "no" };
     typing(command, only).ok();

@@ -43,6 +43,6 @@ mod world;
 
 pub use engine::Azure;
 pub use hands::Memory;
-pub use replay::{RecordedAnswer, Replay};
+pub use replay::{CHILD, PATH, RecordedAnswer, Replay};
 
 pub(crate) use providers::cluster_body::issuer;

@@ -22,12 +22,29 @@ pub struct RecordedAnswer {
 pub struct Replay {
     /// HTTP method.
     pub method: String,
-    /// What the path ends with, without its query and without regard to case.
+    /// What the path ends with, without its query and without regard to case. One that ends with a slash stands for each child, whose
+    /// name and path take the places of [`CHILD`] and [`PATH`] in the answers.
     pub path: String,
     /// The answers.
     pub answers: Vec<RecordedAnswer>,
     /// The request before which the model answers: its method, and what its path ends with.
     pub after: Option<(String, String)>,
+    /// Whether the model does what is asked too, so that later requests find it done. What the model refuses, it answers.
+    pub done: bool,
+}
+
+/// The placeholder for the name of the child that is asked for.
+pub const CHILD: &str = "{child}";
+
+/// The placeholder for the path that is asked for.
+pub const PATH: &str = "{path}";
+
+/// A recorded answer to a request.
+pub(crate) struct Played {
+    /// The answer.
+    pub(crate) given: Given,
+    /// Whether the model does what is asked too.
+    pub(crate) done: bool,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +58,8 @@ struct Playing {
 }
 
 fn is_for(method: &str, path: &str, (own, end): (&str, &str)) -> bool {
+    let child = path.rfind('/').map_or(0, |at| at + 1);
+    let path = if end.ends_with('/') { &path[..child] } else { path };
     own.eq_ignore_ascii_case(method) && path.ends_with(&end.to_ascii_lowercase())
 }
 
@@ -53,12 +72,15 @@ impl Replays {
     }
 
     /// The recorded answer to a request, if there is one.
-    pub(crate) fn answer(&self, method: &str, target: &str) -> Option<Given> {
-        let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase();
+    pub(crate) fn answer(&self, method: &str, target: &str) -> Option<Played> {
+        let asked = target.split('?').next().unwrap_or_default();
+        let child = asked.rsplit('/').next().unwrap_or_default();
+        let path = asked.to_ascii_lowercase();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let own = all
             .iter_mut()
             .find(|own| own.begun && is_for(method, &path, (&own.replay.method, &own.replay.path)));
+        let done = own.as_ref().is_some_and(|own| own.replay.done);
         let recorded = own.and_then(|own| match own.left.len() {
             1 => own.left.front().cloned(),
             _ => own.left.pop_front(),
@@ -72,11 +94,13 @@ impl Replays {
         for (name, value) in recorded.headers {
             answer = answer.with(name, value);
         }
-        let text = (!recorded.body.is_empty()).then_some(("application/json; charset=utf-8", recorded.body));
-        Some(Given {
+        let body = recorded.body.replace(CHILD, child).replace(PATH, asked);
+        let text = (!body.is_empty()).then_some(("application/json; charset=utf-8", body));
+        let given = Given {
             text,
             recorded: true,
             ..Given::plain("arm", answer)
-        })
+        };
+        Some(Played { given, done })
     }
 }

@@ -56,8 +56,14 @@ async fn handle(
     }
     site.log.arrived(&asked.method, &asked.target);
     let fault = strike(&mut site.azure.lock().settings.faults, &asked.method, &asked.target);
-    let recorded = site.azure.replays.answer(&asked.method, &asked.target);
-    let mut given = recorded.unwrap_or_else(|| answer(&site.azure, &asked, fault.as_ref()));
+    let mut given = match site.azure.replays.answer(&asked.method, &asked.target) {
+        Some(played) if played.done => {
+            let own = answer(&site.azure, &asked, fault.as_ref());
+            if own.answer.status < 400 { played.given } else { own }
+        }
+        Some(played) => played.given,
+        None => answer(&site.azure, &asked, fault.as_ref()),
+    };
     identify(&asked, &mut given.answer);
     linger(&site.azure, given.answer.delay).await;
     record(&site, &asked, &given, arrived);
