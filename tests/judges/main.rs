@@ -15,3 +15,4 @@ mod replayed_life;
 mod replayed_setup;
 mod replays;
 mod sdk;
+mod states;
