@@ -7,7 +7,8 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{Stage, finish};
 use serde_json::Value;
 
-use crate::replays::{chosen, is_cluster, replay_cluster};
+use crate::replayed_clusters::replay_cluster;
+use crate::replays::{chosen, is_cluster};
 
 #[test]
 fn a_recorded_cluster_contradicts_the_claims_that_it_does_not_meet() {

@@ -11,6 +11,7 @@ mod live;
 mod program;
 mod readback;
 mod recorded;
+mod replayed_clusters;
 mod replayed_life;
 mod replayed_setup;
 mod replays;
