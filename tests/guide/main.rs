@@ -46,6 +46,7 @@ mod report;
 mod requests;
 mod resource_guard;
 mod restore;
+mod restore_begun;
 mod roles;
 mod session;
 mod sign_in;

@@ -68,6 +68,8 @@ pub(crate) struct RestoreOptions {
     pub(crate) in_place: Option<Named>,
     /// Whether nothing is restored, and Azure only validates.
     pub(crate) plan: bool,
+    /// Whether another restore is started, although one was begun.
+    pub(crate) again: bool,
     /// The words of the command, which another person or a later run can repeat.
     pub(crate) words: String,
 }
