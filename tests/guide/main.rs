@@ -12,6 +12,7 @@ mod consent;
 mod credentials;
 mod deputy;
 mod deputy_extensions;
+mod deputy_identity;
 mod deputy_worlds;
 mod dry_run;
 mod examples;

@@ -206,8 +206,8 @@ impl Stage {
         self.az(persona, &[&["grant", "--yes"], flags.as_slice()].concat())
     }
 
-    /// The flags that confirm cluster, vault, storage account and snapshot resource group, and the subscription that they are
-    /// in, as the state file names them now.
+    /// The flags that confirm cluster, vault, storage account, snapshot resource group and the vault's user-assigned identity, and
+    /// the subscription that they are in, as the state file names them now.
     #[must_use]
     pub fn vouchers(&self) -> Vec<String> {
         let cluster = self.value("/target/cluster");
@@ -237,8 +237,11 @@ impl Stage {
                 self.value("/target/snapshots/resource_group"),
             ),
         ];
+        let identity = target.and_then(|vault| vault.get("identity")?.as_str());
+        let identity = identity.map(|own| ("--vault-identity", own.to_owned()));
         flags
             .into_iter()
+            .chain(identity)
             .flat_map(|(flag, value)| [flag.to_owned(), value])
             .collect()
     }

@@ -69,6 +69,9 @@ pub(crate) struct ConfirmArgs {
         value_name = "RESOURCE-GROUP"
     )]
     pub(crate) confirm_snapshots: Option<NamedGroup>,
+    /// User-assigned identity of the vault, must match the state file, if that has one: RESOURCE-GROUP/NAME or a resource ID
+    #[arg(long = "vault-identity", value_name = "RESOURCE")]
+    pub(crate) confirm_identity: Option<Named>,
 }
 
 /// Agreement to what protects less.

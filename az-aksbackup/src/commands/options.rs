@@ -48,6 +48,7 @@ pub(crate) fn confirm(cli: &Cli, args: &ConfirmArgs, dry_run: bool) -> Confirm {
         vault: args.confirm_vault.clone(),
         account: args.confirm_account.clone(),
         snapshots: args.confirm_snapshots.clone(),
+        identity: args.confirm_identity.clone(),
         subscription: cli.azure.subscription.clone(),
         by_prompt: dry_run || (!cli.common.yes && cli.common.console().can_ask()),
     }

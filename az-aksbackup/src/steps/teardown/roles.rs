@@ -194,11 +194,11 @@ impl Step for Roles {
     }
 
     fn unseen(&self, failure: &Failure) -> Option<Turn> {
-        self.0.options.unseen(failure)
+        self.0.unseen(failure)
     }
 
     fn hand_over(&self, change: &Unassign, failure: &Failure) -> Option<Turn> {
-        self.0.options.refused(Person::SubscriptionOwner, change, failure)
+        self.0.refused(Person::SubscriptionOwner, change, failure)
     }
 }
 
