@@ -359,6 +359,25 @@ impl Command {
     }
 
     /// Whether what goes on by itself is to be left to itself.
+    /// Returns the name of a command that changes Azure for one cluster, which a printed line can repeat with all of its flags.
+    pub(crate) const fn repeatable(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Prepare(_) => "prepare",
+            Self::Grant(_) => "grant",
+            Self::Protect(_) => "protect",
+            Self::Backup(_) => "backup",
+            Self::Restore(_) => "restore",
+            Self::Suspend(_) => "suspend",
+            Self::Stop(_) => "stop",
+            Self::Resume(_) => "resume",
+            Self::Undelete(_) => "undelete",
+            Self::Up(_) => "up",
+            Self::Apply(_) => "apply",
+            Self::Teardown(_) => "teardown",
+            _ => return None,
+        })
+    }
+
     pub(crate) fn no_wait(&self) -> bool {
         match self {
             Self::Protect(args) => args.no_wait,

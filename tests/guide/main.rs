@@ -38,6 +38,7 @@ mod objects;
 mod one_judge;
 mod outputs;
 mod part;
+mod pasted;
 mod plans;
 mod points;
 mod readme;

@@ -149,7 +149,7 @@ pub(crate) async fn run_planned(
         session.expected = Some(Box::new(move |seen| saved::must_be(&plan, &saved::plan(&basis, seen))));
     }
     let reducing = words.trim_end_matches(REDUCED);
-    session.reducing = Some(az(format!("{reducing}{REDUCED} --yes")));
+    session.reducing = Some(az(format!("{reducing}{REDUCED} --yes")).again());
     session.consent = consent(cli, &words, &trust, &session).await?;
     let mut report = match dry_run {
         true => plan(&mut steps, &session).await,

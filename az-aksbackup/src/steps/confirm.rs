@@ -277,7 +277,7 @@ pub(crate) fn unconfirmed(command: &str, does: &str, target: &Target) -> Failure
     ))
     .hint(fix![
         "specify them from your own records: ",
-        az(format!("{command}{} --yes", Target::confirmations(Some(target))))
+        az(format!("{command}{} --yes", Target::confirmations(Some(target)))).again()
     ])
 }
 
