@@ -124,3 +124,49 @@ fn prepare_asks_in_no_circle() {
     );
     assert!(locked(&stage));
 }
+
+/// Fails before: the plan was saved, and `apply` had no flag with which it could ever be applied.
+#[test]
+fn a_plan_with_a_permanent_change_is_applied_for_the_vault_that_is_named() {
+    let stage = lasting();
+    stage
+        .az("platform", &["prepare", "--dry-run", "--plan-out", "plan.json"])
+        .ends(Exit::Pending.code())
+        .says("saved the plan");
+    let mark = stage.mark();
+    stage
+        .az("platform", &["apply", "plan.json", "--yes"])
+        .ends(Exit::Usage.code())
+        .says("az aksbackup apply plan.json --irreversible RESOURCE-GROUP/VAULT");
+    stage
+        .az(
+            "platform",
+            &["apply", "plan.json", "--yes", "--irreversible", "rg-other/bv-other"],
+        )
+        .ends(Exit::Usage.code())
+        .says("--irreversible is rg-other/bv-other, but the state file names vault");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    let (run, words) = pasted(&stage, "platform", &["apply", "plan.json", "--yes"]);
+    run.ok();
+    is_kept(
+        &words,
+        &["plan.json", "--reduce-protection", "--irreversible", "--vault"],
+    );
+    assert!(locked(&stage));
+    stage
+        .az("owner", &["grant", "--dry-run", "--plan-out", "grant.json"])
+        .ends(Exit::Pending.code());
+    stage
+        .az(
+            "owner",
+            &[
+                "apply",
+                "grant.json",
+                "--yes",
+                "--irreversible",
+                &value(&stage, "--vault"),
+            ],
+        )
+        .ends(Exit::Usage.code())
+        .says("isn't a plan of prepare");
+}

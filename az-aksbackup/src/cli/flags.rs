@@ -313,3 +313,6 @@ pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) reduce: ReduceArgs,
 }
+    /// Backup vault to change permanently, if the plan says so; must match the state file
+    #[arg(long, value_name = "RESOURCE-GROUP/VAULT")]
+    pub(crate) irreversible: Option<Named>,
