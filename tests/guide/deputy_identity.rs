@@ -51,11 +51,7 @@ fn an_identity_that_only_the_file_names_gets_nothing() {
     assert_eq!(four.len(), 10, "{four:?}");
     edit(&stage, &evil(&stage));
     let mark = stage.mark();
-    for (persona, command) in [
-        ("platform", "prepare"),
-        ("everything", "up"),
-        ("owner", "grant"),
-    ] {
+    for (persona, command) in [("platform", "prepare"), ("everything", "up"), ("owner", "grant")] {
         if command == "grant" {
             // The trap is at its best where the vault has the identity already.
             let assigned = json!({ evil(&stage): { "principalId": EVIL, "clientId": EVIL } });

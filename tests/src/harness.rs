@@ -201,9 +201,14 @@ impl Stage {
 
     /// `grant` as `persona`, who confirms by flags what the state file names.
     pub fn grant(&self, persona: &str) -> Run {
+        self.grant_with(persona, &[])
+    }
+
+    /// As [`Stage::grant`], with more flags.
+    pub fn grant_with(&self, persona: &str, more: &[&str]) -> Run {
         let flags = self.vouchers();
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        self.az(persona, &[&["grant", "--yes"], flags.as_slice()].concat())
+        self.az(persona, &[&["grant", "--yes"], flags.as_slice(), more].concat())
     }
 
     /// The flags that confirm cluster, vault, storage account, snapshot resource group and the vault's user-assigned identity, and

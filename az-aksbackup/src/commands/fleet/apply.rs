@@ -128,10 +128,13 @@ impl Apply<'_> {
             return Ok(came);
         }
         let member = one.member;
-        let session = self.session(&one.cli, one.console, member, state)?;
+        let mut session = self.session(&one.cli, one.console, member, state)?;
+        // Only the protection is left to itself: it needs everything before to be complete.
+        session.no_wait = false;
         let mut report = runner::run(&mut guide::prepare(self.prepare(&one.cli)), &session).await?;
         report.advise(&az("prepare"));
         let mut refused = None;
+        session.no_wait = self.args.no_wait;
         if report.steps.iter().all(|own| own.ending.is_done()) {
             let mut steps = guide::protect(ProtectOptions {
                 requests: self.requests(),
