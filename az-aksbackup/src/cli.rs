@@ -122,6 +122,7 @@ pub(crate) enum Command {
   az aksbackup prepare --dry-run                      # show the changes
   az aksbackup prepare --yes                          # without prompts
   az aksbackup prepare --only storage --only vault-and-policy   # only these steps
+  az aksbackup prepare --no-wait --yes                # the next prepare continues
   az aksbackup prepare \\
       --subject system:serviceaccount:dataprotection-microsoft:my-account   # an additional service account")]
     Prepare(PrepareArgs),
@@ -358,9 +359,31 @@ impl Command {
             .unwrap_or_default()
     }
 
+    /// Returns the name of a command that changes Azure for one cluster, which a printed line can repeat with all of its flags.
+    pub(crate) const fn repeatable(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Prepare(_) => "prepare",
+            Self::Grant(_) => "grant",
+            Self::Protect(_) => "protect",
+            Self::Backup(_) => "backup",
+            Self::Restore(_) => "restore",
+            Self::Suspend(_) => "suspend",
+            Self::Stop(_) => "stop",
+            Self::Resume(_) => "resume",
+            Self::Undelete(_) => "undelete",
+            Self::Up(_) => "up",
+            Self::Apply(_) => "apply",
+            Self::Teardown(_) => "teardown",
+            _ => return None,
+        })
+    }
+
     /// Whether what goes on by itself is to be left to itself.
     pub(crate) fn no_wait(&self) -> bool {
         match self {
+            Self::Prepare(args) => args.no_wait,
+            Self::Grant(args) => args.no_wait,
+            Self::Up(args) => args.no_wait,
             Self::Protect(args) => args.no_wait,
             Self::Backup(args) => args.no_wait,
             Self::Suspend(args) | Self::Stop(args) => args.change.no_wait,

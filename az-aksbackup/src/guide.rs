@@ -136,7 +136,10 @@ pub(crate) fn status(options: PrepareOptions) -> Steps {
 fn prepared(options: &PrepareOptions, read: &JustRead) -> Steps {
     let (options, read) = (|| options.clone(), || read.clone());
     vec![
-        step(ClusterPrerequisites { read: read() }),
+        step(ClusterPrerequisites {
+            read: read(),
+            asked: Cell::default(),
+        }),
         step(Storage {
             options: options(),
             read: read(),

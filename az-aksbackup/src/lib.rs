@@ -50,7 +50,7 @@ fn program() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    cli.common.remember(Program::Az);
+    cli.common.remember(Program::Az, cli.command.repeatable());
     cli.common.endless = matches!(&cli.command, Command::Verify(args) if args.shared.watch);
     let console = cli.common.console();
     if let Err(failure) = login::inherit() {

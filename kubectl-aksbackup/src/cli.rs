@@ -75,6 +75,7 @@ pub(crate) enum Command {
   kubectl aksbackup configure
   kubectl aksbackup configure --context aks-demo --state aks-demo.toml
   kubectl aksbackup configure --client-id 00000000-0000-0000-0000-000000000000 --yes   # client ID from the platform team
+  kubectl aksbackup configure --no-wait --yes    # start the rollout; the next configure verifies
   kubectl aksbackup configure --dry-run          # list the changes without sending any
   kubectl aksbackup configure --dry-run=server   # also run the cluster's admission and validation")]
     Configure(ConfigureArgs),
@@ -232,6 +233,9 @@ pub(crate) struct ConfigureArgs {
     /// Take over fields that another field manager has set to a different value
     #[arg(long)]
     pub(crate) force_conflicts: bool,
+    /// Start the rollout, and don't follow it; the next run continues with the verification
+    #[arg(long)]
+    pub(crate) no_wait: bool,
     /// Whose identity the pods get.
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,

@@ -34,7 +34,7 @@ fn program() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    cli.common.remember(Program::Kubectl);
+    cli.common.remember(Program::Kubectl, None);
     cli.common.endless = match &cli.command {
         Command::Verify(arguments) => arguments.shared.watch,
         Command::Logs(arguments) => arguments.follow,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::command_line::{CLUSTER, Invocation, Known, az};
+use crate::command_line::{CLUSTER, Called, Invocation, Known, az};
 use crate::console::{Console, Talk};
 use crate::deadline::Deadline;
 use crate::digest::Digest;
@@ -153,12 +153,16 @@ impl CommonArgs {
         format!(" --state {}", quoted(&self.state.display().to_string()))
     }
 
-    /// Remembers how this process, `program`, was called, for the command lines that it prints.
-    pub fn remember(&self, program: Program) {
-        let argument = std::env::args_os().next();
+    /// Remembers how this process, `program`, was called, for the command lines that it prints. `command` is one that a printed line can
+    /// repeat with all of its flags.
+    pub fn remember(&self, program: Program, command: Option<&'static str>) {
+        let mut arguments = std::env::args_os();
+        let argument = arguments.next();
+        let arguments = arguments.map(|own| quoted(&own.to_string_lossy())).collect();
         let invocation = Invocation {
             bare: Invocation::bare(program, argument.as_deref().map(Path::new)),
             state_flag: self.state_flag(),
+            called: command.map(|command| Called { command, arguments }),
         };
         invocation.remember();
     }

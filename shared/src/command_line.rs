@@ -10,8 +10,10 @@ use serde::{Serialize, Serializer};
 
 use crate::program::Program;
 
+mod again;
 mod fix;
 
+pub use again::Called;
 pub use fix::{Fix, Part};
 
 /// How this process was called. Facts of the process, like its arguments: every line that it prints is about the same.
@@ -21,6 +23,8 @@ pub struct Invocation {
     pub bare: Option<Program>,
     /// The `--state` flag, with a space before it; empty for the default file.
     pub state_flag: String,
+    /// What the process was called with, where its command can be repeated; see [`CommandLine::again`].
+    pub called: Option<Called>,
 }
 
 static INVOCATION: OnceLock<Invocation> = OnceLock::new();
@@ -54,6 +58,7 @@ impl Invocation {
         static DEFAULT: Invocation = Invocation {
             bare: None,
             state_flag: String::new(),
+            called: None,
         };
         INVOCATION.get().unwrap_or(&DEFAULT)
     }
@@ -174,6 +179,7 @@ impl fmt::Display for CommandLine {
         let of_cluster = STATE_FLAG.try_with(|flag| Invocation {
             bare: current.bare,
             state_flag: flag.clone(),
+            called: None,
         });
         f.write_str(&self.of(of_cluster.as_ref().unwrap_or(current)))
     }
@@ -202,6 +208,7 @@ mod tests {
         let invocation = Invocation {
             bare: Invocation::bare(Program::Az, Some(Path::new("az-aksbackup"))),
             state_flag: " --state x.toml".into(),
+            called: None,
         };
         for (line, told) in [
             (az("prepare"), "az-aksbackup prepare --state x.toml"),

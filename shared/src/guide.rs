@@ -28,6 +28,8 @@ pub enum Person {
     SubscriptionContributor,
     /// May assign roles.
     SubscriptionOwner,
+    /// Owns the Resource Guard that protects the vault, often in another subscription.
+    ResourceGuardOwner,
     /// Holds the kubeconfig.
     ClusterAdmin,
 }
@@ -38,6 +40,7 @@ impl fmt::Display for Person {
             Self::PlatformTeam => "platform team",
             Self::SubscriptionContributor => "subscription contributor",
             Self::SubscriptionOwner => "subscription owner",
+            Self::ResourceGuardOwner => "Resource Guard owner",
             Self::ClusterAdmin => "cluster admin",
         })
     }

@@ -52,6 +52,9 @@ pub const STORAGE_LOCATION: &str = "default";
 pub const CONFIRMATIONS: &str = " --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME --vault RESOURCE-GROUP/NAME \
     --storage-account RESOURCE-GROUP/NAME --snapshot-resource-group RESOURCE-GROUP";
 
+/// As [`CONFIRMATIONS`], where the vault protects with a user-assigned identity.
+pub const CONFIRMED_IDENTITY: &str = " --vault-identity RESOURCE-GROUP/NAME";
+
 /// Returns a title as the start of a line.
 #[must_use]
 pub fn capital(title: &str) -> String {

@@ -8,10 +8,9 @@ use crate::command_line::{az, ours};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guide::StepName;
-use crate::names::CONFIRMATIONS;
 use crate::rights;
 use crate::runner::report::{Ending, Report, StepReport};
-use crate::schema::State;
+use crate::schema::{State, Target};
 use crate::step::{Deviation, Right, Turn};
 
 mod show;
@@ -214,8 +213,8 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
     let mut rights = missing(state, step, ending).into_iter();
     // The command for the roles has placeholders for what its reader confirms.
     let confirmations = match step {
-        StepName::Roles => CONFIRMATIONS,
-        _ => "",
+        StepName::Roles => Target::confirmations(state.target.as_ref()),
+        _ => String::new(),
     };
     Some(Turn {
         who,

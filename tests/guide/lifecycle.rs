@@ -90,7 +90,7 @@ fn yes_alone_does_not_reduce_protection() {
         az(&stage, &[command])
             .ends(Exit::Usage.code())
             .says("no one confirmed that the cluster's protection is reduced")
-            .says(&format!("az aksbackup {command} --reduce-protection --yes"));
+            .says(&format!("az aksbackup {command} --reduce-protection"));
         stage
             .az("platform", &[command])
             .ends(Exit::Usage.code())
@@ -131,7 +131,8 @@ fn a_file_of_somebody_else_is_confirmed_by_name() {
     let mark = stage.mark();
     other(&["stop", "--reduce-protection"])
         .ends(Exit::Usage.code())
-        .says("az aksbackup stop --reduce-protection --subscription")
+        .says("az aksbackup stop --subscription SUBSCRIPTION")
+        .says("--snapshot-resource-group RESOURCE-GROUP --reduce-protection")
         .says("--cluster RESOURCE-GROUP/NAME");
     stage.sandbox.set("instance_state=ProtectionStopped").unwrap();
     other(&["resume"])

@@ -71,6 +71,7 @@ fn is_their_turn(stage: &Stage, run: impl Fn() -> Run, kind: &str) {
         .ends(Exit::TheirTurn.code())
         .says("Resource Guard rg1 protects vault rg-backup/")
         .says(&format!("--operation-requests {}", request(kind)))
+        .says("Resource Guard owner")
         .says("Backup MUA Operator");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
 }
@@ -149,6 +150,11 @@ fn a_vault_that_is_to_protect_less_needs_a_request_and_one_that_protects_more_do
         .ends(Exit::TheirTurn.code())
         .says("Resource Guard rg1 protects vault")
         .says(&format!("--operation-requests {}", request("ofAnotherKind")));
+    // Fails before: the printed command left out what the person had said already.
+    let name = stage.vouchers()[5].clone();
+    reduce(&stage, "prepare", &["--irreversible", &name])
+        .ends(Exit::TheirTurn.code())
+        .says(&format!("--irreversible {name} --yes"));
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     reduce(&stage, "prepare", &["--operation-requests", &request("ofAnotherKind")]).ok();
     let vault = stage.sandbox.resource(&stage.value("/cloud/vault/vault")).unwrap();

@@ -5,15 +5,14 @@ use aksbackup_tests::harness::{Run, Stage, finish};
 use aksbackup_tests::terminal::answered;
 use serde_json::{Value, json};
 
-use crate::faults::killed::{is_request, killed_at};
 use crate::part::Part;
 use crate::points::{backed_up, place};
 
-const MAPPED: [&str; 2] = ["--namespace", "shop=shop-restored"];
+pub(crate) const MAPPED: [&str; 2] = ["--namespace", "shop=shop-restored"];
 const IN_PLACE: [&str; 4] = ["--namespace", "shop", "--in-place", "rg-aks/aks-demo"];
 const JOBS: &str = "Microsoft.DataProtection/backupVaults/backupJobs";
 
-fn restore(stage: &Stage, words: &[&str]) -> Run {
+pub(crate) fn restore(stage: &Stage, words: &[&str]) -> Run {
     stage.az(
         "platform",
         &[&["restore"], words, &["--yes", "--timeout", "90m"]].concat(),
@@ -21,7 +20,7 @@ fn restore(stage: &Stage, words: &[&str]) -> Run {
 }
 
 /// The requests of a restore: the last word of each.
-fn acts(stage: &Stage, mark: usize) -> Vec<String> {
+pub(crate) fn acts(stage: &Stage, mark: usize) -> Vec<String> {
     let name = |target: &str| target.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
     let all = stage.since(mark).into_iter().filter(|entry| entry.method == "POST");
     all.map(|entry| name(&entry.target))
@@ -36,13 +35,13 @@ fn source(stage: &Stage) -> Value {
     last["properties"]["extendedInfo"]["sourceRecoverPoint"]["recoveryPointID"].clone()
 }
 
-fn restores(stage: &Stage) -> Vec<Value> {
+pub(crate) fn restores(stage: &Stage) -> Vec<Value> {
     let mut all = stage.sandbox.azure().resources(JOBS);
     all.retain(|own| own["properties"]["operationCategory"] == "Restore");
     all
 }
 
-fn intents(stage: &Stage) -> usize {
+pub(crate) fn intents(stage: &Stage) -> usize {
     stage.state_text().matches("step = \"restore\"").count()
 }
 
@@ -309,48 +308,6 @@ fn a_run_that_does_not_wait_is_taken_up_by_the_same_command() {
     let run = restore(&stage, &MAPPED).ok();
     run.says("started by an earlier run on").says("Completed");
     assert_eq!((acts(&stage, mark), intents(&stage)), (Vec::<String>::new(), 0));
-    assert_eq!(restores(&stage).len(), 1);
-}
-
-#[test]
-fn a_restore_killed_at_any_request_is_one_restore() {
-    let stage = backed_up();
-    let command = || stage.az_command("platform", &[&["restore"], &MAPPED[..], &["--yes"]].concat());
-    let mut killed = 0;
-    for (at, number) in (8..17).enumerate() {
-        killed += usize::from(killed_at(&stage, command(), number, is_request));
-        // The job of the killed run is the one that this run reports, also if it is over.
-        if number % 2 == 0 {
-            stage.sandbox.azure().skip(600.0);
-        }
-        restore(&stage, &MAPPED).ok();
-        assert_eq!(
-            restores(&stage).len(),
-            at + 1,
-            "killed at request {number}: one job each time"
-        );
-        assert_eq!(intents(&stage), 0);
-    }
-    assert!(killed >= 7, "only {killed} of 9 kills struck");
-}
-
-#[test]
-fn a_request_without_an_answer_is_found_again() {
-    let stage = backed_up();
-    stage.sandbox.set("fault=reset-after@POST:/restore?:1").unwrap();
-    let mark = stage.mark();
-    restore(&stage, &MAPPED).ok();
-    let after: Vec<String> = stage
-        .since(mark)
-        .into_iter()
-        .map(|entry| entry.target)
-        .skip_while(|target| !target.contains("/restore?"))
-        .collect();
-    // The operation that the lost answer named isn't known: its job is looked for.
-    assert!(
-        after.len() > 1 && !after.iter().any(|target| target.contains("operationStatus")),
-        "{after:#?}"
-    );
     assert_eq!(restores(&stage).len(), 1);
 }
 

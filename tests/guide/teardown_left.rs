@@ -122,3 +122,37 @@ fn backups_that_can_be_undeleted_keep_what_they_need() {
     stage.az("everything", &["undelete", "--yes"]).ok();
     stage.az("everything", &["backup", "--yes"]).ok();
 }
+
+/// Fails before: the roles of the vault's own identity were left, and with them the way to the cluster and its snapshots.
+#[test]
+fn the_roles_of_a_former_identity_of_the_vault_go_too() {
+    const NEW: &str = "99999999-9999-4999-8999-999999999999";
+    let world = Protected::new();
+    let stage = &world.stage;
+    let id = format!(
+        "/subscriptions/{}/resourceGroups/rg-backup/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-vault",
+        stage.value("/target/subscription")
+    );
+    world.azure().place(json!({
+        "id": id, "name": "id-vault", "type": "Microsoft.ManagedIdentity/userAssignedIdentities", "location": "westeurope",
+        "properties": { "principalId": NEW, "clientId": "88888888-8888-4888-8888-888888888888" },
+    }));
+    let own = stage.value("/cloud/vault/principal");
+    let set = format!("vault.identity={id}");
+    for command in [&["init", "--yes", "--set", &set][..], &["prepare", "--yes"]] {
+        stage.az("platform", command).ok();
+    }
+    stage.grant("owner").ok();
+    stage.az("platform", &["protect", "--yes"]).ok();
+    let of = |principal: &str| {
+        let all = world.azure().role_assignments();
+        all.iter()
+            .filter(|own| text(own, "/properties/principalId") == principal)
+            .count()
+    };
+    assert!(of(&own) > 0 && of(NEW) > 0);
+    let run = teardown(stage, "everything", &DELETE).ok();
+    assert_eq!((of(&own), of(NEW)), (0, 0), "{run}");
+    let left = created(stage);
+    assert!(!left.iter().any(|own| own.contains("/roleAssignments/")), "{left:?}");
+}

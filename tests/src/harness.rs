@@ -201,13 +201,18 @@ impl Stage {
 
     /// `grant` as `persona`, who confirms by flags what the state file names.
     pub fn grant(&self, persona: &str) -> Run {
-        let flags = self.vouchers();
-        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        self.az(persona, &[&["grant", "--yes"], flags.as_slice()].concat())
+        self.grant_with(persona, &[])
     }
 
-    /// The flags that confirm cluster, vault, storage account and snapshot resource group, and the subscription that they are
-    /// in, as the state file names them now.
+    /// As [`Stage::grant`], with more flags.
+    pub fn grant_with(&self, persona: &str, more: &[&str]) -> Run {
+        let flags = self.vouchers();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        self.az(persona, &[&["grant", "--yes"], flags.as_slice(), more].concat())
+    }
+
+    /// The flags that confirm cluster, vault, storage account, snapshot resource group and the vault's user-assigned identity, and
+    /// the subscription that they are in, as the state file names them now.
     #[must_use]
     pub fn vouchers(&self) -> Vec<String> {
         let cluster = self.value("/target/cluster");
@@ -237,8 +242,11 @@ impl Stage {
                 self.value("/target/snapshots/resource_group"),
             ),
         ];
+        let identity = target.and_then(|vault| vault.get("identity")?.as_str());
+        let identity = identity.map(|own| ("--vault-identity", own.to_owned()));
         flags
             .into_iter()
+            .chain(identity)
             .flat_map(|(flag, value)| [flag.to_owned(), value])
             .collect()
     }

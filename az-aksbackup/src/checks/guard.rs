@@ -72,6 +72,8 @@ pub(crate) struct Guard {
     requests: Vec<String>,
     /// The name of the vault's connection to it.
     pub(crate) proxy: String,
+    /// The object ID of the signed-in account, which needs a role on it.
+    caller: String,
 }
 
 /// The name that every connection of a vault to a Resource Guard has.
@@ -87,11 +89,11 @@ pub(crate) async fn of_vault(reader: &Reader, id: &ResourceId, vault: Option<&Va
     }
     let proxies = Sight::of(guards::proxies(reader, id).await.map(Some))?;
     let proxy = proxies.here().and_then(|all| all.first());
-    Ok(Some(Guard::of(proxy)))
+    Ok(Some(Guard::of(proxy, &reader.caller().object_id.to_string())))
 }
 
 impl Guard {
-    fn of(proxy: Option<&Proxy>) -> Self {
+    fn of(proxy: Option<&Proxy>, caller: &str) -> Self {
         let properties = proxy.map(|own| &own.properties);
         let details = properties.and_then(|own| own.resource_guard_operation_details.as_ref());
         Self {
@@ -102,6 +104,7 @@ impl Guard {
                 .filter_map(|own| own.default_resource_request.clone())
                 .collect(),
             proxy: proxy.map_or_else(|| PROXY.to_owned(), |own| own.name.clone()),
+            caller: caller.to_owned(),
         }
     }
 
@@ -141,8 +144,9 @@ impl Guard {
             [one] => Some((*one).clone()),
             _ => made(),
         };
-        let request = request.unwrap_or_else(|| "ID".to_owned());
-        let next = az(format!("{command} --operation-requests {request}"));
+        let placeholder = request.is_none();
+        let request = request.unwrap_or_else(|| "RESOURCE-ID".to_owned());
+        let next = az(format!("{command} --operation-requests {request}")).again();
         let name = self.id.as_deref().and_then(|id| id.rsplit('/').next());
         let guard = name.map_or_else(
             || "a Resource Guard".to_owned(),
@@ -156,16 +160,24 @@ impl Guard {
                 self.proxy
             ))
         };
+        let source = match placeholder {
+            true => format!(
+                "; RESOURCE-ID is the defaultResourceRequest of the operation, which this shows: {}",
+                show()
+            ),
+            false => String::new(),
+        };
         Turn {
-            who: Person::SubscriptionOwner,
+            who: Person::ResourceGuardOwner,
             why: format!(
-                "{guard} protects vault {} against {}: its owner has to assign you a role on it; then run: {next}",
+                "{guard} protects vault {} against {}: its owner has to assign you a role on it; then run: {next}{source}",
                 vault.with_group(),
                 critical.words()
             ),
             command: match &self.id {
                 Some(id) => shell(format!(
-                    "az role assignment create --assignee OBJECT-ID --role \"Backup MUA Operator\" --scope {id}"
+                    "az role assignment create --assignee {} --role \"Backup MUA Operator\" --scope {id}",
+                    self.caller
                 )),
                 None => show(),
             },
@@ -185,6 +197,7 @@ mod tests {
     use super::*;
     use crate::target_ids;
 
+    const CALLER: &str = "22222222-3333-4444-8555-666666666666";
     const ID: &str = "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/rg-guard/providers/\
         Microsoft.DataProtection/resourceGuards/rg1";
 
@@ -197,7 +210,7 @@ mod tests {
             "resourceGuardResourceId": ID, "resourceGuardOperationDetails": details,
         } }))
         .unwrap();
-        Guard::of(Some(&proxy))
+        Guard::of(Some(&proxy), CALLER)
     }
 
     #[test]
@@ -205,7 +218,7 @@ mod tests {
         let own = guard(&["dppDisableStopProtectionRequests"]);
         assert!(own.protects(Critical::Stop) && !own.protects(Critical::Suspend));
         assert!(!own.protects(Critical::Vault) && guard(&["ofAnotherKind"]).protects(Critical::Vault));
-        assert!(Guard::of(None).protects(Critical::Suspend));
+        assert!(Guard::of(None, CALLER).protects(Critical::Suspend));
     }
 
     #[test]
@@ -219,8 +232,16 @@ mod tests {
         let next = format!("az aksbackup teardown --operation-requests {ID}/deleteBackupInstanceRequests/default");
         assert!(turn.why.ends_with(&next), "{}", turn.why);
         assert!(turn.command.to_string().ends_with(&format!("--scope {ID}")));
-        let turn = Guard::of(None).turn(&vault, Critical::Vault, "prepare");
-        assert!(turn.why.ends_with("--operation-requests ID"), "{}", turn.why);
+        assert!(turn.command.to_string().contains(CALLER), "{:?}", turn.command);
+        assert_eq!(turn.who, Person::ResourceGuardOwner);
+        let turn = Guard::of(None, CALLER).turn(&vault, Critical::Vault, "prepare");
+        // Fails before: our own parser refused what was printed, and nothing said where the value is.
+        assert!(
+            turn.why
+                .contains("--operation-requests RESOURCE-ID; RESOURCE-ID is the defaultResourceRequest"),
+            "{}",
+            turn.why
+        );
         assert!(turn.command.to_string().contains("resource-guard-mapping show"));
     }
 }

@@ -65,6 +65,26 @@ pub(crate) fn holders(
         .collect()
 }
 
+/// The principals of the vault, whichever of them protects the cluster now: each had the roles while the target named it.
+pub(crate) fn vault_principals(vault: Option<&Vault>) -> Vec<PrincipalId> {
+    let Some(vault) = vault else { return Vec::new() };
+    let assigned = vault.assigned_identities();
+    let assigned = assigned.iter().filter_map(|id| vault.assigned(id));
+    vault.principal().cloned().into_iter().chain(assigned).collect()
+}
+
+/// As [`holders`], with those of the vault that protected the cluster before.
+pub(crate) fn former_holders(now: &[(Holder, PrincipalId)], vault: Option<&Vault>) -> Vec<(Holder, PrincipalId)> {
+    let former = vault_principals(vault).into_iter().map(|own| (Holder::Vault, own));
+    let mut all = now.to_vec();
+    for own in former {
+        if !all.contains(&own) {
+            all.push(own);
+        }
+    }
+    all
+}
+
 /// Whether the GUID of the assignment is the one of exactly what Azure says that it assigns to this holder.
 pub(crate) fn is_own(target: &Target, holder: &(Holder, PrincipalId), own: &Assignment) -> bool {
     let Ok(scope) = own.properties.scope.parse::<ResourceId>() else {

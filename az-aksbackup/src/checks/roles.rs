@@ -146,7 +146,7 @@ fn check(view: &View, need: &Need) -> Check {
     );
     // Azure takes no second assignment of the same role next to one with a condition.
     let hint = match conditional(need, all).is_empty() {
-        true => View::grant().into(),
+        true => view.grant().into(),
         false => fix![
             "ask the owner of the condition to change or remove it: ",
             shell(format!(

@@ -7,7 +7,6 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::{PrincipalId, ResourceId};
-use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::schema::{State, Target};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -290,8 +289,8 @@ impl View {
     }
 
     /// `grant` with placeholders for what it has to be told.
-    pub(crate) fn grant() -> CommandLine {
-        az(format!("grant{CONFIRMATIONS}"))
+    pub(crate) fn grant(&self) -> CommandLine {
+        az(format!("grant{}", Target::confirmations(self.target())))
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct PrepareArgs {
     /// Backup vault to change permanently, for example to lock its immutability; must match the state file
     #[arg(long, value_name = "RESOURCE-GROUP/VAULT")]
     pub(crate) irreversible: Option<Named>,
+    /// Don't wait for what Azure has accepted, such as the installation of the extension; the next run continues
+    #[arg(long)]
+    pub(crate) no_wait: bool,
     /// File to save the plan of --dry-run to, for `apply`
     #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with_all = ["subjects", "only", "skip", "recreate_storage", "irreversible"])]
     pub(crate) plan_out: Option<PathBuf>,
@@ -69,6 +72,9 @@ pub(crate) struct ConfirmArgs {
         value_name = "RESOURCE-GROUP"
     )]
     pub(crate) confirm_snapshots: Option<NamedGroup>,
+    /// User-assigned identity of the vault, must match the state file, if that has one: RESOURCE-GROUP/NAME or a resource ID
+    #[arg(long = "vault-identity", value_name = "RESOURCE")]
+    pub(crate) confirm_identity: Option<Named>,
 }
 
 /// Agreement to what protects less.
@@ -89,6 +95,9 @@ pub(crate) struct GrantArgs {
     /// Which roles.
     #[command(flatten)]
     pub(crate) roles: RoleArgs,
+    /// Don't wait for what Azure has accepted; the next run continues
+    #[arg(long)]
+    pub(crate) no_wait: bool,
     /// File to save the plan of --dry-run to, for `apply`
     #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with = "on_container")]
     pub(crate) plan_out: Option<PathBuf>,
@@ -193,6 +202,9 @@ pub(crate) struct UpArgs {
     /// Don't wait for the verification of the cluster side
     #[arg(long)]
     pub(crate) without_verification: bool,
+    /// Don't wait for what Azure has accepted, such as the installation of the extension; the next run continues
+    #[arg(long)]
+    pub(crate) no_wait: bool,
     /// What protects less.
     #[command(flatten)]
     pub(crate) reduce: ReduceArgs,
@@ -303,6 +315,9 @@ pub(crate) struct ApplyArgs {
     /// Plan that --plan-out has saved
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// Backup vault to change permanently, if the plan says so; must match the state file
+    #[arg(long, value_name = "RESOURCE-GROUP/VAULT")]
+    pub(crate) irreversible: Option<Named>,
     /// What gets access.
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,

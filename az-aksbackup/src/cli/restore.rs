@@ -83,6 +83,9 @@ pub(crate) struct RestoreArgs {
     /// Let the vault validate the restore, and restore nothing
     #[arg(long)]
     pub(crate) plan: bool,
+    /// Start another restore, even if an earlier run of the same command has started one
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) again: bool,
     /// Don't wait for the job; the next run resumes waiting, and `jobs` shows it
     #[arg(long)]
     pub(crate) no_wait: bool,

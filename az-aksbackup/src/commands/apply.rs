@@ -1,6 +1,5 @@
 //! `apply`: carries out the plan that a dry run saved, if it is still exactly what would be done.
 
-use aksbackup_shared::args::quoted;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::runner::saved;
@@ -8,7 +7,7 @@ use aksbackup_shared::runner::saved;
 use crate::cli::{ApplyArgs, Cli, RoleArgs, WriteArgs};
 use crate::commands::options;
 use crate::commands::steps::{Plan, Trust, run_planned};
-use crate::guide;
+use crate::guide::{self, PrepareOptions};
 
 /// Applies a plan.
 ///
@@ -17,11 +16,23 @@ use crate::guide;
 pub(crate) async fn run(cli: &Cli, args: &ApplyArgs) -> Outcome<Exit> {
     let plan = saved::read(&args.file)?;
     let confirm = options::confirm(cli, &args.confirm, false);
+    if let (Some(named), false) = (&args.irreversible, plan["command"] == "prepare") {
+        return Failure::usage(format!(
+            "--irreversible is {named}, but {} isn't a plan of prepare",
+            args.file.display()
+        ))
+        .because("only prepare makes permanent changes of a Backup vault; no changes were made")
+        .hint("leave --irreversible out")
+        .err();
+    }
     let (command, trust, steps) = match plan["command"].as_str() {
         Some("prepare") => (
             "prepare",
             Trust::Known(confirm),
-            guide::prepare(options::prepare(cli, &[])),
+            guide::prepare(PrepareOptions {
+                irreversible: options::irreversible(args.irreversible.as_ref(), false),
+                ..options::prepare(cli, &[])
+            }),
         ),
         Some("grant") => {
             let roles = RoleArgs {
@@ -45,7 +56,7 @@ pub(crate) async fn run(cli: &Cli, args: &ApplyArgs) -> Outcome<Exit> {
             .err();
         }
     };
-    let words = format!("apply {}", quoted(&args.file.to_string_lossy()));
+    let words = options::applying(cli).unwrap_or_default();
     let plan = Plan::Expected(Box::new(plan), words);
     run_planned(cli, (command, ""), false, trust, steps, plan).await
 }

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{BackupArgs, Cli, ConfirmArgs, RoleArgs, TeardownArgs, WriteArgs};
+use aksbackup_shared::args::quoted;
+
+use crate::cli::{BackupArgs, Cli, Command, ConfirmArgs, RoleArgs, TeardownArgs, WriteArgs};
 use crate::guide::{BackupOptions, GrantOptions, PrepareOptions, ProtectOptions, TeardownOptions};
 use crate::steps::confirm::{Confirm, Named};
 use crate::steps::step03_vault_and_policy::settings::Irreversible;
@@ -12,9 +14,18 @@ pub(crate) fn folder(cli: &Cli) -> PathBuf {
     cli.common.state.parent().unwrap_or_else(|| Path::new("")).to_owned()
 }
 
+/// The words of `apply`: a plan is applied as a whole, and not by the command that it is of.
+pub(crate) fn applying(cli: &Cli) -> Option<String> {
+    match &cli.command {
+        Command::Apply(args) => Some(format!("apply {}", quoted(&args.file.to_string_lossy()))),
+        _ => None,
+    }
+}
+
 /// For `prepare`, which changes nothing for good.
 pub(crate) fn prepare(cli: &Cli, subjects: &[String]) -> PrepareOptions {
     PrepareOptions {
+        applying: applying(cli),
         subjects: subjects.to_vec(),
         recreate_storage: false,
         irreversible: Irreversible::Unconfirmed,
@@ -48,6 +59,7 @@ pub(crate) fn confirm(cli: &Cli, args: &ConfirmArgs, dry_run: bool) -> Confirm {
         vault: args.confirm_vault.clone(),
         account: args.confirm_account.clone(),
         snapshots: args.confirm_snapshots.clone(),
+        identity: args.confirm_identity.clone(),
         subscription: cli.azure.subscription.clone(),
         by_prompt: dry_run || (!cli.common.yes && cli.common.console().can_ask()),
     }
@@ -65,6 +77,7 @@ pub(crate) fn grant(cli: &Cli, roles: &RoleArgs, write: WriteArgs) -> GrantOptio
 /// For `protect`.
 pub(crate) fn protect(cli: &Cli, without_verification: bool) -> ProtectOptions {
     ProtectOptions {
+        applying: applying(cli),
         without_verification,
         requests: cli.command.operation_requests(),
         remove_unused_policies: false,

@@ -77,6 +77,7 @@ fn of(args: &RestoreArgs) -> Outcome<RestoreOptions> {
         },
         words: words(args),
         plan: args.plan,
+        again: args.again,
         in_place: args.in_place.clone(),
         criteria,
     })

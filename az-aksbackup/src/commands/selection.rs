@@ -40,6 +40,11 @@ fn step() -> impl clap::builder::TypedValueParser<Value = StepName> {
     })
 }
 
+/// Returns whether `prepare` has this step.
+pub(crate) fn is_of_prepare(step: StepName) -> bool {
+    STEPS.iter().any(|(_, own)| *own == step)
+}
+
 impl Selection {
     /// Returns the flags that say so, each with a blank before it.
     pub(crate) fn words(&self) -> String {

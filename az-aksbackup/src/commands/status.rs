@@ -152,7 +152,12 @@ async fn with_deleted(reader: &Reader, state: &State, rows: &mut [Row]) {
     let Ok(deleted) = backups::deleted(reader, &vault, &target.cluster).await else {
         return;
     };
-    if let Some(own) = deleted.first().filter(|_| !row.evidence.contains("undelete")) {
+    // The step itself might say so already.
+    let is_said = row
+        .next
+        .as_ref()
+        .is_some_and(|turn| turn.command.completes(&az("undelete")));
+    if let Some(own) = deleted.first().filter(|_| !is_said) {
         let until = own.purged_on().map(|day| format!(" until {day}")).unwrap_or_default();
         let evidence = std::mem::take(&mut row.evidence);
         row.evidence = format!(

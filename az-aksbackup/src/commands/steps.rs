@@ -149,7 +149,7 @@ pub(crate) async fn run_planned(
         session.expected = Some(Box::new(move |seen| saved::must_be(&plan, &saved::plan(&basis, seen))));
     }
     let reducing = words.trim_end_matches(REDUCED);
-    session.reducing = Some(az(format!("{reducing}{REDUCED} --yes")));
+    session.reducing = Some(az(format!("{reducing}{REDUCED} --yes")).again());
     session.consent = consent(cli, &words, &trust, &session).await?;
     let mut report = match dry_run {
         true => plan(&mut steps, &session).await,
@@ -224,7 +224,8 @@ async fn consent(cli: &Cli, words: &str, trust: &Trust, session: &Session<Azure>
     };
     let known = trust.is_remembered();
     let target = target_ids::target(&state)?.clone();
-    let named = confirm.confirms_by_flags(&target)?;
+    let in_use = confirm.is_identity_in_use(&session.reader, &target).await;
+    let named = confirm.with_identity(in_use, &target).confirms_by_flags(&target)?;
     let remembered = Remembered::of_user();
     let expected = cli.common.expect_digest.is_some();
     let settled = named || (known && (expected || remembered.has(&target)));
@@ -241,7 +242,7 @@ async fn consent(cli: &Cli, words: &str, trust: &Trust, session: &Session<Azure>
     let asked = !session.yes;
     Ok(Some(Consent {
         resources: confirm::in_full(&target, &name),
-        refusal: (!settled).then(|| Box::new(confirm::unconfirmed(words, trust.does()))),
+        refusal: (!settled).then(|| Box::new(confirm::unconfirmed(words, trust.does(), &target))),
         keep: Box::new(move || {
             // A digest stands for this file once; it doesn't say that the user knows the resources.
             if !(named || asked) {

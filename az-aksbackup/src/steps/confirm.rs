@@ -3,91 +3,23 @@
 //! Cluster, vault, storage account and snapshot resource group are the file's word alone, and the file may come from somebody
 //! who has fewer permissions than its reader. Azure can't tell them apart: whoever owns a cluster in the same subscription can
 //! make its extension and its Trusted Access say whatever suits the file. So the person names all four, each with its resource
-//! group (a vault's name isn't unique in a subscription) and in a subscription that they name too.
-
-use std::fmt;
-use std::str::FromStr;
+//! group (a vault's name isn't unique in a subscription) and in a subscription that they name too. A user-assigned identity with
+//! which the vault is to protect gets roles as well, and only the file names it: it is the fifth, unless it protects the cluster already.
 
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::{ResourceGroupName, ResourceId, SubscriptionId, look_alikes, same};
-use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::schema::Target;
 
+use crate::arm::backups::{self, Instance};
+use crate::arm::client::Reader;
+use crate::checks::protection::{self, Protection};
 use crate::target_ids;
 
-/// A resource as a person names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Named {
-    /// By its resource ID.
-    Id(ResourceId),
-    /// By resource group and name, in a subscription that is named elsewhere.
-    InGroup(ResourceGroupName, String),
-}
+mod named;
 
-impl FromStr for Named {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.starts_with('/') {
-            return text.parse().map(Self::Id).map_err(|error| format!("{error}"));
-        }
-        let parts: Vec<&str> = text.split('/').collect();
-        let [group, name] = parts.as_slice() else {
-            return Err(format!(
-                "{text:?} doesn't name the resource group, and a name alone might not be unique: write RESOURCE-GROUP/NAME or the \
-                 resource ID"
-            ));
-        };
-        let group = group.parse().map_err(|error| format!("{error}"))?;
-        match name.is_empty() {
-            true => Err("the name after RESOURCE-GROUP/ is missing".to_owned()),
-            false => Ok(Self::InGroup(group, (*name).to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Id(id) => id.fmt(f),
-            Self::InGroup(group, name) => write!(f, "{group}/{name}"),
-        }
-    }
-}
-
-/// A resource group as a person names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NamedGroup {
-    /// By its resource ID.
-    Id(ResourceId),
-    /// By its name, in a subscription that is named elsewhere.
-    Name(ResourceGroupName),
-}
-
-impl FromStr for NamedGroup {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let error = |error| format!("{error}");
-        if !text.starts_with('/') {
-            return text.parse().map(Self::Name).map_err(error);
-        }
-        let id: ResourceId = text.parse().map_err(error)?;
-        match id == id.resource_group_id() {
-            true => Ok(Self::Id(id)),
-            false => Err(format!("{id} isn't the resource ID of a resource group")),
-        }
-    }
-}
-
-impl fmt::Display for NamedGroup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Id(id) => id.fmt(f),
-            Self::Name(name) => name.fmt(f),
-        }
-    }
-}
+pub(crate) use named::{Named, NamedGroup};
 
 /// What the person confirms.
 #[derive(Debug, Clone, Default)]
@@ -100,13 +32,15 @@ pub(crate) struct Confirm {
     pub(crate) account: Option<Named>,
     /// The snapshot resource group.
     pub(crate) snapshots: Option<NamedGroup>,
+    /// The user-assigned identity of the vault.
+    pub(crate) identity: Option<Named>,
     /// The subscription of `--subscription`. Where it is a name, the session found that only the file's subscription has it.
     pub(crate) subscription: Option<String>,
-    /// Whether the person is shown all four in full and asked, or nothing will be changed.
+    /// Whether the person is shown all of them in full and asked, or nothing will be changed.
     pub(crate) by_prompt: bool,
 }
 
-/// One of the four: its flag, its kind in words, the key of the file, what the file says and what the person said.
+/// One of them: its flag, its kind in words, the key of the file, what the file says and what the person said.
 struct Pair {
     flag: &'static str,
     what: &'static str,
@@ -142,6 +76,8 @@ const SNAPSHOTS: Keys = Keys([
     "target.snapshots.resource_group",
 ]);
 
+const IDENTITY: Keys = Keys(["target.vault.identity"; 3]);
+
 impl Keys {
     /// Returns the key of the first part in which the file's `claim` differs from what the person named.
     fn of(self, named: &ResourceId, claim: &ResourceId) -> &'static str {
@@ -166,6 +102,7 @@ impl Confirm {
         for pair in &pairs {
             self.same(pair)?;
         }
+        self.no_other_identity(target)?;
         Ok(self.by_prompt || pairs.iter().all(|pair| pair.named.is_some()))
     }
 
@@ -178,6 +115,44 @@ impl Confirm {
         Ok(self.confirms(target)? && all)
     }
 
+    /// Refuses an identity where the file names none: the person means another file.
+    fn no_other_identity(&self, target: &Target) -> Outcome<()> {
+        match (&self.identity, &target.vault.identity) {
+            (Some(named), None) => Failure::usage(format!(
+                "--vault-identity is {named}, but the state file names no user-assigned identity of vault {}",
+                target_ids::vault(target).with_group()
+            ))
+            .because("the vault protects the cluster with its system-assigned identity; no changes were made")
+            .hint("leave the flag out, or ask where the state file comes from")
+            .err(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether only a look at Azure can tell that the identity of the vault needs no word: the person says none, and isn't asked.
+    fn leaves_identity(&self, target: &Target) -> bool {
+        self.identity.is_none() && target.vault.identity.is_some() && !self.by_prompt
+    }
+
+    /// Looks whether the identity that the file names protects the cluster already. It then has its roles, and the file gives it nothing.
+    pub(crate) async fn is_identity_in_use(&self, reader: &Reader, target: &Target) -> bool {
+        if !self.leaves_identity(target) {
+            return false;
+        }
+        // What can't be read proves nothing.
+        let instances = backups::of_cluster(reader, &target.cluster).await.unwrap_or_default();
+        instances.iter().any(|own| protects_with_identity(own, target))
+    }
+
+    /// These words, and the identity of the file where it is in use.
+    pub(crate) fn with_identity(&self, is_in_use: bool, target: &Target) -> Self {
+        let mut own = self.clone();
+        if is_in_use && self.leaves_identity(target) {
+            own.identity = target.vault.identity.clone().map(Named::Id);
+        }
+        own
+    }
+
     /// The subscription that names without one are in: that of `--subscription`, or the one that the question shows.
     fn subscription(&self, target: &Target) -> Option<SubscriptionId> {
         match &self.subscription {
@@ -186,7 +161,7 @@ impl Confirm {
         }
     }
 
-    fn pairs(&self, target: &Target) -> [Pair; 4] {
+    fn pairs(&self, target: &Target) -> Vec<Pair> {
         let own = self.subscription(target);
         let of = |flag, what, keys, claim: ResourceId, named: &Option<Named>| {
             let id = |named: &Named| match named {
@@ -218,7 +193,9 @@ impl Confirm {
             target_ids::vault(target),
             target_ids::account(target),
         );
-        [
+        let identity = target.vault.identity.clone();
+        let identity = identity.map(|claim| of("--vault-identity", "vault identity", IDENTITY, claim, &self.identity));
+        let named = [
             of("--cluster", "cluster", CLUSTER, cluster, &self.cluster),
             of("--vault", "vault", vault_keys, vault, &self.vault),
             of("--storage-account", "storage account", STORAGE, account, &self.account),
@@ -229,7 +206,8 @@ impl Confirm {
                 claim: target_ids::snapshot_group(target),
                 named: self.snapshots.as_ref().map(|named| (group(named), named.to_string())),
             },
-        ]
+        ];
+        named.into_iter().chain(identity).collect()
     }
 
     fn same(&self, pair: &Pair) -> Outcome<()> {
@@ -275,24 +253,38 @@ fn of_subscription(pair: &Pair, id: &ResourceId, failure: Failure) -> Failure {
     }
 }
 
+/// Whether a backup instance in the target's vault protects the cluster with the identity that the file names. Azure accepts one only if
+/// the identity has its roles.
+fn protects_with_identity(own: &Instance, target: &Target) -> bool {
+    let is_the_vault = own.vault().is_some_and(|own| own == target_ids::vault(target));
+    let identity = target.vault.identity.as_ref();
+    let is_the_identity = identity.is_some_and(|id| own.assigned_identity().is_some_and(|own| same(own, id.as_str())));
+    is_the_vault && is_the_identity && own.protects(&target.cluster) && protection::of(own) == Protection::Configured
+}
+
 /// The failure of a command that wasn't told which resources it is for: its words, and what it does to them.
-pub(crate) fn unconfirmed(command: &str, does: &str) -> Failure {
-    Failure::usage(
-        "no one confirmed the cluster, vault, storage account, and snapshot resource group in the state file",
-    )
+pub(crate) fn unconfirmed(command: &str, does: &str, target: &Target) -> Failure {
+    let identity = if target.vault.identity.is_some() {
+        " vault identity,"
+    } else {
+        ""
+    };
+    Failure::usage(format!(
+        "no one confirmed the cluster, vault,{identity} storage account, and snapshot resource group in the state file"
+    ))
     .because(format!(
         "the command {does} these resources, and --yes doesn't confirm them"
     ))
     .hint(fix![
         "specify them from your own records: ",
-        az(format!("{command}{CONFIRMATIONS} --yes"))
+        az(format!("{command}{} --yes", Target::confirmations(Some(target)))).again()
     ])
 }
 
 /// The flag of a command that protects less, with the blank before it.
 pub(crate) const REDUCED: &str = " --reduce-protection";
 
-/// The four resources and their subscription, one a line, for the question.
+/// The resources and their subscription, one a line, for the question.
 pub(crate) fn in_full(target: &Target, subscription: &str) -> Vec<String> {
     let of = |what: &str, id: &ResourceId| {
         let group = spelled(&id.resource_group());
@@ -303,13 +295,22 @@ pub(crate) fn in_full(target: &Target, subscription: &str) -> Vec<String> {
         Some(other) => format!("{} of subscription {other}", of("vault", &target_ids::vault(target))),
         None => of("vault", &target_ids::vault(target)),
     };
-    vec![
-        of("cluster", &target.cluster),
-        vault,
+    let mut all = vec![of("cluster", &target.cluster), vault];
+    if let Some(identity) = &target.vault.identity {
+        let elsewhere = identity.subscription() != target.cluster.subscription();
+        let other = elsewhere.then(|| format!(" of subscription {}", identity.subscription()));
+        all.push(format!(
+            "{}{}",
+            of("vault identity", identity),
+            other.unwrap_or_default()
+        ));
+    }
+    all.extend([
         of("storage account", &target_ids::account(target)),
         format!("{:<24} {snapshots}", "snapshot resource group"),
         format!("{:<24} {}", "subscription", named(subscription, target)),
-    ]
+    ]);
+    all
 }
 
 /// The subscription with its name, if that is known.

@@ -14,6 +14,8 @@ use crate::steps::step03_vault_and_policy::settings::Irreversible;
 /// What `prepare` was told.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PrepareOptions {
+    /// The words of `apply` with its file, where a saved plan is applied.
+    pub(crate) applying: Option<String>,
     /// Subjects that need a federated credential besides those that are known.
     pub(crate) subjects: Vec<String>,
     /// Create an account or container again that existed and is gone.
@@ -24,6 +26,13 @@ pub(crate) struct PrepareOptions {
     pub(crate) requests: Vec<ResourceId>,
     /// The folder of the state file, which a policy file is relative to.
     pub(crate) folder: PathBuf,
+}
+
+impl PrepareOptions {
+    /// Returns the words of the command that makes the changes, for printed lines.
+    pub(crate) fn command(&self) -> &str {
+        self.applying.as_deref().unwrap_or("prepare")
+    }
 }
 
 /// What `grant` was told.
@@ -40,12 +49,21 @@ pub(crate) struct GrantOptions {
 /// What `protect` was told.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProtectOptions {
+    /// The words of `apply` with its file, where a saved plan is applied.
+    pub(crate) applying: Option<String>,
     /// Do not wait for the cluster side's report.
     pub(crate) without_verification: bool,
     /// The requests to a Resource Guard.
     pub(crate) requests: Vec<ResourceId>,
     /// Delete policies that this tool created and nothing uses any more.
     pub(crate) remove_unused_policies: bool,
+}
+
+impl ProtectOptions {
+    /// Returns the words of the command that makes the changes, for printed lines.
+    pub(crate) fn command(&self) -> &str {
+        self.applying.as_deref().unwrap_or("protect")
+    }
 }
 
 /// What `backup` was told.
@@ -68,6 +86,8 @@ pub(crate) struct RestoreOptions {
     pub(crate) in_place: Option<Named>,
     /// Whether nothing is restored, and Azure only validates.
     pub(crate) plan: bool,
+    /// Whether another restore is started, although one was begun.
+    pub(crate) again: bool,
     /// The words of the command, which another person or a later run can repeat.
     pub(crate) words: String,
 }

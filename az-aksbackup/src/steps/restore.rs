@@ -2,7 +2,8 @@
 //!
 //! Stands for `az dataprotection backup-instance validate-for-restore` and `… restore trigger`, and the look-ups of the job. Each run restores,
 //! except that a run which was interrupted is taken up again, so that nothing is restored twice: its intent has the recovery point, a digest of
-//! the command, and the job as soon as Azure names it. Until then, only a job of that minute and of that point is taken for it.
+//! the command, and the job as soon as Azure names it. Without that name, a job of that minute and of that point can be another person's, and
+//! the person has to tell.
 //!
 //! Rights: `Microsoft.DataProtection/backupVaults/backupInstances/{recoveryPoints/read,validateRestore/action,restore/action}` and
 //! `…/backupJobs/read` on the vault, `Microsoft.DataProtection/backupInstances/read` on the cluster.
@@ -71,6 +72,12 @@ impl Restore {
             unanswered: RefCell::default(),
             usual: RefCell::default(),
         }
+    }
+
+    /// Whether a restore that was begun is taken up. A plan shows what a new one would do, and `--again` wants one, whatever was begun before
+    /// this run.
+    fn takes_up(&self) -> bool {
+        !self.options.plan && (!self.options.again || self.unanswered.borrow().is_some())
     }
 
     /// Whether an intent is one of this command.

@@ -3,7 +3,6 @@
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::{Person, StepName};
-use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::{Right, Turn};
 use jiff::Timestamp;
@@ -57,7 +56,7 @@ pub(crate) async fn look(reader: &Reader, state: &State, target: &Target) -> Out
     Ok(RolesSeen::Open(Turn {
         who: Person::SubscriptionOwner,
         why: format!("{missing} role assignments are missing"),
-        command: az(format!("grant{CONFIRMATIONS}")),
+        command: az(format!("grant{}", Target::confirmations(Some(target)))),
         right: Some(Right::new(
             "Microsoft.Authorization/roleAssignments/write",
             target_ids::account(target),

@@ -7,6 +7,8 @@
 //! Rights: `Microsoft.ContainerService/managedClusters/{read,write}` on the cluster, `NAMESPACE/register/action` on the
 //! subscription where one is not registered.
 
+use std::cell::Cell;
+
 use crate::arm::providers::PROVIDERS;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
@@ -30,6 +32,8 @@ use crate::target_ids;
 pub(crate) struct ClusterPrerequisites {
     /// What the steps have just read for one another.
     pub(crate) read: JustRead,
+    /// Whether this run has sent the change of the cluster.
+    pub(crate) asked: Cell<bool>,
 }
 
 /// What is there.
@@ -185,7 +189,10 @@ impl Step for ClusterPrerequisites {
             PrerequisiteChange::Enable {
                 cluster, body, etag, ..
             } => match clusters::put(writer, cluster, body, etag.as_deref()).await {
-                Ok(answer) => Ok(answer.applied(writer, title, (cluster.to_string(), versions::MANAGED_CLUSTERS))),
+                Ok(answer) => {
+                    self.asked.set(true);
+                    Ok(answer.applied(writer, title, (cluster.to_string(), versions::MANAGED_CLUSTERS)))
+                }
                 Err(failure) if is_stale(&failure) => Ok(Applied::Busy(turns::look_again(format!(
                     "cluster {} has changed",
                     cluster.with_group()
@@ -214,6 +221,15 @@ impl Step for ClusterPrerequisites {
             api_server: seen.cluster.api_server_access(),
             written: None,
         });
+    }
+
+    /// The operation of another person on the cluster may still keep this step's own change from being sent.
+    fn goes_on(&self, seen: &Seen) -> bool {
+        self.asked.get() || seen.cluster.has_issuer() && seen.cluster.has_workload_identity()
+    }
+
+    fn is_last(&self, change: &PrerequisiteChange) -> bool {
+        matches!(change, PrerequisiteChange::Enable { .. })
     }
 
     fn hand_over(&self, change: &PrerequisiteChange, failure: &Failure) -> Option<Turn> {

@@ -263,6 +263,11 @@ impl Step for Storage {
     }
 
     /// A policy, a lock or a missing permission refuses the account; who could create it can create its container.
+    fn goes_on(&self, seen: &Seen) -> bool {
+        let account = seen.account.as_ref();
+        account.is_some_and(|own| account::not_ready(own, &seen.target).is_some())
+    }
+
     fn is_assured(&self, accepted: &StorageChange) -> bool {
         matches!(accepted, StorageChange::Account { .. })
     }

@@ -212,6 +212,11 @@ impl Step for VaultAndPolicy {
         });
     }
 
+    /// The only wait is for an operation of the vault.
+    fn goes_on(&self, seen: &Seen) -> bool {
+        seen.vault.is_some()
+    }
+
     fn hand_over(&self, change: &VaultChange, failure: &Failure) -> Option<Turn> {
         let group = match change {
             VaultChange::CreateGroup { group, region, .. } => {

@@ -252,6 +252,15 @@ impl Step for BackupExtension {
         platform::settle(tables, StepName::Extension, |_| chosen(seen).is_some());
     }
 
+    /// The only wait is for an installation or update that Azure has accepted, of this run or another one.
+    fn goes_on(&self, seen: &Seen) -> bool {
+        chosen(seen).is_some()
+    }
+
+    fn is_last(&self, _change: &ExtensionChange) -> bool {
+        true
+    }
+
     fn hand_over(&self, change: &ExtensionChange, failure: &Failure) -> Option<Turn> {
         registration::of_failure(failure, PROVIDER, &change.extension().subscription())
             .or_else(|| visible::is_refused(failure).then(|| turns::not_ours(change.note(), az("prepare"))))

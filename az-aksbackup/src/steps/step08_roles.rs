@@ -4,8 +4,8 @@
 //! Stands for `az role assignment create --assignee-object-id … --assignee-principal-type ServicePrincipal` once a row.
 //! Who runs it may do more than who wrote the state file. So it assigns only roles that are constants of this program, to
 //! principals that Azure itself has just named, on scopes that belong together according to Azure. Cluster, vault, snapshot
-//! resource group and storage account are confirmed by the person, at the prompt or by flags ([`confirm`]). An inherited
-//! assignment counts.
+//! resource group, storage account and a user-assigned identity of the vault are confirmed by the person, at the prompt or by flags
+//! ([`confirm`]). An inherited assignment counts.
 //!
 //! Rights: `Microsoft.Authorization/roleAssignments/{read,write}` on the storage account, the cluster, the snapshot group.
 
@@ -16,7 +16,6 @@ use aksbackup_shared::command_line::{CommandLine, az};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{ResourceId, SubscriptionId, same};
-use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::schema::{CloudTables, RolesTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 use uuid::Uuid;
@@ -47,6 +46,8 @@ pub(crate) struct Seen {
     roles: Result<Vec<Checked>, Turn>,
     /// Whether the live policy copies to a vault tier that the target doesn't ask for: no roles are assigned for it.
     unasked_tier: bool,
+    /// Whether the vault's user-assigned identity protects the cluster already, so that no one has to name it.
+    identity_in_use: bool,
     taken: Vec<Uuid>,
 }
 
@@ -56,6 +57,8 @@ pub(crate) struct Assign {
     need: Need,
     name: Uuid,
     holder: String,
+    /// The command for another person.
+    command: CommandLine,
     subscription: SubscriptionId,
     warning: Option<String>,
 }
@@ -108,7 +111,12 @@ impl Step for Roles {
                 None => None,
             }
         };
-        let (world, early) = futures::join!(world::look(reader, state, &target), early);
+        let confirm = &self.options.confirm;
+        let (world, early, identity_in_use) = futures::join!(
+            world::look(reader, state, &target),
+            early,
+            confirm.is_identity_in_use(reader, &target)
+        );
         let world = world?;
         let unasked_tier = world.has_unasked_tier(&target);
         let roles = match world::prove(&world, state, &target)? {
@@ -127,6 +135,7 @@ impl Step for Roles {
             target,
             roles,
             unasked_tier,
+            identity_in_use,
             taken,
         })
     }
@@ -139,7 +148,7 @@ impl Step for Roles {
         let mut missing: Vec<Assign> = checked
             .iter()
             .filter(|own| own.met.is_none())
-            .map(|own| assign(&own.need, seen))
+            .map(|own| self.assign(&own.need, seen))
             .collect();
         let unasked = seen.unasked_tier.then(|| unasked(&seen.target));
         if missing.is_empty() {
@@ -147,11 +156,12 @@ impl Step for Roles {
             return Ok(Decision::Done(format!("{} role assignments{unasked}", checked.len())));
         }
         missing[0].warning = unasked;
-        if self.options.confirm.confirms(&seen.target)? {
+        let confirm = self.options.confirm.with_identity(seen.identity_in_use, &seen.target);
+        if confirm.confirms(&seen.target)? {
             return Ok(Decision::Change(missing));
         }
         if !self.options.in_passing {
-            return confirm::unconfirmed("grant", "gives access to").err();
+            return confirm::unconfirmed("grant", "gives access to", &seen.target).err();
         }
         let turn = Turn {
             who: Person::SubscriptionOwner,
@@ -161,7 +171,7 @@ impl Step for Roles {
                 missing.len(),
                 checked.len()
             ),
-            command: self.command(),
+            command: self.command(&seen.target),
             right: missing.first().map(|own| own.note().right),
             also: Vec::new(),
         };
@@ -213,7 +223,7 @@ impl Step for Roles {
             Turn {
                 who: Person::SubscriptionOwner,
                 why: format!("the signed-in account isn't authorized to {}", note.summary),
-                command: self.command(),
+                command: change.command.clone(),
                 right: Some(note.right),
                 also: Vec::new(),
             }
@@ -249,14 +259,25 @@ impl Roles {
         Self { options, taken }
     }
 
+    fn assign(&self, need: &Need, seen: &Seen) -> Assign {
+        Assign {
+            need: need.clone(),
+            name: roles::assignment_name(need.role, &need.principal, &need.scope, &seen.taken),
+            holder: named(need.holder, &seen.target),
+            command: self.command(&seen.target),
+            subscription: seen.target.subscription.clone(),
+            warning: None,
+        }
+    }
+
     /// `grant` for whoever may assign the roles.
-    fn command(&self) -> CommandLine {
+    fn command(&self, target: &Target) -> CommandLine {
         let container = if self.options.on_container {
             " --on-container"
         } else {
             ""
         };
-        az(format!("grant{container}{CONFIRMATIONS}"))
+        az(format!("grant{container}{}", Target::confirmations(Some(target))))
     }
 }
 
@@ -306,16 +327,6 @@ fn place(scope: &ResourceId) -> String {
         }
         Some("managedClusters") => format!("cluster {}", scope.with_group()),
         Some(_) | None => format!("resource group {}", scope.name()),
-    }
-}
-
-fn assign(need: &Need, seen: &Seen) -> Assign {
-    Assign {
-        need: need.clone(),
-        name: roles::assignment_name(need.role, &need.principal, &need.scope, &seen.taken),
-        holder: named(need.holder, &seen.target),
-        subscription: seen.target.subscription.clone(),
-        warning: None,
     }
 }
 

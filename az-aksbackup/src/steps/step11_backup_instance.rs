@@ -170,7 +170,7 @@ impl Step for BackupInstance {
         let known = match protection::chosen(&target, &instances).filter(|own| is_settled(own)) {
             Some(own) => {
                 let sent = self.sent.borrow().clone();
-                Known::look(reader, &target, own, (sent, &roles), &self.options.requests).await?
+                Known::look(reader, &target, own, (sent, &roles), &self.options).await?
             }
             None => Known::default(),
         };

@@ -122,6 +122,15 @@ impl Step for TrustedAccess {
         }
     }
 
+    /// The only wait is for a role binding that AKS has accepted.
+    fn goes_on(&self, seen: &Seen) -> bool {
+        of_vault(seen).is_some()
+    }
+
+    fn is_last(&self, _change: &Bind) -> bool {
+        true
+    }
+
     fn record(&self, seen: &Seen, tables: &mut CloudTables) {
         tables.trusted_access = of_vault(seen).map(|binding| TrustedAccessTable {
             binding: trusted_access::binding_id(&seen.target.cluster, &binding.name),

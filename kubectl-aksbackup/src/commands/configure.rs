@@ -28,7 +28,8 @@ pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
         true => Access::Read,
         false => Access::Write { force },
     };
-    let (session, context) = session::open(cli, session::state(cli)?, access).await?;
+    let (mut session, context) = session::open(cli, session::state(cli)?, access).await?;
+    session.no_wait = arguments.no_wait;
     context.confirmation.replace(confirmation(cli, &arguments));
     let mut steps = guide::configure(&context, dry_run.is_dry());
     let report = match dry_run {

@@ -58,6 +58,7 @@ pub(crate) async fn run(cli: &Cli, flags: &DoctorFlags) -> Outcome<Exit> {
             configure::run(
                 cli,
                 ConfigureArgs {
+                    no_wait: false,
                     dry,
                     force_conflicts: false,
                     identity: flags.identity.clone(),

@@ -3,8 +3,8 @@
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::Person;
-use aksbackup_shared::names::{CONFIRMATIONS, STORAGE_LOCATION};
-use aksbackup_shared::schema::State;
+use aksbackup_shared::names::STORAGE_LOCATION;
+use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::Turn;
 
 use crate::cluster::pods::Pod;
@@ -68,7 +68,7 @@ fn judge(locations: &[StorageLocation], pods: &[Pod], access: &Access<'_>, state
         return Gate::Turn(Turn {
             who: Person::SubscriptionOwner,
             why: format!("{}, and the state file has no role assignment", told(location)),
-            command: az(format!("grant{CONFIRMATIONS}")),
+            command: az(format!("grant{}", Target::confirmations(state.target.as_ref()))),
             right: None,
             also: Vec::new(),
         });

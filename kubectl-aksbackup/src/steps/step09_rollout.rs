@@ -48,6 +48,8 @@ pub(crate) struct Rollout {
     replaced: RefCell<BTreeMap<Cause, BTreeSet<String>>>,
     /// Since when the webhook does not see an annotation.
     behind: Cell<Option<Instant>>,
+    /// Whether everything was asked for, and only the rollout itself is left.
+    rolling: Cell<bool>,
 }
 
 impl Rollout {
@@ -58,6 +60,7 @@ impl Rollout {
             trials,
             replaced: RefCell::default(),
             behind: Cell::default(),
+            rolling: Cell::default(),
         }
     }
 }
@@ -112,6 +115,7 @@ impl Step for Rollout {
     }
 
     fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<RolloutChange>> {
+        self.rolling.set(false);
         if seen.deployments.is_empty() {
             return self.context.not_installed(&seen.namespace);
         }
@@ -138,7 +142,12 @@ impl Step for Rollout {
             self.refuse_replaced(&missed, &goal)?;
             return self.unless_behind(seen, &goal, seen.replacements(&missed));
         }
+        self.rolling.set(true);
         seen.finished(&goal)
+    }
+
+    fn goes_on(&self, _seen: &Seen) -> bool {
+        self.rolling.get()
     }
 
     async fn apply(&self, writer: &Writer, change: &RolloutChange) -> Outcome<Applied> {
@@ -286,21 +295,15 @@ fn key(pod: &Pod) -> Cause {
     (pod.deployment.clone().unwrap_or_default(), pod.cause.clone())
 }
 
-fn label(deployment: &Deployment, goal: &Goal, namespace: &str) -> RolloutChange {
-    RolloutChange::Label {
-        deployment: Box::new(deployment.clone()),
-        cause: goal.cause(deployment),
-        namespace: namespace.to_owned(),
-    }
-}
-
 impl Seen {
     fn due(&self, goal: &Goal) -> Vec<&Deployment> {
         goal.due(&self.deployments, &self.pods)
     }
 
     fn labels(&self, due: &[&Deployment], goal: &Goal) -> Vec<RolloutChange> {
-        due.iter().map(|own| label(own, goal, &self.namespace)).collect()
+        due.iter()
+            .map(|own| RolloutChange::label(own, goal, &self.namespace))
+            .collect()
     }
 
     /// The pods of the current templates that the webhook did not give the identity to.

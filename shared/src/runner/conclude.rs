@@ -6,6 +6,7 @@ use crate::args::Format;
 use crate::console::{Console, Tone};
 use crate::exit::Exit;
 use crate::process::document;
+use crate::program::Program;
 use crate::runner::report::{Ending, Report, StepReport, turn_lines};
 use crate::step::{ChangeNote, Deviation, Turn};
 
@@ -168,8 +169,36 @@ fn summary(command: &str, report: &Report) -> String {
             )
         }
         (true, _) => format!("{command}: complete ({steps} of {steps} steps, {})", changes(made)),
-        (false, true) => format!("{command}: started, {}; Azure continues by itself", changes(made)),
+        (false, true) => {
+            let continues = format!("{} continues by itself", continuing(report));
+            match held(report) {
+                0 => format!("{command}: started, {}; {continues}", changes(made)),
+                count => format!(
+                    "{command}: started ({done} of {steps} steps complete, {count} waiting, {}); {continues}, and the next run of \
+                     {command} resumes",
+                    changes(made)
+                ),
+            }
+        }
         (false, false) => format!("{command}: incomplete ({done} of {steps} steps, {})", changes(made)),
+    }
+}
+
+/// How many steps need what goes on.
+fn held(report: &Report) -> usize {
+    let held = report.steps.iter();
+    held.filter(|own| matches!(own.ending, Ending::Held { .. })).count()
+}
+
+/// Who works on what was started.
+fn continuing(report: &Report) -> &'static str {
+    let mut begun = report
+        .steps
+        .iter()
+        .filter(|own| matches!(own.ending, Ending::Begun { .. }));
+    match begun.any(|own| own.step.program() == Program::Az) {
+        true => "Azure",
+        false => "Kubernetes",
     }
 }
 

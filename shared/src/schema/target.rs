@@ -10,6 +10,7 @@ use crate::ids::{
     ResourceGroupName, ResourceId, ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay,
     VaultName, VolumeType,
 };
+use crate::names::{CONFIRMATIONS, CONFIRMED_IDENTITY};
 use crate::schema::Written;
 
 /// What is to be protected, with what, under which names.
@@ -273,6 +274,14 @@ impl Target {
     pub fn foreign_subscription(&self) -> Option<&SubscriptionId> {
         let own = self.vault_subscription();
         (!crate::ids::same(own.as_str(), self.subscription.as_str())).then_some(own)
+    }
+
+    /// Returns the flags that confirm what gets access, with a blank before each, for printed commands.
+    #[must_use]
+    pub fn confirmations(target: Option<&Self>) -> String {
+        let identity = target.and_then(|own| own.vault.identity.as_ref());
+        let identity = identity.map(|_| CONFIRMED_IDENTITY).unwrap_or_default();
+        format!("{CONFIRMATIONS}{identity}")
     }
 
     /// Reads a target from its values. They are read as text, as the state file is: a second way to read them would double the code

@@ -153,7 +153,7 @@ fn the_first_step_that_is_left_decides_whose_turn_it_is() {
         standing(StepName::Rollout, Standing::Open),
     ];
     let turn = next_of(&rows).unwrap();
-    assert_eq!(turn.command, az(format!("grant{CONFIRMATIONS}")));
+    assert_eq!(turn.command, az(format!("grant{}", crate::names::CONFIRMATIONS)));
     assert!(turn.why.contains("but no longer is"));
     assert_eq!(next_of(&rows[..2]), None);
 }

@@ -1,6 +1,7 @@
 //! `--no-wait`: what goes on by itself is left to itself, and the next run takes it up.
 
-use aksbackup_tests::harness::Stage;
+use aksbackup_tests::harness::{Run, Stage};
+use serde_json::Value;
 
 /// Longer than any test: whoever waits for it ends by the deadline.
 const FOR_EVER: &str = "1000000";
@@ -56,4 +57,75 @@ fn backup_leaves_the_job_and_the_next_one_follows_it() {
         1,
         "one backup was started, the second run followed it"
     );
+}
+
+/// How often `prepare` is run at most: once for each operation that others need.
+const ROUNDS: usize = 6;
+
+fn outcomes(run: &Run) -> Vec<(String, String)> {
+    let document = run.json();
+    let text = |own: &Value, key: &str| own[key].as_str().unwrap().to_owned();
+    let steps = document["steps"].as_array().unwrap();
+    steps
+        .iter()
+        .map(|own| (text(own, "step"), text(own, "outcome")))
+        .collect()
+}
+
+/// Fails before: only `protect` and `backup` had the flag, so that a pipeline held a runner for the installation of the extension.
+#[test]
+fn prepare_leaves_the_cluster_and_the_extension_to_azure_and_continues() {
+    for command in ["prepare", "up"] {
+        let stage = Stage::new().unwrap();
+        stage.init("platform").ok();
+        for duration in ["cluster_update", "extension_install", "trusted_access_write"] {
+            stage.sandbox.set(&format!("{duration}={FOR_EVER}")).unwrap();
+        }
+        let once = || stage.az("platform", &[command, "--yes", "--no-wait", "-o", "json"]);
+        let first = once().ok().says("Azure continues by itself").says("waiting, ");
+        let is = |step: &str, outcome: &str| {
+            let all = outcomes(&first);
+            assert!(all.contains(&(step.to_owned(), outcome.to_owned())), "{all:?}");
+        };
+        // Everything that nothing else holds up is there.
+        is("storage", "done");
+        is("vault-and-policy", "done");
+        is("cluster-prerequisites", "begun");
+        is("extension", "held");
+        // What remains is said with the command that continues.
+        first.says("Run: az aksbackup prepare");
+        let mut last = once().ok();
+        assert!(last.stderr.contains("no changes"), "{last}");
+        for _ in 0..ROUNDS {
+            stage.sandbox.azure().skip(2_000_000.0);
+            last = once();
+            if !last.stderr.contains("continues by itself") {
+                break;
+            }
+        }
+        for step in ["trusted-access", "federated-credentials"] {
+            let done = outcomes(&last);
+            assert!(done.contains(&(step.to_owned(), "done".to_owned())), "{last}");
+        }
+        let writes = stage.writes_since(0);
+        let installs = writes
+            .iter()
+            .filter(|write| write.starts_with("PUT ") && write.contains("/extensions/"));
+        assert_eq!(installs.count(), 1);
+    }
+}
+
+#[test]
+fn grant_takes_the_flag_and_configure_leaves_the_rollout() {
+    let stage = Stage::new().unwrap();
+    stage.prepared();
+    stage.grant_with("owner", &["--no-wait"]).ok().says("grant: complete");
+    let begun = stage
+        .configure("cluster-admin", &["--no-wait", "-o", "json"])
+        .ok()
+        .says("Kubernetes continues by itself")
+        .says("Run: kubectl aksbackup configure");
+    let rollout = ("rollout".to_owned(), "begun".to_owned());
+    assert!(outcomes(&begun).contains(&rollout), "{begun}");
+    stage.configure("cluster-admin", &[]).ok().says("configure: complete");
 }

@@ -24,7 +24,7 @@ use super::look::{planned, without_done_preflight};
 use super::show;
 use crate::arm::client::Reader;
 use crate::cli::{Cli, FleetApplyArgs};
-use crate::commands::{options, session};
+use crate::commands::{options, selection, session};
 use crate::guide::{self, PrepareOptions, ProtectOptions, Steps};
 use crate::platform::Azure;
 use crate::steps::confirm::{self, REDUCED};
@@ -128,10 +128,13 @@ impl Apply<'_> {
             return Ok(came);
         }
         let member = one.member;
-        let session = self.session(&one.cli, one.console, member, state)?;
+        let mut session = self.session(&one.cli, one.console, member, state)?;
+        // Only the protection is left to itself: it needs everything before to be complete.
+        session.no_wait = false;
         let mut report = runner::run(&mut guide::prepare(self.prepare(&one.cli)), &session).await?;
         report.advise(&az("prepare"));
         let mut refused = None;
+        session.no_wait = self.args.no_wait;
         if report.steps.iter().all(|own| own.ending.is_done()) {
             let mut steps = guide::protect(ProtectOptions {
                 requests: self.requests(),
@@ -298,7 +301,7 @@ fn leaders(members: &[Member]) -> BTreeMap<String, Vec<&Member>> {
 
 /// Whether the state file reports every step of this command.
 fn is_reported(state: &State) -> bool {
-    let own = |step: StepName| matches!(step.turn().1, "prepare" | "protect");
+    let own = |step: StepName| selection::is_of_prepare(step) || step == StepName::BackupInstance;
     let rows = status::rows(state, None);
     let mut rows = rows.iter().filter(|row| own(row.step)).peekable();
     rows.peek().is_some() && rows.all(|row| row.standing == Standing::Recorded && row.warning.is_none())

@@ -11,6 +11,7 @@ pub(crate) fn all() -> Confirm {
         account: Some("rg-backup/stbackup".parse().unwrap()),
         snapshots: Some("rg-snapshots".parse().unwrap()),
         subscription: Some(example().subscription.to_string()),
+        identity: None,
         by_prompt: false,
     }
 }
@@ -86,7 +87,7 @@ fn the_question_and_the_refusal_show_groups_and_no_value_of_the_file_to_paste() 
     ] {
         assert!(lines.contains(part), "{part} in {lines}");
     }
-    let failure = unconfirmed("prepare", "acts on");
+    let failure = unconfirmed("prepare", "acts on", &example());
     let hint = &failure.hints[0];
     assert!(
         hint.to_string()
@@ -103,4 +104,73 @@ fn a_group_that_reads_like_another_is_shown_by_its_letters() {
     let shown = in_full(&target, "Contoso").join("\n");
     assert!(shown.contains("(with the letters U+0430 U+0441 U+0435)"), "{shown}");
     assert!(shown.contains("in resource group RG-BÄCKUP\n"), "{shown}");
+}
+
+const IDENTITY: &str = concat!(
+    "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-backup",
+    "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-vault"
+);
+
+fn with_identity() -> Target {
+    let mut target = example();
+    target.vault.identity = IDENTITY.parse().ok();
+    target
+}
+
+/// Fails before: the identity was in the file alone, and the four confirmed it in passing.
+#[test]
+fn an_identity_of_the_vault_is_a_fifth_that_is_confirmed() {
+    let target = with_identity();
+    assert!(!all().confirms(&target).unwrap());
+    let named = |text: &str| Confirm {
+        identity: Some(text.parse().unwrap()),
+        ..all()
+    };
+    assert!(named("rg-backup/id-vault").confirms(&target).unwrap());
+    assert!(named(IDENTITY).confirms_by_flags(&target).unwrap());
+    let failure = named("rg-backup/id-other").confirms(&target).unwrap_err();
+    assert!(
+        failure.what.contains("--vault-identity is rg-backup/id-other"),
+        "{failure}"
+    );
+    assert!(
+        named("rg-backup/id-vault").confirms(&example()).is_err(),
+        "of another file"
+    );
+    let failure = unconfirmed("grant", "gives access to", &target);
+    assert!(failure.what.contains("vault identity"), "{failure}");
+    let hint = failure.hints[0].to_string();
+    assert!(hint.contains(" --vault-identity RESOURCE-GROUP/NAME --yes"), "{hint}");
+    let shown = in_full(&target, "Contoso").join("\n");
+    assert!(shown.contains("id-vault in resource group rg-backup\n"), "{shown}");
+}
+
+#[test]
+fn an_identity_that_protects_the_cluster_needs_no_word_of_its_own() {
+    let target = with_identity();
+    let used = |state: &str, id: &str, vault: &str| {
+        let own = protection::tests::instance(state, |body| {
+            body["id"] = format!("{vault}/backupInstances/one").into();
+            body["properties"]["dataSourceInfo"] = serde_json::json!({ "resourceID": target.cluster });
+            body["properties"]["identityDetails"] =
+                serde_json::json!({ "useSystemAssignedIdentity": false, "userAssignedIdentityArmUrl": id });
+        });
+        protects_with_identity(&own, &target)
+    };
+    let vault = target_ids::vault(&target).to_string();
+    let elsewhere = vault.replace("bv-aks", "bv-evil");
+    assert!(used("ProtectionConfigured", &IDENTITY.to_uppercase(), &vault));
+    for (state, id, vault) in [
+        ("ProtectionError", IDENTITY, &vault),
+        ("SoftDeleted", IDENTITY, &vault),
+        ("ProtectionConfigured", "/subscriptions/x", &vault),
+        ("ProtectionConfigured", IDENTITY, &elsewhere),
+    ] {
+        assert!(!used(state, id, vault), "{state} {id} {vault}");
+    }
+    assert!(all().with_identity(true, &target).confirms_by_flags(&target).unwrap());
+    assert!(!all().with_identity(false, &target).confirms(&target).unwrap());
+    let mut other = all();
+    other.identity = Some("rg-backup/id-other".parse().unwrap());
+    assert!(other.with_identity(true, &target).confirms(&target).is_err());
 }

@@ -86,7 +86,7 @@ impl Before {
             Some(instance) => {
                 let digest = digest(&step.options, &own.target, instance);
                 // A plan shows what a new restore would do.
-                own.begun = begun(state, &own.id(instance), &digest).filter(|_| !step.options.plan);
+                own.begun = begun(state, &own.id(instance), &digest).filter(|_| step.takes_up());
                 own.read(step, reader).await?;
             }
             None => {

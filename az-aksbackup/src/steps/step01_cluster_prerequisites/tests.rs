@@ -7,6 +7,7 @@ use crate::target_ids::tests::{example, state};
 
 fn step() -> ClusterPrerequisites {
     ClusterPrerequisites {
+        asked: Cell::default(),
         read: JustRead::default(),
     }
 }

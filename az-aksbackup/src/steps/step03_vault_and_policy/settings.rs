@@ -18,7 +18,7 @@ use crate::arm::guards;
 use crate::arm::vaults::{self, Vault};
 use crate::checks::guard::{self, Critical, Guard};
 use crate::checks::vault_drift::{self, Difference, IRREVERSIBLE};
-use crate::steps::confirm::Named;
+use crate::steps::confirm::{Named, REDUCED};
 use crate::steps::options::PrepareOptions;
 use crate::target_ids;
 
@@ -35,11 +35,11 @@ pub(crate) enum Irreversible {
 }
 
 impl Irreversible {
-    /// Refuses to change a vault for good that the person didn't name.
+    /// Refuses to change a vault for good that the person didn't name to `command`.
     ///
     /// # Errors
     /// Exit 2: what would be changed, or the two vaults.
-    fn must_cover(&self, target: &Target, changes: &[Difference]) -> Outcome<()> {
+    fn must_cover(&self, target: &Target, changes: &[Difference], command: &str) -> Outcome<()> {
         let vault = &target_ids::vault(target);
         let named = match self {
             Self::Shown => return Ok(()),
@@ -54,7 +54,7 @@ impl Irreversible {
                 return failure
                     .hint(fix![
                         "check that this is what you want, then name the vault, from your own records: ",
-                        az(format!("prepare{IRREVERSIBLE}"))
+                        az(format!("{command}{IRREVERSIBLE}")).again()
                     ])
                     .err();
             }
@@ -172,7 +172,9 @@ pub(super) fn updates(seen: &Seen, options: &PrepareOptions, written: Written) -
         return not_made(&vault, &unmade).err();
     }
     if !lasting.is_empty() {
-        options.irreversible.must_cover(&seen.target, &lasting)?;
+        options
+            .irreversible
+            .must_cover(&seen.target, &lasting, options.command())?;
     }
     let others = if written.others { Vec::new() } else { others };
     let update = |differences: Vec<Difference>, lasting| {
@@ -198,7 +200,7 @@ pub(super) fn guarded(seen: &Seen, updates: &[Update], options: &PrepareOptions)
         Critical::Vault,
         &options.requests,
         &vault,
-        "prepare --reduce-protection",
+        &format!("{}{REDUCED}", options.command()),
     )
 }
 

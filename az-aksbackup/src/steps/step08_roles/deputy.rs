@@ -100,6 +100,7 @@ fn words(named: Four, by_id: bool) -> Confirm {
                 .unwrap(),
         ),
         subscription: (!by_id).then(|| own.subscription.to_string()),
+        identity: None,
         by_prompt: false,
     }
 }
@@ -170,6 +171,7 @@ fn no_world_and_no_file_brings_a_role_beyond_what_the_person_confirmed() {
                 unasked_tier: shown.has_unasked_tier(&wanted),
                 target: wanted,
                 roles: Ok(checked),
+                identity_in_use: false,
                 taken: Vec::new(),
             };
             let options = GrantOptions {

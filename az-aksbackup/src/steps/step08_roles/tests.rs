@@ -25,6 +25,7 @@ fn seen(roles: Result<Vec<Checked>, Turn>) -> Seen {
         target: example(),
         roles,
         unasked_tier: false,
+        identity_in_use: false,
         taken: Vec::new(),
     }
 }
@@ -117,7 +118,7 @@ fn what_is_not_there_yet_is_the_platform_team_s_turn() {
 
 #[test]
 fn a_scope_without_the_right_is_handed_over_by_name() {
-    let change = assign(&checked(false)[1].need, &seen(Ok(vec![])));
+    let change = step().assign(&checked(false)[1].need, &seen(Ok(vec![])));
     let turn = step().hand_over(&change, &refusal("AuthorizationFailed")).unwrap();
     assert_eq!(turn.who, Person::SubscriptionOwner);
     assert_eq!(turn.right.unwrap(), Right::new(ACTION, &example().cluster));

@@ -25,6 +25,7 @@ use crate::checks::guard::{self, Critical, Guard};
 use crate::checks::instance_body;
 use crate::checks::policy::{self, Facts};
 use crate::checks::protection;
+use crate::steps::options::ProtectOptions;
 use crate::steps::roles_seen::RolesSeen;
 use crate::steps::turns;
 use crate::target_ids;
@@ -43,6 +44,8 @@ pub(super) struct Known {
     pub(super) guard: Option<Guard>,
     /// The requests to it.
     pub(super) requests: Vec<ResourceId>,
+    /// The words of the command that makes the change.
+    pub(super) command: String,
     /// How long the roles of the vault tier still need, where the target's policy is the first that has it.
     pub(super) settling: Option<Duration>,
 }
@@ -68,7 +71,7 @@ impl Known {
         target: &Target,
         own: &Instance,
         (sent, roles): (Option<Sent>, &RolesSeen),
-        requests: &[ResourceId],
+        options: &ProtectOptions,
     ) -> Outcome<Self> {
         let (live, wanted) = (&own.properties.policy_info.policy_id, target_ids::policy(target));
         let policies = match live.parse::<ResourceId>() {
@@ -105,7 +108,8 @@ impl Known {
         Ok(Self {
             policies,
             guard,
-            requests: requests.to_vec(),
+            requests: options.requests.clone(),
+            command: options.command().to_owned(),
             sent,
             settling: left.filter(|left| is_new && !left.is_zero()),
         })
@@ -232,7 +236,7 @@ pub(super) fn decide(
         return Ok(Decision::Blocked(Vec::new(), vec![turn.clone()]));
     }
     let vault = target_ids::vault(target);
-    let guarded = |own: &Guard| own.blocks(Critical::Modify, &known.requests, &vault, "protect");
+    let guarded = |own: &Guard| own.blocks(Critical::Modify, &known.requests, &vault, &known.command);
     if let Some(turn) = known.guard.as_ref().and_then(guarded) {
         return Ok(Decision::Blocked(Vec::new(), vec![turn]));
     }

@@ -217,11 +217,11 @@ impl Step for BackupInstance {
     }
 
     fn unseen(&self, failure: &Failure) -> Option<Turn> {
-        self.0.options.unseen(failure)
+        self.0.unseen(failure)
     }
 
     fn hand_over(&self, change: &End, failure: &Failure) -> Option<Turn> {
-        self.0.options.refused(Person::PlatformTeam, change, failure)
+        self.0.refused(Person::PlatformTeam, change, failure)
     }
 
     fn after_wait(&self, seen: &Seen, _: &State) -> Vec<ChangeNote> {

@@ -269,7 +269,6 @@ impl Step for BackupExtension {
             let action = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read";
             let turn = self
                 .0
-                .options
                 .turn(Person::PlatformTeam, why.into(), Right::new(action, cluster));
             return Ok(Decision::Blocked(vec![], vec![turn]));
         }
@@ -313,11 +312,11 @@ impl Step for BackupExtension {
     }
 
     fn unseen(&self, failure: &Failure) -> Option<Turn> {
-        self.0.options.unseen(failure)
+        self.0.unseen(failure)
     }
 
     fn hand_over(&self, change: &Uninstall, failure: &Failure) -> Option<Turn> {
-        self.0.options.refused(Person::PlatformTeam, change, failure)
+        self.0.refused(Person::PlatformTeam, change, failure)
     }
 }
 

@@ -139,14 +139,14 @@ impl Step for FederatedCredentials {
     }
 
     fn unseen(&self, failure: &Failure) -> Option<Turn> {
-        self.0.options.unseen(failure)
+        self.0.unseen(failure)
     }
 
     fn hand_over(&self, change: &Distrust, failure: &Failure) -> Option<Turn> {
         if visible::is_denied(failure) {
             return Some(turns::unlock_nodes(&change.cluster));
         }
-        self.0.options.refused(Person::PlatformTeam, change, failure)
+        self.0.refused(Person::PlatformTeam, change, failure)
     }
 }
 

@@ -36,7 +36,6 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::ids::{ResourceId, same};
-use aksbackup_shared::names::CONFIRMATIONS;
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 
@@ -100,38 +99,15 @@ impl TeardownOptions {
         format!("teardown{delete}")
     }
 
-    /// The turn of `who`, with `teardown` to run.
-    fn turn(&self, who: Person, why: String, right: Right) -> Turn {
+    /// The turn of `who`, with `teardown` of `target` to run.
+    fn turn(&self, who: Person, why: String, right: impl Into<Option<Right>>, target: Option<&Target>) -> Turn {
         Turn {
             who,
             why,
-            command: az(format!("{}{CONFIRMATIONS}", self.words())),
-            right: Some(right),
+            command: az(format!("{}{}", self.words(), Target::confirmations(target))),
+            right: right.into(),
             also: Vec::new(),
         }
-    }
-
-    /// The turn of the platform team for a step whose resources the account isn't authorized to read.
-    fn unseen(&self, failure: &Failure) -> Option<Turn> {
-        visible::is_refused(failure).then(|| {
-            let right = failure.why.iter().find_map(|words| missing_right(words));
-            Turn {
-                right: right.map(|(action, scope)| Right::new(action, scope)),
-                why: format!("the signed-in account isn't authorized: {}", failure.what),
-                who: Person::PlatformTeam,
-                command: az(format!("{}{CONFIRMATIONS}", self.words())),
-                also: Vec::new(),
-            }
-        })
-    }
-
-    /// The turn of `who` for a change that Azure refused for lack of a permission.
-    fn refused(&self, who: Person, change: &impl Change, failure: &Failure) -> Option<Turn> {
-        visible::is_refused(failure).then(|| {
-            let note = change.note();
-            let why = format!("the signed-in account isn't authorized to {}", note.summary);
-            self.turn(who, why, note.right)
-        })
     }
 }
 
@@ -173,7 +149,8 @@ impl Common {
                 let vault = crate::target_ids::vault(&self.claims.target);
                 let why = "the signed-in account can't see whether backup instances still need what is to be deleted";
                 let right = Right::new("Microsoft.DataProtection/backupVaults/backupInstances/read", vault);
-                let turn = self.options.turn(Person::PlatformTeam, why.to_owned(), right);
+                let target = Some(&self.claims.target);
+                let turn = self.options.turn(Person::PlatformTeam, why.to_owned(), right, target);
                 Some(Decision::Blocked(vec![], vec![turn]))
             }
         }
@@ -235,6 +212,32 @@ impl Memory {
             claims,
             ahead,
         })
+    }
+
+    /// The turn of the platform team for a step whose resources the account isn't authorized to read.
+    fn unseen(&self, failure: &Failure) -> Option<Turn> {
+        visible::is_refused(failure).then(|| {
+            let right = failure.why.iter().find_map(|words| missing_right(words));
+            let right = right.map(|(action, scope)| Right::new(action, scope));
+            let why = format!("the signed-in account isn't authorized: {}", failure.what);
+            self.turn(Person::PlatformTeam, why, right)
+        })
+    }
+
+    /// The turn of `who` for a change that Azure refused for lack of a permission.
+    fn refused(&self, who: Person, change: &impl Change, failure: &Failure) -> Option<Turn> {
+        visible::is_refused(failure).then(|| {
+            let note = change.note();
+            let why = format!("the signed-in account isn't authorized to {}", note.summary);
+            self.turn(who, why, note.right)
+        })
+    }
+
+    /// The turn of `who`, with `teardown` to run.
+    fn turn(&self, who: Person, why: String, right: impl Into<Option<Right>>) -> Turn {
+        let state = self.state.borrow();
+        let target = state.as_ref().and_then(|own| own.target.as_ref());
+        self.options.turn(who, why, right, target)
     }
 
     /// Makes a deletion by `delete`, if Azure still says all that it was decided by; else the step looks again.

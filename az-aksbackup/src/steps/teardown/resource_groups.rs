@@ -190,11 +190,11 @@ impl Step for ResourceGroups {
     }
 
     fn unseen(&self, failure: &Failure) -> Option<Turn> {
-        self.0.options.unseen(failure)
+        self.0.unseen(failure)
     }
 
     fn hand_over(&self, change: &DeleteGroup, failure: &Failure) -> Option<Turn> {
-        self.0.options.refused(Person::PlatformTeam, change, failure)
+        self.0.refused(Person::PlatformTeam, change, failure)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::arm::roles::{self, Assignment, Role};
 use crate::arm::vaults;
 use crate::arm::visible::Sight;
 use crate::arm::{clusters, extensions};
-use crate::checks::own_assignments::{holders, is_own, names};
+use crate::checks::own_assignments::{former_holders, holders, is_own, names, vault_principals};
 use crate::checks::role_requirements::Holder;
 use crate::platform::{self, Azure};
 use crate::steps::old_policies;
@@ -41,8 +41,8 @@ pub(crate) struct Seen {
     pub(super) found: Vec<Found>,
     /// Whether others use the vault's roles: the policies in it that weren't created for the cluster.
     pub(super) other_policies: usize,
-    /// Scopes outside of the target on which the vault has roles, as far as the account can see them.
-    pub(super) elsewhere: Vec<String>,
+    /// Scopes outside of the target on which the vault has roles, each with its principal there, as far as the account can see them.
+    pub(super) elsewhere: Vec<(PrincipalId, String)>,
     /// Whether other clusters can have the cluster's identity.
     pub(super) shared_identity: bool,
     /// Recorded assignments that exist, of principals that aren't known any more: nothing proves that this tool made them.
@@ -112,7 +112,9 @@ impl Step for Roles {
             inventory::policies(reader, &vault_id),
         );
         let (cluster, vault) = (cluster?, vault?);
-        let holders = holders(target, &cluster, &extensions?, vault.as_ref());
+        let now = holders(target, &cluster, &extensions?, vault.as_ref());
+        // What a former identity of the vault was assigned was created by this tool too.
+        let holders = former_holders(&now, vault.as_ref());
         let other_policies = match (policies, &vault) {
             (Ok(all), _) => all
                 .iter()
@@ -121,10 +123,8 @@ impl Step for Roles {
             (Err(_), None) => 0,
             (Err(failure), Some(_)) => return Err(failure),
         };
-        let identity = target.vault.identity.as_ref();
-        let principal = vault.as_ref().and_then(|own| own.principal_of(identity));
         Ok(Seen {
-            elsewhere: elsewhere(reader, target, principal.as_ref()).await?,
+            elsewhere: elsewhere(reader, target, &vault_principals(vault.as_ref())).await?,
             found: look(reader, target, &holders).await?,
             shared_identity: cluster.has_assigned_identity(),
             orphans: orphans(reader, &common, &holders).await?,
@@ -194,11 +194,11 @@ impl Step for Roles {
     }
 
     fn unseen(&self, failure: &Failure) -> Option<Turn> {
-        self.0.options.unseen(failure)
+        self.0.unseen(failure)
     }
 
     fn hand_over(&self, change: &Unassign, failure: &Failure) -> Option<Turn> {
-        self.0.options.refused(Person::SubscriptionOwner, change, failure)
+        self.0.refused(Person::SubscriptionOwner, change, failure)
     }
 }
 
@@ -294,10 +294,10 @@ fn used_by_others(own: &Found, scope: &ResourceId, seen: &Seen) -> Option<String
             match (
                 backups.of_others(target).len(),
                 seen.other_policies,
-                seen.elsewhere.first(),
+                seen.elsewhere.iter().find(|(whose, _)| *whose == own.principal),
             ) {
                 (0, 0, None) => None,
-                (0, 0, Some(scope)) => Some(format!("the vault has a role on {scope} as well")),
+                (0, 0, Some((_, scope))) => Some(format!("the vault has a role on {scope} as well")),
                 (0, policies, _) => Some(format!("the vault has {policies} other policies")),
                 (others, ..) => Some(format!("the vault has {others} other backup instances")),
             }
@@ -316,15 +316,22 @@ fn is_own_policy(common: &Common, vault: Option<&vaults::Vault>, policy: &Listed
 
 /// The scopes outside of the target on which a vault has roles: another cluster is prepared for it. An account that can't see the
 /// whole subscription doesn't see them.
-pub(super) async fn elsewhere(reader: &Reader, target: &Target, vault: Option<&PrincipalId>) -> Outcome<Vec<String>> {
-    let Some(principal) = vault else { return Ok(Vec::new()) };
+pub(super) async fn elsewhere(
+    reader: &Reader,
+    target: &Target,
+    vault: &[PrincipalId],
+) -> Outcome<Vec<(PrincipalId, String)>> {
     let mut all = Vec::new();
-    for own in std::iter::once(&target.subscription).chain(target.foreign_subscription()) {
-        let listed = roles::of_principal(reader, own, principal).await;
-        all.extend(Sight::of(listed.map(Some))?.here().cloned().unwrap_or_default());
+    for principal in vault {
+        for own in std::iter::once(&target.subscription).chain(target.foreign_subscription()) {
+            let listed = roles::of_principal(reader, own, principal).await;
+            let listed = Sight::of(listed.map(Some))?.here().cloned().unwrap_or_default();
+            let scopes = listed.into_iter().map(|own| own.properties.scope);
+            all.extend(scopes.map(|scope| (principal.clone(), scope)));
+        }
     }
     let (places, container) = (places(target), target_ids::container(target));
     let is_own = |scope: &str| places.iter().chain([&container]).any(|own| same(own.as_str(), scope));
-    let scopes = all.into_iter().map(|own| own.properties.scope);
-    Ok(scopes.filter(|scope| !is_own(scope)).collect())
+    all.retain(|(_, scope)| !is_own(scope));
+    Ok(all)
 }

@@ -141,11 +141,11 @@ impl Step for TrustedAccess {
     }
 
     fn unseen(&self, failure: &Failure) -> Option<Turn> {
-        self.0.options.unseen(failure)
+        self.0.unseen(failure)
     }
 
     fn hand_over(&self, change: &Unbind, failure: &Failure) -> Option<Turn> {
-        self.0.options.refused(Person::PlatformTeam, change, failure)
+        self.0.refused(Person::PlatformTeam, change, failure)
     }
 }
 

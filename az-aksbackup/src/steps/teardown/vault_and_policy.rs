@@ -16,6 +16,7 @@ use crate::arm::inventory::{self, ListedPolicy};
 use crate::arm::marker;
 use crate::arm::vaults::{self, Vault};
 use crate::arm::visible::Sight;
+use crate::checks::own_assignments::vault_principals;
 use crate::platform::{self, Azure};
 use crate::steps::old_policies;
 use crate::target_ids;
@@ -45,9 +46,10 @@ impl Seen {
         let id = target_ids::vault(&common.claims.target);
         let (vault, policies) = futures::join!(vaults::vault(reader, &id), inventory::policies(reader, &id));
         let vault = vault?;
-        let principal = vault.as_ref().and_then(Vault::principal);
+        let principals = vault_principals(vault.as_ref());
+        let elsewhere = roles::elsewhere(reader, &common.claims.target, &principals).await?;
         Ok(Seen {
-            elsewhere: roles::elsewhere(reader, &common.claims.target, principal).await?,
+            elsewhere: elsewhere.into_iter().map(|(_, scope)| scope).collect(),
             vault,
             // A vault that is gone has none.
             policies: match Sight::of(policies.map(Some))? {
@@ -203,11 +205,11 @@ impl Step for VaultAndPolicy {
     }
 
     fn unseen(&self, failure: &Failure) -> Option<Turn> {
-        self.0.options.unseen(failure)
+        self.0.unseen(failure)
     }
 
     fn hand_over(&self, change: &VaultEnd, failure: &Failure) -> Option<Turn> {
-        self.0.options.refused(Person::PlatformTeam, change, failure)
+        self.0.refused(Person::PlatformTeam, change, failure)
     }
 }
 

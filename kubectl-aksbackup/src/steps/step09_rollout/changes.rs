@@ -4,6 +4,7 @@ use aksbackup_shared::step::{Change, ChangeNote, Right};
 
 use crate::cluster::deployments::Deployment;
 use crate::cluster::pods::Pod;
+use crate::steps::goal::Goal;
 
 /// What the step changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,17 @@ pub(crate) enum RolloutChange {
         /// Its namespace.
         namespace: String,
     },
+}
+
+impl RolloutChange {
+    /// The change that rolls a deployment out.
+    pub(super) fn label(deployment: &Deployment, goal: &Goal, namespace: &str) -> Self {
+        Self::Label {
+            deployment: Box::new(deployment.clone()),
+            cause: goal.cause(deployment),
+            namespace: namespace.to_owned(),
+        }
+    }
 }
 
 impl Change for RolloutChange {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::digest::Digest;
-use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{State, Target};
@@ -13,6 +15,7 @@ use serde_json::json;
 use super::Before;
 use crate::arm::backups::{self, Instance, Job, JobState};
 use crate::arm::client::Reader;
+use crate::checks::recovery_points::shown;
 use crate::checks::restore_point::chosen;
 use crate::steps::options::RestoreOptions;
 
@@ -52,7 +55,7 @@ impl Before {
     /// Returns the jobs that might be the one that was begun, while Azure hasn't named it, the earliest first: none that was there before,
     /// and none that began when the request was long over, although the clocks of this machine and of Azure differ.
     pub(super) fn candidates(&self, begun: &Begun) -> Vec<&Job> {
-        let since = begun.at.min(self.now).checked_sub(CLOCK_SKEW).unwrap_or(begun.at);
+        let since = self.since(begun);
         let until = begun.at.checked_add(SHOWING + CLOCK_SKEW).unwrap_or(begun.at);
         let is_in_time = |job: &&Job| {
             let by_person = job.properties.is_user_triggered.unwrap_or(true);
@@ -71,6 +74,9 @@ impl Before {
 
     /// Returns the job of a restore that was begun, with its recovery point. One that has failed, or is not what the command means any more,
     /// is over: asking again means a new restore.
+    ///
+    /// # Errors
+    /// Azure never named the job, and there is one that another person can have started as well.
     pub(crate) async fn taken_up(&self, reader: &Reader, options: &RestoreOptions) -> Outcome<Option<(Job, String)>> {
         let Some(begun) = &self.begun else {
             return Ok(None);
@@ -79,16 +85,28 @@ impl Before {
             Some(job) => vec![job.as_str()],
             None => self.candidates(begun).into_iter().map(Job::name).collect(),
         };
+        let mut meant = Vec::new();
         for name in names {
             // Only the job itself says from which recovery point.
             let full = backups::job(reader, &self.vault.child("backupJobs", name)).await?;
-            if let Some(full) = full.filter(|own| is_from(own, &begun.point)) {
-                return Ok(self
-                    .is_meant(&full, begun, options)
-                    .then(|| (full, begun.point.clone())));
-            }
+            meant.extend(full.filter(|own| self.is_its(own, begun) && self.is_meant(own, begun, options)));
         }
-        Ok(None)
+        match (&begun.job, meant.is_empty()) {
+            (_, true) => Ok(None),
+            (Some(_), false) => Ok(meant.pop().map(|job| (job, begun.point.clone()))),
+            (None, false) => Err(Box::new(untold(&meant, begun, options))),
+        }
+    }
+
+    /// Whether a job can be the one of the request: from its recovery point, and not older.
+    pub(super) fn is_its(&self, job: &Job, begun: &Begun) -> bool {
+        let start = job.properties.start_time;
+        is_from(job, &begun.point) && start.is_some_and(|start| start >= self.since(begun))
+    }
+
+    /// The earliest time at which the job of the request can have started, by Azure's clock.
+    fn since(&self, begun: &Begun) -> Timestamp {
+        begun.at.min(self.now).checked_sub(CLOCK_SKEW).unwrap_or(begun.at)
     }
 
     /// Whether the job of an earlier run answers the command that is run now: it runs, or it has just finished, and the command would restore
@@ -114,6 +132,32 @@ impl Before {
         let age = Duration::try_from(self.now.duration_since(begun.at));
         age.is_ok_and(|age| age < self.patience) && self.candidates(begun).is_empty()
     }
+}
+
+/// The failure where a job is there, and nothing says whose: a person with the same permissions can have started it from the same recovery
+/// point, with other namespaces. To report it as the result would call something restored that isn't.
+pub(super) fn untold(jobs: &[Job], begun: &Begun, options: &RestoreOptions) -> Failure {
+    let names: Vec<&str> = jobs.iter().map(Job::name).collect();
+    let last = names.last().copied().unwrap_or_default();
+    let failure = Failure::failed(format!(
+        "cannot tell whether restore job {} was started by this command",
+        names.join(" or ")
+    ));
+    failure
+        .because(format!(
+            "this command requested a restore on {}, and the connection or the run ended before Azure named its job",
+            shown(Some(begun.at))
+        ))
+        .because(format!(
+            "the job restores from the same recovery point {}, but another person can have started it, with other namespaces",
+            begun.point
+        ))
+        .because("this run started no other restore")
+        .hint(fix!["see what the job restores, and into which namespaces: ", az("jobs").with(last)])
+        .hint(fix![
+            "if that isn't what you requested, start another restore: ",
+            az(options.words()).with("--again")
+        ])
 }
 
 /// A digest of the command: what it restores, how, and which recovery point it means in the words of the person.

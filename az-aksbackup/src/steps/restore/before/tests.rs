@@ -21,6 +21,7 @@ fn options() -> RestoreOptions {
         },
         in_place: None,
         plan: false,
+        again: false,
         words: "restore --namespace shop=shop-restored".to_owned(),
     }
 }
@@ -310,4 +311,29 @@ fn a_job_of_another_point_is_another_restore() {
     };
     assert!(of(json!("P1")));
     assert!(!of(json!("p2")) && !of(Value::Null));
+}
+
+/// Fails before: an older job that a file names, and one of another person, were reported as the result.
+#[test]
+fn a_job_that_azure_named_is_not_older_than_its_request_and_one_without_a_name_is_left_to_the_person() {
+    let begun = begun_at("2026-01-01T12:00:00Z").unwrap();
+    let of = |start: &str| {
+        let mut own = job("Completed", start);
+        own.properties.extended_info = Some(json!({ "sourceRecoverPoint": { "recoveryPointID": "p1" } }));
+        own
+    };
+    assert!(before().is_its(&of("2026-01-01T11:55:00Z"), &begun), "clocks differ");
+    assert!(!before().is_its(&of("2026-01-01T11:00:00Z"), &begun));
+    let failure = begun::untold(&[of("2026-01-01T12:00:00Z")], &begun, &options());
+    let text = failure.to_string();
+    assert!(
+        text.contains("cannot tell whether restore job j was started by this command"),
+        "{text}"
+    );
+    let hints: Vec<String> = failure.hints.iter().map(ToString::to_string).collect();
+    assert!(hints[0].contains("az aksbackup jobs j"), "{hints:?}");
+    assert!(
+        hints[1].contains("az aksbackup restore --namespace shop=shop-restored --again"),
+        "{hints:?}"
+    );
 }
