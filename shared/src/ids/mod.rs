@@ -4,13 +4,14 @@ mod amounts;
 mod letters;
 mod names;
 mod resource;
+mod selectors;
 
 pub use amounts::{CpuAmount, CrossSubscriptionRestore, ExtensionVersion, Immutability, MemoryAmount, ReleaseTrain};
 pub use letters::{folded, look_alikes, same};
 pub use names::{
     BackupInstanceName, ClientId, CloudName, ClusterName, ContainerName, ExtensionName, FederatedCredentialName,
-    HookName, InvalidId, IssuerUrl, LabelSelector, NamespaceName, ObjectName, PolicyName, PrincipalId, Region,
-    ResourceGroupName, ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay, VaultName,
-    VolumeType,
+    HookName, InvalidId, IssuerUrl, NamespaceName, ObjectName, PolicyName, PrincipalId, Region, ResourceGroupName,
+    ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay, VaultName, VolumeType,
 };
 pub use resource::ResourceId;
+pub use selectors::LabelSelector;

@@ -115,6 +115,7 @@ fn a_key_or_value_that_does_not_exist_is_refused_with_what_was_meant() {
         "instance.included_namespaces=Shop",
         "policy.time=24:00",
         "instance.label_selectors=app:web",
+        "instance.label_selectors=a b",
     ] {
         let failure = apply(&[set(text)], &example(), Fixed::default()).unwrap_err();
         assert!(failure.what.contains(text) && !failure.why[0].is_empty(), "{failure}");
