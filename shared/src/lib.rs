@@ -36,6 +36,7 @@ pub mod ids;
 mod json_schema;
 pub mod metrics;
 pub mod names;
+pub mod nearest;
 pub mod output;
 pub mod pace;
 pub mod process;

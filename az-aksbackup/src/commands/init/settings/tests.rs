@@ -63,6 +63,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             "policy.time" => "23:59",
             "storage.sku" => "Standard_ZRS",
             "tags" => "team=shop",
+            "left_out" => "namespace/scratch",
             "vault.cross_region_restore" | "vault.job_failure_alerts" => "true",
             "vault.identity" => IDENTITY,
             "vault.cross_subscription_restore" => "disabled",
@@ -80,6 +81,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             | Changes::ByPrepare
             | Changes::WithRoles
             | Changes::ForNew(_)
+            | Changes::OnlyRead(_)
             | Changes::ByNewPolicy
             | Changes::LeavingBackups(_)
             | Changes::UntilCreated(..) => {
