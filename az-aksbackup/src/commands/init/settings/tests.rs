@@ -223,6 +223,26 @@ fn a_comma_in_parentheses_is_no_end_of_a_value_and_no_key_is_set_twice() {
     assert!(failure.what.contains("twice"), "{failure}");
 }
 
+/// Two hints of one result each add their own entries; neither drops those of the other.
+#[test]
+fn a_list_can_be_added_to_and_nothing_else_can() {
+    let target = apply(&[set("left_out=namespace/a")], &example(), Fixed::default()).unwrap();
+    let target = apply(&[set("left_out+=pvc/b/c, namespace/a")], &target, Fixed::default()).unwrap();
+    let listed: Vec<&str> = target.left_out.iter().map(|own| own.as_str()).collect();
+    assert_eq!(listed, ["namespace/a", "pvc/b/c"]);
+    let target = apply(
+        &[set("instance.included_namespaces += shop")],
+        &target,
+        Fixed::default(),
+    )
+    .unwrap();
+    assert_eq!(target.instance.included_namespaces.len(), 1);
+    let error = "policy.time+=01:30".parse::<Set>().unwrap_err();
+    assert!(error.contains("isn't a list"), "{error}");
+    let failure = apply(&[set("left_out+=shop")], &example(), Fixed::default()).unwrap_err();
+    assert!(failure.what.contains("left_out+=shop"), "{failure}");
+}
+
 /// Another vault brings its own redundancy, which is no change of the old one.
 #[test]
 fn what_belongs_to_another_vault_is_not_a_change() {
