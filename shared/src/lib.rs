@@ -36,7 +36,6 @@ pub mod ids;
 mod json_schema;
 pub mod metrics;
 pub mod names;
-pub mod nearest;
 pub mod output;
 pub mod pace;
 pub mod process;

@@ -4,6 +4,7 @@ mod amounts;
 mod left_out;
 mod letters;
 mod names;
+mod nearest;
 mod resource;
 mod selectors;
 
@@ -15,5 +16,6 @@ pub use names::{
     HookName, InvalidId, IssuerUrl, NamespaceName, ObjectName, PolicyName, PrincipalId, Region, ResourceGroupName,
     ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay, VaultName, VolumeType,
 };
+pub use nearest::nearest;
 pub use resource::ResourceId;
 pub use selectors::LabelSelector;

@@ -12,9 +12,8 @@ use crate::ids::names::{
 
 identifier!(
     /// A label selector of a backup instance: Azure's examples are all `KEY=VALUE`, Kubernetes has more forms.
-    LabelSelector, "label selector", "expressions of Kubernetes with commas between them, such as app=web, tier in (a,b), \
-        !test or app!=web: a key or value has at most 63 letters, digits, or '-_.', beginning and ending with a letter or \
-        digit, and a key can have a DNS name and '/' before it",
+    LabelSelector, "label selector", "Kubernetes expressions with commas between them, such as \
+        app=web, tier in (a,b), !test, or app!=web",
     |t| length(t, 1, 380) && t.trim() == t && requirements(t).is_some()
 );
 

@@ -4,8 +4,7 @@ use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{Fix, az};
 use aksbackup_shared::fix;
-use aksbackup_shared::ids::NamespaceName;
-use aksbackup_shared::nearest::nearest;
+use aksbackup_shared::ids::{NamespaceName, nearest};
 use aksbackup_shared::schema::{InstanceTarget, Kind, State};
 
 use crate::commands::checks::of_volumes::SYSTEM;

@@ -42,7 +42,8 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     let all = volumes.iter().map(|own| (own, scope.volume(own))).collect();
     let own = Volumes { scope, state, all };
     let mut all = vec![own.backed_up()];
-    all.extend(own.not_included());
+    all.extend(own.not_included(sight));
+    all.extend(own.unsupported());
     let others = [Why::System, Why::Kinds, Why::Snapshots, Why::Types, Why::Labels];
     all.extend(others.into_iter().filter_map(|why| own.filtered(why)));
     all.extend(own.unclear(sight));
@@ -80,18 +81,21 @@ impl Volumes<'_> {
         of_reason.filter(|own| !self.is_on_purpose(own)).collect()
     }
 
-    /// What is backed up, and what Azure Backup doesn't support.
+    /// The volumes that Azure Backup doesn't support.
+    fn unsupported(&self) -> Option<Check> {
+        let left = self.of(Why::Unsupported);
+        if left.is_empty() {
+            return None;
+        }
+        let says = format!("Azure Backup skips {}", grouped(&left, |own| own.unsupported.clone()));
+        let hint = fix!["protect these volumes by other means"].and(self.on_purpose(&left));
+        let check = Check::warning(LINK, "unsupported volumes", says, hint);
+        Some(with_claims(check, &left).proves("JOB-VOLUMES-SKIPPED"))
+    }
+
+    /// How much is backed up.
     fn backed_up(&self) -> Check {
         const NAME: &str = "volumes";
-        let unsupported = self.of(Why::Unsupported);
-        if !unsupported.is_empty() {
-            let says = format!(
-                "Azure Backup doesn't support {}",
-                grouped(&unsupported, |own| own.unsupported.clone())
-            );
-            let hint = fix!["protect these volumes by other means"].and(self.on_purpose(&unsupported));
-            return with_claims(Check::warning(LINK, NAME, says, hint), &unsupported).proves("JOB-VOLUMES-SKIPPED");
-        }
         let taken: Vec<&Volume> = self
             .all
             .iter()
@@ -116,7 +120,7 @@ impl Volumes<'_> {
     }
 
     /// Whether the target includes every namespace with a volume. An included list doesn't grow by itself.
-    fn not_included(&self) -> Option<Check> {
+    fn not_included(&self, sight: &Sight) -> Option<Check> {
         const NAME: &str = "volume namespaces";
         let instance = self.target()?;
         let left = self.of(Why::Namespace);
@@ -126,7 +130,18 @@ impl Volumes<'_> {
         let mut names: Vec<&str> = left.iter().map(|own| own.namespace.as_str()).collect();
         names.sort_unstable();
         names.dedup();
-        let included = instance.included_namespaces.iter().map(NamespaceName::as_str);
+        // One that doesn't exist has a check of its own, and no place in a command.
+        let exists = |own: &&str| {
+            sight
+                .namespaces
+                .as_ref()
+                .is_none_or(|all| all.iter().any(|name| name == own))
+        };
+        let included = instance
+            .included_namespaces
+            .iter()
+            .map(NamespaceName::as_str)
+            .filter(exists);
         let flags: Vec<String> = included
             .chain(names.iter().copied())
             .map(|name| format!(" --include-namespace {name}"))
@@ -238,15 +253,13 @@ impl Volumes<'_> {
         let mut entries: Vec<String> = left.iter().map(entry).collect();
         entries.sort();
         entries.dedup();
-        let known = self.left_out().iter().map(ToString::to_string);
-        let all: Vec<String> = known.chain(entries).collect();
-        match all.len() > LISTED {
+        match entries.len() > LISTED {
             true => fix![format!(
                 "{MEANT}add the namespaces or claims to left_out of [target] in the state file"
             )],
             false => fix![
                 format!("{MEANT}record it: "),
-                az(format!("init --set left_out={}", all.join(",")))
+                az(format!("init --set left_out+={}", entries.join(",")))
             ],
         }
     }

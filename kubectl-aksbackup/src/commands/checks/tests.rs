@@ -294,7 +294,7 @@ fn what_stands_around_has_its_name_too() {
     };
     assert_eq!(
         finds(|own| own.volumes = Some(vec![skipped])),
-        ["volumes JOB-VOLUMES-SKIPPED"]
+        ["unsupported volumes JOB-VOLUMES-SKIPPED"]
     );
     let lost = Claim {
         namespace: "n".into(),
