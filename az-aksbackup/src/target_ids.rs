@@ -88,6 +88,7 @@ pub(crate) mod tests {
             cluster: CLUSTER.parse().unwrap(),
             region: "westeurope".parse().unwrap(),
             tags: vec![],
+            left_out: vec![],
             storage: StorageTarget {
                 account: "stbackup".parse().unwrap(),
                 resource_group: "rg-backup".parse().unwrap(),

@@ -308,7 +308,14 @@ rows! {
     });
     volumes_skipped: "JOB-VOLUMES-SKIPPED", configured, |stage| {
         let spec = json!({
-            "claimRef": { "name": "c", "namespace": "default" }, "csi": { "driver": "file.csi.azure.com", "volumeHandle": "h" },
+            "claimRef": { "name": "c", "namespace": "default" }, "csi": { "driver": "blob.csi.azure.com", "volumeHandle": "h" },
+        });
+        small(stage).place(json!({ "apiVersion": "v1", "kind": "PersistentVolume", "metadata": { "name": "files" }, "spec": spec }));
+    };
+    volumes_filtered: "JOB-VOLUMES-FILTERED", configured, |stage| {
+        let spec = json!({
+            "claimRef": { "name": "c", "namespace": "default" }, "storageClassName": "azurefile-csi",
+            "csi": { "driver": "file.csi.azure.com", "volumeHandle": "h" }, "capacity": { "storage": "5Gi" },
         });
         small(stage).place(json!({ "apiVersion": "v1", "kind": "PersistentVolume", "metadata": { "name": "files" }, "spec": spec }));
     };

@@ -1,6 +1,7 @@
 //! Worlds with resources of others and edited state files: whatever a file claims, nothing that others own is deleted.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 
 use aksbackup_tests::azure::ids;
 use serde_json::{Value, json};
@@ -354,5 +355,10 @@ fn nothing_that_others_own_is_deleted_whatever_the_file_claims() {
             wrong.push(format!("{}: {gone:?} gone\n{run}", case.name));
         }
     }
+    let _ = writeln!(
+        std::io::stderr(),
+        "teardown: {} worlds through the real program",
+        CASES.len()
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }

@@ -10,12 +10,17 @@ use aksbackup_shared::fix;
 use jiff::Timestamp;
 
 use crate::arm::backups::{Job, JobState};
+use crate::checks::policy::{self, retention};
 use crate::checks::view::{Seen, View};
 
 const LINK: Link = Link::Jobs;
 const NAME: &str = "last backup";
 /// Microsoft's least frequent schedule is a week: <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-backup-overview>.
 const LONGEST: i64 = 8 * 24 * 3600;
+/// How far back a cluster that was stopped is of interest, in seconds: each night of a week.
+const RECENT: i64 = 7 * 24 * 3600;
+/// Azure's code for a backup of a cluster that is stopped.
+const STOPPED: &str = "UserErrorKubernetesBackupClusterIsStopped";
 
 /// The checks.
 pub(crate) fn checks(view: &View) -> Vec<Check> {
@@ -25,7 +30,10 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     if let Some(check) = view.jobs.unread(LINK, NAME, "the jobs of the vault") {
         return vec![check];
     }
-    vec![last(view)]
+    let mut all = vec![last(view)];
+    all.extend(missed(view));
+    all.extend(stopped(view));
+    all
 }
 
 /// The backups of the cluster that have ended, the latest first.
@@ -132,6 +140,69 @@ fn incomplete(job: &Job, when: &str, doctor: Fix) -> Check {
     Check::warning(LINK, NAME, says, hint).proves("JOB-WARN")
 }
 
+/// Backups that Azure Backup didn't even start. A backup starts up to two hours late (frequently asked questions about AKS backup).
+fn missed(view: &View) -> Option<Check> {
+    const NAME: &str = "scheduled backups";
+    let policy = policy::facts(view.policy.here()?, "").ok()?;
+    let interval = i64::try_from(retention::hours(&policy.schedule)?).ok()?;
+    let mut instances = view.instances.here()?.iter();
+    instances.find(|own| own.protection() == "ProtectionConfigured")?;
+    let backups = view.jobs.here()?.iter().filter(|job| job.is_backup());
+    let started = backups.filter_map(|job| job.properties.start_time).max()?;
+    let age = view.now.duration_since(started).as_secs();
+    // Beyond the longest schedule, the check of the last backup says it.
+    let late = age > interval * 3600 * 3 / 2 + 2 * 3600 && age <= LONGEST;
+    late.then(|| {
+        let at = started.strftime("%Y-%m-%d %H:%M");
+        let says = format!("no backup has started since {at}, although the policy has one every {interval} hours");
+        let hint = fix!["to list the jobs: ", az("jobs"), "; to see the cause: ", az("doctor")];
+        Check::warning(LINK, NAME, says, hint).because(format!("policy schedule = {}", policy.schedule))
+    })
+}
+
+/// Scheduled backups that failed because the cluster was stopped, such as at night. A later backup that succeeds hides them.
+fn stopped(view: &View) -> Option<Check> {
+    const NAME: &str = "cluster at backup time";
+    const SHOWN: usize = 5;
+    let scheduled = ended(view).filter(|job| job.properties.is_user_triggered != Some(true));
+    let recent = scheduled.filter_map(|job| {
+        let at = job.properties.start_time.or(job.properties.end_time)?;
+        (view.now.duration_since(at).as_secs() <= RECENT).then_some((job, at))
+    });
+    let recent: Vec<(&Job, Timestamp)> = recent.collect();
+    let failed = recent
+        .iter()
+        .filter(|(job, _)| job.errors().iter().any(|error| error.code == STOPPED));
+    let failed: Vec<Timestamp> = failed.map(|(_, at)| *at).collect();
+    if failed.is_empty() {
+        return None;
+    }
+    let times = failed
+        .iter()
+        .take(SHOWN)
+        .map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
+    let more = match failed.len() {
+        0..=SHOWN => String::new(),
+        count => format!(" and {} more", count - SHOWN),
+    };
+    let says = format!(
+        "the cluster was stopped at {} of the {} scheduled backups of the last 7 days (UTC): {}{more}",
+        failed.len(),
+        recent.len(),
+        times.collect::<Vec<_>>().join(", ")
+    );
+    let hint = fix![
+        "start the cluster before its backups, or move them: ",
+        az("init --set policy.time=HH:MM"),
+        ", then: ",
+        az("prepare"),
+        ", then: ",
+        az("protect")
+    ];
+    let check = Check::warning(LINK, NAME, says, hint).because(format!("errorDetails[].code = {STOPPED}"));
+    Some(check.proves("JOB-CLUSTER-STOPPED"))
+}
+
 fn overdue(now: Timestamp, last: Timestamp) -> Option<Duration> {
     let age = now.duration_since(last);
     (age.as_secs() > LONGEST).then(|| Duration::try_from(age).ok())?
@@ -143,6 +214,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::checks::protection;
     use crate::checks::view::tests::{found, view};
 
     fn verdict(jobs: Value) -> (Verdict, Check) {
@@ -173,6 +245,66 @@ mod tests {
             Verdict::Error
         );
         assert_eq!(verdict(json!([job("Completed", old)])).0, Verdict::Warning);
+    }
+
+    /// Fails before: only the last backup was looked at, so that a backup by day hid each one that failed at night.
+    #[test]
+    fn a_cluster_that_is_stopped_at_night_is_told_though_the_last_backup_succeeded() {
+        let night = |day: u32, code: &str| {
+            let at = format!("2025-12-{day}T02:00:00Z");
+            let error = json!([{ "code": code, "message": "The AKS cluster is stopped." }]);
+            json!({ "id": "/x/backupJobs/j", "properties": {
+                "status": "Failed", "operationCategory": "Backup", "startTime": at, "endTime": at, "errorDetails": error,
+            } })
+        };
+        let mut jobs = vec![job("Completed", "2026-01-01T12:00:00Z")];
+        jobs.extend((20..=31).rev().map(|day| night(day, STOPPED)));
+        let told = |jobs: &[Value]| {
+            let mut view = view();
+            view.now = "2026-01-02T00:00:00Z".parse().unwrap();
+            view.jobs = found(json!(jobs));
+            checks(&view)
+                .into_iter()
+                .find(|own| own.check == "cluster at backup time")
+        };
+        let check = told(&jobs).unwrap();
+        assert_eq!(
+            check.says,
+            "the cluster was stopped at 6 of the 7 scheduled backups of the last 7 days (UTC): 2025-12-31 02:00, 2025-12-30 02:00, \
+             2025-12-29 02:00, 2025-12-28 02:00, 2025-12-27 02:00 and 1 more"
+        );
+        assert_eq!(check.failure.as_deref(), Some("JOB-CLUSTER-STOPPED"));
+        assert_eq!(told(&[night(31, "UserErrorOther")]), None);
+        let mut asked = night(31, STOPPED);
+        asked["properties"]["isUserTriggered"] = json!(true);
+        assert_eq!(told(&[asked]), None, "whoever starts a backup sees that it fails");
+    }
+
+    /// Fails before: backups that weren't started were told after eight days only.
+    #[test]
+    fn a_backup_that_was_not_started_is_told_by_the_schedule_of_the_policy() {
+        let told = |started: &str, state: &str| {
+            let mut view = view();
+            view.now = "2026-01-03T00:00:00Z".parse().unwrap();
+            view.instances = Seen::Here(vec![protection::tests::instance(state, |_| ())]);
+            view.policy = Seen::Here(policy::preset(&crate::target_ids::tests::example().policy).unwrap());
+            let mut job = job("Completed", started);
+            job["properties"]["startTime"] = json!(started);
+            view.jobs = found(json!([job]));
+            checks(&view)
+                .into_iter()
+                .find(|own| own.check == "scheduled backups")
+                .map(|own| own.says)
+        };
+        let told_of = |started| told(started, "ProtectionConfigured");
+        assert_eq!(told_of("2026-01-01T12:00:00Z"), None);
+        let says = told_of("2026-01-01T06:00:00Z").unwrap();
+        assert_eq!(
+            says,
+            "no backup has started since 2026-01-01 06:00, although the policy has one every 24 hours"
+        );
+        assert_eq!(told("2026-01-01T06:00:00Z", "ProtectionStopped"), None);
+        assert_eq!(told_of("2025-12-01T06:00:00Z"), None, "the last backup is overdue");
     }
 
     #[test]

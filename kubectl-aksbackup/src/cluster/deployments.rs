@@ -119,7 +119,11 @@ impl Deployment {
             .filter(|_| self.label.is_some() && !self.is_labelled())
     }
 
-    fn from_live(live: Live) -> Outcome<Self> {
+    /// Reads one as Kubernetes has it.
+    ///
+    /// # Errors
+    /// It has a name that Kubernetes doesn't allow.
+    pub(crate) fn from_live(live: Live) -> Outcome<Self> {
         let meta = live.metadata;
         let spec = live.spec.unwrap_or_default();
         let name = meta.name.clone().unwrap_or_default();

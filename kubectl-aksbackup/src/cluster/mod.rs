@@ -7,6 +7,7 @@
 //! * [`deployments`], [`pods`], [`service_accounts`], [`storage_locations`], [`logs`], [`tails`],
 //!   [`namespaces`]: objects; [`watch`], [`clock`]: their
 //!   changes, and their time.
+//! * [`volumes`]: the data that backups are about.
 //! * [`surroundings`], [`quantity`]: what the extension would be installed into; [`neighbours`]: what stands beside it;
 //!   [`lists`]: lists that are long, or that the account isn't authorized to read; [`objects`]: objects as they are, for a support bundle.
 //! * [`velero`]: which container Velero runs in; [`injected`], [`selection`]: what the workload identity webhook does to pods, and which pods it is asked about.
@@ -40,4 +41,5 @@ pub(crate) mod storage_locations;
 pub(crate) mod surroundings;
 pub(crate) mod tails;
 pub(crate) mod velero;
+pub(crate) mod volumes;
 pub(crate) mod watch;

@@ -1,12 +1,29 @@
-//! Names of namespaces, for completion.
+//! Names of namespaces: for completion, and for what a target names.
 
 use aksbackup_shared::deadline::Deadline;
+use aksbackup_shared::failure::Outcome;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 
 use crate::cluster::client::Reader;
 use crate::cluster::flags::ConnectionFlags;
+use crate::cluster::lists::Wanted;
+
+impl Reader {
+    /// The names of all namespaces, if `wanted`; `None` where they may not be read.
+    ///
+    /// # Errors
+    /// As [`Reader::every`].
+    pub(crate) async fn namespaces(&self, wanted: bool) -> Outcome<Option<Vec<String>>> {
+        if !wanted {
+            return Ok(None);
+        }
+        let wanted = Wanted::everywhere("namespaces");
+        self.every(&wanted, Api::all, |live: Namespace| Some(live.name_any()))
+            .await
+    }
+}
 
 /// The namespaces of the cluster that `flags` name; none where they cannot be read, since nobody sees an error there.
 pub(crate) async fn list(flags: &ConnectionFlags) -> Vec<String> {

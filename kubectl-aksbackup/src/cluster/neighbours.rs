@@ -1,14 +1,12 @@
 //! What stands beside the extension and decides whether it works: the workload identity webhook, AKS's own agents of
-//! extensions, volumes, events.
+//! extensions, events.
 
 use aksbackup_shared::diagnosis::mask::mask;
 use aksbackup_shared::failure::Outcome;
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{
-    Event as LiveEvent, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod as LivePod,
-};
+use k8s_openapi::api::core::v1::{Event as LiveEvent, Pod as LivePod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt as _;
 use kube::api::Api;
@@ -17,7 +15,6 @@ use crate::cluster::client::Reader;
 use crate::cluster::error::{Doing, is_missing};
 use crate::cluster::lists::{Wanted, unless_forbidden};
 use crate::cluster::pods::Pod;
-use crate::cluster::quantity::bytes;
 use crate::cluster::surroundings::WEBHOOK;
 
 /// Where AKS's own parts run.
@@ -55,30 +52,6 @@ pub(crate) struct Availability {
     pub(crate) wanted: i32,
 }
 
-/// A volume that a backup may have to leave out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Volume {
-    /// Its name.
-    pub(crate) name: String,
-    /// The CSI driver; empty for one that Kubernetes mounts itself.
-    pub(crate) driver: String,
-    /// The namespace of its claim.
-    pub(crate) namespace: String,
-    /// Why a disk isn't copied to the vault tier; `None` where nothing is known to keep it out.
-    pub(crate) untiered: Option<String>,
-}
-
-/// A claim that has no volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Claim {
-    /// `NAMESPACE/NAME`.
-    pub(crate) name: String,
-    /// Kubernetes' word for how it is.
-    pub(crate) phase: String,
-    /// When it was made.
-    pub(crate) created: Option<Timestamp>,
-}
-
 /// A warning of Kubernetes'.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
@@ -104,54 +77,6 @@ impl Webhook {
             reinvoked: own.reinvocation_policy.as_deref() == Some("IfNeeded"),
             created: live.creation_timestamp().map(|time| time.0),
             name: live.name_any(),
-        })
-    }
-}
-
-impl Volume {
-    fn from_live(live: PersistentVolume) -> Option<Self> {
-        let spec = live.spec.clone()?;
-        // A volume without a claim is in no namespace, and so in no backup.
-        let claim = spec.claim_ref.as_ref()?;
-        Some(Self {
-            name: live.name_any(),
-            namespace: claim.namespace.clone().unwrap_or_default(),
-            untiered: untiered(&spec),
-            driver: spec.csi.map(|csi| csi.driver).unwrap_or_default(),
-        })
-    }
-}
-
-/// The size above which a disk isn't copied to the vault tier: 1 TiB (support matrix of AKS backup, January 2026).
-const TIERED: i128 = 1 << 40;
-
-/// Why a volume's disk isn't copied to the vault tier, by its size and by what its storage class asked of the disk driver.
-fn untiered(spec: &PersistentVolumeSpec) -> Option<String> {
-    let size = spec.capacity.as_ref().and_then(|all| all.get("storage"));
-    if size.is_some_and(|size| bytes(size) > TIERED) {
-        return Some("larger than 1 TiB".into());
-    }
-    let attributes = spec.csi.as_ref()?.volume_attributes.as_ref()?;
-    let value = |key: &str| {
-        let found = attributes.iter().find(|(own, _)| own.eq_ignore_ascii_case(key));
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
-    };
-    let access = value("networkAccessPolicy").filter(|own| !own.eq_ignore_ascii_case("AllowAll"));
-    let closed = value("publicNetworkAccess").filter(|own| own.eq_ignore_ascii_case("Disabled"));
-    match (access.or(closed), value("diskEncryptionSetID")) {
-        (Some(_), _) => Some("without public network access".into()),
-        (None, Some(_)) => Some("with a disk encryption set".into()),
-        (None, None) => None,
-    }
-}
-
-impl Claim {
-    fn from_live(live: PersistentVolumeClaim) -> Option<Self> {
-        let phase = live.status.as_ref().and_then(|status| status.phase.clone())?;
-        (phase != "Bound").then(|| Self {
-            name: format!("{}/{}", live.namespace().unwrap_or_default(), live.name_any()),
-            created: live.creation_timestamp().map(|time| time.0),
-            phase,
         })
     }
 }
@@ -232,24 +157,6 @@ impl Reader {
         self.every(&wanted, api, keep).await
     }
 
-    /// Every claimed volume; `None` where they may not be read.
-    ///
-    /// # Errors
-    /// As [`Reader::every`].
-    pub(crate) async fn volumes(&self) -> Outcome<Option<Vec<Volume>>> {
-        let wanted = Wanted::everywhere("persistentvolumes");
-        self.every(&wanted, Api::all, Volume::from_live).await
-    }
-
-    /// Every claim without a volume; `None` where they may not be read.
-    ///
-    /// # Errors
-    /// As [`Reader::every`].
-    pub(crate) async fn unbound_claims(&self) -> Outcome<Option<Vec<Claim>>> {
-        let wanted = Wanted::everywhere("persistentvolumeclaims");
-        self.every(&wanted, Api::all, Claim::from_live).await
-    }
-
     /// The newest `most` warnings in a namespace, the newest first, out of at most `pages` pages; `None` where they may not
     /// be read. Kubernetes lists events by name, so that all have to be looked through.
     ///
@@ -274,20 +181,6 @@ impl Reader {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn only_claimed_volumes_and_unbound_claims_count() {
-        let volume = |value| Volume::from_live(serde_json::from_value(value).unwrap());
-        assert_eq!(volume(json!({ "metadata": { "name": "v" }, "spec": {} })), None);
-        let claimed = json!({ "claimRef": { "name": "c" }, "csi": { "driver": "d", "volumeHandle": "h" } });
-        let found = volume(json!({ "metadata": { "name": "v" }, "spec": claimed })).unwrap();
-        assert_eq!(found.driver, "d");
-        let claim = |phase: &str| {
-            let value = json!({ "metadata": { "name": "c", "namespace": "n" }, "status": { "phase": phase } });
-            Claim::from_live(serde_json::from_value(value).unwrap()).map(|own| own.name)
-        };
-        assert_eq!((claim("Bound"), claim("Lost")), (None, Some("n/c".into())));
-    }
 
     #[test]
     fn an_event_is_as_old_as_it_was_last_seen_and_its_message_is_bounded() {

@@ -12,6 +12,20 @@ pub(crate) fn bytes(quantity: &Quantity) -> i128 {
     scaled(&quantity.0, 1.0)
 }
 
+/// Bytes as people read them, such as `120 GiB` or `1.5 TiB`.
+pub(crate) fn told(bytes: i128) -> String {
+    const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let Some((unit, shift)) = UNITS.into_iter().find(|(_, shift)| bytes >= 1 << shift) else {
+        return format!("{bytes} bytes");
+    };
+    // Rounded to a tenth, which whole numbers don't have.
+    let tenths = ((bytes * 10 + (1 << (shift - 1))) >> shift).max(10);
+    match tenths % 10 {
+        0 => format!("{} {unit}", tenths / 10),
+        tenth => format!("{}.{tenth} {unit}", tenths / 10),
+    }
+}
+
 /// Whether the quota that refused a pod, in the API server's words, leaves room for it once a pod like it is gone: nothing of it is used beyond
 /// its bounds. `exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3`.
 pub(crate) fn has_room_in_place(refusal: &str) -> bool {
@@ -75,6 +89,14 @@ mod tests {
         assert_eq!(bytes(&quantity("128M")), 128_000_000);
         assert_eq!(bytes(&quantity("1e3")), 1000);
         assert_eq!(bytes(&quantity("none")), 0);
+    }
+
+    #[test]
+    fn bytes_are_told_in_the_largest_unit_that_they_fill() {
+        let told = |text: &str| told(bytes(&quantity(text)));
+        assert_eq!((told("120Gi"), told("1536Gi")), ("120 GiB".into(), "1.5 TiB".into()));
+        assert_eq!((told("1Ti"), told("100M")), ("1 TiB".into(), "95.4 MiB".into()));
+        assert_eq!((told("10"), told("0")), ("10 bytes".into(), "0 bytes".into()));
     }
 
     #[test]

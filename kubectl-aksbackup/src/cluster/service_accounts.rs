@@ -29,7 +29,11 @@ pub(crate) struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    fn from_live(live: Live) -> Outcome<Self> {
+    /// Reads one as Kubernetes has it.
+    ///
+    /// # Errors
+    /// It has a name that Kubernetes doesn't allow.
+    pub(crate) fn from_live(live: Live) -> Outcome<Self> {
         let meta = live.metadata;
         let fields = meta.managed_fields.as_deref().unwrap_or_default();
         let field = Field::annotation(CLIENT_ID_ANNOTATION);

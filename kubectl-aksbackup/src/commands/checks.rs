@@ -1,7 +1,5 @@
 //! What `verify` checks, as a pure function of what was seen: one module for each link of the chain that a cluster shows.
 
-use std::collections::BTreeMap;
-
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{Fix, kubectl};
@@ -11,11 +9,12 @@ use aksbackup_shared::schema::State;
 use jiff::Timestamp;
 
 use crate::cluster::deployments::Deployment;
-use crate::cluster::neighbours::{Availability, Claim, Event, Volume};
+use crate::cluster::neighbours::{Availability, Event};
 use crate::cluster::pods::Pod;
 use crate::cluster::service_accounts::ServiceAccount;
 use crate::cluster::storage_locations::StorageLocation;
 use crate::cluster::surroundings::Surroundings;
+use crate::cluster::volumes::{Claim, Mount, Volume};
 use crate::steps::step06_workload_identity::used;
 
 mod admission;
@@ -26,11 +25,14 @@ mod of_injection;
 mod of_jobs;
 mod of_pods;
 mod of_storage;
+mod of_target;
+mod of_volumes;
 mod running;
 mod typos;
 
 pub(crate) use of_cluster::{other_veleros, same_cluster, webhook};
 pub(crate) use of_pods::namespace;
+pub(crate) use of_target::{names_namespaces, warning};
 
 /// What was seen of the cluster. `None` is what the caller may not read.
 #[derive(Debug, Clone)]
@@ -57,10 +59,14 @@ pub(crate) struct Sight {
     pub(crate) agents: Option<Vec<Pod>>,
     /// Warnings in the namespace, the newest first.
     pub(crate) warnings: Option<Vec<Event>>,
-    /// The cluster's claimed volumes.
+    /// The cluster's bound volumes.
     pub(crate) volumes: Option<Vec<Volume>>,
-    /// The cluster's claims without a volume.
+    /// The cluster's claims.
     pub(crate) claims: Option<Vec<Claim>>,
+    /// The cluster's pods that mount claims; not read without label selectors.
+    pub(crate) mounts: Option<Vec<Mount>>,
+    /// The names of the cluster's namespaces; not read without a target.
+    pub(crate) namespaces: Option<Vec<String>>,
     /// The API server's time.
     pub(crate) now: Option<Timestamp>,
 }
@@ -115,6 +121,8 @@ pub(crate) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
             all.extend(of_injection::checks(sight, state));
             all.extend(of_accounts::checks(sight, state));
             all.extend(of_storage::checks(sight, state));
+            all.extend(of_target::checks(sight, state));
+            all.extend(of_volumes::checks(sight, state));
             all.extend(of_jobs::checks(sight, state));
         }
     }
@@ -193,17 +201,6 @@ pub(crate) fn some_of(names: &[String]) -> String {
         0..=SHOWN => shown,
         count => format!("{shown} and {} more", count - SHOWN),
     }
-}
-
-/// How many there are of each, with the most frequent first.
-pub(crate) fn counted(all: impl Iterator<Item = String>) -> Vec<(String, usize)> {
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for one in all {
-        *counts.entry(one).or_default() += 1;
-    }
-    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    counts
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `configure`: steps 6, 9 and 10.
 
+use aksbackup_shared::console::Tone;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::runner::report::Report;
@@ -9,6 +10,7 @@ use aksbackup_shared::status;
 
 use crate::cli::{Cli, ConfigureArgs, DryRun};
 use crate::cluster::client::{Reader, Rehearsal};
+use crate::commands::checks::{names_namespaces, warning};
 use crate::commands::session::{self, Access};
 use crate::guide;
 use crate::platform::Cluster;
@@ -31,6 +33,7 @@ pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
     let (mut session, context) = session::open(cli, session::state(cli)?, access).await?;
     session.no_wait = arguments.no_wait;
     context.confirmation.replace(confirmation(cli, &arguments));
+    warn(&session).await;
     let mut steps = guide::configure(&context, dry_run.is_dry());
     let report = match dry_run {
         DryRun::None => act(&mut steps, &session).await?,
@@ -46,6 +49,17 @@ pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
         &report,
         next.as_ref(),
     ))
+}
+
+/// Says which namespaces of the target aren't in the cluster: `az aksbackup` can't look them up. It stops nothing, and neither does
+/// a list that can't be read.
+async fn warn(session: &Session<Cluster>) {
+    let state = session.state();
+    let names = session.reader.namespaces(names_namespaces(&state)).await;
+    if let Some(text) = names.ok().flatten().and_then(|names| warning(&state, &names)) {
+        let text = session.console.paint(Tone::Attention, &format!("warning: {text}"));
+        session.console.say(text);
+    }
 }
 
 /// How the person who typed this confirms the client ID.

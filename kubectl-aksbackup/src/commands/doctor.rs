@@ -78,7 +78,7 @@ pub(crate) async fn run(cli: &Cli, flags: &DoctorFlags) -> Outcome<Exit> {
 pub(crate) async fn examine(cli: &Cli, reader: &Reader, state: &State) -> Outcome<Examination> {
     let console = cli.common.console();
     console.progress("doctor", "checking the cluster");
-    let looks = (look(reader, PAGES), reader.warnings(SYSTEM, PAGES, WARNINGS));
+    let looks = (look(reader, PAGES, state), reader.warnings(SYSTEM, PAGES, WARNINGS));
     let (seen, system) = futures::future::try_join(looks.0, looks.1).await?;
     let sight = seen.sight;
     console.progress("doctor", "reading logs");
@@ -98,7 +98,7 @@ pub(crate) async fn examine(cli: &Cli, reader: &Reader, state: &State) -> Outcom
 /// # Errors
 /// As [`look`].
 pub(crate) async fn logs(reader: &Reader) -> Outcome<Vec<(Source, Vec<Line>)>> {
-    let seen = look(reader, 0).await?;
+    let seen = look(reader, 0, &State::default()).await?;
     Ok(reader.tails(texts::sources(&seen.sight)).await)
 }
 

@@ -14,6 +14,7 @@ use crate::cluster::deployments::{of_release, without_velero};
 use crate::cluster::lists::allowed;
 use crate::cluster::pods::of_deployments;
 use crate::cluster::rights::lacking;
+use crate::cluster::volumes::Mount;
 use crate::cluster::watch::Since;
 use crate::commands::checks::{Locations, Sight, checks};
 use crate::commands::preconditions::preconditions;
@@ -30,11 +31,19 @@ pub(crate) struct Seen {
     pub(crate) since: Since,
 }
 
-/// Looks at everything, and at so many pages of events.
+/// What is read because the target has a filter that names it.
+async fn of_target(reader: &Reader, state: &State) -> Outcome<(Option<Vec<Mount>>, Option<Vec<String>>)> {
+    let instance = state.target.as_ref().map(|target| &target.instance);
+    let by_label = instance.is_some_and(|own| !own.label_selectors.is_empty());
+    try_join(reader.mounts(by_label), reader.namespaces(instance.is_some())).await
+}
+
+/// Looks at everything that concerns `state`, and at so many pages of events.
 ///
 /// # Errors
 /// The API server cannot be reached, or does not accept the login. What may not be read is no error.
-pub(crate) async fn look(reader: &Reader, pages: usize) -> Outcome<Seen> {
+pub(crate) async fn look(reader: &Reader, pages: usize, state: &State) -> Outcome<Seen> {
+    let of_target = of_target(reader, state);
     let lists = try_join4(
         async { allowed(reader.deployments().await) },
         async { allowed(reader.service_accounts().await) },
@@ -46,12 +55,12 @@ pub(crate) async fn look(reader: &Reader, pages: usize) -> Outcome<Seen> {
         reader.injector(),
         reader.extension_agents(),
         reader.volumes(),
-        reader.unbound_claims(),
+        reader.claims(),
     );
     let facts = async { Ok((reader.advertised_issuer().await?, reader.now().await)) };
     let warnings = reader.warnings(reader.namespace(), pages, WARNINGS);
-    let ((deployments, accounts, pods, locations), around, (warnings, (issuer, now))) =
-        futures::future::try_join3(lists, around, try_join(warnings, facts)).await?;
+    let ((deployments, accounts, pods, locations), around, (warnings, (issuer, now)), (mounts, namespaces)) =
+        try_join4(lists, around, try_join(warnings, facts), of_target).await?;
     let (surroundings, injector, agents, volumes, claims) = around;
     let since = Since {
         deployments: version(deployments.as_ref()),
@@ -82,6 +91,8 @@ pub(crate) async fn look(reader: &Reader, pages: usize) -> Outcome<Seen> {
         warnings,
         volumes,
         claims,
+        mounts,
+        namespaces,
         now,
     };
     Ok(Seen { sight, since })

@@ -57,7 +57,7 @@ impl Look for Sight {
                 of_checks("verify", checks, issuer, &self.state)
             }
             false => {
-                let seen = look(&self.reader, 1).await?;
+                let seen = look(&self.reader, 1, &self.state).await?;
                 self.since.replace(seen.since);
                 examined("verify", &seen.sight, &self.state)
             }

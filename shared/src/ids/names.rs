@@ -86,11 +86,11 @@ pub(super) fn alphanumeric_or(text: &str, others: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
-fn begins_alphanumeric(text: &str) -> bool {
+pub(super) fn begins_alphanumeric(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-fn ends_alphanumeric(text: &str) -> bool {
+pub(super) fn ends_alphanumeric(text: &str) -> bool {
     text.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
@@ -105,7 +105,7 @@ pub(super) fn is_guid(text: &str) -> bool {
         })
 }
 
-fn is_dns_label(text: &str, max: usize) -> bool {
+pub(super) fn is_dns_label(text: &str, max: usize) -> bool {
     length(text, 1, max)
         && text
             .chars()
@@ -203,12 +203,6 @@ identifier!(
     NamespaceName, "namespace", "1 to 63 lowercase letters, digits, or '-', beginning and ending with a letter or \
         digit",
     |t| is_dns_label(t, 63)
-);
-identifier!(
-    /// A label selector of a backup instance: Azure's examples are all `KEY=VALUE`, Kubernetes has more forms.
-    LabelSelector, "label selector", "an expression such as app=web or tier in (a,b), with at most 380 letters, \
-        digits, spaces, or '-_./=!,()'",
-    |t| length(t, 1, 380) && alphanumeric_or(t, "-_./=!,() ") && t.trim() == t && t.matches('(').count() == t.matches(')').count()
 );
 identifier!(
     /// A kind of Kubernetes resources as backups name it: `v1/Secret` in Azure's examples, `secrets` in Velero's.

@@ -4,6 +4,7 @@
 mod cloud;
 mod cluster;
 mod retention;
+mod scope;
 pub mod settings;
 mod target;
 
@@ -17,6 +18,7 @@ pub use cloud::{
 };
 pub use cluster::{ClusterTables, RolloutTable, VerificationTable, WorkloadIdentityTable, WorkloadsTable};
 pub use retention::{FirstBackup, PolicyRules};
+pub use scope::Kind;
 pub use target::{ExtensionTarget, InstanceTarget, PolicyTarget, SnapshotTarget, StorageTarget, Target, VaultTarget};
 
 /// The number of the format that this program writes into files of its own.

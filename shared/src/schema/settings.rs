@@ -26,6 +26,8 @@ pub enum Changes {
     ByPrepare,
     /// At any time: the vault gets it, then the roles are assigned to it, and then the backup instance uses it.
     WithRoles,
+    /// At any time: nothing of Azure follows, only this program reads it, for this reason.
+    OnlyRead(&'static str),
     /// At any time, for what is created afterwards; what exists keeps its own, for this reason.
     ForNew(&'static str),
     /// At any time, by a policy of another name: Azure doesn't let the rules of one for AKS be changed.
@@ -114,6 +116,11 @@ pub const SETTINGS: &[Setting] = &[
         Changes::UntilCreated(Thing::Instance, "backup instances can't be renamed"),
     ),
     setting("instance.snapshot_volumes", Holds::Switch, Changes::Always),
+    setting(
+        "left_out",
+        Holds::List,
+        Changes::OnlyRead("Azure has no such setting; `kubectl aksbackup verify` doesn't report what it names"),
+    ),
     setting("policy.daily_retention", Holds::Optional, Changes::ByNewPolicy),
     setting("policy.file", Holds::Optional, BY_INIT),
     setting("policy.file_digest", Holds::Optional, BY_INIT),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::digest::Digest;
 use crate::ids::{
     BackupInstanceName, CloudName, ContainerName, CpuAmount, CrossSubscriptionRestore, ExtensionName, ExtensionVersion,
-    HookName, Immutability, LabelSelector, MemoryAmount, NamespaceName, PolicyName, Region, ReleaseTrain,
+    HookName, Immutability, LabelSelector, LeftOut, MemoryAmount, NamespaceName, PolicyName, Region, ReleaseTrain,
     ResourceGroupName, ResourceId, ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay,
     VaultName, VolumeType,
 };
@@ -31,6 +31,10 @@ pub struct Target {
     /// Tags, each as `NAME=VALUE`, of resource groups, storage account and vault that `prepare` creates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
+    /// What isn't backed up on purpose, each as `namespace/NAME` or `pvc/NAMESPACE/NAME`, so that `kubectl aksbackup verify` doesn't
+    /// report it. It changes nothing that is backed up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// Where backups are stored.
     pub storage: StorageTarget,
     /// Where disk snapshots are kept.

@@ -209,7 +209,7 @@ pub(crate) fn vault_tier(world: &Protected) {
     std::fs::write(world.stage.state(), file.replace("[target.policy]", asked)).unwrap();
 }
 
-const OF_VAULT: [Case; 13] = [
+const OF_VAULT: [Case; 14] = [
     ("VLT-TRUSTED-ACCESS", |world| world.azure().remove(&world.binding())),
     ("VLT-REGION", |world| {
         world.change(&world.vault(), "/location", json!("northeurope"));
@@ -253,6 +253,24 @@ const OF_VAULT: [Case; 13] = [
             "/properties/securitySettings/immutabilitySettings",
             locked,
         );
+    }),
+    ("JOB-CLUSTER-STOPPED", |world| {
+        let mut job = world.azure().resource(&world.job()).unwrap();
+        let other = format!("{}-of-the-night", text(&job, "/id"));
+        let at = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(20)).to_string();
+        (job["name"], job["id"]) = (json!(other.rsplit('/').next()), json!(other));
+        let error =
+            json!({ "code": "UserErrorKubernetesBackupClusterIsStopped", "message": "The AKS cluster is stopped." });
+        for (key, value) in [
+            ("status", json!("Failed")),
+            ("isUserTriggered", json!(false)),
+            ("startTime", json!(at)),
+            ("endTime", json!(at)),
+            ("errorDetails", json!([error])),
+        ] {
+            job["properties"][key] = value;
+        }
+        world.azure().place(job);
     }),
     ("JOB-WARN", |world| {
         world.change(&world.job(), "/properties/status", json!("CompletedWithWarnings"));

@@ -54,6 +54,7 @@ impl Choice<'_> {
             cluster: self.cluster.clone(),
             region: self.region.clone(),
             tags: self.tags()?,
+            left_out: self.base.map(|base| base.left_out.clone()).unwrap_or_default(),
             snapshots: SnapshotTarget {
                 resource_group: self.snapshot_group(&storage.resource_group)?,
             },

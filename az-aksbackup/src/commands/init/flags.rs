@@ -127,7 +127,8 @@ pub(crate) struct InitArgs {
     /// Tags of the resource groups, storage account and vault that have to be created; those that exist keep theirs. "" for none
     #[arg(long, value_name = "NAME=VALUE", num_args = 1.., help_heading = "All settings")]
     pub(crate) tags: Vec<String>,
-    /// Set a key of the target (repeatable): KEY=VALUE such as policy.time=01:30 or instance.label_selectors=app=web
+    /// Set a key of the target (repeatable): KEY=VALUE such as policy.time=01:30 or instance.label_selectors=app=web; KEY+=VALUE adds to
+    /// a list
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "All settings")]
     pub(crate) sets: Vec<Set>,
     /// Use the settings of the cluster's backup instance and its policy instead of those in the state file

@@ -24,12 +24,15 @@ pub(crate) struct Set {
     setting: Setting,
     /// `None` where an optional key is to have none.
     value: Option<Value>,
+    /// Whether it adds to what the list has.
+    adds: bool,
     text: String,
 }
 
 impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.setting.key, self.text)
+        let sign = if self.adds { "+=" } else { "=" };
+        write!(f, "{}{sign}{}", self.setting.key, self.text)
     }
 }
 
@@ -40,6 +43,7 @@ impl FromStr for Set {
             .split_once('=')
             .ok_or_else(|| format!("{text:?} has no value: write KEY=VALUE"))?;
         let key = key.trim().trim_start_matches("target.");
+        let (key, adds) = key.strip_suffix('+').map_or((key, false), |key| (key.trim_end(), true));
         let setting = SETTINGS
             .iter()
             .find(|own| own.key == key)
@@ -47,6 +51,9 @@ impl FromStr for Set {
             .ok_or_else(|| unknown(key))?;
         if let Changes::Never(why) = setting.changes {
             return Err(format!("{key} can't be set: {why}"));
+        }
+        if adds && setting.holds != Holds::List {
+            return Err(format!("{key} isn't a list: write {key}=VALUE"));
         }
         let value = value.trim();
         let known = |own: &Value| own.as_str().is_some_and(|own| VOLUME_TYPES.contains(&own));
@@ -61,6 +68,7 @@ impl FromStr for Set {
         Ok(Self {
             setting,
             value: typed,
+            adds,
             text: value.to_owned(),
         })
     }
@@ -311,10 +319,22 @@ fn with(set: &Set, target: &Target) -> Outcome<Target> {
         }
     }
     match &set.value {
+        Some(value) if set.adds => place.insert(last.to_owned(), added(place.get(last), value)),
         Some(value) => place.insert(last.to_owned(), value.clone()),
         None => place.remove(last),
     };
     Target::of_values(&table).map_err(|error| unusable(&set.to_string(), &error))
+}
+
+/// The list with those values of another that it doesn't have.
+fn added(list: Option<&Value>, more: &Value) -> Value {
+    let mut all = list.and_then(Value::as_array).cloned().unwrap_or_default();
+    for one in more.as_array().into_iter().flatten() {
+        if !all.contains(one) {
+            all.push(one.clone());
+        }
+    }
+    Value::Array(all)
 }
 
 fn unusable(what: &str, error: &impl fmt::Display) -> Box<Failure> {

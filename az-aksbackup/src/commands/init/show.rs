@@ -2,7 +2,7 @@
 
 use aksbackup_shared::console::{Console, Tone};
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::Tag;
+use aksbackup_shared::ids::{LeftOut, Tag};
 use aksbackup_shared::schema::Target;
 
 use super::check::Existing;
@@ -62,7 +62,9 @@ pub(super) fn summary(console: &Console, target: &Target, existing: Existing) ->
     let row = |(title, text): &(&str, String)| format!("{title:<13} {text}");
     let tags: Vec<&str> = target.tags.iter().map(Tag::as_str).collect();
     let tags = (!tags.is_empty()).then(|| ("tags", format!("{} (on created resources)", tags.join(", "))));
-    rows.iter().chain(&tags).map(row).collect()
+    let left: Vec<&str> = target.left_out.iter().map(LeftOut::as_str).collect();
+    let left = (!left.is_empty()).then(|| ("left out", format!("{} (on purpose)", left.join(", "))));
+    rows.iter().chain(&tags).chain(&left).map(row).collect()
 }
 
 fn made(console: &Console, exists: Option<bool>) -> String {

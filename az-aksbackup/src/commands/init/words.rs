@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use aksbackup_shared::schema::{InstanceTarget, PolicyTarget};
+use aksbackup_shared::schema::{InstanceTarget, Kind, PolicyTarget};
 
 use crate::checks::policy::TIME;
 use crate::checks::policy::retention::Period;
@@ -70,11 +70,11 @@ pub(super) fn backed_up(own: &InstanceTarget) -> String {
     if !own.included_resource_types.is_empty() {
         parts.push(format!("only {}", listed(&own.included_resource_types)));
     }
-    let secrets = |kind: &str| ["v1/secret", "secret", "secrets"].contains(&kind.to_ascii_lowercase().as_str());
-    let (left, others): (Vec<_>, Vec<_>) = own
+    let others: Vec<_> = own
         .excluded_resource_types
         .iter()
-        .partition(|kind| secrets(kind.as_str()));
+        .filter(|kind| kind.as_str() == "*" || !Kind::Secret.is_named(kind))
+        .collect();
     if !others.is_empty() {
         parts.push(format!("without {}", listed(&others)));
     }
@@ -86,9 +86,7 @@ pub(super) fn backed_up(own: &InstanceTarget) -> String {
     if own.include_cluster_scope_resources {
         parts.push("cluster-scoped resources".to_owned());
     }
-    let only_others = !own.included_resource_types.is_empty()
-        && !own.included_resource_types.iter().any(|kind| secrets(kind.as_str()));
-    parts.push(match left.is_empty() && !only_others {
+    parts.push(match own.takes(Kind::Secret) {
         true => "Secrets included".to_owned(),
         false => "Secrets excluded".to_owned(),
     });

@@ -1,5 +1,7 @@
 //! Many worlds in process: whatever is claimed, only what Azure confirms is decided to be deleted.
 
+use std::io::Write as _;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -255,9 +257,10 @@ fn check_groups(world: World) -> usize {
 
 #[test]
 fn in_no_world_is_anything_deleted_that_others_own() {
+    const WORLDS: usize = 4000;
     let mut dice = Dice(18);
     let mut deleted = [0; 6];
-    for _ in 0..4000 {
+    for _ in 0..WORLDS {
         let world = World::of(&mut dice);
         let each = [
             check_instance(world),
@@ -269,6 +272,11 @@ fn in_no_world_is_anything_deleted_that_others_own() {
         ];
         deleted.iter_mut().zip(each).for_each(|(sum, own)| *sum += own);
     }
+    let _ = writeln!(
+        std::io::stderr(),
+        "teardown: {WORLDS} worlds of mixed ownership and edited files for each of instance, binding, roles, extension, vault and \
+         groups; deletions that Azure confirms: {deleted:?}, of what others own: none"
+    );
     assert!(
         deleted.iter().all(|own| *own > 100),
         "each kind is deleted at times: {deleted:?}"

@@ -2,6 +2,7 @@ use super::*;
 use crate::cluster::deployments::Rollout;
 use crate::cluster::neighbours::Webhook;
 use crate::cluster::surroundings::Node;
+use crate::cluster::volumes::Medium;
 use crate::steps::cause::cause;
 use crate::steps::testing;
 
@@ -57,6 +58,8 @@ pub(crate) fn sight() -> Sight {
         warnings: Some(vec![]),
         volumes: Some(vec![]),
         claims: Some(vec![]),
+        mounts: None,
+        namespaces: Some(vec![]),
         now: "2026-01-01T00:02:00Z".parse().ok(),
     }
 }
@@ -282,18 +285,23 @@ fn what_stands_around_has_its_name_too() {
     assert_eq!(finds(refused), ["admission K8S-QUOTA"]);
     let skipped = Volume {
         name: "v".into(),
-        driver: "file.csi.azure.com".into(),
         namespace: "n".into(),
+        claim: "c".into(),
+        bytes: 1 << 30,
+        medium: Medium::Other,
+        unsupported: Some("of blob.csi.azure.com".into()),
         untiered: None,
     };
     assert_eq!(
         finds(|own| own.volumes = Some(vec![skipped])),
-        ["volumes JOB-VOLUMES-SKIPPED"]
+        ["unsupported volumes JOB-VOLUMES-SKIPPED"]
     );
     let lost = Claim {
-        name: "n/c".into(),
+        namespace: "n".into(),
+        name: "c".into(),
         phase: "Lost".into(),
         created: None,
+        labels: [].into(),
     };
     assert_eq!(finds(|own| own.claims = Some(vec![lost])), ["volume claims JOB-PVC"]);
     let inner = Sight {
@@ -317,6 +325,8 @@ fn what_may_not_be_seen_is_unknown_with_the_right_to_ask_for() {
         warnings: None,
         volumes: None,
         claims: None,
+        mounts: None,
+        namespaces: None,
         now: None,
         ..sight()
     };

@@ -2,6 +2,8 @@ use super::*;
 use crate::steps::testing;
 use aksbackup_shared::schema::RolloutTable;
 
+mod worlds;
+
 fn step() -> Unconfiguration {
     Unconfiguration::new(testing::context())
 }

@@ -41,6 +41,7 @@ fn the_page_on_changes_has_every_setting() {
             }
             Changes::ByPrepare => "`prepare`, at any time".to_owned(),
             Changes::WithRoles => "`prepare`, `grant` and `protect`, in this order".to_owned(),
+            Changes::OnlyRead(why) => format!("`init`, at any time: {why}"),
             Changes::ForNew(why) => format!("`prepare`, for what it creates afterwards: {why}"),
             Changes::ByNewPolicy => "`prepare` and `protect`, at any time, as a policy with another name".to_owned(),
             Changes::LeavingBackups(cost) => format!("requires a new setup: {cost}"),

@@ -63,6 +63,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             "policy.time" => "23:59",
             "storage.sku" => "Standard_ZRS",
             "tags" => "team=shop",
+            "left_out" => "namespace/scratch",
             "vault.cross_region_restore" | "vault.job_failure_alerts" => "true",
             "vault.identity" => IDENTITY,
             "vault.cross_subscription_restore" => "disabled",
@@ -80,6 +81,7 @@ fn every_key_that_can_be_set_reaches_the_target_and_the_others_say_why_not() {
             | Changes::ByPrepare
             | Changes::WithRoles
             | Changes::ForNew(_)
+            | Changes::OnlyRead(_)
             | Changes::ByNewPolicy
             | Changes::LeavingBackups(_)
             | Changes::UntilCreated(..) => {
@@ -115,6 +117,7 @@ fn a_key_or_value_that_does_not_exist_is_refused_with_what_was_meant() {
         "instance.included_namespaces=Shop",
         "policy.time=24:00",
         "instance.label_selectors=app:web",
+        "instance.label_selectors=a b",
     ] {
         let failure = apply(&[set(text)], &example(), Fixed::default()).unwrap_err();
         assert!(failure.what.contains(text) && !failure.why[0].is_empty(), "{failure}");
@@ -218,6 +221,26 @@ fn a_comma_in_parentheses_is_no_end_of_a_value_and_no_key_is_set_twice() {
     ];
     let failure = apply(&twice, &example(), Fixed::default()).unwrap_err();
     assert!(failure.what.contains("twice"), "{failure}");
+}
+
+/// Two hints of one result each add their own entries; neither drops those of the other.
+#[test]
+fn a_list_can_be_added_to_and_nothing_else_can() {
+    let target = apply(&[set("left_out=namespace/a")], &example(), Fixed::default()).unwrap();
+    let target = apply(&[set("left_out+=pvc/b/c, namespace/a")], &target, Fixed::default()).unwrap();
+    let listed: Vec<&str> = target.left_out.iter().map(|own| own.as_str()).collect();
+    assert_eq!(listed, ["namespace/a", "pvc/b/c"]);
+    let target = apply(
+        &[set("instance.included_namespaces += shop")],
+        &target,
+        Fixed::default(),
+    )
+    .unwrap();
+    assert_eq!(target.instance.included_namespaces.len(), 1);
+    let error = "policy.time+=01:30".parse::<Set>().unwrap_err();
+    assert!(error.contains("isn't a list"), "{error}");
+    let failure = apply(&[set("left_out+=shop")], &example(), Fixed::default()).unwrap_err();
+    assert!(failure.what.contains("left_out+=shop"), "{failure}");
 }
 
 /// Another vault brings its own redundancy, which is no change of the old one.
