@@ -15,7 +15,7 @@ use crate::cluster::flags::ConnectionFlags;
 
 /// Set up keyless Azure Backup for an AKS cluster: the cluster side
 ///
-/// Several teams share the work by means of a state file: `az aksbackup` configures Azure resources, and `kubectl
+/// Several teams share the work through a state file: `az aksbackup` configures Azure resources, and `kubectl
 /// aksbackup` configures the cluster. Every command checks the live state before it changes anything, and can be run
 /// again at any time.
 #[derive(Debug, Parser)]
@@ -28,10 +28,10 @@ use crate::cluster::flags::ConnectionFlags;
     after_long_help = concat!(
         "Examples:\n",
         "  kubectl aksbackup configure               # cluster admin, after: az aksbackup grant\n",
-        "  kubectl aksbackup configure --dry-run     # list the changes, and the permission that each requires\n",
+        "  kubectl aksbackup configure --dry-run     # list the changes and the permission that each requires\n",
         "  kubectl aksbackup verify                  # check workload identity; requires no state file\n",
         "  kubectl aksbackup logs --follow           # print the Velero log\n",
-        "  kubectl aksbackup status                  # what is done, and who does the next step\n\n",
+        "  kubectl aksbackup status                  # show completed steps, and who can run the next one\n\n",
         "Exit codes:\n",
         "    0  done; nothing left for this command\n",
         "    1  failed\n",
@@ -62,63 +62,63 @@ const EXAMPLES: &str = "Examples:
   kubectl aksbackup configure               # cluster admin, after: az aksbackup grant
   kubectl aksbackup verify                  # check workload identity; requires no state file
   kubectl aksbackup logs --follow           # print the Velero log
-  kubectl aksbackup status                  # what is done, and who does the next step
+  kubectl aksbackup status                  # show completed steps, and who can run the next one
 
 More: kubectl aksbackup --help";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Configure the extension's pods to use workload identity: annotations, one rollout, verification (steps 6, 9,
+    /// Configure the extension's pods to use workload identity: annotate, roll out once, and verify (steps 6, 9, and
     /// 10)
     #[command(after_help = "Examples:
   kubectl aksbackup configure
   kubectl aksbackup configure --context aks-demo --state aks-demo.toml
-  kubectl aksbackup configure --client-id 00000000-0000-0000-0000-000000000000 --yes   # client ID from the platform team
-  kubectl aksbackup configure --no-wait --yes    # start the rollout; the next configure verifies
-  kubectl aksbackup configure --dry-run          # list the changes without sending any
+  kubectl aksbackup configure --client-id 00000000-0000-0000-0000-000000000000 --yes   # use the client ID from the platform team
+  kubectl aksbackup configure --no-wait --yes    # start the rollout; the next configure verifies it
+  kubectl aksbackup configure --dry-run          # list the changes without sending them
   kubectl aksbackup configure --dry-run=server   # also run the cluster's admission and validation")]
     Configure(ConfigureArgs),
-    /// Check that the running pods use workload identity and can access their storage (step 10); read-only
+    /// Check that the running pods use workload identity and can access their storage (step 10, read-only)
     #[command(after_help = "Examples:
   kubectl aksbackup verify
   kubectl aksbackup verify --context aks-demo -o json   # exits with code 8 if there are findings
-  kubectl aksbackup verify --pre                        # before the extension is installed
-  kubectl aksbackup verify --wait --timeout 10m         # until there are no findings; exits with code 124 on timeout
+  kubectl aksbackup verify --pre                        # check the prerequisites before the extension is installed
+  kubectl aksbackup verify --wait --timeout 10m         # wait until there are no findings; exits with code 124 on timeout
   kubectl aksbackup verify --watch                      # print only changes
   kubectl aksbackup verify --with cloud.json            # combine with the result of: az aksbackup verify -o json
   kubectl aksbackup verify --metrics aks.prom           # also write Prometheus metrics for the textfile collector
   kubectl aksbackup verify --save --fail-on error       # save the result for az aksbackup verify; ignore warnings")]
     Verify(VerifyFlags),
-    /// Diagnose failures from the checks of verify, logs, and events: root cause first, each with its fix
+    /// Diagnose failures from the checks of verify, logs, and events, with the root cause first and a fix for each
     #[command(after_help = "Examples:
   kubectl aksbackup doctor
   kubectl aksbackup doctor -o json                # exits with code 8 if there are findings; root cause first
-  kubectl aksbackup doctor explain WI-POD-STALE   # describe a known failure; list prints all of them
+  kubectl aksbackup doctor explain WI-POD-STALE   # describe a known failure; doctor list prints all of them
   kubectl aksbackup doctor --with cloud.json      # combine with the result of: az aksbackup doctor -o json
-  kubectl aksbackup doctor --fix                  # prompt, then run kubectl aksbackup configure
-  kubectl aksbackup doctor --fix --client-id 00000000-0000-0000-0000-000000000000 --yes   # client ID from the platform team")]
+  kubectl aksbackup doctor --fix                  # run kubectl aksbackup configure after confirmation
+  kubectl aksbackup doctor --fix --client-id 00000000-0000-0000-0000-000000000000 --yes   # use the client ID from the platform team")]
     Doctor(DoctorFlags),
-    /// Show completed steps, the next step, and who can do it
+    /// Show completed steps, the next step, and who can run it
     #[command(after_help = "Examples:
   kubectl aksbackup status
-  kubectl aksbackup status --offline   # only what the state file records
+  kubectl aksbackup status --offline   # show only what the state file records
   kubectl aksbackup status --check     # exits with code 8 if anything is left")]
     Status(StatusArgs),
     /// Print a message for the next person: completed steps, the command to run, required permissions, and a digest of
     /// the state file
     #[command(after_help = "Examples:
-  kubectl aksbackup handoff                       # plain text, for an email
-  kubectl aksbackup handoff --format markdown     # for a ticket
+  kubectl aksbackup handoff                       # print plain text, for an email
+  kubectl aksbackup handoff --format markdown     # print Markdown, for a ticket
   kubectl aksbackup handoff -o json")]
     Handoff(HandoffArgs),
     /// Create a single-page report for handoff and audit: the chain, who did what, findings, and fixes
     #[command(after_help = "Examples:
-  kubectl aksbackup report --out report.html      # to read, print, or send
+  kubectl aksbackup report --out report.html      # create an HTML page to read, print, or send
   kubectl aksbackup report --offline --with cloud.json --out report.html
-  kubectl aksbackup report --format markdown      # for a ticket
-  kubectl aksbackup report -o json                # with the findings as SARIF
-  kubectl aksbackup report --bundle cluster.tar   # for a support case: with objects and logs of the cluster")]
+  kubectl aksbackup report --format markdown      # print Markdown, for a ticket
+  kubectl aksbackup report -o json                # print JSON, with the findings as SARIF
+  kubectl aksbackup report --bundle cluster.tar   # bundle the report, objects, and logs for a support case")]
     Report(ReportArgs),
     /// Print the Velero log of the extension's agent
     #[command(after_help = "Examples:
@@ -132,17 +132,17 @@ pub(crate) enum Command {
   kubectl aksbackup unconfigure
   kubectl aksbackup unconfigure --dry-run
 
-A value that configure --force-conflicts replaced is removed but not restored.")]
+A value that was replaced by configure --force-conflicts is removed, but the original value isn't restored.")]
     Unconfigure(DryRunArgs),
     /// Merge copies of the state file, table by table
     #[command(after_help = "Examples:
   kubectl aksbackup merge from-cluster-team.toml
   kubectl aksbackup merge a.toml b.toml --dry-run
-  kubectl aksbackup merge b.toml --theirs cluster --ours cloud.roles   # for tables that both sides changed")]
+  kubectl aksbackup merge b.toml --theirs cluster --ours cloud.roles   # choose versions of tables that both sides changed")]
     Merge(MergeArgs),
     /// Show how two state files differ
     #[command(after_help = "Examples:
-  kubectl aksbackup diff from-cluster-team.toml   # against the state file
+  kubectl aksbackup diff from-cluster-team.toml   # compare with the state file
   kubectl aksbackup diff a.toml b.toml -o json    # exits with code 8 if they differ")]
     Diff(DiffArgs),
     /// Upgrade the state file to the current schema version
@@ -152,7 +152,7 @@ A value that configure --force-conflicts replaced is removed but not restored.")
     Migrate(MigrateArgs),
     /// Print the JSON Schema of the state file
     #[command(after_help = "Examples:
-  kubectl aksbackup schema > aksbackup.schema.json   # next to the state file, for editors")]
+  kubectl aksbackup schema > aksbackup.schema.json   # store the schema next to the state file, for editors")]
     Schema,
     /// Print the completion script for a shell
     #[command(after_help = "Examples:
@@ -192,12 +192,12 @@ A value that configure --force-conflicts replaced is removed but not restored.")
 /// How far a dry run goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum DryRun {
-    /// Make the changes
+    /// Apply the changes
     #[default]
     None,
-    /// Print the changes without sending any
+    /// Print the changes without sending them
     Client,
-    /// Submit each change with dryRun=All: admission and validation run, nothing is persisted
+    /// Submit each change with dryRun=All: admission and validation run, but nothing is persisted
     Server,
 }
 
@@ -211,7 +211,7 @@ impl DryRun {
 /// Flags of commands that change something.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct DryRunArgs {
-    /// Print the planned changes and the permission that each requires, without making any
+    /// Print the planned changes and the permission that each requires, without applying them
     #[arg(
         long,
         value_enum,
@@ -289,7 +289,7 @@ pub(crate) struct LogsArgs {
     /// Stream new lines
     #[arg(long, short = 'f')]
     pub(crate) follow: bool,
-    /// Name of the container [default: the one with Velero]
+    /// Name of the container [default: the Velero container]
     #[arg(long, short = 'c', value_name = "NAME")]
     pub(crate) container: Option<String>,
     /// Print the logs of all containers, including init containers

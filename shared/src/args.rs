@@ -20,11 +20,11 @@ use crate::state::store::{DEFAULT_NAME, Store};
 /// The form of a result on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Human-readable text
     Text,
-    /// One JSON document with a `version` field.
+    /// One JSON document with a `version` field
     Json,
-    /// The same document as YAML.
+    /// The same document as YAML
     Yaml,
 }
 
@@ -54,7 +54,7 @@ pub struct CommonArgs {
     /// Timeout for the whole command, such as 90s, 45m, or 2h
     #[arg(long, global = true, default_value = "90m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
-    /// How long to wait for another process that has locked the state file
+    /// Time to wait for another process to unlock the state file
     #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION")]
     pub lock_timeout: Duration,
     /// Don't lock the state file; use only if the file system doesn't support locks and no one else is using the file

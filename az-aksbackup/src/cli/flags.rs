@@ -21,13 +21,13 @@ pub(crate) struct PrepareArgs {
     /// recovered afterwards
     #[arg(long)]
     pub(crate) recreate_storage: bool,
-    /// Backup vault to change permanently, for example to lock its immutability; must match the state file
+    /// Backup vault to apply permanent changes to, such as locked immutability; must match the state file
     #[arg(long, value_name = "RESOURCE-GROUP/VAULT")]
     pub(crate) irreversible: Option<Named>,
-    /// Don't wait for what Azure has accepted, such as the installation of the extension; the next run continues
+    /// Don't wait for operations that Azure has accepted, such as the installation of the extension; the next run continues
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// File to save the plan of --dry-run to, for `apply`
+    /// File to save the --dry-run plan to, for use with `apply`
     #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with_all = ["subjects", "only", "skip", "recreate_storage", "irreversible"])]
     pub(crate) plan_out: Option<PathBuf>,
     /// What gets access.
@@ -56,16 +56,17 @@ pub(crate) struct RoleArgs {
 /// values are completed from the state file.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ConfirmArgs {
-    /// Cluster, must match the state file: RESOURCE-GROUP/NAME in the subscription of --subscription, or a resource ID
+    /// Expected cluster (must match the state file): RESOURCE-GROUP/NAME in the subscription of --subscription, or a
+    /// resource ID
     #[arg(long = "cluster", value_name = "RESOURCE")]
     pub(crate) confirm_cluster: Option<Named>,
-    /// Backup vault, must match the state file: RESOURCE-GROUP/NAME or a resource ID
+    /// Expected Backup vault (must match the state file): RESOURCE-GROUP/NAME or a resource ID
     #[arg(long = "vault", value_name = "RESOURCE")]
     pub(crate) confirm_vault: Option<Named>,
-    /// Storage account, must match the state file: RESOURCE-GROUP/NAME or a resource ID
+    /// Expected storage account (must match the state file): RESOURCE-GROUP/NAME or a resource ID
     #[arg(long = "storage-account", value_name = "RESOURCE")]
     pub(crate) confirm_account: Option<Named>,
-    /// Snapshot resource group, must match the state file: its name or resource ID
+    /// Expected snapshot resource group (must match the state file): name or resource ID
     #[arg(
         long = "snapshot-resource-group",
         alias = "snapshot-group",
@@ -80,11 +81,11 @@ pub(crate) struct ConfirmArgs {
 /// Agreement to what protects less.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReduceArgs {
-    /// Agree to changes that reduce protection, such as fewer namespaces or a shorter retention; --yes doesn't include
-    /// this
+    /// Confirm changes that reduce protection, such as fewer namespaces or a shorter retention; --yes doesn't confirm
+    /// them
     #[arg(long)]
     pub(crate) reduce_protection: bool,
-    /// Request of the vault's Resource Guard that lets the operation through (repeatable): GUARD-ID/KIND/default
+    /// Resource ID of the Resource Guard request that authorizes the operation (repeatable): GUARD-ID/KIND/default
     #[arg(long, value_name = "ID", num_args = 1..)]
     pub(crate) operation_requests: Vec<aksbackup_shared::ids::ResourceId>,
 }
@@ -95,10 +96,10 @@ pub(crate) struct GrantArgs {
     /// Which roles.
     #[command(flatten)]
     pub(crate) roles: RoleArgs,
-    /// Don't wait for what Azure has accepted; the next run continues
+    /// Don't wait for operations that Azure has accepted; the next run continues
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// File to save the plan of --dry-run to, for `apply`
+    /// File to save the --dry-run plan to, for use with `apply`
     #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with = "on_container")]
     pub(crate) plan_out: Option<PathBuf>,
     /// Flags of writing commands.
@@ -109,16 +110,16 @@ pub(crate) struct GrantArgs {
 /// Flags of `protect`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ProtectArgs {
-    /// Don't wait for the verification of the cluster side
+    /// Don't wait until the cluster side is verified
     #[arg(long)]
     pub(crate) without_verification: bool,
     /// Don't wait until the cluster is protected; the next run reports the result
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// Also delete policies in the vault that this tool created for the cluster and that no backup instance uses any more
+    /// Also delete vault policies that this tool created for the cluster and that no backup instance uses anymore
     #[arg(long)]
     pub(crate) remove_unused_policies: bool,
-    /// File to save the plan of --dry-run to, for `apply`
+    /// File to save the --dry-run plan to, for use with `apply`
     #[arg(
         long,
         value_name = "FILE",
@@ -140,13 +141,13 @@ pub(crate) struct ProtectArgs {
 /// Flags of `backup`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BackupArgs {
-    /// Name of the policy's backup rule, if it has several
+    /// Name of the backup rule, if the policy has several
     #[arg(long, value_name = "NAME")]
     pub(crate) rule: Option<String>,
     /// Retention tag of this backup [default: the policy's default]
     #[arg(long, value_name = "TAG")]
     pub(crate) retention_tag: Option<String>,
-    /// Don't wait for the job; the next run resumes waiting, and `jobs` shows it
+    /// Don't wait for the job; the next run resumes waiting, and `jobs` shows the status
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// Flags of writing commands.
@@ -168,7 +169,7 @@ pub(crate) struct ReducingArgs {
 /// Flags of `undelete`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct UndeleteArgs {
-    /// Keep protection stopped: no scheduled backups, and no recovery point expires
+    /// Keep protection stopped: no scheduled backups run, and no recovery points expire
     #[arg(long)]
     pub(crate) keep_stopped: bool,
     /// Those of all commands of this kind.
@@ -179,7 +180,7 @@ pub(crate) struct UndeleteArgs {
 /// Flags of the commands that end protection, or bring it back.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LifecycleArgs {
-    /// Don't wait until Azure has finished; the next run reports the result
+    /// Don't wait for Azure to finish; the next run reports the result
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// What is changed.
@@ -199,7 +200,7 @@ pub(crate) struct UpArgs {
     /// Which roles.
     #[command(flatten)]
     pub(crate) roles: RoleArgs,
-    /// Don't wait for the verification of the cluster side
+    /// Don't wait until the cluster side is verified
     #[arg(long)]
     pub(crate) without_verification: bool,
     /// Don't wait for what Azure has accepted, such as the installation of the extension; the next run continues
@@ -216,7 +217,7 @@ pub(crate) struct UpArgs {
 /// Flags of `teardown`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TeardownArgs {
-    /// Cluster whose backups are deleted permanently, must match the state file; without this flag, backups are kept
+    /// Cluster whose backups are deleted permanently; must match the state file [default: keep the backups]
     #[arg(long, value_name = "RESOURCE-GROUP/CLUSTER")]
     pub(crate) delete_backups: Option<Named>,
     /// What protects less.
@@ -242,7 +243,7 @@ pub(crate) struct JobsArgs {
     /// Resource ID of the vault, if there is no state file
     #[arg(long, value_name = "ID")]
     pub(crate) vault_id: Option<aksbackup_shared::ids::ResourceId>,
-    /// Maximum number of jobs, most recent first
+    /// Maximum number of jobs to list, most recent first
     #[arg(long, default_value = "20", value_name = "COUNT")]
     pub(crate) limit: usize,
 }
@@ -253,7 +254,7 @@ pub(crate) struct ListArgs {
     /// List the clusters of all subscriptions that the signed-in account can read in its tenant
     #[arg(long)]
     pub(crate) all_subscriptions: bool,
-    /// Resource group whose clusters are listed
+    /// Name of the resource group whose clusters are listed
     #[arg(long, short = 'g', value_name = "NAME")]
     pub(crate) resource_group: Option<aksbackup_shared::ids::ResourceGroupName>,
     /// List only clusters without a backup instance
@@ -262,7 +263,7 @@ pub(crate) struct ListArgs {
     /// Exit with code 8 if a listed cluster has a finding
     #[arg(long)]
     pub(crate) check: bool,
-    /// Write the list as Prometheus metrics too, for the textfile collector of node_exporter
+    /// File to write the list to as Prometheus metrics, for the textfile collector of node_exporter
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<aksbackup_shared::metrics::MetricsFile>,
 }
@@ -270,11 +271,11 @@ pub(crate) struct ListArgs {
 /// What an export is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportForm {
-    /// An Azure Resource Manager template for a deployment in the subscription
+    /// An Azure Resource Manager template for a subscription deployment
     Arm,
-    /// Resources of the provider azapi, with import blocks
+    /// Terraform resources of the azapi provider, with import blocks
     Terraform,
-    /// A custom role with the permissions that the commands of --person need
+    /// A custom role with the permissions that the commands of --person require
     Role,
 }
 
@@ -292,7 +293,7 @@ pub(crate) enum RolePerson {
 /// Flags of `export`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExportArgs {
-    /// Form of the export
+    /// Export format
     #[arg(
         long,
         value_enum,
@@ -301,10 +302,11 @@ pub(crate) struct ExportArgs {
         requires_if("role", "person")
     )]
     pub(crate) format: ExportForm,
-    /// Person whose commands the role allows, with --format role
+    /// Person whose commands the custom role allows; used with --format role
     #[arg(long, value_enum, value_name = "PERSON")]
     pub(crate) person: Option<RolePerson>,
-    /// Write the export into this file instead of standard output; an existing file is replaced only after a question or with --yes
+    /// File to write the export to instead of standard output; an existing file is replaced only after confirmation or
+    /// with --yes
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -312,7 +314,7 @@ pub(crate) struct ExportArgs {
 /// Flags of `apply`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ApplyArgs {
-    /// Plan that --plan-out has saved
+    /// Plan file saved by --plan-out
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Backup vault to change permanently, if the plan says so; must match the state file

@@ -14,10 +14,10 @@ pub(crate) struct PointsArgs {
     /// Which cluster.
     #[command(flatten)]
     pub(crate) cluster: ClusterFlags,
-    /// Show only the newest recovery point that isn't later than this time, such as 2026-11-29T06:00:00Z
+    /// Show only the newest recovery point no later than this time, such as 2026-11-29T06:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Timestamp>,
-    /// Maximum number of recovery points, most recent first
+    /// Maximum number of recovery points to list, most recent first
     #[arg(long, default_value = "20", value_name = "COUNT", conflicts_with = "at", value_parser = count)]
     pub(crate) limit: usize,
 }
@@ -36,36 +36,36 @@ pub(crate) enum Volumes {
 pub(crate) enum Conflict {
     /// Keep existing resources unchanged
     Skip,
-    /// Patch existing resources; none is deleted
+    /// Patch existing resources without deleting any
     Patch,
 }
 
 /// Flags of `restore`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RestoreArgs {
-    /// ID of the recovery point; latest selects the newest
+    /// ID of the recovery point, or latest for the newest one
     #[arg(long, value_name = "ID", default_value = "latest", conflicts_with = "at")]
     pub(crate) point: String,
-    /// Restore from the newest recovery point that isn't later than this time, such as 2026-11-29T06:00:00Z
+    /// Restore from the newest recovery point no later than this time, such as 2026-11-29T06:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Timestamp>,
-    /// Namespace to restore, and the one that it becomes (repeatable): shop=shop-restored
+    /// Namespace to restore and the namespace to restore it to (repeatable): shop=shop-restored
     #[arg(long, value_name = "SOURCE=TARGET")]
     pub(crate) namespace: Vec<String>,
-    /// Restore into the same namespaces, all of them without --namespace, by the name of the cluster: persistent volume claims that exist
-    /// are skipped, their data isn't restored, and the job still reports Completed
+    /// Cluster to restore in place, into the same namespaces (all of them unless --namespace is set); existing persistent
+    /// volume claims are skipped and their data isn't restored, but the job still reports Completed
     #[arg(long, value_name = "RESOURCE-GROUP/CLUSTER")]
     pub(crate) in_place: Option<Named>,
     /// Restore only resources with this label (repeatable): app=web
     #[arg(long, value_name = "SELECTOR")]
     pub(crate) label_selector: Vec<LabelSelector>,
-    /// Restore only this kind of resources (repeatable): v1/ConfigMap
+    /// Restore only resources of this type (repeatable): v1/ConfigMap
     #[arg(long, value_name = "TYPE")]
     pub(crate) include_resource_type: Vec<ResourceType>,
-    /// Leave this kind of resources out (repeatable): v1/Secret
+    /// Exclude resources of this type (repeatable): v1/Secret
     #[arg(long, value_name = "TYPE")]
     pub(crate) exclude_resource_type: Vec<ResourceType>,
-    /// Leave cluster-scoped resources out; persistent volumes are such resources
+    /// Exclude cluster-scoped resources, which include persistent volumes
     #[arg(long)]
     pub(crate) no_cluster_scope_resources: bool,
     /// Content of restored persistent volumes
@@ -74,19 +74,19 @@ pub(crate) struct RestoreArgs {
     /// How to handle resources that already exist
     #[arg(long, value_enum, default_value = "skip", value_name = "HOW")]
     pub(crate) conflict: Conflict,
-    /// ConfigMap with Velero's rules to change resources while they are restored
+    /// ConfigMap with Velero resource modifiers, which change resources during the restore
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = reference)]
     pub(crate) resource_modifier: Option<HookName>,
-    /// RestoreHook of the extension to run in restored pods (repeatable)
+    /// RestoreHook resource of the extension to run in restored pods (repeatable)
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = reference, conflicts_with = "in_place")]
     pub(crate) restore_hook: Vec<HookName>,
-    /// Let the vault validate the restore, and restore nothing
+    /// Validate the restore in Azure without restoring anything
     #[arg(long)]
     pub(crate) plan: bool,
     /// Start another restore, even if an earlier run of the same command has started one
     #[arg(long, conflicts_with = "plan")]
     pub(crate) again: bool,
-    /// Don't wait for the job; the next run resumes waiting, and `jobs` shows it
+    /// Don't wait for the job; the next run resumes waiting, and `jobs` shows the status
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// Into what it is restored.

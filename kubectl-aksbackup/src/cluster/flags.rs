@@ -52,7 +52,7 @@ pub(crate) struct ConnectionFlags {
     /// Address of the API server
     #[arg(long, short = 's', global = true, value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// Server name to use for the validation of the API server's certificate
+    /// Server name to use when validating the API server's certificate
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) tls_server_name: Option<String>,
     /// Don't validate the API server's certificate

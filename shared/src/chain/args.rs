@@ -30,10 +30,10 @@ impl FailOn {
 /// Flags of commands that examine the chain.
 #[derive(Debug, Clone, Args)]
 pub struct ExamineArgs {
-    /// Result of the other program (its -o json), for the checks that only it can run
+    /// File with the other program's result (-o json), for the checks that only that program can run
     #[arg(long, value_name = "FILE")]
     pub with: Option<PathBuf>,
-    /// Save the result next to the state file, for the other program to use
+    /// Save the result next to the state file, for use by the other program
     #[arg(long)]
     pub save: bool,
     /// Lowest severity that causes exit code 8
@@ -45,13 +45,13 @@ pub struct ExamineArgs {
 #[derive(Debug, Clone, Args)]
 #[group(skip)] // A program's own flags of the command may bear the same name.
 pub struct VerifyArgs {
-    /// Repeat the checks until there are no findings, or until --timeout
+    /// Repeat the checks until there are no findings or --timeout is reached
     #[arg(long, conflicts_with = "watch")]
     pub wait: bool,
-    /// Keep checking, and print only changes
+    /// Repeat the checks continuously and print only changes
     #[arg(long)]
     pub watch: bool,
-    /// Write the result as Prometheus metrics too, for the textfile collector of node_exporter
+    /// File to write the result to as Prometheus metrics, for the textfile collector of node_exporter
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<MetricsFile>,
     /// How the chain is examined.
@@ -63,7 +63,7 @@ pub struct VerifyArgs {
 #[derive(Debug, Clone, Args)]
 #[group(skip)] // A program's own flags of the command may bear the same name.
 pub struct DoctorArgs {
-    /// Omit to diagnose; `list` prints every known failure, `explain ID` describes one
+    /// `list` to print every known failure, or `explain ID` to describe one [default: diagnose the cluster]
     #[arg(value_name = "WORDS", num_args = 0..=2)]
     pub words: Vec<String>,
     /// Run the aksbackup command that fixes the first finding, after confirmation

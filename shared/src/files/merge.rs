@@ -29,14 +29,15 @@ pub struct MergeArgs {
     /// Copies to merge into the state file
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Keep the state file's version of a table that both changed, such as cloud.roles, or all of cluster (repeatable)
+    /// Table to keep from the state file if both sides changed it, such as cloud.roles, or cluster for all of its tables
+    /// (repeatable)
     #[arg(long, value_name = "TABLE")]
     pub ours: Vec<String>,
-    /// Take the copy's version of a table that both changed, of target, or of a table that this program writes
+    /// Table to take from the copy if both sides changed it, or if it is target or a table that this program writes
     /// (repeatable)
     #[arg(long, value_name = "TABLE")]
     pub theirs: Vec<String>,
-    /// Print the planned changes without making any
+    /// Print the planned changes without applying them
     #[arg(long)]
     pub dry_run: bool,
 }

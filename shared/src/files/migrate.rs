@@ -16,7 +16,7 @@ use super::Tool;
 /// Flags of `migrate`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct MigrateArgs {
-    /// Print the planned changes without making any
+    /// Print the planned changes without applying them
     #[arg(long)]
     pub dry_run: bool,
 }

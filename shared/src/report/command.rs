@@ -41,11 +41,11 @@ pub struct ReportArgs {
     /// File to write the report to instead of standard output
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Result of the other program (its -o json), for the checks that only it can run
+    /// File with the other program's result (-o json), for the checks that only that program can run
     #[arg(long, value_name = "FILE")]
     pub with: Option<PathBuf>,
-    /// New file for a support bundle: a tar archive of the report, the state file, the checks and, from kubectl
-    /// aksbackup, objects and logs, without secrets
+    /// File to create as a support bundle without secrets: a tar archive of the report, the state file, and the checks;
+    /// kubectl aksbackup adds objects and logs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "format"])]
     pub bundle: Option<PathBuf>,
     /// Create the report only from the state file and the saved results next to it, without checking the live state

@@ -31,13 +31,13 @@ pub(crate) struct InitArgs {
     /// Resource group of the storage account, in the cluster's subscription
     #[arg(long, value_name = "NAME", help_heading = "Storage")]
     pub(crate) storage_resource_group: Option<ResourceGroupName>,
-    /// Blob container for this cluster only
+    /// Name of the blob container; must be used for this cluster only
     #[arg(long, value_name = "NAME", help_heading = "Storage")]
     pub(crate) container: Option<ContainerName>,
     /// SKU to use if the storage account has to be created [default: Standard_LRS]
     #[arg(long, value_name = "SKU", value_parser = values::sku, help_heading = "Storage")]
     pub(crate) sku: Option<String>,
-    /// Resource group for disk snapshots; it can't be changed after the cluster is protected
+    /// Name of the resource group for disk snapshots; can't be changed after the cluster is protected
     #[arg(long, value_name = "NAME", help_heading = "Storage")]
     pub(crate) snapshot_group: Option<ResourceGroupName>,
 
@@ -47,7 +47,8 @@ pub(crate) struct InitArgs {
     /// Resource group of the Backup vault
     #[arg(long, value_name = "NAME", help_heading = "Vault and policy")]
     pub(crate) vault_resource_group: Option<ResourceGroupName>,
-    /// Name or ID of the subscription that contains the Backup vault, in the cluster's tenant [default: the cluster's]
+    /// Name or ID of the subscription that contains the Backup vault, in the cluster's tenant [default: the
+    /// cluster's subscription]
     #[arg(long, value_name = "SUBSCRIPTION", help_heading = "Vault and policy")]
     pub(crate) vault_subscription: Option<String>,
     /// Redundancy to use if the vault has to be created [default: LocallyRedundant]
@@ -59,7 +60,7 @@ pub(crate) struct InitArgs {
         help_heading = "Vault and policy"
     )]
     pub(crate) redundancy: Option<Redundancy>,
-    /// Soft delete setting of the vault [default: On]
+    /// Soft-delete state of the vault [default: On]
     #[arg(
         long,
         value_enum,
@@ -68,7 +69,7 @@ pub(crate) struct InitArgs {
         help_heading = "Vault and policy"
     )]
     pub(crate) soft_delete: Option<SoftDelete>,
-    /// Soft delete retention in days [default: 14]
+    /// Soft-delete retention in days [default: 14]
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(14..=180), help_heading = "Vault and policy")]
     pub(crate) soft_delete_days: Option<u32>,
     /// Name of the backup policy
@@ -77,17 +78,17 @@ pub(crate) struct InitArgs {
     /// Backup interval to use if the policy has to be created: 4h, 6h, 8h, 12h, daily, or weekly [default: daily]
     #[arg(long, value_name = "INTERVAL", value_parser = values::schedule, conflicts_with = "policy_file", help_heading = "Vault and policy")]
     pub(crate) schedule: Option<String>,
-    /// Retention to use if the policy has to be created: 7d, 30d, or P7D [default: 7d]
+    /// Retention to use if the policy has to be created, such as 7d, 30d, or P7D [default: 7d]
     #[arg(long, value_name = "PERIOD", value_parser = values::retention, conflicts_with = "policy_file", help_heading = "Vault and policy")]
     pub(crate) retention: Option<String>,
-    /// Also copy a daily backup to the vault tier, with this retention: 30d or P30D
+    /// Retention of a daily backup that is also copied to the vault tier, such as 30d or P30D
     #[arg(long, value_name = "PERIOD", value_parser = values::retention, conflicts_with = "policy_file", help_heading = "Vault and policy")]
     pub(crate) vault_tier_retention: Option<String>,
-    /// JSON file with a custom backup policy, used if the policy has to be created
+    /// JSON file with the backup policy to use if the policy has to be created
     #[arg(long, value_name = "FILE", help_heading = "Vault and policy")]
     pub(crate) policy_file: Option<PathBuf>,
 
-    /// Name to use if the extension has to be installed [default: azure-aks-backup]
+    /// Name to use for the extension if it has to be installed [default: azure-aks-backup]
     #[arg(long, value_name = "NAME", help_heading = "Backup instance")]
     pub(crate) extension: Option<ExtensionName>,
     /// Name of the backup instance
@@ -124,11 +125,12 @@ pub(crate) struct InitArgs {
     )]
     pub(crate) exclude_namespace: Vec<NamespaceName>,
 
-    /// Tags of the resource groups, storage account and vault that have to be created; those that exist keep theirs. "" for none
+    /// Tags for resource groups, storage accounts, and vaults that have to be created; existing ones keep their tags, and
+    /// "" means no tags
     #[arg(long, value_name = "NAME=VALUE", num_args = 1.., help_heading = "All settings")]
     pub(crate) tags: Vec<String>,
-    /// Set a key of the target (repeatable): KEY=VALUE such as policy.time=01:30 or instance.label_selectors=app=web; KEY+=VALUE adds to
-    /// a list
+    /// Setting of the target to change (repeatable), such as policy.time=01:30 or instance.label_selectors=app=web; KEY+=VALUE adds a
+    /// value to a list
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "All settings")]
     pub(crate) sets: Vec<Set>,
     /// Use the settings of the cluster's backup instance and its policy instead of those in the state file

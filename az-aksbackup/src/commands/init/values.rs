@@ -13,7 +13,7 @@ pub(crate) enum Redundancy {
     /// Store copies in three zones
     #[value(name = "ZoneRedundant", alias = "ZRS")]
     Zone,
-    /// Store copies in the paired region too
+    /// Also store copies in the paired region
     #[value(name = "GeoRedundant", alias = "GRS")]
     Geo,
 }
