@@ -23,6 +23,7 @@ use crate::checks::vault_drift;
 use crate::checks::vault_rules;
 use crate::platform::{self, Azure};
 use crate::steps::options::PrepareOptions;
+use crate::steps::policy_names;
 use crate::steps::registration;
 use crate::steps::turns;
 use crate::target_ids;
@@ -63,6 +64,8 @@ pub(crate) struct Seen {
     remark: Option<String>,
     /// One that does not exist yet.
     new_policy: Option<Asked>,
+    /// The policy that it is created instead of, and what differs.
+    instead: Option<(String, Vec<String>)>,
 }
 
 impl Step for VaultAndPolicy {
@@ -101,7 +104,12 @@ impl Step for VaultAndPolicy {
             None => (None, Some(asked?)),
         };
         let policy = policy.map(|own| policy::facts(&own, policy_id.name())).transpose()?;
+        let instead = match &new_policy {
+            Some(asked) => policy_names::replaced(reader, state, asked).await,
+            None => None,
+        };
         Ok(Seen {
+            instead,
             group: Sight::of(group)?,
             guard: settings::guard(reader, &target, vault.as_ref()).await?,
             vault,
@@ -307,6 +315,7 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
             policy: target_ids::policy(target),
             vault,
             asked,
+            instead: seen.instead.clone(),
             group,
         });
     }

@@ -51,12 +51,11 @@ pub(crate) fn policy_hints(target: &Target, live: Option<&Facts>) -> Vec<Fix> {
     });
     let other = fix![
         format!(
-            "the rules of a policy for AKS can't be changed; to use the target's rules, choose another name than \
-             {name}: "
+            "the rules of policy {name} can't be changed; to use the target's rules, in a policy with another name: "
         ),
-        az("init --policy NAME"),
+        az("prepare"),
         ", then: ",
-        az("prepare")
+        az("protect")
     ];
     adopt.into_iter().chain([other]).collect()
 }

@@ -1,6 +1,7 @@
 //! The default name of a policy: by its rules, since Azure doesn't let a policy for AKS be changed.
 
 use aksbackup_shared::digest::Digest;
+use aksbackup_shared::ids::PolicyName;
 use aksbackup_shared::schema::PolicyTarget;
 use serde_json::Value;
 
@@ -48,6 +49,20 @@ fn of_file(digest: Option<&Digest>) -> String {
         .to_owned()
 }
 
+/// Returns the names under which the vault can have the rules of the target, in the order in which they are tried: the target's own, the one
+/// that stands for the rules, and one with a digest of them, in case another policy has that name.
+pub(crate) fn candidates(own: &PolicyTarget, asked: &Value) -> Vec<PolicyName> {
+    let derived = of_rules(own);
+    let digest = Digest::of_bytes(asked.to_string().as_bytes()).to_string();
+    let hex = digest.rsplit(':').next().unwrap_or_default();
+    let apart = format!("{derived}-{}", hex.get(..8).unwrap_or_default());
+    let mut all = vec![own.name.clone()];
+    for name in [derived, apart] {
+        all.extend(name.parse().ok().filter(|name| !all.contains(name)));
+    }
+    all
+}
+
 /// Whether a live policy is exactly what this tool creates under this name, which it derives of the rules.
 pub(crate) fn is_derived(name: &str, live: &Value) -> bool {
     let target = facts(live, name).ok().and_then(|facts| target(name, &facts));
@@ -79,7 +94,6 @@ fn tidied(live: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use aksbackup_shared::ids::PolicyName;
     use serde_json::json;
 
     use super::*;
@@ -106,6 +120,20 @@ mod tests {
         assert!(all.parse::<PolicyName>().is_ok(), "{all}");
         policy.file = Some("own.json".into());
         assert_eq!(of_rules(&policy), "aks-own");
+    }
+
+    #[test]
+    fn other_rules_have_another_name_and_one_that_is_in_use_gets_a_digest() {
+        let mut policy = crate::target_ids::tests::example().policy;
+        policy.name = "gold".parse().unwrap();
+        let asked = made(|_| ());
+        let names = candidates(&policy, &asked);
+        assert_eq!((names[0].as_str(), names[1].as_str()), ("gold", "aks-daily-7d"));
+        assert!(names[2].as_str().starts_with("aks-daily-7d-"), "{names:?}");
+        policy.name = "aks-daily-7d".parse().unwrap();
+        assert_eq!(candidates(&policy, &asked), names[1..]);
+        let other = made(|own| own.yearly_retention = Some("P360D".into()));
+        assert_ne!(candidates(&policy, &other)[1], names[2], "by the content");
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::commands::{options, session};
 use crate::guide::{self, PrepareOptions, ProtectOptions, Steps};
 use crate::platform::Azure;
 use crate::steps::confirm::{self, REDUCED};
+use crate::steps::policy_names;
 
 /// A run of the command.
 struct Apply<'a> {
@@ -129,7 +130,11 @@ impl Apply<'_> {
         }
         let member = one.member;
         let session = self.session(&one.cli, one.console, member, state)?;
+        let renamed = policy_names::settle(&session, &options::folder(&one.cli)).await;
         let mut report = runner::run(&mut guide::prepare(self.prepare(&one.cli)), &session).await?;
+        if let Some(renamed) = &renamed {
+            policy_names::keep(&session, renamed).await?;
+        }
         report.advise(&az("prepare"));
         let mut refused = None;
         if report.steps.iter().all(|own| own.ending.is_done()) {

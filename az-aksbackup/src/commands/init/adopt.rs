@@ -1,5 +1,6 @@
 //! The target of one of several clusters: what exists of it is adopted, the rest is what a template says.
 
+use std::path::Path;
 use std::rc::Rc;
 
 use aksbackup_shared::console::Console;
@@ -70,6 +71,8 @@ pub(crate) async fn choose(
     let target = run::silently(reader, console, &flags, (&place, &region), &mut world).await?;
     must_be_held(&world, &target)?;
     let (target, existing, _) = run::completed(reader, &flags, target, &world).await?;
+    // A template has no policy file.
+    let (target, existing, _) = run::with_own_policy(reader, Path::new(""), target, existing).await;
     Ok(Chosen {
         target,
         found,

@@ -28,8 +28,9 @@ use super::world::World;
 use crate::arm::client::Reader;
 use crate::checks::{extension_drift, filters, policy, subscription_rules, vault_drift};
 use crate::cli::Cli;
-use crate::commands::session;
 use crate::commands::session::TOOL;
+use crate::commands::{options, session};
+use crate::steps::policy_names::{self, Renamed};
 
 /// What was found out: the target, how it differs from the file's, and what of it exists.
 struct Plan {
@@ -121,11 +122,13 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     };
     let target = choice.target().await?;
     let (target, existing, fixed) = completed(&reader, flags, target, &world).await?;
+    let (target, existing, renamed) = with_own_policy(&reader, &options::folder(cli), target, existing).await;
     let differences = show::differences(before.target.as_ref(), &target)?;
-    let costs = match base {
+    let mut costs = match base {
         Some(_) => settings::cost(&differences, fixed, &world.live())?,
         None => Vec::new(),
     };
+    costs.extend(renamed.map(|own| own.words()));
     Ok(Plan {
         target,
         differences,
@@ -164,6 +167,23 @@ pub(super) async fn completed(
         policy::preset(&target.policy)?;
     }
     Ok((target, existing, fixed))
+}
+
+/// Gives the policy another name where the vault has one of its name with other rules: Azure doesn't let them be changed.
+pub(super) async fn with_own_policy(
+    reader: &Reader,
+    folder: &Path,
+    mut target: Target,
+    mut existing: Existing,
+) -> (Target, Existing, Option<Renamed>) {
+    let renamed = match existing.policy {
+        Some(true) => policy_names::settled(reader, folder, &target).await,
+        Some(false) | None => None,
+    };
+    if let Some(own) = &renamed {
+        (target.policy.name, existing.policy) = (own.to.clone(), Some(own.exists));
+    }
+    (target, existing, renamed)
 }
 
 /// Returns the target that `init` would propose for a cluster without a state file: what exists of it, else the defaults. Asks nothing.

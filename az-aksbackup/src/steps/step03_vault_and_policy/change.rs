@@ -41,6 +41,8 @@ pub(crate) enum VaultChange {
         policy: ResourceId,
         vault: ResourceId,
         asked: Asked,
+        /// The policy that the file records, and what differs, each as `current → new`.
+        instead: Option<(String, Vec<String>)>,
         group: Option<Turn>,
     },
 }
@@ -109,7 +111,11 @@ impl Change for VaultChange {
             ),
             Self::Update(update) => update.note(),
             Self::CreatePolicy {
-                policy, vault, asked, ..
+                policy,
+                vault,
+                asked,
+                instead,
+                ..
             } => ChangeNote {
                 reduces: Vec::new(),
                 warning: (!asked.left_out.is_empty()).then(|| {
@@ -119,7 +125,15 @@ impl Change for VaultChange {
                     )
                 }),
                 ..note(
-                    format!("create backup policy {} in vault {}", policy.name(), vault.with_group()),
+                    format!(
+                        "create backup policy {} in vault {}{}",
+                        policy.name(),
+                        vault.with_group(),
+                        instead
+                            .as_ref()
+                            .map(|(old, steps)| format!(" (to replace {old}; {})", steps.join("; ")))
+                            .unwrap_or_default()
+                    ),
                     "Microsoft.DataProtection/backupVaults/backupPolicies/write",
                     vault,
                     Some(policy),

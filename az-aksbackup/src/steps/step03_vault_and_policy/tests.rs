@@ -30,6 +30,7 @@ fn there() -> Seen {
         policy: Some(policy::facts(&policy::tests::made(|_| ()), "p").unwrap()),
         remark: None,
         new_policy: None,
+        instead: None,
     }
 }
 
