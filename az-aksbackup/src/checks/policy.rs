@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::arm::backups::DATASOURCE_TYPE;
 
+pub(crate) mod limits;
 pub(crate) mod naming;
 pub(crate) mod retention;
 
