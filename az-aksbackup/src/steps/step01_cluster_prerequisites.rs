@@ -71,6 +71,7 @@ impl Change for PrerequisiteChange {
                 subscription,
             } => ChangeNote {
                 reduces: Vec::new(),
+                keeps: None,
                 summary: format!("register resource provider {namespace} in subscription {subscription}"),
                 right: Right::new(
                     format!("{namespace}/register/action"),
@@ -95,6 +96,7 @@ impl Change for PrerequisiteChange {
                 };
                 ChangeNote {
                     reduces: Vec::new(),
+                    keeps: None,
                     summary: format!("enable {} on cluster {}", flags.join(" and "), cluster.with_group()),
                     right: Right::new("Microsoft.ContainerService/managedClusters/write", cluster),
                     creates: None,

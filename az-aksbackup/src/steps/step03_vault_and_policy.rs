@@ -56,6 +56,8 @@ pub(crate) struct Seen {
     target: Target,
     group: Sight<Group>,
     vault: Option<Vault>,
+    /// Whether this tool created it.
+    ours: bool,
     /// The Resource Guard of the vault, where the vault is to protect less.
     guard: Option<Guard>,
     /// The policy that exists.
@@ -108,10 +110,12 @@ impl Step for VaultAndPolicy {
             Some(asked) => policy_names::replaced(reader, state, asked).await,
             None => None,
         };
+        let ours = vault_drift::is_ours(state);
         Ok(Seen {
             instead,
+            ours,
             group: Sight::of(group)?,
-            guard: settings::guard(reader, &target, vault.as_ref()).await?,
+            guard: settings::guard(reader, &target, (vault.as_ref(), ours)).await?,
             vault,
             policy,
             remark,
@@ -236,7 +240,7 @@ impl Step for VaultAndPolicy {
 
 /// Vault and policy are there. Azure doesn't let the rules of a policy for AKS change, so that other rules are told.
 fn finished(seen: &Seen) -> Decision<VaultChange> {
-    let evidence = vault_rules::evidence(&seen.target, seen.vault.as_ref());
+    let evidence = vault_rules::evidence(&seen.target, seen.vault.as_ref(), seen.ours);
     let differing = seen.policy.iter().flat_map(|own| drift::of_policy(&seen.target, own));
     let mut differences: Vec<String> = differing
         .map(|own| own.to_string())
@@ -249,7 +253,7 @@ fn finished(seen: &Seen) -> Decision<VaultChange> {
     // What is left of the vault's is what Azure can't change.
     let vault = seen.vault.as_ref();
     let vault = vault
-        .map(|own| vault_drift::differences(&seen.target.vault, own))
+        .map(|own| vault_drift::differences(&seen.target.vault, own, seen.ours))
         .unwrap_or_default();
     if !vault.is_empty() {
         differences.extend(vault.iter().map(ToString::to_string));

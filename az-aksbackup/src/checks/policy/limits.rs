@@ -175,14 +175,14 @@ fn of_tags(place: &str, own: &Value, (names, defaults): (&[&str], &[&str])) -> V
     for (place, tag) in &tags {
         let found = text(tag, "/tagInfo/tagName");
         let is = |own: &&str| own.eq_ignore_ascii_case(found);
-        if !names.iter().any(|own| is(own)) {
+        if !names.iter().any(&is) {
             all.push(said(
                 place,
                 "tagInfo.tagName",
                 found,
                 "no retention rule has this name, so that its backups would have no retention",
             ));
-        } else if is_default(tag) && !defaults.iter().any(|own| is(own)) {
+        } else if is_default(tag) && !defaults.iter().any(is) {
             all.push(said(
                 place,
                 "tagInfo.tagName",

@@ -13,7 +13,7 @@ use super::confirmed::remember;
 use super::flags::InitArgs;
 use super::names::Names;
 use super::world::{Lists, World};
-use super::{place, run};
+use super::{place, run, settings};
 use crate::arm::client::Reader;
 use crate::target_ids;
 
@@ -72,7 +72,8 @@ pub(crate) async fn choose(
     must_be_held(&world, &target)?;
     let (target, existing, _) = run::completed(reader, &flags, target, &world).await?;
     // A template has no policy file.
-    let (target, existing, _) = run::with_own_policy(reader, Path::new(""), target, existing).await;
+    let (mut target, existing, _) = run::with_own_policy(reader, Path::new(""), target, existing).await;
+    settings::with_alerts(&flags.sets, &mut target, existing.vault);
     Ok(Chosen {
         target,
         found,

@@ -26,7 +26,7 @@ use super::show::{self, Difference};
 use super::values;
 use super::world::World;
 use crate::arm::client::Reader;
-use crate::checks::{extension_drift, filters, policy, subscription_rules, vault_drift};
+use crate::checks::{content, extension_drift, filters, policy, subscription_rules, vault_drift};
 use crate::cli::Cli;
 use crate::commands::session::TOOL;
 use crate::commands::{options, session};
@@ -79,7 +79,7 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
             &Names::of(&plan.target.cluster),
         );
     }
-    Ok(tell(cli, &console, flags.write.dry_run, &before, &plan))
+    Ok(tell(cli, &console, flags, &before, &plan))
 }
 
 async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) -> Outcome<Plan> {
@@ -122,13 +122,21 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     };
     let target = choice.target().await?;
     let (target, existing, fixed) = completed(&reader, flags, target, &world).await?;
-    let (target, existing, renamed) = with_own_policy(&reader, &options::folder(cli), target, existing).await;
+    let (mut target, existing, renamed) = with_own_policy(&reader, &options::folder(cli), target, existing).await;
+    if base.is_none() {
+        settings::with_alerts(&flags.sets, &mut target, existing.vault);
+    }
     let differences = show::differences(before.target.as_ref(), &target)?;
     let mut costs = match base {
         Some(_) => settings::cost(&differences, fixed, &world.live())?,
         None => Vec::new(),
     };
     costs.extend(renamed.map(|own| own.words()));
+    // Once, when they come into the file: what is backed up is shown each time.
+    let comes = |key: &str| differences.iter().any(|(own, ..)| own == key);
+    if comes("instance.included_volume_types") {
+        costs.extend(content::of_files(&target.instance));
+    }
     Ok(Plan {
         target,
         differences,
@@ -327,14 +335,16 @@ fn agree(cli: &Cli, console: &Console, replaces: bool, plan: &Plan) -> Outcome<(
     Failure::new(Exit::Pending, format!("state file {file} was not changed")).err()
 }
 
-fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan) -> Exit {
+fn tell(cli: &Cli, console: &Console, flags: &InitArgs, before: &State, plan: &Plan) -> Exit {
+    let dry_run = flags.write.dry_run;
     let changed = !plan.differences.is_empty();
     let exit = if dry_run && changed { Exit::Pending } else { Exit::Done };
     let after = State {
         target: Some(plan.target.clone()),
         ..before.clone()
     };
-    let next = settings::applied_by(&plan.differences, &after).or_else(|| status::next(&after));
+    let said = |key: &str| !flags.from_azure || flags.says(key);
+    let next = settings::applied_by(&plan.differences, &after, said).or_else(|| status::next(&after));
     let file = cli.common.state.display().to_string();
     let handed: Vec<String> = next.iter().flat_map(|turn| turn_lines(console, turn)).collect();
     if cli.common.output.is_document() {
@@ -361,6 +371,9 @@ fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan
                 "init: dry run: {} values pending, {file} was not changed",
                 plan.differences.len()
             )
+        }
+        (true, false) if flags.from_azure && next.is_none() => {
+            format!("init: wrote {file} with the settings in Azure, so that nothing has to be applied")
         }
         (true, false) => format!("init: wrote {file}"),
     };

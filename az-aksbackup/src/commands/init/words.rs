@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use aksbackup_shared::schema::{InstanceTarget, PolicyTarget};
 
+use crate::checks::content;
 use crate::checks::policy::TIME;
 use crate::checks::policy::retention::Period;
 
@@ -70,11 +71,8 @@ pub(super) fn backed_up(own: &InstanceTarget) -> String {
     if !own.included_resource_types.is_empty() {
         parts.push(format!("only {}", listed(&own.included_resource_types)));
     }
-    let secrets = |kind: &str| ["v1/secret", "secret", "secrets"].contains(&kind.to_ascii_lowercase().as_str());
-    let (left, others): (Vec<_>, Vec<_>) = own
-        .excluded_resource_types
-        .iter()
-        .partition(|kind| secrets(kind.as_str()));
+    let excluded = own.excluded_resource_types.iter();
+    let others: Vec<_> = excluded.filter(|kind| !content::is_secret(kind.as_str())).collect();
     if !others.is_empty() {
         parts.push(format!("without {}", listed(&others)));
     }
@@ -86,9 +84,7 @@ pub(super) fn backed_up(own: &InstanceTarget) -> String {
     if own.include_cluster_scope_resources {
         parts.push("cluster-scoped resources".to_owned());
     }
-    let only_others = !own.included_resource_types.is_empty()
-        && !own.included_resource_types.iter().any(|kind| secrets(kind.as_str()));
-    parts.push(match left.is_empty() && !only_others {
+    parts.push(match content::has_secrets(own) {
         true => "Secrets included".to_owned(),
         false => "Secrets excluded".to_owned(),
     });

@@ -118,6 +118,7 @@ impl Change for VaultChange {
                 ..
             } => ChangeNote {
                 reduces: Vec::new(),
+                keeps: None,
                 warning: (!asked.left_out.is_empty()).then(|| {
                     format!(
                         "ignored in the file, because only Azure sets it: {}",
@@ -146,6 +147,7 @@ impl Change for VaultChange {
 fn note(summary: String, action: &str, scope: impl fmt::Display, creates: Option<&ResourceId>) -> ChangeNote {
     ChangeNote {
         reduces: Vec::new(),
+        keeps: None,
         summary,
         right: Right::new(action, scope),
         creates: creates.map(ToString::to_string),

@@ -1,0 +1,63 @@
+//! What a person should know of the content of backups before the first one: Secrets in them, and snapshots that are lost with their share.
+
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::schema::InstanceTarget;
+
+const FILES: &str = "AzureFileShareSMB";
+
+/// Whether backups contain the Secrets of the namespaces: all of them do, unless they are left out.
+pub(crate) fn has_secrets(own: &InstanceTarget) -> bool {
+    let secrets = |kind: &str| is_secret(kind);
+    let left_out = own.excluded_resource_types.iter().any(|kind| secrets(kind.as_str()));
+    let only_others = !own.included_resource_types.is_empty()
+        && !own.included_resource_types.iter().any(|kind| secrets(kind.as_str()));
+    !left_out && !only_others
+}
+
+/// Whether a resource type stands for Secrets.
+pub(crate) fn is_secret(kind: &str) -> bool {
+    ["v1/secret", "secret", "secrets"].contains(&kind.to_ascii_lowercase().as_str())
+}
+
+/// Returns what is to be said of the Secrets in backups.
+pub(crate) fn of_secrets(own: &InstanceTarget) -> Option<String> {
+    has_secrets(own).then(|| {
+        format!(
+            "backups contain all Secrets of the backed-up namespaces, and everyone who can read the blob container can read them; to leave them \
+             out, run: {}",
+            az("init --set instance.excluded_resource_types=v1/Secret")
+        )
+    })
+}
+
+/// Returns what is to be said of volumes in Azure Files: their snapshots are in the share, and only in the operational tier. Source:
+/// <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>.
+pub(crate) fn of_files(own: &InstanceTarget) -> Option<String> {
+    let has_files = own.included_volume_types.iter().any(|kind| kind.as_str() == FILES);
+    (own.snapshot_volumes && has_files).then(|| {
+        "snapshots of Azure Files volumes are stored in the file share itself: whoever deletes the share, its volume with reclaim policy Delete, \
+         or its storage account deletes all backups of it; they are kept for at most 30 days and aren't copied to the vault tier"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target_ids::tests::example;
+
+    #[test]
+    fn secrets_and_shares_are_named_where_backups_have_them() {
+        let mut own = example().instance;
+        assert!(of_secrets(&own).unwrap().contains("excluded_resource_types=v1/Secret"));
+        assert_eq!(of_files(&own), None, "Azure's default is disks");
+        own.included_volume_types = vec!["AzureDisk".parse().unwrap(), FILES.parse().unwrap()];
+        assert!(of_files(&own).unwrap().contains("in the file share itself"));
+        own.snapshot_volumes = false;
+        own.excluded_resource_types = vec!["Secrets".parse().unwrap()];
+        assert_eq!((of_files(&own), of_secrets(&own)), (None, None));
+        own.excluded_resource_types.clear();
+        own.included_resource_types = vec!["apps/v1/Deployment".parse().unwrap()];
+        assert_eq!(of_secrets(&own), None);
+    }
+}
