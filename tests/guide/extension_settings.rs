@@ -178,7 +178,7 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
         (&["extension.memory_limit=lots"][..], "amount of memory"),
         (&["extension.cpu_limit=2Gi"], "amount of CPU"),
         (&["extension.cpu_limit=1m"], "Microsoft's default CPU limit is 1000m"),
-        (&["extension.memory_limit=1Mi"], "use at least 256Mi"),
+        (&["extension.memory_limit=1Mi"], "or at least 256Mi"),
         (&["extension.auto_upgrade=maybe"], "true or false"),
         (
             &["extension.version=1.2.3", "extension.auto_upgrade=true"],

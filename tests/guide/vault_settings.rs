@@ -330,7 +330,7 @@ fn a_vault_whose_owner_keeps_deleted_backups_longer_is_left_or_adopted() {
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     // Of a vault that aksbackup created, it is a decision: what keeps the protection comes first.
     let stage = prepared(&[]);
-    change(&stage, SOFT, longer.clone());
+    change(&stage, SOFT, longer);
     let run = prepare(&stage, &[]).ends(Exit::Usage.code());
     let at = |text: &str| run.stderr.find(text).unwrap_or_else(|| panic!("{text}: {run}"));
     assert!(

@@ -37,6 +37,12 @@ pub(crate) struct Renamed {
 impl Renamed {
     /// Returns what is to be said of it.
     pub(crate) fn words(&self) -> String {
+        if self.differences.is_empty() {
+            return format!(
+                "policy {} doesn't exist yet, and its name stands for other rules than the target's; they become policy {}",
+                self.from, self.to
+            );
+        }
         format!(
             "policy {} has other rules than the target ({}), and Azure doesn't let the rules of a policy for AKS be changed; the target's \
              rules become policy {}",
@@ -87,6 +93,11 @@ pub(crate) async fn settled(reader: &Reader, folder: &Path, target: &Target) -> 
         let live = Sight::of(vaults::policy(reader, &id).await).ok()?;
         let exists = match live {
             Sight::Hidden(_) => return None,
+            // Without a policy yet, the name says what it will do.
+            Sight::Absent if found.is_none() && naming::is_of_others(&target.policy) => {
+                found = Some(Vec::new());
+                continue;
+            }
             Sight::Absent => false,
             Sight::Here(live) => match differences(target, &asked, &live) {
                 own if own.is_empty() => true,

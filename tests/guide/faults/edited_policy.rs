@@ -117,3 +117,16 @@ fn the_policy_of_others_is_left_and_the_target_gets_its_own() {
     assert!(stage.value("/cloud/vault/policy").contains("/aks-4h-"));
     stage.az("platform", &["prepare", "--yes"]).ok().says("nothing to do");
 }
+
+/// Fails before: the policy that was created kept backups for 30 days, and was called after seven.
+#[test]
+fn rules_that_are_edited_before_the_policy_exists_name_it() {
+    let stage = Stage::new().unwrap();
+    stage.az("platform", &INIT).ok();
+    edit(&stage, "retention = \"P7D\"", "retention = \"P30D\"");
+    confirmed(&stage, "prepare")
+        .ok()
+        .says("its name stands for other rules than the target's; they become policy aks-daily-30d");
+    assert_eq!(stage.value("/target/policy/name"), "aks-daily-30d");
+    assert!(stage.value("/cloud/vault/policy").ends_with("/aks-daily-30d"));
+}

@@ -72,11 +72,11 @@ fn enough(target: &ExtensionTarget) -> Outcome<()> {
         };
         return Failure::usage(format!("extension.{key} {wanted} is too low"))
             .because(format!(
-                "the extension's pods request {least} by default, and Kubernetes rejects or ends pods that need more than their limit, so \
-                 that backups fail; Microsoft's default {what} is {default}"
+                "the extension's pods request {least} by default; Kubernetes rejects pods that request more than their limit, and ends those \
+                 that run out of memory, so that backups fail; Microsoft's default {what} is {default}"
             ))
             .hint(fix![
-                format!("use at least {least}: "),
+                format!("use Microsoft's default, or at least {least}: "),
                 az(format!("init --set extension.{key}={default}"))
             ])
             .err();

@@ -35,6 +35,25 @@ pub(crate) fn of_rules(own: &PolicyTarget) -> String {
     format!("aks-{interval}-{}{further}", short(&own.retention))
 }
 
+/// Whether the target's name has the form of one that this tool derives, of other rules than the target's: a policy with it would be taken for
+/// what it isn't.
+pub(crate) fn is_of_others(own: &PolicyTarget) -> bool {
+    let is_amount = |word: &str| {
+        let number = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        word.len() == number.len() + 1 && !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit())
+    };
+    let name = own.name.as_str();
+    let derived = of_rules(own);
+    let is_own = name
+        .strip_prefix(&derived)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let mut words = name.split('-');
+    let is_form = words.next() == Some("aks")
+        && words.next().is_some_and(|word| word == "daily" || is_amount(word))
+        && words.next().is_some_and(is_amount);
+    own.file.is_none() && is_form && !is_own
+}
+
 /// An ISO 8601 duration within a name, such as `7d`.
 fn short(iso: &str) -> String {
     iso.trim_start_matches('P').trim_start_matches('T').to_ascii_lowercase()
@@ -120,6 +139,23 @@ mod tests {
         assert!(all.parse::<PolicyName>().is_ok(), "{all}");
         policy.file = Some("own.json".into());
         assert_eq!(of_rules(&policy), "aks-own");
+    }
+
+    #[test]
+    fn a_name_that_stands_for_other_rules_is_recognized() {
+        let mut policy = crate::target_ids::tests::example().policy;
+        for (name, expected) in [
+            ("aks-daily-7d", false),
+            ("aks-daily-7d-1a2b3c4d", false),
+            ("aks-daily-30d", true),
+            ("aks-4h-7d", true),
+            ("aks-daily", false),
+            ("aks-gold-7d", false),
+            ("policy-aks", false),
+        ] {
+            policy.name = name.parse().unwrap();
+            assert_eq!(is_of_others(&policy), expected, "{name}");
+        }
     }
 
     #[test]

@@ -122,7 +122,8 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     };
     let target = choice.target().await?;
     let (target, existing, fixed) = completed(&reader, flags, target, &world).await?;
-    let (mut target, existing, renamed) = with_own_policy(&reader, &options::folder(cli), target, existing).await;
+    let (mut target, existing, renamed) =
+        with_own_policy(&reader, flags, &options::folder(cli), (target, existing)).await;
     if base.is_none() {
         settings::with_alerts(&flags.sets, &mut target, existing.vault);
     }
@@ -180,13 +181,14 @@ pub(super) async fn completed(
 /// Gives the policy another name where the vault has one of its name with other rules: Azure doesn't let them be changed.
 pub(super) async fn with_own_policy(
     reader: &Reader,
+    flags: &InitArgs,
     folder: &Path,
-    mut target: Target,
-    mut existing: Existing,
+    (mut target, mut existing): (Target, Existing),
 ) -> (Target, Existing, Option<Renamed>) {
     let renamed = match existing.policy {
-        Some(true) => policy_names::settled(reader, folder, &target).await,
-        Some(false) | None => None,
+        // The policy that Azure has is asked for.
+        Some(true) if !flags.from_azure => policy_names::settled(reader, folder, &target).await,
+        Some(_) | None => None,
     };
     if let Some(own) = &renamed {
         (target.policy.name, existing.policy) = (own.to.clone(), Some(own.exists));

@@ -73,8 +73,9 @@ fn unknown(key: &str) -> String {
     match nearest(key) {
         Some(own) => format!("[target] has no key {key}; did you mean {own}?"),
         None => {
-            let keys: Vec<&str> = SETTINGS.iter().map(|own| own.key).collect();
-            format!("[target] has no key {key}; its keys are {}", keys.join(", "))
+            let can_be_set = |own: &&Setting| !matches!(own.changes, Changes::Never(_));
+            let keys: Vec<&str> = SETTINGS.iter().filter(can_be_set).map(|own| own.key).collect();
+            format!("[target] has no key {key}; --set takes {}", keys.join(", "))
         }
     }
 }
