@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
 use crate::ids::ResourceId;
+use crate::names::EXTENSION;
 use crate::program::Program;
 use crate::schema::Target;
 use crate::state::ownership::Owned;
@@ -178,9 +179,6 @@ impl CommonArgs {
             .err()
     }
 }
-
-/// The name that Azure gives the extension, and the catalog with it.
-const EXTENSION: &str = "azure-aks-backup";
 
 /// What is known of a cluster, and of its extension where a state file has it, for printed command lines.
 #[must_use]

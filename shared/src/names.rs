@@ -3,6 +3,9 @@
 /// Namespace that Microsoft's extension installs itself into; it cannot be chosen.
 pub const NAMESPACE: &str = "dataprotection-microsoft";
 
+/// The name that Azure gives the extension, and `init` with it.
+pub const EXTENSION: &str = "azure-aks-backup";
+
 /// Type of the Azure Backup extension.
 pub const EXTENSION_TYPE: &str = "microsoft.dataprotection.kubernetes";
 

@@ -84,6 +84,9 @@ pub struct ChangeNote {
     /// rest, since the state file may come from another user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reduces: Vec<String>,
+    /// What keeps the protection instead, where the target can be changed to what there is.
+    #[serde(skip)]
+    pub keeps: Option<Fix>,
 }
 
 /// One change that a step can make.

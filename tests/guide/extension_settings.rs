@@ -95,8 +95,12 @@ fn a_new_extension_has_the_settings_of_the_target() {
 fn a_version_is_pinned_and_released_again() {
     let stage = prepared();
     set(&stage, &["extension.version=0.0.3004-544"]).ok();
+    // Fails before: `--yes` was enough to end the upgrades.
+    let run = stage.az("platform", &["prepare", "--yes"]).ends(Exit::Usage.code());
+    run.says("no longer gets security updates")
+        .says("az aksbackup init --set extension.version= --set extension.auto_upgrade=true");
     stage
-        .az("platform", &["prepare", "--yes"])
+        .az("platform", &["prepare", "--yes", "--reduce-protection"])
         .ok()
         .says("automatic upgrades: on → off; version: 0.0.3100-1201 → 0.0.3004-544");
     assert_eq!(properties(&stage)["currentVersion"], "0.0.3004-544");
@@ -173,6 +177,8 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
     for (sets, says) in [
         (&["extension.memory_limit=lots"][..], "amount of memory"),
         (&["extension.cpu_limit=2Gi"], "amount of CPU"),
+        (&["extension.cpu_limit=1m"], "Microsoft's default CPU limit is 1000m"),
+        (&["extension.memory_limit=1Mi"], "or at least 256Mi"),
         (&["extension.auto_upgrade=maybe"], "true or false"),
         (
             &["extension.version=1.2.3", "extension.auto_upgrade=true"],

@@ -9,6 +9,7 @@ mod behaviours;
 mod cloud_world;
 mod confirmation;
 mod consent;
+mod content;
 mod credentials;
 mod deputy;
 mod deputy_extensions;

@@ -43,7 +43,7 @@ fn name(stage: &Stage) -> String {
 
 #[test]
 fn what_can_be_reverted_is_told_by_every_command_and_changed_by_prepare() {
-    let stage = prepared(&[]);
+    let stage = prepared(&["--set", "vault.job_failure_alerts="]);
     let before = properties(&stage);
     set(
         &stage,
@@ -290,4 +290,97 @@ fn values_that_a_vault_cannot_have_are_refused_and_the_file_stays() {
     std::fs::write(stage.state(), geo).unwrap();
     prepare(&stage, &[]).ends(Exit::Usage.code()).says("GeoRedundant");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+/// Fails before: a new vault raised no alerts, and nothing compared them.
+#[test]
+fn a_new_vault_raises_alerts_for_failed_jobs_and_verify_compares_them() {
+    const ALERTS: &str = "/monitoringSettings/azureMonitorAlertSettings/alertsForAllJobFailures";
+    let stage = prepared(&[]);
+    assert_eq!(properties(&stage).pointer(ALERTS), Some(&json!("Enabled")));
+    assert!(stage.state_text().contains("job_failure_alerts = true"));
+    change(&stage, &format!("/properties{ALERTS}"), json!("Disabled"));
+    stage
+        .az("everything", &["verify"])
+        .ends(Exit::Pending.code())
+        .says("alerts for failed jobs: Disabled (the target has Enabled)");
+    prepare(&stage, &[])
+        .ok()
+        .says("alerts for failed jobs: Disabled → Enabled");
+    set(&stage, &["vault.job_failure_alerts="]).ok();
+    let none = prepared(&["--set", "vault.job_failure_alerts="]);
+    assert_eq!(properties(&none).pointer(ALERTS), None);
+}
+
+/// Fails before: `prepare --yes` exited with code 2, and the only printed fix reduced the protection.
+#[test]
+fn a_vault_whose_owner_keeps_deleted_backups_longer_is_left_or_adopted() {
+    const SOFT: &str = "/properties/securitySettings/softDeleteSettings";
+    let longer = json!({ "state": "On", "retentionDurationInDays": 60.0 });
+    let stage = Stage::with(&["vault_by_hand=true"]).unwrap();
+    let by_hand = ["--vault", "bv-by-hand", "--policy", "by-hand"];
+    stage.az("platform", &[&INIT[..], &by_hand].concat()).ok();
+    prepare(&stage, &[]).ok();
+    change(&stage, SOFT, longer.clone());
+    let mark = stage.mark();
+    prepare(&stage, &[])
+        .ok()
+        .says("soft delete stays On: more than the target's Off");
+    stage.az("everything", &["verify"]).says("soft delete stays On");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    // Of a vault that aksbackup created, it is a decision: what keeps the protection comes first.
+    let stage = prepared(&[]);
+    change(&stage, SOFT, longer);
+    let run = prepare(&stage, &[]).ends(Exit::Usage.code());
+    let at = |text: &str| run.stderr.find(text).unwrap_or_else(|| panic!("{text}: {run}"));
+    assert!(
+        at("az aksbackup init --set vault.soft_delete_days=60") < at("--reduce-protection --yes"),
+        "{run}"
+    );
+    set(&stage, &["vault.soft_delete_days=60"]).ok();
+    prepare(&stage, &[]).ok().says("nothing to do");
+}
+
+/// Fails before: the days were never sent, and the vault kept deleted backups for Azure's default.
+#[test]
+fn soft_delete_is_enabled_with_the_days_of_the_target() {
+    let stage = prepared(&["--soft-delete-days", "30"]);
+    change(
+        &stage,
+        "/properties/securitySettings/softDeleteSettings",
+        json!({ "state": "Off" }),
+    );
+    prepare(&stage, &[])
+        .ok()
+        .says("soft delete: Off → On; soft delete days: not reported → 30");
+    let own = properties(&stage);
+    let soft = &own["securitySettings"]["softDeleteSettings"];
+    assert_eq!(soft["retentionDurationInDays"].as_f64(), Some(30.0), "{soft}");
+}
+
+/// Fails before: the wrong vault of the file won over the one that protects the cluster, and live values that were only copied were to be
+/// applied.
+#[test]
+fn settings_of_azure_replace_a_wrong_vault_and_nothing_is_to_be_applied() {
+    let stage = super::faults::changes::protected(&["--set", "vault.immutability=Unlocked"]);
+    let name = stage.value("/target/vault/name");
+    change(
+        &stage,
+        "/properties/securitySettings/immutabilitySettings/state",
+        json!("Disabled"),
+    );
+    let extension = stage.value("/cloud/extension/extension");
+    let memory = "/properties/configurationSettings/resources.limits.memory";
+    assert!(stage.sandbox.azure().change(&extension, memory, json!("8Gi")));
+    let wrong = stage
+        .state_text()
+        .replacen(&format!("name = \"{name}\""), "name = \"bv-wrong\"", 1);
+    std::fs::write(stage.state(), wrong).unwrap();
+    assert_eq!(stage.value("/target/vault/name"), "bv-wrong");
+    let run = stage.az("platform", &["init", "--from-azure", "--yes"]).ok();
+    assert_eq!(stage.value("/target/vault/name"), name);
+    assert_eq!(stage.value("/target/vault/immutability"), "Disabled");
+    assert!(!run.stdout.contains("applied:"), "{run}");
+    run.says("with the settings in Azure, so that nothing has to be applied");
+    stage.az("everything", &["verify"]).ok();
 }

@@ -181,12 +181,14 @@ fn the_guide_s_policy_is_made_from_its_file_without_what_only_azure_writes() {
         .ends(Exit::StateUnreadable.code())
         .says("isn't the one that `init` confirmed")
         .says(&format!("--policy-file {file}"));
-    init(&stage, &["--policy-file", &file, "--policy", "guide"]).ok();
-    prepare(&stage)
-        .ends(Exit::Pending.code())
-        .says("the policy exists, but its rules differ from backup-policy.json")
-        .says("az aksbackup init --policy NAME");
-    assert_eq!(writes(&stage, "/backupPolicies/").len(), 1);
+    // Azure doesn't let a policy be changed: another content is another policy.
+    init(&stage, &["--policy-file", &file, "--policy", "guide"])
+        .ok()
+        .says("policy guide has other rules than the target")
+        .says("rules: those in the vault → those of backup-policy.json");
+    prepare(&stage).ok();
+    assert_eq!(writes(&stage, "/backupPolicies/").len(), 2);
+    assert!(stage.value("/cloud/vault/policy").contains("/aks-own-"));
 }
 
 /// Fails before: the digest and the remembered confirmation covered the file's name alone, and Azure got the exchanged retention.
@@ -211,14 +213,16 @@ fn a_policy_file_that_was_exchanged_after_it_was_confirmed_is_refused() {
 
 #[test]
 fn azure_s_refusal_of_a_policy_is_told_in_its_own_words() {
-    let stage = Stage::new().unwrap();
-    let file = stage.folder().join("own.json");
-    std::fs::write(&file, GUIDE.replace("/P1D", "/P5D")).unwrap();
-    init(&stage, &["--policy-file", &file.display().to_string()]).ok();
+    let stage = Stage::with(&[
+        "fault=400/DppUserErrorVaultTierPolicyNotSupported@PUT:backupPolicies:9",
+        "fault_message=The vault tier isn't supported in this region.",
+    ])
+    .unwrap();
+    init(&stage, &["--vault-tier-retention", "90d"]).ok();
     prepare(&stage)
         .ends(Exit::Failed.code())
-        .says("BMSUserErrorInvalidInput")
-        .says("R/2024-01-01T06:00:00+00:00/P5D");
+        .says("DppUserErrorVaultTierPolicyNotSupported")
+        .says("The vault tier isn't supported in this region.");
     let bare = stage.since(0).into_iter().filter(|entry| entry.status == 406).count();
     assert_eq!(
         bare, 0,

@@ -2,10 +2,15 @@
 
 use aksbackup_shared::ids::Region;
 
+/// A text in the programmatic form of a region.
+pub(crate) fn plain(text: &str) -> String {
+    let plain: String = text.chars().filter(|c| *c != ' ').collect();
+    plain.to_ascii_lowercase()
+}
+
 /// A region in its programmatic form; `None` where the text is none.
 pub(crate) fn parse(text: &str) -> Option<Region> {
-    let plain: String = text.chars().filter(|c| *c != ' ').collect();
-    plain.to_ascii_lowercase().parse().ok()
+    plain(text).parse().ok()
 }
 
 /// Whether Azure's text names this region.

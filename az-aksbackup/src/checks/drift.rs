@@ -20,7 +20,7 @@ mod fixes;
 mod periods;
 mod reduction;
 
-pub(crate) use fixes::{hints, policy_hints};
+pub(crate) use fixes::{adopting, hints, policy_hints};
 use reduction::Effect;
 pub(crate) use reduction::of_policies;
 
@@ -72,8 +72,6 @@ pub(crate) enum Setting {
     Time,
     /// The default retention of the policy.
     Retention,
-    /// Whether the policy copies to the vault tier.
-    VaultTier,
     /// How long the policy keeps the first backup of a period in the operational tier.
     Kept(Period),
     /// How long the policy keeps its copy in the vault tier.
@@ -100,7 +98,7 @@ impl Setting {
             Self::Schedule => "schedule",
             Self::Time => "time of day",
             Self::Retention => "retention",
-            Self::VaultTier | Self::Copied(Period::Day) => "vault tier retention",
+            Self::Copied(Period::Day) => "vault tier retention",
             Self::Kept(Period::Day) => "daily retention",
             Self::Kept(Period::Week) => "weekly retention",
             Self::Kept(Period::Month) => "monthly retention",
@@ -337,7 +335,7 @@ pub(crate) fn of_policy(target: &Target, own: &Facts) -> Vec<Difference> {
     };
     if !is_same {
         let live = live.unwrap_or(if own.copies_daily() { "in use" } else { UNUSED });
-        all.push(difference(Setting::VaultTier, live, wanted.unwrap_or(UNUSED)));
+        all.push(difference(Setting::Copied(Period::Day), live, wanted.unwrap_or(UNUSED)));
     }
     all.extend(periods::of_policy(target, own));
     all

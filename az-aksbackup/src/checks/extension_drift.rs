@@ -7,18 +7,22 @@ use std::fmt;
 use std::str::FromStr;
 
 use aksbackup_shared::command_line::{CommandLine, az};
-use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::fix;
 use aksbackup_shared::ids::{CpuAmount, MemoryAmount};
 use aksbackup_shared::schema::ExtensionTarget;
 
 use crate::arm::extensions::{Extension, Upgrades};
 use crate::checks::extension_settings::Settings;
 
+mod coherence;
+
+pub(crate) use coherence::coherent;
+
 const CPU_LIMIT: &str = "resources.limits.cpu";
 const CPU_REQUEST: &str = "resources.requests.cpu";
 const MEMORY_LIMIT: &str = "resources.limits.memory";
 const MEMORY_REQUEST: &str = "resources.requests.memory";
+/// The release train of an extension for which no one chose one.
+const STABLE: &str = "stable";
 /// What Azure has where it reports no setting.
 const UNSET: &str = "not set";
 
@@ -31,6 +35,8 @@ pub(crate) struct Difference {
     /// What Azure has; `None` where it reports none.
     live: Option<String>,
     wanted: String,
+    /// What is protected less with the target's value, in words.
+    pub(crate) reduces: Option<&'static str>,
 }
 
 impl Difference {
@@ -119,6 +125,7 @@ pub(crate) fn differences(target: &ExtensionTarget, own: &Extension) -> Vec<Diff
                 what,
                 live,
                 wanted,
+                reduces: None,
             });
         }
     }
@@ -132,11 +139,14 @@ pub(crate) fn differences(target: &ExtensionTarget, own: &Extension) -> Vec<Diff
             what: "automatic upgrades",
             live,
             wanted: on(wanted).to_owned(),
+            reduces: (!wanted).then_some("the extension no longer gets security updates and fixes automatically"),
         });
     }
     let differs = |live: Option<&String>, wanted: &String| live.is_none_or(|live| !live.eq_ignore_ascii_case(wanted));
+    // Without a train in its answer, Azure uses its default.
+    let train = live.train.or_else(|| Some(STABLE.to_owned()));
     for (key, what, live, wanted) in [
-        ("release_train", "release train", live.train, wanted.train),
+        ("release_train", "release train", train, wanted.train),
         ("version", "version", live.version, wanted.version),
     ] {
         if let Some(wanted) = wanted.filter(|wanted| differs(live.as_ref(), wanted)) {
@@ -145,6 +155,7 @@ pub(crate) fn differences(target: &ExtensionTarget, own: &Extension) -> Vec<Diff
                 what,
                 live,
                 wanted,
+                reduces: None,
             });
         }
     }
@@ -176,61 +187,6 @@ pub(crate) fn adopting(all: &[Difference], own: &Extension) -> CommandLine {
     az(words)
 }
 
-/// Checks that the settings go together: with one another, and with those of the extension that stay.
-///
-/// # Errors
-/// Exit 2: both keys, and why they don't.
-pub(crate) fn coherent(target: &ExtensionTarget, own: Option<&Extension>) -> Outcome<()> {
-    let no_upgrades = target.version.is_some() || target.auto_upgrade == Some(false);
-    if target.version.is_some() && target.auto_upgrade == Some(true) {
-        return Failure::usage("extension.version and extension.auto_upgrade contradict each other")
-            .because("an extension that stays at a version isn't upgraded automatically")
-            .hint(fix![
-                "to upgrade it automatically, run: ",
-                az("init --set extension.version= --set extension.auto_upgrade=true")
-            ])
-            .err();
-    }
-    if no_upgrades && target.release_train.is_some() {
-        return Failure::usage("extension.release_train has no effect without automatic upgrades")
-            .because("Azure takes versions from a release train only for automatic upgrades")
-            .hint(fix![
-                "clear the release train: ",
-                az("init --set extension.release_train=")
-            ])
-            .err();
-    }
-    let amounts = amounts(target);
-    for (request, limit) in [(1, 0), (3, 2)] {
-        let effective = |at: usize| {
-            let (_, _, wire, wanted) = amounts.get(at)?;
-            let live = own
-                .map(|own| own.setting(wire).to_owned())
-                .filter(|live| !live.is_empty());
-            wanted.clone().or(live)
-        };
-        let (Some(least), Some(most)) = (effective(request), effective(limit)) else {
-            continue;
-        };
-        let Some((key, what, wire, _)) = amounts.get(request) else {
-            continue;
-        };
-        let limit = amounts.get(limit).map_or("", |(key, ..)| key);
-        if size(wire, &least) > size(wire, &most) {
-            return Failure::usage(format!("the {what} of the extension is higher than its limit"))
-                .because(format!("{what} {least}, limit {most}; Kubernetes rejects such pods"))
-                .hint(fix![
-                    "set both: ",
-                    az(format!(
-                        "init --set extension.{key}={most} --set extension.{limit}={most}"
-                    ))
-                ])
-                .err();
-        }
-    }
-    Ok(())
-}
-
 /// Takes the settings of an extension into the target: what a person set there, and what `base` has. Values that the file can't
 /// hold are left out.
 pub(crate) fn adopted(target: &mut ExtensionTarget, own: &Extension) {
@@ -246,117 +202,9 @@ pub(crate) fn adopted(target: &mut ExtensionTarget, own: &Extension) {
     target.version = live.version.filter(|_| pinned).and_then(|own| own.parse().ok());
     // Azure's defaults say nothing about anyone's wish.
     target.auto_upgrade = pinned.then_some(false);
-    let train = live.train.filter(|own| !pinned && !own.eq_ignore_ascii_case("stable"));
+    let train = live.train.filter(|own| !pinned && !own.eq_ignore_ascii_case(STABLE));
     target.release_train = train.and_then(|own| own.parse().ok());
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::steps::step04_extension::tests::extension;
-    use crate::target_ids::tests::example;
-
-    fn target(change: impl FnOnce(&mut ExtensionTarget)) -> ExtensionTarget {
-        let mut target = example().extension;
-        change(&mut target);
-        target
-    }
-
-    fn live(settings: &[(&str, &str)], change: impl FnOnce(&mut Value)) -> Extension {
-        extension(|body| {
-            for (key, value) in settings {
-                body["properties"]["configurationSettings"][*key] = json!(value);
-            }
-            change(&mut body["properties"]);
-        })
-    }
-
-    fn steps(target: &ExtensionTarget, own: &Extension) -> Vec<String> {
-        differences(target, own).iter().map(Difference::step).collect()
-    }
-
-    #[test]
-    fn a_target_without_settings_leaves_every_extension_as_it_is() {
-        let own = live(&[(MEMORY_LIMIT, "8Gi")], |own| {
-            own["autoUpgradeMinorVersion"] = json!(false);
-        });
-        assert_eq!(steps(&example().extension, &own), Vec::<String>::new());
-        assert!(resources(&example().extension).is_empty());
-    }
-
-    #[test]
-    fn amounts_are_compared_by_size() {
-        let wanted = target(|own| {
-            own.memory_limit = "4Gi".parse().ok();
-            own.cpu_limit = "1".parse().ok();
-        });
-        let same = live(&[(MEMORY_LIMIT, "4096Mi"), (CPU_LIMIT, "1000m")], |_| ());
-        assert_eq!(steps(&wanted, &same), Vec::<String>::new());
-        let less = live(&[(MEMORY_LIMIT, "1280Mi")], |_| ());
-        assert_eq!(
-            steps(&wanted, &less),
-            ["CPU limit: not set → 1", "memory limit: 1280Mi → 4Gi"]
-        );
-        assert_eq!(
-            adopting(&differences(&wanted, &less), &less),
-            az("init --set extension.cpu_limit= --set extension.memory_limit=1280Mi")
-        );
-    }
-
-    #[test]
-    fn a_version_ends_automatic_upgrades_and_the_way_back_is_printed() {
-        let wanted = target(|own| own.version = "1.2.3".parse().ok());
-        let automatic = live(&[], |own| own["autoUpgradeMinorVersion"] = json!(true));
-        let all = differences(&wanted, &automatic);
-        assert_eq!(
-            steps(&wanted, &automatic),
-            ["automatic upgrades: on → off", "version: 0.1.2 → 1.2.3"]
-        );
-        assert_eq!(
-            adopting(&all, &automatic),
-            az("init --set extension.version= --set extension.auto_upgrade=true")
-        );
-        let pinned = live(&[], |own| {
-            own["autoUpgradeMinorVersion"] = json!(false);
-            own["version"] = json!("1.2.3");
-        });
-        assert_eq!(steps(&wanted, &pinned), Vec::<String>::new());
-    }
-
-    #[test]
-    fn what_contradicts_itself_is_refused_with_both() {
-        let both = target(|own| {
-            own.version = "1.2.3".parse().ok();
-            own.auto_upgrade = Some(true);
-        });
-        assert!(coherent(&both, None).is_err());
-        let train = target(|own| {
-            own.auto_upgrade = Some(false);
-            own.release_train = "preview".parse().ok();
-        });
-        assert!(coherent(&train, None).is_err());
-        let request = target(|own| own.memory_request = "2Gi".parse().ok());
-        assert!(coherent(&request, None).is_ok());
-        let own = live(&[(MEMORY_LIMIT, "1280Mi")], |_| ());
-        let failure = coherent(&request, Some(&own)).unwrap_err();
-        assert!(failure.why[0].contains("memory request 2Gi, limit 1280Mi"), "{failure}");
-    }
-
-    #[test]
-    fn what_a_person_set_is_adopted_and_defaults_are_not() {
-        let mut target = target(|own| own.version = "9.9.9".parse().ok());
-        let plain = live(&[], |own| own["releaseTrain"] = json!("Stable"));
-        adopted(&mut target, &plain);
-        assert_eq!(target, example().extension);
-        let own = live(&[(MEMORY_LIMIT, "4Gi"), (CPU_REQUEST, "a lot")], |own| {
-            own["autoUpgradeMinorVersion"] = json!(false);
-            own["version"] = json!("1.2.3");
-        });
-        adopted(&mut target, &own);
-        assert_eq!(target.memory_limit.as_ref().unwrap().as_str(), "4Gi");
-        assert_eq!((target.cpu_request.clone(), target.auto_upgrade), (None, Some(false)));
-        assert_eq!(differences(&target, &own), Vec::new());
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ pub(crate) mod asked;
 pub(crate) mod before;
 pub(crate) mod cluster;
 pub(crate) mod cluster_support;
+pub(crate) mod content;
 pub(crate) mod credentials;
 pub(crate) mod culprits;
 pub(crate) mod drift;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::arm::backups::DATASOURCE_TYPE;
 
+pub(crate) mod limits;
 pub(crate) mod naming;
 pub(crate) mod retention;
 
@@ -63,7 +64,7 @@ impl Facts {
         let own = |kept: &&Kept| kept.rule.is_some() && !self.is_of_period(kept);
         let all = self.kept.iter().filter(own);
         let further = all.map(|kept| format!("{} ({})", kept.rule.as_deref().unwrap_or_default(), kept.period));
-        let starts = (self.starts > 1).then(|| format!("{} starts in each interval", self.starts));
+        let starts = (self.starts > 1).then(|| format!("{} start times", self.starts));
         further.chain(starts).collect()
     }
 

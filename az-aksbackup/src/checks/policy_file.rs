@@ -13,7 +13,7 @@ use aksbackup_shared::regular;
 use aksbackup_shared::schema::PolicyTarget;
 use serde_json::{Map, Value};
 
-use crate::checks::policy;
+use crate::checks::policy::{self, limits};
 
 /// The most bytes that a policy file has, as of the state file.
 pub(crate) const MOST_BYTES: u64 = 256 * 1024;
@@ -130,7 +130,7 @@ pub(crate) fn compared(target: &PolicyTarget, existing: &Value, asked: &Outcome<
 /// put where Azure looks for them.
 ///
 /// # Errors
-/// Exit 2: no JSON, or no policy for AKS.
+/// Exit 2: no JSON, no policy for AKS, or one that Azure Backup would refuse or ignore in part.
 pub(crate) fn parse(text: &str, name: &str) -> Outcome<Asked> {
     let unusable = |why: String| {
         Failure::usage(format!("cannot use policy file {name}"))
@@ -145,10 +145,12 @@ pub(crate) fn parse(text: &str, name: &str) -> Outcome<Asked> {
         Err(error) => return unusable(error.to_string()),
     };
     let mut left_out = Vec::new();
+    let mut root = "";
     if let Some(inner) = properties.get_mut("properties").map(Value::take) {
         let around = properties.as_object().into_iter().flat_map(Map::keys);
         left_out.extend(around.filter(|key| *key != "properties").cloned());
         properties = inner;
+        root = "properties.";
     }
     let rules = properties.get_mut("policyRules").and_then(Value::as_array_mut);
     for rule in rules.into_iter().flatten() {
@@ -156,10 +158,22 @@ pub(crate) fn parse(text: &str, name: &str) -> Outcome<Asked> {
     }
     left_out.sort();
     left_out.dedup();
-    match policy::facts(&properties, name) {
-        Ok(_) => Ok(Asked { properties, left_out }),
-        Err(failure) => unusable(failure.why.join("; ")),
+    if let Err(failure) = policy::facts(&properties, name) {
+        return unusable(failure.why.join("; "));
     }
+    let problems = limits::problems(&properties, root);
+    if problems.is_empty() {
+        return Ok(Asked { properties, left_out });
+    }
+    let failure = Failure::usage(format!("cannot use policy file {name}"));
+    problems
+        .into_iter()
+        .fold(failure, Failure::because)
+        .hint(fix![
+            "correct the file, then have it checked again: ",
+            az("init --policy-file").with(quoted(name))
+        ])
+        .err()
 }
 
 fn tidy(rule: &mut Value, left_out: &mut Vec<String>) {
@@ -199,10 +213,12 @@ mod tests {
     fn the_guide_s_file_is_taken_bare_or_wrapped_and_tagging_criteria_find_their_place() {
         let tag = json!([{ "criteria": null, "isDefault": true, "taggingPriority": 99,
             "tagInfo": { "eTag": null, "id": "Default_", "tagName": "Kept" } }]);
-        let mut rule = made(|_| ())["policyRules"][1].clone();
+        let [mut kept, mut rule] = [0, 1].map(|at| made(|_| ())["policyRules"][at].clone());
+        kept["name"] = json!("Kept");
         rule["trigger"].as_object_mut().unwrap().remove("taggingCriteria");
         rule["taggingCriteria"] = tag;
-        let bare = json!({ "objectType": "BackupPolicy", "datasourceTypes": [DATASOURCE_TYPE], "policyRules": [rule] });
+        let bare =
+            json!({ "objectType": "BackupPolicy", "datasourceTypes": [DATASOURCE_TYPE], "policyRules": [rule, kept] });
         let inner = ["tagInfo.eTag", "tagInfo.id"];
         for (file, left_out) in [
             (bare.clone(), inner.to_vec()),

@@ -55,9 +55,17 @@ fn settings(view: &View, vault: &Vault) -> Option<Check> {
         let check = Check::error(LINK, NAME, failure.what, Fix::joined(failure.hints));
         return Some(failure.why.into_iter().fold(check, Check::because));
     }
-    let all = vault_drift::differences(target, vault);
+    let ours = vault_drift::is_ours(&view.state);
+    let all = vault_drift::differences(target, vault, ours);
+    if let Some(unreported) = vault_drift::unreported(target, vault).filter(|_| all.is_empty()) {
+        return Some(Check::unknown(LINK, NAME, unreported));
+    }
     if all.is_empty() {
-        return Some(Check::ok(LINK, NAME, "match the target"));
+        let kept = vault_drift::kept(target, vault, ours);
+        return Some(match kept.is_empty() {
+            true => Check::ok(LINK, NAME, "match the target"),
+            false => Check::ok(LINK, NAME, kept.join("; ")),
+        });
     }
     let says: Vec<String> = all.iter().map(ToString::to_string).collect();
     Some(Check::error(

@@ -8,10 +8,12 @@ use std::fmt;
 use aksbackup_shared::command_line::{CommandLine, Fix, az};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
-use aksbackup_shared::schema::VaultTarget;
+use aksbackup_shared::ids::same;
+use aksbackup_shared::schema::{State, VaultTarget};
 use serde_json::{Value, json};
 
 use crate::arm::vaults::Vault;
+use crate::target_ids;
 
 const GEO: &str = "GeoRedundant";
 const LOCKED: &str = "the vault can never be unlocked, and its recovery points stay until they expire";
@@ -43,6 +45,11 @@ impl Difference {
         format!("{}: {} → {}", self.what, self.live, self.wanted)
     }
 
+    /// Returns whether the vault has more of a soft delete than the target asks for.
+    fn is_more(&self) -> bool {
+        ["soft_delete", "soft_delete_days"].contains(&self.key) && self.reduces.is_some()
+    }
+
     /// Returns whether Azure reports no value for it at all.
     pub(crate) fn is_unreported(&self) -> bool {
         self.live == UNREPORTED
@@ -58,8 +65,44 @@ impl fmt::Display for Difference {
 /// What Azure reports of a setting that no one has set.
 const UNREPORTED: &str = "not reported";
 
-/// Returns what differs between the target and a vault, whether Azure can change it or not.
-pub(crate) fn differences(target: &VaultTarget, own: &Vault) -> Vec<Difference> {
+/// Returns what differs between the target and a vault, whether Azure can change it or not. The file always has a soft delete: of a vault
+/// that isn't `ours`, more than that is left as it is ([`kept`]).
+pub(crate) fn differences(target: &VaultTarget, own: &Vault, ours: bool) -> Vec<Difference> {
+    let mut all = every(target, own);
+    all.retain(|own| ours || !own.is_more());
+    all
+}
+
+/// Returns what a vault of others has more of than the target asks for, in words.
+pub(crate) fn kept(target: &VaultTarget, own: &Vault, ours: bool) -> Vec<String> {
+    let all = every(target, own).into_iter().filter(|own| !ours && own.is_more());
+    let words = |own: Difference| {
+        let (what, live, wanted) = (own.what, own.live, own.wanted);
+        format!("{what} stays {live}: more than the target's {wanted}, in a vault that aksbackup didn't create")
+    };
+    all.map(words).collect()
+}
+
+/// Returns what the target asks for and Azure doesn't report, so that it can't be compared.
+pub(crate) fn unreported(target: &VaultTarget, own: &Vault) -> Option<String> {
+    let is_on = own.soft_delete().is_some_and(|own| !own.eq_ignore_ascii_case("Off"));
+    let is_wanted = !target.soft_delete.eq_ignore_ascii_case("Off");
+    (is_on && is_wanted && own.soft_delete_days().is_none()).then(|| {
+        format!(
+            "soft delete days: {UNREPORTED} by Azure (the target has {})",
+            target.soft_delete_days
+        )
+    })
+}
+
+/// Returns whether the state file says that this tool created the target's vault.
+pub(crate) fn is_ours(state: &State) -> bool {
+    let vault = state.target.as_ref().map(target_ids::vault);
+    let mut made = state.cloud.created.iter().chain(&state.cloud.intents);
+    vault.is_some_and(|vault| made.any(|own| same(&own.object, vault.as_str())))
+}
+
+fn every(target: &VaultTarget, own: &Vault) -> Vec<Difference> {
     let rows = [
         soft_delete(target, own),
         soft_delete_days(target, own),
@@ -110,17 +153,28 @@ fn soft_delete(target: &VaultTarget, own: &Vault) -> Option<Difference> {
     })
 }
 
+/// Azure doesn't have to report the days of a soft delete that is off: where it is enabled, they are sent with it.
 fn soft_delete_days(target: &VaultTarget, own: &Vault) -> Option<Difference> {
-    let (live, wanted) = (own.soft_delete_days()?, target.soft_delete_days);
-    if live == wanted || target.soft_delete.eq_ignore_ascii_case("Off") {
+    let (state, wanted) = (own.soft_delete()?, target.soft_delete_days);
+    let live = own.soft_delete_days();
+    let is_unknown = live.is_none() && !state.eq_ignore_ascii_case("Off");
+    if live == Some(wanted) || is_unknown || target.soft_delete.eq_ignore_ascii_case("Off") {
         return None;
     }
     let member = ["securitySettings", "softDeleteSettings", "retentionDurationInDays"];
-    let texts = (live.to_string(), wanted.to_string());
+    let text = live.map_or(UNREPORTED.to_owned(), |live| live.to_string());
+    let is_on = !state.eq_ignore_ascii_case("Off");
+    let less = live.filter(|live| is_on && wanted < *live);
     Some(Difference {
-        reduces: (wanted < live).then(|| format!("deleted backups are kept for {wanted} days instead of {live}")),
+        reduces: less.map(|live| format!("deleted backups are kept for {wanted} days instead of {live}")),
+        kept: live.unwrap_or(wanted).to_string(),
         value: json!(wanted),
-        ..difference("soft_delete_days", "soft delete days", (&texts.0, &texts.1), member)
+        ..difference(
+            "soft_delete_days",
+            "soft delete days",
+            (&text, &wanted.to_string()),
+            member,
+        )
     })
 }
 
@@ -264,6 +318,12 @@ pub(crate) fn coherent(target: &VaultTarget) -> Outcome<()> {
 pub(crate) fn adopting(all: &[Difference]) -> CommandLine {
     let words = all.iter().map(|own| format!(" --set vault.{}={}", own.key, own.kept));
     az(format!("init{}", words.collect::<String>()))
+}
+
+/// Returns what keeps the settings that protect more than the target asks for.
+pub(crate) fn keeping(all: &[Difference]) -> Option<Fix> {
+    let more: Vec<Difference> = all.iter().filter(|own| own.reduces.is_some()).cloned().collect();
+    (!more.is_empty()).then(|| fix!["to change the target to match the vault: ", adopting(&more)])
 }
 
 /// Takes the settings of a vault into the keys that the target has. The others stay away: the vault might belong to others.

@@ -7,6 +7,7 @@ use aksbackup_shared::schema::Target;
 
 use crate::arm::region;
 use crate::arm::vaults::Vault;
+use crate::checks::vault_drift;
 use crate::target_ids;
 
 /// What to do about a vault that can't be used.
@@ -41,7 +42,7 @@ pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
 }
 
 /// What proves both, with what of the vault is otherwise than a new one would be.
-pub(crate) fn evidence(target: &Target, vault: Option<&Vault>) -> String {
+pub(crate) fn evidence(target: &Target, vault: Option<&Vault>, ours: bool) -> String {
     let mut text = format!(
         "vault {}, policy {}",
         target_ids::vault(target).with_group(),
@@ -58,6 +59,9 @@ pub(crate) fn evidence(target: &Target, vault: Option<&Vault>) -> String {
             vault.redundancy().unwrap_or_default(),
             &target.vault.redundancy,
         );
+        for own in vault_drift::kept(&target.vault, vault, ours) {
+            text.push_str(&format!("; {own}"));
+        }
     }
     text
 }

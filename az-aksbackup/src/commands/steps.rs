@@ -9,7 +9,7 @@ use aksbackup_shared::runner::report::Report;
 use aksbackup_shared::runner::saved::{self, Basis};
 use aksbackup_shared::runner::session::{Consent, Session};
 use aksbackup_shared::runner::{Guided, conclude, plan, run};
-use aksbackup_shared::schema::CloudTables;
+use aksbackup_shared::schema::{CloudTables, State};
 use aksbackup_shared::state::OutFile;
 use aksbackup_shared::state::remembered::Remembered;
 use aksbackup_shared::status;
@@ -21,6 +21,7 @@ use crate::commands::{options, session};
 use crate::guide::{self, Wanted};
 use crate::platform::Azure;
 use crate::steps::confirm::{self, Confirm, REDUCED};
+use crate::steps::policy_names;
 use crate::target_ids;
 
 /// What has to be confirmed before a command changes anything.
@@ -150,11 +151,19 @@ pub(crate) async fn run_planned(
     }
     let reducing = words.trim_end_matches(REDUCED);
     session.reducing = Some(az(format!("{reducing}{REDUCED} --yes")).again());
-    session.consent = consent(cli, &words, &trust, &session).await?;
+    let of_file = session.state();
+    let renamed = match command {
+        "prepare" | "protect" | "up" => policy_names::settle(&session, &options::folder(cli)).await,
+        _ => None,
+    };
+    session.consent = consent(cli, &words, &trust, (&session, &of_file)).await?;
     let mut report = match dry_run {
         true => plan(&mut steps, &session).await,
         false => run(&mut steps, &session).await?,
     };
+    if let Some(renamed) = &renamed {
+        policy_names::keep(&session, renamed).await?;
+    }
     if let (Plan::Saved(path), Some(basis)) = (&plan_of, &basis) {
         save(&session, out(cli, path), basis, &report)?;
     }
@@ -213,11 +222,16 @@ fn save(session: &Session<Azure>, file: OutFile<'_>, basis: &Basis, report: &Rep
     Ok(())
 }
 
-/// What the person has to confirm, and whether they have.
+/// What the person has to confirm, and whether they have: what the file has, of which the policy's name alone can differ in this session.
 ///
 /// # Errors
 /// Exit 2: they name something else than the file.
-async fn consent(cli: &Cli, words: &str, trust: &Trust, session: &Session<Azure>) -> Outcome<Option<Consent>> {
+async fn consent(
+    cli: &Cli,
+    words: &str,
+    trust: &Trust,
+    (session, of_file): (&Session<Azure>, &State),
+) -> Outcome<Option<Consent>> {
     let state = session.state();
     let Some(confirm) = trust.confirm() else {
         return Ok(None);
@@ -228,7 +242,8 @@ async fn consent(cli: &Cli, words: &str, trust: &Trust, session: &Session<Azure>
     let named = confirm.with_identity(in_use, &target).confirms_by_flags(&target)?;
     let remembered = Remembered::of_user();
     let expected = cli.common.expect_digest.is_some();
-    let settled = named || (known && (expected || remembered.has(&target)));
+    let is_remembered = of_file.target.as_ref().is_some_and(|own| remembered.has(own));
+    let settled = named || (known && (expected || is_remembered));
     // Only who is asked is told the subscription's name: reading it costs a request.
     let name = match confirm.by_prompt {
         true => groups::subscription(&session.reader, &target.subscription)
@@ -245,7 +260,7 @@ async fn consent(cli: &Cli, words: &str, trust: &Trust, session: &Session<Azure>
         refusal: (!settled).then(|| Box::new(confirm::unconfirmed(words, trust.does(), &target))),
         keep: Box::new(move || {
             // A digest stands for this file once; it doesn't say that the user knows the resources.
-            if !(named || asked) {
+            if !(named || asked || is_remembered) {
                 return;
             }
             if let Err(error) = remembered.keep(&target) {

@@ -105,6 +105,7 @@ impl Change for InstanceAct {
                 Act::Suspend | Act::Stop => vec![format!("scheduled backups of cluster {cluster} stop")],
                 Act::Resume | Act::Undelete => Vec::new(),
             },
+            keeps: None,
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod jobs;
 mod missing_groups;
 mod old_policies;
 pub(crate) mod options;
+pub(crate) mod policy_names;
 pub(crate) mod registration;
 pub(crate) mod roles_seen;
 pub(crate) mod turns;

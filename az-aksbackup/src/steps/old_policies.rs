@@ -169,6 +169,7 @@ impl Removal {
             creates: None,
             warning: None,
             reduces: Vec::new(),
+            keeps: None,
         }
     }
 

@@ -134,6 +134,7 @@ impl Change for RestoreChange {
         match self {
             Self::Validate(own) => ChangeNote {
                 reduces: Vec::new(),
+                keeps: None,
                 summary: own.validation(),
                 right: Right::new(restores::VALIDATE, &own.vault),
                 creates: None,
@@ -141,6 +142,7 @@ impl Change for RestoreChange {
             },
             Self::Restore(own) => ChangeNote {
                 reduces: Vec::new(),
+                keeps: None,
                 summary: own.summary.clone(),
                 right: Right::new(restores::RESTORE, &own.vault),
                 creates: Some(own.intent.clone()),

@@ -75,6 +75,7 @@ impl Change for PrerequisiteChange {
                 subscription,
             } => ChangeNote {
                 reduces: Vec::new(),
+                keeps: None,
                 summary: format!("register resource provider {namespace} in subscription {subscription}"),
                 right: Right::new(
                     format!("{namespace}/register/action"),
@@ -99,6 +100,7 @@ impl Change for PrerequisiteChange {
                 };
                 ChangeNote {
                     reduces: Vec::new(),
+                    keeps: None,
                     summary: format!("enable {} on cluster {}", flags.join(" and "), cluster.with_group()),
                     right: Right::new("Microsoft.ContainerService/managedClusters/write", cluster),
                     creates: None,

@@ -125,6 +125,7 @@ impl Change for StorageChange {
         };
         ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary,
             right: Right::new(action, scope),
             creates: Some(creates.to_string()),

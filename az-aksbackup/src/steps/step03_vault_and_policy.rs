@@ -23,6 +23,7 @@ use crate::checks::vault_drift;
 use crate::checks::vault_rules;
 use crate::platform::{self, Azure};
 use crate::steps::options::PrepareOptions;
+use crate::steps::policy_names;
 use crate::steps::registration;
 use crate::steps::turns;
 use crate::target_ids;
@@ -55,6 +56,8 @@ pub(crate) struct Seen {
     target: Target,
     group: Sight<Group>,
     vault: Option<Vault>,
+    /// Whether this tool created it.
+    ours: bool,
     /// The Resource Guard of the vault, where the vault is to protect less.
     guard: Option<Guard>,
     /// The policy that exists.
@@ -63,6 +66,8 @@ pub(crate) struct Seen {
     remark: Option<String>,
     /// One that does not exist yet.
     new_policy: Option<Asked>,
+    /// The policy that it is created instead of, and what differs.
+    instead: Option<(String, Vec<String>)>,
 }
 
 impl Step for VaultAndPolicy {
@@ -101,9 +106,16 @@ impl Step for VaultAndPolicy {
             None => (None, Some(asked?)),
         };
         let policy = policy.map(|own| policy::facts(&own, policy_id.name())).transpose()?;
+        let instead = match &new_policy {
+            Some(asked) => policy_names::replaced(reader, state, asked).await,
+            None => None,
+        };
+        let ours = vault_drift::is_ours(state);
         Ok(Seen {
+            instead,
+            ours,
             group: Sight::of(group)?,
-            guard: settings::guard(reader, &target, vault.as_ref()).await?,
+            guard: settings::guard(reader, &target, (vault.as_ref(), ours)).await?,
             vault,
             policy,
             remark,
@@ -233,7 +245,7 @@ impl Step for VaultAndPolicy {
 
 /// Vault and policy are there. Azure doesn't let the rules of a policy for AKS change, so that other rules are told.
 fn finished(seen: &Seen) -> Decision<VaultChange> {
-    let evidence = vault_rules::evidence(&seen.target, seen.vault.as_ref());
+    let evidence = vault_rules::evidence(&seen.target, seen.vault.as_ref(), seen.ours);
     let differing = seen.policy.iter().flat_map(|own| drift::of_policy(&seen.target, own));
     let mut differences: Vec<String> = differing
         .map(|own| own.to_string())
@@ -246,7 +258,7 @@ fn finished(seen: &Seen) -> Decision<VaultChange> {
     // What is left of the vault's is what Azure can't change.
     let vault = seen.vault.as_ref();
     let vault = vault
-        .map(|own| vault_drift::differences(&seen.target.vault, own))
+        .map(|own| vault_drift::differences(&seen.target.vault, own, seen.ours))
         .unwrap_or_default();
     if !vault.is_empty() {
         differences.extend(vault.iter().map(ToString::to_string));
@@ -312,6 +324,7 @@ fn changes(seen: &Seen) -> Vec<VaultChange> {
             policy: target_ids::policy(target),
             vault,
             asked,
+            instead: seen.instead.clone(),
             group,
         });
     }

@@ -69,6 +69,8 @@ pub(crate) enum ExtensionChange {
         settings: Settings,
         upgrades: Upgrades,
         steps: Vec<String>,
+        /// What is protected less afterwards, and what keeps that.
+        reduces: Option<(&'static str, Fix)>,
     },
     /// Its settings once more, because of `why`: the cluster's agent installs them again.
     Repair {
@@ -118,8 +120,13 @@ impl Change for ExtensionChange {
             "Microsoft.KubernetesConfiguration/extensions/write",
             cluster_of(self.extension()),
         );
+        let reduces = match self {
+            Self::Configure { reduces, .. } => reduces.as_ref(),
+            Self::Install { .. } | Self::Rekey { .. } | Self::Repair { .. } => None,
+        };
         ChangeNote {
-            reduces: Vec::new(),
+            reduces: reduces.map(|(what, _)| (*what).to_owned()).into_iter().collect(),
+            keeps: reduces.map(|(_, keep)| keep.clone()),
             summary,
             right,
             creates,
@@ -276,6 +283,7 @@ impl Step for BackupExtension {
         // Nobody has looked yet: one that somebody else installed is taken.
         let unless_there = |change: &ExtensionChange| ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary: format!("{} (skipped if it is already installed)", change.note().summary),
             ..change.note()
         };
@@ -298,6 +306,10 @@ fn configured(seen: &Seen, own: &Extension, endpoint: &str) -> Outcome<Decision<
     if seen.written {
         return not_made(target, own, &differences).err();
     }
+    let reduces = differences.iter().find_map(|own| own.reduces).map(|what| {
+        let keep = extension_drift::adopting(&differences, own);
+        (what, fix!["to change the target to match the extension: ", keep])
+    });
     let mut steps: Vec<String> = differences.iter().map(Difference::step).collect();
     if !settings.is_empty() {
         steps.push("access: account keys → Microsoft Entra ID".to_owned());
@@ -308,6 +320,7 @@ fn configured(seen: &Seen, own: &Extension, endpoint: &str) -> Outcome<Decision<
         settings,
         upgrades: extension_drift::upgrades(&target.extension),
         steps,
+        reduces,
     }]))
 }
 

@@ -77,6 +77,7 @@ impl Change for CredentialChange {
         });
         ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary: format!("{verb} federated credential {} for {}", self.name, self.subject),
             right: Right::new(format!("{ACTION}/write"), &self.identity),
             creates,
@@ -226,6 +227,7 @@ impl Step for FederatedCredentials {
         let wishes = subjects::wanted(state, &self.options.subjects).map(|own| own.wishes);
         let note = |wish: Wish| ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary: format!("create federated credential {} for {}", wish.name, wish.subject),
             right: Right::new(
                 format!("{ACTION}/write"),

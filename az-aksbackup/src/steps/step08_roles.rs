@@ -70,6 +70,7 @@ impl Change for Assign {
         } = &self.need;
         ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary: format!(
                 "assign {} to {} (principal {principal}) on {}",
                 role.name,
@@ -237,6 +238,7 @@ impl Step for Roles {
         let vault_tier = target.policy.uses_vault_tier();
         let note = |row: Row| ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary: format!(
                 "assign {} to {} on {}",
                 row.role.name,

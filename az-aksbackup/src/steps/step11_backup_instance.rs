@@ -21,6 +21,7 @@ use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
+use crate::checks::content;
 use crate::checks::drift;
 use crate::checks::filters;
 use crate::checks::instance_body;
@@ -102,6 +103,7 @@ impl Change for InstanceChange {
         match self {
             Self::Validate { target, .. } => ChangeNote {
                 reduces: Vec::new(),
+                keeps: None,
                 summary: format!(
                     "have vault {} validate the backup of cluster {}",
                     target_ids::vault(target).with_group(),
@@ -116,6 +118,7 @@ impl Change for InstanceChange {
             },
             Self::Protect { target, instance } => ChangeNote {
                 reduces: Vec::new(),
+                keeps: None,
                 summary: format!(
                     "protect cluster {} with backup instance {} in vault {} and policy {}",
                     target.cluster.with_group(),
@@ -128,7 +131,10 @@ impl Change for InstanceChange {
                     vault(target),
                 ),
                 creates: Some(instance.to_string()),
-                warning: None,
+                warning: joined([
+                    content::of_secrets(&target.instance),
+                    content::of_files(&target.instance),
+                ]),
             },
             Self::Update(update) => update.note(),
             Self::Remove(removal, target) => removal.note(target),
@@ -283,6 +289,12 @@ impl Seen {
             policies.forget(&self.target, tables);
         }
     }
+}
+
+/// What is to be said of a change, in one text.
+fn joined<const N: usize>(all: [Option<String>; N]) -> Option<String> {
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// Whether Azure is done with an instance, so that it can be changed.

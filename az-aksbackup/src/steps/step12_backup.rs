@@ -98,6 +98,7 @@ impl Change for StartBackup {
     fn note(&self) -> ChangeNote {
         ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary: format!(
                 "start an on-demand backup of {} (rule {}, retention tag {})",
                 self.instance.name(),

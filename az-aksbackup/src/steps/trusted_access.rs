@@ -44,6 +44,7 @@ impl Change for Bind {
     fn note(&self) -> ChangeNote {
         ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary: format!(
                 "grant Backup vault {} access to cluster {} with Trusted Access role binding {}",
                 self.vault.with_group(),

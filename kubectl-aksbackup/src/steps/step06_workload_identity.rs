@@ -69,6 +69,7 @@ impl Change for Annotate {
         });
         ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary: format!("annotate service account {} with client ID {client_id}", account.name),
             right: Right::new("patch serviceaccounts", format!("namespace {}", self.namespace)),
             creates: None,

@@ -78,6 +78,7 @@ impl Change for TakeBack {
         };
         ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary,
             right: Right::new(action, format!("namespace {namespace}")),
             creates: None,

@@ -14,7 +14,8 @@ use crate::ids::names::{InvalidId, ResourceGroupName, SubscriptionId, alphanumer
 #[serde(try_from = "String", into = "String")]
 pub struct ResourceId(String);
 
-const RESOURCE_RULE: &str = "expected /subscriptions/GUID/resourceGroups/NAME, optionally with /providers/NAMESPACE/TYPE/NAME and child resources";
+const RESOURCE_RULE: &str =
+    "/subscriptions/GUID/resourceGroups/NAME, optionally with /providers/NAMESPACE/TYPE/NAME and child resources";
 
 impl ResourceId {
     /// The id of a resource group.

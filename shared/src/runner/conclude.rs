@@ -231,6 +231,7 @@ mod tests {
     fn note() -> ChangeNote {
         ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary: "create x".into(),
             right: Right::new("a", "b"),
             creates: None,

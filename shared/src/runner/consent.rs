@@ -1,5 +1,6 @@
 //! What the person agrees to before anything is changed: the plan, what gets access, and apart from both what reduces protection.
 
+use crate::command_line::Fix;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
@@ -18,6 +19,7 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
     let plan = seen.plan(console, console.is_verbose());
     let pending = seen.pending();
     let reduced: Vec<&String> = pending.iter().flat_map(|(_, note)| &note.reduces).collect();
+    let keeps: Vec<&Fix> = pending.iter().filter_map(|(_, note)| note.keeps.as_ref()).collect();
     let only_reduced = !pending.is_empty() && pending.iter().all(|(_, note)| !note.reduces.is_empty());
     if plan.is_empty() && refusal(session).is_none() {
         session.agreed.set(session.yes);
@@ -33,7 +35,7 @@ pub(super) fn agree<P: Platform>(seen: &Report, steps: &mut [Box<dyn Guided<P>>]
     unconfirmed(session)?;
     let by_answer = !session.yes && console.can_ask();
     if !reduced.is_empty() && !session.reduce_protection && !by_answer {
-        return unagreed(reduced.iter().map(|own| own.as_str()), session).err();
+        return unagreed(reduced.iter().map(|own| own.as_str()), &keeps, session).err();
     }
     if !session.yes {
         show_resources(session);
@@ -102,10 +104,12 @@ fn answer(agreed: bool) -> Outcome<()> {
     }
 }
 
-fn unagreed<'a, P: Platform>(reduced: impl Iterator<Item = &'a str>, session: &Session<P>) -> Failure {
+/// What keeps the protection comes first.
+fn unagreed<'a, P: Platform>(reduced: impl Iterator<Item = &'a str>, keeps: &[&Fix], session: &Session<P>) -> Failure {
     let failure =
         Failure::usage("no one confirmed that the cluster's protection is reduced, and --yes doesn't confirm it");
     let failure = reduced.fold(failure, Failure::because);
+    let failure = keeps.iter().fold(failure, |failure, own| failure.hint((*own).clone()));
     match &session.reducing {
         Some(command) => failure.hint(fix!["check that this is what you want, then run: ", command.clone()]),
         None => failure.hint("check that this is what you want, then add: --reduce-protection"),
@@ -134,8 +138,9 @@ pub(super) fn must_be_agreed<C: Change, P: Platform>(changes: &[C], session: &Se
     let mut new = reduced
         .filter(|own| !session.reduce_protection && !agreed.contains(own))
         .peekable();
+    let keeps: Vec<&Fix> = notes.iter().filter_map(|note| note.keeps.as_ref()).collect();
     match new.peek().is_some() {
-        true => unagreed(new.map(String::as_str), session).err(),
+        true => unagreed(new.map(String::as_str), &keeps, session).err(),
         false => Ok(()),
     }
 }

@@ -157,6 +157,7 @@ mod tests {
             creates: None,
             warning: None,
             reduces: Vec::new(),
+            keeps: None,
         };
         let done = |evidence: &str| Ending::Done {
             evidence: evidence.to_owned(),

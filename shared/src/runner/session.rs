@@ -12,7 +12,7 @@ use crate::guide::StepName;
 use crate::pace::Pace;
 use crate::runner::prospects::Prospects;
 use crate::runner::report::Report;
-use crate::schema::State;
+use crate::schema::{State, Target};
 use crate::state::ownership::part::Part as _;
 use crate::state::store::Store;
 use crate::step::{Local, Platform, Wait};
@@ -103,6 +103,13 @@ impl<P: Platform> Session<P> {
     #[must_use]
     pub fn state(&self) -> State {
         self.state.borrow().clone()
+    }
+
+    /// Changes what is wanted, for this session alone: the file keeps what it has.
+    pub fn retarget(&self, change: impl FnOnce(&mut Target)) {
+        if let Some(target) = &mut self.state.borrow_mut().target {
+            change(target);
+        }
     }
 
     /// Changes what is known, and the file with it unless this session only reads. Returns whether the file was written.

@@ -190,23 +190,19 @@ pub fn is_known(key: &str) -> bool {
     key == WRITTEN || within(key, WRITTEN) || SETTINGS.iter().any(|own| own.key == key || within(own.key, key))
 }
 
-/// Returns the key that was meant by one that doesn't exist: of the same last word, else with the longest common beginning.
+/// Returns the key that was meant by one that doesn't exist: of the same last word, else with the longest common beginning, if they have at
+/// least three letters in common.
 #[must_use]
-pub fn nearest(key: &str) -> &'static str {
+pub fn nearest(key: &str) -> Option<&'static str> {
     let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
-    let differing = |own: &&Setting| {
-        let common = own
-            .key
-            .chars()
-            .zip(key.chars())
-            .take_while(|(own, key)| own == key)
-            .count();
-        own.key.chars().count().max(key.chars().count()) - common
+    let common = |own: &Setting| {
+        let pairs = own.key.chars().zip(key.chars());
+        pairs.take_while(|(own, key)| own == key).count()
     };
+    let differing = |own: &&Setting| own.key.chars().count().max(key.chars().count()) - common(own);
     let same_end = SETTINGS.iter().find(|own| last(own.key) == last(key));
-    same_end
-        .or_else(|| SETTINGS.iter().min_by_key(differing))
-        .map_or("", |own| own.key)
+    let alike = SETTINGS.iter().filter(|own| common(own) >= 3).min_by_key(differing);
+    same_end.or(alike).map(|own| own.key)
 }
 
 /// The note of who wrote `[target]`.
@@ -216,9 +212,17 @@ const WRITTEN: &str = "written";
 mod tests {
     use serde_json::Value;
 
-    use super::SETTINGS;
+    use super::{SETTINGS, nearest};
     use crate::json_schema::of;
     use crate::schema::Target;
+
+    /// Fails before: every key that resembles none was taken for `cloud`.
+    #[test]
+    fn a_key_is_suggested_only_if_it_resembles_what_was_typed() {
+        assert_eq!(nearest("vault.soft_delet"), Some("vault.soft_delete"));
+        assert_eq!(nearest("retention"), Some("policy.retention"));
+        assert_eq!(nearest("backup_window"), None);
+    }
 
     fn keys(schema: &Value, root: &Value, prefix: &str, all: &mut Vec<String>) {
         let schema = match schema.get("$ref").and_then(Value::as_str) {

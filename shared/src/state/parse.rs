@@ -70,10 +70,10 @@ pub(super) fn settings(path: &Path, text: &str) -> Outcome<()> {
     let key = setting(&place.key).unwrap_or_default();
     at(path, "cannot use", &place)
         .because("[target] doesn't support this key, so it would be ignored")
-        .hint(format!(
-            "write {} if you meant that key; otherwise remove it",
-            nearest(&key)
-        ))
+        .hint(match nearest(&key) {
+            Some(own) => format!("write {own} if you meant that key; otherwise remove it"),
+            None => "omit the key: no key of [target] resembles it".to_owned(),
+        })
         .hint("if a newer version of aksbackup wrote the key, install that version")
         .err()
 }

@@ -289,6 +289,14 @@ impl Store<CloudTables> {
         self.write(|state| state.target = Some(target)).await
     }
 
+    /// Changes what is wanted, where there is something, as [`Store::update`] does the program's tables.
+    ///
+    /// # Errors
+    /// As [`Store::update`].
+    pub async fn amend(&self, change: impl Fn(&mut Target)) -> Outcome<(State, bool)> {
+        self.write(|state| state.target.iter_mut().for_each(&change)).await
+    }
+
     /// Writes a new file with what is wanted; one that exists is left as it is. Returns whether it was written.
     ///
     /// # Errors

@@ -1,27 +1,9 @@
 //! What is there is compared with what the target says, whichever of them was changed.
 
 use aksbackup_shared::exit::Exit;
-use aksbackup_tests::harness::{INIT, Stage};
+use aksbackup_tests::harness::Stage;
 
 use super::changes::protected;
-
-#[test]
-fn a_policy_of_the_same_name_with_other_rules_is_never_nothing_to_do() {
-    let stage = Stage::with(&["vault_by_hand=true"]).unwrap();
-    let own = ["--vault", "bv-by-hand", "--policy", "by-hand", "--schedule", "4h"];
-    stage.az("platform", &[&INIT[..], &own[..]].concat()).ok();
-    stage
-        .az("platform", &["prepare", "--yes"])
-        .ends(Exit::Pending.code())
-        .says("schedule: P1W (the target has PT4H)");
-    stage
-        .az("platform", &["prepare", "--dry-run"])
-        .ends(Exit::Pending.code());
-    stage.az("platform", &["status", "--check"]).ends(Exit::Pending.code());
-    stage
-        .az("platform", &["verify"])
-        .says("schedule: P1W (the target has PT4H)");
-}
 
 #[test]
 fn a_lost_file_is_made_again_with_what_is_backed_up_and_a_flag_wins() {

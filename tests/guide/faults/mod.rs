@@ -9,6 +9,7 @@ mod cloud_health;
 mod cloud_texts;
 mod cluster_change;
 mod drift;
+mod edited_policy;
 mod errors;
 mod extension_states;
 mod hostile_answers;

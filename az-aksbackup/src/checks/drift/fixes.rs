@@ -8,14 +8,19 @@ use super::{Difference, Setting};
 use crate::checks::policy::Facts;
 use crate::checks::policy::retention::{self, Period};
 
+/// Returns what keeps the settings that an instance has.
+pub(crate) fn adopting() -> Fix {
+    fix![
+        "to change the target to match the backup instance: ",
+        az("init --from-azure")
+    ]
+}
+
 /// Returns what to do about an instance that differs from the target. Where the target protects less, what Azure has is kept first.
 pub(crate) fn hints(all: &[Difference]) -> Vec<Fix> {
     let reduces = all.iter().any(|own| own.reduces.is_some());
     let changeable = all.iter().any(|own| !own.is_left());
-    let adopt = fix![
-        "to change the target to match the backup instance: ",
-        az("init --from-azure")
-    ];
+    let adopt = adopting();
     let change = match reduces {
         false => fix!["to change the backup instance to match the target: ", az("protect")],
         true => fix![
@@ -51,12 +56,11 @@ pub(crate) fn policy_hints(target: &Target, live: Option<&Facts>) -> Vec<Fix> {
     });
     let other = fix![
         format!(
-            "the rules of a policy for AKS can't be changed; to use the target's rules, choose another name than \
-             {name}: "
+            "the rules of policy {name} can't be changed; to use the target's rules, in a policy with another name: "
         ),
-        az("init --policy NAME"),
+        az("prepare"),
         ", then: ",
-        az("prepare")
+        az("protect")
     ];
     adopt.into_iter().chain([other]).collect()
 }

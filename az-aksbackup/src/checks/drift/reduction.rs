@@ -219,7 +219,7 @@ mod tests {
         let less = of_policies(&weekly, &facts("P1D", "P7D", None));
         assert_eq!(less[0], "new backups of rule Weekly are kept for P7D instead of P12M");
         assert_eq!(less.len(), 2);
-        assert_eq!(weekly.further_rules(), ["Weekly (P12M)", "2 starts in each interval"]);
+        assert_eq!(weekly.further_rules(), ["Weekly (P12M)", "2 start times"]);
         assert_eq!(hours("PT12H"), Some(12));
         assert_eq!(hours("P2W"), Some(336));
         assert_eq!(hours("P1DT2H"), None);

@@ -1,6 +1,7 @@
 //! The default name of a policy: by its rules, since Azure doesn't let a policy for AKS be changed.
 
 use aksbackup_shared::digest::Digest;
+use aksbackup_shared::ids::PolicyName;
 use aksbackup_shared::schema::PolicyTarget;
 use serde_json::Value;
 
@@ -34,6 +35,25 @@ pub(crate) fn of_rules(own: &PolicyTarget) -> String {
     format!("aks-{interval}-{}{further}", short(&own.retention))
 }
 
+/// Whether the target's name has the form of one that this tool derives, of other rules than the target's: a policy with it would be taken for
+/// what it isn't.
+pub(crate) fn is_of_others(own: &PolicyTarget) -> bool {
+    let is_amount = |word: &str| {
+        let number = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        word.len() == number.len() + 1 && !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit())
+    };
+    let name = own.name.as_str();
+    let derived = of_rules(own);
+    let is_own = name
+        .strip_prefix(&derived)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let mut words = name.split('-');
+    let is_form = words.next() == Some("aks")
+        && words.next().is_some_and(|word| word == "daily" || is_amount(word))
+        && words.next().is_some_and(is_amount);
+    own.file.is_none() && is_form && !is_own
+}
+
 /// An ISO 8601 duration within a name, such as `7d`.
 fn short(iso: &str) -> String {
     iso.trim_start_matches('P').trim_start_matches('T').to_ascii_lowercase()
@@ -46,6 +66,20 @@ fn of_file(digest: Option<&Digest>) -> String {
     format!("aks-own-{}", hex.get(..8).unwrap_or_default())
         .trim_end_matches('-')
         .to_owned()
+}
+
+/// Returns the names under which the vault can have the rules of the target, in the order in which they are tried: the target's own, the one
+/// that stands for the rules, and one with a digest of them, in case another policy has that name.
+pub(crate) fn candidates(own: &PolicyTarget, asked: &Value) -> Vec<PolicyName> {
+    let derived = of_rules(own);
+    let digest = Digest::of_bytes(asked.to_string().as_bytes()).to_string();
+    let hex = digest.rsplit(':').next().unwrap_or_default();
+    let apart = format!("{derived}-{}", hex.get(..8).unwrap_or_default());
+    let mut all = vec![own.name.clone()];
+    for name in [derived, apart] {
+        all.extend(name.parse().ok().filter(|name| !all.contains(name)));
+    }
+    all
 }
 
 /// Whether a live policy is exactly what this tool creates under this name, which it derives of the rules.
@@ -79,7 +113,6 @@ fn tidied(live: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use aksbackup_shared::ids::PolicyName;
     use serde_json::json;
 
     use super::*;
@@ -106,6 +139,37 @@ mod tests {
         assert!(all.parse::<PolicyName>().is_ok(), "{all}");
         policy.file = Some("own.json".into());
         assert_eq!(of_rules(&policy), "aks-own");
+    }
+
+    #[test]
+    fn a_name_that_stands_for_other_rules_is_recognized() {
+        let mut policy = crate::target_ids::tests::example().policy;
+        for (name, expected) in [
+            ("aks-daily-7d", false),
+            ("aks-daily-7d-1a2b3c4d", false),
+            ("aks-daily-30d", true),
+            ("aks-4h-7d", true),
+            ("aks-daily", false),
+            ("aks-gold-7d", false),
+            ("policy-aks", false),
+        ] {
+            policy.name = name.parse().unwrap();
+            assert_eq!(is_of_others(&policy), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_rules_have_another_name_and_one_that_is_in_use_gets_a_digest() {
+        let mut policy = crate::target_ids::tests::example().policy;
+        policy.name = "gold".parse().unwrap();
+        let asked = made(|_| ());
+        let names = candidates(&policy, &asked);
+        assert_eq!((names[0].as_str(), names[1].as_str()), ("gold", "aks-daily-7d"));
+        assert!(names[2].as_str().starts_with("aks-daily-7d-"), "{names:?}");
+        policy.name = "aks-daily-7d".parse().unwrap();
+        assert_eq!(candidates(&policy, &asked), names[1..]);
+        let other = made(|own| own.yearly_retention = Some("P360D".into()));
+        assert_ne!(candidates(&policy, &other)[1], names[2], "by the content");
     }
 
     #[test]

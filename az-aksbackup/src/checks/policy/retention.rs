@@ -11,6 +11,7 @@ use aksbackup_shared::fix;
 use aksbackup_shared::schema::PolicyTarget;
 use serde_json::{Value, json};
 
+use super::limits::{self, MOST_DAYS};
 use super::{text, texts};
 
 /// A period whose first backup can have a rule of its own.
@@ -226,9 +227,6 @@ fn rule(own: &Value) -> Rule {
     }
 }
 
-/// The longest time that the operational tier keeps a backup, in days.
-const MOST_DAYS: u64 = 360;
-
 /// Checks rules before a policy is created with them.
 ///
 /// # Errors
@@ -254,6 +252,7 @@ pub(super) fn usable(target: &PolicyTarget) -> Outcome<()> {
         };
         match (&rule.vault, &least.1) {
             (Some(kept), shorter) => {
+                within_years(kept, vault_key)?;
                 shorter
                     .iter()
                     .try_for_each(|shorter| longer(kept, shorter, period, vault_key))?;
@@ -276,18 +275,26 @@ struct Shorter {
 }
 
 fn within_days(kept: &str, key: &str) -> Outcome<()> {
-    match hours(kept) {
-        Some(hours) if (24..=24 * MOST_DAYS).contains(&hours) => Ok(()),
-        _ => Failure::usage(format!("{key} {kept} isn't valid"))
-            .because(format!(
-                "Azure Backup keeps backups of AKS clusters in the operational tier for 1 to {MOST_DAYS} days"
-            ))
+    match limits::operational(kept) {
+        None => Ok(()),
+        Some(why) => Failure::usage(format!("{key} {kept} isn't valid"))
+            .because(why)
             .hint(fix![
                 "use at most 360 days, and copy backups to the vault tier to keep them longer: ",
                 az(format!(
                     "init --set {key}={MOST_DAYS}d --set policy.vault_tier_retention=PERIOD"
                 ))
             ])
+            .err(),
+    }
+}
+
+fn within_years(kept: &str, key: &str) -> Outcome<()> {
+    match limits::in_vault(kept) {
+        None => Ok(()),
+        Some(why) => Failure::usage(format!("{key} {kept} isn't valid"))
+            .because(why)
+            .hint(fix!["for example: ", az(format!("init --set {key}=90d"))])
             .err(),
     }
 }

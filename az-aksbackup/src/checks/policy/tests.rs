@@ -86,7 +86,7 @@ fn rules_that_no_key_stands_for_are_further_rules() {
         let all = own["schedule"]["repeatingTimeIntervals"].as_array_mut().unwrap();
         all.push(json!("R/2024-01-01T18:00:00+00:00/P1D"));
     };
-    assert_eq!(weekly(&second), ["2 starts in each interval"]);
+    assert_eq!(weekly(&second), ["2 start times"]);
     // Azure would apply the daily rule before the weekly one.
     let mut live =
         made(|target| (target.daily_retention, target.weekly_retention) = (Some("P8D".into()), Some("P8W".into())));

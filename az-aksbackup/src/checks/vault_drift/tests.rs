@@ -33,7 +33,7 @@ fn steps(target: &VaultTarget, own: &Vault) -> Vec<String> {
         .flatten()
         .collect::<String>()
     };
-    let all = differences(target, own);
+    let all = differences(target, own, true);
     all.iter().map(|own| format!("{}{}", own.step(), marks(own))).collect()
 }
 
@@ -69,6 +69,52 @@ fn what_reduces_lasts_or_is_refused_is_marked() {
         steps(&example().vault, &soft("On", 30.0)),
         ["soft delete days: 30 → 14 -"]
     );
+}
+
+/// Fails before: without days in Azure's answer, soft delete was enabled without them, and the vault counted as one that matches.
+#[test]
+fn soft_delete_is_enabled_with_its_days_and_days_that_are_not_reported_are_not_equal() {
+    let soft = |settings: Value| plain(|own| own["securitySettings"]["softDeleteSettings"] = settings);
+    let more = target(|own| own.soft_delete_days = 30);
+    let off = soft(json!({ "state": "Off" }));
+    let all = differences(&more, &off, true);
+    assert_eq!(
+        steps(&more, &off),
+        ["soft delete: Off → On", "soft delete days: not reported → 30"]
+    );
+    assert_eq!(
+        properties(&json!({}), &all)["securitySettings"]["softDeleteSettings"],
+        json!({ "state": "On", "retentionDurationInDays": 30 })
+    );
+    // Fewer days than those of a soft delete that is off reduce nothing.
+    let longer = soft(json!({ "state": "Off", "retentionDurationInDays": 60 }));
+    assert_eq!(
+        steps(&more, &longer),
+        ["soft delete: Off → On", "soft delete days: 60 → 30"]
+    );
+    let on = soft(json!({ "state": "On" }));
+    assert_eq!(steps(&more, &on), Vec::<String>::new());
+    assert_eq!(
+        unreported(&more, &on).unwrap(),
+        "soft delete days: not reported by Azure (the target has 30)"
+    );
+    assert_eq!(unreported(&more, &plain(|_| ())), None);
+}
+
+/// Fails before: a vault of others whose owner keeps deleted backups longer made `prepare --yes` fail.
+#[test]
+fn the_longer_soft_delete_of_a_vault_of_others_is_kept() {
+    let longer = plain(|own| own["securitySettings"]["softDeleteSettings"]["retentionDurationInDays"] = json!(60));
+    assert_eq!(differences(&example().vault, &longer, false), []);
+    assert_eq!(differences(&example().vault, &longer, true).len(), 1);
+    let words = kept(&example().vault, &longer, false);
+    assert!(
+        words[0].starts_with("soft delete days stays 60: more than the target's 14"),
+        "{words:?}"
+    );
+    assert_eq!(kept(&example().vault, &longer, true), Vec::<String>::new());
+    let more = target(|own| own.soft_delete_days = 90);
+    assert_eq!(differences(&more, &longer, false).len(), 1, "the file asks for more");
 }
 
 #[test]
@@ -122,7 +168,7 @@ fn a_group_is_sent_with_what_is_in_it_and_no_other_group_is() {
         "featureSettings": { "crossRegionRestoreSettings": { "state": "Enabled" } },
     });
     let wanted = target(|own| own.immutability = "Unlocked".parse().ok());
-    let all = differences(&wanted, &vault(&live));
+    let all = differences(&wanted, &vault(&live), true);
     let expected = json!({ "securitySettings": {
         "softDeleteSettings": { "state": "On" }, "immutabilitySettings": { "state": "Unlocked" },
     } });
@@ -136,7 +182,7 @@ fn the_printed_command_keeps_what_azure_has() {
         own.job_failure_alerts = Some(false);
         own.cross_region_restore = Some(true);
     });
-    let all = differences(&wanted, &plain(|_| ()));
+    let all = differences(&wanted, &plain(|_| ()), true);
     assert_eq!(
         adopting(&all).to_string(),
         "az aksbackup init --set vault.soft_delete=On --set vault.cross_region_restore=false \

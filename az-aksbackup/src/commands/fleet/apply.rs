@@ -28,6 +28,7 @@ use crate::commands::{options, selection, session};
 use crate::guide::{self, PrepareOptions, ProtectOptions, Steps};
 use crate::platform::Azure;
 use crate::steps::confirm::{self, REDUCED};
+use crate::steps::policy_names;
 
 /// A run of the command.
 struct Apply<'a> {
@@ -131,7 +132,11 @@ impl Apply<'_> {
         let mut session = self.session(&one.cli, one.console, member, state)?;
         // Only the protection is left to itself: it needs everything before to be complete.
         session.no_wait = false;
+        let renamed = policy_names::settle(&session, &options::folder(&one.cli)).await;
         let mut report = runner::run(&mut guide::prepare(self.prepare(&one.cli)), &session).await?;
+        if let Some(renamed) = &renamed {
+            policy_names::keep(&session, renamed).await?;
+        }
         report.advise(&az("prepare"));
         let mut refused = None;
         session.no_wait = self.args.no_wait;

@@ -26,6 +26,7 @@ use crate::commands::verify::examine;
 use crate::commands::{options, session, status as one_status};
 use crate::guide;
 use crate::platform::Azure;
+use crate::steps::policy_names;
 
 /// So many clusters are verified at the same time. Each sends its 20 requests at once, and reads all jobs of its vault: with more of
 /// them the memory grows, and the limits of Azure allow no more.
@@ -177,6 +178,7 @@ pub(super) async fn planned(fleet: &Fleet<'_>, reader: &Reader) -> Vec<Came> {
     let planning = async |one: One<'_>| {
         let state = folder::read(&one.cli, &one.member.file)?;
         let session = session::joined(&one.cli, one.console, reader, state, false)?;
+        policy_names::settle(&session, &options::folder(&one.cli)).await;
         let report = both(&one.cli, &session).await;
         report.in_time()?;
         Ok(of_plan(Came::of(one.member, exit(&report)), &session, &report))

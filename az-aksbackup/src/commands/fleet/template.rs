@@ -13,6 +13,7 @@ use toml::{Table, Value};
 use pattern::like;
 
 use super::stagger::{self, Window};
+use crate::arm::region;
 use crate::commands::init::adopt::Found;
 use crate::commands::init::flags::InitArgs;
 use crate::commands::init::names::Names;
@@ -263,26 +264,17 @@ impl Override {
             named.any(|(_, own)| value.is_none_or(|value| like(value.trim(), own)))
         });
         tagged
-            && fits(&self.region, &plain_region(&own.region))
+            && fits(&self.region, &region::plain(&own.region))
             && fits(&self.name, own.id.name())
             && fits(&self.resource_group, own.id.resource_group().as_str())
             && fits(&self.subscription, own.id.subscription().as_str())
     }
 }
 
-/// A region as it is written in IDs: Azure's lists can have its display name.
-fn plain_region(region: &str) -> String {
-    region
-        .chars()
-        .filter(|c| *c != ' ')
-        .collect::<String>()
-        .to_ascii_lowercase()
-}
-
 /// The value with its placeholders filled in.
 fn filled(value: &str, own: &Candidate) -> String {
     value
-        .replace("{region}", &plain_region(&own.region))
+        .replace("{region}", &region::plain(&own.region))
         .replace("{cluster}", own.id.name())
         .replace("{resource_group}", own.id.resource_group().as_str())
         .replace("{subscription}", own.id.subscription().as_str())

@@ -1,5 +1,6 @@
 //! The target of one of several clusters: what exists of it is adopted, the rest is what a template says.
 
+use std::path::Path;
 use std::rc::Rc;
 
 use aksbackup_shared::console::Console;
@@ -12,7 +13,7 @@ use super::confirmed::remember;
 use super::flags::InitArgs;
 use super::names::Names;
 use super::world::{Lists, World};
-use super::{place, run};
+use super::{place, run, settings};
 use crate::arm::client::Reader;
 use crate::target_ids;
 
@@ -70,6 +71,9 @@ pub(crate) async fn choose(
     let target = run::silently(reader, console, &flags, (&place, &region), &mut world).await?;
     must_be_held(&world, &target)?;
     let (target, existing, _) = run::completed(reader, &flags, target, &world).await?;
+    // A template has no policy file.
+    let (mut target, existing, _) = run::with_own_policy(reader, &flags, Path::new(""), (target, existing)).await;
+    settings::with_alerts(&flags.sets, &mut target, existing.vault);
     Ok(Chosen {
         target,
         found,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::digest::Digest;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
@@ -16,7 +16,7 @@ use crate::arm::client::Reader;
 use crate::arm::{groups, inventory, storage, vaults};
 use crate::checks::account;
 use crate::checks::policy::has_vault_tier;
-use crate::checks::policy_file::MOST_BYTES;
+use crate::checks::policy_file::{self, MOST_BYTES};
 use crate::checks::{subscription_rules, vault_rules};
 use crate::target_ids;
 
@@ -153,20 +153,7 @@ pub(super) struct PolicyFile {
 pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<PolicyFile> {
     let unusable = |why: String| Failure::usage(format!("cannot use policy file {}", file.display())).because(why);
     let text = regular::read(file, MOST_BYTES).or_else(|error| unusable(error.to_string()).err())?;
-    let json: Value = serde_json::from_slice(&text).or_else(|error| unusable(error.to_string()).err())?;
-    let properties = json.get("properties").unwrap_or(&json);
-    if !inventory::is_for_clusters(properties) || !properties["policyRules"].is_array() {
-        return unusable(
-            "it needs policyRules, and Microsoft.ContainerService/managedClusters in datasourceTypes".into(),
-        )
-        .hint(fix![
-            "see the policy of another cluster: ",
-            shell(
-                "az dataprotection backup-policy show --name POLICY --resource-group RESOURCE-GROUP --vault-name VAULT"
-            )
-        ])
-        .err();
-    }
+    let asked = policy_file::parse(&String::from_utf8_lossy(&text), &file.display().to_string())?;
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute(state)
         .parent()
@@ -177,7 +164,7 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<PolicyFile> {
         Ok(path) => Ok(PolicyFile {
             path: path.display().to_string(),
             digest: Digest::of_bytes(&text),
-            vault_tier: has_vault_tier(properties),
+            vault_tier: has_vault_tier(&asked.properties),
         }),
         Err(_) => unusable(format!(
             "it must be in {} or a subdirectory, so that it can be passed on with the state file",
@@ -190,6 +177,7 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<PolicyFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::policy::tests::made;
     use serde_json::json;
 
     #[test]
@@ -203,9 +191,13 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("aksbackup-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(folder.join("policies")).unwrap();
         let (file, state) = (folder.join("policies/own.json"), folder.join("aksbackup.toml"));
-        let policy = json!({ "datasourceTypes": ["Microsoft.ContainerService/managedClusters"], "policyRules": [] });
-        std::fs::write(&file, policy.to_string()).unwrap();
+        std::fs::write(&file, made(|_| ()).to_string()).unwrap();
         assert_eq!(policy_file(&file, &state).unwrap().path, "policies/own.json");
+        // Fails before: a retention that Azure doesn't keep was written down.
+        let long = made(|_| ()).to_string().replace("P7D", "P400D");
+        std::fs::write(&file, long).unwrap();
+        let failure = policy_file(&file, &state).unwrap_err();
+        assert!(failure.why[0].contains("deleteAfter.duration is P400D"), "{failure}");
         std::fs::write(&file, "{}").unwrap();
         assert_eq!(policy_file(&file, &state).unwrap_err().exit, Exit::Usage);
         assert_eq!(policy_file(&folder.join("none"), &state).unwrap_err().exit, Exit::Usage);

@@ -4,6 +4,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{
     NamespaceName, Region, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId, Tag,
 };
+use aksbackup_shared::names::EXTENSION;
 use aksbackup_shared::schema::{ExtensionTarget, InstanceTarget, SnapshotTarget, StorageTarget, Target};
 
 use self::groups::{Offer, Rank};
@@ -88,18 +89,22 @@ impl Choice<'_> {
         self.base.filter(|_| !self.flags.from_azure)
     }
 
+    /// What the file has, else what Azure has; the other way round where Azure's settings are asked for.
+    fn first<T>(&self, file: Option<T>, live: Option<T>) -> Option<T> {
+        match self.flags.from_azure {
+            true => live.or(file),
+            false => file.or(live),
+        }
+    }
+
     fn storage(&self) -> Outcome<StorageTarget> {
         let base = self.base.map(|base| &base.storage);
         let (account, resource_group) = self.account()?;
         let installed = self
             .installed(extension_settings::BUCKET)
             .and_then(|text| text.parse().ok());
-        let container = self
-            .flags
-            .container
-            .clone()
-            .or_else(|| base.map(|base| base.container.clone()))
-            .or(installed);
+        let had = base.map(|base| base.container.clone());
+        let container = self.flags.container.clone().or_else(|| self.first(had, installed));
         let container = match container {
             Some(container) => container,
             None => Picker::silent().name("Container", &self.names.container(), "--container")?,
@@ -127,11 +132,8 @@ impl Choice<'_> {
         let installed = self
             .installed(extension_settings::ACCOUNT)
             .and_then(|name| name.parse().ok());
-        let known = flags
-            .storage_account
-            .clone()
-            .or_else(|| base.map(|(name, _)| name.clone()))
-            .or(installed);
+        let had = base.map(|(name, _)| name.clone());
+        let known = flags.storage_account.clone().or_else(|| self.first(had, installed));
         if let Some(name) = known {
             let group = match &flags.storage_resource_group {
                 Some(group) => Some(group.clone()),
@@ -233,7 +235,7 @@ impl Choice<'_> {
         let known = base.as_ref().map(|base| base.name.clone());
         let name = match self.flags.extension.clone().or(known).or(installed) {
             Some(name) => name,
-            None => Picker::silent().name("Extension", "azure-aks-backup", "--extension NAME")?,
+            None => Picker::silent().name("Extension", EXTENSION, "--extension NAME")?,
         };
         let mut target = ExtensionTarget {
             name: name.clone(),

@@ -142,6 +142,18 @@ pub(crate) struct InitArgs {
     pub(crate) write: WriteArgs,
 }
 
+impl InitArgs {
+    /// Returns whether a flag says what this key of the target is to be, among those that `prepare` applies to what exists.
+    pub(super) fn says(&self, key: &str) -> bool {
+        let by_flag = match key {
+            "vault.soft_delete" => self.soft_delete.is_some(),
+            "vault.soft_delete_days" => self.soft_delete_days.is_some(),
+            _ => false,
+        };
+        by_flag || self.sets.iter().any(|own| own.is(key))
+    }
+}
+
 /// A pair of flags that say yes and no: `None` where neither was given.
 pub(super) fn either(yes: bool, no: bool) -> Option<bool> {
     match (yes, no) {

@@ -26,10 +26,11 @@ use super::show::{self, Difference};
 use super::values;
 use super::world::World;
 use crate::arm::client::Reader;
-use crate::checks::{extension_drift, filters, policy, subscription_rules, vault_drift};
+use crate::checks::{content, extension_drift, filters, policy, subscription_rules, vault_drift};
 use crate::cli::Cli;
-use crate::commands::session;
 use crate::commands::session::TOOL;
+use crate::commands::{options, session};
+use crate::steps::policy_names::{self, Renamed};
 
 /// What was found out: the target, how it differs from the file's, and what of it exists.
 struct Plan {
@@ -78,7 +79,7 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
             &Names::of(&plan.target.cluster),
         );
     }
-    Ok(tell(cli, &console, flags.write.dry_run, &before, &plan))
+    Ok(tell(cli, &console, flags, &before, &plan))
 }
 
 async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) -> Outcome<Plan> {
@@ -121,11 +122,22 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     };
     let target = choice.target().await?;
     let (target, existing, fixed) = completed(&reader, flags, target, &world).await?;
+    let (mut target, existing, renamed) =
+        with_own_policy(&reader, flags, &options::folder(cli), (target, existing)).await;
+    if base.is_none() {
+        settings::with_alerts(&flags.sets, &mut target, existing.vault);
+    }
     let differences = show::differences(before.target.as_ref(), &target)?;
-    let costs = match base {
+    let mut costs = match base {
         Some(_) => settings::cost(&differences, fixed, &world.live())?,
         None => Vec::new(),
     };
+    costs.extend(renamed.map(|own| own.words()));
+    // Once, when they come into the file: what is backed up is shown each time.
+    let comes = |key: &str| differences.iter().any(|(own, ..)| own == key);
+    if comes("instance.included_volume_types") {
+        costs.extend(content::of_files(&target.instance));
+    }
     Ok(Plan {
         target,
         differences,
@@ -164,6 +176,24 @@ pub(super) async fn completed(
         policy::preset(&target.policy)?;
     }
     Ok((target, existing, fixed))
+}
+
+/// Gives the policy another name where the vault has one of its name with other rules: Azure doesn't let them be changed.
+pub(super) async fn with_own_policy(
+    reader: &Reader,
+    flags: &InitArgs,
+    folder: &Path,
+    (mut target, mut existing): (Target, Existing),
+) -> (Target, Existing, Option<Renamed>) {
+    let renamed = match existing.policy {
+        // The policy that Azure has is asked for.
+        Some(true) if !flags.from_azure => policy_names::settled(reader, folder, &target).await,
+        Some(_) | None => None,
+    };
+    if let Some(own) = &renamed {
+        (target.policy.name, existing.policy) = (own.to.clone(), Some(own.exists));
+    }
+    (target, existing, renamed)
 }
 
 /// Returns the target that `init` would propose for a cluster without a state file: what exists of it, else the defaults. Asks nothing.
@@ -307,14 +337,16 @@ fn agree(cli: &Cli, console: &Console, replaces: bool, plan: &Plan) -> Outcome<(
     Failure::new(Exit::Pending, format!("state file {file} was not changed")).err()
 }
 
-fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan) -> Exit {
+fn tell(cli: &Cli, console: &Console, flags: &InitArgs, before: &State, plan: &Plan) -> Exit {
+    let dry_run = flags.write.dry_run;
     let changed = !plan.differences.is_empty();
     let exit = if dry_run && changed { Exit::Pending } else { Exit::Done };
     let after = State {
         target: Some(plan.target.clone()),
         ..before.clone()
     };
-    let next = settings::applied_by(&plan.differences, &after).or_else(|| status::next(&after));
+    let said = |key: &str| !flags.from_azure || flags.says(key);
+    let next = settings::applied_by(&plan.differences, &after, said).or_else(|| status::next(&after));
     let file = cli.common.state.display().to_string();
     let handed: Vec<String> = next.iter().flat_map(|turn| turn_lines(console, turn)).collect();
     if cli.common.output.is_document() {
@@ -341,6 +373,9 @@ fn tell(cli: &Cli, console: &Console, dry_run: bool, before: &State, plan: &Plan
                 "init: dry run: {} values pending, {file} was not changed",
                 plan.differences.len()
             )
+        }
+        (true, false) if flags.from_azure && next.is_none() => {
+            format!("init: wrote {file} with the settings in Azure, so that nothing has to be applied")
         }
         (true, false) => format!("init: wrote {file}"),
     };

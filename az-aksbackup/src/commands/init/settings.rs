@@ -78,7 +78,14 @@ impl FromStr for Set {
 const VOLUME_TYPES: [&str; 2] = ["AzureDisk", "AzureFileShareSMB"];
 
 fn unknown(key: &str) -> String {
-    format!("[target] has no key {key}; did you mean {}?", nearest(key))
+    match nearest(key) {
+        Some(own) => format!("[target] has no key {key}; did you mean {own}?"),
+        None => {
+            let can_be_set = |own: &&Setting| !matches!(own.changes, Changes::Never(_));
+            let keys: Vec<&str> = SETTINGS.iter().filter(can_be_set).map(|own| own.key).collect();
+            format!("[target] has no key {key}; --set takes {}", keys.join(", "))
+        }
+    }
 }
 
 /// A value as people type it: TOML, a plain word, or words with commas between them for a list.
@@ -146,6 +153,22 @@ fn normal(key: &str, text: &str) -> Result<Value, String> {
         _ => |text| Ok(text.to_owned()),
     };
     form(text).map(Value::String)
+}
+
+impl Set {
+    /// Returns whether it sets this key.
+    pub(super) fn is(&self, key: &str) -> bool {
+        self.setting.key == key
+    }
+}
+
+/// Lets a vault that is to be created raise alerts for failed jobs, as Azure's own examples do: a vault without them fails in silence. A vault
+/// that exists keeps its setting, and a flag decides otherwise.
+pub(super) fn with_alerts(sets: &[Set], target: &mut Target, vault: Option<bool>) {
+    const KEY: &str = "vault.job_failure_alerts";
+    if vault == Some(false) && target.vault.job_failure_alerts.is_none() && !sets.iter().any(|own| own.is(KEY)) {
+        target.vault.job_failure_alerts = Some(true);
+    }
 }
 
 /// What exists of a target, so that it can't be set any more.
@@ -255,7 +278,9 @@ pub(super) fn cost(differences: &[Difference], fixed: Fixed, live: &[(&str, Stri
 
 /// Returns the turn that applies what differs, where `prepare` was done before: what the file records of it doesn't contradict the new
 /// settings, and only Azure can show them.
-pub(super) fn applied_by(differences: &[Difference], after: &State) -> Option<Turn> {
+///
+/// `said` are the keys with a wish: with `--from-azure`, all others have what Azure has.
+pub(super) fn applied_by(differences: &[Difference], after: &State, said: impl Fn(&str) -> bool) -> Option<Turn> {
     let is_due = |(key, old, new): &Difference| {
         let setting = SETTINGS.iter().find(|own| own.key == key);
         let exists = match key.split_once('.') {
@@ -263,7 +288,11 @@ pub(super) fn applied_by(differences: &[Difference], after: &State) -> Option<Tu
             _ => after.cloud.vault.is_some(),
         };
         // Without the key, what Azure has stays.
-        new.is_some() && old != new && exists && setting.is_some_and(|own| own.changes == Changes::ByPrepare)
+        said(key)
+            && new.is_some()
+            && old != new
+            && exists
+            && setting.is_some_and(|own| own.changes == Changes::ByPrepare)
     };
     let keys: Vec<&str> = differences
         .iter()
@@ -272,7 +301,7 @@ pub(super) fn applied_by(differences: &[Difference], after: &State) -> Option<Tu
         .collect();
     (!keys.is_empty()).then(|| Turn {
         who: Person::PlatformTeam,
-        why: format!("next is to apply {}", keys.join(", ")),
+        why: format!("not applied yet: {}", keys.join(", ")),
         command: az("prepare"),
         right: None,
         also: Vec::new(),

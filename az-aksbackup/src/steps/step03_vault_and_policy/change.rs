@@ -41,6 +41,8 @@ pub(crate) enum VaultChange {
         policy: ResourceId,
         vault: ResourceId,
         asked: Asked,
+        /// The policy that the file records, and what differs, each as `current → new`.
+        instead: Option<(String, Vec<String>)>,
         group: Option<Turn>,
     },
 }
@@ -109,9 +111,14 @@ impl Change for VaultChange {
             ),
             Self::Update(update) => update.note(),
             Self::CreatePolicy {
-                policy, vault, asked, ..
+                policy,
+                vault,
+                asked,
+                instead,
+                ..
             } => ChangeNote {
                 reduces: Vec::new(),
+                keeps: None,
                 warning: (!asked.left_out.is_empty()).then(|| {
                     format!(
                         "ignored in the file, because only Azure sets it: {}",
@@ -119,7 +126,15 @@ impl Change for VaultChange {
                     )
                 }),
                 ..note(
-                    format!("create backup policy {} in vault {}", policy.name(), vault.with_group()),
+                    format!(
+                        "create backup policy {} in vault {}{}",
+                        policy.name(),
+                        vault.with_group(),
+                        instead
+                            .as_ref()
+                            .map(|(old, steps)| format!(" (to replace {old}; {})", steps.join("; ")))
+                            .unwrap_or_default()
+                    ),
                     "Microsoft.DataProtection/backupVaults/backupPolicies/write",
                     vault,
                     Some(policy),
@@ -132,6 +147,7 @@ impl Change for VaultChange {
 fn note(summary: String, action: &str, scope: impl fmt::Display, creates: Option<&ResourceId>) -> ChangeNote {
     ChangeNote {
         reduces: Vec::new(),
+        keeps: None,
         summary,
         right: Right::new(action, scope),
         creates: creates.map(ToString::to_string),

@@ -101,7 +101,7 @@ impl Written {
 
 /// Returns the groups of settings that a new vault is created with, besides soft delete: those that can be reverted.
 pub(super) fn of_new(target: &Target) -> Value {
-    let mut all = vault_drift::differences(&target.vault, &Vault::default());
+    let mut all = vault_drift::differences(&target.vault, &Vault::default(), true);
     all.retain(|own| own.refused.is_none() && own.lasting.is_none());
     vault_drift::properties(&Value::Null, &all)
 }
@@ -128,6 +128,7 @@ impl Update {
             creates: None,
             warning: (!lasting.is_empty()).then(|| format!("this can't be reverted: {}", lasting.join("; "))),
             reduces: self.differences.iter().filter_map(|own| own.reduces.clone()).collect(),
+            keeps: vault_drift::keeping(&self.differences),
         }
     }
 
@@ -156,7 +157,7 @@ pub(super) fn updates(seen: &Seen, options: &PrepareOptions, written: Written) -
     let vault = target_ids::vault(&seen.target);
     let blank = Vault::default();
     let own = seen.vault.as_ref();
-    let mut all = vault_drift::differences(&seen.target.vault, own.unwrap_or(&blank));
+    let mut all = vault_drift::differences(&seen.target.vault, own.unwrap_or(&blank), seen.ours);
     all.retain(|own| own.refused.is_none());
     let (lasting, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|own| own.lasting.is_some());
     // A new vault is created with what can be reverted.
@@ -208,9 +209,13 @@ pub(super) fn guarded(seen: &Seen, updates: &[Update], options: &PrepareOptions)
 ///
 /// # Errors
 /// As the read.
-pub(super) async fn guard(reader: &Reader, target: &Target, own: Option<&Vault>) -> Outcome<Option<Guard>> {
+pub(super) async fn guard(
+    reader: &Reader,
+    target: &Target,
+    (own, ours): (Option<&Vault>, bool),
+) -> Outcome<Option<Guard>> {
     let reduces = own.is_some_and(|own| {
-        let all = vault_drift::differences(&target.vault, own);
+        let all = vault_drift::differences(&target.vault, own, ours);
         all.iter().any(|own| own.reduces.is_some() && own.refused.is_none())
     });
     match reduces {

@@ -26,10 +26,12 @@ fn there() -> Seen {
         target: example(),
         group: Sight::Here(Group { tags: None }),
         vault: Some(vault(|_| ())),
+        ours: true,
         guard: None,
         policy: Some(policy::facts(&policy::tests::made(|_| ()), "p").unwrap()),
         remark: None,
         new_policy: None,
+        instead: None,
     }
 }
 

@@ -15,11 +15,12 @@ use aksbackup_shared::step::{Applied, ChangeNote, Decision, Drift, Right, Turn, 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::InstanceChange;
+use super::{InstanceChange, joined};
 use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
 use crate::arm::visible::Sight;
 use crate::arm::{guards, vaults, versions};
+use crate::checks::content;
 use crate::checks::drift::{self, Difference, Setting};
 use crate::checks::guard::{self, Critical, Guard};
 use crate::checks::instance_body;
@@ -164,9 +165,16 @@ impl Update {
                 target_ids::vault(&self.target),
             ),
             creates: None,
-            warning: self.error.clone(),
+            warning: joined([self.error.clone(), self.files()]),
             reduces: self.reduces.clone(),
+            keeps: (!self.reduces.is_empty()).then(drift::adopting),
         }
+    }
+
+    /// What is to be said of volumes in Azure Files, where the change adds them.
+    fn files(&self) -> Option<String> {
+        let changed = self.differences.iter().any(|own| own.setting == Setting::VolumeTypes);
+        content::of_files(&self.target.instance).filter(|_| changed)
     }
 
     /// Sends the instance back with the target's values, if it still is as it was when the change was decided. Returns what was sent.

@@ -279,6 +279,7 @@ fn deletion(summary: String, action: &str, scope: &ResourceId, warning: impl Int
         creates: None,
         warning: warning.into(),
         reduces: Vec::new(),
+        keeps: None,
     }
 }
 

@@ -42,6 +42,7 @@ impl Change for RolloutChange {
     fn note(&self) -> ChangeNote {
         let note = |summary, action: &str, namespace: &str, warning| ChangeNote {
             reduces: Vec::new(),
+            keeps: None,
             summary,
             right: Right::new(action, format!("namespace {namespace}")),
             creates: None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use crate::command_line::az;
 use crate::console::{Console, Talk};
 use crate::deadline::Deadline;
 use crate::failure::{Failure, Outcome};
@@ -47,6 +48,7 @@ impl Change for Write {
             summary: self.0.to_owned(),
             right: Right::new("fake/write", "/fake"),
             creates: None,
+            keeps: (self.0 == "less").then(|| az("init --from-azure").into()),
             warning: None,
         }
     }

@@ -6,6 +6,7 @@ use aksbackup_shared::schema::{PolicyTarget, VaultTarget};
 
 use super::{Choice, adopted, offered, taken};
 use crate::arm::inventory::{self, Listed};
+use crate::arm::marker;
 use crate::arm::vaults::{self, Vault};
 use crate::checks::policy::{self, naming, retention};
 use crate::checks::vault_drift;
@@ -64,6 +65,14 @@ impl Choice<'_> {
                 .unwrap_or(14),
         };
         if let Some(live) = live {
+            let id = self.vault_id(&target.resource_group, &target.name);
+            // The file that created the vault had alerts, unless someone decided otherwise.
+            if base.is_none()
+                && marker::is_in(live.tags.as_ref(), self.cluster, &id)
+                && live.alerts() == Some("Enabled")
+            {
+                target.job_failure_alerts = Some(true);
+            }
             vault_drift::adopted(&mut target, live);
         }
         Ok(target)
@@ -92,9 +101,10 @@ impl Choice<'_> {
         let flags = self.flags;
         let protected = self.world.protected.as_ref().map(|own| (&own.vault, &own.vault_group));
         let base = self.base.map(|base| (&base.vault.name, &base.vault.resource_group));
-        let known = base.or(protected);
+        // Where Azure's settings are asked for, the vault that protects the cluster is the right one, whatever the file has.
+        let known = self.first(base, protected);
         if let Some(name) = flags.vault.clone().or_else(|| known.map(|(name, _)| name.clone())) {
-            let own = [base, protected]
+            let own = [known, base, protected]
                 .into_iter()
                 .flatten()
                 .find(|(vault, _)| **vault == name);

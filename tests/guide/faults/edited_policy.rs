@@ -1,0 +1,132 @@
+//! The rules of a policy are edited in the state file: Azure doesn't let them be changed, so that they become a policy with another name.
+
+use aksbackup_shared::exit::Exit;
+use aksbackup_tests::harness::{INIT, Run, Stage};
+use serde_json::{Value, json};
+
+use super::changes::protected;
+
+/// Edits the state file as a person does.
+fn edit(stage: &Stage, from: &str, to: &str) {
+    let text = stage.state_text();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(stage.state(), text.replace(from, to)).unwrap();
+}
+
+/// Runs a command that confirms the resources, since no one confirmed the edited file.
+fn confirmed(stage: &Stage, command: &str) -> Run {
+    let vouchers = stage.vouchers();
+    let words = [command, "--yes"]
+        .into_iter()
+        .chain(vouchers.iter().map(String::as_str));
+    stage.az("platform", &words.collect::<Vec<_>>())
+}
+
+fn instance_policy(stage: &Stage) -> String {
+    let body: Value = stage
+        .sandbox
+        .resource(&stage.value("/cloud/instance/instance"))
+        .unwrap();
+    let id = body["properties"]["policyInfo"]["policyId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    id.rsplit('/').next().unwrap().to_owned()
+}
+
+/// Fails before: the name stayed, the step said that the policy exists, and nothing was changed.
+#[test]
+fn edited_rules_become_another_policy_which_protect_attaches() {
+    let stage = protected(&[]);
+    edit(&stage, "retention = \"P7D\"", "retention = \"P30D\"");
+    let (mark, text) = (stage.mark(), stage.state_text());
+    stage
+        .az("platform", &["verify"])
+        .ends(Exit::Pending.code())
+        .says("retention: P7D (the target has P30D)")
+        .says("az aksbackup prepare");
+    for command in ["prepare", "up"] {
+        stage
+            .az("platform", &[command, "--dry-run"])
+            .ends(Exit::Pending.code())
+            .says("policy aks-daily-7d has other rules than the target")
+            .says("create backup policy aks-daily-30d in vault")
+            .says("retention: P7D → P30D");
+    }
+    stage
+        .az("platform", &["protect", "--yes"])
+        .says("policy aks-daily-30d doesn't exist in vault");
+    assert_eq!((stage.writes_since(mark), stage.state_text()), (Vec::new(), text));
+    confirmed(&stage, "prepare").ok();
+    assert_eq!(stage.value("/target/policy/name"), "aks-daily-30d");
+    stage
+        .az("platform", &["protect", "--dry-run"])
+        .ends(Exit::Pending.code())
+        .says("policy: aks-daily-7d → aks-daily-30d");
+    stage.az("platform", &["protect", "--yes"]).ok();
+    assert_eq!(instance_policy(&stage), "aks-daily-30d");
+    for command in ["prepare", "protect"] {
+        stage.az("platform", &[command, "--yes"]).ok().says("nothing to do");
+    }
+    stage.az("everything", &["verify"]).ok();
+}
+
+/// Fails before: the file had the value already, so that the flag changed nothing.
+#[test]
+fn a_flag_for_what_the_file_has_already_is_no_no_op() {
+    let stage = protected(&[]);
+    edit(&stage, "retention = \"P7D\"", "retention = \"P30D\"");
+    stage
+        .az("platform", &["init", "--yes", "--retention", "30d"])
+        .ok()
+        .says("the target's rules become policy aks-daily-30d");
+    assert_eq!(stage.value("/target/policy/name"), "aks-daily-30d");
+    confirmed(&stage, "prepare").ok();
+    stage.az("platform", &["protect", "--yes"]).ok();
+    assert_eq!(instance_policy(&stage), "aks-daily-30d");
+}
+
+/// A policy of the name that stands for the rules can have other ones, if someone created it.
+#[test]
+fn a_name_that_is_in_use_for_other_rules_gets_a_digest() {
+    let stage = protected(&[]);
+    let id = stage.value("/cloud/vault/policy");
+    let mut other = stage.sandbox.resource(&id).unwrap();
+    other["id"] = json!(id.replace("aks-daily-7d", "aks-daily-30d"));
+    other["name"] = json!("aks-daily-30d");
+    stage.sandbox.azure().place(other);
+    stage.az("platform", &["init", "--yes", "--retention", "30d"]).ok();
+    let name = stage.value("/target/policy/name");
+    assert!(name.starts_with("aks-daily-30d-"), "{name}");
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    stage.az("platform", &["protect", "--yes"]).ok();
+    assert_eq!(instance_policy(&stage), name);
+    stage.az("everything", &["verify"]).ok();
+}
+
+/// A policy that others created stays as it is, whatever a flag says of its rules.
+#[test]
+fn the_policy_of_others_is_left_and_the_target_gets_its_own() {
+    let stage = Stage::with(&["vault_by_hand=true"]).unwrap();
+    let own = ["--vault", "bv-by-hand", "--policy", "by-hand", "--schedule", "4h"];
+    stage
+        .az("platform", &[&INIT[..], &own[..]].concat())
+        .ok()
+        .says("policy by-hand has other rules than the target (schedule: P1W → PT4H");
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    assert!(stage.value("/cloud/vault/policy").contains("/aks-4h-"));
+    stage.az("platform", &["prepare", "--yes"]).ok().says("nothing to do");
+}
+
+/// Fails before: the policy that was created kept backups for 30 days, and was called after seven.
+#[test]
+fn rules_that_are_edited_before_the_policy_exists_name_it() {
+    let stage = Stage::new().unwrap();
+    stage.az("platform", &INIT).ok();
+    edit(&stage, "retention = \"P7D\"", "retention = \"P30D\"");
+    confirmed(&stage, "prepare")
+        .ok()
+        .says("its name stands for other rules than the target's; they become policy aks-daily-30d");
+    assert_eq!(stage.value("/target/policy/name"), "aks-daily-30d");
+    assert!(stage.value("/cloud/vault/policy").ends_with("/aks-daily-30d"));
+}
