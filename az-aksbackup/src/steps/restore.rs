@@ -125,7 +125,7 @@ pub(crate) enum RestoreChange {
 impl Request {
     /// Returns what the vault is asked first.
     pub(crate) fn validation(&self) -> String {
-        format!("have vault {} validate the restore", self.vault.with_group())
+        format!("validate the restore with vault {}", self.vault.with_group())
     }
 }
 

@@ -109,7 +109,7 @@ impl Step for FederatedCredentials {
         if matches!(credentials, Sight::Absent) {
             let extension = state.cloud.extension.as_ref().map(|table| table.extension.clone());
             let extension = extension.unwrap_or_else(|| target_ids::extension(&target));
-            let why = format!("Azure names {identity} as its own, and knows none such");
+            let why = format!("Azure reports {identity} as its identity, but the identity doesn't exist");
             return reinstallation::has_no_identity(&extension, why).err();
         }
         // What has its credential already was named by somebody before; it gets nothing new.

@@ -105,9 +105,9 @@ impl Change for InstanceChange {
                 reduces: Vec::new(),
                 keeps: None,
                 summary: format!(
-                    "have vault {} validate the backup of cluster {}",
-                    target_ids::vault(target).with_group(),
-                    target.cluster.with_group()
+                    "validate the backup of cluster {} with vault {}",
+                    target.cluster.with_group(),
+                    target_ids::vault(target).with_group()
                 ),
                 right: Right::new(
                     "Microsoft.DataProtection/backupVaults/validateForBackup/action",

@@ -101,7 +101,7 @@ pub(crate) fn create_group(group: &ResourceId, region: &Region) -> Turn {
     let (name, subscription) = (group.name(), group.subscription());
     contributor(
         format!(
-            "resource group {name} doesn't exist, or the signed-in account can't read it; the account needs role Contributor on it"
+            "resource group {name} doesn't exist, or the signed-in account can't read it; the account requires the Contributor role on it"
         ),
         shell(format!(
             "az group create --name {name} --location {region} --subscription {subscription}"

@@ -287,7 +287,7 @@ impl<P: Platform> Live<P> {
     ) -> Outcome<Vec<Turn>> {
         let (name, mut refused) = (self.step.name(), Vec::new());
         let Some(writer) = &session.writer else {
-            return Failure::failed(format!("{name}: a reading command tried to write")).err();
+            return Failure::failed(format!("{name}: a read-only command tried to write")).err();
         };
         if changes.iter().all(|change| self.asked.contains(&change.note().summary)) {
             return self.not_seen_yet(changes, begun, session).await;

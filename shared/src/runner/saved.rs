@@ -89,7 +89,7 @@ pub fn read(path: &Path) -> Outcome<Value> {
         Ok(plan) if plan["version"] == json!(VERSION) => Ok(plan),
         Ok(_) => cannot(
             Exit::StateUnreadable,
-            format!("it isn't a plan in version {VERSION}, which this program knows"),
+            format!("it isn't a plan of version {VERSION}, the version that this program supports"),
         )
         .err(),
         Err(error) => cannot(Exit::StateUnreadable, error.to_string()).err(),

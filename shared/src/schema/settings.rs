@@ -153,7 +153,7 @@ pub const SETTINGS: &[Setting] = &[
         Holds::One,
         Changes::UntilCreated(
             Thing::Instance,
-            "the recovery points stay in the snapshot resource group of the backup instance, which Azure doesn't let be changed",
+            "recovery points stay in the snapshot resource group of the backup instance, and Azure doesn't allow this setting to be changed",
         ),
     ),
     setting("storage.account", Holds::One, STORED),
@@ -167,7 +167,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "tags",
         Holds::List,
-        Changes::ForNew("tags of what exists might be set by other users or by Azure Policy"),
+        Changes::ForNew("other users or Azure Policy might have set the tags of existing resources"),
     ),
     setting("vault.cross_region_restore", Holds::OptionalSwitch, Changes::ByPrepare),
     setting("vault.cross_subscription_restore", Holds::Optional, Changes::ByPrepare),

@@ -91,7 +91,7 @@ fn must_be_held(world: &World, target: &Target) -> Outcome<()> {
             target.cluster.with_group(),
             live.vault_id
         ))
-        .because(format!("the template makes it vault {own}"))
+        .because(format!("the template specifies vault {own}"))
         .hint("use the existing vault in the template for this cluster, or exclude the cluster: add an override with exclude = true")
         .err(),
         _ => Ok(()),
