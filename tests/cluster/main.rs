@@ -29,6 +29,7 @@ mod flags;
 mod halted;
 mod handoff;
 mod least_rights;
+mod left_out;
 mod logins;
 mod looks;
 mod names;

@@ -56,9 +56,10 @@ pub(crate) async fn run(cli: &Cli, arguments: ConfigureArgs) -> Outcome<Exit> {
 async fn warn(session: &Session<Cluster>) {
     let state = session.state();
     let names = session.reader.namespaces(names_namespaces(&state)).await;
-    if let Some(text) = names.ok().flatten().and_then(|names| warning(&state, &names)) {
-        let text = session.console.paint(Tone::Attention, &format!("warning: {text}"));
-        session.console.say(text);
+    if let Some((says, hint)) = names.ok().flatten().and_then(|names| warning(&state, &names)) {
+        let console = &session.console;
+        console.say(console.paint(Tone::Attention, &format!("warning: {says}")));
+        console.say(format!("  hint: {hint}"));
     }
 }
 

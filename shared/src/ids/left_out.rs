@@ -9,7 +9,7 @@ use crate::ids::names::{InvalidId, identifier, is_dns_label, length};
 
 identifier!(
     /// A namespace, or a persistent volume claim, that isn't backed up on purpose.
-    LeftOut, "entry", "namespace/NAME or pvc/NAMESPACE/NAME, such as namespace/scratch or pvc/shop/cache",
+    LeftOut, "left-out item", "namespace/NAME or pvc/NAMESPACE/NAME, such as namespace/scratch or pvc/shop/cache",
     |t| length(t, 1, 400) && left(t).is_some()
 );
 

@@ -119,7 +119,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "left_out",
         Holds::List,
-        Changes::OnlyRead("Azure has no such setting; `kubectl aksbackup verify` doesn't report what it names"),
+        Changes::OnlyRead("Azure has no such setting; the cluster side doesn't report what it names"),
     ),
     setting("policy.daily_retention", Holds::Optional, Changes::ByNewPolicy),
     setting("policy.file", Holds::Optional, BY_INIT),

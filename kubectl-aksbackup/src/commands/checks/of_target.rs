@@ -105,10 +105,10 @@ fn namespaces(instance: &InstanceTarget, names: &[String]) -> Check {
     }
 }
 
-/// The warning of `configure`.
-pub(crate) fn warning(state: &State, names: &[String]) -> Option<String> {
+/// What `configure` warns of: the namespaces, and what corrects the list.
+pub(crate) fn warning(state: &State, names: &[String]) -> Option<(String, Fix)> {
     let (says, hint) = wrong(&state.target.as_ref()?.instance, names)?;
-    Some(format!("namespaces of the target: {says}. {hint}"))
+    Some((format!("namespaces of the target: {says}"), hint))
 }
 
 fn limit(instance: &InstanceTarget, names: &[String]) -> Option<Check> {

@@ -41,7 +41,7 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     let scope = Scope::of(sight, state);
     let all = volumes.iter().map(|own| (own, scope.volume(own))).collect();
     let own = Volumes { scope, state, all };
-    let mut all = vec![own.backed_up()];
+    let mut all: Vec<Check> = own.backed_up().into_iter().collect();
     all.extend(own.not_included(sight));
     all.extend(own.unsupported());
     let others = [Why::System, Why::Kinds, Why::Snapshots, Why::Types, Why::Labels];
@@ -93,8 +93,8 @@ impl Volumes<'_> {
         Some(with_claims(check, &left).proves("JOB-VOLUMES-SKIPPED"))
     }
 
-    /// How much is backed up.
-    fn backed_up(&self) -> Check {
+    /// How much is backed up. Where nothing is, the checks that say why stand alone.
+    fn backed_up(&self) -> Option<Check> {
         const NAME: &str = "volumes";
         let taken: Vec<&Volume> = self
             .all
@@ -106,17 +106,19 @@ impl Volumes<'_> {
             *why == Some(Why::Excluded) || why.is_some() && self.is_on_purpose(own)
         };
         let purpose: Vec<&Volume> = self.all.iter().filter(purpose).map(|(own, _)| *own).collect();
-        let purpose = match purpose.is_empty() {
+        let left = match purpose.is_empty() {
             true => String::new(),
-            false => format!("; left out on purpose: {}", amount(&purpose)),
+            false => format!("left out on purpose: {}", amount(&purpose)),
         };
         let says = match (self.all.len(), taken.len()) {
             (0, _) => "no volume is bound to a claim".to_owned(),
-            (all, taken_all) if all == taken_all => format!("all are backed up: {}", amount(&taken)),
-            (_, 0) => format!("none is backed up{purpose}"),
-            (all, _) => format!("{} of {all} are backed up: {}{purpose}", taken.len(), amount(&taken)),
+            (all, count) if all == count => format!("all are backed up: {}", amount(&taken)),
+            (all, 0) if all == purpose.len() => left,
+            (_, 0) => return None,
+            (all, count) if left.is_empty() => format!("{count} of {all} are backed up: {}", amount(&taken)),
+            (all, count) => format!("{count} of {all} are backed up: {}; {left}", amount(&taken)),
         };
-        Check::ok(LINK, NAME, says)
+        Some(Check::ok(LINK, NAME, says))
     }
 
     /// Whether the target includes every namespace with a volume. An included list doesn't grow by itself.

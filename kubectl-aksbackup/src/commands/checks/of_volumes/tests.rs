@@ -277,7 +277,7 @@ fn an_unbound_claim_counts_only_where_it_is_backed_up() {
     };
     let of = |excluded: &[&str]| {
         let state = state(|target| {
-            target.instance.excluded_namespaces = excluded.iter().map(|own| own.parse().unwrap()).collect()
+            target.instance.excluded_namespaces = excluded.iter().map(|own| own.parse().unwrap()).collect();
         });
         super::super::of_jobs::checks(&with(vec![], vec![lost.clone()]), &state).remove(0)
     };
