@@ -313,7 +313,7 @@ fn came(member: &Member, session: &Session<Azure>, report: &Report, refused: Opt
     }
     // What a state file needs next, where this command has nothing left to do.
     let state = session.state();
-    if let Some(turn) = status::next(&state).filter(|_| exit == Exit::Done) {
+    if let Some(turn) = status::next_after(&state, report).filter(|_| exit == Exit::Done) {
         came.turn(&turn);
     }
     let changed = changed(report);
