@@ -32,7 +32,12 @@ pub fn next_after(state: &State, report: &Report) -> Option<Turn> {
     let mut required: Vec<StepName> = Vec::new();
     let mut open: Vec<StepName> = report.steps.iter().filter(is_reached).map(|own| own.step).collect();
     while let Some(step) = open.pop() {
-        let new: Vec<StepName> = step.needs().iter().copied().filter(|own| !required.contains(own)).collect();
+        let new: Vec<StepName> = step
+            .needs()
+            .iter()
+            .copied()
+            .filter(|own| !required.contains(own))
+            .collect();
         required.extend(&new);
         open.extend(new);
     }

@@ -11,7 +11,7 @@ use aksbackup_shared::ids::folded;
 use aksbackup_shared::process::document;
 use serde_json::{Value, json};
 
-use super::folder::{Folder, Member};
+use super::folder::{Folder, Member, Unusable};
 use super::look::quoted;
 use super::{MOST_FAILURES, complain};
 use crate::cli::{Cli, FleetListArgs};
@@ -80,7 +80,7 @@ fn show(console: &Console, args: &FleetListArgs, folder: &Folder, found: &OfFile
     console.text(&format!(
         "fleet list: {} of {} clusters of the folder found, {} without a state file",
         found.count(),
-        folder.members.len(),
+        folder.clusters(),
         found.others.len()
     ));
     if found.fallback.is_none() {
@@ -107,11 +107,7 @@ fn machine(args: &FleetListArgs, folder: &Folder, found: &OfFiles, missing: &[&M
         .iter()
         .map(|own| json!({ "cluster": own.cluster, "file": own.file }))
         .collect();
-    let unusable: Vec<Value> = folder
-        .unusable
-        .iter()
-        .map(|own| json!({ "file": own.file, "cluster": own.cluster, "error": own.failure }))
-        .collect();
+    let unusable: Vec<Value> = folder.unusable.iter().map(Unusable::document).collect();
     json!({
         "command": "fleet list", "exit": exit, "folder": args.folder, "digest": folder.digest().to_string(),
         "source": if found.fallback.is_some() { "resource-manager" } else { "resource-graph" },

@@ -27,10 +27,6 @@ use crate::commands::{options, session, status as one_status};
 use crate::guide;
 use crate::platform::Azure;
 
-/// So many clusters are verified at the same time. Each sends its 20 requests at once, and reads all jobs of its vault: with more of
-/// them the memory grows, and the limits of Azure allow no more.
-const AT_ONCE: usize = 3;
-
 /// Shows how the steps of each cluster stand.
 ///
 /// # Errors
@@ -39,7 +35,7 @@ pub(super) async fn status(cli: &Cli, args: &FleetStatusArgs) -> Outcome<Exit> {
     let mut fleet = Fleet::open(cli, "fleet status", &args.fleet)?;
     let reader = match args.status.offline {
         true => None,
-        false => Some(fleet.sign_in().await?),
+        false => Some(fleet.sign_in().await?.reading_once()),
     };
     let came = fleet
         .each(Limits::default(), async |one: One<'_>| {
@@ -82,14 +78,10 @@ pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
     if let Some(file) = &args.metrics {
         fleet.folder.is_apart(|state| file.out(state))?;
     }
-    let reader = fleet.sign_in().await?;
+    let reader = fleet.sign_in().await?.reading_once();
     let metrics = std::cell::RefCell::new(Metrics::default());
-    let limits = Limits {
-        at_once: Some(AT_ONCE),
-        ..Limits::default()
-    };
     let came = fleet
-        .each(limits, async |one: One<'_>| {
+        .each(Limits::default(), async |one: One<'_>| {
             let subject = subject(&one)?;
             reader.cloud().must_be(&subject.cloud)?;
             reader.caller().must_be_in(&subject.tenant)?;
@@ -102,7 +94,7 @@ pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
         .await;
     if let Some(file) = &args.metrics {
         let mut metrics = metrics.into_inner();
-        show::measure(&mut metrics, &came);
+        show::measure(&mut metrics, &came, fleet.folder.unread().count());
         metrics.write(file, &args.fleet.folder)?;
     }
     show::end(&fleet, &came, false)
@@ -168,20 +160,24 @@ fn examined(one: &One<'_>, own: &Examination, exit: Exit) -> Came {
 pub(super) async fn plan(cli: &Cli, args: &FleetPlanArgs) -> Outcome<Exit> {
     let mut fleet = Fleet::open(cli, "fleet plan", &args.fleet)?;
     let reader = fleet.sign_in().await?;
-    let came = planned(&fleet, &reader).await;
+    let came = planned(&fleet, &reader, Limits::default()).await;
     show::end(&fleet, &came, true)
 }
 
 /// What would be changed of each cluster.
-pub(super) async fn planned(fleet: &Fleet<'_>, reader: &Reader) -> Vec<Came> {
+pub(super) async fn planned(fleet: &Fleet<'_>, reader: &Reader, limits: Limits) -> Vec<Came> {
+    let reader = reader.reading_once();
     let planning = async |one: One<'_>| {
         let state = folder::read(&one.cli, &one.member.file)?;
-        let session = session::joined(&one.cli, one.console, reader, state, false)?;
+        if let Some(target) = &state.target {
+            one.member.must_be_as_read(target, fleet.again())?;
+        }
+        let session = session::joined(&one.cli, one.console, &reader, state, false)?;
         let report = both(&one.cli, &session).await;
         report.in_time()?;
         Ok(of_plan(Came::of(one.member, exit(&report)), &session, &report))
     };
-    fleet.each(Limits::default(), planning).await
+    fleet.each(limits, planning).await
 }
 
 /// The plan of `prepare`, and where nothing is left of it that of `protect`.

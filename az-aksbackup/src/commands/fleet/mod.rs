@@ -15,6 +15,7 @@ mod list;
 mod look;
 mod progress;
 pub(crate) mod shard;
+mod shared;
 mod show;
 mod stagger;
 mod template;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::console::{Console, Tone};
 use aksbackup_shared::exit::Exit;
-use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::same;
 use aksbackup_shared::metrics::Metrics;
@@ -15,11 +15,17 @@ use serde_json::{Map, Value, json};
 use super::MOST_FAILURES;
 use super::came::{Came, Mark};
 use super::each::Fleet;
+use super::folder::Unusable;
 use super::look::quoted;
 
 const CLUSTERS: (&str, &str) = (
     "aksbackup_fleet_clusters",
     "Number of clusters of the folder by the exit code that verify has for each of them, in the label exit.",
+);
+
+const FILES: (&str, &str) = (
+    "aksbackup_fleet_unusable_files",
+    "Number of files of the folder that can't be used, so that their clusters aren't checked.",
 );
 
 /// A name is cut behind so many characters.
@@ -30,7 +36,7 @@ const MOST_NAME: usize = 40;
 /// # Errors
 /// The events could not be written.
 pub(super) fn end(fleet: &Fleet<'_>, came: &[Came], is_plan: bool) -> Outcome<Exit> {
-    let exit = came.iter().map(|own| own.exit).fold(Exit::Done, Exit::worse);
+    let exit = fleet.exit(came.iter().map(|own| own.exit));
     let counts = counts(came);
     tell(fleet, came, exit, &counts, is_plan);
     fleet.finished(exit, &Value::Object(counts))?;
@@ -40,17 +46,18 @@ pub(super) fn end(fleet: &Fleet<'_>, came: &[Came], is_plan: bool) -> Outcome<Ex
 /// As [`end`], with an exit code that the command decided.
 pub(super) fn tell(fleet: &Fleet<'_>, came: &[Came], exit: Exit, counts: &Map<String, Value>, is_plan: bool) {
     let console = &fleet.console;
-    let summary = summary(fleet.name, came);
+    let summary = summary(fleet.name, came, fleet.folder.unread().count());
     if fleet.cli.common.output.is_document() {
         console.say(&summary);
         let clusters: Vec<Value> = came.iter().map(Came::document).collect();
         console.document(&document(json!({
             "command": fleet.name, "exit": exit, "folder": fleet.args.folder, "digest": fleet.digest.to_string(),
             "shard": fleet.shard.map(|own| own.to_string()), "counts": counts, "clusters": clusters,
+            "unusable": fleet.folder.unusable.iter().map(Unusable::document).collect::<Vec<_>>(),
         })));
         return;
     }
-    if came.is_empty() {
+    if came.is_empty() && fleet.folder.unusable.is_empty() {
         let init = az(format!("fleet init {}", quoted(&fleet.args.folder)));
         console.say(format!(
             "nothing to work on in folder {}; to create state files, run: {init}",
@@ -59,6 +66,8 @@ pub(super) fn tell(fleet: &Fleet<'_>, came: &[Came], exit: Exit, counts: &Map<St
     }
     lines(console, came).iter().for_each(|line| console.result(line));
     complain(console, came);
+    let unread: Vec<Failure> = fleet.folder.unread().map(|own| own.failure.clone()).collect();
+    super::complain(console, &unread);
     turns(came).iter().for_each(|line| console.text(line));
     console.text(&summary);
     let pending = came.iter().any(|own| own.exit == Exit::Pending);
@@ -100,15 +109,19 @@ fn name_of(own: &Came) -> String {
     if !own.begun {
         return "not-begun".to_owned();
     }
+    if own.is_skipped {
+        return "skipped".to_owned();
+    }
     let name = serde_json::to_value(own.exit).unwrap_or_default();
     name.as_str().unwrap_or_default().to_owned()
 }
 
-/// Adds how many clusters have which result: what could not be read has no checks.
-pub(super) fn measure(metrics: &mut Metrics, came: &[Came]) {
+/// Adds how many clusters have which result, and how many files can't be used: what could not be read has no checks.
+pub(super) fn measure(metrics: &mut Metrics, came: &[Came], unread: usize) {
     for (name, count) in counts(came) {
         metrics.add(CLUSTERS, &[("exit", &name)], count);
     }
+    metrics.add(FILES, &[], unread);
 }
 
 /// The steps that any cluster has, in the order of the guide.
@@ -135,13 +148,9 @@ fn lines(console: &Console, came: &[Came]) -> Vec<String> {
     lines.truncate(came.len());
     let mut last = None;
     for own in came {
-        let subscription = own.cluster.as_ref().map(|id| id.subscription().to_string());
+        let subscription = own.cluster.subscription();
         if last.as_ref() != Some(&subscription) {
-            let place = subscription.as_deref().map_or_else(
-                || "files that can't be used".to_owned(),
-                |id| format!("subscription {id}"),
-            );
-            lines.push(console.paint(Tone::Faint, &place));
+            lines.push(console.paint(Tone::Faint, &format!("subscription {subscription}")));
             last = Some(subscription);
         }
         let marks: String = steps.iter().map(|step| cell(console, own.mark(*step))).collect();
@@ -187,12 +196,9 @@ fn legend(came: &[Came]) -> Option<String> {
     (!words.is_empty()).then(|| format!("({})", words.join(", ")))
 }
 
-/// The cluster as the table names it, else the file.
+/// The cluster as the table names it.
 fn name(own: &Came) -> String {
-    let name = own
-        .cluster
-        .as_ref()
-        .map_or_else(|| own.file.display().to_string(), |id| id.with_group());
+    let name = own.cluster.with_group();
     match name.chars().count() > MOST_NAME {
         true => name.chars().take(MOST_NAME - 1).chain(['…']).collect(),
         false => name,
@@ -245,7 +251,7 @@ pub(super) fn clusters(count: usize) -> String {
     }
 }
 
-fn summary(command: &str, came: &[Came]) -> String {
+fn summary(command: &str, came: &[Came], unread: usize) -> String {
     let mut counts: Vec<(u8, &str, usize)> = Vec::new();
     for own in came {
         let words = match own.begun {
@@ -267,7 +273,12 @@ fn summary(command: &str, came: &[Came]) -> String {
         true => String::new(),
         false => format!(": {}", parts.join(", ")),
     };
-    format!("{command}: {}{parts}", clusters(came.len()))
+    let unread = match unread {
+        0 => String::new(),
+        1 => "; 1 file can't be used".to_owned(),
+        count => format!("; {count} files can't be used"),
+    };
+    format!("{command}: {}{parts}{unread}", clusters(came.len()))
 }
 
 const fn words(exit: Exit) -> &'static str {

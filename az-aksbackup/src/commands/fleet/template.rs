@@ -113,6 +113,8 @@ pub(super) struct Template {
     overrides: Vec<(Override, Values)>,
     window: Window,
     path: PathBuf,
+    /// Whether the user named it by `--template`.
+    is_named: bool,
 }
 
 impl Template {
@@ -132,7 +134,11 @@ impl Template {
             }
             Err(error) => return unusable(&path, None, &error.to_string()).err(),
         };
-        Self::parse(path, &text)
+        let template = Self::parse(path, &text)?;
+        Ok(Self {
+            is_named: named.is_some(),
+            ..template
+        })
     }
 
     fn parse(path: PathBuf, text: &str) -> Outcome<Self> {
@@ -153,6 +159,7 @@ impl Template {
             overrides,
             window,
             path,
+            is_named: false,
         })
     }
 
@@ -179,9 +186,14 @@ impl Template {
         self.read_flags(&values, own, &[])
     }
 
-    /// Returns the flags that the template names for a cluster: its author confirmed them.
+    /// Returns the flags that the user named for a cluster, by naming the template. One that was found in the folder confirms nothing: who
+    /// can write to the folder could name the resources of another team there.
     pub(super) fn named_flags(&self, own: &Candidate) -> Outcome<InitArgs> {
-        self.read_flags(&self.named(own), own, &[])
+        let values = match self.is_named {
+            true => self.named(own),
+            false => Values::new(),
+        };
+        self.read_flags(&values, own, &[])
     }
 
     fn named(&self, own: &Candidate) -> Values {

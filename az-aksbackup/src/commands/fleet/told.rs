@@ -9,6 +9,7 @@ use aksbackup_shared::process::document;
 use aksbackup_shared::schema::Target;
 use serde_json::{Value, json};
 
+use super::folder::Unusable;
 use super::init::{Plan, Planned};
 use super::{MOST_FAILURES, complain};
 use crate::cli::{Cli, FleetInitArgs};
@@ -108,7 +109,10 @@ fn summary(scope: &Scope, plan: &Plan, args: &FleetInitArgs) -> String {
         (plan.folder.members.len() - plan.gone.len(), "unchanged"),
         (plan.excluded.len(), "excluded"),
         (plan.gone.len(), "whose cluster doesn't exist"),
-        (plan.folder.unusable.len(), "that can't be used"),
+        (
+            plan.folder.unusable.iter().flat_map(Unusable::files).count(),
+            "that can't be used",
+        ),
         (failed, "failed"),
     ];
     let counts = counts.iter().filter(|(count, _)| *count > 0);
@@ -136,9 +140,7 @@ fn machine(plan: &Plan, args: &FleetInitArgs, exit: Exit) -> Value {
         .iter()
         .map(|own| json!({ "cluster": own, "result": "excluded" }));
     let unusable = plan.folder.unusable.iter();
-    let unusable: Vec<Value> = unusable
-        .map(|own| json!({ "file": own.file, "cluster": own.cluster, "error": own.failure }))
-        .collect();
+    let unusable: Vec<Value> = unusable.map(Unusable::document).collect();
     json!({
         "command": "fleet init", "exit": exit, "dry_run": args.write.dry_run, "folder": args.folder,
         "source": if plan.found.fallback.is_some() { "resource-manager" } else { "resource-graph" },

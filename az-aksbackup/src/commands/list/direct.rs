@@ -16,9 +16,8 @@ use crate::arm::inventory::Visible;
 use crate::checks::overview::{Overview, foremost, latest};
 use crate::checks::view::Seen;
 
-/// So many requests are under way at once. A vault's jobs are many.
+/// So many requests are under way at once.
 const AT_ONCE: usize = 8;
-const VAULTS_AT_ONCE: usize = 2;
 
 /// Reads the clusters of `subscriptions`, perhaps of one resource group. What can't be read of one is named, and the rest is read.
 ///
@@ -85,8 +84,7 @@ async fn backups(reader: &Reader, clusters: &mut [Overview]) {
         let read = backups::jobs(reader, &vault).await;
         (key, read.map(|jobs| by_cluster(jobs, &wanted)))
     });
-    let read: BTreeMap<String, Outcome<BTreeMap<String, Job>>> =
-        stream::iter(reads).buffered(VAULTS_AT_ONCE).collect().await;
+    let read: BTreeMap<String, Outcome<BTreeMap<String, Job>>> = stream::iter(reads).buffered(AT_ONCE).collect().await;
     for own in clusters {
         let vault = own.instance.here().and_then(backups::Instance::vault);
         let Some(jobs) = vault.and_then(|vault| read.get(&folded(vault.as_str()))) else {
