@@ -65,7 +65,9 @@ fn many(count: usize) -> Stage {
     let reader = personas::persona("consultant").object_id;
     for own in ids::MORE_SUBSCRIPTIONS {
         let azure = stage.sandbox.azure();
-        azure.assign(&reader, "Reader", &format!("/subscriptions/{own}")).unwrap();
+        azure
+            .assign(&reader, "Reader", &format!("/subscriptions/{own}"))
+            .unwrap();
     }
     let member = |(at, name)| {
         let is_protected = at % subscriptions.len() == 0;

@@ -48,7 +48,10 @@ pub(crate) fn tenant_of(subscription: &str) -> Option<&'static str> {
         (FOREIGN_SUBSCRIPTION, OTHER_TENANT),
     ];
     let more = MORE_SUBSCRIPTIONS.map(|known| (known, TENANT));
-    let mut own = all.iter().chain(&more).filter(|(known, _)| known.eq_ignore_ascii_case(subscription));
+    let mut own = all
+        .iter()
+        .chain(&more)
+        .filter(|(known, _)| known.eq_ignore_ascii_case(subscription));
     own.next().map(|(_, tenant)| *tenant)
 }
 

@@ -9,7 +9,7 @@ use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::runner;
-use aksbackup_shared::runner::report::{Ending, Report};
+use aksbackup_shared::runner::report::Report;
 use aksbackup_shared::runner::session::{Consent, Session};
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::state::remembered::Remembered;
@@ -17,12 +17,12 @@ use aksbackup_shared::status::{self, Standing};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::came::Came;
-use super::each::{Fleet, Limits, One};
+use super::cluster_result::ClusterResult;
+use super::each::{ClusterRun, Fleet, Limits};
 use super::folder::{self, Member};
-use super::look::{planned, without_done_preflight};
+use super::output;
+use super::read_only::{planned, without_done_preflight};
 use super::shared::Shared;
-use super::show;
 use crate::arm::client::Reader;
 use crate::cli::{Cli, FleetApplyArgs};
 use crate::commands::{options, session};
@@ -71,26 +71,26 @@ pub(super) async fn run(cli: &Cli, args: &FleetApplyArgs) -> Outcome<Exit> {
         ..Limits::default()
     };
     let before = async |member: &Member| shared.wait(member).await;
-    let work = async |one: One<'_>| apply.one(one).await;
-    let came = fleet.each_after(limits, before, work).await;
-    end(&fleet, args, &came)
+    let work = async |one: ClusterRun<'_>| apply.one(one).await;
+    let results = fleet.each_after(limits, before, work).await;
+    end(&fleet, args, &results)
 }
 
 /// Tells how it ended. Another person's turn is no failure where the handoff is expected.
-fn end(fleet: &Fleet<'_>, args: &FleetApplyArgs, came: &[Came]) -> Outcome<Exit> {
-    let exits = came.iter().map(|own| match args.handoff_ok {
+fn end(fleet: &Fleet<'_>, args: &FleetApplyArgs, results: &[ClusterResult]) -> Outcome<Exit> {
+    let exits = results.iter().map(|own| match args.handoff_ok {
         true => own.without_handoffs,
         false => own.exit,
     });
     let exit = fleet.exit(exits);
-    let counts = show::counts(came);
-    show::tell(fleet, came, exit, &counts, false);
+    let counts = output::counts(results);
+    output::tell(fleet, results, exit, &counts, false);
     fleet.finished(exit, &counts.into())?;
     Ok(exit)
 }
 
 /// Shows what would change, and asks once for all clusters. Returns what was found where nothing would be changed.
-async fn ask(fleet: &Fleet<'_>, reader: &Reader) -> Outcome<Option<Vec<Came>>> {
+async fn ask(fleet: &Fleet<'_>, reader: &Reader) -> Outcome<Option<Vec<ClusterResult>>> {
     let console = &fleet.console;
     if !console.can_ask() {
         // Refused as every other question, before anything is read.
@@ -100,11 +100,11 @@ async fn ask(fleet: &Fleet<'_>, reader: &Reader) -> Outcome<Option<Vec<Came>>> {
         is_question: true,
         ..Limits::default()
     };
-    let came = planned(fleet, reader, limits).await;
-    if !came.iter().any(|own| own.exit == Exit::Pending) {
-        return Ok(Some(came));
+    let results = planned(fleet, reader, limits).await;
+    if !results.iter().any(|own| own.exit == Exit::Pending) {
+        return Ok(Some(results));
     }
-    show::plan(fleet, &came);
+    output::plan(fleet, &results);
     console.say("on these resources (compare them with your own records):");
     for member in &fleet.folder.members {
         let state = folder::read(fleet.cli, &member.file)?;
@@ -112,7 +112,10 @@ async fn ask(fleet: &Fleet<'_>, reader: &Reader) -> Outcome<Option<Vec<Came>>> {
         let all: Vec<String> = confirm::in_full(&target, "").iter().map(|line| words(line)).collect();
         console.say(format!("  {}", all.join("; ")));
     }
-    let question = format!("Apply these changes to {}?", show::clusters(fleet.folder.members.len()));
+    let question = format!(
+        "Apply these changes to {}?",
+        output::clusters(fleet.folder.members.len())
+    );
     match console.confirm(&question)? {
         true => Ok(None),
         false => Failure::new(Exit::Pending, "no changes were made: the changes above are pending").err(),
@@ -125,15 +128,15 @@ fn words(line: &str) -> String {
 }
 
 impl Apply<'_> {
-    async fn one(&self, one: One<'_>) -> Outcome<Came> {
+    async fn one(&self, one: ClusterRun<'_>) -> Outcome<ClusterResult> {
         let state = folder::read(&one.cli, &one.member.file)?;
         if self.args.resume && is_reported(&state) {
             let rows = status::rows(&state, None);
-            let mut came = Came::of(one.member, Exit::Done).with_rows(&rows);
-            came.is_skipped = true;
-            came.counts_as = Some("skipped");
-            came.says = "skipped: the state file reports every step; not checked in this run".to_owned();
-            return Ok(came);
+            let mut result = ClusterResult::of(one.member, Exit::Done).with_rows(&rows);
+            result.is_skipped = true;
+            result.counts_as = Some("skipped");
+            result.says = "skipped: the state file reports every step; not checked in this run".to_owned();
+            return Ok(result);
         }
         let member = one.member;
         let session = self.session(&one.cli, one.console, member, state)?;
@@ -153,7 +156,7 @@ impl Apply<'_> {
                 Err(failure) => refused = Some(failure),
             }
         }
-        Ok(came(member, &session, &report, refused.as_deref()))
+        Ok(result(member, &session, &report, refused.as_deref()))
     }
 
     fn prepare(&self, cli: &Cli) -> PrepareOptions {
@@ -275,40 +278,28 @@ fn is_reported(state: &State) -> bool {
     rows.peek().is_some() && rows.all(|row| row.standing == Standing::Recorded && row.warning.is_none())
 }
 
-fn came(member: &Member, session: &Session<Azure>, report: &Report, refused: Option<&Failure>) -> Came {
+fn result(member: &Member, session: &Session<Azure>, report: &Report, refused: Option<&Failure>) -> ClusterResult {
     let refusal = refused.map_or(Exit::Done, |own| own.exit);
     let exit = report.exit().worse(refusal);
-    let mut came = Came::of(member, exit).with_report(&session.console, report);
-    came.without_handoffs = came.without_handoffs.worse(refusal);
+    let mut result = ClusterResult::of(member, exit).with_report(&session.console, report);
+    result.without_handoffs = result.without_handoffs.worse(refusal);
     if let Some(failure) = refused {
-        came.errors.push(session.console.told(failure).to_string());
-        came.says = super::told::brief(failure);
+        result.errors.push(session.console.told(failure).to_string());
+        result.says = super::cluster_result::brief(failure);
     }
     // What a state file needs next, where this command has nothing left to do.
     let state = session.state();
     if let Some(turn) = status::next_after(&state, report).filter(|_| exit == Exit::Done) {
-        came.turn(&turn);
+        result.turn(&turn);
     }
-    let changed = changed(report);
-    if came.says.is_empty() {
-        came.says = match changed.len() {
+    let changed: Vec<&str> = report.changed().map(|note| note.summary.as_str()).collect();
+    if result.says.is_empty() {
+        result.says = match changed.len() {
             0 => "nothing to do".to_owned(),
             1 => "complete, 1 change".to_owned(),
             count => format!("complete, {count} changes"),
         };
     }
-    came.more = json!({ "steps": report.steps, "turns": report.turns(), "changed": changed });
-    came
-}
-
-fn changed(report: &Report) -> Vec<String> {
-    let all = report.steps.iter().flat_map(|own| match &own.ending {
-        Ending::Done { changed, .. }
-        | Ending::Begun { changed, .. }
-        | Ending::TheirTurn { changed, .. }
-        | Ending::Held { changed, .. }
-        | Ending::Failed { changed, .. } => changed.as_slice(),
-        Ending::Due { .. } | Ending::Waiting { .. } => &[],
-    });
-    all.map(|note| note.summary.clone()).collect()
+    result.more = json!({ "steps": report.steps, "turns": report.turns(), "changed": changed });
+    result
 }

@@ -17,12 +17,12 @@ use futures::stream::FuturesUnordered;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::came::Came;
+use super::cluster_result::ClusterResult;
 use super::events::Events;
 use super::folder::{Folder, Member};
 use super::progress::Progress;
-use super::shard::Shard;
 use crate::arm::client::Reader;
+use crate::cli::shard::Shard;
 use crate::cli::{Cli, FleetArgs};
 use crate::commands::init::place;
 use crate::commands::session;
@@ -43,7 +43,7 @@ pub(super) struct Fleet<'a> {
 }
 
 /// What a command over a folder is given for one of its clusters.
-pub(super) struct One<'a> {
+pub(super) struct ClusterRun<'a> {
     pub(super) member: &'a Member,
     /// The command line as it would be for this cluster.
     pub(super) cli: Cli,
@@ -136,7 +136,11 @@ impl<'a> Fleet<'a> {
     }
 
     /// Does `work` for each cluster, and returns what came of each, in the order of the folder.
-    pub(super) async fn each(&self, limits: Limits, work: impl AsyncFn(One<'_>) -> Outcome<Came>) -> Vec<Came> {
+    pub(super) async fn each(
+        &self,
+        limits: Limits,
+        work: impl AsyncFn(ClusterRun<'_>) -> Outcome<ClusterResult>,
+    ) -> Vec<ClusterResult> {
         self.each_after(limits, async |_: &Member| {}, work).await
     }
 
@@ -145,8 +149,8 @@ impl<'a> Fleet<'a> {
         &self,
         limits: Limits,
         before: impl AsyncFn(&Member),
-        work: impl AsyncFn(One<'_>) -> Outcome<Came>,
-    ) -> Vec<Came> {
+        work: impl AsyncFn(ClusterRun<'_>) -> Outcome<ClusterResult>,
+    ) -> Vec<ClusterResult> {
         let members = &self.folder.members;
         self.tell(limits, || {
             json!({
@@ -162,34 +166,39 @@ impl<'a> Fleet<'a> {
                 before(member).await;
                 // It is never closed.
                 let _turn = turns.acquire().await;
-                let mut came = match self.stop(limits, failures.get()) {
-                    Some((exit, why)) => Came::not_begun(member, exit, why),
+                let mut result = match self.stop(limits, failures.get()) {
+                    Some((exit, why)) => ClusterResult::not_begun(member, exit, why),
                     None => self.one(member, work).await,
                 };
-                failures.set(failures.get() + usize::from(is_failure(&came)));
-                self.tell(limits, || self.event(&came));
+                failures.set(failures.get() + usize::from(is_failure(&result)));
+                self.tell(limits, || self.event(&result));
                 if !self.cli.common.output.is_document() {
-                    came.shorten();
+                    result.shorten();
                 }
                 progress.done();
-                (at, came)
+                (at, result)
             }
         });
         let all: FuturesUnordered<_> = all.collect();
-        let mut came: Vec<(usize, Came)> = all.collect().await;
-        came.sort_by_key(|(at, _)| *at);
-        let came = came
+        let mut results: Vec<(usize, ClusterResult)> = all.collect().await;
+        results.sort_by_key(|(at, _)| *at);
+        let results = results
             .into_iter()
-            .map(|(_, came)| came)
+            .map(|(_, result)| result)
             .chain(self.unusable(limits))
             .collect();
         self.console.clear();
-        came
+        results
     }
 
     /// Tells the files that can't be used, and returns the clusters among them.
-    fn unusable(&self, limits: Limits) -> Vec<Came> {
-        let with_several: Vec<Came> = self.folder.unusable.iter().filter_map(Came::with_several).collect();
+    fn unusable(&self, limits: Limits) -> Vec<ClusterResult> {
+        let with_several: Vec<ClusterResult> = self
+            .folder
+            .unusable
+            .iter()
+            .filter_map(ClusterResult::with_several)
+            .collect();
         with_several
             .iter()
             .for_each(|own| self.tell(limits, || self.event(own)));
@@ -228,9 +237,9 @@ impl<'a> Fleet<'a> {
         self.events.written()
     }
 
-    fn event(&self, came: &Came) -> serde_json::Value {
+    fn event(&self, result: &ClusterResult) -> serde_json::Value {
         let mut event = json!({ "event": "cluster", "command": self.name });
-        if let (Some(event), serde_json::Value::Object(own)) = (event.as_object_mut(), came.document()) {
+        if let (Some(event), serde_json::Value::Object(own)) = (event.as_object_mut(), result.document()) {
             // The states say the same in short.
             event.extend(own.into_iter().filter(|(key, _)| key != "steps" && key != "checks"));
         }
@@ -255,16 +264,20 @@ impl<'a> Fleet<'a> {
             .of_cluster(&member.cluster.with_group(), talk, member.file.clone())
     }
 
-    async fn one(&self, member: &Member, work: &impl AsyncFn(One<'_>) -> Outcome<Came>) -> Came {
+    async fn one(
+        &self,
+        member: &Member,
+        work: &impl AsyncFn(ClusterRun<'_>) -> Outcome<ClusterResult>,
+    ) -> ClusterResult {
         let doing = async {
-            let one = One {
+            let one = ClusterRun {
                 member,
                 cli: member.cli(self.cli),
                 console: self.quiet(member),
             };
             match work(one).await {
-                Ok(came) => came,
-                Err(failure) => Came::failed(member, &self.quiet(member), &failure),
+                Ok(result) => result,
+                Err(failure) => ClusterResult::failed(member, &self.quiet(member), &failure),
             }
         };
         // Boxed, so that those that wait take little memory.
@@ -273,8 +286,8 @@ impl<'a> Fleet<'a> {
 }
 
 /// Whether a cluster counts for `--max-failures`: another person's turn and pending changes don't.
-fn is_failure(came: &Came) -> bool {
-    came.begun && !matches!(came.exit, Exit::Done | Exit::Pending | Exit::TheirTurn)
+fn is_failure(result: &ClusterResult) -> bool {
+    result.begun && !matches!(result.exit, Exit::Done | Exit::Pending | Exit::TheirTurn)
 }
 
 /// The members with their places, one of each subscription after another: the budgets of Azure are those of a subscription.

@@ -6,7 +6,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{ResourceGroupName, ResourceId, folded};
 use futures::stream::{self, StreamExt as _};
 
-use super::Found;
+use super::Clusters;
 use super::graph::worst;
 use crate::arm::backups::{self, Job};
 use crate::arm::client::Reader;
@@ -27,7 +27,24 @@ pub(super) async fn read(
     reader: &Reader,
     subscriptions: &[Visible],
     group: Option<&ResourceGroupName>,
-) -> Outcome<Found> {
+) -> Outcome<Clusters> {
+    let (listed, mut unread) = listed(reader, subscriptions, group).await?;
+    let reads = listed.into_iter().map(|own| one(reader, own));
+    let mut clusters: Vec<Overview> = stream::iter(reads).buffered(AT_ONCE).collect().await;
+    backups(reader, &mut clusters).await;
+    unread.extend(hidden(&clusters));
+    Ok(Clusters { clusters, unread })
+}
+
+/// Lists the clusters of `subscriptions`, perhaps of one resource group, and names those that can't be read.
+///
+/// # Errors
+/// The clusters of no subscription can be listed: the first failure.
+pub(crate) async fn listed(
+    reader: &Reader,
+    subscriptions: &[Visible],
+    group: Option<&ResourceGroupName>,
+) -> Outcome<(Vec<Listed>, Vec<Failure>)> {
     let lists = subscriptions.iter().map(async |own| {
         let read = cluster_list::clusters(reader, &own.subscription_id, group).await;
         read.map_err(|failure| Failure {
@@ -46,11 +63,7 @@ pub(super) async fn read(
     if unread.len() == subscriptions.len() && !unread.is_empty() {
         return unread.swap_remove(0).err();
     }
-    let reads = listed.into_iter().map(|own| one(reader, own));
-    let mut clusters: Vec<Overview> = stream::iter(reads).buffered(AT_ONCE).collect().await;
-    backups(reader, &mut clusters).await;
-    unread.extend(hidden(&clusters));
-    Ok(Found { clusters, unread })
+    Ok((listed, unread))
 }
 
 async fn one(reader: &Reader, own: Listed) -> Overview {

@@ -1,9 +1,9 @@
-//! What came of one cluster, ready to be told: its texts are made while its state file is known.
+//! The result of a command for one cluster, ready to be shown: its texts are rendered while its `--state` flag is in force.
 
 use std::path::PathBuf;
 
 use aksbackup_shared::command_line::az;
-use aksbackup_shared::console::Console;
+use aksbackup_shared::console::{Console, one_line};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::guide::{Person, StepName};
@@ -14,11 +14,10 @@ use aksbackup_shared::step::Turn;
 use serde_json::{Value, json};
 
 use super::folder::{Member, Unusable};
-use super::told::brief;
 
 /// How a step stands, as a mark of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum StepState {
     /// Observed as done in this run.
     Done,
     /// Reported by the state file only.
@@ -39,7 +38,7 @@ pub(super) enum Mark {
     Held,
 }
 
-impl Mark {
+impl StepState {
     /// The mark, and what it stands for.
     pub(super) const fn shown(self) -> (&'static str, &'static str) {
         match self {
@@ -87,9 +86,9 @@ pub(super) struct Next {
     pub(super) command: String,
 }
 
-/// What came of a cluster.
+/// What result of a cluster.
 #[derive(Debug)]
-pub(super) struct Came {
+pub(super) struct ClusterResult {
     /// Its state file.
     pub(super) file: PathBuf,
     /// The cluster.
@@ -103,7 +102,7 @@ pub(super) struct Came {
     /// Whether nothing of it was checked, because its state file reports every step.
     pub(super) is_skipped: bool,
     /// The steps.
-    pub(super) steps: Vec<(StepName, Mark)>,
+    pub(super) steps: Vec<(StepName, StepState)>,
     /// What it counts as in the summary, where the exit code doesn't say it.
     pub(super) counts_as: Option<&'static str>,
     /// The result in a line.
@@ -120,7 +119,7 @@ pub(super) struct Came {
     pub(super) more: Value,
 }
 
-impl Came {
+impl ClusterResult {
     /// A cluster for which the command ends with `exit`.
     pub(super) fn of(member: &Member, exit: Exit) -> Self {
         Self::new(member.file.clone(), member.cluster.clone(), exit)
@@ -186,7 +185,7 @@ impl Came {
             .iter()
             .filter(|own| own.step != StepName::Preflight || !own.ending.is_done());
         self.steps
-            .extend(ends.map(|own| (own.step, Mark::of_ending(&own.ending))));
+            .extend(ends.map(|own| (own.step, StepState::of_ending(&own.ending))));
         let failed = report.steps.iter().filter_map(|own| match &own.ending {
             Ending::Failed { error, .. } => Some((own.step, error)),
             _ => None,
@@ -209,7 +208,7 @@ impl Came {
     /// Adds the rows of a status table.
     pub(super) fn with_rows(mut self, rows: &[Row]) -> Self {
         let steps = rows.iter().filter(|row| row.step != StepName::Preflight);
-        self.steps = steps.map(|row| (row.step, Mark::of_row(row))).collect();
+        self.steps = steps.map(|row| (row.step, StepState::of_row(row))).collect();
         self.more = json!({ "steps": rows });
         self
     }
@@ -228,7 +227,7 @@ impl Came {
     }
 
     /// The mark of a step.
-    pub(super) fn mark(&self, step: StepName) -> Option<Mark> {
+    pub(super) fn mark(&self, step: StepName) -> Option<StepState> {
         self.steps.iter().find(|(own, _)| *own == step).map(|(_, mark)| *mark)
     }
 
@@ -257,6 +256,15 @@ impl Came {
         }
         object
     }
+}
+
+/// A failure in one line.
+pub(super) fn brief(failure: &Failure) -> String {
+    let why = failure.code.as_ref().or(failure.why.first());
+    one_line(&match why {
+        Some(why) => format!("{}: {why}", failure.what),
+        None => failure.what.clone(),
+    })
 }
 
 /// The exit code of a step where handoffs are expected. A step of this command that the signed-in account isn't authorized to complete is
@@ -317,7 +325,7 @@ mod tests {
                 steps: endings.iter().map(step).collect(),
             };
             let member = Member::sample("a", "v", "s", "rg-1");
-            let own = Came::of(&member, report.exit()).with_report(&Console::new(Talk::Quiet, true), &report);
+            let own = ClusterResult::of(&member, report.exit()).with_report(&Console::new(Talk::Quiet, true), &report);
             (own.exit, own.without_handoffs)
         };
         let owner = their_turn(Person::SubscriptionOwner, "grant --state x");
