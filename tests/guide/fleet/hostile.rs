@@ -99,6 +99,7 @@ fn a_file_of_another_tenant_or_subscription_fails_alone() {
 #[test]
 fn a_template_in_the_folder_confirms_nothing_unless_the_user_names_it() {
     let stage = bare(&["aks-two"], &[]);
+    // The vault that the template names exists.
     fleet::place(stage.sandbox.azure(), &[]);
     platform(&stage, &["init", "--yes"]).ok();
     let mark = stage.mark();
