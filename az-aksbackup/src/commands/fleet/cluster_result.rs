@@ -329,7 +329,7 @@ mod tests {
             (own.exit, own.without_handoffs)
         };
         let owner = their_turn(Person::SubscriptionOwner, "grant --state x");
-        assert_eq!(exit(&[owner.clone()]), (Exit::TheirTurn, Exit::Done));
+        assert_eq!(exit(std::slice::from_ref(&owner)), (Exit::TheirTurn, Exit::Done));
         assert_eq!(exit(&[owner.clone(), drift]), (Exit::TheirTurn, Exit::Pending));
         let own = their_turn(Person::PlatformTeam, "prepare --state x");
         assert_eq!(exit(&[owner, own]), (Exit::TheirTurn, Exit::NotPermitted));
