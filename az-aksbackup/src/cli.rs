@@ -14,6 +14,7 @@ use crate::login::Auth;
 mod flags;
 mod fleet;
 mod restore;
+pub(crate) mod shard;
 
 pub(crate) use flags::{
     ApplyArgs, BackupArgs, ConfirmArgs, ExportArgs, ExportForm, GrantArgs, JobsArgs, LifecycleArgs, ListArgs,

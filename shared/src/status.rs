@@ -23,6 +23,29 @@ pub fn next(state: &State) -> Option<Turn> {
     next_of(&rows(state, None))
 }
 
+/// As [`next`], after a run: a step that this run observed as complete or started shows that everything it requires is complete, even if
+/// the file doesn't say so. It doesn't say so of a cluster that was protected before the file was created.
+#[must_use]
+pub fn next_after(state: &State, report: &Report) -> Option<Turn> {
+    let is_reached = |own: &&StepReport| matches!(own.ending, Ending::Done { .. } | Ending::Begun { .. });
+    let mut required: Vec<StepName> = Vec::new();
+    let mut open: Vec<StepName> = report.steps.iter().filter(is_reached).map(|own| own.step).collect();
+    while let Some(step) = open.pop() {
+        let new: Vec<StepName> = step
+            .needs()
+            .iter()
+            .copied()
+            .filter(|own| !required.contains(own))
+            .collect();
+        required.extend(&new);
+        open.extend(new);
+    }
+    let is_observed = |step| report.steps.iter().any(|own| own.step == step);
+    let mut rows = rows(state, None);
+    rows.retain(|row| is_observed(row.step) || !required.contains(&row.step));
+    next_of(&rows)
+}
+
 /// How a step stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

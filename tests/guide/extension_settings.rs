@@ -22,14 +22,14 @@ fn properties(stage: &Stage) -> Value {
     stage.sandbox.resource(&id).unwrap()["properties"].clone()
 }
 
-/// The bodies of the writes to the extension since `mark`.
+/// Method and target of the writes to the extension since `mark`.
 fn sent(stage: &Stage, mark: usize) -> Vec<String> {
     let writes = stage.writes_since(mark).into_iter();
     writes.filter(|write| write.contains("/extensions/")).collect()
 }
 
 #[test]
-fn limits_are_patched_alone_and_every_command_tells_the_difference_before() {
+fn limits_are_changed_by_one_patch_and_every_command_tells_the_difference_before() {
     let stage = prepared();
     let id = stage.value("/cloud/extension/extension");
     let others = json!("kept");

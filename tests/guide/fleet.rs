@@ -11,7 +11,9 @@ use aksbackup_tests::log::Entry;
 use serde_json::{Value, json};
 
 mod apply;
+mod asked;
 mod figures;
+mod hostile;
 mod init;
 mod look;
 
@@ -41,7 +43,7 @@ fn queries(stage: &Stage, mark: usize) -> usize {
 fn files(stage: &Stage) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(stage.folder().join("fleet")).unwrap();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|end| end == "toml"));
+    files.retain(|path| path.extension().is_some_and(|end| end == "toml") && !path.ends_with("fleet.toml"));
     files.sort();
     files
 }

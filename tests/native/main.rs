@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
 
 mod az;
+mod deploy;
 mod examples;
 mod extension;
 mod foreign;

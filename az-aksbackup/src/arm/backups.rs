@@ -358,12 +358,12 @@ pub(crate) async fn job(reader: &Reader, job: &ResourceId) -> Outcome<Option<Job
 
 /// So many lists of jobs are read at once. Each has the jobs of all clusters of a vault, of which a cluster keeps its own: where many
 /// clusters are checked together, these lists would fill the memory.
-static LISTS: Semaphore = Semaphore::const_new(3);
+static JOB_LISTS: Semaphore = Semaphore::const_new(3);
 
 /// The jobs of a vault.
 pub(crate) async fn jobs(reader: &Reader, vault: &ResourceId) -> Outcome<Vec<Job>> {
     // It is never closed.
-    let _one_of_few = LISTS.acquire().await;
+    let _one_of_few = JOB_LISTS.acquire().await;
     reader
         .list(&format!("{vault}/backupJobs"), versions::DATA_PROTECTION)
         .await

@@ -13,7 +13,7 @@ use crate::http::bounded::MARK;
 use crate::http::retry_after::retry_after;
 
 /// An answer as it came.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Raw {
     pub(crate) status: u16,
     pub(crate) headers: Headers,

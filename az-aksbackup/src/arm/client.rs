@@ -34,14 +34,18 @@ const PAGES: usize = 1000;
 /// The most bytes of all pages of a list together.
 const OF_LIST: usize = 48 << 20;
 
+mod kept;
 mod write;
 
+use kept::Kept;
 pub(crate) use write::{Told, Writer};
 
 /// Reads ARM: GETs, and POSTs that only read.
 #[derive(Clone)]
 pub(crate) struct Reader {
     inner: Arc<Inner>,
+    /// What several clusters share, in a run that only reads.
+    kept: Option<Arc<Kept>>,
 }
 
 struct Inner {
@@ -89,6 +93,16 @@ impl Reader {
                 deadline,
                 replaced,
             }),
+            kept: None,
+        }
+    }
+
+    /// A reader with the same budgets that reads once what several clusters share, such as a vault, its resource group, and the
+    /// permissions there. It is for runs that only read: a change that is made meanwhile isn't seen.
+    pub(crate) fn reading_once(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            kept: Some(Arc::default()),
         }
     }
 
@@ -98,7 +112,7 @@ impl Reader {
     /// Exit 4: not permitted, with action and scope. Exit 1: everything else.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, version: &str) -> Outcome<Option<T>> {
         let call = Call::new(Method::Get, path, version, None);
-        let raw = self.send(&call).await?;
+        let raw = self.once(&format!("{path} {version}"), self.send(&call)).await?;
         match raw.status {
             404 => Ok(None),
             200..300 => {
@@ -121,7 +135,7 @@ impl Reader {
             next_link: Option<String>,
         }
         let call = Call::new(Method::Get, path, version, None);
-        let mut raw = self.send(&call).await?;
+        let mut raw = self.once(&format!("{path} {version}"), self.send(&call)).await?;
         let (mut items, mut seen, mut read) = (Vec::new(), HashSet::new(), 0);
         loop {
             if !(200..300).contains(&raw.status) {
@@ -152,7 +166,8 @@ impl Reader {
                     .because(format!("the list of {} has more than {most}", self.host()))
                     .err();
             }
-            raw = self.fetch(&next, &call.object().words).await?;
+            let (url, words) = (next.as_str(), call.object().words);
+            raw = self.once(url, self.fetch(&next, &words)).await?;
         }
     }
 
@@ -219,6 +234,16 @@ impl Reader {
         }
         self.transfer(Request::new(url.clone(), Method::Get), &Context::new(), &what)
             .await
+    }
+
+    /// What is at a path or URL: by `read`, or as it was kept.
+    async fn once(&self, place: &str, read: impl Future<Output = Outcome<Raw>>) -> Outcome<Raw> {
+        // Boxed, since the future of each look at a cluster holds many of them.
+        let read = Box::pin(read);
+        match &self.kept {
+            Some(kept) => kept.read(place, read).await,
+            None => read.await,
+        }
     }
 
     async fn send(&self, call: &Call<'_>) -> Outcome<Raw> {

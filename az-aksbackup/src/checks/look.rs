@@ -184,15 +184,18 @@ async fn of_vault(reader: &Reader, vault: Option<&ResourceId>, cluster: &Resourc
     let (own, deleted, jobs) = futures::join!(
         vaults::vault(reader, vault),
         backups::deleted(reader, vault, cluster),
-        backups::jobs(reader, vault),
+        jobs(reader, vault, cluster),
     );
-    let jobs = jobs.map(|mut jobs| {
-        jobs.retain(|job| job.is_of(cluster));
-        jobs.shrink_to_fit();
-        jobs.sort_by_key(|job| std::cmp::Reverse(job.properties.start_time));
-        Some(jobs)
-    });
-    (Seen::of(own), Seen::of(deleted.map(Some)), Seen::of(jobs))
+    (Seen::of(own), Seen::of(deleted.map(Some)), Seen::of(jobs.map(Some)))
+}
+
+/// The jobs of the cluster. Those of other clusters are dropped at once: they can be many.
+async fn jobs(reader: &Reader, vault: &ResourceId, cluster: &ResourceId) -> Outcome<Vec<Job>> {
+    let mut jobs = backups::jobs(reader, vault).await?;
+    jobs.retain(|job| job.is_of(cluster));
+    jobs.shrink_to_fit();
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.properties.start_time));
+    Ok(jobs)
 }
 
 /// The extension's identity and its credentials: by the id that the extension names, else by its principal among those of

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use super::WriteArgs;
 use super::flags::ReduceArgs;
-use crate::commands::fleet::shard::Wanted;
+use super::shard::ShardArg;
 
 /// Commands over a folder of state files.
 #[derive(Debug, Subcommand)]
@@ -60,7 +60,7 @@ pub(crate) struct FleetArgs {
     pub(crate) folder: PathBuf,
     /// Part of the clusters to work on, such as 0/4 for the first of four; 4 takes the index from JOB_COMPLETION_INDEX
     #[arg(long, value_name = "INDEX/COUNT")]
-    pub(crate) shard: Option<Wanted>,
+    pub(crate) shard: Option<ShardArg>,
     /// How many clusters to work on at the same time
     #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(crate) parallel: u8,

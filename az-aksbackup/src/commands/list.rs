@@ -1,6 +1,6 @@
 //! `list`: the AKS clusters that the signed-in account can see, and how each is protected.
 
-mod direct;
+pub(crate) mod direct;
 mod document;
 mod graph;
 mod metrics;
@@ -17,10 +17,7 @@ use crate::arm::inventory::{self, Visible};
 use crate::checks::overview::{Finding, Overview};
 use crate::cli::{Cli, ListArgs};
 use crate::commands::init::place;
-use crate::commands::session;
-
-/// More failures of one kind than these say the same.
-const MOST_FAILURES: usize = 10;
+use crate::commands::{failures, session};
 
 /// Where clusters are looked for.
 pub(crate) struct Scope {
@@ -63,7 +60,7 @@ enum Source {
 
 /// What was read.
 #[derive(Debug)]
-struct Found {
+struct Clusters {
     clusters: Vec<Overview>,
     /// What could not be read.
     unread: Vec<Failure>,
@@ -111,7 +108,7 @@ pub(crate) async fn run(cli: &Cli, args: &ListArgs) -> Outcome<Exit> {
         return Ok(exit);
     }
     show(&console, args, &scope, &source, &listed);
-    complain(&console, &found.unread);
+    failures::show(&console, &found.unread, "reads");
     Ok(exit)
 }
 
@@ -162,9 +159,24 @@ async fn read(
     console: &Console,
     scope: &Scope,
     group: Option<&ResourceGroupName>,
-) -> Outcome<(Source, Found)> {
-    let failure = match graph::read(reader, scope.one(), group).await {
-        Ok(found) => return Ok((Source::Graph, found)),
+) -> Outcome<(Source, Clusters)> {
+    let by_graph = graph::read(reader, scope.one(), group);
+    let by_manager = direct::read(reader, &scope.subscriptions, group);
+    let (found, fallback) = by_graph_or_manager(console, by_graph, by_manager).await?;
+    Ok((fallback.map_or(Source::Graph, Source::Manager), found))
+}
+
+/// Asks Resource Graph, or Resource Manager if that can't be used; then with the reason.
+///
+/// # Errors
+/// Exit 124: Resource Graph didn't answer in time. Otherwise as `by_manager`.
+pub(crate) async fn by_graph_or_manager<T>(
+    console: &Console,
+    by_graph: impl Future<Output = Outcome<T>>,
+    by_manager: impl Future<Output = Outcome<T>>,
+) -> Outcome<(T, Option<Box<Failure>>)> {
+    let failure = match by_graph.await {
+        Ok(found) => return Ok((found, None)),
         Err(failure) if failure.exit == Exit::Deadline => return Err(failure),
         Err(failure) => failure,
     };
@@ -172,8 +184,7 @@ async fn read(
     console.say(format!(
         "Azure Resource Graph can't be used ({why}); reading each subscription from Azure Resource Manager"
     ));
-    let found = direct::read(reader, &scope.subscriptions, group).await?;
-    Ok((Source::Manager(failure), found))
+    Ok((by_manager.await?, Some(failure)))
 }
 
 /// The clusters of several state files, as `list` shows them.
@@ -280,19 +291,6 @@ fn show(console: &Console, args: &ListArgs, scope: &Scope, source: &Source, list
         console.say(
             "From Azure Resource Graph, which can be minutes behind and shows only what the signed-in account can read",
         );
-    }
-}
-
-/// Tells what could not be read.
-pub(crate) fn complain(console: &Console, unread: &[Failure]) {
-    for failure in unread.iter().take(MOST_FAILURES) {
-        console.error(console.told(failure));
-    }
-    if unread.len() > MOST_FAILURES {
-        console.error(format!(
-            "{} more reads failed; see: -o json",
-            unread.len() - MOST_FAILURES
-        ));
     }
 }
 

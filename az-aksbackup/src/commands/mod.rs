@@ -5,6 +5,7 @@ pub(crate) mod apply;
 pub(crate) mod doctor;
 pub(crate) mod examined;
 pub(crate) mod export;
+pub(crate) mod failures;
 pub(crate) mod flags;
 pub(crate) mod fleet;
 pub(crate) mod init;

@@ -120,7 +120,7 @@ pub(super) async fn policy(reader: &Reader, target: &Target) -> Outcome<()> {
 /// <https://learn.microsoft.com/azure/backup/azure-kubernetes-service-cluster-backup-support-matrix>.
 ///
 /// # Errors
-/// It doesn't exist for the caller, takes no writes, or is another tenant's.
+/// The signed-in account can't see it, it takes no writes, or it is another tenant's.
 pub(super) async fn vault_subscription(reader: &Reader, target: &Target) -> Outcome<()> {
     let Some(id) = target.foreign_subscription() else {
         return Ok(());

@@ -4,7 +4,7 @@
 //! file records its creation, Azure confirms it, by the tag of its vault or by a name that is derived of exactly its rules, and no
 //! instance of the vault uses it, not even a soft-deleted one that can be undeleted.
 //!
-//! Rights: `Microsoft.DataProtection/backupVaults/{read,backupInstances/read,deletedBackupInstances/read}` and
+//! Permissions: `Microsoft.DataProtection/backupVaults/{read,backupInstances/read,deletedBackupInstances/read}` and
 //! `…/backupPolicies/{read,delete}` on the vault.
 
 use std::collections::BTreeMap;

@@ -28,10 +28,4 @@ impl Console {
     pub fn is_live(&self) -> bool {
         self.terminal
     }
-
-    /// How much this console says.
-    #[must_use]
-    pub fn talk(&self) -> Talk {
-        self.talk
-    }
 }

@@ -144,17 +144,7 @@ fn summary(command: &str, report: &Report) -> String {
         );
     }
     let done = report.steps.iter().filter(|step| step.ending.is_done()).count();
-    let made: usize = report
-        .steps
-        .iter()
-        .map(|step| match &step.ending {
-            Ending::Done { changed, .. }
-            | Ending::Begun { changed, .. }
-            | Ending::TheirTurn { changed, .. }
-            | Ending::Failed { changed, .. } => changed.len(),
-            Ending::Due { .. } | Ending::Waiting { .. } | Ending::Held { .. } => 0,
-        })
-        .sum();
+    let made = report.changed().count();
     let steps = report.steps.len();
     let begun = report
         .steps

@@ -185,6 +185,18 @@ impl Report {
             .all(|step| matches!(&step.ending, Ending::Done { changed, drift: None, .. } if changed.is_empty()))
     }
 
+    /// What was changed, also by steps that failed or wait for others.
+    pub fn changed(&self) -> impl Iterator<Item = &ChangeNote> {
+        self.steps.iter().flat_map(|step| match &step.ending {
+            Ending::Done { changed, .. }
+            | Ending::Begun { changed, .. }
+            | Ending::TheirTurn { changed, .. }
+            | Ending::Held { changed, .. }
+            | Ending::Failed { changed, .. } => changed.as_slice(),
+            Ending::Due { .. } | Ending::Waiting { .. } => &[],
+        })
+    }
+
     /// Every change that is pending or foreseen, with its step.
     #[must_use]
     pub fn pending(&self) -> Vec<(StepName, &ChangeNote)> {

@@ -56,6 +56,12 @@ pub fn place_of(path: &Path, key: &str) -> Option<String> {
     Some(format!("{}:{place}", path.display()))
 }
 
+/// Where a byte offset of the text of the file at `path` is: `PATH:LINE:COLUMN`, both from 1.
+#[must_use]
+pub fn position(path: &Path, text: &str, at: usize) -> String {
+    format!("{}:{}", path.display(), place(text, at, String::new()))
+}
+
 /// The first place, in the order of the keys, where `is_bad` says so of a key or of a text. It is given the key from the
 /// top as well.
 pub(super) fn of_text(text: &str, is_bad: impl Fn(&str, &str) -> bool) -> Option<Place> {

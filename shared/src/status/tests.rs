@@ -237,3 +237,27 @@ fn protection_that_was_ended_on_purpose_is_resumed() {
     let broken = file("ProtectionError");
     assert_eq!(next(&broken, Standing::Stale, None), Some(az("protect")));
 }
+
+#[test]
+fn what_a_complete_step_requires_is_not_next() {
+    let done = |step| StepReport {
+        step,
+        ending: Ending::Done {
+            evidence: String::new(),
+            changed: vec![],
+            drift: None,
+        },
+        refused: false,
+    };
+    let next = |steps: &[StepName]| {
+        let report = Report {
+            steps: steps.iter().copied().map(done).collect(),
+        };
+        next_after(&State::default(), &report).map(|turn| turn.command)
+    };
+    // The file of a cluster that was adopted has no table.
+    assert_eq!(next(&[]), Some(az("prepare")));
+    // What was observed as complete, but not recorded, is its own business; what it requires isn't.
+    assert_eq!(next(&[StepName::BackupInstance]), Some(az("protect")));
+    assert_eq!(next(&[StepName::Backup]), Some(az("backup")));
+}

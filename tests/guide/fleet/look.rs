@@ -112,12 +112,41 @@ fn one_cluster_that_cannot_be_read_is_named_and_the_others_are_checked() {
     std::fs::write(file(&stage, "aks-late"), newer).unwrap();
     let run = over(&stage, &["plan", "-o", "json"]).ends(Exit::StateUnreadable.code());
     let document = run.json();
-    assert_eq!(document["clusters"].as_array().unwrap().len(), 9, "{document:#}");
+    // A file that can't be read is no cluster; one of a newer version names its cluster.
+    assert_eq!(document["clusters"].as_array().unwrap().len(), 8, "{document:#}");
+    assert_eq!(document["unusable"].as_array().unwrap().len(), 1, "{document:#}");
     assert_eq!(of(&document, "aks-good")["exit"], "not-permitted", "{document:#}");
     assert!(of(&document, "aks-demo")["steps"].is_array());
     let run = over(&stage, &["plan"]).ends(Exit::StateUnreadable.code());
     assert!(run.stderr.contains("fleet/broken.toml:1:"), "{run}");
+    assert!(run.stdout.contains("fleet plan: 8 clusters: "), "{run}");
+    assert!(run.stdout.contains("; 1 file can't be used"), "{run}");
     assert!(run.stderr.contains("rg-aks/aks-good: "), "{run}");
+}
+
+/// Fails before: each of the two files was counted as a cluster.
+#[test]
+fn a_cluster_with_two_files_is_one_cluster_and_an_error() {
+    let stage = stage(&[]);
+    init(&stage, &[]).ok();
+    std::fs::copy(file(&stage, "aks-good"), stage.folder().join("fleet/second.toml")).unwrap();
+    let run = over(&stage, &["status", "--offline", "--events", "e.ndjson"]).ends(Exit::StateUnreadable.code());
+    assert!(run.stdout.contains("fleet status: 8 clusters: "), "{run}");
+    assert!(run.stdout.contains("1 with several state files"), "{run}");
+    assert!(run.stderr.contains("aksbackup merge fleet/second.toml"), "{run}");
+    let document = over(&stage, &["status", "--offline", "-o", "json"]).json();
+    assert_eq!(document["clusters"].as_array().unwrap().len(), 8);
+    let own = of(&document, "aks-good");
+    assert_eq!(
+        (&own["exit"], own["files"].as_array().unwrap().len()),
+        (&json!("state-unreadable"), 2)
+    );
+    let events = std::fs::read_to_string(stage.folder().join("e.ndjson")).unwrap();
+    assert_eq!(events.matches("\"event\":\"cluster\"").count(), 8, "{events}");
+    assert!(events.contains("\"clusters\":8"), "{events}");
+    over(&stage, &["list"])
+        .ends(Exit::StateUnreadable.code())
+        .says("8 of 8 clusters of the folder found");
 }
 
 #[test]

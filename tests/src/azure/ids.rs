@@ -12,6 +12,17 @@ pub const SUBSCRIPTION: &str = "0b1f6471-1bf0-4dda-aec3-cb9272f09590";
 pub const OTHER_SUBSCRIPTION: &str = "5d2e9f0a-7c3b-4e61-8a55-0f4c1b7e9d22";
 /// "Fabrikam Backup": an empty subscription of the second tenant.
 pub const FOREIGN_SUBSCRIPTION: &str = "a3c1d7e2-64b8-4f0d-9c27-1e5f8b0d6a33";
+/// "Contoso 1" and so on: empty subscriptions of the first tenant, on which no one has a role.
+pub const MORE_SUBSCRIPTIONS: [&str; 8] = [
+    "10000000-5f0e-4d3a-8b21-6c9d4e7f1a01",
+    "10000000-5f0e-4d3a-8b21-6c9d4e7f1a02",
+    "10000000-5f0e-4d3a-8b21-6c9d4e7f1a03",
+    "10000000-5f0e-4d3a-8b21-6c9d4e7f1a04",
+    "10000000-5f0e-4d3a-8b21-6c9d4e7f1a05",
+    "10000000-5f0e-4d3a-8b21-6c9d4e7f1a06",
+    "10000000-5f0e-4d3a-8b21-6c9d4e7f1a07",
+    "10000000-5f0e-4d3a-8b21-6c9d4e7f1a08",
+];
 /// Location of everything but rg-elsewhere.
 pub const LOCATION: &str = "westeurope";
 /// Group of the cluster.
@@ -36,7 +47,11 @@ pub(crate) fn tenant_of(subscription: &str) -> Option<&'static str> {
         (OTHER_SUBSCRIPTION, TENANT),
         (FOREIGN_SUBSCRIPTION, OTHER_TENANT),
     ];
-    let mut own = all.iter().filter(|(known, _)| known.eq_ignore_ascii_case(subscription));
+    let more = MORE_SUBSCRIPTIONS.map(|known| (known, TENANT));
+    let mut own = all
+        .iter()
+        .chain(&more)
+        .filter(|(known, _)| known.eq_ignore_ascii_case(subscription));
     own.next().map(|(_, tenant)| *tenant)
 }
 

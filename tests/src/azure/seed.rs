@@ -15,6 +15,9 @@ pub(crate) fn seed(world: &mut World) {
     registration::seed(world, ids::SUBSCRIPTION, settings.start.providers_registered);
     registration::seed(world, ids::OTHER_SUBSCRIPTION, true);
     registration::seed(world, ids::FOREIGN_SUBSCRIPTION, true);
+    for subscription in ids::MORE_SUBSCRIPTIONS {
+        registration::seed(world, subscription, true);
+    }
     let mut all = vec![
         (ids::CLUSTER_GROUP, ids::LOCATION),
         (ids::NODE_GROUP, ids::LOCATION),

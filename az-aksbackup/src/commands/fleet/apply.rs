@@ -1,27 +1,28 @@
 //! `fleet apply`: `prepare` and `protect` of each cluster, as far as the signed-in account is allowed to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
-use aksbackup_shared::ids::{ResourceId, folded};
+use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::runner;
-use aksbackup_shared::runner::report::{Ending, Report};
+use aksbackup_shared::runner::report::Report;
 use aksbackup_shared::runner::session::{Consent, Session};
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::state::remembered::Remembered;
 use aksbackup_shared::status::{self, Standing};
-use futures::StreamExt as _;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
-use super::came::Came;
-use super::each::{Fleet, Limits, One};
+use super::cluster_result::ClusterResult;
+use super::each::{ClusterRun, Fleet, Limits};
 use super::folder::{self, Member};
-use super::look::{planned, without_done_preflight};
-use super::show;
+use super::output;
+use super::read_only::{planned, without_done_preflight};
+use super::shared::Shared;
 use crate::arm::client::Reader;
 use crate::cli::{Cli, FleetApplyArgs};
 use crate::commands::{options, selection, session};
@@ -65,40 +66,46 @@ pub(super) async fn run(cli: &Cli, args: &FleetApplyArgs) -> Outcome<Exit> {
         }
         apply.asked = true;
     }
-    apply.shared_first(&fleet).await;
+    let shared = apply.shared(&fleet);
     let limits = Limits {
         failures: args.max_failures.and_then(|own| usize::try_from(own).ok()),
         ..Limits::default()
     };
-    let came = fleet.each(limits, async |one: One<'_>| apply.one(one).await).await;
-    end(&fleet, args, &came)
+    let before = async |member: &Member| shared.wait(member).await;
+    let work = async |one: ClusterRun<'_>| apply.one(one).await;
+    let results = fleet.each_after(limits, before, work).await;
+    end(&fleet, args, &results)
 }
 
 /// Tells how it ended. Another person's turn is no failure where the handoff is expected.
-fn end(fleet: &Fleet<'_>, args: &FleetApplyArgs, came: &[Came]) -> Outcome<Exit> {
-    let exits = came.iter().map(|own| match own.exit {
-        Exit::TheirTurn if args.handoff_ok => Exit::Done,
-        exit => exit,
+fn end(fleet: &Fleet<'_>, args: &FleetApplyArgs, results: &[ClusterResult]) -> Outcome<Exit> {
+    let exits = results.iter().map(|own| match args.handoff_ok {
+        true => own.without_handoffs,
+        false => own.exit,
     });
-    let exit = exits.fold(Exit::Done, Exit::worse);
-    let counts = show::counts(came);
-    show::tell(fleet, came, exit, &counts, false);
+    let exit = fleet.exit(exits);
+    let counts = output::counts(results);
+    output::tell(fleet, results, exit, &counts, false);
     fleet.finished(exit, &counts.into())?;
     Ok(exit)
 }
 
 /// Shows what would change, and asks once for all clusters. Returns what was found where nothing would be changed.
-async fn ask(fleet: &Fleet<'_>, reader: &Reader) -> Outcome<Option<Vec<Came>>> {
+async fn ask(fleet: &Fleet<'_>, reader: &Reader) -> Outcome<Option<Vec<ClusterResult>>> {
     let console = &fleet.console;
     if !console.can_ask() {
         // Refused as every other question, before anything is read.
         console.confirm("Apply the changes to the clusters?")?;
     }
-    let came = planned(fleet, reader).await;
-    if !came.iter().any(|own| own.exit == Exit::Pending) {
-        return Ok(Some(came));
+    let limits = Limits {
+        is_question: true,
+        ..Limits::default()
+    };
+    let results = planned(fleet, reader, limits).await;
+    if !results.iter().any(|own| own.exit == Exit::Pending) {
+        return Ok(Some(results));
     }
-    show::plan(fleet, &came);
+    output::plan(fleet, &results);
     console.say("on these resources (compare them with your own records):");
     for member in &fleet.folder.members {
         let state = folder::read(fleet.cli, &member.file)?;
@@ -106,7 +113,10 @@ async fn ask(fleet: &Fleet<'_>, reader: &Reader) -> Outcome<Option<Vec<Came>>> {
         let all: Vec<String> = confirm::in_full(&target, "").iter().map(|line| words(line)).collect();
         console.say(format!("  {}", all.join("; ")));
     }
-    let question = format!("Apply these changes to {}?", show::clusters(fleet.folder.members.len()));
+    let question = format!(
+        "Apply these changes to {}?",
+        output::clusters(fleet.folder.members.len())
+    );
     match console.confirm(&question)? {
         true => Ok(None),
         false => Failure::new(Exit::Pending, "no changes were made: the changes above are pending").err(),
@@ -119,14 +129,15 @@ fn words(line: &str) -> String {
 }
 
 impl Apply<'_> {
-    async fn one(&self, one: One<'_>) -> Outcome<Came> {
+    async fn one(&self, one: ClusterRun<'_>) -> Outcome<ClusterResult> {
         let state = folder::read(&one.cli, &one.member.file)?;
         if self.args.resume && is_reported(&state) {
             let rows = status::rows(&state, None);
-            let mut came = Came::of(one.member, Exit::Done).with_rows(&rows);
-            came.counts_as = Some("skipped");
-            came.says = "skipped: the state file reports every step; not checked in this run".to_owned();
-            return Ok(came);
+            let mut result = ClusterResult::of(one.member, Exit::Done).with_rows(&rows);
+            result.is_skipped = true;
+            result.counts_as = Some("skipped");
+            result.says = "skipped: the state file reports every step; not checked in this run".to_owned();
+            return Ok(result);
         }
         let member = one.member;
         let mut session = self.session(&one.cli, one.console, member, state)?;
@@ -153,7 +164,7 @@ impl Apply<'_> {
                 Err(failure) => refused = Some(failure),
             }
         }
-        Ok(came(member, &session, &report, refused.as_deref()))
+        Ok(result(member, &session, &report, refused.as_deref()))
     }
 
     fn prepare(&self, cli: &Cli) -> PrepareOptions {
@@ -178,7 +189,7 @@ impl Apply<'_> {
     ) -> Outcome<Session<Azure>> {
         let mut consent = None;
         if let Some(target) = &state.target {
-            self.must_be_as_read(member, target)?;
+            member.must_be_as_read(target, self.again())?;
             consent = Some(self.consent(member, target));
         }
         let mut session = session::joined(cli, console, self.reader, state, true)?;
@@ -188,21 +199,6 @@ impl Apply<'_> {
         session.reduce_protection = self.args.reduce.reduce_protection;
         session.reducing = Some(az(format!("protect{REDUCED} --yes")));
         Ok(session)
-    }
-
-    /// Refuses a target that changed since the folder was read.
-    fn must_be_as_read(&self, member: &Member, target: &Target) -> Outcome<()> {
-        if member.is_as_read(target) {
-            return Ok(());
-        }
-        let file = member.file.display();
-        Failure::new(
-            Exit::StateUnreadable,
-            format!("[target] of state file {file} was changed"),
-        )
-        .because("it isn't what it was when this command began")
-        .hint(fix!["run the command again: ", self.again()])
-        .err()
     }
 
     /// Returns the refusal of a target that wasn't shown to the user: `--yes` doesn't confirm the resources that a file names.
@@ -244,20 +240,20 @@ impl Apply<'_> {
     }
 
     /// Creates what several clusters share, once: two requests that create a vault at the same time would fail.
-    async fn shared_first(&self, fleet: &Fleet<'_>) {
-        let leaders = leaders(&fleet.folder.members);
-        let all = leaders.into_values().map(async |members| {
-            for member in members {
-                member.scope(Box::pin(self.shared(fleet, member))).await;
-            }
-        });
-        futures::stream::iter(all)
-            .for_each_concurrent(fleet.args.at_once(), |own| own)
-            .await;
+    fn shared<'b>(&'b self, fleet: &'b Fleet<'_>) -> Shared<'b> {
+        let turns = Rc::new(Semaphore::new(fleet.args.at_once()));
+        Shared::of(&fleet.folder.members, |member| {
+            let turns = Rc::clone(&turns);
+            Box::pin(async move {
+                // It is never closed.
+                let _turn = turns.acquire().await;
+                member.scope(Box::pin(self.share(fleet, member))).await;
+            })
+        })
     }
 
     /// What fails here fails again when it is the turn of the cluster, and is told then.
-    async fn shared(&self, fleet: &Fleet<'_>, member: &Member) {
+    async fn share(&self, fleet: &Fleet<'_>, member: &Member) {
         let cli = member.cli(fleet.cli);
         let Ok(state) = folder::read(&cli, &member.file) else {
             return;
@@ -282,28 +278,6 @@ impl Apply<'_> {
     }
 }
 
-/// Of the clusters that share a vault or a storage account, the first of each, by subscription.
-fn leaders(members: &[Member]) -> BTreeMap<String, Vec<&Member>> {
-    let shared = |own: &Member| [&own.vault, &own.account].map(|id| folded(id.as_str()));
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for id in members.iter().flat_map(shared) {
-        *counts.entry(id).or_default() += 1;
-    }
-    let (mut known, mut leaders): (BTreeSet<String>, BTreeMap<String, Vec<&Member>>) = Default::default();
-    for own in members {
-        let new: Vec<String> = shared(own)
-            .into_iter()
-            .filter(|id| counts.get(id).is_some_and(|count| *count > 1) && !known.contains(id))
-            .collect();
-        if !new.is_empty() {
-            known.extend(new);
-            let subscription = own.cluster.subscription().to_string();
-            leaders.entry(subscription).or_default().push(own);
-        }
-    }
-    leaders
-}
-
 /// Whether the state file reports every step of this command.
 fn is_reported(state: &State) -> bool {
     let own = |step: StepName| selection::is_of_prepare(step) || step == StepName::BackupInstance;
@@ -312,62 +286,28 @@ fn is_reported(state: &State) -> bool {
     rows.peek().is_some() && rows.all(|row| row.standing == Standing::Recorded && row.warning.is_none())
 }
 
-fn came(member: &Member, session: &Session<Azure>, report: &Report, refused: Option<&Failure>) -> Came {
-    let exit = report.exit().worse(refused.map_or(Exit::Done, |own| own.exit));
-    let mut came = Came::of(member, exit).with_report(&session.console, report);
+fn result(member: &Member, session: &Session<Azure>, report: &Report, refused: Option<&Failure>) -> ClusterResult {
+    let refusal = refused.map_or(Exit::Done, |own| own.exit);
+    let exit = report.exit().worse(refusal);
+    let mut result = ClusterResult::of(member, exit).with_report(&session.console, report);
+    result.without_handoffs = result.without_handoffs.worse(refusal);
     if let Some(failure) = refused {
-        came.errors.push(session.console.told(failure).to_string());
-        came.says = super::told::brief(failure);
+        result.errors.push(session.console.told(failure).to_string());
+        result.says = super::cluster_result::brief(failure);
     }
     // What a state file needs next, where this command has nothing left to do.
     let state = session.state();
-    if let Some(turn) = status::next(&state).filter(|_| exit == Exit::Done) {
-        came.turn(&turn);
+    if let Some(turn) = status::next_after(&state, report).filter(|_| exit == Exit::Done) {
+        result.turn(&turn);
     }
-    let changed = changed(report);
-    if came.says.is_empty() {
-        came.says = match changed.len() {
+    let changed: Vec<&str> = report.changed().map(|note| note.summary.as_str()).collect();
+    if result.says.is_empty() {
+        result.says = match changed.len() {
             0 => "nothing to do".to_owned(),
             1 => "complete, 1 change".to_owned(),
             count => format!("complete, {count} changes"),
         };
     }
-    came.more = json!({ "steps": report.steps, "turns": report.turns(), "changed": changed });
-    came
-}
-
-fn changed(report: &Report) -> Vec<String> {
-    let all = report.steps.iter().flat_map(|own| match &own.ending {
-        Ending::Done { changed, .. }
-        | Ending::Begun { changed, .. }
-        | Ending::TheirTurn { changed, .. }
-        | Ending::Held { changed, .. }
-        | Ending::Failed { changed, .. } => changed.as_slice(),
-        Ending::Due { .. } | Ending::Waiting { .. } => &[],
-    });
-    all.map(|note| note.summary.clone()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn member(name: &str, vault: &str, account: &str) -> Member {
-        Member::sample(name, vault, account)
-    }
-
-    #[test]
-    fn what_is_shared_is_created_by_one_and_what_is_not_by_each() {
-        let all = [
-            member("a", "v1", "s1"),
-            member("b", "v1", "s2"),
-            member("c", "v2", "s3"),
-            member("d", "v3", "s4"),
-            member("e", "v3", "s3"),
-        ];
-        let leaders = leaders(&all);
-        let names: Vec<&str> = leaders.values().flatten().map(|own| own.cluster.name()).collect();
-        assert_eq!(names, ["a", "c", "d"]);
-        assert!(super::leaders(&all[..1]).is_empty());
-    }
+    result.more = json!({ "steps": report.steps, "turns": report.turns(), "changed": changed });
+    result
 }

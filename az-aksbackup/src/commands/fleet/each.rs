@@ -5,22 +5,24 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use aksbackup_shared::args::quoted;
-use aksbackup_shared::command_line::az;
+use aksbackup_shared::command_line::{CommandLine, az};
 use aksbackup_shared::console::{Console, Talk};
 use aksbackup_shared::digest::Digest;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::ids::{SubscriptionId, same};
+use aksbackup_shared::ids::{ResourceId, SubscriptionId, same};
 use aksbackup_shared::state::OutFile;
 use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
-use super::came::Came;
+use super::cluster_result::ClusterResult;
 use super::events::Events;
 use super::folder::{Folder, Member};
 use super::progress::Progress;
-use super::shard::Shard;
 use crate::arm::client::Reader;
+use crate::cli::shard::Shard;
 use crate::cli::{Cli, FleetArgs};
 use crate::commands::init::place;
 use crate::commands::session;
@@ -41,7 +43,7 @@ pub(super) struct Fleet<'a> {
 }
 
 /// What a command over a folder is given for one of its clusters.
-pub(super) struct One<'a> {
+pub(super) struct ClusterRun<'a> {
     pub(super) member: &'a Member,
     /// The command line as it would be for this cluster.
     pub(super) cli: Cli,
@@ -54,8 +56,8 @@ pub(super) struct One<'a> {
 pub(super) struct Limits {
     /// So many clusters failed.
     pub(super) failures: Option<usize>,
-    /// So many are worked on at the same time, whatever the flag allows.
-    pub(super) at_once: Option<usize>,
+    /// It is a plan that a question is about: what came of a cluster isn't the result of the command yet.
+    pub(super) is_question: bool,
 }
 
 impl<'a> Fleet<'a> {
@@ -117,46 +119,110 @@ impl<'a> Fleet<'a> {
         words
     }
 
+    /// The command, to run it again.
+    pub(super) fn again(&self) -> CommandLine {
+        az(format!("{} {}", self.name, self.part()))
+    }
+
     fn keep(&mut self, subscriptions: &[SubscriptionId]) {
-        let is_in = |own: &Member| {
+        let is_in = |cluster: &ResourceId| {
             let mut all = subscriptions.iter();
-            all.any(|id| same(id.as_str(), own.cluster.subscription().as_str()))
+            all.any(|id| same(id.as_str(), cluster.subscription().as_str()))
         };
-        self.folder.members.retain(is_in);
+        self.folder.members.retain(|own| is_in(&own.cluster));
+        self.folder
+            .unusable
+            .retain(|own| own.cluster.as_ref().is_none_or(is_in));
     }
 
     /// Does `work` for each cluster, and returns what came of each, in the order of the folder.
-    pub(super) async fn each(&self, limits: Limits, work: impl AsyncFn(One<'_>) -> Outcome<Came>) -> Vec<Came> {
+    pub(super) async fn each(
+        &self,
+        limits: Limits,
+        work: impl AsyncFn(ClusterRun<'_>) -> Outcome<ClusterResult>,
+    ) -> Vec<ClusterResult> {
+        self.each_after(limits, async |_: &Member| {}, work).await
+    }
+
+    /// As [`Fleet::each`], for each cluster after what is `before` it. A cluster that waits for that keeps no other from its turn.
+    pub(super) async fn each_after(
+        &self,
+        limits: Limits,
+        before: impl AsyncFn(&Member),
+        work: impl AsyncFn(ClusterRun<'_>) -> Outcome<ClusterResult>,
+    ) -> Vec<ClusterResult> {
         let members = &self.folder.members;
-        self.events.write(&json!({
-            "event": "started", "command": self.name, "clusters": members.len(), "shard": self.shard.map(|own| own.to_string()),
-        }));
+        self.tell(limits, || {
+            json!({
+                "event": "started", "command": self.name, "clusters": self.folder.clusters(),
+                "shard": self.shard.map(|own| own.to_string()),
+            })
+        });
         let (progress, failures) = (Progress::new(&self.console, self.name, members.len()), Cell::new(0));
+        let turns = Semaphore::new(self.args.at_once());
         let all = in_turns(members).into_iter().map(|(at, member)| {
-            let (work, progress, failures) = (&work, &progress, &failures);
+            let (before, work, progress, failures, turns) = (&before, &work, &progress, &failures, &turns);
             async move {
-                let mut came = match self.stop(limits, failures.get()) {
-                    Some((exit, why)) => Came::not_begun(member, exit, why),
+                before(member).await;
+                // It is never closed.
+                let _turn = turns.acquire().await;
+                let mut result = match self.stop(limits, failures.get()) {
+                    Some((exit, why)) => ClusterResult::not_begun(member, exit, why),
                     None => self.one(member, work).await,
                 };
-                failures.set(failures.get() + usize::from(is_failure(&came)));
-                self.events.write(&self.event(&came));
+                failures.set(failures.get() + usize::from(is_failure(&result)));
+                self.tell(limits, || self.event(&result));
                 if !self.cli.common.output.is_document() {
-                    came.shorten();
+                    result.shorten();
                 }
                 progress.done();
-                (at, came)
+                (at, result)
             }
         });
-        let mut came: Vec<(usize, Came)> = futures::stream::iter(all)
-            .buffer_unordered(limits.at_once.unwrap_or(usize::MAX).min(self.args.at_once()))
-            .collect()
-            .await;
-        came.sort_by_key(|(at, _)| *at);
-        let unusable: Vec<Came> = self.folder.unusable.iter().map(Came::unusable).collect();
-        unusable.iter().for_each(|own| self.events.write(&self.event(own)));
+        let all: FuturesUnordered<_> = all.collect();
+        let mut results: Vec<(usize, ClusterResult)> = all.collect().await;
+        results.sort_by_key(|(at, _)| *at);
+        let results = results
+            .into_iter()
+            .map(|(_, result)| result)
+            .chain(self.unusable(limits))
+            .collect();
         self.console.clear();
-        came.into_iter().map(|(_, came)| came).chain(unusable).collect()
+        results
+    }
+
+    /// Tells the files that can't be used, and returns the clusters among them.
+    fn unusable(&self, limits: Limits) -> Vec<ClusterResult> {
+        let with_several: Vec<ClusterResult> = self
+            .folder
+            .unusable
+            .iter()
+            .filter_map(ClusterResult::with_several)
+            .collect();
+        with_several
+            .iter()
+            .for_each(|own| self.tell(limits, || self.event(own)));
+        for own in self.folder.unread() {
+            self.tell(limits, || {
+                let mut event = own.document();
+                event["event"] = "unusable".into();
+                event["command"] = self.name.into();
+                event
+            });
+        }
+        with_several
+    }
+
+    fn tell(&self, limits: Limits, event: impl FnOnce() -> serde_json::Value) {
+        if !limits.is_question {
+            self.events.write(&event());
+        }
+    }
+
+    /// The exit code of the command: the worst of `exits` and of the files that can't be read.
+    pub(super) fn exit(&self, exits: impl Iterator<Item = Exit>) -> Exit {
+        let files = self.folder.unread().map(|own| own.failure.exit);
+        exits.chain(files).fold(Exit::Done, Exit::worse)
     }
 
     /// Tells that the command ended.
@@ -164,14 +230,16 @@ impl<'a> Fleet<'a> {
     /// # Errors
     /// The events could not be written.
     pub(super) fn finished(&self, exit: Exit, counts: &serde_json::Value) -> Outcome<()> {
-        self.events
-            .write(&json!({ "event": "finished", "command": self.name, "exit": exit, "counts": counts }));
+        self.events.write(&json!({
+            "event": "finished", "command": self.name, "exit": exit, "counts": counts,
+            "unusable": self.folder.unread().count(),
+        }));
         self.events.written()
     }
 
-    fn event(&self, came: &Came) -> serde_json::Value {
+    fn event(&self, result: &ClusterResult) -> serde_json::Value {
         let mut event = json!({ "event": "cluster", "command": self.name });
-        if let (Some(event), serde_json::Value::Object(own)) = (event.as_object_mut(), came.document()) {
+        if let (Some(event), serde_json::Value::Object(own)) = (event.as_object_mut(), result.document()) {
             // The states say the same in short.
             event.extend(own.into_iter().filter(|(key, _)| key != "steps" && key != "checks"));
         }
@@ -196,16 +264,20 @@ impl<'a> Fleet<'a> {
             .of_cluster(&member.cluster.with_group(), talk, member.file.clone())
     }
 
-    async fn one(&self, member: &Member, work: &impl AsyncFn(One<'_>) -> Outcome<Came>) -> Came {
+    async fn one(
+        &self,
+        member: &Member,
+        work: &impl AsyncFn(ClusterRun<'_>) -> Outcome<ClusterResult>,
+    ) -> ClusterResult {
         let doing = async {
-            let one = One {
+            let one = ClusterRun {
                 member,
                 cli: member.cli(self.cli),
                 console: self.quiet(member),
             };
             match work(one).await {
-                Ok(came) => came,
-                Err(failure) => Came::failed(member, &self.quiet(member), &failure),
+                Ok(result) => result,
+                Err(failure) => ClusterResult::failed(member, &self.quiet(member), &failure),
             }
         };
         // Boxed, so that those that wait take little memory.
@@ -214,8 +286,8 @@ impl<'a> Fleet<'a> {
 }
 
 /// Whether a cluster counts for `--max-failures`: another person's turn and pending changes don't.
-fn is_failure(came: &Came) -> bool {
-    came.begun && !matches!(came.exit, Exit::Done | Exit::Pending | Exit::TheirTurn)
+fn is_failure(result: &ClusterResult) -> bool {
+    result.begun && !matches!(result.exit, Exit::Done | Exit::Pending | Exit::TheirTurn)
 }
 
 /// The members with their places, one of each subscription after another: the budgets of Azure are those of a subscription.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aksbackup_shared::console::Console;
-use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{ResourceGroupName, ResourceId, folded};
 use serde::Deserialize;
@@ -11,13 +10,12 @@ use serde::Deserialize;
 use super::template::Candidate;
 use crate::arm::backups::DATASOURCE_TYPE;
 use crate::arm::client::Reader;
-use crate::arm::cluster_list;
 use crate::arm::resource_graph::{quoted, rows};
-use crate::commands::list::Scope;
+use crate::commands::list::{Scope, by_graph_or_manager, direct};
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct Discovery {
     /// The clusters, by resource ID.
     pub(super) clusters: Vec<Candidate>,
     /// What could not be read.
@@ -43,33 +41,11 @@ pub(super) async fn clusters(
     console: &Console,
     scope: &Scope,
     group: Option<&ResourceGroupName>,
-) -> Outcome<Found> {
-    let read = rows::<Row>(reader, scope.one(), &query(group)).await;
-    let mut found = match read {
-        Ok(rows) => {
-            let partial = || {
-                Failure::failed("cannot read all clusters")
-                    .because("the response of Azure Resource Graph is incomplete")
-                    .hint("run the command for one subscription at a time: --subscription NAME")
-            };
-            Found {
-                clusters: rows.all.into_iter().map(Row::candidate).collect(),
-                unread: rows.is_partial.then(partial).into_iter().collect(),
-                fallback: None,
-            }
-        }
-        Err(failure) if failure.exit == Exit::Deadline => return Err(failure),
-        Err(failure) => {
-            let why = failure.why.first().map_or(failure.what.as_str(), String::as_str);
-            console.say(format!(
-                "Azure Resource Graph can't be used ({why}); reading each subscription from Azure Resource Manager"
-            ));
-            Found {
-                fallback: Some(failure),
-                ..by_manager(reader, scope, group).await?
-            }
-        }
-    };
+) -> Outcome<Discovery> {
+    let by_graph = by_graph(reader, scope, group);
+    let by_manager = by_manager(reader, scope, group);
+    let (mut found, fallback) = by_graph_or_manager(console, by_graph, by_manager).await?;
+    found.fallback = fallback;
     found.clusters.sort_by_cached_key(|own| folded(own.id.as_str()));
     found.clusters.dedup_by_key(|own| folded(own.id.as_str()));
     Ok(found)
@@ -98,21 +74,26 @@ fn query(group: Option<&ResourceGroupName>) -> String {
     )
 }
 
-async fn by_manager(reader: &Reader, scope: &Scope, group: Option<&ResourceGroupName>) -> Outcome<Found> {
-    let mut found = Found::default();
-    for own in scope.subscriptions() {
-        match cluster_list::clusters(reader, &own.subscription_id, group).await {
-            Ok(all) => found
-                .clusters
-                .extend(all.into_iter().map(|own| candidate(&own.id, own.location, own.tags))),
-            Err(failure) => found.unread.push(Failure {
-                what: format!("cannot list the AKS clusters of subscription {}", own.subscription_id),
-                ..*failure
-            }),
-        }
-    }
-    match found.unread.len() == scope.subscriptions().len() && !found.unread.is_empty() {
-        true => found.unread.swap_remove(0).err(),
-        false => Ok(found),
-    }
+async fn by_graph(reader: &Reader, scope: &Scope, group: Option<&ResourceGroupName>) -> Outcome<Discovery> {
+    let rows = rows::<Row>(reader, scope.one(), &query(group)).await?;
+    let partial = || {
+        Failure::failed("cannot read all clusters")
+            .because("the response of Azure Resource Graph is incomplete")
+            .hint("run the command for one subscription at a time: --subscription NAME")
+    };
+    Ok(Discovery {
+        clusters: rows.all.into_iter().map(Row::candidate).collect(),
+        unread: rows.is_partial.then(partial).into_iter().collect(),
+        fallback: None,
+    })
+}
+
+async fn by_manager(reader: &Reader, scope: &Scope, group: Option<&ResourceGroupName>) -> Outcome<Discovery> {
+    let (listed, unread) = direct::listed(reader, scope.subscriptions(), group).await?;
+    let clusters = listed.into_iter().map(|own| candidate(&own.id, own.location, own.tags));
+    Ok(Discovery {
+        clusters: clusters.collect(),
+        unread,
+        fallback: None,
+    })
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use aksbackup_shared::args::{CommonArgs, quoted};
-use aksbackup_shared::command_line::{az, on_state};
+use aksbackup_shared::command_line::{CommandLine, az, on_state};
 use aksbackup_shared::digest::Digest;
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
@@ -41,16 +41,18 @@ pub(super) struct Member {
 pub(super) struct Folder {
     /// The clusters, by subscription and resource ID.
     pub(super) members: Vec<Member>,
-    /// The files that can't be used.
+    /// What can't be used: a file that can't be read, or a cluster with several files.
     pub(super) unusable: Vec<Unusable>,
 }
 
-/// A file that can't be used. The others can.
+/// A file that can't be read, or the files of a cluster that has several. The others can be used.
 #[derive(Debug)]
 pub(super) struct Unusable {
     /// The file.
     pub(super) file: PathBuf,
-    /// Its cluster, where it is known.
+    /// The other files of the cluster.
+    pub(super) others: Vec<PathBuf>,
+    /// The cluster, where it is known.
     pub(super) cluster: Option<ResourceId>,
     /// The reason.
     pub(super) failure: Failure,
@@ -81,7 +83,7 @@ impl Folder {
         let mut own = Self::default();
         let mut by_cluster: BTreeMap<[String; 2], Vec<Member>> = BTreeMap::new();
         for file in files {
-            match target(cli, &file) {
+            match within(&file, folder).and_then(|()| target(cli, &file)) {
                 Ok(target) => {
                     let key = [target.cluster.subscription().to_string(), target.cluster.to_string()];
                     let member = Member::of(file, &target);
@@ -92,6 +94,7 @@ impl Folder {
                 }
                 Err(failure) => own.unusable.push(Unusable {
                     file,
+                    others: Vec::new(),
                     cluster: None,
                     failure: *failure,
                 }),
@@ -107,6 +110,16 @@ impl Folder {
         Ok(own)
     }
 
+    /// The files that can't be read, which are no clusters.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &Unusable> {
+        self.unusable.iter().filter(|own| own.cluster.is_none())
+    }
+
+    /// How many clusters the files are about.
+    pub(super) fn clusters(&self) -> usize {
+        self.members.len() + self.unusable.len() - self.unread().count()
+    }
+
     /// Whether the cluster has a file.
     pub(super) fn has(&self, cluster: &ResourceId) -> bool {
         let unusable = self.unusable.iter().filter_map(|own| own.cluster.as_ref());
@@ -120,7 +133,7 @@ impl Folder {
     /// As [`OutFile::check`].
     pub(super) fn is_apart<'a>(&'a self, out: impl Fn(&'a Path) -> OutFile<'a>) -> Outcome<()> {
         let used = self.members.iter().map(|own| &own.file);
-        let mut all = used.chain(self.unusable.iter().map(|own| &own.file));
+        let mut all = used.chain(self.unusable.iter().flat_map(Unusable::files));
         all.try_for_each(|file| out(file).check())
     }
 
@@ -131,6 +144,19 @@ impl Folder {
             Some((folded(own.cluster.as_str()), Value::String(digest)))
         });
         Digest::of(&all.collect::<Table>())
+    }
+}
+
+impl Unusable {
+    /// All files that it is about.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.file).chain(&self.others)
+    }
+
+    /// Its JSON object.
+    pub(super) fn document(&self) -> serde_json::Value {
+        let files: Vec<&PathBuf> = self.files().collect();
+        serde_json::json!({ "file": self.file, "files": files, "cluster": self.cluster, "error": self.failure })
     }
 }
 
@@ -145,19 +171,33 @@ impl Member {
         }
     }
 
-    /// Whether the file still wants what it wanted when the folder was read.
-    pub(super) fn is_as_read(&self, target: &Target) -> bool {
-        self.digest.is_some() && self.digest == digest(target)
+    /// Refuses a target that changed since the folder was read, by which a plan and its digest are.
+    ///
+    /// # Errors
+    /// Exit 7: it changed; with the command that runs `again`.
+    pub(super) fn must_be_as_read(&self, target: &Target, again: CommandLine) -> Outcome<()> {
+        if self.digest.is_some() && self.digest == digest(target) {
+            return Ok(());
+        }
+        Failure::new(
+            Exit::StateUnreadable,
+            format!("[target] of state file {} was changed", self.file.display()),
+        )
+        .because("it isn't what it was when this command began")
+        .hint(fix!["run the command again: ", again])
+        .err()
     }
 
-    /// A cluster of a test, with its vault and its storage account.
+    /// A cluster of a test, with its vault and its storage account, which are in one resource group.
     #[cfg(test)]
-    pub(super) fn sample(name: &str, vault: &str, account: &str) -> Self {
+    pub(super) fn sample(name: &str, vault: &str, account: &str, resources: &str) -> Self {
         let mut target = target_ids::tests::example();
         let group = target.cluster.resource_group_id();
         target.cluster = group.resource("Microsoft.ContainerService/managedClusters", name);
         target.vault.name = format!("vault-{vault}").parse().unwrap();
         target.storage.account = format!("account{account}").parse().unwrap();
+        target.vault.resource_group = resources.parse().unwrap();
+        target.storage.resource_group = resources.parse().unwrap();
         Self::of(PathBuf::from(name), &target)
     }
 
@@ -229,6 +269,23 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Refuses a link that leads out of the folder: who may write to the folder may not be allowed to read what is there.
+fn within(file: &Path, folder: &Path) -> Outcome<()> {
+    let real = |path: &Path| path.canonicalize();
+    match (real(file), real(folder)) {
+        (Ok(file), Ok(folder)) if !file.starts_with(&folder) => {}
+        // What can't be resolved can't be read, which says why.
+        _ => return Ok(()),
+    }
+    Failure::new(
+        Exit::StateUnreadable,
+        format!("cannot use state file {}", file.display()),
+    )
+    .because("a symbolic link leads out of the folder")
+    .hint("copy the state file into the folder")
+    .err()
+}
+
 fn target(cli: &Cli, file: &Path) -> Outcome<Target> {
     let state = read(cli, file)?;
     match state.target {
@@ -264,29 +321,24 @@ pub(super) fn read(cli: &Cli, file: &Path) -> Outcome<State> {
     }
 }
 
-/// Two files for one cluster: neither is used, because the other might be the one that is meant.
-fn twice(first: &Member, rest: &[Member]) -> Vec<Unusable> {
-    let all = || std::iter::once(first).chain(rest);
-    let names: Vec<String> = all().map(|own| own.file.display().to_string()).collect();
+/// Several files for one cluster: none is used, because another might be the one that is meant.
+fn twice(first: &Member, rest: &[Member]) -> Option<Unusable> {
+    let names = std::iter::once(first).chain(rest);
+    let names: Vec<String> = names.map(|own| own.file.display().to_string()).collect();
     let path = |own: &Member| quoted(&own.file.to_string_lossy());
-    let failure = |other: &Member| {
-        Failure::new(
-            Exit::StateUnreadable,
-            format!("cluster {} has several state files", first.cluster.with_group()),
-        )
-        .because(names.join(", "))
-        .hint(fix![
-            "merge them into one, and move the other out of the folder: ",
-            az(format!("merge {} --state {}", path(other), path(first)))
-        ])
-    };
-    let Some(other) = rest.first() else {
-        return Vec::new();
-    };
-    let unusable = |own: &Member| Unusable {
-        file: own.file.clone(),
-        cluster: Some(own.cluster.clone()),
-        failure: failure(other),
-    };
-    all().map(unusable).collect()
+    let failure = Failure::new(
+        Exit::StateUnreadable,
+        format!("cluster {} has several state files", first.cluster.with_group()),
+    )
+    .because(names.join(", "))
+    .hint(fix![
+        "merge them into one, and move the other out of the folder: ",
+        az(format!("merge {} --state {}", path(rest.first()?), path(first)))
+    ]);
+    Some(Unusable {
+        file: first.file.clone(),
+        others: rest.iter().map(|own| own.file.clone()).collect(),
+        cluster: Some(first.cluster.clone()),
+        failure,
+    })
 }

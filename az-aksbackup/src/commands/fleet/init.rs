@@ -11,11 +11,11 @@ use aksbackup_shared::ids::{ResourceGroupName, ResourceId, SubscriptionId, same}
 use aksbackup_shared::schema::CloudTables;
 use futures::StreamExt as _;
 
-use super::find::{self, Found};
+use super::find::{self, Discovery};
 use super::folder::{self, Folder, Member};
 use super::progress::Progress;
 use super::template::{Candidate, Template};
-use super::{AT_ONCE, told};
+use super::{AT_ONCE, init_output};
 use crate::arm::client::Reader;
 use crate::arm::clusters;
 use crate::cli::{Cli, FleetInitArgs};
@@ -36,7 +36,7 @@ pub(super) struct Planned {
 
 /// What the command found.
 pub(super) struct Plan {
-    pub(super) found: Found,
+    pub(super) found: Discovery,
     pub(super) folder: Folder,
     pub(super) planned: Vec<Planned>,
     /// The clusters that the template excludes.
@@ -61,7 +61,7 @@ pub(crate) async fn run(cli: &Cli, args: &FleetInitArgs) -> Outcome<Exit> {
         Err(failure) if failure.exit == Exit::Missing => Folder::default(),
         read => read?,
     };
-    let reader = session::sign_in(cli, &console, None).await?;
+    let reader = session::sign_in(cli, &console, None).await?.reading_once();
     let scope = list::scope(&reader, cli.azure.subscription.as_deref(), args.all_subscriptions).await?;
     let mut plan = plan(&reader, &console, &scope, &template, folder, args).await?;
     console.clear();
@@ -69,7 +69,7 @@ pub(crate) async fn run(cli: &Cli, args: &FleetInitArgs) -> Outcome<Exit> {
         agree(cli, &console, &plan, args)?;
         write(cli, &console, &reader, &template, &mut plan).await?;
     }
-    Ok(told::init(cli, &console, args, &scope, &plan))
+    Ok(init_output::show(cli, &console, args, &scope, &plan))
 }
 
 impl Plan {
@@ -172,7 +172,7 @@ fn occupied(file: &std::path::Path, cluster: &ResourceId) -> Failure {
 async fn gone(
     reader: &Reader,
     scope: &Scope,
-    found: &Found,
+    found: &Discovery,
     folder: &Folder,
     group: Option<&ResourceGroupName>,
 ) -> (Vec<Member>, Vec<Failure>) {
@@ -207,10 +207,14 @@ fn agree(cli: &Cli, console: &Console, plan: &Plan, args: &FleetInitArgs) -> Out
     if cli.common.yes || !console.can_ask() {
         return Ok(());
     }
-    for line in told::planned(console, plan) {
+    for line in init_output::planned(console, plan) {
         console.say(line);
     }
-    let question = format!("Write {} to {}?", told::files(plan.writable()), args.folder.display());
+    let question = format!(
+        "Write {} to {}?",
+        init_output::files(plan.writable()),
+        args.folder.display()
+    );
     match console.confirm_harmless(&question)? {
         true => Ok(()),
         false => Failure::new(

@@ -11,10 +11,10 @@ use aksbackup_shared::ids::folded;
 use aksbackup_shared::process::document;
 use serde_json::{Value, json};
 
-use super::folder::{Folder, Member};
-use super::look::quoted;
-use super::{MOST_FAILURES, complain};
+use super::folder::{Folder, Member, Unusable};
+use super::output::quoted;
 use crate::cli::{Cli, FleetListArgs};
+use crate::commands::failures;
 use crate::commands::list::{self, OfFiles};
 use crate::commands::session;
 
@@ -61,13 +61,13 @@ fn show(console: &Console, args: &FleetListArgs, folder: &Folder, found: &OfFile
             own.cluster.with_group()
         ));
     }
-    for id in found.others.iter().take(MOST_FAILURES) {
+    for id in found.others.iter().take(failures::MOST) {
         bad(format!("cluster {} has no state file", id.with_group()));
     }
-    if found.others.len() > MOST_FAILURES {
+    if found.others.len() > failures::MOST {
         bad(format!(
             "{} more clusters have no state file",
-            found.others.len() - MOST_FAILURES
+            found.others.len() - failures::MOST
         ));
     }
     if !found.others.is_empty() {
@@ -75,12 +75,12 @@ fn show(console: &Console, args: &FleetListArgs, folder: &Folder, found: &OfFile
         console.text(&format!("To create state files, run: {init}"));
     }
     let unusable: Vec<Failure> = folder.unusable.iter().map(|own| own.failure.clone()).collect();
-    complain(console, &unusable);
-    list::complain(console, &found.unread);
+    failures::show(console, &unusable, "files");
+    failures::show(console, &found.unread, "reads");
     console.text(&format!(
         "fleet list: {} of {} clusters of the folder found, {} without a state file",
         found.count(),
-        folder.members.len(),
+        folder.clusters(),
         found.others.len()
     ));
     if found.fallback.is_none() {
@@ -107,11 +107,7 @@ fn machine(args: &FleetListArgs, folder: &Folder, found: &OfFiles, missing: &[&M
         .iter()
         .map(|own| json!({ "cluster": own.cluster, "file": own.file }))
         .collect();
-    let unusable: Vec<Value> = folder
-        .unusable
-        .iter()
-        .map(|own| json!({ "file": own.file, "cluster": own.cluster, "error": own.failure }))
-        .collect();
+    let unusable: Vec<Value> = folder.unusable.iter().map(Unusable::document).collect();
     json!({
         "command": "fleet list", "exit": exit, "folder": args.folder, "digest": folder.digest().to_string(),
         "source": if found.fallback.is_some() { "resource-manager" } else { "resource-graph" },

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{ResourceId, TimeOfDay};
 use aksbackup_shared::regular;
-use aksbackup_shared::state::place::place_of;
+use aksbackup_shared::state::place::{place_of, position};
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -14,7 +14,7 @@ use pattern::like;
 
 use super::stagger::{self, Window};
 use crate::arm::region;
-use crate::commands::init::adopt::Found;
+use crate::commands::init::adopt::Adopted;
 use crate::commands::init::flags::InitArgs;
 use crate::commands::init::names::Names;
 
@@ -114,6 +114,8 @@ pub(super) struct Template {
     overrides: Vec<(Override, Values)>,
     window: Window,
     path: PathBuf,
+    /// Whether the user named it by `--template`.
+    is_named: bool,
 }
 
 impl Template {
@@ -133,7 +135,11 @@ impl Template {
             }
             Err(error) => return unusable(&path, None, &error.to_string()).err(),
         };
-        Self::parse(path, &text)
+        let template = Self::parse(path, &text)?;
+        Ok(Self {
+            is_named: named.is_some(),
+            ..template
+        })
     }
 
     fn parse(path: PathBuf, text: &str) -> Outcome<Self> {
@@ -154,6 +160,7 @@ impl Template {
             overrides,
             window,
             path,
+            is_named: false,
         })
     }
 
@@ -167,22 +174,27 @@ impl Template {
     ///
     /// # Errors
     /// Exit 2: a value that its key can't have, once its placeholders are filled in.
-    pub(super) fn flags(&self, own: &Candidate, found: Found) -> Outcome<InitArgs> {
+    pub(super) fn flags(&self, own: &Candidate, found: Adopted) -> Outcome<InitArgs> {
         let mut values: Values = match found {
-            Found::Instance => return self.read_flags(&Values::new(), own, &["--from-azure"]),
+            Adopted::Instance => return self.read_flags(&Values::new(), own, &["--from-azure"]),
             _ => DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         };
         values.insert("policy.time".to_owned(), self.time(&own.id));
         values.extend(self.named(own));
-        if found == Found::Extension {
+        if found == Adopted::Extension {
             values.retain(|key, _| !OF_EXTENSION.contains(&key.as_str()));
         }
         self.read_flags(&values, own, &[])
     }
 
-    /// Returns the flags that the template names for a cluster: its author confirmed them.
+    /// Returns the flags that the user named for a cluster, by naming the template. One that was found in the folder confirms nothing: who
+    /// can write to the folder could name the resources of another team there.
     pub(super) fn named_flags(&self, own: &Candidate) -> Outcome<InitArgs> {
-        self.read_flags(&self.named(own), own, &[])
+        let values = match self.is_named {
+            true => self.named(own),
+            false => Values::new(),
+        };
+        self.read_flags(&values, own, &[])
     }
 
     fn named(&self, own: &Candidate) -> Values {
@@ -195,7 +207,7 @@ impl Template {
 
     /// The time of the first backup: the same at every run, and different for each cluster as far as the window has room.
     fn time(&self, cluster: &ResourceId) -> String {
-        self.window.time(Names::of(cluster).mark())
+        self.window.time(Names::of(cluster).hash())
     }
 
     fn read_flags(&self, values: &Values, own: &Candidate, more: &[&str]) -> Outcome<InitArgs> {
@@ -278,7 +290,7 @@ fn filled(value: &str, own: &Candidate) -> String {
         .replace("{cluster}", own.id.name())
         .replace("{resource_group}", own.id.resource_group().as_str())
         .replace("{subscription}", own.id.subscription().as_str())
-        .replace("{mark}", Names::of(&own.id).mark())
+        .replace("{hash}", Names::of(&own.id).hash())
 }
 
 /// Checks each key and value of a table of the template, with a cluster that stands for all of them.
@@ -298,7 +310,7 @@ fn checked(path: &Path, prefix: &str, table: &Table) -> Outcome<Values> {
 
 /// A value with short names in the place of its placeholders. One that is unknown stays, and is refused as a part of a name.
 fn sample(value: &str) -> String {
-    ["{region}", "{cluster}", "{resource_group}", "{subscription}", "{mark}"]
+    ["{region}", "{cluster}", "{resource_group}", "{subscription}", "{hash}"]
         .iter()
         .fold(value.to_owned(), |value, placeholder| value.replace(placeholder, "a1"))
 }
@@ -346,14 +358,6 @@ fn flags<'a>(values: impl Iterator<Item = (&'a str, String)>, more: &[&str]) -> 
 
 fn at(path: &Path, key: &str) -> Option<String> {
     place_of(path, key)
-}
-
-/// Path, line and column of a byte, both from 1.
-fn position(path: &Path, text: &str, at: usize) -> String {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!("{}:{line}:{column}", path.display())
 }
 
 fn unusable(path: &Path, place: Option<String>, why: &str) -> Failure {

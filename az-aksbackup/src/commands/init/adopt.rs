@@ -19,7 +19,7 @@ use crate::target_ids;
 
 /// What a cluster has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum Adopted {
     /// Neither a backup instance nor a backup extension.
     Nothing,
     /// A backup extension, whose storage account and container are adopted.
@@ -34,7 +34,7 @@ pub(crate) struct Chosen {
     /// The target.
     pub(crate) target: Target,
     /// What of it was adopted.
-    pub(crate) found: Found,
+    pub(crate) found: Adopted,
     /// What of it exists.
     existing: Existing,
 }
@@ -57,15 +57,15 @@ pub(crate) async fn choose(
     console: &Console,
     cluster: &ResourceId,
     lists: Rc<Lists>,
-    flags: impl FnOnce(Found) -> Outcome<InitArgs>,
+    flags: impl FnOnce(Adopted) -> Outcome<InitArgs>,
 ) -> Outcome<Chosen> {
     let place = place::by_id(reader, cluster, None).await?;
     let region = run::region(&place)?;
     let mut world = World::of_one(reader, console, &place.id, lists).await?;
     let found = match (&world.protected, &world.extension) {
-        (Some(_), _) => Found::Instance,
-        (None, Some(_)) => Found::Extension,
-        (None, None) => Found::Nothing,
+        (Some(_), _) => Adopted::Instance,
+        (None, Some(_)) => Adopted::Extension,
+        (None, None) => Adopted::Nothing,
     };
     let flags = flags(found)?;
     let target = run::silently(reader, console, &flags, (&place, &region), &mut world).await?;

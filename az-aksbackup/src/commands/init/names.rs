@@ -55,7 +55,7 @@ impl Names {
     }
 
     /// Eight digits that differ between clusters of the same name.
-    pub(crate) fn mark(&self) -> &str {
+    pub(crate) fn hash(&self) -> &str {
         &self.mark
     }
 

@@ -6,7 +6,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{ResourceGroupName, ResourceId, folded};
 use futures::stream::{self, StreamExt as _};
 
-use super::Found;
+use super::Clusters;
 use super::graph::worst;
 use crate::arm::backups::{self, Job};
 use crate::arm::client::Reader;
@@ -16,9 +16,8 @@ use crate::arm::inventory::Visible;
 use crate::checks::overview::{Overview, foremost, latest};
 use crate::checks::view::Seen;
 
-/// So many requests are under way at once. A vault's jobs are many.
+/// So many requests are under way at once.
 const AT_ONCE: usize = 8;
-const VAULTS_AT_ONCE: usize = 2;
 
 /// Reads the clusters of `subscriptions`, perhaps of one resource group. What can't be read of one is named, and the rest is read.
 ///
@@ -28,7 +27,24 @@ pub(super) async fn read(
     reader: &Reader,
     subscriptions: &[Visible],
     group: Option<&ResourceGroupName>,
-) -> Outcome<Found> {
+) -> Outcome<Clusters> {
+    let (listed, mut unread) = listed(reader, subscriptions, group).await?;
+    let reads = listed.into_iter().map(|own| one(reader, own));
+    let mut clusters: Vec<Overview> = stream::iter(reads).buffered(AT_ONCE).collect().await;
+    backups(reader, &mut clusters).await;
+    unread.extend(hidden(&clusters));
+    Ok(Clusters { clusters, unread })
+}
+
+/// Lists the clusters of `subscriptions`, perhaps of one resource group, and names those that can't be read.
+///
+/// # Errors
+/// The clusters of no subscription can be listed: the first failure.
+pub(crate) async fn listed(
+    reader: &Reader,
+    subscriptions: &[Visible],
+    group: Option<&ResourceGroupName>,
+) -> Outcome<(Vec<Listed>, Vec<Failure>)> {
     let lists = subscriptions.iter().map(async |own| {
         let read = cluster_list::clusters(reader, &own.subscription_id, group).await;
         read.map_err(|failure| Failure {
@@ -47,11 +63,7 @@ pub(super) async fn read(
     if unread.len() == subscriptions.len() && !unread.is_empty() {
         return unread.swap_remove(0).err();
     }
-    let reads = listed.into_iter().map(|own| one(reader, own));
-    let mut clusters: Vec<Overview> = stream::iter(reads).buffered(AT_ONCE).collect().await;
-    backups(reader, &mut clusters).await;
-    unread.extend(hidden(&clusters));
-    Ok(Found { clusters, unread })
+    Ok((listed, unread))
 }
 
 async fn one(reader: &Reader, own: Listed) -> Overview {
@@ -85,8 +97,7 @@ async fn backups(reader: &Reader, clusters: &mut [Overview]) {
         let read = backups::jobs(reader, &vault).await;
         (key, read.map(|jobs| by_cluster(jobs, &wanted)))
     });
-    let read: BTreeMap<String, Outcome<BTreeMap<String, Job>>> =
-        stream::iter(reads).buffered(VAULTS_AT_ONCE).collect().await;
+    let read: BTreeMap<String, Outcome<BTreeMap<String, Job>>> = stream::iter(reads).buffered(AT_ONCE).collect().await;
     for own in clusters {
         let vault = own.instance.here().and_then(backups::Instance::vault);
         let Some(jobs) = vault.and_then(|vault| read.get(&folded(vault.as_str()))) else {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Found;
+use super::Clusters;
 use crate::arm::backups::{self, Instance, InstanceProperties, Job, JobProperties, PolicyInfo, Source};
 use crate::arm::client::Reader;
 use crate::arm::extensions::{self, Extension, ExtensionProperties};
@@ -58,7 +58,7 @@ pub(super) async fn read(
     reader: &Reader,
     subscription: Option<&SubscriptionId>,
     group: Option<&ResourceGroupName>,
-) -> Outcome<Found> {
+) -> Outcome<Clusters> {
     let (of_clusters, of_instances, of_extensions) = (clusters(group), instances(subscription), installed());
     // A vault can be in another subscription than its clusters.
     let (clusters, instances, installed) = futures::try_join!(
@@ -99,7 +99,7 @@ pub(super) async fn read(
         .into_iter()
         .chain(unlisted)
         .chain(uninstalled);
-    Ok(Found {
+    Ok(Clusters {
         clusters: all.into_values().collect(),
         unread: unread.collect(),
     })

@@ -46,10 +46,11 @@ fn subscription(world: &World, id: &str) -> Value {
         true => world.settings.others.subscription_state.as_str(),
         false => "Enabled",
     };
+    let more = ids::MORE_SUBSCRIPTIONS.iter().position(|known| *known == id);
     let name = match id {
-        _ if own => "Contoso Backup",
-        ids::FOREIGN_SUBSCRIPTION => "Fabrikam Backup",
-        _ => "Contoso Other",
+        _ if own => "Contoso Backup".to_owned(),
+        ids::FOREIGN_SUBSCRIPTION => "Fabrikam Backup".to_owned(),
+        _ => more.map_or_else(|| "Contoso Other".to_owned(), |at| format!("Contoso {}", at + 1)),
     };
     let tenant = ids::tenant_of(id).unwrap_or(ids::TENANT);
     json!({
@@ -65,6 +66,7 @@ fn list(world: &mut World, call: &Call) -> Outcome {
     let all = [ids::SUBSCRIPTION, ids::OTHER_SUBSCRIPTION, ids::FOREIGN_SUBSCRIPTION];
     let seen = all
         .iter()
+        .chain(&ids::MORE_SUBSCRIPTIONS)
         .filter(|id| ids::tenant_of(id) == Some(call.caller.tenant.as_str()))
         .filter(|id| world.sees(&call.caller.object_id, &format!("/subscriptions/{id}")));
     let items = seen.map(|id| subscription(world, id)).collect();

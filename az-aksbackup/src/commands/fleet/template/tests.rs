@@ -39,7 +39,7 @@ fn the_last_override_that_matches_wins() {
         "[target]\npolicy.retention = \"7d\"\n[[overrides]]\ntag = \"env\"\ntarget.policy.retention = \"14d\"\n\
          [[overrides]]\ntag = \"env=prod\"\nregion = \"westeurope\"\ntarget.policy.retention = \"30d\"\n",
     );
-    let retention = |own: &Template, cluster: &Candidate| own.flags(cluster, Found::Nothing).unwrap().retention;
+    let retention = |own: &Template, cluster: &Candidate| own.flags(cluster, Adopted::Nothing).unwrap().retention;
     let west = |tags: &[(&str, &str)]| candidate("a", "West Europe", tags);
     assert_eq!(retention(&own, &west(&[])).as_deref(), Some("P7D"));
     assert_eq!(retention(&own, &west(&[("Env", "test")])).as_deref(), Some("P14D"));
@@ -57,14 +57,14 @@ fn an_override_can_include_what_another_one_excludes() {
 
 #[test]
 fn placeholders_are_filled_in_and_what_exists_is_left_alone() {
-    let own = template("[target]\nvault.name = \"bv-{region}-{mark}\"\nstorage.account = \"stbackup{region}\"\n");
+    let own = template("[target]\nvault.name = \"bv-{region}-{hash}\"\nstorage.account = \"stbackup{region}\"\n");
     let cluster = candidate("aks", "West Europe", &[]);
-    let new = own.flags(&cluster, Found::Nothing).unwrap();
+    let new = own.flags(&cluster, Adopted::Nothing).unwrap();
     let vault = new.vault.unwrap().to_string();
     assert!(vault.starts_with("bv-westeurope-") && vault.len() == 22, "{vault}");
     assert!(new.storage_account.is_some() && new.sets.len() == 1);
-    let installed = own.flags(&cluster, Found::Extension).unwrap();
+    let installed = own.flags(&cluster, Adopted::Extension).unwrap();
     assert!(installed.storage_account.is_none() && installed.vault.is_some());
-    let protected = own.flags(&cluster, Found::Instance).unwrap();
+    let protected = own.flags(&cluster, Adopted::Instance).unwrap();
     assert!(protected.from_azure && protected.vault.is_none() && protected.sets.is_empty());
 }

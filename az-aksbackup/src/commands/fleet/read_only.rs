@@ -1,7 +1,5 @@
 //! `fleet status`, `fleet verify` and `fleet plan`: each cluster by the code that looks at a single one.
 
-use std::path::PathBuf;
-
 use aksbackup_shared::chain::check::{Check, Verdict};
 use aksbackup_shared::chain::examination::Examination;
 use aksbackup_shared::chain::metrics;
@@ -16,9 +14,9 @@ use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::status;
 use serde_json::json;
 
-use super::came::Came;
-use super::each::{Fleet, Limits, One};
-use super::{folder, show};
+use super::cluster_result::ClusterResult;
+use super::each::{ClusterRun, Fleet, Limits};
+use super::{folder, output};
 use crate::arm::client::Reader;
 use crate::cli::{Cli, FleetPlanArgs, FleetStatusArgs, FleetVerifyArgs};
 use crate::commands::examined::Subject;
@@ -28,10 +26,6 @@ use crate::guide;
 use crate::platform::Azure;
 use crate::steps::policy_names;
 
-/// So many clusters are verified at the same time. Each sends its 20 requests at once, and reads all jobs of its vault: with more of
-/// them the memory grows, and the limits of Azure allow no more.
-const AT_ONCE: usize = 3;
-
 /// Shows how the steps of each cluster stand.
 ///
 /// # Errors
@@ -40,10 +34,10 @@ pub(super) async fn status(cli: &Cli, args: &FleetStatusArgs) -> Outcome<Exit> {
     let mut fleet = Fleet::open(cli, "fleet status", &args.fleet)?;
     let reader = match args.status.offline {
         true => None,
-        false => Some(fleet.sign_in().await?),
+        false => Some(fleet.sign_in().await?.reading_once()),
     };
-    let came = fleet
-        .each(Limits::default(), async |one: One<'_>| {
+    let results = fleet
+        .each(Limits::default(), async |one: ClusterRun<'_>| {
             let state = folder::read(&one.cli, &one.member.file)?;
             let rows = match &reader {
                 None => status::rows(&state, None),
@@ -57,21 +51,21 @@ pub(super) async fn status(cli: &Cli, args: &FleetStatusArgs) -> Outcome<Exit> {
                 true => Exit::Pending,
                 false => Exit::Done,
             };
-            let mut came = Came::of(one.member, exit).with_rows(&rows);
+            let mut result = ClusterResult::of(one.member, exit).with_rows(&rows);
             match &next {
-                Some(turn) => came.turn(turn),
-                None => came.says = status::verdict(&rows).into_iter().next().unwrap_or_default(),
+                Some(turn) => result.turn(turn),
+                None => result.says = status::verdict(&rows).into_iter().next().unwrap_or_default(),
             }
             let is_checked = |row: &status::Row| row.standing == status::Standing::Done;
-            came.counts_as = Some(match &next {
+            result.counts_as = Some(match &next {
                 Some(_) => "with steps left",
                 None if rows.iter().all(is_checked) => "complete",
                 None => "with nothing left, as far as it could be checked",
             });
-            Ok(came)
+            Ok(result)
         })
         .await;
-    show::end(&fleet, &came, false)
+    output::end(&fleet, &results, false)
 }
 
 /// Checks the backup chain of each cluster.
@@ -83,14 +77,10 @@ pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
     if let Some(file) = &args.metrics {
         fleet.folder.is_apart(|state| file.out(state))?;
     }
-    let reader = fleet.sign_in().await?;
+    let reader = fleet.sign_in().await?.reading_once();
     let metrics = std::cell::RefCell::new(Metrics::default());
-    let limits = Limits {
-        at_once: Some(AT_ONCE),
-        ..Limits::default()
-    };
-    let came = fleet
-        .each(limits, async |one: One<'_>| {
+    let results = fleet
+        .each(Limits::default(), async |one: ClusterRun<'_>| {
             let subject = subject(&one)?;
             reader.cloud().must_be(&subject.cloud)?;
             reader.caller().must_be_in(&subject.tenant)?;
@@ -103,10 +93,10 @@ pub(super) async fn verify(cli: &Cli, args: &FleetVerifyArgs) -> Outcome<Exit> {
         .await;
     if let Some(file) = &args.metrics {
         let mut metrics = metrics.into_inner();
-        show::measure(&mut metrics, &came);
+        output::measure(&mut metrics, &results, fleet.folder.unread().count());
         metrics.write(file, &args.fleet.folder)?;
     }
-    show::end(&fleet, &came, false)
+    output::end(&fleet, &results, false)
 }
 
 /// A cluster, and where it is.
@@ -116,7 +106,7 @@ struct Placed {
     tenant: aksbackup_shared::ids::TenantId,
 }
 
-fn subject(one: &One<'_>) -> Outcome<Placed> {
+fn subject(one: &ClusterRun<'_>) -> Outcome<Placed> {
     let state = folder::read(&one.cli, &one.member.file)?;
     let Some(target) = state.target.clone() else {
         return Failure::missing(format!("state file {} has no [target]", one.member.file.display())).err();
@@ -132,8 +122,8 @@ fn subject(one: &One<'_>) -> Outcome<Placed> {
     })
 }
 
-fn examined(one: &One<'_>, own: &Examination, exit: Exit) -> Came {
-    let mut came = Came::of(one.member, exit);
+fn examined(one: &ClusterRun<'_>, own: &Examination, exit: Exit) -> ClusterResult {
+    let mut result = ClusterResult::of(one.member, exit);
     let rank = |check: &&Check| match check.verdict {
         Verdict::Error => 0,
         Verdict::Warning => 1,
@@ -145,21 +135,21 @@ fn examined(one: &One<'_>, own: &Examination, exit: Exit) -> Came {
         .iter()
         .filter(|check| check.verdict != Verdict::Ok)
         .min_by_key(rank);
-    came.says = match first {
+    result.says = match first {
         Some(check) => one_line(&format!("{}: {}", check.check, check.says)),
         None => "all checks in Azure passed".to_owned(),
     };
     let count = |verdict| own.checks.iter().filter(|check| check.verdict == verdict).count();
-    came.counts_as = Some(match exit {
+    result.counts_as = Some(match exit {
         Exit::Done => "without findings",
         _ => "with findings",
     });
     let hint = first.and_then(|check| check.hint.as_ref()).map(ToString::to_string);
-    came.more = json!({
+    result.more = json!({
         "errors": count(Verdict::Error), "warnings": count(Verdict::Warning), "unknown": count(Verdict::Unknown),
         "ok": count(Verdict::Ok), "hint": hint, "checks": own.checks,
     });
-    came
+    result
 }
 
 /// Shows what `fleet apply` would change.
@@ -169,21 +159,25 @@ fn examined(one: &One<'_>, own: &Examination, exit: Exit) -> Came {
 pub(super) async fn plan(cli: &Cli, args: &FleetPlanArgs) -> Outcome<Exit> {
     let mut fleet = Fleet::open(cli, "fleet plan", &args.fleet)?;
     let reader = fleet.sign_in().await?;
-    let came = planned(&fleet, &reader).await;
-    show::end(&fleet, &came, true)
+    let results = planned(&fleet, &reader, Limits::default()).await;
+    output::end(&fleet, &results, true)
 }
 
 /// What would be changed of each cluster.
-pub(super) async fn planned(fleet: &Fleet<'_>, reader: &Reader) -> Vec<Came> {
-    let planning = async |one: One<'_>| {
+pub(super) async fn planned(fleet: &Fleet<'_>, reader: &Reader, limits: Limits) -> Vec<ClusterResult> {
+    let reader = reader.reading_once();
+    let planning = async |one: ClusterRun<'_>| {
         let state = folder::read(&one.cli, &one.member.file)?;
-        let session = session::joined(&one.cli, one.console, reader, state, false)?;
+        if let Some(target) = &state.target {
+            one.member.must_be_as_read(target, fleet.again())?;
+        }
+        let session = session::joined(&one.cli, one.console, &reader, state, false)?;
         policy_names::settle(&session, &options::folder(&one.cli)).await;
         let report = both(&one.cli, &session).await;
         report.in_time()?;
-        Ok(of_plan(Came::of(one.member, exit(&report)), &session, &report))
+        Ok(of_plan(ClusterResult::of(one.member, exit(&report)), &session, &report))
     };
-    fleet.each(Limits::default(), planning).await
+    fleet.each(limits, planning).await
 }
 
 /// The plan of `prepare`, and where nothing is left of it that of `protect`.
@@ -222,45 +216,40 @@ fn exit(report: &Report) -> Exit {
     }
 }
 
-fn of_plan(came: Came, session: &Session<Azure>, report: &Report) -> Came {
-    let mut came = came.with_report(&session.console, report);
+fn of_plan(result: ClusterResult, session: &Session<Azure>, report: &Report) -> ClusterResult {
+    let mut result = result.with_report(&session.console, report);
     let pending = report.pending();
     let changes: Vec<String> = pending
         .iter()
         .map(|(step, change)| format!("{step}: {}", one_line(&change.summary)))
         .collect();
     let reduces: Vec<String> = pending.iter().flat_map(|(_, change)| change.reduces.clone()).collect();
-    if !changes.is_empty() && came.errors.is_empty() {
-        came.says = match changes.len() {
+    if !changes.is_empty() && result.errors.is_empty() {
+        result.says = match changes.len() {
             1 => "1 change".to_owned(),
             count => format!("{count} changes"),
         };
         if !reduces.is_empty() {
-            came.says.push_str(", some of which reduce protection");
+            result.says.push_str(", some of which reduce protection");
         }
     }
-    if came.says.is_empty() {
-        came.says = "nothing to change".to_owned();
+    if result.says.is_empty() {
+        result.says = "nothing to change".to_owned();
     }
-    if let Some(next) = came
+    if let Some(next) = result
         .next
         .as_ref()
-        .filter(|_| !changes.is_empty() && came.errors.is_empty())
+        .filter(|_| !changes.is_empty() && result.errors.is_empty())
     {
-        came.says = format!("{}, waiting for the {}", came.says, next.who);
+        result.says = format!("{}, waiting for the {}", result.says, next.who);
     }
-    came.counts_as = match came.exit {
+    result.counts_as = match result.exit {
         Exit::Done => Some("with nothing to change"),
         Exit::Pending => Some("with pending changes"),
         _ => None,
     };
     let turns = report.turns();
-    came.more = json!({ "steps": report.steps, "turns": turns, "changes": changes, "reduces": reduces });
-    (came.changes, came.reduces) = (changes, reduces);
-    came
-}
-
-/// The folder of the command that follows.
-pub(super) fn quoted(folder: &std::path::Path) -> String {
-    aksbackup_shared::args::quoted(&PathBuf::from(folder).to_string_lossy())
+    result.more = json!({ "steps": report.steps, "turns": turns, "changes": changes, "reduces": reduces });
+    (result.changes, result.reduces) = (changes, reduces);
+    result
 }

@@ -1,8 +1,9 @@
-//! What came of one cluster, ready to be told: its texts are made while its state file is known.
+//! The result of a command for one cluster, ready to be shown: its texts are rendered while its `--state` flag is in force.
 
 use std::path::PathBuf;
 
-use aksbackup_shared::console::Console;
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::console::{Console, one_line};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::guide::{Person, StepName};
@@ -13,11 +14,10 @@ use aksbackup_shared::step::Turn;
 use serde_json::{Value, json};
 
 use super::folder::{Member, Unusable};
-use super::told::brief;
 
 /// How a step stands, as a mark of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum StepState {
     /// Observed as done in this run.
     Done,
     /// Reported by the state file only.
@@ -38,7 +38,7 @@ pub(super) enum Mark {
     Held,
 }
 
-impl Mark {
+impl StepState {
     /// The mark, and what it stands for.
     pub(super) const fn shown(self) -> (&'static str, &'static str) {
         match self {
@@ -86,19 +86,23 @@ pub(super) struct Next {
     pub(super) command: String,
 }
 
-/// What came of a cluster.
+/// What result of a cluster.
 #[derive(Debug)]
-pub(super) struct Came {
+pub(super) struct ClusterResult {
     /// Its state file.
     pub(super) file: PathBuf,
-    /// The cluster, where it is known.
-    pub(super) cluster: Option<ResourceId>,
+    /// The cluster.
+    pub(super) cluster: ResourceId,
     /// The exit code that the command would have for this cluster.
     pub(super) exit: Exit,
+    /// The exit code apart from the steps that other people have to complete first.
+    pub(super) without_handoffs: Exit,
     /// Whether it was begun at all.
     pub(super) begun: bool,
+    /// Whether nothing of it was checked, because its state file reports every step.
+    pub(super) is_skipped: bool,
     /// The steps.
-    pub(super) steps: Vec<(StepName, Mark)>,
+    pub(super) steps: Vec<(StepName, StepState)>,
     /// What it counts as in the summary, where the exit code doesn't say it.
     pub(super) counts_as: Option<&'static str>,
     /// The result in a line.
@@ -115,14 +119,23 @@ pub(super) struct Came {
     pub(super) more: Value,
 }
 
-impl Came {
+impl ClusterResult {
     /// A cluster for which the command ends with `exit`.
     pub(super) fn of(member: &Member, exit: Exit) -> Self {
+        Self::new(member.file.clone(), member.cluster.clone(), exit)
+    }
+
+    fn new(file: PathBuf, cluster: ResourceId, exit: Exit) -> Self {
         Self {
-            file: member.file.clone(),
-            cluster: Some(member.cluster.clone()),
+            file,
+            cluster,
             exit,
+            without_handoffs: match exit {
+                Exit::TheirTurn => Exit::Done,
+                exit => exit,
+            },
             begun: true,
+            is_skipped: false,
             steps: Vec::new(),
             counts_as: None,
             says: String::new(),
@@ -153,22 +166,16 @@ impl Came {
         }
     }
 
-    /// A file that can't be used.
-    pub(super) fn unusable(own: &Unusable) -> Self {
-        Self {
-            file: own.file.clone(),
-            cluster: own.cluster.clone(),
-            exit: own.failure.exit,
-            begun: true,
-            steps: Vec::new(),
-            counts_as: None,
+    /// A cluster that has several files; `None` for a file that can't be read, whose cluster isn't known.
+    pub(super) fn with_several(own: &Unusable) -> Option<Self> {
+        let files: Vec<&PathBuf> = own.files().collect();
+        Some(Self {
+            counts_as: Some("with several state files"),
             says: brief(&own.failure),
-            next: None,
             errors: vec![own.failure.to_string()],
-            changes: Vec::new(),
-            reduces: Vec::new(),
-            more: json!({ "error": own.failure }),
-        }
+            more: json!({ "files": files, "error": own.failure }),
+            ..Self::new(own.file.clone(), own.cluster.clone()?, own.failure.exit)
+        })
     }
 
     /// Adds the endings of steps, and whose turn it is: that of another person before one's own.
@@ -178,7 +185,7 @@ impl Came {
             .iter()
             .filter(|own| own.step != StepName::Preflight || !own.ending.is_done());
         self.steps
-            .extend(ends.map(|own| (own.step, Mark::of_ending(&own.ending))));
+            .extend(ends.map(|own| (own.step, StepState::of_ending(&own.ending))));
         let failed = report.steps.iter().filter_map(|own| match &own.ending {
             Ending::Failed { error, .. } => Some((own.step, error)),
             _ => None,
@@ -192,13 +199,16 @@ impl Came {
         if let Some(turn) = report.turns().first() {
             self.turn(turn);
         }
+        // A step that failed or differs isn't hidden by the handoff of another one.
+        let exits = report.steps.iter().map(|own| without_handoff(&own.ending));
+        self.without_handoffs = exits.fold(self.without_handoffs, Exit::worse);
         self
     }
 
     /// Adds the rows of a status table.
     pub(super) fn with_rows(mut self, rows: &[Row]) -> Self {
         let steps = rows.iter().filter(|row| row.step != StepName::Preflight);
-        self.steps = steps.map(|row| (row.step, Mark::of_row(row))).collect();
+        self.steps = steps.map(|row| (row.step, StepState::of_row(row))).collect();
         self.more = json!({ "steps": rows });
         self
     }
@@ -217,7 +227,7 @@ impl Came {
     }
 
     /// The mark of a step.
-    pub(super) fn mark(&self, step: StepName) -> Option<Mark> {
+    pub(super) fn mark(&self, step: StepName) -> Option<StepState> {
         self.steps.iter().find(|(own, _)| *own == step).map(|(_, mark)| *mark)
     }
 
@@ -238,12 +248,90 @@ impl Came {
             .collect();
         let next = self.next.as_ref();
         let mut object = json!({
-            "cluster": self.cluster, "file": self.file, "exit": self.exit, "begun": self.begun, "says": self.says,
+            "cluster": self.cluster, "file": self.file, "exit": self.exit, "begun": self.begun, "skipped": self.is_skipped, "says": self.says,
             "states": steps, "next": next.map(|own| json!({ "who": own.who, "command": own.command })),
         });
         if let (Value::Object(object), Value::Object(more)) = (&mut object, &self.more) {
             object.extend(more.clone());
         }
         object
+    }
+}
+
+/// A failure in one line.
+pub(super) fn brief(failure: &Failure) -> String {
+    let why = failure.code.as_ref().or(failure.why.first());
+    one_line(&match why {
+        Some(why) => format!("{}: {why}", failure.what),
+        None => failure.what.clone(),
+    })
+}
+
+/// The exit code of a step where handoffs are expected. A step of this command that the signed-in account isn't authorized to complete is
+/// none of them.
+fn without_handoff(ending: &Ending) -> Exit {
+    let own = |turn: &Turn| {
+        ["prepare", "protect"]
+            .iter()
+            .any(|own| turn.command.completes(&az(*own)))
+    };
+    match ending {
+        Ending::Due { turns, .. } | Ending::TheirTurn { turns, .. } if turns.iter().any(own) => Exit::NotPermitted,
+        Ending::Due { turns, .. } | Ending::TheirTurn { turns, .. } if !turns.is_empty() => Exit::Done,
+        other => other.exit(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aksbackup_shared::console::Talk;
+    use aksbackup_shared::runner::report::StepReport;
+    use aksbackup_shared::step::{Deviation, Drift};
+
+    use super::*;
+
+    fn their_turn(who: Person, command: &'static str) -> Ending {
+        Ending::TheirTurn {
+            changed: vec![],
+            turns: vec![Turn {
+                who,
+                why: "roles".into(),
+                command: az(command),
+                right: None,
+                also: vec![],
+            }],
+        }
+    }
+
+    /// Fails before: a setting that differs from the target was hidden by `--handoff-ok`, since a handoff outranks it.
+    #[test]
+    fn an_expected_handoff_hides_nothing_else() {
+        let drift = Ending::Done {
+            evidence: String::new(),
+            changed: vec![],
+            drift: Some(Drift {
+                deviation: Deviation::Target,
+                differences: vec!["schedule".into()],
+                hints: vec![],
+            }),
+        };
+        let exit = |endings: &[Ending]| {
+            let step = |ending: &Ending| StepReport {
+                step: StepName::Roles,
+                ending: ending.clone(),
+                refused: false,
+            };
+            let report = Report {
+                steps: endings.iter().map(step).collect(),
+            };
+            let member = Member::sample("a", "v", "s", "rg-1");
+            let own = ClusterResult::of(&member, report.exit()).with_report(&Console::new(Talk::Quiet, true), &report);
+            (own.exit, own.without_handoffs)
+        };
+        let owner = their_turn(Person::SubscriptionOwner, "grant --state x");
+        assert_eq!(exit(std::slice::from_ref(&owner)), (Exit::TheirTurn, Exit::Done));
+        assert_eq!(exit(&[owner.clone(), drift]), (Exit::TheirTurn, Exit::Pending));
+        let own = their_turn(Person::PlatformTeam, "prepare --state x");
+        assert_eq!(exit(&[owner, own]), (Exit::TheirTurn, Exit::NotPermitted));
     }
 }

@@ -1,18 +1,19 @@
-//! What `fleet init` tells, for people and for machines.
+//! The output of `fleet init`, for people and for programs.
 
 use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::az;
-use aksbackup_shared::console::{Console, Tone, one_line};
+use aksbackup_shared::console::{Console, Tone};
 use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::Failure;
 use aksbackup_shared::process::document;
 use aksbackup_shared::schema::Target;
 use serde_json::{Value, json};
 
+use super::folder::Unusable;
 use super::init::{Plan, Planned};
-use super::{MOST_FAILURES, complain};
 use crate::cli::{Cli, FleetInitArgs};
-use crate::commands::init::adopt::Found;
+use crate::commands::failures;
+use crate::commands::init::adopt::Adopted;
 use crate::commands::init::words;
 use crate::commands::list::Scope;
 use crate::target_ids;
@@ -31,9 +32,9 @@ pub(super) fn planned(console: &Console, plan: &Plan) -> Vec<String> {
         let chosen = own.chosen.as_ref().ok()?;
         let target = &chosen.target;
         let word = match chosen.found {
-            Found::Nothing => "new",
-            Found::Extension => "extension adopted",
-            Found::Instance => "adopted",
+            Adopted::Nothing => "new",
+            Adopted::Extension => "extension adopted",
+            Adopted::Instance => "adopted",
         };
         Some(format!(
             "{} {} ({word}): {}; vault {}, account {}, snapshots in {}, {}",
@@ -50,9 +51,9 @@ pub(super) fn planned(console: &Console, plan: &Plan) -> Vec<String> {
 }
 
 /// Tells the end of the command, and returns its exit code.
-pub(super) fn init(cli: &Cli, console: &Console, args: &FleetInitArgs, scope: &Scope, plan: &Plan) -> Exit {
+pub(super) fn show(cli: &Cli, console: &Console, args: &FleetInitArgs, scope: &Scope, plan: &Plan) -> Exit {
     let dry_run = args.write.dry_run;
-    let failures = failures(plan);
+    let failures = all_failures(plan);
     let pending = match dry_run && plan.writable() > 0 {
         true => Exit::Pending,
         false => Exit::Done,
@@ -73,7 +74,7 @@ pub(super) fn init(cli: &Cli, console: &Console, args: &FleetInitArgs, scope: &S
             own.cluster.with_group()
         ));
     }
-    complain(console, &failures);
+    failures::show(console, &failures, "reads");
     console.text(&summary);
     if !plan.folder.members.is_empty() || plan.writable() > 0 && !dry_run {
         let folder = quoted(&args.folder.to_string_lossy());
@@ -82,7 +83,7 @@ pub(super) fn init(cli: &Cli, console: &Console, args: &FleetInitArgs, scope: &S
     exit
 }
 
-fn failures(plan: &Plan) -> Vec<Failure> {
+fn all_failures(plan: &Plan) -> Vec<Failure> {
     let of_clusters = plan.planned.iter().filter_map(|own| own.chosen.as_ref().err());
     let unusable = plan.folder.unusable.iter().map(|own| &own.failure);
     let of_clusters = of_clusters.map(|failure| &**failure);
@@ -108,7 +109,10 @@ fn summary(scope: &Scope, plan: &Plan, args: &FleetInitArgs) -> String {
         (plan.folder.members.len() - plan.gone.len(), "unchanged"),
         (plan.excluded.len(), "excluded"),
         (plan.gone.len(), "whose cluster doesn't exist"),
-        (plan.folder.unusable.len(), "that can't be used"),
+        (
+            plan.folder.unusable.iter().flat_map(Unusable::files).count(),
+            "that can't be used",
+        ),
         (failed, "failed"),
     ];
     let counts = counts.iter().filter(|(count, _)| *count > 0);
@@ -121,7 +125,7 @@ fn machine(plan: &Plan, args: &FleetInitArgs, exit: Exit) -> Value {
     let new = plan.planned.iter().map(|own| match &own.chosen {
         Ok(chosen) => json!({
             "cluster": own.own.id, "file": own.file,
-            "result": if chosen.found == Found::Instance { "adopted" } else { "new" },
+            "result": if chosen.found == Adopted::Instance { "adopted" } else { "new" },
             "target": Target { written: None, ..chosen.target.clone() },
         }),
         Err(failure) => json!({ "cluster": own.own.id, "file": own.file, "result": "failed", "error": failure }),
@@ -136,9 +140,7 @@ fn machine(plan: &Plan, args: &FleetInitArgs, exit: Exit) -> Value {
         .iter()
         .map(|own| json!({ "cluster": own, "result": "excluded" }));
     let unusable = plan.folder.unusable.iter();
-    let unusable: Vec<Value> = unusable
-        .map(|own| json!({ "file": own.file, "cluster": own.cluster, "error": own.failure }))
-        .collect();
+    let unusable: Vec<Value> = unusable.map(Unusable::document).collect();
     json!({
         "command": "fleet init", "exit": exit, "dry_run": args.write.dry_run, "folder": args.folder,
         "source": if plan.found.fallback.is_some() { "resource-manager" } else { "resource-graph" },
@@ -146,21 +148,5 @@ fn machine(plan: &Plan, args: &FleetInitArgs, exit: Exit) -> Value {
         "clusters": new.chain(known).chain(excluded).collect::<Vec<_>>(),
         "unusable": unusable,
         "unread": plan.found.unread.iter().chain(&plan.unsure).collect::<Vec<_>>(),
-    })
-}
-
-/// The failures that a person is shown, and how many more there are.
-pub(super) fn shown(failures: &[Failure]) -> (Vec<&Failure>, Option<String>) {
-    let more = failures.len().saturating_sub(MOST_FAILURES);
-    let rest = (more > 0).then(|| format!("{more} more failed; see: -o json"));
-    (failures.iter().take(MOST_FAILURES).collect(), rest)
-}
-
-/// A failure in one line.
-pub(super) fn brief(failure: &Failure) -> String {
-    let why = failure.code.as_ref().or(failure.why.first());
-    one_line(&match why {
-        Some(why) => format!("{}: {why}", failure.what),
-        None => failure.what.clone(),
     })
 }

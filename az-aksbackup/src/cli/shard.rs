@@ -9,14 +9,14 @@ use aksbackup_shared::failure::{Failure, Outcome};
 /// <https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode>.
 const INDEX: &str = "JOB_COMPLETION_INDEX";
 
-/// What `--shard` says.
+/// The value of `--shard`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct ShardArg {
     index: Option<usize>,
     count: usize,
 }
 
-impl FromStr for Wanted {
+impl FromStr for ShardArg {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text:?} isn't a shard: write INDEX/COUNT, such as 0/4, or COUNT in an Indexed Job");
@@ -33,12 +33,12 @@ impl FromStr for Wanted {
     }
 }
 
-impl Wanted {
+impl ShardArg {
     /// The shard of this process, whose index the environment can tell.
     ///
     /// # Errors
     /// Exit 2: the environment tells none, or one that doesn't exist.
-    pub(super) fn of_this_process(self) -> Outcome<Shard> {
+    pub(crate) fn of_this_process(self) -> Outcome<Shard> {
         self.by(std::env::var(INDEX).ok().as_deref())
     }
 
@@ -63,7 +63,7 @@ impl Wanted {
 
 /// One of several equal parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shard {
+pub(crate) struct Shard {
     index: usize,
     count: usize,
 }
@@ -76,14 +76,14 @@ impl fmt::Display for Shard {
 
 impl Shard {
     /// The part of `all`. Neighbors stay together: they are ordered by subscription, which has the budgets.
-    pub(super) fn of<T>(self, all: Vec<T>) -> Vec<T> {
+    pub(crate) fn of<T>(self, all: Vec<T>) -> Vec<T> {
         let at = |index: usize| all.len() * index / self.count;
         let (first, end) = (at(self.index), at(self.index + 1));
         all.into_iter().skip(first).take(end - first).collect()
     }
 
     /// Whether it is the first one.
-    pub(super) fn is_first(self) -> bool {
+    pub(crate) fn is_first(self) -> bool {
         self.index == 0
     }
 }
@@ -108,19 +108,19 @@ mod tests {
 
     #[test]
     fn a_shard_is_named_or_told_by_the_job() {
-        let wanted = |text: &str| text.parse::<Wanted>();
+        let shard_arg = |text: &str| text.parse::<ShardArg>();
         assert_eq!(
-            wanted("1/3").unwrap().by(Some("2")).unwrap(),
+            shard_arg("1/3").unwrap().by(Some("2")).unwrap(),
             Shard { index: 1, count: 3 }
         );
         assert_eq!(
-            wanted("3").unwrap().by(Some("2")).unwrap(),
+            shard_arg("3").unwrap().by(Some("2")).unwrap(),
             Shard { index: 2, count: 3 }
         );
-        assert!(wanted("3").unwrap().by(None).is_err());
-        assert!(wanted("3").unwrap().by(Some("3")).is_err());
+        assert!(shard_arg("3").unwrap().by(None).is_err());
+        assert!(shard_arg("3").unwrap().by(Some("3")).is_err());
         for bad in ["", "3/3", "1/0", "0", "a/2", "-1/2", "1/2/3"] {
-            assert!(wanted(bad).is_err(), "{bad}");
+            assert!(shard_arg(bad).is_err(), "{bad}");
         }
     }
 }
