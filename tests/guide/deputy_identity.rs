@@ -62,7 +62,7 @@ fn an_identity_that_only_the_file_names_gets_nothing() {
             let own = stage.value("/cloud/vault/principal");
             std::fs::write(stage.state(), text.replace(&own, EVIL)).unwrap();
         }
-        let flag = "--vault-identity RESOURCE-GROUP/NAME --yes";
+        let flag = "--vault-identity RESOURCE-GROUP/NAME";
         stranger(&stage, persona, &[command, "--yes"], &four)
             .ends(Exit::Usage.code())
             .says("vault identity")

@@ -196,7 +196,7 @@ fn offered(program: &str, words: &[&str]) -> String {
 #[test]
 fn bash_completes_commands_flags_and_values() {
     assert_eq!(offered("az-aksbackup", &["gra"]), "grant");
-    assert_eq!(offered("az-aksbackup", &["grant", "--va"]), "--vault");
+    assert_eq!(offered("az-aksbackup", &["grant", "--va"]), "--vault --vault-identity");
     assert_eq!(offered("az-aksbackup", &["status", "--output", ""]), "text json yaml");
     assert_eq!(offered("kubectl-aksbackup", &["unc"]), "unconfigure");
     assert_eq!(

@@ -339,7 +339,8 @@ fn the_person_is_asked_and_a_file_of_somebody_else_is_confirmed_by_name() {
     let mut other = stage.az_command("platform", &[&["restore"], &MAPPED[..], &["--yes"]].concat());
     finish(other.env("HOME", elsewhere.path()))
         .ends(Exit::Usage.code())
-        .says("az aksbackup restore --namespace shop=shop-restored --subscription")
+        .says("az aksbackup restore --subscription SUBSCRIPTION")
+        .says("--namespace shop=shop-restored --yes")
         .says("--cluster RESOURCE-GROUP/NAME");
     assert_eq!(acts(&stage, mark), [""; 0]);
     answered(ask(), "Apply these changes?", "y\n").unwrap().ok();
