@@ -240,7 +240,7 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
         Some(Compared::Same) => return Check::ok(LINK, NAME, format!("{name} exists, with the rules in its file")),
         Some(Compared::Differs(file)) => {
             let says = format!("policy {name} has rules that differ from {file}");
-            return Check::error(LINK, NAME, says, other_policy());
+            return Check::error(LINK, NAME, says, Fix::joined(drift::policy_hints(target, Some(&facts))));
         }
         Some(Compared::Unread(why)) => {
             return Check::unknown(
