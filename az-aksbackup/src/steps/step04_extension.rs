@@ -282,8 +282,6 @@ impl Step for BackupExtension {
         });
         // Nobody has looked yet: one that somebody else installed is taken.
         let unless_there = |change: &ExtensionChange| ChangeNote {
-            reduces: Vec::new(),
-            keeps: None,
             summary: format!("{} (skipped if it is already installed)", change.note().summary),
             ..change.note()
         };
@@ -311,9 +309,7 @@ fn configured(seen: &Seen, own: &Extension, endpoint: &str) -> Outcome<Decision<
         (what, fix!["to change the target to match the extension: ", keep])
     });
     let mut steps: Vec<String> = differences.iter().map(Difference::step).collect();
-    if !settings.is_empty() {
-        steps.push("access: account keys → Microsoft Entra ID".to_owned());
-    }
+    steps.extend((!settings.is_empty()).then(|| "access: account keys → Microsoft Entra ID".to_owned()));
     settings.extend(extension_drift::resources(&target.extension));
     Ok(Decision::Change(vec![ExtensionChange::Configure {
         extension,
