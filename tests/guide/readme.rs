@@ -33,8 +33,8 @@ fn the_tour_of_the_readme_runs_as_it_stands() {
 }
 
 #[test]
-fn the_readme_lists_every_exit_code_as_the_programs_mean_it() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+fn the_documentation_lists_every_exit_code_as_the_programs_mean_it() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/README.md")).unwrap();
     let readme = readme.replace('`', "");
     for (exit, sentence) in Exit::ALL {
         assert!(

@@ -110,7 +110,7 @@ fn a_lock_on_it_is_the_owner_s_and_the_rest_is_done() {
         .az("platform", &["protect", "--yes"])
         .ends(Exit::Failed.code())
         .says("UserErrorSnapshotResourceGroupHasLocks")
-        .says("ask its owner")
+        .says("Ask the owner of the lock")
         .says("az aksbackup init --snapshot-group NAME");
 }
 

@@ -129,10 +129,13 @@ fn ctrl_c_ends_each_phase_and_the_same_command_continues() {
         .iter()
         .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
+    // A second for each answer, so that the reads of three clusters take several.
+    stage.sandbox.set("latency=500").unwrap();
     for command in ["plan", "status", "verify"] {
         interrupted(&stage, &["fleet", command, "fleet"], read);
     }
     interrupted(&stage, &["fleet", "apply", "fleet", "--yes"], read);
+    stage.sandbox.set("latency=0").unwrap();
     let after: Vec<String> = files(&stage)
         .iter()
         .map(|path| std::fs::read_to_string(path).unwrap())

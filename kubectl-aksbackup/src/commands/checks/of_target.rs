@@ -22,12 +22,10 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
     };
     let (instance, names) = (&target.instance, sight.namespaces.as_deref());
     let mut all = vec![secrets(instance)];
-    if names_namespaces(state) {
-        all.push(match names {
-            None => unreadable(LINK, NAME, "namespaces", "list namespaces"),
-            Some(names) => namespaces(instance, names),
-        });
-    }
+    all.extend(match names {
+        None => Some(unreadable(LINK, NAME, "namespaces", "list namespaces")),
+        Some(names) => names_namespaces(state).then(|| namespaces(instance, names)),
+    });
     all.extend(limit(instance, names.unwrap_or_default()));
     all
 }
@@ -134,7 +132,7 @@ fn limit(instance: &InstanceTarget, names: &[String]) -> Option<Check> {
     })
 }
 
-/// Whether Secrets are in backups. Either can be wanted, so that it is no finding.
+/// Whether Secrets are in backups. Either can be wanted, so that it is no finding; and it is the target that says so, not the cluster.
 fn secrets(instance: &InstanceTarget) -> Check {
     const NAME: &str = "secrets";
     let kind = Kind::Secret;
@@ -148,7 +146,8 @@ fn secrets(instance: &InstanceTarget) -> Check {
             "excluded: instance.included_resource_types doesn't name them, and restored workloads don't start without theirs".to_owned()
         }
     };
-    Check::ok(LINK, NAME, says)
+    let says = format!("{says}, according to the state file; only the cloud side can check the backup instance");
+    Check::unknown(LINK, NAME, says).hinted(fix!["to check it, run: ", az("verify")])
 }
 
 #[cfg(test)]
