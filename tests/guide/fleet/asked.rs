@@ -135,7 +135,7 @@ fn ctrl_c_ends_each_phase_and_the_same_command_continues() {
         interrupted(&stage, &["fleet", command, "fleet"], read);
     }
     interrupted(&stage, &["fleet", "apply", "fleet", "--yes"], read);
-    stage.sandbox.set("latency=0").unwrap();
+    stage.sandbox.set("latency=100").unwrap();
     let after: Vec<String> = files(&stage)
         .iter()
         .map(|path| std::fs::read_to_string(path).unwrap())
@@ -145,6 +145,7 @@ fn ctrl_c_ends_each_phase_and_the_same_command_continues() {
         let is_write = |entry: &Entry| entry.method == "PUT" && entry.target.contains(part);
         interrupted(&stage, &["fleet", "apply", "fleet", "--yes"], is_write);
     }
+    stage.sandbox.set("latency=0").unwrap();
     platform(&stage, &["apply", "--yes", "--handoff-ok"]).ok();
     let mark = stage.mark();
     platform(&stage, &["apply", "--yes", "--handoff-ok"])
