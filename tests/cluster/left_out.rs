@@ -25,14 +25,14 @@ fn what_backups_leave_out_is_told_with_its_size_and_recorded_by_the_printed_comm
     }
     let init = |set: &str| stage.az("platform", &["init", "--set", set, "--yes"]).ok();
     let verify = || stage.kubectl("viewer", &["verify"]);
-    verify().ok().says("all are backed up: 3 volumes, 2.5 TiB");
+    verify().ok().says("the target selects all: 3 volumes, 2.5 TiB");
 
     init("instance.included_namespaces=webb,web");
     let typo = "included, but not in the cluster: webb (did you mean web?)";
     stage.configure("cluster-admin", &[]).ok().says(typo);
     let run = verify().ends(Exit::Pending.code()).says(typo);
     let printed = "az aksbackup init --set left_out+=namespace/shop";
-    let run = run.says("1 of 3 are backed up: 1 volume, 8 GiB").says(printed);
+    let run = run.says("the target selects 1 of 3: 1 volume, 8 GiB").says(printed);
     run.says("the target doesn't include 2 volumes, 2.5 TiB in namespace shop");
 
     init("instance.included_namespaces=web");

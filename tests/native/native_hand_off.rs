@@ -82,10 +82,24 @@ fn an_owner_without_aksbackup_assigns_the_roles_by_the_printed_commands() {
     az.stage.prepared();
     let message = az.aksbackup("platform", &["handoff", "-o", "json"]).ok().json();
     let lines = message.pointer("/message/without").and_then(Value::as_array).unwrap();
-    assert_eq!(lines.len(), 4, "{message:#}");
-    for line in lines {
-        az.shell("owner", line.as_str().unwrap()).ok();
-    }
+    assert_eq!(lines.len(), 5, "{message:#}");
+    let lines: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
+    let own = |pointer: &str| az.stage.value(pointer);
+    let account = format!(
+        "{}/providers/Microsoft.Storage/storageAccounts/{}",
+        ids::group_id(&own("/target/storage/resource_group")),
+        own("/target/storage/account")
+    );
+    let filled = lines
+        .join("\n")
+        .replace("CLUSTER-ID", &ids::cluster_id())
+        .replace("VAULT-ID", &own("/cloud/vault/vault"))
+        .replace("STORAGE-ACCOUNT-ID", &account)
+        .replace(
+            "SNAPSHOT-RESOURCE-GROUP-ID",
+            &ids::group_id(&own("/target/snapshots/resource_group")),
+        );
+    az.shell("owner", &format!("set -e\n{filled}")).ok();
     let status = az.aksbackup("platform", &["status", "-o", "json"]).ok().json();
     let steps = status["steps"].as_array().unwrap();
     let roles = steps.iter().find(|own| own["step"] == "roles").unwrap();

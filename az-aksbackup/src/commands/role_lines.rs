@@ -1,69 +1,84 @@
 //! The role assignments of `grant` as commands of the Azure CLI, for an owner who installs nothing.
 
+use std::iter;
+
 use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::guide::{Person, StepName};
 use aksbackup_shared::handoff::Task;
-use aksbackup_shared::ids::ResourceId;
 use aksbackup_shared::schema::{State, Target};
 
-use crate::arm::versions;
+use crate::arm::{extensions, versions};
 use crate::checks::role_requirements::{self, Holder, Row};
 use crate::target_ids;
 
 /// Where a cluster has its principal: a user-assigned identity has one of its own.
 const OF_CLUSTER: &str = "identity.principalId || values(identity.userAssignedIdentities)[0].principalId";
 
-/// Returns one command for each role, if roles are what is asked for and the file names the extension.
+/// Where a backup extension has its principal; another extension gets no role, since `False` is no principal.
+const OF_EXTENSION: &str = "(properties.extensionType=='microsoft.dataprotection.kubernetes' || \
+                            properties.extensionType=='Microsoft.DataProtection.Kubernetes') && properties.aksAssignedIdentity.principalId";
+
+/// Returns one command for each role, after a line with the resources, if roles are what is asked for and the file names the extension.
 ///
-/// Each command reads the principal from Azure: the one in the file would only confirm itself.
+/// The resources are placeholders, as in the command of `grant`: those in the file would only confirm themselves. Each command reads the
+/// principal from Azure.
 pub(crate) fn of(state: &State, task: &Task) -> Vec<CommandLine> {
     let asked =
         task.who == Person::SubscriptionOwner && task.steps.iter().any(|own| *own == StepName::Roles.in_words());
     let (Some(target), Some(extension)) = (&state.target, &state.cloud.extension) else {
         return Vec::new();
     };
-    // An extension of another cluster has a stranger's identity.
-    if !asked || !extension.extension.is_within(target.cluster.as_str()) {
+    if !asked {
         return Vec::new();
     }
+    let name = extension.extension.name();
     let vault_tier = role_requirements::asks_for_tier(target);
-    role_requirements::rows(target, vault_tier, false)
-        .iter()
-        .map(|row| line(target, &extension.extension, row))
-        .collect()
+    let rows = role_requirements::rows(target, vault_tier, false);
+    let lines = rows.iter().map(|row| line(target, name, row));
+    iter::once(places(target)).chain(lines).collect()
 }
 
-fn line(target: &Target, extension: &ResourceId, row: &Row) -> CommandLine {
+/// The variables that the other lines use.
+fn places(target: &Target) -> CommandLine {
+    let identity = match &target.vault.identity {
+        Some(_) => " identity=VAULT-IDENTITY-ID",
+        None => "",
+    };
     shell(format!(
-        "az role assignment create --assignee-object-id \"$({})\" --assignee-principal-type ServicePrincipal --role {} --scope {}",
+        "cluster=CLUSTER-ID vault=VAULT-ID account=STORAGE-ACCOUNT-ID snapshots=SNAPSHOT-RESOURCE-GROUP-ID{identity}"
+    ))
+}
+
+fn line(target: &Target, extension: &str, row: &Row) -> CommandLine {
+    let scope = match &row.scope {
+        own if *own == target.cluster => "cluster",
+        own if *own == target_ids::account(target) => "account",
+        _ => "snapshots",
+    };
+    shell(format!(
+        "az role assignment create --assignee-object-id \"$({})\" --assignee-principal-type ServicePrincipal --role {} --scope \"${scope}\"",
         principal(target, extension, row.holder),
         quoted(row.role.name),
-        quoted(row.scope.as_str()),
     ))
 }
 
 /// Returns the command that prints the principal of a holder.
-fn principal(target: &Target, extension: &ResourceId, holder: Holder) -> String {
-    let show = |id: &ResourceId, version: &str, query: &str| {
-        let id = quoted(id.as_str());
-        format!("az resource show --ids {id} --api-version {version} --query {query} --output tsv")
+fn principal(target: &Target, extension: &str, holder: Holder) -> String {
+    let show = |id: &str, version: &str, query: &str| {
+        let query = quoted(query);
+        format!("az resource show --ids \"{id}\" --api-version {version} --query {query} --output tsv")
     };
     match holder {
-        Holder::ExtensionIdentity => show(
-            extension,
-            versions::EXTENSIONS,
-            "properties.aksAssignedIdentity.principalId",
-        ),
+        Holder::ExtensionIdentity => {
+            let id = format!("$cluster/providers/{}/{extension}", extensions::KIND);
+            show(&id, versions::EXTENSIONS, OF_EXTENSION)
+        }
         Holder::Vault => match &target.vault.identity {
-            Some(id) => show(id, versions::MANAGED_IDENTITY, "properties.principalId"),
-            None => show(
-                &target_ids::vault(target),
-                versions::BACKUP_VAULT_WRITE,
-                "identity.principalId",
-            ),
+            Some(_) => show("$identity", versions::MANAGED_IDENTITY, "properties.principalId"),
+            None => show("$vault", versions::BACKUP_VAULT_WRITE, "identity.principalId"),
         },
-        Holder::Cluster => show(&target.cluster, versions::MANAGED_CLUSTERS, &quoted(OF_CLUSTER)),
+        Holder::Cluster => show("$cluster", versions::MANAGED_CLUSTERS, OF_CLUSTER),
     }
 }
 
@@ -76,7 +91,6 @@ mod tests {
     use aksbackup_shared::schema::ExtensionTable;
 
     use super::*;
-    use crate::arm::extensions;
     use crate::target_ids::tests::state;
 
     /// A file with the extension of `cluster`.
@@ -111,19 +125,35 @@ mod tests {
     }
 
     #[test]
-    fn each_role_is_assigned_to_a_principal_that_azure_names() {
+    fn each_role_is_assigned_on_what_the_owner_names_to_a_principal_that_azure_names() {
         let all = lines(&prepared(&cluster()));
-        assert_eq!(all.len(), 4, "{all:#?}");
+        assert_eq!(all.len(), 5, "{all:#?}");
+        assert!(all[0].starts_with("cluster=CLUSTER-ID vault=VAULT-ID "), "{all:#?}");
         assert!(
-            all[0].contains("properties.aksAssignedIdentity.principalId"),
+            all[1].contains("aksAssignedIdentity.principalId") && all[1].ends_with("--scope \"$account\""),
             "{all:#?}"
         );
-        assert!(all[3].contains("--role Contributor"), "{all:#?}");
+        assert!(
+            all[4].contains("--role Contributor") && all[4].ends_with("--scope \"$snapshots\""),
+            "{all:#?}"
+        );
+        // Nothing of the file confirms itself.
+        let all = all.join("\n");
+        assert!(!all.contains("/subscriptions/"), "{all}");
     }
 
     #[test]
-    fn the_extension_of_another_cluster_gets_nothing() {
-        let other = cluster() + "-other";
-        assert_eq!(lines(&prepared(&other)), Vec::<String>::new());
+    fn a_user_assigned_identity_of_the_vault_is_the_owner_s_to_name() {
+        let mut state = prepared(&cluster());
+        let id = format!(
+            "{}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/evil",
+            target_ids::vault_group(state.target.as_ref().unwrap())
+        );
+        state.target.as_mut().unwrap().vault.identity = Some(id.parse().unwrap());
+        let all = lines(&state).join("\n");
+        assert!(
+            all.contains("identity=VAULT-IDENTITY-ID") && !all.contains("evil"),
+            "{all}"
+        );
     }
 }

@@ -187,8 +187,8 @@ fn install(task: &Task, copy: Option<&Copy>, form: &Form, out: &mut String) {
 fn without(commands: &[CommandLine], form: &Form, out: &mut String) {
     let _ = writeln!(
         out,
-        "Or assign the roles with the Azure CLI, without installing anything. Each command reads the principal from Azure, \
-         but trusts the file for the rest. Check each resource ID and role before you run it:\n"
+        "Or assign the roles with the Azure CLI in a POSIX shell, without installing anything. In the first line, replace the \
+         placeholders with the resource IDs from your own records. Each other command reads the principal from Azure:\n"
     );
     for command in commands {
         let _ = writeln!(out, "{}", (form.command)(&command.to_string()));

@@ -69,18 +69,18 @@ fn wrong(instance: &InstanceTarget, names: &[String]) -> Option<(String, Fix)> {
     if !system.is_empty() {
         says.push(format!("never backed up by Azure Backup: {}", some_of(&system)));
     }
-    let (key, list) = match missing.is_empty() && system.is_empty() {
-        true => ("instance.excluded_namespaces", &instance.excluded_namespaces),
-        false => ("instance.included_namespaces", &instance.included_namespaces),
+    let key = match missing.is_empty() && system.is_empty() {
+        true => "instance.excluded_namespaces",
+        false => "instance.included_namespaces",
     };
-    let corrected = list.iter().filter(|own| !SYSTEM.contains(&own.as_str()));
-    let corrected: Vec<&str> = corrected
-        .filter_map(|own| if there(own) { Some(own.as_str()) } else { near(own) })
-        .collect();
-    (!says.is_empty()).then(|| (says.join("; "), correction(key, corrected)))
+    // What is nearly a name is a guess, and not for a command: it would exclude another namespace, or include it.
+    let guessed = key == "instance.excluded_namespaces" || missing.iter().any(|own| near(own).is_some());
+    let existing = instance.included_namespaces.iter().map(NamespaceName::as_str);
+    let existing = existing.filter(|own| !guessed && !SYSTEM.contains(own) && names.iter().any(|name| name == own));
+    (!says.is_empty()).then(|| (says.join("; "), correction(key, existing.collect())))
 }
 
-/// The command that sets the list. An empty list of included namespaces would mean all of them.
+/// The command that sets the list to names that are certain. An empty list of included namespaces would mean all of them.
 fn correction(key: &str, mut names: Vec<&str>) -> Fix {
     names.sort_unstable();
     names.dedup();
@@ -173,8 +173,10 @@ mod tests {
         assert_eq!(told(&["shop"], &["kube-system"]), None);
         let (says, hint) = told(&["shopp", "web"], &[]).unwrap();
         assert_eq!(says, "included, but not in the cluster: shopp (did you mean shop?)");
+        assert!(!hint.contains("--set"), "shop is a guess: {hint}");
+        let (_, hint) = told(&["payments", "web"], &[]).unwrap();
         assert!(
-            hint.contains("az aksbackup init --set instance.included_namespaces=shop,web, then: "),
+            hint.contains("az aksbackup init --set instance.included_namespaces=web, then: "),
             "{hint}"
         );
         let (says, hint) = told(&["payments"], &[]).unwrap();
@@ -185,7 +187,10 @@ mod tests {
         );
         let (says, hint) = told(&[], &["wbe", "payments"]).unwrap();
         assert_eq!(says, "excluded, but not in the cluster: wbe (did you mean web?)");
-        assert!(hint.contains("instance.excluded_namespaces=web,"), "{hint}");
+        assert!(
+            hint.contains("correct instance.excluded_namespaces in the state file") && !hint.contains("--set"),
+            "a guess would end the backups of another namespace: {hint}"
+        );
         assert_eq!(told(&[], &["payments"]), None, "other clusters can have it");
         let (says, _) = told(&["kube-system", "web"], &[]).unwrap();
         assert_eq!(says, "never backed up by Azure Backup: kube-system");

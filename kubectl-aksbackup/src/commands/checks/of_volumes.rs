@@ -96,6 +96,11 @@ impl Volumes<'_> {
     /// How much is backed up. Where nothing is, the checks that say why stand alone.
     fn backed_up(&self) -> Option<Check> {
         const NAME: &str = "volumes";
+        if self.target().is_none() && !self.all.is_empty() {
+            let all: Vec<&Volume> = self.all.iter().map(|(own, _)| *own).collect();
+            let says = format!("{}; no target says which of them are backed up", amount(&all));
+            return Some(Check::unknown(LINK, NAME, says));
+        }
         let taken: Vec<&Volume> = self
             .all
             .iter()
@@ -112,11 +117,11 @@ impl Volumes<'_> {
         };
         let says = match (self.all.len(), taken.len()) {
             (0, _) => "no volume is bound to a claim".to_owned(),
-            (all, count) if all == count => format!("all are backed up: {}", amount(&taken)),
+            (all, count) if all == count => format!("the target selects all: {}", amount(&taken)),
             (all, 0) if all == purpose.len() => left,
             (_, 0) => return None,
-            (all, count) if left.is_empty() => format!("{count} of {all} are backed up: {}", amount(&taken)),
-            (all, count) => format!("{count} of {all} are backed up: {}; {left}", amount(&taken)),
+            (all, count) if left.is_empty() => format!("the target selects {count} of {all}: {}", amount(&taken)),
+            (all, count) => format!("the target selects {count} of {all}: {}; {left}", amount(&taken)),
         };
         Some(Check::ok(LINK, NAME, says))
     }
@@ -127,7 +132,11 @@ impl Volumes<'_> {
         let instance = self.target()?;
         let left = self.of(Why::Namespace);
         if left.is_empty() {
-            return Some(Check::ok(LINK, NAME, "each is included, or left out on purpose"));
+            return Some(Check::ok(
+                LINK,
+                NAME,
+                "the target includes each, or leaves it out on purpose",
+            ));
         }
         let mut names: Vec<&str> = left.iter().map(|own| own.namespace.as_str()).collect();
         names.sort_unstable();

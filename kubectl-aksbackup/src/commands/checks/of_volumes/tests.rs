@@ -101,7 +101,7 @@ fn namespaces_are_told_with_sizes_the_largest_first_and_bounded() {
         assert!(hint.contains(part), "{hint}");
     }
     let taken = checks(&sight, &state).remove(0);
-    assert_eq!(taken.says, "1 of 8 are backed up: 1 volume, 7 GiB");
+    assert_eq!(taken.says, "the target selects 1 of 8: 1 volume, 7 GiB");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn an_entry_silences_what_it_names_alone_and_one_that_matches_nothing_is_told() 
     assert!(all.iter().all(|own| !own.is_finding()), "{all:?}");
     assert_eq!(
         all[0].says,
-        "1 of 4 are backed up: 1 volume, 8 GiB; left out on purpose: 3 volumes, 7 GiB"
+        "the target selects 1 of 4: 1 volume, 8 GiB; left out on purpose: 3 volumes, 7 GiB"
     );
     let stale = found(
         &sight,
