@@ -97,10 +97,13 @@ impl Console {
         failure.clone().placed(place_of)
     }
 
-    /// Whether questions can be asked: standard input and standard error are terminals.
+    /// Whether questions can be asked: standard input and standard error are terminals, and what the question is about is shown.
     #[must_use]
     pub fn can_ask(&self) -> bool {
-        self.label.is_empty() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+        self.talk != Talk::Quiet
+            && self.label.is_empty()
+            && std::io::stdin().is_terminal()
+            && std::io::stderr().is_terminal()
     }
 
     /// Whether more than usual is asked for.
@@ -335,7 +338,11 @@ impl Console {
             self.clear();
             return Ok(());
         }
-        Failure::usage(format!("cannot prompt without a terminal: {question}"))
+        let why = match self.talk {
+            Talk::Quiet => "with --quiet, which hides the changes",
+            _ => "without a terminal",
+        };
+        Failure::usage(format!("cannot prompt {why}: {question}"))
             .hint(format!("to answer in advance, use {flag}"))
             .err()
     }

@@ -122,10 +122,16 @@ fn kept(rules: &[&Value]) -> Vec<Kept> {
 /// Exit 2: an interval or a retention that Azure Backup does not take for AKS, or rules that contradict each other.
 pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
     if !SCHEDULES.contains(&target.schedule.as_str()) {
-        return Failure::usage(format!("{} isn't a valid backup interval", target.schedule))
-            .because(format!("Azure Backup supports {} for AKS", SCHEDULES.join(", ")))
-            .hint(az("init --schedule P1D"))
-            .err();
+        return Failure::usage(format!(
+            "policy.schedule {} isn't a valid backup interval",
+            target.schedule
+        ))
+        .because(format!("Azure Backup supports {} for AKS", SCHEDULES.join(", ")))
+        .hint(fix![
+            "set one of these intervals, such as PT12H: ",
+            az("init --set policy.schedule=PT12H")
+        ])
+        .err();
     }
     retention::usable(target)?;
     let mut tags = vec![json!({ "isDefault": true, "taggingPriority": 99, "tagInfo": { "tagName": "Default" } })];

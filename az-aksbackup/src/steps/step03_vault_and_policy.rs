@@ -98,6 +98,7 @@ impl Step for VaultAndPolicy {
             Err(failure) if failure.exit == Exit::StateUnreadable => return Err(failure),
             asked => asked,
         };
+        let invalid = asked.as_ref().map(|_| ()).map_err(Clone::clone);
         let (remark, new_policy) = match &policy {
             Some(own) => (
                 policy_file::compared(&target.policy, own, &asked).and_then(|own| own.remark()),
@@ -106,6 +107,12 @@ impl Step for VaultAndPolicy {
             None => (None, Some(asked?)),
         };
         let policy = policy.map(|own| policy::facts(&own, policy_id.name())).transpose()?;
+        // Rules that Azure Backup doesn't take for AKS are no other policy's either. Those of a policy that exists are taken as they are.
+        if let (Err(failure), Some(live)) = (&invalid, &policy)
+            && !drift::of_policy(&target, live).is_empty()
+        {
+            return failure.clone().err();
+        }
         let instead = match &new_policy {
             Some(asked) => policy_names::replaced(reader, state, asked).await,
             None => None,

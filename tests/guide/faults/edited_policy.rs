@@ -130,3 +130,40 @@ fn rules_that_are_edited_before_the_policy_exists_name_it() {
     assert_eq!(stage.value("/target/policy/name"), "aks-daily-30d");
     assert!(stage.value("/cloud/vault/policy").ends_with("/aks-daily-30d"));
 }
+
+/// Fails before: `prepare` printed itself as the command to run, and `status` the one that undoes the edit.
+#[test]
+fn rules_that_azure_backup_does_not_take_are_refused_with_what_corrects_them() {
+    for (from, to, says, fix) in [
+        (
+            "retention = \"P7D\"",
+            "retention = \"30d\"",
+            "policy.retention 30d isn't an ISO 8601 duration",
+            "--set policy.retention=30d",
+        ),
+        (
+            "retention = \"P7D\"",
+            "retention = \"P400D\"",
+            "policy.retention P400D isn't valid",
+            "at most 360 days",
+        ),
+        (
+            "schedule = \"P1D\"",
+            "schedule = \"PT5H\"",
+            "policy.schedule PT5H isn't a valid backup interval",
+            "--set policy.schedule=",
+        ),
+    ] {
+        let stage = protected(&[]);
+        edit(&stage, from, to);
+        let mark = stage.mark();
+        confirmed(&stage, "prepare")
+            .ends(Exit::Usage.code())
+            .says(says)
+            .says(fix);
+        assert_eq!(stage.writes_since(mark), Vec::<String>::new(), "{to}");
+    }
+    let stage = protected(&[]);
+    edit(&stage, "retention = \"P7D\"", "retention = \"P30D\"");
+    stage.az("platform", &["status"]).says("Run: az aksbackup prepare");
+}

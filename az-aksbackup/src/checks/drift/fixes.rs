@@ -62,7 +62,8 @@ pub(crate) fn policy_hints(target: &Target, live: Option<&Facts>) -> Vec<Fix> {
         ", then: ",
         az("protect")
     ];
-    adopt.into_iter().chain([other]).collect()
+    // First what the target wants: `status` prints it as the next command, and who edited the target on purpose would undo it by the other.
+    std::iter::once(other).chain(adopt).collect()
 }
 
 fn rules(target: &Target, live: &Facts) -> String {

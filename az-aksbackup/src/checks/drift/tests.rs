@@ -162,7 +162,7 @@ fn the_first_backup_of_each_period_is_compared_and_the_adopted_keys_are_the_live
     ];
     assert_eq!(said(&live, &target), expected);
     let hints = policy_hints(&target, Some(&facts(&live, "p").unwrap()));
-    let adopt = hints[0].to_string();
+    let adopt = hints[1].to_string();
     for key in [
         "policy.weekly_retention=P8W",
         "policy.yearly_retention=",

@@ -274,9 +274,21 @@ struct Shorter {
     kept: String,
 }
 
+/// Whether it is a retention as flags take it, such as `30d`: the state file has ISO 8601 durations.
+fn is_of_a_flag(kept: &str) -> bool {
+    let digits = kept.strip_suffix(['d', 'w', 'm', 'y']).unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|own| own.is_ascii_digit())
+}
+
 fn within_days(kept: &str, key: &str) -> Outcome<()> {
     match limits::operational(kept) {
         None => Ok(()),
+        Some(_) if is_of_a_flag(kept) => Failure::usage(format!("{key} {kept} isn't an ISO 8601 duration"))
+            .hint(fix![
+                "write it as one, such as P30D: ",
+                az(format!("init --set {key}={kept}"))
+            ])
+            .err(),
         Some(why) => Failure::usage(format!("{key} {kept} isn't valid"))
             .because(why)
             .hint(fix![

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
-use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::command_line::{az, kubectl, shell};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::NamespaceName;
+use aksbackup_shared::names::NAMESPACE;
 use aksbackup_shared::schema::State;
 
 use crate::cluster::neighbours::Webhook;
@@ -85,6 +86,13 @@ pub(crate) fn other_veleros(found: Option<&[String]>) -> Check {
     match found {
         None => unreadable(LINK, NAME, "deployments of other namespaces", "list deployments.apps"),
         Some([]) => Check::ok(LINK, NAME, "none found"),
+        // What was asked for by --namespace has no extension: its Velero is no rival.
+        Some(found) if found.iter().all(|own| own.starts_with(&format!("{NAMESPACE}/"))) => Check::error(
+            LINK,
+            NAME,
+            format!("Velero of the backup extension runs in namespace {NAMESPACE}, which this command didn't check"),
+            fix!["check that namespace, without --namespace: ", kubectl("verify")],
+        ),
         Some(found) => Check::error(
             LINK,
             NAME,
@@ -208,5 +216,23 @@ fn asked(
             let says = format!("the workload identity webhook {name} is installed, but {}", own.says);
             Check::error(LINK, NAME, says, own.fix).proves("WI-WEBHOOK-BYPASS")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails before: the extension itself was called a rival of which one had to be removed.
+    #[test]
+    fn the_extension_is_no_rival_of_an_empty_namespace() {
+        let own = other_veleros(Some(&["dataprotection-microsoft/velero".to_owned()]));
+        assert!(
+            own.hint.unwrap().to_string().contains("kubectl aksbackup verify"),
+            "{}",
+            own.says
+        );
+        let foreign = other_veleros(Some(&["velero/velero".to_owned()]));
+        assert!(foreign.says.contains("another Velero installation"), "{}", foreign.says);
     }
 }
