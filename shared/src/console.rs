@@ -290,12 +290,12 @@ impl Console {
 
     fn confirm_with(&self, question: &str, default: bool) -> Outcome<bool> {
         self.need_terminal(question, "--yes")?;
-        forget_typed();
+        terminal::forget_typed();
         let answer = dialoguer::Confirm::with_theme(&*self.theme())
             .with_prompt(question)
             .default(default)
             .interact_opt();
-        answered(answer).map(|answer| answer.unwrap_or(false))
+        self.answered(answer).map(|answer| answer.unwrap_or(false))
     }
 
     /// Asks for one of `items`; gives its index.
@@ -304,7 +304,7 @@ impl Console {
     /// As [`Console::confirm`]; `flag` is named as the way to answer beforehand.
     pub fn choose(&self, question: &str, items: &[String], default: usize, flag: &str) -> Outcome<usize> {
         self.need_terminal(question, flag)?;
-        answered(
+        self.answered(
             dialoguer::Select::with_theme(&*self.theme())
                 .with_prompt(question)
                 .items(items)
@@ -330,7 +330,7 @@ impl Console {
         if !default.is_empty() {
             input = input.default(default.to_owned());
         }
-        answered(input.validate_with(|text: &String| check(text)).interact_text())
+        self.answered(input.validate_with(|text: &String| check(text)).interact_text())
     }
 
     fn need_terminal(&self, question: &str, flag: &str) -> Outcome<()> {
@@ -347,6 +347,14 @@ impl Console {
             .err()
     }
 
+    /// The answer; where it is Ctrl-C, the line of the question is ended, so that what follows begins its own.
+    fn answered<T>(&self, answer: dialoguer::Result<T>) -> Outcome<T> {
+        if matches!(&answer, Err(dialoguer::Error::IO(error)) if error.kind() == std::io::ErrorKind::Interrupted) {
+            self.tell("");
+        }
+        terminal::answered(answer)
+    }
+
     fn theme(&self) -> Box<dyn Theme> {
         if self.color {
             Box::new(ColorfulTheme::default())
@@ -361,25 +369,6 @@ impl Drop for Console {
     fn drop(&mut self) {
         self.clear();
     }
-}
-
-/// Forgets what was typed before a question was shown, so that it answers nothing: the letter `y` answers a question by itself,
-/// and the line break that people type behind it would say no to the next one.
-fn forget_typed() {
-    // Where the terminal can't do it, the question is asked all the same.
-    #[cfg(unix)]
-    let _flushed = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
-}
-
-fn answered<T>(answer: dialoguer::Result<T>) -> Outcome<T> {
-    answer.or_else(|dialoguer::Error::IO(error)| {
-        if error.kind() == std::io::ErrorKind::Interrupted {
-            return Failure::new(crate::exit::Exit::Interrupted, "interrupted; no changes were made").err();
-        }
-        Failure::failed("cannot read the input")
-            .because(error.to_string())
-            .err()
-    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dialoguer::console::Term;
 use indicatif::{ProgressDrawTarget, TermLike};
 
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+
 /// Standard error, with the cursor left behind the text. indicatif fills a spinner's line up with spaces, so that the next
 /// one begins below; the `^C` of a person who stops us would then begin a line of its own, and the spinner would stay.
 #[derive(Debug)]
@@ -113,4 +116,24 @@ mod tests {
         written.read_to_string(&mut text).unwrap();
         assert_eq!(text, "one\ntwoone\ntwo");
     }
+}
+
+/// Forgets what was typed before a question was shown, so that it answers nothing: the letter `y` answers a question by itself,
+/// and the line break that people type behind it would say no to the next one.
+pub(super) fn forget_typed() {
+    // Where the terminal can't do it, the question is asked all the same.
+    #[cfg(unix)]
+    let _flushed = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
+}
+
+/// Returns the answer to a question, or why there is none.
+pub(super) fn answered<T>(answer: dialoguer::Result<T>) -> Outcome<T> {
+    answer.or_else(|dialoguer::Error::IO(error)| {
+        if error.kind() == std::io::ErrorKind::Interrupted {
+            return Failure::new(Exit::Interrupted, "interrupted; no changes were made").err();
+        }
+        Failure::failed("cannot read the input")
+            .because(error.to_string())
+            .err()
+    })
 }
