@@ -13,7 +13,7 @@ pub fn hint(texts: &[String]) -> Option<String> {
     texts.iter().any(is_of_another_time).then(|| {
         let now = Timestamp::now().strftime("%Y-%m-%d %H:%M UTC");
         format!(
-            "correct the clock of this machine, which is at {now}; if it is correct, the certificate isn't \
+            "correct the clock of this machine, which shows {now}; if the clock is correct, the certificate isn't \
             valid now"
         )
     })

@@ -171,7 +171,8 @@ fn doctor_makes_one_diagnosis_of_both_views() {
     let run = stage.kubectl("viewer", &with).ends(Exit::Pending.code());
     assert!(!run.stdout.contains("FIC-ISSUER"), "{run}");
     assert!(
-        run.stderr.contains("except for what has changed since:") && run.stderr.contains("federated credentials"),
+        run.stderr.contains("except for stages that have changed since then:")
+            && run.stderr.contains("federated credentials"),
         "{run}"
     );
 }

@@ -257,7 +257,7 @@ fn a_quota_that_is_used_up_is_named_before_anything_rolls() {
     stage
         .kubectl("viewer", &["verify", "--pre"])
         .ends(Exit::Pending.code())
-        .says("quota frugal has used 3 of 3 pods");
+        .says("quota frugal: 3 of 3 pods used");
     stage
         .as_kubectl("cluster-admin", &["delete", "quota", "frugal", "-n", NAMESPACE])
         .ok();

@@ -41,5 +41,5 @@ fn what_backups_leave_out_is_told_with_its_size_and_recorded_by_the_printed_comm
     init("left_out+=namespace/gone");
     verify()
         .ends(Exit::Pending.code())
-        .says("left_out names what doesn't exist or is backed up: namespace/gone");
+        .says("left_out has entries that don't exist or are backed up: namespace/gone");
 }

@@ -77,7 +77,7 @@ fn wrong_doors(backend: Backend) {
     stage
         .kubectl("cluster-admin", &["verify", "--token", "expired"])
         .ends(Exit::NotPermitted.code())
-        .says("does not accept this login")
+        .says("does not accept this sign-in")
         .says("kubelogin convert-kubeconfig");
     // The extension is not there: the API server was reached and has answered.
     let reached = |proxies: &[(&str, &str)]| {

@@ -23,7 +23,7 @@ fn a_request_takes_no_longer_than_it_may() {
         let arguments = ["verify", "--server", &server, "--request-timeout", timeout];
         let run = stage.kubectl("viewer", &arguments).ends(Exit::Failed.code());
         assert!(begun.elapsed() < Duration::from_secs(60), "{run}");
-        run.says("did not answer within 1s").says("--request-timeout");
+        run.says("did not respond within 1s").says("--request-timeout");
     }
 }
 

@@ -117,7 +117,7 @@ fn rights_in_the_namespace_are_enough(backend: Backend) {
         (&json!("unknown"), &json!(false))
     );
     let run = stage.kubectl("namespace-admin", &["status"]).ok();
-    let run = run.says("in a cluster that isn't confirmed to be the state file's");
+    let run = run.says("but the cluster isn't confirmed to be the one in the state file");
     assert!(!run.stdout.contains("the cluster is protected"), "{run}");
     verify(&stage).ok();
 }

@@ -89,7 +89,7 @@ fn yes_alone_does_not_reduce_protection() {
     for command in ["suspend", "stop"] {
         az(&stage, &[command])
             .ends(Exit::Usage.code())
-            .says("no one confirmed that the cluster's protection is reduced")
+            .says("reducing the cluster's protection requires a separate confirmation")
             .says(&format!("az aksbackup {command} --reduce-protection"));
         stage
             .az("platform", &[command])

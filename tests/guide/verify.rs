@@ -110,7 +110,7 @@ fn waiting_ends_when_nothing_is_wrong_any_more_or_with_the_last_state() {
         .az("reader", &["verify", "--wait", "--timeout", "10s"])
         .ends(Exit::Deadline.code())
         .says("hint: az aksbackup prepare")
-        .says("the output is the last state");
+        .says("the output shows the last observed state");
     let command = world.stage.az_command("reader", &["verify", "--wait"]);
     let look = |entry: &_| is(entry, "GET", "/federatedIdentityCredentials");
     while_running(&world.stage, command, (2, look), |_| world.recall()).ok();

@@ -246,8 +246,7 @@ fn is_annotated(live: &LiveServiceAccount, client_id: &str) -> bool {
 pub(crate) fn stripped<T>(mark: &str, what: &str, namespace: &str) -> Outcome<T> {
     Failure::failed(format!("{mark} was removed from {what}"))
         .because(
-            "the API server accepts it but returns the object without it: a mutating webhook or policy of the \
-             cluster removes it",
+            "the API server accepts the request, but a mutating webhook or policy of the cluster removes the change",
         )
         .hint(fix![
             format!("exempt namespace {namespace} from that webhook or policy. To list them, run: "),

@@ -284,7 +284,7 @@ impl Connection {
                 .err();
         }
         let limit = human(limit);
-        Failure::failed(format!("{} did not answer within {limit}", self.access.server))
+        Failure::failed(format!("{} did not respond within {limit}", self.access.server))
             .because(format!("while trying to {} {}", doing.verb, doing.object))
             .hint("allow more time: --request-timeout 2m")
             .err()

@@ -67,7 +67,7 @@ pub(crate) fn failure(error: &kube::Error, doing: &Doing, server: &str) -> Failu
             .because(format!("unexpected response from {server}: {why}"))
             .code(UNREADABLE)
             .hint(fix![
-                "check for a proxy or a sign-in page in between: ",
+                "check for a proxy or a sign-in page between this machine and the API server: ",
                 shell("kubectl get --raw /version")
             ]),
         _ if excess_of(error).is_some() => too_large(error, doing, server),
@@ -89,7 +89,7 @@ fn too_large(error: &kube::Error, doing: &Doing, server: &str) -> Failure {
 fn refused(status: &Status, doing: &Doing, server: &str) -> Failure {
     let admission = !status.message.is_empty() && !is_of_access_control(&status.message);
     let failure = match status.code {
-        401 => Failure::not_permitted(format!("{server} does not accept this login"))
+        401 => Failure::not_permitted(format!("{server} does not accept this sign-in"))
             .hint("sign in again. For AKS with Microsoft Entra ID, run: kubelogin convert-kubeconfig -l azurecli"),
         403 if status.message.contains("User \"system:anonymous\"") => {
             Failure::not_permitted(format!("{server} treats this sign-in as anonymous"))

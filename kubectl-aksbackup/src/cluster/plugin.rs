@@ -100,7 +100,7 @@ async fn credential(plugin: &ExecConfig, person: bool, limit: Option<Duration>) 
     if !output.status.success() {
         return Failure::not_permitted(format!("credential plugin {name} of the kubeconfig failed"))
             .because(format!("it exited with {}; its output is above", output.status))
-            .hint("sign in as the plugin asks. For AKS, run: az login, then kubelogin convert-kubeconfig -l azurecli")
+            .hint("sign in as described in the plugin's output. For AKS, run: az login, then kubelogin convert-kubeconfig -l azurecli")
             .err();
     }
     let stdout = Zeroizing::new(output.stdout);

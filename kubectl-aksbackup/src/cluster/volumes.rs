@@ -101,15 +101,15 @@ fn medium(spec: &PersistentVolumeSpec) -> (Medium, Option<String>) {
     let medium = match driver {
         Some(DISKS) => Medium::Disk,
         Some(SHARES) => Medium::Share,
-        Some(other) => return (Medium::Other, Some(format!("of {other}"))),
+        Some(other) => return (Medium::Other, Some(format!("CSI driver {other}"))),
         None => return (Medium::Other, Some("without a CSI driver".into())),
     };
     let nfs = medium == Medium::Share && has("protocol", "nfs");
     let private = medium == Medium::Share && has("networkEndpointType", "privateEndpoint");
     let unclassed = spec.storage_class_name.as_ref().is_none_or(String::is_empty);
     let why = match (nfs, private, unclassed) {
-        (true, ..) => "of Azure Files with NFS",
-        (_, true, _) => "of Azure Files with a private endpoint",
+        (true, ..) => "Azure Files with NFS",
+        (_, true, _) => "Azure Files with a private endpoint",
         (.., true) => "without a storage class",
         _ => return (medium, None),
     };
@@ -252,21 +252,21 @@ mod tests {
                 &nfs,
                 "azurefile-csi",
                 Medium::Share,
-                Some("of Azure Files with NFS"),
+                Some("Azure Files with NFS"),
             ),
             (
                 SHARES,
                 &private,
                 "x",
                 Medium::Share,
-                Some("of Azure Files with a private endpoint"),
+                Some("Azure Files with a private endpoint"),
             ),
             (
                 "blob.csi.azure.com",
                 &none,
                 "x",
                 Medium::Other,
-                Some("of blob.csi.azure.com"),
+                Some("CSI driver blob.csi.azure.com"),
             ),
         ] {
             let own = claimed(driver, attributes, class);

@@ -102,7 +102,7 @@ fn quotas(found: Option<&[Quota]>, namespace: &NamespaceName) -> Check {
     };
     let tight = all.iter().filter(|own| own.left < needed(&own.resource));
     let bad: Vec<String> = tight
-        .map(|own| format!("quota {} has used {} {}", own.name, own.told, own.resource))
+        .map(|own| format!("quota {}: {} {} used", own.name, own.told, own.resource))
         .collect();
     match bad.is_empty() {
         true if all.is_empty() => Check::ok(LINK, NAME, format!("none in namespace {namespace}")),

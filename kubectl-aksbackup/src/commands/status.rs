@@ -76,7 +76,7 @@ fn unproven(row: &mut Row) {
     (row.standing, row.observed) = (Standing::Unknown, false);
     if row.step != StepName::Preflight {
         row.evidence = format!(
-            "{}, in a cluster that isn't confirmed to be the state file's",
+            "{}, but the cluster isn't confirmed to be the one in the state file",
             row.evidence
         );
     }
@@ -87,7 +87,7 @@ fn beginning(cli: &Cli) -> Turn {
     Turn {
         who: Person::PlatformTeam,
         why: format!(
-            "state file {} doesn't exist; to use another team's file: --state FILE",
+            "state file {} doesn't exist; to use another team's file, specify --state FILE",
             cli.common.state.display()
         ),
         command: az("init"),

@@ -163,7 +163,7 @@ fn never<T>(
             once.unwrap_or_default()
         ))
         .hint(fix![
-            "if the container needs no Azure identity, exclude it from workload identity: ",
+            "exclude the container from workload identity if it doesn't need an Azure identity: ",
             skip_patch(deployment.as_str(), &context.namespace, &value)
         ])
         .hint("or exclude the extension's namespace from the other webhook")

@@ -108,7 +108,9 @@ fn absent<T>(failure: Failure, read: bool, context: &Context) -> Outcome<T> {
                 "nothing was injected into a trial pod: the workload identity webhook isn't installed, or it skips \
                  the pod",
             )
-            .because("to find out which, permission to list mutatingwebhookconfigurations is required"),
+            .because(
+                "permission to list mutatingwebhookconfigurations is required to find out which of the two applies",
+            ),
     };
     failure
         .hint(az("prepare"))
@@ -153,7 +155,7 @@ fn fix(own: &Unmet, namespace: &str, webhook: &Webhook) -> Fix {
     match own.met_without && own.key != "kubernetes.io/metadata.name" {
         true => fix![
             format!(
-                "decide with the owner of label {} whether the namespace stays excluded, then run: ",
+                "decide with the owner of label {} whether to include the namespace. To include it, run: ",
                 own.key
             ),
             shell(format!("kubectl label namespace {namespace} {}-", own.key))

@@ -149,7 +149,7 @@ fn other_cluster<T>(wanted: &str, own: &str, seen: &Seen, state: &State) -> Outc
                 "only the trailing slash differs, which matters: Microsoft Entra ID compares the issuer byte \
                 for byte",
             )
-            .hint(fix![az("prepare"), " (reads the issuer from Azure again)"]);
+            .hint(fix!["read the issuer from Azure again: ", az("prepare")]);
     }
     failure
         .hint(fix![
@@ -165,8 +165,8 @@ fn lacking<T>(seen: &Seen, unproven: bool) -> Outcome<T> {
     let mut failure = rights::lacking(&seen.caller, &seen.lacks, namespace);
     if unproven {
         failure = failure.because(format!(
-            "get /.well-known/openid-configuration, or {TOKEN} in namespace {namespace}: either identifies the \
-             cluster"
+            "get /.well-known/openid-configuration, or {TOKEN} in namespace {namespace} (either one identifies the \
+             cluster)"
         ));
     }
     failure.err()

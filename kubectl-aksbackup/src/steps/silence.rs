@@ -65,7 +65,7 @@ impl Silence {
             return failure;
         };
         failure.hint(fix![
-            "if the log has no new lines, restart Velero; a backup that is running will fail: ",
+            "restart Velero if the log has no new lines (a backup that is running will fail): ",
             shell(format!(
                 "kubectl rollout restart deployment {} --namespace {}",
                 agent.name, context.namespace

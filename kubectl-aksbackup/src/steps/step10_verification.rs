@@ -246,7 +246,7 @@ impl Verification {
         failure = failure.hint(fix!["check the Velero log: ", kubectl("logs")]);
         if !of_both {
             failure = failure.hint(fix![
-                "to revert the changes until it is fixed, run: ",
+                "to revert the changes until the cause is fixed, run: ",
                 kubectl("unconfigure")
             ]);
         }

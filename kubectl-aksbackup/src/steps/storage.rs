@@ -167,8 +167,8 @@ pub(crate) fn fix_of(location: &StorageLocation, roles: Option<&RolesTable>) -> 
     let known = meaning(location)?;
     match roles.filter(|roles| known.remedy == Some(Remedy::Grant) && reaches_storage(roles)) {
         Some(_) => Some(fix![
-            "the state file reports the role assignment, which can take 10 minutes to take effect. Run this command \
-             again then, or check the assignment: ",
+            "run this command again later: the state file reports the role assignment, which can take 10 minutes to \
+             take effect. To check the assignment, run: ",
             az("verify")
         ]),
         None => Some(known.cure),

@@ -58,7 +58,7 @@ pub fn other(
                 false => {
                     let old: Vec<_> = old.iter().map(|link| link.title()).collect();
                     let old = old.join(", ");
-                    format!("including {path}, created {age}, except for what has changed since: {old}")
+                    format!("including {path}, created {age}, except for stages that have changed since then: {old}")
                 }
             });
             Ok(Some(read))

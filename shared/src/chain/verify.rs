@@ -124,7 +124,7 @@ impl<L: Look> Verify<'_, L> {
                 self.tell(&own, Exit::Deadline)?;
                 if !self.common.output.is_document() {
                     console.ending(format!(
-                        "verify: timed out after {}; the output is the last state",
+                        "verify: timed out after {}; the output shows the last observed state",
                         deadline.limit()
                     ));
                 }

@@ -129,14 +129,14 @@ fn in_sum(examination: &Examination, others: &[&Check], theirs: usize) -> String
     let wrong = others.iter().filter(|check| check.is_finding()).count();
     let besides = match wrong {
         0 => String::new(),
-        1 => "; 1 more check failed without a known failure".to_owned(),
-        count => format!("; {count} more checks failed without a known failure"),
+        1 => "; 1 more failed check doesn't match a known failure".to_owned(),
+        count => format!("; {count} more failed checks don't match a known failure"),
     };
     match findings.len() {
         _ if examination.is_blind() => "nothing could be checked".to_owned(),
         0 if theirs > 0 => format!("no known failure on this side, {theirs} on the other side"),
         0 if others.is_empty() => "no findings".to_owned(),
-        0 if wrong == 0 => "no findings, as far as it could be checked".to_owned(),
+        0 if wrong == 0 => "no findings, but not all checks could be run".to_owned(),
         0 => "no known failure, but not all checks passed".to_owned(),
         1 => format!(
             "1 finding, {}{besides}",

@@ -47,7 +47,7 @@ fn finds(checks: &[Check], texts: &[Text], expected: &[&str]) {
 
 #[test]
 fn nothing_wrong_is_nothing_found() {
-    finds(&[Check::ok(Link::Pods, "pods", "3 run")], &[bsl("")], &[]);
+    finds(&[Check::ok(Link::Pods, "pods", "3 running")], &[bsl("")], &[]);
     finds(&[Check::error(Link::Pods, "pods", "odd", "look")], &[], &[]);
     finds(
         &[Check::error(Link::Pods, "pods", "odd", "look").proves("NO-SUCH-ROW")],

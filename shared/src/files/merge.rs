@@ -33,7 +33,7 @@ pub struct MergeArgs {
     /// (repeatable)
     #[arg(long, value_name = "TABLE")]
     pub ours: Vec<String>,
-    /// Table to take from the copy if both sides changed it, or if it is target or a table that this program writes
+    /// Table to take from the copy; required if both sides changed it, and for `target` and tables that this program writes
     /// (repeatable)
     #[arg(long, value_name = "TABLE")]
     pub theirs: Vec<String>,
@@ -180,7 +180,9 @@ fn refuse(tool: Tool, common: &CommonArgs, console: &Console, copy: &Path, confl
 
 fn reason(conflicts: &[Conflict]) -> &'static str {
     match conflicts.iter().all(|conflict| conflict.own) {
-        true => "a copy can claim to be newer, so this table is taken from it only on request; nothing was written",
+        true => {
+            "this table is taken from a copy only on request, because a copy can claim to be newer; nothing was written"
+        }
         false => "both sides changed the same table independently; nothing was written",
     }
 }

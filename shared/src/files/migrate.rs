@@ -41,7 +41,7 @@ pub async fn migrate<T: Owned>(tool: Tool, common: &CommonArgs, args: MigrateArg
     };
     if args.dry_run {
         let said = format!(
-            "migrate: dry run: {file} would go from schema {} to {}",
+            "migrate: dry run: {file} would be upgraded from schema {} to {}",
             due.from, due.to
         );
         tell(common, Exit::Pending, due.from, false, &said);

@@ -63,7 +63,7 @@ fn beyond(own: &[Value], other: &[Value]) -> String {
     let more: Vec<String> = own.iter().filter(|item| !other.contains(item)).map(line).collect();
     match (more.len(), own.len()) {
         (0, 0) => "an empty list".to_owned(),
-        (0, all) => format!("{all} in the list, all of them also in the other"),
+        (0, all) => format!("{all} in this list, all of which are also in the other list"),
         (some, all) if some == all => more.join(", "),
         (some, all) => format!("{} (and {} in both)", more.join(", "), all - some),
     }

@@ -264,7 +264,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
             requires(
                 "list backupstoragelocations.velero.io",
                 Scope::Namespace,
-                "to check that they can access their storage",
+                "to check that the running pods can access their storage",
             ),
         ],
         table: Some("verification"),
@@ -325,7 +325,7 @@ pub(super) const STEPS: [StepInfo; StepName::ALL.len() + 1] = [
                 written: table.written.as_ref(),
                 warning: warned.then(|| {
                     let jobs = az("jobs").with(job);
-                    format!("backup job {job} is {status}: some resources might be missing; run: {jobs}")
+                    format!("backup job {job} is {status}: some resources might be missing; for details, run: {jobs}")
                 }),
             })
         },

@@ -51,7 +51,9 @@ pub(super) fn roles(state: &State) -> Option<String> {
         .iter()
         .any(|role| role.holder == "vault" && role.role != "Reader");
     if cloud.vault.as_ref().is_some_and(|vault| vault.vault_tier) && !has_tier {
-        return Some("completed for a policy without the vault tier, whose roles are missing".to_owned());
+        return Some(
+            "completed for a policy without the vault tier; the roles for the vault tier are missing".to_owned(),
+        );
     }
     own.assignments.iter().find_map(|role| {
         let holder = match role.holder.as_str() {

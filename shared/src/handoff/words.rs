@@ -11,7 +11,7 @@ use crate::status::Row;
 /// What the reader may rely on, whoever sent the file.
 const TRUST: &str = "The program doesn't trust the file: it reads Azure and the cluster again before it changes \
     anything, prints the differences, and shows each change before it asks for confirmation. The digest ensures \
-    that you have the file that this message is about. Where the command has placeholders, fill them in from your \
+    that you have the file that this message describes. Where the command has placeholders, fill them in from your \
     own records, not from this message or the file.";
 
 /// What a reader who has never heard of it has to know.
@@ -177,7 +177,7 @@ fn install(task: &Task, copy: Option<&Copy>, form: &Form, out: &mut String) {
     };
     let _ = writeln!(
         out,
-        "The sender has {} {} for {}, with this SHA-256. The same file of the same release has the same one:\n",
+        "The sender uses {} {} for {}, with the following SHA-256 checksum. This file has the same checksum in every copy of the release:\n",
         copy.file, copy.version, copy.platform
     );
     let _ = writeln!(out, "{}", (form.command)(&copy.sha256));

@@ -9,12 +9,12 @@ use crate::ids::names::{InvalidId, alphanumeric_or, identifier, length};
 
 identifier!(
     /// An amount of CPU in the form of Kubernetes.
-    CpuAmount, "amount of CPU", "cores or thousandths of a core, such as 2, 0.5 or 500m",
+    CpuAmount, "amount of CPU", "cores or thousandths of a core, such as 2, 0.5, or 500m",
     |t| amount(t, &[("", 1000), ("m", 1)]).is_some_and(|amount| amount > 0)
 );
 identifier!(
     /// An amount of memory in the form of Kubernetes. It has no thousandths of a byte, which Kubernetes accepts and no one means.
-    MemoryAmount, "amount of memory", "a number with a unit, such as 4400Mi, 4Gi or 2G",
+    MemoryAmount, "amount of memory", "a number with a unit, such as 4400Mi, 4Gi, or 2G",
     |t| amount(t, &MEMORY).is_some_and(|amount| amount > 0)
 );
 identifier!(

@@ -107,7 +107,7 @@ fn answer(agreed: bool) -> Outcome<()> {
 /// What keeps the protection comes first.
 fn unagreed<'a, P: Platform>(reduced: impl Iterator<Item = &'a str>, keeps: &[&Fix], session: &Session<P>) -> Failure {
     let failure =
-        Failure::usage("no one confirmed that the cluster's protection is reduced, and --yes doesn't confirm it");
+        Failure::usage("reducing the cluster's protection requires a separate confirmation; --yes doesn't confirm it");
     let failure = reduced.fold(failure, Failure::because);
     let failure = keeps.iter().fold(failure, |failure, own| failure.hint((*own).clone()));
     match &session.reducing {

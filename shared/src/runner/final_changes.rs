@@ -64,7 +64,7 @@ pub(super) async fn must_be_possible<P: Platform>(
         }
         let titles: Vec<String> = open.iter().map(|step| capital(step.title())).collect();
         let why = format!(
-            "waiting until these steps are known to be possible: {}",
+            "waiting to confirm that these steps are possible: {}",
             titles.join("; ")
         );
         let changed = Box::pin(session.prospects.changed());

@@ -114,9 +114,9 @@ pub fn must_be(saved: &Value, now: &Value) -> Outcome<()> {
         why.push("the values of the state file have changed".to_owned());
     }
     why.extend(only_in(now, saved).map(|change| format!("not in the plan: {change}")));
-    why.extend(only_in(saved, now).map(|change| format!("no longer pending, or pending differently: {change}")));
+    why.extend(only_in(saved, now).map(|change| format!("no longer pending, or different from the plan: {change}")));
     if why.is_empty() {
-        why.push("what was observed differs, although the changes are the same".to_owned());
+        why.push("the observed state differs, although the changes are the same".to_owned());
     }
     let failure = Failure::new(Exit::Pending, "the plan is stale; nothing was changed");
     why.into_iter()

@@ -175,7 +175,8 @@ impl<P: Platform> Session<P> {
         }
         Failure::new(Exit::Deadline, format!("not finished within {}", self.deadline.limit()))
             .because(format!("last status: {}", wait.why))
-            .hint("operations that were started continue without this command: run it again to resume, or allow more time: --timeout DURATION")
+            .because("operations that were started continue without this command")
+            .hint("run the same command again to resume, or allow more time: --timeout DURATION")
             .err()
     }
 

@@ -71,11 +71,11 @@ const fn setting(key: &'static str, holds: Holds, changes: Changes) -> Setting {
 const CLUSTER: Changes = Changes::Never("a state file is for one cluster, which determines this value");
 const BY_INIT: Changes = Changes::Never("init sets it from the file in --policy-file");
 const STORED: Changes =
-    Changes::LeavingBackups("recovery points stay where they are and can't be restored from another place");
+    Changes::LeavingBackups("recovery points aren't moved and can't be restored from another location");
 const VAULT: Changes = Changes::LeavingBackups("recovery points stay in the vault that created them");
 const NEW_VAULT: Changes = Changes::UntilCreated(
     Thing::Vault,
-    "it applies only to a new vault; an existing vault keeps its own",
+    "the setting applies only to a new vault; an existing vault keeps its setting",
 );
 
 /// Every key of `[target]` but the note of who wrote it.
@@ -119,7 +119,9 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "left_out",
         Holds::List,
-        Changes::OnlyRead("Azure has no such setting; the cluster side doesn't report what it names"),
+        Changes::OnlyRead(
+            "Azure has no such setting; the key only excludes namespaces and claims from findings of the cluster side",
+        ),
     ),
     setting("policy.daily_retention", Holds::Optional, Changes::ByNewPolicy),
     setting("policy.file", Holds::Optional, BY_INIT),
@@ -162,7 +164,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "storage.sku",
         Holds::One,
-        Changes::UntilCreated(Thing::Account, "it applies only to a new storage account"),
+        Changes::UntilCreated(Thing::Account, "the setting applies only to a new storage account"),
     ),
     setting(
         "tags",

@@ -163,7 +163,7 @@ impl Course<'_> {
                 path.display()
             ))
             .because(format!(
-                "they belong to different clusters: {key} is {own} here and {their} there"
+                "the files belong to different clusters: {key} is {own} in one file and {their} in the other"
             ))
             .hint("use a separate state file for each cluster: --state FILE")
             .err(),

@@ -164,11 +164,11 @@ fn cannot_lock(state: &Path, path: &Path, error: &io::Error) -> Failure {
     if has_no_locks(error) {
         return failure
             .because("this file system doesn't support locks")
-            .hint("if no one else is using the file, run the same command again with --no-lock");
+            .hint("run the same command again with --no-lock if no one else is using the file");
     }
     if error.kind() == io::ErrorKind::InvalidInput {
         return failure.hint(format!(
-            "find out what it is and ask its owner, because only a lock file belongs there: ls -ld {}",
+            "find out what is at this path, and ask its owner to move it, because only a lock file belongs there: ls -ld {}",
             quoted(&path.display().to_string())
         ));
     }

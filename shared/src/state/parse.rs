@@ -71,10 +71,10 @@ pub(super) fn settings(path: &Path, text: &str) -> Outcome<()> {
     at(path, "cannot use", &place)
         .because("[target] doesn't support this key, so it would be ignored")
         .hint(match nearest(&key) {
-            Some(own) => format!("write {own} if you meant that key; otherwise remove it"),
-            None => "omit the key: no key of [target] resembles it".to_owned(),
+            Some(own) => format!("use {own} if you meant that key; otherwise, omit the key"),
+            None => "omit the key: [target] has no similar key".to_owned(),
         })
-        .hint("if a newer version of aksbackup wrote the key, install that version")
+        .hint("or install the version of aksbackup that wrote the key, if it is a newer one")
         .err()
 }
 
@@ -165,7 +165,7 @@ fn harmless(path: &Path, text: &str) -> Outcome<()> {
         return Ok(());
     };
     at(path, "cannot use", &place)
-        .because("it contains control characters or invisible characters there")
+        .because("it contains control characters or invisible characters at this position")
         .hint("ask where the file comes from; aksbackup doesn't write such characters")
         .err()
 }
@@ -207,7 +207,7 @@ pub(super) fn fits(path: &Path, text: &str) -> Outcome<()> {
             most()
         ))
         .because("the previous file is unchanged")
-        .hint("shorten what was added to it: comments, and keys that aksbackup doesn't use")
+        .hint("shorten the comments, and the keys that aksbackup doesn't use")
         .err()
 }
 
@@ -248,7 +248,7 @@ pub(super) fn newer(path: &Path, verb: &str, number: u32) -> Failure {
             "it has schema {number}; this program writes schema {SCHEMA} at most"
         ))
         .because("an older program would lose data of the newer schema; it can only read the file")
-        .hint("install the version of aksbackup that wrote it, or a later one; `written.tool` in the file names it")
+        .hint("install the version of aksbackup that wrote it, or a later one; `written.tool` in the file shows the version")
 }
 
 fn newer_shape(mut failure: Failure, number: u32) -> Failure {

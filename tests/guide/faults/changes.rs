@@ -180,7 +180,7 @@ fn a_key_that_the_target_does_not_have_is_refused_with_its_place() {
             .az("platform", command)
             .ends(Exit::StateUnreadable.code())
             .says(&format!("aksbackup.toml:{line}:1"))
-            .says("write instance.excluded_namespaces if you meant that");
+            .says("use instance.excluded_namespaces if you meant that");
     }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(stage.state_text(), typo, "the file is as it was");

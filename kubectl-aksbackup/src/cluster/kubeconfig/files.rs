@@ -70,7 +70,7 @@ fn unreadable<T>(path: &Path, error: &KubeconfigError) -> Outcome<T> {
             None => failure.because("it isn't a valid kubeconfig"),
         },
         KubeconfigError::KindMismatch | KubeconfigError::ApiVersionMismatch => {
-            failure.because("its kind differs from the files before it")
+            failure.because("its kind or API version differs from that of the preceding files")
         }
         _ => failure.because("it isn't a valid kubeconfig"),
     }

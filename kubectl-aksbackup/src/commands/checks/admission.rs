@@ -32,14 +32,14 @@ pub(super) fn known(words: &str, namespace: &str) -> Refusal {
         return refusal(
             "WI-WEBHOOK-CERT",
             Link::Injection,
-            fix!["Check the webhook: ", shell(PODS)],
+            fix!["check the webhook: ", shell(PODS)],
         );
     }
     if has(WEBHOOK) && has("failed calling webhook") {
         return refusal(
             "WI-WEBHOOK-DOWN",
             Link::Injection,
-            fix!["Check the webhook: ", shell(PODS)],
+            fix!["check the webhook: ", shell(PODS)],
         );
     }
     if has("token expiration ") && has(" not valid") {
@@ -52,7 +52,10 @@ pub(super) fn known(words: &str, namespace: &str) -> Refusal {
         return refusal(
             "WI-SA-ABSENT",
             Link::ServiceAccounts,
-            fix!["re-create the service account: ", kubectl("verify"), " names the line"],
+            fix![
+                "re-create the service account. To print the command, run: ",
+                kubectl("verify")
+            ],
         );
     }
     if has("exceeded quota") {

@@ -13,7 +13,12 @@ use crate::cluster::storage_locations::StorageLocation;
 pub(super) fn correction(location: &StorageLocation, state: &State, namespace: &NamespaceName) -> Fix {
     let settings = fix!["if the extension's settings in Azure differ too, run: ", az("prepare")];
     match patch(location, state, namespace) {
-        Some(patch) => fix!["correct it, unless its owner changed it on purpose: ", patch, "; "].and(settings),
+        Some(patch) => fix![
+            "correct the backup storage location unless its owner changed it on purpose: ",
+            patch,
+            "; "
+        ]
+        .and(settings),
         None => fix![az("prepare"), " (compares the extension's settings)"],
     }
 }

@@ -137,10 +137,14 @@ fn credentials(sight: &Sight, state: &State) -> Check {
     const NAME: &str = CREDENTIALS;
     const LINK: Link = Link::FederatedCredentials;
     let Some(table) = &state.cloud.federation else {
-        return Check::unknown(LINK, NAME, "no state file lists them");
+        return Check::unknown(LINK, NAME, "no state file lists the credentials");
     };
     if sight.deployments.is_none() {
-        return Check::unknown(LINK, NAME, "the service accounts that require one can't be read");
+        return Check::unknown(
+            LINK,
+            NAME,
+            "the service accounts that require a credential can't be read",
+        );
     }
     let names = used(sight.deployments());
     let bare: Vec<String> = names
@@ -161,7 +165,7 @@ fn credentials(sight: &Sight, state: &State) -> Check {
     let check = Check::error(
         LINK,
         NAME,
-        format!("the state file has none for {}", bare.join(", ")),
+        format!("the state file has no credential for {}", bare.join(", ")),
         az(format!("prepare{subjects}")),
     );
     // Others have theirs: the extension has begun to use an account that nobody knew.

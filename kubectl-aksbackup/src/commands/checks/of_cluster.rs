@@ -51,11 +51,10 @@ fn another(wanted: &str, own: &str) -> Check {
     let says = format!("the API server's issuer is {own}, but the state file has {wanted}: this is another cluster");
     let cure = match wanted.trim_end_matches('/') == own.trim_end_matches('/') {
         true => fix![
-            "only the trailing slash differs: ",
-            az("prepare"),
-            " reads the issuer from Azure again"
+            "read the issuer from Azure again, because only the trailing slash differs: ",
+            az("prepare")
         ],
-        false => "select the right cluster or state file: --context NAME, or --state FILE".into(),
+        false => "select the correct cluster or state file: --context NAME, or --state FILE".into(),
     };
     Check::error(Link::Cluster, "cluster", says, cure)
         .because(format!("issuer of the API server = {own}"))
@@ -70,8 +69,7 @@ fn issuer(own: Option<&str>) -> Option<Check> {
     let inner = host.starts_with("kubernetes.default.svc") || host.ends_with(".azmk8s.io");
     inner.then(|| {
         let says = format!(
-            "tokens have the API server's own address as their issuer ({own}), which Microsoft Entra ID \
-                can't read"
+            "the issuer of tokens is the API server's own address ({own}), which Microsoft Entra ID can't read"
         );
         Check::error(Link::Cluster, "issuer", says, az("prepare"))
             .because(format!("issuer = {own}"))
@@ -100,8 +98,8 @@ pub(crate) fn other_veleros(found: Option<&[String]>) -> Check {
                 "the cluster has another Velero installation ({}), and both would use the same custom resources",
                 some_of(found)
             ),
-            "decide with its owner which of the two stays: removing one with its custom resource definitions also \
-             deletes the backup objects of the other",
+            "decide with the owner of the other installation which one to keep: removing one along with its custom \
+             resource definitions also deletes the backup objects of the other",
         )
         .proves("CLU-OTHER-VELERO"),
     }
@@ -165,7 +163,7 @@ pub(crate) fn webhook(
             fix![
                 "enable workload identity: ",
                 az("prepare"),
-                "; if it is enabled, AKS restores the webhook with: ",
+                "; if workload identity is already enabled, let AKS restore the webhook: ",
                 shell("az aks update --resource-group GROUP --name CLUSTER")
             ],
         )
@@ -192,7 +190,7 @@ pub(crate) fn webhook(
                 names.join(", ")
             );
             let cure = fix![
-                "decide which of the two stays; other workloads might depend on the one that AKS didn't install: ",
+                "decide which webhook to keep; other workloads might depend on the one that AKS didn't install: ",
                 shell("kubectl get mutatingwebhookconfigurations")
             ];
             Check::error(LINK, NAME, says, cure).proves("WI-WEBHOOK-DUP")

@@ -50,18 +50,18 @@ fn injector(sight: &Sight) -> Option<Check> {
         Some(Some(own)) if own.available > 0 => Some(Check::ok(
             LINK,
             NAME,
-            format!("{} of {} are available", own.available, own.wanted),
+            format!("{} of {} pods are available", own.available, own.wanted),
         )),
         Some(Some(own)) => Some(
             Check::error(
                 LINK,
                 NAME,
                 format!(
-                    "none of {} is available: no labeled pod can be created until one is",
+                    "0 of {} pods are available, so labeled pods can't be created",
                     own.wanted
                 ),
                 fix![
-                    "Check them: ",
+                    "check the webhook's pods: ",
                     shell("kubectl get pods --namespace kube-system --selector azure-workload-identity.io/system=true")
                 ],
             )

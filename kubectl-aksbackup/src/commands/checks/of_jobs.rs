@@ -36,7 +36,7 @@ fn claims(sight: &Sight, state: &State) -> Check {
         .map(|own| format!("{}/{} is {}", own.namespace, own.name, own.phase))
         .collect();
     if bad.is_empty() {
-        return Check::ok(LINK, NAME, "each that is backed up is bound to a volume");
+        return Check::ok(LINK, NAME, "all claims that are backed up are bound to a volume");
     }
     let says = format!("backups fail for claims without a volume: {}", some_of(&bad));
     Check::warning(

@@ -47,8 +47,9 @@ pub(crate) fn namespace(phase: Option<&str>, name: &NamespaceName) -> Check {
             NAME,
             format!("{name} is being deleted; nothing can be created in it until the deletion finishes"),
             fix![
+                "check status.conditions to find out what blocks the deletion: ",
                 shell(format!("kubectl get namespace {name} -o yaml")),
-                " (status.conditions names what blocks the deletion); then run: ",
+                ", then run: ",
                 az("prepare")
             ],
         )
@@ -123,14 +124,14 @@ fn agents(sight: &Sight) -> Option<Check> {
         .collect();
     match (standing.is_empty(), down.is_empty()) {
         (true, _) => None,
-        (_, true) => Some(Check::ok(LINK, NAME, format!("{} run", standing.len()))),
+        (_, true) => Some(Check::ok(LINK, NAME, format!("{} running", standing.len()))),
         (_, false) => Some(
             Check::error(
                 LINK,
                 NAME,
                 format!("the AKS extension agents aren't running: {}", some_of(&down)),
                 fix![
-                    "check the nodes, and what evicts the agents: ",
+                    "check the nodes, and find out why the agents aren't running: ",
                     shell("kubectl describe pods --namespace kube-system")
                 ],
             )
@@ -231,7 +232,7 @@ fn pods(sight: &Sight) -> Vec<Check> {
         };
         (verdict, cure(failure, namespace))
     };
-    faults.checks(LINK, NAME, || format!("{} run", mine.len()), judge)
+    faults.checks(LINK, NAME, || format!("{} running", mine.len()), judge)
 }
 
 fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
@@ -249,7 +250,7 @@ fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
         faults.add(
             "WI-VIRTUAL-NODE",
             format!(
-                "pod {name} runs on virtual node {}, where nothing is injected",
+                "pod {name} runs on virtual node {}, where workload identity isn't injected",
                 node.name
             ),
         );
@@ -258,7 +259,7 @@ fn faults_of(pod: &Pod, sight: &Sight, faults: &mut Faults) {
         let container = &own.container;
         if own.ended.as_deref() == Some("OOMKilled") {
             let says = format!(
-                "container {container} of pod {name} was killed because it ran out of memory, {} restarts",
+                "container {container} of pod {name} was killed because it ran out of memory ({} restarts)",
                 own.restarts
             );
             faults.add("JOB-OOM", says);

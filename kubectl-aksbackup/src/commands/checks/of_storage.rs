@@ -40,8 +40,8 @@ pub(super) fn checks(sight: &Sight, state: &State) -> Vec<Check> {
 /// What brings back what the extension's installation creates. `prepare` finds the extension installed and changes nothing.
 fn reinstallation() -> Fix {
     fix![
-        "if the extension is installed, only reinstalling it creates the location again; decide that with the \
-         platform team, because scheduled backups fail meanwhile. To check the extension: ",
+        "decide with the platform team whether to reinstall the extension: only reinstalling it creates the location \
+         again, and scheduled backups fail in the meantime. To check whether the extension is installed, run: ",
         az("verify")
     ]
 }
@@ -77,7 +77,7 @@ fn settings(
     if !all.iter().any(|own| own.default) {
         faults.add(
             "BSL-NO-DEFAULT",
-            format!("no backup storage location is the default, not even {name}"),
+            format!("no backup storage location is the default; expected {name}"),
         );
     }
     let other = all.iter().find(|own| own.default && own.name != *name);
@@ -105,7 +105,8 @@ fn settings(
         "BSL-NO-DEFAULT" | "BSL-SECRET-WINS" => (Verdict::Warning, correction(location, state, namespace)),
         "" => (
             Verdict::Warning,
-            "decide with its owner which of the two is the default: backups that name no location are stored there"
+            "decide with the owner of the other location which one is the default: the default location stores \
+             the backups that don't specify a location"
                 .into(),
         ),
         _ => (Verdict::Error, correction(location, state, namespace)),
@@ -202,7 +203,10 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
             LINK,
             NAME,
             says,
-            fix!["run this command again in a minute, then: ", kubectl("logs")],
+            fix![
+                "run this command again in a minute. If the result is the same, check the Velero log: ",
+                kubectl("logs")
+            ],
         );
         return facts(check.proves("BSL-NO-PHASE"));
     }
@@ -222,7 +226,7 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
     }
     if sight.pods.is_none() && location.is_available() {
         let says = format!(
-            "{} is Available, but the running pods can't be read to compare their start",
+            "{} is Available, but the running pods can't be read, so their start times can't be compared",
             location.name
         );
         return facts(Check::unknown(LINK, NAME, says));
@@ -249,15 +253,27 @@ fn reach(location: &StorageLocation, sight: &Sight, roles: Option<&RolesTable>) 
             LINK,
             NAME,
             silent(location),
-            fix!["run this command again in a minute, then: ", kubectl("logs")],
+            fix![
+                "run this command again in a minute. If the result is the same, check the Velero log: ",
+                kubectl("logs")
+            ],
         ),
         Access::Unknown(why) => Check::warning(
             LINK,
             NAME,
             why,
-            fix!["run this command again in a minute, then: ", kubectl("logs")],
+            fix![
+                "run this command again in a minute. If the result is the same, check the Velero log: ",
+                kubectl("logs")
+            ],
         ),
-        Access::Absent => Check::error(LINK, NAME, "it no longer exists", reinstallation()).proves("BSL-ABSENT"),
+        Access::Absent => Check::error(
+            LINK,
+            NAME,
+            format!("backup storage location {STORAGE_LOCATION} no longer exists"),
+            reinstallation(),
+        )
+        .proves("BSL-ABSENT"),
     })
 }
 

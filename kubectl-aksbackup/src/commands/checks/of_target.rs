@@ -89,7 +89,7 @@ fn correction(key: &str, mut names: Vec<&str>) -> Fix {
     }
     let line = az(format!("init --set {key}={}", names.join(",")));
     fix![
-        "to name only namespaces that exist, run: ",
+        "to keep only namespaces that exist, run: ",
         line,
         ", then: ",
         az("protect")
@@ -98,7 +98,7 @@ fn correction(key: &str, mut names: Vec<&str>) -> Fix {
 
 fn namespaces(instance: &InstanceTarget, names: &[String]) -> Check {
     match wrong(instance, names) {
-        None => Check::ok(LINK, NAME, "each exists in the cluster"),
+        None => Check::ok(LINK, NAME, "all exist in the cluster"),
         Some((says, hint)) => Check::warning(LINK, NAME, says, hint).proves("JOB-NS"),
     }
 }
@@ -122,7 +122,7 @@ fn limit(instance: &InstanceTarget, names: &[String]) -> Option<Check> {
         count => count,
     };
     (count > MOST).then(|| {
-        let says = format!("{count} namespaces are to be backed up; Azure Backup supports {MOST} in a backup instance");
+        let says = format!("the target includes {count} namespaces; a backup instance supports at most {MOST}");
         Check::warning(
             LINK,
             "namespace limit",
@@ -138,15 +138,18 @@ fn secrets(instance: &InstanceTarget) -> Check {
     let kind = Kind::Secret;
     let excluded = instance.excluded_resource_types.iter().find(|own| kind.is_named(own));
     let says = match (instance.takes(kind), excluded) {
-        (true, _) => "included: backups contain the Secrets of every namespace that is backed up".to_owned(),
+        (true, _) => "included for every namespace that is backed up".to_owned(),
         (false, Some(own)) => {
-            format!("excluded by {own} in instance.excluded_resource_types: restored workloads don't start without theirs")
+            format!("excluded by {own} in instance.excluded_resource_types")
         }
-        (false, None) => {
-            "excluded: instance.included_resource_types doesn't name them, and restored workloads don't start without theirs".to_owned()
-        }
+        (false, None) => "excluded, because instance.included_resource_types doesn't include them".to_owned(),
     };
-    let says = format!("{says}, according to the state file; only the cloud side can check the backup instance");
+    let effect = match instance.takes(kind) {
+        true => "",
+        false => "; restored workloads don't start without their Secrets",
+    };
+    let says =
+        format!("{says}, according to the state file{effect}; only the cloud side can check the backup instance");
     Check::unknown(LINK, NAME, says).hinted(fix!["to check it, run: ", az("verify")])
 }
 

@@ -98,7 +98,7 @@ impl Volumes<'_> {
         const NAME: &str = "volumes";
         if self.target().is_none() && !self.all.is_empty() {
             let all: Vec<&Volume> = self.all.iter().map(|(own, _)| *own).collect();
-            let says = format!("{}; no target says which of them are backed up", amount(&all));
+            let says = format!("{}; no target specifies which of them are backed up", amount(&all));
             return Some(Check::unknown(LINK, NAME, says));
         }
         let taken: Vec<&Volume> = self
@@ -135,7 +135,7 @@ impl Volumes<'_> {
             return Some(Check::ok(
                 LINK,
                 NAME,
-                "the target includes each, or leaves it out on purpose",
+                "the target includes all, or leaves them out on purpose",
             ));
         }
         let mut names: Vec<&str> = left.iter().map(|own| own.namespace.as_str()).collect();
@@ -187,7 +187,10 @@ impl Volumes<'_> {
                 "the target's resource types leave out PersistentVolumeClaim",
             ),
             Why::Snapshots => ("volume snapshots", "instance.snapshot_volumes is false"),
-            Why::Types => ("volume types", "instance.included_volume_types doesn't have their type"),
+            Why::Types => (
+                "volume types",
+                "instance.included_volume_types doesn't include the volume type",
+            ),
             _ => (
                 "volume labels",
                 "instance.label_selectors selects neither the claims nor their pods",
@@ -292,10 +295,10 @@ impl Volumes<'_> {
             ));
         }
         let says = format!(
-            "each meets some of the label selectors, and Microsoft doesn't document whether all must be met: {}",
+            "only some of the label selectors match, and Microsoft doesn't document whether all of them must match: {}",
             grouped(&left, |_| None)
         );
-        let hint = "write one selector with commas, such as app=web,tier=db, which requires all of them";
+        let hint = "use one selector with commas, such as app=web,tier=db, to require all of its labels";
         Some(with_claims(Check::unknown(LINK, NAME, says).hinted(hint), &left))
     }
 
@@ -323,13 +326,13 @@ impl Volumes<'_> {
         }
         let stale: Vec<String> = stale.iter().map(ToString::to_string).collect();
         let says = format!(
-            "left_out names what doesn't exist or is backed up: {}",
+            "left_out has entries that don't exist or are backed up: {}",
             crate::commands::checks::some_of(&stale)
         );
         let hint = match used.len() > LISTED {
             true => fix!["correct left_out of [target] in the state file"],
             false => fix![
-                "to keep the other entries only, run: ",
+                "to keep only the other entries, run: ",
                 az(format!("init --set left_out={}", listed(&used)))
             ],
         };

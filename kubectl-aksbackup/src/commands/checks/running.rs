@@ -201,7 +201,7 @@ impl Eye {
         };
         if pod.uses(&ours) && !right(&pod.service_account) && !accounts.any(right) {
             let says = format!(
-                "pod {} was created when the cluster had another issuer than {issuer}",
+                "pod {} was created when the cluster had an issuer other than {issuer}",
                 pod.name
             );
             faults.add("CLU-OIDC-JUST-ENABLED", says);

@@ -14,7 +14,7 @@ pub(super) fn known(failure: &Failure) -> Option<&'static str> {
     if has(&["cannot start credential plugin"]) && has(&["kubelogin"]) {
         return Some("K8S-KUBELOGIN");
     }
-    if failure.has_code("Unauthorized") || has(&["does not accept this login", "you must be logged in"]) {
+    if failure.has_code("Unauthorized") || has(&["does not accept this sign-in", "you must be logged in"]) {
         return Some("K8S-UNAUTHORIZED");
     }
     if has(&[
@@ -29,7 +29,7 @@ pub(super) fn known(failure: &Failure) -> Option<&'static str> {
         "connection refused",
         "timed out",
         "timeout",
-        "did not answer within",
+        "did not respond within",
         "unreachable",
         "deadline has elapsed",
     ]) {
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(reach("Connection refused (os error 111)"), Some("K8S-TIMEOUT"));
         assert_eq!(reach("invalid peer certificate: UnknownIssuer"), None);
         assert_eq!(
-            known(&Failure::not_permitted("https://x does not accept this login")),
+            known(&Failure::not_permitted("https://x does not accept this sign-in")),
             Some("K8S-UNAUTHORIZED")
         );
         let plugin = Failure::not_permitted("cannot start credential plugin kubelogin of the kubeconfig");

@@ -40,12 +40,14 @@ fn the_page_on_changes_has_every_setting() {
                 "`prepare`, at any time; without the key, Azure's setting stays".to_owned()
             }
             Changes::ByPrepare => "`prepare`, at any time".to_owned(),
-            Changes::WithRoles => "`prepare`, `grant` and `protect`, in this order".to_owned(),
+            Changes::WithRoles => "`prepare`, `grant`, and `protect`, in this order".to_owned(),
             Changes::OnlyRead(why) => format!("`init`, at any time: {why}"),
-            Changes::ForNew(why) => format!("`prepare`, for what it creates afterwards: {why}"),
-            Changes::ByNewPolicy => "`prepare` and `protect`, at any time, as a policy with another name".to_owned(),
+            Changes::ForNew(why) => format!("`prepare`, for new resources: {why}"),
+            Changes::ByNewPolicy => {
+                "`prepare` and `protect`, at any time; creates a policy with another name".to_owned()
+            }
             Changes::LeavingBackups(cost) => format!("requires a new setup: {cost}"),
-            Changes::UntilCreated(_, why) => format!("only before it is created: {why}"),
+            Changes::UntilCreated(_, why) => format!("only before the resource is created: {why}"),
             Changes::Never(why) => format!("never: {why}"),
         };
         page.push_str(&format!("| `{}` | {holds} | {changes} |\n", setting.key));

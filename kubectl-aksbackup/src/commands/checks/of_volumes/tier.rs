@@ -38,7 +38,7 @@ pub(super) fn checks(own: &Volumes<'_>) -> Vec<Check> {
     let disks: Vec<&Volume> = taken.into_iter().filter(|one| one.medium == Medium::Disk).collect();
     if disks.len() > DISKS {
         let says = format!(
-            "{} are backed up; the vault tier supports {DISKS} disks, and backups and restores can fail above that",
+            "{} are backed up; the vault tier supports {DISKS} disks, and backups and restores can fail above this limit",
             amount(&disks)
         );
         let hint = "back up fewer namespaces with this backup instance, or use a policy without the vault tier";

@@ -102,11 +102,11 @@ impl Choice {
 #[test]
 fn every_combination_of_filters_is_judged_as_azure_applies_them() {
     let blob = Volume {
-        unsupported: Some("of blob.csi.azure.com".into()),
+        unsupported: Some("CSI driver blob.csi.azure.com".into()),
         ..volume("shop", "data", 1, Medium::Other)
     };
     let nfs = Volume {
-        unsupported: Some("of Azure Files with NFS".into()),
+        unsupported: Some("Azure Files with NFS".into()),
         ..volume("shop", "data", 1, Medium::Share)
     };
     let volumes = [
