@@ -85,9 +85,12 @@ pub(crate) fn candidates(own: &PolicyTarget, asked: &Value) -> Vec<PolicyName> {
 /// Whether a live policy is exactly what this tool creates under this name, which it derives of the rules.
 pub(crate) fn is_derived(name: &str, live: &Value) -> bool {
     let target = facts(live, name).ok().and_then(|facts| target(name, &facts));
-    target.is_some_and(|target| {
-        of_rules(&target) == name && preset(&target).is_ok_and(|own| holds(live, &own) && holds(&own, &tidied(live)))
-    })
+    target.is_some_and(|target| of_rules(&target) == name && preset(&target).is_ok_and(|own| is_exactly(live, &own)))
+}
+
+/// Whether a live policy has what was asked for, and nothing else.
+pub(crate) fn is_exactly(live: &Value, asked: &Value) -> bool {
+    holds(live, asked) && holds(asked, &tidied(live))
 }
 
 /// The keys of the target for the rules of a live policy.
