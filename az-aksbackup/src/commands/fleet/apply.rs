@@ -265,6 +265,8 @@ impl Apply<'_> {
         let Ok(session) = self.session(&cli, console, member, state) else {
             return;
         };
+        // The file is left as it is: the cluster's own turn finds the policy, and writes its name.
+        policy_names::settle(&session, &options::folder(&cli)).await;
         let mut steps: Steps = guide::prepare(self.prepare(&cli));
         steps.retain(|own| {
             matches!(
