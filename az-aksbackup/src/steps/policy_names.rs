@@ -109,7 +109,11 @@ pub(crate) async fn settled(reader: &Reader, folder: &Path, target: &Target, own
             }
             Sight::Absent => false,
             Sight::Here(live) => {
-                let is_chosen = own == Named::Chosen && name == target.policy.name;
+                // A name that stands for other rules, or has a digest, is no choice of a person, and no part of what `fleet` confirms.
+                let is_chosen = own == Named::Chosen
+                    && name == target.policy.name
+                    && !naming::is_of_others(&target.policy)
+                    && !naming::has_digest(&target.policy);
                 let different = match is_chosen {
                     true => differences(target, &asked, &live),
                     false => beyond(target, &asked, &live),

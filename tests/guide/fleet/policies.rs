@@ -63,3 +63,33 @@ fn a_shared_vault_gets_no_policy_under_the_name_of_other_rules() {
     assert_eq!(policy_of(&stage, "aks-demo"), "aks-daily-30d-at-0500");
     assert_eq!(policy_of(&stage, "aks-two"), "aks-daily-7d-at-0400");
 }
+
+/// Fails before: the first run wrote the policy's other name into the file, so that the same command was refused for good.
+#[test]
+fn a_run_that_renames_a_policy_can_be_repeated_with_the_same_digest() {
+    let stage = edited();
+    let digest = digest(&stage);
+    apply(&stage, &digest).ok();
+    let mark = stage.mark();
+    apply(&stage, &digest).ok();
+    assert!(stage.since(mark).iter().all(|entry| !entry.write));
+    assert_eq!(policy_of(&stage, "aks-demo"), "aks-daily-30d-at-0500");
+}
+
+/// A name that a person chose is part of what the digest stands for. Fails before: as above.
+#[test]
+fn a_chosen_name_stays_where_a_digest_is_expected() {
+    let stage = bare(&["aks-two"], &[]);
+    platform(&stage, &BY_TEMPLATE).ok();
+    edit(&stage, "name = \"aks-daily-7d-at-0500\"", "name = \"gold\"");
+    let before = digest(&stage);
+    apply(&stage, &before).ok();
+    edit(&stage, "retention = \"P7D\"", "retention = \"P30D\"");
+    let digest = digest(&stage);
+    assert_ne!(digest, before);
+    for _ in 0..2 {
+        apply(&stage, &digest).ok();
+        assert_eq!(policy_of(&stage, "aks-demo"), "gold");
+    }
+    assert!(policies(&stage).is_superset(&named(&[("gold", "P7D"), ("aks-daily-30d-at-0500", "P30D")])));
+}

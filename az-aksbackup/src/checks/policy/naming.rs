@@ -67,6 +67,11 @@ pub(crate) fn is_of_rules(own: &PolicyTarget) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('-').is_some_and(is_short_digest))
 }
 
+/// Whether the target's name is the one of its rules with a digest.
+pub(crate) fn has_digest(own: &PolicyTarget) -> bool {
+    is_of_rules(own) && own.name.as_str() != of_rules(own)
+}
+
 /// Whether a word of a name is the beginning of a digest, as [`candidates`] writes it.
 fn is_short_digest(word: &str) -> bool {
     word.len() == 8 && word.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
