@@ -16,6 +16,7 @@ mod figures;
 mod hostile;
 mod init;
 mod look;
+mod policies;
 
 /// Resource Graph refuses, until further notice.
 const REFUSED: &str = "fault=403/AuthorizationFailed@POST:Microsoft.ResourceGraph:99";

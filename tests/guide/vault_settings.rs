@@ -4,6 +4,8 @@ use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{INIT, Run, Stage};
 use serde_json::{Value, json};
 
+mod claimed;
+
 const SOFT_DELETE: &str = "/properties/securitySettings/softDeleteSettings/state";
 
 fn prepared(flags: &[&str]) -> Stage {

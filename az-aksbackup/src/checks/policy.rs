@@ -40,6 +40,19 @@ pub(crate) struct Facts {
     pub(crate) named: Vec<String>,
     /// Every retention rule: its name, the store that it is about, and how long it keeps.
     pub(crate) kept: Vec<Kept>,
+    /// The tags that no key of the target stands for and that win over the default one.
+    pub(crate) winning: Vec<Winning>,
+}
+
+/// A tag that decides how long backups are kept, whatever the default rule says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Winning {
+    /// Its name, which is that of its retention rule.
+    pub(crate) name: String,
+    /// Which backups it is for.
+    criteria: Value,
+    /// What its rule says of each store.
+    pub(crate) kept: Vec<Kept>,
 }
 
 /// How long a retention rule of a policy keeps what is in a store.
@@ -247,9 +260,39 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
         retention: default_text("/lifecycles/0/deleteAfter/duration").to_owned(),
         starts: intervals.len(),
         first,
+        winning: winning(rule, &of_retention, &named),
         named,
         kept: kept(&rules),
     })
+}
+
+/// The tags of a backup rule that win over the default one, without those that stand for the first backup of a period. Azure applies the tag
+/// with the lowest number; one whose number can't be read is taken for one that wins.
+fn winning(backup: &Value, retention: &[&Value], of_periods: &[String]) -> Vec<Winning> {
+    let tags = backup.pointer("/trigger/taggingCriteria").and_then(Value::as_array);
+    let priority = |tag: &Value| tag.get("taggingPriority").and_then(Value::as_f64);
+    let default = tags
+        .into_iter()
+        .flatten()
+        .find(|tag| is_default(tag))
+        .and_then(priority);
+    let wins = |tag: &&Value| match (priority(tag), default) {
+        (Some(own), Some(default)) => own <= default,
+        (None, _) | (_, None) => true,
+    };
+    let of_tag = |tag: &Value| {
+        let name = text(tag, "/tagInfo/tagName").to_owned();
+        let is_own = |rule: &&&Value| text(rule, "/name").eq_ignore_ascii_case(&name);
+        let rules: Vec<&Value> = retention.iter().filter(is_own).copied().collect();
+        let is_usual = of_periods.contains(&name) || is_default(tag) && rules.iter().any(|rule| is_default(rule));
+        let criteria = tag.get("criteria").cloned().unwrap_or_default();
+        (!is_usual).then(|| Winning {
+            kept: kept(&rules),
+            criteria,
+            name,
+        })
+    };
+    tags.into_iter().flatten().filter(wins).filter_map(of_tag).collect()
 }
 
 fn unusable<T>(name: &str, why: &str) -> Outcome<T> {

@@ -55,7 +55,7 @@ fn settings(view: &View, vault: &Vault) -> Option<Check> {
         let check = Check::error(LINK, NAME, failure.what, Fix::joined(failure.hints));
         return Some(failure.why.into_iter().fold(check, Check::because));
     }
-    let ours = vault_drift::is_ours(&view.state);
+    let ours = vault_drift::is_ours(&view.state, vault);
     let all = vault_drift::differences(target, vault, ours);
     if let Some(unreported) = vault_drift::unreported(target, vault).filter(|_| all.is_empty()) {
         return Some(Check::unknown(LINK, NAME, unreported));

@@ -12,6 +12,7 @@ use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::{State, VaultTarget};
 use serde_json::{Value, json};
 
+use crate::arm::marker;
 use crate::arm::vaults::Vault;
 use crate::target_ids;
 
@@ -95,11 +96,13 @@ pub(crate) fn unreported(target: &VaultTarget, own: &Vault) -> Option<String> {
     })
 }
 
-/// Returns whether the state file says that this tool created the target's vault.
-pub(crate) fn is_ours(state: &State) -> bool {
-    let vault = state.target.as_ref().map(target_ids::vault);
+/// Returns whether this tool created the target's vault: the state file says so, which anyone who has it can edit, and a tag in Azure
+/// confirms it.
+pub(crate) fn is_ours(state: &State, live: &Vault) -> bool {
+    let Some(target) = &state.target else { return false };
+    let vault = target_ids::vault(target);
     let mut made = state.cloud.created.iter().chain(&state.cloud.intents);
-    vault.is_some_and(|vault| made.any(|own| same(&own.object, vault.as_str())))
+    made.any(|own| same(&own.object, vault.as_str())) && marker::is_in(live.tags.as_ref(), &target.cluster, &vault)
 }
 
 fn every(target: &VaultTarget, own: &Vault) -> Vec<Difference> {

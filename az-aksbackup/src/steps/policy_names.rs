@@ -21,6 +21,15 @@ use crate::checks::policy_file::{self, Asked};
 use crate::platform::Azure;
 use crate::target_ids;
 
+/// Where the name of a target's policy comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// A person chose it, or it is in the file already: the policy can have rules that the target has no key for.
+    Chosen,
+    /// This tool derived it from the rules: whoever can create policies can have taken it for other rules.
+    Derived,
+}
+
 /// Another name for the policy of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Renamed {
@@ -56,7 +65,7 @@ impl Renamed {
 /// Lets this session work with the policy that has the rules of the target, and says so where that is another one than the file names.
 pub(crate) async fn settle(session: &Session<Azure>, folder: &Path) -> Option<Renamed> {
     let target = session.state().target?;
-    let renamed = settled(&session.reader, folder, &target).await?;
+    let renamed = settled(&session.reader, folder, &target, Named::Chosen).await?;
     session.console.say(renamed.words());
     session.retarget(|target| target.policy.name = renamed.to.clone());
     Some(renamed)
@@ -83,9 +92,9 @@ pub(crate) async fn keep(session: &Session<Azure>, renamed: &Renamed) -> Outcome
     Ok(())
 }
 
-/// Returns the name under which the vault can have the rules of the target, if the policy of its own name has others. What can't be read or
-/// isn't valid is left to the step that would use it.
-pub(crate) async fn settled(reader: &Reader, folder: &Path, target: &Target) -> Option<Renamed> {
+/// Returns the name under which the vault can have the rules of the target, if the policy of its own name has others. One of a name that no
+/// one chose must have exactly these rules. What can't be read or isn't valid is left to the step that would use it.
+pub(crate) async fn settled(reader: &Reader, folder: &Path, target: &Target, own: Named) -> Option<Renamed> {
     let asked = policy_file::asked(&target.policy, folder).ok()?;
     let mut found = None;
     for name in naming::candidates(&target.policy, &asked.properties) {
@@ -99,13 +108,22 @@ pub(crate) async fn settled(reader: &Reader, folder: &Path, target: &Target) -> 
                 continue;
             }
             Sight::Absent => false,
-            Sight::Here(live) => match differences(target, &asked, &live) {
-                own if own.is_empty() => true,
-                own => {
-                    found.get_or_insert(own);
+            Sight::Here(live) => {
+                // A name that stands for other rules, or has a digest, is no choice of a person, and no part of what `fleet` confirms.
+                let is_chosen = own == Named::Chosen
+                    && name == target.policy.name
+                    && !naming::is_of_others(&target.policy)
+                    && !naming::has_digest(&target.policy);
+                let different = match is_chosen {
+                    true => differences(target, &asked, &live),
+                    false => beyond(target, &asked, &live),
+                };
+                if !different.is_empty() {
+                    found.get_or_insert(different);
                     continue;
                 }
-            },
+                true
+            }
         };
         return found.map(|differences| Renamed {
             from: target.policy.name.clone(),
@@ -141,8 +159,27 @@ pub(crate) fn differences(target: &Target, asked: &Asked, live: &Value) -> Vec<S
         let step = || format!("rules: those in the vault → those of {file}");
         return (!is_same).then(step).into_iter().collect();
     }
-    let facts = policy::facts(live, target.policy.name.as_str());
-    let all = facts.map(|facts| drift::of_policy(target, &facts)).unwrap_or_default();
     let step = |own: &drift::Difference| format!("{}: {} → {}", own.setting.words(), own.live, own.wanted);
-    all.iter().map(step).collect()
+    match policy::facts(live, target.policy.name.as_str()) {
+        Ok(facts) => drift::of_policy(target, &facts).iter().map(step).collect(),
+        // What can't be read isn't assumed to be the same.
+        Err(failure) => vec![format!("rules: {} → those of the target", failure.why.join(", "))],
+    }
+}
+
+/// As [`differences`], with what a live policy has beyond the target's rules: a tag that matches each backup decides how long it is kept.
+fn beyond(target: &Target, asked: &Asked, live: &Value) -> Vec<String> {
+    if naming::is_exactly(live, &asked.properties) {
+        return Vec::new();
+    }
+    let mut all = differences(target, asked, live);
+    let further = policy::facts(live, target.policy.name.as_str()).map(|own| own.further_rules());
+    let further = further.unwrap_or_default();
+    if !further.is_empty() {
+        all.push(format!("further rules: {} → none", further.join(", ")));
+    }
+    if all.is_empty() {
+        all.push("details of its rules".to_owned());
+    }
+    all
 }

@@ -56,7 +56,7 @@ pub(crate) struct Seen {
     target: Target,
     group: Sight<Group>,
     vault: Option<Vault>,
-    /// Whether this tool created it.
+    /// Whether this tool created it, as far as Azure confirms that.
     ours: bool,
     /// The Resource Guard of the vault, where the vault is to protect less.
     guard: Option<Guard>,
@@ -117,7 +117,7 @@ impl Step for VaultAndPolicy {
             Some(asked) => policy_names::replaced(reader, state, asked).await,
             None => None,
         };
-        let ours = vault_drift::is_ours(state);
+        let ours = vault.as_ref().is_some_and(|own| vault_drift::is_ours(state, own));
         Ok(Seen {
             instead,
             ours,

@@ -104,6 +104,67 @@ fn a_name_that_is_in_use_for_other_rules_gets_a_digest() {
     stage.az("everything", &["verify"]).ok();
 }
 
+/// Places a policy that keeps backups as long as `kept` says, but for a tag that matches each of them, under which they are kept for a day.
+fn plant(stage: &Stage, name: &str, kept: &str) {
+    let mut policy = stage.sandbox.resource(&stage.value("/cloud/vault/policy")).unwrap();
+    let id = policy["id"].as_str().unwrap();
+    policy["id"] = json!(format!("{}/{name}", id.rsplit_once('/').unwrap().0));
+    policy["name"] = json!(name);
+    let rules = policy["properties"]["policyRules"].as_array_mut().unwrap();
+    let mut short = rules[0].clone();
+    rules[0]["lifecycles"][0]["deleteAfter"]["duration"] = json!(kept);
+    (short["name"], short["isDefault"]) = (json!("Thursday"), json!(false));
+    short["lifecycles"][0]["deleteAfter"]["duration"] = json!("P1D");
+    let tag = json!({ "isDefault": false, "taggingPriority": 1, "tagInfo": { "tagName": "Thursday" },
+        "criteria": [{ "objectType": "ScheduleBasedBackupCriteria", "absoluteCriteria": ["AllBackup"] }] });
+    let tags = rules.last_mut().unwrap()["trigger"]["taggingCriteria"].as_array_mut();
+    tags.unwrap().push(tag);
+    rules.insert(1, short);
+    stage.sandbox.azure().place(policy);
+}
+
+/// Fails before: the planted policy counted as one with the target's rules, `protect` attached it without a question, and `verify` was
+/// green.
+#[test]
+fn a_policy_with_further_rules_is_not_taken_for_that_of_the_target() {
+    let edited = protected(&[]);
+    plant(&edited, "aks-daily-120d", "P120D");
+    edit(&edited, "retention = \"P7D\"", "retention = \"P120D\"");
+    confirmed(&edited, "prepare").ok();
+    let flag = protected(&[]);
+    plant(&flag, "aks-daily-120d", "P120D");
+    flag.az("platform", &["init", "--yes", "--retention", "120d"])
+        .ok()
+        .says("Thursday (P1D)");
+    flag.az("platform", &["prepare", "--yes"]).ok();
+    for stage in [&edited, &flag] {
+        let name = stage.value("/target/policy/name");
+        assert!(name.starts_with("aks-daily-120d-"), "{name}");
+        stage.az("platform", &["protect", "--yes"]).ok();
+        assert_eq!(instance_policy(stage), name);
+        stage.az("everything", &["verify"]).ok();
+    }
+}
+
+/// Fails before: only the default rule was compared, so that no one was asked.
+#[test]
+fn a_chosen_policy_whose_further_rules_keep_less_reduces_protection() {
+    let stage = protected(&[]);
+    plant(&stage, "gold", "P7D");
+    stage.az("platform", &["init", "--yes", "--policy", "gold"]).ok();
+    confirmed(&stage, "prepare").ok();
+    assert_eq!(stage.value("/target/policy/name"), "gold");
+    let mark = stage.mark();
+    stage
+        .az("platform", &["protect", "--yes"])
+        .ends(Exit::Usage.code())
+        .says("new backups of rule Thursday are kept for P1D instead of P7D")
+        .says("--reduce-protection");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    stage.az("platform", &["protect", "--yes", "--reduce-protection"]).ok();
+    assert_eq!(instance_policy(&stage), "gold");
+}
+
 /// A policy that others created stays as it is, whatever a flag says of its rules.
 #[test]
 fn the_policy_of_others_is_left_and_the_target_gets_its_own() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Setting;
 use crate::checks::policy::retention::{self, Period, hours};
-use crate::checks::policy::{Facts, Kept};
+use crate::checks::policy::{Facts, Kept, Winning};
 
 /// What an entry of a list does to a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,7 @@ pub(crate) fn of_policies(live: &Facts, wanted: &Facts) -> Vec<String> {
             .into_iter()
             .flat_map(|period| less_of_period(period, live, wanted)),
     );
+    all.extend(less_of_tags(live, wanted));
     if live.starts > wanted.starts {
         all.push(format!(
             "the cluster is backed up {} times a day instead of {}",
@@ -108,6 +109,25 @@ fn less_of_period(period: Period, live: &Facts, wanted: &Facts) -> Vec<String> {
         shorter(&what, &before, after.as_deref())
     };
     [false, true].into_iter().filter_map(less).collect()
+}
+
+/// Returns what the tags of `wanted` that win over its default one keep less than the default rule of `live`, in words. What they have in
+/// common isn't changed.
+fn less_of_tags(live: &Facts, wanted: &Facts) -> Vec<String> {
+    let new = wanted.winning.iter().filter(|own| !live.winning.contains(own));
+    let less = |own: &Winning| {
+        let of_store = |in_vault: bool| {
+            let before = live.default_retention(in_vault)?;
+            let after = own.kept.iter().find(|kept| kept.in_vault == in_vault);
+            let what = match in_vault {
+                false => format!("new backups of rule {}", own.name),
+                true => format!("new copies of rule {} in the vault tier", own.name),
+            };
+            shorter(&what, before, after.map(|kept| kept.period.as_str()))
+        };
+        [false, true].map(of_store)
+    };
+    new.flat_map(less).flatten().collect()
 }
 
 /// Returns what `wanted` keeps less than a retention rule, in words: its rule of the same name and store, else its default one.
@@ -195,6 +215,7 @@ mod tests {
             starts: 1,
             first: Rules::default(),
             named: Vec::new(),
+            winning: Vec::new(),
             kept: [kept(None, false, retention)]
                 .into_iter()
                 .chain(vault.map(|period| kept(Some("Daily"), true, period)))
@@ -223,5 +244,49 @@ mod tests {
         assert_eq!(hours("PT12H"), Some(12));
         assert_eq!(hours("P2W"), Some(336));
         assert_eq!(hours("P1DT2H"), None);
+    }
+
+    /// Fails before: only default rules and those of periods were compared.
+    #[test]
+    fn a_tag_that_wins_over_the_default_one_reduces_protection_where_it_keeps_less() {
+        use crate::checks::policy::{facts, tests::made};
+        use serde_json::json;
+        let tagged = |priority: f64, kept: &str, days: &[&str]| {
+            let mut live = made(|_| ());
+            let rules = live["policyRules"].as_array_mut().unwrap();
+            let mut rule = rules[0].clone();
+            (rule["name"], rule["isDefault"]) = (json!("Thursday"), json!(false));
+            rule["lifecycles"][0]["deleteAfter"]["duration"] = json!(kept);
+            let tag = json!({ "isDefault": false, "taggingPriority": priority, "tagInfo": { "tagName": "thursday" },
+                "criteria": [{ "objectType": "ScheduleBasedBackupCriteria", "daysOfTheWeek": days }] });
+            let tags = rules[1]["trigger"]["taggingCriteria"].as_array_mut();
+            tags.unwrap().push(tag);
+            rules.push(rule);
+            facts(&live, "p").unwrap()
+        };
+        let plain = facts(&made(|_| ()), "p").unwrap();
+        assert_eq!(
+            of_policies(&plain, &tagged(1.0, "P1D", &["Thursday"])),
+            ["new backups of rule thursday are kept for P1D instead of P7D"]
+        );
+        let none = Vec::<String>::new();
+        assert_eq!(of_policies(&plain, &tagged(1.0, "P30D", &["Thursday"])), none);
+        assert_eq!(
+            of_policies(&plain, &tagged(100.0, "P1D", &["Thursday"])),
+            none,
+            "never applied"
+        );
+        let own = tagged(1.0, "P1D", &["Thursday"]);
+        assert_eq!(of_policies(&own, &own), none);
+        assert_eq!(of_policies(&own, &tagged(1.0, "P1D", &["Thursday", "Friday"])).len(), 1);
+        // The default tag can name another rule than the default one.
+        let mut other = made(|_| ());
+        let rules = other["policyRules"].as_array_mut().unwrap();
+        let mut rule = rules[0].clone();
+        (rule["name"], rule["isDefault"]) = (json!("Short"), json!(false));
+        rule["lifecycles"][0]["deleteAfter"]["duration"] = json!("P1D");
+        rules[1]["trigger"]["taggingCriteria"][0]["tagInfo"]["tagName"] = json!("Short");
+        rules.push(rule);
+        assert_eq!(of_policies(&plain, &facts(&other, "p").unwrap()).len(), 1);
     }
 }

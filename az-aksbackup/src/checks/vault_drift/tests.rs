@@ -231,3 +231,25 @@ fn what_a_vault_cannot_have_is_refused_with_what_it_takes() {
         assert!(failure.why[0].contains(says), "{failure}");
     }
 }
+
+/// Fails before: a record in the file was enough.
+#[test]
+fn a_vault_is_ours_where_the_file_and_azure_say_so() {
+    use crate::target_ids::tests::state;
+    use aksbackup_shared::guide::StepName;
+    use aksbackup_shared::schema::Intent;
+    let (target, mut state) = (example(), state());
+    let id = target_ids::vault(&target);
+    let tagged = |tags: Value| -> Vault {
+        serde_json::from_value(json!({ "location": "westeurope", "tags": tags, "properties": {} })).unwrap()
+    };
+    let (own, other) = (tagged(marker::tags(&target.cluster, &id)), tagged(json!({})));
+    assert!(!is_ours(&state, &own), "no record");
+    state.cloud.intents.push(Intent {
+        step: StepName::VaultAndPolicy,
+        object: id.to_string(),
+        at: "2026-01-01T00:00:00Z".parse().unwrap(),
+    });
+    assert!(is_ours(&state, &own));
+    assert!(!is_ours(&state, &other), "no tag");
+}

@@ -145,7 +145,9 @@ impl Apply<'_> {
         session.no_wait = false;
         let renamed = policy_names::settle(&session, &options::folder(&one.cli)).await;
         let mut report = runner::run(&mut guide::prepare(self.prepare(&one.cli)), &session).await?;
-        if let Some(renamed) = &renamed {
+        // Who expects a digest can repeat the command: a name that a person chose is part of it.
+        let stays = session.state().target.is_some_and(|target| member.allows(&target));
+        if let Some(renamed) = renamed.as_ref().filter(|_| stays || !self.expected) {
             policy_names::keep(&session, renamed).await?;
         }
         report.advise(&az("prepare"));
@@ -265,6 +267,8 @@ impl Apply<'_> {
         let Ok(session) = self.session(&cli, console, member, state) else {
             return;
         };
+        // The file is left as it is: the cluster's own turn finds the policy, and writes its name.
+        policy_names::settle(&session, &options::folder(&cli)).await;
         let mut steps: Steps = guide::prepare(self.prepare(&cli));
         steps.retain(|own| {
             matches!(

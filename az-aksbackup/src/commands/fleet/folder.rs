@@ -16,6 +16,7 @@ use aksbackup_shared::state::OutFile;
 use toml::{Table, Value};
 
 use super::template;
+use crate::checks::policy::naming;
 use crate::cli::{AzureArgs, Cli, Command};
 use crate::commands::init::names::Names;
 use crate::commands::session::TOOL;
@@ -176,7 +177,7 @@ impl Member {
     /// # Errors
     /// Exit 7: it changed; with the command that runs `again`.
     pub(super) fn must_be_as_read(&self, target: &Target, again: CommandLine) -> Outcome<()> {
-        if self.digest.is_some() && self.digest == digest(target) {
+        if self.allows(target) {
             return Ok(());
         }
         Failure::new(
@@ -186,6 +187,11 @@ impl Member {
         .because("it isn't what it was when this command began")
         .hint(fix!["run the command again: ", again])
         .err()
+    }
+
+    /// Whether the file wants the same with `target` as when the folder was read.
+    pub(super) fn allows(&self, target: &Target) -> bool {
+        self.digest.is_some() && self.digest == digest(target)
     }
 
     /// A cluster of a test, with its vault and its storage account, which are in one resource group.
@@ -217,12 +223,16 @@ impl Member {
     }
 }
 
-/// Of what a file wants, without who wrote it and when.
+/// Of what a file wants, without who wrote it and when. A name of a policy that this tool derives, of these rules or of others, stands for
+/// nothing but the rules: `fleet apply` exchanges it for that of these rules, and can be repeated with the same digest.
 fn digest(target: &Target) -> Option<Digest> {
-    let bare = Target {
+    let mut bare = Target {
         written: None,
         ..target.clone()
     };
+    if naming::is_of_rules(&bare.policy) || naming::is_of_others(&bare.policy) {
+        bare.policy.name = naming::of_rules(&bare.policy).parse().ok()?;
+    }
     Table::try_from(bare).ok().map(|table| Digest::of(&table))
 }
 
