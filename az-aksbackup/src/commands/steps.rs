@@ -239,11 +239,13 @@ async fn consent(
     let known = trust.is_remembered();
     let target = target_ids::target(&state)?.clone();
     let in_use = confirm.is_identity_in_use(&session.reader, &target).await;
-    let named = confirm.with_identity(in_use, &target).confirms_by_flags(&target)?;
+    let named = confirm.confirms_by_flags(&target)?;
+    // Step 8 asks for the identity again where it gets a role.
+    let suffices = named || confirm.with_identity(in_use, &target).confirms_by_flags(&target)?;
     let remembered = Remembered::of_user();
     let expected = cli.common.expect_digest.is_some();
     let is_remembered = of_file.target.as_ref().is_some_and(|own| remembered.has(own));
-    let settled = named || (known && (expected || is_remembered));
+    let settled = suffices || (known && (expected || is_remembered));
     // Only who is asked is told the subscription's name: reading it costs a request.
     let name = match confirm.by_prompt {
         true => groups::subscription(&session.reader, &target.subscription)
@@ -259,7 +261,8 @@ async fn consent(
         resources: confirm::in_full(&target, &name),
         refusal: (!settled).then(|| Box::new(confirm::unconfirmed(words, trust.does(), &target))),
         keep: Box::new(move || {
-            // A digest stands for this file once; it doesn't say that the user knows the resources.
+            // A digest stands for this file once; it doesn't say that the user knows the resources. An identity that nobody named isn't
+            // known either.
             if !(named || asked || is_remembered) {
                 return;
             }
