@@ -176,7 +176,8 @@ pub(crate) async fn run_planned(
         Plan::Shown | Plan::Saved(_) => words,
     }));
     // A restore isn't part of the guide: whether protection that was stopped on purpose is resumed has nothing to do with it.
-    let next = status::next_after(&session.state(), &report).filter(|_| trust.continues() && command != "restore");
+    let next = status::next_after(&session.state(), &report, &session.still_open())
+        .filter(|_| trust.continues() && command != "restore");
     Ok(conclude(
         &session.console,
         cli.common.output,
