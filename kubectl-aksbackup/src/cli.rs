@@ -233,7 +233,7 @@ pub(crate) struct ConfigureArgs {
     /// Take over fields that another field manager has set to a different value
     #[arg(long)]
     pub(crate) force_conflicts: bool,
-    /// Start the rollout, and don't follow it; the next run continues with the verification
+    /// Start the rollout, and don't follow it: exits with code 8, and the next run continues with the verification
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// Whose identity the pods get.

@@ -159,7 +159,7 @@ impl CommonArgs {
     pub fn remember(&self, program: Program, command: Option<&'static str>) {
         let mut arguments = std::env::args_os();
         let argument = arguments.next();
-        let arguments = arguments.map(|own| quoted(&own.to_string_lossy())).collect();
+        let arguments = arguments.map(|own| own.to_string_lossy().into_owned()).collect();
         let invocation = Invocation {
             bare: Invocation::bare(program, argument.as_deref().map(Path::new)),
             state_flag: self.state_flag(),

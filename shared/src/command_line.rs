@@ -12,8 +12,9 @@ use crate::program::Program;
 
 mod again;
 mod fix;
+mod words;
 
-pub use again::Called;
+pub use again::{Called, file_was_written};
 pub use fix::{Fix, Part};
 
 /// How this process was called. Facts of the process, like its arguments: every line that it prints is about the same.
@@ -146,7 +147,10 @@ impl CommandLine {
             return self.words.clone().into_owned();
         };
         // A command over a folder of state files takes no single one.
-        let flag = match self.words.contains("--state") || self.words.starts_with("fleet ") {
+        let names_file = words::of(&self.words)
+            .iter()
+            .any(|own| words::flag(&own.raw) == "--state");
+        let flag = match names_file || self.words.starts_with("fleet ") {
             true => "",
             false => &invocation.state_flag,
         };
@@ -216,6 +220,11 @@ mod tests {
             (az("init --state FILE"), "az-aksbackup init --state FILE"),
             (kubectl("configure"), "kubectl aksbackup configure --state x.toml"),
             (az("fleet plan clusters"), "az-aksbackup fleet plan clusters"),
+            // Fails before: a value that mentions the flag was taken for it.
+            (
+                az("restore --label-selector 'app in (--state)'"),
+                "az-aksbackup restore --label-selector 'app in (--state)' --state x.toml",
+            ),
             (shell("az lock list"), "az lock list"),
         ] {
             assert_eq!(line.of(&invocation), told);

@@ -53,7 +53,7 @@ impl Exit {
         ),
         (
             Self::Pending,
-            "changes pending (--dry-run, status --check) or findings (verify, doctor, list --check)",
+            "changes pending (--dry-run, status --check), steps not requested yet (--no-wait), or findings (verify, doctor, list --check)",
         ),
         (
             Self::Deadline,

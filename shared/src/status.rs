@@ -24,9 +24,10 @@ pub fn next(state: &State) -> Option<Turn> {
 }
 
 /// As [`next`], after a run: a step that this run observed as complete or started shows that everything it requires is complete, even if
-/// the file doesn't say so. It doesn't say so of a cluster that was protected before the file was created.
+/// the file doesn't say so. It doesn't say so of a cluster that was protected before the file was created. What the run saw to be open is
+/// next all the same: Azure keeps the state of an instance until its next backup fails for a role that was revoked.
 #[must_use]
-pub fn next_after(state: &State, report: &Report) -> Option<Turn> {
+pub fn next_after(state: &State, report: &Report, seen_open: &[(StepName, Turn)]) -> Option<Turn> {
     let is_reached = |own: &&StepReport| matches!(own.ending, Ending::Done { .. } | Ending::Begun { .. });
     let mut required: Vec<StepName> = Vec::new();
     let mut open: Vec<StepName> = report.steps.iter().filter(is_reached).map(|own| own.step).collect();
@@ -42,7 +43,13 @@ pub fn next_after(state: &State, report: &Report) -> Option<Turn> {
     }
     let is_observed = |step| report.steps.iter().any(|own| own.step == step);
     let mut rows = rows(state, None);
-    rows.retain(|row| is_observed(row.step) || !required.contains(&row.step));
+    let still_open = |step| seen_open.iter().find(|(own, _)| *own == step && !is_observed(step));
+    rows.retain(|row| is_observed(row.step) || still_open(row.step).is_some() || !required.contains(&row.step));
+    for row in &mut rows {
+        if let Some((_, turn)) = still_open(row.step) {
+            row.next = Some(turn.clone());
+        }
+    }
     next_of(&rows)
 }
 

@@ -319,6 +319,12 @@ pub trait Step: 'static {
         false
     }
 
+    /// A step that this one requires and the look showed to be open, with whose turn it is. What is complete by itself doesn't show that
+    /// what it once required still is.
+    fn still_open(&self, _seen: &Self::Seen) -> Option<(StepName, Turn)> {
+        None
+    }
+
     /// Returns whether the step is known to be possible once Azure or Kubernetes has accepted this change, although it isn't done yet.
     fn is_assured(&self, _accepted: &Self::Change) -> bool {
         false

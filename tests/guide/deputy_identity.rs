@@ -123,6 +123,89 @@ fn an_identity_that_the_vault_has_is_named_too_until_it_protects_the_cluster() {
     }
 }
 
+/// A cluster that the vault protects with the identity that the file names.
+fn protected() -> Stage {
+    let stage = Stage::new().unwrap();
+    let identity = format!("vault.identity={}", honest(&stage));
+    stage.az("platform", &[&INIT[..], &["--set", &identity]].concat()).ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    stage.grant("owner").ok();
+    stage.configure("cluster-admin", &[]).ok();
+    stage.az("platform", &["protect", "--yes"]).ok();
+    stage
+}
+
+/// Runs `grant` with the four other flags, then with all five.
+fn is_confirmed_again(stage: &Stage, writes: usize) {
+    let (mut four, five) = (stage.vouchers(), stage.vouchers());
+    four.truncate(10);
+    let mark = stage.mark();
+    stranger(stage, "owner", &["grant", "--yes"], &four)
+        .ends(Exit::Usage.code())
+        .says("--vault-identity RESOURCE-GROUP/NAME");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    stranger(stage, "owner", &["grant", "--yes"], &five).ok();
+    assert_eq!(stage.writes_since(mark).len(), writes, "{:?}", stage.writes_since(mark));
+}
+
+/// Fails before: the instance that uses the identity stood for its confirmation, and the roles that the owner had revoked were assigned
+/// again.
+#[test]
+fn an_identity_in_use_that_lost_a_role_is_confirmed_before_it_gets_one() {
+    let stage = protected();
+    let principal = stage.value("/cloud/vault/principal");
+    let cluster = stage.value("/target/cluster");
+    assert_eq!(stage.sandbox.azure().unassign(&principal, "Reader", &cluster), 1);
+    is_confirmed_again(&stage, 1);
+}
+
+/// Fails before: the owner named the new snapshot resource group, and the identity got its role there without a word.
+#[test]
+fn an_identity_in_use_is_confirmed_before_it_gets_a_role_on_another_group() {
+    let stage = protected();
+    let group = stage.value("/target/snapshots/resource_group");
+    let text = stage.state_text();
+    let moved = text.replace(
+        &format!("resource_group = \"{group}\""),
+        "resource_group = \"rg-backup\"",
+    );
+    assert_ne!(text, moved);
+    std::fs::write(stage.state(), moved).unwrap();
+    let mark = stage.mark();
+    let mut four = stage.vouchers();
+    four.truncate(10);
+    stranger(&stage, "owner", &["grant", "--yes"], &four)
+        .ends(Exit::Usage.code())
+        .says("--vault-identity RESOURCE-GROUP/NAME");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
+/// A role of another holder gives the identity nothing.
+#[test]
+fn an_identity_in_use_is_no_question_where_another_holder_gets_a_role() {
+    let stage = protected();
+    let cluster = stage.value("/cloud/prerequisites/cluster_principal");
+    let group = stage.value("/cloud/storage/snapshot_group");
+    assert_eq!(stage.sandbox.azure().unassign(&cluster, "Contributor", &group), 1);
+    let mut four = stage.vouchers();
+    four.truncate(10);
+    stranger(&stage, "owner", &["grant", "--yes"], &four).ok();
+}
+
+/// Fails before: `prepare` gave the vault back an identity that its owner had taken from it.
+#[test]
+fn an_identity_that_the_vault_lost_is_confirmed_before_it_gets_it_back() {
+    let stage = protected();
+    let vault = stage.value("/cloud/vault/vault");
+    let azure = stage.sandbox.azure();
+    assert!(azure.change(&vault, "/identity/userAssignedIdentities", json!({})));
+    let mut four = stage.vouchers();
+    four.truncate(10);
+    let mark = stage.mark();
+    stranger(&stage, "platform", &["prepare", "--yes"], &four).ends(Exit::Usage.code());
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+}
+
 #[test]
 fn the_question_shows_the_identity_and_a_file_without_one_refuses_the_flag() {
     let stage = Stage::new().unwrap();

@@ -4,6 +4,7 @@
 //! <https://learn.microsoft.com/azure/backup/multi-user-authorization>. The names of the requests are those of the definitions' examples
 //! and of Microsoft's clients; for the settings of a vault no source names one.
 
+use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::{az, shell};
 use aksbackup_shared::failure::Outcome;
 use aksbackup_shared::guide::Person;
@@ -67,9 +68,11 @@ const OTHERS: [&str; 6] = [
 /// The Resource Guard of a vault, as far as the signed-in account can see it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Guard {
-    id: Option<String>,
+    id: Option<ResourceId>,
     /// The requests of what it protects.
-    requests: Vec<String>,
+    requests: Vec<ResourceId>,
+    /// Whether it protects something that isn't a resource ID: nothing is known of that.
+    has_unknown: bool,
     /// The name of the vault's connection to it.
     pub(crate) proxy: String,
     /// The object ID of the signed-in account, which needs a role on it.
@@ -96,13 +99,16 @@ impl Guard {
     fn of(proxy: Option<&Proxy>, caller: &str) -> Self {
         let properties = proxy.map(|own| &own.properties);
         let details = properties.and_then(|own| own.resource_guard_operation_details.as_ref());
+        let details = details.into_iter().flatten();
+        let named: Vec<&String> = details
+            .filter_map(|own| own.default_resource_request.as_ref())
+            .collect();
+        // They end in lines to paste: what is no resource ID isn't printed.
+        let requests: Vec<ResourceId> = named.iter().filter_map(|own| own.parse().ok()).collect();
         Self {
-            id: properties.and_then(|own| own.resource_guard_resource_id.clone()),
-            requests: details
-                .into_iter()
-                .flatten()
-                .filter_map(|own| own.default_resource_request.clone())
-                .collect(),
+            id: properties.and_then(|own| own.resource_guard_resource_id.as_ref()?.parse().ok()),
+            has_unknown: requests.len() < named.len(),
+            requests,
             proxy: proxy.map_or_else(|| PROXY.to_owned(), |own| own.name.clone()),
             caller: caller.to_owned(),
         }
@@ -121,13 +127,14 @@ impl Guard {
 
     /// Returns whether it protects this operation: the owner can leave some out.
     fn protects(&self, critical: Critical) -> bool {
-        self.requests.is_empty() || self.listed(critical).next().is_some()
+        self.requests.is_empty() || self.has_unknown || self.listed(critical).next().is_some()
     }
 
     /// Returns the requests that can let an operation through: for the settings of a vault those whose kind means nothing else.
-    fn listed(&self, critical: Critical) -> impl Iterator<Item = &String> {
-        let is = |own: &String, kind: &str| {
-            own.to_ascii_lowercase()
+    fn listed(&self, critical: Critical) -> impl Iterator<Item = &ResourceId> {
+        let is = |own: &ResourceId, kind: &str| {
+            own.as_str()
+                .to_ascii_lowercase()
                 .contains(&format!("/{kind}/").to_ascii_lowercase())
         };
         self.requests.iter().filter(move |own| match critical.request() {
@@ -139,25 +146,24 @@ impl Guard {
     /// Returns what the owner of the guard has to do before `command` can do this to a vault.
     fn turn(&self, vault: &ResourceId, critical: Critical, command: &str) -> Turn {
         let made = || Some(format!("{}/{}/default", self.id.as_ref()?, critical.request()?));
-        let listed: Vec<&String> = self.listed(critical).collect();
+        let listed: Vec<&ResourceId> = self.listed(critical).collect();
         let request = match listed.as_slice() {
-            [one] => Some((*one).clone()),
+            [one] => Some(one.to_string()),
             _ => made(),
         };
         let placeholder = request.is_none();
         let request = request.unwrap_or_else(|| "RESOURCE-ID".to_owned());
-        let next = az(format!("{command} --operation-requests {request}")).again();
-        let name = self.id.as_deref().and_then(|id| id.rsplit('/').next());
-        let guard = name.map_or_else(
+        let next = az(format!("{command} --operation-requests {}", quoted(&request))).again();
+        let guard = self.id.as_ref().map(ResourceId::name).map_or_else(
             || "a Resource Guard".to_owned(),
             |name| format!("Resource Guard {name}"),
         );
         let show = || {
             shell(format!(
                 "az dataprotection backup-vault resource-guard-mapping show --vault-name {} --resource-group {} --name {}",
-                vault.name(),
-                vault.resource_group(),
-                self.proxy
+                quoted(vault.name()),
+                quoted(vault.resource_group().as_str()),
+                quoted(&self.proxy)
             ))
         };
         let source = match placeholder {
@@ -176,8 +182,9 @@ impl Guard {
             ),
             command: match &self.id {
                 Some(id) => shell(format!(
-                    "az role assignment create --assignee {} --role \"Backup MUA Operator\" --scope {id}",
-                    self.caller
+                    "az role assignment create --assignee {} --role \"Backup MUA Operator\" --scope {}",
+                    self.caller,
+                    quoted(id.as_str())
                 )),
                 None => show(),
             },
@@ -243,5 +250,38 @@ mod tests {
             turn.why
         );
         assert!(turn.command.to_string().contains("resource-guard-mapping show"));
+    }
+
+    /// Fails before: a shell took the parentheses of a resource group for its own.
+    #[test]
+    fn values_of_azure_are_words_of_the_shell() {
+        let vault: ResourceId = target_ids::vault(&target_ids::tests::example())
+            .as_str()
+            .replace("rg-backup", "rg(backup)")
+            .parse()
+            .unwrap();
+        let guard = |id: &str| {
+            let proxy: Proxy = serde_json::from_value(json!({ "name": "my proxy", "properties": {
+                "resourceGuardResourceId": id,
+                "resourceGuardOperationDetails": [{ "defaultResourceRequest": format!("{id}/deleteBackupInstanceRequests/default") }],
+            } }))
+            .unwrap();
+            Guard::of(Some(&proxy), CALLER)
+        };
+        let id = ID.replace("rg-guard", "rg(guard)");
+        let turn = guard(&id).turn(&vault, Critical::Delete, "teardown");
+        let line = turn.command.to_string();
+        assert!(line.ends_with(&format!("--scope '{id}'")), "{line}");
+        let next = format!("--operation-requests '{id}/deleteBackupInstanceRequests/default'");
+        assert!(turn.why.ends_with(&next), "{}", turn.why);
+        let own = guard("x; reboot");
+        assert!(own.protects(Critical::Stop), "what isn't known might protect it");
+        let turn = own.turn(&vault, Critical::Delete, "teardown");
+        assert!(!format!("{}{}", turn.why, turn.command).contains("reboot"), "{turn:?}");
+        let line = turn.command.to_string();
+        assert!(
+            line.ends_with("--resource-group 'rg(backup)' --name 'my proxy'"),
+            "{line}"
+        );
     }
 }

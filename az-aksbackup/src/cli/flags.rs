@@ -24,7 +24,7 @@ pub(crate) struct PrepareArgs {
     /// Backup vault to apply permanent changes to, such as locked immutability; must match the state file
     #[arg(long, value_name = "RESOURCE-GROUP/VAULT")]
     pub(crate) irreversible: Option<Named>,
-    /// Don't wait for operations that Azure has accepted, such as the installation of the extension; the next run continues
+    /// Don't wait for operations that Azure has accepted, such as the installation of the extension; exits with code 8 while other steps wait for them
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// File to save the --dry-run plan to, for use with `apply`
@@ -203,7 +203,7 @@ pub(crate) struct UpArgs {
     /// Don't wait until the cluster side is verified
     #[arg(long)]
     pub(crate) without_verification: bool,
-    /// Don't wait for what Azure has accepted, such as the installation of the extension; the next run continues
+    /// Don't wait for what Azure has accepted, such as the installation of the extension; exits with code 8 while other steps wait for it
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// What protects less.

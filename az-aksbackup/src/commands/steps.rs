@@ -176,7 +176,8 @@ pub(crate) async fn run_planned(
         Plan::Shown | Plan::Saved(_) => words,
     }));
     // A restore isn't part of the guide: whether protection that was stopped on purpose is resumed has nothing to do with it.
-    let next = status::next_after(&session.state(), &report).filter(|_| trust.continues() && command != "restore");
+    let next = status::next_after(&session.state(), &report, &session.still_open())
+        .filter(|_| trust.continues() && command != "restore");
     Ok(conclude(
         &session.console,
         cli.common.output,
@@ -239,11 +240,13 @@ async fn consent(
     let known = trust.is_remembered();
     let target = target_ids::target(&state)?.clone();
     let in_use = confirm.is_identity_in_use(&session.reader, &target).await;
-    let named = confirm.with_identity(in_use, &target).confirms_by_flags(&target)?;
+    let named = confirm.confirms_by_flags(&target)?;
+    // Step 8 asks for the identity again where it gets a role.
+    let suffices = named || confirm.with_identity(in_use, &target).confirms_by_flags(&target)?;
     let remembered = Remembered::of_user();
     let expected = cli.common.expect_digest.is_some();
     let is_remembered = of_file.target.as_ref().is_some_and(|own| remembered.has(own));
-    let settled = named || (known && (expected || is_remembered));
+    let settled = suffices || (known && (expected || is_remembered));
     // Only who is asked is told the subscription's name: reading it costs a request.
     let name = match confirm.by_prompt {
         true => groups::subscription(&session.reader, &target.subscription)
@@ -259,7 +262,8 @@ async fn consent(
         resources: confirm::in_full(&target, &name),
         refusal: (!settled).then(|| Box::new(confirm::unconfirmed(words, trust.does(), &target))),
         keep: Box::new(move || {
-            // A digest stands for this file once; it doesn't say that the user knows the resources.
+            // A digest stands for this file once; it doesn't say that the user knows the resources. An identity that nobody named isn't
+            // known either.
             if !(named || asked || is_remembered) {
                 return;
             }

@@ -4,7 +4,8 @@
 //! who has fewer permissions than its reader. Azure can't tell them apart: whoever owns a cluster in the same subscription can
 //! make its extension and its Trusted Access say whatever suits the file. So the person names all four, each with its resource
 //! group (a vault's name isn't unique in a subscription) and in a subscription that they name too. A user-assigned identity with
-//! which the vault is to protect gets roles as well, and only the file names it: it is the fifth, unless it protects the cluster already.
+//! which the vault is to protect gets roles as well, and only the file names it: it is the fifth, unless it protects the cluster already
+//! and gets nothing.
 
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
@@ -14,6 +15,7 @@ use aksbackup_shared::schema::Target;
 
 use crate::arm::backups::{self, Instance};
 use crate::arm::client::Reader;
+use crate::arm::vaults;
 use crate::checks::protection::{self, Protection};
 use crate::target_ids;
 
@@ -134,17 +136,24 @@ impl Confirm {
         self.identity.is_none() && target.vault.identity.is_some() && !self.by_prompt
     }
 
-    /// Looks whether the identity that the file names protects the cluster already. It then has its roles, and the file gives it nothing.
+    /// Looks whether the identity that the file names protects the cluster already, as one that the vault still has. A command then gives it
+    /// nothing, unless it assigns roles: the owner might have revoked those, and the instance keeps its state until the next backup.
     pub(crate) async fn is_identity_in_use(&self, reader: &Reader, target: &Target) -> bool {
-        if !self.leaves_identity(target) {
+        let Some(identity) = target.vault.identity.as_ref().filter(|_| self.leaves_identity(target)) else {
             return false;
-        }
+        };
         // What can't be read proves nothing.
-        let instances = backups::of_cluster(reader, &target.cluster).await.unwrap_or_default();
-        instances.iter().any(|own| protects_with_identity(own, target))
+        let vault = target_ids::vault(target);
+        let (instances, vault) = futures::join!(
+            backups::of_cluster(reader, &target.cluster),
+            vaults::vault(reader, &vault)
+        );
+        let has_it = vault.is_ok_and(|own| own.is_some_and(|own| own.assigned(identity.as_str()).is_some()));
+        let instances = instances.unwrap_or_default();
+        has_it && instances.iter().any(|own| protects_with_identity(own, target))
     }
 
-    /// These words, and the identity of the file where it is in use.
+    /// These words, and the identity of the file where it is in use and gets nothing.
     pub(crate) fn with_identity(&self, is_in_use: bool, target: &Target) -> Self {
         let mut own = self.clone();
         if is_in_use && self.leaves_identity(target) {
@@ -253,8 +262,8 @@ fn of_subscription(pair: &Pair, id: &ResourceId, failure: Failure) -> Failure {
     }
 }
 
-/// Whether a backup instance in the target's vault protects the cluster with the identity that the file names. Azure accepts one only if
-/// the identity has its roles.
+/// Whether a backup instance in the target's vault protects the cluster with the identity that the file names. That it has its roles now
+/// isn't said: Azure checked them when the instance was created.
 fn protects_with_identity(own: &Instance, target: &Target) -> bool {
     let is_the_vault = own.vault().is_some_and(|own| own == target_ids::vault(target));
     let identity = target.vault.identity.as_ref();

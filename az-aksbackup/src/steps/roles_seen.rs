@@ -29,6 +29,14 @@ impl RolesSeen {
             Self::Open(_) => None,
         }
     }
+
+    /// Whose turn it is first, unless they are assigned.
+    pub(crate) const fn open(&self) -> Option<&Turn> {
+        match self {
+            Self::Assigned(_) => None,
+            Self::Open(turn) => Some(turn),
+        }
+    }
 }
 
 /// Looks at the roles. The file's word is enough, since the vault validates them; without it Azure is asked.
@@ -55,7 +63,10 @@ pub(crate) async fn look(reader: &Reader, state: &State, target: &Target) -> Out
     let missing = checked.iter().filter(|own| own.met.is_none()).count();
     Ok(RolesSeen::Open(Turn {
         who: Person::SubscriptionOwner,
-        why: format!("{missing} role assignments are missing"),
+        why: match missing {
+            1 => "1 role assignment is missing".to_owned(),
+            _ => format!("{missing} role assignments are missing"),
+        },
         command: az(format!("grant{}", Target::confirmations(Some(target)))),
         right: Some(Right::new(
             "Microsoft.Authorization/roleAssignments/write",

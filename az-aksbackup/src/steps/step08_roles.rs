@@ -46,7 +46,7 @@ pub(crate) struct Seen {
     roles: Result<Vec<Checked>, Turn>,
     /// Whether the live policy copies to a vault tier that the target doesn't ask for: no roles are assigned for it.
     unasked_tier: bool,
-    /// Whether the vault's user-assigned identity protects the cluster already, so that no one has to name it.
+    /// Whether the vault's user-assigned identity protects the cluster already: no one has to name it where it gets no role.
     identity_in_use: bool,
     taken: Vec<Uuid>,
 }
@@ -157,7 +157,11 @@ impl Step for Roles {
             return Ok(Decision::Done(format!("{} role assignments{unasked}", checked.len())));
         }
         missing[0].warning = unasked;
-        let confirm = self.options.confirm.with_identity(seen.identity_in_use, &seen.target);
+        // An identity that is in use can have lost a role on purpose, or the file names another snapshot resource group: it is confirmed
+        // wherever it gets one.
+        let gets_none = missing.iter().all(|own| own.need.holder != Holder::Vault);
+        let confirm = &self.options.confirm;
+        let confirm = confirm.with_identity(seen.identity_in_use && gets_none, &seen.target);
         if confirm.confirms(&seen.target)? {
             return Ok(Decision::Change(missing));
         }

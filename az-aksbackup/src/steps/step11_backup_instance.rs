@@ -266,6 +266,10 @@ impl Step for BackupInstance {
         own.is_some_and(|own| matches!(protection::of(own), Protection::Changing | Protection::Unknown))
     }
 
+    fn still_open(&self, seen: &Seen) -> Option<(StepName, Turn)> {
+        seen.roles.open().map(|turn| (StepName::Roles, turn.clone()))
+    }
+
     fn is_last(&self, change: &InstanceChange) -> bool {
         let is_last = matches!(change, InstanceChange::Protect { .. } | InstanceChange::Update(_));
         // A policy can be deleted only once the instance is known to use another one.
@@ -363,9 +367,7 @@ impl BackupInstance {
     /// Whose turn it is before the cluster can be protected.
     fn turns(&self, seen: &Seen, state: &State) -> Vec<Turn> {
         let mut turns = Vec::new();
-        if let RolesSeen::Open(turn) = &seen.roles {
-            turns.push(turn.clone());
-        }
+        turns.extend(seen.roles.open().cloned());
         if state.cluster.verification.is_none() && !self.options.without_verification {
             turns.push(self.unverified(&seen.target));
         }

@@ -4,6 +4,7 @@ use crate::arm::visible::is_refused;
 use crate::checks::locks::show_lock;
 use std::time::Duration;
 
+use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::{CommandLine, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::Person;
@@ -63,8 +64,8 @@ pub(crate) fn unlock_nodes(cluster: &ResourceId) -> Turn {
         ),
         command: shell(format!(
             "az aks update --name {} --resource-group {} --subscription {} --nrg-lockdown-restriction-level Unrestricted",
-            cluster.name(),
-            cluster.resource_group(),
+            quoted(cluster.name()),
+            quoted(cluster.resource_group().as_str()),
             cluster.subscription()
         )),
         right: Some(Right::new("Microsoft.ContainerService/managedClusters/write", cluster)),
@@ -104,7 +105,8 @@ pub(crate) fn create_group(group: &ResourceId, region: &Region) -> Turn {
             "resource group {name} doesn't exist, or the signed-in account can't read it; the account requires the Contributor role on it"
         ),
         shell(format!(
-            "az group create --name {name} --location {region} --subscription {subscription}"
+            "az group create --name {} --location {region} --subscription {subscription}",
+            quoted(name)
         )),
         Right::new(
             "Microsoft.Resources/subscriptions/resourceGroups/write",
@@ -133,5 +135,16 @@ pub(crate) mod tests {
             "cluster aks: Updating"
         );
         assert!(busy(failure(), &["Other"], "cluster aks").is_err());
+    }
+
+    /// Fails before: a shell took the parentheses of a resource group for its own.
+    #[test]
+    fn a_resource_group_with_parentheses_is_one_word() {
+        let group = "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/rg(a)";
+        let cluster = format!("{group}/providers/Microsoft.ContainerService/managedClusters/aks");
+        let line = unlock_nodes(&cluster.parse().unwrap()).command.to_string();
+        assert!(line.contains("--resource-group 'rg(a)' "), "{line}");
+        let turn = create_group(&group.parse().unwrap(), &"westeurope".parse().unwrap());
+        assert!(turn.command.to_string().contains("--name 'rg(a)' "), "{turn:?}");
     }
 }

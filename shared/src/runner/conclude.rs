@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use crate::args::Format;
+use crate::command_line::ours;
 use crate::console::{Console, Tone};
 use crate::exit::Exit;
+use crate::guide::StepName;
 use crate::process::document;
 use crate::program::Program;
 use crate::runner::report::{Ending, Report, StepReport, turn_lines};
@@ -104,6 +106,10 @@ fn text(console: &Console, command: &str, dry_run: bool, report: &Report, next: 
     if let (Exit::Done, Some(turn)) = (report.exit(), next) {
         lines.extend(turn_lines(console, turn));
     }
+    if !report.unrequested().is_empty() {
+        let continuing = ours(worker(report), command.to_owned()).again();
+        lines.push(format!("    Run: {continuing}"));
+    }
     lines
 }
 
@@ -146,10 +152,7 @@ fn summary(command: &str, report: &Report) -> String {
     let done = report.steps.iter().filter(|step| step.ending.is_done()).count();
     let made = report.changed().count();
     let steps = report.steps.len();
-    let begun = report
-        .steps
-        .iter()
-        .any(|step| matches!(step.ending, Ending::Begun { .. }));
+    let begun = begun_steps(report).next().is_some();
     match (done == steps, begun) {
         (true, _) if !report.drifts().is_empty() => {
             format!(
@@ -160,13 +163,20 @@ fn summary(command: &str, report: &Report) -> String {
         }
         (true, _) => format!("{command}: complete ({steps} of {steps} steps, {})", changes(made)),
         (false, true) => {
-            let continues = format!("{} continues by itself", continuing(report));
-            match held(report) {
-                0 => format!("{command}: started, {}; {continues}", changes(made)),
-                count => format!(
-                    "{command}: started ({done} of {steps} steps complete, {count} waiting, {}); {continues}, and the next run of \
-                     {command} resumes",
-                    changes(made)
+            let waiting = report.unrequested();
+            match waiting.is_empty() {
+                true => format!(
+                    "{command}: started, {}; {} continues by itself",
+                    changes(made),
+                    continuing(report)
+                ),
+                false => format!(
+                    "{command}: started {} ({done} of {steps} steps complete, {}); not requested yet: {}; once {} has finished, run \
+                     {command} again",
+                    titles(begun_steps(report)),
+                    changes(made),
+                    titles(waiting.into_iter()),
+                    continuing(report)
                 ),
             }
         }
@@ -174,21 +184,31 @@ fn summary(command: &str, report: &Report) -> String {
     }
 }
 
-/// How many steps need what goes on.
-fn held(report: &Report) -> usize {
-    let held = report.steps.iter();
-    held.filter(|own| matches!(own.ending, Ending::Held { .. })).count()
+fn titles(steps: impl Iterator<Item = StepName>) -> String {
+    steps.map(StepName::title).collect::<Vec<_>>().join(", ")
+}
+
+/// The steps that were only begun.
+fn begun_steps(report: &Report) -> impl Iterator<Item = StepName> {
+    let begun = report.steps.iter();
+    begun
+        .filter(|own| matches!(own.ending, Ending::Begun { .. }))
+        .map(|own| own.step)
+}
+
+/// The program whose steps were begun.
+fn worker(report: &Report) -> Program {
+    match begun_steps(report).any(|step| step.program() == Program::Az) {
+        true => Program::Az,
+        false => Program::Kubectl,
+    }
 }
 
 /// Who works on what was started.
 fn continuing(report: &Report) -> &'static str {
-    let mut begun = report
-        .steps
-        .iter()
-        .filter(|own| matches!(own.ending, Ending::Begun { .. }));
-    match begun.any(|own| own.step.program() == Program::Az) {
-        true => "Azure",
-        false => "Kubernetes",
+    match worker(report) {
+        Program::Az => "Azure",
+        Program::Kubectl => "Kubernetes",
     }
 }
 
@@ -201,158 +221,4 @@ fn changes(count: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command_line::az;
-    use crate::console::Talk;
-    use crate::guide::{Person, StepName};
-    use crate::step::{Drift, Right};
-
-    fn report(ending: Ending) -> Report {
-        Report {
-            steps: vec![StepReport {
-                step: StepName::Storage,
-                ending,
-                refused: false,
-            }],
-        }
-    }
-
-    fn note() -> ChangeNote {
-        ChangeNote {
-            reduces: Vec::new(),
-            keeps: None,
-            summary: "create x".into(),
-            right: Right::new("a", "b"),
-            creates: None,
-            warning: None,
-        }
-    }
-
-    fn lines(dry_run: bool, report: &Report) -> Vec<String> {
-        text(&Console::new(Talk::Quiet, true), "prepare", dry_run, report, None)
-    }
-
-    #[test]
-    fn nothing_to_do_is_one_line() {
-        let report = report(Ending::Done {
-            evidence: "there".into(),
-            changed: vec![],
-            drift: None,
-        });
-        assert_eq!(
-            lines(false, &report),
-            ["prepare: nothing to do, all 1 steps are complete"]
-        );
-        assert_eq!(exit(&report, false), Exit::Done);
-    }
-
-    #[test]
-    fn what_differs_is_never_nothing_to_do() {
-        let report = report(Ending::Done {
-            evidence: "there".into(),
-            changed: vec![],
-            drift: Some(Drift {
-                deviation: Deviation::Target,
-                differences: vec!["schedule is P1W (the target has P1D)".into()],
-                hints: vec!["az x".into()],
-            }),
-        });
-        let says = "1 setting differs from the target, and this command doesn't change it";
-        let expected = [
-            "Storage: schedule is P1W (the target has P1D)".to_owned(),
-            "    hint: az x".to_owned(),
-            format!("prepare: {says} (1 of 1 steps, no changes)"),
-        ];
-        assert_eq!(lines(false, &report), expected);
-        assert_eq!(lines(true, &report)[2], format!("prepare: dry run: {says}"));
-        assert_eq!(
-            (exit(&report, false), exit(&report, true)),
-            (Exit::Pending, Exit::Pending)
-        );
-    }
-
-    #[test]
-    fn what_goes_on_by_itself_is_no_failure() {
-        let report = report(Ending::Begun {
-            why: "job 1: InProgress".into(),
-            changed: vec![note()],
-        });
-        assert_eq!(
-            lines(false, &report),
-            ["prepare: started, 1 change; Azure continues by itself"]
-        );
-        assert_eq!(exit(&report, false), Exit::Done);
-    }
-
-    #[test]
-    fn what_was_made_before_a_failure_is_said() {
-        assert_eq!(achieved(&[]), "");
-        assert_eq!(achieved(&[note()]), "\n  completed before: create x");
-    }
-
-    #[test]
-    fn a_dry_run_lists_each_change_with_its_right_and_ends_8() {
-        let report = report(Ending::Due {
-            changes: vec![note()],
-            turns: vec![],
-        });
-        let expected = [
-            "Storage: create x",
-            "Requires: a on b",
-            "prepare: dry run: 1 change pending; no changes were made",
-        ];
-        assert_eq!(lines(true, &report), expected);
-        assert_eq!(exit(&report, true), Exit::Pending);
-    }
-
-    #[test]
-    fn another_person_s_turn_names_who_why_and_the_command() {
-        let turn = Turn {
-            who: Person::SubscriptionOwner,
-            why: "roles are missing".into(),
-            command: az("grant"),
-            right: Some(Right::new("Microsoft.Authorization/roleAssignments/write", "/s")),
-            also: Vec::new(),
-        };
-        let report = report(Ending::TheirTurn {
-            changed: vec![],
-            turns: vec![turn],
-        });
-        assert_eq!(
-            lines(false, &report)[..3],
-            [
-                "Next: subscription owner: roles are missing",
-                "    Requires: Microsoft.Authorization/roleAssignments/write at scope /s",
-                "    Run: az aksbackup grant"
-            ]
-        );
-        assert_eq!(exit(&report, false), Exit::TheirTurn);
-    }
-
-    #[test]
-    fn a_command_stands_once_below_all_that_it_does() {
-        let turn = |why: &str, command| Turn {
-            who: Person::SubscriptionOwner,
-            why: why.into(),
-            command,
-            right: None,
-            also: Vec::new(),
-        };
-        let report = report(Ending::TheirTurn {
-            changed: vec![],
-            turns: vec![turn("a", az("grant")), turn("b", az("grant")), turn("c", az("prepare"))],
-        });
-        let lines = lines(false, &report);
-        assert_eq!(
-            lines[..5],
-            [
-                "Next: subscription owner: a",
-                "Next: subscription owner: b",
-                "    Run: az aksbackup grant",
-                "Next: subscription owner: c",
-                "    Run: az aksbackup prepare"
-            ]
-        );
-    }
-}
+mod tests;

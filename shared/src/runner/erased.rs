@@ -40,6 +40,8 @@ pub(super) trait AnySeen<P: Platform> {
     fn after_wait(&self, state: &State) -> Vec<ChangeNote>;
     /// See [`Step::goes_on`].
     fn goes_on(&self) -> bool;
+    /// See [`Step::still_open`].
+    fn still_open(&self) -> Option<(StepName, Turn)>;
     /// See [`Step::stirred`].
     fn stirred<'a>(&'a self, reader: &'a P::Reader) -> Local<'a, ()>;
 }
@@ -150,6 +152,10 @@ impl<S: Step> AnySeen<S::Platform> for Seen<S> {
 
     fn goes_on(&self) -> bool {
         self.step.goes_on(&self.seen)
+    }
+
+    fn still_open(&self) -> Option<(StepName, Turn)> {
+        self.step.still_open(&self.seen)
     }
 
     fn stirred<'a>(&'a self, reader: &'a <S::Platform as Platform>::Reader) -> Local<'a, ()> {

@@ -128,6 +128,7 @@ impl<P: Platform> Live<P> {
         let state = session.state();
         self.refused = false;
         let seen = self.step.observe(&session.reader, &state).await?;
+        session.see_open(self.step.name(), seen.still_open());
         let decision = seen.decide(&state);
         self.refused = decision.is_err();
         Ok(View {

@@ -144,10 +144,37 @@ impl Report {
     /// The exit code of the whole.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        self.steps
+        let own = self
+            .steps
             .iter()
             .map(|step| step.ending.exit())
-            .fold(Exit::Done, Exit::worse)
+            .fold(Exit::Done, Exit::worse);
+        match self.unrequested().is_empty() {
+            true => own,
+            false => own.worse(Exit::Pending),
+        }
+    }
+
+    /// The steps that were not requested, because what they require was only begun: nothing continues those by itself.
+    #[must_use]
+    pub fn unrequested(&self) -> Vec<StepName> {
+        let mut behind: Vec<StepName> = Vec::new();
+        loop {
+            let is_behind = |step: &StepName| {
+                let mut all = self.steps.iter();
+                behind.contains(step) || all.any(|own| own.step == *step && matches!(own.ending, Ending::Begun { .. }))
+            };
+            let new: Vec<StepName> = self
+                .steps
+                .iter()
+                .filter(|own| matches!(&own.ending, Ending::Held { by, .. } if by.iter().any(is_behind)))
+                .map(|own| own.step)
+                .collect();
+            if new.len() == behind.len() {
+                return behind;
+            }
+            behind = new;
+        }
     }
 
     /// Whether a step failed, or could not be looked at.

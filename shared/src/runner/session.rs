@@ -15,7 +15,7 @@ use crate::runner::report::Report;
 use crate::schema::{State, Target};
 use crate::state::ownership::part::Part as _;
 use crate::state::store::Store;
-use crate::step::{Local, Platform, Wait};
+use crate::step::{Local, Platform, Turn, Wait};
 
 /// How long the clock stays silent while the world itself is watched: a connection may break off unnoticed.
 const WATCHED: Duration = Duration::from_secs(60);
@@ -63,6 +63,8 @@ pub struct Session<P: Platform> {
     pub(super) agreed_to_reduce: RefCell<Vec<String>>,
     /// What is known of whether the steps of the command are possible.
     pub(super) prospects: Prospects,
+    /// The steps that the looks at others showed to be open, each with the step that was looked at.
+    open: RefCell<Vec<(StepName, (StepName, Turn))>>,
     state: RefCell<State>,
     deadline: Deadline,
 }
@@ -94,6 +96,7 @@ impl<P: Platform> Session<P> {
             agreed: Cell::new(false),
             agreed_to_reduce: RefCell::default(),
             prospects: Prospects::default(),
+            open: RefCell::default(),
             state,
             deadline,
         }
@@ -103,6 +106,19 @@ impl<P: Platform> Session<P> {
     #[must_use]
     pub fn state(&self) -> State {
         self.state.borrow().clone()
+    }
+
+    /// Remembers what the last look at the step `own` showed of a step that it requires.
+    pub(super) fn see_open(&self, own: StepName, open: Option<(StepName, Turn)>) {
+        let mut all = self.open.borrow_mut();
+        all.retain(|(step, _)| *step != own);
+        all.extend(open.map(|open| (own, open)));
+    }
+
+    /// The steps that the looks at those of this command showed to be open, although they are none of this command.
+    #[must_use]
+    pub fn still_open(&self) -> Vec<(StepName, Turn)> {
+        self.open.borrow().iter().map(|(_, open)| open.clone()).collect()
     }
 
     /// Changes what is wanted, for this session alone: the file keeps what it has.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml_edit::DocumentMut;
 
+use crate::command_line::file_was_written;
 use crate::console::Console;
 use crate::digest::Digest;
 use crate::failure::{Failure, Outcome};
@@ -210,6 +211,7 @@ impl<T: Owned> Store<T> {
         parse::fits(&self.path, &edited)?;
         let state = parse::state(&self.path, &edited)?;
         replace(&target, edited.as_bytes()).or_else(|setback| self.unwritten(&target, setback).err())?;
+        file_was_written();
         let old = found.map_or_else(|| Ok(toml::Table::new()), |(_, before)| self.table(&before))?;
         self.voice.written(&self.path, &old, &self.table(&state)?);
         Ok((state, true))

@@ -253,11 +253,36 @@ fn what_a_complete_step_requires_is_not_next() {
         let report = Report {
             steps: steps.iter().copied().map(done).collect(),
         };
-        next_after(&State::default(), &report).map(|turn| turn.command)
+        next_after(&State::default(), &report, &[]).map(|turn| turn.command)
     };
     // The file of a cluster that was adopted has no table.
     assert_eq!(next(&[]), Some(az("prepare")));
     // What was observed as complete, but not recorded, is its own business; what it requires isn't.
     assert_eq!(next(&[StepName::BackupInstance]), Some(az("protect")));
     assert_eq!(next(&[StepName::Backup]), Some(az("backup")));
+}
+
+/// Fails before: an instance that is ProtectionConfigured stood for its roles, although the run saw that they are missing.
+#[test]
+fn what_was_seen_to_be_open_is_next_although_a_later_step_is_complete() {
+    let report = Report {
+        steps: vec![StepReport {
+            step: StepName::BackupInstance,
+            ending: Ending::Done {
+                evidence: String::new(),
+                changed: vec![],
+                drift: None,
+            },
+            refused: false,
+        }],
+    };
+    let turn = Turn {
+        who: StepName::Roles.turn().0,
+        why: "2 role assignments are missing".to_owned(),
+        command: az("grant"),
+        right: None,
+        also: Vec::new(),
+    };
+    let next = next_after(&State::default(), &report, &[(StepName::Roles, turn.clone())]);
+    assert_eq!(next, Some(turn));
 }

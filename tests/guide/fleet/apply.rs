@@ -158,6 +158,25 @@ fn a_protected_cluster_that_was_adopted_needs_no_one_else() {
     assert!(!run.ok().stdout.contains("az aksbackup grant"));
 }
 
+/// Fails before: protection that is configured stood for its roles: "1 done", "nothing to do", and the backup was next.
+#[test]
+fn a_protected_cluster_whose_roles_were_revoked_needs_its_owner() {
+    let stage = Stage::new().unwrap();
+    stage.configured();
+    stage.az("platform", &["protect", "--yes"]).ok();
+    let cluster = stage.value("/cloud/prerequisites/cluster_principal");
+    let group = stage.value("/cloud/storage/snapshot_group");
+    assert_eq!(stage.sandbox.azure().unassign(&cluster, "Contributor", &group), 1);
+    platform(&stage, &["init", "--yes"]).ok().says("adopted");
+    let run = platform(&stage, &["apply", "--yes"]).ends(Exit::TheirTurn.code());
+    assert!(!run.stdout.contains("1 done"), "{run}");
+    run.says("az aksbackup grant");
+    let state = file(&stage, "aks-demo");
+    let run = stage.az("platform", &["protect", "--yes", "--state", state.to_str().unwrap()]);
+    assert!(!run.stdout.contains("az aksbackup backup"), "{run}");
+    run.ok().says("1 role assignment is missing").says("az aksbackup grant");
+}
+
 #[test]
 fn what_no_one_confirmed_is_not_changed_until_the_digest_says_so() {
     let stage = bare(&["aks-two"], &[]);

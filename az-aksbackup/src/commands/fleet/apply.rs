@@ -292,7 +292,10 @@ fn is_reported(state: &State) -> bool {
 
 fn result(member: &Member, session: &Session<Azure>, report: &Report, refused: Option<&Failure>) -> ClusterResult {
     let refusal = refused.map_or(Exit::Done, |own| own.exit);
-    let exit = report.exit().worse(refusal);
+    // Protection that is configured fails at the next backup without its roles.
+    let open = session.still_open();
+    let handoff = if open.is_empty() { Exit::Done } else { Exit::TheirTurn };
+    let exit = report.exit().worse(refusal).worse(handoff);
     let mut result = ClusterResult::of(member, exit).with_report(&session.console, report);
     result.without_handoffs = result.without_handoffs.worse(refusal);
     if let Some(failure) = refused {
@@ -301,7 +304,8 @@ fn result(member: &Member, session: &Session<Azure>, report: &Report, refused: O
     }
     // What a state file needs next, where this command has nothing left to do.
     let state = session.state();
-    if let Some(turn) = status::next_after(&state, report).filter(|_| exit == Exit::Done) {
+    let is_next = matches!(exit, Exit::Done | Exit::TheirTurn);
+    if let Some(turn) = status::next_after(&state, report, &open).filter(|_| is_next) {
         result.turn(&turn);
     }
     let changed: Vec<&str> = report.changed().map(|note| note.summary.as_str()).collect();

@@ -156,7 +156,7 @@ pub(super) fn untold(jobs: &[Job], begun: &Begun, options: &RestoreOptions) -> F
         .hint(fix!["see what the job restores, and into which namespaces: ", az("jobs").with(last)])
         .hint(fix![
             "if that isn't what you requested, start another restore: ",
-            az(options.words()).with("--again")
+            az(options.words()).with("--again").again()
         ])
 }
 
