@@ -16,7 +16,7 @@ pub(crate) fn target(state: &State) -> Outcome<&Target> {
     match &state.target {
         Some(target) => Ok(target),
         None => Failure::usage("the state file has no [target]")
-            .hint(fix!["create it: ", az("init")])
+            .hint(fix!["create the table: ", az("init")])
             .err(),
     }
 }

@@ -188,7 +188,7 @@ fn a_namesake_of_the_cluster_in_another_resource_group_gets_no_role() {
         .az("owner", &[&["grant", "--yes"], flags.as_slice()].concat())
         .ends(Exit::Usage.code())
         .says(&format!(
-            "--cluster is rg-aks/aks-demo, but the state file names cluster {evil}"
+            "--cluster is rg-aks/aks-demo, but the state file specifies cluster {evil}"
         ));
     let run = stage.az("owner", &["grant", "--dry-run"]).ends(Exit::Pending.code());
     run.says("cluster rg-evil/aks-demo")
@@ -334,7 +334,7 @@ fn a_cluster_pointed_at_a_foreign_account_gets_no_role_there() {
     let flags: Vec<&str> = vouchers.iter().map(String::as_str).collect();
     let run = stage.az("owner", &[&["grant", "--yes"], flags.as_slice()].concat());
     run.ends(Exit::Usage.code()).says(&format!(
-        "--storage-account is rg-backup/{own}, but the state file names storage account"
+        "--storage-account is rg-backup/{own}, but the state file specifies storage account"
     ));
     stage
         .az("owner", &["grant", "--dry-run"])

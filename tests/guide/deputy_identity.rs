@@ -1,4 +1,4 @@
-//! A user-assigned identity of the vault gets roles, and only the state file names it: it is confirmed by the person, as the vault is.
+//! A user-assigned identity of the vault gets roles, and only the state file specifies it: it is confirmed by the person, as the vault is.
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{INIT, PRINTED_GRANT, Run, Stage, finish};
@@ -71,7 +71,7 @@ fn an_identity_that_only_the_file_names_gets_nothing() {
         meant.extend(["--vault-identity", "rg-backup/id-vault"].map(str::to_owned));
         stranger(&stage, persona, &[command, "--yes"], &meant)
             .ends(Exit::Usage.code())
-            .says("--vault-identity is rg-backup/id-vault, but the state file names vault identity")
+            .says("--vault-identity is rg-backup/id-vault, but the state file specifies vault identity")
             .says("rg-aks");
     }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
@@ -83,7 +83,7 @@ fn an_identity_that_only_the_file_names_gets_nothing() {
     ]);
     stranger(&stage, "owner", &["grant", "--yes"], &elsewhere)
         .ends(Exit::Usage.code())
-        .says("but the state file names vault identity");
+        .says("but the state file specifies vault identity");
 }
 
 /// The vault may have the identity already, assigned by those who own it: that proves nothing either.
@@ -214,7 +214,7 @@ fn the_question_shows_the_identity_and_a_file_without_one_refuses_the_flag() {
     five.extend(["--vault-identity", "rg-backup/id-vault"].map(str::to_owned));
     stranger(&stage, "owner", &["grant", "--yes"], &five)
         .ends(Exit::Usage.code())
-        .says("the state file names no user-assigned identity of vault");
+        .says("the state file specifies no user-assigned identity of vault");
     edit(&stage, &evil(&stage));
     let run = answered(
         stage.az_command("platform", &["prepare"]),

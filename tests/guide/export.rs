@@ -203,7 +203,7 @@ fn before_anything_is_created_there_is_nothing_to_export() {
     stage
         .az("reader", &["export"])
         .ends(Exit::Missing.code())
-        .says("has created nothing")
+        .says("hasn't created any resources")
         .says("az aksbackup prepare");
 }
 

@@ -97,7 +97,7 @@ fn a_subscription_that_can_t_be_used_is_refused_and_nothing_is_written() {
     stage
         .az("central", &["init", "--yes", "--set", &set])
         .ends(Exit::Usage.code())
-        .says("a vault can only protect clusters of its own tenant");
+        .says("a vault can only protect clusters in its own tenant");
     stage
         .az("central", &["init", "--yes", "--set", "vault.subscription=other"])
         .ends(Exit::Usage.code());
@@ -154,7 +154,7 @@ fn a_vault_in_another_subscription_is_named_by_its_resource_id_before_it_gets_ac
         stage
             .az("central", &[&[command, "--yes"], &known[..]].concat())
             .ends(Exit::Usage.code())
-            .says("is named by its resource ID");
+            .says("in another subscription, use its resource ID");
     }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     let named = stage.vouchers();

@@ -98,7 +98,7 @@ fn one_subscription_is_the_default_and_its_vaults_can_be_in_another() {
     let document = stage.az("consultant", &other).ok().json();
     assert_eq!(rows(&document), &all()[6..], "{document:#}");
     let both = ["list", "--subscription", "x", "--all-subscriptions"];
-    stage.az("consultant", &both).ends(2).says("exclude each other");
+    stage.az("consultant", &both).ends(2).says("can't be used together");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn the_table_has_a_row_for_each_cluster() {
     ] {
         assert!(good.contains(part), "{part} in {good}");
     }
-    assert!(run.stderr.contains("From Azure Resource Graph"), "{run}");
+    assert!(run.stderr.contains("Source: Azure Resource Graph"), "{run}");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn without_resource_graph_resource_manager_says_the_same() {
         .az("consultant", &["list", "--all-subscriptions", "--check"])
         .ends(8);
     assert!(run.stderr.contains("Azure Resource Graph can't be used"), "{run}");
-    assert!(!run.stderr.contains("From Azure Resource Graph"), "{run}");
+    assert!(!run.stderr.contains("Source: Azure Resource Graph"), "{run}");
     let group = stage.az("reader", &["list", "-g", "rg-apps", "-o", "json"]).ok().json();
     assert_eq!(rows(&group), &first()[3..]);
     let none = stage.az("reader", &["list", "-g", "rg-none", "-o", "json"]).ok().json();

@@ -144,7 +144,7 @@ fn a_plan_with_a_permanent_change_is_applied_for_the_vault_that_is_named() {
             &["apply", "plan.json", "--yes", "--irreversible", "rg-other/bv-other"],
         )
         .ends(Exit::Usage.code())
-        .says("--irreversible is rg-other/bv-other, but the state file names vault");
+        .says("--irreversible is rg-other/bv-other, but the state file specifies vault");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     let (run, words) = pasted(&stage, "platform", &["apply", "plan.json", "--yes"]);
     run.ok();

@@ -82,7 +82,7 @@ fn they_are_listed_with_the_newest_first_and_what_azure_leaves_open_is_a_dash() 
     );
     points(&stage, &["--limit", "2"])
         .ok()
-        .says("not listed: 1 older; to list all: --limit 3");
+        .says("not listed: 1 older recovery points; to list all of them: --limit 3");
     let none = points(&stage, &["--at", "2025-12-31T00:00:00Z"]).ends(Exit::Missing.code());
     none.says("has no recovery point from 2025-12-31T00:00:00Z or earlier")
         .says("2026-01-01 06:00:00 UTC");
@@ -125,7 +125,7 @@ fn the_vault_is_named_and_so_is_every_other_that_protects_the_cluster() {
         .ok()
         .says(&said)
         .says(&format!(
-            "not listed: those of backup instance {name} in vault rg-other/bv-other"
+            "not listed: recovery points of backup instance {name} in vault rg-other/bv-other"
         ))
         .says("(ProtectionStopped)");
     let document = points(&stage, &[&flags[..], &["-o", "json"]].concat()).ok().json();

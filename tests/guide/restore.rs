@@ -113,11 +113,14 @@ fn nothing_is_requested_for_what_is_named_wrongly() {
             &["--namespace", "shop=dataprotection-microsoft"],
             "is a system namespace",
         ),
-        (&["--namespace", "a=x", "--namespace", "b=x"], "would both become x"),
+        (
+            &["--namespace", "a=x", "--namespace", "b=x"],
+            "would both be restored to x",
+        ),
         (&["--namespace", "shop=Shop"], "1 to 63 lowercase letters"),
         (
             &["--namespace", "shop", "--in-place", "rg-aks/other"],
-            "the state file names cluster rg-aks/aks-demo",
+            "the state file specifies cluster rg-aks/aks-demo",
         ),
         (
             &["--namespace", "shop", "--in-place", "aks-demo"],
@@ -132,7 +135,7 @@ fn nothing_is_requested_for_what_is_named_wrongly() {
                 "--exclude-resource-type",
                 "v1/Secret",
             ],
-            "both name v1/Secret",
+            "both specify v1/Secret",
         ),
     ];
     for (words, says) in cases {
@@ -159,7 +162,7 @@ fn a_recovery_point_that_cannot_be_restored_is_refused_with_the_reason() {
     });
     restore(&stage, &MAPPED)
         .ends(Exit::Failed.code())
-        .says("choose the newest one that can be restored, from 2026-01-01 06:00:00 UTC: --point good");
+        .says("choose the newest recovery point that can be restored (2026-01-01 06:00:00 UTC): --point good");
     assert_eq!(acts(&stage, mark), [""; 0]);
     restore(&stage, &[&MAPPED[..], &["--at", "2026-01-01T06:00:00Z"]].concat()).ok();
     assert_eq!(source(&stage), "good");
@@ -167,7 +170,7 @@ fn a_recovery_point_that_cannot_be_restored_is_refused_with_the_reason() {
     restore(&stage, &MAPPED)
         .ends(Exit::Failed.code())
         .says("VaultStore only")
-        .says("isn't supported by this version");
+        .says("doesn't support restores from the vault tier");
 }
 
 #[test]
@@ -242,7 +245,7 @@ fn a_job_with_warnings_is_no_success_and_a_failed_one_names_the_cause() {
     restore(&stage, &MAPPED)
         .ends(Exit::Failed.code())
         .says("UserErrorBackupPluginPodRestartedDuringRestore")
-        .says("when the cause is fixed: az aksbackup restore --namespace shop=shop-restored");
+        .says("fix the cause, then run: az aksbackup restore --namespace shop=shop-restored");
     // Fails before: another person's restore from the same point was taken for this one.
     let others = stage.folder().join("others.toml");
     let text = stage.state_text();
@@ -319,7 +322,7 @@ fn whoever_may_not_restore_hears_who_may_and_what_is_missing() {
         let run = stage
             .az("reader", &[words, &MAPPED[..]].concat())
             .ends(Exit::TheirTurn.code());
-        run.says("role Backup Operator or Contributor")
+        run.says("Backup Operator or Contributor role")
             .says("Requires: Microsoft.DataProtection/backupVaults/backupInstances/validateRestore/action at scope ")
             .says("Requires: Microsoft.DataProtection/backupVaults/backupInstances/restore/action at scope ")
             .says("Run: az aksbackup restore --namespace shop=shop-restored");

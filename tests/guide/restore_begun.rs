@@ -7,7 +7,7 @@ use crate::faults::killed::{is_request, killed_at};
 use crate::points::backed_up;
 use crate::restore::{MAPPED, acts, intents, restore, restores};
 
-const UNTOLD: &str = "cannot tell whether restore job ";
+const UNTOLD: &str = "cannot determine whether this command started restore job ";
 
 /// Runs the same command again, which finds a job that might be another person's, and then as its hint says.
 fn left_to_the_person(stage: &Stage) {
@@ -15,7 +15,7 @@ fn left_to_the_person(stage: &Stage) {
     restore(stage, &MAPPED)
         .ends(Exit::Failed.code())
         .says(UNTOLD)
-        .says("another person can have started it")
+        .says("another user might have started it")
         .says("az aksbackup jobs ")
         // Fails before: the hint dropped the flags of this run.
         .says("az aksbackup restore --again --namespace shop=shop-restored --timeout 90m --yes");

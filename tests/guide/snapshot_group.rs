@@ -129,7 +129,7 @@ fn one_that_was_chosen_since_is_said_and_changes_nothing() {
     )
     .ends(Exit::Pending.code())
     .says("snapshot resource group: rg-snapshots (the target has rg-backup)")
-    .says("the snapshot resource group of a protected cluster can't be changed");
+    .says("keep the current snapshot resource group: it can't be changed for a protected cluster");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(in_use(&stage), "rg-snapshots");
 }

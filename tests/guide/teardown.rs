@@ -76,7 +76,11 @@ fn by_default_the_protection_stops_and_everything_that_backups_need_stays() {
     let stage = &world.stage;
     let before = there(stage);
     let run = teardown(stage, "everything", &[]).ok();
-    assert!(run.stderr.contains("kept: the backups of instance"), "{run}");
+    assert!(
+        run.stderr
+            .contains("kept: restoring or deleting the backups of backup instance"),
+        "{run}"
+    );
     assert_eq!(there(stage), before, "{run}");
     let instance = world.azure().resource(&world.instance()).unwrap();
     assert_eq!(

@@ -30,7 +30,8 @@ fn an_extension_that_stays_keeps_the_role_of_its_identity_and_its_credentials() 
     let before = of_identity();
     let run = teardown(stage, "everything", &DELETE).ok();
     assert!(
-        run.stderr.contains("federated credentials of others: other-team"),
+        run.stderr
+            .contains("federated credentials for other workloads: other-team"),
         "{run}"
     );
     assert!(before > 0 && of_identity() == before, "{run}");
@@ -93,10 +94,7 @@ fn an_assignment_of_a_principal_that_is_gone_is_named_until_it_is_gone() {
         let run = teardown(&stage, "everything", &[]).ok();
         let said = format!("{}{}", run.stdout, run.stderr);
         assert!(said.to_lowercase().contains(&id.to_lowercase()), "{run}");
-        assert!(
-            said.contains("its principal isn't part of this setup any more"),
-            "{run}"
-        );
+        assert!(said.contains("its principal is no longer part of this setup"), "{run}");
     }
     let scope = id.split("/providers/Microsoft.Authorization/").next().unwrap();
     let role = "Storage Blob Data Contributor";

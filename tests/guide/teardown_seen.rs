@@ -86,7 +86,8 @@ fn as_long_as_backups_can_be_undeleted_status_says_so() {
     teardown(stage, "everything", &DELETE).ok();
     let says = row();
     assert!(
-        says.contains(" is soft-deleted until 20") && says.contains("; to restore it: az aksbackup undelete"),
+        says.contains(" is soft-deleted and will be purged on 20")
+            && says.contains("; to restore it: az aksbackup undelete"),
         "{says}"
     );
     stage.az("reader", &["status"]).ok().says("az aksbackup undelete");

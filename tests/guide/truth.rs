@@ -157,7 +157,7 @@ fn a_backup_that_finished_with_warnings_is_a_warning_everywhere() {
     }
     let verify = world.stage.az("reader", &["verify"]).ends(Exit::Pending.code());
     assert!(!verify.stdout.contains("✓ last backup"), "{verify}");
-    verify.says("is CompletedWithWarnings: some resources are missing");
+    verify.says("is in state CompletedWithWarnings: some resources are missing");
 }
 
 /// Fails before: the sentence of another program's file had the same mark as a check of this run, whatever date the file claimed.

@@ -122,9 +122,9 @@ fn a_policy_that_is_used_or_that_azure_does_not_confirm_is_left_and_named() {
     stage
         .az("platform", &REMOVE)
         .ok()
-        .says("policy aks-daily-7d is left: backup instance other-1 uses it")
-        .says("policy aks-daily-14d is left: soft-deleted backup instance gone-1")
-        .says("policy of-others is left: nothing in Azure confirms that this tool created it");
+        .says("policy aks-daily-7d is kept: backup instance other-1 uses it")
+        .says("policy aks-daily-14d is kept: soft-deleted backup instance gone-1")
+        .says("policy of-others is kept: nothing in Azure confirms that this tool created it");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(policies(&stage).len(), 4);
     // What nothing records isn't even named.
@@ -145,7 +145,7 @@ fn a_policy_with_other_rules_than_its_name_says_is_left() {
     stage
         .az("platform", &REMOVE)
         .ok()
-        .says("policy aks-daily-14d is left: nothing in Azure confirms that this tool created it");
+        .says("policy aks-daily-14d is kept: nothing in Azure confirms that this tool created it");
     let left = ["aks-daily-14d", "aks-daily-30d"].map(str::to_owned);
     assert_eq!(policies(&stage), BTreeSet::from(left));
 }

@@ -68,7 +68,10 @@ fn a_new_vault_gets_the_identity_and_the_roles_are_assigned_to_it() {
     uses_identity(&stage);
     // Fails before: the roles of the identity were no roles that grant assigns.
     let export = az(&stage, &["export"]).ok();
-    assert!(!export.stderr.contains("it isn't what grant assigns"), "{export}");
+    assert!(
+        !export.stderr.contains("it differs from what grant assigns"),
+        "{export}"
+    );
     assert_eq!(
         export.stdout.matches("roleAssignments@").count()
             + export
@@ -105,10 +108,10 @@ fn a_protected_cluster_changes_to_it_once_the_roles_are_assigned() {
     stage.grant("owner").ok();
     stage
         .az("everything", &["verify"])
-        .says("vault identity: the vault's own (the target has id-vault)");
+        .says("vault identity: the vault's system-assigned identity (the target has id-vault)");
     az(&stage, &["protect", "--yes"])
         .ok()
-        .says("vault identity: the vault's own → id-vault");
+        .says("vault identity: the vault's system-assigned identity → id-vault");
     uses_identity(&stage);
 }
 

@@ -327,7 +327,7 @@ fn a_vault_whose_owner_keeps_deleted_backups_longer_is_left_or_adopted() {
     let mark = stage.mark();
     prepare(&stage, &[])
         .ok()
-        .says("soft delete stays On: more than the target's Off");
+        .says("soft delete stays On (the target has Off)");
     stage.az("everything", &["verify"]).says("soft delete stays On");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     // Of a vault that aksbackup created, it is a decision: what keeps the protection comes first.
@@ -383,6 +383,6 @@ fn settings_of_azure_replace_a_wrong_vault_and_nothing_is_to_be_applied() {
     assert_eq!(stage.value("/target/vault/name"), name);
     assert_eq!(stage.value("/target/vault/immutability"), "Disabled");
     assert!(!run.stdout.contains("applied:"), "{run}");
-    run.says("with the settings in Azure, so that nothing has to be applied");
+    run.says("with the settings in Azure; there are no changes to apply");
     stage.az("everything", &["verify"]).ok();
 }

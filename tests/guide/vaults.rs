@@ -179,13 +179,13 @@ fn the_guide_s_policy_is_made_from_its_file_without_what_only_azure_writes() {
     std::fs::write(&file, GUIDE.replace("P7D", "P60D")).unwrap();
     prepare(&stage)
         .ends(Exit::StateUnreadable.code())
-        .says("isn't the one that `init` confirmed")
+        .says("differs from the file that `init` confirmed")
         .says(&format!("--policy-file {file}"));
     // Azure doesn't let a policy be changed: another content is another policy.
     init(&stage, &["--policy-file", &file, "--policy", "guide"])
         .ok()
-        .says("policy guide has other rules than the target")
-        .says("rules: those in the vault → those of backup-policy.json");
+        .says("the rules of policy guide differ from the target's")
+        .says("rules: current rules → rules in backup-policy.json");
     prepare(&stage).ok();
     assert_eq!(writes(&stage, "/backupPolicies/").len(), 2);
     assert!(stage.value("/cloud/vault/policy").contains("/aks-own-"));
@@ -204,7 +204,7 @@ fn a_policy_file_that_was_exchanged_after_it_was_confirmed_is_refused() {
         stage
             .az("platform", &[&["prepare"], confirmation].concat())
             .ends(Exit::StateUnreadable.code())
-            .says("policy file own.json isn't the one that `init` confirmed");
+            .says("policy file own.json differs from the file that `init` confirmed");
     }
     assert!(writes(&stage, "/backupPolicies/").is_empty());
     std::fs::write(&file, GUIDE).unwrap();

@@ -42,7 +42,7 @@ fn before_anything_is_made_each_step_that_is_missing_is_told_and_pre_is_content(
         .az("everything", &["verify", "--pre"])
         .ok()
         .says("all prerequisites of the setup are met")
-        .says("prepare enables OIDC issuer and workload identity");
+        .says("prepare will enable OIDC issuer and workload identity");
     let run = stage.az("platform", &["verify", "--pre", "-o", "json"]).ok();
     assert!(run.stdout.contains("the subscription owner assigns roles on "), "{run}");
     stage.sandbox.set("cluster_stopped=true").unwrap();

@@ -30,10 +30,13 @@ pub(super) fn explained(failure: Failure, headers: &Headers) -> Failure {
             words.as_deref().unwrap_or(claims)
         ))
         .hint(fix![
-            "sign in again, with these claims: ",
+            "sign in again with these claims: ",
             shell(format!("az login --claims-challenge \"{claims}\""))
         ])
-        .hint("an application can't provide the claims: ask the Conditional Access administrator of the tenant")
+        .hint(
+            "ask the Conditional Access administrator of the tenant if an application signs in: an application can't \
+             provide the claims",
+        )
 }
 
 /// The token is good, but its tenant isn't the one of the subscription, which the challenge names.
@@ -45,7 +48,7 @@ fn of_another_tenant(failure: Failure, tenant: Option<&str>) -> Failure {
             shell(format!("az login --tenant {tenant}"))
         ])
         .hint(format!(
-            "if an application signs in, set AZURE_TENANT_ID={tenant}; the application requires a service principal \
+            "set AZURE_TENANT_ID={tenant} if an application signs in; the application requires a service principal \
              in that tenant"
         ))
 }

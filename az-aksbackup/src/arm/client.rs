@@ -294,7 +294,7 @@ impl Reader {
             .filter(|url| path.starts_with('/') && self.is_arm(url));
         let Some(mut url) = url else {
             return Failure::failed(format!("cannot request {path}"))
-                .because("it isn't an Azure Resource Manager path")
+                .because("the path isn't an Azure Resource Manager path")
                 .err();
         };
         url.query_pairs_mut().append_pair("api-version", version);
@@ -353,9 +353,9 @@ fn names(raw: &Raw, call: &Call<'_>) -> Outcome<()> {
     match told.iter().flatten().any(|name| *name == asked) {
         true => Ok(()),
         false if told.iter().flatten().next().is_none() => {
-            unreadable(raw, call, "it has neither an ID nor a name").err()
+            unreadable(raw, call, "the response has neither an ID nor a name").err()
         }
-        false => unreadable(raw, call, "it describes a different object").err(),
+        false => unreadable(raw, call, "the response describes a different object").err(),
     }
 }
 

@@ -309,7 +309,7 @@ pub(crate) async fn existing(reader: &Reader, cluster: &ResourceId) -> Outcome<C
             cluster.name(),
             cluster.resource_group()
         ))
-        .because(format!("Azure has no {cluster}"))
+        .because(format!("Azure returned no resource with ID {cluster}"))
         .hint(shell(format!(
             "az aks list --subscription {} --output table",
             cluster.subscription()

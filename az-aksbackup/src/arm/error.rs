@@ -211,8 +211,8 @@ fn throttled(failure: Failure, headers: &Headers) -> Failure {
         false => "the resource provider is throttling requests for this operation",
     };
     match retry_after(headers) {
-        Some(wish) => failure.hint(format!("{who}; run the command again in {}s", wish.as_secs())),
-        None => failure.hint(format!("{who}; run the command again in a few minutes")),
+        Some(wish) => failure.hint(format!("run the command again in {}s: {who}", wish.as_secs())),
+        None => failure.hint(format!("run the command again in a few minutes: {who}")),
     }
 }
 

@@ -182,7 +182,7 @@ impl ArmOperation {
         let Some(body) = self.reader.get::<Value>(path, version).await? else {
             return Ok(Polled::Running {
                 retry_after: None,
-                status: "it doesn't exist yet".into(),
+                status: "the resource doesn't exist yet".into(),
             });
         };
         let word = body
@@ -197,9 +197,9 @@ impl ArmOperation {
             }),
             State::Succeeded => Ok(Polled::Finished(body)),
             State::Failed => Failure::failed(self.cannot())
-                .because(format!("its provisioning state is {word}"))
+                .because(format!("the provisioning state is {word}"))
                 .hint(fix![
-                    "for the reason, see the activity log: ",
+                    "find the reason in the activity log: ",
                     shell(format!(
                         "az monitor activity-log list --resource-id {path} \
                      --status Failed --offset 1h"

@@ -17,7 +17,7 @@ use crate::target_ids;
 /// A failure about an account's name, with its cure.
 pub(crate) fn other_name(failure: Failure) -> Failure {
     failure.hint(fix![
-        "storage account names are unique across Azure; choose another: ",
+        "choose another name, because storage account names are unique across Azure: ",
         az("init --storage-account NAME")
     ])
 }
@@ -56,22 +56,22 @@ pub(crate) fn vanished(
     let (name, group) = (&target.storage.account, &target.storage.resource_group);
     if !account && had_account {
         return Some(Vanished {
-            says: format!("storage account {name} existed{since} and no longer exists, including its backups"),
+            says: format!("storage account {name} existed{since}, but the account and its backups no longer exist"),
             hint: format!(
-                "recover it first: a deleted account can be recovered for 14 days, unless another one with the same \
-                 name is created; in the Azure portal, Storage accounts, Restore deleted accounts, in resource \
-                 group {group}"
+                "recover the account first, in the Azure portal: Storage accounts, Restore deleted accounts, \
+                 resource group {group}; a deleted account can be recovered for 14 days, unless another account \
+                 with the same name is created"
             ),
         });
     }
     (account && !container && (had_container || created(&container_id))).then(|| Vanished {
         says: format!(
-            "container {} of storage account {name} existed{since} and no longer exists, including its backups",
+            "container {} of storage account {name} existed{since}, but the container and its backups no longer exist",
             target.storage.container
         ),
         hint: format!(
-            "recover it first, if container soft delete is enabled: in the Azure portal, storage account {name}, \
-             Containers, Show deleted containers, Undelete"
+            "recover the container first, if container soft delete is enabled, in the Azure portal: storage account \
+             {name}, Containers, Show deleted containers, Undelete"
         ),
     })
 }
@@ -85,12 +85,12 @@ pub(crate) fn must_not_have_vanished(gone: Option<Vanished>) -> Outcome<()> {
         None => Ok(()),
         Some(gone) => Failure::failed(gone.says)
             .because(
-                "prepare doesn't create it again: it would be empty, and the deleted one could no longer be \
-                recovered",
+                "prepare doesn't re-create it: the new one would be empty, and the deleted one could no longer be \
+                 recovered",
             )
             .hint(gone.hint)
             .hint(fix![
-                "if the backups can't be recovered, create an empty one: ",
+                "create an empty one only if the backups can't be recovered: ",
                 az("prepare --recreate-storage")
             ])
             .err(),
@@ -135,7 +135,7 @@ pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
     };
     if !region::is(&account.location, &target.region) {
         return failure(format!(
-            "it is in region {}, the cluster is in {}; Azure Backup requires the same region",
+            "it is in region {}, but the cluster is in {}; Azure Backup requires the same region",
             account.location, target.region
         ));
     }
@@ -143,13 +143,13 @@ pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
     let sku = account.sku.as_ref().map(|sku| sku.name.as_str()).unwrap_or_default();
     if !kind.eq_ignore_ascii_case("StorageV2") || sku.to_ascii_lowercase().starts_with("premium") {
         return failure(format!(
-            "its kind is {kind} {sku}; Azure Backup requires StorageV2 with a standard SKU"
+            "its kind is {kind} with SKU {sku}; Azure Backup requires StorageV2 with a standard SKU"
         ));
     }
     if account.properties.provisioning_state.as_deref() == Some("Failed") {
         return Failure::failed(format!("storage account {} is in state Failed", target.storage.account))
             .hint(fix![
-                "check it in the Azure portal, or choose another: ",
+                "check the account in the Azure portal, or choose another: ",
                 az("init --storage-account NAME")
             ])
             .err();

@@ -121,7 +121,7 @@ fn switches(cluster: &Cluster) -> Check {
     let says = match off.is_empty() {
         true => "OIDC issuer and workload identity are enabled".to_owned(),
         false => format!(
-            "prepare enables {}: the API server restarts (brief outage)",
+            "prepare will enable {}, which restarts the API server (brief outage)",
             off.join(" and ")
         ),
     };
@@ -133,7 +133,7 @@ fn name(before: &Before) -> Check {
     const LINK: Link = Link::Storage;
     let view = &before.view;
     let Some(target) = view.target() else {
-        return Check::unknown(LINK, NAME, "no storage account in a state file").hinted(az("init"));
+        return Check::unknown(LINK, NAME, "no state file specifies a storage account").hinted(az("init"));
     };
     let account = &target.storage.account;
     match (&view.account, &before.refused_name) {
@@ -155,7 +155,7 @@ fn snapshot_lock(view: &View) -> Check {
     const NAME: &str = "locks on the snapshot resource group";
     const LINK: Link = Link::Storage;
     let Some(group) = &view.places.snapshots else {
-        return Check::unknown(LINK, NAME, "no resource group in a state file").hinted(az("init"));
+        return Check::unknown(LINK, NAME, "no state file specifies a snapshot resource group").hinted(az("init"));
     };
     let own = view.locks.iter().find(|(scope, _)| scope == group).map(|(_, own)| own);
     match own.map(|own| (own, own.here().and_then(|all| all.first()))) {
@@ -197,9 +197,9 @@ fn vault(view: &View) -> Check {
             Err(failure) => refused(*failure, vault, target),
         },
         (Seen::Here(_), None) => Check::ok(LINK, NAME, "already exists"),
-        (Seen::Absent, _) => Check::ok(LINK, NAME, "prepare creates it"),
+        (Seen::Absent, _) => Check::ok(LINK, NAME, "doesn't exist yet (prepare creates it)"),
         (Seen::Hidden(failure), _) => hidden(LINK, NAME, "the vault", failure),
-        (Seen::Unasked, _) => Check::unknown(LINK, NAME, "it couldn't be read"),
+        (Seen::Unasked, _) => Check::unknown(LINK, NAME, "the vault couldn't be read"),
     }
 }
 
@@ -218,7 +218,9 @@ fn refused(failure: Failure, vault: &Vault, target: &Target) -> Check {
 fn lacking(before: &Before) -> Vec<Check> {
     const LINK: Link = Link::Login;
     if before.view.target().is_none() {
-        return vec![Check::unknown(LINK, "permissions", "no scopes in a state file").hinted(az("init"))];
+        return vec![
+            Check::unknown(LINK, "permissions", "no state file specifies the scopes to check").hinted(az("init")),
+        ];
     }
     let Comparison { held, missing, unknown } = &before.rights;
     // Who assigns roles is another person in most teams: that the caller can't is as it should be.
@@ -238,7 +240,10 @@ fn lacking(before: &Before) -> Vec<Check> {
             scope.name(),
             actions.join(", ")
         );
-        let who = fix!["an account that has them can run: ", az("prepare")];
+        let who = fix![
+            "run the command with an account that has these permissions: ",
+            az("prepare")
+        ];
         let check = Check::warning(LINK, format!("permissions on {}", scope.name()), says, who).proves("ARM-AUTHZ");
         actions.iter().fold(check, |check, action| {
             check.because(format!("lacks {action} on {scope}"))
@@ -247,7 +252,7 @@ fn lacking(before: &Before) -> Vec<Check> {
     let mut all: Vec<Check> = scopes.iter().map(of_scope).collect();
     all.extend(unknown.iter().map(|scope| {
         let says = format!(
-            "{} doesn't exist yet, or its permissions can't be read by the signed-in account",
+            "{} doesn't exist yet, or the signed-in account can't read its permissions on it",
             scope.name()
         );
         Check::unknown(LINK, format!("permissions on {}", scope.name()), says)

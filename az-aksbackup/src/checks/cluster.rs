@@ -62,14 +62,14 @@ fn issuer(view: &View, cluster: &Cluster) -> Check {
         None => Check::error(
             LINK,
             NAME,
-            "it is disabled: tokens of service accounts aren't trusted",
+            "the OIDC issuer is disabled, so tokens of service accounts aren't trusted",
             prepare,
         )
         .because("properties.oidcIssuerProfile.enabled = false")
         .proves("CLU-OIDC-OFF"),
         Some(own) if recorded.is_some_and(|recorded| recorded != own.as_str()) => {
             let says = format!(
-                "it is {own}, but the state file has {}: the cluster was re-created",
+                "the issuer is {own}, but the state file has {}: the cluster was re-created",
                 recorded.unwrap_or_default()
             );
             Check::error(LINK, NAME, says, prepare).proves("FIC-ISSUER-REBUILT")
@@ -86,9 +86,14 @@ fn workload_identity(cluster: &Cluster) -> Check {
         true => Check::ok(LINK, NAME, "enabled"),
         false => {
             let hint = fix![az("prepare"), ", then ", kubectl("configure")];
-            Check::error(LINK, NAME, "it is disabled: no webhook injects tokens into pods", hint)
-                .because("properties.securityProfile.workloadIdentity.enabled = false")
-                .proves("CLU-WI-OFF")
+            Check::error(
+                LINK,
+                NAME,
+                "workload identity is disabled, so no webhook injects tokens into pods",
+                hint,
+            )
+            .because("properties.securityProfile.workloadIdentity.enabled = false")
+            .proves("CLU-WI-OFF")
         }
     }
 }
@@ -128,7 +133,8 @@ pub(crate) fn node_group(view: &View, cluster: &Cluster) -> Check {
         "az aks update {} --nrg-lockdown-restriction-level Unrestricted",
         view.cluster_flags()
     ));
-    let says = "it is locked down: federated credentials can't be written on the extension's identity";
+    let says =
+        "the node resource group is locked down, so federated credentials can't be written on the extension's identity";
     Check::error(LINK, NAME, says, hint)
         .because(fact)
         .proves("ARM-DENY-ASSIGNMENT")

@@ -100,11 +100,14 @@ fn state(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "cluster";
     let (name, state) = (of.id.name(), cluster.provisioning_state());
     let fact = format!("properties.provisioningState = {state}");
-    let hint = fix!["check its state: ", shell(format!("az aks show {}", of.flags()))];
+    let hint = fix![
+        "check the cluster's state: ",
+        shell(format!("az aks show {}", of.flags()))
+    ];
     match state {
         "Succeeded" => Check::ok(LINK, NAME, format!("{name} exists")),
         "Failed" | "Canceled" => {
-            let says = format!("the last operation on cluster {name} is {state}");
+            let says = format!("the last operation on cluster {name} ended in state {state}");
             Check::warning(LINK, NAME, says, shell(format!("az aks update {}", of.flags())))
         }
         _ => Check::warning(
@@ -204,7 +207,7 @@ fn network(cluster: &Cluster) -> Check {
 fn metadata_service(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "metadata service";
     match cluster.is_imds_restricted() {
-        Some(false) => Check::ok(LINK, NAME, "pods can reach it"),
+        Some(false) => Check::ok(LINK, NAME, "pods can reach the instance metadata service"),
         None => {
             let query = "--query networkProfile.podLinkLocalAccess";
             let hint = fix![
@@ -218,7 +221,7 @@ fn metadata_service(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
         Some(true) => {
             let says = "pods can't reach the instance metadata service, which the extension requires";
             let hint = fix![
-                "install the aks-preview extension, which has the flag: ",
+                "install the aks-preview extension, which provides the required flag: ",
                 shell("az extension add --name aks-preview"),
                 ", then run: ",
                 shell(format!("az aks update {} --disable-imds-restriction", of.flags()))
@@ -238,11 +241,11 @@ fn pod_identity(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
             let says = "the deprecated pod-managed identity add-on is enabled and intercepts requests to the \
                 instance metadata service";
             let hint = fix![
-                "decide with the cluster's owner whether it is still needed, because other pods might get their \
-                 tokens from it. Pods with workload identity don't use it; to confirm that for the extension's \
-                 pods: ",
+                "ask the cluster's owner whether the add-on is still needed, because other pods might get their \
+                 tokens from it. Pods with workload identity don't use the add-on; to confirm that for the \
+                 extension's pods: ",
                 kubectl("verify"),
-                "; to show its settings: ",
+                "; to show the add-on's settings: ",
                 shell(format!("az aks show {} --query podIdentityProfile", of.flags()))
             ];
             Check::warning(LINK, NAME, says, hint)
@@ -256,13 +259,15 @@ fn pod_identity(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
 fn api_server(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
     const NAME: &str = "API server";
     let says = match cluster.api_server_access() {
-        None => "its address is public".to_owned(),
+        None => "the API server has a public address".to_owned(),
         Some(ApiServerAccess::Private) => {
             let other = match cluster.has_run_command() {
-                true => format!("for single kubectl commands: {}", invoke(of.id)),
-                false => "running commands in it through Azure is disabled".to_owned(),
+                true => format!("to run a single kubectl command through Azure: {}", invoke(of.id)),
+                false => "running commands in the cluster through Azure is disabled".to_owned(),
             };
-            format!("it is private: kubectl aksbackup must run on a machine in the cluster's network; {other}")
+            format!(
+                "the API server is private: kubectl aksbackup must run on a machine in the cluster's network; {other}"
+            )
         }
         Some(ApiServerAccess::AuthorizedRanges) => format!(
             "{} authorized IP ranges: kubectl aksbackup must run on a machine with an address in one of them",
@@ -276,7 +281,7 @@ fn availability_sets(cluster: &Cluster) -> Check {
     const NAME: &str = "availability sets";
     let pools = cluster.availability_sets();
     match pools.is_empty() {
-        true => Check::ok(LINK, NAME, "no node pool is in one"),
+        true => Check::ok(LINK, NAME, "not used by any node pool"),
         false => {
             let says = format!(
                 "AKS no longer supports node pools in an availability set: {}",
@@ -301,11 +306,11 @@ fn pools(of: ClusterRef<'_>, cluster: &Cluster) -> Check {
                 of.id.resource_group(),
                 of.id.subscription()
             ));
-            let says = "no node pool is Linux on amd64, which the extension requires";
+            let says = "no node pool has Linux nodes on amd64, which the extension requires";
             // What node auto-provisioning would add is decided in the cluster, which Azure doesn't show.
             match cluster.provisions_nodes() {
                 true => {
-                    let says = format!("{says}; node auto-provisioning is on and might add such a node");
+                    let says = format!("{says}; node auto-provisioning is enabled and might add such a node");
                     Check::warning(LINK, NAME, says, hint)
                 }
                 false => Check::error(LINK, NAME, says, hint),

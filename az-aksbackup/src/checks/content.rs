@@ -22,7 +22,8 @@ pub(crate) fn of_files(own: &InstanceTarget) -> Option<String> {
     let has_files = own.included_volume_types.iter().any(|kind| kind.as_str() == FILES);
     (own.snapshot_volumes && has_files).then(|| {
         "snapshots of Azure Files volumes are stored in the file share itself: if the share, its volume with reclaim policy Delete, or its storage \
-         account is deleted, all backups of it are lost; they are kept for at most 30 days and aren't copied to the vault tier"
+         account is deleted, all backups of the share are lost; the snapshots are kept for at most 30 days and \
+         aren't copied to the vault tier"
             .to_owned()
     })
 }

@@ -37,7 +37,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         return vec![Check::unknown(
             LINK,
             NAME,
-            "no identity or no issuer to create them for",
+            "the extension's identity or the cluster's issuer isn't known",
         )];
     };
     let wishes = subjects::needed(&view.state);
@@ -53,7 +53,11 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     // `prepare` makes credentials for others than the guide's accounts only by name.
     let prepare = az(format!("prepare{}", subjects::flags(unknown.into_iter())));
     if faults.is_empty() {
-        let says = format!("one for each of {} service accounts, among {}", wishes.len(), all.len());
+        let says = format!(
+            "one for each of {} service accounts ({} in total)",
+            wishes.len(),
+            all.len()
+        );
         let check = Check::ok(LINK, NAME, says).because(format!("properties.issuer = {issuer}"));
         return vec![check];
     }
@@ -73,7 +77,7 @@ fn told(view: &View, id: &str, faults: &[Fault], prepare: &CommandLine) -> Check
     let hint = match id {
         "FIC-LIMIT" => {
             fix![
-                "decide with their owners which are no longer used: ",
+                "list the federated credentials, ask their owners which ones are still used, and delete the unused ones: ",
                 shell(match view.identity.here() {
                     Some(own) => format!(
                         "az identity federated-credential list --identity-name {} --resource-group {}",
@@ -154,7 +158,7 @@ fn fault(view: &View, wish: &Wish, issuer: &str, all: &[FederatedCredential], wi
     }
     if let Some((identity, own)) = view.culprits.credential(subject, issuer) {
         let says = format!(
-            "credential {} for {account} is on identity {identity}, which is not the extension's",
+            "credential {} for {account} belongs to identity {identity}, which isn't the extension's identity",
             own.name
         );
         return Some(Fault {
@@ -176,10 +180,10 @@ fn none(subject: &str, many: usize) -> Fault {
     Fault {
         id: if full { "FIC-LIMIT" } else { "FIC-NONE" },
         says: match full {
-            true => format!("{account} has none, and the identity already has the maximum of {many}"),
-            false => format!("{account} has none"),
+            true => format!("{account} has no credential, and the identity already has the maximum of {many}"),
+            false => format!("{account} has no credential"),
         },
-        fact: format!("none of the {many} has properties.subject = {subject}"),
+        fact: format!("none of the {many} credentials has properties.subject = {subject}"),
     }
 }
 

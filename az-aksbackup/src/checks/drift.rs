@@ -118,7 +118,7 @@ impl std::fmt::Display for Difference {
 }
 
 /// The system-assigned identity of the vault.
-const OWN_IDENTITY: &str = "the vault's own";
+const OWN_IDENTITY: &str = "the vault's system-assigned identity";
 
 impl Difference {
     /// Returns whether `protect` leaves it: Azure can't change it, or the target says nothing of it.

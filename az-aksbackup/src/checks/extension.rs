@@ -108,7 +108,7 @@ fn state(view: &View, own: &Extension) -> Check {
         });
     }
     let says = format!("extension {name} is {state}: an operation is in progress");
-    Check::warning(LINK, NAME, says, fix!["wait for it: ", az("prepare")])
+    Check::warning(LINK, NAME, says, fix!["wait for the operation: ", az("prepare")])
         .because(fact)
         .proves("EXT-HELM-BUSY")
 }
@@ -147,7 +147,7 @@ fn names(own: &Extension) -> Check {
         return Check::ok(
             LINK,
             NAME,
-            "container and account are set by the names that the chart uses",
+            "container and account are set with the names that the chart uses",
         );
     }
     let says = format!("the chart reads {}, which isn't set", missing.join(" and "));
@@ -184,8 +184,8 @@ fn storage(view: &View, own: &Extension) -> Check {
             let hint = fix![
                 "to keep the extension's settings, run: ",
                 az(format!("init --storage-account {account} --container {container}")),
-                "; to use the state file's settings: existing backups stay in the old container and can't be \
-                 restored by this extension; ",
+                "; to use the state file's settings (existing backups stay in the old container, and this extension \
+                 can't restore them), ",
                 decision(&id(view, own))
             ];
             Check::error(LINK, NAME, says, hint)
@@ -240,9 +240,9 @@ fn tenant(view: &View, own: &Extension) -> Check {
     };
     let fact = format!("configurationSettings[{TENANT}] = {value:?}");
     match value.is_empty() || value.eq_ignore_ascii_case(&wanted) {
-        true => Check::ok(LINK, NAME, "it is the subscription's"),
+        true => Check::ok(LINK, NAME, "the subscription's tenant"),
         false => {
-            let says = format!("the extension signs in to tenant {value}, but the subscription is in {wanted}");
+            let says = format!("the extension signs in to tenant {value}, but the subscription is in tenant {wanted}");
             Check::error(LINK, NAME, says, az("prepare")).proves("WI-TENANT")
         }
     }

@@ -27,7 +27,7 @@ fn both<T: PartialEq + Display>(kind: &str, included: &[T], excluded: &[T]) -> O
     };
     let list = |verb: &str| format!("instance.{verb}_{kind}");
     let failure = Failure::usage(format!("[target] both includes and excludes {first}")).because(format!(
-        "{} and {} contain it",
+        "{} and {} both contain {first}",
         list("included"),
         list("excluded")
     ));
@@ -37,7 +37,7 @@ fn both<T: PartialEq + Display>(kind: &str, included: &[T], excluded: &[T]) -> O
     };
     failure
         .hint(fix![
-            "empty one of the lists: ",
+            "clear one of the lists: ",
             az(format!("init --set {}=", list("excluded")))
         ])
         .err()

@@ -127,7 +127,7 @@ fn waiting(all: &[EndpointConnection]) -> Check {
         .map(|own| format!("{} is {}", own.name, own.status()))
         .collect();
     let hint = fix![
-        "ask the owner of the account to approve it: ",
+        "ask the owner of the storage account to approve the private endpoint: ",
         shell("az network private-endpoint-connection approve --id ID")
     ];
     let says = format!("the account's private endpoint isn't approved: {}", waiting.join("; "));

@@ -46,11 +46,11 @@ impl Critical {
     /// Returns it within a sentence.
     const fn words(self) -> &'static str {
         match self {
-            Self::Suspend => "suspended backups",
-            Self::Stop => "stopped protection",
-            Self::Delete => "the deletion of backups",
-            Self::Modify => "a change of the backup instance",
-            Self::Vault => "settings that protect less",
+            Self::Suspend => "suspending backups",
+            Self::Stop => "stopping protection",
+            Self::Delete => "deleting backups",
+            Self::Modify => "changing the backup instance",
+            Self::Vault => "reducing the vault's protection",
         }
     }
 }
@@ -168,7 +168,7 @@ impl Guard {
         };
         let source = match placeholder {
             true => format!(
-                "; RESOURCE-ID is the defaultResourceRequest of the operation, which this shows: {}",
+                "; RESOURCE-ID is the defaultResourceRequest of the operation; to show it: {}",
                 show()
             ),
             false => String::new(),
@@ -176,7 +176,8 @@ impl Guard {
         Turn {
             who: Person::ResourceGuardOwner,
             why: format!(
-                "{guard} protects vault {} against {}: its owner has to assign you a role on it; then run: {next}{source}",
+                "{guard} protects vault {} against {}: the guard's owner has to assign you a role on the guard; \
+                 then run: {next}{source}",
                 vault.with_group(),
                 critical.words()
             ),

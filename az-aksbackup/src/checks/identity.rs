@@ -105,7 +105,10 @@ fn carried(view: &View) -> Check {
     };
     let (carried, client_id) = (&table.client_id, &own.properties.client_id);
     let fact = format!("properties.clientId = {client_id}");
-    let since = table.written.as_ref().map(|own| minute(own.observed_at));
+    let since = table
+        .written
+        .as_ref()
+        .map(|own| format!("at {}", minute(own.observed_at)));
     match carried == client_id {
         // A record proves nothing of the service accounts as they are now.
         true => {
@@ -114,7 +117,7 @@ fn carried(view: &View) -> Check {
                 "client ID {carried} was reported by the cluster side {since}; not checked in this \
                 run"
             );
-            Check::unknown(LINK, NAME, says).hinted(fix!["to check it, run: ", kubectl("verify")])
+            Check::unknown(LINK, NAME, says).hinted(fix!["to check the client ID, run: ", kubectl("verify")])
         }
         false => {
             let says =

@@ -49,9 +49,14 @@ pub(crate) fn elsewhere(view: &View, other: &Instance) -> Check {
         Some(target) => protection::elsewhere(target, other).hints.remove(0),
         None => az("init --vault NAME").into(),
     };
-    Check::error(LINK, NAME, format!("{says}; a cluster can be in one vault only"), hint)
-        .because(format!("id = {}", other.id))
-        .proves("VLT-BI-EXISTS")
+    Check::error(
+        LINK,
+        NAME,
+        format!("{says}; only one vault can protect a cluster"),
+        hint,
+    )
+    .because(format!("id = {}", other.id))
+    .proves("VLT-BI-EXISTS")
 }
 
 fn absent(view: &View) -> Check {
@@ -80,7 +85,7 @@ pub(crate) fn protection(own: &Instance) -> Check {
             LINK,
             NAME,
             format!("backup instance {name} is {state}"),
-            fix!["wait for it: ", az("protect")],
+            fix!["wait for the operation: ", az("protect")],
         ),
         Protection::Unknown => {
             let says = format!(
@@ -91,7 +96,7 @@ pub(crate) fn protection(own: &Instance) -> Check {
                 LINK,
                 NAME,
                 says,
-                fix!["to see its state in Azure: ", protection::shown(own)],
+                fix!["to see the backup instance's state in Azure: ", protection::shown(own)],
             )
         }
         Protection::Paused => {
@@ -111,7 +116,7 @@ pub(crate) fn protection(own: &Instance) -> Check {
                 fix![
                     "to see the cause: ",
                     az("doctor"),
-                    "; when the cause is fixed: ",
+                    "; fix the cause, then run: ",
                     az("protect")
                 ],
             )
@@ -149,7 +154,7 @@ fn as_wanted(view: &View, own: &Instance) -> Vec<Check> {
             Check::ok(
                 LINK,
                 NAME,
-                "policy, namespaces, volumes and cluster-scoped resources match the target",
+                "policy, namespaces, volumes, and cluster-scoped resources match the target",
             ),
             missing,
         ),
@@ -185,8 +190,8 @@ fn young(view: &View, own: &Instance) -> Vec<Check> {
         return Vec::new();
     }
     let says = format!(
-        "every role is assigned, the last {minutes} minutes ago: it can take up to an hour to take \
-        effect"
+        "all roles are assigned, the last one {minutes} minutes ago; an assignment can take up to an hour to take \
+         effect"
     );
     let hint = fix!["wait, then ", az("protect")];
     vec![

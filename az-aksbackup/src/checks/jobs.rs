@@ -86,7 +86,7 @@ fn last(view: &View) -> Check {
     let doctor = fix![
         "to see the cause: ",
         az("doctor"),
-        "; when the cause is fixed: ",
+        "; fix the cause, then run: ",
         az("backup")
     ];
     match judged(job, view.now) {
@@ -94,7 +94,9 @@ fn last(view: &View) -> Check {
         Last::Incomplete => incomplete(job, &when, doctor),
         Last::Overdue(age) => {
             let age = human(age);
-            let says = format!("the last backup finished {age} ago, longer than the longest schedule of Azure Backup");
+            let says = format!(
+                "the last backup finished {age} ago: its age exceeds the longest backup interval of Azure Backup"
+            );
             let hint = fix!["to list the jobs: ", az("jobs"), "; to start a backup: ", az("backup")];
             Check::warning(LINK, NAME, says, hint)
         }
@@ -110,7 +112,7 @@ fn failed(job: &Job, when: &str, doctor: Fix, facts: String) -> Check {
         .map(|error| format!("{}: {}", error.code, error.message))
         .collect();
     let says = format!(
-        "the last backup ({when}) is {}. {}",
+        "the last backup ({when}) is in state {}. {}",
         job.properties.status,
         said.join("; ")
     );
@@ -132,7 +134,7 @@ fn incomplete(job: &Job, when: &str, doctor: Fix) -> Check {
             let status = &job.properties.status;
             let name = job.name();
             (
-                format!("the last backup ({when}) is {status}: some resources are missing"),
+                format!("the last backup ({when}) is in state {status}: some resources are missing"),
                 fix!["to see the warnings: ", az(format!("jobs {name}"))],
             )
         }
@@ -154,7 +156,8 @@ fn missed(view: &View) -> Option<Check> {
     let late = age > interval * 3600 * 3 / 2 + 2 * 3600 && age <= LONGEST;
     late.then(|| {
         let at = started.strftime("%Y-%m-%d %H:%M");
-        let says = format!("no backup has started since {at}, although the policy has one every {interval} hours");
+        let says =
+            format!("no backup has started since {at}, although the policy schedules one every {interval} hours");
         let hint = fix!["to list the jobs: ", az("jobs"), "; to see the cause: ", az("doctor")];
         Check::warning(LINK, NAME, says, hint).because(format!("policy schedule = {}", policy.schedule))
     })
@@ -186,13 +189,13 @@ fn stopped(view: &View) -> Option<Check> {
         count => format!(" and {} more", count - SHOWN),
     };
     let says = format!(
-        "the cluster was stopped at {} of the {} scheduled backups of the last 7 days (UTC): {}{more}",
+        "the cluster was stopped at the time of {} of the {} scheduled backups of the last 7 days (UTC): {}{more}",
         failed.len(),
         recent.len(),
         times.collect::<Vec<_>>().join(", ")
     );
     let hint = fix![
-        "start the cluster before its backups, or move them: ",
+        "start the cluster before its scheduled backups, or change the backup time: ",
         az("init --set policy.time=HH:MM"),
         ", then: ",
         az("prepare"),
@@ -301,7 +304,7 @@ mod tests {
         let says = told_of("2026-01-01T06:00:00Z").unwrap();
         assert_eq!(
             says,
-            "no backup has started since 2026-01-01 06:00, although the policy has one every 24 hours"
+            "no backup has started since 2026-01-01 06:00, although the policy schedules one every 24 hours"
         );
         assert_eq!(told("2026-01-01T06:00:00Z", "ProtectionStopped"), None);
         assert_eq!(told_of("2025-12-01T06:00:00Z"), None, "the last backup is overdue");

@@ -10,7 +10,7 @@ use crate::arm::groups::Lock;
 /// `az lock show` prints often say why it was set.
 pub(crate) fn whose_lock(lock: &Lock) -> Fix {
     fix![
-        "ask the owner of the lock, which was set on purpose, whether it can be removed: ",
+        "ask the lock's owner why it was set and whether it can be removed: ",
         show_lock(lock)
     ]
 }

@@ -217,7 +217,10 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
     if !types.iter().any(|kind| kind.eq_ignore_ascii_case(DATASOURCE_TYPE)) {
         return unusable(
             name,
-            &format!("it is for {}; expected {DATASOURCE_TYPE}", types.join(", ")),
+            &format!(
+                "its data source type is {}; expected {DATASOURCE_TYPE}",
+                types.join(", ")
+            ),
         );
     }
     let rules: Vec<&Value> = policy

@@ -64,7 +64,11 @@ fn beside(file: &str) -> Outcome<()> {
     if Path::new(file).components().all(inside) {
         return Ok(());
     }
-    refused(file, "it isn't in the directory of the state file or below it").err()
+    refused(
+        file,
+        "the file isn't in the directory of the state file or a subdirectory",
+    )
+    .err()
 }
 
 /// What the digest of a handoff and a remembered confirmation stand for includes the policy: once a vault has it, Azure doesn't let it
@@ -72,11 +76,11 @@ fn beside(file: &str) -> Outcome<()> {
 fn changed(file: &str, path: &Path) -> Failure {
     Failure::new(
         Exit::StateUnreadable,
-        format!("policy file {file} isn't the one that `init` confirmed"),
+        format!("policy file {file} differs from the file that `init` confirmed"),
     )
     .at_key(
         "target.policy.file_digest",
-        "its SHA-256 differs from the confirmed one",
+        "the file's SHA-256 digest differs from the confirmed digest",
     )
     .hint(fix![
         "review the changes, then confirm the file: ",
@@ -85,7 +89,7 @@ fn changed(file: &str, path: &Path) -> Failure {
 }
 
 fn refused(file: &str, why: &str) -> Failure {
-    let what = format!("cannot use policy file {file}, which the state file names");
+    let what = format!("cannot use policy file {file}, which the state file specifies");
     Failure::new(Exit::StateUnreadable, what)
         .at_key("target.policy.file", why)
         .hint(fix![
@@ -170,7 +174,7 @@ pub(crate) fn parse(text: &str, name: &str) -> Outcome<Asked> {
         .into_iter()
         .fold(failure, Failure::because)
         .hint(fix![
-            "correct the file, then have it checked again: ",
+            "correct the file, then check it again: ",
             az("init --policy-file").with(quoted(name))
         ])
         .err()

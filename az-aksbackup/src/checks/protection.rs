@@ -92,7 +92,7 @@ pub(crate) fn in_vault(instance: &Instance) -> String {
 /// An instance that failed.
 pub(crate) fn broken(instance: &Instance) -> Failure {
     let failure = Failure::failed(format!("{} is in state {}", in_vault(instance), instance.protection()));
-    UserError::explain(&instance.errors(), failure).hint(fix!["when the cause is fixed: ", az("protect")])
+    UserError::explain(&instance.errors(), failure).hint(fix!["fix the cause, then run: ", az("protect")])
 }
 
 /// The flags with which az finds an instance.
@@ -126,7 +126,7 @@ pub(crate) fn unknown(instance: &Instance) -> Failure {
             "this version of aksbackup doesn't recognize state {state}, so it is unknown whether the cluster is \
              protected"
         ))
-        .hint(fix!["to see its state in Azure: ", shown(instance)])
+        .hint(fix!["to see the backup instance's state in Azure: ", shown(instance)])
 }
 
 /// An instance that was suspended, stopped, or deleted on purpose.
@@ -138,7 +138,7 @@ pub(crate) fn paused(instance: &Instance) -> Failure {
     };
     Failure::failed(format!("{} is in state {}", in_vault(instance), instance.protection()))
         .because(because)
-        .hint(fix!["to protect it again: ", az(command)])
+        .hint(fix!["to protect the cluster again: ", az(command)])
 }
 
 /// A cluster that another vault protects.
@@ -153,7 +153,7 @@ pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
         target.cluster.with_group()
     ))
     .because(format!(
-        "backup instance {} in vault {name} (resource group {group}) is {}; a cluster can be in one vault only",
+        "backup instance {} in vault {name} (resource group {group}) is {}; only one vault can protect a cluster",
         instance.id.name(),
         instance.protection()
     ))
@@ -162,8 +162,8 @@ pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
         az(format!("init --vault {name} --vault-resource-group {group}"))
     ])
     .hint(
-        "whether to stop using that vault is its owner's decision: its recovery points are deleted together with its backup \
-        instance",
+        "ask the owner of that vault before you stop using it: its recovery points are deleted together with its \
+         backup instance",
     )
 }
 
@@ -216,7 +216,10 @@ pub(crate) mod tests {
             ("BackupsSuspended", "az aksbackup resume"),
             ("SoftDeleted", "az aksbackup undelete"),
         ] {
-            assert_eq!(hint(state).to_string(), format!("to protect it again: {command}"));
+            assert_eq!(
+                hint(state).to_string(),
+                format!("to protect the cluster again: {command}")
+            );
         }
         for failure in [
             broken(&instance("NotProtected", |_| ())),

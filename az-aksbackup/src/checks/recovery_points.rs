@@ -35,10 +35,10 @@ pub(crate) fn obstacle(point: &RecoveryPoint, now: Timestamp) -> Option<String> 
     let Some(store) = point.operational() else {
         let tiers: Vec<&str> = point.stores().iter().filter_map(|own| own.tier.as_deref()).collect();
         return Some(match tiers.is_empty() {
-            true => "Azure doesn't say in which tier it is".to_owned(),
+            true => "Azure doesn't report its tier".to_owned(),
             false => format!(
-                "it is in {} only; a restore from the vault tier isn't supported by this version of aksbackup, since it needs a \
-                 staging resource group and storage account",
+                "it is in {} only; this version of aksbackup doesn't support restores from the vault tier, which \
+                 require a staging resource group and storage account",
                 tiers.join(" and ")
             ),
         });
@@ -51,7 +51,7 @@ pub(crate) fn obstacle(point: &RecoveryPoint, now: Timestamp) -> Option<String> 
         return Some("Azure reports that its data is not available (visible: false)".to_owned());
     }
     let partial = point.state().is_some_and(|state| state.eq_ignore_ascii_case("Partial"));
-    partial.then(|| "it is Partial: the backup is incomplete".to_owned())
+    partial.then(|| "its state is Partial: the backup is incomplete".to_owned())
 }
 
 /// The failure of a point that doesn't exist, such as `recovery point ID`, with what does.
@@ -63,7 +63,7 @@ pub(crate) fn absent(points: &[RecoveryPoint], wanted: &str, instance: &str) -> 
     };
     Failure::missing(format!("backup instance {instance} has no {wanted}"))
         .because(format!(
-            "the oldest is from {}, the newest from {}",
+            "the oldest recovery point is from {}, and the newest is from {}",
             shown(oldest.time()),
             shown(newest.time())
         ))

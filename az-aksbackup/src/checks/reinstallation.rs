@@ -17,8 +17,8 @@ pub(crate) fn decision(extension: &ResourceId) -> Fix {
     let cluster = cluster_of(extension).rsplit('/').next().unwrap_or_default();
     fix![
         "decide with the platform team whether to reinstall the extension. Recovery points in the vault and data in \
-         the storage account stay; Velero's objects in the cluster are deleted; scheduled backups fail until \
-         prepare, grant and configure have run for the new identity. Check its state first: ",
+         the storage account are kept; Velero's objects in the cluster are deleted; scheduled backups fail until \
+         prepare, grant, and configure have run for the new identity. Check the extension's state first: ",
         shell(format!(
             "az k8s-extension show --name {} --cluster-name {cluster} --cluster-type managedClusters --resource-group {} \
              --subscription {}",
@@ -32,10 +32,7 @@ pub(crate) fn decision(extension: &ResourceId) -> Fix {
 /// Returns what to do about an extension whose identity was deleted. Azure creates the identity with the extension, and an
 /// update of the extension doesn't bring it back.
 pub(crate) fn without_identity(extension: &ResourceId) -> Fix {
-    fix![
-        "the identity can be replaced only by reinstalling the extension; ",
-        decision(extension)
-    ]
+    fix![decision(extension), "; the identity can't be replaced in any other way"]
 }
 
 /// Returns the failure of a step that needs the identity of an extension that has none.

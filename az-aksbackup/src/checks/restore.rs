@@ -143,12 +143,14 @@ impl Criteria {
         }
         if self.data && !self.cluster_scope {
             all.push(
-                "without cluster-scoped resources Velero restores no persistent volumes and no volume snapshot contents".to_owned(),
+                "without cluster-scoped resources, Velero restores no persistent volumes and no volume snapshot \
+                 contents"
+                    .to_owned(),
             );
         }
         all.extend(gaps(instance, self));
         all.push(format!(
-            "the job continues if this command is interrupted: {}",
+            "the job continues if this command is interrupted; to check its progress: {}",
             az("jobs")
         ));
         all
@@ -197,7 +199,9 @@ fn gaps(instance: &Instance, criteria: &Criteria) -> Vec<String> {
     }
     let secrets = |kind: &&str| ["v1/secret", "secret", "secrets"].contains(&kind.to_ascii_lowercase().as_str());
     if list("excludedResourceTypes").iter().any(secrets) {
-        gaps.push("the backup instance doesn't back up Secrets, without which workloads might not start".to_owned());
+        gaps.push(
+            "the backup instance doesn't back up Secrets, and workloads that need them might not start".to_owned(),
+        );
     }
     let (included, excluded) = (list("includedNamespaces"), list("excludedNamespaces"));
     let is_left_out =
@@ -208,7 +212,7 @@ fn gaps(instance: &Instance, criteria: &Criteria) -> Vec<String> {
         .filter(|(source, _)| is_left_out(source.as_str()));
     gaps.extend(left_out.map(|(source, _)| {
         format!(
-            "the backup instance doesn't back up namespace {source} now, so the recovery point might not contain it"
+            "the backup instance currently doesn't back up namespace {source}, so the recovery point might not contain it"
         )
     }));
     gaps
@@ -244,7 +248,7 @@ fn proposed(source: &NamespaceName) -> String {
 pub(crate) fn mapping(words: &[String], in_place: bool) -> Outcome<Vec<(NamespaceName, NamespaceName)>> {
     if words.is_empty() && !in_place {
         return Failure::usage("no namespace specified")
-            .hint("name each with the namespace that it becomes: --namespace shop=shop-restored")
+            .hint("specify each namespace and the namespace to restore it to: --namespace shop=shop-restored")
             .err();
     }
     let mut pairs: Vec<(NamespaceName, NamespaceName)> = Vec::new();
@@ -253,23 +257,25 @@ pub(crate) fn mapping(words: &[String], in_place: bool) -> Outcome<Vec<(Namespac
         refuse_system(&source, "from")?;
         refuse_system(&target, "to")?;
         if pairs.iter().any(|(own, _)| *own == source) {
-            return Failure::usage(format!("--namespace names {source} twice")).err();
+            return Failure::usage(format!("--namespace specifies {source} twice")).err();
         }
         if let Some((other, _)) = pairs.iter().find(|(_, own)| *own == target) {
-            return Failure::usage(format!("namespaces {other} and {source} would both become {target}"))
-                .because("their resources would be mixed, and resources with the same name would be restored only once")
-                .hint(format!(
-                    "specify a different target for each: --namespace {}",
-                    proposed(&source)
-                ))
-                .err();
+            return Failure::usage(format!(
+                "namespaces {other} and {source} would both be restored to {target}"
+            ))
+            .because("their resources would be mixed, and resources with the same name would be restored only once")
+            .hint(format!(
+                "specify a different namespace for each: --namespace {}",
+                proposed(&source)
+            ))
+            .err();
         }
         pairs.push((source, target));
     }
     let is_source = |target: &NamespaceName| pairs.iter().any(|(source, _)| source == target);
     match pairs.iter().find(|(_, target)| !in_place && is_source(target)) {
         Some((source, target)) => Failure::usage(format!(
-            "namespace {source} would be restored into {target}, which is also restored"
+            "namespace {source} would be restored into {target}, which is itself restored"
         ))
         .hint(format!(
             "choose a namespace that doesn't exist: --namespace {}",
@@ -287,7 +293,7 @@ fn pair(word: &str, in_place: bool) -> Outcome<(NamespaceName, NamespaceName)> {
     };
     let unmapped = |source: &NamespaceName| {
         Failure::usage(format!(
-            "--namespace {word} doesn't say which namespace {source} becomes"
+            "--namespace {word} doesn't specify the namespace to restore {source} to"
         ))
         .because("a restore into the same namespace skips existing persistent volume claims: their data isn't restored")
         .hint(format!(
@@ -298,9 +304,11 @@ fn pair(word: &str, in_place: bool) -> Outcome<(NamespaceName, NamespaceName)> {
         .err()
     };
     match (word.split_once('='), in_place) {
-        (Some((source, _)), true) => Failure::usage(format!("--in-place and --namespace {word} exclude each other"))
-            .hint(format!("specify only the namespace: --namespace {source}"))
-            .err(),
+        (Some((source, _)), true) => {
+            Failure::usage(format!("--in-place and --namespace {word} can't be used together"))
+                .hint(format!("specify only the namespace: --namespace {source}"))
+                .err()
+        }
         (None, true) => name(word).map(|own| (own.clone(), own)),
         (None, false) => unmapped(&name(word)?),
         (Some((source, target)), false) => {
@@ -319,7 +327,7 @@ fn refuse_system(own: &NamespaceName, way: &str) -> Outcome<()> {
         true => Failure::usage(format!(
             "namespace {own} is a system namespace: nothing can be restored {way} it"
         ))
-        .because("Azure Backup leaves system namespaces out, and a restore into one could break the cluster")
+        .because("Azure Backup excludes system namespaces, and a restore into one could break the cluster")
         .hint("choose a namespace of your workloads")
         .err(),
         false => Ok(()),
@@ -351,7 +359,7 @@ pub(crate) fn must_be_free(restores: &[Job], now: Timestamp) -> Outcome<()> {
             "another restore is running: job {name}, {}",
             job.properties.status
         ))
-        .because("it was started by another command, or by this command with other options")
+        .because("the restore was started by another command, or by this command with other options")
         .hint(fix!["to check its progress: ", az("jobs").with(name)])
         .err();
     }

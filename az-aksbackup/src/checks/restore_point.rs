@@ -64,7 +64,7 @@ pub(crate) fn chosen<'a>(
     });
     Err(Box::new(match other {
         Some(other) => failure.hint(format!(
-            "choose the newest one that can be restored, from {}: --point {}",
+            "choose the newest recovery point that can be restored ({}): --point {}",
             shown(other.time()),
             other.id()
         )),

@@ -179,7 +179,7 @@ fn is_role(own: &Assignment, need: &Need) -> bool {
 fn conditional(need: &Need, all: &[Assignment]) -> String {
     let mut own = all.iter().filter(|own| is_role(own, need) && own.reaches(&need.reach));
     match own.any(|own| own.is_for(&need.principal) && own.is_conditional()) {
-        true => ": an assignment has a condition, which might exclude it".to_owned(),
+        true => ": the condition of an assignment might exclude this access".to_owned(),
         false => String::new(),
     }
 }
@@ -215,7 +215,7 @@ fn blobs(view: &View, need: &Need, all: &[Assignment]) -> (&'static str, String)
     {
         return (
             "RBAC-WRONG-PRINCIPAL",
-            format!(", but principal {} has it", own.properties.principal_id),
+            format!(", but principal {} has that role", own.properties.principal_id),
         );
     }
     let control = everywhere().find_map(|own| {

@@ -34,7 +34,7 @@ pub(crate) fn sole<'a>(cluster: &ResourceId, extensions: &'a [Extension]) -> Out
             "credentials are created for service accounts in namespace {NAMESPACE}: anyone who can create pods \
              there could use them"
         ))
-        .hint(fix!["check who installed it: ", listing(cluster)])
+        .hint(fix!["check who installed the extension: ", listing(cluster)])
         .err(),
         all => all
             .iter()
@@ -49,7 +49,7 @@ pub(crate) fn sole<'a>(cluster: &ResourceId, extensions: &'a [Extension]) -> Out
                 Failure::because,
             )
             .hint(fix![
-                "check who installed which, and keep the one that stores backups in your container: ",
+                "check who installed each extension, and keep the one that stores backups in your container: ",
                 listing(cluster)
             ])
             .err(),
@@ -84,7 +84,7 @@ fn two_cures(failure: Failure, target: &Target, extension: &Extension) -> Box<Fa
     ];
     let id = extensions::extension_id(&target.cluster, &extension.name);
     Box::new(failure.hint(adopt).hint(fix![
-        "to use the target's storage, to which existing backups aren't moved: ",
+        "to use the target's storage (existing backups aren't moved to it): ",
         decision(&id),
         "; then run: ",
         az("prepare")

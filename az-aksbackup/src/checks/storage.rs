@@ -103,9 +103,10 @@ fn kind(account: &Account) -> Check {
     let sku = account.sku.as_ref().map(|sku| sku.name.as_str()).unwrap_or_default();
     let fact = format!("kind = {kind}, sku.name = {sku}");
     match kind.eq_ignore_ascii_case("StorageV2") && !sku.to_ascii_lowercase().starts_with("premium") {
-        true => Check::ok(LINK, NAME, format!("{kind} with {sku}")),
+        true => Check::ok(LINK, NAME, format!("{kind} with SKU {sku}")),
         false => {
-            let says = format!("it is {kind} with {sku}; Azure Backup requires StorageV2 with a standard SKU");
+            let says =
+                format!("the account is {kind} with SKU {sku}; Azure Backup requires StorageV2 with a standard SKU");
             Check::error(LINK, NAME, says, account::another()).proves("STO-WRONG-KIND")
         }
     }
@@ -119,7 +120,10 @@ fn region_of(view: &View, account: &Account) -> Check {
         None => Check::unknown(
             LINK,
             NAME,
-            format!("it is in {}; the cluster's region is unknown", account.location),
+            format!(
+                "the account is in {}; the cluster's region is unknown",
+                account.location
+            ),
         ),
         Some(own) if region::is(&account.location, &own) => Check::ok(LINK, NAME, "same as the cluster"),
         Some(own) => {
@@ -162,7 +166,7 @@ fn container(view: &View) -> Check {
     match &view.container {
         Seen::Here(own) if own.properties.deleted == Some(true) => {
             let hint = fix![
-                "restore it in the Azure portal, or choose another: ",
+                "restore the container in the Azure portal, or choose another: ",
                 az("init --container NAME")
             ];
             Check::error(LINK, NAME, format!("container {name} was deleted"), hint)

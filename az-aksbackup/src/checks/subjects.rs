@@ -86,9 +86,8 @@ fn recorded(state: &State) -> Outcome<Vec<String>> {
         Failure::failed("the state file requests the extension's identity for pods in another namespace")
             .at_key(key, why)
             .hint(fix![
-                "ask where the file comes from; ",
-                kubectl("configure"),
-                " saves the service accounts again"
+                "ask where the file comes from, or save the service accounts again: ",
+                kubectl("configure")
             ])
             .err()
     };
@@ -100,7 +99,7 @@ fn recorded(state: &State) -> Outcome<Vec<String>> {
         return refused("cluster.workloads.namespace", why);
     }
     if table.service_accounts.iter().any(|own| own.as_str() == DEFAULT) {
-        let why = format!("every pod of namespace {NAMESPACE} can run as service account {DEFAULT}");
+        let why = format!("every pod in namespace {NAMESPACE} can run as service account {DEFAULT}");
         return refused("cluster.workloads.service_accounts", why);
     }
     let mut accounts: Vec<String> = table.service_accounts.iter().map(ToString::to_string).collect();
@@ -121,13 +120,13 @@ fn service_account(subject: &str) -> Outcome<String> {
             "no federated credential is created for service account {DEFAULT}"
         ))
         .because(format!(
-            "every pod in namespace {NAMESPACE} without another service account runs as it"
+            "every pod in namespace {NAMESPACE} that doesn't specify another service account runs as {DEFAULT}"
         ))
         .hint("create a separate service account for the workload")
         .err(),
         Some(name) => Ok(name.to_string()),
         None => Failure::usage(format!("{subject:?} isn't a service account of the extension"))
-            .because(format!("its namespace is {NAMESPACE}"))
+            .because(format!("the extension's namespace is {NAMESPACE}"))
             .hint(format!("use --subject system:serviceaccount:{NAMESPACE}:NAME"))
             .err(),
     }

@@ -30,7 +30,7 @@ pub(crate) fn state(view: &View) -> Check {
         return stateless(NAME, &format!("subscription {id}"), "state");
     };
     let fact = format!("state = {state}");
-    let hint = "ask its owner or billing owner to enable it in the Azure portal";
+    let hint = "ask the subscription's owner or billing owner to enable it in the Azure portal";
     match state {
         "Enabled" => Check::ok(LINK, NAME, format!("{} is {state}", own.display_name)),
         "Warned" | "PastDue" => Check::warning(
@@ -52,7 +52,7 @@ pub(crate) fn state(view: &View) -> Check {
 
 /// The check of an object whose body lacks the member that is judged.
 fn stateless(check: &str, what: &str, member: &str) -> Check {
-    let says = format!("cannot read {what}: unexpected response from Azure: it has no {member}");
+    let says = format!("cannot read {what}: unexpected response from Azure: the response has no {member}");
     Check::error(
         LINK,
         check,

@@ -20,8 +20,11 @@ pub(crate) fn of_vault(id: &SubscriptionId, own: &Subscription, target: &Target)
     let state = own.state.as_deref().unwrap_or("Enabled");
     if ["Disabled", "Deleted"].contains(&state) {
         return Failure::failed(format!("subscription {id} of the vault is {state}"))
-            .because("Azure doesn't accept changes in it")
-            .hint(fix!["use another one: ", az("init --vault-subscription SUBSCRIPTION")])
+            .because("Azure doesn't accept changes in this subscription")
+            .hint(fix![
+                "use another subscription: ",
+                az("init --vault-subscription SUBSCRIPTION")
+            ])
             .err();
     }
     Ok(())
@@ -37,7 +40,7 @@ pub(crate) fn in_tenant(id: &str, failure: Box<Failure>) -> Box<Failure> {
 
 fn of_tenant(id: &str) -> Failure {
     Failure::usage(format!("subscription {id} of the vault is in another tenant"))
-        .because("a vault can only protect clusters of its own tenant")
+        .because("a vault can only protect clusters in its own tenant")
         .hint(fix![
             "use a subscription of the cluster's tenant: ",
             az("init --vault-subscription SUBSCRIPTION")
@@ -72,7 +75,7 @@ mod tests {
         assert_eq!(refused(target.tenant.as_str(), "Enabled"), None);
         assert_eq!(refused(&target.tenant.as_str().to_uppercase(), "Warned"), None);
         let other = refused("72d0c9b4-1f55-4a0e-9d3b-8f0e5b6c7a11", "Enabled").unwrap();
-        assert!(other.contains("clusters of its own tenant"), "{other}");
+        assert!(other.contains("clusters in its own tenant"), "{other}");
         assert!(
             refused(target.tenant.as_str(), "Disabled")
                 .unwrap()

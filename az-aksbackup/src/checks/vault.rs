@@ -115,7 +115,7 @@ fn region_of(view: &View, vault: &Vault) -> Check {
         None => Check::unknown(
             LINK,
             NAME,
-            format!("it is {}; the cluster's region is unknown", vault.location),
+            format!("the vault is in {}; the cluster's region is unknown", vault.location),
         ),
         Some(own) if region::is(&vault.location, &own) => Check::ok(LINK, NAME, "same as the cluster"),
         Some(own) => {
@@ -156,7 +156,7 @@ fn identity(view: &View, name: &str, vault: &Vault) -> Check {
             LINK,
             NAME,
             says,
-            "assign another identity to the vault in the Azure portal, and its roles",
+            "assign another identity to the vault in the Azure portal, and assign the roles to that identity",
         )
         .because(format!("identity.userAssignedIdentities[{id}].principalId isn't set"))
         .proves("VLT-UAMI-GONE")
@@ -175,7 +175,7 @@ fn identity(view: &View, name: &str, vault: &Vault) -> Check {
                     LINK,
                     NAME,
                     says,
-                    fix![az("prepare"), ", then grant, because its principal is new"],
+                    fix![az("prepare"), ", then grant, because the identity's principal is new"],
                 )
             }
         };
@@ -194,7 +194,7 @@ fn identity(view: &View, name: &str, vault: &Vault) -> Check {
                 LINK,
                 NAME,
                 says,
-                fix![az("prepare"), ", then grant, because its principal is new"],
+                fix![az("prepare"), ", then grant, because the identity's principal is new"],
             )
             .because("identity.principalId isn't set")
             .proves("VLT-NO-IDENTITY")

@@ -79,7 +79,10 @@ pub(crate) fn kept(target: &VaultTarget, own: &Vault, ours: bool) -> Vec<String>
     let all = every(target, own).into_iter().filter(|own| !ours && own.is_more());
     let words = |own: Difference| {
         let (what, live, wanted) = (own.what, own.live, own.wanted);
-        format!("{what} stays {live}: more than the target's {wanted}, in a vault that aksbackup didn't create")
+        format!(
+            "{what} stays {live} (the target has {wanted}): aksbackup doesn't reduce the protection of a \
+             vault that it didn't create"
+        )
     };
     all.map(words).collect()
 }

@@ -33,7 +33,7 @@ pub(crate) fn usable(vault: &Vault, target: &Target) -> Outcome<()> {
     if vault.properties.provisioning_state.as_deref() == Some("Failed") {
         return Failure::failed(format!("Backup vault {name} is in state Failed"))
             .hint(fix![
-                "check it in the Azure portal, or choose another: ",
+                "check the vault in the Azure portal, or choose another: ",
                 az("init --vault NAME")
             ])
             .err();

@@ -97,7 +97,7 @@ pub(crate) struct RestoreArgs {
 /// A resource of the cluster in its namespace.
 fn reference(text: &str) -> Result<HookName, String> {
     text.parse()
-        .map_err(|_| "write NAMESPACE/NAME, both in lowercase letters, digits and '-'".to_owned())
+        .map_err(|_| "write NAMESPACE/NAME, both in lowercase letters, digits, and '-'".to_owned())
 }
 
 /// A number of recovery points: none at all would look as if there were none.
@@ -109,7 +109,7 @@ fn count(text: &str) -> Result<usize, String> {
 /// A point in time, with its time zone.
 fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| {
-        "write date, time and time zone, such as 2026-11-29T06:00:00Z (Z is UTC) or 2026-11-29T07:00:00+01:00"
+        "write the date, time, and time zone, such as 2026-11-29T06:00:00Z (Z is UTC) or 2026-11-29T07:00:00+01:00"
             .to_owned()
     })
 }

@@ -27,7 +27,7 @@ impl FromStr for ShardArg {
         let count: usize = count.parse().map_err(|_| wrong())?;
         match index {
             _ if count == 0 => Err(wrong()),
-            Some(index) if index >= count => Err(format!("the shards of {count} are 0 to {}", count - 1)),
+            Some(index) if index >= count => Err(format!("with {count} shards, the index is from 0 to {}", count - 1)),
             index => Ok(Self { index, count }),
         }
     }
@@ -47,11 +47,11 @@ impl ShardArg {
         let told = || variable.and_then(|text| text.parse().ok());
         match index.or_else(told) {
             Some(index) if index < count => Ok(Shard { index, count }),
-            Some(index) => Failure::usage(format!("there is no shard {index} of {count}"))
-                .because(format!("{INDEX} is from 0 to {}", count - 1))
-                .hint("set the completions of the Job to the number of --shard")
+            Some(index) => Failure::usage(format!("shard {index} of {count} doesn't exist"))
+                .because(format!("{INDEX} must be from 0 to {}", count - 1))
+                .hint("set the completions of the Job to the count in --shard")
                 .err(),
-            None => Failure::usage(format!("--shard {count} doesn't say which one of them"))
+            None => Failure::usage(format!("--shard {count} doesn't specify which shard to process"))
                 .because(format!(
                     "environment variable {INDEX}, which an Indexed Job sets, is missing"
                 ))

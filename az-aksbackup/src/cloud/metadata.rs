@@ -82,7 +82,7 @@ impl Cloud {
             None => match wanted.and_then(|name| Self::known(name.as_str())) {
                 Some(cloud) => Ok(cloud),
                 None => Failure::usage(format!("{METADATA_VARIABLE} doesn't describe the cloud in --cloud"))
-                    .because(format!("it has {}", names(&metadata)))
+                    .because(format!("the metadata describes {}", names(&metadata)))
                     .err(),
             },
         }
@@ -102,7 +102,7 @@ impl Cloud {
         let login = host(&metadata.authentication.login_endpoint);
         let (Some(name), Some(arm), Some(login)) = (name, arm, login) else {
             return undescribed(url)
-                .because("it lacks a name, or an https URL of its Resource Manager or sign-in endpoint")
+                .because("the metadata lacks a name, or an https URL of its Resource Manager or sign-in endpoint")
                 .err();
         };
         let audience = metadata
@@ -128,10 +128,10 @@ impl Cloud {
 async fn fetch(transport: &Transport, trace: Trace, deadline: Deadline, url: &str) -> Outcome<Document> {
     let address = match Url::parse(url) {
         Ok(address) if address.scheme() == "https" => address,
-        Ok(_) => return undescribed(url).because("it isn't an https URL").err(),
+        Ok(_) => return undescribed(url).because("the value isn't an https URL").err(),
         Err(error) => {
             return undescribed(url)
-                .because(format!("it isn't an https URL: {error}"))
+                .because(format!("the value isn't an https URL: {error}"))
                 .err();
         }
     };

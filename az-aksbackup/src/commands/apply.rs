@@ -21,8 +21,8 @@ pub(crate) async fn run(cli: &Cli, args: &ApplyArgs) -> Outcome<Exit> {
             "--irreversible is {named}, but {} isn't a plan of prepare",
             args.file.display()
         ))
-        .because("only prepare makes permanent changes of a Backup vault; no changes were made")
-        .hint("leave --irreversible out")
+        .because("only prepare makes permanent changes to a Backup vault; no changes were made")
+        .hint("omit --irreversible")
         .err();
     }
     let (command, trust, steps) = match plan["command"].as_str() {
@@ -50,9 +50,9 @@ pub(crate) async fn run(cli: &Cli, args: &ApplyArgs) -> Outcome<Exit> {
         _ => {
             return Failure::new(
                 Exit::StateUnreadable,
-                format!("{} isn't a plan of prepare, grant or protect", args.file.display()),
+                format!("{} isn't a plan of prepare, grant, or protect", args.file.display()),
             )
-            .hint("save one with --dry-run --plan-out FILE")
+            .hint("save a plan with --dry-run --plan-out FILE")
             .err();
         }
     };

@@ -125,7 +125,7 @@ async fn mend(cli: &Cli, args: &DoctorFlags, remedy: Remedy) -> Outcome<Exit> {
         Remedy::Configure | Remedy::Backup => {
             cli.common
                 .console()
-                .say(format!("run it yourself: {}", remedy.command()));
+                .say(format!("run this command yourself: {}", remedy.command()));
             Ok(Exit::Pending)
         }
     }

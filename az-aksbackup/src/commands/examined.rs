@@ -79,7 +79,7 @@ impl Subject {
 
 /// What else can be done where there is no state file.
 pub(crate) const OR_NAME_IT: &str =
-    "or name the cluster: --resource-group GROUP --cluster-name NAME, or --cluster-id ID";
+    "specify the cluster instead: --resource-group GROUP --cluster-name NAME, or --cluster-id ID";
 
 /// Returns the cluster that the flags name, `recorded` where they mean that of the state file. A group and a name don't say which
 /// subscription, so that Azure is asked.

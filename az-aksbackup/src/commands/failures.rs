@@ -15,6 +15,9 @@ pub(crate) fn show(console: &Console, failures: &[Failure], what: &str) {
 pub(crate) fn limited<T>(console: &Console, all: &[T], what: &str, show: impl Fn(&T)) {
     all.iter().take(MOST).for_each(show);
     if all.len() > MOST {
-        console.error(format!("{} more {what} failed; see: -o json", all.len() - MOST));
+        console.error(format!(
+            "{} more {what} failed; to list all of them, use -o json",
+            all.len() - MOST
+        ));
     }
 }

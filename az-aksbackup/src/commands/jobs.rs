@@ -67,7 +67,7 @@ fn unmade(failure: Box<Failure>, vault: &ResourceId) -> Box<Failure> {
                 what: format!("vault {} doesn't exist", vault.with_group()),
                 ..*failure
             }
-            .hint(fix!["create it: ", az("prepare")]),
+            .hint(fix!["create the vault: ", az("prepare")]),
         ),
         _ => failure,
     }

@@ -79,7 +79,7 @@ struct Listed {
 /// or not signed in.
 pub(crate) async fn run(cli: &Cli, args: &ListArgs) -> Outcome<Exit> {
     if args.all_subscriptions && cli.azure.subscription.is_some() {
-        return Failure::usage("--all-subscriptions and --subscription exclude each other").err();
+        return Failure::usage("--all-subscriptions and --subscription can't be used together").err();
     }
     if let Some(file) = &args.metrics {
         file.out(&cli.common.state).check()?;
@@ -143,7 +143,7 @@ pub(crate) async fn scope(reader: &Reader, wanted: Option<&str>, is_all: bool) -
             return Failure::usage(
                 "the signed-in account has access to several subscriptions, and none is the default",
             )
-            .hint("specify one: --subscription NAME, or list all: --all-subscriptions")
+            .hint("specify a subscription: --subscription NAME, or list all of them: --all-subscriptions")
             .err();
         }
     }
@@ -289,7 +289,8 @@ fn show(console: &Console, args: &ListArgs, scope: &Scope, source: &Source, list
     }
     if *source == Source::Graph {
         console.say(
-            "From Azure Resource Graph, which can be minutes behind and shows only what the signed-in account can read",
+            "Source: Azure Resource Graph, which can be several minutes behind and returns only what the signed-in \
+             account can read",
         );
     }
 }

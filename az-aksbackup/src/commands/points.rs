@@ -56,7 +56,7 @@ pub(crate) async fn run(cli: &Cli, args: &PointsArgs) -> Outcome<Exit> {
     show(&console, &instance, &all, now);
     if found > all.len() {
         console.say(format!(
-            "not listed: {} older; to list all: --limit {found}",
+            "not listed: {} older recovery points; to list all of them: --limit {found}",
             found - all.len()
         ));
     }
@@ -68,7 +68,7 @@ fn introduction(own: &Instance, others: &[Instance]) -> Vec<String> {
     let mut lines = vec![format!("Recovery points of {}", protection::in_vault(own))];
     lines.extend(others.iter().map(|own| {
         format!(
-            "not listed: those of {}, which protects the cluster as well ({})",
+            "not listed: recovery points of {}, which also protects the cluster ({})",
             protection::in_vault(own),
             own.protection()
         )
@@ -126,8 +126,11 @@ fn deleted(own: &Instance) -> Failure {
         protection::in_vault(own),
         own.protection()
     ))
-    .because(format!("Azure retains a deleted backup instance{until}"))
-    .hint(fix!["to undelete it first: ", az("undelete --keep-stopped")])
+    .because(format!("Azure retains the deleted backup instance{until}"))
+    .hint(fix![
+        "to undelete the backup instance first: ",
+        az("undelete --keep-stopped")
+    ])
 }
 
 /// The resource ID of an instance in its vault, whatever Azure spells.
@@ -141,7 +144,8 @@ fn place(own: &Instance) -> ResourceId {
 fn show(console: &Console, instance: &Instance, points: &[RecoveryPoint], now: Timestamp) {
     if points.is_empty() {
         console.say(format!(
-            "{} has no recovery points: no backup has finished yet, or all have expired; to list the backup jobs, run: {}",
+            "{} has no recovery points: no backup has finished yet, or all recovery points have expired; to list \
+             the backup jobs, run: {}",
             protection::in_vault(instance),
             az("jobs")
         ));

@@ -52,9 +52,9 @@ fn of(args: &RestoreArgs) -> Outcome<RestoreOptions> {
         .find(|own| args.exclude_resource_type.contains(own));
     if let Some(both) = both {
         return Failure::usage(format!(
-            "--include-resource-type and --exclude-resource-type both name {both}"
+            "--include-resource-type and --exclude-resource-type both specify {both}"
         ))
-        .because("it wouldn't be restored")
+        .because(format!("{both} wouldn't be restored"))
         .hint("specify it in only one of the two flags")
         .err();
     }

@@ -101,7 +101,7 @@ fn to_tenant(mut failure: Box<Failure>, target: Option<&Target>) -> Box<Failure>
 
 fn signed_in(caller: &Caller, cloud: &Cloud) -> String {
     format!(
-        "signed in as {} ({}) to {} of {}",
+        "signed in as {} ({}) to tenant {} in cloud {}",
         caller.name, caller.object_id, caller.tenant, cloud.name
     )
 }
@@ -208,7 +208,7 @@ fn one_subscription(target: &Target) -> Outcome<()> {
     Failure::new(Exit::StateUnreadable, "the state file contradicts itself")
         .at_key(
             "target.subscription",
-            format!("its subscription is {own}, its cluster is in subscription {cluster}"),
+            format!("its subscription is {own}, but its cluster is in subscription {cluster}"),
         )
         .hint(fix![
             "ask where the file comes from, or create a new one: ",
@@ -230,7 +230,7 @@ async fn must_be(reader: &Reader, flag: Option<&str>, target: &SubscriptionId) -
             (Some(own), None) if own.subscription_id == *target => return Ok(()),
             (Some(_), Some(_)) => {
                 return Failure::usage(format!("several subscriptions have the name {flag}"))
-                    .hint("specify its ID: --subscription ID")
+                    .hint("specify the subscription by ID: --subscription ID")
                     .err();
             }
             _ => {}
@@ -238,7 +238,7 @@ async fn must_be(reader: &Reader, flag: Option<&str>, target: &SubscriptionId) -
     }
     Failure::usage(format!("the state file is for subscription {target}, not for {flag}"))
         .at_key("target.subscription", format!("the file has {target}"))
-        .hint("leave --subscription away, or name another file: --state FILE")
+        .hint("omit --subscription, or specify another file: --state FILE")
         .err()
 }
 
@@ -251,11 +251,11 @@ mod tests {
     fn the_tenant_is_named_and_no_other_advice_is_lost() {
         let failure = Failure::not_permitted("cannot sign in")
             .hint(fix!["install the Azure CLI and sign in: ", shell("az login")])
-            .hint("or sign in as an application");
+            .hint("sign in as an application instead");
         let failure = to_tenant(Box::new(failure), Some(&example()));
         let tenant = example().tenant;
         let expected = format!("install the Azure CLI and sign in: az login --tenant {tenant}");
-        assert_eq!(failure.hints, [expected.as_str(), "or sign in as an application"]);
+        assert_eq!(failure.hints, [expected.as_str(), "sign in as an application instead"]);
     }
 
     #[test]

@@ -158,10 +158,13 @@ async fn with_deleted(reader: &Reader, state: &State, rows: &mut [Row]) {
         .as_ref()
         .is_some_and(|turn| turn.command.completes(&az("undelete")));
     if let Some(own) = deleted.first().filter(|_| !is_said) {
-        let until = own.purged_on().map(|day| format!(" until {day}")).unwrap_or_default();
+        let until = own
+            .purged_on()
+            .map(|day| format!(" and will be purged on {day}"))
+            .unwrap_or_default();
         let evidence = std::mem::take(&mut row.evidence);
         row.evidence = format!(
-            "{evidence}{}instance {} is soft-deleted{until}; to restore it: {}",
+            "{evidence}{}backup instance {} is soft-deleted{until}; to restore it: {}",
             if evidence.is_empty() { "" } else { "; " },
             own.id.name(),
             az("undelete")

@@ -72,7 +72,7 @@ impl Trust {
     fn does(&self) -> &'static str {
         match self {
             Self::Removed(..) => "deletes",
-            Self::Named(_) => "gives access to",
+            Self::Named(_) => "grants access to",
             Self::Nothing | Self::Known(_) | Self::Reduced(_) => "acts on",
         }
     }

@@ -61,7 +61,7 @@ pub(crate) fn inherit() -> Outcome<()> {
         ))
         .because(format!("this program is {}", program()))
         .hint("install both again from the same release: ./install.sh")
-        .hint("or specify the program that belongs to the extension: AKSBACKUP_BIN=PATH")
+        .hint("specify the program that belongs to the extension instead: AKSBACKUP_BIN=PATH")
         .err();
     }
     if let Some(stream) = socket() {

@@ -35,7 +35,7 @@ impl Certificate {
     /// The file cannot be read, lacks one of both, or the key is of a kind that Entra does not take.
     pub(super) fn read(file: &Path, client_id: &str, audience: String) -> azure_core::Result<Self> {
         let unusable = |why: String| {
-            let text = format!("cannot use the certificate {}: {why}", file.display());
+            let text = format!("cannot use certificate {}: {why}", file.display());
             Error::with_message(ErrorKind::Credential, text)
         };
         let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;

@@ -70,11 +70,11 @@ fn is_network(error: &azure_core::Error) -> bool {
 fn cure(code: &str, az: bool) -> Fix {
     match code {
         "AADSTS7000215" | "AADSTS7000222" => {
-            fix!["set AZURE_CLIENT_SECRET to a secret of the application that has not expired"]
+            fix!["set AZURE_CLIENT_SECRET to an unexpired secret of the application"]
         }
         "AADSTS700016" | "AADSTS90002" | "AADSTS900023" => {
             fix![
-                "check AZURE_CLIENT_ID and AZURE_TENANT_ID, or: ",
+                "check AZURE_CLIENT_ID and AZURE_TENANT_ID, or sign in with the Azure CLI: ",
                 shell("az login --tenant TENANT")
             ]
         }
@@ -97,7 +97,7 @@ fn explained(failure: Failure, texts: &[String]) -> Failure {
     if all.contains("not found on PATH") {
         return failure
             .hint(fix!["install the Azure CLI and sign in: ", shell("az login")])
-            .hint("or sign in as an application: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET");
+            .hint("sign in as an application instead: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET");
     }
     match all.contains("az login") {
         true => failure.hint(shell("az login")),

@@ -284,7 +284,7 @@ fn needed(name: &str) -> Outcome<String> {
                     "to sign in as an application, set AZURE_TENANT_ID, AZURE_CLIENT_ID, and AZURE_CLIENT_SECRET \
                     or AZURE_CLIENT_CERTIFICATE_PATH",
                 )
-                .hint("or sign in with the Azure CLI: --auth cli")
+                .hint("sign in with the Azure CLI instead: --auth cli")
                 .err()
         },
         Ok,

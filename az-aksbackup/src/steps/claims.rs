@@ -217,7 +217,7 @@ fn of_roles(cloud: &CloudTables) -> Vec<Lie> {
     rows.filter(|(_, row)| !role_requirements::ASSIGNED.contains(&row.role.as_str()))
         .map(|(at, row)| {
             let reality = format!(
-                "but but this program only assigns {}",
+                "but this program only assigns {}",
                 role_requirements::ASSIGNED.join(", ")
             );
             Lie::new(format!("cloud.roles.assignments[{at}].role"), &row.role, reality)

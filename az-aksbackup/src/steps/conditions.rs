@@ -32,9 +32,10 @@ pub(crate) fn no_subscription(target: &Target) -> Failure {
 /// It does not, or is not.
 pub(crate) fn subscription(target: &Target, subscription: Option<&Subscription>) -> Outcome<()> {
     if !same(target.cluster.subscription().as_str(), target.subscription.as_str()) {
-        return Failure::usage("the state file names two subscriptions")
+        return Failure::usage("the state file specifies two subscriptions")
             .because(format!(
-                "the cluster is in {}, but the target is in {}; storage account and snapshots must be in the cluster's subscription",
+                "the cluster is in {}, but the target is in {}; the storage account and the snapshots must be in \
+                 the cluster's subscription",
                 target.cluster.subscription(),
                 target.subscription
             ))
@@ -45,7 +46,7 @@ pub(crate) fn subscription(target: &Target, subscription: Option<&Subscription>)
     if ["Disabled", "Deleted"].contains(&state) {
         return Failure::failed(format!("subscription {} is {state}", target.subscription))
             .hint(fix![
-                "enable it in the Azure portal, or choose a cluster in another subscription: ",
+                "enable the subscription in the Azure portal, or choose a cluster in another subscription: ",
                 az("init")
             ])
             .err();
@@ -60,7 +61,7 @@ pub(crate) fn subscription(target: &Target, subscription: Option<&Subscription>)
 pub(crate) fn region(target: &Target, cluster: &Cluster) -> Outcome<()> {
     match cluster.region() {
         Some(region) if region != target.region => Failure::usage(format!(
-            "the region in the state file differs from that of cluster {}",
+            "the region in the state file differs from the region of cluster {}",
             target.cluster.with_group()
         ))
         .at_key(
@@ -78,8 +79,9 @@ const PRIVATE: &str = "the cluster is private: kubectl aksbackup must run on a m
     prints how to run a single kubectl command from elsewhere";
 
 /// What authorized IP ranges mean for the cluster admin.
-const RANGES: &str =
-    "the API server accepts authorized IP ranges only: kubectl aksbackup must run on a machine with such an address";
+const RANGES: &str = "the API server accepts authorized IP ranges only: kubectl aksbackup must run on a machine \
+with an address in \
+     one of them";
 
 /// What may become a problem.
 pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {

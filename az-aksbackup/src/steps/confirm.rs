@@ -121,11 +121,11 @@ impl Confirm {
     fn no_other_identity(&self, target: &Target) -> Outcome<()> {
         match (&self.identity, &target.vault.identity) {
             (Some(named), None) => Failure::usage(format!(
-                "--vault-identity is {named}, but the state file names no user-assigned identity of vault {}",
+                "--vault-identity is {named}, but the state file specifies no user-assigned identity of vault {}",
                 target_ids::vault(target).with_group()
             ))
             .because("the vault protects the cluster with its system-assigned identity; no changes were made")
-            .hint("leave the flag out, or ask where the state file comes from")
+            .hint("omit the flag, or ask where the state file comes from")
             .err(),
             _ => Ok(()),
         }
@@ -228,7 +228,7 @@ impl Confirm {
                 pair,
                 id,
                 Failure::usage(format!(
-                    "{flag} is {said}, but the state file names {what} {}",
+                    "{flag} is {said}, but the state file specifies {what} {}",
                     pair.claim
                 )),
             )
@@ -255,7 +255,8 @@ fn of_subscription(pair: &Pair, id: &ResourceId, failure: Failure) -> Failure {
         && same(id.resource_group().as_str(), pair.claim.resource_group().as_str());
     match elsewhere {
         true => failure.because(format!(
-            "{} without a subscription is in that of --subscription: in another one, {} is named by its resource ID",
+            "{} without a subscription refers to the subscription in --subscription; to specify {} in another \
+             subscription, use its resource ID",
             pair.flag, pair.what
         )),
         false => failure,
@@ -337,7 +338,7 @@ fn spelled(group: &ResourceGroupName) -> String {
         .collect();
     match numbers.is_empty() {
         true => group.to_string(),
-        false => format!("{group} (with the letters {})", numbers.join(" ")),
+        false => format!("{group} (with the characters {})", numbers.join(" ")),
     }
 }
 

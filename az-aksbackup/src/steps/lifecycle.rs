@@ -96,7 +96,7 @@ impl Change for InstanceAct {
                 Act::Suspend => format!("suspend the backups of cluster {cluster} ({place})"),
                 Act::Stop => format!("stop the protection of cluster {cluster} and keep its recovery points ({place})"),
                 Act::Resume => format!("resume the protection of cluster {cluster} ({place})"),
-                Act::Undelete => format!("undelete {place}, of cluster {cluster}"),
+                Act::Undelete => format!("undelete {place} (cluster {cluster})"),
             },
             right: Right::new(self.act.action(), &self.vault),
             creates: None,
@@ -344,7 +344,7 @@ impl Lifecycle {
             .because("the cluster has no other backup instance either"),
             Wanted::Suspended | Wanted::Stopped | Wanted::Resumed => {
                 Failure::missing(format!("cluster {cluster} has no backup instance")).because(format!(
-                    "no backup instance protects it, in vault {vault} or any other vault"
+                    "no backup instance in vault {vault} or any other vault protects the cluster"
                 ))
             }
         }

@@ -57,7 +57,7 @@ impl Policies {
 
     /// What is said of those that stay.
     pub(crate) fn left(&self) -> Vec<String> {
-        let why = |old: &Old| Some(format!("policy {} is left: {}", old.policy.name(), old.kept.as_ref()?));
+        let why = |old: &Old| Some(format!("policy {} is kept: {}", old.policy.name(), old.kept.as_ref()?));
         self.old.iter().filter_map(why).collect()
     }
 
@@ -180,7 +180,10 @@ impl Removal {
     pub(crate) async fn apply(&self, writer: &Writer, (state, target): (&State, &Target)) -> Outcome<Applied> {
         let now = look(writer.reader(), state, target).await?;
         if !now.removals(false).contains(self) {
-            let why = format!("policy {} isn't unused in Azure yet, or no longer", self.policy.name());
+            let why = format!(
+                "policy {} isn't unused in Azure yet, or is in use again",
+                self.policy.name()
+            );
             return Ok(Applied::Busy(turns::look_again(why)));
         }
         let title = self.note(target).summary;

@@ -113,7 +113,7 @@ impl RestoreOptions {
         };
         match (is_it, &self.in_place) {
             (false, Some(named)) => Failure::usage(format!(
-                "--in-place is {named}, but the state file names cluster {}",
+                "--in-place is {named}, but the state file specifies cluster {}",
                 cluster.with_group()
             ))
             .at_key(

@@ -48,12 +48,14 @@ impl Renamed {
     pub(crate) fn words(&self) -> String {
         if self.differences.is_empty() {
             return format!(
-                "policy {} doesn't exist yet, and its name stands for other rules than the target's; they become policy {}",
+                "policy {} doesn't exist yet, and its name describes rules that differ from the target's; the \
+                 target's rules become policy {}",
                 self.from, self.to
             );
         }
         format!(
-            "policy {} has other rules than the target ({}), and Azure doesn't let the rules of a policy for AKS be changed; the target's \
+            "the rules of policy {} differ from the target's ({}), and Azure doesn't allow changes to the rules of \
+             a policy for AKS; the target's \
              rules become policy {}",
             self.from,
             self.differences.join("; "),
@@ -156,7 +158,7 @@ pub(crate) async fn replaced(reader: &Reader, state: &State, asked: &Asked) -> O
 pub(crate) fn differences(target: &Target, asked: &Asked, live: &Value) -> Vec<String> {
     if let Some(file) = &target.policy.file {
         let is_same = policy::holds(live, &asked.properties);
-        let step = || format!("rules: those in the vault → those of {file}");
+        let step = || format!("rules: current rules → rules in {file}");
         return (!is_same).then(step).into_iter().collect();
     }
     let step = |own: &drift::Difference| format!("{}: {} → {}", own.setting.words(), own.live, own.wanted);

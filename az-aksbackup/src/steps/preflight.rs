@@ -208,7 +208,7 @@ impl Step for Preflight {
         }
         let unread = self.needs_extension() && seen.extensions.is_none();
         Ok(Decision::Done(match unread {
-            true => format!("{}; where the extension stores backups: unknown", evidence(seen)),
+            true => format!("{}; storage of the extension: unknown", evidence(seen)),
             false => evidence(seen),
         }))
     }
@@ -272,7 +272,7 @@ fn evidence(seen: &Seen) -> String {
         text.push_str(remark);
     }
     if let Sight::Hidden(_) = seen.instances {
-        text.push_str("; whether another vault protects the cluster: unknown");
+        text.push_str("; protection by another vault: unknown");
     }
     text
 }
@@ -382,10 +382,7 @@ mod tests {
         let Decision::Done(evidence) = step(Purpose::Protect).decide(&seen, &state()).unwrap() else {
             panic!("not done")
         };
-        assert!(
-            evidence.ends_with("where the extension stores backups: unknown"),
-            "{evidence}"
-        );
+        assert!(evidence.ends_with("storage of the extension: unknown"), "{evidence}");
     }
 
     #[test]

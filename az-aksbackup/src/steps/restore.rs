@@ -57,7 +57,7 @@ pub(crate) struct Restore {
     usual: RefCell<Option<String>>,
 }
 
-const UNANSWERED: &str = "Azure didn't respond to the restore request: looking for its job";
+const UNANSWERED: &str = "Azure didn't respond to the restore request; looking for its job";
 
 impl Restore {
     /// As `restore` was told.
@@ -197,7 +197,7 @@ impl Step for Restore {
                 failure
                     .because("Azure lists no job for the request, so it is unknown whether a restore was started")
                     .hint(fix!["check whether a restore is running: ", az("jobs")])
-                    .hint("if not, run the command again"),
+                    .hint("run the command again if no restore is running"),
             ));
         }
         if let Some(turn) = before.lacking(self.options.words()) {
@@ -305,7 +305,7 @@ impl Restore {
         UserError::explain(&job.errors(), failure)
             .because("some resources might have been restored")
             .hint(fix!["to see all details of the job: ", az("jobs").with(job.name())])
-            .hint(fix!["when the cause is fixed: ", az(self.options.words())])
+            .hint(fix!["fix the cause, then run: ", az(self.options.words())])
     }
 }
 

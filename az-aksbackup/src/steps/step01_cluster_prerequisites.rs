@@ -287,9 +287,9 @@ fn facts(seen: &Seen) -> Outcome<(IssuerUrl, ResourceGroupName, PrincipalId)> {
         (Some(issuer), Some(group), Some(principal)) => Ok((issuer, group, principal)),
         (issuer, group, principal) => {
             let missing = [
-                (issuer.is_none(), "an issuer URL"),
-                (group.is_none(), "a node resource group"),
-                (principal.is_none(), "a managed identity"),
+                (issuer.is_none(), "issuer URL"),
+                (group.is_none(), "node resource group"),
+                (principal.is_none(), "managed identity"),
             ];
             let missing = missing
                 .iter()
@@ -297,10 +297,10 @@ fn facts(seen: &Seen) -> Outcome<(IssuerUrl, ResourceGroupName, PrincipalId)> {
                 .map(|(_, what)| *what)
                 .collect::<Vec<_>>();
             Failure::failed(format!(
-                "cluster {} doesn't meet the prerequisites of backup",
+                "cluster {} doesn't meet the prerequisites for backups",
                 seen.target.cluster.with_group()
             ))
-            .because(format!("Azure reports no {} for it", missing.join(" and no ")))
+            .because(format!("Azure reports no {} for the cluster", missing.join(" and no ")))
             .err()
         }
     }

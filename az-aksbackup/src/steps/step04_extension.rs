@@ -323,7 +323,7 @@ fn configured(seen: &Seen, own: &Extension, endpoint: &str) -> Outcome<Decision<
 /// Azure accepted a change that doesn't show.
 fn not_made(target: &Target, own: &Extension, differences: &[Difference]) -> Failure {
     let failure = Failure::failed(format!(
-        "cannot configure extension {} of cluster {}: Azure accepted the change, and the extension still differs",
+        "cannot configure extension {} of cluster {}: Azure accepted the change, but the extension still differs",
         own.name,
         target.cluster.with_group()
     ));
@@ -373,11 +373,11 @@ fn broken(target: &Target, extension: &Extension) -> Failure {
 fn cures(extension: &ResourceId) -> [Fix; 2] {
     [
         fix![
-            "check its pods: ",
+            "check the events of the extension's pods: ",
             shell(format!("kubectl get events -n {NAMESPACE} --sort-by=.lastTimestamp"))
         ],
         fix![
-            "when the cause is fixed: ",
+            "fix the cause, then run: ",
             az("prepare"),
             "; if Azure rejects that, ",
             decision(extension)

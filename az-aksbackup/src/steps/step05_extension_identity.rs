@@ -159,7 +159,7 @@ async fn installed(reader: &Reader, fresh: Option<Extension>, state: &State, tar
             id.name(),
             target.cluster.with_group()
         ))
-        .hint(fix!["install it: ", az("prepare")])
+        .hint(fix!["install the extension: ", az("prepare")])
         .err(),
     }
 }

@@ -72,7 +72,8 @@ impl Change for CredentialChange {
         };
         let warning = self.replaces.as_ref().map(|old| {
             format!(
-                "it has audience {old} now: pods that request tokens for that audience can no longer sign in with it"
+                "its current audience is {old}: pods that request tokens for that audience can no longer sign in \
+                 with the credential"
             )
         });
         ChangeNote {
@@ -109,7 +110,7 @@ impl Step for FederatedCredentials {
         if matches!(credentials, Sight::Absent) {
             let extension = state.cloud.extension.as_ref().map(|table| table.extension.clone());
             let extension = extension.unwrap_or_else(|| target_ids::extension(&target));
-            let why = format!("Azure reports {identity} as its identity, but the identity doesn't exist");
+            let why = format!("Azure reports {identity} as the extension's identity, but that identity doesn't exist");
             return reinstallation::has_no_identity(&extension, why).err();
         }
         // What has its credential already was named by somebody before; it gets nothing new.
@@ -247,8 +248,8 @@ impl FederatedCredentials {
         let names = names.collect::<Vec<_>>().join(", ");
         let right = Right::new(format!("{ACTION}/write"), &seen.identity);
         let why = format!(
-            "only the state file says that the extension also runs as {names}; check that with the cluster admin, because pods \
-             of that account get the identity that can write all backups"
+            "only the state file reports that the extension also runs as {names}; confirm that with the cluster \
+             admin, because pods with that service account get the identity that can write all backups"
         );
         let subjects = subjects::flags(seen.unnamed.iter());
         turns::contributor(why, self.command(&subjects), right)
@@ -316,10 +317,9 @@ fn is_taken(failure: &Failure) -> bool {
 
 fn too_many(seen: &Seen, credentials: &[FederatedCredential], new: usize) -> Failure {
     let name = seen.identity.name();
-    let failure = Failure::failed(format!(
-        "identity {name} has no room for {new} more federated credentials"
-    ))
-    .because(format!("it has {}, Azure allows {CREDENTIAL_LIMIT}", credentials.len()));
+    let failure = Failure::failed(format!("identity {name} can't have {new} more federated credentials")).because(
+        format!("it has {}, and Azure allows {CREDENTIAL_LIMIT}", credentials.len()),
+    );
     let over = (credentials.len() + new).saturating_sub(CREDENTIAL_LIMIT);
     let place = format!(
         "--identity-name {name} --resource-group {}",
@@ -329,7 +329,8 @@ fn too_many(seen: &Seen, credentials: &[FederatedCredential], new: usize) -> Fai
     let stale: Vec<&FederatedCredential> = credentials.iter().filter(is_stale).take(over).collect();
     if stale.len() < over {
         return failure.hint(fix![
-            "decide with their owners which are no longer used, because pods that still use one lose access: ",
+            "list the federated credentials, ask their owners which ones are still used, and delete the unused ones (pods that \
+             still use a deleted credential lose access): ",
             shell(format!(
                 "az identity \
              federated-credential list {place} --output table"
@@ -338,8 +339,8 @@ fn too_many(seen: &Seen, credentials: &[FederatedCredential], new: usize) -> Fai
     }
     let candidate = |own: &FederatedCredential| {
         format!(
-            "decide with its owner whether credential {}, of another issuer, is still used: az identity federated-credential \
-             show --name {} {place}",
+            "ask the owner of credential {}, which has another issuer, whether it is still used: az identity \
+             federated-credential show --name {} {place}",
             own.name, own.name
         )
     };

@@ -166,13 +166,13 @@ impl Step for Roles {
             return Ok(Decision::Change(missing));
         }
         if !self.options.in_passing {
-            return confirm::unconfirmed("grant", "gives access to", &seen.target).err();
+            return confirm::unconfirmed("grant", "grants access to", &seen.target).err();
         }
         let turn = Turn {
             who: Person::SubscriptionOwner,
             why: format!(
-                "{} of {} role assignments are missing, and roles are assigned only on resources that you name by flags or confirm \
-                 at the prompt",
+                "{} of {} role assignments are missing, and roles are assigned only on resources that you specify \
+                 with flags or confirm at the prompt",
                 missing.len(),
                 checked.len()
             ),

@@ -46,7 +46,7 @@ pub(crate) struct Backup {
     doubt: Cell<Option<Instant>>,
 }
 
-const UNANSWERED: &str = "Azure didn't respond to the backup request: looking for its job";
+const UNANSWERED: &str = "Azure didn't respond to the backup request; looking for its job";
 
 /// How long a job may take to show.
 const SHOWING: Duration = Duration::from_secs(120);
@@ -323,8 +323,8 @@ fn failed(job: &Job) -> Failure {
         .unwrap_or_default();
     let failure = Failure::failed(format!("backup job {} is {}", job.name(), job.properties.status));
     UserError::explain(&errors, failure)
-        .hint(fix!["when the cause is fixed: ", az("backup")])
-        .hint(fix!["to see its details: ", az("jobs").with(job.name())])
+        .hint(fix!["fix the cause, then run: ", az("backup")])
+        .hint(fix!["to see the details of the job: ", az("jobs").with(job.name())])
 }
 
 #[cfg(test)]

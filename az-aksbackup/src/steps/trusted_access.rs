@@ -189,9 +189,9 @@ fn full(cluster: &ResourceId) -> Failure {
         "cluster {} can't have another Trusted Access role binding",
         cluster.with_group()
     ))
-    .because(format!("it has {LIMIT}, the maximum"))
+    .because(format!("it already has the maximum of {LIMIT}"))
     .hint(fix![
-        "find one that is no longer needed: ",
+        "find a role binding that is no longer needed: ",
         shell(format!("az aks trustedaccess rolebinding list {place}"))
     ])
 }

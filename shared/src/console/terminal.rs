@@ -94,6 +94,26 @@ impl TermLike for Terminal {
     }
 }
 
+/// Forgets what was typed before a question was shown, so that it answers nothing: the letter `y` answers a question by itself,
+/// and the line break that people type behind it would say no to the next one.
+pub(super) fn forget_typed() {
+    // Where the terminal can't do it, the question is asked all the same.
+    #[cfg(unix)]
+    let _flushed = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
+}
+
+/// Returns the answer to a question, or why there is none.
+pub(super) fn answered<T>(answer: dialoguer::Result<T>) -> Outcome<T> {
+    answer.or_else(|dialoguer::Error::IO(error)| {
+        if error.kind() == std::io::ErrorKind::Interrupted {
+            return Failure::new(Exit::Interrupted, "interrupted; no changes were made").err();
+        }
+        Failure::failed("cannot read the input")
+            .because(error.to_string())
+            .err()
+    })
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::io::{Read as _, Seek as _};
@@ -116,24 +136,4 @@ mod tests {
         written.read_to_string(&mut text).unwrap();
         assert_eq!(text, "one\ntwoone\ntwo");
     }
-}
-
-/// Forgets what was typed before a question was shown, so that it answers nothing: the letter `y` answers a question by itself,
-/// and the line break that people type behind it would say no to the next one.
-pub(super) fn forget_typed() {
-    // Where the terminal can't do it, the question is asked all the same.
-    #[cfg(unix)]
-    let _flushed = rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush);
-}
-
-/// Returns the answer to a question, or why there is none.
-pub(super) fn answered<T>(answer: dialoguer::Result<T>) -> Outcome<T> {
-    answer.or_else(|dialoguer::Error::IO(error)| {
-        if error.kind() == std::io::ErrorKind::Interrupted {
-            return Failure::new(Exit::Interrupted, "interrupted; no changes were made").err();
-        }
-        Failure::failed("cannot read the input")
-            .because(error.to_string())
-            .err()
-    })
 }

@@ -110,7 +110,7 @@ fn a_policy_file_that_is_no_file_of_the_folder_is_refused_at_once() {
         stage
             .az("platform", &["prepare", "--dry-run"])
             .ends(Exit::StateUnreadable.code())
-            .says(&format!("policy file {file}, which the state file names"))
+            .says(&format!("policy file {file}, which the state file specifies"))
             .says(why);
     }
 }

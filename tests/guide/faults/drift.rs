@@ -81,7 +81,7 @@ fn storage_that_existed_and_is_gone_is_not_created_again_unless_that_is_asked_fo
                 .az("platform", command)
                 .ends(Exit::Failed.code())
                 .says(&format!("{what} "))
-                .says("no longer exists, including its backups")
+                .says("and its backups no longer exist")
                 .says("recover it first")
                 .says("--recreate-storage");
         }
@@ -120,7 +120,7 @@ fn storage_that_only_the_extension_knows_is_not_created_again() {
         stage
             .az("platform", command)
             .ends(Exit::Failed.code())
-            .says("no longer exists, including its backups")
+            .says("and its backups no longer exist")
             .says("--recreate-storage");
     }
     created_only_if_that_is_requested(&stage, mark, &account);

@@ -49,7 +49,7 @@ fn edited_rules_become_another_policy_which_protect_attaches() {
         stage
             .az("platform", &[command, "--dry-run"])
             .ends(Exit::Pending.code())
-            .says("policy aks-daily-7d has other rules than the target")
+            .says("the rules of policy aks-daily-7d differ from the target's")
             .says("create backup policy aks-daily-30d in vault")
             .says("retention: P7D → P30D");
     }
@@ -173,7 +173,7 @@ fn the_policy_of_others_is_left_and_the_target_gets_its_own() {
     stage
         .az("platform", &[&INIT[..], &own[..]].concat())
         .ok()
-        .says("policy by-hand has other rules than the target (schedule: P1W → PT4H");
+        .says("the rules of policy by-hand differ from the target's (schedule: P1W → PT4H");
     stage.az("platform", &["prepare", "--yes"]).ok();
     assert!(stage.value("/cloud/vault/policy").contains("/aks-4h-"));
     stage.az("platform", &["prepare", "--yes"]).ok().says("nothing to do");
@@ -187,7 +187,7 @@ fn rules_that_are_edited_before_the_policy_exists_name_it() {
     edit(&stage, "retention = \"P7D\"", "retention = \"P30D\"");
     confirmed(&stage, "prepare")
         .ok()
-        .says("its name stands for other rules than the target's; they become policy aks-daily-30d");
+        .says("its name describes rules that differ from the target's; the target's rules become policy aks-daily-30d");
     assert_eq!(stage.value("/target/policy/name"), "aks-daily-30d");
     assert!(stage.value("/cloud/vault/policy").ends_with("/aks-daily-30d"));
 }

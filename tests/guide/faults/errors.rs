@@ -121,7 +121,7 @@ fn who_may_not_see_why_an_operation_failed_is_told_where_to_look() {
         .run(&stage)
         .ends(Exit::Failed.code())
         .says("cluster rg-aks/aks-demo")
-        .says("its provisioning state is Failed")
+        .says("the provisioning state is Failed")
         .says(&format!(
             "az monitor activity-log list --resource-id {cluster} --status Failed"
         ));

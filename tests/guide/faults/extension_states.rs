@@ -100,7 +100,7 @@ fn one_that_stores_elsewhere_is_named_with_both_cures_and_left_alone() {
         Part::Prepare
             .run(&stage)
             .ends(Exit::Failed.code())
-            .says("existed and no longer exists");
+            .says("existed, but the account");
         stage.az("platform", &["prepare", "--yes", "--recreate-storage"]).ok();
         assert_eq!(extension_writes(&stage), Vec::<String>::new());
     }

@@ -57,7 +57,7 @@ fn another_content_of_a_policy_file_becomes_another_policy() {
         .az("platform", &["verify"])
         .ends(Exit::Pending.code())
         .says("has rules that differ from own.json")
-        .says("in a policy with another name: az aksbackup prepare");
+        .says("can't be changed): az aksbackup prepare");
     stage.az("platform", &["init", "--yes", "--policy", "aks-own-2"]).ok();
     stage.az("platform", &["prepare", "--yes"]).ok();
     stage

@@ -50,7 +50,7 @@ fn hostile_files_are_named_and_neither_read_nor_waited_for() {
         for name in ["huge", "binary", "twice", "control", "loop", "pipe", "outside"] {
             assert!(shown.contains(&format!("fleet/{name}.toml")), "{name}\n{run}");
         }
-        assert!(shown.contains("a symbolic link leads out of the folder"), "{run}");
+        assert!(shown.contains("a symbolic link points outside the folder"), "{run}");
         assert!(!shown.contains("aks-secret"), "{run}");
         assert!(!shown.contains('\u{1b}'), "{run}");
     }

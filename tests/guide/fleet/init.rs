@@ -186,7 +186,7 @@ fn files_that_cannot_be_used_are_named_and_kept_and_the_others_are_written() {
         "aksbackup merge fleet/second.toml",
         "foreign.toml",
         "2:8",
-        "isn't overwritten",
+        "fleet init doesn't overwrite it",
     ] {
         assert!(run.stderr.contains(words), "{words}\n{run}");
     }

@@ -146,7 +146,7 @@ fn a_cluster_with_two_files_is_one_cluster_and_an_error() {
     assert!(events.contains("\"clusters\":8"), "{events}");
     over(&stage, &["list"])
         .ends(Exit::StateUnreadable.code())
-        .says("8 of 8 clusters of the folder found");
+        .says("8 of 8 clusters in the folder found");
 }
 
 #[test]

@@ -35,12 +35,12 @@ pub(crate) fn hints(all: &[Difference]) -> Vec<Fix> {
     };
     if let Some(own) = all.iter().find(|own| own.is_left() && own.setting == Setting::Identity) {
         hints.push(fix![
-            "the roles belong to the identity that the backup instance uses; to add it to the target: ",
+            "to use the backup instance's current identity, which has the roles, in the target: ",
             az(format!("init --set vault.identity={}", own.live))
         ]);
     }
     if !all.iter().all(|own| own.setting != Setting::SnapshotGroup) {
-        hints.push("the snapshot resource group of a protected cluster can't be changed".into());
+        hints.push("keep the current snapshot resource group: it can't be changed for a protected cluster".into());
     }
     hints
 }
@@ -56,7 +56,7 @@ pub(crate) fn policy_hints(target: &Target, live: Option<&Facts>) -> Vec<Fix> {
     });
     let other = fix![
         format!(
-            "the rules of policy {name} can't be changed; to use the target's rules, in a policy with another name: "
+            "to use the target's rules in a policy with another name (the rules of policy {name} can't be changed): "
         ),
         az("prepare"),
         ", then: ",

@@ -26,9 +26,9 @@ pub(crate) fn coherent(target: &ExtensionTarget, own: Option<&Extension>) -> Out
 fn upgraded(target: &ExtensionTarget, own: Option<&Extension>) -> Outcome<()> {
     if target.version.is_some() && target.auto_upgrade == Some(true) {
         return Failure::usage("extension.version and extension.auto_upgrade contradict each other")
-            .because("an extension that stays at a version isn't upgraded automatically")
+            .because("an extension with a pinned version isn't upgraded automatically")
             .hint(fix![
-                "to upgrade it automatically, run: ",
+                "to upgrade the extension automatically, run: ",
                 az("init --set extension.version= --set extension.auto_upgrade=true")
             ])
             .err();
@@ -46,9 +46,12 @@ fn upgraded(target: &ExtensionTarget, own: Option<&Extension>) -> Outcome<()> {
         .because("Azure takes versions from a release train only for automatic upgrades");
     let failure = match (wanted, own) {
         (None, Some(own)) => failure
-            .because(format!("automatic upgrades of extension {} are off in Azure", own.name))
+            .because(format!(
+                "automatic upgrades of extension {} are disabled in Azure",
+                own.name
+            ))
             .hint(fix![
-                "to enable them as well: ",
+                "to enable automatic upgrades: ",
                 az("init --set extension.auto_upgrade=true")
             ]),
         _ => failure,
@@ -72,8 +75,9 @@ fn enough(target: &ExtensionTarget) -> Outcome<()> {
         };
         return Failure::usage(format!("extension.{key} {wanted} is too low"))
             .because(format!(
-                "the extension's pods request {least} by default; Kubernetes rejects pods that request more than their limit, and ends those \
-                 that run out of memory, so that backups fail; Microsoft's default {what} is {default}"
+                "the extension's pods request {least} by default; Kubernetes rejects pods that request more than \
+                 their limit, and terminates pods that run out of memory, which makes backups fail; Microsoft's \
+                 default {what} is {default}"
             ))
             .hint(fix![
                 format!("use Microsoft's default, or at least {least}: "),
@@ -104,7 +108,9 @@ fn requested(target: &ExtensionTarget, own: Option<&Extension>) -> Outcome<()> {
         let limit = amounts.get(limit).map_or("", |(key, ..)| key);
         if size(wire, &least) > size(wire, &most) {
             return Failure::usage(format!("the {what} of the extension is higher than its limit"))
-                .because(format!("{what} {least}, limit {most}; Kubernetes rejects such pods"))
+                .because(format!(
+                    "the {what} is {least}, and the limit is {most}; Kubernetes rejects such pods"
+                ))
                 .hint(fix![
                     "set both: ",
                     az(format!(

@@ -97,7 +97,7 @@ fn a_release_train_is_held_against_what_is_in_force() {
     let train = |name: &str| target(|own| own.release_train = name.parse().ok());
     let off = live(&[], |own| own["autoUpgradeMinorVersion"] = json!(false));
     let failure = coherent(&train("preview"), Some(&off)).unwrap_err();
-    assert!(failure.why[1].contains("are off in Azure"), "{failure}");
+    assert!(failure.why[1].contains("are disabled in Azure"), "{failure}");
     let both = target(|own| {
         own.release_train = "preview".parse().ok();
         own.auto_upgrade = Some(true);

@@ -20,7 +20,8 @@ pub(super) fn operational(duration: &str) -> Option<String> {
     let fits = hours(duration).is_some_and(|hours| (24..=24 * MOST_DAYS).contains(&hours));
     (!fits).then(|| {
         format!(
-            "Azure Backup keeps backups of AKS clusters in the operational tier for 1 to {MOST_DAYS} days, such as P7D"
+            "Azure Backup keeps backups of AKS clusters in the operational tier for 1 to {MOST_DAYS} days; use a \
+             value such as P7D"
         )
     })
 }
@@ -30,12 +31,14 @@ pub(super) fn in_vault(duration: &str) -> Option<String> {
     let hours = hours(duration);
     match hours {
         Some(hours) if hours < 48 => Some(
-            "a copy reaches the vault tier up to 24 hours after the backup, so that one kept for less than 2 days could expire before the \
-             next one exists"
+            "a copy reaches the vault tier up to 24 hours after the backup, so a copy that is kept for less than 2 \
+             days could expire before the next copy exists"
                 .to_owned(),
         ),
         Some(hours) if hours <= 24 * 365 * MOST_YEARS => None,
-        _ => Some(format!("Azure Backup keeps no backup for more than {MOST_YEARS} years; use a value such as P90D or P10Y")),
+        _ => Some(format!(
+            "Azure Backup keeps no backup for more than {MOST_YEARS} years; use a value such as P90D or P10Y"
+        )),
     }
 }
 
@@ -63,7 +66,7 @@ pub(crate) fn problems(properties: &Value, root: &str) -> Vec<String> {
             place,
             "objectType",
             found,
-            "a rule is an AzureBackupRule or an AzureRetentionRule",
+            "expected AzureBackupRule or AzureRetentionRule",
         ));
     }
     if backup.len() != 1 {
@@ -77,7 +80,8 @@ pub(crate) fn problems(properties: &Value, root: &str) -> Vec<String> {
         .collect();
     if defaults.len() != 1 {
         all.push(format!(
-            "{root}policyRules has {} retention rules with isDefault: exactly one applies to the backups that no other rule is for",
+            "{root}policyRules has {} retention rules with isDefault: exactly one must apply to the backups that no \
+             other rule applies to",
             defaults.len()
         ));
     }
@@ -114,7 +118,7 @@ fn of_backup(place: &str, own: &Value) -> Vec<String> {
         (
             "trigger.objectType",
             "ScheduleBasedTriggerContext",
-            "scheduled backups have this trigger",
+            "scheduled backups require this trigger",
         ),
     ] {
         let found = text(own, &pointer(member));
@@ -169,7 +173,8 @@ fn of_tags(place: &str, own: &Value, (names, defaults): (&[&str], &[&str])) -> V
     let of_default = tags.iter().filter(|(_, tag)| is_default(tag)).count();
     if of_default != 1 {
         all.push(format!(
-            "{place}.trigger.taggingCriteria has {of_default} tags with isDefault: exactly one is for the backups that no other tag is for"
+            "{place}.trigger.taggingCriteria has {of_default} tags with isDefault: exactly one must apply to the \
+             backups that no other tag applies to"
         ));
     }
     for (place, tag) in &tags {
@@ -180,14 +185,14 @@ fn of_tags(place: &str, own: &Value, (names, defaults): (&[&str], &[&str])) -> V
                 place,
                 "tagInfo.tagName",
                 found,
-                "no retention rule has this name, so that its backups would have no retention",
+                "no retention rule has this name, so backups with this tag would have no retention",
             ));
         } else if is_default(tag) && !defaults.iter().any(is) {
             all.push(said(
                 place,
                 "tagInfo.tagName",
                 found,
-                "the default tag has to name the default retention rule",
+                "the default tag must have the name of the default retention rule",
             ));
         }
     }
@@ -201,7 +206,8 @@ fn of_retention(place: &str, own: &Value) -> Vec<String> {
     let mut all = Vec::new();
     if !lifecycles.iter().any(|(_, own)| store(own) == "operationalstore") {
         all.push(format!(
-            "{place}.lifecycles has no entry for OperationalStore: the rule wouldn't say how long the operational tier keeps a backup"
+            "{place}.lifecycles has no entry for OperationalStore: the rule wouldn't define how long the \
+             operational tier keeps a backup"
         ));
     }
     let is_copied = super::copies_to_vault(&without_vault_lifecycles(own));
@@ -357,7 +363,7 @@ mod tests {
             (
                 format!("{rule}/objectType"),
                 json!("AzureArchiveRule"),
-                "a rule is an AzureBackupRule",
+                "expected AzureBackupRule or",
             ),
         ] {
             let mut policy = made(|_| ());

@@ -327,7 +327,7 @@ fn longer(kept: &str, than: &Shorter, period: Period, key: &str) -> Outcome<()> 
             "the first backup of a {word} would be deleted before {replaced}, which is kept for {shorter}"
         ))
         .hint(fix![
-            "keep it at least as long: ",
+            "use a retention that is at least as long: ",
             az(format!("init --set {key}={shorter}"))
         ])
         .err()
@@ -337,10 +337,13 @@ fn uncopied(period: Period, shorter: &Shorter) -> Failure {
     let (key, word, kept) = (period.keys().1, period.word(), &shorter.kept);
     Failure::usage(format!("{key} is missing"))
         .because(format!(
-            "the rule for the first backup of a {word} replaces the one that copies backups to the vault tier for {kept}, so that this \
-             backup wouldn't be copied"
+            "the rule for the first backup of a {word} replaces the rule that copies backups to the vault tier for \
+             {kept}, so this backup wouldn't be copied"
         ))
-        .hint(fix!["copy it as well: ", az(format!("init --set {key}={kept}"))])
+        .hint(fix![
+            "copy this backup as well: ",
+            az(format!("init --set {key}={kept}"))
+        ])
 }
 
 /// Returns the hours of an ISO 8601 duration of one unit, as Azure Backup has them; a month has 30 days, a year 365.

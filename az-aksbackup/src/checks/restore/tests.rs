@@ -66,8 +66,8 @@ fn what_mixes_loses_or_breaks_is_refused() {
         (&["=shop"], "=shop"),
         (&[&long], "1 to 63"),
         (&["shop=a", "shop=b"], "twice"),
-        (&["shop=a", "web=a"], "would both become a"),
-        (&["shop=web", "web=web2"], "which is also restored"),
+        (&["shop=a", "web=a"], "would both be restored to a"),
+        (&["shop=web", "web=web2"], "which is itself restored"),
         (&["shop=kube-system"], "is a system namespace"),
         (&["shop=dataprotection-microsoft"], "is a system namespace"),
     ];
@@ -76,7 +76,7 @@ fn what_mixes_loses_or_breaks_is_refused() {
         assert!(text.contains(says), "{says} in {text}");
     }
     assert!(refused(&["kube-system=x"], false).contains("nothing can be restored from it"));
-    assert!(refused(&["shop=x"], true).contains("exclude each other"));
+    assert!(refused(&["shop=x"], true).contains("can't be used together"));
     assert!(refused(&["kube-public"], true).contains("is a system namespace"));
 }
 

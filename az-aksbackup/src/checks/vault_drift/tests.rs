@@ -109,7 +109,7 @@ fn the_longer_soft_delete_of_a_vault_of_others_is_kept() {
     assert_eq!(differences(&example().vault, &longer, true).len(), 1);
     let words = kept(&example().vault, &longer, false);
     assert!(
-        words[0].starts_with("soft delete days stays 60: more than the target's 14"),
+        words[0].starts_with("soft delete days stays 60 (the target has 14)"),
         "{words:?}"
     );
     assert_eq!(kept(&example().vault, &longer, true), Vec::<String>::new());

@@ -91,7 +91,7 @@ pub(super) async fn collect(reader: &Reader, state: &State, target: &Target) -> 
         let mut body = body(own, &live);
         secrets::without(&mut body, &id, &mut found.left_out);
         match secrets::has_one(&body) {
-            true => found.left_out.push((id, "a text in it looks like a secret")),
+            true => found.left_out.push((id, "it contains a text that looks like a secret")),
             false => found.items.push(Item {
                 id: own.id.clone(),
                 version: own.version,

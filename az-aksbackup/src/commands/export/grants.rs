@@ -70,11 +70,11 @@ impl Grants {
     /// Why a resource isn't exported; `None` if it is what was set, or gives no access.
     pub(super) fn refuse(&self, target: &Target, id: &ResourceId, live: &Value) -> Option<&'static str> {
         if id.is_kind(ROLE) {
-            (!self.is_role(target, live)).then_some("it isn't what grant assigns")
+            (!self.is_role(target, live)).then_some("it differs from what grant assigns")
         } else if id.is_kind(CREDENTIAL) {
-            (!self.is_credential(target, id, live)).then_some("it isn't what prepare creates")
+            (!self.is_credential(target, id, live)).then_some("it differs from what prepare creates")
         } else if id.is_kind(BINDING) {
-            (!is_binding(target, id, live)).then_some("it isn't what prepare creates")
+            (!is_binding(target, id, live)).then_some("it differs from what prepare creates")
         } else {
             None
         }

@@ -48,7 +48,7 @@ pub(crate) async fn run(cli: &Cli, args: &ExportArgs) -> Outcome<Exit> {
     let found = collect::collect(&session.reader, &state, target).await?;
     if found.items.is_empty() {
         return Failure::missing(format!(
-            "cannot export: aksbackup has created nothing for cluster {}",
+            "cannot export: aksbackup hasn't created any resources for cluster {}",
             target.cluster.with_group()
         ))
         .hint(fix!["create the resources: ", az("prepare")])
@@ -93,8 +93,8 @@ fn finish(cli: &Cli, args: &ExportArgs, form: &str, mut summary: Value, text: im
     let text = text();
     if mask(&text) != text {
         return Failure::failed("cannot export: a text in the export looks like a secret")
-            .because("the export has the names and the values that Azure returned")
-            .hint(fix!["find it, masked, in the values of: ", az("verify")])
+            .because("the export contains the names and values that Azure returned")
+            .hint(fix!["find the value (masked) in the output of: ", az("verify")])
             .err();
     }
     let text = shown(&text);

@@ -106,7 +106,7 @@ async fn ask(fleet: &Fleet<'_>, reader: &Reader) -> Outcome<Option<Vec<ClusterRe
         return Ok(Some(results));
     }
     output::plan(fleet, &results);
-    console.say("on these resources (compare them with your own records):");
+    console.say("These changes affect the following resources (compare them with your own records):");
     for member in &fleet.folder.members {
         let state = folder::read(fleet.cli, &member.file)?;
         let Some(target) = state.target else { continue };
@@ -136,7 +136,7 @@ impl Apply<'_> {
             let mut result = ClusterResult::of(one.member, Exit::Done).with_rows(&rows);
             result.is_skipped = true;
             result.counts_as = Some("skipped");
-            result.says = "skipped: the state file reports every step; not checked in this run".to_owned();
+            result.says = "skipped: the state file reports every step as complete; not checked in this run".to_owned();
             return Ok(result);
         }
         let member = one.member;
@@ -213,12 +213,12 @@ impl Apply<'_> {
             member.file.display()
         ));
         let failure = failure
-            .because("--yes doesn't confirm the resources that a file names")
+            .because("--yes doesn't confirm the resources that a state file specifies")
             .hint(fix![
-                "review the folder, and confirm it by the digest that fleet plan prints: ",
+                "review the folder, and confirm it with the digest that fleet plan prints: ",
                 self.again().with("--yes --expect-digest DIGEST")
             ])
-            .hint("or run the command without --yes, and answer its question");
+            .hint("run the command without --yes to confirm at the prompt instead");
         Some(Box::new(failure))
     }
 

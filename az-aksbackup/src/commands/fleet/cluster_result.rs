@@ -50,7 +50,7 @@ impl StepState {
             Self::Differs => ("!", "differs"),
             Self::Failed => ("✗", "failed"),
             Self::Unknown => ("?", "not checked"),
-            Self::Held => ("-", "after another step"),
+            Self::Held => ("-", "waiting for another step"),
         }
     }
 

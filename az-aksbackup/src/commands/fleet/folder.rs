@@ -184,7 +184,7 @@ impl Member {
             Exit::StateUnreadable,
             format!("[target] of state file {} was changed", self.file.display()),
         )
-        .because("it isn't what it was when this command began")
+        .because("the table differs from the one that this command read when it started")
         .hint(fix!["run the command again: ", again])
         .err()
     }
@@ -291,7 +291,7 @@ fn within(file: &Path, folder: &Path) -> Outcome<()> {
         Exit::StateUnreadable,
         format!("cannot use state file {}", file.display()),
     )
-    .because("a symbolic link leads out of the folder")
+    .because("a symbolic link points outside the folder")
     .hint("copy the state file into the folder")
     .err()
 }
@@ -305,7 +305,7 @@ fn target(cli: &Cli, file: &Path) -> Outcome<Target> {
             format!("state file {} contradicts itself", file.display()),
         )
         .because(format!(
-            "its subscription is {}, its cluster is in subscription {}",
+            "its subscription is {}, but its cluster is in subscription {}",
             target.subscription,
             target.cluster.subscription()
         ))
@@ -314,7 +314,7 @@ fn target(cli: &Cli, file: &Path) -> Outcome<Target> {
             Exit::StateUnreadable,
             format!("state file {} has no [target]", file.display()),
         )
-        .hint("if it isn't a state file, move it out of the folder")
+        .hint("move the file out of the folder if it isn't a state file")
         .err(),
     }
 }
@@ -342,7 +342,7 @@ fn twice(first: &Member, rest: &[Member]) -> Option<Unusable> {
     )
     .because(names.join(", "))
     .hint(fix![
-        "merge them into one, and move the other out of the folder: ",
+        "merge the files into one, and move the other file out of the folder: ",
         az(format!("merge {} --state {}", path(rest.first()?), path(first)))
     ]);
     Some(Unusable {

@@ -53,7 +53,7 @@ pub(super) struct Plan {
 /// Exit 2: a template that can't be used; several subscriptions and none is named. Exit 4: not signed in, or not permitted.
 pub(crate) async fn run(cli: &Cli, args: &FleetInitArgs) -> Outcome<Exit> {
     if args.all_subscriptions && cli.azure.subscription.is_some() {
-        return Failure::usage("--all-subscriptions and --subscription exclude each other").err();
+        return Failure::usage("--all-subscriptions and --subscription can't be used together").err();
     }
     let console = cli.common.console();
     let template = Template::read(args.template.as_deref(), &args.folder)?;
@@ -163,8 +163,8 @@ fn occupied(file: &std::path::Path, cluster: &ResourceId) -> Failure {
             cluster.with_group()
         ),
     )
-    .because("a file of this name exists, and it isn't a state file of this cluster that can be used")
-    .hint("repair the file, or move it out of the folder; it isn't overwritten")
+    .because("a file with this name exists, and it isn't a usable state file of this cluster")
+    .hint("repair the file, or move it out of the folder; fleet init doesn't overwrite it")
 }
 
 /// The state files whose cluster wasn't found, as far as the search would have found it. Resource Graph lags behind: Resource Manager

@@ -68,7 +68,7 @@ pub(super) fn show(cli: &Cli, console: &Console, args: &FleetInitArgs, scope: &S
     planned(console, plan).iter().for_each(|line| console.result(line));
     for own in &plan.gone {
         console.text(&format!(
-            "{} {}: cluster {} no longer exists; the file stays",
+            "{} {}: cluster {} no longer exists; the file is kept",
             console.paint(Tone::Attention, "!"),
             own.file.display(),
             own.cluster.with_group()

@@ -78,14 +78,15 @@ fn show(console: &Console, args: &FleetListArgs, folder: &Folder, found: &OfFile
     failures::show(console, &unusable, "files");
     failures::show(console, &found.unread, "reads");
     console.text(&format!(
-        "fleet list: {} of {} clusters of the folder found, {} without a state file",
+        "fleet list: {} of {} clusters in the folder found, {} without a state file",
         found.count(),
         folder.clusters(),
         found.others.len()
     ));
     if found.fallback.is_none() {
         console.say(
-            "From Azure Resource Graph, which can be minutes behind and shows only what the signed-in account can read",
+            "Source: Azure Resource Graph, which can be several minutes behind and returns only what the signed-in \
+             account can read",
         );
     }
 }

@@ -20,12 +20,12 @@ use crate::commands::failures;
 
 const CLUSTERS: (&str, &str) = (
     "aksbackup_fleet_clusters",
-    "Number of clusters of the folder by the exit code that verify has for each of them, in the label exit.",
+    "Number of clusters in the folder, by the exit code of verify in the label exit.",
 );
 
 const FILES: (&str, &str) = (
     "aksbackup_fleet_unusable_files",
-    "Number of files of the folder that can't be used, so that their clusters aren't checked.",
+    "Number of files in the folder that can't be used; their clusters aren't checked.",
 );
 
 /// A name is cut behind so many characters.
@@ -66,7 +66,7 @@ pub(super) fn tell(
     if results.is_empty() && fleet.folder.unusable.is_empty() {
         let init = az(format!("fleet init {}", quoted(&fleet.args.folder)));
         console.say(format!(
-            "nothing to work on in folder {}; to create state files, run: {init}",
+            "no clusters to process in folder {}; to create state files, run: {init}",
             fleet.args.folder.display()
         ));
     }
@@ -240,7 +240,10 @@ fn turns(results: &[ClusterResult]) -> Vec<String> {
             }
         }
         if all.len() > failures::MOST {
-            lines.push(format!("    and {} more; see: -o json", all.len() - failures::MOST));
+            lines.push(format!(
+                "    and {} more; to list all of them, use -o json",
+                all.len() - failures::MOST
+            ));
         }
     }
     lines
@@ -258,7 +261,7 @@ fn summary(command: &str, results: &[ClusterResult], unread: usize) -> String {
     for own in results {
         let words = match own.begun {
             true => own.counts_as.unwrap_or_else(|| words(own.exit)),
-            false => "not begun",
+            false => "not started",
         };
         let code = own.exit.code();
         match counts.iter_mut().find(|(_, known, _)| same(known, words)) {

@@ -60,7 +60,7 @@ pub(super) async fn status(cli: &Cli, args: &FleetStatusArgs) -> Outcome<Exit> {
             result.counts_as = Some(match &next {
                 Some(_) => "with steps left",
                 None if rows.iter().all(is_checked) => "complete",
-                None => "with nothing left, as far as it could be checked",
+                None => "complete as far as checked",
             });
             Ok(result)
         })

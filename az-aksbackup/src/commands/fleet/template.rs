@@ -261,7 +261,7 @@ impl Override {
         if all.iter().any(|own| own.is_some()) {
             return Ok(());
         }
-        let why = format!("overrides[{number}] has none of tag, region, name, resource_group and subscription");
+        let why = format!("overrides[{number}] has none of tag, region, name, resource_group, and subscription");
         let place = at(path, &format!("overrides[{number}]"));
         unusable(path, place, &why).err()
     }
@@ -364,7 +364,7 @@ fn unusable(path: &Path, place: Option<String>, why: &str) -> Failure {
     let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
     Failure::usage(format!("cannot use template {}", path.display()))
         .because(format!("{place}{why}"))
-        .hint("correct the file; docs/fleet.md lists what a template can have")
+        .hint("correct the file; docs/fleet.md lists what a template can contain")
 }
 
 mod pattern;

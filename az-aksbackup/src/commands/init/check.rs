@@ -101,7 +101,7 @@ async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outco
             let name = &target.storage.account;
             if let Some(group) = group_of(&world.accounts, name.as_str()) {
                 return Failure::missing(format!(
-                    "storage account {name} isn't in resource group {}, but in {group}",
+                    "storage account {name} is in resource group {group}, not in {}",
                     target.storage.resource_group
                 ))
                 .hint(az(format!(
@@ -130,7 +130,7 @@ fn usable_policy(policy: &Value, target: &Target) -> Outcome<()> {
         target.policy.name,
         target_ids::vault(target).with_group()
     ))
-    .because(format!("it is for {}", policy["datasourceTypes"]))
+    .because(format!("its data source type is {}", policy["datasourceTypes"]))
     .hint(fix!["choose another policy, or a new name: ", az("init --policy NAME")])
     .err()
 }
@@ -167,7 +167,7 @@ pub(super) fn policy_file(file: &Path, state: &Path) -> Outcome<PolicyFile> {
             vault_tier: has_vault_tier(&asked.properties),
         }),
         Err(_) => unusable(format!(
-            "it must be in {} or a subdirectory, so that it can be passed on with the state file",
+            "the file must be in {} or a subdirectory, so that it can be passed on with the state file",
             folder.display()
         ))
         .err(),

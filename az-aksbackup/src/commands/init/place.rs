@@ -104,14 +104,14 @@ pub(crate) async fn subscriptions(reader: &Reader, wanted: Option<&str>) -> Outc
             0 => unknown(reader, wanted).err(),
             1 => Ok(visible),
             count => Failure::usage(format!("{count} subscriptions have the name {wanted}"))
-                .hint("specify its ID: --subscription ID")
+                .hint("specify the subscription by ID: --subscription ID")
                 .err(),
         };
     }
     if visible.is_empty() {
         return Failure::missing(format!("{} has no access to any subscription", reader.caller().name))
             .hint(format!(
-                "sign in to the subscription's tenant: az login --tenant TENANT (now {})",
+                "sign in to the subscription's tenant: az login --tenant TENANT (currently signed in to {})",
                 reader.caller().tenant
             ))
             .err();

@@ -295,7 +295,7 @@ fn fixed(existing: Existing, world: &World) -> Fixed {
 
 fn unprotected(place: &Place) -> Failure {
     Failure::missing(format!("no backup instance protects cluster {}", place.id.with_group()))
-        .because("--from-azure takes the settings of the backup instance, and there is none that you can see")
+        .because("--from-azure copies the settings of the backup instance, and the signed-in account can't read any")
         .hint(fix!["protect the cluster first: ", az("protect")])
 }
 
@@ -322,7 +322,7 @@ fn must_be_free(cli: &Cli, before: &State) -> Outcome<()> {
     match other {
         None => Ok(()),
         Some(other) => Failure::usage(format!(
-            "state file {} belongs to cluster {}, and has results for it",
+            "state file {} belongs to cluster {}, and contains results for it",
             cli.common.state.display(),
             other.cluster.with_group()
         ))
@@ -385,12 +385,12 @@ fn tell(cli: &Cli, console: &Console, flags: &InitArgs, before: &State, plan: &P
                 console.text(&line);
             }
             format!(
-                "init: dry run: {} values pending, {file} was not changed",
+                "init: dry run: {} values pending; {file} was not changed",
                 plan.differences.len()
             )
         }
         (true, false) if flags.from_azure && next.is_none() => {
-            format!("init: wrote {file} with the settings in Azure, so that nothing has to be applied")
+            format!("init: wrote {file} with the settings in Azure; there are no changes to apply")
         }
         (true, false) => format!("init: wrote {file}"),
     };

@@ -83,7 +83,7 @@ fn unknown(key: &str) -> String {
         None => {
             let can_be_set = |own: &&Setting| !matches!(own.changes, Changes::Never(_));
             let keys: Vec<&str> = SETTINGS.iter().filter(can_be_set).map(|own| own.key).collect();
-            format!("[target] has no key {key}; --set takes {}", keys.join(", "))
+            format!("[target] has no key {key}; --set accepts {}", keys.join(", "))
         }
     }
 }
@@ -207,7 +207,7 @@ pub(super) fn apply(sets: &[Set], target: &Target, fixed: Fixed) -> Outcome<Targ
     for (at, set) in sets.iter().enumerate() {
         if sets[..at].iter().any(|other| other.setting.key == set.setting.key) {
             return Failure::usage(format!("--set {} is specified twice", set.setting.key))
-                .hint("write all values of a list in one --set, with commas between them")
+                .hint("specify all values of a list in one --set, separated by commas")
                 .err();
         }
         new = with(set, &new)?;
@@ -344,7 +344,7 @@ fn with(set: &Set, target: &Target) -> Outcome<Target> {
         let next = place.entry(parent).or_insert_with(|| Value::Table(Table::new()));
         match next {
             Value::Table(next) => place = next,
-            _ => return unusable(set.setting.key, &"its section isn't a table").err(),
+            _ => return unusable(set.setting.key, &"the section of the key isn't a table").err(),
         }
     }
     match &set.value {

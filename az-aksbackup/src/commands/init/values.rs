@@ -121,7 +121,7 @@ pub(super) fn usable_tags(tags: &[Tag]) -> Outcome<()> {
     if tags.len() > MOST_TAGS {
         return Failure::usage(format!("too many tags: {}", tags.len()))
             .because(format!(
-                "Azure accepts 50 tags for a resource, two of which aksbackup needs: at most {MOST_TAGS}"
+                "Azure accepts 50 tags per resource, and aksbackup needs two of them: specify at most {MOST_TAGS}"
             ))
             .err();
     }

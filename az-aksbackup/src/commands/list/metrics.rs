@@ -11,19 +11,19 @@ use crate::checks::view::Seen;
 
 const PROTECTED: (&str, &str) = (
     "aksbackup_cluster_protected",
-    "Whether a backup instance exists for the cluster, whatever its state; absent where it could not be read.",
+    "Whether a backup instance exists for the cluster, in any state; absent if it couldn't be read.",
 );
 const STATE: (&str, &str) = (
     "aksbackup_cluster_protection_state",
-    "Azure's state of the backup instance, in the label state.",
+    "State of the backup instance in Azure, in the label state.",
 );
 const GOOD: (&str, &str) = (
     "aksbackup_last_good_backup_timestamp_seconds",
-    "When the last finished backup ended, in seconds since 1970, where it is complete.",
+    "Time when the last finished backup ended, in seconds since 1970; absent if the backup is incomplete.",
 );
 const ENDED: (&str, &str) = (
     "aksbackup_last_backup_timestamp_seconds",
-    "When the last finished backup ended, in seconds since 1970, with Azure's status of it in the label status.",
+    "Time when the last finished backup ended, in seconds since 1970, with its status in Azure in the label status.",
 );
 const FINDINGS: (&str, &str) = (
     "aksbackup_cluster_findings",
@@ -31,7 +31,7 @@ const FINDINGS: (&str, &str) = (
 );
 const READ: (&str, &str) = (
     "aksbackup_list_timestamp_seconds",
-    "When the clusters were read, in seconds since 1970.",
+    "Time when the clusters were read, in seconds since 1970.",
 );
 const UNREAD: (&str, &str) = (
     "aksbackup_list_unread",

@@ -48,7 +48,7 @@ pub(super) fn lines(console: &Console, scope: &Scope, listed: &[Listed]) -> Vec<
     }
     if !left_out.is_empty() {
         lines.push(format!(
-            "(not shown at this width: {}; see: -o json)",
+            "(not shown at this width: {}; to show all columns, use -o json)",
             left_out.join(", ")
         ));
     }

@@ -102,7 +102,7 @@ fn a_group_that_reads_like_another_is_shown_by_its_letters() {
     target.snapshots.resource_group = "rg-\u{430}\u{441}\u{435}".parse().unwrap();
     target.vault.resource_group = "RG-BÄCKUP".parse().unwrap();
     let shown = in_full(&target, "Contoso").join("\n");
-    assert!(shown.contains("(with the letters U+0430 U+0441 U+0435)"), "{shown}");
+    assert!(shown.contains("(with the characters U+0430 U+0441 U+0435)"), "{shown}");
     assert!(shown.contains("in resource group RG-BÄCKUP\n"), "{shown}");
 }
 
@@ -137,7 +137,7 @@ fn an_identity_of_the_vault_is_a_fifth_that_is_confirmed() {
         named("rg-backup/id-vault").confirms(&example()).is_err(),
         "of another file"
     );
-    let failure = unconfirmed("grant", "gives access to", &target);
+    let failure = unconfirmed("grant", "grants access to", &target);
     assert!(failure.what.contains("vault identity"), "{failure}");
     let hint = failure.hints[0].to_string();
     assert!(hint.contains(" --vault-identity RESOURCE-GROUP/NAME --yes"), "{hint}");

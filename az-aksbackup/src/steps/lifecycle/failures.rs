@@ -18,7 +18,7 @@ pub(super) fn stopped(own: &Instance) -> Failure {
     ))
     .because("its scheduled backups are already stopped, and suspending them would let recovery points expire")
     .hint(fix![
-        "if that is intended, resume protection first: ",
+        "resume protection first if that is intended: ",
         az("resume"),
         "; then: ",
         az("suspend")

@@ -132,7 +132,9 @@ impl Before {
             .map(|own| Right::new(own.action, &own.scope))
             .collect();
         let (first, rest) = rights.split_first()?;
-        let why = "the signed-in account lacks permissions for a restore; role Backup Operator or Contributor includes those on the vault";
+        let why = "the signed-in account lacks permissions for a restore; the Backup Operator or Contributor role \
+        includes \
+             the permissions on the vault";
         Some(Turn {
             also: rest.to_vec(),
             ..turns::contributor(why, az(words), first.clone())
@@ -177,7 +179,7 @@ impl Before {
             Some([]) => {
                 return Failure::failed(format!("cluster {cluster} has no Azure Backup extension"))
                     .because("the extension restores the resources")
-                    .hint(fix!["install it: ", az("prepare")])
+                    .hint(fix!["install the extension: ", az("prepare")])
                     .err();
             }
             Some(all) if !all.iter().any(Extension::is_installed) => {
@@ -194,7 +196,9 @@ impl Before {
         match self.bindings.here() {
             Some(all) if !all.iter().any(reaches) => {
                 Failure::failed(format!("vault {vault} has no access to cluster {cluster}"))
-                    .because("no Trusted Access role binding of the cluster assigns the vault the role backup-operator")
+                    .because(
+                        "no Trusted Access role binding of the cluster assigns the role backup-operator to the vault",
+                    )
                     .hint(fix!["create the role binding: ", az("prepare")])
                     .err()
             }
@@ -274,7 +278,10 @@ fn deleted(own: &Instance) -> Failure {
         own.protection()
     ))
     .because("Azure can't restore from a deleted backup instance")
-    .hint(fix!["to undelete it first: ", az("undelete --keep-stopped")])
+    .hint(fix![
+        "to undelete the backup instance first: ",
+        az("undelete --keep-stopped")
+    ])
 }
 
 #[cfg(test)]

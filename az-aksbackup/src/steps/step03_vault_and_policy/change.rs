@@ -89,7 +89,10 @@ impl Change for VaultChange {
             ),
             Self::AddIdentity { vault, assigned } => note(
                 match assigned.len() {
-                    0 => format!("give Backup vault {} a system-assigned identity", vault.with_group()),
+                    0 => format!(
+                        "enable a system-assigned identity for Backup vault {}",
+                        vault.with_group()
+                    ),
                     count => format!(
                         "enable a system-assigned identity for Backup vault {} (its user-assigned identities are kept: {count})",
                         vault.with_group()
@@ -121,7 +124,7 @@ impl Change for VaultChange {
                 keeps: None,
                 warning: (!asked.left_out.is_empty()).then(|| {
                     format!(
-                        "ignored in the file, because only Azure sets it: {}",
+                        "ignored in the policy file, because only Azure sets these values: {}",
                         asked.left_out.join(", ")
                     )
                 }),

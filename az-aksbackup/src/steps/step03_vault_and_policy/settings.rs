@@ -53,7 +53,7 @@ impl Irreversible {
                 });
                 return failure
                     .hint(fix![
-                        "check that this is what you want, then name the vault, from your own records: ",
+                        "check that you want these changes, then specify the vault from your own records: ",
                         az(format!("{command}{IRREVERSIBLE}")).again()
                     ])
                     .err();
@@ -70,7 +70,7 @@ impl Irreversible {
         match is_it {
             true => Ok(()),
             false => Failure::usage(format!(
-                "--irreversible is {named}, but the state file names vault {vault}"
+                "--irreversible is {named}, but the state file specifies vault {vault}"
             ))
             .at_key(
                 "target.vault.name",
@@ -226,7 +226,7 @@ pub(super) async fn guard(
 
 fn not_made(vault: &ResourceId, unmade: &[&Difference]) -> Failure {
     let failure = Failure::failed(format!(
-        "cannot update Backup vault {}: Azure accepted the change, and the vault still differs",
+        "cannot update Backup vault {}: Azure accepted the change, but the vault still differs",
         vault.with_group()
     ));
     let all: Vec<Difference> = unmade.iter().map(|own| (*own).clone()).collect();

@@ -287,10 +287,10 @@ fn settled(evidence: String, all: &[Difference], known: &Known) -> Decision<Inst
     };
     if let Some(sent) = known.sent.as_ref().filter(|sent| !sent.lost.is_empty()) {
         differences.push(format!(
-            "differs from what was sent back: {} (Azure dropped it, or another user changed it in the meantime)",
+            "differs from the values in the request: {} (Azure dropped it, or another user changed it in the meantime)",
             sent.lost.join(", ")
         ));
-        hints.push(fix!["check it again: ", az("verify")]);
+        hints.push(fix!["check the backup instance again: ", az("verify")]);
     }
     match differences.is_empty() {
         true => Decision::Done(evidence),
@@ -318,7 +318,8 @@ fn without_policy(target: &Target) -> Turn {
 fn not_made(target: &Target, own: &Instance, unmade: Vec<String>) -> Failure {
     let vault = target_ids::vault(target);
     let failure = Failure::failed(format!(
-        "cannot update backup instance {} in vault {}: Azure accepted the change, but the instance still differs",
+        "cannot update backup instance {} in vault {}: Azure accepted the change, but the backup instance still \
+         differs",
         own.id.name(),
         vault.with_group()
     ));

@@ -270,7 +270,7 @@ fn gone(seen: &Seen) -> String {
         .unwrap_or_default();
     match deleted.iter().find(|own| own.protects(&target.cluster)) {
         Some(own) => format!(
-            "{text}; {} is soft-deleted until {}",
+            "{text}; backup instance {} is soft-deleted and will be purged on {}",
             own.id.name(),
             own.purged_on()
                 .unwrap_or_else(|| "a date that Azure doesn't report".to_owned())
@@ -357,6 +357,9 @@ fn not_held(seen: &Seen) -> Outcome<()> {
             account.with_group()
         ))
         .because("nothing was changed")
-        .hint("ask the owner of the storage account why it was set; without --delete-backups the backups are kept")
+        .hint(
+            "ask the owner of the storage account why the protection was set, or omit --delete-backups to keep the \
+             backups",
+        )
         .err()
 }

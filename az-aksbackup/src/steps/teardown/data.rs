@@ -90,7 +90,7 @@ pub(crate) fn fate(backups: &Backups, claims: &Claims, delete: bool) -> Fate {
     if let (None, Some(own), false) = (&ours, deleted, delete) {
         let until = own.purged_on().map(|day| format!(" until {day}")).unwrap_or_default();
         return Fate::Kept(format!(
-            "soft-deleted backup instance {} can be undeleted{until} and its backups restored only with it",
+            "soft-deleted backup instance {}, which can be undeleted{until}, requires it to restore its backups",
             own.id.name()
         ));
     }
@@ -98,7 +98,7 @@ pub(crate) fn fate(backups: &Backups, claims: &Claims, delete: bool) -> Fate {
         (None, _) => Fate::None,
         (Some(own), true) => Fate::Going(own),
         (Some(own), false) => Fate::Kept(format!(
-            "the backups of instance {} can be restored or deleted later only with it",
+            "restoring or deleting the backups of backup instance {} later requires it",
             own.name()
         )),
     }

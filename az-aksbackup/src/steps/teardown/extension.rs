@@ -83,7 +83,7 @@ impl Seen {
             [own] => own,
             all => {
                 return Err(format!(
-                    "cluster {} has {} of them",
+                    "cluster {} has {} Azure Backup extensions",
                     target.cluster.with_group(),
                     all.len()
                 ));
@@ -103,7 +103,7 @@ impl Seen {
             ));
         }
         if !matches!(extension_settings::stored(target, own), Stored::There) {
-            return Err("it stores backups elsewhere".into());
+            return Err("it stores backups in a different location".into());
         }
         let created = own.system_data.as_ref().and_then(|data| data.created_at);
         match created {
@@ -111,7 +111,7 @@ impl Seen {
             Some(created) => Err(format!(
                 "it was created at {created}, which isn't the time in the state file"
             )),
-            None => Err("Azure doesn't say when it was created".into()),
+            None => Err("Azure doesn't report when it was created".into()),
         }
     }
 
@@ -119,9 +119,9 @@ impl Seen {
     pub(super) fn stays(&self) -> Option<String> {
         let others = self.foreign_credentials();
         match self.ours() {
-            Err(why) => Some(format!("the extension stays: {why}")),
+            Err(why) => Some(format!("the extension is kept: {why}")),
             Ok(Some(_)) if !others.is_empty() => Some(format!(
-                "the extension stays: its identity has federated credentials of others: {}",
+                "the extension is kept: its identity has federated credentials for other workloads: {}",
                 others.join(", ")
             )),
             Ok(_) => None,
@@ -195,7 +195,7 @@ pub(crate) struct Uninstall {
 impl Change for Uninstall {
     fn note(&self) -> ChangeNote {
         let identity = match &self.identity {
-            Some(identity) => format!(", and its identity {}", identity.name()),
+            Some(identity) => format!(" and its identity {}", identity.name()),
             None => String::new(),
         };
         deletion(
@@ -206,7 +206,7 @@ impl Change for Uninstall {
             ),
             "Microsoft.KubernetesConfiguration/extensions/delete",
             &self.cluster,
-            format!("its pods in namespace {NAMESPACE} are removed{identity}"),
+            format!("its pods in namespace {NAMESPACE}{identity} are deleted"),
         )
     }
 }
@@ -259,13 +259,13 @@ impl Step for BackupExtension {
         let others = seen.foreign_credentials();
         if !others.is_empty() {
             let why = format!(
-                "its identity has federated credentials of others: {}",
+                "its identity has federated credentials for other workloads: {}",
                 others.join(", ")
             );
             return Ok(Decision::Done(left(seen, &why)));
         }
         if let Sight::Hidden(_) = seen.identity {
-            let why = "the signed-in account can't see whether others use the extension's identity";
+            let why = "the signed-in account can't determine whether other workloads use the extension's identity";
             let action = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read";
             let turn = self
                 .0

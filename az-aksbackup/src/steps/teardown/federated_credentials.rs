@@ -83,13 +83,15 @@ impl Step for FederatedCredentials {
                 ));
             }
             Err(_) => {
-                let why = "left: nothing confirms that this tool created the extension whose identity has them";
+                let why = "left: nothing confirms that this tool created the extension that the federated credentials belong to";
                 return Ok(Decision::Done(why.into()));
             }
         }
         if let Sight::Hidden(_) = seen.identity {
             // They go with the extension, whose step says who can see them.
-            return Ok(Decision::Done("they are deleted together with the extension".into()));
+            return Ok(Decision::Done(
+                "the federated credentials are deleted together with the extension".into(),
+            ));
         }
         if let Some(why) = seen.stays() {
             return Ok(Decision::Done(format!("left: {why}")));

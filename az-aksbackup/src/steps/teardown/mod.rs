@@ -77,13 +77,10 @@ impl TeardownOptions {
         };
         match (is_it, &self.delete_backups) {
             (false, Some(named)) => Failure::usage(format!(
-                "--delete-backups is {named}, but the state file names cluster {}",
+                "--delete-backups is {named}, but the state file specifies cluster {}",
                 cluster.with_group()
             ))
-            .at_key(
-                "target.cluster",
-                format!("the file says {cluster}; nothing was changed"),
-            )
+            .at_key("target.cluster", format!("the file has {cluster}; nothing was changed"))
             .hint("check the value of --delete-backups: deleted backups can't be restored")
             .err(),
             _ => Ok(()),

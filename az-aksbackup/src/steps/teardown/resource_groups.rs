@@ -225,7 +225,7 @@ fn kept(seen: &Seen) -> String {
     let account = target_ids::account(target);
     match &seen.account {
         Some(_) => format!(
-            "kept: container {} in storage account {}, which can hold backups; ",
+            "kept: container {} in storage account {}, which might contain backups; ",
             target.storage.container,
             account.with_group()
         ),
@@ -242,7 +242,7 @@ fn fit(own: &Content, seen: &Seen) -> Result<bool, String> {
     let group = match &own.group {
         Sight::Here(group) => group,
         Sight::Absent => return Ok(false),
-        Sight::Hidden(_) => return Err("the signed-in account can't see it".into()),
+        Sight::Hidden(_) => return Err("the signed-in account can't read it".into()),
     };
     if !marker::is_in(group.tags.as_ref(), &target.cluster, &own.id) {
         return Err(format!(
@@ -251,19 +251,19 @@ fn fit(own: &Content, seen: &Seen) -> Result<bool, String> {
         ));
     }
     let Some(content) = own.content.here() else {
-        return Err("the signed-in account can't see everything in it".into());
+        return Err("the signed-in account can't read everything in it".into());
     };
     // In a plan the vault is still there.
     let vault = target_ids::vault(target);
     let has_vault = content.iter().any(|own| own.id == vault);
     if let (true, Some(why)) = (has_vault, &seen.vault_stays) {
-        return Err(format!("vault {} stays in it: {why}", vault.with_group()));
+        return Err(format!("vault {} is kept in it: {why}", vault.with_group()));
     }
     let rest = content.iter().filter(|own| !(seen.common.ahead && own.id == vault));
     let names: Vec<&str> = rest.map(|own| own.name.as_str()).collect();
     match names.is_empty() {
         true => Ok(true),
-        false => Err(format!("it still has {}", names.join(", "))),
+        false => Err(format!("it still contains {}", names.join(", "))),
     }
 }
 

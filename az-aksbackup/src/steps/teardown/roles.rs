@@ -161,7 +161,8 @@ impl Step for Roles {
         }
         left.extend(seen.orphans.iter().map(|own| {
             format!(
-                "role assignment {own} (nothing confirms whose it was: its principal isn't part of this setup any more)"
+                "role assignment {own} (nothing confirms whom it was created for: its principal is no longer part \
+                 of this setup)"
             )
         }));
         match changes.is_empty() {
@@ -285,7 +286,7 @@ fn used_by_others(own: &Found, scope: &ResourceId, seen: &Seen) -> Option<String
     match own.holder {
         Holder::ExtensionIdentity => seen.extension_stays.clone(),
         Holder::Cluster if seen.shared_identity => {
-            Some("other clusters can have the cluster's user-assigned identity as well".into())
+            Some("other clusters might also use the cluster's user-assigned identity".into())
         }
         Holder::Cluster => None,
         Holder::Vault if *scope == target.cluster => None,
@@ -297,7 +298,7 @@ fn used_by_others(own: &Found, scope: &ResourceId, seen: &Seen) -> Option<String
                 seen.elsewhere.iter().find(|(whose, _)| *whose == own.principal),
             ) {
                 (0, 0, None) => None,
-                (0, 0, Some((_, scope))) => Some(format!("the vault has a role on {scope} as well")),
+                (0, 0, Some((_, scope))) => Some(format!("the vault also has a role on {scope}")),
                 (0, policies, _) => Some(format!("the vault has {policies} other policies")),
                 (others, ..) => Some(format!("the vault has {others} other backup instances")),
             }

@@ -70,7 +70,7 @@ impl Seen {
             (Ok(()), false) => Some(used.join(", ")),
             (Ok(()), true) => self
                 .keeps_backups(vault)
-                .then(|| "it keeps the soft-deleted backups".to_owned()),
+                .then(|| "it retains the soft-deleted backups".to_owned()),
         }
     }
 
@@ -103,7 +103,9 @@ impl Change for VaultEnd {
                 "Microsoft.DataProtection/backupVaults/delete",
                 vault,
                 soft.then(|| {
-                    "only if Azure keeps no soft-deleted backups in it; else it stays until they are purged".to_owned()
+                    "only if it contains no soft-deleted backups; otherwise, it is kept until they are \
+                     purged"
+                        .to_owned()
                 }),
             ),
         }
@@ -149,7 +151,7 @@ impl Step for VaultAndPolicy {
         }
         if let Some("Deleting" | "Updating" | "Provisioning") = vault.properties.provisioning_state.as_deref() {
             return Ok(Decision::Wait(Wait::for_(format!(
-                "Backup vault {}: changing",
+                "Backup vault {}: an operation is in progress",
                 id.with_group()
             ))));
         }
@@ -262,7 +264,7 @@ fn users(seen: &Seen) -> Vec<String> {
     }
     for own in &backups.deleted {
         users.push(format!(
-            "soft-deleted backup instance {} until {}",
+            "soft-deleted backup instance {}, which will be purged on {}",
             own.id.name(),
             own.purged_on()
                 .unwrap_or_else(|| "a date that Azure doesn't report".to_owned())

@@ -140,22 +140,27 @@ pub(super) fn untold(jobs: &[Job], begun: &Begun, options: &RestoreOptions) -> F
     let names: Vec<&str> = jobs.iter().map(Job::name).collect();
     let last = names.last().copied().unwrap_or_default();
     let failure = Failure::failed(format!(
-        "cannot tell whether restore job {} was started by this command",
+        "cannot determine whether this command started restore job {}",
         names.join(" or ")
     ));
     failure
         .because(format!(
-            "this command requested a restore on {}, and the connection or the run ended before Azure named its job",
+            "this command requested a restore on {}, and the connection or the run ended before Azure returned the \
+             job's ID",
             shown(Some(begun.at))
         ))
         .because(format!(
-            "the job restores from the same recovery point {}, but another person can have started it, with other namespaces",
+            "the job restores from the same recovery point {}, but another user might have started it, with other \
+             namespaces",
             begun.point
         ))
         .because("this run started no other restore")
-        .hint(fix!["see what the job restores, and into which namespaces: ", az("jobs").with(last)])
         .hint(fix![
-            "if that isn't what you requested, start another restore: ",
+            "see what the job restores, and into which namespaces: ",
+            az("jobs").with(last)
+        ])
+        .hint(fix![
+            "start another restore if the job isn't the one that you requested: ",
             az(options.words()).with("--again").again()
         ])
 }

@@ -327,7 +327,7 @@ fn a_job_that_azure_named_is_not_older_than_its_request_and_one_without_a_name_i
     let failure = begun::untold(&[of("2026-01-01T12:00:00Z")], &begun, &options());
     let text = failure.to_string();
     assert!(
-        text.contains("cannot tell whether restore job j was started by this command"),
+        text.contains("cannot determine whether this command started restore job j"),
         "{text}"
     );
     let hints: Vec<String> = failure.hints.iter().map(ToString::to_string).collect();
