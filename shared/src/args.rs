@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+pub use crate::command_line::quoted;
 use crate::command_line::{CLUSTER, Called, Invocation, Known, az};
 use crate::console::{Console, Talk};
 use crate::deadline::Deadline;
@@ -194,16 +195,6 @@ pub fn known(cluster: &ResourceId, target: Option<&Target>) -> Known {
         ],
         flags: format!(" --subscription {}", cluster.subscription()),
     }
-}
-
-/// A shell word for a printed command line.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Reads `90s`, `45m`, `2h`, `1h30m`; a bare number is seconds. More than ten years are ten years: moments are counted from it.

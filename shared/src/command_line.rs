@@ -16,6 +16,7 @@ mod words;
 
 pub use again::{Called, file_was_written};
 pub use fix::{Fix, Part};
+pub use words::quoted;
 
 /// How this process was called. Facts of the process, like its arguments: every line that it prints is about the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

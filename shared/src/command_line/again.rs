@@ -3,9 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::words::{self, Word, flag};
+use super::words::{self, Word, flag, quoted};
 use super::{CommandLine, Invocation};
-use crate::args::quoted;
 
 /// The command of a process and its arguments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,5 +1,15 @@
 //! The words of a printed command line, as a shell takes them apart.
 
+/// A shell word for a printed command line.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// A word, as it is printed and as a program gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word<'a> {
@@ -50,7 +60,6 @@ pub(super) fn flag(word: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::quoted;
 
     #[test]
     fn quotes_hold_a_word_together() {
