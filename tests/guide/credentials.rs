@@ -115,11 +115,11 @@ fn an_identity_without_room_is_said_before_anything_is_written_to_it() {
     let stage = stage(&["credentials_there=other-issuer-18"]);
     let run = Part::Prepare.run(&stage).ends(Exit::Failed.code());
     assert_eq!(asked(&stage, 0, PUT.0, PUT.1), [], "{run}");
-    let run = run.says("can't have 3 more").says("it has 18, Azure allows 20");
+    let run = run.says("can't have 3 more").says("it has 18, and Azure allows 20");
     let cures: Vec<&str> = run
         .stderr
         .lines()
-        .filter(|line| line.contains("decide with its owner"))
+        .filter(|line| line.contains("ask the owner of credential"))
         .collect();
     assert_eq!(cures.len(), 1, "one has to go\n{run}");
     let gone = credentials(&stage)

@@ -82,7 +82,7 @@ fn they_are_listed_with_the_newest_first_and_what_azure_leaves_open_is_a_dash() 
     );
     points(&stage, &["--limit", "2"])
         .ok()
-        .says("not listed: 1 older recovery points; to list all of them: --limit 3");
+        .says("older recovery points not listed: 1; to list all of them: --limit 3");
     let none = points(&stage, &["--at", "2025-12-31T00:00:00Z"]).ends(Exit::Missing.code());
     none.says("has no recovery point from 2025-12-31T00:00:00Z or earlier")
         .says("2026-01-01 06:00:00 UTC");

@@ -56,7 +56,7 @@ pub(crate) async fn run(cli: &Cli, args: &PointsArgs) -> Outcome<Exit> {
     show(&console, &instance, &all, now);
     if found > all.len() {
         console.say(format!(
-            "not listed: {} older recovery points; to list all of them: --limit {found}",
+            "older recovery points not listed: {}; to list all of them: --limit {found}",
             found - all.len()
         ));
     }

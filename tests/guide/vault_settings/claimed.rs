@@ -24,7 +24,7 @@ fn a_vault_that_only_the_file_claims_is_one_of_others() {
         std::fs::write(stage.state(), claimed.to_string()).unwrap();
         prepare(&stage, &["--reduce-protection"])
             .ok()
-            .says("soft delete stays On: more than the target's Off");
+            .says("soft delete stays On (the target has Off)");
         assert_eq!(properties(&stage), before, "{table}");
     }
 }

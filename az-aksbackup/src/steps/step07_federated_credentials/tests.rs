@@ -93,7 +93,7 @@ fn a_full_identity_fails_with_what_may_be_removed() {
     let credentials = (0..18).map(stale).collect();
     let failure = step().decide(&seen(Sight::Here(credentials)), &state()).unwrap_err();
     assert!(
-        failure.hints[0].to_string().contains("decide with its owner"),
+        failure.hints[0].to_string().contains("ask the owner of credential"),
         "{failure}"
     );
     assert_eq!(failure.hints.len(), 1, "18 and 3 are one more than there may be");
