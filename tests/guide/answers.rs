@@ -71,7 +71,9 @@ fn cures_name_the_state_file_where_it_is_not_the_default() {
     stage
         .configure("cluster-admin", &[&["--timeout", "15s"], &state[..]].concat())
         .ends(Exit::Deadline.code())
-        .says(&format!("check the assignment: az aksbackup verify --state {file}"));
+        .says(&format!(
+            "check the assignment, run: az aksbackup verify --state {file}"
+        ));
 }
 
 #[test]

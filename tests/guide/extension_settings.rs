@@ -190,7 +190,7 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
         ),
         (
             &["extension.memory_request=2Gi", "extension.memory_limit=1Gi"],
-            "memory request 2Gi, limit 1Gi",
+            "the memory request is 2Gi, and the limit is 1Gi",
         ),
     ] {
         set(&stage, sets).ends(Exit::Usage.code()).says(says);

@@ -235,7 +235,7 @@ mod tests {
         let turn = guard(&["deleteBackupInstanceRequests"]).turn(&vault, Critical::Delete, "teardown");
         assert!(
             turn.why
-                .starts_with("Resource Guard rg1 protects vault rg-backup/bv-aks against the deletion")
+                .starts_with("Resource Guard rg1 protects vault rg-backup/bv-aks against deleting backups")
         );
         let next = format!("az aksbackup teardown --operation-requests {ID}/deleteBackupInstanceRequests/default");
         assert!(turn.why.ends_with(&next), "{}", turn.why);

@@ -273,7 +273,7 @@ mod tests {
         let check = told(&jobs).unwrap();
         assert_eq!(
             check.says,
-            "the cluster was stopped at 6 of the 7 scheduled backups of the last 7 days (UTC): 2025-12-31 02:00, 2025-12-30 02:00, \
+            "the cluster was stopped at the time of 6 of the 7 scheduled backups of the last 7 days (UTC): 2025-12-31 02:00, 2025-12-30 02:00, \
              2025-12-29 02:00, 2025-12-28 02:00, 2025-12-27 02:00 and 1 more"
         );
         assert_eq!(check.failure.as_deref(), Some("JOB-CLUSTER-STOPPED"));

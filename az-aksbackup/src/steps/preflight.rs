@@ -353,7 +353,7 @@ mod tests {
             "9 of 10 required permissions",
             "lacks A/write on aks",
             "unknown on rg-backup",
-            "another vault protects",
+            "protection by another vault: unknown",
         ] {
             assert!(evidence.contains(part), "{part} in {evidence}");
         }

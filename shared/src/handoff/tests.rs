@@ -97,7 +97,7 @@ fn a_reader_who_has_never_heard_of_it_learns_what_it_is_and_how_to_check_it() {
         for part in [
             "aksbackup sets up Azure Backup for AKS",
             "sha256sum --check --ignore-missing SHA256SUMS",
-            "The sender has az-aksbackup 0.1.0 for linux x86_64, with this SHA-256.",
+            "The sender uses az-aksbackup 0.1.0 for linux x86_64, with the following SHA-256 checksum.",
             &"ab".repeat(32),
             "without installing anything",
             "az role assignment create",

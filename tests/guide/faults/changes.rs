@@ -306,11 +306,11 @@ fn what_exists_can_t_be_changed_by_a_flag_either_and_another_place_has_its_cost(
     }
     assert_eq!(stage.state_text(), text);
     let container = stage.value("/target/storage/container");
-    for flags in [["--vault", "other"], ["--container", "other"]] {
-        stage
-            .az("platform", &["init", "--yes", flags[0], flags[1]])
-            .ok()
-            .says("recovery points stay");
+    for (flag, cost) in [
+        ("--vault", "recovery points stay in the vault"),
+        ("--container", "recovery points aren't moved"),
+    ] {
+        stage.az("platform", &["init", "--yes", flag, "other"]).ok().says(cost);
     }
     let back = stage.az("platform", &["init", "--yes", "--container", &container]).ok();
     assert!(!back.stderr.contains("storage.container was"), "{back}");

@@ -82,7 +82,7 @@ fn storage_that_existed_and_is_gone_is_not_created_again_unless_that_is_asked_fo
                 .ends(Exit::Failed.code())
                 .says(&format!("{what} "))
                 .says("and its backups no longer exist")
-                .says("recover it first")
+                .says("recover the ")
                 .says("--recreate-storage");
         }
         created_only_if_that_is_requested(&stage, mark, id);
@@ -94,7 +94,7 @@ fn created_only_if_that_is_requested(stage: &Stage, mark: usize, id: &str) {
     let run = stage
         .az("platform", &["verify"])
         .ends(Exit::Pending.code())
-        .says("recover it first");
+        .says("recover the ");
     assert!(!run.stdout.contains("exist in resource group"), "{run}");
     let writes = stage.writes_since(mark);
     assert!(

@@ -87,7 +87,10 @@ fn what_contradicts_itself_is_refused_with_both() {
     assert!(coherent(&request, None).is_ok());
     let own = live(&[(MEMORY_LIMIT, "1280Mi")], |_| ());
     let failure = coherent(&request, Some(&own)).unwrap_err();
-    assert!(failure.why[0].contains("memory request 2Gi, limit 1280Mi"), "{failure}");
+    assert!(
+        failure.why[0].contains("the memory request is 2Gi, and the limit is 1280Mi"),
+        "{failure}"
+    );
 }
 
 /// Fails before: the train of a file was written although Azure doesn't upgrade the extension, and one that Azure doesn't report was
