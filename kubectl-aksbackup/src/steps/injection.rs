@@ -310,7 +310,7 @@ mod tests {
             panic!("not made")
         };
         made.labelled = false;
-        assert!(judged(TrialOutcome::Made(made)).unwrap_err().why[0].contains("removes it"));
+        assert!(judged(TrialOutcome::Made(made)).unwrap_err().why[0].contains("removes the change"));
     }
 
     #[test]
