@@ -96,7 +96,7 @@ fn azure(exchanges: &[Exchange]) -> Side {
 /// What the simulator answers to the whole job of the programs.
 fn simulator() -> Side {
     // The account takes so long that its creation is looked at before its end in every run.
-    let stage = Stage::with(&["providers_registered=false", "storage_create=60"]).unwrap();
+    let stage = Stage::with(&["providers_registered=false", "storage_create=1000"]).unwrap();
     let heard: Arc<Mutex<Vec<Answered>>> = Arc::default();
     let told = Arc::clone(&heard);
     let log = stage.sandbox.log();

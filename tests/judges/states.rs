@@ -82,7 +82,7 @@ impl Seen {
 }
 
 fn simulator() -> Orders {
-    let stage = Stage::with(&["providers_registered=false", "storage_create=60"]).unwrap();
+    let stage = Stage::with(&["providers_registered=false", "storage_create=1000"]).unwrap();
     let heard: Arc<Mutex<Vec<Answered>>> = Arc::default();
     let told = Arc::clone(&heard);
     stage

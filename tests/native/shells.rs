@@ -9,7 +9,7 @@ use aksbackup_tests::terminal::conversed;
 /// Words of a line to complete, and what the last one becomes.
 const WORDS: [(&str, &str, &str); 5] = [
     ("az-aksbackup", "gra", "grant"),
-    ("az-aksbackup", "grant --va", "--vault"),
+    ("az-aksbackup", "grant --vault-i", "--vault-identity"),
     ("az-aksbackup", "init --redundancy Zo", "ZoneRedundant"),
     ("kubectl-aksbackup", "unc", "unconfigure"),
     ("kubectl-aksbackup", "configure --client-i", "--client-id"),

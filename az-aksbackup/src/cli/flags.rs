@@ -73,7 +73,7 @@ pub(crate) struct ConfirmArgs {
         value_name = "RESOURCE-GROUP"
     )]
     pub(crate) confirm_snapshots: Option<NamedGroup>,
-    /// User-assigned identity of the vault, must match the state file, if that has one: RESOURCE-GROUP/NAME or a resource ID
+    /// Expected user-assigned identity of the vault, if the state file has one (must match it): RESOURCE-GROUP/NAME or a resource ID
     #[arg(long = "vault-identity", value_name = "RESOURCE")]
     pub(crate) confirm_identity: Option<Named>,
 }

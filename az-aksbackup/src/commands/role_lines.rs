@@ -57,9 +57,9 @@ fn line(target: &Target, extension: &str, row: &Row) -> CommandLine {
         _ => "snapshots",
     };
     shell(format!(
-        "az role assignment create --assignee-object-id \"$({})\" --assignee-principal-type ServicePrincipal --role {} --scope \"${scope}\"",
-        principal(target, extension, row.holder),
+        "az role assignment create --role {} --scope \"${scope}\" --assignee-principal-type ServicePrincipal --assignee-object-id \"$({})\"",
         quoted(row.role.name),
+        principal(target, extension, row.holder),
     ))
 }
 
@@ -130,13 +130,10 @@ mod tests {
         assert_eq!(all.len(), 5, "{all:#?}");
         assert!(all[0].starts_with("cluster=CLUSTER-ID vault=VAULT-ID "), "{all:#?}");
         assert!(
-            all[1].contains("aksAssignedIdentity.principalId") && all[1].ends_with("--scope \"$account\""),
+            all[1].contains("aksAssignedIdentity.principalId") && all[1].contains("--scope \"$account\""),
             "{all:#?}"
         );
-        assert!(
-            all[4].contains("--role Contributor") && all[4].ends_with("--scope \"$snapshots\""),
-            "{all:#?}"
-        );
+        assert!(all[4].contains("--role Contributor --scope \"$snapshots\""), "{all:#?}");
         // Nothing of the file confirms itself.
         let all = all.join("\n");
         assert!(!all.contains("/subscriptions/"), "{all}");
