@@ -130,6 +130,13 @@ fn one_that_was_chosen_since_is_said_and_changes_nothing() {
     .ends(Exit::Pending.code())
     .says("snapshot resource group: rg-snapshots (the target has rg-backup)")
     .says("keep the current snapshot resource group: it can't be changed for a protected cluster");
+    // Fails before: what the other group needs was created and granted first.
+    for (who, command) in [("platform", "prepare"), ("owner", "grant"), ("everything", "up")] {
+        finish(stage.az_command(who, &[command, "--yes"]).args(stage.vouchers()))
+            .ends(Exit::Usage.code())
+            .says("cannot use snapshot resource group rg-backup for cluster rg-aks/aks-demo")
+            .says("az aksbackup init --from-azure");
+    }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     assert_eq!(in_use(&stage), "rg-snapshots");
 }

@@ -2,7 +2,7 @@
 
 use aksbackup_shared::args::quoted;
 use aksbackup_shared::command_line::{CommandLine, az, shell};
-use aksbackup_shared::failure::Failure;
+use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::same;
 pub(crate) use aksbackup_shared::schema::Pause;
@@ -10,6 +10,8 @@ use aksbackup_shared::schema::Target;
 
 use crate::arm::backups::Instance;
 use crate::arm::user_error::UserError;
+use crate::checks::drift;
+use crate::target_ids;
 
 /// How the protection of an instance stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +167,38 @@ pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
         "ask the owner of that vault before you stop using it: its recovery points are deleted together with its \
          backup instance",
     )
+}
+
+/// Refuses a target whose snapshot resource group isn't the one of the cluster's backup instance: Azure doesn't let it be changed, and what is created
+/// or granted for another one is for nothing.
+///
+/// # Errors
+/// Exit 2: the two groups.
+pub(crate) fn same_snapshots(target: &Target, instances: &[Instance]) -> Outcome<()> {
+    let vault = target_ids::vault(target);
+    let own = |own: &&Instance| own.protects(&target.cluster) && own.vault().is_some_and(|own| own == vault);
+    let Some(instance) = instances.iter().find(own) else {
+        return Ok(());
+    };
+    let differences = drift::of_instance(target, instance);
+    let Some(group) = differences
+        .iter()
+        .find(|own| own.setting == drift::Setting::SnapshotGroup)
+    else {
+        return Ok(());
+    };
+    Failure::usage(format!(
+        "cannot use snapshot resource group {} for cluster {}",
+        group.wanted,
+        target.cluster.with_group()
+    ))
+    .because(format!(
+        "backup instance {} uses {}, and Azure doesn't allow the snapshot resource group of a protected cluster to be changed",
+        instance.id.name(),
+        group.live
+    ))
+    .hint(drift::adopting())
+    .err()
 }
 
 #[cfg(test)]

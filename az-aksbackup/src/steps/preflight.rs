@@ -199,6 +199,9 @@ impl Step for Preflight {
                 return Err(Box::new(protection::elsewhere(target, other)));
             }
         }
+        if matches!(self.purpose, Purpose::Prepare | Purpose::Grant | Purpose::Everything) {
+            protection::same_snapshots(target, seen.instances.here().map(Vec::as_slice).unwrap_or_default())?;
+        }
         if let Some(extensions) = &seen.extensions {
             no_conflict(target, extensions)?;
         }
