@@ -154,3 +154,21 @@ fn the_roles_of_a_former_identity_of_the_vault_go_too() {
     let left = created(stage);
     assert!(!left.iter().any(|own| own.contains("/roleAssignments/")), "{left:?}");
 }
+
+/// Fails before: the record of the instance was dropped with its deletion, so that an undeleted one was another's for good, and `teardown`
+/// reported that nothing was left to do.
+#[test]
+fn an_instance_that_was_undeleted_is_still_the_one_that_this_tool_created() {
+    let world = Protected::new();
+    let stage = &world.stage;
+    teardown(stage, "platform", &DELETE).ends(Exit::TheirTurn.code());
+    stage.az("platform", &["undelete", "--yes"]).ok();
+    let instance = stage.value("/cloud/instance/instance");
+    assert!(
+        created(stage).iter().any(|own| own == &instance),
+        "{}",
+        stage.state_text()
+    );
+    let run = teardown(stage, "platform", &["--yes", "--reduce-protection"]);
+    assert!(run.stderr.contains("stop the protection of backup instance"), "{run}");
+}

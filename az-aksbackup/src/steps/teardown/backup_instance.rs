@@ -207,7 +207,11 @@ impl Step for BackupInstance {
                 .strip_prefix(&id)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let is_there = |object: &str| all().any(|own| in_vault(own) && is_about(own, object));
+        // A soft-deleted one can be undeleted: it is still the one that this tool created.
+        let kept = backups.deleted.iter().filter(|own| own.protects(&target.cluster));
+        let is_there = |object: &str| {
+            all().any(|own| in_vault(own) && is_about(own, object)) || kept.clone().any(|own| is_about(own, object))
+        };
         platform::forget(tables, |made| {
             matches!(
                 made.step,
