@@ -7,7 +7,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::ids::{HookName, LabelSelector, NamespaceName, ResourceId, ResourceType, same};
 use aksbackup_shared::names::NAMESPACE;
-use aksbackup_shared::schema::Target;
+use aksbackup_shared::schema::{Kind, Target};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -194,11 +194,12 @@ fn gaps(instance: &Instance, criteria: &Criteria) -> Vec<String> {
         items.filter_map(Value::as_str).collect()
     };
     let mut gaps = Vec::new();
-    if own.get("snapshotVolumes").and_then(Value::as_bool) == Some(false) && criteria.data {
+    let takes = |kind: Kind| kind.passes(&list("includedResourceTypes"), &list("excludedResourceTypes"));
+    let snapshots = own.get("snapshotVolumes").and_then(Value::as_bool) != Some(false);
+    if criteria.data && !(snapshots && takes(Kind::VolumeClaim)) {
         gaps.push("the backup instance doesn't back up volumes".to_owned());
     }
-    let secrets = |kind: &&str| ["v1/secret", "secret", "secrets"].contains(&kind.to_ascii_lowercase().as_str());
-    if list("excludedResourceTypes").iter().any(secrets) {
+    if !takes(Kind::Secret) {
         gaps.push(
             "the backup instance doesn't back up Secrets, and workloads that need them might not start".to_owned(),
         );

@@ -26,11 +26,18 @@ impl Kind {
         }
     }
 
-    /// Returns whether a filter names it.
+    /// Returns whether a resource type of a filter names it.
     #[must_use]
-    pub fn is_named(self, by: &ResourceType) -> bool {
-        let name = by.as_str().to_ascii_lowercase();
+    pub fn is_named(self, by: &str) -> bool {
+        let name = by.to_ascii_lowercase();
         name == "*" || self.names().contains(&name.as_str())
+    }
+
+    /// Returns whether these lists of resource types let it through.
+    #[must_use]
+    pub fn passes(self, included: &[&str], excluded: &[&str]) -> bool {
+        let named = |all: &[&str]| all.iter().any(|own| self.is_named(own));
+        (included.is_empty() || named(included)) && !named(excluded)
     }
 }
 
@@ -38,8 +45,8 @@ impl InstanceTarget {
     /// Returns whether the lists of resource types let it through.
     #[must_use]
     pub fn takes(&self, kind: Kind) -> bool {
-        let named = |all: &[ResourceType]| all.iter().any(|own| kind.is_named(own));
-        (self.included_resource_types.is_empty() || named(&self.included_resource_types))
-            && !named(&self.excluded_resource_types)
+        let included: Vec<&str> = self.included_resource_types.iter().map(ResourceType::as_str).collect();
+        let excluded: Vec<&str> = self.excluded_resource_types.iter().map(ResourceType::as_str).collect();
+        kind.passes(&included, &excluded)
     }
 }

@@ -239,8 +239,8 @@ impl Volumes<'_> {
             .map(|own| (&own.included_resource_types, &own.excluded_resource_types));
         let (included, excluded) = lists.map(|(a, b)| (a.as_slice(), b.as_slice())).unwrap_or_default();
         let joined = |words: Vec<&str>| words.join(",");
-        if excluded.iter().any(|own| Kind::VolumeClaim.is_named(own)) {
-            let rest = excluded.iter().filter(|own| !Kind::VolumeClaim.is_named(own));
+        if excluded.iter().any(|own| Kind::VolumeClaim.is_named(own.as_str())) {
+            let rest = excluded.iter().filter(|own| !Kind::VolumeClaim.is_named(own.as_str()));
             let rest = joined(rest.map(|own| own.as_str()).collect());
             return az(format!("init --set instance.excluded_resource_types={rest}"));
         }

@@ -39,7 +39,7 @@ type Labels = BTreeMap<String, String>;
 pub(crate) struct Scope<'a> {
     own: &'a str,
     instance: Option<&'a InstanceTarget>,
-    /// The labels of each claim, and of the pods that mount it; `None` where they may not be read.
+    /// The labels of each claim, and of the pods that mount it; `None` if the signed-in user isn't authorized to list them.
     labels: Option<BTreeMap<(&'a str, &'a str), Vec<&'a Labels>>>,
 }
 
