@@ -11,7 +11,7 @@ use crate::cluster::flags::ConnectionFlags;
 use crate::cluster::lists::Wanted;
 
 impl Reader {
-    /// The names of all namespaces, if `wanted`; `None` where they may not be read.
+    /// The names of all namespaces, if `wanted`; `None` if the signed-in user isn't authorized to list them.
     ///
     /// # Errors
     /// As [`Reader::every`].

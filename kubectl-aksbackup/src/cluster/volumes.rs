@@ -172,7 +172,7 @@ impl Mount {
 }
 
 impl Reader {
-    /// Every volume that is bound to a claim; `None` where they may not be read.
+    /// Every volume that is bound to a claim; `None` if the signed-in user isn't authorized to list them.
     ///
     /// # Errors
     /// As [`Reader::every`].
@@ -181,7 +181,7 @@ impl Reader {
         self.every(&wanted, Api::all, Volume::from_live).await
     }
 
-    /// Every claim; `None` where they may not be read.
+    /// Every claim; `None` if the signed-in user isn't authorized to list them.
     ///
     /// # Errors
     /// As [`Reader::every`].
@@ -190,7 +190,7 @@ impl Reader {
         self.every(&wanted, Api::all, Claim::from_live).await
     }
 
-    /// Every pod that mounts a claim, if `wanted`; `None` where they may not be read.
+    /// Every pod that mounts a claim, if `wanted`; `None` if the signed-in user isn't authorized to list them.
     ///
     /// # Errors
     /// As [`Reader::every`].

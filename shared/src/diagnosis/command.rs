@@ -13,6 +13,7 @@ use crate::diagnosis::{joint, show};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
+use crate::ids::distance;
 use crate::process::document;
 use crate::program::Program;
 use crate::schema::State;
@@ -129,7 +130,7 @@ fn row(id: &str, program: Program) -> Outcome<&'static Known> {
     catalogue.row(id).map_or_else(
         || {
             let mut failure = Failure::missing(format!("no known failure has the ID {id}"));
-            let near = nearest(id).join(", ");
+            let near = similar(id).join(", ");
             if !near.is_empty() {
                 failure = failure.hint(format!("check the spelling; similar IDs: {near}"));
             }
@@ -142,7 +143,7 @@ fn row(id: &str, program: Program) -> Outcome<&'static Known> {
 }
 
 /// The ids most like this one; none where none is like it.
-fn nearest(id: &str) -> Vec<&'static str> {
+fn similar(id: &str) -> Vec<&'static str> {
     let id = id.to_ascii_uppercase();
     let most = id.len().div_ceil(3);
     let mut ids: Vec<_> = Catalogue::get().rows().map(|known| known.id.as_str()).collect();
@@ -150,21 +151,6 @@ fn nearest(id: &str) -> Vec<&'static str> {
     ids.sort_by_key(|known| (!known.contains(&id), distance(known, &id)));
     ids.truncate(SUGGESTIONS);
     ids
-}
-
-/// How many letters have to be changed, added or left out.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<_> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, r) in right.iter().enumerate() {
-            let changed = diagonal + usize::from(l != *r);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }
 
 /// A row as a document has it.
@@ -191,9 +177,9 @@ mod tests {
 
     #[test]
     fn an_id_that_is_misspelt_brings_those_most_like_it() {
-        assert_eq!(nearest("fic-isuer")[0], "FIC-ISSUER");
-        assert_eq!(nearest("RBAC-BLOB")[0], "RBAC-BLOB-ROLE");
-        assert!(nearest("NO-SUCH-THING").is_empty(), "{:?}", nearest("NO-SUCH-THING"));
+        assert_eq!(similar("fic-isuer")[0], "FIC-ISSUER");
+        assert_eq!(similar("RBAC-BLOB")[0], "RBAC-BLOB-ROLE");
+        assert!(similar("NO-SUCH-THING").is_empty(), "{:?}", similar("NO-SUCH-THING"));
         assert_eq!(distance("kitten", "sitting"), 3);
         let failure = row("BSL-UNAVAILBLE", Program::Az).unwrap_err();
         assert_eq!(failure.exit, Exit::Missing);

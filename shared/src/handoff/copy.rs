@@ -1,13 +1,12 @@
 //! The sender's copy of the program that the receiver runs.
 
-use std::fs::{self, File};
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::program::Program;
+use crate::regular;
 
 /// No program is as large; more is not read.
 const LARGEST: u64 = 256 << 20;
@@ -36,16 +35,7 @@ impl Copy {
 
     fn in_folder(folder: &Path, program: Program) -> Option<Self> {
         let file = format!("{}{}", program.binary(), std::env::consts::EXE_SUFFIX);
-        let path: PathBuf = folder.join(&file);
-        // Not a pipe or a device, which would be read for ever.
-        if !fs::metadata(&path).ok()?.is_file() {
-            return None;
-        }
-        let mut bytes = Vec::new();
-        let read = File::open(&path).ok()?.take(LARGEST + 1).read_to_end(&mut bytes).ok()?;
-        if read as u64 > LARGEST {
-            return None;
-        }
+        let bytes = regular::read(&folder.join(&file), LARGEST).ok()?;
         let digest = Digest::of_bytes(&bytes).to_string();
         Some(Self {
             file,
@@ -58,6 +48,8 @@ impl Copy {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -16,6 +16,6 @@ pub use names::{
     HookName, InvalidId, IssuerUrl, NamespaceName, ObjectName, PolicyName, PrincipalId, Region, ResourceGroupName,
     ResourceType, StorageAccountName, SubscriptionId, Tag, TenantId, TimeOfDay, VaultName, VolumeType,
 };
-pub use nearest::nearest;
+pub use nearest::{distance, nearest};
 pub use resource::ResourceId;
 pub use selectors::LabelSelector;

@@ -195,7 +195,7 @@ pub fn is_known(key: &str) -> bool {
 /// Returns the key that was meant by one that doesn't exist: of the same last word, else with the longest common beginning, if they have at
 /// least three letters in common.
 #[must_use]
-pub fn nearest(key: &str) -> Option<&'static str> {
+pub fn nearest_key(key: &str) -> Option<&'static str> {
     let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
     let common = |own: &Setting| {
         let pairs = own.key.chars().zip(key.chars());
@@ -214,16 +214,16 @@ const WRITTEN: &str = "written";
 mod tests {
     use serde_json::Value;
 
-    use super::{SETTINGS, nearest};
+    use super::{SETTINGS, nearest_key};
     use crate::json_schema::of;
     use crate::schema::Target;
 
     /// Fails before: every key that resembles none was taken for `cloud`.
     #[test]
     fn a_key_is_suggested_only_if_it_resembles_what_was_typed() {
-        assert_eq!(nearest("vault.soft_delet"), Some("vault.soft_delete"));
-        assert_eq!(nearest("retention"), Some("policy.retention"));
-        assert_eq!(nearest("backup_window"), None);
+        assert_eq!(nearest_key("vault.soft_delet"), Some("vault.soft_delete"));
+        assert_eq!(nearest_key("retention"), Some("policy.retention"));
+        assert_eq!(nearest_key("backup_window"), None);
     }
 
     fn keys(schema: &Value, root: &Value, prefix: &str, all: &mut Vec<String>) {

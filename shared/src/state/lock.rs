@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fs4::{FileExt, TryLockError};
 
-use crate::args::quoted;
+use crate::command_line::quoted;
 use crate::console::human;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
 use crate::regular;
-use crate::schema::settings::{is_known, nearest};
+use crate::schema::settings::{is_known, nearest_key};
 use crate::schema::{SCHEMA, State};
 use crate::state::document::carry_over;
 use crate::state::migration::{OLDEST, lower, raise};
@@ -70,7 +70,7 @@ pub(super) fn settings(path: &Path, text: &str) -> Outcome<()> {
     let key = setting(&place.key).unwrap_or_default();
     at(path, "cannot use", &place)
         .because("[target] doesn't support this key, so it would be ignored")
-        .hint(match nearest(&key) {
+        .hint(match nearest_key(&key) {
             Some(own) => format!("use {own} if you meant that key; otherwise, omit the key"),
             None => "omit the key: [target] has no similar key".to_owned(),
         })

@@ -8,7 +8,7 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::Person;
 use aksbackup_shared::ids::same;
-use aksbackup_shared::schema::settings::{Changes, Holds, SETTINGS, Setting, Thing, nearest};
+use aksbackup_shared::schema::settings::{Changes, Holds, SETTINGS, Setting, Thing, nearest_key};
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::Turn;
 use clap::ValueEnum as _;
@@ -78,7 +78,7 @@ impl FromStr for Set {
 const VOLUME_TYPES: [&str; 2] = ["AzureDisk", "AzureFileShareSMB"];
 
 fn unknown(key: &str) -> String {
-    match nearest(key) {
+    match nearest_key(key) {
         Some(own) => format!("[target] has no key {key}; did you mean {own}?"),
         None => {
             let can_be_set = |own: &&Setting| !matches!(own.changes, Changes::Never(_));
