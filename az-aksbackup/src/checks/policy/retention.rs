@@ -274,21 +274,32 @@ struct Shorter {
     kept: String,
 }
 
-/// Whether it is a retention as flags take it, such as `30d`: the state file has ISO 8601 durations.
-fn is_of_a_flag(kept: &str) -> bool {
-    let digits = kept.strip_suffix(['d', 'w', 'm', 'y']).unwrap_or_default();
-    !digits.is_empty() && digits.bytes().all(|own| own.is_ascii_digit())
+/// Returns the ISO 8601 duration of a retention as flags take it, such as `30d`; `None` if it isn't one.
+pub(crate) fn of_flag(text: &str) -> Option<String> {
+    let upper = text.to_ascii_uppercase();
+    let bare = upper.strip_prefix('P').unwrap_or(&upper);
+    let (at, unit) = bare.char_indices().last().filter(|(_, unit)| "DWMY".contains(*unit))?;
+    let number: u32 = bare.get(..at)?.parse().ok()?;
+    (1..=9999).contains(&number).then(|| format!("P{number}{unit}"))
 }
 
-fn within_days(kept: &str, key: &str) -> Outcome<()> {
-    match limits::operational(kept) {
+/// The state file has ISO 8601 durations. One that is written as flags take it gets the value that is meant.
+fn iso(kept: &str, key: &str) -> Outcome<()> {
+    match of_flag(kept).filter(|meant| meant != kept) {
         None => Ok(()),
-        Some(_) if is_of_a_flag(kept) => Failure::usage(format!("{key} {kept} isn't an ISO 8601 duration"))
+        Some(meant) => Failure::usage(format!("{key} {kept} isn't an ISO 8601 duration"))
             .hint(fix![
-                "write it as one, such as P30D: ",
+                format!("write {meant} in the state file, or run: "),
                 az(format!("init --set {key}={kept}"))
             ])
             .err(),
+    }
+}
+
+fn within_days(kept: &str, key: &str) -> Outcome<()> {
+    iso(kept, key)?;
+    match limits::operational(kept) {
+        None => Ok(()),
         Some(why) => Failure::usage(format!("{key} {kept} isn't valid"))
             .because(why)
             .hint(fix![
@@ -302,6 +313,7 @@ fn within_days(kept: &str, key: &str) -> Outcome<()> {
 }
 
 fn within_years(kept: &str, key: &str) -> Outcome<()> {
+    iso(kept, key)?;
     match limits::in_vault(kept) {
         None => Ok(()),
         Some(why) => Failure::usage(format!("{key} {kept} isn't valid"))

@@ -4,6 +4,8 @@ use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::Tag;
 use clap::ValueEnum;
 
+use crate::checks::policy::retention::of_flag;
+
 /// Redundancy of a new vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Redundancy {
@@ -81,18 +83,7 @@ pub(super) fn schedule(text: &str) -> Result<String, String> {
 
 /// A period in days, weeks, months or years as an ISO 8601 duration.
 pub(super) fn retention(text: &str) -> Result<String, String> {
-    let upper = text.to_ascii_uppercase();
-    let bare = upper.strip_prefix('P').unwrap_or(&upper);
-    let refused = || format!("{text:?} isn't a valid retention; use a value such as 7d, 4w, 3m, 1y, or P7D");
-    let (unit, number) = "DWMY"
-        .chars()
-        .find_map(|unit| bare.strip_suffix(unit).map(|number| (unit, number)))
-        .ok_or_else(refused)?;
-    let number: u32 = number.parse().map_err(|_| refused())?;
-    if number == 0 || number > 9999 {
-        return Err(refused());
-    }
-    Ok(format!("P{number}{unit}"))
+    of_flag(text).ok_or_else(|| format!("{text:?} isn't a valid retention; use a value such as 7d, 4w, 3m, 1y, or P7D"))
 }
 
 /// A word in Azure's spelling.

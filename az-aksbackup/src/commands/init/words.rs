@@ -73,7 +73,7 @@ pub(super) fn backed_up(own: &InstanceTarget) -> String {
     let others: Vec<_> = own
         .excluded_resource_types
         .iter()
-        .filter(|kind| kind.as_str() == "*" || !Kind::Secret.is_named(kind))
+        .filter(|kind| kind.as_str() == "*" || !Kind::Secret.is_named(kind.as_str()))
         .collect();
     if !others.is_empty() {
         parts.push(format!("without {}", listed(&others)));
