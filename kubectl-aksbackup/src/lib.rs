@@ -34,7 +34,8 @@ fn program() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    cli.common.remember(Program::Kubectl, None);
+    let repeated = matches!(cli.command, Command::Configure(_)).then_some("configure");
+    cli.common.remember(Program::Kubectl, repeated);
     cli.common.endless = match &cli.command {
         Command::Verify(arguments) => arguments.shared.watch,
         Command::Logs(arguments) => arguments.follow,

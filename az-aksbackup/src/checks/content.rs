@@ -11,7 +11,7 @@ pub(crate) fn of_secrets(own: &InstanceTarget) -> Option<String> {
         format!(
             "backups contain all Secrets of the backed-up namespaces, and everyone who can read the blob container can read them; to leave them \
              out, run: {}",
-            az("init --set instance.excluded_resource_types=v1/Secret")
+            az("init --set instance.excluded_resource_types+=v1/Secret")
         )
     })
 }
@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn secrets_and_shares_are_named_where_backups_have_them() {
         let mut own = example().instance;
-        assert!(of_secrets(&own).unwrap().contains("excluded_resource_types=v1/Secret"));
+        assert!(of_secrets(&own).unwrap().contains("excluded_resource_types+=v1/Secret"));
         assert_eq!(of_files(&own), None, "Azure's default is disks");
         own.included_volume_types = vec!["AzureDisk".parse().unwrap(), FILES.parse().unwrap()];
         assert!(of_files(&own).unwrap().contains("in the file share itself"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{Fix, az};
-use aksbackup_shared::console::human;
+use aksbackup_shared::console::{human, minute};
 use aksbackup_shared::fix;
 use jiff::Timestamp;
 
@@ -79,9 +79,7 @@ fn last(view: &View) -> Check {
     let properties = &job.properties;
     let (name, status) = (job.name(), &properties.status);
     let at = properties.end_time.or(properties.start_time);
-    let when = at
-        .map(|at| at.strftime("%Y-%m-%d %H:%M").to_string())
-        .unwrap_or_default();
+    let when = at.map(minute).unwrap_or_default();
     let facts = format!("{name}: properties.status = {status}, properties.endTime = {when}");
     let doctor = fix![
         "to see the cause: ",
@@ -155,7 +153,7 @@ fn missed(view: &View) -> Option<Check> {
     // Beyond the longest schedule, the check of the last backup says it.
     let late = age > interval * 3600 * 3 / 2 + 2 * 3600 && age <= LONGEST;
     late.then(|| {
-        let at = started.strftime("%Y-%m-%d %H:%M");
+        let at = minute(started);
         let says =
             format!("no backup has started since {at}, although the policy schedules one every {interval} hours");
         let hint = fix!["to list the jobs: ", az("jobs"), "; to see the cause: ", az("doctor")];
@@ -180,16 +178,13 @@ fn stopped(view: &View) -> Option<Check> {
     if failed.is_empty() {
         return None;
     }
-    let times = failed
-        .iter()
-        .take(SHOWN)
-        .map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
+    let times = failed.iter().take(SHOWN).map(|at| minute(*at));
     let more = match failed.len() {
         0..=SHOWN => String::new(),
         count => format!(" and {} more", count - SHOWN),
     };
     let says = format!(
-        "the cluster was stopped at the time of {} of the {} scheduled backups of the last 7 days (UTC): {}{more}",
+        "the cluster was stopped at the time of {} of the {} scheduled backups of the last 7 days: {}{more}",
         failed.len(),
         recent.len(),
         times.collect::<Vec<_>>().join(", ")
@@ -273,14 +268,14 @@ mod tests {
         let check = told(&jobs).unwrap();
         assert_eq!(
             check.says,
-            "the cluster was stopped at the time of 6 of the 7 scheduled backups of the last 7 days (UTC): 2025-12-31 02:00, 2025-12-30 02:00, \
-             2025-12-29 02:00, 2025-12-28 02:00, 2025-12-27 02:00 and 1 more"
+            "the cluster was stopped at the time of 6 of the 7 scheduled backups of the last 7 days: 2025-12-31 02:00Z, 2025-12-30 02:00Z, \
+             2025-12-29 02:00Z, 2025-12-28 02:00Z, 2025-12-27 02:00Z and 1 more"
         );
         assert_eq!(check.failure.as_deref(), Some("JOB-CLUSTER-STOPPED"));
         assert_eq!(told(&[night(31, "UserErrorOther")]), None);
         let mut asked = night(31, STOPPED);
         asked["properties"]["isUserTriggered"] = json!(true);
-        assert_eq!(told(&[asked]), None, "whoever starts a backup sees that it fails");
+        assert_eq!(told(&[asked]), None, "the user who starts a backup sees that it fails");
     }
 
     /// Fails before: backups that weren't started were told after eight days only.
@@ -304,7 +299,7 @@ mod tests {
         let says = told_of("2026-01-01T06:00:00Z").unwrap();
         assert_eq!(
             says,
-            "no backup has started since 2026-01-01 06:00, although the policy schedules one every 24 hours"
+            "no backup has started since 2026-01-01 06:00Z, although the policy schedules one every 24 hours"
         );
         assert_eq!(told("2026-01-01T06:00:00Z", "ProtectionStopped"), None);
         assert_eq!(told_of("2025-12-01T06:00:00Z"), None, "the last backup is overdue");

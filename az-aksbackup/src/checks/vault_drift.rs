@@ -99,8 +99,8 @@ pub(crate) fn unreported(target: &VaultTarget, own: &Vault) -> Option<String> {
     })
 }
 
-/// Returns whether this tool created the target's vault: the state file says so, which anyone who has it can edit, and a tag in Azure
-/// confirms it.
+/// Returns whether this tool created the target's vault: the state file says so, which every user with the file can edit, and a tag in
+/// Azure confirms it.
 pub(crate) fn is_ours(state: &State, live: &Vault) -> bool {
     let Some(target) = &state.target else { return false };
     let vault = target_ids::vault(target);

@@ -262,7 +262,7 @@ async fn consent(
         resources: confirm::in_full(&target, &name),
         refusal: (!settled).then(|| Box::new(confirm::unconfirmed(words, trust.does(), &target))),
         keep: Box::new(move || {
-            // A digest stands for this file once; it doesn't say that the user knows the resources. An identity that nobody named isn't
+            // A digest stands for this file once; it doesn't say that the user knows the resources. An identity that the user didn't specify isn't
             // known either.
             if !(named || asked || is_remembered) {
                 return;

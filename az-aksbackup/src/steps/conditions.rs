@@ -79,9 +79,8 @@ const PRIVATE: &str = "the cluster is private: kubectl aksbackup must run on a m
     prints how to run a single kubectl command from elsewhere";
 
 /// What authorized IP ranges mean for the cluster admin.
-const RANGES: &str = "the API server accepts authorized IP ranges only: kubectl aksbackup must run on a machine \
-with an address in \
-     one of them";
+const RANGES: &str = "the API server accepts authorized IP ranges only: kubectl aksbackup must run on a machine with an \
+     address in one of them";
 
 /// What may become a problem.
 pub(crate) fn remarks(cluster: &Cluster) -> Vec<&'static str> {

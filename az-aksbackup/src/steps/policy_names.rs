@@ -26,7 +26,8 @@ use crate::target_ids;
 pub(crate) enum Named {
     /// A person chose it, or it is in the file already: the policy can have rules that the target has no key for.
     Chosen,
-    /// This tool derived it from the rules: whoever can create policies can have taken it for other rules.
+    /// This tool derived it from the rules: another user with permission to create policies might have given the name to other
+    /// rules.
     Derived,
 }
 

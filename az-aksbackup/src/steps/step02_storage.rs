@@ -263,12 +263,13 @@ impl Step for Storage {
         });
     }
 
-    /// A policy, a lock or a missing permission refuses the account; who could create it can create its container.
+    /// The only wait is for an account that Azure is still creating.
     fn goes_on(&self, seen: &Seen) -> bool {
         let account = seen.account.as_ref();
         account.is_some_and(|own| account::not_ready(own, &seen.target).is_some())
     }
 
+    /// A policy, a lock, or a missing permission rejects the account; an account that could create it can create its container.
     fn is_assured(&self, accepted: &StorageChange) -> bool {
         matches!(accepted, StorageChange::Account { .. })
     }

@@ -1,5 +1,5 @@
-//! The command of this process once more. A line that names only what is missing would drop the other flags, and whoever pastes it would be
-//! asked for those the next time.
+//! Repeats the command of this process with its arguments. A line with only the missing flag would drop the others, and the next run would ask for
+//! those.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,8 +15,9 @@ pub struct Called {
     pub arguments: Vec<String>,
 }
 
-/// Flags with a value that a repeated line doesn't keep: it has its own state file, and changes what a dry run only shows.
-const DROPPED: [&str; 2] = ["--state", "--plan-out"];
+/// Flags with a value that a repeated line doesn't keep: it has its own state file, changes what a dry run only shows, and is printed, so that a
+/// secret must not be in it.
+const DROPPED: [&str; 4] = ["--state", "--plan-out", "--token", "--password"];
 
 /// As [`DROPPED`], once this process has written the state file: the file has another digest since.
 const EXPECTED: &str = "--expect-digest";

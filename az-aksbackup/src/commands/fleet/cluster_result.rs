@@ -86,7 +86,7 @@ pub(super) struct Next {
     pub(super) command: String,
 }
 
-/// What result of a cluster.
+/// The result for one cluster.
 #[derive(Debug)]
 pub(super) struct ClusterResult {
     /// Its state file.

@@ -279,7 +279,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Refuses a link that leads out of the folder: who may write to the folder may not be allowed to read what is there.
+/// Refuses a link out of the folder: a user with write access to the folder might not be authorized to read its destination.
 fn within(file: &Path, folder: &Path) -> Outcome<()> {
     let real = |path: &Path| path.canonicalize();
     match (real(file), real(folder)) {

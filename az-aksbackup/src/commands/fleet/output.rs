@@ -31,7 +31,7 @@ const FILES: (&str, &str) = (
 /// A name is cut behind so many characters.
 const MOST_NAME: usize = 40;
 
-/// Shows what results of the clusters, and returns the exit code of the command: the worst of them.
+/// Shows the results of the clusters, and returns the exit code of the command: the worst of them.
 ///
 /// # Errors
 /// The events could not be written.

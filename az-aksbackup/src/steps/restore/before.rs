@@ -132,8 +132,7 @@ impl Before {
             .map(|own| Right::new(own.action, &own.scope))
             .collect();
         let (first, rest) = rights.split_first()?;
-        let why = "the signed-in account lacks permissions for a restore; the Backup Operator or Contributor role \
-        includes \
+        let why = "the signed-in account lacks permissions for a restore; the Backup Operator or Contributor role includes \
              the permissions on the vault";
         Some(Turn {
             also: rest.to_vec(),

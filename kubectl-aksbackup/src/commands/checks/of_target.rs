@@ -136,7 +136,10 @@ fn limit(instance: &InstanceTarget, names: &[String]) -> Option<Check> {
 fn secrets(instance: &InstanceTarget) -> Check {
     const NAME: &str = "secrets";
     let kind = Kind::Secret;
-    let excluded = instance.excluded_resource_types.iter().find(|own| kind.is_named(own));
+    let excluded = instance
+        .excluded_resource_types
+        .iter()
+        .find(|own| kind.is_named(own.as_str()));
     let says = match (instance.takes(kind), excluded) {
         (true, _) => "included for every namespace that is backed up".to_owned(),
         (false, Some(own)) => {
