@@ -52,6 +52,7 @@ mod restore;
 mod restore_begun;
 mod roles;
 mod session;
+mod shared_container;
 mod sign_in;
 mod snapshot_group;
 mod status;

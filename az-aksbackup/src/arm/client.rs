@@ -190,7 +190,8 @@ impl Reader {
     /// As [`Reader::ask`].
     pub(crate) async fn inquire(&self, path: &str, version: &str, body: &Value) -> Outcome<Answer> {
         let call = Call::new(Method::Post, path, version, Some(body));
-        Answer::of(self.send(&call).await?, &call)
+        let place = format!("{path} {version} {body}");
+        Answer::of(self.once(&place, self.send(&call)).await?, &call)
     }
 
     /// Who is signed in.

@@ -7,6 +7,7 @@ use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::Wait;
 
+use crate::arm::container_users::Users;
 use crate::arm::extensions::Extension;
 use crate::arm::region;
 use crate::arm::storage::Account;
@@ -44,9 +45,7 @@ pub(crate) fn vanished(
     let (account_id, container_id) = (target_ids::account(target), target_ids::container(target));
     let table = state.cloud.storage.as_ref().filter(|own| own.account == account_id);
     let created = |id: &ResourceId| state.cloud.created.iter().any(|own| same(&own.object, id.as_str()));
-    let used = extensions
-        .iter()
-        .any(|own| own.is_installed() && matches!(extension_settings::stored(target, own), Stored::There));
+    let used = is_in_use(target, extensions);
     let had_account = used || table.is_some() || created(&account_id);
     let had_container = used || table.is_some_and(|own| own.container == target.storage.container);
     let since = table.and_then(|own| own.written.as_ref());
@@ -74,6 +73,39 @@ pub(crate) fn vanished(
              {name}, Containers, Show deleted containers, Undelete"
         ),
     })
+}
+
+/// Returns whether an installed extension of the cluster stores backups in the target's container.
+pub(crate) fn is_in_use(target: &Target, extensions: &[Extension]) -> bool {
+    let stores = |own: &Extension| matches!(extension_settings::stored(target, own), Stored::There);
+    extensions.iter().any(|own| own.is_installed() && stores(own))
+}
+
+/// Refuses a container in which other clusters store backups: Azure Backup requires a separate one for each cluster.
+///
+/// # Errors
+/// Exit 2: the clusters.
+pub(crate) fn must_be_separate(users: &Users, target: &Target) -> Outcome<()> {
+    let others: Vec<String> = users.others(&target.cluster).map(ResourceId::with_group).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let storage = &target.storage;
+    Failure::usage(format!(
+        "cannot use container {} of storage account {}",
+        storage.container, storage.account
+    ))
+    .because(format!(
+        "Azure Backup requires a separate container for each cluster, and {} this one: {}",
+        if others.len() == 1 {
+            "another cluster uses"
+        } else {
+            "other clusters use"
+        },
+        others.join(", ")
+    ))
+    .hint(fix!["choose another container: ", az("init --container NAME")])
+    .err()
 }
 
 /// Refuses to create an empty account or container in place of one that existed.

@@ -8,6 +8,7 @@ use aksbackup_shared::ids::ResourceId;
 
 use crate::arm::extensions::{self, Extension};
 use crate::arm::storage::Account;
+use crate::checks::creation_settings;
 use crate::checks::extension_drift;
 use crate::checks::extension_settings::{self, ACCOUNT, BUCKET, Stored, TENANT, USE_AAD};
 use crate::checks::reinstallation::decision;
@@ -44,6 +45,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     ]
     .into_iter()
     .chain(settings(view, own))
+    .chain(view.target().and_then(|target| creation_settings::of_extension(target, own)).map(|own| own.check(LINK)))
     .collect()
 }
 

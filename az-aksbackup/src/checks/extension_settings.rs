@@ -6,17 +6,14 @@ use aksbackup_shared::failure::Failure;
 use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::Target;
 
+pub(crate) use crate::arm::container_users::{ACCOUNT, BUCKET};
 use crate::arm::extensions::Extension;
 use crate::checks::extension_drift;
 
 /// Settings by their wire names.
 pub(crate) type Settings = BTreeMap<String, String>;
 
-/// The container; `blobContainer` in the Azure CLI.
-pub(crate) const BUCKET: &str = "configuration.backupStorageLocation.bucket";
-/// The storage account.
-pub(crate) const ACCOUNT: &str = "configuration.backupStorageLocation.config.storageAccount";
-/// Its group.
+/// The resource group of the storage account.
 pub(crate) const GROUP: &str = "configuration.backupStorageLocation.config.resourceGroup";
 /// Its subscription.
 pub(crate) const SUBSCRIPTION: &str = "configuration.backupStorageLocation.config.subscriptionId";

@@ -10,6 +10,7 @@ pub(crate) mod before;
 pub(crate) mod cluster;
 pub(crate) mod cluster_support;
 pub(crate) mod content;
+pub(crate) mod creation_settings;
 pub(crate) mod credentials;
 pub(crate) mod culprits;
 pub(crate) mod drift;

@@ -4,11 +4,13 @@ use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::az;
 use aksbackup_shared::fix;
+use aksbackup_shared::ids::ResourceId;
 
 use crate::arm::clusters::Cluster;
 use crate::arm::region;
 use crate::arm::storage::Account;
 use crate::checks::account;
+use crate::checks::creation_settings;
 use crate::checks::view::{Seen, View};
 
 const LINK: Link = Link::Storage;
@@ -20,7 +22,8 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         Err(check) => return vec![*check],
     };
     let mut all = usable(view, own);
-    all.extend([container(view), immutability(view)]);
+    all.extend(view.target().and_then(|target| creation_settings::of_account(target, own)).map(|own| own.check(LINK)));
+    all.extend([container(view), users(view), immutability(view)]);
     all
 }
 
@@ -185,6 +188,46 @@ fn container(view: &View) -> Check {
     }
 }
 
+/// Resource Graph lags behind by minutes and knows only what the signed-in account can read: another cluster in the container is a fact,
+/// none is the best that can be known.
+fn users(view: &View) -> Check {
+    const NAME: &str = "other clusters";
+    let name = view.places.container.as_ref().map(|id| id.name()).unwrap_or_default();
+    let unread = |why: &str| {
+        Check::unknown(
+            LINK,
+            NAME,
+            format!("cannot check which clusters use container {name}: {why}"),
+        )
+    };
+    let own = match &view.users {
+        Seen::Here(own) => own,
+        Seen::Hidden(failure) => return unread(failure.why.first().unwrap_or(&failure.what)),
+        Seen::Absent | Seen::Unasked => return unread("its location is unknown"),
+    };
+    let others: Vec<String> = own.others(&view.id).map(ResourceId::with_group).collect();
+    match (others.is_empty(), own.is_partial) {
+        (true, true) => unread("the response of Azure Resource Graph is incomplete"),
+        (true, false) => Check::ok(LINK, NAME, format!("none is known to use container {name}")),
+        (false, _) => shared(name, &others),
+    }
+}
+
+fn shared(container: &str, others: &[String]) -> Check {
+    let says = match others {
+        [one] => format!("cluster {one} stores backups in container {container}, too"),
+        all => format!(
+            "clusters {} store backups in container {container}, too",
+            all.join(", ")
+        ),
+    };
+    let hint = "use a separate container for each cluster. The container of an installed extension cannot be changed, so decide with the \
+                teams of these clusters which of them moves to another container";
+    Check::warning(LINK, "other clusters", says, hint)
+        .because("configurationSettings of the extensions, by Azure Resource Graph")
+        .proves("STO-CONTAINER-SHARED")
+}
+
 fn immutability(view: &View) -> Check {
     const NAME: &str = "immutability";
     let Some(own) = view.container.here().map(|own| &own.properties) else {
@@ -214,7 +257,10 @@ fn immutability(view: &View) -> Check {
 mod tests {
     use serde_json::json;
 
+    use aksbackup_shared::chain::check::Verdict;
+
     use super::*;
+    use crate::arm::container_users::Users;
     use crate::checks::account::tests::account;
     use crate::checks::view::tests::{failures, found, view};
 
@@ -252,6 +298,42 @@ mod tests {
         assert_eq!(failures(&checks(&view)), ["STO-IMMUTABLE"]);
         view.container = found(json!({ "properties": { "deleted": true } }));
         assert_eq!(failures(&checks(&view)), ["STO-CONTAINER-DELETING"]);
+    }
+
+    /// Fails before: nobody looked.
+    #[test]
+    fn another_cluster_in_the_container_is_told_and_what_is_unknown_is_not_green() {
+        let mut view = view();
+        let other: ResourceId = view.id.as_str().replace("aks-demo", "aks-other").parse().unwrap();
+        view.users = Seen::Here(Users {
+            clusters: vec![view.id.clone()],
+            is_partial: false,
+        });
+        assert!(failures(&checks(&view)).is_empty());
+        let told = |view: &View| {
+            checks(view)
+                .into_iter()
+                .find(|own| own.check == "other clusters")
+                .unwrap()
+        };
+        assert_eq!(told(&view).verdict, Verdict::Ok);
+        view.users = Seen::Here(Users {
+            clusters: vec![view.id.clone()],
+            is_partial: true,
+        });
+        assert_eq!(told(&view).verdict, Verdict::Unknown);
+        view.users = Seen::Hidden(aksbackup_shared::failure::Failure::failed("no answer").into());
+        assert_eq!(told(&view).verdict, Verdict::Unknown);
+        view.users = Seen::Here(Users {
+            clusters: vec![other],
+            is_partial: true,
+        });
+        assert_eq!(failures(&checks(&view)), ["STO-CONTAINER-SHARED"]);
+        assert!(
+            told(&view).says.starts_with("cluster rg-aks/aks-other stores backups"),
+            "{:?}",
+            told(&view)
+        );
     }
 
     #[test]

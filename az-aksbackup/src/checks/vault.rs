@@ -10,6 +10,7 @@ use crate::arm::backups::Instance;
 use crate::arm::clusters::Cluster;
 use crate::arm::region;
 use crate::arm::vaults::Vault;
+use crate::checks::creation_settings;
 use crate::checks::drift;
 use crate::checks::policy::{self, Facts};
 use crate::checks::policy_file::Compared;
@@ -44,6 +45,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     ]
     .into_iter()
     .chain(settings(view, vault))
+    .chain(view.target().and_then(|target| creation_settings::of_vault(target, vault)).map(|own| own.check(LINK)))
     .collect()
 }
 

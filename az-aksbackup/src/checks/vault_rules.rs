@@ -48,17 +48,7 @@ pub(crate) fn evidence(target: &Target, vault: Option<&Vault>, ours: bool) -> St
         target_ids::vault(target).with_group(),
         target.policy.name
     );
-    let mut differs = |what: &str, own: &str, wanted: &str| {
-        if !own.is_empty() && !own.eq_ignore_ascii_case(wanted) {
-            text.push_str(&format!("; {what} is {own} (the target has {wanted})"));
-        }
-    };
     if let Some(vault) = vault {
-        differs(
-            "redundancy",
-            vault.redundancy().unwrap_or_default(),
-            &target.vault.redundancy,
-        );
         for own in vault_drift::kept(&target.vault, vault, ours) {
             text.push_str(&format!("; {own}"));
         }

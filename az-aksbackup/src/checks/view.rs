@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::arm::backups::{Instance, Job};
 use crate::arm::clusters::Cluster;
+use crate::arm::container_users::Users;
 use crate::arm::extensions::Extension;
 use crate::arm::groups::{Group, Lock, Subscription};
 use crate::arm::identities::{FederatedCredential, Identity};
@@ -170,6 +171,8 @@ pub(crate) struct View {
     pub(crate) account: Seen<Account>,
     /// The container.
     pub(crate) container: Seen<Container>,
+    /// The clusters that store backups in the container.
+    pub(crate) users: Seen<Users>,
     /// The snapshot group.
     pub(crate) snapshots: Seen<Group>,
     /// The locks on the cluster and on the groups of storage, vault and snapshots, and above them.

@@ -17,6 +17,7 @@ use aksbackup_shared::schema::{CloudTables, State, StorageTable, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 
 use crate::arm::client::{Reader, Writer};
+use crate::arm::container_users::{self, Users};
 use crate::arm::extensions::Extension;
 use crate::arm::groups::{self, Group, Lock};
 use crate::arm::marker::Origin;
@@ -24,6 +25,7 @@ use crate::arm::storage::{self, Account};
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
 use crate::checks::account;
+use crate::checks::creation_settings::{self, Kept};
 use crate::platform::{self, Azure};
 use crate::steps::fresh::JustRead;
 use crate::steps::options::PrepareOptions;
@@ -46,6 +48,8 @@ pub(crate) struct Seen {
     target: Target,
     account: Option<Account>,
     container: bool,
+    /// The clusters that store backups in the container, where it exists and isn't in use for this one; none where that can't be read.
+    users: Users,
     /// The extensions that preflight has read; none where it couldn't.
     extensions: Vec<Extension>,
     group: Sight<Group>,
@@ -163,10 +167,17 @@ impl Step for Storage {
                 Sight::of(asked)?.here().cloned()
             }
         };
+        let (container, extensions) = (container?, self.read.extensions.peek().unwrap_or_default());
+        let users = match container && !account::is_in_use(&target, &extensions) {
+            // Without an answer, `verify` says that it isn't known: nothing depends on it here but a better name.
+            true => container_users::of(reader, &container_id).await.unwrap_or_default(),
+            false => Users::default(),
+        };
         Ok(Seen {
             account,
-            container: container?,
-            extensions: self.read.extensions.peek().unwrap_or_default(),
+            container,
+            users,
+            extensions,
             group: Sight::of(group)?,
             snapshot_group: Sight::of(snapshot_group)?,
             locks: Sight::of(locks.map(Some))?,
@@ -186,10 +197,11 @@ impl Step for Storage {
                 return Ok(Decision::Wait(wait));
             }
         }
+        account::must_be_separate(&seen.users, &seen.target)?;
         let changes = Self::changes(seen)?;
         let locks: Vec<Turn> = seen.locks.here().into_iter().flatten().map(turns::unlock).collect();
         Ok(match (changes.is_empty(), locks.is_empty()) {
-            (true, true) => Decision::Done(account::evidence(
+            (true, true) => Kept::finished(seen.account.as_ref().and_then(|own| creation_settings::of_account(&seen.target, own)).as_ref(), account::evidence(
                 seen.account.as_ref(),
                 &seen.target,
                 seen.locks.here().is_some(),

@@ -15,6 +15,7 @@ use crate::arm::marker::Origin;
 use crate::arm::vaults::{self, NewVault, Vault};
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
+use crate::checks::creation_settings;
 use crate::checks::drift;
 use crate::checks::guard::Guard;
 use crate::checks::policy::{self, Facts};
@@ -270,6 +271,10 @@ fn finished(seen: &Seen) -> Decision<VaultChange> {
     if !vault.is_empty() {
         differences.extend(vault.iter().map(ToString::to_string));
         hints.extend(vault_drift::hints(&vault));
+    }
+    if let Some(own) = seen.vault.as_ref().and_then(|own| creation_settings::of_vault(&seen.target, own)) {
+        differences.push(own.to_string());
+        hints.push(own.hint());
     }
     match differences.is_empty() {
         true => Decision::Done(evidence),

@@ -297,7 +297,7 @@ fn configured(seen: &Seen, own: &Extension, endpoint: &str) -> Outcome<Decision<
     let differences = extension_drift::differences(&target.extension, own);
     if differences.is_empty() {
         return Ok(match settings.is_empty() {
-            true => Decision::Done(evidence(target, own)),
+            true => Kept::finished(creation_settings::of_extension(target, own).as_ref(), evidence(target, own)),
             false => Decision::Change(vec![ExtensionChange::Rekey { extension, settings }]),
         });
     }

@@ -329,6 +329,6 @@ mod tests {
             "{}",
             told("K8S-CRASHLOOP")
         );
-        assert_eq!(list().lines().filter(|line| line.starts_with("  ")).count(), 214);
+        assert_eq!(list().lines().filter(|line| line.starts_with("  ")).count(), 215);
     }
 }

@@ -55,7 +55,7 @@ const OF_CLUSTER: [Case; 15] = [
     ("LOGIN-SUB-DISABLED", |world| world.set("subscription_state=Disabled")),
 ];
 
-const OF_STORAGE: [Case; 10] = [
+const OF_STORAGE: [Case; 11] = [
     ("CLU-REGION-MISMATCH", |world| {
         world.change(&world.account(), "/location", json!("northeurope"));
     }),
@@ -83,6 +83,12 @@ const OF_STORAGE: [Case; 10] = [
         world.setting("configuration.backupStorageLocation.bucket", "another");
     }),
     ("STO-VANISHED", |world| world.azure().remove(&world.account())),
+    ("STO-CONTAINER-SHARED", |world| {
+        let mut neighbor = world.azure().resource(&world.extension()).unwrap();
+        let id = text(&neighbor, "/id").replace("aks-demo", "aks-neighbor");
+        neighbor["id"] = json!(id);
+        world.azure().place(neighbor);
+    }),
 ];
 
 const OF_EXTENSION: [Case; 9] = [

@@ -124,6 +124,40 @@ fn one_cluster_that_cannot_be_read_is_named_and_the_others_are_checked() {
     assert!(run.stderr.contains("rg-aks/aks-good: "), "{run}");
 }
 
+/// Fails before: each would have stored backups in the container of the other, and nothing told.
+#[test]
+fn clusters_that_name_the_same_container_are_set_apart() {
+    let stage = stage(&[]);
+    init(&stage, &[]).ok();
+    let storage = |name: &str| {
+        let text = std::fs::read_to_string(file(&stage, name)).unwrap();
+        let value: toml::Value = toml::from_str(&text).unwrap();
+        value["target"]["storage"].clone()
+    };
+    let own = storage("aks-good");
+    let text = |key: &str| own[key].as_str().unwrap();
+    let path = file(&stage, "aks-late").display().to_string();
+    for (key, value) in [
+        ("storage.account", text("account")),
+        ("storage.container", text("container")),
+        ("storage.resource_group", text("resource_group")),
+    ] {
+        let edited = std::fs::read_to_string(&path).unwrap();
+        let before = storage("aks-late")[key.rsplit('.').next().unwrap()]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        std::fs::write(&path, edited.replace(&before, value)).unwrap();
+    }
+    let run = over(&stage, &["status", "--offline"]).ends(Exit::Usage.code());
+    assert!(run.stdout.contains("2 with a shared container"), "{run}");
+    assert!(run.stderr.contains("this one is also in fleet/"), "{run}");
+    assert!(
+        run.stderr.contains("az aksbackup init --container NAME --state fleet/"),
+        "{run}"
+    );
+}
+
 /// Fails before: each of the two files was counted as a cluster.
 #[test]
 fn a_cluster_with_two_files_is_one_cluster_and_an_error() {

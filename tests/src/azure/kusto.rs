@@ -211,6 +211,8 @@ mod tests {
             ("resources | where name =~ 'I'", 1),
             ("resources | where name == 'I'", 0),
             ("resources|where properties.state in~ ('x','fine')", 1),
+            ("resources | where tostring(properties['state']) == 'Fine'", 1),
+            ("resources | where tostring(properties.settings['a.b']) == 'x'", 0),
             ("resources | where properties.state in ('fine')", 0),
             (
                 "resources | where properties.user == 'true' and properties.state startswith 'fi'",

@@ -166,11 +166,14 @@ impl ClusterResult {
         }
     }
 
-    /// A cluster that has several files; `None` for a file that can't be read, whose cluster isn't known.
-    pub(super) fn with_several(own: &Unusable) -> Option<Self> {
+    /// A cluster that has several files, or the container of another one; `None` for a file that can't be read, whose cluster isn't known.
+    pub(super) fn set_apart(own: &Unusable) -> Option<Self> {
         let files: Vec<&PathBuf> = own.files().collect();
         Some(Self {
-            counts_as: Some("with several state files"),
+            counts_as: Some(match files.len() {
+                1 => "with a shared container",
+                _ => "with several state files",
+            }),
             says: brief(&own.failure),
             errors: vec![own.failure.to_string()],
             more: json!({ "files": files, "error": own.failure }),

@@ -193,15 +193,13 @@ impl<'a> Fleet<'a> {
 
     /// Tells the files that can't be used, and returns the clusters among them.
     fn unusable(&self, limits: Limits) -> Vec<ClusterResult> {
-        let with_several: Vec<ClusterResult> = self
+        let set_apart: Vec<ClusterResult> = self
             .folder
             .unusable
             .iter()
-            .filter_map(ClusterResult::with_several)
+            .filter_map(ClusterResult::set_apart)
             .collect();
-        with_several
-            .iter()
-            .for_each(|own| self.tell(limits, || self.event(own)));
+        set_apart.iter().for_each(|own| self.tell(limits, || self.event(own)));
         for own in self.folder.unread() {
             self.tell(limits, || {
                 let mut event = own.document();
@@ -210,7 +208,7 @@ impl<'a> Fleet<'a> {
                 event
             });
         }
-        with_several
+        set_apart
     }
 
     fn tell(&self, limits: Limits, event: impl FnOnce() -> serde_json::Value) {

@@ -33,6 +33,8 @@ pub(super) struct Member {
     pub(super) vault: ResourceId,
     /// Its storage account.
     pub(super) account: ResourceId,
+    /// The container of its backups.
+    container: ResourceId,
     /// Of what the file wants.
     digest: Option<Digest>,
 }
@@ -108,7 +110,21 @@ impl Folder {
                 [] => {}
             }
         }
+        own.set_apart_shared();
         Ok(own)
+    }
+
+    /// Clusters whose files name the same container: Azure Backup requires a separate one for each.
+    fn set_apart_shared(&mut self) {
+        let mut uses: BTreeMap<String, usize> = BTreeMap::new();
+        let key = |own: &Member| folded(own.container.as_str());
+        for member in &self.members {
+            *uses.entry(key(member)).or_default() += 1;
+        }
+        let all = std::mem::take(&mut self.members);
+        let (shared, alone): (Vec<_>, Vec<_>) = all.into_iter().partition(|own| uses[&key(own)] > 1);
+        self.members = alone;
+        self.unusable.extend(shared.iter().map(|own| of_shared(own, &shared)));
     }
 
     /// The files that can't be read, which are no clusters.
@@ -168,6 +184,7 @@ impl Member {
             cluster: target.cluster.clone(),
             vault: target_ids::vault(target),
             account: target_ids::account(target),
+            container: target_ids::container(target),
             digest: digest(target),
         }
     }
@@ -328,6 +345,39 @@ pub(super) fn read(cli: &Cli, file: &Path) -> Outcome<State> {
     match own.common.store::<CloudTables>(TOOL).load_target()? {
         Some((state, _)) => Ok(state),
         None => Failure::missing(format!("state file {} was removed", file.display())).err(),
+    }
+}
+
+/// A cluster whose container is that of others, too.
+fn of_shared(member: &Member, shared: &[Member]) -> Unusable {
+    let is_other =
+        |own: &&Member| own.cluster != member.cluster && same(own.container.as_str(), member.container.as_str());
+    let others: Vec<String> = shared
+        .iter()
+        .filter(is_other)
+        .map(|own| own.file.display().to_string())
+        .collect();
+    let failure = Failure::usage(format!(
+        "cannot use container {} of storage account {}",
+        member.container.name(),
+        member.account.with_group()
+    ))
+    .because(format!(
+        "Azure Backup requires a separate container for each cluster, and this one is also in {}",
+        others.join(", ")
+    ))
+    .hint(fix![
+        "choose another container: ",
+        az(format!(
+            "init --container NAME --state {}",
+            quoted(&member.file.to_string_lossy())
+        ))
+    ]);
+    Unusable {
+        file: member.file.clone(),
+        others: Vec::new(),
+        cluster: Some(member.cluster.clone()),
+        failure,
     }
 }
 

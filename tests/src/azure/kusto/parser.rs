@@ -253,11 +253,16 @@ impl Parser {
             _ => return self.trouble(start),
         };
         while self.takes("[") {
-            let Some(Token::Number(index)) = self.next() else {
-                return self.trouble(self.position.saturating_sub(1));
+            term = match (self.next(), term) {
+                (Some(Token::Number(index)), term) => Term::At(Box::new(term), index),
+                // A member whose name isn't an identifier.
+                (Some(Token::Text(name)), Term::Path(mut path)) => {
+                    path.push(name);
+                    Term::Path(path)
+                }
+                _ => return self.trouble(self.position.saturating_sub(1)),
             };
             self.expect("]")?;
-            term = Term::At(Box::new(term), index);
         }
         Ok(term)
     }
