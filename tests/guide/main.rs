@@ -26,6 +26,7 @@ mod foreign_vault;
 mod handoff;
 mod help;
 mod identities;
+mod kept_settings;
 mod least_privilege;
 mod letters;
 mod lifecycle;

@@ -11,6 +11,7 @@ pub mod critical_path;
 pub mod examples;
 pub mod fleet;
 pub mod harness;
+pub mod hostile_server;
 pub mod kubernetes;
 pub mod live;
 pub mod log;

@@ -36,7 +36,10 @@ impl Kept {
     /// Returns what to do about it: Azure can't follow the target, so that the target follows Azure.
     pub(crate) fn hint(&self) -> Fix {
         fix![
-            format!("Azure doesn't allow this setting to be changed; to use the current {} in the target: ", self.what),
+            format!(
+                "Azure doesn't allow this setting to be changed; to use the current {} in the target: ",
+                self.what
+            ),
             az(format!("init --set {}={}", self.key, self.live))
         ]
     }
@@ -63,17 +66,29 @@ pub(crate) fn of_account(target: &Target, own: &Account) -> Option<Kept> {
 
 /// Returns the redundancy of the vault, if it differs.
 pub(crate) fn of_vault(target: &Target, own: &Vault) -> Option<Kept> {
-    kept(("vault.redundancy", "redundancy of the vault"), own.redundancy(), &target.vault.redundancy)
+    kept(
+        ("vault.redundancy", "redundancy of the vault"),
+        own.redundancy(),
+        &target.vault.redundancy,
+    )
 }
 
 /// Returns the name of the extension, if it differs.
 pub(crate) fn of_extension(target: &Target, own: &Extension) -> Option<Kept> {
-    kept(("extension.name", "name of the extension"), Some(&own.name), target.extension.name.as_str())
+    kept(
+        ("extension.name", "name of the extension"),
+        Some(&own.name),
+        target.extension.name.as_str(),
+    )
 }
 
 /// Returns the name of the backup instance, if it differs.
 pub(crate) fn of_instance(target: &Target, own: &Instance) -> Option<Kept> {
-    kept(("instance.name", "name of the backup instance"), Some(own.id.name()), target.instance.name.as_str())
+    kept(
+        ("instance.name", "name of the backup instance"),
+        Some(own.id.name()),
+        target.instance.name.as_str(),
+    )
 }
 
 fn kept((key, what): (&'static str, &'static str), live: Option<&str>, wanted: &str) -> Option<Kept> {
@@ -101,8 +116,17 @@ mod tests {
         }))
         .unwrap();
         let own = of_vault(&example(), &vault).unwrap();
-        assert_eq!(own.to_string(), "redundancy of the vault: GeoRedundant (the target has LocallyRedundant)");
-        assert!(own.hint().to_string().ends_with("init --set vault.redundancy=GeoRedundant"), "{}", own.hint());
+        assert_eq!(
+            own.to_string(),
+            "redundancy of the vault: GeoRedundant (the target has LocallyRedundant)"
+        );
+        assert!(
+            own.hint()
+                .to_string()
+                .ends_with("init --set vault.redundancy=GeoRedundant"),
+            "{}",
+            own.hint()
+        );
         let mut target = example();
         target.vault.redundancy = "georedundant".to_owned();
         assert_eq!(of_vault(&target, &vault), None, "Azure doesn't keep the case");

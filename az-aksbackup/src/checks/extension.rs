@@ -45,7 +45,11 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     ]
     .into_iter()
     .chain(settings(view, own))
-    .chain(view.target().and_then(|target| creation_settings::of_extension(target, own)).map(|own| own.check(LINK)))
+    .chain(
+        view.target()
+            .and_then(|target| creation_settings::of_extension(target, own))
+            .map(|own| own.check(LINK)),
+    )
     .collect()
 }
 

@@ -6,6 +6,7 @@ use aksbackup_shared::command_line::{Fix, az};
 use aksbackup_shared::fix;
 
 use crate::arm::backups::Instance;
+use crate::checks::creation_settings;
 use crate::checks::drift;
 use crate::checks::protection::{self, Protection};
 use crate::checks::refused_validation::is_too_young;
@@ -171,10 +172,12 @@ fn as_wanted(view: &View, own: &Instance) -> Vec<Check> {
     };
     let facts = missing.iter().map(|what| format!("{what}: not reported"));
     let check = facts.fold(check, Check::because);
-    vec![check.because(format!(
+    let check = check.because(format!(
         "properties.policyInfo.policyId = {}",
         own.properties.policy_info.policy_id
-    ))]
+    ));
+    let kept = creation_settings::of_instance(target, own).map(|own| own.check(LINK));
+    std::iter::once(check).chain(kept).collect()
 }
 
 /// Roles that may not be in force yet, where the instance complains of what they are for.

@@ -22,7 +22,11 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
         Err(check) => return vec![*check],
     };
     let mut all = usable(view, own);
-    all.extend(view.target().and_then(|target| creation_settings::of_account(target, own)).map(|own| own.check(LINK)));
+    all.extend(
+        view.target()
+            .and_then(|target| creation_settings::of_account(target, own))
+            .map(|own| own.check(LINK)),
+    );
     all.extend([container(view), users(view), immutability(view)]);
     all
 }
@@ -304,7 +308,7 @@ mod tests {
     #[test]
     fn another_cluster_in_the_container_is_told_and_what_is_unknown_is_not_green() {
         let mut view = view();
-        let other: ResourceId = view.id.as_str().replace("aks-demo", "aks-other").parse().unwrap();
+        let other: ResourceId = format!("{}-other", view.id).parse().unwrap();
         view.users = Seen::Here(Users {
             clusters: vec![view.id.clone()],
             is_partial: false,
@@ -330,7 +334,9 @@ mod tests {
         });
         assert_eq!(failures(&checks(&view)), ["STO-CONTAINER-SHARED"]);
         assert!(
-            told(&view).says.starts_with("cluster rg-aks/aks-other stores backups"),
+            told(&view)
+                .says
+                .starts_with(&format!("cluster {}-other stores backups", view.id.with_group())),
             "{:?}",
             told(&view)
         );

@@ -45,7 +45,11 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     ]
     .into_iter()
     .chain(settings(view, vault))
-    .chain(view.target().and_then(|target| creation_settings::of_vault(target, vault)).map(|own| own.check(LINK)))
+    .chain(
+        view.target()
+            .and_then(|target| creation_settings::of_vault(target, vault))
+            .map(|own| own.check(LINK)),
+    )
     .collect()
 }
 

@@ -201,11 +201,13 @@ impl Step for Storage {
         let changes = Self::changes(seen)?;
         let locks: Vec<Turn> = seen.locks.here().into_iter().flatten().map(turns::unlock).collect();
         Ok(match (changes.is_empty(), locks.is_empty()) {
-            (true, true) => Kept::finished(seen.account.as_ref().and_then(|own| creation_settings::of_account(&seen.target, own)).as_ref(), account::evidence(
-                seen.account.as_ref(),
-                &seen.target,
-                seen.locks.here().is_some(),
-            )),
+            (true, true) => Kept::finished(
+                seen.account
+                    .as_ref()
+                    .and_then(|own| creation_settings::of_account(&seen.target, own))
+                    .as_ref(),
+                account::evidence(seen.account.as_ref(), &seen.target, seen.locks.here().is_some()),
+            ),
             (_, false) => Decision::Blocked(changes, locks),
             (false, true) => Decision::Change(changes),
         })

@@ -272,7 +272,11 @@ fn finished(seen: &Seen) -> Decision<VaultChange> {
         differences.extend(vault.iter().map(ToString::to_string));
         hints.extend(vault_drift::hints(&vault));
     }
-    if let Some(own) = seen.vault.as_ref().and_then(|own| creation_settings::of_vault(&seen.target, own)) {
+    if let Some(own) = seen
+        .vault
+        .as_ref()
+        .and_then(|own| creation_settings::of_vault(&seen.target, own))
+    {
         differences.push(own.to_string());
         hints.push(own.hint());
     }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::measured;
 
-use crate::faults::hostile_server::{CLUSTER, Hostile, Server};
 use crate::made;
+use aksbackup_tests::hostile_server::{CLUSTER, Hostile, Server};
 
 /// The most memory that a command may take, whatever it is answered.
 const MOST_KIB: u64 = 96 * 1024;

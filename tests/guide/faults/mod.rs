@@ -13,7 +13,6 @@ mod edited_policy;
 mod errors;
 mod extension_states;
 mod hostile_answers;
-mod hostile_server;
 mod injection;
 pub(crate) mod killed;
 mod least_rights;

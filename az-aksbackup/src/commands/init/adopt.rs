@@ -44,7 +44,7 @@ impl Chosen {
     /// it: what was found in Azure might belong to another team.
     pub(crate) fn remember(&self, console: &Console, asked: bool, named: &InitArgs) {
         let names = Names::of(&self.target.cluster);
-        remember(console, asked, named, (None, &self.target), self.existing, &names);
+        remember(console, asked, named, (None, &self.target), &self.existing, &names);
     }
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn choose(
     let flags = flags(found)?;
     let target = run::silently(reader, console, &flags, (&place, &region), &mut world).await?;
     must_be_held(&world, &target)?;
-    let (target, existing, _) = run::completed(reader, &flags, target, &world).await?;
+    let (target, existing, _) = run::completed(reader, &flags, (target, None), &world).await?;
     // A template has no policy file.
     let (mut target, existing, _) =
         run::with_own_policy(reader, &flags, Path::new(""), (target, existing), (None, &world)).await;

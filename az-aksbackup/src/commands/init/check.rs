@@ -11,8 +11,10 @@ use aksbackup_shared::regular;
 use aksbackup_shared::schema::{State, Target};
 use serde_json::Value;
 
+use super::settings::Fixed;
 use super::world::{World, group_of};
 use crate::arm::client::Reader;
+use crate::arm::storage::Account;
 use crate::arm::{groups, inventory, storage, vaults};
 use crate::checks::account;
 use crate::checks::policy::has_vault_tier;
@@ -21,7 +23,7 @@ use crate::checks::{subscription_rules, vault_rules};
 use crate::target_ids;
 
 /// What of a target is there already; `None` where the caller may not see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Existing {
     pub(super) account: Option<bool>,
     /// Whether the extension stores backups in an account that doesn't exist any more.
@@ -31,6 +33,29 @@ pub(super) struct Existing {
     pub(super) storage_group: Option<bool>,
     pub(super) vault_group: Option<bool>,
     pub(super) snapshot_group: Option<bool>,
+    /// What Azure has of the keys that can't be changed once it has something.
+    pub(super) kept: Vec<(&'static str, String)>,
+}
+
+impl Existing {
+    /// Returns what can't be set any more.
+    pub(super) fn fixed(&self, world: &World) -> Fixed {
+        Fixed {
+            policy: self.policy == Some(true),
+            vault: self.vault == Some(true),
+            account: self.account == Some(true),
+            instance: world.protected.as_ref().is_some_and(|own| !own.stopped),
+            extension: world.extension.is_some(),
+        }
+    }
+
+    /// Takes the SKU of an account that exists into the target, which Azure doesn't change, unless a flag says another one.
+    pub(super) fn adopt(&self, is_said: bool, target: &mut Target) {
+        let sku = self.kept.iter().find(|(key, _)| *key == "storage.sku");
+        if let Some((_, sku)) = sku.filter(|_| !is_said) {
+            target.storage.sku.clone_from(sku);
+        }
+    }
 }
 
 /// Checks names, regions and kinds of what the target names.
@@ -55,6 +80,17 @@ pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Ou
     }
     let has_group = |name| (!world.groups.is_empty()).then(|| world.has_group(name));
     let account = account?;
+    let sku = account
+        .as_ref()
+        .and_then(Option::as_ref)
+        .and_then(|own| own.sku.as_ref());
+    let redundancy = vault.as_ref().and_then(Option::as_ref).and_then(|own| own.redundancy());
+    let kept = [
+        ("storage.sku", sku.map(|own| own.name.clone())),
+        ("vault.redundancy", redundancy.map(str::to_owned)),
+    ];
+    let kept = kept.into_iter().filter_map(|(key, live)| Some((key, live?))).collect();
+    let account = account.map(|own| own.is_some());
     let extension = world.extension.as_slice();
     let gone = account::vanished(&State::default(), target, extension, (false, false)).is_some();
     Ok(Existing {
@@ -65,6 +101,7 @@ pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Ou
         storage_group: has_group(&target.storage.resource_group),
         vault_group: vault_group.unwrap_or_else(|| has_group(&target.vault.resource_group)),
         snapshot_group: has_group(&target.snapshots.resource_group),
+        kept,
     })
 }
 
@@ -93,10 +130,11 @@ pub(super) fn seen<T>(read: Outcome<T>) -> Outcome<Option<T>> {
     }
 }
 
-async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outcome<Option<bool>> {
+/// The account; `None` where the caller may not see it.
+async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outcome<Option<Option<Account>>> {
     match seen(storage::account(reader, &target_ids::account(target)).await)? {
         None => Ok(None),
-        Some(Some(account)) => account::usable(&account, target).map(|()| Some(true)),
+        Some(Some(account)) => account::usable(&account, target).map(|()| Some(Some(account))),
         Some(None) => {
             let name = &target.storage.account;
             if let Some(group) = group_of(&world.accounts, name.as_str()) {
@@ -111,7 +149,7 @@ async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outco
             }
             let refusal = seen(storage::refusal_of_name(reader, &target.subscription, name).await)?;
             match refusal.flatten() {
-                None => Ok(Some(false)),
+                None => Ok(Some(None)),
                 Some(why) => {
                     let failure = Failure::failed(format!("storage account name {name} isn't available")).because(why);
                     account::other_name(failure).err()

@@ -16,7 +16,7 @@ pub(super) fn remember(
     asked: bool,
     flags: &InitArgs,
     (before, target): (Option<&Target>, &Target),
-    existing: Existing,
+    existing: &Existing,
     names: &Names,
 ) {
     let remembered = Remembered::of_user();
@@ -34,7 +34,7 @@ pub(super) fn remember(
 ///
 /// A flag for the resource group names the resource only under its default name: any other one was found in the cluster's settings.
 /// What can't be read counts as existing.
-fn all_named(flags: &InitArgs, before: Option<&Target>, target: &Target, existing: Existing, names: &Names) -> bool {
+fn all_named(flags: &InitArgs, before: Option<&Target>, target: &Target, existing: &Existing, names: &Names) -> bool {
     let same = |is: fn(&Target, &Target) -> bool| before.is_some_and(|before| is(before, target));
     let exists = |found: Option<bool>| found != Some(false);
     let same_account =

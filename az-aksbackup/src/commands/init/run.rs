@@ -57,7 +57,7 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
     let plan = plan(cli, flags, &console, &before).await?;
     console.clear();
     let changed = !plan.differences.is_empty();
-    for line in show::summary(&console, &plan.target, plan.existing) {
+    for line in show::summary(&console, &plan.target, &plan.existing) {
         console.say(line);
     }
     for cost in &plan.costs {
@@ -75,7 +75,7 @@ pub(crate) async fn run(cli: &Cli, flags: &InitArgs) -> Outcome<Exit> {
             asked,
             flags,
             values,
-            plan.existing,
+            &plan.existing,
             &Names::of(&plan.target.cluster),
         );
     }
@@ -121,7 +121,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
         vault_subscription,
     };
     let target = choice.target().await?;
-    let (target, existing, fixed) = completed(&reader, flags, target, &world).await?;
+    let (target, existing, fixed) = completed(&reader, flags, (target, base), &world).await?;
     let (mut target, existing, renamed) = with_own_policy(
         &reader,
         flags,
@@ -135,7 +135,7 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     }
     let differences = show::differences(before.target.as_ref(), &target)?;
     let mut costs = match base {
-        Some(_) => settings::cost(&differences, fixed, &world.live())?,
+        Some(_) => settings::cost(&differences, fixed, &[world.live(), existing.kept.clone()].concat())?,
         None => Vec::new(),
     };
     costs.extend(renamed.map(|own| own.words()));
@@ -160,11 +160,14 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
 pub(super) async fn completed(
     reader: &Reader,
     flags: &InitArgs,
-    target: Target,
+    (mut target, base): (Target, Option<&Target>),
     world: &World,
 ) -> Outcome<(Target, Existing, Fixed)> {
     let existing = check::check(reader, &target, world).await?;
-    let fixed = fixed(existing, world);
+    if flags.from_azure || base.is_none_or(|own| own.storage.account != target.storage.account) {
+        existing.adopt(flags.sku.is_some(), &mut target);
+    }
+    let fixed = existing.fixed(world);
     let (target, existing) = match flags.sets.is_empty() {
         true => (target, existing),
         false => {
@@ -282,17 +285,6 @@ async fn vault_subscription(
         .filter(|own| *own != place.id.subscription()))
 }
 
-/// What exists of a target.
-fn fixed(existing: Existing, world: &World) -> Fixed {
-    Fixed {
-        policy: existing.policy == Some(true),
-        vault: existing.vault == Some(true),
-        account: existing.account == Some(true),
-        instance: world.protected.as_ref().is_some_and(|own| !own.stopped),
-        extension: world.extension.is_some(),
-    }
-}
-
 fn unprotected(place: &Place) -> Failure {
     Failure::missing(format!("no backup instance protects cluster {}", place.id.with_group()))
         .because("--from-azure copies the settings of the backup instance, and the signed-in account can't read any")
@@ -300,8 +292,8 @@ fn unprotected(place: &Place) -> Failure {
 }
 
 fn policy_file(cli: &Cli, flags: &InitArgs) -> Outcome<Option<PolicyFile>> {
-    let checked = |file: &Path| check::policy_file(file, &cli.common.state);
-    flags.policy_file.as_deref().map(checked).transpose()
+    let file = flags.policy_file.as_deref();
+    file.map(|file| check::policy_file(file, &cli.common.state)).transpose()
 }
 
 pub(super) fn region(place: &Place) -> Outcome<Region> {

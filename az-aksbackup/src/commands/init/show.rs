@@ -9,7 +9,7 @@ use super::check::Existing;
 use super::words;
 
 /// The target in words, one line a part.
-pub(super) fn summary(console: &Console, target: &Target, existing: Existing) -> Vec<String> {
+pub(super) fn summary(console: &Console, target: &Target, existing: &Existing) -> Vec<String> {
     let (storage, vault, instance) = (&target.storage, &target.vault, &target.instance);
     let (cluster, group) = (target.cluster.name(), target.cluster.resource_group());
     let made = |exists| made(console, exists);

@@ -136,11 +136,9 @@ fn settings_of_what_exists_are_kept_and_said() {
     seen.vault = Some(vault(|body| {
         body["properties"]["storageSettings"][0]["type"] = json!("GeoRedundant");
     }));
-    let Decision::Done(evidence) = step().decide(&seen, &state()).unwrap() else {
-        panic!("not done")
+    let Decision::Differs(_, drift) = step().decide(&seen, &state()).unwrap() else {
+        panic!("not told")
     };
-    assert!(
-        evidence.ends_with("redundancy is GeoRedundant (the target has LocallyRedundant)"),
-        "{evidence}"
-    );
+    let expected = "redundancy of the vault: GeoRedundant (the target has LocallyRedundant)";
+    assert_eq!(drift.differences, [expected]);
 }

@@ -48,12 +48,19 @@ fn seen(extensions: Vec<Extension>) -> Seen {
 
 #[test]
 fn satisfied_world_needs_nothing_whatever_the_extension_is_called() {
-    let seen = seen(vec![extension(|_| ())]);
-    let decision = step().decide(&seen, &prepared()).unwrap();
+    let mut seen = seen(vec![extension(|_| ())]);
+    let evidence = "extension by-hand 0.1.2 on cluster rg-aks/aks";
+    let Decision::Differs(said, drift) = step().decide(&seen, &prepared()).unwrap() else {
+        panic!("the other name isn't told")
+    };
+    let expected = "name of the extension: by-hand (the target has azure-aks-backup)";
     assert_eq!(
-        decision,
-        Decision::Done("extension by-hand 0.1.2 on cluster rg-aks/aks".into())
+        (said.as_str(), &drift.differences[..]),
+        (evidence, &[expected.to_owned()][..])
     );
+    seen.target.extension.name = "by-hand".parse().unwrap();
+    let decision = step().decide(&seen, &prepared()).unwrap();
+    assert_eq!(decision, Decision::Done(evidence.into()));
     let mut tables = CloudTables::default();
     step().record(&seen, &mut tables);
     assert_eq!(tables.extension.unwrap().extension.name(), "by-hand");

@@ -21,6 +21,7 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::visible::Sight;
 use crate::arm::{guards, vaults, versions};
 use crate::checks::content;
+use crate::checks::creation_settings::{self, Kept};
 use crate::checks::drift::{self, Difference, Setting};
 use crate::checks::guard::{self, Critical, Guard};
 use crate::checks::instance_body;
@@ -238,7 +239,11 @@ pub(super) fn decide(
         }
     }
     if differences.is_empty() && error.is_none() {
-        return Ok(settled(evidence, &all, known));
+        return Ok(settled(
+            evidence,
+            &all,
+            (known, creation_settings::of_instance(target, own)),
+        ));
     }
     if let RolesSeen::Open(turn) = roles {
         return Ok(Decision::Blocked(Vec::new(), vec![turn.clone()]));
@@ -279,7 +284,7 @@ pub(super) fn decide(
 }
 
 /// What is left to say of an instance that isn't changed.
-fn settled(evidence: String, all: &[Difference], known: &Known) -> Decision<InstanceChange> {
+fn settled(evidence: String, all: &[Difference], (known, kept): (&Known, Option<Kept>)) -> Decision<InstanceChange> {
     let mut differences: Vec<String> = all.iter().map(ToString::to_string).collect();
     let mut hints = match all.is_empty() {
         true => Vec::new(),
@@ -291,6 +296,10 @@ fn settled(evidence: String, all: &[Difference], known: &Known) -> Decision<Inst
             sent.lost.join(", ")
         ));
         hints.push(fix!["check the backup instance again: ", az("verify")]);
+    }
+    if let Some(own) = kept {
+        differences.push(own.to_string());
+        hints.push(own.hint());
     }
     match differences.is_empty() {
         true => Decision::Done(evidence),

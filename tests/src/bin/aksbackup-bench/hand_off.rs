@@ -89,6 +89,12 @@ pub(crate) fn figures(binaries: &Path) -> io::Result<Vec<Figure>> {
         doctor.processor,
         Some(1.0),
     ));
+    let much = logs::memory(&sandbox, &binaries.join("kubectl-aksbackup"), folder.path())?;
+    figures.push(figure(
+        "doctor on 100 MB of log, peak memory MiB".to_owned(),
+        much.peak,
+        Some(64.0),
+    ));
     for (program, peak) in peaks {
         figures.push(figure(format!("{program} peak memory MiB"), peak, Some(32.0)));
     }

@@ -9,6 +9,9 @@ use aksbackup_tests::sandbox::Sandbox;
 use crate::hand_off::environment;
 use crate::measured::{self, Usage};
 
+/// What is written before the memory is measured, in bytes.
+const MUCH: usize = 100_000_000;
+
 /// Lines of each container: as many as `doctor` asks for.
 const LINES: usize = 2_000;
 
@@ -41,4 +44,33 @@ pub(crate) fn doctor(sandbox: &Sandbox, program: &Path, folder: &Path) -> io::Re
         .envs(environment(sandbox, ""))
         .current_dir(folder);
     Ok((measured::run(&command)?, lines))
+}
+
+/// Runs it once more after 100 MB of logs. Gives the peak of memory.
+///
+/// # Errors
+/// It finds something.
+pub(crate) fn memory(sandbox: &Sandbox, program: &Path, folder: &Path) -> io::Result<Usage> {
+    let (cluster, text) = (sandbox.kubernetes(), "x".repeat(MUCH / (3 * LINES)));
+    let pods = cluster.objects("Pod");
+    let all = pods.iter().flat_map(|pod| {
+        let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+        containers
+            .filter_map(|own| own["name"].as_str())
+            .map(move |name| (pod, name))
+    });
+    for (pod, container) in all.take(3) {
+        for number in 0..LINES {
+            let line = format!(
+                "time=\"2026-01-01T00:00:00Z\" level=warning msg=\"item {number} is left out\" error=\"{text}\""
+            );
+            cluster.write_log(pod, container, line);
+        }
+    }
+    let mut command = Command::new(program);
+    command
+        .args(["doctor", "--context", "cluster-admin", "--request-timeout", "5m"])
+        .envs(environment(sandbox, ""))
+        .current_dir(folder);
+    measured::run(&command)
 }

@@ -13,6 +13,7 @@ mod by_hand;
 mod hand_off;
 mod logs;
 mod measured;
+mod memory;
 
 /// Measure the two binaries
 #[derive(Parser)]
@@ -61,6 +62,7 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
     }
     figures.extend(hand_off::figures(&arguments.binaries)?);
     figures.extend(by_hand::figures(&arguments.binaries)?);
+    figures.extend(memory::figures(&arguments.binaries)?);
     let mut missed = false;
     for Figure { name, value, bar } in &figures {
         let over = bar.is_some_and(|bar| *value > bar);

@@ -22,6 +22,23 @@ pub(crate) struct Usage {
 /// # Errors
 /// It cannot be started, or does not end 0; the error holds all that it said.
 pub(crate) fn run(command: &Command) -> io::Result<Usage> {
+    match measure(command)? {
+        (Ok(used), true, _) => Ok(used),
+        (_, _, said) => Err(io::Error::other(said)),
+    }
+}
+
+/// As [`run`], whatever the command ends with: findings have exit codes of their own. It has to print something.
+///
+/// # Errors
+/// It cannot be started, or dies.
+pub(crate) fn run_to_any_end(command: &Command) -> io::Result<Usage> {
+    let (used, _, said) = measure(command)?;
+    used.map_err(|()| io::Error::other(said))
+}
+
+/// What a command used, unless it died, whether it ended 0, and all that it said.
+fn measure(command: &Command) -> io::Result<(Result<Usage, ()>, bool, String)> {
     let begun = Instant::now();
     let mut outer = Command::new(std::env::current_exe()?);
     outer
@@ -36,13 +53,9 @@ pub(crate) fn run(command: &Command) -> io::Result<Usage> {
     let wall = begun.elapsed().as_secs_f64();
     let text = String::from_utf8_lossy(&output.stderr);
     let used = text.lines().find_map(|line| parse(line.strip_prefix(MARK)?));
-    match (output.status.success(), used) {
-        (true, Some((processor, peak))) => Ok(Usage { wall, processor, peak }),
-        (_, _) => {
-            let said = String::from_utf8_lossy(&output.stdout);
-            Err(io::Error::other(format!("{command:?}\n{said}\n{text}")))
-        }
-    }
+    let usage = used.map(|(processor, peak)| Usage { wall, processor, peak }).ok_or(());
+    let said = String::from_utf8_lossy(&output.stdout);
+    Ok((usage, output.status.success(), format!("{command:?}\n{said}\n{text}")))
 }
 
 const MARK: &str = "used: ";

@@ -10,8 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use aksbackup_tests::harness::binary;
-use aksbackup_tests::tls::Authority;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::pki_types::pem::PemObject as _;
@@ -20,25 +18,33 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::harness::binary;
+use crate::tls::Authority;
+
 /// The tenant of the example.
 const TENANT: &str = "4f1c6c9a-0d1f-4b1e-9b57-3c1f6a7d2e10";
 const ID: &str = "0b1f6471-1bf0-4dda-aec3-cb9272f09590";
 /// The cluster that is asked for.
-pub(crate) const CLUSTER: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-aks/providers/\
+pub const CLUSTER: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/rg-aks/providers/\
                                   Microsoft.ContainerService/managedClusters/aks-demo";
 
 /// What comes instead of an answer: a head, then a part again and again, with a pause before each.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hostile {
-    pub(crate) head: Vec<u8>,
-    pub(crate) part: Vec<u8>,
-    pub(crate) times: usize,
-    pub(crate) pause: Duration,
+pub struct Hostile {
+    /// What comes first.
+    pub head: Vec<u8>,
+    /// What comes again and again.
+    pub part: Vec<u8>,
+    /// How often.
+    pub times: usize,
+    /// How long before each.
+    pub pause: Duration,
 }
 
 impl Hostile {
     /// Bytes as they are, then the end.
-    pub(crate) fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+    #[must_use]
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             head: bytes.into(),
             ..Self::default()
@@ -46,7 +52,8 @@ impl Hostile {
     }
 
     /// A whole answer.
-    pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Self {
+    #[must_use]
+    pub fn answer(status: &str, headers: &str, body: &[u8]) -> Self {
         let length = body.len();
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n"
@@ -55,12 +62,14 @@ impl Hostile {
     }
 
     /// Answers with 200 and this body.
-    pub(crate) fn body(body: impl AsRef<[u8]>) -> Self {
+    #[must_use]
+    pub fn body(body: impl AsRef<[u8]>) -> Self {
         Self::answer("200 OK", "", body.as_ref())
     }
 
     /// The same bytes, and then `part` again and again.
-    pub(crate) fn then(self, part: impl Into<Vec<u8>>, times: usize, pause: Duration) -> Self {
+    #[must_use]
+    pub fn then(self, part: impl Into<Vec<u8>>, times: usize, pause: Duration) -> Self {
         let part = part.into();
         Self {
             part,
@@ -86,10 +95,11 @@ impl Hostile {
 }
 
 /// What is answered to a request line; `None` where the answer is what it should be.
-pub(crate) type Rule = dyn Fn(&str) -> Option<Hostile> + Send + Sync;
+pub type Rule = dyn Fn(&str) -> Option<Hostile> + Send + Sync;
 
 /// The server, with the files that its clients need.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     folder: TempDir,
     endpoint: String,
     over: Arc<AtomicBool>,
@@ -97,7 +107,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts one that follows `rule`.
-    pub(crate) fn start(rule: Box<Rule>) -> Self {
+    ///
+    /// # Panics
+    /// It can't be started.
+    #[must_use]
+    pub fn start(rule: Box<Rule>) -> Self {
         let authority = Authority::new().unwrap();
         let (certificate, key) = authority.issue(&[]).unwrap();
         let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
@@ -124,7 +138,7 @@ impl Server {
             kubeconfig(&endpoint, &json!({ "token": "t" })),
         )
         .unwrap();
-        let state = include_str!("../../../shared/tests/report/aksbackup.toml");
+        let state = include_str!("../../shared/tests/report/aksbackup.toml");
         let state = state.replace("\"AzureCloud\"", "\"Own\"").replace(TENANT, ID);
         std::fs::write(folder.path().join("aksbackup.toml"), state).unwrap();
         Self { folder, endpoint, over }
@@ -144,7 +158,8 @@ impl Server {
     }
 
     /// `az aksbackup ARGUMENTS`.
-    pub(crate) fn az(&self, arguments: &[&str]) -> Command {
+    #[must_use]
+    pub fn az(&self, arguments: &[&str]) -> Command {
         let mut command = self.command("az-aksbackup", arguments);
         command
             .env("SSL_CERT_FILE", self.folder.path().join("ca.pem"))
@@ -160,14 +175,19 @@ impl Server {
     }
 
     /// `kubectl aksbackup ARGUMENTS`.
-    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Command {
+    #[must_use]
+    pub fn kubectl(&self, arguments: &[&str]) -> Command {
         let mut command = self.command("kubectl-aksbackup", arguments);
         command.env("KUBECONFIG", self.folder.path().join("kubeconfig"));
         command
     }
 
     /// The same, signed in by a credential plugin that never ends.
-    pub(crate) fn kubectl_with_plugin(&self, arguments: &[&str]) -> Command {
+    ///
+    /// # Panics
+    /// The folder can't be written to.
+    #[must_use]
+    pub fn kubectl_with_plugin(&self, arguments: &[&str]) -> Command {
         let plugin = json!({ "exec": {
             "apiVersion": "client.authentication.k8s.io/v1", "command": "sleep", "args": ["60"], "interactiveMode": "Never",
         } });
@@ -179,7 +199,8 @@ impl Server {
     }
 
     /// The folder that commands work in.
-    pub(crate) fn folder(&self) -> &Path {
+    #[must_use]
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 }
