@@ -48,7 +48,7 @@ pub(crate) struct Seen {
     target: Target,
     account: Option<Account>,
     container: bool,
-    /// The clusters that store backups in the container, where it exists and isn't in use for this one; none where that can't be read.
+    /// The clusters that store backups in the container, where it isn't in use for this one yet; none where that can't be read.
     users: Users,
     /// The extensions that preflight has read; none where it couldn't.
     extensions: Vec<Extension>,
@@ -151,12 +151,22 @@ impl Step for Storage {
         let target = target_ids::target(state)?.clone();
         let (account_id, container_id) = (target_ids::account(&target), target_ids::container(&target));
         let (group_id, snapshot_id) = (target_ids::storage_group(&target), target_ids::snapshot_group(&target));
-        let (account, container, group, snapshot_group, locks) = futures::join!(
+        let extensions = self.read.extensions.peek().unwrap_or_default();
+        let is_used = state.cloud.extension.is_some() || account::is_in_use(&target, &extensions);
+        let users = async {
+            match is_used {
+                true => Users::default(),
+                // Without an answer, `verify` says that it isn't known: nothing depends on it here but a better name.
+                false => container_users::of(reader, &container_id).await.unwrap_or_default(),
+            }
+        };
+        let (account, container, group, snapshot_group, locks, users) = futures::join!(
             storage::account(reader, &account_id),
             storage::has_container(reader, &container_id),
             groups::group(reader, &group_id),
             groups::group(reader, &snapshot_id),
             groups::locks(reader, &snapshot_id),
+            users,
         );
         let account = account?;
         let refused_name = match &account {
@@ -167,15 +177,9 @@ impl Step for Storage {
                 Sight::of(asked)?.here().cloned()
             }
         };
-        let (container, extensions) = (container?, self.read.extensions.peek().unwrap_or_default());
-        let users = match container && !account::is_in_use(&target, &extensions) {
-            // Without an answer, `verify` says that it isn't known: nothing depends on it here but a better name.
-            true => container_users::of(reader, &container_id).await.unwrap_or_default(),
-            false => Users::default(),
-        };
         Ok(Seen {
             account,
-            container,
+            container: container?,
             users,
             extensions,
             group: Sight::of(group)?,
