@@ -129,7 +129,11 @@ pub(crate) fn status(options: PrepareOptions) -> Steps {
         ..GrantOptions::default()
     };
     steps.push(step(Roles::new(grant)));
-    steps.push(step(BackupInstance::new(ProtectOptions::default(), &read)));
+    let protect = ProtectOptions {
+        folder: options.folder,
+        ..ProtectOptions::default()
+    };
+    steps.push(step(BackupInstance::new(protect, &read)));
     steps
 }
 

@@ -238,7 +238,7 @@ pub(super) fn decide(
         }
     }
     if differences.is_empty() && error.is_none() {
-        return Ok(settled(evidence, &all, known));
+        return Ok(settled((evidence, roles), &all, known));
     }
     if let RolesSeen::Open(turn) = roles {
         return Ok(Decision::Blocked(Vec::new(), vec![turn.clone()]));
@@ -279,7 +279,7 @@ pub(super) fn decide(
 }
 
 /// What is left to say of an instance that isn't changed.
-fn settled(evidence: String, all: &[Difference], known: &Known) -> Decision<InstanceChange> {
+fn settled((evidence, roles): (String, &RolesSeen), all: &[Difference], known: &Known) -> Decision<InstanceChange> {
     let mut differences: Vec<String> = all.iter().map(ToString::to_string).collect();
     let mut hints = match all.is_empty() {
         true => Vec::new(),
@@ -292,9 +292,14 @@ fn settled(evidence: String, all: &[Difference], known: &Known) -> Decision<Inst
         ));
         hints.push(fix!["check the backup instance again: ", az("verify")]);
     }
-    match differences.is_empty() {
-        true => Decision::Done(evidence),
-        false => Decision::Differs(evidence, Drift::of_target(differences, hints)),
+    match (differences.is_empty(), roles.open()) {
+        // An instance stays configured when a role is revoked, and its next backup fails.
+        (true, Some(turn)) => Decision::Blocked(Vec::new(), vec![turn.clone()]),
+        (true, None) => {
+            let parts: Vec<String> = std::iter::once(evidence).chain(roles.remark()).collect();
+            Decision::Done(parts.join("; "))
+        }
+        (false, _) => Decision::Differs(evidence, Drift::of_target(differences, hints)),
     }
 }
 
