@@ -365,7 +365,11 @@ fn rules_that_azure_backup_does_not_take_are_refused_with_what_corrects_them() {
             .ends(Exit::Usage.code())
             .says(says)
             .says(fix);
-        for command in ["verify", "doctor", "status"] {
+        stage
+            .az("platform", &["status"])
+            .says(says)
+            .says("Run: az aksbackup init --set policy.");
+        for command in ["verify", "doctor"] {
             let run = stage.az("platform", &[command]).says(says).says(fix);
             assert!(!run.stdout.contains("az aksbackup prepare, then"), "{run}");
         }
