@@ -59,6 +59,7 @@ impl RolesSeen {
 }
 
 /// What a look shows.
+#[derive(Debug, Clone)]
 pub(crate) struct Looked {
     /// The roles.
     pub(crate) roles: RolesSeen,
@@ -204,7 +205,8 @@ fn principals(
     }))
 }
 
-fn of_checked(checked: &[Checked], target: &Target) -> RolesSeen {
+/// What is known once Azure listed the roles.
+pub(crate) fn of_checked(checked: &[Checked], target: &Target) -> RolesSeen {
     if checked.iter().all(|own| own.met.is_some()) {
         return RolesSeen::Assigned(role_requirements::youngest(checked));
     }

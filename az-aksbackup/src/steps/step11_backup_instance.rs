@@ -50,6 +50,8 @@ pub(crate) struct BackupInstance {
     instances: Fresh<Vec<Instance>>,
     /// The cluster as preflight has seen it.
     cluster: Fresh<Cluster>,
+    /// The roles as step 8 has just seen them.
+    looked: Fresh<Looked>,
     /// Whether this run has written the instance: what is wrong with it then is not cured by writing it again.
     written: Cell<bool>,
     /// The instance as this run has sent it to change it.
@@ -65,6 +67,7 @@ impl BackupInstance {
             options,
             instances: read.instances.clone(),
             cluster: read.cluster.clone(),
+            looked: read.looked.clone(),
             written: Cell::default(),
             sent: RefCell::default(),
             state: RefCell::default(),
@@ -172,7 +175,12 @@ impl Step for BackupInstance {
                 None => backups::of_cluster(reader, &target.cluster).await,
             }
         };
-        let looking = roles_seen::look(reader, state, &target, self.cluster.peek());
+        let looking = async {
+            match self.looked.take() {
+                Some(looked) => Ok(looked),
+                None => roles_seen::look(reader, state, &target, self.cluster.peek()).await,
+            }
+        };
         let (instances, looked) = futures::join!(instances, looking);
         let instances = instances?;
         let deleted = match instances.is_empty() {
