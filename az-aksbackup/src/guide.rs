@@ -92,10 +92,11 @@ pub(crate) fn up(prepare: PrepareOptions, grant: GrantOptions, protect: ProtectO
     let read = JustRead::default();
     let mut steps = vec![step(Preflight::new(Purpose::Everything, &read))];
     steps.extend(prepared(&prepare, &read));
-    steps.push(step(Roles::new(GrantOptions {
+    let grant = GrantOptions {
         in_passing: true,
         ..grant
-    })));
+    };
+    steps.push(step(Roles::new(grant).sharing(&read)));
     steps.push(step(BackupInstance::new(protect, &read)));
     steps
 }
@@ -128,8 +129,12 @@ pub(crate) fn status(options: PrepareOptions) -> Steps {
         },
         ..GrantOptions::default()
     };
-    steps.push(step(Roles::new(grant)));
-    steps.push(step(BackupInstance::new(ProtectOptions::default(), &read)));
+    steps.push(step(Roles::new(grant).sharing(&read)));
+    let protect = ProtectOptions {
+        folder: options.folder,
+        ..ProtectOptions::default()
+    };
+    steps.push(step(BackupInstance::new(protect, &read)));
     steps
 }
 

@@ -174,10 +174,12 @@ fn stand(state: &State, now: Option<&State>, step: StepName, seen: Option<&StepR
     }
 }
 
-/// Whether a step was looked at and can't be done as it is, which a missing permission doesn't show.
+/// Whether a step was looked at and can't be done as it is, which a missing permission doesn't show. A value of the file that no one can
+/// use is refused before anything is read.
 fn is_seen_to_fail(seen: &StepReport) -> bool {
-    let is_unseen = |exit| matches!(exit, Exit::NotPermitted | Exit::Deadline | Exit::Interrupted);
-    seen.refused && !is_unseen(seen.ending.exit())
+    let exit = seen.ending.exit();
+    let is_unseen = matches!(exit, Exit::NotPermitted | Exit::Deadline | Exit::Interrupted);
+    (seen.refused || exit == Exit::Usage) && !is_unseen
 }
 
 const fn deviates(deviation: Deviation) -> &'static str {

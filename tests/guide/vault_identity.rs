@@ -56,6 +56,10 @@ fn a_new_vault_gets_the_identity_and_the_roles_are_assigned_to_it() {
         &[&INIT[..], &["--set", &format!("vault.identity={}", identity())]].concat(),
     )
     .ok();
+    // Fails before: the plan didn't say it.
+    az(&stage, &["prepare", "--dry-run"])
+        .ends(Exit::Pending.code())
+        .says("identity rg-backup/id-vault");
     az(&stage, &["prepare", "--yes"]).ok();
     let vault = &body(&stage, "/cloud/vault/vault")["identity"];
     assert_eq!(vault["type"], "SystemAssigned,UserAssigned");

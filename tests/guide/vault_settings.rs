@@ -266,6 +266,16 @@ fn settings_of_the_vault_are_adopted_from_azure_where_the_file_has_them() {
     );
     assert!(!stage.state_text().contains("cross_subscription_restore"));
     prepare(&stage, &[]).ok().says("nothing to do");
+    // Fails before: what had no key was left out, although the command says that it takes Azure's settings.
+    let disabled = json!({ "state": "Disabled" });
+    change(
+        &stage,
+        "/properties/featureSettings/crossSubscriptionRestoreSettings",
+        disabled,
+    );
+    stage.az("platform", &["init", "--from-azure", "--yes"]).ok();
+    assert_eq!(stage.value("/target/vault/cross_subscription_restore"), "Disabled");
+    prepare(&stage, &[]).ok().says("nothing to do");
 }
 
 #[test]

@@ -37,6 +37,14 @@ impl<T> Sight<T> {
             Self::Absent | Self::Hidden(_) => None,
         }
     }
+
+    /// Why it can't be seen.
+    pub(crate) fn hidden(&self) -> Option<&Box<Failure>> {
+        match self {
+            Self::Hidden(failure) => Some(failure),
+            Self::Here(_) | Self::Absent => None,
+        }
+    }
 }
 
 /// Whether Azure refused a call for lack of a permission, which another account might have.

@@ -21,6 +21,7 @@ pub(crate) mod filters;
 pub(crate) mod firewall;
 pub(crate) mod guard;
 pub(crate) mod identity;
+pub(crate) mod in_file;
 pub(crate) mod instance;
 pub(crate) mod instance_body;
 pub(crate) mod jobs;

@@ -13,6 +13,7 @@ use aksbackup_shared::regular;
 use aksbackup_shared::schema::PolicyTarget;
 use serde_json::{Map, Value};
 
+use crate::checks::in_file;
 use crate::checks::policy::{self, limits};
 
 /// The most bytes that a policy file has, as of the state file.
@@ -34,7 +35,7 @@ pub(crate) struct Asked {
 /// file, or is too large.
 pub(crate) fn asked(target: &PolicyTarget, folder: &Path) -> Outcome<Asked> {
     let Some(file) = &target.file else {
-        let (properties, left_out) = (policy::preset(target)?, Vec::new());
+        let (properties, left_out) = (policy::preset(target).map_err(in_file::placed)?, Vec::new());
         return Ok(Asked { properties, left_out });
     };
     beside(file)?;

@@ -4,6 +4,7 @@ use aksbackup_shared::chain::check::Check;
 use aksbackup_shared::chain::link::Link;
 use aksbackup_shared::command_line::{Fix, az};
 use aksbackup_shared::fix;
+use aksbackup_shared::schema::Target;
 use serde_json::Value;
 
 use crate::arm::backups::Instance;
@@ -225,10 +226,19 @@ fn policy(view: &View) -> Check {
         .unwrap_or_default();
     match &view.policy {
         Seen::Here(own) => rules(view, &name, own),
-        Seen::Absent | Seen::Hidden(_) | Seen::Unasked => {
+        Seen::Absent | Seen::Hidden(_) | Seen::Unasked => refused(view.target()).unwrap_or_else(|| {
             Check::error(LINK, NAME, format!("policy {name} doesn't exist"), az("prepare")).proves("ARM-NOT-FOUND")
-        }
+        }),
     }
+}
+
+/// The rules of the target, where Azure Backup doesn't accept them: `prepare` refuses them with the same words.
+fn refused(target: Option<&Target>) -> Option<Check> {
+    let own = target.map(|own| &own.policy).filter(|own| own.file.is_none())?;
+    let failure = policy::preset(own).err()?;
+    let says = std::iter::once(failure.what.clone()).chain(failure.why.clone());
+    let says = says.collect::<Vec<_>>().join(": ");
+    Some(Check::error(LINK, "policy", says, Fix::joined(failure.hints.clone())))
 }
 
 /// The rules of the policy against the target's. Where the instance has another policy, its own check says so.
@@ -262,13 +272,10 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
         .collect();
     match differing.is_empty() {
         true => Check::ok(LINK, NAME, in_force(name, &facts)),
-        false => Check::error(
-            LINK,
-            NAME,
-            format!("policy {name}: {}", differing.join("; ")),
-            Fix::joined(drift::policy_hints(target, Some(&facts))),
-        )
-        .proves("VLT-NO-EDIT"),
+        false => refused(Some(target)).unwrap_or_else(|| {
+            let says = format!("policy {name}: {}", differing.join("; "));
+            Check::error(LINK, NAME, says, Fix::joined(drift::policy_hints(target, Some(&facts)))).proves("VLT-NO-EDIT")
+        }),
     }
 }
 

@@ -332,19 +332,22 @@ pub(crate) fn keeping(all: &[Difference]) -> Option<Fix> {
     (!more.is_empty()).then(|| fix!["to change the target to match the vault: ", adopting(&more)])
 }
 
-/// Takes the settings of a vault into the keys that the target has. The others stay away: the vault might belong to others.
-pub(crate) fn adopted(target: &mut VaultTarget, own: &Vault) {
-    if target.immutability.is_some() {
-        target.immutability = own.immutability().unwrap_or("Disabled").parse().ok();
+/// Takes the settings of a vault into the keys that the target has. The others stay away, because the vault might belong to others, unless
+/// `all` are asked for: then each that someone has set gets its key.
+pub(crate) fn adopted(target: &mut VaultTarget, own: &Vault, all: bool) {
+    let immutability = own.immutability().unwrap_or("Disabled");
+    if target.immutability.is_some() || all && immutability != "Disabled" {
+        target.immutability = immutability.parse().ok();
     }
-    if target.cross_region_restore.is_some() {
-        target.cross_region_restore = Some(own.feature("crossRegionRestoreSettings") == Some("Enabled"));
+    let is_on = own.feature("crossRegionRestoreSettings") == Some("Enabled");
+    if target.cross_region_restore.is_some() || all && is_on {
+        target.cross_region_restore = Some(is_on);
     }
-    if target.cross_subscription_restore.is_some() {
-        let live = own.feature("crossSubscriptionRestoreSettings").unwrap_or("Enabled");
-        target.cross_subscription_restore = live.parse().ok();
+    let restore = own.feature("crossSubscriptionRestoreSettings").unwrap_or("Enabled");
+    if target.cross_subscription_restore.is_some() || all && restore != "Enabled" {
+        target.cross_subscription_restore = restore.parse().ok();
     }
-    if target.job_failure_alerts.is_some() {
+    if target.job_failure_alerts.is_some() || all {
         target.job_failure_alerts = own.alerts().map(|live| live == "Enabled");
     }
 }

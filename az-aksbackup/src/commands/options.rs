@@ -81,6 +81,7 @@ pub(crate) fn protect(cli: &Cli, without_verification: bool) -> ProtectOptions {
         without_verification,
         requests: cli.command.operation_requests(),
         remove_unused_policies: false,
+        folder: folder(cli),
     }
 }
 

@@ -153,7 +153,7 @@ pub(crate) async fn run_planned(
     session.reducing = Some(az(format!("{reducing}{REDUCED} --yes")).again());
     let of_file = session.state();
     let renamed = match command {
-        "prepare" | "protect" | "up" => policy_names::settle(&session, &options::folder(cli)).await,
+        "prepare" | "protect" | "up" => policy_names::settle(&session, &options::folder(cli)).await?,
         _ => None,
     };
     session.consent = consent(cli, &words, &trust, (&session, &of_file)).await?;

@@ -9,6 +9,7 @@ use crate::arm::clusters::Cluster;
 use crate::arm::extensions::Extension;
 use crate::checks::required_permissions::Comparison;
 use crate::steps::restore::Request;
+use crate::steps::roles_seen::Looked;
 
 /// Longer ago is not a moment any more.
 const MOMENT: Duration = Duration::from_secs(20);
@@ -26,6 +27,8 @@ pub(crate) struct JustRead {
     pub(crate) extension: Fresh<Extension>,
     /// What the signed-in account may do, compared with what the command needs.
     pub(crate) rights: Fresh<Comparison>,
+    /// The roles, and the policy that decides which ones are needed.
+    pub(crate) looked: Fresh<Looked>,
     /// The restore that would be requested.
     pub(crate) restore: Fresh<Request>,
 }

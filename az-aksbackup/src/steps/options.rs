@@ -57,6 +57,8 @@ pub(crate) struct ProtectOptions {
     pub(crate) requests: Vec<ResourceId>,
     /// Delete policies that this tool created and nothing uses any more.
     pub(crate) remove_unused_policies: bool,
+    /// The folder of the state file, which a policy file is relative to.
+    pub(crate) folder: PathBuf,
 }
 
 impl ProtectOptions {

@@ -6,30 +6,26 @@
 
 use std::path::Path;
 
-use aksbackup_shared::failure::Outcome;
-use aksbackup_shared::ids::{PolicyName, same};
+use aksbackup_shared::command_line::az;
+use aksbackup_shared::exit::Exit;
+use aksbackup_shared::failure::{Failure, Outcome};
+use aksbackup_shared::fix;
+use aksbackup_shared::ids::{PolicyName, ResourceId, same};
 use aksbackup_shared::runner::session::Session;
 use aksbackup_shared::schema::{State, Target};
 use serde_json::Value;
 
+use crate::arm::backups;
 use crate::arm::client::Reader;
 use crate::arm::vaults;
 use crate::arm::visible::Sight;
 use crate::checks::drift;
-use crate::checks::policy::{self, naming};
+use crate::checks::policy::naming::{self, Origin};
+use crate::checks::policy::{self, Facts};
 use crate::checks::policy_file::{self, Asked};
+use crate::checks::protection;
 use crate::platform::Azure;
 use crate::target_ids;
-
-/// Where the name of a target's policy comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Named {
-    /// A person chose it, or it is in the file already: the policy can have rules that the target has no key for.
-    Chosen,
-    /// This tool derived it from the rules: another user with permission to create policies might have given the name to other
-    /// rules.
-    Derived,
-}
 
 /// Another name for the policy of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,15 +62,22 @@ impl Renamed {
 }
 
 /// Lets this session work with the policy that has the rules of the target, and says so where that is another one than the file names.
-pub(crate) async fn settle(session: &Session<Azure>, folder: &Path) -> Option<Renamed> {
-    let target = session.state().target?;
-    let renamed = settled(&session.reader, folder, &target, Named::Chosen).await?;
+///
+/// # Errors
+/// As [`settled`].
+pub(crate) async fn settle(session: &Session<Azure>, folder: &Path) -> Outcome<Option<Renamed>> {
+    let Some(target) = session.state().target else {
+        return Ok(None);
+    };
+    let Some(renamed) = settled(&session.reader, folder, &target).await? else {
+        return Ok(None);
+    };
     session.console.say(renamed.words());
     session.retarget(|target| target.policy.name = renamed.to.clone());
-    Some(renamed)
+    Ok(Some(renamed))
 }
 
-/// Writes the other name into the file, once that policy is known to exist.
+/// Writes the other name into the file, once this session recorded that the policy exists: [`Session::record`] leaves the target alone.
 ///
 /// # Errors
 /// As every write of the state file.
@@ -96,63 +99,151 @@ pub(crate) async fn keep(session: &Session<Azure>, renamed: &Renamed) -> Outcome
 }
 
 /// Returns the name under which the vault can have the rules of the target, if the policy of its own name has others. One of a name that no
-/// one chose must have exactly these rules. What can't be read or isn't valid is left to the step that would use it.
-pub(crate) async fn settled(reader: &Reader, folder: &Path, target: &Target, own: Named) -> Option<Renamed> {
-    let asked = policy_file::asked(&target.policy, folder).ok()?;
-    let mut found = None;
-    for name in naming::candidates(&target.policy, &asked.properties) {
+/// one chose must have exactly these rules, unless the cluster's instance uses it already. What can't be read or isn't valid is left to
+/// the step that would use it.
+///
+/// # Errors
+/// Exit 2: every name that this tool derives belongs to other rules.
+pub(crate) async fn settled(reader: &Reader, folder: &Path, target: &Target) -> Outcome<Option<Renamed>> {
+    let Ok(asked) = policy_file::asked(&target.policy, folder) else {
+        return Ok(None);
+    };
+    let origin = naming::origin(&target.policy);
+    let (mut found, mut others) = (None, Vec::new());
+    let names = naming::candidates(&target.policy, &asked.properties);
+    for name in &names {
         let id = target_ids::vault(target).child("backupPolicies", name.as_str());
-        let live = Sight::of(vaults::policy(reader, &id).await).ok()?;
+        let Ok(live) = Sight::of(vaults::policy(reader, &id).await) else {
+            return Ok(None);
+        };
         let exists = match live {
-            Sight::Hidden(_) => return None,
+            Sight::Hidden(_) => return Ok(None),
             // Without a policy yet, the name says what it will do.
-            Sight::Absent if found.is_none() && naming::is_of_others(&target.policy) => {
+            Sight::Absent if found.is_none() && origin == Origin::OtherRules => {
                 found = Some(Vec::new());
                 continue;
             }
             Sight::Absent => false,
             Sight::Here(live) => {
-                // A name that stands for other rules, or has a digest, is no choice of a person, and no part of what `fleet` confirms.
-                let is_chosen = own == Named::Chosen
-                    && name == target.policy.name
-                    && !naming::is_of_others(&target.policy)
-                    && !naming::has_digest(&target.policy);
-                let different = match is_chosen {
+                let is_own = *name == target.policy.name;
+                let mut different = match is_own && origin == Origin::Chosen {
                     true => differences(target, &asked, &live),
                     false => beyond(target, &asked, &live),
                 };
+                // Only where the rules would be refused is it worth a request whether they are in use.
+                if is_own && origin == Origin::Rules && !different.is_empty() && is_used(reader, target, &id).await {
+                    different = differences(target, &asked, &live);
+                }
                 if !different.is_empty() {
                     found.get_or_insert(different);
+                    others.push(name.as_str());
                     continue;
                 }
                 true
             }
         };
-        return found.map(|differences| Renamed {
+        return Ok(found.map(|differences| Renamed {
             from: target.policy.name.clone(),
-            to: name,
+            to: name.clone(),
             exists,
             differences,
-        });
+        }));
     }
-    None
+    taken(target, &others).err()
 }
 
-/// Returns the policy that the file records, if the target's is to replace it in the same vault, and what differs. It is an addition to a
-/// plan: where it can't be read, the plan is complete without it.
-pub(crate) async fn replaced(reader: &Reader, state: &State, asked: &Asked) -> Option<(String, Vec<String>)> {
+/// Whether the cluster's instance uses a policy. What can't be read isn't assumed to be in use.
+async fn is_used(reader: &Reader, target: &Target, policy: &ResourceId) -> bool {
+    used(reader, target).await.is_some_and(|own| own == *policy)
+}
+
+/// The policy that the cluster's instance in the target's vault uses.
+async fn used(reader: &Reader, target: &Target) -> Option<ResourceId> {
+    let instances = backups::of_cluster(reader, &target.cluster).await.ok()?;
+    let own = protection::chosen(target, &instances)?;
+    own.properties.policy_info.policy_id.parse().ok()
+}
+
+fn taken(target: &Target, others: &[&str]) -> Failure {
+    let vault = target_ids::vault(target);
+    Failure::usage(format!(
+        "cannot create a backup policy with the target's rules in Backup vault {}: policies {} exist and have other rules",
+        vault.with_group(),
+        others.join(", ")
+    ))
+    .because("Azure doesn't allow changes to the rules of a policy for AKS")
+    .hint(fix![
+        "choose a name for the policy: ",
+        az("init --set policy.name=NAME")
+    ])
+}
+
+/// A policy that the target's is to replace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replaced {
+    /// Its name.
+    pub(crate) name: String,
+    /// What differs, each as `current → new`.
+    pub(crate) differences: Vec<String>,
+    /// What the cluster's instance, which uses it, is protected less with the target's, in words.
+    pub(crate) reduces: Vec<String>,
+}
+
+/// Returns the policy of the vault that the target's is to replace: the one that the cluster's instance uses, else the one that the file
+/// records. It is an addition to a plan: where it can't be read, the plan is complete without it.
+pub(crate) async fn replaced(reader: &Reader, state: &State, asked: &Asked) -> Option<Replaced> {
     let target = state.target.as_ref()?;
-    let recorded = &state.cloud.vault.as_ref()?.policy;
-    let (old, new) = (
-        target_ids::vault(target).child("backupPolicies", recorded.name()),
-        target_ids::policy(target),
-    );
-    if old != *recorded || old == new {
+    let used = used(reader, target).await;
+    let recorded = state.cloud.vault.as_ref().map(|own| own.policy.clone());
+    let old = used.clone().or(recorded)?;
+    let own = target_ids::vault(target).child("backupPolicies", old.name());
+    if own != old || old == target_ids::policy(target) {
         return None;
     }
     let live = vaults::policy(reader, &old).await.ok().flatten()?;
     let differences = differences(target, asked, &live);
-    (!differences.is_empty()).then(|| (old.name().to_owned(), differences))
+    let facts = |rules: &Value| policy::facts(rules, old.name());
+    let reduces = match (used, facts(&live), facts(&asked.properties)) {
+        (Some(_), Ok(live), Ok(wanted)) => drift::of_policies(&live, &wanted),
+        _ => Vec::new(),
+    };
+    (!differences.is_empty() || !reduces.is_empty()).then(|| Replaced {
+        name: old.name().to_owned(),
+        differences,
+        reduces,
+    })
+}
+
+/// Returns what the target's policy protects less than the target's rules, in words; nothing where it can't be read.
+///
+/// # Errors
+/// As [`must_be_usable`].
+pub(crate) fn less_than_asked(target: &Target, folder: &Path, policy: &Sight<Value>) -> Outcome<Vec<String>> {
+    let asked = policy_file::asked(&target.policy, folder);
+    let name = target.policy.name.as_str();
+    let live = match policy {
+        Sight::Here(policy) => Some(policy::facts(policy, name)?),
+        Sight::Absent => None,
+        Sight::Hidden(_) => return Ok(Vec::new()),
+    };
+    must_be_usable(target, &asked, live.as_ref())?;
+    let Ok(asked) = asked else { return Ok(Vec::new()) };
+    let wanted = policy::facts(&asked.properties, name)?;
+    Ok(live.iter().flat_map(|live| drift::of_policies(&wanted, live)).collect())
+}
+
+/// Refuses rules that Azure Backup doesn't accept for AKS, and a policy file that was exchanged after it was confirmed. Rules that a policy
+/// has already are taken as they are.
+///
+/// # Errors
+/// As [`policy_file::asked`].
+pub(crate) fn must_be_usable(target: &Target, asked: &Outcome<Asked>, live: Option<&Facts>) -> Outcome<()> {
+    let Err(failure) = asked else { return Ok(()) };
+    let has_them = live.is_some_and(|live| drift::of_policy(target, live).is_empty());
+    match failure.exit == Exit::StateUnreadable || !has_them {
+        true => failure.clone().err(),
+        false => Ok(()),
+    }
 }
 
 /// Returns what differs between the rules of a live policy and the target's, each as `current → new`.

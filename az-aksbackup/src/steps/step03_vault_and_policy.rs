@@ -18,18 +18,18 @@ use crate::arm::visible::{self, Sight};
 use crate::checks::creation_settings;
 use crate::checks::drift;
 use crate::checks::guard::Guard;
+use crate::checks::in_file;
 use crate::checks::policy::{self, Facts};
 use crate::checks::policy_file::{self, Asked};
 use crate::checks::vault_drift;
 use crate::checks::vault_rules;
 use crate::platform::{self, Azure};
 use crate::steps::options::PrepareOptions;
-use crate::steps::policy_names;
+use crate::steps::policy_names::{self, Replaced};
 use crate::steps::registration;
 use crate::steps::turns;
 use crate::target_ids;
 use aksbackup_shared::command_line::az;
-use aksbackup_shared::exit::Exit;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::same;
@@ -68,7 +68,7 @@ pub(crate) struct Seen {
     /// One that does not exist yet.
     new_policy: Option<Asked>,
     /// The policy that it is created instead of, and what differs.
-    instead: Option<(String, Vec<String>)>,
+    instead: Option<Replaced>,
 }
 
 impl Step for VaultAndPolicy {
@@ -94,12 +94,11 @@ impl Step for VaultAndPolicy {
         );
         let vault = vault?;
         let (policy, asked) = (policy?, policy_file::asked(&target.policy, &self.options.folder));
-        // A refused file is never only a remark: it may have been exchanged after it was confirmed.
-        let asked = match asked {
-            Err(failure) if failure.exit == Exit::StateUnreadable => return Err(failure),
-            asked => asked,
-        };
-        let invalid = asked.as_ref().map(|_| ()).map_err(Clone::clone);
+        let facts = policy
+            .as_ref()
+            .map(|own| policy::facts(own, policy_id.name()))
+            .transpose()?;
+        policy_names::must_be_usable(&target, &asked, facts.as_ref())?;
         let (remark, new_policy) = match &policy {
             Some(own) => (
                 policy_file::compared(&target.policy, own, &asked).and_then(|own| own.remark()),
@@ -107,13 +106,6 @@ impl Step for VaultAndPolicy {
             ),
             None => (None, Some(asked?)),
         };
-        let policy = policy.map(|own| policy::facts(&own, policy_id.name())).transpose()?;
-        // Rules that Azure Backup doesn't take for AKS are no other policy's either. Those of a policy that exists are taken as they are.
-        if let (Err(failure), Some(live)) = (&invalid, &policy)
-            && !drift::of_policy(&target, live).is_empty()
-        {
-            return failure.clone().err();
-        }
         let instead = match &new_policy {
             Some(asked) => policy_names::replaced(reader, state, asked).await,
             None => None,
@@ -125,7 +117,7 @@ impl Step for VaultAndPolicy {
             group: Sight::of(group)?,
             guard: settings::guard(reader, &target, (vault.as_ref(), ours)).await?,
             vault,
-            policy,
+            policy: facts,
             remark,
             new_policy,
             target,
@@ -143,7 +135,7 @@ impl Step for VaultAndPolicy {
                 ))));
             }
         }
-        vault_drift::coherent(&seen.target.vault)?;
+        vault_drift::coherent(&seen.target.vault).map_err(in_file::placed)?;
         let updates = settings::updates(seen, &self.options, self.written.get())?;
         if let Some(turn) = settings::guarded(seen, &updates, &self.options) {
             return Ok(Decision::Blocked(changes(seen), vec![turn]));

@@ -9,7 +9,7 @@
 //!
 //! Rights: `Microsoft.Authorization/roleAssignments/{read,write}` on the storage account, the cluster, the snapshot group.
 
-use crate::arm::visible;
+use crate::arm::visible::{self, Sight};
 use std::cell::RefCell;
 
 use aksbackup_shared::command_line::{CommandLine, az};
@@ -24,7 +24,9 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::roles;
 use crate::checks::role_requirements::{self, Checked, Holder, Need, Row};
 use crate::platform::{self, Azure};
+use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::options::GrantOptions;
+use crate::steps::roles_seen::{self, Looked, RolesSeen};
 use crate::steps::world::{self, Proof};
 use crate::steps::{confirm, turns};
 use crate::target_ids;
@@ -37,6 +39,8 @@ pub(crate) struct Roles {
     options: GrantOptions,
     /// Names that turned out to be those of other assignments.
     taken: RefCell<Vec<Uuid>>,
+    /// What it reads, for the step that requires the roles.
+    looked: Fresh<Looked>,
 }
 
 /// What is there.
@@ -131,6 +135,13 @@ impl Step for Roles {
             },
             Proof::NotYet(turn) => Err(turn),
         };
+        self.looked.put(Looked {
+            roles: match &roles {
+                Ok(checked) => roles_seen::of_checked(checked, &target),
+                Err(turn) => RolesSeen::Open(turn.clone()),
+            },
+            policy: world.policy.map_or(Sight::Absent, Sight::Here),
+        });
         let taken = self.taken.borrow().clone();
         Ok(Seen {
             target,
@@ -261,8 +272,17 @@ impl Step for Roles {
 impl Roles {
     /// As `grant` was told.
     pub(crate) fn new(options: GrantOptions) -> Self {
-        let taken = RefCell::default();
-        Self { options, taken }
+        Self {
+            options,
+            taken: RefCell::default(),
+            looked: Fresh::default(),
+        }
+    }
+
+    /// The same, for a command that protects the cluster as well.
+    pub(crate) fn sharing(self, read: &JustRead) -> Self {
+        let looked = read.looked.clone();
+        Self { looked, ..self }
     }
 
     fn assign(&self, need: &Need, seen: &Seen) -> Assign {

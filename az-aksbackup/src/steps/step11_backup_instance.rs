@@ -9,16 +9,16 @@
 
 use std::cell::{Cell, RefCell};
 
-use aksbackup_shared::command_line::{az, kubectl};
+use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
-use aksbackup_shared::guide::{Person, StepName};
+use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{CloudTables, InstanceTable, State, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
-use jiff::Timestamp;
 
 use crate::arm::backups::{self, Instance};
 use crate::arm::client::{Reader, Writer};
+use crate::arm::clusters::Cluster;
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
 use crate::checks::content;
@@ -30,11 +30,13 @@ use crate::platform::{self, Azure};
 use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::old_policies::{self, Policies, Removal};
 use crate::steps::options::ProtectOptions;
-use crate::steps::roles_seen::{self, RolesSeen};
+use crate::steps::policy_names;
+use crate::steps::roles_seen::{self, Looked, RolesSeen};
 use crate::steps::turns;
 use crate::steps::validation::Validation;
 use crate::target_ids;
 
+mod before;
 mod unused;
 mod update;
 
@@ -46,6 +48,10 @@ pub(crate) struct BackupInstance {
     options: ProtectOptions,
     /// The instances of the cluster as preflight has just seen them.
     instances: Fresh<Vec<Instance>>,
+    /// The cluster as preflight has seen it.
+    cluster: Fresh<Cluster>,
+    /// The roles as step 8 has just seen them.
+    looked: Fresh<Looked>,
     /// Whether this run has written the instance: what is wrong with it then is not cured by writing it again.
     written: Cell<bool>,
     /// The instance as this run has sent it to change it.
@@ -60,6 +66,8 @@ impl BackupInstance {
         Self {
             options,
             instances: read.instances.clone(),
+            cluster: read.cluster.clone(),
+            looked: read.looked.clone(),
             written: Cell::default(),
             sent: RefCell::default(),
             state: RefCell::default(),
@@ -77,6 +85,8 @@ pub(crate) struct Seen {
     roles: RolesSeen,
     written: bool,
     known: Known,
+    /// What the target's policy protects less than its rules, in words, where no instance uses it yet.
+    less: Vec<String>,
     /// What the vault has of policies, where those that nothing uses are to be deleted.
     policies: Option<Policies>,
 }
@@ -85,12 +95,14 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum InstanceChange {
     /// Ask the vault whether it would work.
-    Validate {
-        target: Target,
-        roles_since: Option<Timestamp>,
-    },
+    Validate { target: Target, roles: RolesSeen },
     /// Create the instance.
-    Protect { target: Target, instance: ResourceId },
+    Protect {
+        target: Target,
+        instance: ResourceId,
+        /// What its policy protects less than the target's rules, in words.
+        reduces: Vec<String>,
+    },
     /// Change an instance that exists to what the target says, or write it again because it failed.
     Update(Update),
     /// Delete a policy that this tool created and nothing uses any more.
@@ -101,7 +113,7 @@ impl Change for InstanceChange {
     fn note(&self) -> ChangeNote {
         let vault = |target| target_ids::vault(target).to_string();
         match self {
-            Self::Validate { target, .. } => ChangeNote {
+            Self::Validate { target, roles } => ChangeNote {
                 reduces: Vec::new(),
                 keeps: None,
                 summary: format!(
@@ -114,10 +126,14 @@ impl Change for InstanceChange {
                     vault(target),
                 ),
                 creates: None,
-                warning: None,
+                warning: roles.remark(),
             },
-            Self::Protect { target, instance } => ChangeNote {
-                reduces: Vec::new(),
+            Self::Protect {
+                target,
+                instance,
+                reduces,
+            } => ChangeNote {
+                reduces: reduces.clone(),
                 keeps: None,
                 summary: format!(
                     "protect cluster {} with backup instance {} in vault {} and policy {}",
@@ -159,7 +175,13 @@ impl Step for BackupInstance {
                 None => backups::of_cluster(reader, &target.cluster).await,
             }
         };
-        let (instances, roles) = futures::join!(instances, roles_seen::look(reader, state, &target),);
+        let looking = async {
+            match self.looked.take() {
+                Some(looked) => Ok(looked),
+                None => roles_seen::look(reader, state, &target, self.cluster.peek()).await,
+            }
+        };
+        let (instances, looked) = futures::join!(instances, looking);
         let instances = instances?;
         let deleted = match instances.is_empty() {
             true => backups::deleted(reader, &target_ids::vault(&target), &target.cluster)
@@ -172,7 +194,8 @@ impl Step for BackupInstance {
             false => None,
         };
         self.state.replace(state.clone());
-        let roles = roles?;
+        let Looked { roles, policy } = looked?;
+        let less = policy_names::less_than_asked(&target, &self.options.folder, &policy)?;
         let known = match protection::chosen(&target, &instances).filter(|own| is_settled(own)) {
             Some(own) => {
                 let sent = self.sent.borrow().clone();
@@ -182,6 +205,7 @@ impl Step for BackupInstance {
         };
         Ok(Seen {
             known,
+            less: if instances.is_empty() { less } else { Vec::new() },
             policies,
             // Who may not look there learns of it from the validation.
             deleted: Sight::of(deleted)?.here().cloned().unwrap_or_default(),
@@ -203,12 +227,12 @@ impl Step for BackupInstance {
     async fn apply(&self, writer: &Writer, change: &InstanceChange) -> Outcome<Applied> {
         let title = change.note().summary;
         match change {
-            InstanceChange::Validate { target, roles_since } => {
+            InstanceChange::Validate { target, roles } => {
                 let (vault, properties) = (target_ids::vault(target), instance_body::properties(target));
-                let validation = Validation::begin(writer.reader(), &vault, &properties, title, *roles_since).await?;
+                let validation = Validation::begin(writer.reader(), &vault, &properties, title, roles.since()).await?;
                 Ok(Applied::Running(Box::new(validation)))
             }
-            InstanceChange::Protect { target, instance } => {
+            InstanceChange::Protect { target, instance, .. } => {
                 let answer = backups::put(writer, instance, &instance_body::properties(target)).await?;
                 self.written.set(true);
                 Ok(answer.applied(writer, title, (instance.to_string(), versions::DATA_PROTECTION)))
@@ -281,6 +305,7 @@ impl Step for BackupInstance {
         let changes = target.map(|target| InstanceChange::Protect {
             target: target.clone(),
             instance: target_ids::instance(target),
+            reduces: Vec::new(),
         });
         changes.iter().map(Change::note).collect()
     }
@@ -355,36 +380,14 @@ impl BackupInstance {
         Ok(Decision::Change(vec![
             InstanceChange::Validate {
                 target: target.clone(),
-                roles_since: seen.roles.since(),
+                roles: seen.roles.clone(),
             },
             InstanceChange::Protect {
                 target: target.clone(),
                 instance: target_ids::instance(target),
+                reduces: seen.less.clone(),
             },
         ]))
-    }
-
-    /// Whose turn it is before the cluster can be protected.
-    fn turns(&self, seen: &Seen, state: &State) -> Vec<Turn> {
-        let mut turns = Vec::new();
-        turns.extend(seen.roles.open().cloned());
-        if state.cluster.verification.is_none() && !self.options.without_verification {
-            turns.push(self.unverified(&seen.target));
-        }
-        turns
-    }
-
-    fn unverified(&self, target: &Target) -> Turn {
-        Turn {
-            who: Person::ClusterAdmin,
-            why: format!(
-                "the extension's access to storage in cluster {} hasn't been verified yet",
-                target.cluster.with_group()
-            ),
-            command: kubectl("configure"),
-            right: None,
-            also: Vec::new(),
-        }
     }
 }
 

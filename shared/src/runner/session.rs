@@ -121,7 +121,8 @@ impl<P: Platform> Session<P> {
         self.open.borrow().iter().map(|(_, open)| open.clone()).collect()
     }
 
-    /// Changes what is wanted, for this session alone: the file keeps what it has.
+    /// Changes what is wanted, for this session alone: [`Session::record`] leaves the file's as it is, and a command that makes the file
+    /// follow does so with [`Store::amend`].
     pub fn retarget(&self, change: impl FnOnce(&mut Target)) {
         if let Some(target) = &mut self.state.borrow_mut().target {
             change(target);

@@ -192,6 +192,40 @@ pub fn is_known(key: &str) -> bool {
     key == WRITTEN || within(key, WRITTEN) || SETTINGS.iter().any(|own| own.key == key || within(own.key, key))
 }
 
+/// The words that a text takes whose type doesn't say it.
+const WORDS: &[(&str, &[&str])] = &[
+    (
+        "storage.sku",
+        &[
+            "Standard_LRS",
+            "Standard_ZRS",
+            "Standard_GRS",
+            "Standard_RAGRS",
+            "Standard_GZRS",
+            "Standard_RAGZRS",
+        ],
+    ),
+    (
+        "vault.redundancy",
+        &["LocallyRedundant", "ZoneRedundant", "GeoRedundant"],
+    ),
+];
+
+/// Returns what is allowed instead, if a key can't have this text. What depends on other keys or on Azure is checked where it is used.
+#[must_use]
+pub fn allowed_instead(setting: &Setting, text: &str) -> Option<String> {
+    let words = WORDS.iter().find(|(key, _)| *key == setting.key);
+    match (words, setting.holds) {
+        (Some((_, words)), _) => {
+            let is_one = words.iter().any(|own| own.eq_ignore_ascii_case(text));
+            (!is_one).then(|| format!("supported values: {}", words.join(", ")))
+        }
+        (None, Holds::Optional) if text.is_empty() => Some("omit the key, or set a value".to_owned()),
+        (None, _) if text.is_empty() => Some("the key requires a value".to_owned()),
+        (None, _) => None,
+    }
+}
+
 /// Returns the key that was meant by one that doesn't exist: of the same last word, else with the longest common beginning, if they have at
 /// least three letters in common.
 #[must_use]

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::fix;
 use crate::regular;
-use crate::schema::settings::{is_known, nearest_key};
+use crate::schema::settings::{SETTINGS, allowed_instead, is_known, nearest_key};
 use crate::schema::{SCHEMA, State};
 use crate::state::document::carry_over;
 use crate::state::migration::{OLDEST, lower, raise};
@@ -58,14 +58,14 @@ pub(super) fn state(path: &Path, text: &str) -> Outcome<State> {
 /// backup would lack what it names.
 ///
 /// # Errors
-/// Exit 7: the key with its place, and the one that was meant.
+/// Exit 7: the key with its place, and the one that was meant; or as [`allowed`].
 pub(super) fn settings(path: &Path, text: &str) -> Outcome<()> {
     if number(path, text)? != SCHEMA {
         return Ok(());
     }
     let setting = |key: &str| key.strip_prefix("target.").map(str::to_owned);
     let Some(place) = place::of_text(text, |key, _| setting(key).is_some_and(|key| !is_known(&key))) else {
-        return Ok(());
+        return allowed(path, text);
     };
     let key = setting(&place.key).unwrap_or_default();
     at(path, "cannot use", &place)
@@ -76,6 +76,29 @@ pub(super) fn settings(path: &Path, text: &str) -> Outcome<()> {
         })
         .hint("or install the version of aksbackup that wrote the key, if it is a newer one")
         .err()
+}
+
+/// Fails if a text of `[target]` is one that its key can't have.
+///
+/// # Errors
+/// Exit 7: the key with its place, its value, and what is allowed.
+fn allowed(path: &Path, text: &str) -> Outcome<()> {
+    let file = values(path, text)?;
+    for setting in SETTINGS {
+        let mut parts = setting.key.split('.');
+        let value = parts.try_fold(file.get("target"), |table, part| table.map(|own| own.get(part)));
+        let Some(value) = value.flatten().and_then(toml::Value::as_str) else {
+            continue;
+        };
+        if let Some(why) = allowed_instead(setting, value) {
+            let place = place::of_key(text, &format!("target.{}", setting.key));
+            return at(path, "cannot use", &place.unwrap_or_else(|| place::of_offset(text, 0)))
+                .because(format!("the value is {:?}; {why}", cut(value)))
+                .hint("change the value on this line of the file")
+                .err();
+        }
+    }
+    Ok(())
 }
 
 /// Everything that `text` says, whatever its number.

@@ -139,7 +139,7 @@ fn what_protects_less_is_agreed_to_apart_and_nothing_is_changed_before() {
         "--yes",
     ];
     stage.az("platform", &less).ok();
-    stage.az("platform", &["prepare", "--yes"]).ok();
+    stage.az("platform", &["prepare", "--yes", "--reduce-protection"]).ok();
     let mark = stage.mark();
     let text = stage.state_text();
     stage

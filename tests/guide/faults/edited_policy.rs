@@ -165,6 +165,107 @@ fn a_chosen_policy_whose_further_rules_keep_less_reduces_protection() {
     assert_eq!(instance_policy(&stage), "gold");
 }
 
+/// Fails before: the name was the file's own, so that the first `prepare` accepted whatever was planted under it.
+#[test]
+fn a_policy_planted_under_the_file_s_own_name_is_not_taken_for_the_target_s() {
+    let stage = Stage::new().unwrap();
+    stage.az("platform", &INIT).ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    plant(&stage, "aks-daily-7d", "P7D");
+    stage.az("platform", &["prepare", "--yes"]).ok().says("Thursday (P1D)");
+    let name = stage.value("/target/policy/name");
+    assert!(name.starts_with("aks-daily-7d-"), "{name}");
+    stage.grant("owner").ok();
+    stage.configure("cluster-admin", &[]).ok();
+    stage.az("platform", &["protect", "--yes"]).ok();
+    assert_eq!(instance_policy(&stage), name);
+    stage.az("everything", &["verify"]).ok();
+}
+
+/// What the cluster's instance uses is what its owner has: further rules are told, and no other policy is created.
+#[test]
+fn further_rules_of_a_policy_in_use_stay() {
+    let stage = protected(&[]);
+    plant(&stage, "aks-daily-7d", "P7D");
+    let mark = stage.mark();
+    for command in ["prepare", "protect"] {
+        stage.az("platform", &[command, "--yes"]).ok().says("nothing to do");
+    }
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    assert_eq!(stage.value("/target/policy/name"), "aks-daily-7d");
+    stage.az("everything", &["verify"]).says("Thursday (P1D)");
+}
+
+/// Fails before: the first `protect` didn't compare the policy with the target.
+#[test]
+fn a_first_protection_that_keeps_less_than_the_target_is_confirmed() {
+    let stage = Stage::new().unwrap();
+    stage.az("platform", &[&INIT[..], &["--policy", "gold"]].concat()).ok();
+    stage.az("platform", &["prepare", "--yes"]).ok();
+    stage.grant("owner").ok();
+    stage.configure("cluster-admin", &[]).ok();
+    plant(&stage, "gold", "P7D");
+    let mark = stage.mark();
+    stage
+        .az("platform", &["protect", "--yes"])
+        .ends(Exit::Usage.code())
+        .says("new backups of rule Thursday are kept for P1D instead of P7D")
+        .says("--reduce-protection");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    stage.az("platform", &["protect", "--yes", "--reduce-protection"]).ok();
+    assert_eq!(instance_policy(&stage), "gold");
+}
+
+/// Fails before: nothing was said and nothing was done, and the next command was the same one.
+#[test]
+fn names_that_all_belong_to_other_rules_are_refused_with_a_way_out() {
+    let stage = protected(&[]);
+    plant(&stage, "aks-daily-30d", "P7D");
+    stage.az("platform", &["init", "--yes", "--retention", "30d"]).ok();
+    let apart = stage.value("/target/policy/name");
+    assert!(apart.starts_with("aks-daily-30d-"), "{apart}");
+    plant(&stage, &apart, "P7D");
+    let mark = stage.mark();
+    for command in ["prepare", "protect", "up"] {
+        confirmed(&stage, command)
+            .ends(Exit::Usage.code())
+            .says("aks-daily-30d")
+            .says(&apart)
+            .says("az aksbackup init --set policy.name=NAME");
+    }
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    stage
+        .az("platform", &["init", "--yes", "--set", "policy.name=silver"])
+        .ok();
+    confirmed(&stage, "prepare").ok();
+    stage.az("platform", &["protect", "--yes"]).ok();
+    assert_eq!(instance_policy(&stage), "silver");
+}
+
+/// Fails before: the policy was created, and only then the reduction was told and refused.
+#[test]
+fn a_shorter_retention_is_confirmed_before_its_policy_is_created() {
+    let stage = protected(&["--retention", "30d"]);
+    edit(&stage, "retention = \"P30D\"", "retention = \"P7D\"");
+    let mark = stage.mark();
+    for command in ["prepare", "up"] {
+        stage
+            .az("platform", &[command, "--dry-run"])
+            .ends(Exit::Pending.code())
+            .says("new backups are kept for P7D instead of P30D");
+        confirmed(&stage, command)
+            .ends(Exit::Usage.code())
+            .says("new backups are kept for P7D instead of P30D")
+            .says("--reduce-protection");
+    }
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    let vouchers = stage.vouchers();
+    let words = ["prepare", "--yes", "--reduce-protection"].into_iter();
+    let words: Vec<&str> = words.chain(vouchers.iter().map(String::as_str)).collect();
+    stage.az("platform", &words).ok();
+    assert_eq!(stage.value("/target/policy/name"), "aks-daily-7d");
+}
+
 /// A policy that others created stays as it is, whatever a flag says of its rules.
 #[test]
 fn the_policy_of_others_is_left_and_the_target_gets_its_own() {
@@ -190,6 +291,42 @@ fn rules_that_are_edited_before_the_policy_exists_name_it() {
         .says("its name describes rules that differ from the target's; the target's rules become policy aks-daily-30d");
     assert_eq!(stage.value("/target/policy/name"), "aks-daily-30d");
     assert!(stage.value("/cloud/vault/policy").ends_with("/aks-daily-30d"));
+}
+
+/// Fails before: an empty value was compared with nothing, and other values went to Azure as they were.
+#[test]
+fn values_that_a_key_can_not_have_are_refused_with_their_place() {
+    let stage = Stage::new().unwrap();
+    stage.az("platform", &INIT).ok();
+    let text = stage.state_text();
+    for (key, from, to, says) in [
+        ("policy.retention", "\"P7D\"", "\"\"", "the key requires a value"),
+        ("policy.schedule", "\"P1D\"", "\"\"", "the key requires a value"),
+        ("vault.redundancy", "\"LocallyRedundant\"", "\"Local\"", "ZoneRedundant"),
+        ("storage.sku", "\"Standard_LRS\"", "\"Premium_LRS\"", "Standard_ZRS"),
+        ("vault.name", "\"bv-", "\"-", "vault"),
+        ("instance.snapshot_volumes", "true", "\"yes\"", "a boolean"),
+        ("vault.soft_delete_days", "14", "-1", "expected"),
+    ] {
+        let name = key.rsplit('.').next().unwrap();
+        let header = format!("[target.{}]", key.split('.').next().unwrap());
+        let (before, rest) = text.split_at(text.find(&header).unwrap());
+        let old = format!("{name} = {from}");
+        assert!(rest.contains(&old), "{old}: {rest}");
+        let changed = format!("{before}{}", rest.replacen(&old, &format!("{name} = {to}"), 1));
+        let line = changed
+            .lines()
+            .position(|own| own.starts_with(&format!("{name} = {to}")))
+            .unwrap()
+            + 1;
+        std::fs::write(stage.state(), &changed).unwrap();
+        stage
+            .az("platform", &["prepare", "--dry-run"])
+            .ends(Exit::StateUnreadable.code())
+            .says(&format!(":{line}:"))
+            .says(&format!("target.{key}"))
+            .says(says);
+    }
 }
 
 /// Fails before: `prepare` printed itself as the command to run, and `status` the one that undoes the edit.
@@ -221,7 +358,21 @@ fn rules_that_azure_backup_does_not_take_are_refused_with_what_corrects_them() {
         confirmed(&stage, "prepare")
             .ends(Exit::Usage.code())
             .says(says)
+            .says(".toml:")
             .says(fix);
+        // Fails before: `protect` had nothing to do, and `verify` and `doctor` printed commands that refuse.
+        confirmed(&stage, "protect")
+            .ends(Exit::Usage.code())
+            .says(says)
+            .says(fix);
+        stage
+            .az("platform", &["status"])
+            .says(says)
+            .says("Run: az aksbackup init --set policy.");
+        for command in ["verify", "doctor"] {
+            let run = stage.az("platform", &[command]).says(says).says(fix);
+            assert!(!run.stdout.contains("az aksbackup prepare, then"), "{run}");
+        }
         assert_eq!(stage.writes_since(mark), Vec::<String>::new(), "{to}");
     }
     let stage = protected(&[]);

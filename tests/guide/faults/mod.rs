@@ -22,6 +22,7 @@ mod policy_files;
 mod protection;
 mod refusals;
 mod retention;
+mod revoked_roles;
 mod rights;
 mod setbacks;
 mod silence;

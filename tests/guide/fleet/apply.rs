@@ -174,7 +174,14 @@ fn a_protected_cluster_whose_roles_were_revoked_needs_its_owner() {
     let state = file(&stage, "aks-demo");
     let run = stage.az("platform", &["protect", "--yes", "--state", state.to_str().unwrap()]);
     assert!(!run.stdout.contains("az aksbackup backup"), "{run}");
-    run.ok().says("1 role assignment is missing").says("az aksbackup grant");
+    run.ends(Exit::TheirTurn.code())
+        .says("1 role assignment is missing")
+        .says("az aksbackup grant");
+    // Fails before: a file that reports the roles stood for them.
+    std::fs::copy(stage.state(), &state).unwrap();
+    platform(&stage, &["plan"])
+        .ends(Exit::TheirTurn.code())
+        .says("1 role assignment is missing");
 }
 
 #[test]

@@ -35,14 +35,44 @@ pub(crate) fn of_rules(own: &PolicyTarget) -> String {
     format!("aks-{interval}-{}{further}", short(&own.retention))
 }
 
-/// Whether the target's name has the form of one that this tool derives, of other rules than the target's: a policy with it would be taken for
-/// what it isn't.
-pub(crate) fn is_of_others(own: &PolicyTarget) -> bool {
+/// Where the name of a target's policy comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A person chose it: the policy can have rules that the target has no key for.
+    Chosen,
+    /// This tool derives it from the target's rules, without or with a digest. Another user with permission to create policies might have
+    /// given it to other rules.
+    Rules,
+    /// It has the form of one that this tool derives, but from other rules than the target's: a policy with it would be taken for what it
+    /// isn't.
+    OtherRules,
+}
+
+impl Origin {
+    /// Whether the name stands for nothing but rules, so that it can be exchanged for that of the target's.
+    pub(crate) fn is_derived(self) -> bool {
+        self != Self::Chosen
+    }
+}
+
+/// Returns where the name of the target's policy comes from.
+pub(crate) fn origin(own: &PolicyTarget) -> Origin {
+    let rest = own.name.as_str().strip_prefix(&of_rules(own));
+    if rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('-').is_some_and(is_short_digest)) {
+        return Origin::Rules;
+    }
+    match own.file.is_none() && has_derived_form(own.name.as_str()) {
+        true => Origin::OtherRules,
+        false => Origin::Chosen,
+    }
+}
+
+/// Whether a name consists of the words that [`of_rules`] and [`candidates`] write. A word of another kind is one of a person.
+fn has_derived_form(name: &str) -> bool {
     let is_amount = |word: &str| {
         let number = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         word.len() == number.len() + 1 && !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit())
     };
-    let name = own.name.as_str();
     let words: Vec<&str> = name.split('-').collect();
     let words = match words.as_slice() {
         [words @ .., last] if is_short_digest(last) => words,
@@ -51,25 +81,12 @@ pub(crate) fn is_of_others(own: &PolicyTarget) -> bool {
     let is_period = |word: &str| word == "vault" || Period::ALL.iter().any(|own| own.word() == word);
     let is_time = |word: &str| word.len() == 4 && word.bytes().all(|c| c.is_ascii_digit());
     let is_further = |word: &&str| is_period(word) || is_amount(word) || *word == "at" || is_time(word);
-    // A word of another kind is one of a person.
-    let is_form = match words {
+    match words {
         ["aks", interval, kept, further @ ..] => {
             (*interval == "daily" || is_amount(interval)) && is_amount(kept) && further.iter().all(is_further)
         }
         _ => false,
-    };
-    own.file.is_none() && is_form && !is_of_rules(own)
-}
-
-/// Whether the target's name is one that this tool derives of its rules: the name itself, or the one with a digest.
-pub(crate) fn is_of_rules(own: &PolicyTarget) -> bool {
-    let rest = own.name.as_str().strip_prefix(&of_rules(own));
-    rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('-').is_some_and(is_short_digest))
-}
-
-/// Whether the target's name is the one of its rules with a digest.
-pub(crate) fn has_digest(own: &PolicyTarget) -> bool {
-    is_of_rules(own) && own.name.as_str() != of_rules(own)
+    }
 }
 
 /// Whether a word of a name is the beginning of a digest, as [`candidates`] writes it.
@@ -173,23 +190,25 @@ mod tests {
     fn a_name_that_stands_for_other_rules_is_recognized() {
         let mut policy = crate::target_ids::tests::example().policy;
         for (name, expected) in [
-            ("aks-daily-7d", false),
-            ("aks-daily-7d-1a2b3c4d", false),
-            ("aks-daily-7d-vault-90d", true),
-            ("aks-daily-7d-at-0130", true),
-            ("aks-daily-7d-week-8w-1a2b3c4d", true),
-            ("aks-daily-7d-1a2b3c4", false),
-            ("aks-daily-7d-prod", false),
-            ("aks-daily-30d-prod", false),
-            ("aks-daily-30d", true),
-            ("aks-4h-7d", true),
-            ("aks-daily", false),
-            ("aks-gold-7d", false),
-            ("policy-aks", false),
+            ("aks-daily-7d", Origin::Rules),
+            ("aks-daily-7d-1a2b3c4d", Origin::Rules),
+            ("aks-daily-7d-vault-90d", Origin::OtherRules),
+            ("aks-daily-7d-at-0130", Origin::OtherRules),
+            ("aks-daily-7d-week-8w-1a2b3c4d", Origin::OtherRules),
+            ("aks-daily-7d-1a2b3c4", Origin::Chosen),
+            ("aks-daily-7d-prod", Origin::Chosen),
+            ("aks-daily-30d-prod", Origin::Chosen),
+            ("aks-daily-30d", Origin::OtherRules),
+            ("aks-4h-7d", Origin::OtherRules),
+            ("aks-daily", Origin::Chosen),
+            ("aks-gold-7d", Origin::Chosen),
+            ("policy-aks", Origin::Chosen),
         ] {
             policy.name = name.parse().unwrap();
-            assert_eq!(is_of_others(&policy), expected, "{name}");
+            assert_eq!(origin(&policy), expected, "{name}");
         }
+        (policy.file, policy.name) = (Some("own.json".into()), "aks-daily-7d".parse().unwrap());
+        assert_eq!(origin(&policy), Origin::Chosen, "the rules are those of the file");
     }
 
     #[test]

@@ -302,12 +302,15 @@ fn within_days(kept: &str, key: &str) -> Outcome<()> {
         None => Ok(()),
         Some(why) => Failure::usage(format!("{key} {kept} isn't valid"))
             .because(why)
-            .hint(fix![
-                "use at most 360 days, and copy backups to the vault tier to keep them longer: ",
-                az(format!(
-                    "init --set {key}={MOST_DAYS}d --set policy.vault_tier_retention=PERIOD"
-                ))
-            ])
+            .hint(match hours(kept).is_some_and(|hours| hours > 24 * MOST_DAYS) {
+                true => fix![
+                    "use at most 360 days, and copy backups to the vault tier to keep them longer: ",
+                    az(format!(
+                        "init --set {key}={MOST_DAYS}d --set policy.vault_tier_retention=PERIOD"
+                    ))
+                ],
+                false => fix!["for example: ", az(format!("init --set {key}=7d"))],
+            })
             .err(),
     }
 }

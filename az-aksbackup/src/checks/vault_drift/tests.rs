@@ -197,21 +197,26 @@ fn the_printed_command_keeps_what_azure_has() {
 }
 
 #[test]
-fn the_keys_of_the_target_take_what_azure_has_and_no_key_is_added() {
+fn the_keys_of_the_target_take_what_azure_has_and_others_only_if_all_are_asked_for() {
     let live = plain(|own| {
         own["securitySettings"]["immutabilitySettings"] = json!({ "state": "Locked" });
         own["featureSettings"] = json!({ "crossSubscriptionRestoreSettings": { "state": "Disabled" } });
     });
     let mut bare = example().vault;
-    adopted(&mut bare, &live);
+    adopted(&mut bare, &live, false);
     assert_eq!(bare, example().vault);
+    // Fails before: `init --from-azure` left them out as well.
+    adopted(&mut bare, &live, true);
+    assert_eq!(bare.immutability.as_ref().unwrap().as_str(), "Locked");
+    assert_eq!(bare.cross_subscription_restore.as_ref().unwrap().as_str(), "Disabled");
+    assert_eq!(bare.cross_region_restore, None, "no one has set it");
     let mut full = target(|own| {
         own.immutability = "Unlocked".parse().ok();
         own.cross_subscription_restore = "Enabled".parse().ok();
         own.cross_region_restore = Some(true);
         own.job_failure_alerts = Some(true);
     });
-    adopted(&mut full, &live);
+    adopted(&mut full, &live, false);
     assert_eq!(steps(&full, &live), Vec::<String>::new());
     assert_eq!(full.immutability.unwrap().as_str(), "Locked");
 }

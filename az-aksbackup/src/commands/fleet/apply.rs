@@ -143,7 +143,7 @@ impl Apply<'_> {
         let mut session = self.session(&one.cli, one.console, member, state)?;
         // Only the protection is left to itself: it needs everything before to be complete.
         session.no_wait = false;
-        let renamed = policy_names::settle(&session, &options::folder(&one.cli)).await;
+        let renamed = policy_names::settle(&session, &options::folder(&one.cli)).await?;
         let mut report = runner::run(&mut guide::prepare(self.prepare(&one.cli)), &session).await?;
         // Who expects a digest can repeat the command: a name that a person chose is part of it.
         let stays = session.state().target.is_some_and(|target| member.allows(&target));
@@ -268,7 +268,10 @@ impl Apply<'_> {
             return;
         };
         // The file is left as it is: the cluster's own turn finds the policy, and writes its name.
-        policy_names::settle(&session, &options::folder(&cli)).await;
+        if let Err(failure) = policy_names::settle(&session, &options::folder(&cli)).await {
+            session.console.detail(failure.to_string());
+            return;
+        }
         let mut steps: Steps = guide::prepare(self.prepare(&cli));
         steps.retain(|own| {
             matches!(

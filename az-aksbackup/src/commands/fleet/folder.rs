@@ -247,7 +247,7 @@ fn digest(target: &Target) -> Option<Digest> {
         written: None,
         ..target.clone()
     };
-    if naming::is_of_rules(&bare.policy) || naming::is_of_others(&bare.policy) {
+    if naming::origin(&bare.policy).is_derived() {
         bare.policy.name = naming::of_rules(&bare.policy).parse().ok()?;
     }
     Table::try_from(bare).ok().map(|table| Digest::of(&table))

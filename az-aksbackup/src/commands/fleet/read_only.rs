@@ -172,7 +172,7 @@ pub(super) async fn planned(fleet: &Fleet<'_>, reader: &Reader, limits: Limits) 
             one.member.must_be_as_read(target, fleet.again())?;
         }
         let session = session::joined(&one.cli, one.console, &reader, state, false)?;
-        policy_names::settle(&session, &options::folder(&one.cli)).await;
+        policy_names::settle(&session, &options::folder(&one.cli)).await?;
         let report = both(&one.cli, &session).await;
         report.in_time()?;
         Ok(of_plan(ClusterResult::of(one.member, exit(&report)), &session, &report))

@@ -72,8 +72,7 @@ pub(crate) async fn choose(
     must_be_held(&world, &target)?;
     let (target, existing, _) = run::completed(reader, &flags, (target, None), &world).await?;
     // A template has no policy file.
-    let (mut target, existing, _) =
-        run::with_own_policy(reader, &flags, Path::new(""), (target, existing), (None, &world)).await;
+    let (mut target, existing, _) = run::with_own_policy(reader, &flags, Path::new(""), (target, existing)).await?;
     settings::with_alerts(&flags.sets, &mut target, existing.vault);
     Ok(Chosen {
         target,

@@ -133,7 +133,8 @@ pub(crate) struct InitArgs {
     /// value to a list
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "All settings")]
     pub(crate) sets: Vec<Set>,
-    /// Use the settings of the cluster's backup instance and its policy instead of those in the state file
+    /// Use the settings of the cluster's backup instance, its policy, its vault, and the extension instead of those in the
+    /// state file
     #[arg(long, help_heading = "All settings")]
     pub(crate) from_azure: bool,
 

@@ -30,7 +30,7 @@ use crate::checks::{content, extension_drift, filters, policy, subscription_rule
 use crate::cli::Cli;
 use crate::commands::session::TOOL;
 use crate::commands::{options, session};
-use crate::steps::policy_names::{self, Named, Renamed};
+use crate::steps::policy_names::{self, Renamed};
 
 /// What was found out: the target, how it differs from the file's, and what of it exists.
 struct Plan {
@@ -122,14 +122,8 @@ async fn plan(cli: &Cli, flags: &InitArgs, console: &Console, before: &State) ->
     };
     let target = choice.target().await?;
     let (target, existing, fixed) = completed(&reader, flags, (target, base), &world).await?;
-    let (mut target, existing, renamed) = with_own_policy(
-        &reader,
-        flags,
-        &options::folder(cli),
-        (target, existing),
-        (base, &world),
-    )
-    .await;
+    let folder = options::folder(cli);
+    let (mut target, existing, renamed) = with_own_policy(&reader, flags, &folder, (target, existing)).await?;
     if base.is_none() {
         settings::with_alerts(&flags.sets, &mut target, existing.vault);
     }
@@ -188,30 +182,24 @@ pub(super) async fn completed(
 }
 
 /// Gives the policy another name where the vault has one of its name with other rules: Azure doesn't let them be changed.
+///
+/// # Errors
+/// As [`policy_names::settled`].
 pub(super) async fn with_own_policy(
     reader: &Reader,
     flags: &InitArgs,
     folder: &Path,
     (mut target, mut existing): (Target, Existing),
-    (base, world): (Option<&Target>, &World),
-) -> (Target, Existing, Option<Renamed>) {
-    let used = world.protected.as_ref().and_then(|own| own.policy.as_ref());
-    let mut known = base.map(|own| &own.policy.name).into_iter().chain(used);
-    let is_chosen = flags.policy.is_some() || flags.sets.iter().any(|own| own.is("policy.name"));
-    let named = match is_chosen || known.any(|own| *own == target.policy.name) {
-        true => Named::Chosen,
-        false if target.policy.name.as_str() == policy::naming::of_rules(&target.policy) => Named::Derived,
-        false => Named::Chosen,
-    };
+) -> Outcome<(Target, Existing, Option<Renamed>)> {
     let renamed = match existing.policy {
         // The policy that Azure has is asked for.
-        Some(true) if !flags.from_azure => policy_names::settled(reader, folder, &target, named).await,
+        Some(true) if !flags.from_azure => policy_names::settled(reader, folder, &target).await?,
         Some(_) | None => None,
     };
     if let Some(own) = &renamed {
         (target.policy.name, existing.policy) = (own.to.clone(), Some(own.exists));
     }
-    (target, existing, renamed)
+    Ok((target, existing, renamed))
 }
 
 /// Returns the target that `init` would propose for a cluster without a state file: what exists of it, else the defaults. Asks nothing.

@@ -8,7 +8,9 @@ use aksbackup_shared::step::{Change, ChangeNote, Right, Turn};
 use super::settings::Update;
 use crate::arm::marker::Origin;
 use crate::arm::vaults::NewVault;
+use crate::checks::drift;
 use crate::checks::policy_file::Asked;
+use crate::steps::policy_names::Replaced;
 
 /// What can be made.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +43,8 @@ pub(crate) enum VaultChange {
         policy: ResourceId,
         vault: ResourceId,
         asked: Asked,
-        /// The policy that the file records, and what differs, each as `current → new`.
-        instead: Option<(String, Vec<String>)>,
+        /// The policy that it replaces.
+        instead: Option<Replaced>,
         group: Option<Turn>,
     },
 }
@@ -76,10 +78,14 @@ impl Change for VaultChange {
             ),
             Self::CreateVault { vault, new, .. } => note(
                 format!(
-                    "create Backup vault {} ({}, soft delete {}) in resource group {}, {}",
+                    "create Backup vault {} ({}, soft delete {}{}) in resource group {}, {}",
                     vault.name(),
                     new.redundancy,
                     new.soft_delete,
+                    new.identity
+                        .as_ref()
+                        .map(|own| format!(", identity {}", own.with_group()))
+                        .unwrap_or_default(),
                     vault.resource_group(),
                     new.region
                 ),
@@ -120,8 +126,12 @@ impl Change for VaultChange {
                 instead,
                 ..
             } => ChangeNote {
-                reduces: Vec::new(),
-                keeps: None,
+                // The instance gets it with the next `protect`, which would be too late to say no to its creation.
+                reduces: instead.iter().flat_map(|own| own.reduces.clone()).collect(),
+                keeps: instead
+                    .as_ref()
+                    .filter(|own| !own.reduces.is_empty())
+                    .map(|_| drift::adopting()),
                 warning: (!asked.left_out.is_empty()).then(|| {
                     format!(
                         "ignored in the policy file, because only Azure sets these values: {}",
@@ -135,7 +145,12 @@ impl Change for VaultChange {
                         vault.with_group(),
                         instead
                             .as_ref()
-                            .map(|(old, steps)| format!(" (to replace {old}; {})", steps.join("; ")))
+                            .map(|own| {
+                                let parts: Vec<&str> = std::iter::once(own.name.as_str())
+                                    .chain(own.differences.iter().map(String::as_str))
+                                    .collect();
+                                format!(" (to replace {})", parts.join("; "))
+                            })
                             .unwrap_or_default()
                     ),
                     "Microsoft.DataProtection/backupVaults/backupPolicies/write",

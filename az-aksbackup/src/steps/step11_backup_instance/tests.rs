@@ -2,6 +2,7 @@ use super::*;
 use crate::arm::visible::tests::refusal;
 use crate::checks::protection::tests::instance;
 use crate::target_ids::tests::{example, state};
+use aksbackup_shared::guide::Person;
 use aksbackup_shared::step::Platform as _;
 
 fn step() -> BackupInstance {
@@ -21,6 +22,7 @@ fn seen(instances: Vec<Instance>) -> Seen {
         roles: RolesSeen::Assigned(None),
         written: false,
         known: Known::default(),
+        less: vec![],
         policies: None,
     }
 }

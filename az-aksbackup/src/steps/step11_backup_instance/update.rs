@@ -239,11 +239,8 @@ pub(super) fn decide(
         }
     }
     if differences.is_empty() && error.is_none() {
-        return Ok(settled(
-            evidence,
-            &all,
-            (known, creation_settings::of_instance(target, own)),
-        ));
+        let kept = creation_settings::of_instance(target, own);
+        return Ok(settled((evidence, roles), &all, (known, kept)));
     }
     if let RolesSeen::Open(turn) = roles {
         return Ok(Decision::Blocked(Vec::new(), vec![turn.clone()]));
@@ -284,7 +281,11 @@ pub(super) fn decide(
 }
 
 /// What is left to say of an instance that isn't changed.
-fn settled(evidence: String, all: &[Difference], (known, kept): (&Known, Option<Kept>)) -> Decision<InstanceChange> {
+fn settled(
+    (evidence, roles): (String, &RolesSeen),
+    all: &[Difference],
+    (known, kept): (&Known, Option<Kept>),
+) -> Decision<InstanceChange> {
     let mut differences: Vec<String> = all.iter().map(ToString::to_string).collect();
     let mut hints = match all.is_empty() {
         true => Vec::new(),
@@ -301,9 +302,14 @@ fn settled(evidence: String, all: &[Difference], (known, kept): (&Known, Option<
         differences.push(own.to_string());
         hints.push(own.hint());
     }
-    match differences.is_empty() {
-        true => Decision::Done(evidence),
-        false => Decision::Differs(evidence, Drift::of_target(differences, hints)),
+    match (roles.open(), differences.is_empty()) {
+        // An instance stays configured when a role is revoked, and its next backup fails.
+        (Some(turn), _) => Decision::Blocked(Vec::new(), vec![turn.clone()]),
+        (None, true) => {
+            let parts: Vec<String> = std::iter::once(evidence).chain(roles.remark()).collect();
+            Decision::Done(parts.join("; "))
+        }
+        (None, false) => Decision::Differs(evidence, Drift::of_target(differences, hints)),
     }
 }
 

@@ -73,7 +73,7 @@ impl Choice<'_> {
             {
                 target.job_failure_alerts = Some(true);
             }
-            vault_drift::adopted(&mut target, live);
+            vault_drift::adopted(&mut target, live, flags.from_azure);
         }
         Ok(target)
     }
