@@ -25,8 +25,8 @@ use crate::arm::roles;
 use crate::checks::role_requirements::{self, Checked, Holder, Need, Row};
 use crate::platform::{self, Azure};
 use crate::steps::options::GrantOptions;
+use crate::steps::turns;
 use crate::steps::world::{self, Proof};
-use crate::steps::{confirm, turns};
 use crate::target_ids;
 
 const ACTION: &str = "Microsoft.Authorization/roleAssignments/write";
@@ -166,15 +166,17 @@ impl Step for Roles {
             return Ok(Decision::Change(missing));
         }
         if !self.options.in_passing {
-            return confirm::unconfirmed("grant", "grants access to", &seen.target).err();
+            let does = "grants access to these resources";
+            return confirm.unconfirmed("grant", does, &seen.target).err();
         }
         let turn = Turn {
             who: Person::SubscriptionOwner,
             why: format!(
-                "{} of {} role assignments are missing, and roles are assigned only on resources that you specify \
+                "{} of {} role assignments {} missing, and roles are assigned only on resources that you specify \
                  with flags or confirm at the prompt",
                 missing.len(),
-                checked.len()
+                checked.len(),
+                if missing.len() == 1 { "is" } else { "are" }
             ),
             command: self.command(&seen.target),
             right: missing.first().map(|own| own.note().right),
