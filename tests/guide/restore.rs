@@ -229,13 +229,14 @@ fn ten_restores_are_a_day_s_and_another_one_that_runs_is_not_taken_for_this_one(
     };
     copy("other", "InProgress");
     let mark = stage.mark();
-    restore(&stage, &MAPPED)
+    let again = [&MAPPED[..], &["--again"]].concat();
+    restore(&stage, &again)
         .ends(Exit::Failed.code())
         .says("another restore is running: job other")
         .says("az aksbackup jobs other");
     copy("other", "Completed");
     (2..10).for_each(|at| copy(&format!("copy-{at}"), "Completed"));
-    restore(&stage, &MAPPED)
+    restore(&stage, &again)
         .ends(Exit::Failed.code())
         .says("10 restores of the backup instance were started today (UTC)");
     assert_eq!(acts(&stage, mark), [""; 0]);

@@ -380,23 +380,6 @@ pub(crate) fn hints(all: &[Difference]) -> Vec<Fix> {
     hints
 }
 
-/// Returns whether this key of the target asks for what can't be changed back.
-pub(crate) fn is_lasting(key: &str, state: &State) -> bool {
-    state
-        .target
-        .as_ref()
-        .map(|own| &own.vault)
-        .is_some_and(|own| match key {
-            "vault.immutability" => own.immutability.as_ref().is_some_and(|own| own.as_str() == "Locked"),
-            "vault.cross_region_restore" => own.cross_region_restore == Some(true),
-            "vault.cross_subscription_restore" => {
-                let own = own.cross_subscription_restore.as_ref();
-                own.is_some_and(|own| own.as_str() == "PermanentlyDisabled")
-            }
-            _ => false,
-        })
-}
-
 /// The flag that agrees to what can't be changed back, with the blank before it.
 pub(crate) const IRREVERSIBLE: &str = " --irreversible RESOURCE-GROUP/VAULT";
 

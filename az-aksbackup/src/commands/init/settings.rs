@@ -17,7 +17,7 @@ use toml::{Table, Value};
 use super::show::Difference;
 use super::values::{self, Redundancy, SoftDelete};
 use crate::checks::policy::naming;
-use crate::checks::vault_drift::{self, IRREVERSIBLE};
+use crate::checks::vault_drift::IRREVERSIBLE;
 
 /// A key of `[target]` with the value that it is to have.
 #[derive(Debug, Clone, PartialEq)]
@@ -310,7 +310,10 @@ pub(super) fn applied_by(differences: &[Difference], after: &State, said: impl F
     (!keys.is_empty()).then(|| Turn {
         who: Person::PlatformTeam,
         why: format!("not applied yet: {}", keys.join(", ")),
-        command: match keys.iter().any(|key| vault_drift::is_lasting(key, after)) {
+        command: match keys
+            .iter()
+            .any(|key| after.target.as_ref().is_some_and(|own| own.vault.is_lasting(key)))
+        {
             true => az(format!("prepare{IRREVERSIBLE}")),
             false => az("prepare"),
         },
