@@ -271,7 +271,7 @@ pub(super) fn cost(differences: &[Difference], fixed: Fixed, live: &[(&str, Stri
                 .hint("omit the flag to keep the value in the state file");
                 return match is_name(thing, key) {
                     true => failure.hint(fix![
-                        "to protect the cluster with another vault, delete its backups first: ",
+                        "decide whether its backups can be deleted, which another vault requires: ",
                         az("teardown --delete-backups RESOURCE-GROUP/CLUSTER")
                     ]),
                     false => failure,
