@@ -13,6 +13,7 @@ use crate::login::Auth;
 
 mod flags;
 mod fleet;
+mod repeatable;
 mod restore;
 pub(crate) mod shard;
 
@@ -21,7 +22,7 @@ pub(crate) use flags::{
     PrepareArgs, ProtectArgs, ReducingArgs, RoleArgs, RolePerson, TeardownArgs, UndeleteArgs, UpArgs,
 };
 pub(crate) use fleet::{
-    FleetApplyArgs, FleetArgs, FleetCommand, FleetInitArgs, FleetListArgs, FleetPlanArgs, FleetStatusArgs,
+    AT_ONCE, FleetApplyArgs, FleetArgs, FleetCommand, FleetInitArgs, FleetListArgs, FleetPlanArgs, FleetStatusArgs,
     FleetVerifyArgs,
 };
 pub(crate) use restore::{Conflict, PointsArgs, RestoreArgs, Volumes};
@@ -358,25 +359,6 @@ impl Command {
         self.reduce()
             .map(|own| own.operation_requests.clone())
             .unwrap_or_default()
-    }
-
-    /// Returns the name of a command that changes Azure for one cluster, which a printed line can repeat with all of its flags.
-    pub(crate) const fn repeatable(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Prepare(_) => "prepare",
-            Self::Grant(_) => "grant",
-            Self::Protect(_) => "protect",
-            Self::Backup(_) => "backup",
-            Self::Restore(_) => "restore",
-            Self::Suspend(_) => "suspend",
-            Self::Stop(_) => "stop",
-            Self::Resume(_) => "resume",
-            Self::Undelete(_) => "undelete",
-            Self::Up(_) => "up",
-            Self::Apply(_) => "apply",
-            Self::Teardown(_) => "teardown",
-            _ => return None,
-        })
     }
 
     /// Whether what goes on by itself is to be left to itself.

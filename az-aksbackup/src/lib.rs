@@ -90,7 +90,7 @@ fn planned(out: Option<&Path>) -> Plan<'_> {
 
 async fn run(cli: &Cli) -> Outcome<Exit> {
     match &cli.command {
-        Command::Init(args) => init::run(cli, args).await,
+        Command::Init(args) => init::run(cli, args).await.map_err(|failure| Box::new(failure.again())),
         Command::Prepare(args) => {
             let mut options = options::prepare(cli, &args.subjects);
             options.recreate_storage = args.recreate_storage;

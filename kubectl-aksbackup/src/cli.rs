@@ -310,6 +310,14 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Fails before: a short flag that a repeated command doesn't know was printed twice, or hid the `y` next to it.
+    #[test]
+    fn a_repeated_command_knows_every_short_flag_and_every_other_name() {
+        let unknown =
+            aksbackup_shared::command_line::unknown(aksbackup_shared::program::Program::Kubectl, &Cli::command());
+        assert_eq!(unknown, Vec::<String>::new());
+    }
+
     fn dry_run(arguments: &[&str]) -> DryRun {
         let cli = Cli::try_parse_from([&["x", "configure"], arguments].concat()).unwrap();
         match cli.command {

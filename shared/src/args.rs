@@ -161,10 +161,16 @@ impl CommonArgs {
         let mut arguments = std::env::args_os();
         let argument = arguments.next();
         let arguments = arguments.map(|own| own.to_string_lossy().into_owned()).collect();
+        let bare = Invocation::bare(program, argument.as_deref().map(Path::new));
+        let is_in_az = bare.is_none() && program == Program::Az;
         let invocation = Invocation {
-            bare: Invocation::bare(program, argument.as_deref().map(Path::new)),
+            bare,
             state_flag: self.state_flag(),
-            called: command.map(|command| Called { command, arguments }),
+            called: command.map(|command| Called {
+                command,
+                arguments,
+                is_in_az,
+            }),
         };
         invocation.remember();
     }

@@ -14,7 +14,7 @@ mod again;
 mod fix;
 mod words;
 
-pub use again::{Called, file_was_written};
+pub use again::{Called, file_was_written, unknown};
 pub use fix::{Fix, Part};
 pub use words::quoted;
 

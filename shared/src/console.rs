@@ -19,7 +19,7 @@ mod terminal;
 mod wrap;
 pub mod yaml;
 
-pub use line::{Tone, human, minute, one_line, short, shown, steers};
+pub use line::{Tone, help_width, human, minute, one_line, short, shown, steers};
 use line::{fit, in_one_line, width};
 use wrap::for_terminal;
 

@@ -110,10 +110,17 @@ impl Failure {
         self
     }
 
+    /// Completes the commands that it prints, see [`CommandLine::again`].
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        self.hints = self.hints.into_iter().map(Fix::again).collect();
+        self
+    }
+
     /// Adds the `command` that shows more, unless a cure is a command already.
     pub fn advise(&mut self, command: &CommandLine) {
         if self.hints.iter().all(|hint| !hint.has_command()) {
-            let again = command.clone().with("-v");
+            let again = command.clone().with("--verbose").again();
             self.hints.push(fix!["to log every request, run: ", again]);
         }
     }
@@ -161,7 +168,7 @@ impl fmt::Display for Failure {
             (None, None) => {}
         }
         for hint in &self.hints {
-            write!(f, "\n  hint: {}", hint.to_string().replace('\n', "\n    "))?;
+            write!(f, "\n  hint: {}", hint.lines().join("\n").replace('\n', "\n    "))?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::args::{CommonArgs, Format, HandoffArgs, Markup, quoted};
@@ -18,6 +18,7 @@ use crate::rights::{self, Needed};
 use crate::schema::{ClusterTables, State};
 use crate::state::store::DEFAULT_NAME;
 use crate::status::{Row, Standing, rows};
+use crate::step_name::StepName;
 
 mod access;
 mod copy;
@@ -58,7 +59,8 @@ pub struct Task {
     /// Who.
     pub who: Person,
     /// The steps.
-    pub steps: Vec<String>,
+    #[serde(serialize_with = "in_words")]
+    pub steps: Vec<StepName>,
     /// The command, which refuses every other file.
     pub command: CommandLine,
     /// The rights that it needs, with their reasons.
@@ -66,6 +68,10 @@ pub struct Task {
     /// What has to be there before the command can reach the cluster; `None` for commands that don't.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
+}
+
+fn in_words<S: Serializer>(steps: &[StepName], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(steps.iter().map(|own| own.in_words()))
 }
 
 impl Task {
@@ -181,7 +187,7 @@ pub(crate) fn tasks(rows: &[Row], state: &State) -> Vec<Task> {
                 tasks.len() - 1
             }
         };
-        tasks[at].steps.push(row.step.in_words());
+        tasks[at].steps.push(row.step);
         for needed in rights::of(row.step, state) {
             if !tasks[at].rights.iter().any(|own| own.right == needed.right) {
                 tasks[at].rights.push(needed);

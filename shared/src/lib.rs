@@ -25,6 +25,7 @@ pub mod console;
 pub mod deadline;
 pub mod diagnosis;
 pub mod digest;
+mod examples;
 pub mod exit;
 pub mod failure;
 pub mod files;

@@ -4,15 +4,18 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
 use crate::args::Format;
-use crate::command_line::ours;
-use crate::console::{Console, yaml};
+use crate::command_line::{CommandLine, ours};
+use crate::console::{self, Console, yaml};
 use crate::diagnosis::mask::mask;
+use crate::examples;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::fix;
 use crate::output;
 use crate::program::Program;
 use crate::spelling;
@@ -24,7 +27,11 @@ use crate::spelling;
 /// 0 after help, 2 after wrong usage.
 pub fn parse<C: clap::Parser>() -> Result<C, ExitCode> {
     let words = spelling::plain(helped(std::env::args_os()), &C::command());
-    C::try_parse_from(words).map_err(|error| {
+    let mut command = examples::fitted(C::command(), console::help_width());
+    let parsed = command
+        .try_get_matches_from_mut(words)
+        .and_then(|matches| C::from_arg_matches(&matches).map_err(|error| error.format(&mut command)));
+    parsed.map_err(|error| {
         let wrong = error.use_stderr();
         let printed = error.print().and_then(|()| std::io::stdout().flush());
         let form = asked_form(std::env::args_os().skip(1));
@@ -92,8 +99,7 @@ pub fn run<C: clap::CommandFactory>(
     let ending = runtime.block_on(async {
         tokio::select! {
             ending = command => ending,
-            () = interrupted() => Failure::new(Exit::Interrupted, "interrupted; all progress is saved")
-                .hint("run the same command again to continue").err(),
+            () = interrupted() => Err(Box::new(stopped(continuing()))),
         }
     });
     console.clear();
@@ -102,6 +108,35 @@ pub fn run<C: clap::CommandFactory>(
     match ending {
         Ok(exit) => output::ended(exit),
         Err(failure) => output::ended(report::<C>(console, format, failure)),
+    }
+}
+
+/// What goes on without this process: a name such as `restore job j`, and the command that shows it.
+type Continuing = (String, CommandLine);
+
+static CONTINUING: Mutex<Option<Continuing>> = Mutex::new(None);
+
+/// Remembers what goes on without this process, if it is interrupted now; `None` once it is over.
+pub fn continues(own: Option<Continuing>) {
+    if let Ok(mut last) = CONTINUING.lock() {
+        *last = own;
+    }
+}
+
+fn continuing() -> Option<Continuing> {
+    CONTINUING.lock().ok()?.take()
+}
+
+/// The failure of a command that was interrupted.
+fn stopped(continuing: Option<Continuing>) -> Failure {
+    const AGAIN: &str = "run the same command again to continue";
+    let failure = Failure::new(Exit::Interrupted, "interrupted; all progress is saved");
+    match continuing {
+        Some((what, line)) => failure
+            .because(format!("{what} continues in Azure"))
+            .hint(fix!["check its progress: ", line])
+            .hint(AGAIN),
+        None => failure.hint(AGAIN),
     }
 }
 
@@ -223,5 +258,19 @@ async fn interrupted() {
         _ = close.recv() => {}
         _ = logoff.recv() => {}
         _ = shutdown.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails before: nothing said that the job continues, or how to follow it.
+    #[test]
+    fn an_interrupted_command_names_what_continues() {
+        let failure = stopped(Some(("backup job j".into(), crate::command_line::az("jobs j")))).to_string();
+        assert!(failure.contains("backup job j continues in Azure"), "{failure}");
+        assert!(failure.contains("check its progress: az aksbackup jobs j"), "{failure}");
+        assert!(!stopped(None).to_string().contains("continues"));
     }
 }

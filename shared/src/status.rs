@@ -44,13 +44,27 @@ pub fn next_after(state: &State, report: &Report, seen_open: &[(StepName, Turn)]
     let is_observed = |step| report.steps.iter().any(|own| own.step == step);
     let mut rows = rows(state, None);
     let still_open = |step| seen_open.iter().find(|(own, _)| *own == step && !is_observed(step));
-    rows.retain(|row| is_observed(row.step) || still_open(row.step).is_some() || !required.contains(&row.step));
+    let is_shown = |step| required.contains(&step) && !was_removed(state, step);
+    rows.retain(|row| is_observed(row.step) || still_open(row.step).is_some() || !is_shown(row.step));
     for row in &mut rows {
         if let Some((_, turn)) = still_open(row.step) {
             row.next = Some(turn.clone());
         }
     }
     next_of(&rows)
+}
+
+/// Returns the steps whose result was deleted, as `teardown` does, and isn't there again.
+pub fn removed(state: &State) -> impl Iterator<Item = StepName> {
+    StepName::ALL
+        .into_iter()
+        .filter(|step| step.recorded(state).is_none() && was_removed(state, *step))
+}
+
+/// Whether the file says that the result of a step was deleted.
+fn was_removed(state: &State, step: StepName) -> bool {
+    let mut all = state.cloud.removed.iter().chain(&state.cluster.removed);
+    step.table().is_some_and(|(_, table)| all.any(|own| own.table == table))
 }
 
 /// How a step stands.
@@ -233,7 +247,7 @@ fn turn(state: &State, step: StepName, standing: Standing, ending: Option<&Endin
         return Some(Turn {
             who,
             why: format!(
-                "{words}, {}: {}",
+                "{words} {}: {}",
                 deviates(drift.deviation),
                 drift.differences.join("; ")
             ),

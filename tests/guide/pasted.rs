@@ -170,3 +170,22 @@ fn a_plan_with_a_permanent_change_is_applied_for_the_vault_that_is_named() {
         .ends(Exit::Usage.code())
         .says("isn't a plan of prepare");
 }
+
+/// Fails before: `--output=text`, `--quiet` and `--` were printed, which az's extension passes and az refuses.
+#[test]
+fn a_line_for_az_has_no_flag_that_its_extension_passes() {
+    let stage = lasting();
+    let home = tempfile::tempdir().unwrap();
+    for talk in ["--quiet", "--verbose"] {
+        let first = ["prepare", "--output=text", talk, "--skip=storage", "--yes"];
+        let run = finish(stage.az_command("platform", &first).env("HOME", home.path()));
+        let words = printed(&stage, &run.ends(Exit::Usage.code()));
+        assert!(
+            words
+                .iter()
+                .all(|own| !own.starts_with("--output") && own != talk && own != "--"),
+            "{words:?}"
+        );
+        is_kept(&words, &["--skip=storage", "--yes"]);
+    }
+}

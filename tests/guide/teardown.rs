@@ -244,7 +244,7 @@ fn what_forbids_the_deletion_is_said_before_any_change() {
     let run = world
         .stage
         .az("everything", &[&["teardown", "--yes"], DELETE.as_slice()].concat());
-    run.ends(Exit::Usage.code()).says("the command deletes these resources");
+    run.ends(Exit::Usage.code()).says("the command deletes the backups");
     world.set("cluster_stopped=true");
     refused(&world, &DELETE, Exit::Failed, "is stopped");
     world.recall();

@@ -29,7 +29,7 @@ fn before_anything_is_made_each_step_that_is_missing_is_told_and_pre_is_content(
         .ends(FINDINGS)
         .says("cluster rg-aks/aks-demo has no Azure Backup extension")
         .says(&format!("az aksbackup init --cluster-id {cluster}"))
-        .says(", then: az aksbackup prepare");
+        .says("then: az aksbackup prepare");
     // As az names it.
     stage
         .az("reader", &["status", "--ids", &cluster])

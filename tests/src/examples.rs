@@ -19,6 +19,11 @@ pub fn in_this_world(stage: &Stage, line: &str) -> String {
             "/subscriptions/.../managedClusters/aks-demo",
             stage.value("/target/cluster"),
         ),
+        // A cluster that is protected keeps its vault.
+        (
+            "--vault bv-demo ",
+            format!("--vault {} ", stage.value("/target/vault/name")),
+        ),
         (
             "11111111-2222-3333-4444-555555555555",
             job.rsplit('/').next().unwrap_or_default().to_owned(),

@@ -109,7 +109,7 @@ pub(crate) fn hidden(link: Link, check: &str, what: &str, failure: &Failure) -> 
             format!("cannot read {what}: {why}"),
             match failure.hints.first() {
                 Some(hint) => hint.clone(),
-                None => fix!["run the command again; to log every request: ", az("verify -v")],
+                None => fix!["run the command again; to log every request: ", az("verify --verbose")],
             },
         ),
     }

@@ -52,6 +52,9 @@ pub(crate) enum FleetCommand {
     Apply(FleetApplyArgs),
 }
 
+/// So many clusters are processed at the same time.
+pub(crate) const AT_ONCE: u8 = 16;
+
 /// Flags of all commands over the clusters of a folder.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FleetArgs {
@@ -62,7 +65,7 @@ pub(crate) struct FleetArgs {
     #[arg(long, value_name = "INDEX/COUNT")]
     pub(crate) shard: Option<ShardArg>,
     /// Number of clusters to process at the same time
-    #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=100))]
+    #[arg(long, value_name = "COUNT", default_value_t = AT_ONCE, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(crate) parallel: u8,
     /// File to append a line of JSON to when each cluster is finished
     #[arg(long, value_name = "FILE")]

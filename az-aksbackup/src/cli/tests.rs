@@ -1,3 +1,5 @@
+use aksbackup_shared::command_line::unknown;
+use aksbackup_shared::program::Program;
 use clap::CommandFactory as _;
 
 use super::Cli;
@@ -5,6 +7,12 @@ use super::Cli;
 #[test]
 fn the_command_line_is_sound() {
     Cli::command().debug_assert();
+}
+
+/// Fails before: a short flag that a repeated command doesn't know was printed twice, or hid the `y` next to it.
+#[test]
+fn a_repeated_command_knows_every_short_flag_and_every_other_name() {
+    assert_eq!(unknown(Program::Az, &Cli::command()), Vec::<String>::new());
 }
 
 #[test]

@@ -24,8 +24,7 @@ const OF_EXTENSION: &str = "(properties.extensionType=='microsoft.dataprotection
 /// The resources are placeholders, as in the command of `grant`: those in the file would only confirm themselves. Each command reads the
 /// principal from Azure.
 pub(crate) fn of(state: &State, task: &Task) -> Vec<CommandLine> {
-    let asked =
-        task.who == Person::SubscriptionOwner && task.steps.iter().any(|own| *own == StepName::Roles.in_words());
+    let asked = task.who == Person::SubscriptionOwner && task.steps.contains(&StepName::Roles);
     let (Some(target), Some(extension)) = (&state.target, &state.cloud.extension) else {
         return Vec::new();
     };
@@ -42,7 +41,7 @@ pub(crate) fn of(state: &State, task: &Task) -> Vec<CommandLine> {
 /// The variables that the other lines use.
 fn places(target: &Target) -> CommandLine {
     let identity = match &target.vault.identity {
-        Some(_) => " identity=VAULT-IDENTITY-ID",
+        Some(_) => " identity=IDENTITY-ID",
         None => "",
     };
     shell(format!(
@@ -112,7 +111,7 @@ mod tests {
     fn lines(state: &State) -> Vec<String> {
         let task = Task {
             who: Person::SubscriptionOwner,
-            steps: vec![StepName::Roles.in_words()],
+            steps: vec![StepName::Roles],
             ..task_of(state)
         };
         of(state, &task).iter().map(ToString::to_string).collect()
@@ -148,9 +147,20 @@ mod tests {
         );
         state.target.as_mut().unwrap().vault.identity = Some(id.parse().unwrap());
         let all = lines(&state).join("\n");
-        assert!(
-            all.contains("identity=VAULT-IDENTITY-ID") && !all.contains("evil"),
-            "{all}"
-        );
+        assert!(all.contains("identity=IDENTITY-ID") && !all.contains("evil"), "{all}");
+        // Fails before: replacing VAULT-ID changed VAULT-IDENTITY-ID.
+        let places = all.lines().next().unwrap();
+        let names: Vec<&str> = places
+            .split(' ')
+            .filter_map(|own| own.split_once('='))
+            .map(|own| own.1)
+            .collect();
+        for name in &names {
+            assert_eq!(
+                names.iter().filter(|own| own.contains(name)).count(),
+                1,
+                "{name} in {names:?}"
+            );
+        }
     }
 }

@@ -24,6 +24,9 @@ use crate::steps::confirm::{self, Confirm, REDUCED};
 use crate::steps::policy_names;
 use crate::target_ids;
 
+/// The flag of a command that deletes the backups.
+const DELETE_BACKUPS: &str = "--delete-backups";
+
 /// What has to be confirmed before a command changes anything.
 pub(crate) enum Trust {
     /// Nothing: it gives nothing access.
@@ -71,9 +74,12 @@ impl Trust {
     /// Returns what the command does to what the file names.
     fn does(&self) -> &'static str {
         match self {
-            Self::Removed(..) => "deletes",
-            Self::Named(_) => "grants access to",
-            Self::Nothing | Self::Known(_) | Self::Reduced(_) => "acts on",
+            Self::Removed(_, words) if words.contains(DELETE_BACKUPS) => {
+                "deletes the backups, and what aksbackup created for these resources"
+            }
+            Self::Removed(..) => "stops the protection of the cluster, or deletes what an incomplete setup created",
+            Self::Named(_) => "grants access to these resources",
+            Self::Nothing | Self::Known(_) | Self::Reduced(_) => "acts on these resources",
         }
     }
 }
@@ -177,7 +183,8 @@ pub(crate) async fn run_planned(
     }));
     // A restore isn't part of the guide: whether protection that was stopped on purpose is resumed has nothing to do with it.
     let next = status::next_after(&session.state(), &report, &session.still_open())
-        .filter(|_| trust.continues() && command != "restore");
+        // A dry run of a cluster without records knows only of its own steps what is complete.
+        .filter(|_| trust.continues() && command != "restore" && !(dry_run && report.exit() == Exit::Done));
     Ok(conclude(
         &session.console,
         cli.common.output,
@@ -260,7 +267,7 @@ async fn consent(
     let asked = !session.yes;
     Ok(Some(Consent {
         resources: confirm::in_full(&target, &name),
-        refusal: (!settled).then(|| Box::new(confirm::unconfirmed(words, trust.does(), &target))),
+        refusal: (!settled).then(|| Box::new(confirm.unconfirmed(words, trust.does(), &target))),
         keep: Box::new(move || {
             // A digest stands for this file once; it doesn't say that the user knows the resources. An identity that the user didn't specify isn't
             // known either.

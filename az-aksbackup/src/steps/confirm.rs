@@ -272,23 +272,33 @@ fn protects_with_identity(own: &Instance, target: &Target) -> bool {
     is_the_vault && is_the_identity && own.protects(&target.cluster) && protection::of(own) == Protection::Configured
 }
 
-/// The failure of a command that wasn't told which resources it is for: its words, and what it does to them.
-pub(crate) fn unconfirmed(command: &str, does: &str, target: &Target) -> Failure {
-    let identity = if target.vault.identity.is_some() {
-        " vault identity,"
-    } else {
-        ""
-    };
-    Failure::usage(format!(
-        "no one confirmed the cluster, vault,{identity} storage account, and snapshot resource group in the state file"
-    ))
-    .because(format!(
-        "the command {does} these resources, and --yes doesn't confirm them"
-    ))
-    .hint(fix![
-        "specify them from your own records: ",
-        az(format!("{command}{} --yes", Target::confirmations(Some(target)))).again()
-    ])
+impl Confirm {
+    /// Returns the failure of a command that wasn't told which resources it is for: its words, and what it does.
+    pub(crate) fn unconfirmed(&self, command: &str, does: &str, target: &Target) -> Failure {
+        let pairs = self.pairs(target);
+        let open: Vec<&str> = pairs
+            .iter()
+            .filter(|own| own.named.is_none())
+            .map(|own| own.what)
+            .collect();
+        let them = if open.len() == 1 { "it" } else { "them" };
+        Failure::usage(format!("no one confirmed the {} in the state file", series(&open)))
+            .because(format!("the command {does}, and --yes doesn't confirm {them}"))
+            .hint(fix![
+                format!("specify {them} from your own records: "),
+                az(format!("{command}{} --yes", Target::confirmations(Some(target)))).again()
+            ])
+    }
+}
+
+/// Returns words as a sentence lists them.
+fn series(all: &[&str]) -> String {
+    match all {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [one, other] => format!("{one} and {other}"),
+        [first @ .., last] => format!("{}, and {last}", first.join(", ")),
+    }
 }
 
 /// The flag of a command that protects less, with the blank before it.

@@ -8,6 +8,7 @@ use aksbackup_shared::command_line::az;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{self, ResourceId};
+use aksbackup_shared::process;
 use aksbackup_shared::schema::State;
 use aksbackup_shared::step::{Local, Operation, Progress};
 use jiff::Timestamp;
@@ -94,6 +95,12 @@ pub(crate) async fn rule_and_tag(reader: &Reader, policy: &ResourceId, state: &S
             .hint(az("verify"))
             .err(),
     }
+}
+
+/// Remembers a job that is followed, and goes on where this run is interrupted.
+pub(crate) fn followed(kind: &str, job: Option<&Job>) {
+    let job = job.filter(|own| own.state() == JobState::Running);
+    process::continues(job.map(|own| (format!("{kind} job {}", own.name()), az("jobs").with(own.name()))));
 }
 
 /// The start of a backup: it ends when Azure names the job.

@@ -16,6 +16,7 @@ use aksbackup_shared::fix;
 use aksbackup_shared::guide::StepName;
 use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{CloudTables, InstanceTable, State, Target};
+use aksbackup_shared::status;
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn, Wait};
 
 use crate::arm::backups::{self, Instance, Job, JobState};
@@ -178,7 +179,7 @@ impl Step for Lifecycle {
         })
     }
 
-    fn decide(&self, seen: &Seen, _state: &State) -> Outcome<Decision<InstanceAct>> {
+    fn decide(&self, seen: &Seen, state: &State) -> Outcome<Decision<InstanceAct>> {
         let (target, vault) = (&seen.target, target_ids::vault(&seen.target));
         let others = |own: &&Instance| own.vault().is_some_and(|own| own != vault);
         if let Some(other) = seen.instances.iter().find(others) {
@@ -192,9 +193,9 @@ impl Step for Lifecycle {
                     "Azure doesn't list the backup instance of cluster {} yet",
                     target.cluster.with_group()
                 );
-                Ok(Decision::Wait(Wait::unless_stuck(why, self.absent(target))))
+                Ok(Decision::Wait(Wait::unless_stuck(why, self.absent(target, state))))
             }
-            (None, []) => Err(Box::new(self.absent(target))),
+            (None, []) => Err(Box::new(self.absent(target, state))),
             (None, several) => Err(Box::new(ambiguous(target, several))),
         }
     }
@@ -335,9 +336,9 @@ impl Lifecycle {
         seen.guard.as_ref()?.blocks(critical, &self.requests, &vault, &command)
     }
 
-    fn absent(&self, target: &Target) -> Failure {
+    fn absent(&self, target: &Target, state: &State) -> Failure {
         let (cluster, vault) = (target.cluster.with_group(), target_ids::vault(target).with_group());
-        match self.wanted {
+        let failure = match self.wanted {
             Wanted::Undeleted { .. } => Failure::missing(format!(
                 "cluster {cluster} has no deleted backup instance in vault {vault}"
             ))
@@ -347,8 +348,18 @@ impl Lifecycle {
                     "no backup instance in vault {vault} or any other vault protects the cluster"
                 ))
             }
-        }
-        .hint(fix!["protect the cluster: ", az("protect")])
+        };
+        let deleted: Vec<String> = status::removed(state).map(StepName::in_words).collect();
+        let failure = match deleted.is_empty() {
+            true => failure,
+            false => failure.because(format!(
+                "the state file reports that these were deleted: {}",
+                deleted.join(", ")
+            )),
+        };
+        // What `protect` needs comes first, where it isn't there.
+        let next = status::next(state).map_or_else(|| az("protect"), |turn| turn.command);
+        failure.hint(fix!["protect the cluster: ", next])
     }
 }
 

@@ -31,13 +31,13 @@ use crate::checks::restore as checks;
 use crate::checks::restore_point::Wanted;
 use crate::platform::Azure;
 use crate::steps::fresh::JustRead;
-use crate::steps::jobs::Started;
+use crate::steps::jobs::{self, Started};
 use crate::steps::options::RestoreOptions;
 use crate::steps::turns;
 
 mod before;
 
-use before::{Before, JOB};
+use before::{Before, JOB, REMEMBERED};
 
 /// Restores.
 pub(crate) struct Restore {
@@ -165,6 +165,7 @@ impl Step for Restore {
         let known = self.job.borrow().clone();
         if let Some(known) = known {
             let job = backups::job(reader, &known).await?;
+            jobs::followed("restore", job.as_ref());
             return Ok(Seen::Job(job.map(Box::new)));
         }
         let before = Before::look(self, reader, state).await?;
@@ -173,6 +174,7 @@ impl Step for Restore {
             *self.job.borrow_mut() = Some(backups::job_path(&before.vault, &job.id)?);
             let earlier = self.unanswered.borrow().is_none();
             self.taken_up.replace(earlier.then_some(point));
+            jobs::followed("restore", Some(&job));
             return Ok(Seen::Job(Some(Box::new(job))));
         }
         let request = before.request(&self.options, &self.point.borrow());
@@ -239,8 +241,21 @@ impl Step for Restore {
         }
     }
 
-    fn record(&self, _seen: &Seen, tables: &mut CloudTables) {
-        tables.intents.retain(|own| !self.is_own(own));
+    fn record(&self, seen: &Seen, tables: &mut CloudTables) {
+        // The job that has restored everything stays, so that the same command doesn't restore a second time unasked.
+        let job = match seen {
+            Seen::Job(Some(job)) if job.state() == JobState::Completed && !job.is_incomplete() => Some(job),
+            Seen::Job(_) | Seen::Before(_) => None,
+        };
+        let is_its = |own: &Intent| {
+            job.as_ref()
+                .is_some_and(|job| own.object.ends_with(&format!("{JOB}{}", job.name())))
+        };
+        let is_old = |own: &Intent| Timestamp::now().duration_since(own.at).unsigned_abs() > REMEMBERED;
+        let is_over = |own: &Intent| own.step == StepName::Restore && own.object.contains(JOB) && is_old(own);
+        tables
+            .intents
+            .retain(|own| (!self.is_own(own) || is_its(own)) && !is_over(own));
     }
 
     fn record_operation(&self, change: &RestoreChange, tables: &mut CloudTables) {
@@ -282,8 +297,8 @@ impl Restore {
                 let why = format!("{}{}", self.evidence(job), usual.unwrap_or_default());
                 Ok(Decision::Wait(Wait::for_(why)))
             }
-            JobState::Completed if job.is_incomplete() => Ok(Decision::Differs(self.evidence(job), incomplete(job))),
-            JobState::Completed => Ok(Decision::Done(self.evidence(job))),
+            JobState::Completed if job.is_incomplete() => Ok(Decision::Differs(self.finished(job), incomplete(job))),
+            JobState::Completed => Ok(Decision::Done(self.finished(job))),
             JobState::Failed => Err(Box::new(self.failed(job))),
         }
     }
@@ -298,6 +313,18 @@ impl Restore {
             None => String::new(),
         };
         format!("restore job {}{earlier}: {}", job.name(), job.properties.status)
+    }
+
+    /// As [`Restore::evidence`], with how to restore again where an earlier run has.
+    fn finished(&self, job: &Job) -> String {
+        let own = self.evidence(job);
+        match self.taken_up.borrow().is_some() {
+            true => format!(
+                "{own}; this run didn't restore again; to restore again, run: {}",
+                az(self.options.words()).with("--again").again()
+            ),
+            false => own,
+        }
     }
 
     fn failed(&self, job: &Job) -> Failure {

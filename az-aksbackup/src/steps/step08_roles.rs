@@ -27,8 +27,8 @@ use crate::platform::{self, Azure};
 use crate::steps::fresh::{Fresh, JustRead};
 use crate::steps::options::GrantOptions;
 use crate::steps::roles_seen::{self, Looked, RolesSeen};
+use crate::steps::turns;
 use crate::steps::world::{self, Proof};
-use crate::steps::{confirm, turns};
 use crate::target_ids;
 
 const ACTION: &str = "Microsoft.Authorization/roleAssignments/write";
@@ -177,15 +177,17 @@ impl Step for Roles {
             return Ok(Decision::Change(missing));
         }
         if !self.options.in_passing {
-            return confirm::unconfirmed("grant", "grants access to", &seen.target).err();
+            let does = "grants access to these resources";
+            return confirm.unconfirmed("grant", does, &seen.target).err();
         }
         let turn = Turn {
             who: Person::SubscriptionOwner,
             why: format!(
-                "{} of {} role assignments are missing, and roles are assigned only on resources that you specify \
+                "{} of {} role assignments {} missing, and roles are assigned only on resources that you specify \
                  with flags or confirm at the prompt",
                 missing.len(),
-                checked.len()
+                checked.len(),
+                if missing.len() == 1 { "is" } else { "are" }
             ),
             command: self.command(&seen.target),
             right: missing.first().map(|own| own.note().right),

@@ -145,6 +145,7 @@ impl Step for Backup {
             jobs::rule_and_tag(reader, &own.policy, state),
         );
         let (job, (rule, tag)) = (job?, names?);
+        jobs::followed("backup", job.as_ref());
         if let Some(job) = &job {
             *self.job.borrow_mut() = Some(backups::job_path(&vault, &job.id)?);
         }

@@ -87,7 +87,7 @@ impl Deployment {
 
     /// Whether its name is one of the extension's.
     fn is_of_extension(&self) -> bool {
-        self.name.as_str().starts_with(NAME_PREFIX)
+        is_of_extension(self.name.as_str())
     }
 
     /// A value of `AZURE_CLIENT_ID` that the chart itself sets on a container, which the webhook never overwrites.
@@ -159,6 +159,11 @@ impl Deployment {
             rollout: rollout(&goal, &status),
         })
     }
+}
+
+/// Whether the name of a deployment is one of the extension's.
+pub(crate) fn is_of_extension(name: &str) -> bool {
+    name.starts_with(NAME_PREFIX)
 }
 
 fn is_in_place(strategy: &DeploymentStrategy) -> bool {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use aksbackup_shared::failure::Outcome;
+use aksbackup_shared::names::NAMESPACE;
 use futures::future::{try_join, try_join5};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Node as LiveNode, Pod, ResourceQuota};
@@ -12,6 +13,7 @@ use kube::ResourceExt as _;
 use kube::api::Api;
 
 use crate::cluster::client::Reader;
+use crate::cluster::deployments::is_of_extension;
 use crate::cluster::error::{Doing, is_missing};
 use crate::cluster::lists::{Wanted, unless_forbidden};
 use crate::cluster::neighbours::Webhook;
@@ -75,11 +77,9 @@ impl Reader {
     /// # Errors
     /// The API server cannot be reached, or does not accept the login. What may not be read is no error.
     pub(crate) async fn surroundings(&self, room: bool) -> Outcome<Surroundings> {
-        let own = self.namespace();
-        let elsewhere = |live: Deployment| velero(&live, own);
         let (place, veleros, webhooks, nodes, quotas) = try_join5(
             self.place(),
-            self.every(&Wanted::everywhere("deployments.apps"), Api::all, elsewhere),
+            self.veleros(),
             self.webhooks(),
             self.nodes(room),
             self.quotas(room),
@@ -142,6 +142,27 @@ impl Reader {
             Err(failure) => unless_forbidden(failure),
         }
     }
+}
+
+impl Reader {
+    /// Returns the deployments in other namespaces that run Velero, each as `NAMESPACE/NAME`; `None` where the caller may not list them.
+    ///
+    /// # Errors
+    /// As [`Reader::surroundings`].
+    pub(crate) async fn veleros(&self) -> Outcome<Option<Vec<String>>> {
+        let own = self.namespace();
+        self.every(&Wanted::everywhere("deployments.apps"), Api::all, |live: Deployment| {
+            velero(&live, own)
+        })
+        .await
+    }
+}
+
+/// Returns the namespace of the extension, if it is one of these deployments.
+pub(crate) fn extension_elsewhere(veleros: Option<&[String]>) -> Option<&str> {
+    let mut all = veleros?.iter().filter_map(|own| own.split_once('/'));
+    all.find(|(place, name)| is_of_extension(name) || *place == NAMESPACE)
+        .map(|(namespace, _)| namespace)
 }
 
 /// The name of a deployment outside `namespace` one of whose images is Velero's.

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use aksbackup_shared::command_line::{az, shell};
+use aksbackup_shared::command_line::{az, kubectl, shell};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
 use aksbackup_shared::guide::Person;
@@ -14,6 +14,7 @@ use aksbackup_shared::step::{Decision, Turn};
 use crate::cluster::client::{Reader, Rehearsal};
 use crate::cluster::deployments::{Deployment, of_release, without_velero};
 use crate::cluster::pods::Pod;
+use crate::cluster::surroundings::extension_elsewhere;
 use crate::steps::confirmation::Confirmation;
 use crate::steps::silence::Silence;
 
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) namespace: String,
     /// What was found of an extension in which no deployment runs Velero.
     pub(crate) without_velero: Option<String>,
+    /// The namespace that has the extension, if it isn't this one.
+    pub(crate) elsewhere: Option<String>,
     /// The extension's deployments, as they were last seen.
     pub(crate) deployments: RefCell<Vec<Deployment>>,
     /// The namespace's pods, as they were last seen.
@@ -55,12 +58,19 @@ impl Context {
         let listed = async { Ok(reader.deployments().await.map(|list| list.items).unwrap_or_default()) };
         let (caller, issuer, all) =
             futures::future::try_join3(reader.caller(), reader.advertised_issuer(), listed).await?;
+        let own = of_release(&all);
+        // Only who looks in a wrong namespace needs the others.
+        let others = match own.is_empty() {
+            true => reader.veleros().await?,
+            false => None,
+        };
         Ok(Self {
             caller,
             issuer,
+            elsewhere: extension_elsewhere(others.as_deref()).map(str::to_owned),
             namespace: reader.namespace().to_owned(),
             without_velero: without_velero(&all, reader.namespace()),
-            deployments: RefCell::new(of_release(&all)),
+            deployments: RefCell::new(own),
             pods: RefCell::default(),
             cluster_flags: "--resource-group GROUP --name CLUSTER".to_owned(),
             pace: reader.connection().pace(),
@@ -96,6 +106,16 @@ impl Context {
                 ])
                 .err();
         }
+        if let Some(other) = &self.elsewhere {
+            return Failure::usage(format!(
+                "the backup extension is in namespace {other}, not in namespace {namespace}"
+            ))
+            .hint(fix![
+                "specify the namespace of the extension: ",
+                kubectl(format!("configure --namespace {other}")).again()
+            ])
+            .err();
+        }
         let turn = self.prepare(format!(
             "the backup extension isn't installed: deployment {AGENT_DEPLOYMENT} doesn't exist in namespace \
              {namespace}"
@@ -117,5 +137,34 @@ impl Context {
     /// time, and never less than two seconds of ours.
     pub(crate) fn patience(&self) -> Duration {
         self.pace.scaled(Duration::from_secs(600)).max(Duration::from_secs(2))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::testing;
+
+    /// Fails before: `prepare` was suggested, which finds the extension installed, and changes nothing.
+    #[test]
+    fn a_namespace_without_the_extension_is_told_which_one_has_it() {
+        let context = |elsewhere: Option<&str>| Context {
+            elsewhere: elsewhere.map(str::to_owned),
+            ..std::rc::Rc::into_inner(testing::context()).unwrap()
+        };
+        let failure = context(Some("backup")).not_installed::<()>("ns").unwrap_err();
+        assert_eq!(
+            failure.what,
+            "the backup extension is in namespace backup, not in namespace ns"
+        );
+        let hint = failure.hints[0].to_string();
+        assert!(
+            hint.ends_with("kubectl aksbackup configure --namespace backup"),
+            "{hint}"
+        );
+        assert!(matches!(
+            context(None).not_installed::<()>("ns").unwrap(),
+            Decision::Blocked(..)
+        ));
     }
 }

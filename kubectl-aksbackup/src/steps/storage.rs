@@ -167,8 +167,7 @@ pub(crate) fn fix_of(location: &StorageLocation, roles: Option<&RolesTable>) -> 
     let known = meaning(location)?;
     match roles.filter(|roles| known.remedy == Some(Remedy::Grant) && reaches_storage(roles)) {
         Some(_) => Some(fix![
-            "run this command again later: the state file reports the role assignment, which can take 10 minutes to \
-             take effect. To check the assignment, run: ",
+            "allow 10 minutes for the role assignment in the state file to take effect. To check the assignment, run: ",
             az("verify")
         ]),
         None => Some(known.cure),
@@ -233,7 +232,7 @@ mod tests {
         let told = |roles: Option<&RolesTable>| fix_of(&denied, roles).unwrap().to_string();
         assert!(told(None).starts_with("az aksbackup grant"));
         assert!(told(Some(&roles("vault"))).starts_with("az aksbackup grant"));
-        assert!(told(Some(&roles("extension identity"))).contains("can take 10 minutes"));
+        assert!(told(Some(&roles("extension identity"))).contains("allow 10 minutes"));
     }
 
     #[test]

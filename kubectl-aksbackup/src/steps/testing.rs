@@ -26,6 +26,7 @@ const GUID: &str = "0b1f6471-1bf0-4dda-aec3-cb9272f09590";
 
 pub(crate) fn context() -> Rc<Context> {
     Rc::new(Context {
+        elsewhere: None,
         caller: "jane".into(),
         issuer: Some(ISSUER.into()),
         namespace: "ns".into(),

@@ -43,7 +43,8 @@ pub fn check(console: &Console, check: &Check, other: Option<Program>, width: us
     };
     console.row(&format!("{mark} {:<width$}", check.check), &says);
     if let Some(hint) = &check.hint {
-        console.text(&format!("    hint: {}", one_line(&hint.to_string())));
+        let lines: Vec<String> = hint.lines().iter().map(|line| one_line(line)).collect();
+        console.text(&format!("    hint: {}", lines.join("\n      ")));
     }
 }
 
@@ -87,7 +88,8 @@ pub fn verdict(checks: &[Check], well: &str) -> String {
     let findings = checks.iter().filter(|check| check.is_finding()).count();
     let unknown = checks.iter().filter(|check| check.verdict == Verdict::Unknown).count();
     let found = match findings {
-        0 if unknown > 0 => format!("{well}, as far as it could be checked"),
+        // What wasn't checked might not be well.
+        0 if unknown > 0 => "no findings".to_owned(),
         0 => well.to_owned(),
         1 => "1 finding".to_owned(),
         count => format!("{count} findings"),
@@ -124,7 +126,7 @@ mod tests {
         assert_eq!(verdict(std::slice::from_ref(&ok), "all is well"), "verify: all is well");
         assert_eq!(
             verdict(&[ok, unknown.clone()], "all is well"),
-            "verify: all is well, as far as it could be checked (1 of 2 checks couldn't be run)"
+            "verify: no findings (1 of 2 checks couldn't be run)"
         );
         assert_eq!(
             verdict(&[bad, unknown], "x"),

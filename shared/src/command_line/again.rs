@@ -3,8 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::{ArgAction, Command};
+
 use super::words::{self, Word, flag, quoted};
 use super::{CommandLine, Invocation};
+use crate::program::Program;
 
 /// The command of a process and its arguments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub struct Called {
     pub command: &'static str,
     /// All arguments of the process, as they are without a shell.
     pub arguments: Vec<String>,
+    /// Whether the repeated line is one of az, whose extension passes flags that the person didn't write, and that az doesn't have.
+    pub is_in_az: bool,
 }
 
 /// Flags with a value that a repeated line doesn't keep: it has its own state file, changes what a dry run only shows, and is printed, so that a
@@ -25,12 +30,55 @@ const EXPECTED: &str = "--expect-digest";
 /// As [`DROPPED`], without a value. `--yes` is put last.
 const DROPPED_ALONE: [&str; 2] = ["--dry-run", "--yes"];
 
-/// The short flag of `--yes`, and those that take no value: they can stand together, as in `-qy`.
-const SHORT_YES: char = 'y';
-const SHORT_ALONE: [char; 3] = [SHORT_YES, 'q', 'v'];
+/// As [`DROPPED`] and [`DROPPED_ALONE`] inside az: its extension chooses them by the output and the verbosity of az.
+const OF_AZ: [&str; 2] = ["--output", "-o"];
+const OF_AZ_ALONE: [&str; 2] = ["--quiet", "--verbose"];
 
-/// The former name of a flag, which is still accepted.
-const FORMER: (&str, &str) = ("--snapshot-group", "--snapshot-resource-group");
+/// The flag after which no word is a flag.
+const END: &str = "--";
+
+/// Flags of which az keeps only the last, with all values that are behind it.
+const MANY: [&str; 1] = ["--operation-requests"];
+
+/// The short flag of `--yes`, and all that take no value: they can stand together, as in `-qy`.
+const SHORT_YES: char = 'y';
+const SHORT_ALONE: [char; 5] = [SHORT_YES, 'q', 'v', 'f', 'p'];
+
+/// The other names of flags: former ones, which are still accepted, those of az, and the short ones that take a value.
+const OTHERS: [(&str, &str); 10] = [
+    ("--snapshot-group", "--snapshot-resource-group"),
+    ("--ids", "--cluster-id"),
+    ("--name", "--cluster-name"),
+    ("-g", "--resource-group"),
+    ("-o", "--output"),
+    ("-y", "--yes"),
+    ("-q", "--quiet"),
+    ("-v", "--verbose"),
+    ("-c", "--container"),
+    ("-s", "--server"),
+];
+
+/// The short flag that means something else in each program.
+const SHORT_N: &str = "-n";
+
+/// The command whose printed flags are values to use instead of those that were refused.
+const INIT: &str = "init";
+
+/// Flags of [`INIT`] with the keys that `--set` has for them.
+const SET: &str = "--set";
+const KEYS: [(&str, &str); 11] = [
+    ("--storage-account", "storage.account"),
+    ("--storage-resource-group", "storage.resource_group"),
+    ("--container", "storage.container"),
+    ("--vault", "vault.name"),
+    ("--vault-resource-group", "vault.resource_group"),
+    ("--soft-delete", "vault.soft_delete"),
+    ("--soft-delete-days", "vault.soft_delete_days"),
+    ("--policy", "policy.name"),
+    ("--schedule", "policy.schedule"),
+    ("--retention", "policy.retention"),
+    ("--vault-tier-retention", "policy.vault_tier_retention"),
+];
 
 /// Whether this process has written its state file.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
@@ -54,10 +102,20 @@ impl CommandLine {
     fn completed(mut self, called: &Called, is_written: bool) -> Self {
         let own = words::of(&self.words);
         let mut words = own.iter();
-        if words.next().is_none_or(|word| word.raw != called.command) {
+        // A command of a group has two words.
+        if !called
+            .command
+            .split(' ')
+            .all(|own| words.next().is_some_and(|word| word.raw == own))
+        {
             return self;
         }
-        let (mut kept, is_agreed) = kept(called, is_written);
+        let Kept {
+            arguments: behind,
+            mut flags,
+            is_agreed,
+        } = kept(called, is_written);
+        let program = self.program.unwrap_or(Program::Az);
         // A flag with its values; what is in front of all flags are the arguments of the command.
         let (mut groups, mut arguments): (Vec<Vec<&Word>>, Vec<&Word>) = (Vec::new(), Vec::new());
         for word in words {
@@ -67,50 +125,154 @@ impl CommandLine {
                 (true, _) => groups.push(vec![word]),
             }
         }
+        let is_printed = |own: &String| arguments.iter().any(|argument| argument.raw == *own);
         for argument in &arguments {
-            if let Some(at) = kept.iter().position(|own| *own == argument.raw) {
-                kept.remove(at);
+            if let Some(at) = flags.iter().position(|own| *own == argument.raw) {
+                flags.remove(at);
             }
         }
-        let has = |flag: &str| kept.iter().any(|word| name(word) == flag);
+        let raw: Vec<Vec<String>> = groups
+            .iter()
+            .map(|group| group.iter().map(|word| word.raw.clone()).collect())
+            .collect();
+        if called.command == INIT {
+            replace(program, &mut flags, &raw);
+        }
+        if raw
+            .iter()
+            .any(|group| group.first().is_some_and(|own| name(program, own) == "--verbose"))
+        {
+            flags.retain(|own| name(program, own) != "--quiet");
+        }
+        let behind: Vec<String> = behind.into_iter().filter(|own| !is_printed(own)).collect();
+        let has = |flag: &str| flags.iter().any(|word| name(program, word) == flag);
         let is_yes = |group: &[&Word]| matches!(group, [one] if one.raw == "--yes");
         let wants = groups.iter().any(|group| is_yes(group));
-        groups.retain(|group| !is_yes(group) && !group.first().is_some_and(|first| has(name(&first.raw))));
-        let printed = arguments.into_iter().chain(groups.into_iter().flatten());
-        let mut all = vec![called.command.to_owned()];
-        all.extend(printed.map(|word| word.printed.to_owned()));
-        all.extend(kept.iter().map(|word| quoted(word)));
-        if wants || is_agreed {
-            all.push("--yes".to_owned());
-        }
-        self.words = all.join(" ").into();
+        let is_init = called.command == INIT;
+        groups.retain(|group| {
+            let is_kept =
+                |first: &&Word| has(name(program, &first.raw)) && !(is_init && name(program, &first.raw) == SET);
+            !is_yes(group) && !group.first().is_some_and(is_kept)
+        });
+        let printed = |own: Vec<&Word>| own.into_iter().map(|word| word.printed.to_owned()).collect::<Vec<_>>();
+        // A word that looks like a flag stays where it can't be one.
+        let is_plain = !behind.iter().any(|own| own.starts_with('-'));
+        let behind: Vec<String> = behind.iter().map(|word| quoted(word)).collect();
+        let (first, last) = match is_plain {
+            true => (behind, Vec::new()),
+            false => (Vec::new(), [vec![END.to_owned()], behind].concat()),
+        };
+        let yes = (wants || is_agreed).then(|| "--yes".to_owned());
+        self.words = [
+            vec![called.command.to_owned()],
+            printed(arguments),
+            first,
+            printed(groups.into_iter().flatten().collect()),
+            flags.iter().map(|word| quoted(word)).collect(),
+            yes.into_iter().collect(),
+            last,
+        ]
+        .concat()
+        .join(" ")
+        .into();
         self
     }
 }
 
-/// The arguments that a repeated line keeps, and whether `--yes` is one of the others.
-fn kept(called: &Called, is_written: bool) -> (Vec<String>, bool) {
-    let (mut kept, mut is_agreed, mut is_command) = (Vec::new(), false, true);
-    let mut arguments = called.arguments.iter();
-    let is_dropped = |flag: &str| DROPPED.contains(&flag) || (is_written && flag == EXPECTED);
-    while let Some(word) = arguments.next() {
-        if is_dropped(flag(word)) {
+/// What a repeated line keeps.
+#[derive(Debug, Default)]
+struct Kept {
+    /// What is behind [`END`].
+    arguments: Vec<String>,
+    /// Everything else.
+    flags: Vec<String>,
+    /// Whether `--yes` is one of the others.
+    is_agreed: bool,
+}
+
+fn kept(called: &Called, is_written: bool) -> Kept {
+    let (mut kept, mut command) = (Kept::default(), called.command.split(' ').peekable());
+    let mut words = called.arguments.iter();
+    let is_dropped = |flag: &str| {
+        DROPPED.contains(&flag) || (is_written && flag == EXPECTED) || (called.is_in_az && OF_AZ.contains(&flag))
+    };
+    let is_alone = |word: &str| DROPPED_ALONE.contains(&word) || (called.is_in_az && OF_AZ_ALONE.contains(&word));
+    while let Some(word) = words.next() {
+        if word == END {
+            kept.arguments.extend(words.by_ref().cloned());
+        } else if is_dropped(flag(word)) {
             // Its value is the next word, or stands behind the sign.
             if flag(word) == word {
-                arguments.next();
+                words.next();
             }
-        } else if DROPPED_ALONE.contains(&word.as_str()) {
-            is_agreed |= word == "--yes";
-        } else if is_command && word == called.command {
-            is_command = false;
+        } else if is_alone(flag(word)) {
+            kept.is_agreed |= word == "--yes";
+        } else if command.peek() == Some(&word.as_str()) {
+            command.next();
         } else if let Some(others) = without_yes(word) {
-            is_agreed = true;
-            kept.extend(others);
+            kept.is_agreed = true;
+            kept.flags.extend(others);
         } else {
-            kept.push(word.clone());
+            kept.flags.push(word.clone());
         }
     }
-    (kept, is_agreed)
+    if called.is_in_az {
+        MANY.iter().for_each(|own| gather(&mut kept.flags, own));
+    }
+    kept
+}
+
+/// Drops what printed flags have another value for.
+fn replace(program: Program, words: &mut Vec<String>, printed: &[Vec<String>]) {
+    let mut groups: Vec<Vec<String>> = Vec::new();
+    for word in words.drain(..) {
+        match groups.last_mut().filter(|_| !word.starts_with('-')) {
+            Some(group) => group.push(word),
+            None => groups.push(vec![word]),
+        }
+    }
+    let new: Vec<String> = printed.iter().map(|group| key(program, group)).collect();
+    groups.retain(|group| !new.contains(&key(program, group)));
+    words.extend(groups.into_iter().flatten());
+}
+
+/// The setting that a flag with its values is about, or its name.
+fn key(program: Program, group: &[String]) -> String {
+    let Some(first) = group.first() else {
+        return String::new();
+    };
+    let own = name(program, first);
+    if own == SET {
+        let value = first
+            .split_once('=')
+            .map(|(_, value)| value)
+            .or(group.get(1).map(String::as_str));
+        let key = value.unwrap_or_default().split('=').next().unwrap_or_default();
+        return key.trim_end_matches('+').to_owned();
+    }
+    KEYS.iter()
+        .find(|(flag, _)| *flag == own)
+        .map_or(own, |(_, key)| key)
+        .to_owned()
+}
+
+/// Puts all values of a flag that is repeated behind the first.
+fn gather(words: &mut Vec<String>, flag: &str) {
+    let start = format!("{flag}=");
+    let values: Vec<String> = words
+        .iter()
+        .filter_map(|own| own.strip_prefix(&start))
+        .map(str::to_owned)
+        .collect();
+    let Some(at) = words
+        .iter()
+        .position(|own| own.starts_with(&start))
+        .filter(|_| values.len() > 1)
+    else {
+        return;
+    };
+    words.retain(|own| !own.starts_with(&start));
+    words.splice(at..at, [vec![flag.to_owned()], values].concat());
 }
 
 /// The other flags of a word of short flags that has that of `--yes`, such as `-qy` or `-yojson`; `None` of any other word.
@@ -126,122 +288,53 @@ fn without_yes(word: &str) -> Option<Option<String>> {
     Some((!others.is_empty()).then(|| format!("-{others}")))
 }
 
-/// The name of a flag, without a value behind it: the one that it has now.
-fn name(word: &str) -> &str {
-    match flag(word) {
-        former if former == FORMER.0 => FORMER.1,
-        own => own,
+/// The name of a flag, without a value behind it: the long one that it has now.
+fn name(program: Program, word: &str) -> &str {
+    let own = match (flag(word), word.get(..2)) {
+        (own, _) if own.starts_with(END) => own,
+        // The value of a short flag can follow without a sign.
+        (own, short) => short.filter(|_| own.starts_with('-')).unwrap_or(own),
+    };
+    if own == SHORT_N {
+        return match program {
+            Program::Az => "--cluster-name",
+            Program::Kubectl => "--namespace",
+        };
     }
+    OTHERS
+        .iter()
+        .find(|(other, _)| *other == own)
+        .map_or(own, |(_, name)| name)
+}
+
+/// The flags of a program that this module doesn't know; for the tests of the programs, which have the definitions.
+#[must_use]
+pub fn unknown(program: Program, command: &Command) -> Vec<String> {
+    let mut all: Vec<String> = command
+        .get_subcommands()
+        .flat_map(|own| unknown(program, own))
+        .collect();
+    for arg in command.get_arguments() {
+        let Some(long) = arg.get_long().map(|own| format!("--{own}")) else {
+            continue;
+        };
+        let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+        for letter in arg.get_short_and_visible_aliases().into_iter().flatten() {
+            let is_known = match takes_value {
+                true => !SHORT_ALONE.contains(&letter) && name(program, &format!("-{letter}")) == long,
+                false => SHORT_ALONE.contains(&letter),
+            };
+            all.extend((!is_known).then(|| format!("-{letter} of {}", command.get_name())));
+        }
+        let others = arg
+            .get_all_aliases()
+            .into_iter()
+            .flatten()
+            .map(|own| format!("--{own}"));
+        all.extend(others.filter(|own| name(program, own) != long));
+    }
+    all
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::command_line::{az, kubectl};
-
-    use super::*;
-
-    fn called(line: &str) -> Called {
-        Called {
-            command: "prepare",
-            arguments: line.split(' ').map(str::to_owned).collect(),
-        }
-    }
-
-    /// Fails before: each of two refusals printed a command without the flags that the other one had asked for.
-    #[test]
-    fn a_command_keeps_what_the_process_was_called_with() {
-        let own = called(
-            "--timeout 5m prepare --state x.toml --cluster rg/aks --snapshot-group=rg-s --dry-run --yes -o json",
-        );
-        let cases = [
-            (
-                "prepare --reduce-protection --yes",
-                "prepare --reduce-protection --timeout 5m --cluster rg/aks --snapshot-group=rg-s -o json --yes",
-            ),
-            (
-                "prepare --subscription SUBSCRIPTION --cluster RESOURCE-GROUP/NAME --snapshot-resource-group RESOURCE-GROUP",
-                "prepare --subscription SUBSCRIPTION --timeout 5m --cluster rg/aks --snapshot-group=rg-s -o json --yes",
-            ),
-            ("grant --yes", "grant --yes"),
-        ];
-        for (line, told) in cases {
-            assert_eq!(az(line).completed(&own, false), format!("az aksbackup {told}"));
-        }
-        assert_eq!(
-            kubectl("configure").completed(&own, false),
-            "kubectl aksbackup configure"
-        );
-    }
-
-    #[test]
-    fn a_question_that_was_not_skipped_is_asked_again_and_an_argument_stays() {
-        let line = az("prepare --irreversible RESOURCE-GROUP/VAULT");
-        assert_eq!(
-            line.completed(&called("prepare --plan-out=plan.json --subject prepare"), false),
-            "az aksbackup prepare --irreversible RESOURCE-GROUP/VAULT --subject prepare"
-        );
-        let apply = Called {
-            command: "apply",
-            arguments: ["apply", "my plan.json", "--yes"].map(str::to_owned).into(),
-        };
-        assert_eq!(
-            az("apply 'my plan.json' --vault RESOURCE-GROUP/NAME --yes").completed(&apply, false),
-            "az aksbackup apply 'my plan.json' --vault RESOURCE-GROUP/NAME --yes"
-        );
-    }
-
-    fn raw(arguments: &[&str]) -> Called {
-        Called {
-            command: "prepare",
-            arguments: arguments.iter().map(|own| (*own).to_owned()).collect(),
-        }
-    }
-
-    /// Fails before: the quoted word was no flag any more, so that it was printed twice, or kept although it is dropped.
-    #[test]
-    fn a_flag_whose_value_needs_quotes_is_still_that_flag() {
-        let own = raw(&["prepare", "--label-selector=app in (web)", "--plan-out=my plan.json"]);
-        assert_eq!(
-            az("prepare --label-selector 'app in (web)' --reduce-protection").completed(&own, false),
-            "az aksbackup prepare --reduce-protection '--label-selector=app in (web)'"
-        );
-        // A value that looks like one of our flags is a value.
-        let own = raw(&[
-            "prepare",
-            "--label-selector",
-            "app in (--yes)",
-            "--state",
-            "my file.toml",
-        ]);
-        assert_eq!(
-            az("prepare").completed(&own, false),
-            "az aksbackup prepare --label-selector 'app in (--yes)'"
-        );
-    }
-
-    /// Fails before: `-qy` was kept next to `--yes`, which the parser refuses.
-    #[test]
-    fn short_flags_that_stand_together_are_told_apart() {
-        for (word, told) in [
-            ("-qy", "az aksbackup prepare -q --yes"),
-            ("-yojson", "az aksbackup prepare -ojson --yes"),
-            ("-y", "az aksbackup prepare --yes"),
-            ("-oyaml", "az aksbackup prepare -oyaml"),
-            ("-v", "az aksbackup prepare -v"),
-        ] {
-            assert_eq!(az("prepare").completed(&raw(&[word, "prepare"]), false), told);
-        }
-    }
-
-    /// Fails before: the printed line expected the digest of a file that this run had changed.
-    #[test]
-    fn the_digest_of_a_file_that_was_written_is_not_expected_again() {
-        for own in [
-            raw(&["prepare", "--expect-digest", "sha256:1"]),
-            raw(&["prepare", "--expect-digest=sha256:1"]),
-        ] {
-            assert_eq!(az("prepare").completed(&own, true), "az aksbackup prepare");
-            assert!(az("prepare").completed(&own, false).words.contains("--expect-digest"));
-        }
-    }
-}
+mod tests;

@@ -87,6 +87,16 @@ impl Fix {
         }
     }
 
+    /// Completes each command, see [`CommandLine::again`].
+    #[must_use]
+    pub fn again(self) -> Self {
+        let again = |part| match part {
+            Part::Command(line) => Part::Command(line.again()),
+            other => other,
+        };
+        Self(self.0.into_iter().map(again).collect())
+    }
+
     /// Puts another command in the place of `old`.
     pub fn replace(&mut self, old: &CommandLine, new: &CommandLine) {
         for part in &mut self.0 {
@@ -128,6 +138,25 @@ impl Fix {
             [Part::Command(line), Part::Words(comment), rest @ ..] if comment == COMMENT => (words(rest), Some(line)),
             _ => (self.to_string(), None),
         }
+    }
+
+    /// Returns the text as lines of a terminal: each command ends one, so that it can be pasted.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let last = self.0.iter().rposition(|part| part.command().is_some());
+        let (mut lines, mut line, mut is_complete) = (Vec::new(), String::new(), false);
+        for (at, part) in self.0.iter().enumerate() {
+            let text = part.to_string();
+            if is_complete && last.is_some_and(|last| at <= last) {
+                lines.push(std::mem::take(&mut line).trim_end().to_owned());
+                line.push_str(text.trim_start_matches([',', ';', '.', ' ']));
+            } else {
+                line.push_str(&text);
+            }
+            is_complete = part.command().is_some();
+        }
+        lines.push(line);
+        lines
     }
 
     /// Returns the text without a last sentence that only names the command to run, for a place where the command follows.
@@ -279,6 +308,28 @@ mod tests {
         assert_eq!(long.first_command(), Some(&az("doctor")));
         assert_eq!(long.to_string(), "see az aksbackup doctor; then: az aksbackup grant");
     }
+
+    /// Fails before: two commands stood in one line, and neither could be copied as a line.
+    #[test]
+    fn each_command_of_a_hint_ends_a_line() {
+        let fix = fix![
+            "to change it, run: ",
+            az("init"),
+            ", then: ",
+            az("protect"),
+            " (platform team)"
+        ];
+        assert_eq!(
+            fix.lines(),
+            [
+                "to change it, run: az aksbackup init",
+                "then: az aksbackup protect (platform team)"
+            ]
+        );
+        assert_eq!(fix!["run: ", az("init"), ", as often as needed"].lines().len(), 1);
+        assert_eq!(fix!["wait"].lines(), ["wait"]);
+    }
+
     #[test]
     fn only_a_command_about_the_cluster_is_filled_in() {
         let known = Known {

@@ -126,6 +126,17 @@ pub(super) fn width() -> usize {
     usize::from(dialoguer::console::Term::stderr().size().1)
 }
 
+/// The columns that clap has for a help text.
+#[must_use]
+pub fn help_width() -> usize {
+    let terminal = dialoguer::console::Term::stdout().size_checked();
+    let variable = || std::env::var("COLUMNS").ok()?.parse().ok();
+    terminal
+        .map(|(_, columns)| usize::from(columns))
+        .or_else(variable)
+        .unwrap_or(100)
+}
+
 /// The text as far as it fits beside spinner and time, and a `^C`: a spinner of several lines is not cleared as a whole.
 pub(super) fn in_one_line(text: &str, width: usize) -> String {
     const BESIDE: usize = 12;

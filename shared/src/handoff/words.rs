@@ -122,7 +122,14 @@ impl Message {
         let _ = writeln!(
             out,
             "{}. Run this command in the directory of the file. To preview the changes, add --dry-run:\n",
-            capital(&task.steps.join("; "))
+            capital(
+                &task
+                    .steps
+                    .iter()
+                    .map(|own| own.in_words())
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            )
         );
         let _ = writeln!(out, "{}", (form.command)(&task.command.to_string()));
         if task.command.to_string().contains(CLIENT_ID) {

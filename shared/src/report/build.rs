@@ -191,7 +191,7 @@ fn turns(inputs: &Inputs<'_>) -> Vec<Todo> {
     let tasks = handoff::tasks(inputs.rows, inputs.state);
     let todo = tasks.into_iter().map(|task| Todo {
         who: task.who,
-        steps: task.steps,
+        steps: task.steps.iter().map(|own| own.in_words()).collect(),
         command: text::sentence(&task.command.to_string()),
     });
     todo.collect()

@@ -119,7 +119,8 @@ fn drifted(console: &Console, report: &Report) -> Vec<String> {
     for (step, drift) in report.drifts() {
         let title = console.paint(Tone::Attention, &format!("{step}:"));
         lines.extend(drift.differences.iter().map(|own| format!("{title} {own}")));
-        lines.extend(drift.hints.iter().map(|hint| format!("    hint: {hint}")));
+        let hints = drift.hints.iter();
+        lines.extend(hints.map(|hint| format!("    hint: {}", hint.lines().join("\n      "))));
     }
     lines
 }

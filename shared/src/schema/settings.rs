@@ -72,7 +72,10 @@ const CLUSTER: Changes = Changes::Never("a state file is for one cluster, which 
 const BY_INIT: Changes = Changes::Never("init sets it from the file in --policy-file");
 const STORED: Changes =
     Changes::LeavingBackups("recovery points aren't moved and can't be restored from another location");
-const VAULT: Changes = Changes::LeavingBackups("recovery points stay in the vault that created them");
+const VAULT: Changes = Changes::UntilCreated(
+    Thing::Instance,
+    "Azure can't move a protected cluster to another vault, and recovery points stay in the vault that created them",
+);
 const NEW_VAULT: Changes = Changes::UntilCreated(
     Thing::Vault,
     "the setting applies only to a new vault; an existing vault keeps its setting",

@@ -298,6 +298,22 @@ impl Target {
     }
 }
 
+impl VaultTarget {
+    /// Returns whether this key of the target, such as `vault.immutability`, asks for what can't be changed back.
+    #[must_use]
+    pub fn is_lasting(&self, key: &str) -> bool {
+        match key {
+            "vault.immutability" => self.immutability.as_ref().map(|own| own.as_str()) == Some("Locked"),
+            "vault.cross_region_restore" => self.cross_region_restore == Some(true),
+            "vault.cross_subscription_restore" => {
+                let own = self.cross_subscription_restore.as_ref();
+                own.map(|own| own.as_str()) == Some("PermanentlyDisabled")
+            }
+            _ => false,
+        }
+    }
+}
+
 impl InstanceTarget {
     /// Returns a digest of all of it, or nothing if it can't be written as TOML.
     #[must_use]

@@ -286,3 +286,27 @@ fn what_was_seen_to_be_open_is_next_although_a_later_step_is_complete() {
     let next = next_after(&State::default(), &report, &[(StepName::Roles, turn.clone())]);
     assert_eq!(next, Some(turn));
 }
+
+/// Fails before: after a teardown, an undeleted instance stood for the extension that was deleted, so that `backup` was next.
+#[test]
+fn what_a_teardown_deleted_is_next_although_a_later_step_is_complete() {
+    let report = Report {
+        steps: vec![StepReport {
+            step: StepName::BackupInstance,
+            ending: Ending::Done {
+                evidence: String::new(),
+                changed: vec![],
+                drift: None,
+            },
+            refused: false,
+        }],
+    };
+    let state: State = toml::from_str(
+        "schema = 2\n[cloud]\nremoved = [{ table = 'extension', written = { id = '1', observed_at = '2026-01-01T00:00:00Z', by = 'a', tool = 't' } }]",
+    )
+    .unwrap();
+    let next = next_after(&state, &report, &[]).unwrap();
+    assert_eq!(next.command, az("prepare"));
+    assert!(next.why.contains("extension"), "{}", next.why);
+    assert_eq!(removed(&state).collect::<Vec<_>>(), [StepName::Extension]);
+}

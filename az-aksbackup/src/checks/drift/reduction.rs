@@ -40,15 +40,15 @@ impl Effect {
                 let (live, wanted) = (or_disks(live), or_disks(wanted));
                 let lost: Vec<String> = live.difference(&wanted).cloned().collect();
                 return (!lost.is_empty())
-                    .then(|| format!("{} no longer has {}", setting.words(), listed(lost.iter())));
+                    .then(|| format!("{} no longer include {}", setting.words(), listed(lost.iter())));
             }
             Self::Selects if wanted.is_empty() => return None,
             Self::Selects => {
                 let wanted = listed(wanted.iter());
                 return Some(format!("only resources with the labels {wanted} are backed up"));
             }
-            Self::LeavesOut => (wanted.difference(live), "now has"),
-            Self::Narrows | Self::Adds => (live.difference(wanted), "no longer has"),
+            Self::LeavesOut => (wanted.difference(live), "now include"),
+            Self::Narrows | Self::Adds => (live.difference(wanted), "no longer include"),
         };
         let lost: Vec<&String> = lost.collect();
         (!lost.is_empty()).then(|| format!("{} {words} {}", setting.words(), listed(lost.into_iter())))

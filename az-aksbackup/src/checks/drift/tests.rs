@@ -128,7 +128,7 @@ fn a_target_that_protects_less_is_not_the_first_thing_to_do() {
     let mut target = example();
     target.instance.excluded_namespaces = vec!["shop".parse().unwrap()];
     let all = of_instance(&target, &instance("ProtectionConfigured", |_| ()));
-    assert_eq!(all[0].reduces.as_deref(), Some("excluded namespaces now has shop"));
+    assert_eq!(all[0].reduces.as_deref(), Some("excluded namespaces now include shop"));
     let hints = hints(&all);
     assert!(hints[0].to_string().ends_with("init --from-azure"), "{hints:#?}");
     assert!(

@@ -216,7 +216,7 @@ impl Apply<'_> {
             .because("--yes doesn't confirm the resources that a state file specifies")
             .hint(fix![
                 "review the folder, and confirm it with the digest that fleet plan prints: ",
-                self.again().with("--yes --expect-digest DIGEST")
+                az(format!("fleet apply {} --yes --expect-digest DIGEST", self.part)).again()
             ])
             .hint("run the command without --yes to confirm at the prompt instead");
         Some(Box::new(failure))
@@ -238,7 +238,7 @@ impl Apply<'_> {
     }
 
     fn again(&self) -> aksbackup_shared::command_line::CommandLine {
-        az(format!("fleet apply {}", self.part))
+        az(format!("fleet apply {}", self.part)).again()
     }
 
     /// Creates what several clusters share, once: two requests that create a vault at the same time would fail.

@@ -23,7 +23,7 @@ use super::folder::{Folder, Member};
 use super::progress::Progress;
 use crate::arm::client::Reader;
 use crate::cli::shard::Shard;
-use crate::cli::{Cli, FleetArgs};
+use crate::cli::{AT_ONCE, Cli, FleetArgs};
 use crate::commands::init::place;
 use crate::commands::session;
 
@@ -113,6 +113,9 @@ impl<'a> Fleet<'a> {
         if let Some(shard) = self.shard {
             words.push_str(&format!(" --shard {shard}"));
         }
+        if self.args.parallel != AT_ONCE {
+            words.push_str(&format!(" --parallel {}", self.args.parallel));
+        }
         if let Some(subscription) = &self.cli.azure.subscription {
             words.push_str(&format!(" --subscription {}", quoted(subscription)));
         }
@@ -121,7 +124,7 @@ impl<'a> Fleet<'a> {
 
     /// The command, to run it again.
     pub(super) fn again(&self) -> CommandLine {
-        az(format!("{} {}", self.name, self.part()))
+        az(format!("{} {}", self.name, self.part())).again()
     }
 
     fn keep(&mut self, subscriptions: &[SubscriptionId]) {

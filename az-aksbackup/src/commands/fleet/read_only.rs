@@ -60,7 +60,7 @@ pub(super) async fn status(cli: &Cli, args: &FleetStatusArgs) -> Outcome<Exit> {
             result.counts_as = Some(match &next {
                 Some(_) => "with steps left",
                 None if rows.iter().all(is_checked) => "complete",
-                None => "complete as far as checked",
+                None => "complete, but not fully checked",
             });
             Ok(result)
         })

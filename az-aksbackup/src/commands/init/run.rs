@@ -341,7 +341,9 @@ fn tell(cli: &Cli, console: &Console, flags: &InitArgs, before: &State, plan: &P
         ..before.clone()
     };
     let said = |key: &str| !flags.from_azure || flags.says(key);
-    let next = settings::applied_by(&plan.differences, &after, said).or_else(|| status::next(&after));
+    // A cluster that is adopted is protected: what a new file doesn't report isn't left to do.
+    let open = || (!flags.from_azure).then(|| status::next(&after)).flatten();
+    let next = settings::applied_by(&plan.differences, &after, said).or_else(open);
     let file = cli.common.state.display().to_string();
     let handed: Vec<String> = next.iter().flat_map(|turn| turn_lines(console, turn)).collect();
     if cli.common.output.is_document() {
@@ -364,10 +366,8 @@ fn tell(cli: &Cli, console: &Console, flags: &InitArgs, before: &State, plan: &P
             for line in show::lines(console, &plan.differences) {
                 console.text(&line);
             }
-            format!(
-                "init: dry run: {} values pending; {file} was not changed",
-                plan.differences.len()
-            )
+            let pending = show::counted(plan.differences.len());
+            format!("init: dry run: {pending} pending; {file} was not changed")
         }
         (true, false) if flags.from_azure && next.is_none() => {
             format!("init: wrote {file} with the settings in Azure; there are no changes to apply")

@@ -17,6 +17,7 @@ use toml::{Table, Value};
 use super::show::Difference;
 use super::values::{self, Redundancy, SoftDelete};
 use crate::checks::policy::naming;
+use crate::checks::vault_drift::IRREVERSIBLE;
 
 /// A key of `[target]` with the value that it is to have.
 #[derive(Debug, Clone, PartialEq)]
@@ -260,14 +261,21 @@ pub(super) fn cost(differences: &[Difference], fixed: Fixed, live: &[(&str, Stri
                 costs.push(format!("{key} was {old}: {cost}"));
             }
             Changes::UntilCreated(thing, why)
-                if fixed.has(thing) && !names_of(thing).iter().any(|key| differs(key)) =>
+                if fixed.has(thing) && (is_name(thing, key) || !names_of(thing).iter().any(|key| differs(key))) =>
             {
-                return Failure::usage(format!(
+                let failure = Failure::usage(format!(
                     "cannot change {key} from {old} to {new}: {} exists",
                     word(thing)
                 ))
                 .because(why)
-                .hint("omit the flag to keep the value in the state file")
+                .hint("omit the flag to keep the value in the state file");
+                return match is_name(thing, key) {
+                    true => failure.hint(fix![
+                        "decide whether its backups can be deleted, which another vault requires: ",
+                        az("teardown --delete-backups RESOURCE-GROUP/CLUSTER")
+                    ]),
+                    false => failure,
+                }
                 .err();
             }
             _ => {}
@@ -302,7 +310,13 @@ pub(super) fn applied_by(differences: &[Difference], after: &State, said: impl F
     (!keys.is_empty()).then(|| Turn {
         who: Person::PlatformTeam,
         why: format!("not applied yet: {}", keys.join(", ")),
-        command: az("prepare"),
+        command: match keys
+            .iter()
+            .any(|key| after.target.as_ref().is_some_and(|own| own.vault.is_lasting(key)))
+        {
+            true => az(format!("prepare{IRREVERSIBLE}")),
+            false => az("prepare"),
+        },
         right: None,
         also: Vec::new(),
     })
@@ -321,6 +335,11 @@ fn names_of(thing: Thing) -> [&'static str; 3] {
         // One of each cluster.
         Thing::Extension => ["cluster"; 3],
     }
+}
+
+/// Whether a key says in which vault an instance is: another one would be another instance.
+fn is_name(thing: Thing, key: &str) -> bool {
+    thing == Thing::Instance && names_of(thing).contains(&key)
 }
 
 fn word(thing: Thing) -> &'static str {

@@ -148,6 +148,14 @@ pub(super) fn lines(console: &Console, differences: &[Difference]) -> Vec<String
     differences.iter().flat_map(line).collect()
 }
 
+/// Returns a number of values, in words.
+pub(super) fn counted(count: usize) -> String {
+    match count {
+        1 => "1 value".to_owned(),
+        count => format!("{count} values"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -87,7 +87,7 @@ fn the_question_and_the_refusal_show_groups_and_no_value_of_the_file_to_paste() 
     ] {
         assert!(lines.contains(part), "{part} in {lines}");
     }
-    let failure = unconfirmed("prepare", "acts on", &example());
+    let failure = Confirm::default().unconfirmed("prepare", "acts on these resources", &example());
     let hint = &failure.hints[0];
     assert!(
         hint.to_string()
@@ -137,8 +137,9 @@ fn an_identity_of_the_vault_is_a_fifth_that_is_confirmed() {
         named("rg-backup/id-vault").confirms(&example()).is_err(),
         "of another file"
     );
-    let failure = unconfirmed("grant", "grants access to", &target);
-    assert!(failure.what.contains("vault identity"), "{failure}");
+    let failure = all().unconfirmed("grant", "grants access to these resources", &target);
+    // Fails before: what was named is listed as well.
+    assert_eq!(failure.what, "no one confirmed the vault identity in the state file");
     let hint = failure.hints[0].to_string();
     assert!(hint.contains(" --vault-identity RESOURCE-GROUP/NAME --yes"), "{hint}");
     let shown = in_full(&target, "Contoso").join("\n");

@@ -30,8 +30,8 @@ use crate::target_ids;
 
 mod begun;
 
-pub(crate) use begun::JOB;
 use begun::{Begun, NONE, SHOWING, begun, digest};
+pub(crate) use begun::{JOB, REMEMBERED};
 
 /// What is there before anything is restored.
 pub(crate) struct Before {

@@ -61,10 +61,10 @@ fn missing_roles_are_assigned_once_each_and_name_vault_and_snapshot_group() {
 fn without_a_person_s_word_roles_are_refused_or_left_to_the_owner() {
     let missing = seen(Ok(checked(false)));
     assert!(Roles::default().decide(&missing, &state()).is_err());
-    let confirmed = told(|options| options.confirm = confirm::tests::all());
+    let confirmed = told(|options| options.confirm = crate::steps::confirm::tests::all());
     assert!(matches!(confirmed.decide(&missing, &state()), Ok(Decision::Change(_))));
     let other = told(|options| {
-        options.confirm = confirm::tests::all();
+        options.confirm = crate::steps::confirm::tests::all();
         options.confirm.vault = Some("rg-attack/bv-aks".parse().unwrap());
     });
     assert!(other.decide(&missing, &state()).is_err());

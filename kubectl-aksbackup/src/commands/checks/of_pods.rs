@@ -10,16 +10,14 @@ use aksbackup_shared::names::AGENT_DEPLOYMENT;
 
 use crate::cluster::deployments::Rollout;
 use crate::cluster::pods::Pod;
+use crate::cluster::surroundings::extension_elsewhere;
 use crate::commands::checks::{Faults, Sight, admission, some_of, unreadable};
 use crate::steps::injection::{halted, live};
 
 const LINK: Link = Link::Pods;
 
 pub(super) fn checks(sight: &Sight) -> Vec<Check> {
-    let mut all = vec![
-        of_extension(sight.around.namespace.as_deref(), &sight.namespace),
-        extension(sight),
-    ];
+    let mut all = vec![of_extension(sight), extension(sight)];
     all.extend(agents(sight));
     if sight.deployments().is_empty() && sight.deployments.is_some() {
         return all;
@@ -60,17 +58,27 @@ pub(crate) fn namespace(phase: Option<&str>, name: &NamespaceName) -> Check {
 }
 
 /// The same where the extension should have made it.
-fn of_extension(phase: Option<&str>, name: &NamespaceName) -> Check {
-    match phase {
-        Some("") => Check::error(
-            LINK,
-            "namespace",
-            format!("namespace {name} doesn't exist"),
-            az("prepare"),
-        )
-        .proves("K8S-NS-ABSENT"),
+fn of_extension(sight: &Sight) -> Check {
+    const NAME: &str = "namespace";
+    let (phase, name) = (sight.around.namespace.as_deref(), &sight.namespace);
+    let says = format!("namespace {name} doesn't exist");
+    match (phase, elsewhere(sight)) {
+        (Some(""), Some(other)) => Check::error(LINK, NAME, says, in_namespace(other)),
+        (Some(""), None) => Check::error(LINK, NAME, says, az("prepare")).proves("K8S-NS-ABSENT"),
         _ => namespace(phase, name),
     }
+}
+
+/// The namespace that has the extension, where it isn't the one that was checked.
+fn elsewhere(sight: &Sight) -> Option<&str> {
+    extension_elsewhere(sight.around.veleros.as_deref())
+}
+
+fn in_namespace(other: &str) -> Fix {
+    fix![
+        "check the namespace of the extension: ",
+        kubectl(format!("verify --namespace {other}"))
+    ]
 }
 
 fn extension(sight: &Sight) -> Check {
@@ -91,8 +99,17 @@ fn extension(sight: &Sight) -> Check {
             ];
             Check::error(LINK, NAME, says, fix)
         }
+        Some([]) if elsewhere(sight).is_some() => {
+            let other = elsewhere(sight).unwrap_or_default();
+            let says = format!("the backup extension is in namespace {other}, not in namespace {namespace}");
+            Check::error(LINK, NAME, says, in_namespace(other))
+        }
         Some([]) => {
-            let says = format!("deployment {AGENT_DEPLOYMENT} doesn't exist in namespace {namespace}");
+            let missing = format!("deployment {AGENT_DEPLOYMENT} doesn't exist in namespace {namespace}");
+            let says = match sight.around.veleros {
+                Some(_) => format!("the backup extension isn't installed: {missing}, and no other namespace has it"),
+                None => missing,
+            };
             let check = Check::error(LINK, NAME, says, az("prepare"));
             // Without the namespace there is nothing more to be said than that.
             match sight.around.namespace.as_deref() {
@@ -328,4 +345,48 @@ fn events(sight: &Sight) -> Check {
         .take(5)
         .map(|own| format!("{} {}: {}", own.object, own.reason, own.message));
     facts.fold(Check::ok(LINK, NAME, says), Check::because)
+}
+
+#[cfg(test)]
+mod tests {
+    use aksbackup_shared::schema::State;
+
+    use super::*;
+    use crate::cluster::surroundings::Surroundings;
+    use crate::commands::checks::checks;
+    use crate::commands::checks::tests::sight;
+
+    /// Fails before: `prepare` was suggested, which finds the extension installed, and changes nothing.
+    #[test]
+    fn a_namespace_without_the_extension_is_told_which_one_has_it() {
+        let wrong = |veleros: Option<Vec<String>>| Sight {
+            deployments: Some(vec![]),
+            around: Surroundings {
+                veleros,
+                ..sight().around
+            },
+            ..sight()
+        };
+        let extension = |veleros| {
+            let all = checks(&wrong(veleros), &State::default());
+            all.into_iter().find(|own| own.check == "extension").unwrap()
+        };
+        let found = extension(Some(vec!["backup/dataprotection-microsoft-kubernetes-agent".into()]));
+        assert_eq!(
+            found.says,
+            "the backup extension is in namespace backup, not in namespace ns"
+        );
+        let hint = found.hint.unwrap().to_string();
+        assert!(hint.ends_with("kubectl aksbackup verify --namespace backup"), "{hint}");
+        let found = extension(Some(vec!["velero/velero".into()]));
+        assert!(
+            found.says.starts_with("the backup extension isn't installed: "),
+            "{}",
+            found.says
+        );
+        assert_eq!(found.hint.unwrap(), "az aksbackup prepare");
+        // Who can't list the others can't tell.
+        let found = extension(None);
+        assert!(found.says.starts_with("deployment "), "{}", found.says);
+    }
 }

@@ -14,8 +14,8 @@ mod scope;
 mod tier;
 mod words;
 
-pub(super) use scope::{SYSTEM, Scope};
-use scope::{Why, word};
+use scope::word;
+pub(super) use scope::{SYSTEM, Scope, Why};
 use words::{amount, grouped, with_claims};
 
 const LINK: Link = Link::Jobs;
@@ -98,7 +98,10 @@ impl Volumes<'_> {
         const NAME: &str = "volumes";
         if self.target().is_none() && !self.all.is_empty() {
             let all: Vec<&Volume> = self.all.iter().map(|(own, _)| *own).collect();
-            let says = format!("{}; no target specifies which of them are backed up", amount(&all));
+            let says = format!(
+                "{}; without a state file, it's unknown which of them are backed up",
+                amount(&all)
+            );
             return Some(Check::unknown(LINK, NAME, says));
         }
         let taken: Vec<&Volume> = self

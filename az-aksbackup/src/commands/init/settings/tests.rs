@@ -260,3 +260,62 @@ fn what_belongs_to_another_vault_is_not_a_change() {
     assert_eq!(differences.len(), 2);
     assert_eq!(cost(&differences, fixed, &[]).unwrap(), Vec::<String>::new());
 }
+
+/// Fails before: the vault was changed with a warning, and nothing could be applied after that.
+#[test]
+fn a_protected_cluster_keeps_its_vault() {
+    let fixed = Fixed {
+        instance: true,
+        vault: true,
+        ..Fixed::default()
+    };
+    for key in ["vault.name=other", "vault.resource_group=other"] {
+        let target = apply(&[set(key)], &example(), fixed).unwrap();
+        let differences = show::differences(Some(&example()), &target).unwrap();
+        let failure = cost(&differences, fixed, &[]).unwrap_err();
+        assert!(
+            failure.to_string().contains("Azure can't move a protected cluster"),
+            "{failure}"
+        );
+        assert!(
+            failure.to_string().contains("az aksbackup teardown --delete-backups"),
+            "{failure}"
+        );
+        // What Azure has can always be taken, and before there is an instance nothing is lost.
+        let (name, live) = key.split_once('=').unwrap();
+        assert!(cost(&differences, fixed, &[(name, live.to_owned())]).is_ok());
+        let free = Fixed {
+            instance: false,
+            ..fixed
+        };
+        assert!(cost(&differences, free, &[]).is_ok());
+    }
+}
+
+/// Fails before: the next command lacked the flag that it asked for.
+#[test]
+fn what_cannot_be_changed_back_is_applied_with_its_flag() {
+    const FILE: &str = include_str!("../../../../../shared/tests/state-files/2-protected.toml");
+    let before: State = toml::from_str(FILE).unwrap();
+    let target = before.target.clone().unwrap();
+    for (key, flag) in [
+        ("vault.immutability=Locked", true),
+        ("vault.immutability=Unlocked", false),
+        ("vault.cross_subscription_restore=PermanentlyDisabled", true),
+        ("vault.soft_delete_days=30", false),
+    ] {
+        let new = apply(&[set(key)], &target, Fixed::default()).unwrap();
+        let differences = show::differences(Some(&target), &new).unwrap();
+        let after = State {
+            target: Some(new),
+            ..before.clone()
+        };
+        let next = applied_by(&differences, &after, |_| true).unwrap();
+        let told = next.command.to_string();
+        assert_eq!(
+            told.ends_with(" --irreversible RESOURCE-GROUP/VAULT"),
+            flag,
+            "{key}: {told}"
+        );
+    }
+}

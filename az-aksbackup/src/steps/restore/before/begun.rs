@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aksbackup_shared::command_line::az;
+use aksbackup_shared::command_line::{az, quoted, shell};
 use aksbackup_shared::digest::Digest;
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::fix;
@@ -24,8 +24,8 @@ pub(super) const SHOWING: Duration = Duration::from_secs(120);
 /// How far the clocks of this machine and of Azure may differ. The job before the request excludes older ones by itself.
 const CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
 
-/// A job that finished longer ago is no longer waited for by anybody: the same command restores again.
-const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+/// A job that finished longer ago is no longer what the same command means: it restores again.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Stands in an intent for the job before, where there was none.
 pub(super) const NONE: &str = "none";
@@ -94,7 +94,11 @@ impl Before {
         match (&begun.job, meant.is_empty()) {
             (_, true) => Ok(None),
             (Some(_), false) => Ok(meant.pop().map(|job| (job, begun.point.clone()))),
-            (None, false) => Err(Box::new(untold(&meant, begun, options))),
+            (None, false) => Err(Box::new(untold(
+                &meant,
+                begun,
+                (options, self.instance.as_ref().map(|own| self.id(own))),
+            ))),
         }
     }
 
@@ -136,9 +140,13 @@ impl Before {
 
 /// The failure where a job is there, and nothing says whose: a person with the same permissions can have started it from the same recovery
 /// point, with other namespaces. To report it as the result would call something restored that isn't.
-pub(super) fn untold(jobs: &[Job], begun: &Begun, options: &RestoreOptions) -> Failure {
+pub(super) fn untold(
+    jobs: &[Job],
+    begun: &Begun,
+    (options, instance): (&RestoreOptions, Option<ResourceId>),
+) -> Failure {
     let names: Vec<&str> = jobs.iter().map(Job::name).collect();
-    let last = names.last().copied().unwrap_or_default();
+    let instance = instance.map(|own| own.to_string()).unwrap_or_default();
     let failure = Failure::failed(format!(
         "cannot determine whether this command started restore job {}",
         names.join(" or ")
@@ -156,8 +164,12 @@ pub(super) fn untold(jobs: &[Job], begun: &Begun, options: &RestoreOptions) -> F
         ))
         .because("this run started no other restore")
         .hint(fix![
-            "see what the job restores, and into which namespaces: ",
-            az("jobs").with(last)
+            "check who started a restore, and when: ",
+            shell(format!(
+                "az monitor activity-log list --resource-id {} --start-time {} --query \"[].[eventTimestamp, caller, operationName.value]\" --output table",
+                quoted(&instance),
+                begun.at
+            ))
         ])
         .hint(fix![
             "start another restore if the job isn't the one that you requested: ",

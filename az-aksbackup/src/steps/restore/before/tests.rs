@@ -324,14 +324,26 @@ fn a_job_that_azure_named_is_not_older_than_its_request_and_one_without_a_name_i
     };
     assert!(before().is_its(&of("2026-01-01T11:55:00Z"), &begun), "clocks differ");
     assert!(!before().is_its(&of("2026-01-01T11:00:00Z"), &begun));
-    let failure = begun::untold(&[of("2026-01-01T12:00:00Z")], &begun, &options());
+    let failure = begun::untold(
+        &[of("2026-01-01T12:00:00Z")],
+        &begun,
+        (
+            &options(),
+            Some(crate::target_ids::instance(&crate::target_ids::tests::example())),
+        ),
+    );
     let text = failure.to_string();
     assert!(
         text.contains("cannot determine whether this command started restore job j"),
         "{text}"
     );
     let hints: Vec<String> = failure.hints.iter().map(ToString::to_string).collect();
-    assert!(hints[0].contains("az aksbackup jobs j"), "{hints:?}");
+    // Fails before: a job tells nothing of what it restores.
+    assert!(
+        hints[0].contains("az monitor activity-log list --resource-id ")
+            && hints[0].contains(" --start-time 2026-01-01T12:00:00Z"),
+        "{hints:?}"
+    );
     assert!(
         hints[1].contains("az aksbackup restore --namespace shop=shop-restored --again"),
         "{hints:?}"

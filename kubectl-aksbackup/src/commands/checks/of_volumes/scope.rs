@@ -90,7 +90,7 @@ impl<'a> Scope<'a> {
         self.place(&own.namespace)
             .or(own.unsupported.is_some().then_some(Why::Unsupported))
             .or_else(settings)
-            .or((!self.types().contains(&word(own.medium))).then_some(Why::Types))
+            .or((self.instance.is_some() && !self.types().contains(&word(own.medium))).then_some(Why::Types))
             .or_else(|| self.selected(&own.namespace, &own.claim))
     }
 

@@ -284,3 +284,62 @@ fn an_unbound_claim_counts_only_where_it_is_backed_up() {
     assert_eq!(of(&[]).failure.as_deref(), Some("JOB-PVC"));
     assert!(!of(&["shop"]).is_finding());
 }
+
+/// Fails before: a new claim without a volume, and one that selectors might not select, counted as bound.
+#[test]
+fn a_claim_without_a_volume_is_never_said_to_be_bound() {
+    use aksbackup_shared::chain::check::Verdict;
+    let sight = |created: &str, phase: &str| {
+        let own = Claim {
+            phase: phase.into(),
+            created: created.parse().ok(),
+            ..claim("shop", "data", "web")
+        };
+        with(vec![], vec![own])
+    };
+    let judged = |sight: &Sight, state: &State| super::super::of_jobs::checks(sight, state).remove(0);
+    let (young, old) = ("2026-01-01T00:01:00Z", "2025-12-31T00:00:00Z");
+    for state in [State::default(), state(|_| ())] {
+        let own = judged(&sight(young, "Pending"), &state);
+        assert_eq!(own.verdict, Verdict::Unknown);
+        assert!(own.says.ends_with("shop/data is Pending"), "{}", own.says);
+        assert_eq!(judged(&sight(old, "Pending"), &state).verdict, Verdict::Warning);
+        assert_eq!(judged(&sight(young, "Bound"), &state).verdict, Verdict::Ok);
+    }
+    let own = judged(&sight(old, "Bound"), &State::default());
+    assert_eq!(own.says, "all claims are bound to a volume");
+    let unclear = state(|target| {
+        target.instance.label_selectors = ["app=web", "tier=a"].map(|own| own.parse().unwrap()).into();
+    });
+    assert_eq!(judged(&sight(old, "Pending"), &unclear).verdict, Verdict::Unknown);
+}
+
+/// Fails before: a target was quoted that no file has.
+#[test]
+fn without_a_file_no_filter_of_a_target_is_told() {
+    let sight = with(
+        vec![
+            volume("shop", "data", 8, Medium::Disk),
+            volume("shop", "files", 8, Medium::Share),
+            volume("kube-system", "logs", 1, Medium::Disk),
+        ],
+        vec![],
+    );
+    let all = checks(&sight, &State::default());
+    assert_eq!(names(&all), ["volumes", "system namespaces"]);
+    assert!(
+        all[0]
+            .says
+            .ends_with("without a state file, it's unknown which of them are backed up"),
+        "{}",
+        all[0].says
+    );
+    for own in &all {
+        let text = format!(
+            "{} {}",
+            own.says,
+            own.hint.as_ref().map(ToString::to_string).unwrap_or_default()
+        );
+        assert!(!text.contains("target") && !text.contains("init --set"), "{text}");
+    }
+}
