@@ -161,7 +161,7 @@ pub(crate) enum Command {
   az aksbackup list --unprotected                     # list only clusters without a backup instance
   az aksbackup list -g rg-aks --check                 # exits with code 8 if a cluster has a finding")]
     List(ListArgs),
-    /// Set up and check the clusters of a folder of state files, one file for each cluster
+    /// Set up and check many clusters from a folder of state files (one file for each cluster)
     #[command(
         subcommand,
         after_help = "Examples:

@@ -90,7 +90,7 @@ pub(crate) enum Command {
   kubectl aksbackup verify --metrics aks.prom           # also write Prometheus metrics for the textfile collector
   kubectl aksbackup verify --save --fail-on error       # save the result for az aksbackup verify; ignore warnings")]
     Verify(VerifyFlags),
-    /// Diagnose failures from the checks of verify, logs, and events, with the root cause first and a fix for each
+    /// Diagnose failures from logs, events, and the checks of verify: print the root cause first, and a fix for each
     #[command(after_help = "Examples:
   kubectl aksbackup doctor
   kubectl aksbackup doctor -o json                # exits with code 8 if there are findings; root cause first

@@ -37,7 +37,7 @@ fn what_backups_leave_out_is_told_with_its_size_and_recorded_by_the_printed_comm
 
     init("instance.included_namespaces=web");
     init(printed.rsplit(' ').next().unwrap());
-    verify().ok().says("left out on purpose: 2 volumes, 2.5 TiB");
+    verify().ok().says("intentional exclusions: 2 volumes, 2.5 TiB");
     init("left_out+=namespace/gone");
     verify()
         .ends(Exit::Pending.code())

@@ -51,7 +51,8 @@ fn cures_name_the_state_file_where_it_is_not_the_default() {
     stage
         .az("contributor", &taken)
         .ends(Exit::Failed.code())
-        .says(&format!("az aksbackup init --storage-account NAME --state {file}"));
+        .says("choose another name, because storage account names are unique across Azure: az aksbackup init --storage-account NAME")
+        .says(&format!(" --state {file}"));
     stage
         .az("contributor", &[&["prepare", "--yes"], &state[..]].concat())
         .ends(Exit::Missing.code())

@@ -148,7 +148,7 @@ fn a_vault_in_another_subscription_is_named_by_its_resource_id_before_it_gets_ac
     stage
         .az("central", &["prepare", "--yes"])
         .ends(Exit::Usage.code())
-        .says("no one confirmed");
+        .says("in the state file aren't confirmed");
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     for command in ["prepare", "grant", "protect"] {
         stage

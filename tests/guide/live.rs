@@ -75,13 +75,22 @@ fn a_cluster_that_is_backed_up_confirms_what_the_simulator_claims_and_nothing_is
         "instance-list",
         "point-members",
         "point-state",
+        "graph-extensions",
+        "graph-instances",
+        "protection-state",
+        "vault-alerts",
     ];
     assert_eq!(with_verdict(&stage, "confirmed"), confirmed, "{:#}", report(&stage));
     assert_eq!(
         with_verdict(&stage, "not observable here"),
-        ["velero-credentials", "labels-survive-upgrade", "policy-members"]
+        [
+            "velero-credentials",
+            "labels-survive-upgrade",
+            "policy-members",
+            "deleted-instances"
+        ]
     );
-    assert_eq!(with_verdict(&stage, "not checked").len(), 5, "each takes a write");
+    assert_eq!(with_verdict(&stage, "not checked").len(), 7, "each takes a write");
     assert_eq!(report(&stage)["programs"].as_array().unwrap().len(), 2);
 }
 

@@ -168,7 +168,7 @@ fn groups_go_if_this_tool_created_them_and_nothing_is_left_in_them() {
     let run = teardown(&stage, "everything", &[]).ok();
     assert!(stage.sandbox.resource(&snapshots).is_none(), "{run}");
     assert!(stage.sandbox.resource(&backup).is_some(), "the account is in it\n{run}");
-    assert!(run.stderr.contains("left: resource group"), "{run}");
+    assert!(run.stderr.contains("kept: resource group"), "{run}");
     rests(&stage, &[]);
 }
 

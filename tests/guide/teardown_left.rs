@@ -169,6 +169,6 @@ fn an_instance_that_was_undeleted_is_still_the_one_that_this_tool_created() {
         "{}",
         stage.state_text()
     );
-    let run = teardown(stage, "platform", &["--yes", "--reduce-protection"]);
+    let run = teardown(stage, "platform", &[]);
     assert!(run.stderr.contains("stop the protection of backup instance"), "{run}");
 }

@@ -49,7 +49,7 @@ fn a_group_goes_only_if_its_vault_does() {
         );
         let run = teardown(&stage, "everything", &DELETE).ok();
         assert_eq!(stage.sandbox.resource(&group).is_none(), goes, "{run}");
-        assert_eq!(run.stderr.contains("left: resource group rg-vault"), !goes, "{run}");
+        assert_eq!(run.stderr.contains("kept: resource group rg-vault"), !goes, "{run}");
     }
 }
 

@@ -165,7 +165,7 @@ fn what_can_never_be_reverted_is_done_only_for_the_vault_that_was_named() {
         stage
             .az("everything", command)
             .ends(Exit::Usage.code())
-            .says("no one confirmed the permanent change of Backup vault")
+            .says("the permanent change of Backup vault")
             .says("az aksbackup prepare --irreversible RESOURCE-GROUP/VAULT");
     }
     prepare(&stage, &["--irreversible", "rg-other/bv-other"])
@@ -199,7 +199,7 @@ fn a_new_vault_is_locked_after_everything_else_and_only_by_its_name() {
             &[&INIT[..], &["--set", "vault.immutability=Locked"]].concat(),
         )
         .ok();
-    prepare(&stage, &[]).ends(Exit::Usage.code()).says("no one confirmed");
+    prepare(&stage, &[]).ends(Exit::Usage.code()).says("isn't confirmed");
     assert_eq!(stage.writes_since(0), Vec::<String>::new());
     prepare(&stage, &["--irreversible", &name(&stage)]).ok();
     let writes = stage.writes_since(0);

@@ -5,7 +5,10 @@ use serde_json::Value;
 use crate::door::Reading;
 use crate::seen::Seen;
 use crate::trials::Trial;
-use crate::{claims_of_azure as azure, claims_of_backups as backups, claims_of_cluster as cluster, trials};
+use crate::{
+    claims_of_azure as azure, claims_of_backups as backups, claims_of_cluster as cluster,
+    claims_of_operations as operations, trials, trials_of_operations,
+};
 
 /// What came out of one claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +114,7 @@ const fn writing(id: &'static str, says: &'static str, trial: &'static Trial) ->
 }
 
 /// All claims. The list in docs/live.md has the same; a test compares them.
-pub(crate) const ALL: [Claim; 21] = [
+pub(crate) const ALL: [Claim; 28] = [
     reading(
         "keyless-backup",
         "A cluster whose storage account refuses account keys can be backed up",
@@ -188,6 +191,31 @@ pub(crate) const ALL: [Claim; 21] = [
         "A complete recovery point has no recoveryPointState",
         backups::point_state,
     ),
+    reading(
+        "graph-extensions",
+        "Azure Resource Graph has a cluster's extensions with ExtensionType, ProvisioningState and ConfigurationSettings",
+        operations::graph_extensions,
+    ),
+    reading(
+        "graph-instances",
+        "Azure Resource Graph has a cluster's backup instances with their protection state",
+        operations::graph_instances,
+    ),
+    reading(
+        "protection-state",
+        "The protection state of a backup instance is one that aksbackup knows",
+        operations::protection_state,
+    ),
+    reading(
+        "deleted-instances",
+        "A soft-deleted backup instance has the time of its deletion from the vault",
+        operations::deleted_instances,
+    ),
+    reading(
+        "vault-alerts",
+        "A vault reports whether failed jobs raise alerts",
+        operations::vault_alerts,
+    ),
     writing(
         "omitted-members",
         "A PUT of the whole cluster removes the members that it leaves out",
@@ -212,5 +240,15 @@ pub(crate) const ALL: [Claim; 21] = [
         "role-assigned-twice",
         "A second assignment of the same role under another name is refused as RoleAssignmentExists",
         &trials::ROLE_ASSIGNED_TWICE,
+    ),
+    writing(
+        "vault-patched-again",
+        "A PATCH of a vault with its own monitoring settings is accepted and changes nothing",
+        &trials_of_operations::VAULT_PATCHED_AGAIN,
+    ),
+    writing(
+        "suspended-and-resumed",
+        "A suspended backup instance is in state BackupsSuspended, and returns to ProtectionConfigured",
+        &trials_of_operations::SUSPENDED_AND_RESUMED,
     ),
 ];

@@ -6,7 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Uri, header};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// The largest answer that is read.
@@ -148,6 +148,24 @@ impl Door {
             }
         }
         last
+    }
+
+    /// Queries Resource Graph. A POST request, but it only reads.
+    pub(crate) async fn query(&self, subscription: &str, query: &str) -> Reading {
+        let body =
+            json!({ "subscriptions": [subscription], "query": query, "options": { "resultFormat": "objectArray" } });
+        let target = "/providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01";
+        self.send(&Method::POST, target, Some(&body), None).await
+    }
+
+    /// Asks for the action at the end of `target`.
+    pub(crate) async fn act(&self, target: &str) -> Reading {
+        self.send(&Method::POST, target, None, None).await
+    }
+
+    /// Changes members of a resource.
+    pub(crate) async fn patch(&self, target: &str, body: &Value) -> Reading {
+        self.send(&Method::PATCH, target, Some(body), None).await
     }
 
     /// Replaces a resource, if it still has this eTag.

@@ -13,12 +13,14 @@ mod claims;
 mod claims_of_azure;
 mod claims_of_backups;
 mod claims_of_cluster;
+mod claims_of_operations;
 mod door;
 mod inside;
 mod mask;
 mod report;
 mod seen;
 mod trials;
+mod trials_of_operations;
 
 use claims::{ALL, Claim, Finding, How, Verdict};
 use door::Door;

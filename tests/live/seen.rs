@@ -1,4 +1,4 @@
-//! Everything that is read, before anything is judged. Only GET requests.
+//! Everything that is read, before anything is judged: GET requests, and one query of Azure Resource Graph.
 
 use std::process::Stdio;
 
@@ -58,6 +58,11 @@ pub(crate) struct Seen {
     pub(crate) policy: Reading,
     pub(crate) jobs: Reading,
     pub(crate) points: Reading,
+    pub(crate) vault: Reading,
+    /// The vault's soft-deleted backup instances.
+    pub(crate) deleted: Reading,
+    /// The rows of Resource Graph for the cluster: its extensions, then its backup instances.
+    pub(crate) graph: [Reading; 2],
     pub(crate) inside: Inside,
     /// `verify` of both programs, each with the exit code.
     pub(crate) programs: Vec<(&'static str, Result<Value, String>)>,
@@ -100,13 +105,28 @@ impl Seen {
             below("trustedAccessRoleBindings"),
             below("providers/Microsoft.DataProtection/backupInstances"),
         );
-        let (cluster, preview, permissions, extensions, bindings, instances) = tokio::join!(
+        // As `list` asks; the tables have their own spelling of types and members.
+        let own = format!("'{}'", id.to_ascii_lowercase());
+        let graph = [
+            format!(
+                "kubernetesconfigurationresources | where type =~ 'microsoft.kubernetesconfiguration/extensions' \
+                 | extend cluster = tolower(tostring(id)) | where cluster startswith {own} | project id, properties | order by id asc"
+            ),
+            format!(
+                "recoveryservicesresources | where type =~ 'microsoft.dataprotection/backupvaults/backupinstances' \
+                 | extend cluster = tolower(tostring(properties.dataSourceInfo.resourceID)) | where cluster =~ {own} \
+                 | project id, properties | order by id asc"
+            ),
+        ];
+        let (cluster, preview, permissions, extensions, bindings, instances, first, second) = tokio::join!(
             azure.get_in(&id, CLUSTERS),
             azure.get_in(&id, CLUSTER_PREVIEWS),
             azure.get_in(&permissions_path, AUTHORIZATION),
             azure.get_in(&extensions_path, EXTENSIONS),
             azure.get_in(&bindings_path, CLUSTERS),
             azure.get_in(&instances_path, DATA_PROTECTION),
+            azure.query(&target.subscription, &graph[0]),
+            azure.query(&target.subscription, &graph[1]),
         );
         let mut seen = Self {
             cluster,
@@ -115,6 +135,7 @@ impl Seen {
             extensions,
             bindings,
             instances,
+            graph: [first, second],
             ..Self::nothing("not read")
         };
         seen.read_of_extension(azure, target).await;
@@ -141,6 +162,9 @@ impl Seen {
             policy: missing(),
             jobs: missing(),
             points: missing(),
+            vault: missing(),
+            deleted: missing(),
+            graph: [missing(), missing()],
             inside: Inside::nothing(why),
             programs: Vec::new(),
         }
@@ -187,7 +211,8 @@ impl Seen {
         let Some(first) = items(&self.instances).and_then(|all| all.first()) else {
             let why = absent("a backup instance", &self.instances);
             (self.instance, self.policy) = (why.clone(), why.clone());
-            (self.jobs, self.points) = (why.clone(), why);
+            (self.jobs, self.points) = (why.clone(), why.clone());
+            (self.vault, self.deleted) = (why.clone(), why);
             return;
         };
         let id = text(first, "/id");
@@ -195,11 +220,21 @@ impl Seen {
         let jobs = format!("{vault}/backupJobs");
         let policy = text(first, "/properties/policyInfo/policyId");
         let points = format!("{id}/recoveryPoints");
-        (self.instance, self.policy, self.jobs, self.points) = tokio::join!(
+        let deleted = format!("{vault}/deletedBackupInstances");
+        (
+            self.instance,
+            self.policy,
+            self.jobs,
+            self.points,
+            self.vault,
+            self.deleted,
+        ) = tokio::join!(
             azure.get_in(id, DATA_PROTECTION),
             azure.get_in(policy, DATA_PROTECTION),
             azure.get_in(&jobs, DATA_PROTECTION),
             azure.get_in(&points, DATA_PROTECTION),
+            azure.get_in(vault, DATA_PROTECTION),
+            azure.get_in(&deleted, DATA_PROTECTION),
         );
     }
 }

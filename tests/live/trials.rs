@@ -19,13 +19,26 @@ pub(crate) struct Trial {
     pub(crate) judge: fn(&Request, &Reading, &Reading) -> Finding,
 }
 
-/// A PUT, and what stood there before.
+/// How a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Put,
+    Patch,
+    /// An action below the resource, and the one that takes it back.
+    Act {
+        does: &'static str,
+        back: &'static str,
+    },
+}
+
+/// A write, and what stood there before.
 #[derive(Debug)]
 pub(crate) struct Request {
+    way: Way,
     /// Path with query. The api-version is that of the reading: an older one would leave out what it doesn't know.
     pub(crate) target: String,
     body: Value,
-    before: Value,
+    pub(crate) before: Value,
     /// Whether the target is what was read, so that it must not have changed since.
     replaces: bool,
     /// A member that is put back if it is gone afterwards.
@@ -34,8 +47,9 @@ pub(crate) struct Request {
 
 impl Request {
     /// Replaces `before`, which was read by `reading`.
-    fn replace(reading: &Reading, before: &Value, body: Value) -> Self {
+    pub(crate) fn replace(reading: &Reading, before: &Value, body: Value) -> Self {
         Self {
+            way: Way::Put,
             target: format!("{}?api-version={}", text(before, "/id"), reading.version()),
             body,
             before: before.clone(),
@@ -44,9 +58,24 @@ impl Request {
         }
     }
 
+    /// Sends it in another way than by a PUT.
+    pub(crate) fn sent(self, way: Way) -> Self {
+        Self { way, ..self }
+    }
+
     /// Returns what is requested, for people.
     pub(crate) fn line(&self) -> String {
-        format!("PUT {}", self.target)
+        match self.way {
+            Way::Put => format!("PUT {}", self.target),
+            Way::Patch => format!("PATCH {}", self.target),
+            Way::Act { does, back } => format!("POST {}, then POST …/{back}", self.action(does)),
+        }
+    }
+
+    /// The target of an action of the resource.
+    fn action(&self, name: &str) -> String {
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        format!("{path}/{name}?{query}")
     }
 
     /// Returns what is put back afterwards, as it is now: the terminal has to show it, in case the run doesn't come that far.
@@ -65,13 +94,39 @@ impl Request {
             );
             return (Reading::Missing(why), now);
         }
-        let answer = azure.put(&self.target, &self.body, etag(&self.before)).await;
-        let after = at_rest(azure, &self.target).await;
+        let answer = match self.way {
+            Way::Put => azure.put(&self.target, &self.body, etag(&self.before)).await,
+            Way::Patch => azure.patch(&self.target, &self.body).await,
+            Way::Act { does, .. } => azure.act(&self.action(does)).await,
+        };
+        let other = |body: &Value| state_of(body) != state_of(&self.before);
+        let after = match self.way {
+            // The operation goes on behind an answer of 202, while the resource is at rest.
+            Way::Act { .. } if answer.status().is_some_and(|status| status < 300) => {
+                until(azure, &self.target, &other).await
+            }
+            _ => at_rest(azure, &self.target).await,
+        };
         (answer, after)
     }
 
     /// Puts back what is gone, if anything is. Returns what came of it.
     pub(crate) async fn put_back(&self, azure: &Door, after: &Reading) -> Option<String> {
+        if let Way::Act { back, .. } = self.way {
+            let same = |body: &Value| state_of(body) == state_of(&self.before);
+            if after.body().is_none_or(same) {
+                return None;
+            }
+            let answer = azure.act(&self.action(back)).await;
+            let after = until(azure, &self.target, &same).await;
+            return Some(match after.body().is_some_and(same) {
+                true => format!("{back} was sent, and the resource is in its former state"),
+                false => format!(
+                    "{back} was sent ({}), but the resource isn't in its former state",
+                    answer.words()
+                ),
+            });
+        }
         let member = self.restore?;
         let now = after.body()?;
         if now[member] == self.before[member] {
@@ -100,7 +155,21 @@ fn etag(body: &Value) -> Option<&str> {
 /// How often a resource is read until it is at rest, and the pause between.
 const LOOKS: u32 = 120;
 
+/// How the protection of an instance stands.
+fn state_of(body: &Value) -> &str {
+    text(body, "/properties/currentProtectionState")
+}
+
 async fn at_rest(azure: &Door, target: &str) -> Reading {
+    let is_at_rest = |body: &Value| {
+        let state = text(body, "/properties/provisioningState");
+        ["", "Succeeded", "Failed", "Canceled"].contains(&state)
+    };
+    until(azure, target, &is_at_rest).await
+}
+
+/// Reads a resource until it is as it should be, or for [`LOOKS`] times.
+async fn until(azure: &Door, target: &str, is_so: &dyn Fn(&Value) -> bool) -> Reading {
     let scale: f64 = std::env::var("AKSBACKUP_TIME_SCALE")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -108,10 +177,7 @@ async fn at_rest(azure: &Door, target: &str) -> Reading {
     let pause = std::time::Duration::from_secs_f64((5.0 * scale).clamp(0.01, 5.0));
     let mut last = azure.get(target).await;
     for _ in 0..LOOKS {
-        let state = last
-            .body()
-            .map_or("", |body| text(body, "/properties/provisioningState"));
-        if ["", "Succeeded", "Failed", "Canceled"].contains(&state) {
+        if last.body().is_none_or(is_so) {
             break;
         }
         tokio::time::sleep(pause).await;
@@ -120,7 +186,7 @@ async fn at_rest(azure: &Door, target: &str) -> Reading {
     last
 }
 
-fn evidence(finding: Finding, request: &Request, answer: &Reading) -> Finding {
+pub(crate) fn evidence(finding: Finding, request: &Request, answer: &Reading) -> Finding {
     let headers: Vec<&str> = match answer {
         Reading::Answered(answer) => answer.headers.iter().map(String::as_str).collect(),
         Reading::Missing(_) => Vec::new(),
@@ -136,14 +202,14 @@ fn evidence(finding: Finding, request: &Request, answer: &Reading) -> Finding {
 }
 
 /// A finding for an answer that never came, or a refusal that has nothing to do with the claim.
-fn unrelated(answer: &Reading) -> Option<Finding> {
+pub(crate) fn unrelated(answer: &Reading) -> Option<Finding> {
     let status = answer.status().unwrap_or_default();
     let denied = ["RequestDisallowedByPolicy", "ScopeLocked"].contains(&answer.code());
     let unrelated = matches!(status, 0 | 401 | 403 | 412 | 429 | 500..) || denied;
     unrelated.then(|| Finding::unread("the answer to the write", answer))
 }
 
-fn accepted(request: &Request, answer: &Reading, after: &Reading, with_operation: bool) -> Finding {
+pub(crate) fn accepted(request: &Request, answer: &Reading, after: &Reading, with_operation: bool) -> Finding {
     let named = matches!(answer, Reading::Answered(one)
         if one.headers.iter().any(|name| name == "azure-asyncoperation" || name == "location"));
     let finding = unrelated(answer).unwrap_or_else(|| match (answer.body().is_some(), with_operation, named) {

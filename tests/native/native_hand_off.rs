@@ -55,7 +55,7 @@ fn three_logged_in_people_hand_over_through_az_and_kubectl() {
     let vouchers: Vec<&str> = vouchers.iter().map(String::as_str).collect();
     az.aksbackup("owner", &["grant", "--yes"])
         .ends(2)
-        .says("no one confirmed");
+        .says("in the state file aren't confirmed");
     az.aksbackup("owner", &[&["grant", "--yes"], vouchers.as_slice()].concat())
         .ok();
     let client_id = az.stage.client_id();

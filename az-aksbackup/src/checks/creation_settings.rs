@@ -12,7 +12,6 @@ use aksbackup_shared::schema::Target;
 use aksbackup_shared::step::{Decision, Drift};
 
 use crate::arm::backups::Instance;
-use crate::arm::extensions::Extension;
 use crate::arm::storage::Account;
 use crate::arm::vaults::Vault;
 
@@ -46,7 +45,12 @@ impl Kept {
 
     /// Returns the finding.
     pub(crate) fn check(&self, link: Link) -> Check {
-        Check::warning(link, self.what, self.to_string(), self.hint())
+        Check::warning(
+            link,
+            self.what,
+            format!("{} (the target has {})", self.live, self.wanted),
+            self.hint(),
+        )
     }
 
     /// Returns how a step ends that has nothing else to do.
@@ -70,15 +74,6 @@ pub(crate) fn of_vault(target: &Target, own: &Vault) -> Option<Kept> {
         ("vault.redundancy", "redundancy of the vault"),
         own.redundancy(),
         &target.vault.redundancy,
-    )
-}
-
-/// Returns the name of the extension, if it differs.
-pub(crate) fn of_extension(target: &Target, own: &Extension) -> Option<Kept> {
-    kept(
-        ("extension.name", "name of the extension"),
-        Some(&own.name),
-        target.extension.name.as_str(),
     )
 }
 

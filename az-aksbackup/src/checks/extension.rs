@@ -8,7 +8,6 @@ use aksbackup_shared::ids::ResourceId;
 
 use crate::arm::extensions::{self, Extension};
 use crate::arm::storage::Account;
-use crate::checks::creation_settings;
 use crate::checks::extension_drift;
 use crate::checks::extension_settings::{self, ACCOUNT, BUCKET, Stored, TENANT, USE_AAD};
 use crate::checks::reinstallation::decision;
@@ -45,11 +44,6 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
     ]
     .into_iter()
     .chain(settings(view, own))
-    .chain(
-        view.target()
-            .and_then(|target| creation_settings::of_extension(target, own))
-            .map(|own| own.check(LINK)),
-    )
     .collect()
 }
 
@@ -94,7 +88,11 @@ fn state(view: &View, own: &Extension) -> Check {
     let fact = format!("properties.provisioningState = {state}");
     if own.is_installed() {
         let version = own.properties.current_version.as_deref().unwrap_or("unknown");
-        return Check::ok(LINK, NAME, format!("{name} is installed, version {version}")).because(fact);
+        let other = view
+            .target()
+            .and_then(|target| extension_drift::other_name(&target.extension, own));
+        let other = other.map(|own| format!("; {own}")).unwrap_or_default();
+        return Check::ok(LINK, NAME, format!("{name} is installed, version {version}{other}")).because(fact);
     }
     if own.has_failed() {
         let said = own.complaints();

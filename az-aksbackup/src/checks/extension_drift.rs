@@ -112,6 +112,13 @@ pub(crate) fn upgrades(target: &ExtensionTarget) -> Upgrades {
     }
 }
 
+/// Returns what is to be said of an extension that isn't called as the target says. Any name does: a cluster has one Azure Backup extension,
+/// and Azure doesn't rename it.
+pub(crate) fn other_name(target: &ExtensionTarget, own: &Extension) -> Option<String> {
+    let wanted = target.name.as_str();
+    (!own.name.eq_ignore_ascii_case(wanted)).then(|| format!("the target names it {wanted}, which has no effect"))
+}
+
 /// Returns what differs between the target and an extension.
 pub(crate) fn differences(target: &ExtensionTarget, own: &Extension) -> Vec<Difference> {
     let mut all = Vec::new();

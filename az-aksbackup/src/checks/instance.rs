@@ -109,7 +109,7 @@ pub(crate) fn protection(own: &Instance) -> Check {
             }
         }
         Protection::Broken => {
-            let says = format!("backup instance {name} is {state}. {}", protection::said(own));
+            let says = format!("backup instance {name} is in state {state}. {}", protection::said(own));
             Check::error(
                 LINK,
                 NAME,
@@ -182,7 +182,7 @@ fn as_wanted(view: &View, own: &Instance) -> Vec<Check> {
 
 /// Roles that may not be in force yet, where the instance complains of what they are for.
 fn young(view: &View, own: &Instance) -> Vec<Check> {
-    const NAME: &str = "age of roles";
+    const NAME: &str = "age of role assignments";
     let complaint = own.errors().into_iter().find(|error| is_too_young(&error.code));
     let open = roles::checks(view).iter().any(|check| check.is_finding());
     let (Some(error), Some(since), false) = (complaint, roles::youngest(view), open) else {

@@ -282,12 +282,16 @@ impl Confirm {
             .map(|own| own.what)
             .collect();
         let them = if open.len() == 1 { "it" } else { "them" };
-        Failure::usage(format!("no one confirmed the {} in the state file", series(&open)))
-            .because(format!("the command {does}, and --yes doesn't confirm {them}"))
-            .hint(fix![
-                format!("specify {them} from your own records: "),
-                az(format!("{command}{} --yes", Target::confirmations(Some(target)))).again()
-            ])
+        Failure::usage(format!(
+            "the {} in the state file {} confirmed",
+            series(&open),
+            if open.len() == 1 { "isn't" } else { "aren't" }
+        ))
+        .because(format!("the command {does}, and --yes doesn't confirm {them}"))
+        .hint(fix![
+            format!("specify {them} from your own records: "),
+            az(format!("{command}{} --yes", Target::confirmations(Some(target)))).again()
+        ])
     }
 }
 

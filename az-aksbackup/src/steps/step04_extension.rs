@@ -23,7 +23,6 @@ use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step,
 use crate::arm::client::{Reader, Writer};
 use crate::arm::extensions::{self, Extension, Upgrades};
 use crate::arm::versions;
-use crate::checks::creation_settings::{self, Kept};
 use crate::checks::extension_drift::{self, Difference};
 use crate::checks::extension_settings::{self, Settings};
 use crate::checks::reinstallation::{cluster_of, decision};
@@ -298,10 +297,7 @@ fn configured(seen: &Seen, own: &Extension, endpoint: &str) -> Outcome<Decision<
     let differences = extension_drift::differences(&target.extension, own);
     if differences.is_empty() {
         return Ok(match settings.is_empty() {
-            true => Kept::finished(
-                creation_settings::of_extension(target, own).as_ref(),
-                evidence(target, own),
-            ),
+            true => Decision::Done(evidence(target, own)),
             false => Decision::Change(vec![ExtensionChange::Rekey { extension, settings }]),
         });
     }
@@ -392,7 +388,9 @@ fn cures(extension: &ResourceId) -> [Fix; 2] {
 fn evidence(target: &Target, extension: &Extension) -> String {
     let (name, version) = (&extension.name, extension.properties.current_version.as_deref());
     let cluster = target.cluster.with_group();
-    format!("extension {name} {} on cluster {cluster}", version.unwrap_or_default()).replace("  ", " ")
+    let remark = extension_drift::other_name(&target.extension, extension).map(|own| format!("; {own}"));
+    let text = format!("extension {name} {} on cluster {cluster}", version.unwrap_or_default()).replace("  ", " ");
+    text + &remark.unwrap_or_default()
 }
 
 #[cfg(test)]

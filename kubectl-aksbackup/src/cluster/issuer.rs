@@ -54,7 +54,7 @@ impl Reader {
     /// # Errors
     /// As the API server says, or the token has no issuer.
     pub(crate) async fn issuer_of_token(&self, service_account: &str) -> Outcome<Option<String>> {
-        let object = format!("token of service account {service_account}");
+        let object = format!("token for service account {service_account}");
         let doing = Doing::new("create", "serviceaccounts/token", object.clone(), self.namespace());
         let request = TokenRequest {
             spec: TokenRequestSpec {

@@ -154,7 +154,7 @@ pub(super) fn cure(failure: Failure, error: &io::Error, folder: &Path) -> Failur
             "get write permission for {folder}, which every command that writes requires; or copy the file to a \
              directory that you can write to: --state FILE"
         )),
-        ErrorKind::NotFound => failure.hint(format!("restore {folder}, and run the same command again")),
+        ErrorKind::NotFound => failure.hint(format!("create {folder}, then run the same command again")),
         _ => failure.hint(format!("fix {folder}, and run the same command again")),
     }
 }

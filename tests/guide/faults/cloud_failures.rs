@@ -284,7 +284,9 @@ const OF_VAULT: [Case; 14] = [
 ];
 
 /// What the fix of a failure leaves to a person or to time, before our command comes.
-const BEFORE_THE_COMMAND: [Case; 3] = [
+const BEFORE_THE_COMMAND: [Case; 4] = [
+    // Azure lets no instance be created in such a vault, and keeps the vault of one that exists.
+    ("VLT-REGION", |world| world.azure().remove(&world.instance())),
     ("FIC-LIMIT", Protected::drop_credentials),
     ("EXT-HELM-BUSY", |world| {
         world.change(&world.extension(), "/properties/provisioningState", json!("Failed"));

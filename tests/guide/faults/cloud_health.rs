@@ -74,6 +74,10 @@ const VARIATIONS: [Variation; 17] = [
         "a vault with geo-redundancy, for ever soft delete and immutability",
         |world| {
             let settings = json!([{ "datastoreType": "VaultStore", "type": "GeoRedundant" }]);
+            let file = world.stage.state_text();
+            let own = "redundancy = \"LocallyRedundant\"";
+            assert!(file.contains(own), "{file}");
+            std::fs::write(world.stage.state(), file.replace(own, "redundancy = \"GeoRedundant\"")).unwrap();
             world.change(&world.vault(), "/properties/storageSettings", settings);
             let security = json!({ "softDeleteSettings": { "state": "AlwaysOn", "retentionDurationInDays": 14 },
             "immutabilitySettings": { "state": "Locked" } });

@@ -100,7 +100,7 @@ fn prepare_leaves_the_cluster_and_the_extension_to_azure_and_continues() {
         is("cluster-prerequisites", "begun");
         is("extension", "held");
         // What remains is said with the command that continues.
-        first.says(&format!("Run: az aksbackup {command} --no-wait -o json --yes"));
+        first.says(&format!("Run: az aksbackup {command} --no-wait --yes"));
         let mut last = once().ends(Exit::Pending.code());
         assert!(last.stderr.contains("no changes"), "{last}");
         for _ in 0..ROUNDS {

@@ -111,16 +111,15 @@ fn a_cluster_that_another_vault_protects_is_refused_before_any_write() {
 }
 
 #[test]
-fn a_role_that_is_missing_is_named_by_the_vault_s_own_validation() {
+fn a_role_that_is_missing_is_handed_over_before_the_vault_is_asked() {
     let stage = Part::Protect.stage();
     let group = stage.value("/cloud/storage/snapshot_group");
     let cluster = stage.value("/cloud/prerequisites/cluster_principal");
     assert_eq!(stage.sandbox.azure().unassign(&cluster, "Contributor", &group), 1);
     protect(&stage, "90m")
-        .ends(Exit::Failed.code())
-        .says("UserErrorMissingRequiredPermissions")
-        .says("az aksbackup grant")
-        .says("az aksbackup status");
+        .ends(Exit::TheirTurn.code())
+        .says("1 role assignment is missing")
+        .says("az aksbackup grant");
     assert_eq!(puts(&stage), 0, "nothing is made that cannot work");
     stage.grant("owner").ok();
     protect(&stage, "90m").ok();

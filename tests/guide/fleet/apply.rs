@@ -192,7 +192,7 @@ fn what_no_one_confirmed_is_not_changed_until_the_digest_says_so() {
     std::fs::remove_dir_all(confirmed).unwrap();
     let mark = stage.mark();
     let run = platform(&stage, &["apply", "--yes"]).ends(Exit::Usage.code());
-    assert!(run.stderr.contains("no one confirmed"), "{run}");
+    assert!(run.stderr.contains("aren't confirmed"), "{run}");
     assert!(stage.since(mark).iter().all(|entry| !entry.write));
     let digest = platform(&stage, &["plan", "-o", "json"]).json()["digest"]
         .as_str()

@@ -104,7 +104,7 @@ fn a_template_in_the_folder_confirms_nothing_unless_the_user_names_it() {
     platform(&stage, &["init", "--yes"]).ok();
     let mark = stage.mark();
     let run = platform(&stage, &["apply", "--yes"]).ends(Exit::Usage.code());
-    assert!(run.stderr.contains("no one confirmed"), "{run}");
+    assert!(run.stderr.contains("aren't confirmed"), "{run}");
     assert!(stage.since(mark).iter().all(|entry| !entry.write));
     for key in [
         "tenant = \"x\"",

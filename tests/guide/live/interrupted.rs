@@ -43,7 +43,7 @@ fn while_azure_is_silent() {
     assert_eq!(status.code(), Some(i32::from(Exit::Interrupted.code())));
     let report = report(&stage);
     assert_eq!(report["ended"], "it was interrupted");
-    assert_eq!(with_verdict(&stage, "not checked").len(), 21);
+    assert_eq!(with_verdict(&stage, "not checked").len(), 28);
 }
 
 #[test]
@@ -65,5 +65,5 @@ fn while_a_write_is_asked_for() {
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(i32::from(Exit::Interrupted.code())));
     assert_eq!(report(&stage)["ended"], "it was interrupted");
-    assert_eq!(with_verdict(&stage, "confirmed").len(), 13, "what was read is kept");
+    assert_eq!(with_verdict(&stage, "confirmed").len(), 17, "what was read is kept");
 }

@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 
 use super::{backed_up, report, verdict};
 
-const CLAIMS: [&str; 5] = [
+const CLAIMS: [&str; 7] = [
     "omitted-members",
     "policy-put-again",
     "instance-put-again",
     "binding-put-again",
     "role-assigned-twice",
+    "vault-patched-again",
+    "suspended-and-resumed",
 ];
 
 fn command(stage: &Stage) -> Command {
@@ -42,8 +44,15 @@ fn each_write_says_what_it_changes_and_is_sent_only_if_it_is_typed() {
     let stage = backed_up();
     let mark = stage.mark();
     let run = confirming(&stage, "none of them").ok();
-    for word in ["Changes: ", "Costs: ", "Undo: ", "PUT /subscriptions/"] {
-        assert_eq!(run.stderr.matches(word).count(), 5, "{word}: {run}");
+    for (word, count) in [
+        ("Changes: ", 7),
+        ("Costs: ", 7),
+        ("Undo: ", 7),
+        ("PUT /subscriptions/", 5),
+        ("PATCH /subscriptions/", 1),
+        ("POST /subscriptions/", 1),
+    ] {
+        assert_eq!(run.stderr.matches(word).count(), count, "{word}: {run}");
     }
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
     for claim in CLAIMS {
@@ -64,8 +73,17 @@ fn the_simulator_answers_each_write_as_it_claims() {
         confirming(&stage, claim).ok();
         assert_eq!(verdict(&stage, claim), "confirmed", "{:#}", report(&stage));
         let writes = stage.writes_since(mark).len();
-        assert_eq!(writes, if claim == "omitted-members" { 2 } else { 1 }, "{claim}");
+        let takes_back = ["omitted-members", "suspended-and-resumed"].contains(&claim);
+        assert_eq!(writes, if takes_back { 2 } else { 1 }, "{claim}");
     }
+    let instance = stage
+        .sandbox
+        .resource(&stage.value("/cloud/instance/instance"))
+        .unwrap();
+    assert_eq!(
+        instance["properties"]["currentProtectionState"], "ProtectionConfigured",
+        "it was resumed"
+    );
     let now = stage.sandbox.resource(&ids::cluster_id()).unwrap();
     assert_eq!(now["tags"], cluster["tags"], "they were put back");
     assert_eq!(stage.sandbox.role_assignments().len(), assignments);

@@ -209,7 +209,7 @@ impl Apply<'_> {
             return None;
         }
         let failure = Failure::usage(format!(
-            "no one confirmed the cluster, vault, storage account, and snapshot resource group in state file {}",
+            "cannot apply state file {}: its cluster, vault, storage account, and snapshot resource group aren't confirmed",
             member.file.display()
         ));
         let failure = failure

@@ -15,6 +15,10 @@ use aksbackup_shared::schema::{CloudTables, State, Target};
 use aksbackup_shared::state::OutFile;
 use toml::{Table, Value};
 
+mod unusable;
+
+pub(super) use self::unusable::Unusable;
+use self::unusable::{of_shared, twice};
 use super::template;
 use crate::checks::policy::naming;
 use crate::cli::{AzureArgs, Cli, Command};
@@ -46,19 +50,6 @@ pub(super) struct Folder {
     pub(super) members: Vec<Member>,
     /// What can't be used: a file that can't be read, or a cluster with several files.
     pub(super) unusable: Vec<Unusable>,
-}
-
-/// A file that can't be read, or the files of a cluster that has several. The others can be used.
-#[derive(Debug)]
-pub(super) struct Unusable {
-    /// The file.
-    pub(super) file: PathBuf,
-    /// The other files of the cluster.
-    pub(super) others: Vec<PathBuf>,
-    /// The cluster, where it is known.
-    pub(super) cluster: Option<ResourceId>,
-    /// The reason.
-    pub(super) failure: Failure,
 }
 
 impl Folder {
@@ -118,12 +109,12 @@ impl Folder {
     fn set_apart_shared(&mut self) {
         let mut uses: BTreeMap<String, usize> = BTreeMap::new();
         let key = |own: &Member| folded(own.container.as_str());
-        for member in &self.members {
-            *uses.entry(key(member)).or_default() += 1;
-        }
-        let all = std::mem::take(&mut self.members);
-        let (shared, alone): (Vec<_>, Vec<_>) = all.into_iter().partition(|own| uses[&key(own)] > 1);
+        self.members
+            .iter()
+            .for_each(|own| *uses.entry(key(own)).or_default() += 1);
+        let (shared, alone) = self.members.drain(..).partition(|own| uses[&key(own)] > 1);
         self.members = alone;
+        let shared: Vec<Member> = shared;
         self.unusable.extend(shared.iter().map(|own| of_shared(own, &shared)));
     }
 
@@ -161,19 +152,6 @@ impl Folder {
             Some((folded(own.cluster.as_str()), Value::String(digest)))
         });
         Digest::of(&all.collect::<Table>())
-    }
-}
-
-impl Unusable {
-    /// All files that it is about.
-    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        std::iter::once(&self.file).chain(&self.others)
-    }
-
-    /// Its JSON object.
-    pub(super) fn document(&self) -> serde_json::Value {
-        let files: Vec<&PathBuf> = self.files().collect();
-        serde_json::json!({ "file": self.file, "files": files, "cluster": self.cluster, "error": self.failure })
     }
 }
 
@@ -346,59 +324,4 @@ pub(super) fn read(cli: &Cli, file: &Path) -> Outcome<State> {
         Some((state, _)) => Ok(state),
         None => Failure::missing(format!("state file {} was removed", file.display())).err(),
     }
-}
-
-/// A cluster whose container is that of others, too.
-fn of_shared(member: &Member, shared: &[Member]) -> Unusable {
-    let is_other =
-        |own: &&Member| own.cluster != member.cluster && same(own.container.as_str(), member.container.as_str());
-    let others: Vec<String> = shared
-        .iter()
-        .filter(is_other)
-        .map(|own| own.file.display().to_string())
-        .collect();
-    let failure = Failure::usage(format!(
-        "cannot use container {} of storage account {}",
-        member.container.name(),
-        member.account.with_group()
-    ))
-    .because(format!(
-        "Azure Backup requires a separate container for each cluster, and this one is also in {}",
-        others.join(", ")
-    ))
-    .hint(fix![
-        "choose another container: ",
-        az(format!(
-            "init --container NAME --state {}",
-            quoted(&member.file.to_string_lossy())
-        ))
-    ]);
-    Unusable {
-        file: member.file.clone(),
-        others: Vec::new(),
-        cluster: Some(member.cluster.clone()),
-        failure,
-    }
-}
-
-/// Several files for one cluster: none is used, because another might be the one that is meant.
-fn twice(first: &Member, rest: &[Member]) -> Option<Unusable> {
-    let names = std::iter::once(first).chain(rest);
-    let names: Vec<String> = names.map(|own| own.file.display().to_string()).collect();
-    let path = |own: &Member| quoted(&own.file.to_string_lossy());
-    let failure = Failure::new(
-        Exit::StateUnreadable,
-        format!("cluster {} has several state files", first.cluster.with_group()),
-    )
-    .because(names.join(", "))
-    .hint(fix![
-        "merge the files into one, and move the other file out of the folder: ",
-        az(format!("merge {} --state {}", path(rest.first()?), path(first)))
-    ]);
-    Some(Unusable {
-        file: first.file.clone(),
-        others: rest.iter().map(|own| own.file.clone()).collect(),
-        cluster: Some(first.cluster.clone()),
-        failure,
-    })
 }

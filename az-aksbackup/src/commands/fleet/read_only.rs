@@ -230,7 +230,7 @@ fn of_plan(result: ClusterResult, session: &Session<Azure>, report: &Report) -> 
             count => format!("{count} changes"),
         };
         if !reduces.is_empty() {
-            result.says.push_str(", some of which reduce protection");
+            result.says.push_str("; protection is reduced");
         }
     }
     if result.says.is_empty() {

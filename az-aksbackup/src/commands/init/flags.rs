@@ -81,7 +81,7 @@ pub(crate) struct InitArgs {
     /// Retention to use if the policy has to be created, such as 7d, 30d, or P7D [default: 7d]
     #[arg(long, value_name = "PERIOD", value_parser = values::retention, conflicts_with = "policy_file", help_heading = "Vault and policy")]
     pub(crate) retention: Option<String>,
-    /// Retention of a daily backup that is also copied to the vault tier, such as 30d or P30D
+    /// Retention of the daily copy in the vault tier, such as 30d or P30D
     #[arg(long, value_name = "PERIOD", value_parser = values::retention, conflicts_with = "policy_file", help_heading = "Vault and policy")]
     pub(crate) vault_tier_retention: Option<String>,
     /// JSON file with the backup policy to use if the policy has to be created

@@ -367,7 +367,7 @@ fn tell(cli: &Cli, console: &Console, flags: &InitArgs, before: &State, plan: &P
                 console.text(&line);
             }
             let pending = show::counted(plan.differences.len());
-            format!("init: dry run: {pending} pending; {file} was not changed")
+            format!("init: dry run: {pending} would change; {file} was not changed")
         }
         (true, false) if flags.from_azure && next.is_none() => {
             format!("init: wrote {file} with the settings in Azure; there are no changes to apply")

@@ -25,7 +25,7 @@ pub(crate) fn rules(policy: &PolicyTarget) -> String {
         .zip(words)
         .filter_map(|(own, word)| Some((own.operational?, word)));
     let operational: String = kept
-        .map(|(kept, word)| format!(", {} for the first backup of a {word}", period(kept)))
+        .map(|(kept, word)| format!(", {} retention for the first backup of each {word}", period(kept)))
         .collect();
     let copy =
         |(kept, word): (&str, &str)| format!(", a {word} copy in the vault tier with {} retention", period(kept));
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(rules(&policy), expected);
         policy.weekly_retention = Some("P8W".into());
         policy.vault_tier_yearly_retention = Some("P10Y".into());
-        let expected = "every 4 hours from 01:30 UTC, 1-month retention, 8-week for the first backup of a week, a daily copy \
+        let expected = "every 4 hours from 01:30 UTC, 1-month retention, 8-week retention for the first backup of each week, a daily copy \
                         in the vault tier with 90-day retention, a yearly copy in the vault tier with 10-year retention";
         assert_eq!(rules(&policy), expected);
     }

@@ -139,7 +139,7 @@ fn an_identity_of_the_vault_is_a_fifth_that_is_confirmed() {
     );
     let failure = all().unconfirmed("grant", "grants access to these resources", &target);
     // Fails before: what was named is listed as well.
-    assert_eq!(failure.what, "no one confirmed the vault identity in the state file");
+    assert_eq!(failure.what, "the vault identity in the state file isn't confirmed");
     let hint = failure.hints[0].to_string();
     assert!(hint.contains(" --vault-identity RESOURCE-GROUP/NAME --yes"), "{hint}");
     let shown = in_full(&target, "Contoso").join("\n");

@@ -45,7 +45,7 @@ impl Irreversible {
             Self::Shown => return Ok(()),
             Self::Unconfirmed => {
                 let failure = Failure::usage(format!(
-                    "no one confirmed the permanent change of Backup vault {}, and --yes doesn't confirm it",
+                    "the permanent change of Backup vault {} isn't confirmed, and --yes doesn't confirm it",
                     vault.with_group()
                 ));
                 let failure = changes.iter().fold(failure, |failure, own| {

@@ -302,7 +302,9 @@ fn settled(
         differences.push(own.to_string());
         hints.push(own.hint());
     }
-    match (roles.open(), differences.is_empty()) {
+    // Roles for another snapshot resource group than that of the instance have no use.
+    let is_misplaced = all.iter().any(|own| own.setting == Setting::SnapshotGroup);
+    match (roles.open().filter(|_| !is_misplaced), differences.is_empty()) {
         // An instance stays configured when a role is revoked, and its next backup fails.
         (Some(turn), _) => Decision::Blocked(Vec::new(), vec![turn.clone()]),
         (None, true) => {

@@ -133,7 +133,7 @@ impl Step for BackupInstance {
         let target = &seen.common.claims.target;
         let Some(known) = ours(seen) else {
             return Ok(Decision::Done(match fate {
-                Fate::Kept(why) => format!("left: {why}"),
+                Fate::Kept(why) => format!("kept: {why}"),
                 Fate::None | Fate::Going(_) => gone(seen),
             }));
         };

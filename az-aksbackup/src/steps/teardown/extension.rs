@@ -325,7 +325,7 @@ fn left(seen: &Seen, why: &str) -> String {
     let cluster = &seen.common.claims.target.cluster;
     let names: Vec<&str> = seen.extensions.iter().map(|own| own.name.as_str()).collect();
     format!(
-        "left: extension {} of cluster {} ({why})",
+        "kept: extension {} of cluster {} ({why})",
         names.join(", "),
         cluster.with_group()
     )

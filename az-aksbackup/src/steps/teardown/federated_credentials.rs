@@ -83,7 +83,7 @@ impl Step for FederatedCredentials {
                 ));
             }
             Err(_) => {
-                let why = "left: nothing confirms that this tool created the extension that the federated credentials belong to";
+                let why = "kept: nothing confirms that this tool created the extension that the federated credentials belong to";
                 return Ok(Decision::Done(why.into()));
             }
         }
@@ -94,7 +94,7 @@ impl Step for FederatedCredentials {
             ));
         }
         if let Some(why) = seen.stays() {
-            return Ok(Decision::Done(format!("left: {why}")));
+            return Ok(Decision::Done(format!("kept: {why}")));
         }
         let changes = changes(seen);
         Ok(match changes.is_empty() {

@@ -144,10 +144,10 @@ impl Step for ResourceGroups {
             match fit(own, seen) {
                 Ok(true) => match lock_on(&own.id, &seen.common.locks) {
                     None => changes.push(DeleteGroup { group: own.id.clone() }),
-                    Some(lock) => notes.push_str(&format!("left: resource group {} (lock {lock}); ", own.id.name())),
+                    Some(lock) => notes.push_str(&format!("kept: resource group {} (lock {lock}); ", own.id.name())),
                 },
                 Ok(false) => {}
-                Err(why) => notes.push_str(&format!("left: resource group {} ({why}); ", own.id.name())),
+                Err(why) => notes.push_str(&format!("kept: resource group {} ({why}); ", own.id.name())),
             }
         }
         Ok(match changes.is_empty() {

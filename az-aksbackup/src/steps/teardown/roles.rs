@@ -170,7 +170,7 @@ impl Step for Roles {
             true if left.is_empty() => Ok(Decision::Done(
                 "no role assignment that this tool created is left".into(),
             )),
-            true => Ok(Decision::Done(format!("left: {}", left.join(", ")))),
+            true => Ok(Decision::Done(format!("kept: {}", left.join(", ")))),
         }
     }
 

@@ -95,7 +95,7 @@ impl Step for TrustedAccess {
         };
         let Some(own) = ours(seen) else {
             return Ok(Decision::Done(format!(
-                "left: role binding {} of vault {} (this tool didn't create it)",
+                "kept: role binding {} of vault {} (this tool didn't create it)",
                 own.name,
                 vault.with_group()
             )));

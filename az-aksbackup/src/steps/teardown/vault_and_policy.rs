@@ -290,5 +290,5 @@ fn users(seen: &Seen) -> Vec<String> {
 
 /// What is said of a vault that stays.
 fn left(vault: &ResourceId, why: &str) -> String {
-    format!("left: vault {} ({why})", vault.with_group())
+    format!("kept: vault {} ({why})", vault.with_group())
 }

@@ -71,7 +71,7 @@ impl Volumes<'_> {
             .any(|entry| entry.covers(&own.namespace, &own.claim))
     }
 
-    /// The volumes that are left out for this reason, without those that are left out on purpose.
+    /// The volumes that are left out for this reason, without those that are intentional exclusions.
     fn of(&self, why: Why) -> Vec<&Volume> {
         let of_reason = self
             .all
@@ -116,7 +116,7 @@ impl Volumes<'_> {
         let purpose: Vec<&Volume> = self.all.iter().filter(purpose).map(|(own, _)| *own).collect();
         let left = match purpose.is_empty() {
             true => String::new(),
-            false => format!("left out on purpose: {}", amount(&purpose)),
+            false => format!("intentional exclusions: {}", amount(&purpose)),
         };
         let says = match (self.all.len(), taken.len()) {
             (0, _) => "no volume is bound to a claim".to_owned(),
@@ -257,7 +257,7 @@ impl Volumes<'_> {
         ))
     }
 
-    /// How to say that these volumes are left out on purpose: a namespace if all of it is, else the claims.
+    /// How to say that these volumes are intentional exclusions: a namespace if all of it is, else the claims.
     fn on_purpose(&self, left: &[&Volume]) -> Fix {
         const MEANT: &str = "; if this is intended, ";
         if self.target().is_none() {
@@ -307,7 +307,7 @@ impl Volumes<'_> {
 
     /// Entries of `left_out` that name nothing that is left out.
     fn stale(&self, sight: &Sight) -> Option<Check> {
-        const NAME: &str = "left out on purpose";
+        const NAME: &str = "intentional exclusions";
         let entries = self.left_out();
         if entries.is_empty() {
             return None;

@@ -184,13 +184,13 @@ fn an_entry_silences_what_it_names_alone_and_one_that_matches_nothing_is_told() 
     assert!(all.iter().all(|own| !own.is_finding()), "{all:?}");
     assert_eq!(
         all[0].says,
-        "the target selects 1 of 4: 1 volume, 8 GiB; left out on purpose: 3 volumes, 7 GiB"
+        "the target selects 1 of 4: 1 volume, 8 GiB; intentional exclusions: 3 volumes, 7 GiB"
     );
     let stale = found(
         &sight,
         &state(&["namespace/shop", "pvc/web/c", "pvc/web/d", "namespace/gone"]),
     );
-    assert_eq!(names(&stale), ["left out on purpose"]);
+    assert_eq!(names(&stale), ["intentional exclusions"]);
     assert!(
         stale[0].says.ends_with("pvc/web/d, namespace/gone"),
         "{}",

@@ -125,7 +125,7 @@ fn every_combination_of_filters_is_judged_as_azure_applies_them() {
             let all = checks(&sight, &state);
             let of_volumes: Vec<&Check> = all
                 .iter()
-                .filter(|own| own.is_finding() && own.check != "left out on purpose")
+                .filter(|own| own.is_finding() && own.check != "intentional exclusions")
                 .collect();
             let told: Vec<&str> = of_volumes.iter().map(|own| own.check.as_str()).collect();
             let expected: Vec<&str> = choice.expected(own).into_iter().collect();
