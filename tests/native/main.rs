@@ -11,6 +11,7 @@ mod install;
 mod krew;
 mod kubectl;
 mod native_hand_off;
+mod older;
 mod release;
 mod shells;
 mod yaml;

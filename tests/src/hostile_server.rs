@@ -1,6 +1,8 @@
 //! A server that answers as no server should: raw bytes over TLS, endless, slow, or cut off. It signs anybody in, so that what it
 //! answers afterwards is read.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers as well")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;

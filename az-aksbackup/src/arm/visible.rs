@@ -39,7 +39,7 @@ impl<T> Sight<T> {
     }
 
     /// Why it can't be seen.
-    pub(crate) fn hidden(&self) -> Option<&Box<Failure>> {
+    pub(crate) fn hidden(&self) -> Option<&Failure> {
         match self {
             Self::Hidden(failure) => Some(failure),
             Self::Here(_) | Self::Absent => None,

@@ -164,10 +164,9 @@ fn principals(
     cluster: &Cluster,
     (extensions, vault, policy): (&Sight<Vec<Extension>>, &Sight<Vault>, &Sight<Value>),
 ) -> Outcome<Principals> {
-    for failure in [extensions.hidden(), vault.hidden(), policy.hidden()] {
-        if let Some(failure) = failure {
-            return Ok(Principals::Hidden(failure.clone()));
-        }
+    let hidden = [extensions.hidden(), vault.hidden(), policy.hidden()];
+    if let Some(failure) = hidden.into_iter().flatten().next() {
+        return Ok(Principals::Hidden(Box::new(failure.clone())));
     }
     let missing = |why: String| {
         Principals::Missing(Turn {
