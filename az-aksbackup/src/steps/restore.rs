@@ -8,7 +8,7 @@
 //! Rights: `Microsoft.DataProtection/backupVaults/backupInstances/{recoveryPoints/read,validateRestore/action,restore/action}` and
 //! `…/backupJobs/read` on the vault, `Microsoft.DataProtection/backupInstances/read` on the cluster.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use aksbackup_shared::command_line::az;
@@ -37,7 +37,7 @@ use crate::steps::turns;
 
 mod before;
 
-use before::{Before, JOB, REMEMBERED};
+use before::{Before, FORGOTTEN, JOB};
 
 /// Restores.
 pub(crate) struct Restore {
@@ -55,6 +55,8 @@ pub(crate) struct Restore {
     unanswered: RefCell<Option<Box<Failure>>>,
     /// How long the last restore took.
     usual: RefCell<Option<String>>,
+    /// Whether the job was seen running in this run.
+    followed: Cell<bool>,
 }
 
 const UNANSWERED: &str = "Azure didn't respond to the restore request; looking for its job";
@@ -71,6 +73,7 @@ impl Restore {
             digest: RefCell::default(),
             unanswered: RefCell::default(),
             usual: RefCell::default(),
+            followed: Cell::default(),
         }
     }
 
@@ -251,7 +254,7 @@ impl Step for Restore {
             job.as_ref()
                 .is_some_and(|job| own.object.ends_with(&format!("{JOB}{}", job.name())))
         };
-        let is_old = |own: &Intent| Timestamp::now().duration_since(own.at).unsigned_abs() > REMEMBERED;
+        let is_old = |own: &Intent| Timestamp::now().duration_since(own.at).unsigned_abs() > FORGOTTEN;
         let is_over = |own: &Intent| own.step == StepName::Restore && own.object.contains(JOB) && is_old(own);
         tables
             .intents
@@ -292,13 +295,19 @@ impl Restore {
         };
         match job.state() {
             JobState::Running => {
+                self.followed.set(true);
                 let usual = self.usual.borrow();
                 let usual = usual.as_deref().map(|took| format!(" (the last restore took {took})"));
                 let why = format!("{}{}", self.evidence(job), usual.unwrap_or_default());
                 Ok(Decision::Wait(Wait::for_(why)))
             }
-            JobState::Completed if job.is_incomplete() => Ok(Decision::Differs(self.finished(job), incomplete(job))),
-            JobState::Completed => Ok(Decision::Done(self.finished(job))),
+            JobState::Completed if job.is_incomplete() => Ok(Decision::Differs(self.evidence(job), incomplete(job))),
+            // Azure doesn't report which namespaces a job has restored: only the state file says that it was for this command, and what was
+            // restored can be gone by now.
+            JobState::Completed if self.taken_up.borrow().is_some() && !self.followed.get() => {
+                Ok(Decision::Differs(self.evidence(job), self.restored_earlier(job)))
+            }
+            JobState::Completed => Ok(Decision::Done(self.evidence(job))),
             JobState::Failed => Err(Box::new(self.failed(job))),
         }
     }
@@ -315,15 +324,18 @@ impl Restore {
         format!("restore job {}{earlier}: {}", job.name(), job.properties.status)
     }
 
-    /// As [`Restore::evidence`], with how to restore again where an earlier run has.
-    fn finished(&self, job: &Job) -> String {
-        let own = self.evidence(job);
-        match self.taken_up.borrow().is_some() {
-            true => format!(
-                "{own}; this run didn't restore again; to restore again, run: {}",
+    /// What is to be said of a job that was over before this run began.
+    fn restored_earlier(&self, job: &Job) -> Drift {
+        Drift {
+            deviation: Deviation::Incomplete,
+            differences: vec![format!(
+                "this run didn't restore anything: the state file reports that job {} did what this command requests",
+                job.name()
+            )],
+            hints: vec![fix![
+                "to restore again: ",
                 az(self.options.words()).with("--again").again()
-            ),
-            false => own,
+            ]],
         }
     }
 

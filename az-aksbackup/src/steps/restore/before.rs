@@ -31,7 +31,7 @@ use crate::target_ids;
 mod begun;
 
 use begun::{Begun, NONE, SHOWING, begun, digest};
-pub(crate) use begun::{JOB, REMEMBERED};
+pub(crate) use begun::{FORGOTTEN, JOB};
 
 /// What is there before anything is restored.
 pub(crate) struct Before {

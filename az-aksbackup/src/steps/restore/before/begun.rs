@@ -25,7 +25,9 @@ pub(super) const SHOWING: Duration = Duration::from_secs(120);
 const CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
 
 /// A job that finished longer ago is no longer what the same command means: it restores again.
-pub(crate) const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+/// A request that was sent longer ago is no longer recorded. No restore runs as long: one that does must not be restored a second time.
+pub(crate) const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Stands in an intent for the job before, where there was none.
 pub(super) const NONE: &str = "none";
