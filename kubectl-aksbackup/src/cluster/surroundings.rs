@@ -13,7 +13,6 @@ use kube::ResourceExt as _;
 use kube::api::Api;
 
 use crate::cluster::client::Reader;
-use crate::cluster::deployments::is_of_extension;
 use crate::cluster::error::{Doing, is_missing};
 use crate::cluster::lists::{Wanted, unless_forbidden};
 use crate::cluster::neighbours::Webhook;
@@ -158,10 +157,11 @@ impl Reader {
     }
 }
 
-/// Returns the namespace of the extension, if it is one of these deployments.
+/// Returns the namespace of the extension, if it is one of these deployments. Only Azure Backup's own one counts: everyone who can create
+/// deployments can give one of theirs the name and the image.
 pub(crate) fn extension_elsewhere(veleros: Option<&[String]>) -> Option<&str> {
     let mut all = veleros?.iter().filter_map(|own| own.split_once('/'));
-    all.find(|(place, name)| is_of_extension(name) || *place == NAMESPACE)
+    all.find(|(place, _)| *place == NAMESPACE)
         .map(|(namespace, _)| namespace)
 }
 

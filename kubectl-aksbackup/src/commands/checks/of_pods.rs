@@ -371,14 +371,20 @@ mod tests {
             let all = checks(&wrong(veleros), &State::default());
             all.into_iter().find(|own| own.check == "extension").unwrap()
         };
-        let found = extension(Some(vec!["backup/dataprotection-microsoft-kubernetes-agent".into()]));
+        let found = extension(Some(vec![
+            "dataprotection-microsoft/dataprotection-microsoft-kubernetes-agent".into(),
+        ]));
         assert_eq!(
             found.says,
-            "the backup extension is in namespace backup, not in namespace ns"
+            "the backup extension is in namespace dataprotection-microsoft, not in namespace ns"
         );
         let hint = found.hint.unwrap().to_string();
-        assert!(hint.ends_with("kubectl aksbackup verify --namespace backup"), "{hint}");
-        let found = extension(Some(vec!["velero/velero".into()]));
+        assert!(
+            hint.ends_with("kubectl aksbackup verify --namespace dataprotection-microsoft"),
+            "{hint}"
+        );
+        // Everyone who can create deployments can give one that name.
+        let found = extension(Some(vec!["tenant/dataprotection-microsoft-kubernetes-agent".into()]));
         assert!(
             found.says.starts_with("the backup extension isn't installed: "),
             "{}",

@@ -71,7 +71,7 @@ impl Volumes<'_> {
             .any(|entry| entry.covers(&own.namespace, &own.claim))
     }
 
-    /// The volumes that are left out for this reason, without those that are intentional exclusions.
+    /// The volumes that are left out for this reason, without those that are intentionally excluded.
     fn of(&self, why: Why) -> Vec<&Volume> {
         let of_reason = self
             .all
@@ -257,7 +257,7 @@ impl Volumes<'_> {
         ))
     }
 
-    /// How to say that these volumes are intentional exclusions: a namespace if all of it is, else the claims.
+    /// How to say that these volumes are intentionally excluded: a namespace if all of it is, else the claims.
     fn on_purpose(&self, left: &[&Volume]) -> Fix {
         const MEANT: &str = "; if this is intended, ";
         if self.target().is_none() {
