@@ -1,7 +1,7 @@
 //! A container that two clusters would store backups in.
 
 use aksbackup_shared::exit::Exit;
-use aksbackup_tests::harness::{INIT, Stage};
+use aksbackup_tests::harness::{INIT, Stage, finish};
 use serde_json::json;
 
 /// Installs the extension of another cluster, with the storage of this one's target.
@@ -35,6 +35,17 @@ fn one_that_another_cluster_uses_is_refused_before_the_extension_is_installed() 
         .says("another cluster uses this one: rg-aks/aks-neighbor")
         .says("az aksbackup init --container NAME");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    // Fails before: a table of another cluster's file ended the check.
+    let text = stage.state_text();
+    let claimed = format!(
+        "{text}\n[cloud.extension]\nextension = \"{id}\"\nprincipal = \"0f8fad5b-d9cb-469f-a165-70867728950e\"\n"
+    );
+    std::fs::write(stage.state(), claimed).unwrap();
+    let mut again = stage.az_command("platform", &["prepare", "--yes"]);
+    let again = finish(again.args(stage.vouchers()));
+    assert_ne!(again.code, 0, "{again}");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new(), "{again}");
+    std::fs::write(stage.state(), text).unwrap();
     stage
         .az("platform", &["init", "--container", "of-its-own", "--yes"])
         .ok();

@@ -87,13 +87,15 @@ pub(crate) fn is_in_use(target: &Target, extensions: &[Extension]) -> bool {
 /// Exit 2: the clusters.
 pub(crate) fn must_be_separate(users: &Users, target: &Target) -> Outcome<()> {
     let others: Vec<String> = users.others(&target.cluster).map(ResourceId::with_group).collect();
-    if others.is_empty() {
+    // Where this cluster stores backups there already, `verify` reports it: nothing that a step does would end it.
+    if others.is_empty() || users.clusters.contains(&target.cluster) {
         return Ok(());
     }
     let storage = &target.storage;
     Failure::usage(format!(
         "cannot use container {} of storage account {}",
-        storage.container, storage.account
+        storage.container,
+        target_ids::account(target).with_group()
     ))
     .because(format!(
         "Azure Backup requires a separate container for each cluster, and {} this one: {}",
@@ -173,7 +175,7 @@ pub(crate) fn usable(account: &Account, target: &Target) -> Outcome<()> {
     }
     let kind = account.kind.as_deref().unwrap_or_default();
     let sku = account.sku.as_ref().map(|sku| sku.name.as_str()).unwrap_or_default();
-    if !kind.eq_ignore_ascii_case("StorageV2") || sku.to_ascii_lowercase().starts_with("premium") {
+    if !kind.eq_ignore_ascii_case("StorageV2") || !sku.to_ascii_lowercase().starts_with("standard_") {
         return failure(format!(
             "its kind is {kind} with SKU {sku}; Azure Backup requires StorageV2 with a standard SKU"
         ));

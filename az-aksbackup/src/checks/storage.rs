@@ -193,7 +193,7 @@ fn container(view: &View) -> Check {
 }
 
 /// Resource Graph lags behind by minutes and knows only what the signed-in account can read: another cluster in the container is a fact,
-/// none is the best that can be known.
+/// none is the best that can be known. Where it can't be queried, nothing is known, which is no finding of the cluster.
 fn users(view: &View) -> Check {
     const NAME: &str = "other clusters";
     let name = view.places.container.as_ref().map(|id| id.name()).unwrap_or_default();
@@ -225,7 +225,7 @@ fn shared(container: &str, others: &[String]) -> Check {
             all.join(", ")
         ),
     };
-    let hint = "use a separate container for each cluster. The container of an installed extension cannot be changed, so decide with the \
+    let hint = "use a separate container for each cluster. The container of an installed extension can't be changed, so decide with the \
                 teams of these clusters which of them moves to another container";
     Check::warning(LINK, "other clusters", says, hint)
         .because("configurationSettings of the extensions, by Azure Resource Graph")

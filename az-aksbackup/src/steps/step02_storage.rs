@@ -152,11 +152,11 @@ impl Step for Storage {
         let (account_id, container_id) = (target_ids::account(&target), target_ids::container(&target));
         let (group_id, snapshot_id) = (target_ids::storage_group(&target), target_ids::snapshot_group(&target));
         let extensions = self.read.extensions.peek().unwrap_or_default();
-        let is_used = state.cloud.extension.is_some() || account::is_in_use(&target, &extensions);
+        let is_used = account::is_in_use(&target, &extensions);
         let users = async {
             match is_used {
                 true => Users::default(),
-                // Without an answer, `verify` says that it isn't known: nothing depends on it here but a better name.
+                // Without an answer, `prepare` continues, and `verify` reports that it isn't known.
                 false => container_users::of(reader, &container_id).await.unwrap_or_default(),
             }
         };

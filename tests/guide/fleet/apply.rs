@@ -315,6 +315,8 @@ fn a_run_that_is_killed_converges_when_it_is_run_again() {
     for writes in [1, 4, 9, 16] {
         let stage = bare(&["aks-two", "aks-three"], &[]);
         platform(&stage, &BY_TEMPLATE).ok();
+        // Slow answers, so that the command can't end between two looks at its requests.
+        stage.sandbox.set("latency=0.2").unwrap();
         let mark = stage.mark();
         let mut child = stage
             .az_command("platform", &["fleet", "apply", "fleet", "--yes"])
@@ -331,6 +333,7 @@ fn a_run_that_is_killed_converges_when_it_is_run_again() {
         );
         child.kill().unwrap();
         child.wait().unwrap();
+        stage.sandbox.set("latency=0").unwrap();
         let mut again = stage.az_command("platform", &["fleet", "apply", "fleet", "--yes", "--handoff-ok"]);
         finish(&mut again).ok().says("3 waiting for another person");
         assert_eq!(created(&stage), undisturbed, "killed after {writes} writes");

@@ -209,7 +209,7 @@ impl Apply<'_> {
             return None;
         }
         let failure = Failure::usage(format!(
-            "cannot apply state file {}: its cluster, vault, storage account, and snapshot resource group aren't confirmed",
+            "the resources in state file {} aren't confirmed",
             member.file.display()
         ));
         let failure = failure

@@ -69,6 +69,10 @@ impl<'a> Fleet<'a> {
         let shard = args.shard.as_ref().map(|own| own.of_this_process()).transpose()?;
         let mut folder = Folder::read(cli, &args.folder)?;
         let digest = folder.digest();
+        // What only looks still looks at them.
+        if ["fleet plan", "fleet apply"].contains(&name) {
+            folder.set_apart_shared();
+        }
         expected(cli, &digest, &args.folder)?;
         if let Some(path) = &args.events {
             folder.is_apart(|state| OutFile {

@@ -101,12 +101,11 @@ impl Folder {
                 [] => {}
             }
         }
-        own.set_apart_shared();
         Ok(own)
     }
 
     /// Clusters whose files name the same container: Azure Backup requires a separate one for each.
-    fn set_apart_shared(&mut self) {
+    pub(super) fn set_apart_shared(&mut self) {
         let mut uses: BTreeMap<String, usize> = BTreeMap::new();
         let key = |own: &Member| folded(own.container.as_str());
         self.members

@@ -296,7 +296,7 @@ const fn words(exit: Exit) -> &'static str {
         Exit::Deadline => "timed out",
         Exit::StateHeld => "locked by another process",
         Exit::StateUnreadable => "with a state file that can't be used",
-        Exit::Usage => "without confirmation",
+        Exit::Usage => "rejected",
         Exit::Failed => "failed",
         Exit::Interrupted => "interrupted",
     }

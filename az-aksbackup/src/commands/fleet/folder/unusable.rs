@@ -56,7 +56,7 @@ pub(super) fn of_shared(member: &Member, shared: &[Member]) -> Unusable {
         others.join(", ")
     ))
     .hint(fix![
-        "choose another container: ",
+        "choose another container for the cluster whose extension isn't installed yet: ",
         az(format!(
             "init --container NAME --state {}",
             quoted(&member.file.to_string_lossy())
