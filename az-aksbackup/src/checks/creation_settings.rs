@@ -1,5 +1,4 @@
-//! Settings that Azure takes when it creates a resource and keeps for good: a target that was edited since is told, because nothing can
-//! follow it.
+//! Settings that apply only when a resource is created: a target that was edited since is told, because no command follows it.
 
 use std::fmt;
 
@@ -36,7 +35,7 @@ impl Kept {
     pub(crate) fn hint(&self) -> Fix {
         fix![
             format!(
-                "Azure doesn't allow this setting to be changed; to use the current {} in the target: ",
+                "aksbackup doesn't change this setting of an existing resource; to use the current {} in the target: ",
                 self.what
             ),
             az(format!("init --set {}={}", self.key, self.live))

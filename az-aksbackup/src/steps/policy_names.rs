@@ -227,7 +227,12 @@ pub(crate) fn less_than_asked(target: &Target, folder: &Path, policy: &Sight<Val
         Sight::Hidden(_) => return Ok(Vec::new()),
     };
     must_be_usable(target, &asked, live.as_ref())?;
-    let Ok(asked) = asked else { return Ok(Vec::new()) };
+    let Ok(asked) = asked else {
+        // A name of a file that isn't there must not hide what the policy keeps.
+        let file = target.policy.file.as_deref().filter(|_| live.is_some());
+        let words = |file: &str| format!("the rules of policy {name} can't be compared with policy file {file}");
+        return Ok(file.map(words).into_iter().collect());
+    };
     let wanted = policy::facts(&asked.properties, name)?;
     Ok(live.iter().flat_map(|live| drift::of_policies(&wanted, live)).collect())
 }

@@ -164,7 +164,8 @@ fn principals(
     cluster: &Cluster,
     (extensions, vault, policy): (&Sight<Vec<Extension>>, &Sight<Vault>, &Sight<Value>),
 ) -> Outcome<Principals> {
-    let hidden = [extensions.hidden(), vault.hidden(), policy.hidden()];
+    // A policy only decides whether the vault tier is used.
+    let hidden = [extensions.hidden(), vault.hidden()];
     if let Some(failure) = hidden.into_iter().flatten().next() {
         return Ok(Principals::Hidden(Box::new(failure.clone())));
     }
@@ -178,8 +179,7 @@ fn principals(
         })
     };
     let all = extensions.here().map(Vec::as_slice).unwrap_or_default();
-    let extension = sole(&target.cluster, all)?.filter(|own| own.is_installed());
-    let Some(extension) = extension.and_then(Extension::principal) else {
+    let Some(extension) = sole(&target.cluster, all)?.and_then(Extension::principal) else {
         let cluster = target.cluster.with_group();
         return Ok(missing(format!(
             "the extension on cluster {cluster} isn't installed, or has no identity"
@@ -209,18 +209,23 @@ pub(crate) fn of_checked(checked: &[Checked], target: &Target) -> RolesSeen {
     if checked.iter().all(|own| own.met.is_some()) {
         return RolesSeen::Assigned(role_requirements::youngest(checked));
     }
-    let missing = checked.iter().filter(|own| own.met.is_none()).count();
+    let missing: Vec<&Checked> = checked.iter().filter(|own| own.met.is_none()).collect();
+    let mut rights: Vec<Right> = Vec::new();
+    for own in &missing {
+        let right = Right::new("Microsoft.Authorization/roleAssignments/write", &own.need.scope);
+        if !rights.contains(&right) {
+            rights.push(right);
+        }
+    }
+    let mut rights = rights.into_iter();
     RolesSeen::Open(Turn {
         who: Person::SubscriptionOwner,
-        why: match missing {
+        why: match missing.len() {
             1 => "1 role assignment is missing".to_owned(),
-            _ => format!("{missing} role assignments are missing"),
+            count => format!("{count} role assignments are missing"),
         },
         command: az(format!("grant{}", Target::confirmations(Some(target)))),
-        right: Some(Right::new(
-            "Microsoft.Authorization/roleAssignments/write",
-            target_ids::account(target),
-        )),
-        also: Vec::new(),
+        right: rights.next(),
+        also: rights.collect(),
     })
 }

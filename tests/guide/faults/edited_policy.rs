@@ -212,6 +212,16 @@ fn a_first_protection_that_keeps_less_than_the_target_is_confirmed() {
         .says("new backups of rule Thursday are kept for P1D instead of P7D")
         .says("--reduce-protection");
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    // Fails before: the name of a policy file that isn't there hid what the policy keeps.
+    let text = stage.state_text();
+    std::fs::write(
+        stage.state(),
+        text.replace("name = \"gold\"", "name = \"gold\"\nfile = \"own.json\""),
+    )
+    .unwrap();
+    confirmed(&stage, "protect").ends(Exit::Usage.code()).says("own.json");
+    assert_eq!(stage.writes_since(mark), Vec::<String>::new());
+    std::fs::write(stage.state(), text).unwrap();
     stage.az("platform", &["protect", "--yes", "--reduce-protection"]).ok();
     assert_eq!(instance_policy(&stage), "gold");
 }

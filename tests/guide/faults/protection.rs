@@ -110,6 +110,25 @@ fn a_cluster_that_another_vault_protects_is_refused_before_any_write() {
     assert_eq!(stage.writes_since(mark), Vec::<String>::new());
 }
 
+/// Where the signed-in account can't read role assignments, the vault tells.
+#[test]
+fn a_role_that_is_missing_is_named_by_the_vault_s_own_validation() {
+    let stage = Part::Protect.stage();
+    let group = stage.value("/cloud/storage/snapshot_group");
+    let cluster = stage.value("/cloud/prerequisites/cluster_principal");
+    assert_eq!(stage.sandbox.azure().unassign(&cluster, "Contributor", &group), 1);
+    stage
+        .sandbox
+        .set("fault=403/AuthorizationFailed@GET:roleAssignments:99")
+        .unwrap();
+    protect(&stage, "90m")
+        .ends(Exit::Failed.code())
+        .says("UserErrorMissingRequiredPermissions")
+        .says("az aksbackup grant")
+        .says("az aksbackup status");
+    assert_eq!(puts(&stage), 0, "nothing is made that cannot work");
+}
+
 #[test]
 fn a_role_that_is_missing_is_handed_over_before_the_vault_is_asked() {
     let stage = Part::Protect.stage();

@@ -27,7 +27,7 @@ fn longer_retention_of_first_backups_is_a_policy_by_its_content_which_protect_at
     stage
         .az("platform", &set(&keys))
         .ok()
-        .says("8-week for the first backup of a week")
+        .says("8-week retention for the first backup of each week")
         .says("a yearly copy in the vault tier with 10-year retention");
     let name = "aks-daily-7d-week-8w-vault-month-12m-vault-year-10y";
     assert_eq!(stage.value("/target/policy/name"), name);

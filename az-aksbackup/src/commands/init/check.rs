@@ -44,7 +44,7 @@ impl Existing {
             policy: self.policy == Some(true),
             vault: self.vault == Some(true),
             account: self.account == Some(true),
-            instance: world.protected.as_ref().is_some_and(|own| !own.stopped),
+            instance: world.protected.is_some(),
             extension: world.extension.is_some(),
         }
     }
