@@ -66,7 +66,7 @@ fn a_plan_that_no_one_confirmed_is_said_to_be_so() {
         let run = stage
             .az("owner", flags)
             .ends(Exit::Usage.code())
-            .says("the cluster, ")
+            .says("aren't confirmed")
             .says("--snapshot-resource-group");
         assert!(!run.stderr.contains("stale"), "{run}");
     }

@@ -1,4 +1,4 @@
-//! Everything that is read, before anything is judged: GET requests, and one query of Azure Resource Graph.
+//! Everything that is read, before anything is judged: GET requests, and two queries of Azure Resource Graph.
 
 use std::process::Stdio;
 
@@ -107,10 +107,12 @@ impl Seen {
         );
         // As `list` asks; the tables have their own spelling of types and members.
         let own = format!("'{}'", id.to_ascii_lowercase());
+        // The slash keeps out clusters whose names begin with this one's.
+        let below_it = format!("'{}/'", id.to_ascii_lowercase());
         let graph = [
             format!(
                 "kubernetesconfigurationresources | where type =~ 'microsoft.kubernetesconfiguration/extensions' \
-                 | extend cluster = tolower(tostring(id)) | where cluster startswith {own} | project id, properties | order by id asc"
+                 | extend cluster = tolower(tostring(id)) | where cluster startswith {below_it} | project id, properties | order by id asc"
             ),
             format!(
                 "recoveryservicesresources | where type =~ 'microsoft.dataprotection/backupvaults/backupinstances' \

@@ -21,14 +21,14 @@ pub(crate) const VAULT_PATCHED_AGAIN: Trial = Trial {
         Ok(Request::replace(&seen.vault, before, body).sent(Way::Patch))
     },
     judge: |request, answer, after| {
-        let of = |body: &serde_json::Value| body["properties"]["securitySettings"].clone();
-        let changed = after.body().is_some_and(|now| of(now) != of(&request.before));
+        let differs = |now: &serde_json::Value| {
+            ["properties", "tags", "identity"]
+                .iter()
+                .any(|member| now[member] != request.before[member])
+        };
+        let changed = after.body().is_some_and(differs);
         match answer.body().is_some() && changed {
-            true => evidence(
-                Finding::differs("Azure changed other settings of the vault"),
-                request,
-                answer,
-            ),
+            true => evidence(Finding::differs("Azure changed the vault"), request, answer),
             false => accepted(request, answer, after, false),
         }
     },

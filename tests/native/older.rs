@@ -1,4 +1,4 @@
-//! One handoff by programs of two versions: each side runs the first release once, and this version otherwise.
+//! One handoff by programs of two versions: each side runs version 0.1.0 once, and this version otherwise.
 //!
 //! The older programs are built from the history, which takes minutes: only a whole run does it.
 
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::harness::{INIT, Run, Stage, finish};
 
-/// The commit that was reviewed and released as 0.1.0.
+/// The commit of version 0.1.0.
 const RELEASED: &str = "681d721";
 
 /// The folder of the older programs; `None` where this isn't a whole run, or the sources came without their history.

@@ -196,7 +196,7 @@ mod tests {
     fn row() -> Row {
         let row = json!({
             "id": "/subscriptions/s/x/Microsoft.DataProtection/backupVaults/v1/backupInstances/i", "name": "i",
-            "properties": { "state": "Fine", "user": true, "startTime": "2026-01-02T00:00:00.0000000Z" },
+            "properties": { "state": "Fine", "settings": { "a.b": "x" }, "user": true, "startTime": "2026-01-02T00:00:00.0000000Z" },
         });
         row.as_object().unwrap().clone()
     }
@@ -212,7 +212,7 @@ mod tests {
             ("resources | where name == 'I'", 0),
             ("resources|where properties.state in~ ('x','fine')", 1),
             ("resources | where tostring(properties['state']) == 'Fine'", 1),
-            ("resources | where tostring(properties.settings['a.b']) == 'x'", 0),
+            ("resources | where tostring(properties.settings['a.b']) == 'x'", 1),
             ("resources | where properties.state in ('fine')", 0),
             (
                 "resources | where properties.user == 'true' and properties.state startswith 'fi'",

@@ -59,7 +59,11 @@ pub(crate) fn memory(sandbox: &Sandbox, program: &Path, folder: &Path) -> io::Re
             .filter_map(|own| own["name"].as_str())
             .map(move |name| (pod, name))
     });
-    for (pod, container) in all.take(3) {
+    let all: Vec<_> = all.take(3).collect();
+    if all.len() < 3 {
+        return Err(io::Error::other("the extension has fewer than three containers"));
+    }
+    for (pod, container) in all {
         for number in 0..LINES {
             let line = format!(
                 "time=\"2026-01-01T00:00:00Z\" level=warning msg=\"item {number} is left out\" error=\"{text}\""

@@ -23,22 +23,24 @@ pub(crate) struct Usage {
 /// It cannot be started, or does not end 0; the error holds all that it said.
 pub(crate) fn run(command: &Command) -> io::Result<Usage> {
     match measure(command)? {
-        (Ok(used), true, _) => Ok(used),
+        (Ok(used), Some(0), _) => Ok(used),
         (_, _, said) => Err(io::Error::other(said)),
     }
 }
 
-/// As [`run`], whatever the command ends with: findings have exit codes of their own. It has to print something.
+/// As [`run`], for a command that ends with one of these exit codes: findings, and the turn of another person, have their own.
 ///
 /// # Errors
-/// It cannot be started, or dies.
-pub(crate) fn run_to_any_end(command: &Command) -> io::Result<Usage> {
-    let (used, _, said) = measure(command)?;
-    used.map_err(|()| io::Error::other(said))
+/// It cannot be started, or ends otherwise.
+pub(crate) fn run_to(command: &Command, codes: &[i32]) -> io::Result<Usage> {
+    match measure(command)? {
+        (Ok(used), Some(code), _) if codes.contains(&code) => Ok(used),
+        (_, _, said) => Err(io::Error::other(said)),
+    }
 }
 
-/// What a command used, unless it died, whether it ended 0, and all that it said.
-fn measure(command: &Command) -> io::Result<(Result<Usage, ()>, bool, String)> {
+/// What a command used, unless it died, its exit code, and all that it said.
+fn measure(command: &Command) -> io::Result<(Result<Usage, ()>, Option<i32>, String)> {
     let begun = Instant::now();
     let mut outer = Command::new(std::env::current_exe()?);
     outer
@@ -55,7 +57,7 @@ fn measure(command: &Command) -> io::Result<(Result<Usage, ()>, bool, String)> {
     let used = text.lines().find_map(|line| parse(line.strip_prefix(MARK)?));
     let usage = used.map(|(processor, peak)| Usage { wall, processor, peak }).ok_or(());
     let said = String::from_utf8_lossy(&output.stdout);
-    Ok((usage, output.status.success(), format!("{command:?}\n{said}\n{text}")))
+    Ok((usage, output.status.code(), format!("{command:?}\n{said}\n{text}")))
 }
 
 const MARK: &str = "used: ";

@@ -78,7 +78,7 @@ fn of_fleet(program: &Path) -> io::Result<Vec<Figure>> {
             .args([&["fleet"], words, &["--timeout", "1h"]].concat())
             .envs(environment(&sandbox, "consultant"))
             .current_dir(folder.path());
-        let used = measured::run_to_any_end(&command)?;
+        let used = measured::run_to(&command, &[0, 5, 8])?;
         let name = format!("fleet {} of {CLUSTERS} clusters, peak memory MiB", words[0]);
         figures.push(figure(name, used.peak, Some(MUCH)));
     }
@@ -95,7 +95,7 @@ fn of_endless_answer(program: &Path) -> io::Result<Figure> {
     let own = std::mem::replace(&mut command, Command::new(program));
     command.args(own.get_args()).current_dir(server.folder());
     command.envs(own.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    let used = measured::run_to_any_end(&command)?;
+    let used = measured::run_to(&command, &[1])?;
     Ok(figure(
         "verify of answers without end, peak memory MiB".to_owned(),
         used.peak,
