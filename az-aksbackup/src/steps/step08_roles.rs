@@ -5,7 +5,7 @@
 //! Who runs it may do more than who wrote the state file. So it assigns only roles that are constants of this program, to
 //! principals that Azure itself has just named, on scopes that belong together according to Azure. Cluster, vault, snapshot
 //! resource group, storage account and a user-assigned identity of the vault are confirmed by the person, at the prompt or by flags
-//! ([`confirm`]). An inherited assignment counts.
+//! (`confirm`). An inherited assignment counts.
 //!
 //! Rights: `Microsoft.Authorization/roleAssignments/{read,write}` on the storage account, the cluster, the snapshot group.
 
