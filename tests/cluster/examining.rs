@@ -20,7 +20,7 @@ fn waiting_ends_when_nothing_is_wrong_any_more() {
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| stage.kubectl("viewer", &["verify", "--wait", "--timeout", "2m"]));
         configure(&stage).ok();
-        waiting.join().unwrap().ok().says("verify: workload identity works");
+        waiting.join().unwrap().ok().says("verify: no findings");
     });
 }
 
@@ -41,7 +41,7 @@ fn waiting_ends_at_its_deadline_with_the_last_state() {
 fn watching_shows_what_becomes_different_until_it_is_interrupted() {
     let stage = configured(Backend::Small);
     let watched = Watched::start(&mut stage.kubectl_command("viewer", &["verify", "--watch"]));
-    watched.says("verify: workload identity works");
+    watched.says("verify: no findings");
     stage.sandbox.cluster().helm_upgrade_drops_label(GENEVA).unwrap();
     watched.says("lacks label");
     configure(&stage).ok();

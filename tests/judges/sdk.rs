@@ -67,8 +67,9 @@ fn microsofts_clients_walk_everything_and_the_way_back() {
 }
 
 /// What the binaries use and Microsoft's clients don't have, each for its reason: permissions of a whole subscription are published for
-/// groups and resources only. The binaries go on where Azure doesn't answer.
-const NOT_IN_CLIENTS: [&str; 1] = ["Permissions_ListForScope"];
+/// groups and resources only, and Resource Graph has a client of its own, which isn't among those that walk; Azure's own extension for
+/// backups queries it in `dataprotection`. The binaries go on where Azure doesn't answer.
+const NOT_IN_CLIENTS: [&str; 2] = ["Permissions_ListForScope", "ResourceGraph_Resources"];
 
 /// In api-versions that the definitions hold: nothing is forgiven here, and every operation of the binaries is among those
 /// that were walked.
