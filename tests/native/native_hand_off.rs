@@ -281,16 +281,16 @@ fn az_lists_the_clusters_of_its_own_subscription_or_of_all() {
 /// Fails before: the lines had flags that az's extension passes to the program, such as `--output=text`, which az refuses.
 #[test]
 fn a_printed_command_is_accepted_by_az_as_it_stands() {
-    let az = Az::with(&["platform"]);
-    az.stage.init("platform").ok();
+    let az = Az::with(&["owner"]);
+    az.stage.prepared();
     let vouchers = az.stage.vouchers();
     for flags in [&[][..], &["--verbose"], &["--only-show-errors"], &["-o", "table"]] {
-        let words = [&["prepare", "--yes", "--timeout", "80m"], flags].concat();
-        let run = az.aksbackup("platform", &words).ends(2);
+        let words = [&["grant", "--yes", "--timeout", "80m"], flags].concat();
+        let run = az.aksbackup("owner", &words).ends(2);
         let printed = run
             .stderr
             .lines()
-            .find_map(|line| line.split_once("az aksbackup prepare "));
+            .find_map(|line| line.split_once("az aksbackup grant "));
         let (_, printed) = printed.unwrap_or_else(|| panic!("no command is printed\n{run}"));
         let filled = vouchers.chunks(2).fold(format!("{printed} "), |line, own| {
             ["RESOURCE-GROUP/NAME", "RESOURCE-GROUP", "SUBSCRIPTION"]
@@ -299,7 +299,7 @@ fn a_printed_command_is_accepted_by_az_as_it_stands() {
                     line.replace(&format!("{} {open} ", own[0]), &format!("{} {} ", own[0], own[1]))
                 })
         });
-        az.shell("platform", &format!("az aksbackup prepare {filled} --dry-run"))
+        az.shell("owner", &format!("az aksbackup grant {filled} --dry-run"))
             .ends(8);
     }
 }

@@ -168,9 +168,8 @@ pub(super) fn untold(
         .hint(fix![
             "check who started a restore, and when: ",
             shell(format!(
-                "az monitor activity-log list --resource-id {} --start-time {} --query \"[].[eventTimestamp, caller, operationName.value]\" --output table",
-                quoted(&instance),
-                begun.at
+                "az monitor activity-log list --resource-id {} --offset 30d --query \"[].[eventTimestamp, caller, operationName.value]\" --output table",
+                quoted(&instance)
             ))
         ])
         .hint(fix![
