@@ -33,7 +33,7 @@ const COURSES: [Course; 1] = [Course {
                 "instance.included_namespaces=shop,db",
             ],
         ),
-        ("platform", &["prepare", "--yes"]),
+        ("platform", &["prepare", "--yes", "--reduce-protection"]),
         ("platform", &["protect", "--yes", "--reduce-protection"]),
     ],
 }];
