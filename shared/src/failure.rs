@@ -29,6 +29,10 @@ pub struct Failure {
     pub request_id: Option<String>,
     /// Commands or sentences that cure it, ready to paste.
     pub hints: Vec<Fix>,
+    /// The key of `[target]` whose value it is about, such as `policy.retention`: whoever knows that the value comes from the state file
+    /// adds its place.
+    #[serde(skip)]
+    pub key: Option<String>,
 }
 
 /// How a reason begins that names a key of the state file.
@@ -45,6 +49,7 @@ impl Failure {
             code: None,
             request_id: None,
             hints: Vec::new(),
+            key: None,
         }
     }
 
@@ -87,6 +92,15 @@ impl Failure {
     #[must_use]
     pub fn at_key(self, key: &str, why: impl fmt::Display) -> Self {
         self.because(format!("{KEY}{key}: {why}"))
+    }
+
+    /// The failure of the value of a key of `[target]`.
+    #[must_use]
+    pub fn of_key(self, key: impl Into<String>) -> Self {
+        Self {
+            key: Some(key.into()),
+            ..self
+        }
     }
 
     /// The failure with the place of each key that it names, such as `aksbackup.toml:3:9`, as far as `place_of` knows it.

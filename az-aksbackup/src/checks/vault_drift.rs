@@ -200,7 +200,7 @@ fn immutability(target: &VaultTarget, own: &Vault) -> Option<Difference> {
     let member = ["securitySettings", "immutabilitySettings", "state"];
     Some(Difference {
         reduces: (rank(wanted) < rank(live)).then(|| "recovery points can be deleted before they expire".to_owned()),
-        lasting: (wanted == "Locked").then_some(LOCKED),
+        lasting: target.is_lasting("vault.immutability").then_some(LOCKED),
         refused: (live == "Locked").then_some("a locked vault can't be unlocked"),
         ..difference("immutability", "immutability", (live, wanted), member)
     })
@@ -216,7 +216,9 @@ fn cross_region_restore(target: &VaultTarget, own: &Vault) -> Option<Difference>
     let member = ["featureSettings", "crossRegionRestoreSettings", "state"];
     let on = wanted == "Enabled";
     Some(Difference {
-        lasting: on.then_some("cross-region restore can't be disabled again"),
+        lasting: target
+            .is_lasting("vault.cross_region_restore")
+            .then_some("cross-region restore can't be disabled again"),
         refused: match (on, is_geo) {
             (false, _) => Some("cross-region restore can't be disabled"),
             (true, false) => Some("cross-region restore requires a vault with redundancy GeoRedundant"),
@@ -238,7 +240,9 @@ fn cross_subscription_restore(target: &VaultTarget, own: &Vault) -> Option<Diffe
     let words = "backups can no longer be restored to another subscription";
     Some(Difference {
         reduces: (live == "Enabled").then(|| words.to_owned()),
-        lasting: never(wanted).then_some("cross-subscription restore can never be enabled again"),
+        lasting: target
+            .is_lasting("vault.cross_subscription_restore")
+            .then_some("cross-subscription restore can never be enabled again"),
         refused: never(live).then_some("cross-subscription restore is permanently disabled"),
         ..difference(
             "cross_subscription_restore",
@@ -297,6 +301,7 @@ pub(crate) fn coherent(target: &VaultTarget) -> Outcome<()> {
     let state = target.soft_delete.as_str();
     if !["On", "Off"].iter().any(|own| own.eq_ignore_ascii_case(state)) {
         return Failure::usage(format!("vault.soft_delete is {state:?}"))
+            .of_key("vault.soft_delete")
             .because("supported values: On and Off; AlwaysOn can't be reverted, so aksbackup doesn't set it")
             .hint(fix!["for example: ", az("init --set vault.soft_delete=On")])
             .err();
@@ -304,12 +309,14 @@ pub(crate) fn coherent(target: &VaultTarget) -> Outcome<()> {
     let days = target.soft_delete_days;
     if state.eq_ignore_ascii_case("On") && !(14..=180).contains(&days) {
         return Failure::usage(format!("vault.soft_delete_days is {days}"))
+            .of_key("vault.soft_delete_days")
             .because("Azure keeps deleted backups for 14 to 180 days")
             .hint(fix!["for example: ", az("init --set vault.soft_delete_days=14")])
             .err();
     }
     if target.cross_region_restore == Some(true) && target.redundancy != GEO {
         return Failure::usage("vault.cross_region_restore requires a vault with redundancy GeoRedundant")
+            .of_key("vault.cross_region_restore")
             .because(format!("vault.redundancy is {}", target.redundancy))
             .hint(fix![
                 "clear cross-region restore: ",

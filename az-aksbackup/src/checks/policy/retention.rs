@@ -283,11 +283,15 @@ pub(crate) fn of_flag(text: &str) -> Option<String> {
     (1..=9999).contains(&number).then(|| format!("P{number}{unit}"))
 }
 
+fn invalid(key: &str, what: &str) -> Failure {
+    Failure::usage(format!("{key} {what}")).of_key(key)
+}
+
 /// The state file has ISO 8601 durations. One that is written as flags take it gets the value that is meant.
 fn iso(kept: &str, key: &str) -> Outcome<()> {
     match of_flag(kept).filter(|meant| meant != kept) {
         None => Ok(()),
-        Some(meant) => Failure::usage(format!("{key} {kept} isn't an ISO 8601 duration"))
+        Some(meant) => invalid(key, &format!("{kept} isn't an ISO 8601 duration"))
             .hint(fix![
                 format!("write {meant} in the state file, or run: "),
                 az(format!("init --set {key}={kept}"))
@@ -300,7 +304,7 @@ fn within_days(kept: &str, key: &str) -> Outcome<()> {
     iso(kept, key)?;
     match limits::operational(kept) {
         None => Ok(()),
-        Some(why) => Failure::usage(format!("{key} {kept} isn't valid"))
+        Some(why) => invalid(key, &format!("{kept} isn't valid"))
             .because(why)
             .hint(match hours(kept).is_some_and(|hours| hours > 24 * MOST_DAYS) {
                 true => fix![
@@ -319,7 +323,7 @@ fn within_years(kept: &str, key: &str) -> Outcome<()> {
     iso(kept, key)?;
     match limits::in_vault(kept) {
         None => Ok(()),
-        Some(why) => Failure::usage(format!("{key} {kept} isn't valid"))
+        Some(why) => invalid(key, &format!("{kept} isn't valid"))
             .because(why)
             .hint(fix!["for example: ", az(format!("init --set {key}=90d"))])
             .err(),
@@ -337,7 +341,7 @@ fn longer(kept: &str, than: &Shorter, period: Period, key: &str) -> Outcome<()> 
         Period::Month => "the first backup of a month",
         Period::Year => "the first backup of a year",
     });
-    Failure::usage(format!("{key} {kept} is shorter than {shorter}"))
+    invalid(key, &format!("{kept} is shorter than {shorter}"))
         .because(format!(
             "the first backup of a {word} would be deleted before {replaced}, which is kept for {shorter}"
         ))
@@ -350,7 +354,7 @@ fn longer(kept: &str, than: &Shorter, period: Period, key: &str) -> Outcome<()> 
 
 fn uncopied(period: Period, shorter: &Shorter) -> Failure {
     let (key, word, kept) = (period.keys().1, period.word(), &shorter.kept);
-    Failure::usage(format!("{key} is missing"))
+    invalid(key, "is missing")
         .because(format!(
             "the rule for the first backup of a {word} replaces the rule that copies backups to the vault tier for \
              {kept}, so this backup wouldn't be copied"
