@@ -3,7 +3,7 @@
 use super::{Command, FleetCommand};
 
 impl Command {
-    /// Returns the name of a command that changes Azure for one cluster, which a printed line can repeat with all of its flags.
+    /// Returns the name of a command whose flags a printed line repeats.
     pub(crate) const fn repeatable(&self) -> Option<&'static str> {
         Some(match self {
             Self::Init(_) => "init",

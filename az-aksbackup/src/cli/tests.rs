@@ -1,5 +1,6 @@
 use aksbackup_shared::command_line::unknown;
 use aksbackup_shared::program::Program;
+use aksbackup_shared::schema::settings::{FLAGS, is_known};
 use clap::CommandFactory as _;
 
 use super::Cli;
@@ -28,5 +29,20 @@ fn every_exit_code_is_in_the_help() {
     let help = Cli::command().render_long_help().to_string();
     for (exit, _) in aksbackup_shared::exit::Exit::ALL {
         assert!(help.contains(&format!("{:>5}  ", exit.code())), "{exit:?}");
+    }
+}
+
+#[test]
+fn every_flag_that_stands_for_a_key_is_one_of_init() {
+    let command = Cli::command();
+    let init = command.get_subcommands().find(|own| own.get_name() == "init").unwrap();
+    let names: Vec<String> = init
+        .get_arguments()
+        .flat_map(|own| own.get_long_and_visible_aliases().unwrap_or_default())
+        .map(|own| format!("--{own}"))
+        .collect();
+    for (key, flag) in FLAGS {
+        assert!(is_known(key), "{key}");
+        assert!(names.iter().any(|own| own == flag), "{flag} of {names:?}");
     }
 }

@@ -8,6 +8,7 @@ use clap::{ArgAction, Command};
 use super::words::{self, Word, flag, quoted};
 use super::{CommandLine, Invocation};
 use crate::program::Program;
+use crate::schema::settings::FLAGS;
 
 /// The command of a process and its arguments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,21 +65,8 @@ const SHORT_N: &str = "-n";
 /// The command whose printed flags are values to use instead of those that were refused.
 const INIT: &str = "init";
 
-/// Flags of [`INIT`] with the keys that `--set` has for them.
+/// The flag of [`INIT`] that takes keys and their values.
 const SET: &str = "--set";
-const KEYS: [(&str, &str); 11] = [
-    ("--storage-account", "storage.account"),
-    ("--storage-resource-group", "storage.resource_group"),
-    ("--container", "storage.container"),
-    ("--vault", "vault.name"),
-    ("--vault-resource-group", "vault.resource_group"),
-    ("--soft-delete", "vault.soft_delete"),
-    ("--soft-delete-days", "vault.soft_delete_days"),
-    ("--policy", "policy.name"),
-    ("--schedule", "policy.schedule"),
-    ("--retention", "policy.retention"),
-    ("--vault-tier-retention", "policy.vault_tier_retention"),
-];
 
 /// Whether this process has written its state file.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
@@ -103,21 +91,34 @@ impl CommandLine {
         let own = words::of(&self.words);
         let mut words = own.iter();
         // A command of a group has two words.
-        if !called
-            .command
-            .split(' ')
-            .all(|own| words.next().is_some_and(|word| word.raw == own))
-        {
+        let mut names = called.command.split(' ');
+        if !names.all(|own| words.next().is_some_and(|word| word.raw == own)) {
             return self;
         }
-        let Kept {
-            arguments: behind,
-            mut flags,
-            is_agreed,
-        } = kept(called, is_written);
         let program = self.program.unwrap_or(Program::Az);
-        // A flag with its values; what is in front of all flags are the arguments of the command.
-        let (mut groups, mut arguments): (Vec<Vec<&Word>>, Vec<&Word>) = (Vec::new(), Vec::new());
+        let (mut printed, mut kept) = (Printed::of(words), kept(called, is_written));
+        kept.leave_to(program, &printed, called.command == INIT);
+        kept.is_agreed |= printed.takes_yes();
+        printed.leave_to(program, &kept, called.command == INIT);
+        self.words = [vec![called.command.to_owned()], printed.joined(kept)]
+            .concat()
+            .join(" ")
+            .into();
+        self
+    }
+}
+
+/// The words of a printed line behind its command.
+struct Printed<'a> {
+    /// What is in front of all flags.
+    arguments: Vec<&'a Word<'a>>,
+    /// Each flag with its values.
+    groups: Vec<Vec<&'a Word<'a>>>,
+}
+
+impl<'a> Printed<'a> {
+    fn of(words: impl Iterator<Item = &'a Word<'a>>) -> Self {
+        let (mut arguments, mut groups): (Vec<_>, Vec<Vec<_>>) = (Vec::new(), Vec::new());
         for word in words {
             match (word.raw.starts_with('-'), groups.last_mut()) {
                 (false, Some(group)) => group.push(word),
@@ -125,57 +126,46 @@ impl CommandLine {
                 (true, _) => groups.push(vec![word]),
             }
         }
-        let is_printed = |own: &String| arguments.iter().any(|argument| argument.raw == *own);
-        for argument in &arguments {
-            if let Some(at) = flags.iter().position(|own| *own == argument.raw) {
-                flags.remove(at);
-            }
-        }
-        let raw: Vec<Vec<String>> = groups
-            .iter()
-            .map(|group| group.iter().map(|word| word.raw.clone()).collect())
-            .collect();
-        if called.command == INIT {
-            replace(program, &mut flags, &raw);
-        }
-        if raw
-            .iter()
-            .any(|group| group.first().is_some_and(|own| name(program, own) == "--verbose"))
-        {
-            flags.retain(|own| name(program, own) != "--quiet");
-        }
-        let behind: Vec<String> = behind.into_iter().filter(|own| !is_printed(own)).collect();
-        let has = |flag: &str| flags.iter().any(|word| name(program, word) == flag);
-        let is_yes = |group: &[&Word]| matches!(group, [one] if one.raw == "--yes");
-        let wants = groups.iter().any(|group| is_yes(group));
-        let is_init = called.command == INIT;
-        groups.retain(|group| {
-            let is_kept =
-                |first: &&Word| has(name(program, &first.raw)) && !(is_init && name(program, &first.raw) == SET);
-            !is_yes(group) && !group.first().is_some_and(is_kept)
+        Self { arguments, groups }
+    }
+
+    /// Drops `--yes`, which is put last, and returns whether it was there.
+    fn takes_yes(&mut self) -> bool {
+        let before = self.groups.len();
+        self.groups
+            .retain(|group| !matches!(group.as_slice(), [one] if one.raw == "--yes"));
+        self.groups.len() < before
+    }
+
+    /// Drops the flags that the repeated ones have.
+    fn leave_to(&mut self, program: Program, kept: &Kept, is_init: bool) {
+        let has = |own: &str| kept.flags.iter().any(|word| name(program, word) == own);
+        self.groups.retain(|group| {
+            let own = group.first().map_or("", |first| name(program, &first.raw));
+            !has(own) || is_init && own == SET
         });
-        let printed = |own: Vec<&Word>| own.into_iter().map(|word| word.printed.to_owned()).collect::<Vec<_>>();
+    }
+
+    /// All words in their order.
+    fn joined(self, kept: Kept) -> Vec<String> {
+        let printed = |own: Vec<&Word<'_>>| own.into_iter().map(|word| word.printed.to_owned()).collect::<Vec<_>>();
         // A word that looks like a flag stays where it can't be one.
-        let is_plain = !behind.iter().any(|own| own.starts_with('-'));
-        let behind: Vec<String> = behind.iter().map(|word| quoted(word)).collect();
+        let is_plain = !kept.arguments.iter().any(|own| own.starts_with('-'));
+        let behind: Vec<String> = kept.arguments.iter().map(|word| quoted(word)).collect();
         let (first, last) = match is_plain {
             true => (behind, Vec::new()),
             false => (Vec::new(), [vec![END.to_owned()], behind].concat()),
         };
-        let yes = (wants || is_agreed).then(|| "--yes".to_owned());
-        self.words = [
-            vec![called.command.to_owned()],
-            printed(arguments),
+        let yes = kept.is_agreed.then(|| "--yes".to_owned());
+        [
+            printed(self.arguments),
             first,
-            printed(groups.into_iter().flatten().collect()),
-            flags.iter().map(|word| quoted(word)).collect(),
+            printed(self.groups.into_iter().flatten().collect()),
+            kept.flags.iter().map(|word| quoted(word)).collect(),
             yes.into_iter().collect(),
             last,
         ]
         .concat()
-        .join(" ")
-        .into();
-        self
     }
 }
 
@@ -188,6 +178,28 @@ struct Kept {
     flags: Vec<String>,
     /// Whether `--yes` is one of the others.
     is_agreed: bool,
+}
+
+impl Kept {
+    /// Drops what the printed line has itself.
+    fn leave_to(&mut self, program: Program, printed: &Printed<'_>, is_init: bool) {
+        for argument in &printed.arguments {
+            if let Some(at) = self.flags.iter().position(|own| *own == argument.raw) {
+                self.flags.remove(at);
+            }
+        }
+        self.arguments
+            .retain(|own| !printed.arguments.iter().any(|argument| argument.raw == *own));
+        if is_init {
+            let raw = |group: &Vec<&Word<'_>>| group.iter().map(|word| word.raw.clone()).collect();
+            let groups: Vec<Vec<String>> = printed.groups.iter().map(raw).collect();
+            replace(program, &mut self.flags, &groups);
+        }
+        let mut first = printed.groups.iter().filter_map(|group| group.first());
+        if first.any(|own| name(program, &own.raw) == "--verbose") {
+            self.flags.retain(|own| name(program, own) != "--quiet");
+        }
+    }
 }
 
 fn kept(called: &Called, is_written: bool) -> Kept {
@@ -250,10 +262,8 @@ fn key(program: Program, group: &[String]) -> String {
         let key = value.unwrap_or_default().split('=').next().unwrap_or_default();
         return key.trim_end_matches('+').to_owned();
     }
-    KEYS.iter()
-        .find(|(flag, _)| *flag == own)
-        .map_or(own, |(_, key)| key)
-        .to_owned()
+    let stands_for = FLAGS.iter().find(|(_, flag)| name(program, flag) == own);
+    stands_for.map_or(own, |(key, _)| key).to_owned()
 }
 
 /// Puts all values of a flag that is repeated behind the first.

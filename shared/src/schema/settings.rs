@@ -214,18 +214,48 @@ const WORDS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The flags of `init` that stand for a key.
+pub const FLAGS: &[(&str, &str)] = &[
+    ("extension.name", "--extension"),
+    ("instance.friendly_name", "--friendly-name"),
+    ("instance.name", "--instance"),
+    ("policy.name", "--policy"),
+    ("policy.retention", "--retention"),
+    ("policy.schedule", "--schedule"),
+    ("policy.vault_tier_retention", "--vault-tier-retention"),
+    ("snapshots.resource_group", "--snapshot-group"),
+    ("storage.account", "--storage-account"),
+    ("storage.container", "--container"),
+    ("storage.resource_group", "--storage-resource-group"),
+    ("storage.sku", "--sku"),
+    ("vault.name", "--vault"),
+    ("vault.redundancy", "--redundancy"),
+    ("vault.resource_group", "--vault-resource-group"),
+    ("vault.soft_delete", "--soft-delete"),
+    ("vault.soft_delete_days", "--soft-delete-days"),
+    ("vault.subscription", "--vault-subscription"),
+];
+
+/// Returns the words that a key takes; none if its type or Azure decides.
+#[must_use]
+pub fn words(key: &str) -> &'static [&'static str] {
+    WORDS
+        .iter()
+        .find(|(own, _)| *own == key)
+        .map_or(&[], |(_, words)| words)
+}
+
 /// Returns what is allowed instead, if a key can't have this text. What depends on other keys or on Azure is checked where it is used.
 #[must_use]
 pub fn allowed_instead(setting: &Setting, text: &str) -> Option<String> {
-    let words = WORDS.iter().find(|(key, _)| *key == setting.key);
-    match (words, setting.holds) {
-        (Some((_, words)), _) => {
+    match (words(setting.key), setting.holds) {
+        (words @ [_, ..], _) => {
             let is_one = words.iter().any(|own| own.eq_ignore_ascii_case(text));
             (!is_one).then(|| format!("supported values: {}", words.join(", ")))
         }
-        (None, Holds::Optional) if text.is_empty() => Some("omit the key, or set a value".to_owned()),
-        (None, _) if text.is_empty() => Some("the key requires a value".to_owned()),
-        (None, _) => None,
+        ([], Holds::Optional) if text.is_empty() => Some("omit the key, or set a value".to_owned()),
+        ([], _) if text.is_empty() => Some("the key requires a value".to_owned()),
+        ([], _) => None,
     }
 }
 

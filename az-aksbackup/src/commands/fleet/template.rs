@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::{ResourceId, TimeOfDay};
 use aksbackup_shared::regular;
+use aksbackup_shared::schema::settings::FLAGS;
 use aksbackup_shared::state::place::{place_of, position};
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -30,25 +31,6 @@ const DEFAULTS: [(&str, &str); 4] = [
     ("storage.resource_group", "rg-aks-backup-{region}"),
     ("vault.name", "bv-aks-{region}"),
     ("vault.resource_group", "rg-aks-backup-{region}"),
-];
-
-/// The keys that `init` has a flag for, so that it looks up what exists under that name. The others are set afterwards.
-const FLAGS: [(&str, &str); 15] = [
-    ("extension.name", "--extension"),
-    ("instance.friendly_name", "--friendly-name"),
-    ("instance.name", "--instance"),
-    ("policy.name", "--policy"),
-    ("policy.retention", "--retention"),
-    ("policy.schedule", "--schedule"),
-    ("policy.vault_tier_retention", "--vault-tier-retention"),
-    ("snapshots.resource_group", "--snapshot-group"),
-    ("storage.account", "--storage-account"),
-    ("storage.resource_group", "--storage-resource-group"),
-    ("vault.name", "--vault"),
-    ("vault.redundancy", "--redundancy"),
-    ("vault.resource_group", "--vault-resource-group"),
-    ("vault.soft_delete", "--soft-delete"),
-    ("vault.soft_delete_days", "--soft-delete-days"),
 ];
 
 /// The keys that the extension of a cluster decides, where it is installed.

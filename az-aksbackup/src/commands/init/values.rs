@@ -2,6 +2,7 @@
 
 use aksbackup_shared::failure::{Failure, Outcome};
 use aksbackup_shared::ids::Tag;
+use aksbackup_shared::schema::settings::words;
 use clap::ValueEnum;
 
 use crate::checks::policy::retention::of_flag;
@@ -51,22 +52,13 @@ impl SoftDelete {
     }
 }
 
-/// SKUs of general purpose v2 accounts. Azure Backup takes no premium ones.
-const SKUS: [&str; 6] = [
-    "Standard_LRS",
-    "Standard_ZRS",
-    "Standard_GRS",
-    "Standard_RAGRS",
-    "Standard_GZRS",
-    "Standard_RAGZRS",
-];
-
-/// A SKU in Azure's spelling.
+/// A SKU in Azure's spelling: those of general purpose v2 accounts. Azure Backup takes no premium ones.
 pub(super) fn sku(text: &str) -> Result<String, String> {
-    let known = SKUS.iter().find(|sku| sku.eq_ignore_ascii_case(text));
+    let skus = words("storage.sku");
+    let known = skus.iter().find(|sku| sku.eq_ignore_ascii_case(text));
     known
         .map(|sku| (*sku).to_owned())
-        .ok_or_else(|| format!("Azure Backup supports standard accounts: {}", SKUS.join(", ")))
+        .ok_or_else(|| format!("Azure Backup supports standard accounts: {}", skus.join(", ")))
 }
 
 /// An interval as an ISO 8601 duration. Azure Backup takes these six for AKS.
@@ -129,6 +121,12 @@ pub(super) fn usable_tags(tags: &[Tag]) -> Outcome<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_redundancies_of_the_flag_are_those_of_the_key() {
+        let own: Vec<&str> = Redundancy::value_variants().iter().map(|own| own.word()).collect();
+        assert_eq!(own, words("vault.redundancy"));
+    }
 
     #[test]
     fn tags_have_names_of_their_own_and_leave_room_for_ours() {

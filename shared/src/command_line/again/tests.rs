@@ -209,6 +209,12 @@ fn init_is_repeated_with_another_value_for_what_was_refused() {
         "az aksbackup init --set policy.retention=360d --set policy.vault_tier_retention=PERIOD \
          -g rg-aks -n aks-demo --set vault.immutability=Locked --yes"
     );
+    // Fails before: a flag without a row of its own was repeated beside the value that replaces it.
+    let own = called_as("init", "init --snapshot-group rg-a --sku Standard_GRS --yes");
+    assert_eq!(
+        az("init --set snapshots.resource_group=rg-b --set storage.sku=Standard_LRS").completed(&own, false),
+        "az aksbackup init --set snapshots.resource_group=rg-b --set storage.sku=Standard_LRS --yes"
+    );
     assert_eq!(
         az("init --container NAME").completed(&called_as("init", "init --container aks -g rg-aks"), false),
         "az aksbackup init --container NAME -g rg-aks"

@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::page::page;
 use crate::json_schema::{keep, of};
 use crate::schema::State;
-use crate::schema::settings::{Changes, Holds, SETTINGS};
+use crate::schema::settings::{Changes, Holds, SETTINGS, Thing};
 
 const REGENERATE: &str = "AKSBACKUP_WRITE_DOCS=1 cargo test -p aksbackup-shared --lib files::schema";
 
@@ -47,7 +47,15 @@ fn the_page_on_changes_has_every_setting() {
                 "`prepare` and `protect`, at any time; creates a policy with another name".to_owned()
             }
             Changes::LeavingBackups(cost) => format!("requires a new setup: {cost}"),
-            Changes::UntilCreated(_, why) => format!("only before the resource is created: {why}"),
+            Changes::UntilCreated(thing, why) => {
+                let thing = match thing {
+                    Thing::Account => "storage account",
+                    Thing::Vault => "vault",
+                    Thing::Extension => "extension",
+                    Thing::Instance => "backup instance",
+                };
+                format!("only before the {thing} is created: {why}")
+            }
             Changes::Never(why) => format!("never: {why}"),
         };
         page.push_str(&format!("| `{}` | {holds} | {changes} |\n", setting.key));
