@@ -22,7 +22,7 @@ mod reduction;
 
 pub(crate) use fixes::{adopting, hints, policy_hints};
 use reduction::Effect;
-pub(crate) use reduction::of_policies;
+pub(crate) use reduction::{idle_until, of_policies};
 
 /// A value of Azure's that differs from the target's.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,6 +30,8 @@ pub(crate) struct Facts {
     pub(crate) schedule: String,
     /// Time of day of its first backup, UTC, such as `06:00`; empty where its schedule names another time zone.
     pub(crate) time: String,
+    /// The date of its first backup; empty where the schedule has none.
+    pub(crate) begins: String,
     /// How long its default retention keeps, such as `P7D`.
     pub(crate) retention: String,
     /// How many starts its schedule has in one interval.
@@ -139,6 +141,7 @@ pub(crate) fn preset(target: &PolicyTarget) -> Outcome<Value> {
             "policy.schedule {} isn't a valid backup interval",
             target.schedule
         ))
+        .of_key("policy.schedule")
         .because(format!("Azure Backup supports {} for AKS", SCHEDULES.join(", ")))
         .hint(fix![
             "set one of these intervals, such as PT12H: ",
@@ -260,6 +263,7 @@ pub(crate) fn facts(policy: &Value, name: &str) -> Outcome<Facts> {
             .unwrap_or_default()
             .to_owned(),
         time: intervals.first().map(|interval| time_of(interval)).unwrap_or_default(),
+        begins: intervals.first().map(|interval| date_of(interval)).unwrap_or_default(),
         retention: default_text("/lifecycles/0/deleteAfter/duration").to_owned(),
         starts: intervals.len(),
         first,
@@ -315,6 +319,12 @@ fn time_of(interval: &str) -> String {
         (true, Some(time)) => time.to_owned(),
         _ => String::new(),
     }
+}
+
+/// The date in an interval such as `R/2024-01-01T06:00:00+00:00/P1D`.
+fn date_of(interval: &str) -> String {
+    let start = interval.split('/').nth(1).unwrap_or_default();
+    start.split_once('T').map_or(start, |(date, _)| date).to_owned()
 }
 
 /// The retention tag that backups of a rule get where no criterion says otherwise.

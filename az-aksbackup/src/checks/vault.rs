@@ -248,6 +248,10 @@ fn rules(view: &View, name: &str, own: &Value) -> Check {
         Ok(facts) => facts,
         Err(failure) => return Check::error(LINK, NAME, failure.what, other_policy()),
     };
+    if let Some(date) = drift::idle_until(&facts, view.now) {
+        let says = format!("policy {name} starts no scheduled backup before {date}");
+        return Check::error(LINK, NAME, says, other_policy());
+    }
     let Some(target) = view.target() else {
         return Check::ok(LINK, NAME, format!("{name} exists"));
     };
@@ -325,6 +329,17 @@ mod tests {
         view.vault_subscription = found(json!({ "tenantId": "72d0c9b4-1f55-4a0e-9d3b-8f0e5b6c7a11" }));
         assert_eq!(failures(&checks(&view)), ["VLT-TENANT"]);
         view.vault_subscription = Seen::Unasked;
+        // Fails before: its schedule and retention are those of the target, and it never starts a backup.
+        let mut late = policy::tests::made(|_| ());
+        late["policyRules"][1]["trigger"]["schedule"]["repeatingTimeIntervals"] =
+            json!(["R/2099-01-01T06:00:00+00:00/P1D"]);
+        view.policy = found(late);
+        let told = checks(&view).into_iter().find(|own| own.check == "policy").unwrap();
+        assert!(
+            told.says.ends_with("starts no scheduled backup before 2099-01-01"),
+            "{}",
+            told.says
+        );
         view.policy = Seen::Absent;
         assert_eq!(failures(&checks(&view)), ["ARM-NOT-FOUND"]);
     }

@@ -20,7 +20,7 @@ use crate::arm::client::Reader;
 use crate::arm::vaults;
 use crate::arm::visible::Sight;
 use crate::checks::drift;
-use crate::checks::policy::naming::{self, Origin};
+use crate::checks::policy::naming::{self, NameOrigin};
 use crate::checks::policy::{self, Facts};
 use crate::checks::policy_file::{self, Asked};
 use crate::checks::protection;
@@ -119,19 +119,20 @@ pub(crate) async fn settled(reader: &Reader, folder: &Path, target: &Target) -> 
         let exists = match live {
             Sight::Hidden(_) => return Ok(None),
             // Without a policy yet, the name says what it will do.
-            Sight::Absent if found.is_none() && origin == Origin::OtherRules => {
+            Sight::Absent if found.is_none() && origin == NameOrigin::OtherRules => {
                 found = Some(Vec::new());
                 continue;
             }
             Sight::Absent => false,
             Sight::Here(live) => {
                 let is_own = *name == target.policy.name;
-                let mut different = match is_own && origin == Origin::Chosen {
+                let mut different = match is_own && origin == NameOrigin::Chosen {
                     true => differences(target, &asked, &live),
                     false => beyond(target, &asked, &live),
                 };
                 // Only where the rules would be refused is it worth a request whether they are in use.
-                if is_own && origin == Origin::Rules && !different.is_empty() && is_used(reader, target, &id).await {
+                if is_own && origin == NameOrigin::Rules && !different.is_empty() && is_used(reader, target, &id).await
+                {
                     different = differences(target, &asked, &live);
                 }
                 if !different.is_empty() {
@@ -161,6 +162,9 @@ async fn is_used(reader: &Reader, target: &Target, policy: &ResourceId) -> bool 
 async fn used(reader: &Reader, target: &Target) -> Option<ResourceId> {
     let instances = backups::of_cluster(reader, &target.cluster).await.ok()?;
     let own = protection::chosen(target, &instances)?;
+    if own.vault()? != target_ids::vault(target) {
+        return None;
+    }
     own.properties.policy_info.policy_id.parse().ok()
 }
 

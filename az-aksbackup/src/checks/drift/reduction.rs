@@ -2,9 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
 use super::Setting;
 use crate::checks::policy::retention::{self, Period, hours};
 use crate::checks::policy::{Facts, Kept, Winning};
+
+/// The longest schedule is a week.
+const SOON: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// What an entry of a list does to a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +66,13 @@ fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
+/// Returns the date before which a policy starts no backup, if it is so far ahead that even a weekly schedule would have begun.
+pub(crate) fn idle_until(own: &Facts, now: Timestamp) -> Option<&str> {
+    let begins: Date = own.begins.parse().ok()?;
+    let soon = now.to_zoned(TimeZone::UTC).date().checked_add(SOON).ok()?;
+    (begins > soon).then_some(own.begins.as_str())
+}
+
 /// Returns what policy `wanted` protects less than policy `live`, in words. A period that can't be read is taken for less.
 pub(crate) fn of_policies(live: &Facts, wanted: &Facts) -> Vec<String> {
     let others = live.kept.iter().filter(|own| !live.is_of_period(own));
@@ -81,6 +95,10 @@ pub(crate) fn of_policies(live: &Facts, wanted: &Facts) -> Vec<String> {
             "the cluster is backed up every {} instead of every {}",
             wanted.schedule, live.schedule
         ));
+    }
+    let now = Timestamp::now();
+    if let (None, Some(date)) = (idle_until(live, now), idle_until(wanted, now)) {
+        all.push(format!("no scheduled backup starts before {date}"));
     }
     if live.vault_tier && !wanted.vault_tier {
         all.push("new backups are no longer copied to the vault tier".to_owned());
@@ -211,6 +229,7 @@ mod tests {
             vault_tier: vault.is_some(),
             schedule: schedule.into(),
             time: "06:00".into(),
+            begins: "2024-01-01".into(),
             retention: retention.into(),
             starts: 1,
             first: Rules::default(),
@@ -233,6 +252,16 @@ mod tests {
         ] {
             assert_eq!(of_policies(&live, &wanted).len(), count, "{wanted:?}");
         }
+        // Fails before: a policy that starts in a hundred years was as good.
+        let mut late = live.clone();
+        late.begins = "2099-01-01".into();
+        assert_eq!(
+            of_policies(&live, &late),
+            ["no scheduled backup starts before 2099-01-01"]
+        );
+        assert_eq!(of_policies(&late, &late).len(), 0);
+        let now = "2099-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(idle_until(&late, now), None);
         // A policy of a file can have rules that one by schedule and retention doesn't have.
         let mut weekly = facts("P1D", "P7D", None);
         weekly.kept.push(kept(Some("Weekly"), false, "P12M"));

@@ -37,7 +37,7 @@ pub(crate) fn of_rules(own: &PolicyTarget) -> String {
 
 /// Where the name of a target's policy comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum NameOrigin {
     /// A person chose it: the policy can have rules that the target has no key for.
     Chosen,
     /// This tool derives it from the target's rules, without or with a digest. Another user with permission to create policies might have
@@ -48,7 +48,7 @@ pub(crate) enum Origin {
     OtherRules,
 }
 
-impl Origin {
+impl NameOrigin {
     /// Whether the name stands for nothing but rules, so that it can be exchanged for that of the target's.
     pub(crate) fn is_derived(self) -> bool {
         self != Self::Chosen
@@ -56,14 +56,16 @@ impl Origin {
 }
 
 /// Returns where the name of the target's policy comes from.
-pub(crate) fn origin(own: &PolicyTarget) -> Origin {
-    let rest = own.name.as_str().strip_prefix(&of_rules(own));
+pub(crate) fn origin(own: &PolicyTarget) -> NameOrigin {
+    // Azure doesn't tell names apart by letter case.
+    let name = own.name.as_str().to_ascii_lowercase();
+    let rest = name.strip_prefix(&of_rules(own));
     if rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('-').is_some_and(is_short_digest)) {
-        return Origin::Rules;
+        return NameOrigin::Rules;
     }
-    match own.file.is_none() && has_derived_form(own.name.as_str()) {
-        true => Origin::OtherRules,
-        false => Origin::Chosen,
+    match own.file.is_none() && has_derived_form(&name) {
+        true => NameOrigin::OtherRules,
+        false => NameOrigin::Chosen,
     }
 }
 
@@ -190,25 +192,25 @@ mod tests {
     fn a_name_that_stands_for_other_rules_is_recognized() {
         let mut policy = crate::target_ids::tests::example().policy;
         for (name, expected) in [
-            ("aks-daily-7d", Origin::Rules),
-            ("aks-daily-7d-1a2b3c4d", Origin::Rules),
-            ("aks-daily-7d-vault-90d", Origin::OtherRules),
-            ("aks-daily-7d-at-0130", Origin::OtherRules),
-            ("aks-daily-7d-week-8w-1a2b3c4d", Origin::OtherRules),
-            ("aks-daily-7d-1a2b3c4", Origin::Chosen),
-            ("aks-daily-7d-prod", Origin::Chosen),
-            ("aks-daily-30d-prod", Origin::Chosen),
-            ("aks-daily-30d", Origin::OtherRules),
-            ("aks-4h-7d", Origin::OtherRules),
-            ("aks-daily", Origin::Chosen),
-            ("aks-gold-7d", Origin::Chosen),
-            ("policy-aks", Origin::Chosen),
+            ("aks-daily-7d", NameOrigin::Rules),
+            ("aks-daily-7d-1a2b3c4d", NameOrigin::Rules),
+            ("aks-daily-7d-vault-90d", NameOrigin::OtherRules),
+            ("aks-daily-7d-at-0130", NameOrigin::OtherRules),
+            ("aks-daily-7d-week-8w-1a2b3c4d", NameOrigin::OtherRules),
+            ("aks-daily-7d-1a2b3c4", NameOrigin::Chosen),
+            ("aks-daily-7d-prod", NameOrigin::Chosen),
+            ("aks-daily-30d-prod", NameOrigin::Chosen),
+            ("aks-daily-30d", NameOrigin::OtherRules),
+            ("aks-4h-7d", NameOrigin::OtherRules),
+            ("aks-daily", NameOrigin::Chosen),
+            ("aks-gold-7d", NameOrigin::Chosen),
+            ("policy-aks", NameOrigin::Chosen),
         ] {
             policy.name = name.parse().unwrap();
             assert_eq!(origin(&policy), expected, "{name}");
         }
         (policy.file, policy.name) = (Some("own.json".into()), "aks-daily-7d".parse().unwrap());
-        assert_eq!(origin(&policy), Origin::Chosen, "the rules are those of the file");
+        assert_eq!(origin(&policy), NameOrigin::Chosen, "the rules are those of the file");
     }
 
     #[test]
