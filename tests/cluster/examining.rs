@@ -2,15 +2,13 @@
 
 use aksbackup_shared::exit::Exit;
 use aksbackup_tests::backend::Backend;
+use aksbackup_tests::bars;
 use aksbackup_tests::harness::{Stage, measured};
 use aksbackup_tests::watched::Watched;
 use serde_json::{Value, json};
 
 use crate::looks::{NAMESPACE, check, location, pods, until};
 use crate::stages::{AGENT, GENEVA, configure, configured, granted};
-
-/// The most memory that `doctor` may take, whatever the cluster tells it.
-const MOST_KIB: u64 = 64 * 1024;
 
 #[test]
 fn waiting_ends_when_nothing_is_wrong_any_more() {
@@ -233,7 +231,7 @@ fn a_hundred_megabytes_of_logs_and_five_thousand_events_take_little_memory() {
     let (run, peak) = measured(&stage.kubectl_command("viewer", &["doctor", "-o", "json", "--request-timeout", "5m"]));
     println!("doctor with 100 MB of logs and 5,000 events: peak {peak} KiB");
     run.ok();
-    assert!(peak <= MOST_KIB, "{peak} KiB");
+    assert!(peak <= bars::MUCH, "{peak} KiB");
 }
 
 #[test]
@@ -260,7 +258,7 @@ fn logs_events_and_messages_of_those_who_mean_harm_do_none() {
         let run = run.ends(Exit::Pending.code()).says("AADSTS700213");
         let bad = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
         assert!(!run.stdout.contains(bad), "{run}");
-        assert!(peak <= MOST_KIB, "{peak} KiB");
+        assert!(peak <= bars::MUCH, "{peak} KiB");
     }
     let run = stage.kubectl("viewer", &["verify", "-o", "json"]);
     assert_eq!(check(&run.json(), "storage location")["verdict"], "error");

@@ -5,13 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use aksbackup_shared::exit::Exit;
+use aksbackup_tests::bars;
 use aksbackup_tests::harness::{Run, Stage, measured};
 
 use crate::hostile_values::Hostile;
 use crate::{hostile_texts, hostile_values};
-
-/// The most memory that a refusal may take.
-const MOST_KIB: u64 = 64 * 1024;
 
 /// Characters that could steer a terminal, whatever they were made of.
 pub(crate) fn steers(text: &str) -> bool {
@@ -41,7 +39,7 @@ fn wrongs(stage: &Stage, hostile: &Hostile, command: &Command) -> Vec<String> {
         ("a character that steers", !steers(&run.stdout) && !steers(&run.stderr)),
         ("a panic", !run.stderr.contains("panicked")),
         ("a long message", run.stderr.len() < 4096),
-        ("memory", peak <= MOST_KIB),
+        ("memory", peak <= bars::MUCH),
         (
             "no place",
             whole || place(&run).is_some_and(|(line, column)| line > 0 && column > 0),
@@ -112,7 +110,7 @@ fn what_is_no_file_is_refused_at_once() {
         ] {
             let (run, peak) = measured(&command);
             run.ends(Exit::StateUnreadable.code()).says("it is not a file");
-            assert!(peak <= MOST_KIB);
+            assert!(peak <= bars::MUCH);
         }
     }
 }
@@ -127,5 +125,5 @@ fn the_largest_file_that_is_taken_costs_little_memory() {
     std::fs::write(stage.state(), text).unwrap();
     let (run, peak) = measured(&stage.az_command("platform", &["status", "--offline"]));
     run.ok();
-    assert!(peak <= MOST_KIB, "{peak} KiB");
+    assert!(peak <= bars::MUCH, "{peak} KiB");
 }

@@ -5,6 +5,7 @@
 pub mod advice;
 pub mod azure;
 pub mod backend;
+pub mod bars;
 pub mod bed;
 mod clusters;
 pub mod critical_path;

@@ -4,13 +4,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use aksbackup_shared::exit::Exit;
+use aksbackup_tests::bars;
 use aksbackup_tests::harness::measured;
 
 use crate::made;
 use aksbackup_tests::hostile_server::{CLUSTER, Hostile, Server};
 
-/// The most memory that a command may take, whatever it is answered.
-const MOST_KIB: u64 = 96 * 1024;
 /// How much longer than `--timeout` a command may take where it has nothing to do but wait; a busy machine needs some of it.
 const SLACK: Duration = Duration::from_secs(20);
 /// `--timeout` of the cases that only it can end, and of the others.
@@ -332,7 +331,7 @@ fn check(case: &Case) {
         case.says
     );
     assert!(!run.stderr.contains("panicked"), "{what}\n{run}");
-    assert!(peak <= MOST_KIB, "{what}: {peak} KiB\n{run}");
+    assert!(peak <= bars::HOSTILE, "{what}: {peak} KiB\n{run}");
     let most = Duration::from_secs(case.timeout) + SLACK;
     assert!(took <= most, "{what}: {took:?}\n{run}");
     assert_eq!(

@@ -1,6 +1,7 @@
 //! What many clusters cost: requests and memory grow with their number, and Azure refuses nothing.
 
 use aksbackup_tests::azure::personas;
+use aksbackup_tests::bars;
 use aksbackup_tests::fleet::Member;
 use aksbackup_tests::harness::measured;
 
@@ -86,9 +87,6 @@ fn many(count: usize) -> Stage {
     stage
 }
 
-/// How much memory a command can take, in KiB, for up to 1,000 clusters.
-const MOST_KIB: u64 = 64 << 10;
-
 fn sizes() -> Vec<usize> {
     match variable("AKSBACKUP_FLEET") {
         Some(text) => text.split(',').map(|size| size.trim().parse().unwrap()).collect(),
@@ -120,7 +118,7 @@ fn the_cost_is_linear_and_no_request_is_refused() {
         for cost in costs.iter() {
             assert_eq!(cost.refused, 0, "{size}: {cost:?}");
             assert!(cost.queries <= 20, "{size}: {cost:?}");
-            assert!(cost.kib <= MOST_KIB, "{size}: fleet {}: {cost:?}", cost.command);
+            assert!(cost.kib <= bars::MUCH, "{size}: fleet {}: {cost:?}", cost.command);
         }
     }
     // The requests for one cluster more are the same in a small and in a large fleet.

@@ -5,11 +5,12 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
+use aksbackup_tests::bars;
 use aksbackup_tests::critical_path::CriticalPath;
 use aksbackup_tests::sandbox::Sandbox;
 use aksbackup_tests::settings::Settings;
 
-use crate::{Figure, figure};
+use crate::{Figure, figure, mebibytes};
 use crate::{logs, measured};
 
 /// Real seconds for one second of Azure's. Slow enough that the processor time of simulator and clients, which does not
@@ -93,7 +94,7 @@ pub(crate) fn figures(binaries: &Path) -> io::Result<Vec<Figure>> {
     figures.push(figure(
         "doctor on 100 MB of log, peak memory MiB".to_owned(),
         much.peak,
-        Some(64.0),
+        Some(mebibytes(bars::MUCH << 10)),
     ));
     for (program, peak) in peaks {
         figures.push(figure(format!("{program} peak memory MiB"), peak, Some(32.0)));

@@ -6,17 +6,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use aksbackup_tests::azure::{ids, personas};
+use aksbackup_tests::bars;
 use aksbackup_tests::fleet::{self, Member};
 use aksbackup_tests::hostile_server::{CLUSTER, Hostile, Server};
 use aksbackup_tests::sandbox::Sandbox;
 use aksbackup_tests::settings::Settings;
 
 use crate::hand_off::environment;
-use crate::{Figure, figure, measured};
+use crate::{Figure, figure, measured, mebibytes};
 
-/// The bars, in MiB.
-const MUCH: f64 = 64.0;
-const HOSTILE: f64 = 96.0;
 /// Clusters of the fleet.
 const CLUSTERS: usize = 1_000;
 
@@ -80,7 +78,7 @@ fn of_fleet(program: &Path) -> io::Result<Vec<Figure>> {
             .current_dir(folder.path());
         let used = measured::run_to(&command, &[0, 5, 8])?;
         let name = format!("fleet {} of {CLUSTERS} clusters, peak memory MiB", words[0]);
-        figures.push(figure(name, used.peak, Some(MUCH)));
+        figures.push(figure(name, used.peak, Some(mebibytes(bars::MUCH << 10))));
     }
     Ok(figures)
 }
@@ -99,6 +97,6 @@ fn of_endless_answer(program: &Path) -> io::Result<Figure> {
     Ok(figure(
         "verify of answers without end, peak memory MiB".to_owned(),
         used.peak,
-        Some(HOSTILE),
+        Some(mebibytes(bars::HOSTILE << 10)),
     ))
 }
