@@ -23,14 +23,14 @@ struct Row {
 
 /// The clusters whose extensions store backups in one container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Users {
+pub(crate) struct ContainerClusters {
     /// Them, each once.
     pub(crate) clusters: Vec<ResourceId>,
     /// Whether Azure has more extensions than could be read.
     pub(crate) is_partial: bool,
 }
 
-impl Users {
+impl ContainerClusters {
     /// Returns those that aren't `cluster`.
     pub(crate) fn others(&self, cluster: &ResourceId) -> impl Iterator<Item = &ResourceId> {
         let cluster = cluster.clone();
@@ -43,22 +43,22 @@ impl Users {
 ///
 /// # Errors
 /// As [`rows`].
-pub(crate) async fn of(reader: &Reader, container: &ResourceId) -> Outcome<Users> {
+pub(crate) async fn of(reader: &Reader, container: &ResourceId) -> Outcome<ContainerClusters> {
     let rows = rows::<Row>(reader, None, &query()).await?;
     // Names of storage accounts are unique in all of Azure, and groups can be left out of the settings.
     let account = account_of(container);
     let text = |own: &Option<String>| own.clone().unwrap_or_default();
     let here = |row: &&Row| same(&text(&row.account), &account) && same(&text(&row.bucket), container.name());
-    let mut users = Users {
+    let mut found = ContainerClusters {
         is_partial: rows.is_partial,
-        ..Users::default()
+        ..ContainerClusters::default()
     };
     for row in rows.all.iter().filter(here) {
-        if let Some(cluster) = cluster_of(&row.id).filter(|own| !users.clusters.contains(own)) {
-            users.clusters.push(cluster);
+        if let Some(cluster) = cluster_of(&row.id).filter(|own| !found.clusters.contains(own)) {
+            found.clusters.push(cluster);
         }
     }
-    Ok(users)
+    Ok(found)
 }
 
 /// The table has names of properties in Pascal case, which `list` explains.

@@ -11,7 +11,7 @@ pub(crate) mod client;
 pub(crate) mod cluster_body;
 pub(crate) mod cluster_list;
 pub(crate) mod clusters;
-pub(crate) mod container_users;
+pub(crate) mod container_clusters;
 pub(crate) mod error;
 pub(crate) mod extensions;
 pub(crate) mod groups;

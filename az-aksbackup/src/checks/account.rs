@@ -7,7 +7,7 @@ use aksbackup_shared::ids::{ResourceId, same};
 use aksbackup_shared::schema::{State, Target};
 use aksbackup_shared::step::Wait;
 
-use crate::arm::container_users::Users;
+use crate::arm::container_clusters::ContainerClusters;
 use crate::arm::extensions::Extension;
 use crate::arm::region;
 use crate::arm::storage::Account;
@@ -81,33 +81,38 @@ pub(crate) fn is_in_use(target: &Target, extensions: &[Extension]) -> bool {
     extensions.iter().any(|own| own.is_installed() && stores(own))
 }
 
+/// The failure of a container that several clusters use.
+pub(crate) fn shared_container(container: &str, account: &ResourceId, why: &str) -> Failure {
+    Failure::usage(format!(
+        "cannot use container {container} of storage account {}",
+        account.with_group()
+    ))
+    .because(format!(
+        "Azure Backup requires a separate container for each cluster, and {why}"
+    ))
+}
+
 /// Refuses a container in which other clusters store backups: Azure Backup requires a separate one for each cluster.
 ///
 /// # Errors
 /// Exit 2: the clusters.
-pub(crate) fn must_be_separate(users: &Users, target: &Target) -> Outcome<()> {
-    let others: Vec<String> = users.others(&target.cluster).map(ResourceId::with_group).collect();
+pub(crate) fn must_be_separate(container_clusters: &ContainerClusters, target: &Target) -> Outcome<()> {
+    let others: Vec<String> = container_clusters
+        .others(&target.cluster)
+        .map(ResourceId::with_group)
+        .collect();
     // Where this cluster stores backups there already, `verify` reports it: nothing that a step does would end it.
-    if others.is_empty() || users.clusters.contains(&target.cluster) {
+    if others.is_empty() || container_clusters.clusters.contains(&target.cluster) {
         return Ok(());
     }
-    let storage = &target.storage;
-    Failure::usage(format!(
-        "cannot use container {} of storage account {}",
-        storage.container,
-        target_ids::account(target).with_group()
-    ))
-    .because(format!(
-        "Azure Backup requires a separate container for each cluster, and {} this one: {}",
-        if others.len() == 1 {
-            "another cluster uses"
-        } else {
-            "other clusters use"
-        },
-        others.join(", ")
-    ))
-    .hint(fix!["choose another container: ", az("init --container NAME")])
-    .err()
+    let uses = match others.len() {
+        1 => "another cluster uses",
+        _ => "other clusters use",
+    };
+    let why = format!("{uses} this one: {}", others.join(", "));
+    shared_container(target.storage.container.as_str(), &target_ids::account(target), &why)
+        .hint(fix!["choose another container: ", az("init --container NAME")])
+        .err()
 }
 
 /// Refuses to create an empty account or container in place of one that existed.

@@ -16,7 +16,7 @@ use crate::arm::vaults::Vault;
 
 /// A setting whose live value isn't that of the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub(crate) struct KeptSetting {
     /// Its key in `[target]`.
     key: &'static str,
     what: &'static str,
@@ -24,13 +24,13 @@ pub(crate) struct Kept {
     wanted: String,
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for KeptSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} (the target has {})", self.what, self.live, self.wanted)
     }
 }
 
-impl Kept {
+impl KeptSetting {
     /// Returns what to do about it: Azure can't follow the target, so that the target follows Azure.
     pub(crate) fn hint(&self) -> Fix {
         fix![
@@ -61,23 +61,41 @@ impl Kept {
     }
 }
 
+/// The key of the storage account's SKU.
+pub(crate) const SKU: &str = "storage.sku";
+/// The key of the vault's redundancy.
+pub(crate) const REDUNDANCY: &str = "vault.redundancy";
+
+/// Returns what Azure has of these keys, as far as the resources exist.
+pub(crate) fn live(account: Option<&Account>, vault: Option<&Vault>) -> Vec<(&'static str, String)> {
+    let sku = account.and_then(sku).map(|own| (SKU, own.to_owned()));
+    let redundancy = vault
+        .and_then(Vault::redundancy)
+        .map(|own| (REDUNDANCY, own.to_owned()));
+    sku.into_iter().chain(redundancy).collect()
+}
+
+fn sku(account: &Account) -> Option<&str> {
+    account.sku.as_ref().map(|sku| sku.name.as_str())
+}
+
 /// Returns the SKU of the storage account, if it differs.
-pub(crate) fn of_account(target: &Target, own: &Account) -> Option<Kept> {
-    let live = own.sku.as_ref().map(|sku| sku.name.as_str());
-    kept(("storage.sku", "SKU of the storage account"), live, &target.storage.sku)
+pub(crate) fn of_account(target: &Target, own: &Account) -> Option<KeptSetting> {
+    let live = sku(own);
+    kept((SKU, "SKU of the storage account"), live, &target.storage.sku)
 }
 
 /// Returns the redundancy of the vault, if it differs.
-pub(crate) fn of_vault(target: &Target, own: &Vault) -> Option<Kept> {
+pub(crate) fn of_vault(target: &Target, own: &Vault) -> Option<KeptSetting> {
     kept(
-        ("vault.redundancy", "redundancy of the vault"),
+        (REDUNDANCY, "redundancy of the vault"),
         own.redundancy(),
         &target.vault.redundancy,
     )
 }
 
 /// Returns the name of the backup instance, if it differs.
-pub(crate) fn of_instance(target: &Target, own: &Instance) -> Option<Kept> {
+pub(crate) fn of_instance(target: &Target, own: &Instance) -> Option<KeptSetting> {
     kept(
         ("instance.name", "name of the backup instance"),
         Some(own.id.name()),
@@ -85,9 +103,9 @@ pub(crate) fn of_instance(target: &Target, own: &Instance) -> Option<Kept> {
     )
 }
 
-fn kept((key, what): (&'static str, &'static str), live: Option<&str>, wanted: &str) -> Option<Kept> {
+fn kept((key, what): (&'static str, &'static str), live: Option<&str>, wanted: &str) -> Option<KeptSetting> {
     let live = live.filter(|live| !live.is_empty() && !same(live, wanted))?;
-    Some(Kept {
+    Some(KeptSetting {
         key,
         what,
         live: live.to_owned(),

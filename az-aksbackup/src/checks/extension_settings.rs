@@ -6,7 +6,7 @@ use aksbackup_shared::failure::Failure;
 use aksbackup_shared::ids::same;
 use aksbackup_shared::schema::Target;
 
-pub(crate) use crate::arm::container_users::{ACCOUNT, BUCKET};
+pub(crate) use crate::arm::container_clusters::{ACCOUNT, BUCKET};
 use crate::arm::extensions::Extension;
 use crate::checks::extension_drift;
 

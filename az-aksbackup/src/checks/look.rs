@@ -19,7 +19,7 @@ use crate::arm::identities::{FederatedCredential, Identity};
 use crate::arm::providers::PROVIDERS;
 use crate::arm::trusted_access::Binding;
 use crate::arm::{
-    clusters, container_users, extensions, groups, identities, providers, roles, storage, trusted_access, vaults,
+    clusters, container_clusters, extensions, groups, identities, providers, roles, storage, trusted_access, vaults,
 };
 use crate::checks::culprits::{self, Culprits};
 use crate::checks::extension_settings;
@@ -77,7 +77,7 @@ async fn first(reader: &Reader, id: &ResourceId, state: &State) -> View {
         instances,
         account: Seen::Unasked,
         container: Seen::Unasked,
-        users: Seen::Unasked,
+        container_clusters: Seen::Unasked,
         snapshots: Seen::Unasked,
         locks: Vec::new(),
         vault: Seen::Unasked,
@@ -153,13 +153,13 @@ async fn second(reader: &Reader, view: &mut View) {
             let account = async { ask(places.account.as_ref(), |id| storage::account(reader, id)).await };
             let container = async { ask(places.container.as_ref(), |id| storage::container(reader, id)).await };
             let group = async { ask(places.snapshots.as_ref(), |id| groups::group(reader, id)).await };
-            let users = async {
+            let own_clusters = async {
                 ask(places.container.as_ref(), |id| async move {
-                    container_users::of(reader, id).await.map(Some)
+                    container_clusters::of(reader, id).await.map(Some)
                 })
                 .await
             };
-            futures::join!(account, container, group, users)
+            futures::join!(account, container, group, own_clusters)
         },
         ask(places.policy.as_ref(), |id| vaults::policy(reader, id)),
         of_vault(reader, places.vault.as_ref(), &view.id),
@@ -167,7 +167,7 @@ async fn second(reader: &Reader, view: &mut View) {
         locks(reader, view),
         ask(foreign.as_ref(), |id| groups::subscription(reader, id)),
     );
-    (view.account, view.container, view.snapshots, view.users) = storage;
+    (view.account, view.container, view.snapshots, view.container_clusters) = storage;
     (view.vault, view.deleted, view.jobs) = vault;
     (view.identity, view.credentials) = people;
     (view.policy, view.locks, view.vault_subscription) = (policy, locks, tenant);

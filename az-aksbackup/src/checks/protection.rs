@@ -174,7 +174,7 @@ pub(crate) fn elsewhere(target: &Target, instance: &Instance) -> Failure {
 ///
 /// # Errors
 /// Exit 2: the two groups.
-pub(crate) fn same_snapshots(target: &Target, instances: &[Instance]) -> Outcome<()> {
+pub(crate) fn must_keep_snapshot_group(target: &Target, instances: &[Instance]) -> Outcome<()> {
     let vault = target_ids::vault(target);
     let own = |own: &&Instance| own.protects(&target.cluster) && own.vault().is_some_and(|own| own == vault);
     let Some(instance) = instances.iter().find(own) else {

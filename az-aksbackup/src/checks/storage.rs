@@ -27,7 +27,7 @@ pub(crate) fn checks(view: &View) -> Vec<Check> {
             .and_then(|target| creation_settings::of_account(target, own))
             .map(|own| own.check(LINK)),
     );
-    all.extend([container(view), users(view), immutability(view)]);
+    all.extend([container(view), other_clusters(view), immutability(view)]);
     all
 }
 
@@ -194,7 +194,7 @@ fn container(view: &View) -> Check {
 
 /// Resource Graph lags behind by minutes and knows only what the signed-in account can read: another cluster in the container is a fact,
 /// none is the best that can be known. Where it can't be queried, nothing is known, which is no finding of the cluster.
-fn users(view: &View) -> Check {
+fn other_clusters(view: &View) -> Check {
     const NAME: &str = "other clusters";
     let name = view.places.container.as_ref().map(|id| id.name()).unwrap_or_default();
     let unread = |why: &str| {
@@ -204,7 +204,7 @@ fn users(view: &View) -> Check {
             format!("cannot check which clusters use container {name}: {why}"),
         )
     };
-    let own = match &view.users {
+    let own = match &view.container_clusters {
         Seen::Here(own) => own,
         Seen::Hidden(failure) => return unread(failure.why.first().unwrap_or(&failure.what)),
         Seen::Absent | Seen::Unasked => return unread("its location is unknown"),
@@ -264,7 +264,7 @@ mod tests {
     use aksbackup_shared::chain::check::Verdict;
 
     use super::*;
-    use crate::arm::container_users::Users;
+    use crate::arm::container_clusters::ContainerClusters;
     use crate::checks::account::tests::account;
     use crate::checks::view::tests::{failures, found, view};
 
@@ -304,12 +304,12 @@ mod tests {
         assert_eq!(failures(&checks(&view)), ["STO-CONTAINER-DELETING"]);
     }
 
-    /// Fails before: nobody looked.
+    /// Fails before: the other clusters of a container weren't checked.
     #[test]
     fn another_cluster_in_the_container_is_told_and_what_is_unknown_is_not_green() {
         let mut view = view();
         let other: ResourceId = format!("{}-other", view.id).parse().unwrap();
-        view.users = Seen::Here(Users {
+        view.container_clusters = Seen::Here(ContainerClusters {
             clusters: vec![view.id.clone()],
             is_partial: false,
         });
@@ -321,14 +321,14 @@ mod tests {
                 .unwrap()
         };
         assert_eq!(told(&view).verdict, Verdict::Ok);
-        view.users = Seen::Here(Users {
+        view.container_clusters = Seen::Here(ContainerClusters {
             clusters: vec![view.id.clone()],
             is_partial: true,
         });
         assert_eq!(told(&view).verdict, Verdict::Unknown);
-        view.users = Seen::Hidden(aksbackup_shared::failure::Failure::failed("no answer").into());
+        view.container_clusters = Seen::Hidden(aksbackup_shared::failure::Failure::failed("no answer").into());
         assert_eq!(told(&view).verdict, Verdict::Unknown);
-        view.users = Seen::Here(Users {
+        view.container_clusters = Seen::Here(ContainerClusters {
             clusters: vec![other],
             is_partial: true,
         });

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::arm::backups::{Instance, Job};
 use crate::arm::clusters::Cluster;
-use crate::arm::container_users::Users;
+use crate::arm::container_clusters::ContainerClusters;
 use crate::arm::extensions::Extension;
 use crate::arm::groups::{Group, Lock, Subscription};
 use crate::arm::identities::{FederatedCredential, Identity};
@@ -172,7 +172,7 @@ pub(crate) struct View {
     /// The container.
     pub(crate) container: Seen<Container>,
     /// The clusters that store backups in the container.
-    pub(crate) users: Seen<Users>,
+    pub(crate) container_clusters: Seen<ContainerClusters>,
     /// The snapshot group.
     pub(crate) snapshots: Seen<Group>,
     /// The locks on the cluster and on the groups of storage, vault and snapshots, and above them.

@@ -200,7 +200,7 @@ impl Step for Preflight {
             }
         }
         if matches!(self.purpose, Purpose::Prepare | Purpose::Grant | Purpose::Everything) {
-            protection::same_snapshots(target, seen.instances.here().map(Vec::as_slice).unwrap_or_default())?;
+            protection::must_keep_snapshot_group(target, seen.instances.here().map(Vec::as_slice).unwrap_or_default())?;
         }
         if let Some(extensions) = &seen.extensions {
             no_conflict(target, extensions)?;

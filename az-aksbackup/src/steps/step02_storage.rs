@@ -17,7 +17,7 @@ use aksbackup_shared::schema::{CloudTables, State, StorageTable, Target};
 use aksbackup_shared::step::{Applied, Change, ChangeNote, Decision, Right, Step, Turn};
 
 use crate::arm::client::{Reader, Writer};
-use crate::arm::container_users::{self, Users};
+use crate::arm::container_clusters::{self as in_container, ContainerClusters};
 use crate::arm::extensions::Extension;
 use crate::arm::groups::{self, Group, Lock};
 use crate::arm::marker::Origin;
@@ -25,7 +25,7 @@ use crate::arm::storage::{self, Account};
 use crate::arm::versions;
 use crate::arm::visible::{self, Sight};
 use crate::checks::account;
-use crate::checks::creation_settings::{self, Kept};
+use crate::checks::creation_settings::{self, KeptSetting};
 use crate::platform::{self, Azure};
 use crate::steps::fresh::JustRead;
 use crate::steps::options::PrepareOptions;
@@ -49,7 +49,7 @@ pub(crate) struct Seen {
     account: Option<Account>,
     container: bool,
     /// The clusters that store backups in the container, where it isn't in use for this one yet; none where that can't be read.
-    users: Users,
+    container_clusters: ContainerClusters,
     /// The extensions that preflight has read; none where it couldn't.
     extensions: Vec<Extension>,
     group: Sight<Group>,
@@ -153,20 +153,20 @@ impl Step for Storage {
         let (group_id, snapshot_id) = (target_ids::storage_group(&target), target_ids::snapshot_group(&target));
         let extensions = self.read.extensions.peek().unwrap_or_default();
         let is_used = account::is_in_use(&target, &extensions);
-        let users = async {
+        let container_clusters = async {
             match is_used {
-                true => Users::default(),
+                true => ContainerClusters::default(),
                 // Without an answer, `prepare` continues, and `verify` reports that it isn't known.
-                false => container_users::of(reader, &container_id).await.unwrap_or_default(),
+                false => in_container::of(reader, &container_id).await.unwrap_or_default(),
             }
         };
-        let (account, container, group, snapshot_group, locks, users) = futures::join!(
+        let (account, container, group, snapshot_group, locks, container_clusters) = futures::join!(
             storage::account(reader, &account_id),
             storage::has_container(reader, &container_id),
             groups::group(reader, &group_id),
             groups::group(reader, &snapshot_id),
             groups::locks(reader, &snapshot_id),
-            users,
+            container_clusters,
         );
         let account = account?;
         let refused_name = match &account {
@@ -180,7 +180,7 @@ impl Step for Storage {
         Ok(Seen {
             account,
             container: container?,
-            users,
+            container_clusters,
             extensions,
             group: Sight::of(group)?,
             snapshot_group: Sight::of(snapshot_group)?,
@@ -201,11 +201,11 @@ impl Step for Storage {
                 return Ok(Decision::Wait(wait));
             }
         }
-        account::must_be_separate(&seen.users, &seen.target)?;
+        account::must_be_separate(&seen.container_clusters, &seen.target)?;
         let changes = Self::changes(seen)?;
         let locks: Vec<Turn> = seen.locks.here().into_iter().flatten().map(turns::unlock).collect();
         Ok(match (changes.is_empty(), locks.is_empty()) {
-            (true, true) => Kept::finished(
+            (true, true) => KeptSetting::finished(
                 seen.account
                     .as_ref()
                     .and_then(|own| creation_settings::of_account(&seen.target, own))

@@ -62,8 +62,8 @@ pub(crate) enum Named {
     Contexts,
     /// Clusters.
     Clusters,
-    /// Users.
-    Users,
+    /// ContainerClusters.
+    ContainerClusters,
 }
 
 /// The names of a `kind` in the kubeconfig of `flags`; none where it cannot be read.
@@ -72,7 +72,7 @@ pub(crate) fn names(flags: &ConnectionFlags, kind: Named) -> Vec<String> {
     match kind {
         Named::Contexts => kubeconfig.contexts.into_iter().map(|own| own.name).collect(),
         Named::Clusters => kubeconfig.clusters.into_iter().map(|own| own.name).collect(),
-        Named::Users => kubeconfig.auth_infos.into_iter().map(|own| own.name).collect(),
+        Named::ContainerClusters => kubeconfig.auth_infos.into_iter().map(|own| own.name).collect(),
     }
 }
 

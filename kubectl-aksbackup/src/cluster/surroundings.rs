@@ -144,7 +144,8 @@ impl Reader {
 }
 
 impl Reader {
-    /// Returns the deployments in other namespaces that run Velero, each as `NAMESPACE/NAME`; `None` where the caller may not list them.
+    /// Returns the deployments in other namespaces that run Velero, each as `NAMESPACE/NAME`; `None` if the user isn't authorized to list
+    /// them.
     ///
     /// # Errors
     /// As [`Reader::surroundings`].

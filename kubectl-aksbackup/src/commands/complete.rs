@@ -31,7 +31,7 @@ pub(crate) async fn lines(words: &[OsString]) -> Vec<String> {
     for (flag, kind) in [
         ("context", Named::Contexts),
         ("cluster", Named::Clusters),
-        ("user", Named::Users),
+        ("user", Named::ContainerClusters),
     ] {
         let all = names(&flags, kind);
         command = command.mut_arg(flag, |arg| {

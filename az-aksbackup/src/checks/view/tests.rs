@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::arm::clusters::tests::cluster;
-use crate::arm::container_users::Users;
+use crate::arm::container_clusters::ContainerClusters;
 use crate::arm::roles::Role;
 use crate::arm::trusted_access::BACKUP_OPERATOR;
 use crate::checks::account::tests::account;
@@ -133,7 +133,7 @@ pub(crate) fn view() -> View {
         instances: Seen::Here(vec![protected]),
         account: Seen::Here(account(|_| ())),
         container: found(json!({ "properties": {} })),
-        users: Seen::Here(Users::default()),
+        container_clusters: Seen::Here(ContainerClusters::default()),
         snapshots: found(json!({})),
         locks: scopes.map(|scope| (scope, Seen::Here(vec![]))).to_vec(),
         vault: found(vault(|_| ())),

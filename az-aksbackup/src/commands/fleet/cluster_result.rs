@@ -170,10 +170,7 @@ impl ClusterResult {
     pub(super) fn set_apart(own: &Unusable) -> Option<Self> {
         let files: Vec<&PathBuf> = own.files().collect();
         Some(Self {
-            counts_as: Some(match files.len() {
-                1 => "with a shared container",
-                _ => "with several state files",
-            }),
+            counts_as: Some(own.counts_as),
             says: brief(&own.failure),
             errors: vec![own.failure.to_string()],
             more: json!({ "files": files, "error": own.failure }),

@@ -90,6 +90,7 @@ impl Folder {
                     file,
                     others: Vec::new(),
                     cluster: None,
+                    counts_as: "with a state file that can't be used",
                     failure: *failure,
                 }),
             }

@@ -17,6 +17,7 @@ use crate::arm::client::Reader;
 use crate::arm::storage::Account;
 use crate::arm::{groups, inventory, storage, vaults};
 use crate::checks::account;
+use crate::checks::creation_settings;
 use crate::checks::policy::has_vault_tier;
 use crate::checks::policy_file::{self, MOST_BYTES};
 use crate::checks::{subscription_rules, vault_rules};
@@ -51,7 +52,7 @@ impl Existing {
 
     /// Takes the SKU of an account that exists into the target, which Azure doesn't change, unless a flag says another one.
     pub(super) fn adopt(&self, is_said: bool, target: &mut Target) {
-        let sku = self.kept.iter().find(|(key, _)| *key == "storage.sku");
+        let sku = self.kept.iter().find(|(key, _)| *key == creation_settings::SKU);
         if let Some((_, sku)) = sku.filter(|_| !is_said) {
             target.storage.sku.clone_from(sku);
         }
@@ -80,16 +81,10 @@ pub(super) async fn check(reader: &Reader, target: &Target, world: &World) -> Ou
     }
     let has_group = |name| (!world.groups.is_empty()).then(|| world.has_group(name));
     let account = account?;
-    let sku = account
-        .as_ref()
-        .and_then(Option::as_ref)
-        .and_then(|own| own.sku.as_ref());
-    let redundancy = vault.as_ref().and_then(Option::as_ref).and_then(|own| own.redundancy());
-    let kept = [
-        ("storage.sku", sku.map(|own| own.name.clone())),
-        ("vault.redundancy", redundancy.map(str::to_owned)),
-    ];
-    let kept = kept.into_iter().filter_map(|(key, live)| Some((key, live?))).collect();
+    let kept = creation_settings::live(
+        account.as_ref().and_then(Option::as_ref),
+        vault.as_ref().and_then(Option::as_ref),
+    );
     let account = account.map(|own| own.is_some());
     let extension = world.extension.as_slice();
     let gone = account::vanished(&State::default(), target, extension, (false, false)).is_some();
@@ -130,7 +125,7 @@ pub(super) fn seen<T>(read: Outcome<T>) -> Outcome<Option<T>> {
     }
 }
 
-/// The account; `None` where the caller may not see it.
+/// The account; `None` if the signed-in account isn't authorized to read it.
 async fn check_account(reader: &Reader, target: &Target, world: &World) -> Outcome<Option<Option<Account>>> {
     match seen(storage::account(reader, &target_ids::account(target)).await)? {
         None => Ok(None),

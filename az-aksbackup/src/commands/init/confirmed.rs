@@ -47,7 +47,7 @@ fn all_named(flags: &InitArgs, before: Option<&Target>, target: &Target, existin
     let same_subscription = target.foreign_subscription().is_none()
         || flags.vault_subscription.is_some()
         || same(|a, b| a.vault.subscription == b.vault.subscription);
-    let same_snapshots = same(|a, b| a.snapshots.resource_group == b.snapshots.resource_group);
+    let must_keep_snapshot_group = same(|a, b| a.snapshots.resource_group == b.snapshots.resource_group);
     // Either flag stands for the other group where that one has no flag of its own.
     let group_named = flags.storage_resource_group.is_some() || flags.vault_resource_group.is_some();
     let account = flags.storage_account.is_some()
@@ -61,5 +61,5 @@ fn all_named(flags: &InitArgs, before: Option<&Target>, target: &Target, existin
     let confirmed = |there: Option<bool>, named: bool, group: bool| if exists(there) { named } else { group };
     (same_account || confirmed(existing.account, account, storage_group))
         && (same_vault || same_subscription && confirmed(existing.vault, vault, vault_group))
-        && (same_snapshots || flags.snapshot_group.is_some() || !exists(existing.snapshot_group))
+        && (must_keep_snapshot_group || flags.snapshot_group.is_some() || !exists(existing.snapshot_group))
 }

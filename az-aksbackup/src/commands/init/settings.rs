@@ -261,7 +261,8 @@ pub(super) fn cost(differences: &[Difference], fixed: Fixed, live: &[(&str, Stri
                 costs.push(format!("{key} was {old}: {cost}"));
             }
             Changes::UntilCreated(thing, why)
-                if fixed.has(thing) && (is_name(thing, key) || !names_of(thing).iter().any(|key| differs(key))) =>
+                if fixed.has(thing)
+                    && (is_vault_of_instance(thing, key) || !names_of(thing).iter().any(|key| differs(key))) =>
             {
                 let failure = Failure::usage(format!(
                     "cannot change {key} from {old} to {new}: {} exists",
@@ -269,7 +270,7 @@ pub(super) fn cost(differences: &[Difference], fixed: Fixed, live: &[(&str, Stri
                 ))
                 .because(why)
                 .hint("omit the flag to keep the value in the state file");
-                return match is_name(thing, key) {
+                return match is_vault_of_instance(thing, key) {
                     true => failure.hint(fix![
                         "decide whether its backups can be deleted, which another vault requires: ",
                         az("teardown --delete-backups RESOURCE-GROUP/CLUSTER")
@@ -330,15 +331,14 @@ fn plain(toml: &str) -> &str {
 fn names_of(thing: Thing) -> [&'static str; 3] {
     match thing {
         Thing::Account => ["storage.account", "storage.resource_group", "storage.resource_group"],
-        // In another vault the cluster gets another instance.
         Thing::Vault | Thing::Instance => ["vault.name", "vault.resource_group", "vault.subscription"],
         // One of each cluster.
         Thing::Extension => ["cluster"; 3],
     }
 }
 
-/// Whether a key says in which vault an instance is: another one would be another instance.
-fn is_name(thing: Thing, key: &str) -> bool {
+/// Whether a key says in which vault an instance is.
+fn is_vault_of_instance(thing: Thing, key: &str) -> bool {
     thing == Thing::Instance && names_of(thing).contains(&key)
 }
 

@@ -13,7 +13,7 @@ fn there() -> Seen {
         target: example(),
         account: Some(account(|_| ())),
         container: true,
-        users: Users::default(),
+        container_clusters: ContainerClusters::default(),
         extensions: Vec::new(),
         group: group(),
         snapshot_group: group(),

@@ -21,7 +21,7 @@ use crate::arm::client::{Reader, Writer};
 use crate::arm::visible::Sight;
 use crate::arm::{guards, vaults, versions};
 use crate::checks::content;
-use crate::checks::creation_settings::{self, Kept};
+use crate::checks::creation_settings::{self, KeptSetting};
 use crate::checks::drift::{self, Difference, Setting};
 use crate::checks::guard::{self, Critical, Guard};
 use crate::checks::instance_body;
@@ -284,7 +284,7 @@ pub(super) fn decide(
 fn settled(
     (evidence, roles): (String, &RolesSeen),
     all: &[Difference],
-    (known, kept): (&Known, Option<Kept>),
+    (known, kept): (&Known, Option<KeptSetting>),
 ) -> Decision<InstanceChange> {
     let mut differences: Vec<String> = all.iter().map(ToString::to_string).collect();
     let mut hints = match all.is_empty() {

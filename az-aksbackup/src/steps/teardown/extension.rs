@@ -254,7 +254,7 @@ impl Step for BackupExtension {
                     "cluster {cluster} has no Azure Backup extension"
                 )));
             }
-            Err(why) => return Ok(Decision::Done(left(seen, &why))),
+            Err(why) => return Ok(Decision::Done(stays(seen, &why))),
         };
         let others = seen.foreign_credentials();
         if !others.is_empty() {
@@ -262,7 +262,7 @@ impl Step for BackupExtension {
                 "its identity has federated credentials for other workloads: {}",
                 others.join(", ")
             );
-            return Ok(Decision::Done(left(seen, &why)));
+            return Ok(Decision::Done(stays(seen, &why)));
         }
         if let Sight::Hidden(_) = seen.identity {
             let why = "the signed-in account can't determine whether other workloads use the extension's identity";
@@ -321,7 +321,7 @@ impl Step for BackupExtension {
 }
 
 /// What is said of an extension that stays.
-fn left(seen: &Seen, why: &str) -> String {
+fn stays(seen: &Seen, why: &str) -> String {
     let cluster = &seen.common.claims.target.cluster;
     let names: Vec<&str> = seen.extensions.iter().map(|own| own.name.as_str()).collect();
     format!(

@@ -147,7 +147,7 @@ impl Step for VaultAndPolicy {
             return Ok(Decision::Done(format!("vault {} doesn't exist", id.with_group())));
         };
         if let Err(why) = ours(seen, vault) {
-            return Ok(Decision::Done(left(&id, &why)));
+            return Ok(Decision::Done(stays(&id, &why)));
         }
         if let Some("Deleting" | "Updating" | "Provisioning") = vault.properties.provisioning_state.as_deref() {
             return Ok(Decision::Wait(Wait::for_(format!(
@@ -163,7 +163,7 @@ impl Step for VaultAndPolicy {
             let soft = matches!(seen.common.fate(), Some(Fate::Going(_)));
             changes.push(VaultEnd::Vault(id, soft));
         } else if changes.is_empty() {
-            return Ok(Decision::Done(left(&id, &used.join(", "))));
+            return Ok(Decision::Done(stays(&id, &used.join(", "))));
         }
         seen.common.unlocked(changes)
     }
@@ -289,6 +289,6 @@ fn users(seen: &Seen) -> Vec<String> {
 }
 
 /// What is said of a vault that stays.
-fn left(vault: &ResourceId, why: &str) -> String {
+fn stays(vault: &ResourceId, why: &str) -> String {
     format!("kept: vault {} ({why})", vault.with_group())
 }

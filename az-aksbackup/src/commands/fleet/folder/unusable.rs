@@ -10,8 +10,9 @@ use aksbackup_shared::fix;
 use aksbackup_shared::ids::{ResourceId, same};
 
 use super::Member;
+use crate::checks::account::shared_container;
 
-/// A file that can't be read, or the files of a cluster that has several. The others can be used.
+/// A file that can't be read, the files of a cluster that has several, or a cluster with the container of another one.
 #[derive(Debug)]
 pub(in crate::commands::fleet) struct Unusable {
     /// The file.
@@ -20,6 +21,8 @@ pub(in crate::commands::fleet) struct Unusable {
     pub(in crate::commands::fleet) others: Vec<PathBuf>,
     /// The cluster, where it is known.
     pub(in crate::commands::fleet) cluster: Option<ResourceId>,
+    /// How the last line of a command counts it.
+    pub(in crate::commands::fleet) counts_as: &'static str,
     /// The reason.
     pub(in crate::commands::fleet) failure: Failure,
 }
@@ -46,16 +49,8 @@ pub(super) fn of_shared(member: &Member, shared: &[Member]) -> Unusable {
         .filter(is_other)
         .map(|own| own.file.display().to_string())
         .collect();
-    let failure = Failure::usage(format!(
-        "cannot use container {} of storage account {}",
-        member.container.name(),
-        member.account.with_group()
-    ))
-    .because(format!(
-        "Azure Backup requires a separate container for each cluster, and this one is also in {}",
-        others.join(", ")
-    ))
-    .hint(fix![
+    let why = format!("this one is also in {}", others.join(", "));
+    let failure = shared_container(member.container.name(), &member.account, &why).hint(fix![
         "choose another container for the cluster whose extension isn't installed yet: ",
         az(format!(
             "init --container NAME --state {}",
@@ -66,6 +61,7 @@ pub(super) fn of_shared(member: &Member, shared: &[Member]) -> Unusable {
         file: member.file.clone(),
         others: Vec::new(),
         cluster: Some(member.cluster.clone()),
+        counts_as: "with a shared container",
         failure,
     }
 }
@@ -88,6 +84,7 @@ pub(super) fn twice(first: &Member, rest: &[Member]) -> Option<Unusable> {
         file: first.file.clone(),
         others: rest.iter().map(|own| own.file.clone()).collect(),
         cluster: Some(first.cluster.clone()),
+        counts_as: "with several state files",
         failure,
     })
 }
